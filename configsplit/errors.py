@@ -1,0 +1,78 @@
+"""Every error that configsplit raises on purpose.
+
+An error says what is wrong (the message), where (``where``: a path in the document, or a file), what to do (``hint``), and
+carries a stable ``code`` that scripts may rely on; docs/errors.md lists the codes.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+
+class ConfigSplitError(Exception):
+    """Base of all errors of configsplit."""
+
+    def __init__(self, message: str, *, code: str, where: str = "", hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+        self.where = where
+        self.hint = hint
+
+    def __str__(self) -> str:
+        place = f"{self.where}: " if self.where else ""
+        advice = f"\n  hint: {self.hint}" if self.hint else ""
+        return f"{place}{self.message}{advice}"
+
+    def within(self, where: str) -> ConfigSplitError:
+        """Put ``where`` in front of the place; used while an error unwinds, so that its place becomes a whole path."""
+        joint = "" if not self.where or self.where.startswith("[") else "."
+        self.where = f"{where}{joint}{self.where}"
+        return self
+
+    def as_json(self) -> dict[str, Any]:
+        return {"code": self.code, "message": self.message, "where": self.where, "hint": self.hint}
+
+
+class DocumentError(ConfigSplitError):
+    """The architecture document is not what its dialect allows."""
+
+
+class TensorReferenceError(ConfigSplitError):
+    """A layer or tensor named by the user does not exist, or the name does not say which one is meant."""
+
+
+class CutError(ConfigSplitError):
+    """The model cannot be cut there."""
+
+
+class ShapeError(ConfigSplitError):
+    """A shape or dtype is unknown, or does not fit."""
+
+
+class StoreError(ConfigSplitError):
+    """A file cannot be read or written, or is not what it seems."""
+
+
+class WeightsError(ConfigSplitError):
+    """Weights do not fit the architecture, or cannot be placed for certain."""
+
+
+class PluginError(ConfigSplitError):
+    """A custom-object plug-in cannot be used."""
+
+
+class VerificationError(ConfigSplitError):
+    """The parts do not equal the whole."""
+
+
+class RuntimeUnavailableError(ConfigSplitError):
+    """The step needs Keras or tf_keras, which is not installed."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A hint with the real names closest to a misspelt one."""
+    close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
+    return f"did you mean {', '.join(map(repr, close))}?" if close else "`configsplit inspect` lists the names"

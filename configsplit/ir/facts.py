@@ -1,0 +1,82 @@
+"""What is declared of a layer class, built in or custom, so that work offline can go on without the class itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+from configsplit.ir.graph import Shape, Structure, TensorSpec, leaves
+from configsplit.ir.values import FrozenDict
+
+
+@dataclass(frozen=True, slots=True)
+class CallFacts:
+    """One call as a rule sees it: the layer's config, and the call's arguments with TensorSpec in place of tensors.
+
+    ``config`` is the layer's own ``config`` object as the document has it; ``args`` and ``kwargs`` are nested tuples and
+    FrozenDicts. ``dialect`` is "keras1", "keras2" or "keras3".
+    """
+
+    class_name: str
+    config: FrozenDict
+    args: tuple[Structure, ...] = ()
+    kwargs: FrozenDict = field(default_factory=FrozenDict)
+    dialect: str = "keras3"
+
+    @property
+    def inputs(self) -> list[TensorSpec]:
+        """All tensors among the arguments, flattened in Keras's order."""
+        return [*leaves(self.args, TensorSpec), *leaves(self.kwargs, TensorSpec)]
+
+    @property
+    def first(self) -> TensorSpec:
+        """The first tensor argument. Raises IndexError where the call has none."""
+        return self.inputs[0]
+
+
+@dataclass(frozen=True, slots=True)
+class WeightSpec:
+    """One weight of a layer: its name within the layer ("kernel"), shape, dtype, and whether it is trainable by kind."""
+
+    name: str
+    shape: Shape
+    dtype: str = "float32"
+    trainable: bool = True
+
+
+MaskRule: TypeAlias = Literal["stops", "passes", "makes", "unknown"]
+"""What a class does with an implicit mask: drops it, hands it on, makes one of its own, or nobody has said."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerFacts:
+    """What is known of one layer class.
+
+    Attributes:
+        class_name: name as it stands in documents, without package (``Scale``).
+        outputs: the call's output tensors, in order. Raise `ShapeError` where the arguments do not tell them.
+        weights: the layer's own weights in the order of ``layer.weights`` (trainable first); None where unknown.
+        macs: multiply-accumulate operations of one call for one sample; None counts as 0.
+        mask: what the class does with an implicit mask (Keras 1 and 2).
+        keras_class: ``module:Class`` of the real class for Keras 3, imported only when a model is built.
+        tf_keras_class: the same for tf_keras.
+    """
+
+    class_name: str
+    outputs: Callable[[CallFacts], tuple[TensorSpec, ...]]
+    weights: Callable[[CallFacts], tuple[WeightSpec, ...]] | None = None
+    macs: Callable[[CallFacts], int] | None = None
+    mask: MaskRule = "unknown"
+    keras_class: str = ""
+    tf_keras_class: str = ""
+
+
+def same_as_input(call: CallFacts) -> tuple[TensorSpec, ...]:
+    """The rule of every layer that keeps its first input's shape and dtype."""
+    return (call.first,)
+
+
+def dims(value: Any) -> tuple[int, ...]:
+    """A config value that may be one number or several, as a tuple."""
+    return tuple(int(item) for item in value) if isinstance(value, (tuple, list)) else (int(value),)

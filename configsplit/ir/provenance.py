@@ -1,0 +1,34 @@
+"""Where every layer and call of a rewritten model came from: the only thing that weights follow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from configsplit.ir.graph import LayerPath
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The layer ``path`` of source number ``source``; call k of the new layer was call ``calls[k]`` of that one."""
+
+    path: LayerPath
+    calls: tuple[int, ...] = ()
+    source: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """New layer path -> origin. A layer that is missing is fresh. A nested model that was kept whole has one entry, which
+    speaks for everything inside it."""
+
+    layers: Mapping[LayerPath, Origin] = MappingProxyType({})
+
+    def origin(self, path: LayerPath) -> Origin | None:
+        """The origin of a layer, also of one inside a nested model that was kept whole."""
+        for length in range(len(path), 0, -1):
+            if (found := self.layers.get(path[:length])) is not None:
+                rest = path[length:]
+                return found if not rest else Origin((*found.path, *rest), (), found.source)
+        return None

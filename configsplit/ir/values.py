@@ -1,0 +1,174 @@
+"""Frozen JSON: the values of a document, immutable from the root to the last leaf, and their text.
+
+Objects are `FrozenDict`, arrays are tuples. What a rewrite does not touch is written as it was read: key order and the
+spelling of numbers included, which is why a number that Python would spell differently is kept as a `Number`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from itertools import accumulate
+from dataclasses import dataclass
+from typing import Any, NoReturn, TypeAlias
+
+from configsplit.errors import DocumentError
+
+MAX_DEPTH = 600
+"""Deepest nesting of a document, in brackets; a nested model costs three or four."""
+
+
+class FrozenDict(dict[str, Any]):
+    """A dict that cannot change; `|` makes a new one, keeping the order of keys."""
+
+    __slots__ = ()
+
+    def _refuse(self, *_: object, **__: object) -> NoReturn:
+        raise TypeError("a document is immutable; make a new value with `|`")
+
+    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse  # type: ignore[assignment]
+
+    def __or__(self, other: Mapping[str, Any]) -> FrozenDict:  # type: ignore[override]
+        return FrozenDict({**self, **other})
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(tuple(sorted(self.items(), key=lambda item: item[0])))
+
+    def __reduce__(self) -> tuple[type[FrozenDict], tuple[dict[str, Any]]]:
+        return FrozenDict, (dict(self),)
+
+    def without(self, *keys: str) -> FrozenDict:
+        return FrozenDict({key: value for key, value in self.items() if key not in keys})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Number:
+    """A JSON number whose spelling Python would not repeat (``1E-5``, ``1.50``, ``-0``)."""
+
+    text: str
+    value: float
+
+    def __eq__(self, other: object) -> bool:
+        return bool(self.value == (other.value if isinstance(other, Number) else other))
+
+    def __hash__(self) -> int:
+        return hash(self.value)
+
+    def __float__(self) -> float:
+        return self.value
+
+
+JSON: TypeAlias = "bool | int | float | str | Number | tuple[JSON, ...] | FrozenDict | None"
+
+
+def rebuild(value: Any, leaf: Callable[[Any], Any], *, lists: bool = False) -> Any:
+    """A copy of nested tuples and FrozenDicts with every leaf replaced; iterative, so depth costs no stack.
+
+    With ``lists`` it walks lists and plain dicts instead, and what is frozen already counts as a leaf.
+    """
+    array, mapping = (list, dict) if lists else (tuple, FrozenDict)
+    done: list[Any] = []
+    todo: list[tuple[Any, bool]] = [(value, False)]
+    while todo:
+        item, children_done = todo.pop()
+        kind = type(item)
+        if kind is not array and kind is not mapping:
+            done.append(leaf(item))
+        elif not children_done:
+            todo.append((item, True))
+            todo.extend((child, False) for child in reversed(item.values() if kind is mapping else item))
+        else:
+            start = len(done) - len(item)
+            children = done[start:]
+            del done[start:]
+            done.append(FrozenDict(zip(item, children, strict=True)) if kind is mapping else tuple(children))
+    return done[0]
+
+
+def freeze(value: Any) -> Any:
+    """Plain Python JSON (dicts, lists) as frozen values."""
+    return rebuild(value, lambda leaf: leaf, lists=True)
+
+
+def thaw(value: Any) -> Any:
+    """Frozen values as plain Python JSON, fresh dicts and lists that the caller may change."""
+    return json.loads(dumps(value))
+
+
+def _object(pairs: list[tuple[str, Any]]) -> FrozenDict:
+    made = FrozenDict((key, freeze(value) if type(value) is list else value) for key, value in pairs)
+    if len(made) != len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise DocumentError(
+            f"the key {twice!r} stands twice in one JSON object",
+            code="json-duplicate-key",
+            hint="two readers could understand such a file differently; remove one of the two",
+        )
+    return made
+
+
+def _float(text: str) -> float | Number:
+    value = float(text)
+    return value if repr(value) == text else Number(text, value)
+
+
+def _int(text: str) -> int | Number:
+    return Number(text, -0.0) if text == "-0" else int(text)
+
+
+_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
+_STEP = {"[": 1, "{": 1, "]": -1, "}": -1}
+
+
+def _depth(text: str) -> int:
+    brackets = re.findall(r"[\[\]{}]", _STRING.sub("", text))
+    return max(accumulate(map(_STEP.__getitem__, brackets)), default=0)
+
+
+def loads(text: str) -> Any:
+    """Read JSON text into frozen values.
+
+    Raises:
+        DocumentError: the text is not JSON, has a key twice in one object, or nests deeper than `MAX_DEPTH`.
+    """
+    if (depth := _depth(text)) > MAX_DEPTH:
+        raise DocumentError(
+            f"the JSON nests {depth} levels deep; {MAX_DEPTH} is the limit",
+            code="json-too-deep",
+            hint="no Keras release writes such a file; it is damaged or hostile",
+        )
+    try:
+        return freeze(json.loads(text, object_pairs_hook=_object, parse_float=_float, parse_int=_int))
+    except RecursionError:
+        raise DocumentError("the JSON nests too deep", code="json-too-deep") from None
+    except ValueError as error:
+        raise DocumentError(
+            f"not valid JSON: {error}",
+            code="json-invalid",
+            hint="the file is truncated, or is not a Keras architecture",
+        ) from None
+
+
+def dumps(value: Any, *, indent: int | None = None) -> str:
+    """JSON text of frozen or plain values, spelled as Keras spells it (or indented)."""
+    numbers: list[str] = []
+    mark = "\0"
+    text = _encode(value, indent, mark, numbers)
+    while text.count(json.dumps(mark)[1:-1]) != 2 * len(numbers) != 0:  # a string of the document looks like the mark
+        mark += "\1\0"
+        numbers.clear()
+        text = _encode(value, indent, mark, numbers)
+    escaped = re.escape(json.dumps(mark)[1:-1])
+    return re.sub(f'"{escaped}(\\d+){escaped}"', lambda match: numbers[int(match[1])], text) if numbers else text
+
+
+def _encode(value: Any, indent: int | None, mark: str, numbers: list[str]) -> str:
+    def placeholder(item: object) -> str:
+        if not isinstance(item, Number):
+            raise TypeError(f"{type(item).__name__} is not JSON")
+        numbers.append(item.text)
+        return f"{mark}{len(numbers) - 1}{mark}"
+
+    return json.dumps(value, indent=indent, default=placeholder)
