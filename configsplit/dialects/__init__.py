@@ -1,0 +1,8 @@
+"""Every generation's documents, read into one graph and written back."""
+
+from configsplit.dialects.detect import DIALECTS, Detection, Sign, detect
+from configsplit.dialects.dialect import Dialect
+from configsplit.dialects.emit import emit, to_text
+from configsplit.dialects.parse import Parsed, parse
+
+__all__ = ["DIALECTS", "Detection", "Dialect", "Parsed", "Sign", "detect", "emit", "parse", "to_text"]

@@ -20,7 +20,7 @@ Shape: TypeAlias = tuple[int | None, ...]
 """Dimensions of a tensor, batch first; ``None`` where any size will do."""
 
 Structure: TypeAlias = Any
-"""Nested tuples and FrozenDicts whose leaves are `Use`, `TensorRef` or plain JSON values (constants)."""
+"""Nested tuples and FrozenDicts whose leaves are `Use`, `Constant`, `TensorRef` or plain JSON values (constants)."""
 
 
 class TensorRef(NamedTuple):
@@ -54,6 +54,13 @@ class Use:
 
     ref: TensorRef
     recorded: FrozenDict | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A constant that stands where a tensor usually does (TF 2.4 to 2.15: ``_CONSTANT_VALUE``)."""
+
+    value: Any
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from itertools import accumulate
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, NoReturn, TypeAlias
 
 from configsplit.errors import DocumentError
@@ -27,7 +27,7 @@ class FrozenDict(dict[str, Any]):
     def _refuse(self, *_: object, **__: object) -> NoReturn:
         raise TypeError("a document is immutable; make a new value with `|`")
 
-    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse  # type: ignore[assignment]
+    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse
 
     def __or__(self, other: Mapping[str, Any]) -> FrozenDict:  # type: ignore[override]
         return FrozenDict({**self, **other})
@@ -62,10 +62,15 @@ class Number:
 JSON: TypeAlias = "bool | int | float | str | Number | tuple[JSON, ...] | FrozenDict | None"
 
 
-def rebuild(value: Any, leaf: Callable[[Any], Any], *, lists: bool = False) -> Any:
+def _never(_: Any) -> bool:
+    return False
+
+
+def rebuild(value: Any, leaf: Callable[[Any], Any], *, stop: Callable[[Any], bool] = _never, lists: bool = False) -> Any:
     """A copy of nested tuples and FrozenDicts with every leaf replaced; iterative, so depth costs no stack.
 
-    With ``lists`` it walks lists and plain dicts instead, and what is frozen already counts as a leaf.
+    A container for which ``stop`` is true counts as a leaf. With ``lists`` it walks lists and plain dicts instead, and what
+    is frozen already counts as a leaf.
     """
     array, mapping = (list, dict) if lists else (tuple, FrozenDict)
     done: list[Any] = []
@@ -73,7 +78,7 @@ def rebuild(value: Any, leaf: Callable[[Any], Any], *, lists: bool = False) -> A
     while todo:
         item, children_done = todo.pop()
         kind = type(item)
-        if kind is not array and kind is not mapping:
+        if (kind is not array and kind is not mapping) or (not children_done and stop(item)):
             done.append(leaf(item))
         elif not children_done:
             todo.append((item, True))

@@ -1,0 +1,153 @@
+"""Which generation of Keras wrote a document: proven from its structure, never from a file name or a version string.
+
+Every sign is something that only one generation writes. All signs found must agree; a document that shows signs of two
+generations, or of none, is refused with the evidence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from configsplit.dialects.dialect import Dialect
+from configsplit.dialects.keras1 import KERAS1
+from configsplit.dialects.keras2 import KERAS2
+from configsplit.dialects.keras3 import KERAS3
+from configsplit.errors import DocumentError
+from configsplit.ir.values import FrozenDict
+
+DIALECTS = {dialect.name: dialect for dialect in (KERAS1, KERAS2, KERAS3)}
+
+_KERAS1_KEYS = frozenset({"output_dim", "nb_filter", "border_mode", "init", "input_dtype", "dim_ordering", "W_regularizer"})
+_KERAS1_ONLY = frozenset({"Convolution2D", "Convolution1D", "Merge", "Highway", "MaxoutDense", "TimeDistributedDense"})
+_KERAS2_KEYS = frozenset({"kernel_initializer", "bias_initializer", "beta_initializer", "data_format", "units", "noise_shape"})
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """One piece of evidence: what was seen where, and the generations that write it."""
+
+    dialects: frozenset[str]
+    what: str
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """The dialect and the evidence for it, strongest first, one sign of each kind."""
+
+    dialect: Dialect
+    evidence: tuple[Sign, ...]
+
+
+def _entries(document: FrozenDict) -> Iterator[tuple[str, FrozenDict]]:
+    """Every layer entry, nested models and wrapped layers included, with its path; iterative."""
+    todo: list[tuple[str, Any]] = [("", document)]
+    while todo:
+        where, entry = todo.pop()
+        if not isinstance(entry, FrozenDict):
+            continue
+        yield where, entry
+        config = entry.get("config")
+        if isinstance(config, FrozenDict):
+            inner = config.get("layers")
+            where = f"{where}.config" if where else ""
+            todo += [(f"{where}.{key}".lstrip("."), config[key]) for key in ("layer", "cell") if key in config]
+        else:
+            inner = config
+        if type(inner) is tuple:
+            joint = f"{where}.layers".lstrip(".")
+            todo.extend((f"{joint}[{index}]", item) for index, item in reversed(list(enumerate(inner))))
+
+
+def _sign(what: str, where: str, *dialects: str) -> Sign:
+    return Sign(frozenset(dialects), what, where)
+
+
+def _node_signs(entry: FrozenDict, where: str) -> Iterator[Sign]:
+    nodes = entry.get("inbound_nodes")
+    for node in nodes[:1] if type(nodes) is tuple else ():
+        if isinstance(node, FrozenDict) and "args" in node and "kwargs" in node:
+            yield _sign("nodes are objects with args and kwargs", where, "keras3")
+        elif type(node) is tuple and node and type(node[0]) is tuple and node[0] and type(node[0][0]) is str:
+            has_kwargs = len(node[0]) == 4 and isinstance(node[0][3], FrozenDict)
+            if has_kwargs:
+                yield _sign("references are [layer, node, tensor, kwargs]", where, "keras2")
+            elif len(node[0]) == 3:
+                yield _sign("references are [layer, node, tensor]", where, "keras1")
+
+
+def _config_signs(entry: FrozenDict, config: FrozenDict, where: str) -> Iterator[Sign]:
+    if "batch_shape" in config and entry.get("class_name") == "InputLayer":
+        yield _sign("an InputLayer has batch_shape", where, "keras3")
+    if "batch_input_shape" in config:
+        yield _sign("a layer has batch_input_shape", where, "keras1", "keras2")
+    if isinstance(config.get("dtype"), FrozenDict) and config["dtype"].get("class_name") == "DTypePolicy":
+        yield _sign("a dtype is a DTypePolicy object", where, "keras3")
+    if keys := _KERAS1_KEYS & config.keys():
+        if "units" not in config and "kernel_initializer" not in config and entry.get("class_name") != "Embedding":
+            yield _sign(f"a layer has {min(keys)}", where, "keras1")
+    elif keys := _KERAS2_KEYS & config.keys():
+        yield _sign(f"a layer has {min(keys)}", where, "keras2", "keras3")
+
+
+def _model_signs(entry: FrozenDict, where: str) -> Iterator[Sign]:
+    config, class_name, module = entry.get("config"), entry.get("class_name"), entry.get("module")
+    if class_name in _KERAS1_ONLY:
+        yield _sign(f"the class {class_name}", where, "keras1")
+    if type(config) is tuple and class_name == "Sequential":
+        yield _sign("a Sequential's config is a list", where, "keras1", "keras2")
+    if class_name == "Model" and isinstance(config, FrozenDict) and "layers" in config:
+        yield _sign("a functional model's class is Model", where, "keras1", "keras2")
+    if class_name == "Sequential" and isinstance(config, FrozenDict) and "layers" in config:
+        if "dtype" in config:
+            yield _sign("a Sequential has a dtype", where, "keras3")
+        else:
+            yield _sign("a Sequential's config is an object without dtype", where, "keras2")
+    if module in ("keras.src.models.functional", "keras.src.models.sequential"):
+        yield _sign(f"module {module}", where, "keras3")
+    if isinstance(module, str) and ("engine.functional" in module or module.startswith("tf_keras.")):
+        yield _sign(f"module {module}", where, "keras2")
+
+
+def _version_signs(document: FrozenDict) -> Iterator[Sign]:
+    """Used only where the structure shows nothing: version strings lie about minor releases, not about the first digit."""
+    version = document.get("keras_version")
+    if isinstance(version, str) and version[:2] in ("1.", "2.", "3."):
+        yield _sign(f"keras_version is {version}", "keras_version", f"keras{version[0]}")
+    elif "keras_version" not in document and document.get("module") == "keras":
+        yield _sign("module keras and no keras_version", "module", "keras3")
+
+
+def signs(document: FrozenDict) -> list[Sign]:
+    """All evidence in a document, the first of each kind."""
+    seen: dict[str, Sign] = {}
+    for where, entry in _entries(document):
+        found = [*_model_signs(entry, where), *_node_signs(entry, where)]
+        if isinstance(entry.get("config"), FrozenDict):
+            found += _config_signs(entry, entry["config"], where)
+        for sign in found:
+            seen.setdefault(sign.what, sign)
+    return sorted(seen.values(), key=lambda sign: len(sign.dialects))
+
+
+def detect(document: FrozenDict) -> Detection:
+    """The dialect of a document, with the evidence.
+
+    Raises:
+        DocumentError: the evidence contradicts itself, or there is none.
+    """
+    evidence = signs(document)
+    candidates = frozenset(DIALECTS).intersection(*(sign.dialects for sign in evidence))
+    if len(candidates) > 1:
+        evidence += _version_signs(document)
+        candidates = candidates.intersection(*(sign.dialects for sign in evidence))
+    if len(candidates) == 1:
+        return Detection(DIALECTS[min(candidates)], tuple(evidence))
+    listed = "; ".join(f"{sign.what} ({'/'.join(sorted(sign.dialects))}, {sign.where or 'top'})" for sign in evidence)
+    raise DocumentError(
+        f"the document does not show which generation of Keras wrote it: {listed or 'no known sign'}",
+        code="dialect-ambiguous",
+        hint="a document mixes two generations, or is no Keras architecture at all",
+    )

@@ -1,0 +1,43 @@
+"""A dialect is a frozen record of functions: how one generation of Keras spells calls, references and inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+
+from configsplit.ir.graph import Layer, Model, Node, TensorRef
+from configsplit.ir.values import FrozenDict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """One generation of Keras.
+
+    Attributes:
+        name: "keras1", "keras2" or "keras3".
+        title: for people.
+        config: the pydantic document of a functional model's ``config``.
+        read_node: one element of ``inbound_nodes`` as a Node whose references carry the document's own node numbers;
+            the container holds the names of all layers, by which a reference is told from a constant list.
+        write_node: the inverse; the mapping gives each layer's base.
+        bases: the number by which the document calls each layer's call 0, from the layers (with raw nodes), the references
+            made by nodes and those made by the model's inputs and outputs.
+        node_bases: whether that base holds in nodes too (Keras 2), or only in inputs and outputs (Keras 3).
+        input_entry: the document entry of a fresh InputLayer; the flag says whether entries carry ``module``.
+        ends: the structure of inputs or outputs as this dialect writes it in a document of the given `Model.form`.
+        form: the `Model.form` of the outermost model, once it is read: what the whole document shows of its release.
+    """
+
+    name: str
+    title: str
+    config: type[BaseModel]
+    read_node: Callable[[Any, Container[str]], Node]
+    write_node: Callable[[Node, Mapping[str, int]], Any]
+    bases: Callable[[Iterable[Layer], Iterable[TensorRef], Iterable[TensorRef]], dict[str, int]]
+    node_bases: bool
+    input_entry: Callable[[Layer, bool], FrozenDict]
+    ends: Callable[[Any, str], Any]
+    form: Callable[[Model], str]

@@ -1,0 +1,150 @@
+"""Keras 2, tf.keras and tf_keras; and the parts of the grammar that Keras 1 shares (see keras1.py).
+
+A node is a list of references ``[layer, node, tensor, {kwargs}]``. Tensors among the keyword arguments are ``[layer, node,
+tensor]`` without any tag. Single-tensor operation layers (TF 2.4 and later) drop one pair of brackets; a dict or nested list
+as first argument (TF 2.2 and later) is spelled as it is, with references for leaves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Mapping
+from typing import Any
+
+from configsplit.dialects.dialect import Dialect
+from configsplit.dialects.wire.documents import LegacyConfig
+from configsplit.errors import DocumentError
+from configsplit.ir.graph import Constant, Layer, Model, Node, TensorRef, TensorSpec, Use
+from configsplit.ir.values import FrozenDict, rebuild
+
+CONSTANT = "_CONSTANT_VALUE"
+"""Stands for the layer's name where a constant is given in place of a tensor (TF 2.4 and later)."""
+
+_BARE = "bare"
+_SHORT = "short"
+
+
+def _is_reference(item: Any, names: Container[str]) -> bool:
+    """``[layer, node, tensor]`` with the name of a layer; the only sign by which TF itself knows one among the kwargs."""
+    return (
+        type(item) is tuple
+        and len(item) == 3
+        and type(item[0]) is str
+        and type(item[1]) is int
+        and type(item[2]) is int
+        and item[0] in names
+    )
+
+
+def _is_argument(item: Any) -> bool:
+    """A leaf of a node: ``[layer, node, tensor]`` with or without ``{kwargs}``."""
+    return type(item) is tuple and len(item) in (3, 4) and type(item[0]) is str and type(item[1]) is int
+
+
+def read_node(raw: Any, names: Container[str]) -> Node:
+    """Read one element of ``inbound_nodes``.
+
+    Raises:
+        DocumentError: a leaf is no reference to a layer, or the references of one call carry different keyword arguments.
+    """
+    kwargs: list[Any] = []
+
+    def leaf(item: Any) -> Use | Constant:
+        if not _is_argument(item):
+            raise DocumentError(
+                f"{item!r} is no reference of the form [layer, node, tensor, kwargs]", code="document-bad-reference"
+            )
+        kwargs.append(item[3] if len(item) == 4 else None)
+        if item[0] == CONSTANT:
+            return Constant(item[2])
+        if item[0] not in names:
+            raise DocumentError(f"no layer is named {item[0]!r}", code="document-unresolved")
+        return Use(TensorRef(*item[:3]))
+
+    first = rebuild(raw, leaf, stop=_is_argument)
+    if any(other != kwargs[0] for other in kwargs[1:]):
+        raise DocumentError("the references of one call carry different keyword arguments", code="document-bad-reference")
+    form = _BARE if type(first) is not tuple and not isinstance(first, FrozenDict) else ""
+    if type(first) is tuple and len(first) == 1 and type(first[0]) in (Use, Constant):
+        first = first[0]
+    if not kwargs or kwargs[0] is None:
+        return Node((first,), FrozenDict(), form or _SHORT)
+    return Node((first,), _read_kwargs(kwargs[0], names), form)
+
+
+def _read_kwargs(kwargs: Any, names: Container[str]) -> FrozenDict:
+    if not isinstance(kwargs, FrozenDict):
+        raise DocumentError("the keyword arguments of a reference are no object", code="document-bad-reference")
+
+    def leaf(item: Any) -> Any:
+        return Use(TensorRef(*item)) if _is_reference(item, names) else item
+
+    read: FrozenDict = rebuild(kwargs, leaf, stop=lambda item: _is_reference(item, names))
+    return read
+
+
+def write_node(node: Node, bases: Mapping[str, int]) -> Any:
+    """The inverse of `read_node`."""
+
+    def reference(use: Any) -> Any:
+        if type(use) is not Use:
+            return use
+        return (use.ref.layer, use.ref.call + bases.get(use.ref.layer, 0), use.ref.output)
+
+    tail = () if node.form == _SHORT else (rebuild(node.kwargs, reference),)
+
+    def argument(item: Any) -> Any:
+        return ((CONSTANT, -1, item.value) if type(item) is Constant else reference(item)) + tail
+
+    first = node.args[0] if node.args else ()
+    if type(first) in (Use, Constant) and node.form != _BARE:
+        first = (first,)
+    return rebuild(first, argument)
+
+
+def bases(layers: Iterable[Layer], inner: Iterable[TensorRef], ends: Iterable[TensorRef]) -> dict[str, int]:
+    """The smallest node number by which anything refers to a layer is its first call (FORMATS: 4,989 layers, no exception).
+
+    Nested models count a node of their own first, so theirs is 1, except where TF 1.15 to 2.2 wrote deferred Sequentials.
+    """
+    least: dict[str, int] = {}
+    for refs in (inner, ends):
+        for ref in refs:
+            if ref.call < least.get(ref.layer, ref.call + 1):
+                least[ref.layer] = ref.call
+    return least
+
+
+def input_entry(layer: Layer, modern: bool) -> FrozenDict:
+    """The entry of a fresh InputLayer, with the keys that every release since 2.0 accepts."""
+    spec = layer.spec or TensorSpec()
+    config = {"batch_input_shape": spec.shape, "dtype": spec.dtype, "sparse": spec.sparse, "name": layer.name}
+    if spec.ragged:
+        config["ragged"] = True
+    entry = {"class_name": "InputLayer", "config": FrozenDict(config)}
+    if modern:
+        entry = {"module": "keras.layers", **entry, "registered_name": None}
+    return FrozenDict(entry)
+
+
+def ends(structure: Any, form: str) -> Any:
+    """A single tensor is a list of one reference before Keras 3."""
+    return (structure,) if type(structure) is TensorRef else structure
+
+
+def form(model: Model) -> str:
+    """Functional models are spelled one way only."""
+    return model.form
+
+
+KERAS2 = Dialect(
+    name="keras2",
+    title="Keras 2 (2.0 to 2.3, tf.keras, tf_keras)",
+    config=LegacyConfig,
+    read_node=read_node,
+    write_node=write_node,
+    bases=bases,
+    node_bases=True,
+    input_entry=input_entry,
+    ends=ends,
+    form=form,
+)

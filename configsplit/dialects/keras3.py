@@ -1,0 +1,97 @@
+"""Keras 3: a node is ``{"args": [...], "kwargs": {...}}`` with tensors as ``__keras_tensor__`` objects, nested at will."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Mapping
+from typing import Any
+
+from configsplit.dialects.dialect import Dialect
+from configsplit.dialects.wire.documents import Keras3Config, KerasTensorConfig
+from configsplit.dialects.wire.validate import validate
+from configsplit.errors import DocumentError
+from configsplit.ir.graph import Layer, Model, Node, TensorRef, TensorSpec, Use, walk
+from configsplit.ir.values import FrozenDict, rebuild
+
+_TENSOR = "__keras_tensor__"
+
+BARE = "bare"
+"""`Model.form` of a model whose single inputs and outputs are written without a list."""
+
+
+def _is_tensor(item: Any) -> bool:
+    return isinstance(item, FrozenDict) and item.get("class_name") == _TENSOR
+
+
+def read_node(raw: Any, names: Container[str]) -> Node:
+    """Read one element of ``inbound_nodes``.
+
+    Raises:
+        DocumentError: a ``__keras_tensor__`` is malformed or names no layer.
+    """
+
+    def leaf(item: Any) -> Any:
+        if not _is_tensor(item):
+            return item
+        validate(KerasTensorConfig, config := item.get("config"), f"{_TENSOR}.config")
+        layer, call, output = config["keras_history"]
+        if layer not in names:
+            raise DocumentError(f"no layer is named {layer!r}", code="document-unresolved")
+        return Use(TensorRef(layer, call, output), item)
+
+    return Node(rebuild(raw["args"], leaf, stop=_is_tensor), rebuild(raw["kwargs"], leaf, stop=_is_tensor))
+
+
+def write_node(node: Node, bases: Mapping[str, int]) -> Any:
+    """The inverse of `read_node`; node numbers count from 0 for every layer here, so the bases do not matter."""
+
+    def leaf(use: Any) -> Any:
+        if type(use) is not Use:
+            return use
+        tensor = use.recorded or FrozenDict({"class_name": _TENSOR, "config": FrozenDict()})
+        return tensor | {"config": tensor["config"] | {"keras_history": tuple(use.ref)}}
+
+    return FrozenDict({"args": rebuild(node.args, leaf), "kwargs": rebuild(node.kwargs, leaf)})
+
+
+def bases(layers: Iterable[Layer], inner: Iterable[TensorRef], ends: Iterable[TensorRef]) -> dict[str, int]:
+    """Nested functional models count from 1, but only in ``input_layers`` and ``output_layers`` (3.0.0 to 3.15.1)."""
+    return {layer.name: 1 for layer in layers if layer.model is not None and layer.model.kind == "functional"}
+
+
+def input_entry(layer: Layer, modern: bool) -> FrozenDict:
+    """The entry of a fresh InputLayer, with the keys that every release since 3.0 accepts."""
+    spec = layer.spec or TensorSpec()
+    config = {"batch_shape": spec.shape, "dtype": spec.dtype, "sparse": spec.sparse, "name": layer.name}
+    if spec.ragged:
+        config["ragged"] = True
+    entry = {"class_name": "InputLayer", "config": FrozenDict(config)}
+    if modern:
+        entry = {"module": "keras.layers", **entry, "registered_name": None}
+    return FrozenDict(entry)
+
+
+def ends(structure: Any, form: str) -> Any:
+    """A single tensor stands bare from 3.11 on, and is a list of one before, which 3.0 insists on."""
+    return (structure,) if type(structure) is TensorRef and form != BARE else structure
+
+
+def form(model: Model) -> str:
+    """Whether the file comes from 3.11 or later: a bare reference anywhere, or the ``optional`` of its InputLayers."""
+    models = [model, *(layer.model for _, layer in walk(model) if layer.model is not None)]
+    bare = any(type(structure) is TensorRef for each in models for structure in (each.inputs, each.outputs))
+    newest = any("optional" in layer.config for layer in model.layers if layer.is_input)
+    return BARE if model.kind == "functional" and (bare or newest) else ""
+
+
+KERAS3 = Dialect(
+    name="keras3",
+    title="Keras 3",
+    config=Keras3Config,
+    read_node=read_node,
+    write_node=write_node,
+    bases=bases,
+    node_bases=False,
+    input_entry=input_entry,
+    ends=ends,
+    form=form,
+)

@@ -1,0 +1,289 @@
+"""A document as the graph: frame checked by pydantic, every reference resolved, nothing lost.
+
+Models are read innermost first from an explicit stack, so that nesting costs no Python stack.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from configsplit.dialects.detect import Detection, detect
+from configsplit.dialects.dialect import Dialect
+from configsplit.dialects.wire.documents import Envelope, SequentialConfig
+from configsplit.dialects.wire.validate import validate
+from configsplit.errors import DocumentError, nearest
+from configsplit.ir.graph import Layer, Model, Node, TensorRef, Use, leaves
+from configsplit.ir.values import FrozenDict, loads, rebuild
+
+LIST = "list"
+"""`Model.form` of a Sequential whose config is the bare list of its layers (Keras 1, and Keras 2 up to 2.1)."""
+
+_NOT_MODELS = frozenset({"Pipeline", "StackedRNNCells", "RandomApply", "RandomChoice", "AugMix"})
+"""Layers whose config has ``layers`` too, but which run them in their own way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A model, with the dialect of its document and the evidence for it."""
+
+    model: Model
+    detection: Detection
+
+
+def parse(text: str) -> Parsed:
+    """Read the text of an architecture document.
+
+    Raises:
+        DocumentError: not JSON, not a Keras model, damaged, or with a reference that does not resolve; with the path.
+    """
+    document = loads(text)
+    if not isinstance(document, FrozenDict) or "class_name" not in document or "config" not in document:
+        raise DocumentError(
+            "no Keras model: the outermost object needs class_name and config",
+            code="document-not-a-model",
+            hint="give the output of model.to_json(), or a whole .keras or .h5 file",
+        )
+    validate(Envelope, document)
+    if model_kind(document) is None:
+        raise DocumentError(
+            f"{document['class_name']} keeps its graph in code: its config has no layers",
+            code="document-no-graph",
+            where="config",
+            hint="a subclassed model can only be cut live, where Keras can trace it",
+        )
+    detection = detect(document)
+    model = _read(document, detection.dialect)
+    model = replace(model, entry=_emptied(document, "config"), form=detection.dialect.form(model))
+    return Parsed(model, detection)
+
+
+def model_kind(entry: FrozenDict) -> str | None:
+    """Whether a document entry is a functional or Sequential model, of whatever class; None for a plain layer."""
+    config, class_name = entry.get("config"), str(entry.get("class_name"))
+    if isinstance(config, FrozenDict):
+        if {"layers", "input_layers", "output_layers"} <= config.keys():
+            return "functional"
+        items = config.get("layers")
+        if class_name in _NOT_MODELS or type(items) is not tuple:
+            return None
+        if class_name.endswith("Sequential") or ("build_input_shape" in config and all(map(_is_entry, items))):
+            return "sequential"
+        return None
+    return "sequential" if type(config) is tuple and class_name == "Sequential" else None
+
+
+def _is_entry(item: Any) -> bool:
+    return isinstance(item, FrozenDict) and "class_name" in item
+
+
+def _emptied(entry: FrozenDict, *keys: str) -> FrozenDict:
+    """The entry with None in the place of what the graph holds; the place itself is kept."""
+    return entry | {key: None for key in keys if key in entry}
+
+
+def _read(document: FrozenDict, dialect: Dialect) -> Model:
+    """Read a model and all that are nested in it, innermost first."""
+    found: list[tuple[FrozenDict, str]] = []
+    todo = [(document, "")]
+    while todo:
+        entry, where = todo.pop()
+        found.append((entry, where))
+        todo.extend((item, place) for item, place in _items(entry, where) if model_kind(item) is not None)
+    done: dict[int, Model] = {}
+    for entry, where in reversed(found):
+        try:
+            done[id(entry)] = _read_one(entry, done, dialect)
+        except DocumentError as error:
+            raise error.within(where) if where else error from None
+    return done[id(document)]
+
+
+def _items(entry: FrozenDict, where: str) -> Iterable[tuple[FrozenDict, str]]:
+    config = entry["config"]
+    items = config if type(config) is tuple else config.get("layers")
+    if type(items) is not tuple:
+        return
+    for index, item in enumerate(items):
+        if isinstance(item, FrozenDict):
+            yield item, f"{where}.layers[{index}].config".lstrip(".")
+
+
+def _read_one(entry: FrozenDict, done: dict[int, Model], dialect: Dialect) -> Model:
+    if model_kind(entry) == "functional":
+        return _functional(entry["config"], done, dialect)
+    return _sequential(entry, done, dialect)
+
+
+# ---------------------------------------------------------------- functional
+
+
+def _functional(config: FrozenDict, done: dict[int, Model], dialect: Dialect) -> Model:
+    validate(dialect.config, config)
+    names = _unique([item["name"] for item in config["layers"]])
+    layers = [_layer(item, index, done, dialect, names) for index, item in enumerate(config["layers"])]
+    inputs, outputs = (_ends(config[key], key, names) for key in ("input_layers", "output_layers"))
+    inner = [use.ref for layer in layers for node in layer.calls for use in node.uses()]
+    ends = [*leaves(inputs, TensorRef), *leaves(outputs, TensorRef)]
+    bases = dialect.bases(layers, inner, ends)
+    layers = [_rebased(layer, index, bases, dialect) for index, layer in enumerate(layers)]
+    model = Model(
+        name=config["name"],
+        kind="functional",
+        layers=tuple(layers),
+        inputs=_shift(inputs, bases),
+        outputs=_shift(outputs, bases),
+        config=_emptied(config, "layers", "input_layers", "output_layers"),
+        dialect=dialect.name,
+    )
+    _check_references(model)
+    return model
+
+
+def _unique(names: list[str]) -> dict[str, int]:
+    places: dict[str, int] = {}
+    for index, name in enumerate(names):
+        if name in places:
+            raise DocumentError(
+                f"two layers are named {name!r} (the other is layers[{places[name]}])",
+                code="document-duplicate-layer",
+                where=f"layers[{index}].name",
+            )
+        places[name] = index
+    return places
+
+
+def _layer(item: FrozenDict, index: int, done: dict[int, Model], dialect: Dialect, names: dict[str, int]) -> Layer:
+    calls: list[Node] = []
+    for number, raw in enumerate(item["inbound_nodes"]):
+        try:
+            calls.append(dialect.read_node(raw, names))
+        except DocumentError as error:
+            raise error.within(f"layers[{index}].inbound_nodes[{number}]") from None
+    model = done.get(id(item))
+    if not calls and item["class_name"] == "InputLayer":
+        calls = [Node()]
+    kept = _emptied(item, "inbound_nodes", *(["config"] if model is not None else []))
+    return Layer(name=item["name"], class_name=item["class_name"], entry=kept, calls=tuple(calls), model=model)
+
+
+def _ends(structure: Any, key: str, names: dict[str, int]) -> Any:
+    def leaf(item: Any) -> Any:
+        if not _is_end(item):
+            raise DocumentError(f"{item!r} is no [layer, node, tensor]", code="document-bad-reference", where=key)
+        if item[0] not in names:
+            raise DocumentError(
+                f"no layer is named {item[0]!r}", code="document-unresolved", where=key, hint=nearest(item[0], names)
+            )
+        return TensorRef(*item)
+
+    return rebuild(structure, leaf, stop=_is_end)
+
+
+def _is_end(item: Any) -> bool:
+    return type(item) is tuple and len(item) == 3 and type(item[0]) is str and type(item[1]) is int
+
+
+def _shift(structure: Any, bases: dict[str, int]) -> Any:
+    def leaf(ref: Any) -> Any:
+        return ref._replace(call=ref.call - bases.get(ref.layer, 0)) if type(ref) is TensorRef else ref
+
+    return rebuild(structure, leaf)
+
+
+def _rebased(layer: Layer, index: int, bases: dict[str, int], dialect: Dialect) -> Layer:
+    base = bases.get(layer.name, 0)
+    calls = layer.calls
+    if dialect.node_bases and any(bases.get(use.ref.layer) for node in calls for use in node.uses()):
+        calls = tuple(
+            node.map_uses(lambda use: Use(use.ref._replace(call=use.ref.call - bases.get(use.ref.layer, 0)), use.recorded))
+            for node in calls
+        )
+    return replace(layer, calls=calls, base=base)
+
+
+def _check_references(model: Model) -> None:
+    """Every reference names a call that exists.
+
+    Raises:
+        DocumentError: with the path of the reference.
+    """
+    calls = {layer.name: len(layer.calls) for layer in model.layers}
+    for index, layer in enumerate(model.layers):
+        for number, node in enumerate(layer.calls):
+            for use in node.uses():
+                if not 0 <= use.ref.call < calls[use.ref.layer]:
+                    raise _missing_call(use.ref, calls, f"layers[{index}].inbound_nodes[{number}]")
+    for key, refs in (("input_layers", model.input_refs()), ("output_layers", model.output_refs())):
+        for ref in refs:
+            if not 0 <= ref.call < calls[ref.layer]:
+                raise _missing_call(ref, calls, key)
+
+
+def _missing_call(ref: TensorRef, calls: dict[str, int], where: str) -> DocumentError:
+    return DocumentError(
+        f"call {ref.call} of layer {ref.layer!r} is used, but the document records {calls[ref.layer]} calls of it",
+        code="document-unresolved",
+        where=where,
+        hint="the writing release lost a call, or the file is damaged",
+    )
+
+
+# ---------------------------------------------------------------- Sequential
+
+
+def _sequential(entry: FrozenDict, done: dict[int, Model], dialect: Dialect) -> Model:
+    """A chain as a graph: each layer is called once, on what the one before gives."""
+    config = entry["config"]
+    listed = type(config) is tuple
+    frame = FrozenDict({"layers": config}) if listed else config
+    validate(SequentialConfig, frame)
+    items = frame["layers"]
+    if not items:
+        raise DocumentError("the Sequential model has no layers", code="document-no-graph", where="layers")
+    names = [_sequential_name(item, index, done) for index, item in enumerate(items)]
+    _unique(names)
+    chain = [
+        Layer(name=name, class_name=item["class_name"], entry=_entry(item, done), model=done.get(id(item)))
+        for name, item in zip(names, items, strict=True)
+    ]
+    if not chain[0].is_input:
+        chain.insert(0, Layer(name=_implicit_name(names), class_name="InputLayer", implicit=True))
+    return Model(
+        name=str(frame.get("name") or entry.get("name") or "sequential"),
+        kind="sequential",
+        layers=chain_calls(chain),
+        inputs=TensorRef(chain[0].name),
+        outputs=TensorRef(chain[-1].name),
+        config=FrozenDict() if listed else _emptied(config, "layers"),
+        dialect=dialect.name,
+        form=LIST if listed else "",
+    )
+
+
+def _entry(item: FrozenDict, done: dict[int, Model]) -> FrozenDict:
+    return _emptied(item, "config") if id(item) in done else item
+
+
+def _sequential_name(item: FrozenDict, index: int, done: dict[int, Model]) -> str:
+    """The entry's name, else its config's; a nested Sequential of Keras 1 has neither."""
+    config = item.get("config")
+    inner = config.get("name") if isinstance(config, FrozenDict) else None
+    return str(item.get("name") or inner or f"{str(item['class_name']).lower()}_{index + 1}")
+
+
+def _implicit_name(names: list[str]) -> str:
+    """The name Keras itself gives to the input of a Sequential: that of its first layer, and ``_input``."""
+    name = f"{names[0]}_input"
+    while name in names:
+        name += "_"
+    return name
+
+
+def chain_calls(chain: list[Layer]) -> tuple[Layer, ...]:
+    """The layers of a Sequential with their one call each."""
+    called = [replace(chain[0], calls=(Node(),))]
+    for before, layer in zip(chain, chain[1:], strict=False):
+        called.append(replace(layer, calls=(Node((Use(TensorRef(before.name)),)),)))
+    return tuple(called)
