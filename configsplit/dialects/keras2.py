@@ -120,7 +120,7 @@ def input_entry(layer: Layer, modern: bool) -> FrozenDict:
     config = {"batch_input_shape": spec.shape, "dtype": spec.dtype, "sparse": spec.sparse, "name": layer.name}
     if spec.ragged:
         config["ragged"] = True
-    entry = {"class_name": "InputLayer", "config": FrozenDict(config)}
+    entry: dict[str, Any] = {"class_name": "InputLayer", "config": FrozenDict(config)}
     if modern:
         entry = {"module": "keras.layers", **entry, "registered_name": None}
     return FrozenDict(entry)

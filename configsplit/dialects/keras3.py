@@ -36,7 +36,8 @@ def read_node(raw: Any, names: Container[str]) -> Node:
         layer, call, output = config["keras_history"]
         if layer not in names:
             raise DocumentError(f"no layer is named {layer!r}", code="document-unresolved")
-        return Use(TensorRef(layer, call, output), item)
+        recorded = item | {"config": config | {"keras_history": None}}
+        return Use(TensorRef(layer, call, output), recorded)
 
     return Node(rebuild(raw["args"], leaf, stop=_is_tensor), rebuild(raw["kwargs"], leaf, stop=_is_tensor))
 
@@ -64,7 +65,7 @@ def input_entry(layer: Layer, modern: bool) -> FrozenDict:
     config = {"batch_shape": spec.shape, "dtype": spec.dtype, "sparse": spec.sparse, "name": layer.name}
     if spec.ragged:
         config["ragged"] = True
-    entry = {"class_name": "InputLayer", "config": FrozenDict(config)}
+    entry: dict[str, Any] = {"class_name": "InputLayer", "config": FrozenDict(config)}
     if modern:
         entry = {"module": "keras.layers", **entry, "registered_name": None}
     return FrozenDict(entry)
@@ -80,7 +81,7 @@ def form(model: Model) -> str:
     models = [model, *(layer.model for _, layer in walk(model) if layer.model is not None)]
     bare = any(type(structure) is TensorRef for each in models for structure in (each.inputs, each.outputs))
     newest = any("optional" in layer.config for layer in model.layers if layer.is_input)
-    return BARE if model.kind == "functional" and (bare or newest) else ""
+    return BARE if bare or newest else ""
 
 
 KERAS3 = Dialect(

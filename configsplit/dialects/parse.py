@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 from configsplit.dialects.detect import Detection, detect
@@ -284,6 +285,6 @@ def _implicit_name(names: list[str]) -> str:
 def chain_calls(chain: list[Layer]) -> tuple[Layer, ...]:
     """The layers of a Sequential with their one call each."""
     called = [replace(chain[0], calls=(Node(),))]
-    for before, layer in zip(chain, chain[1:], strict=False):
+    for before, layer in pairwise(chain):
         called.append(replace(layer, calls=(Node((Use(TensorRef(before.name)),)),)))
     return tuple(called)

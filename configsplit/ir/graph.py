@@ -74,9 +74,12 @@ class Node:
     kwargs: FrozenDict = field(default_factory=FrozenDict)
     form: str = ""
 
-    def uses(self) -> list[Use]:
-        """All tensor arguments in the order in which Keras visits them: positional, then keywords, dict keys sorted."""
-        return [*leaves(self.args), *leaves(self.kwargs)]
+    def uses(self, *, as_written: bool = False) -> list[Use]:
+        """All tensor arguments in the order in which Keras visits them: positional, then keywords, dict keys sorted.
+
+        tf_keras since 2.16 visits the keywords as they are written.
+        """
+        return [*leaves(self.args), *leaves(tuple(self.kwargs.values()) if as_written else self.kwargs)]
 
     def map_uses(self, change: Callable[[Use], Use]) -> Node:
         def leaf(value: Any) -> Any:

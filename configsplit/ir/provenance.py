@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from configsplit.ir.graph import LayerPath
 
@@ -23,7 +22,7 @@ class Provenance:
     """New layer path -> origin. A layer that is missing is fresh. A nested model that was kept whole has one entry, which
     speaks for everything inside it."""
 
-    layers: Mapping[LayerPath, Origin] = MappingProxyType({})
+    layers: Mapping[LayerPath, Origin]
 
     def origin(self, path: LayerPath) -> Origin | None:
         """The origin of a layer, also of one inside a nested model that was kept whole."""

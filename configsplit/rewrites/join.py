@@ -1,0 +1,101 @@
+"""The exact inverse of `split`: parts and the wires between them become one graph again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from configsplit.errors import VerificationError
+from configsplit.ir.graph import Layer, Model, Node, TensorRef, Use
+from configsplit.rewrites.split import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part as it is found: its model, the source of each of its inputs, and the number that each call of a layer had in
+    the whole (for layers that are missing here: the same numbers)."""
+
+    model: Model
+    wires: tuple[Source, ...]
+    calls: Mapping[str, tuple[int, ...]]
+
+
+def join(pieces: Sequence[Piece], outputs: Sequence[Source], frame: Model) -> Model:
+    """The model that the parts were cut from. ``frame`` gives its name, kind, and what its document says of the whole; its
+    layers are not looked at.
+
+    Raises:
+        VerificationError: the parts do not fit together.
+    """
+    tensors: list[list[TensorRef]] = []
+    layers: dict[str, Layer] = {}
+    calls: dict[str, dict[int, Node]] = {}
+    inputs: dict[int, TensorRef] = {}
+    for number, piece in enumerate(pieces):
+        stands_for = _resolve(piece, number, tensors, inputs)
+        replaced = {ref.layer for ref, source in zip(piece.model.input_refs(), piece.wires, strict=True) if source.part is not None}
+        for layer in piece.model.layers:
+            if layer.name not in replaced:
+                _merge(layer, piece, stands_for, layers, calls)
+        tensors.append([_moved(ref, piece, stands_for) for ref in piece.model.output_refs()])
+    made = tuple(_complete(layer, calls[name]) for name, layer in layers.items())
+    ordered = tuple(inputs[index] for index in sorted(inputs))
+    ends = tuple(ordered[source.number] if source.part is None else tensors[source.part][source.number] for source in outputs)
+    return replace(frame, layers=made, inputs=ordered, outputs=ends)
+
+
+def _resolve(
+    piece: Piece, number: int, tensors: list[list[TensorRef]], inputs: dict[int, TensorRef]
+) -> dict[TensorRef, TensorRef]:
+    """The tensor of the whole for which each input of a part stands."""
+    refs = piece.model.input_refs()
+    if len(refs) != len(piece.wires):
+        raise VerificationError(
+            f"part {number} has {len(refs)} inputs, the manifest wires {len(piece.wires)}", code="verify-wiring"
+        )
+    stands_for: dict[TensorRef, TensorRef] = {}
+    for ref, source in zip(refs, piece.wires, strict=True):
+        if source.part is None:
+            inputs.setdefault(source.number, ref)
+            stands_for[ref] = inputs[source.number]
+        elif source.part < number and source.number < len(tensors[source.part]):
+            stands_for[ref] = tensors[source.part][source.number]
+        else:
+            raise VerificationError(
+                f"part {number} is fed by output {source.number} of part {source.part}, which does not exist before it",
+                code="verify-wiring",
+            )
+    return stands_for
+
+
+def _moved(ref: TensorRef, piece: Piece, stands_for: Mapping[TensorRef, TensorRef]) -> TensorRef:
+    if ref in stands_for:
+        return stands_for[ref]
+    numbers = piece.calls.get(ref.layer)
+    return ref if numbers is None else ref._replace(call=numbers[ref.call])
+
+
+def _merge(
+    layer: Layer,
+    piece: Piece,
+    stands_for: Mapping[TensorRef, TensorRef],
+    layers: dict[str, Layer],
+    calls: dict[str, dict[int, Node]],
+) -> None:
+    def moved(use: Use) -> Use:
+        return Use(_moved(use.ref, piece, stands_for), use.recorded)
+
+    known = layers.setdefault(layer.name, layer)
+    if known.entry != layer.entry:
+        raise VerificationError(f"two parts hold different layers named {layer.name!r}", code="verify-layers-differ")
+    numbers = piece.calls.get(layer.name, tuple(range(len(layer.calls))))
+    for number, node in zip(numbers, layer.calls, strict=True):
+        calls.setdefault(layer.name, {})[number] = node.map_uses(moved)
+
+
+def _complete(layer: Layer, calls: Mapping[int, Node]) -> Layer:
+    if sorted(calls) != list(range(len(calls))):
+        raise VerificationError(
+            f"calls of layer {layer.name!r} are missing: there are only {sorted(calls)}", code="verify-missing-call"
+        )
+    return replace(layer, calls=tuple(calls[number] for number in range(len(calls))))

@@ -1,0 +1,205 @@
+"""Cut a model into parts that together compute what it computes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from configsplit.algorithms.calls import CallGraph, call_graph
+from configsplit.algorithms.cuts import Choice, heads
+from configsplit.algorithms.partition import partition
+from configsplit.errors import ShapeError
+from configsplit.ir.graph import Model, TensorRef, TensorSpec
+from configsplit.ir.references import outputs_used, tensor_name
+from configsplit.rewrites.extract import Extracted, part
+
+_UNKNOWN = 1 << 60
+"""Price in bytes of a tensor of unknown shape: crossed only where there is no other way."""
+
+
+class Source(NamedTuple):
+    """Where a part's input or the whole's output comes from: output ``number`` of a part, or (``part`` None) the whole's
+    input of that number."""
+
+    part: int | None
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """The parts in an order in which each can run, and the wires between them.
+
+    Attributes:
+        parts: the parts, with their provenance.
+        wires: per part, the source of each of its inputs.
+        outputs: the source of each output of the whole, in the order of ``model.outputs``.
+        shared: layers whose weights stand in more than one part.
+    """
+
+    model: Model
+    parts: tuple[Extracted, ...]
+    wires: tuple[tuple[Source, ...], ...]
+    outputs: tuple[Source, ...]
+    shared: tuple[str, ...]
+
+
+def bytes_per_sample(spec: TensorSpec) -> int:
+    """Size of one sample of a tensor: the product of its dimensions behind the batch; dimensions of any size count as 1."""
+    if spec.shape is None:
+        return _UNKNOWN
+    size = ITEM_SIZE.get(spec.dtype or "float32", 4)
+    for dimension in spec.shape[1:]:
+        size *= dimension or 1
+    return size
+
+
+ITEM_SIZE = {
+    **dict.fromkeys(("float64", "int64", "uint64", "complex64"), 8),
+    **dict.fromkeys(("float16", "bfloat16", "int16", "uint16"), 2),
+    **dict.fromkeys(("int8", "uint8", "bool", "float8_e4m3fn", "float8_e5m2"), 1),
+    "complex128": 16,
+    "string": 16,
+}
+"""Bytes of one element; 4 for all others. A string has no size of its own: 16 stands for a short word."""
+
+
+def split(
+    model: Model,
+    boundaries: Sequence[Sequence[TensorRef]],
+    specs: Mapping[TensorRef, TensorSpec],
+    choice: Choice = "smallest",
+) -> Split:
+    """Cut ``model`` at one or several boundaries; ``specs`` describes every tensor of its top level.
+
+    Raises:
+        CutError: a boundary cannot be cut.
+        ShapeError: a tensor that crosses has an unknown shape or dtype.
+    """
+    graph = call_graph(model)
+    chosen = heads(graph, boundaries, choice, lambda ref: bytes_per_sample(specs.get(ref, TensorSpec())))
+    return assemble(model, graph, partition(graph, chosen), specs)
+
+
+def assemble(model: Model, graph: CallGraph, parts: Sequence[Sequence[int]], specs: Mapping[TensorRef, TensorSpec]) -> Split:
+    """Build the parts of a partition, given as the calls of each.
+
+    Raises:
+        ShapeError: a tensor that crosses has an unknown shape or dtype.
+    """
+    wiring = _Wiring(graph, parts, model.input_refs())
+    crossing = list(dict.fromkeys(ref for number in range(len(parts)) for ref in wiring.crossing(number)))
+    _require_shapes(model, crossing, specs)
+    labels = _labels(model, crossing)
+    built = tuple(
+        part(
+            model,
+            [graph.calls[call] for call in calls],
+            wiring.inputs(number),
+            wiring.outputs(number),
+            name=f"{model.name}_part_{number}",
+            specs=specs,
+            labels=labels,
+        )
+        for number, calls in enumerate(parts)
+    )
+    wires = tuple(tuple(wiring.source(ref) for ref in each.inputs) for each in built)
+    outputs = tuple(wiring.giver(ref) for ref in graph.outputs)
+    return Split(model, built, wires, outputs, wiring.shared())
+
+
+class _Wiring:
+    """Which tensors each part takes and gives.
+
+    Original inputs come first among the inputs of a part, in their own order, then what other parts give, in document order.
+    An input that is itself an output of the model passes through a part that takes it anyway; an input that nothing uses
+    stays with the first part, so that nothing is lost.
+    """
+
+    def __init__(self, graph: CallGraph, parts: Sequence[Sequence[int]], inputs: Sequence[TensorRef]) -> None:
+        self._graph = graph
+        self._inputs = {ref: index for index, ref in enumerate(inputs)}
+        self._home = {call: number for number, calls in enumerate(parts) for call in calls}
+        self._takes: list[set[TensorRef]] = [set() for _ in parts]
+        self._gives: list[dict[TensorRef, None]] = [{} for _ in parts]
+        self._taken()
+        self._given()
+
+    def _taken(self) -> None:
+        for ref, takers in self._graph.consumers.items():
+            for taker in takers:
+                if self._home.get(self._graph.producer(ref)) != self._home[taker]:
+                    self._takes[self._home[taker]].add(ref)
+        for ref in self._inputs:
+            if not any(ref in takes for takes in self._takes):
+                self._takes[0].add(ref)
+
+    def _given(self) -> None:
+        for number in range(len(self._takes)):
+            for ref in self.crossing(number):
+                self._gives[self._home[self._graph.producer(ref)]][ref] = None
+        for gives in self._gives:
+            ordered = sorted(gives, key=self._place)
+            gives.clear()
+            gives.update(dict.fromkeys(ordered))
+        for ref in self._graph.outputs:
+            self._gives[self._giver(ref)][ref] = None
+
+    def _place(self, ref: TensorRef) -> tuple[int, int]:
+        return self._graph.producer(ref), ref.output
+
+    def _giver(self, ref: TensorRef) -> int:
+        if ref in self._inputs:
+            return next(number for number, takes in enumerate(self._takes) if ref in takes)
+        return self._home[self._graph.producer(ref)]
+
+    def crossing(self, number: int) -> list[TensorRef]:
+        """What the part takes from other parts."""
+        return sorted((ref for ref in self._takes[number] if ref not in self._inputs), key=self._place)
+
+    def inputs(self, number: int) -> list[TensorRef]:
+        return [*(ref for ref in self._inputs if ref in self._takes[number]), *self.crossing(number)]
+
+    def outputs(self, number: int) -> list[TensorRef]:
+        return list(self._gives[number])
+
+    def source(self, ref: TensorRef) -> Source:
+        """Where a part gets an input from."""
+        return Source(None, self._inputs[ref]) if ref in self._inputs else self.giver(ref)
+
+    def giver(self, ref: TensorRef) -> Source:
+        """The part, and its output, that gives a tensor."""
+        number = self._giver(ref)
+        return Source(number, list(self._gives[number]).index(ref))
+
+    def shared(self) -> tuple[str, ...]:
+        """Layers that are called in more than one part."""
+        homes: dict[str, set[int]] = {}
+        for call, number in self._home.items():
+            homes.setdefault(self._graph.calls[call].layer, set()).add(number)
+        return tuple(sorted(layer for layer, numbers in homes.items() if len(numbers) > 1))
+
+
+def _labels(model: Model, crossing: Sequence[TensorRef]) -> dict[TensorRef, str]:
+    """Readable names for the inputs that stand for crossing tensors: the layer's own, with call and output where needed."""
+    layers, used = model.by_name(), outputs_used(model)
+    labels: dict[TensorRef, str] = {}
+    for ref in crossing:
+        call = f"_{ref.call}" if len(layers[ref.layer].calls) > 1 else ""
+        output = f"_{ref.output}" if used[ref.layer, ref.call] != [0] else ""
+        labels[ref] = f"{ref.layer}{call}{output}"
+    return labels
+
+
+def _require_shapes(model: Model, crossing: Sequence[TensorRef], specs: Mapping[TensorRef, TensorSpec]) -> None:
+    unknown = [ref for ref in crossing if (spec := specs.get(ref)) is None or spec.shape is None or spec.dtype is None]
+    if unknown:
+        layers, used = model.by_name(), outputs_used(model)
+        names = [tensor_name(ref, layers, used) for ref in unknown]
+        raise ShapeError(
+            f"the shape of {', '.join(names)} is not recorded in the document and cannot be inferred",
+            code="shape-unknown",
+            where=names[0],
+            hint=f"give it: --shape {names[0]}=None,28,28,128 (a dtype may follow: ...,128:float32), "
+            "or declare the class in a plug-in: --custom-objects FILE.py",
+        )
