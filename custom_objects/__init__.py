@@ -1,0 +1,1 @@
+"""The plug-ins that ship with configsplit, one declaration each; the real classes stand beside them, one file a framework."""

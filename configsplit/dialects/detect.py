@@ -17,7 +17,7 @@ from configsplit.dialects.keras3 import KERAS3
 from configsplit.errors import DocumentError
 from configsplit.ir.values import FrozenDict
 
-DIALECTS = {dialect.name: dialect for dialect in (KERAS1, KERAS2, KERAS3)}
+DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (KERAS1, KERAS2, KERAS3)}
 
 _KERAS1_KEYS = frozenset({"output_dim", "nb_filter", "border_mode", "init", "input_dtype", "dim_ordering", "W_regularizer"})
 _KERAS1_ONLY = frozenset({"Convolution2D", "Convolution1D", "Merge", "Highway", "MaxoutDense", "TimeDistributedDense"})

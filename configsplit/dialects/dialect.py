@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from pydantic import BaseModel
 
 from configsplit.ir.graph import Layer, Model, Node, TensorRef
 from configsplit.ir.values import FrozenDict
+
+Generation: TypeAlias = Literal["keras1", "keras2", "keras3"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,11 +29,12 @@ class Dialect:
             made by nodes and those made by the model's inputs and outputs.
         node_bases: whether that base holds in nodes too (Keras 2), or only in inputs and outputs (Keras 3).
         input_entry: the document entry of a fresh InputLayer; the flag says whether entries carry ``module``.
+        functional_entry: the outermost object of a functional model that has none of its own; the flag as above.
         ends: the structure of inputs or outputs as this dialect writes it in a document of the given `Model.form`.
         form: the `Model.form` of the outermost model, once it is read: what the whole document shows of its release.
     """
 
-    name: str
+    name: Generation
     title: str
     config: type[BaseModel]
     read_node: Callable[[Any, Container[str]], Node]
@@ -39,5 +42,6 @@ class Dialect:
     bases: Callable[[Iterable[Layer], Iterable[TensorRef], Iterable[TensorRef]], dict[str, int]]
     node_bases: bool
     input_entry: Callable[[Layer, bool], FrozenDict]
+    functional_entry: Callable[[bool], FrozenDict]
     ends: Callable[[Any, str], Any]
     form: Callable[[Model], str]

@@ -34,7 +34,7 @@ def emit(model: Model) -> FrozenDict:
     configs: dict[int, Any] = {}
     for each in (*reversed(nested), model):
         configs[id(each)] = _config(each, configs, dialect, Style(modern, model.form))
-    document = model.entry | {"config": configs[id(model)]}
+    document = (model.entry or dialect.functional_entry(modern)) | {"config": configs[id(model)]}
     validate(Envelope, document)
     return document
 

@@ -136,6 +136,15 @@ def form(model: Model) -> str:
     return model.form
 
 
+def functional_entry(modern: bool) -> FrozenDict:
+    """The outermost object of a functional model that was a Sequential before a rewrite; every release knows ``Model``."""
+    entry: dict[str, Any] = {"class_name": "Model", "config": None}
+    if modern:
+        entry = {"module": "keras.src.engine.functional", "class_name": "Functional", "config": None}
+        entry["registered_name"] = "Functional"
+    return FrozenDict(entry)
+
+
 KERAS2 = Dialect(
     name="keras2",
     title="Keras 2 (2.0 to 2.3, tf.keras, tf_keras)",
@@ -145,6 +154,7 @@ KERAS2 = Dialect(
     bases=bases,
     node_bases=True,
     input_entry=input_entry,
+    functional_entry=functional_entry,
     ends=ends,
     form=form,
 )

@@ -48,10 +48,15 @@ def write_node(node: Node, bases: Mapping[str, int]) -> Any:
     def leaf(use: Any) -> Any:
         if type(use) is not Use:
             return use
-        tensor = use.recorded or FrozenDict({"class_name": _TENSOR, "config": FrozenDict()})
+        tensor = use.recorded or _described(use.spec or TensorSpec())
         return tensor | {"config": tensor["config"] | {"keras_history": tuple(use.ref)}}
 
     return FrozenDict({"args": rebuild(node.args, leaf), "kwargs": rebuild(node.kwargs, leaf)})
+
+
+def _described(spec: TensorSpec) -> FrozenDict:
+    """A ``__keras_tensor__`` that no document recorded, since the call was inside a Sequential."""
+    return FrozenDict({"class_name": _TENSOR, "config": FrozenDict({"shape": spec.shape, "dtype": spec.dtype})})
 
 
 def bases(layers: Iterable[Layer], inner: Iterable[TensorRef], ends: Iterable[TensorRef]) -> dict[str, int]:
@@ -84,6 +89,14 @@ def form(model: Model) -> str:
     return BARE if bare or newest else ""
 
 
+def functional_entry(modern: bool) -> FrozenDict:
+    """The outermost object of a functional model that was a Sequential before a rewrite."""
+    entry: dict[str, Any] = {"class_name": "Functional", "config": None}
+    if modern:
+        entry = {"module": "keras.src.models.functional", **entry, "registered_name": "Functional"}
+    return FrozenDict(entry)
+
+
 KERAS3 = Dialect(
     name="keras3",
     title="Keras 3",
@@ -93,6 +106,7 @@ KERAS3 = Dialect(
     bases=bases,
     node_bases=False,
     input_entry=input_entry,
+    functional_entry=functional_entry,
     ends=ends,
     form=form,
 )

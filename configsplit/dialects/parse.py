@@ -198,7 +198,7 @@ def _rebased(layer: Layer, index: int, bases: dict[str, int], dialect: Dialect) 
     calls = layer.calls
     if dialect.node_bases and any(bases.get(use.ref.layer) for node in calls for use in node.uses()):
         calls = tuple(
-            node.map_uses(lambda use: Use(use.ref._replace(call=use.ref.call - bases.get(use.ref.layer, 0)), use.recorded))
+            node.map_uses(lambda use: replace(use, ref=use.ref._replace(call=use.ref.call - bases.get(use.ref.layer, 0))))
             for node in calls
         )
     return replace(layer, calls=calls, base=base)

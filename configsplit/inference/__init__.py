@@ -1,0 +1,24 @@
+"""Shapes, dtypes, weights, operations and masks of layer classes, as declared rules, for documents that do not record them."""
+
+from configsplit.inference.counts import Counts, count, counted, layer_weights, operations_of, weights_of
+from configsplit.inference.infer import Inference, explain, infer, trace
+from configsplit.inference.masks import Masks, masked, traced_masks
+from configsplit.inference.table import BUILT_IN, Table
+
+__all__ = [
+    "BUILT_IN",
+    "Counts",
+    "Inference",
+    "Masks",
+    "Table",
+    "count",
+    "counted",
+    "explain",
+    "infer",
+    "layer_weights",
+    "masked",
+    "operations_of",
+    "trace",
+    "traced_masks",
+    "weights_of",
+]

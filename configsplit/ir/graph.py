@@ -50,10 +50,14 @@ class TensorSpec:
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """A tensor as an argument of a call; ``recorded`` is what the document says of it there (Keras 3: shape, dtype)."""
+    """A tensor as an argument of a call; ``recorded`` is what the document says of it there (Keras 3: shape, dtype).
+
+    Where a rewrite made the use, ``spec`` says it instead, for dialects that want it written.
+    """
 
     ref: TensorRef
     recorded: FrozenDict | None = None
+    spec: TensorSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)

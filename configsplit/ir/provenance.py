@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from configsplit.ir.graph import LayerPath
+from configsplit.ir.graph import LayerPath, Model
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,3 +31,17 @@ class Provenance:
                 rest = path[length:]
                 return found if not rest else Origin((*found.path, *rest), (), found.source)
         return None
+
+    def after(self, earlier: Provenance) -> Provenance:
+        """The origins in the source of an earlier rewrite, whose result this rewrite was given."""
+        composed: dict[LayerPath, Origin] = {}
+        for path, origin in self.layers.items():
+            if (first := earlier.origin(origin.path)) is not None:
+                calls = tuple(first.calls[call] for call in origin.calls) if first.calls else origin.calls
+                composed[path] = Origin(first.path, calls, first.source)
+        return Provenance(composed)
+
+
+def identity(model: Model) -> Provenance:
+    """Every layer came from itself."""
+    return Provenance({(layer.name,): Origin((layer.name,), tuple(range(len(layer.calls)))) for layer in model.layers})

@@ -1,4 +1,4 @@
-"""Tensor references as people write them: ``LAYER``, ``LAYER@CALL``, ``LAYER:OUTPUT``, ``LAYER@*``, ``A,B``.
+"""Tensor references as people write them: ``LAYER``, ``LAYER@CALL``, ``LAYER:OUTPUT``, ``LAYER@*``, ``OUTER/INNER``, ``A,B``.
 
 A layer whose own name contains ``@``, ``:``, ``,`` or ``/`` wins over the other reading.
 """
@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from configsplit.errors import TensorReferenceError, nearest
-from configsplit.ir.graph import Layer, Model, TensorRef
+from configsplit.ir.graph import CallRef, Layer, Model, TensorRef
 
 _SUFFIX = re.compile(r"^(?P<layer>.+?)(?:@(?P<call>\d+|\*))?(?::(?P<output>\d+))?$", re.DOTALL)
 
@@ -24,17 +25,65 @@ def outputs_used(model: Model) -> dict[tuple[str, int], list[int]]:
     return {call: sorted(used.get(call, {0})) for call in calls}
 
 
+class Place(NamedTuple):
+    """A tensor, and the calls of nested models that lead to it from the outside in (none for a tensor of the surface)."""
+
+    inside: tuple[CallRef, ...]
+    ref: TensorRef
+
+
 def boundary(model: Model, text: str) -> tuple[TensorRef, ...]:
+    """The tensors of the model's own layers that ``text`` names; as `places`, but nested models stay closed."""
+    found = places(model, text)
+    for place in found:
+        if place.inside:
+            raise TensorReferenceError(
+                f"{text!r} lies inside the nested model {place.inside[0].layer!r}", code="reference-nested"
+            )
+    return tuple(place.ref for place in found)
+
+
+def places(model: Model, text: str) -> tuple[Place, ...]:
     """The tensors that ``text`` names, in the order given, each once.
 
     Raises:
         TensorReferenceError: no such layer, call or output, or a bare name of a layer that is called several times.
     """
-    used = outputs_used(model)
     layers = model.by_name()
     pieces = [text] if _find(layers, text) else _pieces(layers, text)
-    found = (ref for piece in pieces for ref in _tensors(layers, used, piece.strip()))
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(place for piece in pieces for place in _descend(model, piece.strip())))
+
+
+def _descend(model: Model, text: str) -> list[Place]:
+    """Follow ``OUTER@CALL/INNER`` inwards, as deep as it leads."""
+    found: list[Place] = []
+    todo: list[tuple[tuple[CallRef, ...], Model, str]] = [((), model, text)]
+    while todo:
+        inside, within, rest = todo.pop()
+        layers = within.by_name()
+        outer = None if _find(layers, rest) else _outer(layers, rest)
+        if outer is None:
+            found += [Place(inside, ref) for ref in _tensors(layers, outputs_used(within), rest)]
+            continue
+        layer, call, inner = outer
+        if layer.model is None:
+            raise TensorReferenceError(
+                f"layer {layer.name!r} is a {layer.class_name}, not a nested model: nothing inside it can be named",
+                code="reference-not-nested",
+                hint=f"name {layer.name!r} itself, or a layer before or after it",
+            )
+        todo += [((*inside, CallRef(layer.name, number)), layer.model, inner) for number in reversed(_calls(layer, call))]
+    return found
+
+
+def _outer(layers: dict[str, Layer], text: str) -> tuple[Layer, str | None, str] | None:
+    """(layer, call, the rest) for ``OUTER@CALL/REST``, the longest name of a layer first."""
+    slashes = [index for index, letter in enumerate(text) if letter == "/"]
+    for index in reversed(slashes):
+        found = _find(layers, text[:index])
+        if found is not None and found[2] is None:
+            return layers[found[0]], found[1], text[index + 1 :]
+    return None
 
 
 def tensor_name(ref: TensorRef, layers: dict[str, Layer], used: dict[tuple[str, int], list[int]]) -> str:
@@ -88,10 +137,10 @@ def _tensors(layers: dict[str, Layer], used: dict[tuple[str, int], list[int]], t
         yield from (TensorRef(name, number, each) for each in ([int(output)] if output is not None else outputs))
 
 
-def _calls(layer: Layer, call: str | None) -> Iterable[int]:
+def _calls(layer: Layer, call: str | None) -> list[int]:
     count = len(layer.calls)
     if call == "*" or (call is None and count == 1):
-        return range(count)
+        return list(range(count))
     listed = ", ".join(f"{layer.name}@{number}" for number in range(count))
     if call is None:
         raise TensorReferenceError(

@@ -97,7 +97,7 @@ def _input_layer(name: str, spec: TensorSpec) -> Layer:
 
 def _moved_layer(layer: Layer, kept: Collection[CallRef], moved: Callable[[TensorRef], TensorRef]) -> Layer:
     def use(old: Use) -> Use:
-        return Use(moved(old.ref), old.recorded)
+        return replace(old, ref=moved(old.ref))
 
     stays = (node for call, node in enumerate(layer.calls) if (layer.name, call) in kept)
     return replace(layer, calls=tuple(node.map_uses(use) for node in stays))

@@ -33,7 +33,9 @@ def join(pieces: Sequence[Piece], outputs: Sequence[Source], frame: Model) -> Mo
     inputs: dict[int, TensorRef] = {}
     for number, piece in enumerate(pieces):
         stands_for = _resolve(piece, number, tensors, inputs)
-        replaced = {ref.layer for ref, source in zip(piece.model.input_refs(), piece.wires, strict=True) if source.part is not None}
+        replaced = {
+            ref.layer for ref, source in zip(piece.model.input_refs(), piece.wires, strict=True) if source.part is not None
+        }
         for layer in piece.model.layers:
             if layer.name not in replaced:
                 _merge(layer, piece, stands_for, layers, calls)
@@ -83,7 +85,7 @@ def _merge(
     calls: dict[str, dict[int, Node]],
 ) -> None:
     def moved(use: Use) -> Use:
-        return Use(_moved(use.ref, piece, stands_for), use.recorded)
+        return replace(use, ref=_moved(use.ref, piece, stands_for))
 
     known = layers.setdefault(layer.name, layer)
     if known.entry != layer.entry:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -16,6 +16,9 @@ from configsplit.rewrites.extract import Extracted, part
 
 _UNKNOWN = 1 << 60
 """Price in bytes of a tensor of unknown shape: crossed only where there is no other way."""
+
+
+Why = Callable[[TensorRef], str]
 
 
 class Source(NamedTuple):
@@ -69,8 +72,11 @@ def split(
     boundaries: Sequence[Sequence[TensorRef]],
     specs: Mapping[TensorRef, TensorSpec],
     choice: Choice = "smallest",
+    why: Why = str,
 ) -> Split:
     """Cut ``model`` at one or several boundaries; ``specs`` describes every tensor of its top level.
+
+    ``why`` says of a tensor without a shape why it has none.
 
     Raises:
         CutError: a boundary cannot be cut.
@@ -78,10 +84,16 @@ def split(
     """
     graph = call_graph(model)
     chosen = heads(graph, boundaries, choice, lambda ref: bytes_per_sample(specs.get(ref, TensorSpec())))
-    return assemble(model, graph, partition(graph, chosen), specs)
+    return assemble(model, graph, partition(graph, chosen), specs, why)
 
 
-def assemble(model: Model, graph: CallGraph, parts: Sequence[Sequence[int]], specs: Mapping[TensorRef, TensorSpec]) -> Split:
+def assemble(
+    model: Model,
+    graph: CallGraph,
+    parts: Sequence[Sequence[int]],
+    specs: Mapping[TensorRef, TensorSpec],
+    why: Why = str,
+) -> Split:
     """Build the parts of a partition, given as the calls of each.
 
     Raises:
@@ -89,7 +101,7 @@ def assemble(model: Model, graph: CallGraph, parts: Sequence[Sequence[int]], spe
     """
     wiring = _Wiring(graph, parts, model.input_refs())
     crossing = list(dict.fromkeys(ref for number in range(len(parts)) for ref in wiring.crossing(number)))
-    _require_shapes(model, crossing, specs)
+    _require_shapes(model, crossing, specs, why)
     labels = _labels(model, crossing)
     built = tuple(
         part(
@@ -191,13 +203,13 @@ def _labels(model: Model, crossing: Sequence[TensorRef]) -> dict[TensorRef, str]
     return labels
 
 
-def _require_shapes(model: Model, crossing: Sequence[TensorRef], specs: Mapping[TensorRef, TensorSpec]) -> None:
+def _require_shapes(model: Model, crossing: Sequence[TensorRef], specs: Mapping[TensorRef, TensorSpec], why: Why) -> None:
     unknown = [ref for ref in crossing if (spec := specs.get(ref)) is None or spec.shape is None or spec.dtype is None]
     if unknown:
         layers, used = model.by_name(), outputs_used(model)
         names = [tensor_name(ref, layers, used) for ref in unknown]
         raise ShapeError(
-            f"the shape of {', '.join(names)} is not recorded in the document and cannot be inferred",
+            f"the shape of {', '.join(names)} is not recorded in the document and cannot be inferred: {why(unknown[0])}",
             code="shape-unknown",
             where=names[0],
             hint=f"give it: --shape {names[0]}=None,28,28,128 (a dtype may follow: ...,128:float32), "

@@ -1,0 +1,45 @@
+"""Files: what they are, where each weight lies in them, and how new ones are put together, whole or not at all.
+
+The only importer of h5py, and only once weights are touched: cutting a ``.json`` never loads it.
+"""
+
+from configsplit.stores.assembly import (
+    Asset,
+    Empty,
+    Fresh,
+    Job,
+    LegacyLayer,
+    Move,
+    Written,
+    prepare_archive,
+    prepare_h5,
+    prepare_text,
+    prepare_weights,
+)
+from configsplit.stores.layouts import Layout, addresses, inner_weights, is_stored, snake_case
+from configsplit.stores.source import Source, open_source
+from configsplit.stores.staging import Staging
+from configsplit.stores.workers import Workers
+
+__all__ = [
+    "Asset",
+    "Empty",
+    "Fresh",
+    "Job",
+    "Layout",
+    "LegacyLayer",
+    "Move",
+    "Source",
+    "Staging",
+    "Workers",
+    "Written",
+    "addresses",
+    "inner_weights",
+    "is_stored",
+    "open_source",
+    "prepare_archive",
+    "prepare_h5",
+    "prepare_text",
+    "prepare_weights",
+    "snake_case",
+]

@@ -1,0 +1,115 @@
+"""A model file, read: its graph, and where its weights are. Reading an architecture loads neither h5py nor Keras."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from configsplit.dialects import Detection, parse
+from configsplit.dialects.dialect import Generation
+from configsplit.errors import ConfigSplitError, ShapeError
+from configsplit.inference import Inference, trace
+from configsplit.ir.facts import LayerFacts
+from configsplit.ir.graph import Model, TensorRef, TensorSpec
+from configsplit.ir.references import boundary
+from configsplit.registry import Registry
+from configsplit.stores import open_source
+from configsplit.stores.source import Kind
+
+
+@dataclass(frozen=True, kw_only=True)
+class Document:
+    """A model as it stands in a file; immutable. The file is opened again when weights are needed, and must not change.
+
+    Attributes:
+        model: the graph.
+        detection: the dialect, and the evidence for it.
+        path: the file that was read; ``weights`` is the file of weights that goes with it, if apart.
+        kind: "json", "keras", "h5" or "dir".
+        release: what the file says of the release that wrote it; empty where it says nothing.
+        registry: the plug-ins in force.
+    """
+
+    model: Model
+    detection: Detection
+    path: Path
+    kind: Kind
+    weights: Path | None = None
+    release: str = ""
+    registry: Registry = field(default_factory=Registry)
+
+    @property
+    def dialect(self) -> Generation:
+        return self.detection.dialect.name
+
+    @cached_property
+    def facts(self) -> Mapping[str, LayerFacts]:
+        return self.registry.facts()
+
+    def infer(self, shapes: Mapping[TensorRef, TensorSpec] | None = None, model: Model | None = None) -> Inference:
+        """Shape and dtype of every tensor of the model (or of a rewritten form of it)."""
+        return trace(model or self.model, self.facts, shapes or {})
+
+    def __repr__(self) -> str:
+        return f"<{self.path.name}: {self.detection.dialect.title} model {self.model.name!r}, {len(self.model.layers)} layers>"
+
+
+def load(path: str | Path, *, weights: str | Path | None = None, custom_objects: Iterable[str | Path] = ()) -> Document:
+    """Read a model file: ``.json``, ``.keras`` or ``.h5``, told apart by content.
+
+    Args:
+        path: the file.
+        weights: a weights file that goes with an architecture-only file.
+        custom_objects: plug-in files or modules, besides the installed ones.
+
+    Raises:
+        StoreError: the file cannot be read, or is something else.
+        DocumentError: its architecture is damaged, or of no known dialect.
+        PluginError: a plug-in cannot be used.
+    """
+    registry = Registry.discover()
+    for spec in custom_objects:
+        registry = registry.load(str(spec))
+    with open_source(path) as source:
+        try:
+            parsed = parse(source.config_text)
+        except ConfigSplitError as error:
+            raise error.within(f"{path}: ") from None
+        metadata = source.metadata
+        release = metadata.get("keras_version") or parsed.model.entry.get("keras_version") or ""
+        kind = source.kind
+    return Document(
+        model=parsed.model,
+        detection=parsed.detection,
+        path=Path(path),
+        kind=kind,
+        weights=None if weights is None else Path(weights),
+        release=str(release),
+        registry=registry,
+    )
+
+
+def given_shapes(model: Model, texts: Sequence[str]) -> dict[TensorRef, TensorSpec]:
+    """``LAYER=None,28,28,128`` or ``LAYER=None,28,28,128:float32`` as specs.
+
+    Raises:
+        ShapeError: the text is not of that form.
+        TensorReferenceError: no such tensor.
+    """
+    given: dict[TensorRef, TensorSpec] = {}
+    for text in texts:
+        name, equals, rest = text.rpartition("=")
+        dimensions, _, dtype = rest.partition(":")
+        try:
+            shape = tuple(None if item.strip() in ("None", "null", "?") else int(item) for item in dimensions.split(","))
+        except ValueError:
+            shape, equals = (), ""
+        if not equals:
+            raise ShapeError(
+                f"{text!r} does not give a shape", code="shape-syntax", hint="write LAYER=None,28,28,128 (None for any size)"
+            )
+        for ref in boundary(model, name):
+            given[ref] = TensorSpec(shape, dtype.strip() or "float32")
+    return given

@@ -1,0 +1,279 @@
+"""Proof from the files on disk, with no framework: the parts recompose to the original graph, every weight bit for bit.
+
+What is proven: each part's document is read anew; put together along the wires of the manifest they give the original graph;
+the layers of each part stand in the order in which Keras rebuilds them; and at the address that Keras will compute for each
+layer lie exactly the bytes that the source has for that layer.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING
+
+from configsplit.algorithms.equivalence import differences
+from configsplit.algorithms.order import rebuild_order, visits_as_written
+from configsplit.dialects import parse, to_text
+from configsplit.documents.document import Document, load
+from configsplit.documents.transplant import Weights, weights_in
+from configsplit.errors import StoreError, VerificationError
+from configsplit.ir.graph import LayerPath, Model
+from configsplit.report import manifest as record
+from configsplit.rewrites.join import Piece, join
+from configsplit.rewrites.open import described, reopen
+from configsplit.rewrites.split import Source as Wire
+from configsplit.stores import Source, Workers, open_source
+
+if TYPE_CHECKING:
+    from configsplit.runtime.numeric import NumericReport
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What was proven: counts of parts, layers and weights, and the bytes that were compared."""
+
+    parts: int
+    layers: int
+    weights: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """The result of `verify`: the proof, and what Keras computed if it was asked."""
+
+    manifest: record.Manifest
+    proof: Proof
+    numeric: NumericReport | None = None
+
+
+def verify(
+    directory: str | Path,
+    *,
+    source: str | Path | None = None,
+    numeric: bool = False,
+    samples: int = 4,
+    seed: int = 0,
+    custom_objects: tuple[str, ...] = (),
+) -> Verified:
+    """Prove a folder of parts against the file that they were cut from.
+
+    Args:
+        directory: what `split` wrote.
+        source: the original; by default where the manifest says, or beside the folder.
+        numeric: also run original and parts in Keras, fed through numpy, and demand bit-identical outputs.
+        samples: samples of random input for that, of the given ``seed``.
+        custom_objects: plug-ins for it.
+
+    Raises:
+        VerificationError: the parts do not equal the whole, or a file was changed since the split.
+        StoreError: a file is missing.
+    """
+    folder = Path(directory)
+    manifest = read_manifest(folder)
+    original, weights = _find(folder, manifest.source, source)
+    document = load(original, weights=weights, custom_objects=custom_objects)
+    with open_source(original, weights) as opened:
+        _check_digests(folder, manifest, opened, weights)
+        proof = prove(folder, manifest, opened, document)
+    report = run(folder, manifest, document, samples=samples, seed=seed, specs=custom_objects) if numeric else None
+    return Verified(manifest, proof, report)
+
+
+def read_manifest(folder: Path) -> record.Manifest:
+    """The manifest of a folder of parts.
+
+    Raises:
+        StoreError: there is none.
+    """
+    place = folder / record.NAME
+    try:
+        return record.from_text(place.read_text("utf-8"), str(place))
+    except (OSError, UnicodeDecodeError) as error:
+        raise StoreError(
+            f"no manifest can be read there: {error}",
+            code="manifest-missing",
+            where=str(place),
+            hint="give the folder that `configsplit split` wrote",
+        ) from None
+
+
+def _find(folder: Path, source: record.Source, given: str | Path | None) -> tuple[Path, Path | None]:
+    """The original file, and its separate weights."""
+    weights = None
+    if source.weights is not None:
+        weights = _first([folder / (source.weights_path or ""), folder.parent / source.weights], source.weights)
+    if given is not None:
+        return Path(given), weights
+    return _first([folder / (source.path or ""), folder.parent / source.file, Path(source.file)], source.file), weights
+
+
+def _first(places: list[Path], name: str) -> Path:
+    for place in places:
+        if place.is_file() or (place / "config.json").is_file():
+            return place
+    raise StoreError(
+        f"the original {name!r} is not where it was",
+        code="source-missing",
+        where=str(places[0]),
+        hint="say where it is: --source FILE",
+    )
+
+
+def _check_digests(folder: Path, manifest: record.Manifest, source: Source, weights: Path | None) -> None:
+    """Raises VerificationError if a file is not the one that the manifest speaks of."""
+    wanted = {source.path: manifest.source.sha256}
+    if weights is not None and manifest.source.weights_sha256:
+        wanted[weights] = manifest.source.weights_sha256
+    for part in manifest.parts:
+        wanted[folder / part.file] = part.sha256
+        if part.weights and part.weights_sha256:
+            wanted[folder / part.weights] = part.weights_sha256
+    with Workers() as workers:
+        found = {path: workers.submit(partial(_digest, path)) for path in wanted}
+    for path, digest in wanted.items():
+        if found[path].result() != digest:
+            raise VerificationError(
+                "the file was changed since the split: its SHA-256 is not that of the manifest",
+                code="verify-changed-file",
+                where=str(path),
+            )
+
+
+def _digest(path: Path, stop: Event) -> str:
+    with open_source(path) as opened:
+        return opened.sha256(stop)
+
+
+# ---------------------------------------------------------------- the proof
+
+
+def prove(folder: Path, manifest: record.Manifest, source: Source, document: Document) -> Proof:
+    """Hold the parts in a folder against their source.
+
+    Raises:
+        VerificationError: with the first thing that differs.
+    """
+    whole = _whole(document, manifest)
+    models = [_read(folder, part) for part in manifest.parts]
+    _prove_graph(whole, models, manifest)
+    _prove_order(document.model, models, manifest)
+    compared = list(_prove_weights(folder, manifest, models, source, document.model))
+    return Proof(len(models), len(whole.layers), len(compared), sum(compared))
+
+
+def _whole(document: Document, manifest: record.Manifest) -> Model:
+    """The original, with the nested models open that were opened to cut it, in the spelling of a document."""
+    if not manifest.opened:
+        return document.model
+    opened = reopen(document.model, [(step.layer, step.calls) for step in manifest.opened]).model
+    return parse(to_text(described(opened, document.infer(model=opened).specs))).model
+
+
+def _read(folder: Path, part: record.Part) -> Model:
+    with open_source(folder / part.file) as opened:
+        return parse(opened.config_text).model
+
+
+def _prove_graph(whole: Model, models: list[Model], manifest: record.Manifest) -> None:
+    pieces = [
+        Piece(model, tuple(_wire(tensor) for tensor in part.inputs), part.calls)
+        for part, model in zip(manifest.parts, models, strict=True)
+    ]
+    joined = join(pieces, [_wire(tensor) for tensor in manifest.outputs], whole)
+    found = differences(whole, joined)
+    if found:
+        more = f" (and {len(found) - 1} more differences)" if len(found) > 1 else ""
+        raise VerificationError(f"the parts do not give the original graph: {found[0]}{more}", code="verify-graph")
+
+
+def _wire(tensor: record.WiredTensor) -> Wire:
+    source = tensor.source
+    if isinstance(source, record.FromInput):
+        return Wire(None, source.input)
+    return Wire(source.part, source.output)
+
+
+def _prove_order(original: Model, models: list[Model], manifest: record.Manifest) -> None:
+    as_written = visits_as_written(original)
+    for part, model in zip(manifest.parts, models, strict=True):
+        if rebuild_order(model, as_written=as_written) != tuple(layer.name for layer in model.layers):
+            raise VerificationError(
+                "the layers do not stand in the order in which Keras rebuilds them, so weights would go astray",
+                code="verify-order",
+                where=part.file,
+            )
+
+
+def _prove_weights(
+    folder: Path, manifest: record.Manifest, models: list[Model], source: Source, original: Model
+) -> Iterator[int]:
+    """The size of each weight that was compared, once all of them are found equal."""
+    if not any(part.weights or Path(part.file).suffix != ".json" for part in manifest.parts) or source.weights is None:
+        return
+    theirs = weights_in(original, source.weights)
+    for part, model in zip(manifest.parts, models, strict=True):
+        with open_source(folder / part.file, folder / part.weights if part.weights else None) as opened:
+            if opened.weights is None:
+                raise VerificationError("the part has no weights", code="verify-weights", where=part.file)
+            ours = weights_in(model, opened.weights)
+            layers = [layer.name for layer in model.layers if not layer.is_input]
+            pairs = [pair for name in layers for pair in _pairs(name, part, ours, theirs)]
+            _compare(part.file, pairs, ours, theirs)
+            yield from (ours.file.datasets[mine].nbytes for mine, _ in pairs)
+
+
+def _pairs(name: str, part: record.Part, ours: Weights, theirs: Weights) -> list[tuple[str, str]]:
+    """The datasets of a layer of a part, each with the one of the source that it must equal."""
+    origin: LayerPath = part.layers.get(name, (name,))
+    if (name,) not in ours.groups or (origin not in theirs.groups and origin[:1] not in theirs.groups):
+        return []
+    mine, its = ours.datasets((name,)), theirs.datasets(origin)
+    if len(mine) != len(its):
+        raise VerificationError(
+            f"layer {name!r} has {len(mine)} weights, the original {len(its)}", code="verify-weights", where=part.file
+        )
+    return list(zip(mine, its, strict=True))
+
+
+def _compare(where: str, pairs: list[tuple[str, str]], ours: Weights, theirs: Weights) -> None:
+    for mine, its in pairs:
+        if not ours.file.same(mine, theirs.file, its):
+            raise VerificationError(
+                f"the weight {mine!r} is not bit for bit the original's {its!r}", code="verify-weights", where=where
+            )
+
+
+def run(
+    folder: Path,
+    manifest: record.Manifest,
+    document: Document,
+    *,
+    samples: int = 4,
+    seed: int = 0,
+    specs: tuple[str, ...] = (),
+) -> NumericReport:
+    """Run original and parts in Keras and demand bit-identical outputs.
+
+    Raises:
+        VerificationError: an output differs.
+        RuntimeUnavailableError: the framework is not installed.
+    """
+    from configsplit.runtime.numeric import verify_numeric
+
+    plain = json.loads(record.to_text(manifest))
+    report = verify_numeric(
+        folder, plain, document.path, source_weights=document.weights, samples=samples, seed=seed, custom_objects=specs
+    )
+    if not report.identical:
+        worst = max((output.max_abs_difference or 0.0 for output in report.outputs), default=0.0)
+        raise VerificationError(
+            f"the parts do not compute what the original computes: outputs differ by up to {worst:g}",
+            code="verify-numeric",
+            where=str(folder),
+        )
+    return report

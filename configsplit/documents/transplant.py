@@ -1,0 +1,184 @@
+"""Weights follow provenance: which group of the source goes where in a part, checked against what each layer implies.
+
+Nothing is matched by name, order or position in hope. The address of a layer in the source is computed from the source's own
+document, that in the part from the part's; the file's own names, where it keeps any, and the shapes that the layer's class
+implies must agree.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from configsplit.errors import WeightsError
+from configsplit.inference import Inference, weights_of
+from configsplit.ir.graph import Layer, LayerPath, Model, Shape, walk
+from configsplit.ir.provenance import Provenance
+from configsplit.stores import Empty, LegacyLayer, Move, addresses, inner_weights, is_stored
+
+if TYPE_CHECKING:
+    from configsplit.stores.weightfile import WeightFile
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """The weights of a source: the file, and the group of every layer in it."""
+
+    file: WeightFile
+    groups: dict[LayerPath, str]
+    layers: dict[LayerPath, Layer]
+
+    def names(self, path: LayerPath) -> tuple[str, ...]:
+        """In a legacy file: the weight names of a layer, or of one inside a nested model, whose group holds them flat."""
+        names = self.file.weight_names(self.groups[path[:1]]) if self.groups[path[:1]] in self.file.groups else ()
+        if len(path) == 1:
+            return names
+        placed = inner_weights(self.layers[path[:1]], names)
+        wanted = {name for inside, found in placed.items() if inside[: len(path) - 1] == path[1:] for name in found}
+        return tuple(name for name in names if name in wanted)
+
+    def datasets(self, path: LayerPath) -> tuple[str, ...]:
+        """Paths of all datasets of a layer, or of a nested model, in the order in which Keras saves them."""
+        if self.file.layout.kind == "legacy":
+            group = self.groups[path[:1]]
+            return tuple(f"{group}/{name}" for name in self.names(path))
+        return tuple(sorted(self.file.datasets_below(self.groups[path]), key=_place))
+
+
+def _place(dataset: str) -> tuple[tuple[int, int | str], ...]:
+    """Sorts ``vars/10`` behind ``vars/9``, and a layer's own ``vars`` before those of what it holds."""
+    return tuple((0, int(step)) if step.isdigit() else (1, "" if step == "vars" else step) for step in dataset.split("/"))
+
+
+def weights_in(model: Model, file: WeightFile) -> Weights:
+    """The weights of a document in its file.
+
+    Raises:
+        WeightsError: the file holds weights that no layer claims, or a name in it contradicts the document.
+    """
+    groups = addresses(model, file.layout, lambda _, group: file.has_datasets(group))
+    layers = dict(walk(model))
+    strays = file.strays(groups.values())
+    if strays:
+        raise WeightsError(
+            f"{len(strays)} weights belong to no layer of the document, the first is {strays[0]!r}",
+            code="weights-unclaimed",
+            where=file.where,
+            hint="architecture and weights are not of one model",
+        )
+    found = Weights(file, groups, layers)
+    if file.layout.kind == "v3":
+        _check_names(found)
+    return found
+
+
+def _check_names(weights: Weights) -> None:
+    """Keras 3.6 and later write the layer's name beside its weights."""
+    for path, group in weights.groups.items():
+        name = weights.file.vars_name(group) if group in weights.file.groups else None
+        if name is not None and name != path[-1] and weights.layers[path].model is None:
+            raise WeightsError(
+                f"the file says that these are the weights of {name!r}, the document that they are those of {path[-1]!r}",
+                code="weights-misplaced",
+                where=f"{weights.file.where}:{group}",
+                hint="the order of the layers was changed, or architecture and weights are not of one model",
+            )
+
+
+def check_shapes(model: Model, inference: Inference, weights: Weights) -> tuple[str, ...]:
+    """Hold every weight of the model's layers against the shape that its layer implies; all of them, nested ones included.
+
+    Returns:
+        The layers that could not be checked, since nobody has declared their weights.
+
+    Raises:
+        WeightsError: a weight is missing, or has another shape.
+    """
+    unchecked: list[str] = []
+    todo: list[tuple[LayerPath, Inference]] = [((), inference)]
+    while todo:
+        path, current = todo.pop()
+        for layer in current.model.layers:
+            if not is_stored(current.model, layer) or layer.is_input:
+                continue
+            place = (*path, layer.name)
+            inner = next((found for call, found in current.inner.items() if call.layer == layer.name), None)
+            if inner is not None:
+                todo.append((place, inner))
+            elif not _fits(layer, place, current, weights):
+                unchecked.append("/".join(place))
+    return tuple(unchecked)
+
+
+def _fits(layer: Layer, path: LayerPath, inference: Inference, weights: Weights) -> bool:
+    """Whether the layer could be checked."""
+    names = weights.datasets(path)
+    found = [weights.file.datasets[name].shape for name in names]
+    declared = weights_of(inference, layer)
+    if declared is None or any(None in spec.shape for spec in declared):
+        return not found
+    wanted = [spec.shape for spec in declared]
+    group = weights.groups.get(path, "")
+    composed = bool(layer.config.keys() & _HOLDS_LAYERS) or any(name.rpartition("/")[0] != f"{group}/vars" for name in names)
+    if found == wanted or (composed and Counter(found) == Counter(wanted)):  # parts of a layer are saved in another order
+        return True
+    raise WeightsError(
+        f"the weights of layer {'/'.join(path)!r} do not fit its configuration: {_listed(found)} in the file, "
+        f"{_listed(wanted)} needed",
+        code="weights-shape" if found else "weights-missing",
+        where=weights.file.where,
+        hint="the file was left behind by a save that failed, or belongs to another model",
+    )
+
+
+_HOLDS_LAYERS = {"layer", "cell", "cells"}
+
+
+def _listed(shapes: Sequence[Shape]) -> str:
+    return ", ".join(str(tuple(shape)).replace(" ", "") for shape in shapes) or "none"
+
+
+def moves(part: Model, provenance: Provenance, weights: Weights) -> list[Move | Empty]:
+    """What a part's file in the v3 layout (``.keras``, ``.weights.h5``) is made of."""
+    file = weights.file
+
+    def has_weights(path: LayerPath, _: str) -> bool:
+        origin = provenance.origin(path)
+        return origin is not None and file.has_datasets(weights.groups[origin.path])
+
+    targets = addresses(part, file.layout, has_weights)
+    items: list[Move | Empty] = []
+    for layer in part.layers:
+        if (target := targets.get((layer.name,))) is None:
+            continue
+        origin = provenance.origin((layer.name,))
+        source = None if origin is None else weights.groups.get(origin.path)
+        if origin is None or source is None or source not in file.groups:
+            items.append(Empty(target, layer.name if _names_are_kept(weights) else None))
+        else:
+            items.append(Move(file, source, target, layer.name if layer.name != origin.path[-1] else None))
+    return items
+
+
+def _names_are_kept(weights: Weights) -> bool:
+    return any(weights.file.vars_name(group) is not None for group in weights.groups.values() if group in weights.file.groups)
+
+
+def legacy_layers(part: Model, provenance: Provenance, weights: Weights) -> list[LegacyLayer]:
+    """What a part's file in the legacy layout is made of: one group for each layer, in order."""
+    made: list[LegacyLayer] = []
+    for layer in part.layers:
+        if not is_stored(part, layer):
+            continue
+        origin = provenance.origin((layer.name,))
+        if origin is None or weights.groups.get(origin.path[:1]) not in weights.file.groups:
+            made.append(LegacyLayer(layer.name))
+        elif len(origin.path) == 1:
+            made.append(LegacyLayer(layer.name, weights.file, weights.groups[origin.path]))
+        else:
+            group = weights.groups[origin.path[:1]]
+            pairs = tuple((name, f"{group}/{name}") for name in weights.names(origin.path))
+            made.append(LegacyLayer(layer.name, weights.file, group, pairs))
+    return made

@@ -1,0 +1,136 @@
+"""Weights, parameters and multiply-accumulate operations, out of an `Inference`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+
+from configsplit.inference.infer import NOTHING, RULE_ERRORS, Inference, trace
+from configsplit.ir.facts import LayerFacts, WeightSpec
+from configsplit.ir.graph import Layer, Model, TensorRef, TensorSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Parameters of a model with all that is nested in it, and operations of one sample.
+
+    ``trainable`` are the parameters that are trainable by kind, whatever is frozen. ``operations`` counts every call of a
+    shared layer. ``unknown`` are the layers (paths joined by ``/``) that could not be counted and are left out.
+    """
+
+    parameters: int = 0
+    trainable: int = 0
+    operations: int = 0
+    unknown: tuple[str, ...] = ()
+
+
+def weights_of(inference: Inference, layer: Layer) -> tuple[WeightSpec, ...] | None:
+    """A layer's own weights in the order of ``layer.weights``, from its first call that tells them; None where unknown."""
+    facts = inference.facts(layer)
+    if facts is None or (facts.weights is None and layer.class_name not in _wrapping(inference, layer)):
+        return () if layer.is_input else None
+    for number in range(len(layer.calls)):
+        try:
+            return inference.table.weights(facts, inference.call(layer, number))
+        except RULE_ERRORS:
+            continue
+    return None
+
+
+def _wrapping(inference: Inference, layer: Layer) -> tuple[str, ...]:
+    return (layer.class_name,) if isinstance(layer.config.get("layer"), Mapping) else ()
+
+
+def operations_of(inference: Inference, layer: Layer, number: int) -> int | None:
+    """Multiply-accumulate operations of one call for one sample; None where unknown."""
+    facts = inference.facts(layer)
+    if facts is None:
+        return 0 if layer.is_input else None
+    try:
+        return inference.table.macs(facts, inference.call(layer, number))
+    except RULE_ERRORS:
+        return None
+
+
+def layer_weights(
+    model: Model,
+    specs: Mapping[TensorRef, TensorSpec] = NOTHING,
+    facts: Mapping[str, LayerFacts] = NOTHING,
+    dialect: str | None = None,
+) -> dict[str, tuple[WeightSpec, ...] | None]:
+    """The weights of every layer of the model, by name; None where nobody has declared them or a shape is missing.
+
+    ``specs`` wins over what is inferred, as in `infer`. Nested models are left out: call this for each of them.
+    """
+    inference = trace(model, facts, specs, dialect)
+    return {layer.name: weights_of(inference, layer) for layer in model.layers if layer.model is None}
+
+
+def count(
+    model: Model,
+    facts: Mapping[str, LayerFacts] = NOTHING,
+    given: Mapping[TensorRef, TensorSpec] = NOTHING,
+    dialect: str | None = None,
+) -> Counts:
+    """Count a model and all that are nested in it; arguments as for `infer`."""
+    return counted(trace(model, facts, given, dialect))
+
+
+def counted(inference: Inference) -> Counts:
+    """Count what has been inferred already. Weights count once for a layer, operations once for a call."""
+    parameters, trainable, unknown = _parameters(inference)
+    operations, missing = _operations(inference)
+    return Counts(parameters, trainable, operations, tuple(dict.fromkeys([*unknown, *missing])))
+
+
+def _parameters(inference: Inference) -> tuple[int, int, list[str]]:
+    total = trainable = 0
+    unknown: list[str] = []
+    seen: set[int] = set()
+    todo = [("", inference)]
+    while todo:
+        path, current = todo.pop()
+        for layer in current.model.layers:
+            if layer.model is not None:
+                calls = [found for ref, found in current.inner.items() if ref.layer == layer.name]
+                if calls and id(layer.model) not in seen:
+                    seen.add(id(layer.model))
+                    todo.append((f"{path}{layer.name}/", calls[0]))
+                continue
+            weights = weights_of(current, layer)
+            if weights is None:
+                unknown.append(path + layer.name)
+            for spec in weights or ():
+                size = prod(known for known in spec.shape if known is not None)
+                total += size
+                trainable += size if spec.trainable else 0
+    return total, trainable, unknown
+
+
+def _operations(inference: Inference) -> tuple[int, list[str]]:
+    """Innermost models first, so that each is added up once however often it is called."""
+    totals: dict[int, int] = {}
+    unknown: list[str] = []
+    stack = [("", inference)]
+    while stack:
+        path, current = stack[-1]
+        waiting = [(f"{path}{ref.layer}/", inner) for ref, inner in current.inner.items() if id(inner) not in totals]
+        if waiting:
+            stack.extend(waiting)
+            continue
+        stack.pop()
+        if id(current) not in totals:
+            totals[id(current)] = _own(current, path, unknown) + sum(totals[id(inner)] for inner in current.inner.values())
+    return totals[id(inference)], unknown
+
+
+def _own(inference: Inference, path: str, unknown: list[str]) -> int:
+    total = 0
+    for layer in inference.model.layers:
+        for number in range(len(layer.calls) if layer.model is None else 0):
+            operations = operations_of(inference, layer, number)
+            if operations is None:
+                unknown.append(path + layer.name)
+            total += operations or 0
+    return total

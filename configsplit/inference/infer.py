@@ -1,0 +1,249 @@
+"""Shapes and dtypes of every tensor of a model: what the user says, what the document records, what rules tell.
+
+Nested models are inferred from an explicit stack, once for each distinct set of inputs, so the work is linear in the calls of
+the graph however deep it nests and however often a nested model is shared.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+from configsplit.errors import ShapeError
+from configsplit.inference.inputs import input_spec, recorded_specs
+from configsplit.inference.table import Table
+from configsplit.ir.facts import CallFacts, LayerFacts
+from configsplit.ir.graph import CallRef, Layer, Model, TensorRef, TensorSpec, Use, leaves
+from configsplit.ir.values import rebuild
+
+NOTHING: Mapping[Any, Any] = MappingProxyType({})
+"""An empty mapping that nobody can fill, for defaults."""
+
+RULE_ERRORS = (KeyError, TypeError, ValueError, IndexError, AttributeError, ShapeError)
+"""What a rule may meet in a config that is odd. The tensor is unknown then; everything else is a defect and is raised."""
+
+_Key: TypeAlias = tuple[int, tuple[TensorSpec, ...] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Inference:
+    """What is known of one model for one set of inputs.
+
+    ``specs`` has every output of every call of the model's own layers; ``reasons`` says of each unknown one why. ``inner``
+    holds the same for each call of a nested model.
+    """
+
+    model: Model
+    table: Table
+    dialect: str
+    specs: dict[TensorRef, TensorSpec] = field(default_factory=dict)
+    reasons: dict[TensorRef, str] = field(default_factory=dict)
+    inner: dict[CallRef, Inference] = field(default_factory=dict)
+
+    def call(self, layer: Layer, number: int) -> CallFacts:
+        """One call as a rule sees it."""
+        node = layer.calls[number]
+
+        def leaf(value: Any) -> Any:
+            return self.specs.get(value.ref, TensorSpec()) if type(value) is Use else value
+
+        return CallFacts(layer.class_name, layer.config, rebuild(node.args, leaf), rebuild(node.kwargs, leaf), self.dialect)
+
+    def facts(self, layer: Layer) -> LayerFacts | None:
+        return self.table.of(layer, self.dialect)
+
+    def outputs(self) -> list[TensorSpec]:
+        return [self.specs.get(ref, TensorSpec()) for ref in self.model.output_refs()]
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """A model being worked on. ``known`` wins over rules, ``fallback`` is asked after them."""
+
+    result: Inference
+    todo: deque[CallRef]
+    layers: dict[str, Layer]
+    counts: dict[CallRef, int]
+    known: Mapping[TensorRef, TensorSpec]
+    fallback: Mapping[TensorRef, TensorSpec]
+    bound: Mapping[TensorRef, TensorSpec]
+
+
+def trace(
+    model: Model,
+    facts: Mapping[str, LayerFacts] = NOTHING,
+    given: Mapping[TensorRef, TensorSpec] = NOTHING,
+    dialect: str | None = None,
+) -> Inference:
+    """Infer a model and all that are nested in it; see `infer` for the arguments."""
+    table, language = Table(facts), dialect or model.dialect or "keras3"
+    done: dict[_Key, Inference] = {}
+    root: _Key = (id(model), None)
+    stack = [(root, _frame(model, table, language, None, given))]
+    while stack:
+        key, frame = stack[-1]
+        missing = _advance(frame, done)
+        if missing is None:
+            done[key] = frame.result
+            stack.pop()
+        else:
+            nested = frame.layers[frame.todo[0].layer].model or model
+            stack.append((missing, _frame(nested, table, language, missing[1], NOTHING)))
+    return done[root]
+
+
+def infer(
+    model: Model,
+    facts: Mapping[str, LayerFacts] = NOTHING,
+    given: Mapping[TensorRef, TensorSpec] = NOTHING,
+    dialect: str | None = None,
+) -> dict[TensorRef, TensorSpec]:
+    """Shape and dtype of every tensor of the model's own layers; never raises for a model that is well formed.
+
+    Args:
+        facts: plug-ins, by class name or registered name; they win over the built-in rules.
+        given: what the user says of tensors; wins over everything.
+        dialect: whose habits the rules follow where generations differ; the document's own by default.
+
+    Returns:
+        One entry for every output of every call. Where nothing is known the spec is empty; `explain` tells why.
+    """
+    return trace(model, facts, given, dialect).specs
+
+
+def _frame(
+    model: Model, table: Table, dialect: str, bound: tuple[TensorSpec, ...] | None, given: Mapping[TensorRef, TensorSpec]
+) -> _Frame:
+    layers, recorded = model.by_name(), recorded_specs(model)
+    inputs = dict(zip(model.input_refs(), bound or (), strict=False))
+    as_recorded = all(_fits(spec, _declared(model, layers, ref)) for ref, spec in inputs.items())
+    return _Frame(
+        Inference(model, table, dialect),
+        deque(_ordered(model)),
+        layers,
+        _output_counts(model),
+        {**(recorded if as_recorded else {}), **given},
+        recorded,
+        inputs,
+    )
+
+
+def _declared(model: Model, layers: dict[str, Layer], ref: TensorRef) -> TensorSpec:
+    layer = layers.get(ref.layer)
+    return TensorSpec() if layer is None else input_spec(model, layer)
+
+
+def _fits(spec: TensorSpec, declared: TensorSpec) -> bool:
+    """Whether what is recorded inside a nested model holds for this call of it."""
+    return spec.shape is None or spec.shape == declared.shape
+
+
+def _output_counts(model: Model) -> dict[CallRef, int]:
+    """How many outputs of each call are used somewhere: the least number it has."""
+    counts: dict[CallRef, int] = {}
+    uses = (use.ref for layer in model.layers for node in layer.calls for use in node.uses())
+    for ref in (*uses, *model.input_refs(), *model.output_refs()):
+        call = CallRef(ref.layer, ref.call)
+        counts[call] = max(counts.get(call, 0), ref.output + 1)
+    return counts
+
+
+def _ordered(model: Model) -> list[CallRef]:
+    """All calls, each after the calls whose outputs it takes; calls in a cycle come last, in document order."""
+    calls = {CallRef(layer.name, number): node for layer in model.layers for number, node in enumerate(layer.calls)}
+    consumers: dict[CallRef, list[CallRef]] = {}
+    waiting: dict[CallRef, int] = {}
+    for ref, node in calls.items():
+        sources = {CallRef(use.ref.layer, use.ref.call) for use in node.uses()} & calls.keys()
+        waiting[ref] = len(sources)
+        for source in sources:
+            consumers.setdefault(source, []).append(ref)
+    ready, order = deque(ref for ref, count in waiting.items() if count == 0), []
+    while ready:
+        order.append(ready.popleft())
+        for consumer in consumers.get(order[-1], ()):
+            waiting[consumer] -= 1
+            if waiting[consumer] == 0:
+                ready.append(consumer)
+    return order + [ref for ref, count in waiting.items() if count > 0]
+
+
+def _advance(frame: _Frame, done: Mapping[_Key, Inference]) -> _Key | None:
+    """Work through a model's calls, up to a nested model that has to be inferred first: its key, or None at the end."""
+    while frame.todo:
+        ref = frame.todo[0]
+        layer = frame.layers[ref.layer]
+        if layer.model is None:
+            _settle(frame, ref, *_apply(frame, layer, ref.call))
+        else:
+            key = (id(layer.model), tuple(leaves(frame.result.call(layer, ref.call).args[:1], TensorSpec)))
+            if key not in done:
+                return key
+            frame.result.inner[ref] = done[key]
+            _settle(frame, ref, *_nested(done[key]))
+        frame.todo.popleft()
+    return None
+
+
+def _apply(frame: _Frame, layer: Layer, number: int) -> tuple[tuple[TensorSpec, ...], str]:
+    """Outputs of a plain layer's call, and why they are unknown if they are."""
+    if layer.is_input and not layer.calls[number].uses():
+        return (_input(frame, layer),), "the document does not say what this input is"
+    facts = frame.result.facts(layer)
+    if facts is None:
+        return (), f"there is no rule for the class {layer.class_name!r}"
+    try:
+        return frame.result.table.outputs(facts, frame.result.call(layer, number)), "the rule of its class does not tell"
+    except RULE_ERRORS as error:
+        return (), _why(frame, layer, number, error)
+
+
+def _why(frame: _Frame, layer: Layer, number: int, error: Exception) -> str:
+    """The tensor that is missing, if one is: it has a reason of its own. Else what the rule said."""
+    for use in layer.calls[number].uses():
+        if frame.result.specs.get(use.ref, TensorSpec()).shape is None:
+            return f"it needs {use.ref.layer!r}, whose shape is unknown"
+    said = error.message if isinstance(error, ShapeError) else f"its config is not as expected ({error!r})"
+    return f"the rule of {layer.class_name!r} cannot tell: {said}"
+
+
+def _input(frame: _Frame, layer: Layer) -> TensorSpec:
+    """A nested model's input is what it is called with, in the dtype that it declares."""
+    declared = input_spec(frame.result.model, layer)
+    bound = frame.bound.get(TensorRef(layer.name), TensorSpec())
+    return replace(declared, shape=bound.shape or declared.shape, dtype=declared.dtype or bound.dtype)
+
+
+def _nested(inner: Inference) -> tuple[tuple[TensorSpec, ...], str]:
+    refs = inner.model.output_refs()
+    why = next((f"inside it, {ref.layer!r}: {inner.reasons[ref]}" for ref in refs if ref in inner.reasons), "")
+    return tuple(inner.outputs()), why
+
+
+def _settle(frame: _Frame, ref: CallRef, outputs: tuple[TensorSpec, ...], reason: str) -> None:
+    """Enter a call's outputs: known ones as they are, others as inferred, else as recorded, else as unknown."""
+    result = frame.result
+    for number in range(max(len(outputs), frame.counts.get(ref, 0))):
+        tensor = TensorRef(*ref, number)
+        spec = frame.known.get(tensor) or (outputs[number] if number < len(outputs) else TensorSpec())
+        if spec.shape is None:
+            spec = frame.fallback.get(tensor, spec)
+        result.specs[tensor] = spec
+        if spec.shape is None:
+            result.reasons[tensor] = reason
+
+
+def explain(inference: Inference, ref: TensorRef) -> str:
+    """Why a tensor's shape is unknown, back to the layer where the trouble starts; empty where it is known."""
+    steps: list[str] = []
+    seen: set[TensorRef] = set()
+    while ref in inference.reasons and ref not in seen:
+        seen.add(ref)
+        steps.append(f"{ref.layer!r}: {inference.reasons[ref]}")
+        layer = next(item for item in inference.model.layers if item.name == ref.layer)
+        uses = layer.calls[ref.call].uses() if layer.model is None else []
+        ref = next((use.ref for use in uses if use.ref in inference.reasons), ref)
+    return "; ".join(steps if len(steps) < 4 else [steps[0], "...", steps[-1]])

@@ -1,0 +1,85 @@
+"""What a document says of a model's inputs and of tensors on their way: no rules, only reading."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from configsplit.inference.rules import policy, policy_dtype
+from configsplit.ir.graph import Layer, Model, TensorRef, TensorSpec
+from configsplit.ir.values import FrozenDict
+
+
+def recorded_spec(recorded: FrozenDict | None) -> TensorSpec | None:
+    """What Keras 3 writes beside every tensor argument, or None where it has written nothing."""
+    if recorded is None:
+        return None
+    config = recorded.get("config", recorded)
+    shape = as_shape(config.get("shape"))
+    if shape is None:
+        return None
+    return TensorSpec(shape, config.get("dtype"), bool(config.get("sparse")), bool(config.get("ragged")))
+
+
+def as_shape(value: Any) -> tuple[int | None, ...] | None:
+    """A JSON array of sizes as a shape, None where it is anything else (several shapes, say)."""
+    if isinstance(value, tuple) and all(size is None or type(size) is int for size in value):
+        return value
+    return None
+
+
+def recorded_specs(model: Model) -> dict[TensorRef, TensorSpec]:
+    found: dict[TensorRef, TensorSpec] = {}
+    for layer in model.layers:
+        for node in layer.calls:
+            for use in node.uses():
+                if use.ref not in found and (spec := recorded_spec(use.recorded)) is not None:
+                    found[use.ref] = spec
+    return found
+
+
+def input_spec(model: Model, layer: Layer) -> TensorSpec:
+    """The declared spec of an input: fresh, in its own config, or, in a Sequential, wherever that keeps it."""
+    if layer.spec is not None:
+        return layer.spec
+    spec = _config_spec(layer.config)
+    if spec.shape is None and model.kind == "sequential" and layer is model.layers[0]:
+        return _sequential_spec(model, spec)
+    return spec
+
+
+def _config_spec(config: Mapping[str, Any]) -> TensorSpec:
+    shape = as_shape(config.get("batch_shape")) or as_shape(config.get("batch_input_shape"))
+    dtype = config.get("input_dtype") or policy_dtype(policy(config.get("dtype")))
+    return TensorSpec(shape, dtype, bool(config.get("sparse")), bool(config.get("ragged")))
+
+
+def _sequential_spec(model: Model, spec: TensorSpec) -> TensorSpec:
+    """The input shape of a Sequential without InputLayer, from its first layer or from what it was built on.
+
+    A nested model that comes first brings its own input, however deep that lies.
+    """
+    first = model.layers[1] if len(model.layers) > 1 else None
+    while first is not None and first.model is not None and first.model.input_refs():
+        model, first = first.model, first.model.by_name().get(first.model.input_refs()[0].layer)
+        if first is not None and not first.implicit:
+            return first.spec or _config_spec(first.config)
+        first = model.layers[1] if len(model.layers) > 1 else None
+    sources: list[Any] = [model.config.get("build_input_shape"), *_built_on(model.entry)]
+    if first is not None:
+        sources += [first.config.get("batch_input_shape"), *_built_on(first.entry)]
+    shape = next((found for found in map(as_shape, sources) if found is not None), None)
+    dtype = spec.dtype or (None if first is None else _input_dtype(first))
+    return TensorSpec(shape, dtype or ("float32" if shape is not None else None))
+
+
+def _input_dtype(first: Layer) -> str | None:
+    """tf.keras makes the implicit input with the dtype of the first layer's weights."""
+    dtype = policy(first.config.get("dtype"))
+    return "float32" if dtype is None or dtype.startswith("mixed_") else dtype
+
+
+def _built_on(entry: Mapping[str, Any]) -> Iterable[Any]:
+    build = entry.get("build_config")
+    if isinstance(build, Mapping):
+        yield build.get("input_shape")

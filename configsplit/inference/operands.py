@@ -1,0 +1,132 @@
+"""The arguments of an operation layer, in whichever of three ways the document spells them.
+
+Keras 3 puts static arguments into the config and the rest into the node; ``TFOpLambda`` has one positional argument and names
+the others; ``TensorFlowOpLayer`` keeps a node of a TensorFlow graph, with constants by position.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from configsplit.inference.rules import axes_of, is_float, shape_of, unknown
+from configsplit.ir.facts import CallFacts
+from configsplit.ir.graph import Constant, Shape, TensorSpec
+from configsplit.ir.values import FrozenDict, Number
+
+_MISSING: Any = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """A tensor or constant among the arguments. ``dtype`` is None for a Python number, which takes the others' dtype."""
+
+    shape: Shape
+    dtype: str | None
+    fraction: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """What an operation is called with. ``tensorflow`` tells TensorFlow's dtype rules from those of Keras 3."""
+
+    positional: tuple[Any, ...]
+    named: Mapping[str, Any]
+    tensorflow: bool
+
+    def get(self, position: int, names: str, default: Any = _MISSING) -> Any:
+        """The argument at a position, or by any of several space-separated names. Raises ShapeError where it is missing."""
+        if 0 <= position < len(self.positional):
+            return plain(self.positional[position])
+        for name in names.split():
+            if name in self.named:
+                return plain(self.named[name])
+        if default is _MISSING:
+            raise unknown(f"the argument {names.split()[0]!r} is missing")
+        return default
+
+    def operand(self, position: int, names: str = "x input a tensor data values") -> Operand:
+        return operand(self.get(position, names))
+
+    def operands(self, position: int, names: str) -> list[Operand]:
+        """A list of tensors given as one argument."""
+        found = self.get(position, names)
+        return [operand(item) for item in (found if isinstance(found, tuple) else (found,))]
+
+    def axes(self, rank: int, position: int = 1, names: str = "axis", default: Any = None) -> tuple[int, ...]:
+        return axes_of(self.get(position, names, default), rank)
+
+
+def plain(value: Any) -> Any:
+    return value.value if type(value) is Constant else value
+
+
+def operand(value: Any) -> Operand:
+    """Raises ShapeError where the value is neither tensor nor constant, or a tensor of unknown shape."""
+    value = plain(value)
+    if isinstance(value, TensorSpec):
+        return Operand(shape_of(value), value.dtype)
+    if isinstance(value, FrozenDict) and value.get("class_name") in ("__numpy__", "__tensor__"):
+        config = value["config"]
+        return Operand(_array_shape(config["value"]), str(config["dtype"]))
+    if isinstance(value, (bool, int, float, Number, tuple)):
+        return Operand(_array_shape(value), None, isinstance(_first_number(value), (float, Number)))
+    raise unknown(f"a {type(value).__name__} is no operand")
+
+
+def _array_shape(value: Any) -> Shape:
+    shape: list[int] = []
+    while isinstance(value, tuple):
+        shape.append(len(value))
+        value = value[0] if value else None
+    return tuple(shape)
+
+
+def _first_number(value: Any) -> Any:
+    while isinstance(value, tuple) and value:
+        value = value[0]
+    return value
+
+
+_RANKS = ("bool", "uint8", "int8", "uint16", "int16", "uint32", "int32", "int64", "float16", "bfloat16", "float32", "float64")
+
+
+def promoted(operands: list[Operand], *, tensorflow: bool) -> str | None:
+    """The dtype of several operands together. TensorFlow promotes nothing: all tensors have one dtype."""
+    dtypes = [item.dtype for item in operands if item.dtype is not None]
+    if not dtypes:
+        return "float32" if any(item.fraction for item in operands) else "int32"
+    if any(dtype not in _RANKS for dtype in dtypes):
+        return dtypes[0] if len(set(dtypes)) == 1 else None
+    if tensorflow:
+        return dtypes[0]
+    if {"float16", "bfloat16"} <= set(dtypes):
+        dtypes.append("float32")
+    widest = max(dtypes, key=_RANKS.index)
+    return _with_numbers(widest, operands)
+
+
+def _with_numbers(dtype: str, operands: list[Operand]) -> str:
+    """Python numbers change the kind of a dtype (integer to float), but not its width."""
+    numbers = [item for item in operands if item.dtype is None]
+    if any(item.fraction for item in numbers) and not is_float(dtype):
+        return "float32"
+    return "int32" if numbers and dtype == "bool" else dtype
+
+
+def arguments(call: CallFacts) -> Arguments:
+    """The arguments of one call of an operation layer."""
+    if call.class_name == "TensorFlowOpLayer":
+        return _graph_arguments(call)
+    named = {**call.config, **call.kwargs}
+    return Arguments(call.args, named, call.class_name in ("TFOpLambda", "SlicingOpLambda"))
+
+
+def _graph_arguments(call: CallFacts) -> Arguments:
+    """TensorFlow counts inputs and constants together; attributes hold one key that names their type."""
+    node, constants = call.config["node_def"], call.config.get("constants") or {}
+    tensors = iter(call.inputs)
+    placed = [constants[str(i)] if str(i) in constants else next(tensors) for i in range(len(node["input"]))]
+    named = {key: next(iter(value.values()), None) for key, value in (node.get("attr") or {}).items()}
+    return Arguments(tuple(placed), named, True)

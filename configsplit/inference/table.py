@@ -1,0 +1,124 @@
+"""Which facts hold for a layer: those of plug-ins first, then those that ship with configsplit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import chain
+
+from configsplit.inference import (
+    activation,
+    attention,
+    convolution,
+    core,
+    embedding,
+    images,
+    merging,
+    normalization,
+    op_layers,
+    pooling,
+    preprocessing,
+    recurrent,
+    regularization,
+    reshaping,
+    wrappers,
+)
+from configsplit.inference.rules import Outputs, Weights, unknown
+from configsplit.inference.wrappers import WRAPPERS
+from configsplit.ir.facts import CallFacts, LayerFacts
+from configsplit.ir.graph import Layer
+
+_FAMILIES = (
+    activation,
+    attention,
+    convolution,
+    core,
+    embedding,
+    images,
+    merging,
+    normalization,
+    op_layers,
+    pooling,
+    preprocessing,
+    recurrent,
+    regularization,
+    reshaping,
+    wrappers,
+)
+
+BUILT_IN: Mapping[str, LayerFacts] = {facts.class_name: facts for facts in chain.from_iterable(f.LAYERS for f in _FAMILIES)}
+"""Class name -> facts, of every layer class of Keras 2 and 3 that configsplit knows."""
+
+
+class Table:
+    """The facts in force: plug-ins by registered or class name, then the built-in ones."""
+
+    __slots__ = ("_facts",)
+
+    def __init__(self, facts: Mapping[str, LayerFacts] | None = None) -> None:
+        self._facts = dict(facts or {})
+
+    def of(self, layer: Layer, dialect: str) -> LayerFacts | None:
+        """The facts of a layer of a document, or None for a class that nobody has declared."""
+        entry = layer.entry
+        names = [str(entry.get("registered_name") or layer.class_name), layer.class_name]
+        for name in (*names, *(name.rpartition(">")[2] for name in names)):
+            if (found := self._facts.get(name)) is not None:
+                return found
+        if dialect == "keras3" and op_layers.is_operation(entry.get("module"), layer.class_name, entry.get("config")):
+            return op_layers.OPERATION
+        if any(">" in name for name in names) or ("module" in entry and entry["module"] is None):
+            return None  # a custom class that happens to have a built-in one's name
+        return self._built_in(layer.class_name)
+
+    def named(self, class_name: str) -> LayerFacts | None:
+        """The facts of a class that stands inside another layer's config."""
+        bare = class_name.rpartition(">")[2]
+        return self._facts.get(class_name) or self._facts.get(bare) or self._built_in(class_name)
+
+    def _built_in(self, class_name: str) -> LayerFacts | None:
+        return BUILT_IN.get(class_name) or (_WRAPPED.get(class_name))
+
+    def outputs(self, facts: LayerFacts, call: CallFacts) -> Outputs:
+        """The outputs of a call. Raises ShapeError, or whatever a rule raises on a config it does not expect."""
+        outer, facts, inner = self._unwrap(facts, call)
+        found = facts.outputs(inner)
+        for wrapper in reversed(outer):
+            found = WRAPPERS[wrapper.class_name].outputs(wrapper, found)
+        return found
+
+    def weights(self, facts: LayerFacts, call: CallFacts) -> Weights:
+        """The weights a layer has after a call; raises as `outputs` does, also where nobody has declared them."""
+        outer, facts, inner = self._unwrap(facts, call)
+        if facts.weights is None:
+            raise unknown(f"the weights of class {inner.class_name!r} are not declared")
+        found = facts.weights(inner)
+        for wrapper in reversed(outer):
+            found = WRAPPERS[wrapper.class_name].weights(wrapper, found)
+        return found
+
+    def macs(self, facts: LayerFacts, call: CallFacts) -> int:
+        """Multiply-accumulate operations of a call for one sample; raises as `outputs` does."""
+        outer, facts, inner = self._unwrap(facts, call)
+        found = facts.macs(inner) if facts.macs is not None else 0
+        for wrapper in reversed(outer):
+            found = WRAPPERS[wrapper.class_name].macs(wrapper, found)
+        return found
+
+    def _unwrap(self, facts: LayerFacts, call: CallFacts) -> tuple[list[CallFacts], LayerFacts, CallFacts]:
+        """The wrappers around a call from the outside in, and the innermost layer with its facts and its call."""
+        outer: list[CallFacts] = []
+        while facts is _WRAPPED.get(call.class_name):
+            outer.append(call)
+            call = WRAPPERS[call.class_name].inner(call)
+            found = self.named(call.class_name)
+            if found is None:
+                raise unknown(f"there is no rule for the wrapped class {call.class_name!r}")
+            facts = found
+        return outer, facts, call
+
+
+def _never(call: CallFacts) -> Outputs:
+    raise unknown(f"{call.class_name} is known by what it wraps")
+
+
+_WRAPPED = {name: LayerFacts(class_name=name, outputs=_never, mask="passes") for name in WRAPPERS}

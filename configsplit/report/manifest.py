@@ -1,0 +1,143 @@
+"""``manifest.json``: what was cut, into which files, and how they are wired. The pydantic document, and its making."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from configsplit.errors import DocumentError
+from configsplit.ir.values import dumps, loads
+
+VERSION: Literal[1] = 1
+NAME = "manifest.json"
+
+Count = Annotated[int, Field(ge=0)]
+Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+Dimensions = tuple[Count | None, ...] | None
+FileName = Annotated[str, Field(pattern=r"^[^/\\\x00]+$")]
+
+
+class Record(BaseModel):
+    """Base of all records. Unknown keys of later releases are kept."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, populate_by_name=True)
+
+
+class FromInput(Record):
+    """The original model's input of that number."""
+
+    input: Count
+
+
+class FromPart(Record):
+    """An output of a part."""
+
+    part: Count
+    output: Count
+
+
+class Tensor(Record):
+    """An input of the original model. ``shape`` has the batch dimension first; null stands for any size."""
+
+    name: str
+    shape: Dimensions = None
+    dtype: str | None = None
+
+
+class WiredTensor(Tensor):
+    """An input of a part, or an output of the original model, and where it comes from."""
+
+    source: FromInput | FromPart = Field(alias="from")
+
+
+class GivenTensor(Tensor):
+    """An output of a part; ``tensor`` is the reference that names it in the original model."""
+
+    tensor: str
+
+
+class Opening(Record):
+    """Calls of a nested model whose layers came up into the model around it; the layer's name as it was at that step."""
+
+    layer: str
+    calls: tuple[Count, ...]
+
+
+class Part(Record):
+    """One part: its file, its inputs and outputs in the order of ``model.inputs`` and ``model.outputs``.
+
+    ``calls`` gives, for each layer whose calls are numbered otherwise than in the original, their numbers there.
+    ``layers`` gives, for each layer that was inside a nested model or has another name there, its path in the original.
+    """
+
+    file: FileName
+    sha256: Digest
+    inputs: tuple[WiredTensor, ...]
+    outputs: tuple[GivenTensor, ...]
+    weights: FileName | None = None
+    weights_sha256: Digest | None = None
+    calls: dict[str, tuple[Count, ...]] = Field(default_factory=dict)
+    layers: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+
+
+class Source(Record):
+    """The file that was cut. ``path`` leads to it from the manifest's folder."""
+
+    file: str
+    sha256: Digest
+    format: Literal["keras", "h5", "json", "dir"]
+    dialect: Literal["keras1", "keras2", "keras3"]
+    path: str | None = None
+    weights: str | None = None
+    weights_path: str | None = None
+    weights_sha256: Digest | None = None
+
+
+class Manifest(Record):
+    """The whole of ``manifest.json``. ``frame`` is the original document without its layers."""
+
+    manifest_version: Literal[1] = VERSION
+    configsplit: str
+    source: Source
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[WiredTensor, ...]
+    parts: tuple[Part, ...]
+    shared_layers: tuple[str, ...] = ()
+    opened: tuple[Opening, ...] = ()
+    warnings: tuple[str, ...] = ()
+    frame: dict[str, Any] = Field(default_factory=dict)
+
+
+def to_text(manifest: Manifest) -> str:
+    """The manifest as it is written: indented, optional keys left out where they say nothing."""
+    plain = manifest.model_dump(by_alias=True, mode="json", exclude_defaults=False)
+    plain["parts"] = [_compact(part) for part in plain["parts"]]
+    plain["source"] = _compact(plain["source"])
+    return dumps(plain, indent=2) + "\n"
+
+
+def _compact(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in record.items() if value is not None and value != {}}
+
+
+def from_text(text: str, where: str) -> Manifest:
+    """Read a manifest.
+
+    Raises:
+        DocumentError: it is no manifest, or of a later version.
+    """
+    try:
+        return Manifest.model_validate(loads(text))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(step) for step in first["loc"])
+        raise DocumentError(
+            f"not a manifest of configsplit: {place}: {first['msg']}", code="manifest-invalid", where=where
+        ) from None
+
+
+def wire(part: int | None, number: int) -> FromInput | FromPart:
+    """``{"input": i}`` or ``{"part": p, "output": o}``."""
+    return FromInput(input=number) if part is None else FromPart(part=part, output=number)

@@ -1,0 +1,176 @@
+"""Live models out of documents and files, inside an explicit safe scope with exactly the allowed classes."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import importlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from configsplit.errors import DocumentError, WeightsError, nearest
+from configsplit.runtime.documents import examine
+from configsplit.runtime.frameworks import Framework
+from configsplit.runtime.hazards import ROOTS, refuse_hazards
+
+Classes = Mapping[str, type]
+
+
+@contextlib.contextmanager
+def safe_scope(framework: Framework, classes: Classes, *, allow_lambda: bool = False) -> Iterator[None]:
+    """Build models in here: the given custom classes and no others, and Keras's safe mode on.
+
+    Classes that user code registered globally would otherwise be found too; they are hidden for the time being and put back.
+    Keras's own (keras_hub registers all of its layers) stay.
+    """
+    saving = framework.module.saving
+    registered = saving.get_custom_objects()
+    before = dict(registered)
+    allowed = {name: item for name, item in before.items() if item in classes.values() or _is_own(item)}
+    registered.clear()
+    registered.update(allowed)
+    try:
+        with saving.custom_object_scope(dict(classes)), _safe_mode(framework, not allow_lambda):
+            yield
+    finally:
+        registered.clear()
+        registered.update(before)
+
+
+def _is_own(item: Any) -> bool:
+    return str(getattr(item, "__module__", "")).split(".")[0] in ROOTS
+
+
+def _safe_mode(framework: Framework, safe: bool) -> contextlib.AbstractContextManager[None]:
+    # No public function sets safe mode for a block: `load_model(safe_mode=)` does not reach `from_config`, where Lambda code
+    # ran in Keras 3.14. Both packages have had this class at this place in every release.
+    library = importlib.import_module(f"{framework.name}.src.saving.serialization_lib")
+    scope: contextlib.AbstractContextManager[None] = library.SafeModeScope(safe)
+    return scope
+
+
+def rebuild(
+    config: Mapping[str, Any],
+    weights: Mapping[str, Sequence[np.ndarray[Any, Any]]] | None = None,
+    *,
+    framework: Framework,
+    classes: Classes,
+    allow_lambda: bool = False,
+) -> Any:
+    """A Keras model from a document (``{"class_name": ..., "config": ...}``, plain JSON), with weights by layer name.
+
+    A layer in a nested model is named "outer/inner"; a nested model may also be given whole, as one flat list. Every count
+    and shape is checked before anything is set. The document is left as it was.
+
+    Raises:
+        DocumentError: the document holds code or reaches outside (`refuse_hazards`), or is no functional or Sequential model.
+        WeightsError: a layer's weights are missing, or do not fit, or there is no such layer.
+    """
+    refuse_hazards(config, classes=classes, allow_lambda=allow_lambda)
+    with safe_scope(framework, classes, allow_lambda=allow_lambda):
+        # from_config empties the dict that it is given
+        model = _model_class(config, framework, classes).from_config(copy.deepcopy(config["config"]))
+    if weights is not None:
+        _set_weights(model, weights, framework)
+    return model
+
+
+def _model_class(config: Mapping[str, Any], framework: Framework, classes: Classes) -> Any:
+    name = config.get("class_name", "")
+    if name in ("Functional", "Model"):
+        return framework.module.Model
+    if name == "Sequential":
+        return framework.module.Sequential
+    if name in classes:
+        return classes[name]
+    raise DocumentError(
+        f"the class {name!r} is no functional or Sequential model",
+        code="runtime-model-class",
+        where="class_name",
+        hint="a subclassed model is built only when its class is allowed by --custom-objects",
+    )
+
+
+def layers_with_weights(model: Any, framework: Framework, stop: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Every layer that has weights, by its path ("outer/inner"), nested models opened; iterative.
+
+    A nested model whose path is in ``stop`` is taken whole.
+    """
+    found: dict[str, Any] = {}
+    todo = [(layer.name, layer) for layer in reversed(model.layers)]
+    while todo:
+        path, layer = todo.pop()
+        if isinstance(layer, framework.module.Model) and path not in (stop or {}):
+            todo.extend((f"{path}/{inner.name}", inner) for inner in reversed(layer.layers))
+        elif variables(layer):
+            _add_once(found, path, layer)
+    return found
+
+
+def variables(layer: Any) -> list[Any]:
+    """The weights of a layer that are tensors; the lookups of tf_keras list their vocabulary among theirs."""
+    return [weight for weight in getattr(layer, "weights", ()) if hasattr(weight, "shape")]
+
+
+def _add_once(found: dict[str, Any], path: str, layer: Any) -> None:
+    if found.setdefault(path, layer) is not layer:
+        raise WeightsError(f"two layers answer to the path {path!r}", code="weights-ambiguous-name", where=path)
+
+
+def _set_weights(model: Any, weights: Mapping[str, Sequence[np.ndarray[Any, Any]]], framework: Framework) -> None:
+    layers = layers_with_weights(model, framework, stop=weights)
+    for name, values in weights.items():
+        if name not in layers and len(values):
+            raise WeightsError(
+                f"weights are given for {name!r}, but no layer with weights has that name",
+                code="weights-unknown-layer",
+                where=name,
+                hint=nearest(name, layers),
+            )
+    for path, layer in layers.items():
+        _check_fit(path, layer, weights)
+    for path, layer in layers.items():
+        for variable, value in zip(variables(layer), weights[path], strict=True):
+            variable.assign(value)
+
+
+def _check_fit(path: str, layer: Any, weights: Mapping[str, Sequence[np.ndarray[Any, Any]]]) -> None:
+    expected = [tuple(weight.shape) for weight in variables(layer)]
+    got = [tuple(np.shape(value)) for value in weights.get(path, ())]
+    if got != expected:
+        raise WeightsError(
+            f"the layer {path!r} expects weights of the shapes {expected}, got {got if path in weights else 'none'}",
+            code="weights-do-not-fit",
+            where=path,
+            hint="the weights belong to another layer or to another model",
+        )
+
+
+def load(
+    path: Path,
+    weights: Path | None = None,
+    *,
+    framework: Framework,
+    classes: Classes,
+    allow_lambda: bool = False,
+) -> Any:
+    """A model file, loaded by Keras's own loader, uncompiled; a ``.json`` architecture takes its weights from ``weights``.
+
+    Raises:
+        StoreError: the file cannot be read, or is damaged or hostile.
+        DocumentError: it holds code or reaches outside. What the framework itself refuses it raises in its own way.
+    """
+    examined = examine(path, weights)
+    refuse_hazards(examined.document(), classes=classes, allow_lambda=allow_lambda)
+    models = framework.module.models
+    with safe_scope(framework, classes, allow_lambda=allow_lambda):
+        if examined.kind == "json":
+            model = models.model_from_json(examined.text, custom_objects=dict(classes))
+        else:
+            model = models.load_model(str(path), custom_objects=dict(classes), compile=False, safe_mode=not allow_lambda)
+        if weights is not None:
+            model.load_weights(str(weights))
+    return model

@@ -1,0 +1,53 @@
+"""A file that is about to be run, read by configsplit's own guarded reader first: Keras opens nothing that this refuses."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from configsplit.ir.values import loads
+from configsplit.stores import Source, open_source
+
+_WORDS_EACH = 20
+_VOCABULARY_LIMIT = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examined:
+    """What is known of a file before any framework sees it.
+
+    ``text`` is its architecture as it stands there, ``kind`` "json", "keras", "h5" or "dir"; ``words`` are some that its
+    vocabulary files hold.
+    """
+
+    text: str
+    kind: str
+    words: tuple[str, ...] = ()
+
+    def document(self) -> Any:
+        """The architecture as plain, fresh JSON (lists and dicts).
+
+        Raises:
+            DocumentError: the text is not JSON, has a key twice, or nests too deep.
+        """
+        loads(self.text)  # refuses what json.loads would let through: doubled keys, endless nesting
+        return json.loads(self.text)
+
+
+def examine(path: Path, weights: Path | None = None) -> Examined:
+    """Read a model file's architecture, and check its weights' index: links, external storage, sizes.
+
+    Raises:
+        StoreError: it cannot be read, is no model, or is damaged or hostile.
+    """
+    with open_source(path, weights) as source:
+        source.weights  # noqa: B018 - walks the whole HDF5 index, and refuses what leads out of the file
+        return Examined(text=source.config_text, kind=source.kind, words=tuple(_vocabulary(source)))
+
+
+def _vocabulary(source: Source) -> list[str]:
+    names = [name for name in source.assets if name.endswith("vocabulary.txt") and source.asset_size(name) <= _VOCABULARY_LIMIT]
+    texts = [b"".join(source.asset(name)).decode("utf-8", "replace") for name in names]
+    return [word for text in texts for word in text.splitlines()[:_WORDS_EACH]]

@@ -1,0 +1,273 @@
+"""Numeric proof: the parts of a split, run one after another, give bit for bit what the whole gives."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from configsplit.errors import VerificationError
+from configsplit.runtime import arrays
+from configsplit.runtime.arrays import Stored, greatest_difference, same_bits
+from configsplit.runtime.documents import examine
+from configsplit.runtime.frameworks import framework_name
+from configsplit.runtime.process import run_in_worker
+from configsplit.runtime.samples import make_inputs, read_hints
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputReport:
+    """One output of the original model against the same output of the parts.
+
+    ``max_abs_difference`` is None where shapes differ or the values are not numbers.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    identical: bool
+    max_abs_difference: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NumericReport:
+    """What a numeric verification found.
+
+    Attributes:
+        outputs: one report for each output of the original.
+        framework, version, backend: what ran the original ("keras", "3.15.1", "tensorflow").
+        weights: "file", or "filled" where the model came without weights and both sides got the same made-up ones.
+        first_difference: the first part with an output that differs from the same tensor inside the original; None where
+            all is identical, or where the tensors at the cut cannot be named in the live original.
+        deterministic: False if the original, run once more with other random seeds, did not repeat itself: it samples at
+            inference, and no split of it can be compared.
+    """
+
+    outputs: tuple[OutputReport, ...]
+    framework: str
+    version: str
+    backend: str
+    weights: Literal["file", "filled"]
+    samples: int
+    seed: int
+    seconds: float
+    first_difference: int | None = None
+    deterministic: bool = True
+
+    @property
+    def identical(self) -> bool:
+        return all(output.identical for output in self.outputs)
+
+    def as_json(self) -> dict[str, Any]:
+        return {"identical": self.identical, **asdict(self)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Job:
+    """Everything that stays the same through one verification."""
+
+    directory: Path
+    manifest: Mapping[str, Any]
+    source: Path
+    source_weights: Path | None
+    seed: int
+    custom_objects: tuple[str, ...]
+    allow_lambda: bool
+    timeout: float
+    filled: bool
+    folder: Path
+
+
+def verify_numeric(
+    directory: Path,
+    manifest: Mapping[str, Any],
+    source: Path,
+    *,
+    source_weights: Path | None = None,
+    samples: int = 4,
+    seed: int = 0,
+    custom_objects: Sequence[str] = (),
+    allow_lambda: bool = False,
+    free_dimension: int | None = None,
+    timeout: float = 3600.0,
+) -> NumericReport:
+    """Run the original and the parts in real Keras on the same inputs, through files on disk, and compare bit for bit.
+
+    ``free_dimension`` sets the size of dimensions that the model leaves open, where the default does not suit it.
+
+    Raises:
+        RuntimeUnavailableError: the Keras that the dialect needs is not installed, or there is none.
+        DocumentError: a file holds code or reaches outside, and must not be run.
+        StoreError: a file cannot be read.
+        VerificationError: a model could not be run, or the manifest does not fit the files. A difference in numbers is no
+            error: it stands in the report.
+    """
+    framework_name(manifest["source"]["dialect"])  # says what is wrong before anything is computed
+    started = time.monotonic()
+    examined = examine(source, source_weights)
+    with tempfile.TemporaryDirectory(prefix="configsplit-") as folder:
+        job = _Job(
+            directory=directory,
+            manifest=manifest,
+            source=source,
+            source_weights=source_weights,
+            seed=seed,
+            custom_objects=tuple(custom_objects),
+            allow_lambda=allow_lambda,
+            timeout=timeout,
+            filled=_must_fill(manifest, bare=examined.kind == "json" and source_weights is None),
+            folder=Path(folder),
+        )
+        hints = read_hints(examined.document(), examined.words)
+        inputs = make_inputs(manifest["inputs"], hints, samples=samples, seed=seed, free_dimension=free_dimension)
+        arrays.save(job.folder / "inputs.npz", inputs)
+        return _verify(job, samples, started)
+
+
+def _verify(job: _Job, samples: int, started: float) -> NumericReport:
+    steps = [_source_step(job, "whole"), *(_part_step(job, i) for i in range(len(job.manifest["parts"])))]
+    ran = _run(job, steps)[0]
+    outputs = _compare(job)
+    different = not all(output.identical for output in outputs)
+    first, deterministic = _explain(job) if different else (None, True)
+    return NumericReport(
+        outputs=outputs,
+        framework=ran["framework"],
+        version=ran["version"],
+        backend=ran["backend"],
+        weights="filled" if job.filled else "file",
+        samples=samples,
+        seed=job.seed,
+        seconds=round(time.monotonic() - started, 3),
+        first_difference=first,
+        deterministic=deterministic,
+    )
+
+
+def _must_fill(manifest: Mapping[str, Any], *, bare: bool) -> bool:
+    """Whether weights have to be made up: the source has none (``bare``), or the split was made without them."""
+    parts = manifest["parts"]
+    without = [part["file"] for part in parts if part["file"].endswith(".json") and not part.get("weights")]
+    if without and not bare and len(without) < len(parts):
+        raise VerificationError(
+            "this part has no weights, while others have",
+            code="runtime-part-without-weights",
+            where=without[0],
+            hint="split again, with or without weights",
+        )
+    return bare or bool(without)
+
+
+def _run(job: _Job, steps: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    work = {"custom_objects": job.custom_objects, "allow_lambda": job.allow_lambda, "steps": steps}
+    done: list[dict[str, Any]] = run_in_worker(work, job.folder, timeout=job.timeout)["steps"]
+    return done
+
+
+def _source_step(job: _Job, name: str, *, seed: int | None = None, probe: Sequence[str] = ()) -> dict[str, Any]:
+    sources = [{"input": i} for i in range(len(job.manifest["inputs"]))]
+    return {
+        "model": str(job.source),
+        "weights": None if job.filled or job.source_weights is None else str(job.source_weights),
+        "framework": framework_name(job.manifest["source"]["dialect"]),
+        "inputs": [_place(job, source, 0) for source in sources],
+        "outputs": str(job.folder / f"{name}.npz"),
+        "fill": {} if job.filled else None,
+        "probe": list(probe),
+        "seed": job.seed if seed is None else seed,
+    }
+
+
+def _part_step(job: _Job, number: int) -> dict[str, Any]:
+    part = job.manifest["parts"][number]
+    weights = part.get("weights")
+    return {
+        "model": str(_inside(job.directory, part["file"])),
+        "weights": str(_inside(job.directory, weights)) if weights else None,
+        "framework": framework_name(part.get("dialect", job.manifest["source"]["dialect"])),
+        "inputs": [_place(job, item["from"], number) for item in part["inputs"]],
+        "outputs": str(job.folder / f"part-{number}.npz"),
+        "fill": dict(part.get("layers", {})) if job.filled else None,
+        "probe": [],
+        "seed": job.seed,
+    }
+
+
+def _inside(directory: Path, name: str) -> Path:
+    if Path(name).name != name:
+        raise VerificationError(
+            f"the manifest names {name!r}, which does not lie beside it",
+            code="manifest-path-escape",
+            where=str(directory / "manifest.json"),
+            hint="a manifest may name only files of its own directory",
+        )
+    return directory / name
+
+
+def _place(job: _Job, source: Mapping[str, int], before: int) -> dict[str, Any]:
+    """Where the tensor of a manifest's ``from`` lies on disk; a part reads only from parts before it."""
+    if "input" in source and 0 <= source["input"] < len(job.manifest["inputs"]):
+        return {"file": str(job.folder / "inputs.npz"), "index": source["input"]}
+    if "part" in source and 0 <= source["part"] < before:
+        outputs = job.manifest["parts"][source["part"]]["outputs"]
+        if 0 <= source["output"] < len(outputs):
+            return {"file": str(job.folder / f"part-{source['part']}.npz"), "index": source["output"]}
+    raise VerificationError(
+        f"the manifest reads from {dict(source)}, which is not there",
+        code="manifest-wiring",
+        where=str(job.directory / "manifest.json"),
+        hint="a part reads the model's inputs and the outputs of earlier parts",
+    )
+
+
+def _read(job: _Job, source: Mapping[str, int]) -> Stored:
+    place = _place(job, source, len(job.manifest["parts"]))
+    found, index = arrays.load(Path(place["file"])), int(place["index"])
+    if index >= len(found):
+        raise VerificationError(
+            f"the part gives {len(found)} outputs, the manifest asks for output {index}",
+            code="runtime-output-count",
+            where=place["file"].rsplit("/", 1)[-1],
+        )
+    return found[index]
+
+
+def _compare(job: _Job) -> tuple[OutputReport, ...]:
+    whole, declared = arrays.load(job.folder / "whole.npz"), job.manifest["outputs"]
+    if len(whole) != len(declared):
+        raise VerificationError(
+            f"the original gives {len(whole)} outputs, the manifest lists {len(declared)}",
+            code="runtime-output-count",
+            where=str(job.source),
+            hint="the manifest belongs to another model",
+        )
+    pairs = [(entry["name"], one, _read(job, entry["from"])) for entry, one in zip(declared, whole, strict=True)]
+    return tuple(_output_report(name, one, other) for name, one, other in pairs)
+
+
+def _output_report(name: str, one: Stored, other: Stored) -> OutputReport:
+    return OutputReport(
+        name=name,
+        shape=tuple(one.values.shape),
+        dtype=one.dtype,
+        identical=same_bits(one, other),
+        max_abs_difference=greatest_difference(one, other),
+    )
+
+
+def _explain(job: _Job) -> tuple[int | None, bool]:
+    """The first part that differs, and whether the original repeats itself; runs the original twice more."""
+    parts = job.manifest["parts"]
+    named = [(p, o, str(entry.get("tensor", ""))) for p, part in enumerate(parts) for o, entry in enumerate(part["outputs"])]
+    probe = _source_step(job, "probe", probe=[tensor for _, _, tensor in named])
+    given = _run(job, [_source_step(job, "again", seed=job.seed + 1), probe])[1]["given"]
+    pairs = zip(arrays.load(job.folder / "whole.npz"), arrays.load(job.folder / "again.npz"), strict=True)
+    deterministic = all(same_bits(one, other) for one, other in pairs)
+    inside = dict(zip(given, arrays.load(job.folder / "probe.npz"), strict=False))
+    for part, output, tensor in named:
+        if tensor in inside and not same_bits(inside[tensor], _read(job, {"part": part, "output": output})):
+            return part, deterministic
+    return None, deterministic

@@ -1,0 +1,175 @@
+"""The process that runs models: ``python -m configsplit.runtime.worker JOB.json``.
+
+A job is a list of steps; a step loads one file freshly from disk, reads its inputs from .npz, runs it and writes its outputs
+to .npz. Nothing but numbers on disk passes between steps, so no live tensor can carry a mask or a history from one part to
+the next. One process runs all steps of a job in turn: a process for each would pay the framework's import (4 to 6 seconds)
+every time and prove nothing more, as each step drops its model and clears the framework's session.
+
+Exactness. Every part must round exactly as the whole does:
+
+- The models are called eagerly, op by op (``model(x, training=False)``). Under ``predict`` TensorFlow's graph rewriter may fuse
+  Conv + BatchNorm + ReLU where it sees them together, and a cut between them takes the sight away: the same arithmetic,
+  rounded in another order. Measured on tf_keras 2.21: 3e-7 off under ``predict``, nothing off here.
+- Whole and parts run with the same batch, in one process: kernels choose their blocking by shape and by number of threads.
+- Op determinism is on: sums by atomic additions, on GPUs above all, would differ from run to run.
+- The GPU stays out of it (`environment`), as does TensorFloat-32, which would hide differences in the last bits.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from configsplit.errors import ConfigSplitError, VerificationError
+from configsplit.registry import Registry
+from configsplit.runtime import arrays
+from configsplit.runtime.build import Classes, load
+from configsplit.runtime.fill import fill_weights
+from configsplit.runtime.frameworks import Framework, framework
+
+
+def environment() -> dict[str, str]:
+    """Environment of a worker: a quiet, deterministic framework that finds configsplit as this process did."""
+    root = str(Path(__file__).resolve().parents[2])
+    inherited = os.environ.get("PYTHONPATH")
+    return {
+        "KERAS_BACKEND": "tensorflow",
+        **os.environ,
+        "PYTHONPATH": f"{root}{os.pathsep}{inherited}" if inherited else root,
+        "PYTHONHASHSEED": "0",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "TF_DETERMINISTIC_OPS": "1",
+        "CUDA_VISIBLE_DEVICES": "-1",
+    }
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the job in the file ``arguments[0]``; write ``result.json`` beside it. What the framework raises ends the process."""
+    path = Path(arguments[0])
+    job = json.loads(path.read_text())
+    try:
+        result = run_job(job)
+    except ConfigSplitError as error:
+        result = {"error": {**error.as_json(), "type": type(error).__name__}}
+    (path.parent / "result.json").write_text(json.dumps(result))
+    return 0
+
+
+def run_job(job: Mapping[str, Any]) -> dict[str, Any]:
+    """Run every step of ``{"custom_objects": [...], "allow_lambda": bool, "steps": [...]}`` and say what ran them."""
+    made: list[dict[str, Any]] = []
+    for step in job["steps"]:
+        used = framework(step["framework"])
+        make_deterministic(used, step["seed"])
+        classes = custom_classes(job["custom_objects"], used.name)
+        given = run_step(step, used, classes, allow_lambda=job["allow_lambda"])
+        made.append({"framework": used.name, "version": used.version, "backend": used.backend, "given": given})
+    return {"steps": made}
+
+
+def custom_classes(specs: Sequence[str], name: str) -> Classes:
+    """The classes that plug-ins declare for a framework ("keras" or "tf_keras"), installed ones and those of ``specs``.
+
+    Raises:
+        PluginError: a plug-in cannot be used, or its class is not where it says.
+    """
+    registry = Registry.discover()
+    for spec in specs:
+        registry = registry.load(spec)
+    return registry.keras_classes("keras" if name == "keras" else "tf_keras")
+
+
+def make_deterministic(used: Framework, seed: int) -> None:
+    """Seed everything, and leave no op a choice."""
+    used.module.utils.set_random_seed(seed)
+    if used.name == "tf_keras" or used.backend == "tensorflow":
+        config = importlib.import_module("tensorflow").config.experimental
+        config.enable_op_determinism()
+        config.enable_tensor_float_32_execution(False)
+
+
+def run_step(step: Mapping[str, Any], used: Framework, classes: Classes, *, allow_lambda: bool) -> list[str]:
+    """Load, fill if asked, run, write, and forget; returns the names of the layers whose outputs were asked for and given."""
+    weights = Path(step["weights"]) if step["weights"] else None
+    model = load(Path(step["model"]), weights, framework=used, classes=classes, allow_lambda=allow_lambda)
+    inputs = [arrays.load(Path(source["file"]))[source["index"]] for source in step["inputs"]]
+    if step["fill"] is not None:
+        if not model.built:  # a Sequential without an input shape has no weights before its first call
+            call(model, used, inputs)
+        fill_weights(model, used, step["fill"])
+    model, given = _probed(model, used, step["probe"])
+    arrays.save(Path(step["outputs"]), call(model, used, inputs))
+    del model
+    used.module.backend.clear_session()
+    gc.collect()
+    return given
+
+
+def call(model: Any, used: Framework, inputs: Sequence[arrays.Stored]) -> list[arrays.Stored]:
+    """Run a model eagerly on its flattened inputs and flatten what it gives.
+
+    Raises:
+        VerificationError: the number of inputs does not fit, or an output is sparse or ragged.
+    """
+    tensors = [_tensor(item, used) for item in inputs]
+    outputs = model(_structured(model, used, tensors), training=False)
+    return [_stored(tensor, used) for tensor in used.flatten(outputs)]
+
+
+def _structured(model: Any, used: Framework, tensors: list[Any]) -> Any:
+    """The tensors in the structure (dict, nested lists) in which the model wants them."""
+    sequential = isinstance(model, used.module.Sequential)
+    expected = 1 if sequential else len(model.inputs)
+    if len(tensors) != expected:
+        raise VerificationError(
+            f"the model takes {expected} inputs, the manifest feeds it {len(tensors)}",
+            code="runtime-input-count",
+            where=str(model.name),
+            hint="the manifest does not belong to this part",
+        )
+    return tensors[0] if sequential else used.pack(model.input, tensors)
+
+
+def _tensor(item: arrays.Stored, used: Framework) -> Any:
+    if used.name == "tf_keras" or used.backend == "tensorflow":
+        tensorflow = importlib.import_module("tensorflow")
+        if item.dtype in arrays.RAW:
+            return tensorflow.bitcast(tensorflow.constant(item.values), item.dtype)
+        return tensorflow.constant(item.values, dtype=item.dtype)
+    return used.module.ops.convert_to_tensor(arrays.decode(item), dtype=item.dtype)
+
+
+def _stored(tensor: Any, used: Framework) -> arrays.Stored:
+    if not hasattr(tensor, "shape") or hasattr(tensor, "dense_shape") or hasattr(tensor, "row_splits"):
+        raise VerificationError(
+            f"an output of the kind {type(tensor).__name__} cannot be compared through files",
+            code="runtime-tensor-kind",
+            hint="only dense tensors are supported; verify by proof instead",
+        )
+    return arrays.encode(np.asarray(used.module.ops.convert_to_numpy(tensor) if used.name == "keras" else tensor))
+
+
+def _probed(model: Any, used: Framework, names: Sequence[str]) -> tuple[Any, list[str]]:
+    """The same model, giving the outputs of those named layers that have exactly one; unchanged where nothing is asked."""
+    found = {name: tensor for name in names if (tensor := _only_output(model, name)) is not None}
+    return (used.module.Model(model.input, list(found.values())), list(found)) if found else (model, [])
+
+
+def _only_output(model: Any, name: str) -> Any:
+    try:
+        output = model.get_layer(name).output
+    except (ValueError, AttributeError):  # no such layer, or a layer with several calls
+        return None
+    return None if isinstance(output, (list, tuple, dict)) else output
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

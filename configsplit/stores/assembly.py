@@ -1,0 +1,316 @@
+"""New files put together from moves: which subtree of which source goes where."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING, Any
+
+from configsplit.errors import StoreError, WeightsError
+from configsplit.stores import archive
+from configsplit.stores.faults import hdf5_write_faults, system_faults
+from configsplit.stores.window import Cancelled, Span, sha256, stream
+
+if TYPE_CHECKING:
+    from configsplit.stores.skeleton import Skeleton
+    from configsplit.stores.source import Source
+    from configsplit.stores.weightfile import WeightFile
+
+_MODE = 0o600 << 16
+"""Permissions that Keras gives to the members of an archive."""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """The subtree (or the dataset) at ``src`` of a source goes to ``dst``.
+
+    ``rename`` is the layer's new name, for the ``name`` attribute that Keras 3.6 and later keep beside the weights.
+    """
+
+    source: WeightFile
+    src: str
+    dst: str
+    rename: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Empty:
+    """The group of a layer without weights: ``dst/vars``, with the layer's name where Keras would leave it."""
+
+    dst: str
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """A dataset whose values (a numpy array) were computed."""
+
+    dst: str
+    values: Any
+
+
+Item = Move | Empty | Fresh
+
+
+@dataclass(frozen=True, slots=True)
+class LegacyLayer:
+    """A layer of a legacy file.
+
+    ``group`` is its group in ``source``; a layer without weights needs neither. ``weights`` overrides the group's own list:
+    pairs of the weight's name in the new file and either the path of a dataset in ``source`` or a numpy array.
+    """
+
+    name: str
+    source: WeightFile | None = None
+    group: str = ""
+    weights: tuple[tuple[str, Any], ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A member beside the weights (``assets/...``): its name, its size, and its bytes piece by piece."""
+
+    name: str
+    size: int
+    chunks: Callable[[], Iterable[bytes]]
+
+    @classmethod
+    def of(cls, source: Source, name: str, new_name: str | None = None) -> Asset:
+        return cls(new_name or name, source.asset_size(name), lambda: source.asset(name))
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A finished file."""
+
+    path: Path
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Member:
+    """One member of a new archive, or the whole of a new plain file."""
+
+    name: str
+    size: int
+    pieces: Callable[[Event | None], Iterable[memoryview | bytes]]
+
+
+@dataclass(kw_only=True, eq=False)
+class Job:
+    """A file that is ready to be written: what is left is moving bytes, which may run in a thread (`Workers.submit`)."""
+
+    path: Path
+    members: tuple[_Member, ...]
+    zipped: bool
+    _owned: list[int] = field(default_factory=list, repr=False)
+
+    @property
+    def size(self) -> int:
+        return sum(member.size for member in self.members)
+
+    def run(self, stop: Event | None = None) -> Written:
+        """Write the file; it must not exist.
+
+        Raises:
+            StoreError: the disk is full or refuses, or a source changed.
+        """
+        try:
+            if stop is not None and stop.is_set():
+                raise Cancelled
+            with system_faults(self.path):
+                _check_room(self.path.parent, self.size)
+                with self.path.open("xb", buffering=1 << 16) as file:
+                    self._archive(file, stop) if self.zipped else self._plain(file, stop)
+                return self._written(stop)
+        finally:
+            self.close()
+
+    def _plain(self, file: Any, stop: Event | None) -> None:
+        for member in self.members:
+            for piece in member.pieces(stop):
+                file.write(piece)
+
+    def _archive(self, file: Any, stop: Event | None) -> None:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as target:
+            for member in self.members:
+                info = zipfile.ZipInfo(member.name)  # dated 1980-01-01
+                info.external_attr, info.create_system = _MODE, 3
+                info.file_size = member.size
+                with target.open(info, "w", force_zip64=member.size > zipfile.ZIP64_LIMIT) as sink:
+                    for piece in member.pieces(stop):
+                        sink.write(piece)
+
+    def _written(self, stop: Event | None) -> Written:
+        """The digest, from what the disk has: an archive's headers are known only when its data is written.
+
+        The data is made to last meanwhile, before any name of it appears.
+        """
+        fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            with ThreadPoolExecutor(1) as beside:
+                lasting = beside.submit(os.fsync, fd)
+                size = os.fstat(fd).st_size
+                digest = sha256([Span(fd, 0, size)], stop)
+            lasting.result()
+        finally:
+            os.close(fd)
+        return Written(self.path, digest, size)
+
+    def close(self) -> None:
+        """Let go of the skeleton; only needed for a job that is not run."""
+        while self._owned:
+            os.close(self._owned.pop())
+
+
+def _check_room(folder: Path, size: int) -> None:
+    room = os.statvfs(folder)
+    if size > room.f_bavail * room.f_frsize:
+        raise StoreError(
+            f"{size} bytes are to be written, {room.f_bavail * room.f_frsize} are free",
+            code="disk-full",
+            where=str(folder),
+            hint="free some space or choose another --out; nothing was written",
+        )
+
+
+def prepare_text(path: Path, text: str) -> Job:
+    """A text file in UTF-8."""
+    return Job(path=path, members=(_text_member(path.name, text),), zipped=False)
+
+
+def prepare_archive(
+    path: Path, *, config_text: str, metadata_text: str, items: Iterable[Item], assets: Sequence[Asset] = ()
+) -> Job:
+    """A ``.keras`` archive: members, order, packing and modes as Keras writes them.
+
+    Raises:
+        StoreError: a source is damaged, or the folder of ``path`` cannot be written.
+        WeightsError: two weights go to the same place, or a source lacks one.
+    """
+    for asset in assets:
+        if not archive.is_safe_name(asset.name):
+            raise StoreError("the name leads out of the archive", code="archive-unsafe-name", where=asset.name)
+    weights, owned = _weights_member(path, lambda skeleton: _add_items(skeleton, items))
+    texts = (_text_member(archive.METADATA, metadata_text), _text_member(archive.CONFIG, config_text))
+    extra = tuple(_Member(asset.name, asset.size, _chunks_of(asset)) for asset in assets)
+    return Job(path=path, members=(*texts, weights, *extra), zipped=True, _owned=owned)
+
+
+def prepare_h5(
+    path: Path, *, attributes: Mapping[str, str], layers: Sequence[LegacyLayer], like: WeightFile | None = None
+) -> Job:
+    """A whole model in legacy HDF5. ``attributes`` are the root's: ``model_config``, ``keras_version``, ``backend``.
+
+    ``like`` is a legacy file whose habits are kept: kind of strings, ``top_level_model_weights``.
+
+    Raises:
+        StoreError, WeightsError: as `prepare_archive` does.
+    """
+
+    def build(skeleton: Skeleton) -> None:
+        for name, text in attributes.items():
+            skeleton.set_text("", name, text)
+        versions = {name: text for name, text in attributes.items() if name in ("keras_version", "backend")}
+        _add_layers(skeleton, "model_weights", layers, versions, like)
+
+    member, owned = _weights_member(path, build)
+    return Job(path=path, members=(member,), zipped=False, _owned=owned)
+
+
+def prepare_weights(
+    path: Path,
+    *,
+    items: Iterable[Item] = (),
+    layers: Sequence[LegacyLayer] | None = None,
+    attributes: Mapping[str, str] | None = None,
+    like: WeightFile | None = None,
+) -> Job:
+    """A file of weights alone: in the v3 layout from ``items``, or in the legacy one from ``layers`` and ``attributes``.
+
+    Raises:
+        StoreError, WeightsError: as `prepare_archive` does.
+    """
+
+    def build(skeleton: Skeleton) -> None:
+        _add_items(skeleton, items)
+        if layers is not None:
+            _add_layers(skeleton, "", layers, attributes or {}, like)
+
+    member, owned = _weights_member(path, build)
+    return Job(path=path, members=(member,), zipped=False, _owned=owned)
+
+
+def _chunks_of(asset: Asset) -> Callable[[Event | None], Iterable[bytes]]:
+    return lambda _: asset.chunks()
+
+
+def _text_member(name: str, text: str) -> _Member:
+    data = text.encode("utf-8")
+    return _Member(name, len(data), lambda _: (data,))
+
+
+def _weights_member(path: Path, build: Callable[[Skeleton], None]) -> tuple[_Member, list[int]]:
+    """The HDF5 file as a member, and the descriptors that it needs open."""
+    from configsplit.stores.skeleton import Skeleton  # h5py is loaded here and not before
+
+    with Skeleton(path.with_name(f".{path.name}.skeleton")) as skeleton:
+        with hdf5_write_faults(path):
+            build(skeleton)
+        fd, spans = skeleton.finish()
+    size = sum(span.length for span in spans)
+    return _Member(archive.WEIGHTS, size, lambda stop: stream(spans, stop)), [fd]
+
+
+def _add_items(skeleton: Skeleton, items: Iterable[Item]) -> None:
+    for item in items:
+        if isinstance(item, Move):
+            skeleton.copy_tree(item.source, item.src, item.dst, item.rename)
+        elif isinstance(item, Fresh):
+            skeleton.write(item.dst, item.values)
+        else:
+            group = f"{item.dst}/vars" if item.dst else "vars"
+            skeleton.group(group)
+            if item.name is not None:
+                skeleton.set_name(group, item.name)
+
+
+def _add_layers(
+    skeleton: Skeleton, root: str, layers: Sequence[LegacyLayer], versions: Mapping[str, str], like: WeightFile | None
+) -> None:
+    fixed = like is not None and like.fixed_strings
+    skeleton.group(root)
+    skeleton.set_names(root, "layer_names", [layer.name for layer in layers], fixed=fixed)
+    for name, text in versions.items():
+        if like is None or like.text(like.layout.container, name) is not None:  # Keras 1 has them at the root alone
+            skeleton.set_text(root, name, text)
+    for layer in layers:
+        _add_layer(skeleton, f"{root}/{layer.name}".lstrip("/"), layer, fixed)
+    top = "top_level_model_weights"  # Keras 3 and TF 2.8 on write it even where it is empty
+    if like is None or f"{like.layout.container}/{top}".lstrip("/") in like.groups:
+        skeleton.group(place := f"{root}/{top}".lstrip("/"))
+        skeleton.set_names(place, "weight_names", (), fixed=fixed)
+
+
+def _add_layer(skeleton: Skeleton, place: str, layer: LegacyLayer, fixed: bool) -> None:
+    source, group = layer.source, layer.group
+    if source is not None and layer.weights is None:
+        weights: Sequence[tuple[str, Any]] = [(name, f"{group}/{name}") for name in source.weight_names(group)]
+        skeleton.copy_attributes(source, group, place)  # verbatim: the kind of strings, the chunks
+    else:
+        weights = layer.weights or ()
+        skeleton.group(place)
+        skeleton.set_names(place, "weight_names", [name for name, _ in weights], fixed=fixed)
+    for name, values in weights:
+        if isinstance(values, str):
+            if source is None:
+                raise WeightsError("a path of a weight needs a source", code="weights-missing", where=layer.name)
+            skeleton.copy_dataset(source, values, f"{place}/{name}")
+        else:
+            skeleton.write(f"{place}/{name}", values)

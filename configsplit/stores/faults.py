@@ -1,0 +1,86 @@
+"""What the operating system and HDF5 complain of, said so that a user knows what to do."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from configsplit.errors import StoreError
+
+HDF5_FAULTS = (OSError, RuntimeError, ValueError, KeyError, TypeError)
+"""h5py has no exception of its own: these five are what its low-level calls raise, by the kind of HDF5's error."""
+
+_KNOWN: dict[int, tuple[str, str, str]] = {
+    errno.ENOSPC: ("disk-full", "the disk is full", "free some space or choose another --out; nothing was left behind"),
+    errno.EDQUOT: ("disk-full", "the disk quota is used up", "free some space or choose another --out"),
+    errno.EFBIG: ("disk-full", "the file is larger than the file system or `ulimit -f` allows", "choose another --out"),
+    errno.EACCES: ("no-permission", "permission denied", "check the owner and mode of the file and of its folder"),
+    errno.EPERM: ("no-permission", "operation not permitted", "check the owner and mode of the file and of its folder"),
+    errno.EROFS: ("read-only", "the file system is read-only", "choose another --out"),
+    errno.ENOENT: ("file-missing", "no such file or folder", "check the spelling of the path"),
+    errno.ENOTDIR: ("file-missing", "a part of the path is not a folder", "check the spelling of the path"),
+    errno.EISDIR: ("file-kind", "this is a folder", "name a file"),
+    errno.ENAMETOOLONG: ("file-missing", "the name is too long", "choose a shorter name"),
+}
+
+
+def store_error(error: OSError, where: object) -> StoreError:
+    """The StoreError that says what ``error`` means."""
+    number = error.errno or _errno_in_text(str(error))
+    code, message, hint = _KNOWN.get(number, ("io-failed", str(error), ""))
+    return StoreError(message, code=code, where=str(where), hint=hint)
+
+
+def _errno_in_text(text: str) -> int:
+    """HDF5 wraps the system's error in prose: ``(unable to truncate a file, errno = 28, ...)``."""
+    _, found, rest = text.partition("errno = ")
+    digits = rest.split(",", 1)[0]
+    return int(digits) if found and digits.isdigit() else 0
+
+
+@contextmanager
+def system_faults(where: object) -> Iterator[None]:
+    """Turn OSError into StoreError.
+
+    Raises:
+        StoreError: in place of any OSError of the body.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise store_error(error, where) from error
+
+
+@contextmanager
+def hdf5_faults(where: object) -> Iterator[None]:
+    """Turn what HDF5 reports while reading into StoreError.
+
+    Raises:
+        StoreError: in place of any error of h5py.
+    """
+    try:
+        yield
+    except HDF5_FAULTS as error:
+        text = str(error)
+        cut = "truncated" in text or "overflow" in text or "eof" in text.lower()
+        message = "the HDF5 file is truncated" if cut else "the HDF5 file is damaged"
+        raise StoreError(
+            f"{message}: {text}",
+            code="hdf5-damaged",
+            where=str(where),
+            hint="copy or download the file again; a save that failed midway also leaves such a file",
+        ) from error
+
+
+@contextmanager
+def hdf5_write_faults(where: object) -> Iterator[None]:
+    """Turn what HDF5 reports while writing into StoreError.
+
+    Raises:
+        StoreError: in place of any error of h5py.
+    """
+    try:
+        yield
+    except HDF5_FAULTS as error:
+        raise store_error(error if isinstance(error, OSError) else OSError(str(error)), where) from error

@@ -1,0 +1,121 @@
+"""What a file is, by its first bytes and never by its name."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from configsplit.errors import StoreError
+
+HEAD = 4096
+HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+BOM = b"\xef\xbb\xbf"
+
+_EXPECTED = "configsplit reads a Keras architecture (.json), a .keras archive, a whole-model .h5, or a saved .keras folder"
+
+_FOREIGN: tuple[tuple[bytes, int, str, str], ...] = (
+    (b"version https://git-lfs", 0, "a Git LFS pointer, not the file itself", "run `git lfs pull`"),
+    (b"\x93NUMPY", 0, "a NumPy array (.npy)", ""),
+    (b"\x1f\x8b", 0, "gzip data", "unpack it first"),
+    (b"BZh", 0, "bzip2 data", "unpack it first"),
+    (b"\xfd7zXZ", 0, "xz data", "unpack it first"),
+    (b"(\xb5/\xfd", 0, "zstandard data", "unpack it first"),
+    (b"Rar!", 0, "a RAR archive", "unpack it first"),
+    (b"7z\xbc\xaf", 0, "a 7-Zip archive", "unpack it first"),
+    (b"ustar", 257, "a tar archive", "unpack it first"),
+    (b"TFL3", 4, "a TensorFlow Lite model", "the Keras model it was converted from is needed"),
+    (b"GGUF", 0, "a GGUF file", ""),
+    (b"%PDF", 0, "a PDF document", ""),
+    (b"PK\x05\x06", 0, "an empty zip archive", ""),
+    (b"\x7fELF", 0, "a program", ""),
+)
+
+_PICKLE = re.compile(rb"\x80[\x02-\x05]|\(dp\d|\(lp\d|c(?:__builtin__|builtins|numpy|copy_reg|torch)[\w.]*\n")
+_HTML = re.compile(rb"\s*(?:<!--.*?-->\s*)*<(?:!doctype html|html|head|body)", re.IGNORECASE | re.DOTALL)
+_YAML = re.compile(rb"(?:#[^\n]*\n)*(?:---\n)?(?:backend|class_name|config|keras_version|!!python)\b[^\n]*[:/]")
+_ONNX = re.compile(rb"\x08[\x01-\x14](?:\x12.{0,80}?\x1a|\x12|:|B)", re.DOTALL)
+_CONFLICT = re.compile(rb"^(?:<{7} |={7}\r?$|>{7} )", re.MULTILINE)
+
+
+def kind_of(fd: int, size: int) -> str:
+    """``"h5"``, ``"zip"`` or ``"json"``.
+
+    Raises:
+        StoreError: it is something else; the message names what.
+    """
+    head = os.pread(fd, HEAD, 0)
+    if not head:
+        raise StoreError("the file is empty", code="file-empty", hint="a save or download that failed leaves such a file")
+    if _is_hdf5(fd, head, size):
+        return "h5"
+    if head.startswith(b"PK\x03\x04"):
+        return "zip"
+    if head.removeprefix(BOM).lstrip()[:1] in (b"{", b"[", b'"'):
+        return "json"
+    raise foreign(head)
+
+
+def _is_hdf5(fd: int, head: bytes, size: int) -> bool:
+    """An HDF5 file may begin with a block of the user's own, of 512 bytes or a power of two above."""
+    if head.startswith(HDF5_MAGIC):
+        return True
+    block = 512
+    while block < size:
+        if os.pread(fd, len(HDF5_MAGIC), block) == HDF5_MAGIC:
+            return True
+        block *= 2
+    return False
+
+
+def foreign(head: bytes) -> StoreError:
+    """The error that names what a file is that configsplit does not read."""
+    what, advice = _name(head)
+    return StoreError(f"this is {what}", code="not-a-model", hint=f"{advice}; {_EXPECTED}" if advice else _EXPECTED)
+
+
+def _name(head: bytes) -> tuple[str, str]:
+    for magic, at, what, advice in _FOREIGN:
+        if head[at : at + len(magic)] == magic:
+            return what, advice
+    if _PICKLE.match(head):
+        return "a Python pickle (perhaps PyTorch or joblib)", "it can run code when loaded, so it is not opened"
+    if _HTML.match(head.removeprefix(BOM)):
+        return "an HTML page", "the download fetched a web page instead of the file; download it raw"
+    if _CONFLICT.search(head):
+        return "text with Git conflict markers", "resolve the merge conflict first"
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return "text in UTF-16", "save it as UTF-8"
+    return _name_by_structure(head)
+
+
+def _name_by_structure(head: bytes) -> tuple[str, str]:
+    if len(head) > 9 and head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 1 << 30:
+        return "a safetensors file", "it has weights but no architecture"
+    if _YAML.match(head):
+        return "YAML", "load it in the Keras that wrote it and save it with to_json()"
+    if _ONNX.match(head):
+        return "a protocol buffer, perhaps ONNX or a frozen graph", "the Keras model it was exported from is needed"
+    if not head.strip(b"\0"):
+        return "a file of zero bytes", "the download or copy did not finish"
+    return ("plain text, but no JSON" if _is_text(head) else "no format that is known here"), ""
+
+
+def _is_text(head: bytes) -> bool:
+    return b"\0" not in head and sum(byte < 9 for byte in head) == 0
+
+
+def decode_text(data: bytes, where: str) -> str:
+    """UTF-8 text without its byte order mark.
+
+    Raises:
+        StoreError: the bytes are not UTF-8, or hold Git conflict markers.
+    """
+    try:
+        text = data.removeprefix(BOM).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise StoreError(f"not UTF-8 text: {error}", code="text-encoding", where=where, hint="save it as UTF-8") from error
+    if _CONFLICT.search(data):
+        raise StoreError(
+            "the text holds Git conflict markers", code="not-a-model", where=where, hint="resolve the merge conflict first"
+        )
+    return text

@@ -1,0 +1,247 @@
+"""Outputs appear whole or not at all: written into a hidden folder beside their place, then renamed into it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType, TracebackType
+
+from configsplit.errors import StoreError
+from configsplit.stores.archive import is_safe_name
+from configsplit.stores.faults import system_faults
+
+MANIFEST = "manifest.json"
+_PREFIX = ".configsplit-"
+
+
+class Staging:
+    """A folder to write into, whose content becomes the output at `commit`; without a commit nothing remains.
+
+    ``destination`` is the output folder, or with ``folder=False`` the main output file, whose companions stand beside it.
+    """
+
+    def __init__(self, destination: Path | str, *, folder: bool, force: bool = False) -> None:
+        self.destination = Path(os.path.realpath(destination))
+        self.folder = folder
+        self.force = force
+        self._made: list[Path] = []
+        self._root: Path | None = None
+        self._committed = False
+        self._terminable = _terminable()
+
+    def __enter__(self) -> Staging:
+        """Make the hidden folder.
+
+        Raises:
+            StoreError: the output exists (without ``force``), is not ours, or its folder cannot be written.
+        """
+        self._check_destination()
+        with system_faults(self.destination.parent):
+            self._make_parents()
+            self._root = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=self.destination.parent))
+            for folder in (self._new, self._old):
+                folder.mkdir()
+        self._terminable.__enter__()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        try:
+            self._clean()
+        finally:
+            self._terminable.__exit__(None, None, None)
+
+    @property
+    def _new(self) -> Path:
+        return self._opened / "new"
+
+    @property
+    def _old(self) -> Path:
+        """Where the outputs that are replaced go until all new ones are in place."""
+        return self._opened / "old"
+
+    @property
+    def _opened(self) -> Path:
+        if self._root is None:
+            raise StoreError("nothing is staged; use a `with` statement", code="output-name", where=str(self.destination))
+        return self._root
+
+    def path(self, name: str) -> Path:
+        """Where to write the output ``name``; the name is the final one.
+
+        Raises:
+            StoreError: the name leads elsewhere, or (without ``force``) is taken.
+        """
+        if not is_safe_name(name) or "/" in name:
+            raise StoreError(f"{name!r} cannot be the name of an output", code="output-name", where=str(self.destination))
+        if not self.folder:
+            self._check_file(self.destination.parent / name)
+        return self._new / name
+
+    def commit(self) -> None:
+        """Put everything that was written in its place.
+
+        Raises:
+            StoreError: it cannot be put there; what was there before is there still.
+        """
+        with system_faults(self.destination), _undo() as undo:
+            _sync(self._new)
+            if self.folder:
+                self._commit_folder(undo)
+            else:
+                self._commit_files(undo)
+        self._committed = True
+        with system_faults(self.destination):
+            _sync(self.destination.parent)
+
+    def _check_destination(self) -> None:
+        if not self.folder:
+            self._check_file(self.destination)
+        elif self.destination.is_dir():
+            self._check_folder()
+        elif os.path.lexists(self.destination):
+            raise _exists(self.destination, "is a file where a folder is wanted")
+
+    def _check_file(self, place: Path) -> None:
+        if place.is_dir():
+            raise _exists(place, "is a folder")
+        if os.path.lexists(place) and not self.force:
+            raise _exists(place, "exists")
+
+    def _check_folder(self) -> None:
+        names = _names(self.destination)
+        if not names:
+            return
+        if not self.force:
+            raise _exists(self.destination, "exists and is not empty")
+        if not _own_files(self.destination):
+            raise StoreError(
+                "the folder is not empty and not an output of configsplit",
+                code="output-not-ours",
+                where=str(self.destination),
+                hint=f"it has no {MANIFEST} of ours; choose a new folder",
+            )
+
+    def _make_parents(self) -> None:
+        missing = [folder for folder in self.destination.parents if not folder.exists()]
+        for folder in reversed(missing):
+            folder.mkdir()
+            self._made.append(folder)
+
+    def _commit_folder(self, undo: list[Callable[[], object]]) -> None:
+        self._new.chmod(0o777 & ~_umask())
+        if self.destination.is_dir():
+            self._check_folder()
+            old = self._old / "output"
+            foreign = sorted({*_names(self.destination)} - _own_files(self.destination))
+            self._refuse_taken(foreign)
+            _move(self.destination, old, undo)
+            for name in foreign:
+                _move(old / name, self._new / name, undo)
+        _move(self._new, self.destination, undo)
+
+    def _refuse_taken(self, foreign: list[str]) -> None:
+        if taken := sorted({*foreign} & {*_names(self._new)}):
+            message = f"{taken} stand there and are not outputs of configsplit"
+            raise StoreError(message, code="output-not-ours", where=str(self.destination), hint="choose a new folder")
+
+    def _commit_files(self, undo: list[Callable[[], object]]) -> None:
+        for name in _names(self._new):
+            place = self.destination.parent / name
+            self._check_file(place)
+            if os.path.lexists(place):
+                _move(place, self._old / name, undo)
+            _move(self._new / name, place, undo)
+
+    def _clean(self) -> None:
+        """Remove the hidden folder, but never an old output that could not be put back."""
+        if self._root is not None:
+            shutil.rmtree(self._new, ignore_errors=True)
+            if self._committed:
+                shutil.rmtree(self._old, ignore_errors=True)
+            _remove_empty([self._old, self._root])
+        if not self._committed:
+            _remove_empty(self._made[::-1])
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    for folder in folders:
+        with suppress(OSError):  # not empty: somebody else uses it by now
+            folder.rmdir()
+
+
+def _names(folder: Path) -> list[str]:
+    return sorted(item.name for item in folder.iterdir())
+
+
+def _exists(place: Path, how: str) -> StoreError:
+    return StoreError(f"the output {how}", code="output-exists", where=str(place), hint="choose another --out, or use --force")
+
+
+def _own_files(folder: Path) -> set[str]:
+    """Names of the files in a folder that our manifest there speaks of; empty where there is none of ours."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
+    except (OSError, ValueError):
+        return set()
+    if not isinstance(manifest, dict) or "manifest_version" not in manifest or not isinstance(manifest.get("parts"), list):
+        return set()
+    parts = [part for part in manifest["parts"] if isinstance(part, dict)]
+    names = {part.get(key) for part in parts for key in ("file", "weights")}
+    return {MANIFEST} | {name for name in names if isinstance(name, str) and (folder / name).is_file() and "/" not in name}
+
+
+def _move(source: Path, target: Path, undo: list[Callable[[], object]]) -> None:
+    source.rename(target)
+    undo.append(lambda: target.rename(source))
+
+
+@contextmanager
+def _undo() -> Iterator[list[Callable[[], object]]]:
+    """Steps to take back, last one first, if the body fails."""
+    steps: list[Callable[[], object]] = []
+    try:
+        yield steps
+    except BaseException:
+        for step in reversed(steps):
+            step()
+        raise
+
+
+def _sync(folder: Path) -> None:
+    """Make the names in a folder last."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP unwind the stack as Ctrl-C does; left alone where a program has its own handlers."""
+
+    def leave(number: int, _: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    signals = (signal.SIGTERM, signal.SIGHUP) if threading.current_thread() is threading.main_thread() else ()
+    ours = [number for number in signals if signal.getsignal(number) is signal.SIG_DFL]
+    for number in ours:
+        signal.signal(number, leave)
+    try:
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)

@@ -1,0 +1,37 @@
+"""Every rule against the real class of the same configuration, in Keras 3 and in tf_keras."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from layer_cases import CASES, Case
+from live import FRAMEWORKS, inferred, inferred_weights, inputs_of, live, outputs, tf, weights
+
+PAIRS = [
+    pytest.param(name, case, id=f"{name}-{case.id}")
+    for case in CASES
+    for name in FRAMEWORKS
+    if case.only in ("", name)
+]
+
+
+def _called(framework: Any, case: Case) -> tuple[Any, Any, Any]:
+    layer = getattr(framework.layers, case.name)(**case.kwargs)
+    tensors = inputs_of(framework, case.inputs)
+    result = layer(tensors, **case.call) if case.listed else layer(*tensors, **case.call)
+    flat = tf.nest.flatten(result)
+    return layer, framework.Model(tensors, flat), flat
+
+
+@pytest.mark.parametrize(("name", "case"), PAIRS)
+def test_outputs_and_weights_are_what_keras_says(name: str, case: Case) -> None:
+    framework = FRAMEWORKS[name]
+    try:
+        layer, model, flat = _called(framework, case)
+    except (TypeError, ValueError, AttributeError, ImportError) as error:
+        pytest.skip(f"{name} has no such layer or configuration: {error}")
+    inference = inferred(model)
+    assert outputs(inference) == [live(tensor) for tensor in flat], inference.reasons
+    assert inferred_weights(inference, layer.name) == weights(framework, layer)
+

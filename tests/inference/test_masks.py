@@ -1,0 +1,116 @@
+"""Implicit masks against the ``_keras_mask`` of real tf_keras tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from layer_cases import CASES, Case
+from live import FRAMEWORKS, inferred, tf, tf_keras
+
+from configsplit.inference import BUILT_IN, masked, traced_masks
+from configsplit.ir.graph import TensorRef
+
+L = tf_keras.layers
+IDS = lambda: tf_keras.Input((7,), dtype="int32")  # noqa: E731
+
+
+def words(x: Any) -> Any:
+    return L.Embedding(11, 4, mask_zero=True)(x)
+
+
+GRAPHS: list[Callable[[Any], Any]] = [
+    words,
+    lambda x: L.Embedding(11, 4)(x),
+    lambda x: L.Dense(3)(words(x)),
+    lambda x: L.Flatten()(words(x)),
+    lambda x: L.Conv1D(3, 2)(words(x)),
+    lambda x: L.LSTM(3)(words(x)),
+    lambda x: L.LSTM(3, return_sequences=True)(words(x)),
+    lambda x: L.LSTM(3, return_sequences=True, return_state=True)(words(x)),
+    lambda x: L.Bidirectional(L.GRU(3, return_sequences=True))(words(x)),
+    lambda x: L.Bidirectional(L.GRU(3, return_sequences=True), merge_mode=None)(words(x)),
+    lambda x: L.Bidirectional(L.GRU(3))(words(x)),
+    lambda x: L.TimeDistributed(L.Dense(3))(words(x)),
+    lambda x: L.Add()([words(x), L.Embedding(11, 4)(x)]),
+    lambda x: L.Concatenate()([L.Embedding(11, 4)(x), words(x)]),
+    lambda x: L.Dot(1)([words(x), words(x)]),
+    lambda x: L.Attention()([words(x), L.Embedding(11, 4)(x)]),
+    lambda x: L.Attention()([L.Embedding(11, 4)(x), words(x)]),
+    lambda x: L.MultiHeadAttention(2, 3)(words(x), L.Embedding(11, 4)(x)),
+    lambda x: L.MultiHeadAttention(2, 3)(L.Embedding(11, 4)(x), words(x)),
+    lambda x: L.Masking()(L.Embedding(11, 4)(x)),
+    lambda x: L.Masking()(L.Conv1D(3, 2)(words(x))),
+    lambda x: L.GlobalAveragePooling1D()(words(x)),
+    lambda x: L.GlobalMaxPooling1D()(words(x)),
+    lambda x: L.LayerNormalization()(L.Dropout(0.5)(L.Activation("relu")(words(x)))),
+    lambda x: tf.exp(words(x)),
+    lambda x: words(x) * 2.0,
+    lambda x: L.Reshape((4, 7))(words(x)),
+    lambda x: L.Identity()(words(x)),
+    lambda x: L.RNN([L.LSTMCell(3), L.GRUCell(4)], return_sequences=True)(words(x)),
+]
+
+
+@pytest.mark.parametrize("number", range(len(GRAPHS)))
+def test_masks_are_where_tf_keras_has_them(number: int) -> None:
+    x = IDS()
+    flat = tf.nest.flatten(GRAPHS[number](x))
+    model = tf_keras.Model(x, flat)
+    inference = inferred(model)
+    expected = set()
+    for layer in model.layers:
+        for place, tensor in enumerate(tf.nest.flatten(layer.output)):
+            if getattr(tensor, "_keras_mask", None) is not None:
+                expected.add(TensorRef(layer.name, 0, place))
+    assert traced_masks(inference).tensors == expected
+
+
+def test_nested_models_hand_masks_through() -> None:
+    x, inner_x = IDS(), tf_keras.Input((7, 4))
+    inner = tf_keras.Model(inner_x, [L.Dense(3)(inner_x), L.Flatten()(inner_x)], name="inner")
+    model = tf_keras.Model(x, inner(words(x)))
+    found = masked(inferred(model).model)
+    assert TensorRef("inner", 0, 0) in found.tensors
+    assert TensorRef("inner", 0, 1) not in found.tensors
+
+
+def test_a_class_nobody_declared_is_reported_where_a_mask_meets_it() -> None:
+    class Odd(L.Layer):
+        pass
+
+    x = IDS()
+    found = traced_masks(inferred(tf_keras.Model(x, Odd(name="odd")(words(x)))))
+    assert found.unknown == {"odd": "Odd"}
+    assert not traced_masks(inferred(tf_keras.Model(x, Odd()(L.Embedding(11, 4)(x))))).unknown
+
+
+SINGLE = {case.name: case for case in CASES}
+
+
+@pytest.mark.parametrize("name", sorted(SINGLE))
+def test_the_table_agrees_with_supports_masking(name: str) -> None:
+    """Layers that support masking pass it on, but for those whose compute_mask gives none."""
+    case: Case = SINGLE[name]
+    if not hasattr(L, name):
+        pytest.skip("not in tf_keras")
+    layer = getattr(L, name)(**case.kwargs)
+    rule = BUILT_IN[name].mask
+    passes = layer.supports_masking and name not in {"GlobalAveragePooling1D", "Dot"}
+    if rule == "makes":
+        assert hasattr(layer, "compute_mask")
+    else:
+        assert rule == ("passes" if passes else "stops")
+
+
+def test_every_framework_class_with_a_rule_has_a_case() -> None:
+    tested = {case.name for case in CASES}
+    composite = {"Bidirectional", "RNN", "TimeDistributed", "SpectralNormalization", "Lambda", "TFOpLambda"}
+    missing = []
+    for framework in FRAMEWORKS.values():
+        for name in BUILT_IN:
+            cls = getattr(framework.layers, name, None)
+            if cls is not None and cls.__name__ not in tested | composite | {"GroupedQueryAttention"}:
+                missing.append(name)
+    assert not [name for name in missing if name not in {"HashedCrossing", "Equalization"}]

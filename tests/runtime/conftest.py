@@ -1,0 +1,51 @@
+"""Frameworks for the tests of the runtime room, and a worker that runs within the test's process: imports cost seconds."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from configsplit.runtime import numeric, worker
+from configsplit.runtime.frameworks import Framework, framework
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quiet() -> None:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+
+@pytest.fixture(scope="session")
+def keras3(_quiet: None) -> Framework:
+    pytest.importorskip("keras")
+    pytest.importorskip("tensorflow")
+    return framework("keras")
+
+
+@pytest.fixture(scope="session")
+def keras2(_quiet: None) -> Framework:
+    pytest.importorskip("tf_keras")
+    return framework("tf_keras")
+
+
+@pytest.fixture
+def near_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs jobs here, still through files: what the process boundary adds is tested in test_runtime_process.py."""
+
+    def run(job: Mapping[str, Any], folder: Path, *, timeout: float) -> dict[str, Any]:
+        return worker.run_job(json.loads(json.dumps(job)))
+
+    monkeypatch.setattr(numeric, "run_in_worker", run)
+
+
+@pytest.fixture
+def verify(near_worker: None) -> Callable[..., numeric.NumericReport]:
+    def run(split: Any, **options: Any) -> numeric.NumericReport:
+        return numeric.verify_numeric(split.folder, split.manifest, split.source, **options)
+
+    return run

@@ -1,0 +1,72 @@
+"""Numeric verification of hand-made splits of Keras 2 models, run by tf_keras."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from splits import Split
+
+
+@pytest.fixture
+def k(keras2: Any) -> Any:
+    keras2.module.utils.set_random_seed(7)
+    return keras2.module
+
+
+@pytest.mark.parametrize("suffix", [".h5", ".keras", ".json"])
+def test_a_cut_between_conv_batchnorm_and_relu(k: Any, tmp_path: Path, verify: Any, suffix: str) -> None:
+    """`predict` fuses these three into one kernel where it sees them together, and then differs by 3e-7."""
+    x = k.Input((20, 20, 3), name="x")
+    y = k.layers.Conv2D(8, 3, use_bias=False, name="conv")(x)
+    bn = k.layers.BatchNormalization(name="bn", moving_variance_initializer=k.initializers.RandomUniform(0.3, 2.0))
+    model = k.Model(x, k.layers.Dense(3, name="d")(k.layers.ReLU(name="relu")(bn(y))))
+    split = Split(tmp_path, "keras2", suffix).whole(model, [{"part": 1, "output": 0}])
+    split.part(k.Model(x, y), [{"input": 0}]).part(k.Model(y, model.output), [{"part": 0, "output": 0}])
+    report = verify(split)
+    assert report.identical
+    assert (report.framework, report.weights) == ("tf_keras", "filled" if suffix == ".json" else "file")
+
+
+def test_dict_inputs_and_a_float_input_that_holds_ids(k: Any, tmp_path: Path, verify: Any) -> None:
+    words, sizes = k.Input((6,), name="words"), k.Input((2,), name="a_sizes")
+    vectors = k.layers.Embedding(5, 3, name="e")(words)
+    flat = k.layers.Flatten(name="flat")(vectors)
+    model = k.Model({"words": words, "a_sizes": sizes}, k.layers.Concatenate(name="cat")([flat, sizes]))
+    split = Split(tmp_path, "keras2", ".h5").whole(model, [{"part": 1, "output": 0}])
+    order = {tensor.name: i for i, tensor in enumerate(model.inputs)}
+    split.part(k.Model(words, vectors), [{"input": order["words"]}])
+    tail = k.Model([vectors, sizes], model.output)
+    split.part(tail, [{"part": 0, "output": 0}, {"input": order["a_sizes"]}])
+    assert verify(split).identical
+
+
+def test_an_implicit_mask_is_lost_on_disk_and_shows(k: Any, tmp_path: Path, verify: Any) -> None:
+    ids = k.Input((7,), dtype="int32", name="ids")
+    vectors = k.layers.Embedding(6, 4, mask_zero=True, name="e")(ids)
+    model = k.Model(ids, k.layers.LSTM(3, name="lstm")(vectors))
+    split = Split(tmp_path, "keras2", ".h5").whole(model, [{"part": 1, "output": 0}])
+    split.part(k.Model(ids, vectors), [{"input": 0}]).part(k.Model(vectors, model.output), [{"part": 0, "output": 0}])
+    assert not verify(split).identical
+
+
+def test_one_ulp_in_an_h5_is_found(k: Any, tmp_path: Path, verify: Any) -> None:
+    x = k.Input((1,), name="x")
+    model = k.Model(x, k.layers.Dense(1, use_bias=False, name="d")(x))
+    split = Split(tmp_path, "keras2", ".h5").whole(model, [{"part": 0, "output": 0}])
+    model.set_weights([np.nextafter(model.get_weights()[0], np.float32(9))])
+    assert not verify(split.part(model, [{"input": 0}])).identical
+
+
+def test_a_model_that_samples_is_told_from_a_wrong_split(k: Any, tmp_path: Path, verify: Any) -> None:
+    """tf_keras heeds ``training=True`` in a call whatever the model is run with; Keras 3 does not."""
+    x = k.Input((4,), name="x")
+    noisy = k.layers.GaussianNoise(0.5, name="n")(x, training=True)
+    model = k.Model(x, k.layers.GaussianNoise(0.5, name="m")(noisy, training=True))
+    split = Split(tmp_path, "keras2", ".h5").whole(model, [{"part": 1, "output": 0}])
+    split.part(k.Model(x, noisy), [{"input": 0}]).part(k.Model(noisy, model.output), [{"part": 0, "output": 0}])
+    report = verify(split)
+    assert not report.identical
+    assert not report.deterministic
