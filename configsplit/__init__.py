@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from configsplit.documents.cutting import split as split
     from configsplit.documents.document import Document as Document
     from configsplit.documents.document import load as load
+    from configsplit.documents.inspecting import inspect as inspect
     from configsplit.documents.proof import verify as verify
     from configsplit.errors import ConfigSplitError as ConfigSplitError
 

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from configsplit.algorithms.cuts import Choice
+from configsplit.dialects import emit
 from configsplit.documents.document import Document, given_shapes
 from configsplit.errors import CutError
 from configsplit.inference import Inference, explain, traced_masks
 from configsplit.ir.graph import Model, TensorRef, TensorSpec
 from configsplit.ir.provenance import Provenance
 from configsplit.ir.references import places
+from configsplit.report.hazards import hazards
 from configsplit.rewrites.extract import Extracted
 from configsplit.rewrites.open import Surfaced, described, surface
 from configsplit.rewrites.split import Split
@@ -87,7 +89,8 @@ def split(
     if document.dialect != "keras3":
         refuse_lost_masks(done, inference)
     origins = tuple(part.provenance.after(whole.provenance) for part in done.parts)
-    return Parts(document=document, whole=whole, split=done, origins=origins, inference=inference)
+    warnings = tuple(f"{found.where}: {found.message}" for found in hazards(emit(document.model)))
+    return Parts(document=document, whole=whole, split=done, origins=origins, inference=inference, warnings=warnings)
 
 
 def refuse_lost_masks(done: Split, inference: Inference) -> None:

@@ -41,6 +41,8 @@ from configsplit.stores import (
 )
 
 if TYPE_CHECKING:
+    from configsplit.documents.proof import Proof
+    from configsplit.runtime.numeric import NumericReport
     from configsplit.stores import Source
 
 Format = Literal["keras", "h5", "json"]
@@ -49,10 +51,12 @@ Verify = Literal["none", "proof", "numeric"]
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """What was written: the folder, its manifest, and seconds by step."""
+    """What was written: the folder, its manifest, what was proven of it, and seconds by step."""
 
     directory: Path
     manifest: record.Manifest
+    proof: Proof | None = None
+    numeric: NumericReport | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -64,6 +68,7 @@ def save(
     weights: bool = True,
     verify: Verify = "proof",
     force: bool = False,
+    specs: Sequence[str] = (),
 ) -> Saved:
     """Write the parts and ``manifest.json`` into a folder, whole or not at all.
 
@@ -74,6 +79,7 @@ def save(
         weights: False leaves the weights behind; the parts are ``.json`` then.
         verify: "proof" holds the files against the source before they appear; "numeric" also runs them in Keras.
         force: replace the output of an earlier split.
+        specs: plug-ins for the numeric verification, besides the installed ones.
 
     Raises:
         StoreError: the output exists or cannot be written, or the source cannot be read.
@@ -90,23 +96,18 @@ def save(
         made = _manifest(parts, plan, files, digests, Path(directory))
         staging.path(record.NAME).write_text(record.to_text(made), "utf-8")
         folder = staging.path(record.NAME).parent
+        proof = numeric = None
         if verify != "none":
-            _verify(parts, made, folder, source, numeric=verify == "numeric", clock=clock)
+            from configsplit.documents.proof import prove, run
+
+            with clock.step("proof"):
+                proof = prove(folder, made, source, document)
+            if verify == "numeric":
+                with clock.step("numeric"):
+                    numeric = run(folder, made, document, specs=tuple(specs))
         with clock.step("commit"):
             staging.commit()
-    return Saved(Path(directory), made, clock.seconds)
-
-
-def _verify(parts: Parts, made: record.Manifest, folder: Path, source: Source, *, numeric: bool, clock: _Clock) -> None:
-    from configsplit.documents.proof import prove
-
-    with clock.step("proof"):
-        prove(folder, made, source, parts.document)
-    if numeric:
-        from configsplit.documents.proof import run
-
-        with clock.step("numeric"):
-            run(folder, made, parts.document)
+    return Saved(Path(directory), made, proof, numeric, clock.seconds)
 
 
 class _Clock:

@@ -161,6 +161,6 @@ LAYERS = (
     *declare("EinsumDense", one_output(einsum_shape), einsum_weights, einsum_macs),
     *declare("LocallyConnected1D LocallyConnected2D", one_output(local_shape, compute_dtype), local_weights, local_macs),
     *declare("Lambda", lambda_outputs),
-    *declare("Identity", one_output(first_shape, kept_dtype), mask="passes"),
+    *declare("Identity", one_output(first_shape, kept_dtype)),
     *declare("ActivityRegularization", one_output(first_shape, declared_dtype), mask="passes"),
 )

@@ -138,8 +138,8 @@ def mel_shape(call: CallFacts) -> Shape:
 
 
 LAYERS = (
-    *declare("Rescaling", one_output(first_shape), mask="passes"),
-    *declare("Normalization", one_output(first_shape), normalization_weights, mask="passes"),
+    *declare("Rescaling", one_output(first_shape)),
+    *declare("Normalization", one_output(first_shape), normalization_weights),
     *declare("CategoryEncoding", category_outputs),
     *declare("Discretization", discretization_outputs),
     *declare("Hashing", hashing_outputs),

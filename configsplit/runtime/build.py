@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from configsplit.errors import DocumentError, WeightsError, nearest
+from configsplit.report.hazards import ROOTS
 from configsplit.runtime.documents import examine
 from configsplit.runtime.frameworks import Framework
-from configsplit.runtime.hazards import ROOTS, refuse_hazards
+from configsplit.runtime.hazards import refuse_hazards
 
 Classes = Mapping[str, type]
 

@@ -190,7 +190,7 @@ def _part_step(job: _Job, number: int) -> dict[str, Any]:
         "framework": framework_name(part.get("dialect", job.manifest["source"]["dialect"])),
         "inputs": [_place(job, item["from"], number) for item in part["inputs"]],
         "outputs": str(job.folder / f"part-{number}.npz"),
-        "fill": dict(part.get("layers", {})) if job.filled else None,
+        "fill": {new: "/".join(old) for new, old in part.get("layers", {}).items()} if job.filled else None,
         "probe": [],
         "seed": job.seed,
     }

@@ -123,6 +123,8 @@ class Source:
 
     def _archived_weights(self, zipped: archive.Archive, where: str) -> WeightFile | None:
         if archive.WEIGHTS not in zipped.members:
+            if other := sorted({"model.weights.npz", "model.weights.json"} & set(zipped.members)):
+                raise _unread(f"the weights are in {other[0]}", where)
             return None
         if zipped.is_stored(archive.WEIGHTS):
             return self._weight_file(zipped.place(archive.WEIGHTS), f"{where}:{archive.WEIGHTS}")
@@ -154,6 +156,8 @@ class Source:
         found = sniff.kind_of(span.fd, span.length)
         if found == "h5":
             return self._weight_file(span, str(path))
+        if found == "json":
+            raise _unread("this is JSON, perhaps the index of sharded weights", str(path))
         inside = self._archived_weights(archive.Archive(span, str(path)), str(path)) if found == "zip" else None
         if inside is None:
             hint = "name an .h5 file of weights"
@@ -310,6 +314,11 @@ class Source:
 def _too_large(size: int, path: Path) -> StoreError:
     hint = "256 MiB is the limit; no Keras model comes near it"
     return StoreError(f"the architecture has {size} bytes", code="config-too-large", where=str(path), hint=hint)
+
+
+def _unread(message: str, where: str) -> StoreError:
+    hint = "load the model in Keras and save it as .keras, or its weights as one .weights.h5"
+    return StoreError(message, code="weights-layout", where=where, hint=hint)
 
 
 def _stamp(status: os.stat_result) -> tuple[int, int]:

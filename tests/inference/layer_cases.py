@@ -142,9 +142,11 @@ POOLING = [
     case("AveragePooling2D", IMAGE, pool_size=2, dtype="mixed_float16"),
     case("GlobalAveragePooling2D", FIRST, data_format="channels_first"),
     case("GlobalMaxPooling1D", (None, 4, 7), data_format="channels_first"),
-    case("AdaptiveAveragePooling1D", output_size=3, only="keras"),
-    case("AdaptiveMaxPooling2D", IMAGE, output_size=(3, 2), only="keras"),
-    case("AdaptiveAveragePooling3D", CUBE, output_size=2, only="keras"),
+    *(
+        case(f"Adaptive{kind}Pooling{rank}D", shape, output_size=size, only="keras")
+        for kind in ("Max", "Average")
+        for rank, shape, size in ((1, SEQ, 3), (2, IMAGE, (3, 2)), (3, CUBE, 2))
+    ),
 ]
 
 NORMALIZATION = [

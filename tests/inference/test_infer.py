@@ -144,7 +144,7 @@ def test_nested_models_are_called_with_their_arguments() -> None:
         outputs=(TensorRef("enc", 0, 1),),
     )
     found = infer(m)
-    assert shape(found, "enc") == (None, 9)
+    assert shape(found, "enc") == (2, 9)
     assert shape(found, "enc", 0, 1) == (None, 4)
 
 

@@ -93,7 +93,7 @@ def loaded(keras: Any, path: Path, custom: dict[str, Any]) -> list[Any] | str:
     keras.utils.set_random_seed(7)  # what a file lacks (lists of lists) is made up by Keras
     try:
         return list(keras.models.load_model(path, custom_objects=custom, compile=False, **options).get_weights())
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever Keras raises, the copy must raise it too
         return type(error).__name__
 
 

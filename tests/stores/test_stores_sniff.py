@@ -186,6 +186,17 @@ def test_a_user_block_before_hdf5(tmp_path: Path) -> None:
         assert all(source.weights.same(path, plain.weights, path) for path in plain.weights.datasets)
 
 
+def test_sharded_and_npz_weights_are_named(tmp_path: Path) -> None:
+    with open_source(KERAS3 / "siamese.json", KERAS3 / "siamese_sharded.weights.json") as source:
+        with pytest.raises(StoreError, match="sharded"):
+            _ = source.weights
+    with zipfile.ZipFile(tmp_path / "m.keras", "w") as target:
+        for name in ("metadata.json", "config.json", "model.weights.npz"):
+            target.writestr(name, "{}")
+    with open_source(tmp_path / "m.keras") as source, pytest.raises(StoreError, match="npz"):
+        _ = source.weights
+
+
 def test_training_state_is_seen() -> None:
     with open_source(CORPUS / "keras-2.3.1" / "residual.h5") as source:
         assert not source.training_config

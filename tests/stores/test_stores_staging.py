@@ -47,9 +47,13 @@ def test_a_folder_appears_whole(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError, SystemExit])
 def test_nothing_remains_after_an_error(error: type[BaseException], tmp_path: Path) -> None:
-    with pytest.raises(error), Staging(tmp_path / "new" / "out", folder=True) as staging:
-        staging.path("a").write_text("1")
-        raise error
+    def fail() -> None:
+        with Staging(tmp_path / "new" / "out", folder=True) as staging:
+            staging.path("a").write_text("1")
+            raise error
+
+    with pytest.raises(error):
+        fail()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -128,14 +132,13 @@ def test_a_swap_that_fails_midway_is_taken_back(step: int, tmp_path: Path, monke
         return real(self, target)
 
     monkeypatch.setattr(Path, "rename", rename)
+    failed = False
     try:
         write(tmp_path / "out", {"manifest.json": manifest("n"), "n": "new"}, force=True)
-    except StoreError as error:
-        assert error.code == "io-failed"
-        assert content(tmp_path / "out") == files
-    else:
-        assert step >= 3
-        assert content(tmp_path / "out")["n"] == "new"
+    except StoreError:
+        failed = True
+    assert failed == (step < 3)
+    assert content(tmp_path / "out") == (files if failed else {"manifest.json": manifest("n"), "n": "new", "notes.txt": "mine"})
     assert [item.name for item in tmp_path.iterdir()] == ["out"]
 
 
@@ -159,10 +162,11 @@ def test_a_companion_that_exists_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_file_that_appears_meanwhile_is_not_overwritten(tmp_path: Path) -> None:
-    with pytest.raises(StoreError), Staging(tmp_path / "m", folder=False) as staging:
+    with Staging(tmp_path / "m", folder=False) as staging:
         staging.path("m").write_text("1")
         (tmp_path / "m").write_text("quicker")
-        staging.commit()
+        with pytest.raises(StoreError, match="exists"):
+            staging.commit()
     assert content(tmp_path) == {"m": "quicker"}
 
 
@@ -189,7 +193,7 @@ def test_a_link_to_a_folder_stays_a_link(tmp_path: Path) -> None:
     assert content(tmp_path / "real")["n"] == "new"
 
 
-@pytest.mark.skipif(not os.path.isdir("/proc"), reason="needs a read-only file system")
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs a read-only file system")
 def test_a_folder_that_cannot_be_written() -> None:
     with pytest.raises(StoreError) as caught:
         write(Path("/proc/configsplit/out"), {})

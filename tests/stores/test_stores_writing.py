@@ -17,8 +17,19 @@ import pytest
 from stores_identity import CORPUS, identity, layers, moves
 
 from configsplit.errors import ConfigSplitError, StoreError, WeightsError
-from configsplit.stores import Asset, Empty, Fresh, LegacyLayer, Move, Workers, open_source
-from configsplit.stores import prepare_archive, prepare_h5, prepare_text, prepare_weights
+from configsplit.stores import (
+    Asset,
+    Empty,
+    Fresh,
+    LegacyLayer,
+    Move,
+    Workers,
+    open_source,
+    prepare_archive,
+    prepare_h5,
+    prepare_text,
+    prepare_weights,
+)
 from configsplit.stores.window import CHUNK, Cancelled
 
 KERAS3 = CORPUS / "keras-3.15.1"
@@ -90,7 +101,8 @@ def test_legacy_layers(tmp_path: Path) -> None:
         assert weights is not None
         kept = [layer for layer in layers(weights) if layer.name in ("image", "c1")]
         moved = LegacyLayer("new", weights, weights=(("a", "model_weights/c2/c2_W:0"), ("b", np.zeros(3, "f4"))))
-        prepare_h5(tmp_path / "m.h5", attributes={"model_config": "{}"}, layers=[*kept, moved, LegacyLayer("bare")], like=weights).run()
+        all_layers = [*kept, moved, LegacyLayer("bare")]
+        prepare_h5(tmp_path / "m.h5", attributes={"model_config": "{}"}, layers=all_layers, like=weights).run()
     with h5py.File(tmp_path / "m.h5") as file:
         group = file["model_weights"]
         assert group.attrs["layer_names"].tolist() == [b"image", b"c1", b"new", b"bare"]
@@ -107,7 +119,8 @@ def test_long_lists_of_names_are_chunked_as_keras_does(fixed: bool, tmp_path: Pa
     names = [f"layer_{number:050d}" for number in range(2500)]
     release = "keras-1.2.2" if fixed else "keras-3.15.1"
     with open_source(CORPUS / release / "residual.h5") as source:
-        prepare_h5(tmp_path / "m.h5", attributes={"model_config": "{}"}, layers=[LegacyLayer(n) for n in names], like=source.weights).run()
+        bare = [LegacyLayer(name) for name in names]
+        prepare_h5(tmp_path / "m.h5", attributes={"model_config": "{}"}, layers=bare, like=source.weights).run()
     with open_source(tmp_path / "m.h5") as copy:
         assert copy.weights is not None
         assert copy.weights.layer_names == tuple(names)
@@ -115,7 +128,8 @@ def test_long_lists_of_names_are_chunked_as_keras_does(fixed: bool, tmp_path: Pa
         attributes = file["model_weights"].attrs
         chunks = [attributes[f"layer_names{number}"] for number in range(3)]
         assert "layer_names" not in attributes
-        assert [chunk.tolist() for chunk in chunks] == [c.tolist() for c in np.array_split(np.array([n.encode() for n in names]), 3)]
+        assert np.concatenate(chunks).tolist() == [name.encode() for name in names]
+        assert [len(chunk) for chunk in chunks] == [len(part) for part in np.array_split(np.arange(len(names)), 3)]
 
 
 def test_chunked_names_of_keras_are_read(tmp_path: Path) -> None:
@@ -252,10 +266,14 @@ def test_one_failure_calls_the_other_work_off(tmp_path: Path) -> None:
         assert stop.wait(10)
         raise Cancelled
 
-    with pytest.raises(StoreError, match="boom"), Workers() as workers:
-        waiting = workers.submit(waits)
-        workers.submit(fails)
-        waiting.result()
+    def both() -> None:
+        with Workers() as workers:
+            waiting = workers.submit(waits)
+            workers.submit(fails)
+            waiting.result()
+
+    with pytest.raises(StoreError, match="boom"):
+        both()
 
 
 def test_an_error_of_the_caller_calls_the_work_off(tmp_path: Path) -> None:
@@ -263,9 +281,9 @@ def test_an_error_of_the_caller_calls_the_work_off(tmp_path: Path) -> None:
     with open_source(KERAS3 / "residual.json", tmp_path / "w.h5") as source:
         assert source.weights is not None
         job = prepare_weights(tmp_path / "copy.h5", items=moves(source.weights))
-        with pytest.raises(KeyboardInterrupt), Workers() as workers:
-            running = workers.submit(job.run)
-            raise KeyboardInterrupt
+        workers = Workers()
+        running = workers.submit(job.run)
+        workers.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
         assert isinstance(running.exception(), Cancelled)
 
 

@@ -1,0 +1,68 @@
+"""The command group. A verb's module is imported when the verb is called, so that ``--help`` answers at once."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+from configsplit import __version__
+from configsplit.cli.output import fail
+from configsplit.errors import ConfigSplitError
+
+VERBS = {
+    "split": "Cut a model into parts, at any layer.",
+    "verify": "Prove that parts equal the whole that they were cut from.",
+    "inspect": "Tell what a model file is, without building it.",
+    "plugins": "List the custom objects that are known, and where each comes from.",
+}
+"""Each verb is the function of that name in the module ``configsplit.cli.verb_<name>``."""
+
+
+class LazyGroup(click.Group):
+    """A group that knows its verbs by name and imports only the one that is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return None
+        command: click.Command = getattr(import_module(f"configsplit.cli.verb_{cmd_name}"), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Verbs"):
+            formatter.write_dl(list(VERBS.items()))
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta["arguments"] = tuple(args)
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ConfigSplitError as error:
+            fail(error)
+            ctx.exit(1)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="configsplit")
+def cli() -> None:
+    """Cut any Keras model file at any layer: exactly, with proof, and without Keras.
+
+    MODEL is a .json, .keras or .h5 file. A tensor is named LAYER, LAYER@CALL, LAYER:OUTPUT, OUTER/INNER, or A,B for a boundary
+    through both. Exit code 0: done; 1: could not be done or did not verify; 2: wrong usage.
+    """
+
+
+def main() -> None:
+    """Run the command line. Ctrl-C ends it with 130 as a shell expects, a closed pipe quietly."""
+    try:
+        cli(prog_name="configsplit")
+    except BrokenPipeError:
+        sys.stderr.close()
+        raise SystemExit(1) from None

@@ -1,0 +1,78 @@
+"""How results look: one JSON document with ``--json``, else a few lines that a person likes to read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import click
+
+from configsplit.errors import ConfigSplitError
+
+
+def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else.")(command)
+
+
+def plugin_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    option = click.option(
+        "--custom-objects", multiple=True, metavar="PATH_OR_MODULE", help="A plug-in that declares custom layer classes."
+    )
+    return option(command)
+
+
+def show(document: Any) -> None:
+    """Print one JSON document."""
+    from configsplit.ir.values import dumps
+
+    click.echo(dumps(document, indent=2))
+
+
+def note(text: str) -> None:
+    """Progress and messages go to stderr."""
+    click.echo(text, err=True)
+
+
+def fail(error: ConfigSplitError) -> None:
+    """Say what went wrong: on stderr for people, and on stdout too where JSON was asked for."""
+    place = f"{click.style(error.where, bold=True)}: " if error.where else ""
+    click.echo(f"{click.style('error', fg='red', bold=True)} [{error.code}] {place}{error.message}", err=True)
+    if error.hint:
+        click.echo(f"  {click.style('hint', fg='cyan')}: {error.hint}", err=True)
+    context = click.get_current_context(silent=True)
+    if context is not None and _wants_json(context):
+        show({"error": error.as_json()})
+
+
+def _wants_json(context: click.Context) -> bool:
+    """The group handles errors after its verb's own context is gone: the arguments tell."""
+    arguments: Sequence[str] = context.meta.get("arguments", ())
+    return "--json" in arguments
+
+
+def size(count: float) -> str:
+    """Bytes for people: ``244 MB``."""
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.3g} {unit}" if count < 100 else f"{count:.0f} {unit}"
+        count /= 1000
+    return f"{count:.3g} GB"
+
+
+def shape(dimensions: Iterable[int | None] | None) -> str:
+    """``28×28×128``: the dimensions behind the batch, ``?`` for any size."""
+    if dimensions is None:
+        return "shape unknown"
+    listed = [("?" if item is None else str(item)) for item in list(dimensions)[1:]]
+    return "×".join(listed) or "scalar"
+
+
+def tensor(item: Any) -> str:
+    """One tensor of a manifest: ``add_3 (28×28×128 float32)``."""
+    return f"{item.name} ({shape(item.shape)} {item.dtype or ''})".replace(" )", ")")
+
+
+def table(rows: Sequence[Sequence[str]], *, indent: str = "  ") -> list[str]:
+    """Rows with their columns aligned."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))] if rows else []
+    return [(indent + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))).rstrip() for row in rows]

@@ -1,0 +1,72 @@
+"""``configsplit inspect``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from configsplit.cli.output import json_option, plugin_option, shape, show, size, table
+
+
+@click.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option("--weights", type=click.Path(path_type=Path), help="Weights that go with an architecture-only MODEL.")
+@plugin_option
+@json_option
+def inspect(model: Path, weights: Path | None, custom_objects: tuple[str, ...], as_json: bool) -> None:
+    """Tell what MODEL is: dialect and evidence, inputs, outputs, layers, parameters, and what would be dangerous to build."""
+    from configsplit.documents.document import load
+    from configsplit.documents.inspecting import inspect as look
+
+    found = look(load(model, weights=weights, custom_objects=custom_objects))
+    if as_json:
+        show(found.as_json())
+        return
+    click.echo("\n".join(_lines(found)))
+
+
+def _lines(found: Any) -> list[str]:
+    release = f", release {found.release}" if found.release else ""
+    lines = [f"{click.style(found.file, bold=True)}  {found.title}{release}, .{found.format}, {size(found.bytes)}"]
+    lines += [f"  because {item}" for item in found.evidence]
+    lines += ["", f"{found.kind} model {found.name!r}, {found.layers} layers"]
+    lines += table([(word, *_tensor(item)) for word, items in _ends(found) for item in items])
+    lines += [f"  {found.parameters:,} parameters (from {found.parameters_from}), {found.macs:,} multiply-accumulates a sample"]
+    lines += ["", *_classes(found.classes)]
+    for word, names in _peculiarities(found):
+        if names:
+            lines.append(f"{click.style(word, bold=True)}  {', '.join(names)}")
+    for hazard in found.hazards:
+        lines.append(f"{click.style('hazard', fg='red', bold=True)}  [{hazard.code}] {hazard.where}: {hazard.message}")
+    return lines
+
+
+def _ends(found: Any) -> list[tuple[str, Any]]:
+    return [("input", found.inputs), ("output", found.outputs)]
+
+
+def _tensor(item: dict[str, Any]) -> tuple[str, str]:
+    return item["name"], f"{shape(item['shape'])} {item['dtype'] or ''}".strip()
+
+
+def _classes(classes: dict[str, int]) -> list[str]:
+    """Layer classes with their counts, filled into lines of ordinary width."""
+    lines, line = [], " "
+    for name, count in classes.items():
+        piece = f" {count} {name}"
+        if len(line) + len(piece) > 100:
+            lines.append(line)
+            line = " "
+        line += piece + ","
+    return [*lines, line.rstrip(",")]
+
+
+def _peculiarities(found: Any) -> list[tuple[str, list[str]]]:
+    return [
+        ("shared", [f"{name} ({calls} calls)" for name, calls in found.shared.items()]),
+        ("nested", list(found.nested)),
+        ("custom", [f"{name} ({where})" for name, where in found.custom.items()]),
+        ("not counted", list(found.uncounted)),
+    ]

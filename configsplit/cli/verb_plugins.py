@@ -1,0 +1,37 @@
+"""``configsplit plugins``."""
+
+from __future__ import annotations
+
+import click
+
+from configsplit.cli.output import fail, json_option, plugin_option, show, table
+
+
+@click.command()
+@plugin_option
+@json_option
+def plugins(custom_objects: tuple[str, ...], as_json: bool) -> None:
+    """List the custom layer classes that are declared, and where each declaration comes from."""
+    from configsplit.registry import Registry
+
+    registry = Registry.discover()
+    for spec in custom_objects:
+        registry = registry.load(spec)
+    rows = [
+        {
+            "class": plugin.facts.class_name,
+            "source": plugin.source,
+            "keras_class": plugin.facts.keras_class,
+            "tf_keras_class": plugin.facts.tf_keras_class,
+            "weights": plugin.facts.weights is not None,
+            "mask": plugin.facts.mask,
+        }
+        for plugin in registry.plugins
+    ]
+    if as_json:
+        show({"plugins": rows, "failures": [failure.as_json() for failure in registry.failures]})
+        return
+    lines = table([(str(row["class"]), str(row["source"]), f"mask {row['mask']}") for row in rows], indent="")
+    click.echo("\n".join(lines) or "no custom classes are declared")
+    for failure in registry.failures:
+        fail(failure)

@@ -1,0 +1,136 @@
+"""``configsplit split``."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from configsplit.cli.output import json_option, note, plugin_option, shape, show, size, table
+
+
+@click.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option("--at", multiple=True, required=True, metavar="REF", help="Where to cut; repeat for successive cuts.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="The folder to write the parts into.")
+@click.option(
+    "--boundary",
+    type=click.Choice(["smallest", "early", "late"]),
+    default="smallest",
+    show_default=True,
+    help="Of the legal cuts through REF: fewest bytes across, smallest head, or largest head.",
+)
+@click.option("--weights", type=click.Path(path_type=Path), help="Weights that go with an architecture-only MODEL.")
+@click.option("--no-weights", is_flag=True, help="Cut the architecture only.")
+@click.option("--to", type=click.Choice(["keras", "h5", "json"]), help="Format of the parts; as MODEL by default.")
+@click.option(
+    "--verify",
+    type=click.Choice(["none", "proof", "numeric"]),
+    default="proof",
+    show_default=True,
+    help="What to check before the parts appear; numeric also runs them in Keras.",
+)
+@click.option("--shape", "shapes", multiple=True, metavar="LAYER=None,28,28,128", help="A shape that nothing else tells.")
+@plugin_option
+@click.option("--force", is_flag=True, help="Replace the output of an earlier split.")
+@json_option
+def split(model: Path, at: tuple[str, ...], out: Path, as_json: bool, **options: Any) -> None:
+    """Cut MODEL at one or several tensors. REF and all it needs go into the head, what consumes REF into the tail.
+
+    configsplit finds everything else that must cross there, writes the parts with their weights and a manifest.json that says
+    how they are wired, and proves from the files that together they are the original.
+    """
+    from configsplit.documents.cutting import split as cut
+    from configsplit.documents.document import load
+    from configsplit.documents.saving import save
+
+    if options["weights"] and options["no_weights"]:
+        raise click.UsageError("--weights and --no-weights exclude each other")
+    started = time.perf_counter()
+    document = load(model, weights=options["weights"], custom_objects=options["custom_objects"])
+    parts = cut(document, at, boundary=options["boundary"], shapes=options["shapes"])
+    saved = save(
+        parts,
+        out,
+        to=options["to"],
+        weights=not options["no_weights"],
+        verify=options["verify"],
+        force=options["force"],
+        specs=options["custom_objects"],
+    )
+    if as_json:
+        from configsplit.report.manifest import to_text
+
+        show({"directory": str(out), "verified": options["verify"], "manifest": json.loads(to_text(saved.manifest))})
+        return
+    click.echo("\n".join(_lines(parts, saved, options["verify"], time.perf_counter() - started)))
+    for warning in saved.manifest.warnings:
+        note(f"{click.style('warning', fg='yellow')}: {warning}")
+
+
+def _lines(parts: Any, saved: Any, verify: str, seconds: float) -> list[str]:
+    document, manifest = parts.document, saved.manifest
+    head = (
+        f"{click.style(document.path.name, bold=True)}  {document.detection.dialect.title}, {len(document.model.layers)} layers"
+    )
+    lines = [f"{head}, {size(document.path.stat().st_size)}", ""]
+    for number, (part, made) in enumerate(zip(manifest.parts, parts.split.parts, strict=True)):
+        bytes_ = sum((saved.directory / name).stat().st_size for name in (part.file, part.weights) if name)
+        lines.append(f"{click.style(part.file, bold=True)}  {len(made.model.layers)} layers, {size(bytes_)}")
+        lines += table([_row("takes", item, _origin(item)) for item in part.inputs])
+        lines += table([_row("gives", item, _fate(manifest, number, index)) for index, item in enumerate(part.outputs)])
+    if manifest.shared_layers:
+        lines.append(f"shared  {', '.join(manifest.shared_layers)}: their weights stand in several parts")
+    lines += ["", *_verdict(saved, verify), f"written to {saved.directory} in {seconds:.2f} s"]
+    return lines
+
+
+def _row(word: str, item: Any, where: str) -> tuple[str, str, str, str]:
+    return word, item.name, f"{shape(item.shape)} {item.dtype or ''}".strip(), where
+
+
+def _origin(item: Any) -> str:
+    source = item.source
+    return "the model's own input" if hasattr(source, "input") else f"from part {source.part}"
+
+
+def _fate(manifest: Any, number: int, output: int) -> str:
+    """Who takes an output of a part."""
+    takers = [
+        f"to part {taker}"
+        for taker, part in enumerate(manifest.parts)
+        for item in part.inputs
+        if _is(item.source, number, output)
+    ]
+    if any(_is(item.source, number, output) for item in manifest.outputs):
+        takers.append("the model's own output")
+    return ", ".join(takers)
+
+
+def _is(source: Any, part: int, output: int) -> bool:
+    return getattr(source, "part", None) == part and getattr(source, "output", None) == output
+
+
+def _verdict(saved: Any, verify: str) -> list[str]:
+    if saved.proof is None:
+        return ["not verified (--verify none)"]
+    proof, tick = saved.proof, click.style("proven", fg="green", bold=True)
+    weights = f"; {proof.weights} weights, {size(proof.bytes)}, bit for bit" if proof.weights else ""
+    lines = [f"{tick}: the {proof.parts} parts recompose to the original graph of {proof.layers} layers{weights}"]
+    if verify == "numeric" and saved.numeric is not None:
+        lines.append(numeric_line(saved.numeric))
+    return lines
+
+
+def numeric_line(report: Any) -> str:
+    """What a numeric verification found, in one line."""
+    tick = click.style("verified", fg="green", bold=True)
+    outputs = ", ".join(f"{output.name} {'×'.join(map(str, output.shape))}" for output in report.outputs)
+    how = "made-up weights" if report.weights == "filled" else "the files' weights"
+    return (
+        f"{tick}: outputs bit-identical in {report.framework} {report.version} on {report.samples} samples "
+        f"({outputs}; {how}; {report.seconds:.1f} s)"
+    )

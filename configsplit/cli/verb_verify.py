@@ -1,0 +1,49 @@
+"""``configsplit verify``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from configsplit.cli.output import json_option, plugin_option, show, size
+
+
+@click.command()
+@click.argument("directory", type=click.Path(path_type=Path))
+@click.option("--source", type=click.Path(path_type=Path), help="The original, if it is not where it was.")
+@click.option("--numeric", is_flag=True, help="Also run original and parts in Keras and compare bit for bit.")
+@click.option("--samples", default=4, show_default=True, type=click.IntRange(1), help="Samples of random input.")
+@click.option("--seed", default=0, show_default=True, help="Seed of the random input.")
+@plugin_option
+@json_option
+def verify(
+    directory: Path,
+    source: Path | None,
+    numeric: bool,
+    samples: int,
+    seed: int,
+    custom_objects: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Prove that the parts in DIRECTORY equal the model that they were cut from.
+
+    From the files on disk and without Keras: nothing was changed since, the parts recompose to the original graph, and every
+    weight is bit for bit the original's. With --numeric original and parts are also run, fed through numpy.
+    """
+    from configsplit.documents.proof import verify as prove
+
+    found = prove(directory, source=source, numeric=numeric, samples=samples, seed=seed, custom_objects=custom_objects)
+    if as_json:
+        numbers = None if found.numeric is None else found.numeric.as_json()
+        show({"directory": str(directory), "proof": asdict(found.proof), "numeric": numbers})
+        return
+    from configsplit.cli.verb_split import numeric_line
+
+    proof, tick = found.proof, click.style("proven", fg="green", bold=True)
+    click.echo(f"{tick}: {proof.parts} parts of {found.manifest.source.file} recompose to its graph of {proof.layers} layers")
+    if proof.weights:
+        click.echo(f"{tick}: {proof.weights} weights, {size(proof.bytes)}, are bit for bit the original's")
+    if found.numeric is not None:
+        click.echo(numeric_line(found.numeric))

@@ -1,0 +1,161 @@
+"""What a document must not contain before any framework may see it.
+
+Keras's own safe mode has had a hole in most years (docs/security.md lists the CVEs), and tf_keras applies none to .h5 and
+JSON. So the document is searched first, in full, by rules that import and evaluate nothing; safe mode comes on top.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+ROOTS = frozenset({"keras", "tf_keras", "keras_hub"})
+# Packages within Keras that hold tools, not model parts: get_file, load_model, enable_unsafe_deserialization, ...
+_TOOLS = frozenset({"utils", "saving", "config", "datasets", "export", "legacy_saving", "preprocessing"})
+_OUTSIDE = {
+    "TFSMLayer": "loads a SavedModel from a path of the file's choosing",
+    "TorchModuleWrapper": "unpickles a torch module",
+}
+# TFOpLambda calls any function of the TensorFlow API by name, TensorFlowOpLayer any op: these reach files or Python.
+_TF_REACH = frozenset(
+    {
+        "io",
+        "gfile",
+        "raw_ops",
+        "saved_model",
+        "keras",
+        "data",
+        "summary",
+        "train",
+        "py_function",
+        "numpy_function",
+        "py_func",
+        "write_file",
+        "read_file",
+        "load_library",
+        "load_op_library",
+        "load_file_system_library",
+        "autograph",
+        "distribute",
+        "config",
+    }
+)
+_TF_OPS = ("WriteFile", "ReadFile", "MatchingFiles", "PyFunc", "EagerPyFunc", "Save", "Restore", "Print")
+_PATH_KEYS = ("vocabulary", "merges", "proto")
+
+
+@dataclass(frozen=True, slots=True)
+class Hazard:
+    """Something that would run code or reach outside if the model were built: a stable code, and where it stands."""
+
+    code: str
+    where: str
+    message: str
+    hint: str
+
+
+def hazards(document: Any, *, classes: Collection[str] = (), allow_lambda: bool = False) -> Iterator[Hazard]:
+    """Search a document (plain or frozen JSON) for anything that could run code or open files when it is built; iterative.
+
+    ``classes`` names the custom classes that are allowed, whatever module they claim; ``allow_lambda`` says that the user
+    trusts the file's Lambda code, and excuses nothing else.
+    """
+    for where, item in _objects(document):
+        name = item.get("class_name")
+        if not isinstance(name, str):
+            continue
+        config = item.get("config")
+        yield from _lambda(where, name, config, allow_lambda)
+        yield from _outside(where, name, config)
+        if not ({name, item.get("registered_name")} & set(classes)):
+            yield from _module(where, name, item.get("module"))
+
+
+def _objects(document: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every JSON object, each with its path; what compile() would use at the top is left out: it is never built."""
+    todo: list[tuple[str, Any]] = [("", document)]
+    while todo:
+        where, item = todo.pop()
+        if isinstance(item, dict):
+            yield where, item
+            joint = "." if where else ""
+            hidden = ("compile_config", "training_config") if not where else ()
+            todo.extend((f"{where}{joint}{key}", item[key]) for key in reversed(item) if key not in hidden)
+        elif isinstance(item, (list, tuple)):
+            todo.extend((f"{where}[{i}]", item[i]) for i in reversed(range(len(item))))
+
+
+def _lambda(where: str, name: str, config: Any, allowed: bool) -> Iterator[Hazard]:
+    if not allowed and (name == "__lambda__" or (name.split(">")[-1] == "Lambda" and _holds_code(config))):
+        yield Hazard(
+            "hazard-lambda",
+            where,
+            "a Lambda with marshalled Python code, which building the model would run",
+            "allow Lambda code only for a file whose author you trust, or put a custom layer in its place",
+        )
+
+
+def _holds_code(config: Any) -> bool:
+    """True for bytecode as every release spells it: [code, defaults, closure], or a bare string marked "lambda"."""
+    if not isinstance(config, dict):
+        return False
+    marked = any(config.get(f"{key}_type") in ("lambda", "raw") for key in ("function", "output_shape", "mask"))
+    function = config.get("function")
+    # Keras 1 and some 2.x files hold raw marshal text where the marker is lost: a function's name is an identifier.
+    return marked or isinstance(function, (list, tuple)) or (isinstance(function, str) and not _is_name(function))
+
+
+def _is_name(text: str) -> bool:
+    return text.replace(">", "_").replace(".", "_").isidentifier()
+
+
+def _outside(where: str, name: str, config: Any) -> Iterator[Hazard]:
+    if name in _OUTSIDE:
+        yield Hazard(
+            "hazard-outside-code",
+            where,
+            f"the layer class {name} {_OUTSIDE[name]}",
+            "such a layer cannot be checked; replace it before you run the model",
+        )
+    if not isinstance(config, dict):
+        return
+    for key in _PATH_KEYS:
+        if isinstance(config.get(key), str):
+            yield Hazard(
+                "hazard-vocabulary-path",
+                f"{where}.config.{key}" if where else f"config.{key}",
+                f"{name} reads its {key} from the path or address {config[key]!r}",
+                "put the vocabulary itself (a list) into the file",
+            )
+    if (tool := _tensorflow_tool(name, config)) is not None:
+        yield Hazard(
+            "hazard-tensorflow-op",
+            where,
+            f"{name} calls {tool!r}, which reaches beyond the model",
+            "no model needs this to compute its outputs; remove the layer",
+        )
+
+
+def _tensorflow_tool(name: str, config: dict[str, Any]) -> str | None:
+    """The function or op of an op layer, if it is one that reaches files or Python."""
+    if name == "TFOpLambda" and isinstance(function := config.get("function"), str):
+        return function if set(function.split(".")) & _TF_REACH else None
+    node = config.get("node_def") if name == "TensorFlowOpLayer" else None
+    op = node.get("op") if isinstance(node, dict) else (node or "")
+    return op if isinstance(op, str) and any(bad in op for bad in _TF_OPS) else None
+
+
+def _module(where: str, name: str, module: Any) -> Iterator[Hazard]:
+    """A class is looked up by the ``module`` it claims; None means the registry of allowed classes, which is safe."""
+    if module is None or (module == "builtins" and name == "function"):
+        return
+    parts = str(module).split(".")
+    if parts[0] in ROOTS and not set(parts) & _TOOLS:
+        return
+    yield Hazard(
+        "hazard-foreign-module",
+        where,
+        f"the class {name!r} asks for the module {module!r} to be imported",
+        "if it is yours, declare the class with --custom-objects; configsplit never imports what a file names",
+    )
