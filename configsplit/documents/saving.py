@@ -94,8 +94,7 @@ def save(
             plan = _plan(parts, source, to, weights)
             files = [_write_part(parts, number, plan, staging, workers) for number in range(len(parts))]
         made = _manifest(parts, plan, files, digests, Path(directory))
-        staging.path(record.NAME).write_text(record.to_text(made), "utf-8")
-        folder = staging.path(record.NAME).parent
+        folder = prepare_text(staging.path(record.NAME), record.to_text(made)).run().path.parent
         proof = numeric = None
         if verify != "none":
             from configsplit.documents.proof import prove, run
@@ -106,6 +105,7 @@ def save(
                 with clock.step("numeric"):
                     numeric = run(folder, made, document, specs=tuple(specs))
         with clock.step("commit"):
+            source.check_unchanged()
             staging.commit()
     return Saved(Path(directory), made, proof, numeric, clock.seconds)
 

@@ -154,7 +154,7 @@ def moves(part: Model, provenance: Provenance, weights: Weights) -> list[Move | 
         return origin is not None and file.has_datasets(weights.groups[origin.path])
 
     targets = addresses(part, file.layout, has_weights)
-    items: list[Move | Empty] = []
+    items: list[Move | Empty] = [Empty("", part.name if file.vars_name("") else None)] if "vars" in file.groups else []
     for layer in part.layers:
         if (target := targets.get((layer.name,))) is None:
             continue

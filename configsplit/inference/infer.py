@@ -183,7 +183,7 @@ def _advance(frame: _Frame, done: Mapping[_Key, Inference]) -> _Key | None:
             if key not in done:
                 return key
             frame.result.inner[ref] = done[key]
-            _settle(frame, ref, *_nested(done[key]))
+            _settle(frame, ref, *_nested(done[key]), exact=True)
         frame.todo.popleft()
     return None
 

@@ -7,6 +7,7 @@ from itertools import chain
 
 from configsplit.inference import (
     activation,
+    applications,
     attention,
     convolution,
     core,
@@ -29,6 +30,7 @@ from configsplit.ir.graph import Layer
 
 _FAMILIES = (
     activation,
+    applications,
     attention,
     convolution,
     core,
@@ -80,15 +82,13 @@ class Table:
 
     def outputs(self, facts: LayerFacts, call: CallFacts) -> Outputs:
         """The outputs of a call. Raises ShapeError, or whatever a rule raises on a config it does not expect."""
-        outer, facts, inner = self._unwrap(facts, call)
-        found = facts.outputs(inner)
-        for wrapper in reversed(outer):
-            found = WRAPPERS[wrapper.class_name].outputs(wrapper, found)
-        return found
+        outer, inner = self.unwrap(facts, call)
+        return outwards(outer, self._innermost(facts, call, inner).outputs(inner))
 
     def weights(self, facts: LayerFacts, call: CallFacts) -> Weights:
         """The weights a layer has after a call; raises as `outputs` does, also where nobody has declared them."""
-        outer, facts, inner = self._unwrap(facts, call)
+        outer, inner = self.unwrap(facts, call)
+        facts = self._innermost(facts, call, inner)
         if facts.weights is None:
             raise unknown(f"the weights of class {inner.class_name!r} are not declared")
         found = facts.weights(inner)
@@ -98,23 +98,35 @@ class Table:
 
     def macs(self, facts: LayerFacts, call: CallFacts) -> int:
         """Multiply-accumulate operations of a call for one sample; raises as `outputs` does."""
-        outer, facts, inner = self._unwrap(facts, call)
+        outer, inner = self.unwrap(facts, call)
+        facts = self._innermost(facts, call, inner)
         found = facts.macs(inner) if facts.macs is not None else 0
         for wrapper in reversed(outer):
             found = WRAPPERS[wrapper.class_name].macs(wrapper, found)
         return found
 
-    def _unwrap(self, facts: LayerFacts, call: CallFacts) -> tuple[list[CallFacts], LayerFacts, CallFacts]:
-        """The wrappers around a call from the outside in, and the innermost layer with its facts and its call."""
+    def unwrap(self, facts: LayerFacts, call: CallFacts) -> tuple[list[CallFacts], CallFacts]:
+        """The wrappers around a call from the outside in, and the call of the innermost layer."""
         outer: list[CallFacts] = []
-        while facts is _WRAPPED.get(call.class_name):
+        found: LayerFacts | None = facts
+        while found is not None and found is _WRAPPED.get(call.class_name):
             outer.append(call)
             call = WRAPPERS[call.class_name].inner(call)
             found = self.named(call.class_name)
-            if found is None:
-                raise unknown(f"there is no rule for the wrapped class {call.class_name!r}")
-            facts = found
-        return outer, facts, call
+        return outer, call
+
+    def _innermost(self, facts: LayerFacts, call: CallFacts, inner: CallFacts) -> LayerFacts:
+        found = facts if inner is call else self.named(inner.class_name)
+        if found is None:
+            raise unknown(f"there is no rule for the wrapped class {inner.class_name!r}")
+        return found
+
+
+def outwards(outer: list[CallFacts], outputs: Outputs) -> Outputs:
+    """What the wrappers make of the outputs of the innermost layer."""
+    for wrapper in reversed(outer):
+        outputs = WRAPPERS[wrapper.class_name].outputs(wrapper, outputs)
+    return outputs
 
 
 def _never(call: CallFacts) -> Outputs:

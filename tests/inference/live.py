@@ -61,9 +61,14 @@ def weights(framework: Any, layer: Any) -> list[tuple[Any, ...]]:
     """Last part of the name, shape, dtype and kind of each weight, in the order of ``layer.weights``."""
     trainable = {id(weight) for weight in layer.trainable_weights}
     return [
-        (weight.name.split(":")[0].split("/")[-1], tuple(weight.shape), tf.as_dtype(weight.dtype).name, id(weight) in trainable)
+        (_weight_name(weight), tuple(weight.shape), tf.as_dtype(weight.dtype).name, id(weight) in trainable)
         for weight in layer.weights
     ]
+
+
+def _weight_name(weight: Any) -> str:
+    name: str = weight.name.split(":")[0].split("/")[-1]
+    return "gamma" if name.startswith("variable") else name  # LayerScale of ConvNeXt gives its weight no name
 
 
 def inferred_weights(inference: Inference, name: str) -> list[tuple[Any, ...]] | None:

@@ -187,9 +187,9 @@ def test_a_user_block_before_hdf5(tmp_path: Path) -> None:
 
 
 def test_sharded_and_npz_weights_are_named(tmp_path: Path) -> None:
-    with open_source(KERAS3 / "siamese.json", KERAS3 / "siamese_sharded.weights.json") as source:
-        with pytest.raises(StoreError, match="sharded"):
-            _ = source.weights
+    sharded = KERAS3 / "siamese_sharded.weights.json"
+    with open_source(KERAS3 / "siamese.json", sharded) as source, pytest.raises(StoreError, match="sharded"):
+        _ = source.weights
     with zipfile.ZipFile(tmp_path / "m.keras", "w") as target:
         for name in ("metadata.json", "config.json", "model.weights.npz"):
             target.writestr(name, "{}")

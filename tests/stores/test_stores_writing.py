@@ -80,7 +80,8 @@ def test_renaming_and_moving(tmp_path: Path) -> None:
             assert new is not None
             assert new.same("layers/conv2d/vars/0", weights, "layers/conv2d_1/vars/0")
             assert new.crc("layers/conv2d/vars/1") == weights.crc("layers/conv2d_1/vars/1")
-            assert [new.vars_name(f"layers/{name}") for name in ("conv2d", "input_layer", "flatten")] == ["first", "fresh", None]
+            names = [new.vars_name(f"layers/{name}") for name in ("conv2d", "input_layer", "flatten")]
+            assert names == ["first", "fresh", None]
             assert new.vars_name("") == "half"
             assert new.read("layers/dense/vars/1").tolist() == [0, 1]
             assert new.read("layers/scale/vars/0").shape == ()
