@@ -100,24 +100,24 @@ def _model_signs(entry: FrozenDict, where: str) -> Iterator[Sign]:
         yield _sign("a Sequential's config is a list", where, "keras1", "keras2")
     if class_name == "Model" and isinstance(config, FrozenDict) and "layers" in config:
         yield _sign("a functional model's class is Model", where, "keras1", "keras2")
-    if class_name == "Sequential" and isinstance(config, FrozenDict) and "layers" in config:
-        if "dtype" in config:
-            yield _sign("a Sequential has a dtype", where, "keras3")
-        else:
-            yield _sign("a Sequential's config is an object without dtype", where, "keras2")
+    if class_name == "Sequential" and isinstance(config, FrozenDict) and "layers" in config and "dtype" in config:
+        yield _sign("a Sequential has a dtype", where, "keras3")
     if module in ("keras.src.models.functional", "keras.src.models.sequential"):
         yield _sign(f"module {module}", where, "keras3")
     if isinstance(module, str) and ("engine.functional" in module or module.startswith("tf_keras.")):
         yield _sign(f"module {module}", where, "keras2")
 
 
-def _version_signs(document: FrozenDict) -> Iterator[Sign]:
-    """Used only where the structure shows nothing: version strings lie about minor releases, not about the first digit."""
+def _weak_signs(document: FrozenDict) -> Iterator[Sign]:
+    """Used only where the structure shows nothing else: version strings lie about minor releases, not about the first digit."""
     version = document.get("keras_version")
     if isinstance(version, str) and version[:2] in ("1.", "2.", "3."):
         yield _sign(f"keras_version is {version}", "keras_version", f"keras{version[0]}")
     elif "keras_version" not in document and document.get("module") == "keras":
         yield _sign("module keras and no keras_version", "module", "keras3")
+    config = document.get("config")
+    if document.get("class_name") == "Sequential" and isinstance(config, FrozenDict) and "dtype" not in config:
+        yield _sign("a Sequential's config is an object without dtype", "config", "keras2")
 
 
 def signs(document: FrozenDict) -> list[Sign]:
@@ -141,7 +141,7 @@ def detect(document: FrozenDict) -> Detection:
     evidence = signs(document)
     candidates = frozenset(DIALECTS).intersection(*(sign.dialects for sign in evidence))
     if len(candidates) > 1:
-        evidence += _version_signs(document)
+        evidence += _weak_signs(document)
         candidates = candidates.intersection(*(sign.dialects for sign in evidence))
     if len(candidates) == 1:
         return Detection(DIALECTS[min(candidates)], tuple(evidence))

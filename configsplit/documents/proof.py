@@ -21,9 +21,11 @@ from configsplit.dialects import parse, to_text
 from configsplit.documents.document import Document, load
 from configsplit.documents.transplant import Weights, weights_in
 from configsplit.errors import StoreError, VerificationError
+from configsplit.inference import traced_masks
 from configsplit.ir.graph import LayerPath, Model
 from configsplit.report import manifest as record
 from configsplit.rewrites.join import Piece, join
+from configsplit.rewrites.masks import explicit_masks
 from configsplit.rewrites.open import described, reopen
 from configsplit.rewrites.split import Source as Wire
 from configsplit.stores import Source, Workers, open_source
@@ -167,11 +169,15 @@ def prove(folder: Path, manifest: record.Manifest, source: Source, document: Doc
 
 
 def _whole(document: Document, manifest: record.Manifest) -> Model:
-    """The original, with the nested models open that were opened to cut it, in the spelling of a document."""
-    if not manifest.opened:
+    """The original with nested models opened and masks made explicit as for the cut, in the spelling of a document."""
+    if not manifest.opened and not manifest.explicit_masks:
         return document.model
-    opened = reopen(document.model, [(step.layer, step.calls) for step in manifest.opened]).model
-    return parse(to_text(described(opened, document.infer(model=opened).specs))).model
+    model = reopen(document.model, [(step.layer, step.calls) for step in manifest.opened]).model
+    inference = document.infer(model=model)
+    if manifest.explicit_masks:
+        model = explicit_masks(model, traced_masks(inference).tensors)
+        inference = document.infer(model=model)
+    return parse(to_text(described(model, inference.specs))).model
 
 
 def _read(folder: Path, part: record.Part) -> Model:

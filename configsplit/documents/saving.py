@@ -292,6 +292,7 @@ def _manifest(parts: Parts, plan: _Plan, files: list[_Files], digests: _SourceDi
         parts=tuple(part(number) for number in range(len(files))),
         shared_layers=parts.split.shared,
         opened=tuple(record.Opening(layer=layer, calls=calls) for layer, calls in parts.whole.steps),
+        explicit_masks=parts.whole.explicit_masks,
         warnings=parts.warnings,
         frame=_frame(parts.document.model),
     )

@@ -1,7 +1,7 @@
 """Shapes, dtypes, weights, operations and masks of layer classes, as declared rules, for documents that do not record them."""
 
 from configsplit.inference.counts import Counts, count, counted, layer_weights, operations_of, weights_of
-from configsplit.inference.infer import Inference, explain, infer, trace
+from configsplit.inference.infer import Inference, ReadModel, explain, infer, trace
 from configsplit.inference.masks import Masks, masked, traced_masks
 from configsplit.inference.table import BUILT_IN, Table
 
@@ -10,6 +10,7 @@ __all__ = [
     "Counts",
     "Inference",
     "Masks",
+    "ReadModel",
     "Table",
     "count",
     "counted",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import prod
 
+from configsplit.inference.keras1 import deconvolution_outputs
 from configsplit.inference.rules import (
     Weights,
     declare,
@@ -133,11 +134,10 @@ def transposed_macs(call: CallFacts) -> int:
 
 
 LAYERS = (
+    *declare("Deconvolution2D", deconvolution_outputs, transposed_weights, transposed_macs),
     *declare("Conv1D Conv2D Conv3D", one_output(conv_shape), conv_weights, conv_macs),
-    *declare("Convolution1D Convolution2D Convolution3D", one_output(conv_shape), conv_weights, conv_macs),
     *declare("DepthwiseConv1D DepthwiseConv2D", one_output(depthwise_shape), depthwise_weights, depthwise_macs),
     *declare("SeparableConv1D SeparableConv2D", one_output(conv_shape), separable_weights, separable_macs),
-    *declare("SeparableConvolution1D SeparableConvolution2D", one_output(conv_shape), separable_weights, separable_macs),
     *declare(
         "Conv1DTranspose Conv2DTranspose Conv3DTranspose", one_output(transposed_shape), transposed_weights, transposed_macs
     ),

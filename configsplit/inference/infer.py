@@ -7,23 +7,29 @@ the graph however deep it nests and however often a nested model is shared.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
-from configsplit.errors import ShapeError
+from configsplit.errors import DocumentError, ShapeError
 from configsplit.inference.inputs import input_spec, recorded_specs
-from configsplit.inference.table import Table
+from configsplit.inference.keras1 import modern
+from configsplit.inference.rules import is_float
+from configsplit.inference.table import BUILT_IN, Table, outwards
+from configsplit.inference.wrappers import WRAPPERS
 from configsplit.ir.facts import CallFacts, LayerFacts
 from configsplit.ir.graph import CallRef, Layer, Model, TensorRef, TensorSpec, Use, leaves
-from configsplit.ir.values import rebuild
+from configsplit.ir.values import FrozenDict, rebuild
 
 NOTHING: Mapping[Any, Any] = MappingProxyType({})
 """An empty mapping that nobody can fill, for defaults."""
 
 RULE_ERRORS = (KeyError, TypeError, ValueError, IndexError, AttributeError, ShapeError)
 """What a rule may meet in a config that is odd. The tensor is unknown then; everything else is a defect and is raised."""
+
+ReadModel: TypeAlias = Callable[[FrozenDict, str], Model]
+"""Reads the entry (``class_name`` and ``config``) of a model inside a layer's config, in the dialect that is named."""
 
 _Key: TypeAlias = tuple[int, tuple[TensorSpec, ...] | None]
 
@@ -50,7 +56,8 @@ class Inference:
         def leaf(value: Any) -> Any:
             return self.specs.get(value.ref, TensorSpec()) if type(value) is Use else value
 
-        return CallFacts(layer.class_name, layer.config, rebuild(node.args, leaf), rebuild(node.kwargs, leaf), self.dialect)
+        args, kwargs = rebuild(node.args, leaf), rebuild(node.kwargs, leaf)
+        return modern(CallFacts(layer.class_name, layer.config, args, kwargs, self.dialect))
 
     def facts(self, layer: Layer) -> LayerFacts | None:
         return self.table.of(layer, self.dialect)
@@ -59,17 +66,47 @@ class Inference:
         return [self.specs.get(ref, TensorSpec()) for ref in self.model.output_refs()]
 
 
+class _Nested(NamedTuple):
+    """A nested model, what it is called with, and the wrappers around it."""
+
+    model: Model
+    inputs: tuple[TensorSpec, ...]
+    outer: list[CallFacts]
+
+    @property
+    def key(self) -> _Key:
+        return id(self.model), self.inputs
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Reads models that stand inside the config of a layer, each once."""
+
+    read: ReadModel
+    models: dict[int, Model] = field(default_factory=dict)
+
+    def model(self, entry: FrozenDict, dialect: str) -> Model | None:
+        """The model of an entry, None for a plain layer. Raises DocumentError where it is damaged."""
+        if entry.get("class_name") not in ("Functional", "Model", "Sequential"):
+            return None
+        if id(entry) not in self.models:
+            self.models[id(entry)] = self.read(entry, dialect)
+        return self.models[id(entry)]
+
+
 @dataclass(frozen=True, slots=True)
 class _Frame:
-    """A model being worked on. ``known`` wins over rules, ``fallback`` is asked after them."""
+    """A model being worked on. ``as_recorded`` tells whether it is called with what was recorded in it."""
 
     result: Inference
     todo: deque[CallRef]
     layers: dict[str, Layer]
     counts: dict[CallRef, int]
-    known: Mapping[TensorRef, TensorSpec]
-    fallback: Mapping[TensorRef, TensorSpec]
+    given: Mapping[TensorRef, TensorSpec]
+    recorded: Mapping[TensorRef, TensorSpec]
+    as_recorded: bool
     bound: Mapping[TensorRef, TensorSpec]
+    reader: _Reader | None
 
 
 def trace(
@@ -77,21 +114,23 @@ def trace(
     facts: Mapping[str, LayerFacts] = NOTHING,
     given: Mapping[TensorRef, TensorSpec] = NOTHING,
     dialect: str | None = None,
+    read: ReadModel | None = None,
 ) -> Inference:
     """Infer a model and all that are nested in it; see `infer` for the arguments."""
     table, language = Table(facts), dialect or model.dialect or "keras3"
+    reader = None if read is None else _Reader(read)
     done: dict[_Key, Inference] = {}
     root: _Key = (id(model), None)
-    stack = [(root, _frame(model, table, language, None, given))]
+    stack = [(root, _frame(Inference(model, table, language), (), given, reader))]
     while stack:
         key, frame = stack[-1]
-        missing = _advance(frame, done)
-        if missing is None:
+        nested = _advance(frame, done)
+        if nested is None:
             done[key] = frame.result
             stack.pop()
         else:
-            nested = frame.layers[frame.todo[0].layer].model or model
-            stack.append((missing, _frame(nested, table, language, missing[1], NOTHING)))
+            inner = Inference(nested.model, table, language)
+            stack.append((nested.key, _frame(inner, nested.inputs, NOTHING, reader)))
     return done[root]
 
 
@@ -100,6 +139,7 @@ def infer(
     facts: Mapping[str, LayerFacts] = NOTHING,
     given: Mapping[TensorRef, TensorSpec] = NOTHING,
     dialect: str | None = None,
+    read: ReadModel | None = None,
 ) -> dict[TensorRef, TensorSpec]:
     """Shape and dtype of every tensor of the model's own layers; never raises for a model that is well formed.
 
@@ -107,28 +147,23 @@ def infer(
         facts: plug-ins, by class name or registered name; they win over the built-in rules.
         given: what the user says of tensors; wins over everything.
         dialect: whose habits the rules follow where generations differ; the document's own by default.
+        read: reads models that stand inside wrappers (``TimeDistributed(Model)``); they are unknown without it.
 
     Returns:
         One entry for every output of every call. Where nothing is known the spec is empty; `explain` tells why.
     """
-    return trace(model, facts, given, dialect).specs
+    return trace(model, facts, given, dialect, read).specs
 
 
 def _frame(
-    model: Model, table: Table, dialect: str, bound: tuple[TensorSpec, ...] | None, given: Mapping[TensorRef, TensorSpec]
+    result: Inference, inputs: tuple[TensorSpec, ...], given: Mapping[TensorRef, TensorSpec], reader: _Reader | None
 ) -> _Frame:
-    layers, recorded = model.by_name(), recorded_specs(model)
-    inputs = dict(zip(model.input_refs(), bound or (), strict=False))
-    as_recorded = all(_fits(spec, _declared(model, layers, ref)) for ref, spec in inputs.items())
-    return _Frame(
-        Inference(model, table, dialect),
-        deque(_ordered(model)),
-        layers,
-        _output_counts(model),
-        {**(recorded if as_recorded else {}), **given},
-        recorded,
-        inputs,
-    )
+    model = result.model
+    layers = model.by_name()
+    bound = dict(zip(model.input_refs(), inputs, strict=False))
+    as_recorded = all(_fits(spec, _declared(model, layers, ref)) for ref, spec in bound.items())
+    counts, recorded = _output_counts(model), recorded_specs(model)
+    return _Frame(result, deque(_ordered(model)), layers, counts, given, recorded, as_recorded, bound, reader)
 
 
 def _declared(model: Model, layers: dict[str, Layer], ref: TensorRef) -> TensorSpec:
@@ -171,34 +206,53 @@ def _ordered(model: Model) -> list[CallRef]:
     return order + [ref for ref, count in waiting.items() if count > 0]
 
 
-def _advance(frame: _Frame, done: Mapping[_Key, Inference]) -> _Key | None:
-    """Work through a model's calls, up to a nested model that has to be inferred first: its key, or None at the end."""
+def _advance(frame: _Frame, done: Mapping[_Key, Inference]) -> _Nested | None:
+    """Work through a model's calls, up to a nested model that has to be inferred first: that one, or None at the end."""
     while frame.todo:
         ref = frame.todo[0]
         layer = frame.layers[ref.layer]
-        if layer.model is None:
+        nested = _nested(frame, layer, ref.call)
+        if nested is None:
             _settle(frame, ref, *_apply(frame, layer, ref.call))
+        elif nested.key not in done:
+            return nested
         else:
-            key = (id(layer.model), tuple(leaves(frame.result.call(layer, ref.call).args[:1], TensorSpec)))
-            if key not in done:
-                return key
-            frame.result.inner[ref] = done[key]
-            _settle(frame, ref, *_nested(done[key]), exact=True)
+            _settle(frame, ref, *_from_within(frame, ref, nested.outer, done[nested.key]))
         frame.todo.popleft()
     return None
 
 
-def _apply(frame: _Frame, layer: Layer, number: int) -> tuple[tuple[TensorSpec, ...], str]:
-    """Outputs of a plain layer's call, and why they are unknown if they are."""
+def _nested(frame: _Frame, layer: Layer, number: int) -> _Nested | None:
+    """The model that a call runs, directly or inside wrappers; None for a plain layer."""
+    if layer.model is not None:
+        return _Nested(layer.model, _first_argument(frame.result.call(layer, number)), [])
+    facts = frame.result.facts(layer)
+    if facts is None or frame.reader is None or layer.class_name not in WRAPPERS:
+        return None
+    try:
+        outer, call = frame.result.table.unwrap(facts, frame.result.call(layer, number))
+        model = frame.reader.model(outer[-1].config["layer"], frame.result.dialect)
+    except (*RULE_ERRORS, DocumentError):
+        return None  # the rule will meet the same trouble, and its reason is kept
+    return None if model is None else _Nested(model, _first_argument(call), outer)
+
+
+def _first_argument(call: CallFacts) -> tuple[TensorSpec, ...]:
+    return tuple(leaves(call.args[:1], TensorSpec))
+
+
+def _apply(frame: _Frame, layer: Layer, number: int) -> tuple[tuple[TensorSpec, ...], str, bool]:
+    """Outputs of a plain layer's call, why they are unknown if they are, and whether their dtypes can be relied upon."""
     if layer.is_input and not layer.calls[number].uses():
-        return (_input(frame, layer),), "the document does not say what this input is"
+        return (_input(frame, layer),), "the document does not say what this input is", True
     facts = frame.result.facts(layer)
     if facts is None:
-        return (), f"there is no rule for the class {layer.class_name!r}"
+        return (), f"there is no rule for the class {layer.class_name!r}", False
     try:
-        return frame.result.table.outputs(facts, frame.result.call(layer, number)), "the rule of its class does not tell"
+        outputs = frame.result.table.outputs(facts, frame.result.call(layer, number))
     except RULE_ERRORS as error:
-        return (), _why(frame, layer, number, error)
+        return (), _why(frame, layer, number, error), False
+    return outputs, "the rule of its class does not tell", facts is BUILT_IN.get(layer.class_name)
 
 
 def _why(frame: _Frame, layer: Layer, number: int, error: Exception) -> str:
@@ -217,23 +271,42 @@ def _input(frame: _Frame, layer: Layer) -> TensorSpec:
     return replace(declared, shape=bound.shape or declared.shape, dtype=declared.dtype or bound.dtype)
 
 
-def _nested(inner: Inference) -> tuple[tuple[TensorSpec, ...], str]:
+def _from_within(
+    frame: _Frame, ref: CallRef, outer: list[CallFacts], inner: Inference
+) -> tuple[tuple[TensorSpec, ...], str, bool]:
+    """Outputs of a nested model's call; those of a model inside wrappers go through the wrappers."""
     refs = inner.model.output_refs()
     why = next((f"inside it, {ref.layer!r}: {inner.reasons[ref]}" for ref in refs if ref in inner.reasons), "")
-    return tuple(inner.outputs()), why
+    if not outer:
+        frame.result.inner[ref] = inner
+        return tuple(inner.outputs()), why, True
+    try:
+        return outwards(outer, tuple(inner.outputs())), why, True
+    except RULE_ERRORS:
+        return (), why or "the wrapper around its model does not tell", False
 
 
-def _settle(frame: _Frame, ref: CallRef, outputs: tuple[TensorSpec, ...], reason: str) -> None:
+def _settle(frame: _Frame, ref: CallRef, outputs: tuple[TensorSpec, ...], reason: str, exact: bool) -> None:
     """Enter a call's outputs: known ones as they are, others as inferred, else as recorded, else as unknown."""
     result = frame.result
     for number in range(max(len(outputs), frame.counts.get(ref, 0))):
         tensor = TensorRef(*ref, number)
-        spec = frame.known.get(tensor) or (outputs[number] if number < len(outputs) else TensorSpec())
-        if spec.shape is None:
-            spec = frame.fallback.get(tensor, spec)
+        told = outputs[number] if number < len(outputs) else TensorSpec()
+        spec = frame.given.get(tensor) or _recorded(frame, tensor, told, exact)
         result.specs[tensor] = spec
         if spec.shape is None:
             result.reasons[tensor] = reason
+
+
+def _recorded(frame: _Frame, tensor: TensorRef, told: TensorSpec, exact: bool) -> TensorSpec:
+    """What is recorded of a tensor, if it holds for this call of the model, else what the rule told.
+
+    Keras 3.0 records arguments as their consumer casts them, so a rule that is exact wins in the choice of a float dtype.
+    """
+    recorded = frame.recorded.get(tensor)
+    if recorded is None or (told.shape is not None and not frame.as_recorded):
+        return told
+    return replace(recorded, dtype=told.dtype) if exact and is_float(told.dtype) and is_float(recorded.dtype) else recorded
 
 
 def explain(inference: Inference, ref: TensorRef) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
+from configsplit.inference.arrange import graph_split
 from configsplit.inference.operands import arguments
-from configsplit.inference.operations import OPERATIONS, graph_split
+from configsplit.inference.operations import OPERATIONS
 from configsplit.inference.rules import Outputs, declare, unknown
 from configsplit.inference.slicing import get_item, strided_slice
 from configsplit.ir.facts import CallFacts

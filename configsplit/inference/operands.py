@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from configsplit.inference.rules import axes_of, is_float, shape_of, unknown
+from configsplit.inference.rules import Outputs, axes_of, is_float, policy, shape_of, unknown
 from configsplit.ir.facts import CallFacts
 from configsplit.ir.graph import Constant, Shape, TensorSpec
 from configsplit.ir.values import FrozenDict, Number
@@ -130,3 +130,16 @@ def _graph_arguments(call: CallFacts) -> Arguments:
     placed = [constants[str(i)] if str(i) in constants else next(tensors) for i in range(len(node["input"]))]
     named = {key: next(iter(value.values()), None) for key, value in (node.get("attr") or {}).items()}
     return Arguments(tuple(placed), named, True)
+
+
+def one(shape: Shape, dtype: str | None) -> Outputs:
+    return (TensorSpec(shape, dtype),)
+
+
+def dtype_name(value: Any) -> str | None:
+    """A dtype as the document spells it: ``float32``, ``DT_FLOAT``, ``tf.float32`` or a policy."""
+    name = policy(value)
+    if name is None:
+        return None
+    known_as = {"DT_FLOAT": "float32", "DT_DOUBLE": "float64", "DT_HALF": "float16", "DT_BFLOAT16": "bfloat16"}
+    return known_as.get(name) or name.removeprefix("tf.").removeprefix("DT_").lower()

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import reduce
-from itertools import pairwise
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-from configsplit.inference.merging import broadcast, joined
-from configsplit.inference.operands import Arguments, Operand, operand, promoted
-from configsplit.inference.reshaping import reshaped
-from configsplit.inference.rules import Outputs, axis_of, is_float, known, policy, unknown
-from configsplit.ir.graph import Shape, TensorSpec
-from configsplit.ir.values import FrozenDict
+from configsplit.inference import arrange
+from configsplit.inference.merging import broadcast
+from configsplit.inference.operands import Arguments, dtype_name, one, promoted
+from configsplit.inference.rules import Outputs, axis_of, is_float
+from configsplit.ir.graph import Shape
 
 Operation: TypeAlias = Callable[[Arguments], Outputs]
-
-
-def one(shape: Shape, dtype: str | None) -> Outputs:
-    return (TensorSpec(shape, dtype),)
 
 
 # ------------------------------------------------------------------------------------------------------------ elementwise
@@ -78,15 +72,6 @@ def _cast(given: Arguments) -> Outputs:
     return one(given.operand(0).shape, dtype_name(dtype))
 
 
-def dtype_name(value: Any) -> str | None:
-    """A dtype as the document spells it: ``float32``, ``DT_FLOAT``, ``tf.float32`` or a policy."""
-    name = policy(value)
-    if name is None:
-        return None
-    known_as = {"DT_FLOAT": "float32", "DT_DOUBLE": "float64", "DT_HALF": "float16", "DT_BFLOAT16": "bfloat16"}
-    return known_as.get(name) or name.removeprefix("tf.").removeprefix("DT_").lower()
-
-
 # ------------------------------------------------------------------------------------------------------------- reductions
 
 
@@ -129,214 +114,6 @@ def _position(given: Arguments) -> Outputs:
     return one((*shape[:place], *kept, *shape[place + 1 :]), dtype)
 
 
-# -------------------------------------------------------------------------------------------------------------- structure
-
-
-def _target(value: Any) -> Shape:
-    """A shape argument: sizes that are tensors are open. Raises ShapeError for a shape that is one whole tensor."""
-    if isinstance(value, TensorSpec):
-        if value.shape is None or len(value.shape) != 1:
-            raise unknown("the target shape is computed")
-        return (None,) * known(value.shape[0])
-    several = value if isinstance(value, tuple) else (value,)
-    return tuple(size if type(size) is int else None for size in several)
-
-
-def _reshape(given: Arguments) -> Outputs:
-    found = given.operand(0, "x tensor input a")
-    return one(reshaped(found.shape, _target(given.get(1, "newshape shape"))), found.dtype)
-
-
-def _broadcast_to(given: Arguments) -> Outputs:
-    return one(_target(given.get(1, "shape")), given.operand(0).dtype)
-
-
-def _transpose(given: Arguments) -> Outputs:
-    found = given.operand(0, "x a input")
-    axes = given.get(1, "axes perm", None)
-    order = range(len(found.shape))[::-1] if axes is None else [axis_of(axis, len(found.shape)) for axis in axes]
-    return one(tuple(found.shape[axis] for axis in order), found.dtype)
-
-
-def _expand_dims(given: Arguments) -> Outputs:
-    found = given.operand(0)
-    axis = given.get(1, "axis dim")
-    several = axis if isinstance(axis, tuple) else (axis,)
-    rank = len(found.shape) + len(several)
-    places, rest = {axis_of(int(item), rank) for item in several}, iter(found.shape)
-    return one(tuple(1 if place in places else next(rest) for place in range(rank)), found.dtype)
-
-
-def _squeeze(given: Arguments) -> Outputs:
-    found = given.operand(0)
-    axes = _squeezed_axes(given)
-    rank = len(found.shape)
-    if axes is None:
-        gone = {axis for axis, size in enumerate(found.shape) if size == 1}
-    else:
-        gone = {axis_of(int(axis), rank) for axis in (axes if isinstance(axes, tuple) else (axes,))}
-    return one(tuple(size for axis, size in enumerate(found.shape) if axis not in gone), found.dtype)
-
-
-def _squeezed_axes(given: Arguments) -> Any:
-    axes = given.get(1, "axis squeeze_dims", None)
-    if isinstance(axes, FrozenDict):  # an attribute of a graph node: {"i": ["1"]}
-        axes = axes.get("i")
-    return None if axes in ((), None) else axes
-
-
-def _concat(given: Arguments) -> Outputs:
-    found, axis = _listed(given)
-    return one(
-        joined([item.shape for item in found], axis, fill=given.tensorflow), promoted(found, tensorflow=given.tensorflow)
-    )
-
-
-def _listed(given: Arguments) -> tuple[list[Operand], int]:
-    """Tensors and axis: one list and an axis, or, in a graph node, every tensor by itself and the axis last."""
-    first = given.get(0, "xs arrays values inputs x")
-    if isinstance(first, tuple):
-        return [operand(item) for item in first], int(given.get(1, "axis", 0))
-    if "axis" in given.named:
-        return [operand(item) for item in given.positional], int(given.named["axis"])
-    return [operand(item) for item in given.positional[:-1]], int(given.positional[-1])
-
-
-def _stack(given: Arguments) -> Outputs:
-    found, axis = _listed(given)
-    common: Shape = reduce(broadcast, [item.shape for item in found])
-    shape = list(common)
-    shape.insert(axis_of(axis, len(shape) + 1), len(found))
-    return one(tuple(shape), promoted(found, tensorflow=given.tensorflow))
-
-
-def _split(given: Arguments) -> Outputs:
-    found = given.operand(0, "x value")
-    parts = given.get(1, "indices_or_sections num_or_size_splits")
-    return _parts(found, parts, int(given.get(2, "axis", 0)), given.tensorflow)
-
-
-def graph_split(given: Arguments) -> Outputs:
-    return _parts(given.operand(1), int(given.get(-1, "num_split")), int(given.get(0, "axis")), True)
-
-
-def _parts(found: Operand, parts: Any, axis: int, tensorflow: bool) -> Outputs:
-    """A number of equal parts; or lengths in TensorFlow, and places to cut in Keras 3."""
-    place = axis_of(axis, len(found.shape))
-    size = found.shape[place]
-    if isinstance(parts, tuple) and tensorflow:
-        lengths: list[int | None] = list(parts)
-    elif isinstance(parts, tuple):
-        edges = [0, *parts, size]
-        lengths = [None if right is None else right - left for left, right in pairwise(edges)]
-    else:
-        lengths = [None if size is None else size // int(parts)] * int(parts)
-    return tuple(TensorSpec((*found.shape[:place], length, *found.shape[place + 1 :]), found.dtype) for length in lengths)
-
-
-def _unstack(given: Arguments) -> Outputs:
-    found = given.operand(0, "x value")
-    place = axis_of(int(given.get(2, "axis", 0)), len(found.shape))
-    rest = (*found.shape[:place], *found.shape[place + 1 :])
-    return (TensorSpec(rest, found.dtype),) * known(found.shape[place])
-
-
-def _tile(given: Arguments) -> Outputs:
-    found, times = given.operand(0), given.get(1, "repeats multiples")
-    times = times if isinstance(times, tuple) else (times,)
-    rank = max(len(found.shape), len(times))
-    shape = (1,) * (rank - len(found.shape)) + found.shape
-    factors = (1,) * (rank - len(times)) + times
-    sizes = [None if size is None else size * int(factor) for size, factor in zip(shape, factors, strict=True)]
-    return one(tuple(sizes), found.dtype)
-
-
-def _repeat(given: Arguments) -> Outputs:
-    found, times, axis = given.operand(0), given.get(1, "repeats"), given.get(2, "axis", None)
-    if axis is None or not isinstance(times, int):
-        raise unknown("the number of repetitions is computed")
-    place = axis_of(int(axis), len(found.shape))
-    size = found.shape[place]
-    return one((*found.shape[:place], None if size is None else size * times, *found.shape[place + 1 :]), found.dtype)
-
-
-def _pad(given: Arguments) -> Outputs:
-    found, amounts = given.operand(0), given.get(1, "pad_width paddings")
-    sizes = [
-        None if size is None else size + int(before) + int(after)
-        for size, (before, after) in zip(found.shape, amounts, strict=True)
-    ]
-    return one(tuple(sizes), found.dtype)
-
-
-def _matmul(given: Arguments) -> Outputs:
-    pair = [given.operand(0, "x1 a x"), given.operand(1, "x2 b y")]
-    left, right = (item.shape for item in pair)
-    if given.get(-1, "transpose_a adj_x", False):
-        left = (*left[:-2], left[-1], left[-2])
-    if given.get(-1, "transpose_b adj_y", False):
-        right = (*right[:-2], right[-1], right[-2])
-    return one(matmul_shape(left, right), promoted(pair, tensorflow=given.tensorflow))
-
-
-def matmul_shape(left: Shape, right: Shape) -> Shape:
-    """As NumPy multiplies matrices: a vector is a row on the left, a column on the right."""
-    rows, columns = left[-2:-1], right[-1:] if len(right) > 1 else ()
-    return (*broadcast(left[:-2], right[:-2]), *rows, *columns)
-
-
-def _einsum(given: Arguments) -> Outputs:
-    """Raises ShapeError for an equation with an ellipsis."""
-    equation = str(given.get(-1, "subscripts equation")).replace(" ", "")
-    left, _, result = equation.partition("->")
-    if "." in equation or not result:
-        raise unknown("the einsum equation has a form that is not known")
-    items = given.get(0, "inputs x operands")
-    found = [operand(item) for item in (items if isinstance(items, tuple) else given.positional)]
-    sizes: dict[str, int | None] = {}
-    for term, item in zip(left.split(","), found, strict=True):
-        sizes.update((letter, size) for letter, size in zip(term, item.shape, strict=True) if sizes.get(letter) is None)
-    return one(tuple(sizes[letter] for letter in result), promoted(found, tensorflow=given.tensorflow))
-
-
-def _shape(given: Arguments) -> Outputs:
-    dtype = dtype_name(given.get(-1, "out_type", "int32"))
-    return one((len(given.operand(0).shape),), dtype)
-
-
-def _gather(given: Arguments) -> Outputs:
-    found, indices = given.operand(0, "x params"), given.operand(1, "indices")
-    axis = given.get(2, "axis", 0 if given.tensorflow else None)
-    if axis is None:
-        return one(indices.shape, found.dtype)
-    place = axis_of(int(axis), len(found.shape))
-    return one((*found.shape[:place], *indices.shape, *found.shape[place + 1 :]), found.dtype)
-
-
-def _one_hot(given: Arguments) -> Outputs:
-    shape, depth = list(given.operand(0, "x indices").shape), int(given.get(1, "num_classes depth"))
-    shape.insert(axis_of(int(given.get(2, "axis", -1)), len(shape) + 1), depth)
-    return one(tuple(shape), dtype_name(given.get(-1, "dtype", None)) or "float32")
-
-
-def _resize(given: Arguments) -> Outputs:
-    """An image of another size; TensorFlow returns float32 unless it takes the nearest pixel."""
-    found, size = given.operand(0, "images"), given.get(1, "size")
-    first = given.get(-1, "data_format", None) == "channels_first"
-    start = len(found.shape) - (2 if first else 3)
-    shape = (*found.shape[:start], *_target(size), *found.shape[start + 2 :])
-    method = given.get(-1, "method", "bilinear")
-    return one(shape, "float32" if given.tensorflow and method not in ("nearest", 1) else found.dtype)
-
-
-def _swap(given: Arguments) -> Outputs:
-    found = given.operand(0)
-    first, second = (axis_of(int(given.get(place, f"axis{place}")), len(found.shape)) for place in (1, 2))
-    shape = list(found.shape)
-    shape[first], shape[second] = shape[second], shape[first]
-    return one(tuple(shape), found.dtype)
-
-
 OPERATIONS: dict[str, Operation] = {
     name: rule
     for rule, names in (
@@ -354,9 +131,9 @@ OPERATIONS: dict[str, Operation] = {
         (_as_bool, "isnan is_nan isfinite is_finite isinf is_inf logical_not"),
         (
             _binary,
-            "add subtract sub multiply mul power pow maximum minimum floor_divide floordiv floor_div mod floormod squared_difference",
+            "add subtract sub multiply mul power pow maximum minimum floor_divide floordiv floor_div mod floormod",
         ),
-        (_binary, "add_v2 arctan2 atan2 divide_no_nan"),
+        (_binary, "squared_difference add_v2 arctan2 atan2 divide_no_nan"),
         (_compare, "equal not_equal greater greater_equal less less_equal logical_and logical_or logical_xor"),
         (_divide, "true_divide truediv divide real_div div"),
         (_where, "where where_v2 select select_v2"),
@@ -367,25 +144,25 @@ OPERATIONS: dict[str, Operation] = {
         (_mean, "mean reduce_mean var std reduce_variance reduce_std reduce_logsumexp logsumexp median average norm"),
         (_truth, "any all reduce_any reduce_all"),
         (_position, "argmax argmin arg_max arg_min"),
-        (_reshape, "reshape"),
-        (_broadcast_to, "broadcast_to"),
-        (_transpose, "transpose"),
-        (_expand_dims, "expand_dims"),
-        (_squeeze, "squeeze"),
-        (_concat, "concat concatenate concat_v2"),
-        (_stack, "stack pack"),
-        (_split, "split"),
-        (_unstack, "unstack"),
-        (_tile, "tile"),
-        (_repeat, "repeat"),
-        (_pad, "pad mirror_pad pad_v2"),
-        (_matmul, "matmul mat_mul batch_mat_mul batch_mat_mul_v2"),
-        (_einsum, "einsum"),
-        (_shape, "shape"),
-        (_gather, "gather take gather_v2"),
-        (_one_hot, "one_hot"),
-        (_resize, "resize resize_bilinear"),
-        (_swap, "swapaxes"),
+        (arrange.reshape, "reshape"),
+        (arrange.broadcast_to, "broadcast_to"),
+        (arrange.transpose, "transpose"),
+        (arrange.expand_dims, "expand_dims"),
+        (arrange.squeeze, "squeeze"),
+        (arrange.concat, "concat concatenate concat_v2"),
+        (arrange.stack, "stack pack"),
+        (arrange.split, "split"),
+        (arrange.unstack, "unstack"),
+        (arrange.tile, "tile"),
+        (arrange.repeat, "repeat"),
+        (arrange.pad, "pad mirror_pad pad_v2"),
+        (arrange.matmul, "matmul mat_mul batch_mat_mul batch_mat_mul_v2"),
+        (arrange.einsum, "einsum"),
+        (arrange.shape, "shape"),
+        (arrange.gather, "gather take gather_v2"),
+        (arrange.one_hot, "one_hot"),
+        (arrange.resize, "resize resize_bilinear"),
+        (arrange.swap, "swapaxes"),
     )
     for name in names.split()
 }

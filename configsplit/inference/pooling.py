@@ -41,8 +41,8 @@ def adaptive_shape(call: CallFacts) -> Shape:
     return with_channels(call, shape[0], sizes(call.config["output_size"], len(spatial)), channels)
 
 
-_WINDOW = "MaxPooling{0}D AveragePooling{0}D MaxPool{0}D AvgPool{0}D"
-_GLOBAL = "GlobalMaxPooling{0}D GlobalAveragePooling{0}D GlobalMaxPool{0}D GlobalAvgPool{0}D"
+_WINDOW = "MaxPooling{0}D AveragePooling{0}D"
+_GLOBAL = "GlobalMaxPooling{0}D GlobalAveragePooling{0}D"
 _ADAPTIVE = "AdaptiveMaxPooling{0}D AdaptiveAveragePooling{0}D"
 
 LAYERS = tuple(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import chain
+from types import MappingProxyType
 
 from configsplit.inference import (
     activation,
@@ -13,6 +14,7 @@ from configsplit.inference import (
     core,
     embedding,
     images,
+    keras1,
     merging,
     normalization,
     op_layers,
@@ -23,7 +25,7 @@ from configsplit.inference import (
     reshaping,
     wrappers,
 )
-from configsplit.inference.rules import Outputs, Weights, unknown
+from configsplit.inference.rules import Outputs, Weights, no_weights, unknown
 from configsplit.inference.wrappers import WRAPPERS
 from configsplit.ir.facts import CallFacts, LayerFacts
 from configsplit.ir.graph import Layer
@@ -36,6 +38,7 @@ _FAMILIES = (
     core,
     embedding,
     images,
+    keras1,
     merging,
     normalization,
     op_layers,
@@ -47,7 +50,16 @@ _FAMILIES = (
     wrappers,
 )
 
-BUILT_IN: Mapping[str, LayerFacts] = {facts.class_name: facts for facts in chain.from_iterable(f.LAYERS for f in _FAMILIES)}
+_BY_NAME = {facts.class_name: facts for facts in chain.from_iterable(family.LAYERS for family in _FAMILIES)}
+
+_MERGE = LayerFacts(
+    class_name="Merge",
+    outputs=keras1.merge_rule(lambda name: _BY_NAME[name].outputs),
+    weights=no_weights,
+    mask="passes",
+)
+
+BUILT_IN: Mapping[str, LayerFacts] = MappingProxyType({**_BY_NAME, "Merge": _MERGE})
 """Class name -> facts, of every layer class of Keras 2 and 3 that configsplit knows."""
 
 
@@ -70,10 +82,10 @@ class Table:
             return op_layers.OPERATION
         if any(">" in name for name in names) or ("module" in entry and entry["module"] is None):
             return None  # a custom class that happens to have a built-in one's name
-        return self._built_in(layer.class_name)
+        return self._built_in(_modern_name(layer.class_name, dialect))
 
     def named(self, class_name: str) -> LayerFacts | None:
-        """The facts of a class that stands inside another layer's config."""
+        """The facts of a class that stands inside another layer's config, by the name it has since Keras 2."""
         bare = class_name.rpartition(">")[2]
         return self._facts.get(class_name) or self._facts.get(bare) or self._built_in(class_name)
 
@@ -111,7 +123,7 @@ class Table:
         found: LayerFacts | None = facts
         while found is not None and found is _WRAPPED.get(call.class_name):
             outer.append(call)
-            call = WRAPPERS[call.class_name].inner(call)
+            call = keras1.modern(WRAPPERS[call.class_name].inner(call))
             found = self.named(call.class_name)
         return outer, call
 
@@ -127,6 +139,10 @@ def outwards(outer: list[CallFacts], outputs: Outputs) -> Outputs:
     for wrapper in reversed(outer):
         outputs = WRAPPERS[wrapper.class_name].outputs(wrapper, outputs)
     return outputs
+
+
+def _modern_name(class_name: str, dialect: str) -> str:
+    return keras1.CLASSES.get(class_name, class_name) if dialect == "keras1" else class_name
 
 
 def _never(call: CallFacts) -> Outputs:

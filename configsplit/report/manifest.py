@@ -106,6 +106,7 @@ class Manifest(Record):
     parts: tuple[Part, ...]
     shared_layers: tuple[str, ...] = ()
     opened: tuple[Opening, ...] = ()
+    explicit_masks: bool = False
     warnings: tuple[str, ...] = ()
     frame: dict[str, Any] = Field(default_factory=dict)
 

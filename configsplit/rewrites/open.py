@@ -87,12 +87,14 @@ class Surfaced:
         provenance: where its layers came from in the original.
         boundaries: the wanted tensors, as tensors of ``model``.
         steps: what was opened, in order: a layer of the model as it was then, and its calls.
+        explicit_masks: whether the masks of ``model`` are tensors of the graph now.
     """
 
     model: Model
     provenance: Provenance
     boundaries: tuple[tuple[TensorRef, ...], ...]
     steps: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    explicit_masks: bool = False
 
 
 def surface(model: Model, boundaries: Sequence[Sequence[Place]]) -> Surfaced:

@@ -121,33 +121,37 @@ CONVOLUTION = [
     case("Conv2DTranspose", FIRST, filters=5, kernel_size=3, data_format="channels_first"),
 ]
 
-POOLING = [
-    case(f"{kind}Pooling{rank}D", shape, **extra)
-    for kind in ("Max", "Average")
-    for rank, shape in ((1, SEQ), (2, IMAGE), (3, CUBE), (2, OPEN))
-    for extra in (
-        {"pool_size": 2},
-        {"pool_size": 3},
-        {"pool_size": 3, "strides": 2, "padding": "same"},
-        {"pool_size": 2, "strides": 1},
-    )
-] + [
-    case(f"Global{kind}Pooling{rank}D", shape, **extra)
-    for kind in ("Max", "Average")
-    for rank, shape in ((1, SEQ), (2, IMAGE), (3, CUBE), (2, OPEN))
-    for extra in ({}, {"keepdims": True})
-] + [
-    case("MaxPooling2D", FIRST, data_format="channels_first"),
-    case("MaxPooling2D", (IMAGE, "int32")),
-    case("AveragePooling2D", IMAGE, pool_size=2, dtype="mixed_float16"),
-    case("GlobalAveragePooling2D", FIRST, data_format="channels_first"),
-    case("GlobalMaxPooling1D", (None, 4, 7), data_format="channels_first"),
-    *(
-        case(f"Adaptive{kind}Pooling{rank}D", shape, output_size=size, only="keras")
+POOLING = (
+    [
+        case(f"{kind}Pooling{rank}D", shape, **extra)
         for kind in ("Max", "Average")
-        for rank, shape, size in ((1, SEQ, 3), (2, IMAGE, (3, 2)), (3, CUBE, 2))
-    ),
-]
+        for rank, shape in ((1, SEQ), (2, IMAGE), (3, CUBE), (2, OPEN))
+        for extra in (
+            {"pool_size": 2},
+            {"pool_size": 3},
+            {"pool_size": 3, "strides": 2, "padding": "same"},
+            {"pool_size": 2, "strides": 1},
+        )
+    ]
+    + [
+        case(f"Global{kind}Pooling{rank}D", shape, **extra)
+        for kind in ("Max", "Average")
+        for rank, shape in ((1, SEQ), (2, IMAGE), (3, CUBE), (2, OPEN))
+        for extra in ({}, {"keepdims": True})
+    ]
+    + [
+        case("MaxPooling2D", FIRST, data_format="channels_first"),
+        case("MaxPooling2D", (IMAGE, "int32")),
+        case("AveragePooling2D", IMAGE, pool_size=2, dtype="mixed_float16"),
+        case("GlobalAveragePooling2D", FIRST, data_format="channels_first"),
+        case("GlobalMaxPooling1D", (None, 4, 7), data_format="channels_first"),
+        *(
+            case(f"Adaptive{kind}Pooling{rank}D", shape, output_size=size, only="keras")
+            for kind in ("Max", "Average")
+            for rank, shape, size in ((1, SEQ, 3), (2, IMAGE, (3, 2)), (3, CUBE, 2))
+        ),
+    ]
+)
 
 NORMALIZATION = [
     *(
@@ -263,9 +267,7 @@ ATTENTION = [
     case("MultiHeadAttention", (None, 3, 4, 5), (None, 3, 4, 5), num_heads=2, key_dim=3, attention_axes=(2,)),
     case("GroupQueryAttention", SEQ, SEQ, head_dim=3, num_query_heads=4, num_key_value_heads=2, only="keras"),
     case("GroupQueryAttention", SEQ, (None, 5, 4), head_dim=3, num_query_heads=4, num_key_value_heads=2, only="keras"),
-    case(
-        "GroupQueryAttention", SEQ, SEQ, head_dim=3, num_query_heads=4, num_key_value_heads=2, use_gate=True, only="keras"
-    ),
+    case("GroupQueryAttention", SEQ, SEQ, head_dim=3, num_query_heads=4, num_key_value_heads=2, use_gate=True, only="keras"),
     case("MultiHeadAttention", SEQ, SEQ, num_heads=2, key_dim=3, use_gate=True, only="keras"),
     case("Embedding", IDS, input_dim=11, output_dim=5),
     case("Embedding", IDS, input_dim=11, output_dim=5, mask_zero=True),

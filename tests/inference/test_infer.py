@@ -47,8 +47,12 @@ def test_what_the_user_gives_wins_over_what_is_recorded_and_that_over_rules() ->
         dialect="keras3",
     )
     assert shape(infer(m), "a") == (None, 7)
-    assert infer(m)[TensorRef("a")].dtype == "float16"
     assert shape(infer(m, given={TensorRef("a"): TensorSpec((2, 9), "float32")}), "a") == (2, 9)
+
+
+def test_keras_3_0_records_dtypes_as_the_consumer_casts_them() -> None:
+    m = model(start(), layer("a", "Foo", use("x", shape=[None, 4], dtype="float16")), dialect="keras3")
+    assert infer(m)[TensorRef("x")] == TensorSpec((None, 4), "float32")
 
 
 def test_given_shape_of_an_input_goes_downstream() -> None:
@@ -182,7 +186,9 @@ def test_two_thousand_nested_models() -> None:
 def test_models_that_call_their_inner_model_twice_cost_no_more_than_their_depth() -> None:
     inner = encoder(4)
     for _ in range(200):
-        inner = model(start("in"), layer("deep", "Functional", use("in"), use("deep"), model=inner), outputs=(TensorRef("deep", 1),))
+        inner = model(
+            start("in"), layer("deep", "Functional", use("in"), use("deep"), model=inner), outputs=(TensorRef("deep", 1),)
+        )
     found = count(model(start(), layer("top", "Functional", use("x"), model=inner)))
     assert found.operations == 16 * 2**200
     assert found.parameters == 20
@@ -213,6 +219,15 @@ def test_plug_ins_work_inside_wrappers() -> None:
     )
     assert shape(infer(m, {"Half": plug}), "t") == (None, 7, 2)
     assert "'Half'" in trace(m).reasons[TensorRef("t")]
+
+
+def test_a_model_inside_a_wrapper_is_read_by_whoever_can() -> None:
+    m = model(
+        start(shape=(None, 7, 6, 4)),
+        layer("t", "TimeDistributed", use("x"), layer={"class_name": "Functional", "config": {"of": "anything"}}),
+    )
+    assert shape(infer(m), "t") is None
+    assert shape(infer(m, read=lambda entry, dialect: encoder(5)), "t") == (None, 7, 6, 5)
 
 
 def test_the_implicit_input_of_a_sequential_takes_the_shape_of_a_nested_model() -> None:

@@ -38,4 +38,3 @@ def test_outputs_and_weights_are_what_keras_says(name: str, case: Case) -> None:
     inference = inferred(model)
     assert outputs(inference) == [live(tensor) for tensor in flat], inference.reasons
     assert inferred_weights(inference, layer.name) == weights(framework, layer)
-

@@ -45,7 +45,7 @@ def test_scale_is_built_in() -> None:
 def test_a_file_and_a_single_declaration(write) -> None:
     registry = Registry().load(write(GOOD))
     assert registry.facts()["Foo"].mask == "passes"
-    single = GOOD.replace("(LayerFacts", "LayerFacts").replace("passes\"),)", 'passes")')
+    single = GOOD.replace("(LayerFacts", "LayerFacts").replace('passes"),)', 'passes")')
     assert list(Registry().load(write(single)).facts()) == ["Foo"]
 
 

@@ -67,7 +67,10 @@ def test_the_declaration_is_true(name: str, config: dict[str, Any]) -> None:
     assert infer(model, facts)[TensorRef(layer.name)].shape == (None, 4, 5, 6)
     found = layer_weights(model, facts=facts)[layer.name]
     assert found is not None
-    assert [(spec.name, spec.shape) for spec in found] == [("gamma", tuple(layer.gamma.shape)), ("beta", tuple(layer.beta.shape))]
+    assert [(spec.name, spec.shape) for spec in found] == [
+        ("gamma", tuple(layer.gamma.shape)),
+        ("beta", tuple(layer.beta.shape)),
+    ]
     assert layer.supports_masking is (facts["Scale"].mask == "passes")
 
 

@@ -1,0 +1,63 @@
+# Everything from a clean clone: Python 3.11, 3.12 or 3.13 and make are all it needs. `make help` lists the targets.
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+WORKERS ?= 2
+CODE := configsplit custom_objects schemas tests benchmarks examples
+
+# The first Python that runs and for which TensorFlow has wheels. Give another as `make PYTHON=/path/to/python3.12`.
+PYTHON ?=
+CANDIDATES := $(if $(PYTHON),$(PYTHON),python3 python3.13 python3.12 python3.11 python)
+FITS := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+
+.PHONY: help demo test lint format exhaustive bench clean
+
+help:
+	@echo "make demo        cut ResNet50 inside a residual branch, prove it, run both sides"
+	@echo "make test        all tests but the long matrices"
+	@echo "make lint        ruff and mypy"
+	@echo "make exhaustive  the long matrices: every layer of the large networks"
+	@echo "make bench       the benchmarks, beside Keras; writes docs/benchmarks.md"
+	@echo "make clean       remove everything that the other targets made"
+
+demo: $(STAMP)
+	@$(BIN)/python examples/demo.py
+
+test: $(STAMP)
+	$(BIN)/pytest -m "not exhaustive" -n $(WORKERS) --dist loadfile
+
+lint: $(STAMP)
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/mypy
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix $(CODE)
+	$(BIN)/ruff format $(CODE)
+
+exhaustive: $(STAMP)
+	$(BIN)/pytest -m exhaustive -rA --durations=10
+
+bench: $(STAMP)
+	$(BIN)/python benchmarks/bench_split.py --write docs/benchmarks.md
+	$(BIN)/python benchmarks/bench_chain.py --write docs/benchmarks.md
+
+clean:
+	rm -rf $(VENV) demo-out benchmarks/out build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+# Made anew whenever what it was made from changes.
+$(STAMP): pyproject.toml constraints.txt
+	@found=; for candidate in $(CANDIDATES); do \
+	    if "$$candidate" -c '$(FITS)' >/dev/null 2>&1; then found="$$candidate"; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then \
+	    echo "configsplit needs Python 3.11, 3.12 or 3.13 (TensorFlow has no wheels for others); none was found among:" >&2; \
+	    echo "    $(CANDIDATES)" >&2; \
+	    echo "Say where it is: make PYTHON=/path/to/python3.12" >&2; \
+	    exit 1; \
+	fi; \
+	echo "setting up $(VENV) with $$($$found --version) (once, a minute or two)"; \
+	"$$found" -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@

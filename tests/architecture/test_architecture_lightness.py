@@ -1,0 +1,63 @@
+"""What a fresh process has loaded after an import or a verb: nothing that it did not need."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+RELEASES = Path(__file__).resolve().parents[1] / "corpus" / "releases"
+HEAVY = {"keras", "tf_keras", "tensorflow", "h5py", "jsonschema", "numpy", "pydantic"}
+REPORT = """
+import sys
+{code}
+sys.stderr.write("LOADED " + " ".join(sorted({{name.split(".")[0] for name in sys.modules}})))
+"""
+COMMAND = """
+from configsplit.cli.main import cli
+try:
+    cli({arguments!r}, prog_name="configsplit")
+except SystemExit as end:
+    assert not end.code, end.code
+"""
+
+
+def loaded(code: str, folder: Path) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", REPORT.format(code=code)], capture_output=True, text=True, cwd=folder, timeout=120, check=True
+    )
+    return set(done.stderr.rpartition("LOADED ")[2].split())
+
+
+def test_the_import_is_light(tmp_path: Path) -> None:
+    modules = loaded("import configsplit", tmp_path)
+    assert "configsplit" in modules
+    assert not modules & (HEAVY | {"click"})
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"]])
+def test_help_is_light(arguments: list[str], tmp_path: Path) -> None:
+    assert not loaded(COMMAND.format(arguments=arguments), tmp_path) & HEAVY
+
+
+@pytest.mark.parametrize("verb", ["split", "verify", "inspect", "plugins"])
+def test_help_of_a_verb_is_light(verb: str, tmp_path: Path) -> None:
+    assert not loaded(COMMAND.format(arguments=[verb, "--help"]), tmp_path) & HEAVY
+
+
+@pytest.mark.parametrize("verify", ["none", "proof"])
+@pytest.mark.parametrize("release", ["keras-3.0.5", "keras-2.3.1", "tf-2.4"])
+def test_cutting_json_needs_neither_keras_nor_hdf5_nor_numpy(release: str, verify: str, tmp_path: Path) -> None:
+    model = str(RELEASES / release / "residual.json")
+    modules = loaded(COMMAND.format(arguments=["split", model, "--at", "c2", "--out", "out", "--verify", verify]), tmp_path)
+    assert (tmp_path / "out" / "manifest.json").is_file()
+    assert not modules & {"keras", "tf_keras", "tensorflow", "h5py", "numpy", "jsonschema"}
+
+
+@pytest.mark.parametrize("arguments", [["split", "MODEL", "--at", "c2", "--out", "out"], ["inspect", "MODEL"], ["plugins"]])
+def test_no_verb_loads_a_framework(arguments: list[str], tmp_path: Path) -> None:
+    model = str(RELEASES / "keras-3.0.5" / "residual.keras")
+    given = [model if item == "MODEL" else item for item in arguments]
+    assert not loaded(COMMAND.format(arguments=given), tmp_path) & {"keras", "tf_keras", "tensorflow"}

@@ -1,0 +1,37 @@
+"""No function calls itself: a document decides how deep a graph is, and Python's stack is not deep."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from source_tree import File, files
+
+ITERATIVE = {"ir", "algorithms", "inference", "dialects", "rewrites", "stores", "report", "documents", "registry"}
+ALLOWED: set[str] = set()
+
+
+def test_no_function_calls_itself() -> None:
+    found = {place for file in files() if file.package in ITERATIVE for place in _recursive(file)}
+    assert found == ALLOWED, "\n".join(sorted(found ^ ALLOWED))
+
+
+def _recursive(file: File) -> Iterator[str]:
+    todo: list[tuple[ast.AST, str]] = [(file.tree, "")]
+    while todo:
+        node, owner = todo.pop()
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and any(_calls(inner, node, owner) for inner in ast.walk(node)):
+            yield f"{file!r}:{node.name}"
+        owner = node.name if isinstance(node, ast.ClassDef) else "" if isinstance(node, ast.FunctionDef) else owner
+        todo.extend((child, owner) for child in ast.iter_child_nodes(node))
+
+
+def _calls(inner: ast.AST, function: ast.FunctionDef | ast.AsyncFunctionDef, owner: str) -> bool:
+    """Whether a call leads back to the function: by its name, or as ``self.name`` in a method."""
+    if not isinstance(inner, ast.Call):
+        return False
+    target = inner.func
+    if isinstance(target, ast.Name):
+        return not owner and target.id == function.name
+    named = isinstance(target, ast.Attribute) and target.attr == function.name
+    return named and bool(owner) and isinstance(target.value, ast.Name) and target.value.id in ("self", "cls", owner)

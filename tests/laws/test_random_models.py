@@ -1,0 +1,91 @@
+"""The laws, on random graphs: nothing lost in a round trip, `join` undoes `split`, whatever the cut."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from configsplit.algorithms.equivalence import differences
+from configsplit.algorithms.order import rebuild_order
+from configsplit.dialects import emit, parse, to_text
+from configsplit.errors import CutError
+from configsplit.inference import infer
+from configsplit.ir.graph import Model, TensorRef, walk
+from configsplit.ir.references import Place, outputs_used
+from configsplit.rewrites.join import Piece, join
+from configsplit.rewrites.open import described, reopen, surface
+from configsplit.rewrites.split import split
+from configsplit.testing import models
+
+DIALECTS = pytest.mark.parametrize("dialect", ["keras2", "keras3"])
+REFUSALS = {"cut-at-input", "cut-at-output", "cut-not-parallel", "cut-empty-part"}
+
+
+def tensors(model: Model) -> list[TensorRef]:
+    used = outputs_used(model)
+    return [TensorRef(layer, call, output) for (layer, call), outputs in used.items() for output in outputs]
+
+
+def rejoin(model: Model, boundaries: list[tuple[TensorRef, ...]], choice: str) -> Model:
+    done = split(model, boundaries, infer(model), choice)
+    pieces = []
+    for part, wires in zip(done.parts, done.wires, strict=True):
+        again = parse(to_text(part.model)).model
+        assert rebuild_order(again) == tuple(layer.name for layer in again.layers)
+        pieces.append(Piece(again, wires, {path[0]: origin.calls for path, origin in part.provenance.layers.items()}))
+    return join(pieces, done.outputs, model)
+
+
+@DIALECTS
+@settings(deadline=None, max_examples=60)
+@given(data=st.data())
+def test_a_round_trip_loses_nothing(dialect: str, data: st.DataObject) -> None:
+    model = data.draw(models(dialect))
+    text = to_text(model)
+    assert to_text(parse(text).model) == text
+    assert json.loads(text) == json.loads(json.dumps(emit(model)))
+
+
+@DIALECTS
+@settings(deadline=None, max_examples=80)
+@given(data=st.data())
+def test_join_undoes_split(dialect: str, data: st.DataObject) -> None:
+    model = data.draw(models(dialect))
+    count = data.draw(st.integers(1, 3))
+    boundaries = [(data.draw(st.sampled_from(tensors(model))),) for _ in range(count)]
+    choice = data.draw(st.sampled_from(["smallest", "early", "late"]))
+    try:
+        joined = rejoin(model, boundaries, choice)
+    except CutError as error:
+        assert error.code in REFUSALS  # noqa: PT017 - a refusal is a legal outcome, any other is not
+        return
+    assert differences(model, joined) == []
+
+
+@DIALECTS
+@settings(deadline=None, max_examples=60)
+@given(data=st.data())
+def test_join_undoes_a_split_inside_nested_models(dialect: str, data: st.DataObject) -> None:
+    model = data.draw(models(dialect))
+    nested = [layer for layer in model.layers if layer.model is not None]
+    if not nested:
+        return
+    layer = data.draw(st.sampled_from(nested))
+    assert layer.model is not None
+    call = data.draw(st.integers(0, len(layer.calls) - 1))
+    inner = data.draw(st.sampled_from(tensors(layer.model)))
+    from configsplit.ir.graph import CallRef
+
+    opened = surface(model, [[Place((CallRef(layer.name, call),), inner)]])
+    assert len({path for path, _ in walk(opened.model)}) == len(list(walk(opened.model)))
+    assert reopen(model, opened.steps).model == opened.model
+    whole = parse(to_text(described(opened.model, infer(opened.model)))).model
+    try:
+        joined = rejoin(whole, list(opened.boundaries), "smallest")
+    except CutError as error:
+        assert error.code in REFUSALS  # noqa: PT017
+        return
+    assert differences(whole, joined) == []

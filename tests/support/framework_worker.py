@@ -1,0 +1,45 @@
+"""A process that loads and runs models for as long as it is asked: ``python -m support.framework_worker PLUGINS FRAMEWORK``.
+
+It answers each line of JSON (a step of `configsplit.runtime.worker`) with one of its own. What a step does is the package's
+own code; that code starts a process for each verification, of which a matrix of ten thousand cuts cannot pay the start.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import logging
+import os
+import sys
+from typing import Any
+
+from configsplit.runtime import worker
+from configsplit.runtime.frameworks import Framework, framework
+
+
+def main(plugins: str, name: str) -> int:
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # frameworks print
+    used = framework(name)
+    classes: dict[str, Any] = dict(worker.custom_classes([plugins], name))
+    classes |= importlib.import_module(f"support.plugin_{name}").FUNCTIONS
+    gc.collect()
+    gc.freeze()  # the framework's own million objects need not be looked at after every step
+    for line in sys.stdin:
+        print(json.dumps(_answer(json.loads(line), used, classes)), file=answers, flush=True)
+    return 0
+
+
+def _answer(step: dict[str, Any], used: Framework, classes: dict[str, Any]) -> dict[str, Any]:
+    try:
+        worker.make_deterministic(used, step["seed"])
+        worker.run_step(step, used, classes, allow_lambda=True)
+    except Exception as error:  # whatever the framework raises is the answer
+        logging.exception(step["model"])
+        return {"error": f"{type(error).__name__}: {error}"[:600]}
+    return {"version": used.version}
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(*sys.argv[1:]))

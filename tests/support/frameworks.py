@@ -1,0 +1,168 @@
+"""Parts run in real Keras, one long-lived process for each framework, every model fresh from disk, tensors through npz."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from configsplit.report import manifest as record
+from configsplit.runtime import arrays
+from configsplit.runtime.arrays import Stored, greatest_difference, same_bits
+from configsplit.runtime.documents import examine
+from configsplit.runtime.frameworks import framework_name
+from configsplit.runtime.samples import make_inputs, read_hints
+from configsplit.runtime.worker import environment
+
+PLUGINS = Path(__file__).with_name("plugins.py")
+
+
+class Failed(Exception):  # noqa: N818 - an answer, not a mistake in the test
+    """The framework could not load or run a model; the message is the framework's own."""
+
+
+class FrameworkProcess:
+    """A worker for "keras" or "tf_keras"; started when first needed, and again if a file killed it."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.version = ""
+        self._process: subprocess.Popen[str] | None = None
+
+    def run(self, step: Mapping[str, Any]) -> None:
+        """Run one step of `configsplit.runtime.worker`. Raises Failed."""
+        process = self._started()
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(json.dumps(step) + "\n")
+        process.stdin.flush()
+        answer = process.stdout.readline()
+        if not answer:
+            self.close()
+            raise Failed(f"the process died: {step['model']}")
+        found = json.loads(answer)
+        if "error" in found:
+            raise Failed(found["error"])
+        self.version = found["version"]
+
+    def _started(self) -> subprocess.Popen[str]:
+        if self._process is None:
+            surroundings = environment()
+            surroundings["PYTHONPATH"] = f"{Path(__file__).resolve().parents[1]}:{surroundings['PYTHONPATH']}"
+            command = [sys.executable, "-P", "-m", "support.framework_worker", str(PLUGINS), self.name]
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=surroundings
+            )
+        return self._process
+
+    def close(self) -> None:
+        if self._process is not None:
+            process, self._process = self._process, None
+            process.communicate()
+
+
+class Original:
+    """A model run once as a whole, against which any number of splits of it are held.
+
+    Attributes:
+        outputs: what it gave.
+        repeats: whether it gives the same again with another seed; what samples at inference cannot be compared.
+    """
+
+    def __init__(
+        self,
+        process: FrameworkProcess,
+        source: Path,
+        folder: Path,
+        *,
+        tensors: Sequence[Mapping[str, Any]],
+        weights: Path | None = None,
+        recorded: Path | None = None,
+        samples: int = 2,
+    ) -> None:
+        self._process, self._folder = process, folder
+        examined = examine(source, weights)
+        self.filled = examined.kind == "json" and weights is None
+        given = _recorded(recorded, tensors) if recorded is not None else None
+        if given is None:
+            given = make_inputs(tensors, read_hints(examined.document(), examined.words), samples=samples, seed=0)
+        folder.mkdir(parents=True, exist_ok=True)
+        arrays.save(folder / "inputs.npz", given)
+        wanted = [{"file": str(folder / "inputs.npz"), "index": index} for index in range(len(tensors))]
+        for name, seed in (("whole", 0), ("again", 1)):
+            process.run(self._step(source, weights, wanted, folder / f"{name}.npz", {}, seed))
+        self.outputs = arrays.load(folder / "whole.npz")
+        self.repeats = all(map(same_bits, self.outputs, arrays.load(folder / "again.npz")))
+
+    def _step(
+        self, model: Path, weights: Path | None, inputs: list[dict[str, Any]], outputs: Path, fill: dict[str, str], seed: int
+    ) -> dict[str, Any]:
+        return {
+            "model": str(model),
+            "weights": str(weights) if weights else None,
+            "inputs": inputs,
+            "outputs": str(outputs),
+            "fill": fill if self.filled else None,
+            "probe": [],
+            "seed": seed,
+        }
+
+    def differences(self, directory: Path, manifest: record.Manifest) -> list[str]:
+        """Run the parts in ``directory`` one after the other; what differs from the whole, in words. Raises Failed."""
+        for number, part in enumerate(manifest.parts):
+            self._process.run(
+                self._step(
+                    directory / part.file,
+                    directory / part.weights if part.weights else None,
+                    [self._place(tensor.source) for tensor in part.inputs],
+                    self._folder / f"part-{number}.npz",
+                    {new: "/".join(old) for new, old in part.layers.items()},
+                    0,
+                )
+            )
+        found = [self._read(tensor.source) for tensor in manifest.outputs]
+        assert len(found) == len(self.outputs)
+        return [
+            f"output {number}: {one.dtype}{one.values.shape} against {other.dtype}{other.values.shape}, "
+            f"off by {greatest_difference(one, other)}"
+            for number, (one, other) in enumerate(zip(self.outputs, found, strict=True))
+            if not same_bits(one, other)
+        ]
+
+    def _place(self, source: Any) -> dict[str, Any]:
+        if isinstance(source, record.FromInput):
+            return {"file": str(self._folder / "inputs.npz"), "index": source.input}
+        return {"file": str(self._folder / f"part-{source.part}.npz"), "index": source.output}
+
+    def _read(self, source: Any) -> Stored:
+        place = self._place(source)
+        return arrays.load(Path(place["file"]))[place["index"]]
+
+
+def process_for(processes: dict[str, FrameworkProcess], dialect: str) -> FrameworkProcess:
+    name = framework_name(dialect)
+    return processes.setdefault(name, FrameworkProcess(name))
+
+
+def _recorded(path: Path, tensors: Sequence[Mapping[str, Any]]) -> list[Stored] | None:
+    """The inputs that the writing release was given, if they fit the model's inputs one by one."""
+    import numpy as np
+
+    with np.load(path, allow_pickle=False) as file:
+        found = [file[f"in_{number}"] for number in range(len(tensors)) if f"in_{number}" in file]
+    if len(found) != len(tensors) or any(
+        len(array.shape) != len(spec["shape"] or ()) for array, spec in zip(found, tensors, strict=True)
+    ):
+        return None
+    made = []
+    for array, spec in zip(found, tensors, strict=True):
+        if array.dtype.kind in "US":
+            made.append(arrays.encode(array))
+        elif spec["dtype"] in (None, "string") or str(spec["dtype"]) in arrays.RAW:
+            return None
+        else:
+            made.append(Stored(str(spec["dtype"]), np.ascontiguousarray(array.astype(spec["dtype"]))))
+    return made

@@ -1,0 +1,98 @@
+"""One file, every cut: split, proven, and run in real Keras where the original itself can be run."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from support.corpus import CorpusFile
+from support.frameworks import PLUGINS, Failed, FrameworkProcess, Original, process_for
+from support.outcomes import Row, cut
+from support.places import everywhere, spread
+
+from configsplit.documents.document import Document, load
+from configsplit.documents.saving import Saved
+from configsplit.errors import ConfigSplitError
+from configsplit.ir.graph import TensorSpec
+
+
+def try_file(file: CorpusFile, folder: Path, row: Row, processes: dict[str, FrameworkProcess], *, numeric: int) -> None:
+    """Cut a file at every place; ``numeric`` limits the cuts of one file that are also run, evenly spread."""
+    row.files += 1
+    try:
+        document = load(file.path, weights=file.weights, custom_objects=[PLUGINS])
+    except ConfigSplitError as error:
+        row.unread[error.code] += 1
+        return
+    places = everywhere(document.model)
+    chosen = set(spread(places, numeric))
+    run = _Runs(file, document, folder / "run", processes, row)
+    for place in places:
+        out = folder / "parts"
+        saved = cut(document, place, out, row)
+        if saved is not None and place in chosen:
+            run.compare(place, saved)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def inputs_of(document: Document) -> list[Mapping[str, Any]]:
+    """The model's inputs as a manifest lists them."""
+    specs = document.infer().specs
+    found = [(ref.layer, specs.get(ref, TensorSpec())) for ref in document.model.input_refs()]
+    return [{"name": name, "shape": spec.shape, "dtype": spec.dtype} for name, spec in found]
+
+
+class _Runs:
+    """The numeric side of one file; the original is run when the first split of it asks."""
+
+    def __init__(
+        self, file: CorpusFile, document: Document, folder: Path, processes: dict[str, FrameworkProcess], row: Row
+    ) -> None:
+        self._file, self._document, self._folder, self._processes, self._row = file, document, folder, processes, row
+        self._original: Original | None = None
+        self._known: dict[tuple[str, ...], list[str]] = {}
+        self._reason = ""
+
+    def compare(self, place: str, saved: Saved) -> None:
+        original = self._run_original()
+        if original is None:
+            self._row.not_run[self._reason] += 1
+            return
+        self._row.compared += 1
+        try:
+            found = self._differences(original, saved)
+        except Failed as error:
+            found = [f"the parts do not run: {error}"]
+        if found:
+            self._row.failures.append(f"{self._file.title} at {place}: {'; '.join(found)}")
+        else:
+            self._row.identical += 1
+
+    def _run_original(self) -> Original | None:
+        if self._original is None and not self._reason:
+            process = process_for(self._processes, self._document.dialect)
+            try:
+                made = Original(
+                    process,
+                    self._file.path,
+                    self._folder,
+                    tensors=inputs_of(self._document),
+                    weights=self._file.weights,
+                    recorded=self._file.recorded,
+                )
+            except Failed as error:
+                self._reason = f"the original does not run: {error}"
+            except ConfigSplitError as error:
+                self._reason = f"the original does not run: {error.code}"
+            else:
+                self._original, self._reason = (made, "") if made.repeats else (None, "the original samples at inference")
+        return self._original
+
+    def _differences(self, original: Original, saved: Saved) -> list[str]:
+        """The same parts are run once: several places may mean the same cut."""
+        key = tuple(part.sha256 + (part.weights_sha256 or "") for part in saved.manifest.parts)
+        if key not in self._known:
+            self._known[key] = original.differences(saved.directory, saved.manifest)
+        return self._known[key]

@@ -1,0 +1,87 @@
+"""What became of every cut that was asked for, counted: the rows of the table that `make exhaustive` prints."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from configsplit.documents.cutting import split
+from configsplit.documents.document import Document
+from configsplit.documents.saving import Saved
+from configsplit.errors import ConfigSplitError, VerificationError
+
+NOTHING_TO_CUT = frozenset({"cut-at-output", "cut-at-input", "cut-empty-part"})
+"""The place is the last output, or an input: there is no model on one of the sides."""
+
+
+@dataclass(slots=True)
+class Row:
+    """One line of the table; ``failures`` says each cut that is wrong, which must be none."""
+
+    title: str
+    files: int = 0
+    asked: int = 0
+    ends: int = 0
+    proven: int = 0
+    compared: int = 0
+    identical: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+    unread: Counter[str] = field(default_factory=Counter)
+    not_run: Counter[str] = field(default_factory=Counter)
+    failures: list[str] = field(default_factory=list)
+    extra: Counter[str] = field(default_factory=Counter)
+
+    def add(self, other: Row) -> None:
+        self.files += other.files
+        self.asked += other.asked
+        self.ends += other.ends
+        self.proven += other.proven
+        self.compared += other.compared
+        self.identical += other.identical
+        for mine, theirs in ((self.refused, other.refused), (self.unread, other.unread), (self.not_run, other.not_run)):
+            mine.update(theirs)
+        self.failures += other.failures
+        self.extra.update(other.extra)
+
+
+def cut(document: Document, place: str, folder: Path, row: Row) -> Saved | None:
+    """Split, save and prove; the outcome is counted in ``row``. None where there is nothing to cut, or it was refused."""
+    row.asked += 1
+    try:
+        saved: Saved = split(document, place).save(folder, verify="proof", force=True)
+    except VerificationError as error:
+        row.failures.append(f"{document.path.name} at {place}: not proven: {error}")
+    except ConfigSplitError as error:
+        if error.code in NOTHING_TO_CUT:
+            row.ends += 1
+        else:
+            row.refused[error.code] += 1
+    else:
+        row.proven += 1
+        return saved
+    return None
+
+
+def total(rows: Iterable[Row], title: str) -> Row:
+    made = Row(title)
+    for row in rows:
+        made.add(row)
+    return made
+
+
+def table(rows: Iterable[Row], first: str) -> Iterator[str]:
+    """The rows as a Markdown table."""
+    yield f"| {first} | files | places | ends | cut and proven | refused | run in Keras | bit-identical | different |"
+    yield "| --- | ---: | ---: | ---: | ---: | --- | ---: | ---: | ---: |"
+    for row in rows:
+        numbers = [row.files, row.asked, row.ends, row.proven]
+        cells = [row.title, *map(str, numbers), reasons(row.refused), str(row.compared), str(row.identical)]
+        yield f"| {' | '.join([*cells, str(row.compared - row.identical)])} |"
+
+
+def reasons(counts: Mapping[str, int]) -> str:
+    if not counts:
+        return "0"
+    return ", ".join(f"{number} {code}" for code, number in sorted(counts.items(), key=lambda item: (-item[1], item[0])))
