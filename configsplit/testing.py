@@ -14,7 +14,7 @@ outputs, shared layers, nested functional and Sequential models (called several 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from hypothesis import strategies as st
@@ -56,7 +56,7 @@ class _Sketch:
             class_name=class_name,
             entry=_entry(self.dialect, class_name, name, None if model else {"name": name, **config}),
             calls=(node,),
-            model=model,
+            model=None if model is None else replace(model, name=name),
             base=_base(self.dialect, model),
         )
         return name
@@ -189,7 +189,10 @@ def _attention(draw: Draw, sketch: _Sketch, _: int) -> None:
     """Tensors in keyword arguments."""
     query, value = _use(_pick(draw, sketch)), _use(_pick(draw, sketch))
     node = Node((query,), FrozenDict({"value": value}))
-    sketch.tensors.append(TensorRef(sketch.add("MultiHeadAttention", node, num_heads=1, key_dim=4)))
+    config: dict[str, Any] = {"num_heads": 1, "key_dim": 4}
+    if sketch.dialect == "keras2":  # tf_keras builds it from these
+        config |= {f"{which}_shape": SEQUENCE.shape for which in ("query", "key", "value")}
+    sketch.tensors.append(TensorRef(sketch.add("MultiHeadAttention", node, **config)))
 
 
 def _nest(draw: Draw, sketch: _Sketch, depth: int) -> None:

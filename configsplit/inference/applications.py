@@ -15,5 +15,5 @@ _SAME = one_output(first_shape, declared_dtype)
 
 LAYERS = (
     *declare("LayerScale", _SAME, layer_scale_weights),
-    *declare("StochasticDepth CustomScaleLayer", _SAME),
+    *declare("StochasticDepth CustomScaleLayer Custom>CustomScaleLayer", _SAME),  # tf_keras registers it as if a user had
 )

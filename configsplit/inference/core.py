@@ -153,7 +153,7 @@ def lambda_outputs(call: CallFacts) -> Outputs:
     shape = call.config.get("output_shape")
     if not isinstance(shape, (tuple, list)) or call.config.get("output_shape_type") not in (None, "raw"):
         raise unknown("the code of a Lambda layer is not run, and its config gives no output shape")
-    return (TensorSpec((first_shape(call)[0], *shape), kept_dtype(call)),)
+    return (TensorSpec((first_shape(call)[0], *shape), declared_dtype(call)),)
 
 
 LAYERS = (

@@ -28,7 +28,7 @@ class Counts:
 def weights_of(inference: Inference, layer: Layer) -> tuple[WeightSpec, ...] | None:
     """A layer's own weights in the order of ``layer.weights``, from its first call that tells them; None where unknown."""
     facts = inference.facts(layer)
-    if facts is None or (facts.weights is None and layer.class_name not in _wrapping(inference, layer)):
+    if facts is None:
         return () if layer.is_input else None
     for number in range(len(layer.calls)):
         try:
@@ -36,10 +36,6 @@ def weights_of(inference: Inference, layer: Layer) -> tuple[WeightSpec, ...] | N
         except RULE_ERRORS:
             continue
     return None
-
-
-def _wrapping(inference: Inference, layer: Layer) -> tuple[str, ...]:
-    return (layer.class_name,) if isinstance(layer.config.get("layer"), Mapping) else ()
 
 
 def operations_of(inference: Inference, layer: Layer, number: int) -> int | None:

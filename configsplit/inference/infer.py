@@ -19,7 +19,7 @@ from configsplit.inference.rules import is_float
 from configsplit.inference.table import BUILT_IN, Table, outwards
 from configsplit.inference.wrappers import WRAPPERS
 from configsplit.ir.facts import CallFacts, LayerFacts
-from configsplit.ir.graph import CallRef, Layer, Model, TensorRef, TensorSpec, Use, leaves
+from configsplit.ir.graph import CallRef, Layer, Model, Node, TensorRef, TensorSpec, Use, leaves
 from configsplit.ir.values import FrozenDict, rebuild
 
 NOTHING: Mapping[Any, Any] = MappingProxyType({})
@@ -32,6 +32,11 @@ ReadModel: TypeAlias = Callable[[FrozenDict, str], Model]
 """Reads the entry (``class_name`` and ``config``) of a model inside a layer's config, in the dialect that is named."""
 
 _Key: TypeAlias = tuple[int, tuple[TensorSpec, ...] | None]
+
+
+def called(layer: Layer) -> tuple[Node, ...]:
+    """A layer's calls. An input has one, whether or not whoever made the graph has entered it."""
+    return layer.calls or ((Node(),) if layer.is_input else ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,7 @@ class Inference:
 
     def call(self, layer: Layer, number: int) -> CallFacts:
         """One call as a rule sees it."""
-        node = layer.calls[number]
+        node = called(layer)[number]
 
         def leaf(value: Any) -> Any:
             return self.specs.get(value.ref, TensorSpec()) if type(value) is Use else value
@@ -188,7 +193,7 @@ def _output_counts(model: Model) -> dict[CallRef, int]:
 
 def _ordered(model: Model) -> list[CallRef]:
     """All calls, each after the calls whose outputs it takes; calls in a cycle come last, in document order."""
-    calls = {CallRef(layer.name, number): node for layer in model.layers for number, node in enumerate(layer.calls)}
+    calls = {CallRef(layer.name, number): node for layer in model.layers for number, node in enumerate(called(layer))}
     consumers: dict[CallRef, list[CallRef]] = {}
     waiting: dict[CallRef, int] = {}
     for ref, node in calls.items():
@@ -243,7 +248,7 @@ def _first_argument(call: CallFacts) -> tuple[TensorSpec, ...]:
 
 def _apply(frame: _Frame, layer: Layer, number: int) -> tuple[tuple[TensorSpec, ...], str, bool]:
     """Outputs of a plain layer's call, why they are unknown if they are, and whether their dtypes can be relied upon."""
-    if layer.is_input and not layer.calls[number].uses():
+    if layer.is_input and not called(layer)[number].uses():
         return (_input(frame, layer),), "the document does not say what this input is", True
     facts = frame.result.facts(layer)
     if facts is None:
@@ -313,10 +318,11 @@ def explain(inference: Inference, ref: TensorRef) -> str:
     """Why a tensor's shape is unknown, back to the layer where the trouble starts; empty where it is known."""
     steps: list[str] = []
     seen: set[TensorRef] = set()
+    layers = inference.model.by_name()
     while ref in inference.reasons and ref not in seen:
         seen.add(ref)
         steps.append(f"{ref.layer!r}: {inference.reasons[ref]}")
-        layer = next(item for item in inference.model.layers if item.name == ref.layer)
+        layer = layers[ref.layer]
         uses = layer.calls[ref.call].uses() if layer.model is None else []
         ref = next((use.ref for use in uses if use.ref in inference.reasons), ref)
     return "; ".join(steps if len(steps) < 4 else [steps[0], "...", steps[-1]])

@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from configsplit.inference.infer import NOTHING, Inference, trace
+from configsplit.inference.infer import NOTHING, RULE_ERRORS, Inference, called, trace
 from configsplit.inference.wrappers import returns_sequences
 from configsplit.ir.facts import CallFacts, LayerFacts
 from configsplit.ir.graph import CallRef, Layer, Model, TensorRef, TensorSpec, leaves
 
-_FIRST_ONLY = frozenset({"Attention", "AdditiveAttention", "MultiHeadAttention", "RNN", "LSTM", "GRU", "SimpleRNN"})
-"""Layers that hand on the mask of their first input alone: the query, or the sequence and not its initial state."""
-
 _RECURRENT = frozenset({"RNN", "LSTM", "GRU", "SimpleRNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "Bidirectional"})
+
+_FIRST_ONLY = _RECURRENT | {"Attention", "AdditiveAttention", "MultiHeadAttention"}
+"""Layers that hand on the mask of their first input alone: the sequence and not its initial state, or the query."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def _advance(frame: _Frame, done: Mapping[tuple[int, tuple[bool, ...]], Masks]) 
     while frame.todo:
         ref = frame.todo[-1]
         layer = frame.layers[ref.layer]
-        arriving = tuple(use.ref in frame.masked for use in leaves(layer.calls[ref.call].args[:1]))
+        arriving = tuple(use.ref in frame.masked for use in leaves(called(layer)[ref.call].args[:1]))
         if layer.model is not None and ref in frame.inference.inner:
             key = (id(frame.inference.inner[ref]), arriving)
             if key not in done:
@@ -99,12 +99,24 @@ def _pass(frame: _Frame, layer: Layer, ref: CallRef, arriving: tuple[bool, ...])
     facts = frame.inference.facts(layer)
     rule = facts.mask if facts is not None else "unknown"
     call = frame.inference.call(layer, ref.call)
-    if rule == "makes" and _makes(call):
+    if (rule == "makes" and _makes(call)) or _makes_inside(frame.inference, facts, call):
         frame.masked.add(TensorRef(*ref))
     elif rule == "unknown" and any(arriving) and not layer.is_input:
         frame.unknown[layer.name] = layer.class_name
     elif rule == "passes" and any(arriving[:1] if call.class_name in _FIRST_ONLY else arriving):
         frame.masked.update(TensorRef(*ref, number) for number in _masked_outputs(call))
+
+
+def _makes_inside(inference: Inference, facts: LayerFacts | None, call: CallFacts) -> bool:
+    """TimeDistributed hands out the mask that its layer makes at each step."""
+    if facts is None or call.class_name != "TimeDistributed":
+        return False
+    try:
+        _, inner = inference.table.unwrap(facts, call)
+    except RULE_ERRORS:
+        return False
+    found = inference.table.named(inner.class_name)
+    return found is not None and found.mask == "makes" and _makes(inner)
 
 
 def _makes(call: CallFacts) -> bool:

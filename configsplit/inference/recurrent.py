@@ -168,7 +168,7 @@ def conv_lstm_macs(call: CallFacts) -> int:
 
 
 LAYERS = (
-    *declare(" ".join(CELLS), recurrent_outputs, recurrent_weights, recurrent_macs, mask="passes"),
-    *declare("RNN", recurrent_outputs, recurrent_weights, recurrent_macs, mask="passes"),
+    *declare("LSTM GRU SimpleRNN RNN", recurrent_outputs, recurrent_weights, recurrent_macs, mask="passes"),
+    *declare("CuDNNLSTM CuDNNGRU", recurrent_outputs, recurrent_weights, recurrent_macs),
     *declare("ConvLSTM1D ConvLSTM2D ConvLSTM3D", conv_lstm_outputs, conv_lstm_weights, conv_lstm_macs, mask="passes"),
 )

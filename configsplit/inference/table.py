@@ -81,7 +81,7 @@ class Table:
         if dialect == "keras3" and op_layers.is_operation(entry.get("module"), layer.class_name, entry.get("config")):
             return op_layers.OPERATION
         if any(">" in name for name in names) or ("module" in entry and entry["module"] is None):
-            return None  # a custom class that happens to have a built-in one's name
+            return BUILT_IN.get(names[0]) if ">" in names[0] else None  # a custom class may have a built-in one's name
         return self._built_in(_modern_name(layer.class_name, dialect))
 
     def named(self, class_name: str) -> LayerFacts | None:
@@ -149,4 +149,7 @@ def _never(call: CallFacts) -> Outputs:
     raise unknown(f"{call.class_name} is known by what it wraps")
 
 
-_WRAPPED = {name: LayerFacts(class_name=name, outputs=_never, mask="passes") for name in WRAPPERS}
+_WRAPPED = {
+    name: LayerFacts(class_name=name, outputs=_never, mask="passes" if name == "TimeDistributed" else "stops")
+    for name in WRAPPERS
+}

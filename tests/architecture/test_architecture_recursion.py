@@ -20,7 +20,9 @@ def _recursive(file: File) -> Iterator[str]:
     todo: list[tuple[ast.AST, str]] = [(file.tree, "")]
     while todo:
         node, owner = todo.pop()
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and any(_calls(inner, node, owner) for inner in ast.walk(node)):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and any(
+            _calls(inner, node, owner) for inner in ast.walk(node)
+        ):
             yield f"{file!r}:{node.name}"
         owner = node.name if isinstance(node, ast.ClassDef) else "" if isinstance(node, ast.FunctionDef) else owner
         todo.extend((child, owner) for child in ast.iter_child_nodes(node))

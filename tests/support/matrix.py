@@ -7,15 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from support.corpus import CorpusFile
-from support.frameworks import PLUGINS, Failed, FrameworkProcess, Original, process_for
-from support.outcomes import Row, cut
-from support.places import everywhere, spread
-
 from configsplit.documents.document import Document, load
 from configsplit.documents.saving import Saved
 from configsplit.errors import ConfigSplitError
 from configsplit.ir.graph import TensorSpec
+from support.corpus import CorpusFile
+from support.frameworks import PLUGINS, Failed, FrameworkProcess, Original, process_for
+from support.outcomes import Row, cut
+from support.places import everywhere, spread
 
 
 def try_file(file: CorpusFile, folder: Path, row: Row, processes: dict[str, FrameworkProcess], *, numeric: int) -> None:

@@ -112,8 +112,12 @@ class OwnStore(tf_keras.layers.Layer):
         return x * self.w
 
 
+def reg_act(x: Any) -> Any:
+    return tf_keras.backend.relu(x) * 2.0
+
+
 def named_fn(x: Any, k: float = 1.0) -> Any:
     return x * k
 
 
-FUNCTIONS = {"named_fn": named_fn}
+FUNCTIONS = {"research>reg_act": reg_act, "reg_act": reg_act, "named_fn": named_fn}

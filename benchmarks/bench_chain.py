@@ -1,0 +1,113 @@
+"""Cut chains of 1,000 to 20,000 layers: the time for each layer must not grow with their number.
+
+    python benchmarks/bench_chain.py [--rounds N] [--write docs/benchmarks.md]
+
+Keras cannot build the longer ones (RecursionError from about 1,000 layers on), so the documents are written here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from measure import CONFIGSPLIT, OUT, Contender, alternate, machine, removal, table, write_section
+
+LENGTHS = (1_000, 2_000, 5_000, 10_000, 20_000)
+NEXT_TO_NOTHING = 10
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--write", type=Path, help="put the results into this file")
+    options = parser.parse_args()
+    OUT.mkdir(exist_ok=True)
+    contenders = [contender(length) for length in (NEXT_TO_NOTHING, *LENGTHS)]
+    alternate(contenders, options.rounds)
+    text = report(contenders, options.rounds)
+    print(text)
+    if options.write:
+        write_section(options.write, "chain", text)
+
+
+def contender(length: int) -> Contender:
+    model, parts = OUT / f"chain-{length}.json", OUT / f"chain-{length}"
+    if not model.exists():
+        model.write_text(chain(length))
+    command = [*CONFIGSPLIT, "split", str(model), "--at", f"dense_{length // 2}", "--out", str(parts)]
+    return Contender(f"{length:,}", command, removal(parts))
+
+
+def chain(length: int) -> str:
+    """The architecture of a Keras 3 model of Dense layers, each fed by the one before."""
+    layers = [_input(), *(_dense(index) for index in range(length))]
+    config = {
+        "name": f"chain_{length}",
+        "trainable": True,
+        "layers": layers,
+        "input_layers": [["x", 0, 0]],
+        "output_layers": [[f"dense_{length - 1}", 0, 0]],
+    }
+    frame = {"module": "keras.src.models.functional", "class_name": "Functional", "config": config}
+    return json.dumps({**frame, "registered_name": "Functional", "build_config": {"input_shape": None}})
+
+
+def _input() -> dict[str, Any]:
+    config = {"batch_shape": [None, 16], "dtype": "float32", "sparse": False, "ragged": False, "name": "x"}
+    frame = {"module": "keras.layers", "class_name": "InputLayer", "config": config}
+    return {**frame, "registered_name": None, "name": "x", "inbound_nodes": []}
+
+
+def _dense(index: int) -> dict[str, Any]:
+    name, before = f"dense_{index}", f"dense_{index - 1}" if index else "x"
+    policy = {"module": "keras", "class_name": "DTypePolicy", "config": {"name": "float32"}, "registered_name": None}
+    zeros = {"module": "keras.initializers", "class_name": "Zeros", "config": {}, "registered_name": None}
+    tensor = {"shape": [None, 16], "dtype": "float32", "keras_history": [before, 0, 0]}
+    return {
+        "module": "keras.layers",
+        "class_name": "Dense",
+        "config": {
+            "name": name,
+            "trainable": True,
+            "dtype": policy,
+            "units": 16,
+            "activation": "relu",
+            "use_bias": True,
+            "kernel_initializer": zeros,
+            "bias_initializer": zeros,
+            "kernel_regularizer": None,
+            "bias_regularizer": None,
+            "kernel_constraint": None,
+            "bias_constraint": None,
+        },
+        "registered_name": None,
+        "build_config": {"input_shape": [None, 16]},
+        "name": name,
+        "inbound_nodes": [{"args": [{"class_name": "__keras_tensor__", "config": tensor}], "kwargs": {}}],
+    }
+
+
+def report(contenders: list[Contender], rounds: int) -> str:
+    start, *chains = contenders
+    each = [(length, run, (run.median - start.median) / length) for length, run in zip(LENGTHS, chains, strict=True)]
+    return "\n".join(
+        [
+            f"Per layer, the chain of {LENGTHS[-1]:,} takes **{each[-1][2] / each[0][2]:.2f} times** the time of the chain of "
+            f"{LENGTHS[0]:,} (1.00 would be exactly linear). The start of the process, {start.median:.2f} s, is taken off.",
+            "",
+            f"Dense layers in a row, `.json`, cut in the middle and proven; medians of {rounds} rounds in turn, whole processes:",
+            "",
+            table(
+                ["layers", "seconds", "µs a layer", "peak MB"],
+                [[f"{length:,}", f"{run.median:.2f}", f"{cost * 1e6:.0f}", f"{run.peak:.0f}"] for length, run, cost in each],
+            ),
+            "",
+            f"Measured on {machine()}.",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    main()
