@@ -8,7 +8,8 @@
 
 Every tensor that layers pass on has the shape (batch, 3, 4) in float32 and every layer of a class has weights of the same
 shapes, so that any mix-up of references or weights shows in numbers and in nothing else. The graphs have several inputs and
-outputs, shared layers, nested functional and Sequential models (called several times, with several tensors in and out), layers with several outputs, and tensors in keyword arguments and lists.
+outputs, shared layers, nested functional and Sequential models (called several times, with several tensors in and out),
+layers with several outputs, and tensors in keyword arguments and lists.
 """
 
 from __future__ import annotations

@@ -34,6 +34,7 @@ from configsplit.cli.output import json_option, note, plugin_option, shape, show
     help="What to check before the parts appear; numeric also runs them in Keras.",
 )
 @click.option("--shape", "shapes", multiple=True, metavar="LAYER=None,28,28,128", help="A shape that nothing else tells.")
+@click.option("--boundary-dtype", metavar="DTYPE", help="Hand narrower floating tensors over as this type, e.g. float32.")
 @plugin_option
 @click.option("--force", is_flag=True, help="Replace the output of an earlier split.")
 @json_option
@@ -51,7 +52,13 @@ def split(model: Path, at: tuple[str, ...], out: Path, as_json: bool, **options:
         raise click.UsageError("--weights and --no-weights exclude each other")
     started = time.perf_counter()
     document = load(model, weights=options["weights"], custom_objects=options["custom_objects"])
-    parts = cut(document, at, boundary=options["boundary"], shapes=options["shapes"])
+    parts = cut(
+        document,
+        at,
+        boundary=options["boundary"],
+        shapes=options["shapes"],
+        boundary_dtype=options["boundary_dtype"],
+    )
     saved = save(
         parts,
         out,

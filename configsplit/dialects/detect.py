@@ -19,9 +19,12 @@ from configsplit.ir.values import FrozenDict
 
 DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (KERAS1, KERAS2, KERAS3)}
 
-_KERAS1_KEYS = frozenset({"output_dim", "nb_filter", "border_mode", "init", "input_dtype", "dim_ordering", "W_regularizer"})
+_RENAMED = frozenset({"Dense", "LSTM", "GRU", "SimpleRNN", "Dropout", "MaxPooling2D", "AveragePooling2D", "ZeroPadding2D"})
+"""Built-in classes of every generation whose keys were renamed between Keras 1 and 2; a custom layer's keys prove nothing."""
+
+_KERAS1_KEYS = frozenset({"output_dim", "init", "p", "border_mode", "dim_ordering"})
+_KERAS2_KEYS = frozenset({"units", "kernel_initializer", "rate", "data_format"})
 _KERAS1_ONLY = frozenset({"Convolution2D", "Convolution1D", "Merge", "Highway", "MaxoutDense", "TimeDistributedDense"})
-_KERAS2_KEYS = frozenset({"kernel_initializer", "bias_initializer", "beta_initializer", "data_format", "units", "noise_shape"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +88,13 @@ def _config_signs(entry: FrozenDict, config: FrozenDict, where: str) -> Iterator
         yield _sign("a layer has batch_input_shape", where, "keras1", "keras2")
     if isinstance(config.get("dtype"), FrozenDict) and config["dtype"].get("class_name") == "DTypePolicy":
         yield _sign("a dtype is a DTypePolicy object", where, "keras3")
-    if keys := _KERAS1_KEYS & config.keys():
-        if "units" not in config and "kernel_initializer" not in config and entry.get("class_name") != "Embedding":
-            yield _sign(f"a layer has {min(keys)}", where, "keras1")
-    elif keys := _KERAS2_KEYS & config.keys():
-        yield _sign(f"a layer has {min(keys)}", where, "keras2", "keras3")
+    if entry.get("class_name") == "InputLayer" and "input_dtype" in config:
+        yield _sign("an InputLayer has input_dtype", where, "keras1")
+    if entry.get("class_name") in _RENAMED:
+        if keys := _KERAS1_KEYS & config.keys():
+            yield _sign(f"a {entry['class_name']} has {min(keys)}", where, "keras1")
+        if keys := _KERAS2_KEYS & config.keys():
+            yield _sign(f"a {entry['class_name']} has {min(keys)}", where, "keras2", "keras3")
 
 
 def _model_signs(entry: FrozenDict, where: str) -> Iterator[Sign]:

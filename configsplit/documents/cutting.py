@@ -21,8 +21,9 @@ from configsplit.report.hazards import hazards
 from configsplit.rewrites.extract import Extracted
 from configsplit.rewrites.masks import explicit_masks, makers, users
 from configsplit.rewrites.open import Surfaced, described, surface
-from configsplit.rewrites.split import Split
+from configsplit.rewrites.split import Split, assemble
 from configsplit.rewrites.split import split as split_model
+from configsplit.rewrites.widen import Cast, is_exact, widen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +67,7 @@ def split(
     *,
     boundary: Choice = "smallest",
     shapes: Iterable[str] | Mapping[TensorRef, TensorSpec] = (),
+    boundary_dtype: str | None = None,
 ) -> Parts:
     """Cut a model; pure, the document is unchanged and nothing is written.
 
@@ -75,6 +77,7 @@ def split(
         boundary: which of the legal cuts through the tensor: the one with the fewest bytes across ("smallest"), the
             smallest head ("early"), or the largest ("late").
         shapes: shapes of tensors that neither the document nor any rule tells: ``"LAYER=None,28,28,128"``.
+        boundary_dtype: hand tensors of a narrower floating type over as this one, cast back behind the boundary.
 
     Raises:
         TensorReferenceError: a reference names no tensor, or several.
@@ -97,6 +100,8 @@ def split(
     if document.dialect != "keras3" and loses_masks(done, masks := traced_masks(inference)):
         whole = replace(whole, model=with_explicit_masks(document, whole.model, masks.tensors), explicit_masks=True)
         done, inference = cut(whole)
+    if boundary_dtype is not None:
+        whole, done, inference = hand_over_as(boundary_dtype, document, whole, done, inference)
     origins = tuple(part.provenance.after(whole.provenance) for part in done.parts)
     warnings = tuple(f"{found.where}: {found.message}" for found in hazards(emit(document.model)))
     return Parts(document=document, whole=whole, split=done, origins=origins, inference=inference, warnings=warnings)
@@ -118,7 +123,7 @@ def loses_masks(done: Split, masks: Masks) -> bool:
     begins = makers(done.model, masks.tensors)
     using = users(done.model, masks.tensors)
     for name, class_name in masks.unknown.items():
-        if len({homes.get(CallRef(name, 0)), *_homes_behind(done.model, name, homes)}) > 1:
+        if len(_homes_behind(done.model, name.partition("/")[0], homes) | _homes_behind(done.model, name, homes)) > 1:
             raise CutError(
                 f"a mask arrives at layer {name!r}, and nobody has declared whether {class_name} hands it on",
                 code="cut-mask-unknown",
@@ -149,3 +154,62 @@ def with_explicit_masks(document: Document, model: Model, masked: frozenset[Tens
             hint="cut before the layer that makes the mask, or behind the last one that uses it",
         )
     return explicit_masks(model, masked)
+
+
+def hand_over_as(
+    dtype: str, document: Document, whole: Surfaced, done: Split, inference: Inference
+) -> tuple[Surfaced, Split, Inference]:
+    """The same split with narrower tensors cast at its boundaries.
+
+    Raises:
+        CutError: the cast would lose bits, or the dialect has none.
+    """
+    casts = _casts(dtype, done, inference)
+    if not casts:
+        return whole, done, inference
+    if document.dialect == "keras3" and document.kind == "h5":
+        raise CutError(
+            "a .h5 file of Keras 3 cannot hold operations, which Keras itself cannot read back from it",
+            code="cut-no-cast",
+            hint="save the model as .keras",
+        )
+    widened = widen(done.model, casts, inference.specs)
+    inferred = document.infer(model=widened.model)
+    graph = call_graph(widened.model)
+    parts = [_calls_of(part, done.model) for part in done.parts]
+    for cast, near, far in zip(casts, widened.near, widened.far, strict=True):
+        parts[_home(parts, CallRef(cast.ref.layer, cast.ref.call))].append(near)
+        for takers, back in zip(cast.takers, far, strict=True):
+            parts[_home(parts, takers[0])].append(back)
+    numbered = [sorted(graph.number[call] for call in calls) for calls in parts]
+    whole = replace(whole, model=widened.model, casts=tuple(casts))
+    return whole, assemble(widened.model, graph, numbered, inferred.specs), inferred
+
+
+def _casts(dtype: str, done: Split, inference: Inference) -> list[Cast]:
+    """Every narrower floating tensor that crosses, with the calls that take it in each part."""
+    graph, originals = call_graph(done.model), set(done.model.input_refs())
+    homes = {call: number for number, part in enumerate(done.parts) for call in _calls_of(part, done.model)}
+    found: list[Cast] = []
+    for ref in dict.fromkeys(ref for part in done.parts for ref in part.inputs if ref not in originals):
+        spec = inference.specs[ref]
+        if not is_exact(spec.dtype, dtype):
+            continue
+        groups: dict[int, list[CallRef]] = {}
+        for taker in graph.consumers[ref]:
+            call = graph.calls[taker]
+            if homes[call] != homes[CallRef(ref.layer, ref.call)]:
+                groups.setdefault(homes[call], []).append(call)
+        found.append(Cast(ref, dtype, tuple(tuple(groups[number]) for number in sorted(groups))))
+    return found
+
+
+def _calls_of(part: Extracted, model: Model) -> list[CallRef]:
+    """The calls of the whole that a part holds, InputLayers left out."""
+    inputs = {layer.name for layer in model.layers if layer.is_input}
+    origins = part.provenance.layers.values()
+    return [CallRef(origin.path[0], call) for origin in origins if origin.path[0] not in inputs for call in origin.calls]
+
+
+def _home(parts: Sequence[Sequence[CallRef]], call: CallRef) -> int:
+    return next(number for number, calls in enumerate(parts) if call in calls)

@@ -22,12 +22,13 @@ from configsplit.documents.document import Document, load
 from configsplit.documents.transplant import Weights, weights_in
 from configsplit.errors import StoreError, VerificationError
 from configsplit.inference import traced_masks
-from configsplit.ir.graph import LayerPath, Model
+from configsplit.ir.graph import CallRef, LayerPath, Model, TensorRef
 from configsplit.report import manifest as record
 from configsplit.rewrites.join import Piece, join
 from configsplit.rewrites.masks import explicit_masks
 from configsplit.rewrites.open import described, reopen
 from configsplit.rewrites.split import Source as Wire
+from configsplit.rewrites.widen import Cast, widen
 from configsplit.stores import Source, Workers, open_source
 
 if TYPE_CHECKING:
@@ -169,15 +170,23 @@ def prove(folder: Path, manifest: record.Manifest, source: Source, document: Doc
 
 
 def _whole(document: Document, manifest: record.Manifest) -> Model:
-    """The original with nested models opened and masks made explicit as for the cut, in the spelling of a document."""
-    if not manifest.opened and not manifest.explicit_masks:
+    """The original as it was cut, in the spelling of a document: nested models open, masks and casts in the graph."""
+    if not manifest.opened and not manifest.explicit_masks and not manifest.casts:
         return document.model
     model = reopen(document.model, [(step.layer, step.calls) for step in manifest.opened]).model
     inference = document.infer(model=model)
     if manifest.explicit_masks:
         model = explicit_masks(model, traced_masks(inference).tensors)
         inference = document.infer(model=model)
+    if manifest.casts:
+        model = widen(model, [_cast(cast) for cast in manifest.casts], inference.specs).model
+        inference = document.infer(model=model)
     return parse(to_text(described(model, inference.specs))).model
+
+
+def _cast(cast: record.Casting) -> Cast:
+    takers = tuple(tuple(CallRef(*call) for call in calls) for calls in cast.takers)
+    return Cast(TensorRef(*cast.tensor), cast.dtype, takers)
 
 
 def _read(folder: Path, part: record.Part) -> Model:

@@ -293,6 +293,7 @@ def _manifest(parts: Parts, plan: _Plan, files: list[_Files], digests: _SourceDi
         shared_layers=parts.split.shared,
         opened=tuple(record.Opening(layer=layer, calls=calls) for layer, calls in parts.whole.steps),
         explicit_masks=parts.whole.explicit_masks,
+        casts=tuple(record.Casting(tensor=cast.ref, dtype=cast.dtype, takers=cast.takers) for cast in parts.whole.casts),
         warnings=parts.warnings,
         frame=_frame(parts.document.model),
     )

@@ -65,6 +65,14 @@ class Opening(Record):
     calls: tuple[Count, ...]
 
 
+class Casting(Record):
+    """A tensor (layer, call, output) that is handed over as another dtype, and the calls that take it, grouped by part."""
+
+    tensor: tuple[str, Count, Count]
+    dtype: str
+    takers: tuple[tuple[tuple[str, Count], ...], ...]
+
+
 class Part(Record):
     """One part: its file, its inputs and outputs in the order of ``model.inputs`` and ``model.outputs``.
 
@@ -107,6 +115,7 @@ class Manifest(Record):
     shared_layers: tuple[str, ...] = ()
     opened: tuple[Opening, ...] = ()
     explicit_masks: bool = False
+    casts: tuple[Casting, ...] = ()
     warnings: tuple[str, ...] = ()
     frame: dict[str, Any] = Field(default_factory=dict)
 

@@ -8,9 +8,14 @@ from dataclasses import dataclass, replace
 from configsplit.algorithms.order import rebuild_order, visits_as_written
 from configsplit.ir.graph import CallRef, Layer, LayerPath, Model, Node, TensorRef, TensorSpec, Use
 from configsplit.ir.provenance import Origin, Provenance
+from configsplit.ir.values import FrozenDict
 
 _OF_THE_WHOLE = ("build_config", "compile_config", "build_input_shape")
 """What a document says of a whole model that is not true of its parts: shapes it was built with, losses, optimizers."""
+
+
+_PLAIN_CLASSES = ("Functional", "Model", "Sequential")
+_FRAME = ("name", "trainable", "dtype", "layers", "input_layers", "output_layers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +64,25 @@ def part(
         layers=tuple(made),
         inputs=_structure([moved(ref) for ref in inputs]),
         outputs=_structure([moved(ref) for ref in outputs]),
-        config=model.config.without(*_OF_THE_WHOLE),
-        entry=model.entry.without(*_OF_THE_WHOLE),
+        **_plain_frame(model),
         dialect=model.dialect,
         form=model.form,
     )
     return Extracted(in_order(built, like=model), _provenance(layers, kept), tuple(inputs), tuple(outputs))
+
+
+def _plain_frame(model: Model) -> dict[str, FrozenDict]:
+    """What a part's document says of itself. A class of the user's own stays with the whole: a part is a plain model, for
+    nobody knows whether that class could be made from a part."""
+    class_name = model.entry.get("class_name")
+    config, entry = model.config.without(*_OF_THE_WHOLE), model.entry.without(*_OF_THE_WHOLE)
+    if class_name in _PLAIN_CLASSES or not entry:
+        return {"config": config, "entry": entry}
+    known = FrozenDict({key: value for key, value in config.items() if key in _FRAME})
+    if model.kind == "functional":
+        return {"config": known, "entry": FrozenDict()}
+    plain = {"class_name": "Sequential", **({"module": "keras", "registered_name": None} if "module" in entry else {})}
+    return {"config": known, "entry": entry | plain}
 
 
 def in_order(model: Model, *, like: Model) -> Model:

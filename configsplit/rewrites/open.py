@@ -15,6 +15,7 @@ from configsplit.ir.graph import CallRef, Layer, Model, Node, TensorRef, TensorS
 from configsplit.ir.provenance import Origin, Provenance, identity
 from configsplit.ir.references import Place
 from configsplit.ir.values import FrozenDict, rebuild
+from configsplit.rewrites.widen import Cast
 
 _TAKES_TRAINING = frozenset(
     {
@@ -88,6 +89,7 @@ class Surfaced:
         boundaries: the wanted tensors, as tensors of ``model``.
         steps: what was opened, in order: a layer of the model as it was then, and its calls.
         explicit_masks: whether the masks of ``model`` are tensors of the graph now.
+        casts: tensors that are handed over in another dtype.
     """
 
     model: Model
@@ -95,6 +97,7 @@ class Surfaced:
     boundaries: tuple[tuple[TensorRef, ...], ...]
     steps: tuple[tuple[str, tuple[int, ...]], ...] = ()
     explicit_masks: bool = False
+    casts: tuple[Cast, ...] = ()
 
 
 def surface(model: Model, boundaries: Sequence[Sequence[Place]]) -> Surfaced:

@@ -8,12 +8,8 @@ import pytest
 from layer_cases import CASES, Case
 from live import FRAMEWORKS, inferred, inferred_weights, inputs_of, live, outputs, tf, weights
 
-from configsplit.errors import DocumentError
-
-MISREAD = pytest.mark.xfail(raises=DocumentError, strict=False, reason="output_dim is taken for a sign of Keras 1")
-
 PAIRS = [
-    pytest.param(name, case, id=f"{name}-{case.id}", marks=[MISREAD] if case.name == "ReversibleEmbedding" else [])
+    pytest.param(name, case, id=f"{name}-{case.id}")
     for case in CASES
     for name in FRAMEWORKS
     if case.only in ("", name)

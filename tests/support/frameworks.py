@@ -67,9 +67,7 @@ class FrameworkProcess:
 class Original:
     """A model run once as a whole, against which any number of splits of it are held.
 
-    Attributes:
-        outputs: what it gave.
-        repeats: whether it gives the same again with another seed; what samples at inference cannot be compared.
+    ``outputs`` is what it gave.
     """
 
     def __init__(
@@ -92,10 +90,15 @@ class Original:
         folder.mkdir(parents=True, exist_ok=True)
         arrays.save(folder / "inputs.npz", given)
         wanted = [{"file": str(folder / "inputs.npz"), "index": index} for index in range(len(tensors))]
-        for name, seed in (("whole", 0), ("again", 1)):
-            process.run(self._step(source, weights, wanted, folder / f"{name}.npz", {}, seed))
+        self._whole = self._step(source, weights, wanted, folder / "whole.npz", {}, 0)
+        process.run(self._whole)
         self.outputs = arrays.load(folder / "whole.npz")
-        self.repeats = all(map(same_bits, self.outputs, arrays.load(folder / "again.npz")))
+
+    def repeats(self) -> bool:
+        """Whether it gives the same again with another seed; what samples at inference cannot be compared."""
+        again = self._folder / "again.npz"
+        self._process.run({**self._whole, "outputs": str(again), "seed": 1})
+        return all(map(same_bits, self.outputs, arrays.load(again)))
 
     def _step(
         self, model: Path, weights: Path | None, inputs: list[dict[str, Any]], outputs: Path, fill: dict[str, str], seed: int

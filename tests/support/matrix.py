@@ -59,11 +59,14 @@ class _Runs:
         if original is None:
             self._row.not_run[self._reason] += 1
             return
-        self._row.compared += 1
         try:
             found = self._differences(original, saved)
+            if found and not original.repeats():
+                self._row.not_run["the original samples at inference"] += 1
+                return
         except Failed as error:
             found = [f"the parts do not run: {error}"]
+        self._row.compared += 1
         if found:
             self._row.failures.append(f"{self._file.title} at {place}: {'; '.join(found)}")
         else:
@@ -86,7 +89,7 @@ class _Runs:
             except ConfigSplitError as error:
                 self._reason = f"the original does not run: {error.code}"
             else:
-                self._original, self._reason = (made, "") if made.repeats else (None, "the original samples at inference")
+                self._original = made
         return self._original
 
     def _differences(self, original: Original, saved: Saved) -> list[str]:

@@ -1,0 +1,85 @@
+"""`rebuild_order` against the real thing: the order in which Keras lists the layers of a model that it rebuilds.
+
+The document's own list is shuffled first, so that nothing can be copied from it. Weights in a .keras archive are addressed
+along this order, which is why nothing but the very same order will do.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from random_graphs import Grower
+
+from configsplit.algorithms.order import rebuild_order, visits_as_written
+from configsplit.dialects import parse
+from configsplit.ir.graph import Model, walk
+
+SEEDS = range(60)
+
+
+def names(model: Any) -> list[str]:
+    return [layer.name for layer in model.layers]
+
+
+def shuffled(config: dict[str, Any], seed: int) -> dict[str, Any]:
+    """The document of a functional model, the layers of it and of every model inside it in random order."""
+    chance = random.Random(seed)
+    made = json.loads(json.dumps(config))
+    todo = [made]
+    while todo:
+        entry = todo.pop()
+        if isinstance(entry["config"], dict) and "input_layers" in entry["config"]:
+            chance.shuffle(entry["config"]["layers"])
+            todo += entry["config"]["layers"]
+    return dict(made)
+
+
+def pairs(read: Model, live: Any) -> Iterator[tuple[Model, Any]]:
+    """Every functional model, as read and as Keras has it, from the outside in."""
+    todo = [(read, live)]
+    while todo:
+        ours, theirs = todo.pop()
+        yield ours, theirs
+        todo += [(layer.model, theirs.get_layer(layer.name)) for layer in ours.layers if layer.model is not None]
+
+
+@pytest.fixture(scope="module", params=["keras", "tf_keras"])
+def keras(request: pytest.FixtureRequest) -> Any:
+    return importlib.import_module(request.param)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_order_is_that_of_keras(keras: Any, seed: int) -> None:
+    keras.backend.clear_session()
+    live = Grower(keras, seed).model()
+    document = json.loads(live.to_json())
+    as_written = visits_as_written(parse(json.dumps(document)).model)
+    mixed = shuffled(document, seed)
+    model = parse(json.dumps(mixed)).model
+    again = keras.models.model_from_json(json.dumps(mixed))
+    for ours, theirs in pairs(model, live):
+        order = list(rebuild_order(ours, as_written=as_written))
+        assert order == names(theirs)
+        assert order == [layer["name"] for layer in theirs.get_config()["layers"]]
+    for ours, theirs in pairs(model, again):
+        assert list(rebuild_order(ours, as_written=as_written)) == names(theirs)
+
+
+def test_the_graphs_have_what_makes_order_hard(keras: Any) -> None:
+    """Shared layers, nested models within nested models, keyword tensors, and orders that a shuffle does not leave alone."""
+    keras.backend.clear_session()
+    seen: set[str] = set()
+    for seed in SEEDS:
+        model = parse(Grower(keras, seed).model().to_json()).model
+        for path, layer in walk(model):
+            seen |= {"shared"} if len(layer.calls) > 1 else set()
+            seen |= {f"nested {len(path)}"} if layer.model is not None else set()
+            seen |= {"keyword"} if any(node.kwargs.get("key") is not None for node in layer.calls) else set()
+        seen |= {"several outputs"} if len(model.output_refs()) > 1 else set()
+    assert seen >= {"shared", "nested 1", "nested 2", "keyword", "several outputs"}
+
