@@ -121,13 +121,25 @@ def stft_shape(call: CallFacts) -> Shape:
     first = channels_first(call)
     batch, time, channels = (shape[0], shape[2], shape[1]) if first else shape
     frame = int(config["frame_length"])
-    bins = int(config.get("fft_length") or frame) // 2 + 1
+    bins = _bins(call)
     bins *= 2 if config.get("mode") == "stft" else 1
-    steps = window_length(time, frame, int(config.get("frame_step") or frame), config.get("padding", "valid"))
+    steps = window_length(time, frame, int(config.get("frame_step") or frame // 2), config.get("padding", "valid"))
     if config.get("expand_dims"):
         return (batch, channels, steps, bins) if first else (batch, steps, bins, channels)
     flat = bins * known(channels)
     return (batch, flat, steps) if first else (batch, steps, flat)
+
+
+def _bins(call: CallFacts) -> int:
+    return int(call.config.get("fft_length") or call.config["frame_length"]) // 2 + 1
+
+
+def stft_weights(call: CallFacts) -> Weights:
+    """The transform itself, as kernels of a convolution; "real" and "imag" need one only."""
+    shape = (int(call.config["frame_length"]), 1, _bins(call))
+    mode, dtype = call.config.get("mode", "log"), variable_dtype(call)
+    kernels = [name for name in ("real", "imag") if mode not in ("real", "imag") or mode == name]
+    return tuple(WeightSpec(f"{name}_kernel", shape, dtype) for name in kernels)
 
 
 def mel_shape(call: CallFacts) -> Shape:
@@ -146,6 +158,6 @@ LAYERS = (
     *declare("HashedCrossing", crossing_outputs),
     *declare("StringLookup IntegerLookup", lookup_outputs),
     *declare("TextVectorization", text_outputs),
-    *declare("STFTSpectrogram", one_output(stft_shape)),
+    *declare("STFTSpectrogram", one_output(stft_shape), stft_weights),
     *declare("MelSpectrogram", one_output(mel_shape)),
 )

@@ -82,4 +82,3 @@ def test_the_graphs_have_what_makes_order_hard(keras: Any) -> None:
             seen |= {"keyword"} if any(node.kwargs.get("key") is not None for node in layer.calls) else set()
         seen |= {"several outputs"} if len(model.output_refs()) > 1 else set()
     assert seen >= {"shared", "nested 1", "nested 2", "keyword", "several outputs"}
-

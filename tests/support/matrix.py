@@ -17,18 +17,26 @@ from support.outcomes import Row, cut
 from support.places import everywhere, spread
 
 
-def try_file(file: CorpusFile, folder: Path, row: Row, processes: dict[str, FrameworkProcess], *, numeric: int) -> None:
-    """Cut a file at every place; ``numeric`` limits the cuts of one file that are also run, evenly spread."""
+def try_file(
+    file: CorpusFile,
+    folder: Path,
+    row: Row,
+    processes: dict[str, FrameworkProcess],
+    *,
+    numeric: int,
+    places: int = 1_000_000,
+) -> None:
+    """Cut a file at every place, or at ``places`` of them evenly spread; ``numeric`` limits the cuts that are also run."""
     row.files += 1
     try:
         document = load(file.path, weights=file.weights, custom_objects=[PLUGINS])
     except ConfigSplitError as error:
         row.unread[error.code] += 1
         return
-    places = everywhere(document.model)
-    chosen = set(spread(places, numeric))
+    wanted = spread(everywhere(document.model), places)
+    chosen = set(spread(wanted[1:-1], numeric))
     run = _Runs(file, document, folder / "run", processes, row)
-    for place in places:
+    for place in wanted:
         out = folder / "parts"
         saved = cut(document, place, out, row)
         if saved is not None and place in chosen:

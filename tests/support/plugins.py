@@ -1,4 +1,7 @@
-"""The custom classes of the corpus as plug-ins: `configsplit` is given this file, and the real classes stand beside it."""
+"""The custom classes of the corpus as plug-ins: `configsplit` is given this file, and the real classes stand beside it.
+
+`Scale` is not among them: the plug-in for it ships with configsplit, and is used here as anyone would.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +47,6 @@ def facts(name: str, outputs: object = same_as_input, weights: object = None) ->
 
 
 LAYERS = (
-    facts("Scale", weights=scale_weights),
     facts("RegScale", weights=scale_weights),
     facts("research>RegScale", weights=scale_weights),
     facts("KwAdd", weights=no_weights),

@@ -1,0 +1,34 @@
+"""Every file of every release of Keras 2 and 3, cut everywhere, proven, and run where the original can be run.
+
+CONFIGSPLIT_CORPUS names a folder with one folder for each release; without it the small selection in tests/corpus is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support.corpus import files, names
+from support.frameworks import FrameworkProcess
+from support.matrix import try_file
+from support.outcomes import Row
+
+PLACES = 40
+"""Two models of 150 and 300 layers in a row, made to strain HDF5, are cut at so many of them; all others at every place."""
+
+RUNS = 12
+"""So many cuts of one file are run in Keras, evenly spread; most files have fewer."""
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("release", names())
+def test_every_file_of_a_release(
+    release: str, report: Callable[[str, Row], None], processes: dict[str, FrameworkProcess], tmp_path: Path
+) -> None:
+    row = Row(release)
+    for file in files(release):
+        try_file(file, tmp_path / "work", row, processes, numeric=RUNS, places=PLACES)
+        report("corpus", row)
+    assert row.proven > 0
+    assert row.failures == []
