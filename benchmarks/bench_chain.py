@@ -97,7 +97,7 @@ def report(contenders: list[Contender], rounds: int) -> str:
             f"Per layer, the chain of {LENGTHS[-1]:,} takes **{each[-1][2] / each[0][2]:.2f} times** the time of the chain of "
             f"{LENGTHS[0]:,} (1.00 would be exactly linear). The start of the process, {start.median:.2f} s, is taken off.",
             "",
-            f"Dense layers in a row, `.json`, cut in the middle and proven; medians of {rounds} rounds in turn, whole processes:",
+            f"Dense layers in a row (`.json`), cut in the middle and proven; medians of {rounds} rounds, whole processes:",
             "",
             table(
                 ["layers", "seconds", "µs a layer", "peak MB"],

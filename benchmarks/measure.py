@@ -21,12 +21,14 @@ CONFIGSPLIT = [sys.executable, "-m", "configsplit"]
 
 @dataclass
 class Contender:
-    """A command, what to clear away before each run, and what was measured: seconds and peak bytes of every run."""
+    """A command, what to clear away before each run, and what was measured of every run: seconds, seconds of the
+    processor (all threads), and peak bytes."""
 
     name: str
     command: Sequence[str]
     clear: Callable[[], None] = lambda: None
     seconds: list[float] = field(default_factory=list)
+    work: list[float] = field(default_factory=list)
     memory: list[int] = field(default_factory=list)
 
     @property
@@ -56,6 +58,7 @@ class Contender:
             raise SystemExit(f"{self.name} failed:\n{complaint.decode()}")
         if count:
             self.seconds.append(seconds)
+            self.work.append(usage.ru_utime + usage.ru_stime)
             self.memory.append(usage.ru_maxrss * 1024)
 
 

@@ -256,11 +256,10 @@ def _pairs(name: str, part: record.Part, ours: Weights, theirs: Weights) -> list
 
 
 def _compare(where: str, pairs: list[tuple[str, str]], ours: Weights, theirs: Weights) -> None:
-    for mine, its in pairs:
-        if not ours.file.same(mine, theirs.file, its):
-            raise VerificationError(
-                f"the weight {mine!r} is not bit for bit the original's {its!r}", code="verify-weights", where=where
-            )
+    if (found := ours.file.first_difference(pairs, theirs.file)) is not None:
+        raise VerificationError(
+            f"the weight {found[0]!r} is not bit for bit the original's {found[1]!r}", code="verify-weights", where=where
+        )
 
 
 def run(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
+from threading import Event
 from types import TracebackType
 from typing import Any
 
@@ -12,10 +13,10 @@ import numpy as np
 from h5py import h5a, h5g, h5o, h5s
 
 from configsplit.errors import StoreError
-from configsplit.stores import hdf5
+from configsplit.stores import hdf5, window
 from configsplit.stores.faults import hdf5_faults
 from configsplit.stores.layouts import LEGACY, LEGACY_WEIGHTS, TF213, V3, Layout
-from configsplit.stores.window import Span, Window, crc32, same_bytes, stream
+from configsplit.stores.window import Span, Window, crc32, stream
 
 STATE_GROUPS = ("optimizer", "metrics", "optimizer_weights")
 """Groups of training state at the root: known, left behind by every cut."""
@@ -206,15 +207,29 @@ class WeightFile:
         place = self.place(path)
         return crc32([place]) if place else zlib.crc32(self.read(path).tobytes())
 
+    def first_difference(
+        self, pairs: Sequence[tuple[str, str]], other: WeightFile, stop: Event | None = None
+    ) -> tuple[str, str] | None:
+        """The first pair (a dataset here, one of the other file) that is not equal bit by bit; None if all are.
+
+        Shape, type and every value are compared, in bounded memory where they lie plain in both files.
+        """
+        plain: list[tuple[str, str]] = []
+        for mine, its in pairs:
+            one, two = self.datasets[mine], other.datasets[its]
+            if (one.shape, one.dtype) != (two.shape, two.dtype):
+                return mine, its
+            if self.place(mine) is not None and other.place(its) is not None:
+                plain.append((mine, its))
+            elif self.read(mine).tobytes() != other.read(its).tobytes():
+                return mine, its
+        spans = ((left, right) for mine, its in plain if (left := self.place(mine)) and (right := other.place(its)))
+        number = window.first_difference(spans, stop)
+        return None if number is None else plain[number]
+
     def same(self, path: str, other: WeightFile, other_path: str) -> bool:
         """Whether two datasets are equal bit by bit: shape, type and every value."""
-        mine, its = self.datasets[path], other.datasets[other_path]
-        if (mine.shape, mine.dtype) != (its.shape, its.dtype):
-            return False
-        left, right = self.place(path), other.place(other_path)
-        if left and right:
-            return same_bytes(left, right)
-        return self.read(path).tobytes() == other.read(other_path).tobytes()
+        return self.first_difference([(path, other_path)], other) is None
 
     def info(self, path: str) -> hdf5.GroupInfo | hdf5.DatasetInfo:
         """What is known of a group or dataset.

@@ -111,8 +111,31 @@ def crc32(spans: Iterable[Span], stop: Event | None = None) -> int:
     return value
 
 
-def same_bytes(left: Span, right: Span) -> bool:
-    """Whether two spans hold the same bytes, compared in bounded memory. Raises StoreError as `stream` does."""
-    if left.length != right.length:
-        return False
-    return all(a == b for a, b in zip(stream([left]), stream([right]), strict=True))
+def first_difference(pairs: Iterable[tuple[Span, Span]], stop: Event | None = None) -> int | None:
+    """The number of the first pair of spans that do not hold the same bytes; None if all do. In bounded memory.
+
+    Raises:
+        StoreError: a file ends before its span does.
+    """
+    left, right = bytearray(CHUNK), bytearray(CHUNK)  # whole bytearrays are compared by memcmp, views byte by byte
+    for number, (one, other) in enumerate(pairs):
+        if one.length != other.length:
+            return number
+        for at in range(0, one.length, CHUNK):
+            size = min(CHUNK, one.length - at)
+            _fill(left, one, at, size)
+            _fill(right, other, at, size)
+            if (left != right) if size == CHUNK else (left[:size] != right[:size]):
+                return number
+        if stop is not None and stop.is_set():
+            raise Cancelled
+    return None
+
+
+def _fill(buffer: bytearray, span: Span, at: int, size: int) -> None:
+    done, view = 0, memoryview(buffer)
+    while done < size:
+        got = os.preadv(span.fd, [view[done:size]], span.offset + at + done)
+        if got == 0:
+            raise StoreError("the file became shorter while it was read", code="source-changed")
+        done += got

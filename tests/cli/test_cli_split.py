@@ -236,7 +236,7 @@ def test_names_with_a_slash_as_old_releases_wrote_them(model: str, tmp_path: Pat
 
 
 def test_paths_with_spaces_and_unicode(tmp_path: Path) -> None:
-    folder = tmp_path / "meine Modelle – été"
+    folder = tmp_path / "meine Modelle, été"
     folder.mkdir()
     model = folder / "résiduel 模型.keras"
     model.write_bytes(RESIDUAL.read_bytes())

@@ -52,9 +52,8 @@ def test_what_is_shown_is_what_happens(folder: Path) -> None:
     for command, shown in commands():
         program, *arguments = command.split()
         assert program == "configsplit", command
-        done = subprocess.run(
-            [sys.executable, "-m", "configsplit", *arguments], cwd=folder, capture_output=True, text=True, check=False, timeout=300
-        )
+        run = [sys.executable, "-m", "configsplit", *arguments]
+        done = subprocess.run(run, cwd=folder, capture_output=True, text=True, check=False, timeout=300)
         assert plain(done.stdout + done.stderr) == plain(shown), command
         assert done.returncode == (1 if shown.startswith("error") else 0), command
 

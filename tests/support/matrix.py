@@ -34,7 +34,7 @@ def try_file(
         row.unread[error.code] += 1
         return
     wanted = spread(everywhere(document.model), places)
-    chosen = set(spread(wanted[1:-1], numeric))
+    chosen = set(spread(wanted, numeric))
     run = _Runs(file, document, folder / "run", processes, row)
     for place in wanted:
         out = folder / "parts"

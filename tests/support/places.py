@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
+from configsplit.algorithms.calls import CallGraph, call_graph
 from configsplit.ir.graph import Layer, Model
 from configsplit.ir.references import outputs_used
 
@@ -44,3 +45,26 @@ def spread(items: Sequence[Item], count: int) -> list[Item]:
         return list(items)
     step = (len(items) - 1) / (count - 1)
     return [items[round(index * step)] for index in range(count)]
+
+
+def sliceable(model: Model) -> int:
+    """At how many calls Keras's own slicing, ``Model(model.input, x)`` and ``Model(x, model.output)``, gives two halves.
+
+    It takes that everything behind hangs on that one tensor: without its call no output can be reached from an input.
+    """
+    graph = call_graph(model)
+    ends = {graph.producer(ref) for ref in graph.outputs}
+    inner = (call for call in range(len(graph.calls)) if not graph.is_input[call] and call not in ends)
+    return sum(not _reached_without(graph, call) & ends for call in inner)
+
+
+def _reached_without(graph: CallGraph, left_out: int) -> set[int]:
+    """The calls that depend on an input by a way that avoids one call."""
+    found = {call for call, is_input in enumerate(graph.is_input) if is_input}
+    todo = list(found)
+    while todo:
+        for each in graph.after[todo.pop()]:
+            if each not in found and each != left_out:
+                found.add(each)
+                todo.append(each)
+    return found

@@ -45,7 +45,10 @@ def stored() -> Iterator[tuple[str, Row]]:
     for path in sorted(ROWS.glob("*.json")):
         found = json.loads(path.read_text())
         counters = {field.name for field in fields(Row) if "Counter" in str(field.type)}
-        yield found["section"], Row(**{key: Counter(value) if key in counters else value for key, value in found["row"].items()})
+        yield (
+            found["section"],
+            Row(**{key: Counter(value) if key in counters else value for key, value in found["row"].items()}),
+        )
 
 
 def publish() -> str:
@@ -65,7 +68,11 @@ def publish() -> str:
 
 def _notes(rows: Iterable[Row]) -> Iterator[str]:
     everything = total(rows, "")
-    for name, counts in (("Files not cut", everything.unread), ("Proven but not run", everything.not_run), ("Also", everything.extra)):
+    for name, counts in (
+        ("Files not cut", everything.unread),
+        ("Proven but not run", everything.not_run),
+        ("Also", everything.extra),
+    ):
         if counts:
             yield f"{name}:"
             yield ""
