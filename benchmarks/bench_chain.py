@@ -35,23 +35,24 @@ def main() -> None:
 def contender(length: int) -> Contender:
     model, parts = OUT / f"chain-{length}.json", OUT / f"chain-{length}"
     if not model.exists():
-        model.write_text(chain(length))
+        write_chain(model, length)
     command = [*CONFIGSPLIT, "split", str(model), "--at", f"dense_{length // 2}", "--out", str(parts)]
     return Contender(f"{length:,}", command, removal(parts))
 
 
-def chain(length: int) -> str:
-    """The architecture of a Keras 3 model of Dense layers, each fed by the one before."""
-    layers = [_input(), *(_dense(index) for index in range(length))]
-    config = {
-        "name": f"chain_{length}",
-        "trainable": True,
-        "layers": layers,
-        "input_layers": [["x", 0, 0]],
-        "output_layers": [[f"dense_{length - 1}", 0, 0]],
-    }
-    frame = {"module": "keras.src.models.functional", "class_name": "Functional", "config": config}
-    return json.dumps({**frame, "registered_name": "Functional", "build_config": {"input_shape": None}})
+def write_chain(path: Path, length: int) -> None:
+    """The architecture of a Keras 3 model of Dense layers, each fed by the one before.
+
+    Written piece by piece: a process inherits the peak memory of the one that started it, so this one has to stay small.
+    """
+    half = path.with_suffix(".half")
+    with half.open("w") as file:
+        file.write('{"module": "keras.src.models.functional", "class_name": "Functional", "config": ')
+        file.write(f'{{"name": "chain_{length}", "trainable": true, "layers": [{json.dumps(_input())}')
+        file.writelines(f", {json.dumps(_dense(index))}" for index in range(length))
+        file.write(f'], "input_layers": [["x", 0, 0]], "output_layers": [["dense_{length - 1}", 0, 0]]}}')
+        file.write(', "registered_name": "Functional", "build_config": {"input_shape": null}}')
+    half.rename(path)
 
 
 def _input() -> dict[str, Any]:

@@ -3,6 +3,6 @@
 from configsplit.dialects.detect import DIALECTS, Detection, Sign, detect
 from configsplit.dialects.dialect import Dialect
 from configsplit.dialects.emit import emit, to_text
-from configsplit.dialects.parse import Parsed, parse
+from configsplit.dialects.parse import Parsed, parse, read_entry
 
-__all__ = ["DIALECTS", "Detection", "Dialect", "Parsed", "Sign", "detect", "emit", "parse", "to_text"]
+__all__ = ["DIALECTS", "Detection", "Dialect", "Parsed", "Sign", "detect", "emit", "parse", "read_entry", "to_text"]

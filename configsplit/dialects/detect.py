@@ -27,6 +27,9 @@ _KERAS2_KEYS = frozenset({"units", "kernel_initializer", "rate", "data_format"})
 _KERAS1_ONLY = frozenset({"Convolution2D", "Convolution1D", "Merge", "Highway", "MaxoutDense", "TimeDistributedDense"})
 
 
+_OPERATIONS = frozenset({"TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer"})
+
+
 @dataclass(frozen=True, slots=True)
 class Sign:
     """One piece of evidence: what was seen where, and the generations that write it."""
@@ -90,6 +93,8 @@ def _config_signs(entry: FrozenDict, config: FrozenDict, where: str) -> Iterator
         yield _sign("a dtype is a DTypePolicy object", where, "keras3")
     if entry.get("class_name") == "InputLayer" and "input_dtype" in config:
         yield _sign("an InputLayer has input_dtype", where, "keras1")
+    if entry.get("class_name") == "InputLayer" and {"batch_input_shape", "dtype"} <= config.keys():
+        yield _sign("an InputLayer has batch_input_shape and dtype", where, "keras2")
     if entry.get("class_name") in _RENAMED:
         if keys := _KERAS1_KEYS & config.keys():
             yield _sign(f"a {entry['class_name']} has {min(keys)}", where, "keras1")
@@ -103,6 +108,8 @@ def _model_signs(entry: FrozenDict, where: str) -> Iterator[Sign]:
         yield _sign(f"the class {class_name}", where, "keras1")
     if type(config) is tuple and class_name == "Sequential":
         yield _sign("a Sequential's config is a list", where, "keras1", "keras2")
+    if class_name in _OPERATIONS:
+        yield _sign(f"the class {class_name}", where, "keras2")
     if class_name == "Model" and isinstance(config, FrozenDict) and "layers" in config:
         yield _sign("a functional model's class is Model", where, "keras1", "keras2")
     if class_name == "Sequential" and isinstance(config, FrozenDict) and "layers" in config and "dtype" in config:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
-from configsplit.dialects.detect import Detection, detect
+from configsplit.dialects.detect import DIALECTS, Detection, detect
 from configsplit.dialects.dialect import Dialect
 from configsplit.dialects.wire.documents import Envelope, SequentialConfig
 from configsplit.dialects.wire.validate import validate
@@ -58,6 +58,15 @@ def parse(text: str) -> Parsed:
     model = _read(document, detection.dialect)
     model = replace(model, entry=_emptied(document, "config"), form=detection.dialect.form(model))
     return Parsed(model, detection)
+
+
+def read_entry(entry: FrozenDict, dialect: str) -> Model:
+    """Read a model that stands inside the config of a layer (TimeDistributed), in the dialect of its document.
+
+    Raises:
+        DocumentError: it is damaged.
+    """
+    return _read(entry, DIALECTS[dialect])
 
 
 def model_kind(entry: FrozenDict) -> str | None:

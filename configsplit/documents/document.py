@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from configsplit.dialects import Detection, parse
+from configsplit.dialects import Detection, parse, read_entry
 from configsplit.dialects.dialect import Generation
 from configsplit.errors import ConfigSplitError, ShapeError
 from configsplit.inference import Inference, trace
@@ -50,7 +50,7 @@ class Document:
 
     def infer(self, shapes: Mapping[TensorRef, TensorSpec] | None = None, model: Model | None = None) -> Inference:
         """Shape and dtype of every tensor of the model (or of a rewritten form of it)."""
-        return trace(model or self.model, self.facts, shapes or {})
+        return trace(model or self.model, self.facts, shapes or {}, read=read_entry)
 
     def __repr__(self) -> str:
         return f"<{self.path.name}: {self.detection.dialect.title} model {self.model.name!r}, {len(self.model.layers)} layers>"

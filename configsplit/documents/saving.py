@@ -200,7 +200,7 @@ def _write_part(parts: Parts, number: int, plan: _Plan, staging: Staging, worker
         job = prepare_text(staging.path(f"{name}.json"), text)
         return _Files(workers.submit(job.run), workers.submit(apart.run))
     if plan.format == "h5":
-        attributes = {"model_config": text, **_versions(plan.source)}
+        attributes = {"model_config": text, **versions(plan.source)}
         layers = legacy_layers(part.model, origins, plan.weights)
         job = prepare_h5(staging.path(f"{name}.h5"), attributes=attributes, layers=layers, like=plan.weights.file)
         return _Files(workers.submit(job.run))
@@ -222,10 +222,10 @@ def _weights_job(path: Path, part: Model, origins: Provenance, plan: _Plan) -> J
     if file.layout.kind != "legacy":
         return prepare_weights(path, items=moves(part, origins, plan.weights))
     layers = legacy_layers(part, origins, plan.weights)
-    return prepare_weights(path, layers=layers, attributes=_versions(plan.source), like=file)
+    return prepare_weights(path, layers=layers, attributes=versions(plan.source), like=file)
 
 
-def _versions(source: Source) -> dict[str, str]:
+def versions(source: Source) -> dict[str, str]:
     return {key: str(value) for key, value in source.metadata.items() if key in ("keras_version", "backend")}
 
 
@@ -333,13 +333,13 @@ def _source(parts: Parts, plan: _Plan, digests: _SourceDigests, directory: Path)
         sha256=digests.source.result(),
         format=document.kind,
         dialect=document.dialect,
-        path=_relative(document.path, directory),
+        path=relative(document.path, directory),
         weights=None if weights is None else weights.name,
-        weights_path=None if weights is None else _relative(weights, directory),
+        weights_path=None if weights is None else relative(weights, directory),
         weights_sha256=None if weights is None or apart is None else apart.result(),
     )
 
 
-def _relative(path: Path, directory: Path) -> str:
+def relative(path: Path, directory: Path) -> str:
     """The way from the manifest's folder to a file: it says nothing of the machine beyond what lies between the two."""
     return Path(os.path.relpath(path.resolve(), directory.resolve())).as_posix()

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from configsplit.errors import WeightsError
 from configsplit.inference import Inference, weights_of
+from configsplit.ir.facts import WeightSpec
 from configsplit.ir.graph import Layer, LayerPath, Model, Shape, walk
 from configsplit.ir.provenance import Provenance
 from configsplit.stores import Empty, LegacyLayer, Move, addresses, inner_weights, is_stored
@@ -105,9 +106,9 @@ def check_shapes(model: Model, inference: Inference, weights: Weights) -> tuple[
                 continue
             place = (*path, layer.name)
             inner = next((found for call, found in current.inner.items() if call.layer == layer.name), None)
-            if inner is not None:
+            if inner is not None and weights.file.layout.kind != "legacy":
                 todo.append((place, inner))
-            elif not _fits(layer, place, current, weights):
+            elif not _fits(layer, place, current if inner is None else inner, weights):
                 unchecked.append("/".join(place))
     return tuple(unchecked)
 
@@ -116,12 +117,16 @@ def _fits(layer: Layer, path: LayerPath, inference: Inference, weights: Weights)
     """Whether the layer could be checked."""
     names = weights.datasets(path)
     found = [weights.file.datasets[name].shape for name in names]
-    declared = weights_of(inference, layer)
+    declared = weights_of(inference, layer) if layer.model is None else _all_weights(inference)
     if declared is None or any(None in spec.shape for spec in declared):
         return not found
     wanted = [spec.shape for spec in declared]
     group = weights.groups.get(path, "")
-    composed = bool(layer.config.keys() & _HOLDS_LAYERS) or any(name.rpartition("/")[0] != f"{group}/vars" for name in names)
+    composed = (
+        layer.model is not None
+        or bool(layer.config.keys() & _HOLDS_LAYERS)
+        or any(name.rpartition("/")[0] != f"{group}/vars" for name in names)
+    )
     if found == wanted or (composed and _same_kinds(found, wanted)):
         return True
     raise WeightsError(
@@ -131,6 +136,22 @@ def _fits(layer: Layer, path: LayerPath, inference: Inference, weights: Weights)
         where=weights.file.where,
         hint="the file was left behind by a save that failed, or belongs to another model",
     )
+
+
+def _all_weights(inference: Inference) -> tuple[WeightSpec, ...] | None:
+    """The weights of a nested model, which a legacy file keeps in one group; None if one layer has not been declared."""
+    found: list[WeightSpec] = []
+    todo = [inference]
+    while todo:
+        current = todo.pop()
+        first = {call.layer: inner for call, inner in reversed(current.inner.items())}
+        todo += first.values()
+        for layer in current.model.layers:
+            if layer.name not in first and not layer.is_input:
+                if (declared := weights_of(current, layer)) is None:
+                    return None
+                found += declared
+    return tuple(found)
 
 
 def _same_kinds(found: Sequence[Shape], wanted: Sequence[Shape]) -> bool:

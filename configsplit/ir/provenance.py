@@ -33,12 +33,22 @@ class Provenance:
         return None
 
     def after(self, earlier: Provenance) -> Provenance:
-        """The origins in the source of an earlier rewrite, whose result this rewrite was given."""
+        """The origins in the source of an earlier rewrite, whose result this rewrite was given.
+
+        Origins from other sources than number 0 are left as they are: they are no results of the earlier rewrite.
+        """
         composed: dict[LayerPath, Origin] = {}
         for path, origin in self.layers.items():
-            if (first := earlier.origin(origin.path)) is not None:
+            if origin.source:
+                composed[path] = origin
+            elif (first := earlier.origin(origin.path)) is not None:
                 calls = tuple(first.calls[call] for call in origin.calls) if first.calls else origin.calls
                 composed[path] = Origin(first.path, calls, first.source)
+        moved = {origin.path: path for path, origin in self.layers.items() if not origin.source}
+        for path, origin in earlier.layers.items():  # what was told apart inside a nested model stays told apart
+            above = next((path[:length] for length in range(len(path) - 1, 0, -1) if path[:length] in moved), None)
+            if above is not None and path not in moved:
+                composed.setdefault((*moved[above], *path[len(above) :]), origin)
         return Provenance(composed)
 
 

@@ -102,7 +102,7 @@ def assemble(
     wiring = _Wiring(graph, parts, model.input_refs())
     crossing = list(dict.fromkeys(ref for number in range(len(parts)) for ref in wiring.crossing(number)))
     _require_shapes(model, crossing, specs, why)
-    labels = _labels(model, crossing)
+    names = labels(model, crossing)
     built = tuple(
         part(
             model,
@@ -111,7 +111,7 @@ def assemble(
             wiring.outputs(number),
             name=f"{model.name}_part_{number}",
             specs=specs,
-            labels=labels,
+            labels=names,
         )
         for number, calls in enumerate(parts)
     )
@@ -192,15 +192,15 @@ class _Wiring:
         return tuple(sorted(layer for layer, numbers in homes.items() if len(numbers) > 1))
 
 
-def _labels(model: Model, crossing: Sequence[TensorRef]) -> dict[TensorRef, str]:
+def labels(model: Model, crossing: Sequence[TensorRef]) -> dict[TensorRef, str]:
     """Readable names for the inputs that stand for crossing tensors: the layer's own, with call and output where needed."""
     layers, used = model.by_name(), outputs_used(model)
-    labels: dict[TensorRef, str] = {}
+    found: dict[TensorRef, str] = {}
     for ref in crossing:
         call = f"_{ref.call}" if len(layers[ref.layer].calls) > 1 else ""
         output = f"_{ref.output}" if used[ref.layer, ref.call] != [0] else ""
-        labels[ref] = f"{ref.layer}{call}{output}"
-    return labels
+        found[ref] = f"{ref.layer}{call}{output}"
+    return found
 
 
 def _require_shapes(model: Model, crossing: Sequence[TensorRef], specs: Mapping[TensorRef, TensorSpec], why: Why) -> None:

@@ -58,11 +58,20 @@ Item = Move | Empty | Fresh
 
 
 @dataclass(frozen=True, slots=True)
+class Stored:
+    """A dataset of some file."""
+
+    source: WeightFile
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class LegacyLayer:
     """A layer of a legacy file.
 
     ``group`` is its group in ``source``; a layer without weights needs neither. ``weights`` overrides the group's own list:
-    pairs of the weight's name in the new file and either the path of a dataset in ``source`` or a numpy array.
+    pairs of the weight's name in the new file and either the path of a dataset in ``source``, a `Stored` one of any file, or
+    a numpy array.
     """
 
     name: str
@@ -308,7 +317,9 @@ def _add_layer(skeleton: Skeleton, place: str, layer: LegacyLayer, fixed: bool) 
         skeleton.group(place)
         skeleton.set_names(place, "weight_names", [name for name, _ in weights], fixed=fixed)
     for name, values in weights:
-        if isinstance(values, str):
+        if isinstance(values, Stored):
+            skeleton.copy_dataset(values.source, values.path, f"{place}/{name}")
+        elif isinstance(values, str):
             if source is None:
                 raise WeightsError("a path of a weight needs a source", code="weights-missing", where=layer.name)
             skeleton.copy_dataset(source, values, f"{place}/{name}")

@@ -27,7 +27,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print the table, and write it where the README points."""
-    if "exhaustive" in terminalreporter.config.option.markexpr and ROWS.is_dir():
+    options = terminalreporter.config.option
+    if "exhaustive" in options.markexpr and not options.collectonly and ROWS.is_dir():
         terminalreporter.write_line(publish())
 
 

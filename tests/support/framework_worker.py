@@ -11,6 +11,7 @@ import importlib
 import json
 import logging
 import os
+import re
 import sys
 from typing import Any
 
@@ -37,8 +38,15 @@ def _answer(step: dict[str, Any], used: Framework, classes: dict[str, Any]) -> d
         worker.run_step(step, used, classes, allow_lambda=True)
     except Exception as error:  # whatever the framework raises is the answer
         logging.exception(step["model"])
-        return {"error": f"{type(error).__name__}: {error}"[:600]}
+        return {"error": _plain(f"{type(error).__name__}: {error}")}
     return {"version": used.version}
+
+
+def _plain(text: str) -> str:
+    """A message without what differs from run to run: addresses, paths, colours."""
+    for pattern, instead in ((r"\x1b\[[0-9;]*m", ""), (r"0x[0-9a-f]+", "0x"), (r"(/[\w.-]+){2,}", "PATH"), (r"\s+", " ")):
+        text = re.sub(pattern, instead, text)
+    return text[:300]
 
 
 if __name__ == "__main__":

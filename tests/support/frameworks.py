@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from configsplit.report import manifest as record
 from configsplit.runtime import arrays
 from configsplit.runtime.arrays import Stored, greatest_difference, same_bits
@@ -152,20 +154,18 @@ def process_for(processes: dict[str, FrameworkProcess], dialect: str) -> Framewo
 
 def _recorded(path: Path, tensors: Sequence[Mapping[str, Any]]) -> list[Stored] | None:
     """The inputs that the writing release was given, if they fit the model's inputs one by one."""
-    import numpy as np
-
     with np.load(path, allow_pickle=False) as file:
         found = [file[f"in_{number}"] for number in range(len(tensors)) if f"in_{number}" in file]
-    if len(found) != len(tensors) or any(
-        len(array.shape) != len(spec["shape"] or ()) for array, spec in zip(found, tensors, strict=True)
-    ):
+    made = [_fitting(array, spec) for array, spec in zip(found, tensors, strict=False)]
+    return [item for item in made if item is not None] if len(found) == len(tensors) and None not in made else None
+
+
+def _fitting(array: Any, spec: Mapping[str, Any]) -> Stored | None:
+    shape, dtype = spec["shape"], spec["dtype"]
+    if shape is not None and len(array.shape) != len(shape):
         return None
-    made = []
-    for array, spec in zip(found, tensors, strict=True):
-        if array.dtype.kind in "US":
-            made.append(arrays.encode(array))
-        elif spec["dtype"] in (None, "string") or str(spec["dtype"]) in arrays.RAW:
-            return None
-        else:
-            made.append(Stored(str(spec["dtype"]), np.ascontiguousarray(array.astype(spec["dtype"]))))
-    return made
+    if array.dtype.kind in "US":
+        return arrays.encode(array)
+    if dtype == "string" or dtype in arrays.RAW:
+        return None
+    return Stored(dtype or array.dtype.name, np.ascontiguousarray(array.astype(dtype or array.dtype)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,18 +24,20 @@ def try_file(
     processes: dict[str, FrameworkProcess],
     *,
     numeric: int,
-    places: int = 1_000_000,
+    places: Sequence[str] | int | None = None,
+    samples: int = 2,
 ) -> None:
-    """Cut a file at every place, or at ``places`` of them evenly spread; ``numeric`` limits the cuts that are also run."""
+    """Cut a file at every place, at some of them evenly spread, or at those given; ``numeric`` limits the cuts that are run."""
     row.files += 1
     try:
         document = load(file.path, weights=file.weights, custom_objects=[PLUGINS])
     except ConfigSplitError as error:
         row.unread[error.code] += 1
         return
-    wanted = spread(everywhere(document.model), places)
+    wanted = everywhere(document.model) if places is None or isinstance(places, int) else list(places)
+    wanted = spread(wanted, places) if isinstance(places, int) else wanted
     chosen = set(spread(wanted, numeric))
-    run = _Runs(file, document, folder / "run", processes, row)
+    run = _Runs(file, document, folder / "run", processes, row, samples)
     for place in wanted:
         out = folder / "parts"
         saved = cut(document, place, out, row)
@@ -55,8 +57,15 @@ class _Runs:
     """The numeric side of one file; the original is run when the first split of it asks."""
 
     def __init__(
-        self, file: CorpusFile, document: Document, folder: Path, processes: dict[str, FrameworkProcess], row: Row
+        self,
+        file: CorpusFile,
+        document: Document,
+        folder: Path,
+        processes: dict[str, FrameworkProcess],
+        row: Row,
+        samples: int,
     ) -> None:
+        self._samples = samples
         self._file, self._document, self._folder, self._processes, self._row = file, document, folder, processes, row
         self._original: Original | None = None
         self._known: dict[tuple[str, ...], list[str]] = {}
@@ -91,6 +100,7 @@ class _Runs:
                     tensors=inputs_of(self._document),
                     weights=self._file.weights,
                     recorded=self._file.recorded,
+                    samples=self._samples,
                 )
             except Failed as error:
                 self._reason = f"the original does not run: {error}"

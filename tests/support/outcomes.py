@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,7 +19,11 @@ NOTHING_TO_CUT = frozenset({"cut-at-output", "cut-at-input", "cut-empty-part"})
 
 @dataclass(slots=True)
 class Row:
-    """One line of the table; ``failures`` says each cut that is wrong, which must be none."""
+    """One line of the table; ``failures`` says each cut that is wrong, which must be none.
+
+    ``sliceable`` are the cuts that Keras's own slicing can make, by the structure of the graph; ``extra`` says what was refused
+    where.
+    """
 
     title: str
     files: int = 0
@@ -27,6 +32,7 @@ class Row:
     proven: int = 0
     compared: int = 0
     identical: int = 0
+    sliceable: int = 0
     refused: Counter[str] = field(default_factory=Counter)
     unread: Counter[str] = field(default_factory=Counter)
     not_run: Counter[str] = field(default_factory=Counter)
@@ -40,6 +46,7 @@ class Row:
         self.proven += other.proven
         self.compared += other.compared
         self.identical += other.identical
+        self.sliceable += other.sliceable
         for mine, theirs in ((self.refused, other.refused), (self.unread, other.unread), (self.not_run, other.not_run)):
             mine.update(theirs)
         self.failures += other.failures
@@ -58,6 +65,10 @@ def cut(document: Document, place: str, folder: Path, row: Row) -> Saved | None:
             row.ends += 1
         else:
             row.refused[error.code] += 1
+            row.extra[f"{error.code} in {document.path.name.partition('.')[0]}"] += 1
+    except Exception as error:  # a traceback is a failure of this cut, and no reason to leave the others untried
+        logging.exception(place)
+        row.failures.append(f"{document.path.name} at {place}: {type(error).__name__}: {error}")
     else:
         row.proven += 1
         return saved
@@ -73,12 +84,24 @@ def total(rows: Iterable[Row], title: str) -> Row:
 
 def table(rows: Iterable[Row], first: str) -> Iterator[str]:
     """The rows as a Markdown table."""
-    yield f"| {first} | files | places | ends | cut and proven | refused | run in Keras | bit-identical | different |"
-    yield "| --- | ---: | ---: | ---: | ---: | --- | ---: | ---: | ---: |"
+    heads = [
+        "files",
+        "places",
+        "ends",
+        "cut and proven",
+        "refused",
+        "Keras's slicing",
+        "run in Keras",
+        "bit-identical",
+        "different",
+    ]
+    yield f"| {' | '.join([first, *heads])} |"
+    yield f"| --- |{''.join(' --- |' if head == 'refused' else ' ---: |' for head in heads)}"
     for row in rows:
         numbers = [row.files, row.asked, row.ends, row.proven]
-        cells = [row.title, *map(str, numbers), reasons(row.refused), str(row.compared), str(row.identical)]
-        yield f"| {' | '.join([*cells, str(row.compared - row.identical)])} |"
+        slices = f"{row.sliceable} ({row.sliceable / row.proven:.0%})" if row.sliceable else ""
+        runs = [row.compared, row.identical, row.compared - row.identical] if row.compared else ["", "", ""]
+        yield f"| {' | '.join([row.title, *map(str, numbers), reasons(row.refused), slices, *map(str, runs)])} |"
 
 
 def reasons(counts: Mapping[str, int]) -> str:

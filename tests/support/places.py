@@ -39,6 +39,14 @@ def _walk(model: Model) -> Iterator[tuple[str, Layer]]:
                     todo.append((f"{text}/", layer.model))
 
 
+def inside(model: Model) -> list[str]:
+    """The calls at which there is something to cut off on either side: neither inputs nor what makes the outputs."""
+    ends = {(ref.layer, ref.call) for ref in (*model.input_refs(), *model.output_refs())}
+    return [
+        f"{layer.name}@{call}" for layer in model.layers for call in range(len(layer.calls)) if (layer.name, call) not in ends
+    ]
+
+
 def spread(items: Sequence[Item], count: int) -> list[Item]:
     """``count`` of the items at even distances, first and last included; all of them where there are no more."""
     if len(items) <= count:

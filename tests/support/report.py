@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, fields
+from dataclasses import fields
 from pathlib import Path
 
 from support.outcomes import Row, table, total
@@ -38,7 +38,9 @@ def store(test: str, section: str, row: Row | None) -> None:
         path.unlink(missing_ok=True)
         return
     ROWS.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"section": section, "row": asdict(row)}, indent=1))
+    path.write_text(
+        json.dumps({"section": section, "row": {field.name: getattr(row, field.name) for field in fields(row)}}, indent=1)
+    )
 
 
 def stored() -> Iterator[tuple[str, Row]]:
@@ -71,7 +73,7 @@ def _notes(rows: Iterable[Row]) -> Iterator[str]:
     for name, counts in (
         ("Files not cut", everything.unread),
         ("Proven but not run", everything.not_run),
-        ("Also", everything.extra),
+        ("Refused", everything.extra),
     ):
         if counts:
             yield f"{name}:"

@@ -1,0 +1,193 @@
+"""The best pipeline of N stages: nested heads H1 < H2 < ..., the largest stage as small as it can be, then the fewest bytes.
+
+In general this is NP-hard (with N = 2 and independent calls it is the partition problem), yet the graphs of real networks are
+narrow. The search goes from coarse to fine; each step knows how good a plan there is already, and looks only at heads that may
+be part of a better one (`plan_places`):
+
+1. *in line*: the calls in a fixed order, so that a plan is a partition of a chain;
+2. *runs*: chains without a branch stay together;
+3. *coarse*: calls of next to no cost stay with their neighbours;
+4. *lossless*: calls of no cost stay with their neighbours where that cannot do harm (`plan_units`);
+5. *all*: every legal head.
+
+A step that would take too long is left out. If the last one went through, the plan is optimal; if the one before did, too, as
+long as every stage must have a cost. Else it is the best that was found, beside a bound that no plan can pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from math import ceil
+from typing import Literal
+
+from configsplit.algorithms.plan_places import Budget, Lattice, Place, lattice, thinned
+from configsplit.algorithms.plan_search import Chain, ChainSearch, Terms
+from configsplit.algorithms.plan_units import Units, contracted, deep_order, in_line, runs_joined
+from configsplit.errors import CutError
+
+State = Literal["optimal", "bounded"]
+
+EFFORT = 60_000
+"""Branches of the enumeration that one step may take, and a tenth of the comparisons of the search."""
+
+
+CROWD = 1_000
+"""Places of one window in one segment that the search compares with one another."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Best:
+    """The best plan.
+
+    Attributes:
+        heads: nested sets of calls, one for each boundary; InputLayers are in none.
+        largest: time (cost, for stages that are all alike) of the slowest stage or link.
+        bytes: sum of the bytes across each boundary; a tensor that passes over a stage counts at each boundary it crosses.
+        state: whether ``largest`` is proven to be the smallest possible.
+        bytes_state: whether ``bytes`` is proven to be the least for that largest stage.
+        bound: no plan has a smaller largest stage.
+    """
+
+    heads: tuple[frozenset[int], ...]
+    largest: int
+    bytes: int
+    state: State
+    bytes_state: State
+    bound: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One step of the search. ``exact`` says what its result proves if it goes through."""
+
+    units: Callable[[], Units]
+    exact: Literal["no", "with-cost", "yes"] = "no"
+
+
+def best_plan(units: Units, terms: Terms, *, effort: int = EFFORT) -> Best:
+    """The best plan for calls that are each a unit of their own (`units_of`).
+
+    Raises:
+        CutError: there are fewer calls than stages, or no plan keeps to the limits.
+    """
+    if len(units) < terms.stages:
+        raise CutError(
+            f"{terms.stages} stages cannot be made of {len(units)} layer calls",
+            code="plan-too-many-stages",
+            hint=f"ask for {len(units)} stages at most",
+        )
+    found = _Found(lower_bound(units, terms))
+    for step in _steps(units, terms):
+        _improve(step, terms, found, effort)
+        if _proven(units, terms, found):
+            break
+    return _best(units, terms, found)
+
+
+@dataclass(slots=True)
+class _Found:
+    """The best chain so far, with the lattice that its places belong to, and what has been proven of it."""
+
+    bound: int
+    chain: Chain | None = None
+    lattice: Lattice | None = None
+    state: Literal["no", "with-cost", "yes"] = "no"
+
+
+def _steps(units: Units, terms: Terms) -> Iterator[_Step]:
+    total = units.cost.of(set(range(len(units))))
+    yield _Step(lambda: in_line(units, range(len(units))))
+    yield _Step(lambda: in_line(units, deep_order(units)))
+    for share, joined in ((20, True), (200, True), (50, False), (1000, False)):
+        yield _Step(partial(_coarse, units, total // (terms.stages * share), terms.weighed, joined))
+    yield _Step(lambda: contracted(units, weighed=terms.weighed), "with-cost")
+    yield _Step(lambda: units, "yes")
+
+
+def _coarse(units: Units, negligible: int, weighed: bool, joined: bool) -> Units:
+    """Units of next to no cost stay with their neighbours; if ``joined``, chains without a branch stay together too."""
+    small = contracted(units, negligible=negligible, weighed=weighed)
+    return contracted(runs_joined(small), negligible=negligible, weighed=weighed) if joined else small
+
+
+def _improve(step: _Step, terms: Terms, found: _Found, effort: int) -> None:
+    """Look for a better chain in one step of the search, first near the bound, where few places have a chance.
+
+    Where there is none, and the step misses nothing, the bound rises; where there is one, it is the best of the step.
+    """
+    whole = lattice(step.units())
+    worst = found.chain.largest if found.chain else terms.longest([whole.head[-1]] * terms.stages, _all_bytes(whole, terms))
+    exact = step.exact if len(whole.units) >= terms.stages else "no"
+    budget, ties = Budget(effort), Budget(10 * effort)
+    for share in (64, 16, 8, 4, 2, 1):
+        target = found.bound + (worst - found.bound) // share
+        every = whole.places(terms.windows(target), budget)
+        if every is None:
+            return
+        places = thinned(every, terms.windows(target), CROWD)
+        exact = exact if len(places) == len(every) else "no"
+        search = ChainSearch(whole, places, terms, ties)
+        chain = search.minimise(found.bound, target)
+        if chain is not None and not _worse(chain, found.chain):
+            found.chain, found.lattice = chain, whole
+        if ties.left < 0:
+            return
+        if chain is not None:
+            break
+        if exact == "yes" or (exact == "with-cost" and not terms.bounded):
+            found.bound = min(target + 1, worst)
+    found.state = exact
+
+
+def _all_bytes(whole: Lattice, terms: Terms) -> list[int]:
+    """More bytes than can cross any boundary."""
+    return [sum(tensor.bytes for tensor in whole.units.tensors)] * (terms.stages - 1)
+
+
+def _worse(chain: Chain, other: Chain | None) -> bool:
+    return other is not None and (chain.largest, chain.bytes) > (other.largest, other.bytes)
+
+
+def lower_bound(units: Units, terms: Terms) -> int:
+    """What the largest stage takes at least: the mean of all, or the largest single call (Hansen and Lih 1992)."""
+    total = units.cost.of(set(range(len(units))))
+    held = list(units.cost.own)
+    for cost, members in units.cost.shared:
+        for member in members:
+            held[member] += cost
+    return max(ceil(total / sum(terms.pace)), ceil(max(held, default=0) / max(terms.pace)))
+
+
+def _proven(units: Units, terms: Terms, found: _Found) -> bool:
+    """Whether no other plan is better: everything was searched, or everything but stages without cost, for which there is
+    no room: the other stages could not hold it all."""
+    if found.state != "with-cost" or found.chain is None:
+        return found.state == "yes"
+    return units.cost.of(set(range(len(units)))) > sum(sorted(terms.costs(found.chain.largest))[1:])
+
+
+def _best(units: Units, terms: Terms, found: _Found) -> Best:
+    chain, proven = found.chain, _proven(units, terms, found)
+    if chain is None or found.lattice is None:
+        raise CutError(
+            f"no plan of {terms.stages} stages {'keeps' if proven else 'was found that keeps'} to the limits",
+            code="plan-infeasible",
+            hint="allow larger boundaries or stages, or ask for more stages",
+        )
+    optimal = proven or chain.largest == found.bound or (found.state == "with-cost" and not terms.bounded)
+    return Best(
+        heads=tuple(_calls(found.lattice, place) for place in chain.places),
+        largest=chain.largest,
+        bytes=chain.bytes,
+        state="optimal" if optimal else "bounded",
+        bytes_state="optimal" if proven else "bounded",
+        bound=chain.largest if optimal else found.bound,
+    )
+
+
+def _calls(whole: Lattice, place: Place) -> frozenset[int]:
+    first = whole.marks[place.segment]
+    inside = (first + bit for bit in range(place.mask.bit_length()) if place.mask >> bit & 1)
+    return frozenset(call for unit in (*range(first), *inside) for call in whole.units.calls[unit])

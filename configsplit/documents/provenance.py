@@ -1,0 +1,205 @@
+"""Check a file against its provenance record: nothing was changed since, and every weight is that of its origin, bit for bit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+
+from configsplit.algorithms.order import rebuild_order, visits_as_written
+from configsplit.dialects import parse
+from configsplit.documents.document import Document, load
+from configsplit.documents.transplant import Weights, weights_in
+from configsplit.errors import StoreError, VerificationError
+from configsplit.ir.graph import LayerPath, Model, walk
+from configsplit.ir.provenance import Origin, Provenance
+from configsplit.report import provenance as record
+from configsplit.report.manifest import Source as SourceRecord
+from configsplit.stores import Source, open_source
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A file that is what its record says: how many layers it has, how many weights were compared, and their bytes."""
+
+    record: record.ProvenanceRecord
+    layers: int
+    weights: int
+    bytes: int
+
+
+def verify_file(path: str | Path, *, custom_objects: Sequence[str | Path] = ()) -> Checked:
+    """Hold a file that a verb of surgery wrote against the record beside it.
+
+    Raises:
+        VerificationError: a file was changed since, or a weight is not that of its origin.
+        StoreError: the record or a source is missing.
+    """
+    path = Path(path)
+    told = read_record(path)
+    apart = None if told.result.weights is None else path.with_name(told.result.weights)
+    places = [_find(path.parent, source) for source in told.sources]
+    _check_digests(path, apart, told, places)
+    documents = [load(model, weights=weights, custom_objects=custom_objects) for model, weights in places]
+    with ExitStack() as stack:
+        sources = [stack.enter_context(open_source(model, weights)) for model, weights in places]
+        count, size = compare(path, apart, told, sources, documents)
+    return Checked(told, len(told.layers), count, size)
+
+
+def read_record(path: Path) -> record.ProvenanceRecord:
+    """The record beside a file.
+
+    Raises:
+        StoreError: there is none.
+    """
+    place = path.with_name(path.name + record.SUFFIX)
+    try:
+        return record.from_text(place.read_text("utf-8"), str(place))
+    except (OSError, UnicodeDecodeError) as error:
+        raise StoreError(
+            f"no provenance record can be read there: {error}",
+            code="provenance-missing",
+            where=str(place),
+            hint="only files that configsplit wrote have one; give a folder that `configsplit split` wrote, or such a file",
+        ) from None
+
+
+def file_digest(path: Path, stop: Event | None = None) -> str:
+    """SHA-256 of a file, whatever is in it."""
+    with Source(path=path) as opened:
+        return opened.sha256(stop)
+
+
+def _find(folder: Path, source: SourceRecord) -> tuple[Path, Path | None]:
+    weights = None
+    if source.weights is not None:
+        weights = _first([folder / (source.weights_path or ""), folder / source.weights], source.weights)
+    return _first([folder / (source.path or ""), folder / source.file], source.file), weights
+
+
+def _first(places: Sequence[Path], name: str) -> Path:
+    for place in places:
+        if place.is_file() or (place / "config.json").is_file():
+            return place
+    raise StoreError(
+        f"the source {name!r} is not where it was",
+        code="source-missing",
+        where=str(places[0]),
+        hint="put it there, or beside the file",
+    )
+
+
+def _check_digests(
+    path: Path, apart: Path | None, told: record.ProvenanceRecord, places: Sequence[tuple[Path, Path | None]]
+) -> None:
+    wanted = {path: told.result.sha256}
+    if apart is not None and told.result.weights_sha256 is not None:
+        wanted[apart] = told.result.weights_sha256
+    for source, (model, weights) in zip(told.sources, places, strict=True):
+        wanted[model] = source.sha256
+        if weights is not None and source.weights_sha256 is not None:
+            wanted[weights] = source.weights_sha256
+    for place, digest in wanted.items():
+        if file_digest(place) != digest:
+            raise VerificationError(
+                "the file was changed since: its SHA-256 is not that of the record",
+                code="verify-changed-file",
+                where=str(place),
+            )
+
+
+def compare(
+    path: Path,
+    apart: Path | None,
+    told: record.ProvenanceRecord,
+    sources: Sequence[Source],
+    documents: Sequence[Document],
+) -> tuple[int, int]:
+    """Read a file anew and compare its weights with their origins; how many there are, and their bytes.
+
+    Raises:
+        VerificationError: a layer is not accounted for, layers stand in an order that Keras would not compute, or a weight
+            differs.
+    """
+    with open_source(path, apart) as opened:
+        model = parse(opened.config_text).model
+        _check_layers(path, model, told)
+        _check_order(path, model, documents)
+        if opened.weights is None:
+            return 0, 0
+        ours = weights_in(model, opened.weights)
+        theirs = [
+            None if source.weights is None else weights_in(document.model, source.weights)
+            for source, document in zip(sources, documents, strict=True)
+        ]
+        sizes = list(_compared(path, model, provenance_of(told), ours, theirs))
+    return len(sizes), sum(sizes)
+
+
+def provenance_of(told: record.ProvenanceRecord) -> Provenance:
+    """The origins that a record tells."""
+    origins = {came.layer: Origin(came.origin, (), came.source) for came in told.layers if came.source is not None}
+    return Provenance(origins)
+
+
+def _check_layers(path: Path, model: Model, told: record.ProvenanceRecord) -> None:
+    accounted = {came.layer for came in told.layers}
+    stored = {(layer.name,) for layer in model.layers if not layer.implicit}
+    wrong = sorted(stored - accounted) or sorted(each for each in accounted if len(each) == 1 and each not in stored)
+    if wrong and not all(_implicit(model, each) for each in wrong):
+        raise VerificationError(
+            f"the record and the file do not speak of the same layers, the first is {'/'.join(wrong[0])!r}",
+            code="verify-provenance",
+            where=str(path),
+        )
+
+
+def _implicit(model: Model, path: LayerPath) -> bool:
+    """The input of a Sequential has no name in its file."""
+    return model.kind == "sequential" and path == (model.layers[0].name,) or path[0].endswith("_input")
+
+
+def _check_order(path: Path, model: Model, documents: Sequence[Document]) -> None:
+    as_written = any(visits_as_written(document.model) for document in documents)
+    names = tuple(layer.name for layer in model.layers)
+    if names not in (rebuild_order(model), rebuild_order(model, as_written=True) if as_written else names):
+        raise VerificationError(
+            "the layers do not stand in the order in which Keras rebuilds them, so weights would go astray",
+            code="verify-order",
+            where=str(path),
+        )
+
+
+def _compared(
+    path: Path, model: Model, provenance: Provenance, ours: Weights, theirs: Sequence[Weights | None]
+) -> Iterator[int]:
+    """The size of each weight, once it is found equal to that of its origin."""
+    for place, layer in walk(model):
+        if layer.model is not None or layer.is_input:
+            continue
+        mine = _datasets(ours, place)
+        origin = provenance.origin(place)
+        source = None if origin is None else theirs[origin.source]
+        its = () if origin is None or source is None else _datasets(source, origin.path)
+        if len(mine) != len(its):
+            raise VerificationError(
+                f"layer {'/'.join(place)!r} has {len(mine)} weights, its origin {len(its)}",
+                code="verify-weights",
+                where=str(path),
+            )
+        for one, other in zip(mine, its, strict=True):
+            if source is not None and not ours.file.same(one, source.file, other):
+                raise VerificationError(
+                    f"the weight {one!r} is not bit for bit the {other!r} of its origin",
+                    code="verify-weights",
+                    where=str(path),
+                )
+            yield ours.file.datasets[one].nbytes
+
+
+def _datasets(weights: Weights, path: LayerPath) -> tuple[str, ...]:
+    known = path in weights.groups or (weights.file.layout.kind == "legacy" and path[:1] in weights.groups)
+    return weights.datasets(path) if known else ()

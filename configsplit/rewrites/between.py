@@ -1,0 +1,115 @@
+"""The sub-network between any tensors: several starts, several ends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from configsplit.algorithms.calls import CallGraph, call_graph, closure
+from configsplit.errors import CutError
+from configsplit.ir.graph import CallRef, Model, TensorRef, TensorSpec
+from configsplit.ir.provenance import identity
+from configsplit.ir.references import outputs_used, tensor_name
+from configsplit.rewrites.extract import part
+from configsplit.rewrites.rewritten import Rewritten
+from configsplit.rewrites.split import labels
+
+
+def between(
+    model: Model, starts: Sequence[TensorRef], ends: Sequence[TensorRef], specs: Mapping[TensorRef, TensorSpec]
+) -> Rewritten:
+    """What computes ``ends`` from ``starts``. Starts that are no inputs of the model become fresh InputLayers.
+
+    Without ``starts`` it begins at the inputs of the model that the ends need; without ``ends`` it goes to its outputs.
+
+    Raises:
+        CutError: more is needed than the starts; each missing tensor is named. Or a start is not needed.
+    """
+    wanted = list(dict.fromkeys(ends)) or model.output_refs()
+    given = list(dict.fromkeys(starts))
+    graph = call_graph(model)
+    calls = needed_calls(graph, given, wanted)
+    if given:
+        _check(model, graph, given, wanted, calls)
+    else:
+        given = [ref for ref in model.input_refs() if graph.producer(ref) in calls or ref in wanted]
+    if given == model.input_refs() and wanted == model.output_refs():
+        return Rewritten(model, identity(model))
+    inside = [graph.calls[call] for call in sorted(calls) if not graph.is_input[call]]
+    made = part(model, inside, given, wanted, name=model.name, specs=specs, labels=labels(model, given))
+    return Rewritten(made.model, made.provenance)
+
+
+def needed_calls(graph: CallGraph, starts: Sequence[TensorRef], ends: Sequence[TensorRef]) -> set[int]:
+    """The calls that the ends need if the starts are given; original inputs among them that are no starts, too."""
+    known, found = set(starts), set[int]()
+    todo = [ref for ref in ends if ref not in known]
+    while todo:
+        call = graph.producer(todo.pop())
+        if call not in found:
+            found.add(call)
+            todo.extend(ref for ref in graph.arguments[call] if ref not in known)
+    return found
+
+
+def _check(model: Model, graph: CallGraph, starts: Sequence[TensorRef], ends: Sequence[TensorRef], calls: set[int]) -> None:
+    takers = {taker for ref in starts for taker in graph.consumers.get(ref, ())}
+    behind = closure(takers & calls, graph.after) & calls
+    names = _Names(model)
+    missing = _missing(graph, starts, ends, behind)
+    if missing:
+        told = "; ".join(f"{names.call(graph, taker)} also needs {names(ref)}" for ref, taker in missing.items())
+        hint = " ".join(f"--from {names(ref)}" for ref in missing)
+        raise CutError(
+            f"{told}: add {'it' if len(missing) == 1 else 'them'} to --from",
+            code="extract-missing",
+            where=names(next(iter(missing))),
+            hint=f"add {hint}",
+        )
+    for ref in starts:
+        if ref not in ends and not calls & set(graph.consumers.get(ref, ())):
+            raise CutError(
+                f"nothing between --from and --to needs {names(ref)}",
+                code="extract-unused",
+                where=names(ref),
+                hint=f"leave out --from {names(ref)}, or add what is computed from it to --to",
+            )
+
+
+def _missing(
+    graph: CallGraph, starts: Sequence[TensorRef], ends: Sequence[TensorRef], behind: set[int]
+) -> dict[TensorRef, int | None]:
+    """Tensors at the edge of what is computed from the starts, each with a call that needs it (None: it is an end)."""
+    known = set(starts)
+    found: dict[TensorRef, int | None] = {}
+    for call in sorted(behind):
+        for ref in graph.arguments[call]:
+            if ref not in known and graph.producer(ref) not in behind:
+                found.setdefault(ref, call)
+    for ref in ends:
+        if ref not in known and graph.producer(ref) not in behind:
+            for argument in graph.arguments[graph.producer(ref)] or [ref]:
+                if argument not in known:
+                    found.setdefault(argument, graph.producer(ref))
+    return found
+
+
+class _Names:
+    """Tensors and calls as a person would name them."""
+
+    def __init__(self, model: Model) -> None:
+        self._layers, self._used = model.by_name(), outputs_used(model)
+
+    def __call__(self, ref: TensorRef) -> str:
+        return tensor_name(ref, self._layers, self._used)
+
+    def call(self, graph: CallGraph, call: int | None) -> str:
+        if call is None:
+            return "the end"
+        layer, number = graph.calls[call]
+        return f"{layer}@{number}" if len(self._layers[layer].calls) > 1 else layer
+
+
+def consumers(model: Model, ref: TensorRef) -> list[CallRef]:
+    """The calls that take a tensor, in document order."""
+    graph = call_graph(model)
+    return [graph.calls[call] for call in graph.consumers.get(ref, ())]

@@ -1,0 +1,86 @@
+"""Set whether layers are trained: the flag in their config, in those of what they wrap, and of what is nested in them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from functools import partial
+
+from configsplit.errors import CutError
+from configsplit.ir.graph import Layer, LayerPath, Model, walk
+from configsplit.ir.values import FrozenDict
+from configsplit.rewrites.rewritten import within
+
+FLAG = "trainable"
+
+
+def freeze(model: Model, paths: Collection[LayerPath], *, trainable: bool = False, flagless: Collection[str] = ()) -> Model:
+    """The model with the flag of some layers set; a path of a nested model stands for all that is in it.
+
+    To set a layer free, the models around it are set free too, without touching their other layers: Keras trains nothing
+    inside a frozen model. ``flagless`` are classes that are known to work with the flag although their config lacks it.
+
+    Raises:
+        CutError: a layer's config has no such flag.
+    """
+    chosen = [path for path, _ in walk(model) if any(path[:length] in paths for length in range(1, len(path) + 1))]
+    outer = {path[:length] for path in chosen for length in range(1, len(path))} - set(chosen) if trainable else set()
+    levels: dict[LayerPath, set[str]] = {}
+    for path in (*chosen, *outer):
+        levels.setdefault(path[:-1], set()).add(path[-1])
+    made = model
+    for place, names in levels.items():
+        made = within(made, place, partial(_flagged, names=names, value=trainable, flagless=flagless))
+    return _freed(made) if trainable and chosen else made
+
+
+def _freed(model: Model) -> Model:
+    return replace(model, config=model.config | {FLAG: True}) if FLAG in model.config else model
+
+
+def _flagged(model: Model, names: Collection[str], value: bool, flagless: Collection[str]) -> Model:
+    layers = (_with_flag(layer, value, flagless) if layer.name in names else layer for layer in model.layers)
+    return model.with_layers(tuple(layers))
+
+
+def _with_flag(layer: Layer, value: bool, flagless: Collection[str]) -> Layer:
+    if layer.is_input or not layer.entry or "keras.src.ops" in str(layer.entry.get("module")):
+        return layer
+    if layer.model is not None:
+        config = layer.model.config
+        return replace(layer, model=replace(layer.model, config=config | {FLAG: value})) if FLAG in config else layer
+    if FLAG not in layer.config and layer.class_name not in flagless:
+        raise CutError(
+            f"the config of layer {layer.name!r} ({layer.class_name}) does not say whether it is trained",
+            code="freeze-no-flag",
+            where=layer.name,
+            hint="its class leaves `trainable` out of get_config(): set the flag in code, once the model is loaded",
+        )
+    config = _everywhere(layer.config if FLAG in layer.config else layer.config | {FLAG: value}, value)
+    return replace(layer, entry=layer.entry | {"config": config})
+
+
+def _everywhere(config: FrozenDict, value: bool) -> FrozenDict:
+    """The config with the flag set wherever it stands: in it, and in those of the layers that it wraps; iterative."""
+    done: list[object] = []
+    todo: list[tuple[object, bool]] = [(config, False)]
+    while todo:
+        item, children_done = todo.pop()
+        if not isinstance(item, (tuple, FrozenDict)):
+            done.append(item)
+        elif not children_done:
+            todo.append((item, True))
+            todo.extend((child, False) for child in reversed(list(item.values()) if isinstance(item, FrozenDict) else item))
+        else:
+            start = len(done) - len(item)
+            children = done[start:]
+            del done[start:]
+            done.append(
+                _set(FrozenDict(zip(item, children, strict=True)), value) if isinstance(item, FrozenDict) else tuple(children)
+            )
+    made = done[0]
+    return made if isinstance(made, FrozenDict) else config
+
+
+def _set(config: FrozenDict, value: bool) -> FrozenDict:
+    return config | {FLAG: value} if type(config.get(FLAG)) is bool else config

@@ -1,0 +1,79 @@
+"""Take layers out: what took their output takes their input instead."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from functools import partial
+
+from configsplit.errors import CutError
+from configsplit.ir.graph import CallRef, Layer, LayerPath, Model, Node, TensorRef
+from configsplit.ir.provenance import Origin, Provenance, identity
+from configsplit.ir.references import outputs_used
+from configsplit.rewrites.extract import in_order
+from configsplit.rewrites.rewritten import Rewritten, pruned, redirected, within
+
+
+def remove(model: Model, paths: Collection[LayerPath]) -> Rewritten:
+    """The model without some layers, each with all its calls; inside nested models too, for all calls of those.
+
+    Shapes are not looked at: whoever calls this has held each layer's output against its input (see `removable`).
+
+    Raises:
+        CutError: a layer takes or gives several tensors, or it is an input.
+    """
+    levels: dict[LayerPath, set[str]] = {}
+    for path in paths:
+        levels.setdefault(path[:-1], set()).add(path[-1])
+    made, origins = model, dict(identity(model).layers)
+    for place in sorted(levels, key=len, reverse=True):
+        done: list[Rewritten] = []
+        made = within(made, place, partial(_remove_and_keep, names=levels[place], done=done))
+        found = done[0].provenance.layers
+        if place:
+            origins |= {(*place, *inner): Origin((*place, *origin.path)) for inner, origin in found.items()}
+        else:
+            inside = {path: origin for path, origin in origins.items() if len(path) > 1 and path[:1] in found}
+            origins = {**found, **inside}
+    return Rewritten(made, Provenance(origins))
+
+
+def _remove_and_keep(model: Model, names: Collection[str], done: list[Rewritten]) -> Model:
+    """`within` hands models on; what else is known of the rewrite is left in ``done``."""
+    done.append(_removed(model, names))
+    return in_order(done[0].model, like=model)
+
+
+def _removed(model: Model, names: Collection[str]) -> Rewritten:
+    layers = model.by_name()
+    used = outputs_used(model)
+    takes = {
+        CallRef(name, number): _only_input(layers[name], number, node, used)
+        for name in names
+        for number, node in enumerate(layers[name].calls)
+    }
+
+    def resolved(_: CallRef | None, ref: TensorRef) -> TensorRef:
+        while (call := CallRef(ref.layer, ref.call)) in takes:
+            ref = takes[call]
+        return ref
+
+    return pruned(redirected(model, resolved))
+
+
+def _only_input(layer: Layer, number: int, node: Node, used: dict[tuple[str, int], list[int]]) -> TensorRef:
+    """The one tensor that a call takes; a mask beside it does not count."""
+    taken = Node(node.args, node.kwargs.without("mask")).uses()
+    if layer.is_input:
+        reason = "it is an input of the model"
+    elif len(taken) != 1:
+        reason = f"it takes {len(taken)} tensors, and nobody can say which of them should stand for its output"
+    elif used[layer.name, number] != [0]:
+        reason = "it gives several tensors"
+    else:
+        return taken[0].ref
+    raise CutError(
+        f"layer {layer.name!r} ({layer.class_name}) cannot be taken out: {reason}",
+        code="remove-not-plain",
+        where=layer.name,
+        hint="put something in its place: configsplit replace --from ... --to ... --model DONOR",
+    )

@@ -1,0 +1,92 @@
+"""The best plan, held against every plan there is on thousands of small random graphs."""
+
+from __future__ import annotations
+
+import random
+from fractions import Fraction
+
+import pytest
+from brute_force import check_heads, crossing, exhaustive, graph_of, random_measure, random_model
+
+from configsplit.algorithms.plan import best_plan
+from configsplit.algorithms.plan_search import UNLIMITED, Terms
+from configsplit.algorithms.plan_units import Measure, units_of
+from configsplit.errors import CutError
+
+
+def check(seed: int, terms: Terms, *, shared: bool, weighed: bool = False, effort: int | None = None) -> None:
+    model, price = random_model(seed)
+    graph = graph_of(model)
+    cost = random_measure(seed, model, graph, shared=shared)
+    weight = random_measure(seed + 1, model, graph, shared=shared) if weighed else cost
+    units = units_of(graph, price.__getitem__, cost, weight)
+    if len(units) < terms.stages:
+        return
+    best = exhaustive(graph, price, cost, weight, terms)
+    try:
+        found = best_plan(units, terms) if effort is None else best_plan(units, terms, effort=effort)
+    except CutError as error:
+        assert error.code == "plan-infeasible"
+        assert effort is not None or best is None
+        return
+    assert best is not None
+    check_heads(graph, found.heads)
+    assert found.bytes == sum(crossing(graph, head, price) for head in found.heads)
+    assert found.bound <= best[0] <= found.largest
+    assert found.state == "bounded" or found.largest == best[0]
+    assert found.bytes_state == "bounded" or found.bytes == best[1]
+    if effort is None:
+        assert (found.largest, found.bytes) == best
+        assert (found.state, found.bytes_state) == ("optimal", "optimal")
+
+
+@pytest.mark.parametrize("block", range(20))
+def test_the_plan_is_the_best_of_all(block: int) -> None:
+    for seed in range(60 * block, 60 * block + 60):
+        for stages in (1, 2, 3, 4):
+            check(seed, Terms.equal(stages), shared=False)
+
+
+@pytest.mark.parametrize("block", range(10))
+def test_shared_layers_are_paid_for_in_each_stage_that_calls_them(block: int) -> None:
+    for seed in range(10_000 + 60 * block, 10_000 + 60 * block + 60):
+        for stages in (2, 3, 4):
+            check(seed, Terms.equal(stages), shared=True)
+
+
+@pytest.mark.parametrize("block", range(10))
+def test_limits_are_kept(block: int) -> None:
+    for seed in range(20_000 + 50 * block, 20_000 + 50 * block + 50):
+        chance = random.Random(seed)
+        weight, across = chance.choice([10, 20, 30, UNLIMITED]), chance.choice([3, 6, 9, 12, UNLIMITED])
+        check(seed, Terms.equal(chance.randint(2, 4), weight=weight, across=across), shared=seed % 2 == 0, weighed=True)
+
+
+@pytest.mark.parametrize("block", range(10))
+def test_devices_of_different_speeds_and_links(block: int) -> None:
+    for seed in range(30_000 + 50 * block, 30_000 + 50 * block + 50):
+        chance = random.Random(seed)
+        stages = chance.randint(2, 4)
+        terms = Terms(
+            tuple(Fraction(chance.randint(1, 9), chance.randint(1, 4)) for _ in range(stages)),
+            tuple(chance.choice([25, UNLIMITED]) for _ in range(stages)),
+            (UNLIMITED,) * (stages - 1),
+            tuple(chance.choice([None, Fraction(chance.randint(1, 9), 2)]) for _ in range(stages - 1)),
+        )
+        check(seed, terms, shared=seed % 2 == 0, weighed=True)
+
+
+@pytest.mark.parametrize("effort", [0, 3, 10, 30, 100])
+def test_a_search_that_gives_up_says_so_and_its_bound_holds(effort: int) -> None:
+    for seed in range(40_000, 40_080):
+        for stages in (2, 3):
+            check(seed, Terms.equal(stages), shared=seed % 2 == 0, effort=effort)
+
+
+def test_more_stages_than_calls_are_refused() -> None:
+    model, price = random_model(1, most=2)
+    graph = graph_of(model)
+    nothing = Measure([0] * len(graph.calls))
+    with pytest.raises(CutError, match="cannot be made") as caught:
+        best_plan(units_of(graph, price.__getitem__, nothing, nothing), Terms.equal(9))
+    assert caught.value.code == "plan-too-many-stages"
