@@ -17,7 +17,7 @@ help:
 	@echo "make demo        cut ResNet50 inside a residual branch, prove it, run both sides"
 	@echo "make test        all tests but the long matrices"
 	@echo "make lint        ruff and mypy"
-	@echo "make exhaustive  the long matrices: every layer of the large networks"
+	@echo "make exhaustive  the long matrices, every layer of large networks; writes docs/exhaustive.md"
 	@echo "make bench       the benchmarks, beside Keras; writes docs/benchmarks.md"
 	@echo "make clean       remove everything that the other targets made"
 
@@ -37,7 +37,7 @@ format: $(STAMP)
 	$(BIN)/ruff format $(CODE)
 
 exhaustive: $(STAMP)
-	$(BIN)/pytest -m exhaustive -rA --durations=10
+	$(BIN)/pytest -m exhaustive -n $(WORKERS)
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/bench_split.py --write docs/benchmarks.md

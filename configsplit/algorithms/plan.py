@@ -29,7 +29,7 @@ from configsplit.errors import CutError
 
 State = Literal["optimal", "bounded"]
 
-EFFORT = 60_000
+EFFORT = 40_000
 """Branches of the enumeration that one step may take, and a tenth of the comparisons of the search."""
 
 
@@ -100,7 +100,7 @@ def _steps(units: Units, terms: Terms) -> Iterator[_Step]:
     total = units.cost.of(set(range(len(units))))
     yield _Step(lambda: in_line(units, range(len(units))))
     yield _Step(lambda: in_line(units, deep_order(units)))
-    for share, joined in ((20, True), (200, True), (50, False), (1000, False)):
+    for share, joined in ((20, True), (200, False)):
         yield _Step(partial(_coarse, units, total // (terms.stages * share), terms.weighed, joined))
     yield _Step(lambda: contracted(units, weighed=terms.weighed), "with-cost")
     yield _Step(lambda: units, "yes")

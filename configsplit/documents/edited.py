@@ -91,7 +91,7 @@ def save(
     edited: Edited,
     path: str | Path,
     *,
-    format: Format | None = None,  # noqa: A002 - the option's name
+    format: Format | None = None,
     weights: bool = True,
     verify: Check = "proof",
     force: bool = False,
@@ -152,7 +152,9 @@ def _plan(edited: Edited, sources: Sequence[Source], path: Path, wanted: Format 
             where=str(path),
             hint="name the output .keras, .h5 or .json, or give --format",
         )
-    found = [_weights(document, source) if with_weights else None for document, source in zip(edited.documents, sources, strict=True)]
+    found = [
+        _weights(document, source) if with_weights else None for document, source in zip(edited.documents, sources, strict=True)
+    ]
     if not any(found):
         if chosen != "json":
             raise StoreError(
@@ -237,7 +239,9 @@ def _write(
     items = gathering.moves()
     metadata = source.metadata_text or dumps({"keras_version": "3.0.0", "date_saved": "1980-01-01@00:00:00"})
     assets = _assets(plan.sources, [item for item in items if isinstance(item, Move)])
-    return workers.submit(prepare_archive(place, config_text=text, metadata_text=metadata, items=items, assets=assets).run), None
+    return workers.submit(
+        prepare_archive(place, config_text=text, metadata_text=metadata, items=items, assets=assets).run
+    ), None
 
 
 def _weights_job(place: Path, gathering: Gathering, source: Source) -> Job:
@@ -316,8 +320,10 @@ def _record(
 
 def _came(edited: Edited) -> list[record.Came]:
     told = []
-    for path, _ in walk(edited.model):
+    for path, layer in walk(edited.model):
         origin = edited.provenance.layers.get(path)
+        if layer.implicit:
+            continue
         if origin is not None:
             told.append(record.Came(layer=path, source=origin.source, origin=origin.path))  # type: ignore[call-arg]
         elif len(path) == 1:

@@ -27,16 +27,16 @@ def load_fragment(
     """
     with open_source(path) as source:
         entry = loads(source.config_text) if source.kind == "json" else None
-    if _is_layer(entry):
+    if isinstance(entry, FrozenDict) and _is_layer(entry):
         return _one_layer(entry, Path(path), host)
     found = load(path, weights=weights, custom_objects=custom_objects)
     check_dialect(found, host)
     return found
 
 
-def _is_layer(entry: object) -> bool:
-    plain = isinstance(entry, FrozenDict) and {"class_name", "config"} <= entry.keys() and "keras_version" not in entry
-    return plain and isinstance(entry, FrozenDict) and isinstance(entry["config"], FrozenDict) and model_kind(entry) is None
+def _is_layer(entry: FrozenDict) -> bool:
+    plain = {"class_name", "config"} <= entry.keys() and "keras_version" not in entry
+    return plain and isinstance(entry["config"], FrozenDict) and model_kind(entry) is None
 
 
 def check_dialect(fragment: Document, host: Document) -> None:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from configsplit.errors import TensorReferenceError, nearest
 from configsplit.ir.graph import CallRef, Layer, Model, TensorRef
+from configsplit.ir.values import FrozenDict
 
 _SUFFIX = re.compile(r"^(?P<layer>.+?)(?:@(?P<call>\d+|\*))?(?::(?P<output>\d+))?$", re.DOTALL)
 
@@ -68,12 +69,20 @@ def _descend(model: Model, text: str) -> list[Place]:
         layer, call, inner = outer
         if layer.model is None:
             raise TensorReferenceError(
-                f"layer {layer.name!r} is a {layer.class_name}, not a nested model: nothing inside it can be named",
+                f"layer {layer.name!r} is a {layer.class_name}, not a nested model: {_why_closed(layer)}",
                 code="reference-not-nested",
                 hint=f"name {layer.name!r} itself, or a layer before or after it",
             )
         todo += [((*inside, CallRef(layer.name, number)), layer.model, inner) for number in reversed(_calls(layer, call))]
     return found
+
+
+def _why_closed(layer: Layer) -> str:
+    if layer.class_name == "TimeDistributed":
+        return "what it holds runs once for every time step, and has no tensor of its own in the graph around it"
+    if isinstance(layer.config.get("layer"), FrozenDict):
+        return "it runs what it holds in its own way, which has no place in the graph around it"
+    return "nothing inside it can be named"
 
 
 def _outer(layers: dict[str, Layer], text: str) -> tuple[Layer, str | None, str] | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 from configsplit.algorithms.order import rebuild_order, visits_as_written
-from configsplit.ir.graph import CallRef, Layer, LayerPath, Model, Node, TensorRef, TensorSpec, Use
-from configsplit.ir.provenance import Origin, Provenance
+from configsplit.ir.graph import CallRef, Layer, Model, Node, TensorRef, TensorSpec
+from configsplit.ir.provenance import Provenance
 from configsplit.ir.values import FrozenDict
+from configsplit.rewrites.renumber import kept_origins, moved_layer, numbers_of
 
 _OF_THE_WHOLE = ("build_config", "compile_config", "build_input_shape")
 """What a document says of a whole model that is not true of its parts: shapes it was built with, losses, optimizers."""
@@ -50,14 +51,14 @@ def part(
     layers = [layer for layer in model.layers if any((layer.name, call) in kept for call in range(len(layer.calls)))]
     taken = {layer.name for layer in layers}
     fresh = {ref: _unique(labels[ref], taken) for ref in inputs if ref not in originals}
-    numbers = _renumber(layers, kept)
+    numbers = numbers_of(layers, kept)
     target = {ref: TensorRef(label) for ref, label in fresh.items()}
 
     def moved(ref: TensorRef) -> TensorRef:
         return target.get(ref) or ref._replace(call=numbers[ref.layer, ref.call])
 
     made = [_input_layer(label, specs[ref]) for ref, label in fresh.items()]
-    made += [_moved_layer(layer, kept, moved) for layer in layers]
+    made += [moved_layer(layer, kept, moved) for layer in layers]
     built = Model(
         name=name,
         kind=model.kind,
@@ -68,7 +69,7 @@ def part(
         dialect=model.dialect,
         form=model.form,
     )
-    return Extracted(in_order(built, like=model), _provenance(layers, kept), tuple(inputs), tuple(outputs))
+    return Extracted(in_order(built, like=model), kept_origins(layers, kept), tuple(inputs), tuple(outputs))
 
 
 def _plain_frame(model: Model) -> dict[str, FrozenDict]:
@@ -101,33 +102,9 @@ def _unique(wish: str, taken: set[str]) -> str:
     return name
 
 
-def _renumber(layers: Sequence[Layer], kept: Collection[CallRef]) -> dict[tuple[str, int], int]:
-    numbers: dict[tuple[str, int], int] = {}
-    for layer in layers:
-        stays = [call for call in range(len(layer.calls)) if (layer.name, call) in kept]
-        numbers.update({(layer.name, call): number for number, call in enumerate(stays)})
-    return numbers
-
-
 def _input_layer(name: str, spec: TensorSpec) -> Layer:
     return Layer(name=name, class_name="InputLayer", calls=(Node(),), spec=spec)
 
 
-def _moved_layer(layer: Layer, kept: Collection[CallRef], moved: Callable[[TensorRef], TensorRef]) -> Layer:
-    def use(old: Use) -> Use:
-        return replace(old, ref=moved(old.ref))
-
-    stays = (node for call, node in enumerate(layer.calls) if (layer.name, call) in kept)
-    return replace(layer, calls=tuple(node.map_uses(use) for node in stays))
-
-
 def _structure(refs: list[TensorRef]) -> TensorRef | tuple[TensorRef, ...]:
     return refs[0] if len(refs) == 1 else tuple(refs)
-
-
-def _provenance(layers: Sequence[Layer], kept: Collection[CallRef]) -> Provenance:
-    origins: dict[LayerPath, Origin] = {
-        (layer.name,): Origin((layer.name,), tuple(call for call in range(len(layer.calls)) if (layer.name, call) in kept))
-        for layer in layers
-    }
-    return Provenance(origins)

@@ -15,6 +15,7 @@ from configsplit.ir.graph import CallRef, Layer, Model, Node, TensorRef, TensorS
 from configsplit.ir.provenance import Origin, Provenance, identity
 from configsplit.ir.references import Place
 from configsplit.ir.values import FrozenDict, rebuild
+from configsplit.rewrites.prune import prune
 from configsplit.rewrites.widen import Cast
 
 _TAKES_TRAINING = frozenset(
@@ -118,7 +119,23 @@ def surface(model: Model, boundaries: Sequence[Sequence[Place]]) -> Surfaced:
         current = [[_follow(place, opened, name) for place in boundary] for boundary in current]
         model, provenance = opened.model, opened.provenance.after(provenance)
         steps.append((name, opened.calls))
-    return Surfaced(model, provenance, tuple(tuple(place.ref for place in boundary) for boundary in current), tuple(steps))
+    wanted = tuple(tuple(place.ref for place in boundary) for boundary in current)
+    if not steps:
+        return Surfaced(model, provenance, wanted)
+    model, kept = prune(model)
+    alive = tuple(tuple(_alive(ref, kept) for ref in boundary) for boundary in wanted)
+    return Surfaced(model, kept.after(provenance), alive, tuple(steps))
+
+
+def _alive(ref: TensorRef, kept: Provenance) -> TensorRef:
+    origin = kept.layers.get((ref.layer,))
+    if origin is None or ref.call not in origin.calls:
+        raise CutError(
+            f"no output of the model needs {ref.layer!r} in this call of the nested model",
+            code="cut-dead-tensor",
+            hint="cut at a tensor that an output depends on, or in another call",
+        )
+    return ref._replace(call=origin.calls.index(ref.call))
 
 
 def reopen(model: Model, steps: Sequence[tuple[str, Sequence[int]]]) -> Surfaced:
@@ -127,7 +144,10 @@ def reopen(model: Model, steps: Sequence[tuple[str, Sequence[int]]]) -> Surfaced
     for name, calls in steps:
         opened = open_calls(model, name, calls)
         model, provenance = opened.model, opened.provenance.after(provenance)
-    return Surfaced(model, provenance, ())
+    if steps:
+        model, kept = prune(model)
+        provenance = kept.after(provenance)
+    return Surfaced(model, provenance, (), tuple((name, tuple(calls)) for name, calls in steps))
 
 
 def _follow(place: Place, opened: Opened, name: str) -> Place:

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from functools import partial
 
 from configsplit.errors import CutError
-from configsplit.ir.graph import CallRef, Layer, LayerPath, Model, Node, TensorRef
+from configsplit.ir.graph import Layer, LayerPath, Model, Node, TensorRef
 from configsplit.ir.provenance import Origin, Provenance, identity
 from configsplit.ir.references import outputs_used
 from configsplit.rewrites.extract import in_order
@@ -16,7 +16,7 @@ from configsplit.rewrites.rewritten import Rewritten, pruned, redirected, within
 def remove(model: Model, paths: Collection[LayerPath]) -> Rewritten:
     """The model without some layers, each with all its calls; inside nested models too, for all calls of those.
 
-    Shapes are not looked at: whoever calls this has held each layer's output against its input (see `removable`).
+    Shapes are not looked at: whoever calls this has held each layer's output against its input (see `stand_ins`).
 
     Raises:
         CutError: a layer takes or gives several tensors, or it is an input.
@@ -44,20 +44,31 @@ def _remove_and_keep(model: Model, names: Collection[str], done: list[Rewritten]
 
 
 def _removed(model: Model, names: Collection[str]) -> Rewritten:
-    layers = model.by_name()
-    used = outputs_used(model)
+    instead = stand_ins(model, names)
+    return pruned(redirected(model, lambda _, ref: instead.get(ref, ref)))
+
+
+def stand_ins(model: Model, names: Collection[str]) -> dict[TensorRef, TensorRef]:
+    """The tensor that will stand for each output of the layers that go, where anything that stays takes it.
+
+    Raises:
+        CutError: a layer takes or gives several tensors, or it is an input.
+    """
+    layers, used = model.by_name(), outputs_used(model)
     takes = {
-        CallRef(name, number): _only_input(layers[name], number, node, used)
+        TensorRef(name, number): _only_input(layers[name], number, node, used)
         for name in names
         for number, node in enumerate(layers[name].calls)
     }
-
-    def resolved(_: CallRef | None, ref: TensorRef) -> TensorRef:
-        while (call := CallRef(ref.layer, ref.call)) in takes:
-            ref = takes[call]
-        return ref
-
-    return pruned(redirected(model, resolved))
+    staying = [use.ref for layer in model.layers if layer.name not in names for node in layer.calls for use in node.uses()]
+    found: dict[TensorRef, TensorRef] = {}
+    for ref in (*staying, *model.output_refs()):
+        source = ref
+        while source in takes:
+            source = takes[source]
+        if source != ref:
+            found[ref] = source
+    return found
 
 
 def _only_input(layer: Layer, number: int, node: Node, used: dict[tuple[str, int], list[int]]) -> TensorRef:

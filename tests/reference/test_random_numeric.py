@@ -21,7 +21,7 @@ from configsplit.runtime.build import load
 from configsplit.runtime.frameworks import Framework, framework
 from configsplit.testing import models
 
-REFUSALS = {"cut-at-input", "cut-at-output", "cut-not-parallel", "cut-empty-part"}
+REFUSALS = {"cut-at-input", "cut-at-output", "cut-not-parallel", "cut-empty-part", "cut-dead-tensor"}
 
 
 def build(model: Model, works: Framework, seed: int) -> Any:

@@ -1,0 +1,187 @@
+"""One place to cut at for each call: the smallest boundary through it, found near it.
+
+The whole graph is cut into segments by the calls that every other one precedes or follows (one linear sweep). A cut through a
+call lies inside that call's segment, so that the minimum cut (Dinic 1970) needs a network of the segment only, and there of
+the calls that are neither needed by the call nor need it. Places through which a single tensor passes are all among them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from configsplit.algorithms.calls import CallGraph
+from configsplit.algorithms.flow import FlowNetwork
+from configsplit.algorithms.plan_places import segments
+from configsplit.algorithms.plan_units import Measure, Units, units_of
+from configsplit.ir.graph import TensorRef
+
+
+@dataclass(frozen=True, slots=True)
+class CutPlace:
+    """A head: everything before its segment, and the units of the segment in ``mask``.
+
+    ``through`` is the first call (in document order) whose smallest boundary this is; ``tensors`` cross, in document order.
+    """
+
+    segment: int
+    mask: int
+    through: int
+    tensors: tuple[TensorRef, ...]
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Segments:
+    """The calls of a graph, cut into segments: segment ``i`` holds the units from ``marks[i]`` up to ``marks[i + 1]``."""
+
+    units: Units
+    marks: list[int]
+    order: list[int]
+
+    def head(self, place: CutPlace) -> frozenset[int]:
+        """The calls in the head of a place."""
+        first = self.marks[place.segment]
+        return frozenset(self.order[:first]) | {self.order[first + bit] for bit in bits(place.mask)}
+
+
+def bits(mask: int) -> list[int]:
+    """The numbers of the bits that are set, rising."""
+    found = []
+    while mask:
+        low = mask & -mask
+        found.append(low.bit_length() - 1)
+        mask ^= low
+    return found
+
+
+def segmented(graph: CallGraph, price: Callable[[TensorRef], int]) -> Segments:
+    nothing = Measure([0] * len(graph.calls))
+    units = units_of(graph, price, nothing, nothing)
+    return Segments(units, segments(units), [calls[0] for calls in units.calls])
+
+
+def cut_places(graph: CallGraph, whole: Segments, price: Callable[[TensorRef], int]) -> list[CutPlace]:
+    """For every call the smallest boundary through it, each head once, in the order of segments and sizes.
+
+    The same heads as ``heads(graph, [[tensor of the call]], "smallest", price)`` gives. A call whose outputs nobody takes has
+    one only if other outputs of the model lie outside what it needs.
+    """
+    found: dict[tuple[int, int], int] = {}
+    for segment in range(len(whole.marks) - 1):
+        search = _Segment(graph, whole, segment)
+        for unit in range(whole.marks[segment], whole.marks[segment + 1]):
+            mask = search.smallest(unit - whole.marks[segment])
+            if mask:
+                call = whole.order[unit]
+                found[segment, mask] = min(call, found.get((segment, mask), call))
+    crossing = _Crossing(graph, whole, price)
+    rows = [CutPlace(segment, mask, call, *crossing.of(segment, mask)) for (segment, mask), call in found.items()]
+    return sorted(rows, key=lambda row: (row.segment, row.mask.bit_count(), row.mask))
+
+
+class _Segment:
+    """Minimum cuts inside one segment."""
+
+    def __init__(self, graph: CallGraph, whole: Segments, number: int) -> None:
+        self._first, self._end = whole.marks[number], whole.marks[number + 1]
+        self._size, self._units = self._end - self._first, whole.units
+        self._last = self._end == len(whole.units)
+        self._below, self._above = self._closures()
+        producers = (graph.producer(ref) for ref in graph.outputs)
+        place = {call: unit for unit, call in enumerate(whole.order)} if self._last else {}
+        wanted = [place[call] - self._first for call in producers if call in place]
+        self._outputs = sorted({unit for unit in wanted if unit >= 0})
+
+    def _closures(self) -> tuple[list[int], list[int]]:
+        """Per unit, itself and all in the segment that it needs, and that need it."""
+        below, above = [1 << unit for unit in range(self._size)], [1 << unit for unit in range(self._size)]
+        for unit in range(self._size):
+            for maker in self._units.before[self._first + unit]:
+                below[unit] |= below[maker - self._first] if maker >= self._first else 0
+        for unit in reversed(range(self._size)):
+            for taker in self._units.after[self._first + unit]:
+                above[unit] |= above[taker - self._first] if taker < self._end else 0
+        return below, above
+
+    def smallest(self, unit: int) -> int:
+        """The head of the fewest bytes with the unit's outputs on its edge, of several the smallest; 0 if there is none."""
+        full, inside = (1 << self._size) - 1, self._below[unit]
+        behind = [taker - self._first for taker in self._units.after[self._first + unit]]
+        if not behind and self._last:
+            behind = [each for each in self._outputs if not inside >> each & 1]
+            if not behind:
+                return 0
+        outside = 0
+        for taker in behind:
+            outside |= self._above[taker] if taker < self._size else 0
+        free = full & ~inside & ~outside
+        return inside | self._cut(inside, free) if free else inside
+
+    def _cut(self, inside: int, free: int) -> int:
+        """The free units on the head's side of a minimum cut (see `configsplit.algorithms.cuts`)."""
+        units, members = self._units, bits(free)
+        node = {self._first + member: index + 2 for index, member in enumerate(members)}
+        touched = [index for unit in node for index in (*units.takes[unit], *units.gives[unit])]
+        tensors = [units.tensors[index] for index in dict.fromkeys(touched)]
+        network = FlowNetwork(2 + len(node) + len(tensors))
+        unlimited = sum(tensor.bytes for tensor in tensors) + 1
+        for index, tensor in enumerate(tensors, start=2 + len(node)):
+            network.add(node.get(tensor.producer, 0), index, tensor.bytes)
+            for taker in tensor.consumers:
+                if not self._within(taker, inside):
+                    network.add(index, node.get(taker, 1), unlimited)
+        for unit, number in node.items():
+            for maker in units.before[unit]:
+                if maker in node:
+                    network.add(number, node[maker], unlimited)
+        side = network.minimum_cut(0, 1)
+        return sum(1 << unit - self._first for unit, number in node.items() if number in side)
+
+    def _within(self, unit: int, mask: int) -> bool:
+        return unit < self._first or (unit < self._end and bool(mask >> (unit - self._first) & 1))
+
+
+class _Crossing:
+    """What crosses at a place: few tensors that pass over the beginning of its segment, and those made inside."""
+
+    def __init__(self, graph: CallGraph, whole: Segments, price: Callable[[TensorRef], int]) -> None:
+        self._graph, self._whole, self._price = graph, whole, price
+        self._place = {call: unit for unit, call in enumerate(whole.order)}
+        self._made: list[list[TensorRef]] = [[] for _ in whole.order]
+        for ref in graph.consumers:
+            if graph.producer(ref) in self._place:
+                self._made[self._place[graph.producer(ref)]].append(ref)
+        self._over = self._passing()
+
+    def _passing(self) -> list[list[TensorRef]]:
+        """Per mark, the tensors made before it and taken behind it."""
+        found, alive = [], {}
+        position = 0
+        for mark in self._whole.marks:
+            for unit in range(position, mark):
+                alive.update({ref: max(self._takers(ref)) for ref in self._made[unit]})
+            alive = {ref: last for ref, last in alive.items() if last >= mark}
+            found.append(list(alive))
+            position = mark
+        return found
+
+    def _takers(self, ref: TensorRef) -> list[int]:
+        return [self._place[taker] for taker in self._graph.consumers[ref]]
+
+    def of(self, segment: int, mask: int) -> tuple[tuple[TensorRef, ...], int]:
+        first = self._whole.marks[segment]
+        inside = [ref for bit in bits(mask) for ref in self._made[first + bit]]
+        crossing = [ref for ref in (*self._over[segment], *inside) if any(self._left(taker, first, mask) for taker in self._takers(ref))]
+        crossing.sort(key=lambda ref: (self._graph.producer(ref), ref.output))
+        return tuple(crossing), sum(map(self._price, crossing))
+
+    @staticmethod
+    def _left(taker: int, first: int, mask: int) -> bool:
+        """Whether a unit is in the tail."""
+        return taker >= first and not mask >> (taker - first) & 1
+
+
+def single(places: Sequence[CutPlace]) -> list[CutPlace]:
+    """The places through which one tensor passes, and nothing else."""
+    return [place for place in places if len(place.tensors) == 1]

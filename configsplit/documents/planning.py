@@ -1,0 +1,260 @@
+"""`plan`: a pipeline of N stages, the largest as small as it can be, then the fewest bytes across the boundaries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from configsplit.algorithms.calls import CallGraph, call_graph
+from configsplit.algorithms.partition import partition
+from configsplit.algorithms.plan import Best, State, best_plan
+from configsplit.algorithms.plan_search import Terms
+from configsplit.algorithms.plan_units import Measure, units_of
+from configsplit.dialects import emit
+from configsplit.documents.costs import Costs, read_profile
+from configsplit.documents.cutting import Parts, hand_over_as, loses_masks, with_explicit_masks
+from configsplit.documents.devices import Device, read_devices, terms
+from configsplit.documents.document import Document, given_shapes
+from configsplit.errors import CutError
+from configsplit.inference import Inference, explain, traced_masks
+from configsplit.ir.graph import TensorRef, TensorSpec
+from configsplit.ir.references import outputs_used, tensor_name
+from configsplit.report.hazards import hazards
+from configsplit.rewrites.open import Surfaced, surface
+from configsplit.rewrites.split import Split, assemble
+
+Balance = Literal["params", "macs", "bytes", "latency"]
+
+UNITS = {"params": "parameters", "macs": "multiply-accumulates", "bytes": "bytes of weights", "latency": "ns"}
+"""What each balance counts. With devices that have speeds the unit of ``largest`` is ns."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """One stage of a plan: how many calls it makes, and what it costs for one sample.
+
+    ``cost`` is in the unit of what is balanced; ``time`` the same as the device works it off.
+    """
+
+    device: str | None
+    calls: int
+    cost: int
+    parameters: int
+    weight_bytes: int
+    macs: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Boundary:
+    """What crosses between two neighbouring stages, tensors that only pass over one of them included."""
+
+    tensors: tuple[str, ...]
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Where to cut, and what is known of it.
+
+    Attributes:
+        balance: what the stages are balanced by; ``unit`` is its unit.
+        largest: the slowest stage or link; ``bound``: no plan has a smaller one.
+        state: "optimal" if ``largest`` is proven to be the smallest there is, else "bounded".
+        bytes: sum of the bytes per sample across each boundary; ``bytes_state`` whether it is the least for that ``largest``.
+        imbalance: the largest stage's cost over the mean.
+        uncounted: layers that nobody has declared and that count as nothing.
+    """
+
+    document: Document
+    balance: Balance
+    unit: str
+    stages: tuple[Stage, ...]
+    boundaries: tuple[Boundary, ...]
+    largest: int
+    bound: int
+    state: State
+    bytes: int
+    bytes_state: State
+    imbalance: float
+    uncounted: tuple[str, ...]
+    parts: Parts
+
+    def save(self, directory: str | Path, **options: Any) -> Any:
+        """Carry the plan out; see `configsplit.documents.saving.save` for the options."""
+        return self.parts.save(directory, **options)
+
+    def as_json(self) -> dict[str, Any]:
+        """The plan as plain values."""
+        plain = {name: getattr(self, name) for name in self.__slots__ if name not in ("document", "parts")}
+        rows: dict[str, Any] = {"stages": _rows(self.stages), "boundaries": _rows(self.boundaries)}
+        objective = f"smallest largest stage ({self.unit}), then fewest bytes across the boundaries"
+        return {"objective": objective, **plain, **rows, "uncounted": list(self.uncounted)}
+
+
+def _rows(items: Iterable[Any]) -> list[dict[str, Any]]:
+    return [{name: getattr(item, name) for name in item.__slots__} for item in items]
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What was asked for."""
+
+    balance: Balance
+    terms: Terms
+    profile: Mapping[str, float] | None
+    devices: tuple[Device, ...]
+
+    def measure(self, costs: Costs) -> Measure:
+        if self.balance == "latency":
+            return costs.milliseconds(self.profile or {})
+        return {"params": costs.parameters, "macs": costs.macs, "bytes": costs.weights}[self.balance]
+
+    @property
+    def unit(self) -> str:
+        return "ns" if self.terms.pace and not self.terms.alike else UNITS[self.balance]
+
+
+def plan(
+    document: Document,
+    stages: int,
+    *,
+    balance: Balance = "macs",
+    profile: str | Path | Mapping[str, float] | None = None,
+    devices: str | Path | Sequence[Device] = (),
+    max_boundary_bytes: int | None = None,
+    max_stage_bytes: int | None = None,
+    shapes: Iterable[str] | Mapping[TensorRef, TensorSpec] = (),
+    boundary_dtype: str | None = None,
+) -> Plan:
+    """The best way to cut a model into a pipeline of stages. Pure: nothing is written, ``save`` of the result carries it out.
+
+    Args:
+        document: what `load` gave.
+        stages: how many parts.
+        balance: what is balanced: parameters, multiply-accumulates, bytes of weights, or measured milliseconds.
+        profile: for ``latency``: milliseconds of each layer, or a file of them.
+        devices: what runs each stage, or a file that says so.
+        max_boundary_bytes: most bytes per sample across any boundary.
+        max_stage_bytes: most bytes of weights in any stage.
+        shapes: as for `split`.
+        boundary_dtype: as for `split`.
+
+    Raises:
+        CutError: no plan keeps to the limits, or what was given does not fit the model.
+        ShapeError: the shape of a tensor that crosses is unknown.
+    """
+    wish = _wish(stages, balance, profile, devices, max_boundary_bytes, max_stage_bytes)
+    whole = surface(document.model, [])
+    given = dict(shapes) if isinstance(shapes, Mapping) else given_shapes(document.model, list(shapes))
+    work = _work(document, whole, given, wish)
+    if document.dialect != "keras3" and loses_masks(work.split, masks := traced_masks(work.costs.inference)):
+        whole = replace(whole, model=with_explicit_masks(document, whole.model, masks.tensors), explicit_masks=True)
+        work = _work(document, whole, given, wish)
+    return _described(document, whole, work, wish, boundary_dtype)
+
+
+def _wish(
+    stages: int,
+    balance: Balance,
+    profile: str | Path | Mapping[str, float] | None,
+    devices: str | Path | Sequence[Device],
+    boundary: int | None,
+    stage: int | None,
+) -> _Wish:
+    if balance not in get_args(Balance):
+        raise CutError(f"stages cannot be balanced by {balance!r}", code="plan-balance", hint=", ".join(get_args(Balance)))
+    if (profile is None) == (balance == "latency"):
+        raise CutError(
+            "a profile and --balance latency go together",
+            code="plan-profile",
+            hint="`configsplit profile MODEL --out profile.json` measures one; --balance latency --profile profile.json",
+        )
+    times = read_profile(profile) if isinstance(profile, (str, Path)) else profile
+    listed = read_devices(devices) if isinstance(devices, (str, Path)) else tuple(devices)
+    return _Wish(balance, terms(stages, listed, balance, boundary, stage), times, listed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """A plan of one form of the model, and the parts that come out of it."""
+
+    costs: Costs
+    best: Best
+    split: Split
+
+
+def _work(document: Document, whole: Surfaced, given: Mapping[TensorRef, TensorSpec], wish: _Wish) -> _Work:
+    graph, inference = call_graph(whole.model), document.infer(given, whole.model)
+    costs = Costs(graph, inference)
+    best = best_plan(units_of(graph, costs.price, wish.measure(_for_profile(costs, whole, wish)), costs.weights), wish.terms)
+    return _Work(costs, best, _parts(whole, graph, inference, best))
+
+
+def _for_profile(costs: Costs, whole: Surfaced, wish: _Wish) -> Costs:
+    return costs
+
+
+def _parts(whole: Surfaced, graph: CallGraph, inference: Inference, best: Best) -> Split:
+    heads = [set(head) for head in best.heads]
+    parts = partition(graph, heads) if heads else [[call for call in range(len(graph.calls)) if not graph.is_input[call]]]
+    return assemble(whole.model, graph, parts, inference.specs, partial(explain, inference))
+
+
+def _described(document: Document, whole: Surfaced, work: _Work, wish: _Wish, dtype: str | None) -> Plan:
+    costs, best, graph = work.costs, work.best, work.costs.graph
+    edges = [frozenset[int](), *best.heads, frozenset(call for call in range(len(graph.calls)) if not graph.is_input[call])]
+    measure = wish.measure(costs)
+    members = [set(outer - inner) for inner, outer in zip(edges, edges[1:], strict=False)]
+    spent = [measure.of(calls) for calls in members]
+    stages = tuple(_stage(number, calls, spent[number], costs, wish) for number, calls in enumerate(members))
+    return Plan(
+        document=document,
+        balance=wish.balance,
+        unit=wish.unit,
+        stages=stages,
+        boundaries=tuple(_boundary(whole, costs, head) for head in best.heads),
+        largest=best.largest,
+        bound=best.bound,
+        state=best.state,
+        bytes=best.bytes,
+        bytes_state=best.bytes_state,
+        imbalance=max(spent) * len(spent) / (sum(spent) or 1) if any(spent) else 1.0,
+        uncounted=costs.uncounted,
+        parts=_as_parts(document, whole, work, dtype),
+    )
+
+
+def _stage(number: int, calls: set[int], spent: int, costs: Costs, wish: _Wish) -> Stage:
+    return Stage(
+        device=wish.devices[number].name if wish.devices else None,
+        calls=len(calls),
+        cost=spent,
+        parameters=costs.parameters.of(calls),
+        weight_bytes=costs.weights.of(calls),
+        macs=costs.macs.of(calls),
+    )
+
+
+def _boundary(whole: Surfaced, costs: Costs, head: frozenset[int]) -> Boundary:
+    graph, layers, used = costs.graph, whole.model.by_name(), outputs_used(whole.model)
+    crossing = [
+        ref
+        for ref, takers in graph.consumers.items()
+        if graph.producer(ref) in head and any(taker not in head for taker in takers)
+    ]
+    crossing.sort(key=lambda ref: (graph.producer(ref), ref.output))
+    return Boundary(
+        tensors=tuple(tensor_name(ref, layers, used) for ref in crossing), bytes=sum(map(costs.price, crossing))
+    )
+
+
+def _as_parts(document: Document, whole: Surfaced, work: _Work, dtype: str | None) -> Parts:
+    done, inference = work.split, work.costs.inference
+    if dtype is not None:
+        whole, done, inference = hand_over_as(dtype, document, whole, done, inference)
+    origins = tuple(part.provenance.after(whole.provenance) for part in done.parts)
+    warnings = tuple(f"{found.where}: {found.message}" for found in hazards(emit(document.model)))
+    return Parts(document=document, whole=whole, split=done, origins=origins, inference=inference, warnings=warnings)
