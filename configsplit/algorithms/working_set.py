@@ -39,6 +39,11 @@ class WorkingSets:
         self._sweep()
         self._before, self._behind = _running(self._peaks), _running(self._peaks[::-1])[::-1]
 
+    @property
+    def whole(self) -> int:
+        """The working set of the whole model."""
+        return max(self._peaks)
+
     def _sweep(self) -> None:
         """Run the whole once in order, and remember what lives where each segment begins."""
         marks = self._whole.marks

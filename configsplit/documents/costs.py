@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from math import isfinite, prod
@@ -65,8 +65,9 @@ class Costs:
         """Layers of which nobody has declared weights or operations."""
         return counted(self.inference).unknown
 
-    def milliseconds(self, profile: Mapping[str, float]) -> Measure:
+    def milliseconds(self, profile: Mapping[str, float], layers: Collection[str]) -> Measure:
         """Measured times in whole nanoseconds; ``LAYER`` gives the time of one call, ``LAYER@CALL`` that of a certain one.
+        Each of ``layers`` must have one, but for inputs.
 
         Raises:
             CutError: the profile does not fit the model.
@@ -83,7 +84,7 @@ class Costs:
         own, missing = [], []
         for call, is_input in zip(self.graph.calls, self.graph.is_input, strict=True):
             time = profile.get(f"{call.layer}@{call.call}", profile.get(call.layer))
-            if time is None and not is_input:
+            if time is None and not is_input and call.layer in layers:
                 missing.append(call.layer)
             own.append(round((time or 0) * 1e6))
         if missing:

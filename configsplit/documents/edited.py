@@ -14,13 +14,13 @@ from typing import Any, Literal
 from configsplit import __version__
 from configsplit.dialects import to_text
 from configsplit.documents.document import Document
-from configsplit.documents.gathering import Gathering, check_frozen
+from configsplit.documents.gathering import Gathering, check_copies, check_frozen, inside
 from configsplit.documents.saving import Format, relative, versions
 from configsplit.documents.transplant import Weights, check_shapes, weights_in
 from configsplit.errors import StoreError, WeightsError
 from configsplit.inference import Inference, weights_of
-from configsplit.ir.graph import Model, walk
-from configsplit.ir.provenance import Provenance
+from configsplit.ir.graph import LayerPath, Model, walk
+from configsplit.ir.provenance import Origin, Provenance
 from configsplit.ir.values import dumps
 from configsplit.report import provenance as record
 from configsplit.report.manifest import Source as SourceRecord
@@ -56,6 +56,7 @@ class Edited:
         provenance: where each of its layers came from.
         inference: shape and dtype of its tensors.
         text: its document, where that is known to the letter; else it is written from ``model``.
+        copies: layers that stand in several sources, which must agree: the path in ``model``, and each place.
     """
 
     verb: str
@@ -66,6 +67,7 @@ class Edited:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     text: str | None = None
+    copies: tuple[tuple[LayerPath, Origin], ...] = ()
 
     def save(self, path: str | Path, **options: Any) -> SavedFile:
         """Write it; see `configsplit.documents.edited.save` for the options."""
@@ -167,6 +169,8 @@ def _plan(edited: Edited, sources: Sequence[Source], path: Path, wanted: Format 
     flags = {number: document.model for number, document in enumerate(edited.documents)}
     gathering = Gathering(edited.model, edited.provenance, found, edited.inference, flags)
     _check_complete(edited, found)
+    _check_lost(edited.model, edited.provenance, edited.inference)
+    check_copies(gathering, edited.copies)
     _check_layouts(gathering, chosen, path)
     return _Plan(chosen, sources, gathering)
 
@@ -196,6 +200,20 @@ def _check_complete(edited: Edited, found: Sequence[Weights | None]) -> None:
                 code="surgery-no-weights",
                 where=layer.name,
                 hint="give them (a .keras or .h5 file, or --donor-weights FILE), or write the architecture alone: --no-weights",
+            )
+
+
+def _check_lost(model: Model, provenance: Provenance, inference: Inference) -> None:
+    """Raises WeightsError if a layer with weights stands in no part: no output needed it when the model was cut."""
+    for path, layer in walk(model):
+        around = inside(inference, path[:-1])
+        plain = layer.model is None and not layer.is_input and provenance.origin(path) is None
+        if plain and around is not None and weights_of(around, layer):
+            raise WeightsError(
+                f"the weights of {'/'.join(path)!r} are in none of the parts",
+                code="join-lost-layer",
+                where="/".join(path),
+                hint="nothing needed it when the model was cut; join the architecture alone: --no-weights --out FILE.json",
             )
 
 

@@ -182,6 +182,35 @@ def check_frozen(gathering: Gathering) -> None:
             )
 
 
+def check_copies(gathering: Gathering, copies: Sequence[tuple[LayerPath, Origin]]) -> None:
+    """Hold every copy of a layer against the one that is taken.
+
+    Raises:
+        WeightsError: they differ.
+    """
+    for path, origin in copies:
+        taken, copy = gathering.origin(path), gathering.sources[origin.source]
+        if taken is None or copy is None or taken[1] == origin:
+            continue
+        ours, its = datasets(taken[0], taken[1].path), datasets(copy, origin.path)
+        equal = len(ours) == len(its) and all(
+            taken[0].file.same(one, copy.file, other) for one, other in zip(ours, its, strict=True)
+        )
+        if not equal:
+            raise WeightsError(
+                f"{'/'.join(path)!r} has other weights in {copy.file.where} than in {taken[0].file.where}",
+                code="join-weights-differ",
+                where="/".join(path),
+                hint="a shared layer was trained in one part only; nobody can say which weights are meant",
+            )
+
+
+def datasets(weights: Weights, path: LayerPath) -> tuple[str, ...]:
+    """The datasets of a layer, none where it is not stored."""
+    known = path in weights.groups or (weights.file.layout.kind == "legacy" and path[:1] in weights.groups)
+    return weights.datasets(path) if known else ()
+
+
 def model_layer(model: Model | None, path: LayerPath) -> Layer | None:
     """The layer at a path, None where there is none."""
     layer: Layer | None = None

@@ -107,9 +107,10 @@ class _Wish:
     profile: Mapping[str, float] | None
     devices: tuple[Device, ...]
 
-    def measure(self, costs: Costs) -> Measure:
+    def measure(self, costs: Costs, document: Document) -> Measure:
+        """What is balanced. Layers that make masks explicit were never measured: they count as nothing."""
         if self.balance == "latency":
-            return costs.milliseconds(self.profile or {})
+            return costs.milliseconds(self.profile or {}, {layer.name for layer in document.model.layers})
         return {"params": costs.parameters, "macs": costs.macs, "bytes": costs.weights}[self.balance]
 
     @property
@@ -189,12 +190,8 @@ class _Work:
 def _work(document: Document, whole: Surfaced, given: Mapping[TensorRef, TensorSpec], wish: _Wish) -> _Work:
     graph, inference = call_graph(whole.model), document.infer(given, whole.model)
     costs = Costs(graph, inference)
-    best = best_plan(units_of(graph, costs.price, wish.measure(_for_profile(costs, whole, wish)), costs.weights), wish.terms)
+    best = best_plan(units_of(graph, costs.price, wish.measure(costs, document), costs.weights), wish.terms)
     return _Work(costs, best, _parts(whole, graph, inference, best))
-
-
-def _for_profile(costs: Costs, whole: Surfaced, wish: _Wish) -> Costs:
-    return costs
 
 
 def _parts(whole: Surfaced, graph: CallGraph, inference: Inference, best: Best) -> Split:
@@ -206,7 +203,7 @@ def _parts(whole: Surfaced, graph: CallGraph, inference: Inference, best: Best) 
 def _described(document: Document, whole: Surfaced, work: _Work, wish: _Wish, dtype: str | None) -> Plan:
     costs, best, graph = work.costs, work.best, work.costs.graph
     edges = [frozenset[int](), *best.heads, frozenset(call for call in range(len(graph.calls)) if not graph.is_input[call])]
-    measure = wish.measure(costs)
+    measure = wish.measure(costs, document)
     members = [set(outer - inner) for inner, outer in zip(edges, edges[1:], strict=False)]
     spent = [measure.of(calls) for calls in members]
     stages = tuple(_stage(number, calls, spent[number], costs, wish) for number, calls in enumerate(members))
@@ -246,9 +243,7 @@ def _boundary(whole: Surfaced, costs: Costs, head: frozenset[int]) -> Boundary:
         if graph.producer(ref) in head and any(taker not in head for taker in takers)
     ]
     crossing.sort(key=lambda ref: (graph.producer(ref), ref.output))
-    return Boundary(
-        tensors=tuple(tensor_name(ref, layers, used) for ref in crossing), bytes=sum(map(costs.price, crossing))
-    )
+    return Boundary(tensors=tuple(tensor_name(ref, layers, used) for ref in crossing), bytes=sum(map(costs.price, crossing)))
 
 
 def _as_parts(document: Document, whole: Surfaced, work: _Work, dtype: str | None) -> Parts:

@@ -161,15 +161,15 @@ def prove(folder: Path, manifest: record.Manifest, source: Source, document: Doc
     Raises:
         VerificationError: with the first thing that differs.
     """
-    whole = _whole(document, manifest)
+    whole = whole_model(document, manifest)
     models = [_read(folder, part) for part in manifest.parts]
-    _prove_graph(whole, models, manifest)
+    prove_graph(whole, models, manifest)
     _prove_order(document.model, models, manifest)
     compared = list(_prove_weights(folder, manifest, models, source, document.model))
     return Proof(len(models), len(whole.layers), len(compared), sum(compared))
 
 
-def _whole(document: Document, manifest: record.Manifest) -> Model:
+def whole_model(document: Document, manifest: record.Manifest) -> Model:
     """The original as it was cut, in the spelling of a document: nested models open, masks and casts in the graph."""
     if not manifest.opened and not manifest.explicit_masks and not manifest.casts:
         return document.model
@@ -194,19 +194,19 @@ def _read(folder: Path, part: record.Part) -> Model:
         return parse(opened.config_text).model
 
 
-def _prove_graph(whole: Model, models: list[Model], manifest: record.Manifest) -> None:
+def prove_graph(whole: Model, models: list[Model], manifest: record.Manifest) -> None:
     pieces = [
-        Piece(model, tuple(_wire(tensor) for tensor in part.inputs), part.calls)
+        Piece(model, tuple(wire(tensor) for tensor in part.inputs), part.calls)
         for part, model in zip(manifest.parts, models, strict=True)
     ]
-    joined = join(pieces, [_wire(tensor) for tensor in manifest.outputs], whole)
+    joined = join(pieces, [wire(tensor) for tensor in manifest.outputs], whole)
     found = differences(whole, joined)
     if found:
         more = f" (and {len(found) - 1} more differences)" if len(found) > 1 else ""
         raise VerificationError(f"the parts do not give the original graph: {found[0]}{more}", code="verify-graph")
 
 
-def _wire(tensor: record.WiredTensor) -> Wire:
+def wire(tensor: record.WiredTensor) -> Wire:
     source = tensor.source
     if isinstance(source, record.FromInput):
         return Wire(None, source.input)

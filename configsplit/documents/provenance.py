@@ -11,9 +11,11 @@ from threading import Event
 from configsplit.algorithms.order import rebuild_order, visits_as_written
 from configsplit.dialects import parse
 from configsplit.documents.document import Document, load
+from configsplit.documents.fragments import load_fragment
+from configsplit.documents.gathering import datasets
 from configsplit.documents.transplant import Weights, weights_in
 from configsplit.errors import StoreError, VerificationError
-from configsplit.ir.graph import LayerPath, Model, walk
+from configsplit.ir.graph import Model, walk
 from configsplit.ir.provenance import Origin, Provenance
 from configsplit.report import provenance as record
 from configsplit.report.manifest import Source as SourceRecord
@@ -42,7 +44,9 @@ def verify_file(path: str | Path, *, custom_objects: Sequence[str | Path] = ()) 
     apart = None if told.result.weights is None else path.with_name(told.result.weights)
     places = [_find(path.parent, source) for source in told.sources]
     _check_digests(path, apart, told, places)
-    documents = [load(model, weights=weights, custom_objects=custom_objects) for model, weights in places]
+    host = load(places[0][0], weights=places[0][1], custom_objects=custom_objects)
+    more = (load_fragment(model, host, weights=weights, custom_objects=custom_objects) for model, weights in places[1:])
+    documents = [host, *more]
     with ExitStack() as stack:
         sources = [stack.enter_context(open_source(model, weights)) for model, weights in places]
         count, size = compare(path, apart, told, sources, documents)
@@ -174,10 +178,10 @@ def _compared(
     for place, layer in walk(model):
         if layer.model is not None or layer.is_input:
             continue
-        mine = _datasets(ours, place)
+        mine = datasets(ours, place)
         origin = provenance.origin(place)
         source = None if origin is None else theirs[origin.source]
-        its = () if origin is None or source is None else _datasets(source, origin.path)
+        its = () if origin is None or source is None else datasets(source, origin.path)
         if len(mine) != len(its):
             raise VerificationError(
                 f"layer {'/'.join(place)!r} has {len(mine)} weights, its origin {len(its)}",
@@ -192,8 +196,3 @@ def _compared(
                     where=str(path),
                 )
             yield ours.file.datasets[one].nbytes
-
-
-def _datasets(weights: Weights, path: LayerPath) -> tuple[str, ...]:
-    known = path in weights.groups or (weights.file.layout.kind == "legacy" and path[:1] in weights.groups)
-    return weights.datasets(path) if known else ()

@@ -24,6 +24,7 @@ from configsplit.ir.references import outputs_used, tensor_name
 from configsplit.ir.values import dumps
 from configsplit.report import manifest as record
 from configsplit.rewrites.extract import Extracted
+from configsplit.rewrites.skeleton import skeleton
 from configsplit.rewrites.split import Source as Wire
 from configsplit.stores import (
     Asset,
@@ -295,7 +296,7 @@ def _manifest(parts: Parts, plan: _Plan, files: list[_Files], digests: _SourceDi
         explicit_masks=parts.whole.explicit_masks,
         casts=tuple(record.Casting(tensor=cast.ref, dtype=cast.dtype, takers=cast.takers) for cast in parts.whole.casts),
         warnings=parts.warnings,
-        frame=_frame(parts.document.model),
+        frame=_frame(parts),
     )
 
 
@@ -317,8 +318,15 @@ def _risen(origins: Provenance) -> dict[str, tuple[str, ...]]:
     return {path[0]: origin.path for path, origin in origins.layers.items() if origin.path != path}
 
 
-def _frame(model: Model) -> dict[str, Any]:
-    """The document without its layers: with it, `join` gives back the very document that was cut."""
+def _frame(parts: Parts) -> dict[str, Any]:
+    """The document without its layers: with it, `join` gives back the very document that was cut.
+
+    Where a nested model was opened, or masks and casts were put in, the wiring of the layers stands in it too.
+    """
+    model = parts.document.model
+    if parts.whole.steps or parts.whole.explicit_masks or parts.whole.casts:
+        known = {origin.path for origins in parts.origins for origin in origins.layers.values()}
+        return dict(emit(skeleton(model, known)))
     document = emit(model)
     config = document["config"]
     bare = () if isinstance(config, tuple) else config | {"layers": ()}

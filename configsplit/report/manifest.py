@@ -104,7 +104,8 @@ class Source(Record):
 
 
 class Manifest(Record):
-    """The whole of ``manifest.json``. ``frame`` is the original document without its layers."""
+    """The whole of ``manifest.json``. ``frame`` is the original document without its layers; where the parts hold layers that
+    were inside a nested model, or masks or casts that were put in, it has the layers' names and calls."""
 
     manifest_version: Literal[1] = VERSION
     configsplit: str
@@ -122,9 +123,10 @@ class Manifest(Record):
 
 def to_text(manifest: Manifest) -> str:
     """The manifest as it is written: indented, optional keys left out where they say nothing."""
-    plain = manifest.model_dump(by_alias=True, mode="json", exclude_defaults=False)
+    plain = manifest.model_dump(by_alias=True, mode="json", exclude={"frame"})
     plain["parts"] = [_compact(part) for part in plain["parts"]]
     plain["source"] = _compact(plain["source"])
+    plain["frame"] = manifest.frame  # its numbers are spelled as the document spells them
     return dumps(plain, indent=2) + "\n"
 
 
