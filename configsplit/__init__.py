@@ -19,8 +19,20 @@ if TYPE_CHECKING:
     from configsplit.documents.cutting import split as split
     from configsplit.documents.document import Document as Document
     from configsplit.documents.document import load as load
+    from configsplit.documents.edited import Edited as Edited
     from configsplit.documents.inspecting import inspect as inspect
+    from configsplit.documents.joining import join as join
+    from configsplit.documents.marking import freeze as freeze
+    from configsplit.documents.marking import layers as layers
+    from configsplit.documents.marking import rename as rename
+    from configsplit.documents.planning import plan as plan
+    from configsplit.documents.pricing import cuts as cuts
+    from configsplit.documents.profiling import profile as profile
     from configsplit.documents.proof import verify as verify
+    from configsplit.documents.surgery import extract as extract
+    from configsplit.documents.surgery import insert as insert
+    from configsplit.documents.surgery import remove as remove
+    from configsplit.documents.surgery import replace as replace
     from configsplit.errors import ConfigSplitError as ConfigSplitError
 
 __version__ = "0.1.0"
@@ -28,9 +40,21 @@ __version__ = "0.1.0"
 _HOMES = {
     "ConfigSplitError": "configsplit.errors",
     "Document": "configsplit.documents.document",
+    "Edited": "configsplit.documents.edited",
     "Parts": "configsplit.documents.cutting",
+    "cuts": "configsplit.documents.pricing",
+    "extract": "configsplit.documents.surgery",
+    "freeze": "configsplit.documents.marking",
+    "insert": "configsplit.documents.surgery",
     "inspect": "configsplit.documents.inspecting",
+    "join": "configsplit.documents.joining",
+    "layers": "configsplit.documents.marking",
     "load": "configsplit.documents.document",
+    "plan": "configsplit.documents.planning",
+    "profile": "configsplit.documents.profiling",
+    "remove": "configsplit.documents.surgery",
+    "rename": "configsplit.documents.marking",
+    "replace": "configsplit.documents.surgery",
     "split": "configsplit.documents.cutting",
     "verify": "configsplit.documents.proof",
 }

@@ -1,4 +1,4 @@
-"""One place to cut at for each call: the smallest boundary through it, found near it.
+"""One place to cut at for each tensor: the smallest boundary through it, found near it.
 
 The whole graph is cut into segments by the calls that every other one precedes or follows (one linear sweep). A cut through a
 call lies inside that call's segment, so that the minimum cut (Dinic 1970) needs a network of the segment only, and there of
@@ -7,10 +7,12 @@ the calls that are neither needed by the call nor need it. Places through which 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from configsplit.algorithms.calls import CallGraph
+from configsplit.algorithms.cuts import heads
 from configsplit.algorithms.flow import FlowNetwork
 from configsplit.algorithms.plan_places import segments
 from configsplit.algorithms.plan_units import Measure, Units, units_of
@@ -22,12 +24,16 @@ class CutPlace:
     """A head: everything before its segment, and the units of the segment in ``mask``.
 
     ``through`` is the first call (in document order) whose smallest boundary this is; ``tensors`` cross, in document order.
+    ``at`` are those of them that nothing in the head takes: the smallest boundary through all of these is this one, too. (A
+    head that is legal for them is legal for the one among them through which this head is the smallest of the cheapest.)
+    There are none where ``through`` is an output of the model that nobody takes.
     """
 
     segment: int
     mask: int
     through: int
     tensors: tuple[TensorRef, ...]
+    at: tuple[TensorRef, ...]
     bytes: int
 
 
@@ -43,6 +49,14 @@ class Segments:
         """The calls in the head of a place."""
         first = self.marks[place.segment]
         return frozenset(self.order[:first]) | {self.order[first + bit] for bit in bits(place.mask)}
+
+    def place(self, head: Collection[int]) -> tuple[int, int]:
+        """Segment and mask of a head: the segment is that of the first unit that is not in it, or the one before as a whole."""
+        missing = next(unit for unit, call in enumerate(self.order) if call not in head)
+        segment = bisect_right(self.marks, missing) - 1
+        first, end = self.marks[segment], self.marks[segment + 1]
+        mask = sum(1 << unit - first for unit in range(first, end) if self.order[unit] in head)
+        return (segment, mask) if mask else (segment - 1, (1 << first - self.marks[segment - 1]) - 1)
 
 
 def bits(mask: int) -> list[int]:
@@ -62,22 +76,36 @@ def segmented(graph: CallGraph, price: Callable[[TensorRef], int]) -> Segments:
 
 
 def cut_places(graph: CallGraph, whole: Segments, price: Callable[[TensorRef], int]) -> list[CutPlace]:
-    """For every call the smallest boundary through it, each head once, in the order of segments and sizes.
+    """For every call (and every output of a call with several) the smallest boundary through it, each head once, in the
+    order of segments and sizes.
 
     The same heads as ``heads(graph, [[tensor of the call]], "smallest", price)`` gives. A call whose outputs nobody takes has
     one only if other outputs of the model lie outside what it needs.
     """
-    found: dict[tuple[int, int], int] = {}
+    found: dict[tuple[int, int], tuple[bool, int]] = {}
     for segment in range(len(whole.marks) - 1):
         search = _Segment(graph, whole, segment)
         for unit in range(whole.marks[segment], whole.marks[segment + 1]):
             mask = search.smallest(unit - whole.marks[segment])
-            if mask:
-                call = whole.order[unit]
-                found[segment, mask] = min(call, found.get((segment, mask), call))
+            places = [(segment, mask)] if mask else []
+            for place in (*places, *_through_each(graph, whole, unit, price)):
+                through = (not graph.after[whole.order[unit]], whole.order[unit])
+                found[place] = min(through, found.get(place, through))
     crossing = _Crossing(graph, whole, price)
-    rows = [CutPlace(segment, mask, call, *crossing.of(segment, mask)) for (segment, mask), call in found.items()]
+    rows = [crossing.place(*place, call, taken=not untaken) for place, (untaken, call) in found.items()]
     return sorted(rows, key=lambda row: (row.segment, row.mask.bit_count(), row.mask))
+
+
+def _through_each(
+    graph: CallGraph, whole: Segments, unit: int, price: Callable[[TensorRef], int]
+) -> Iterator[tuple[int, int]]:
+    """Where a call has several outputs that are taken: the smallest boundary through each alone, which may lie far behind."""
+    call = graph.calls[whole.order[unit]]
+    if len(whole.units.gives[unit]) > 1:
+        refs = [ref for ref in graph.consumers if ref[:2] == call]
+        for ref in refs:
+            (head,) = heads(graph, [(ref,)], "smallest", price)
+            yield whole.place(head)
 
 
 class _Segment:
@@ -169,12 +197,16 @@ class _Crossing:
     def _takers(self, ref: TensorRef) -> list[int]:
         return [self._place[taker] for taker in self._graph.consumers[ref]]
 
-    def of(self, segment: int, mask: int) -> tuple[tuple[TensorRef, ...], int]:
+    def place(self, segment: int, mask: int, through: int, *, taken: bool) -> CutPlace:
         first = self._whole.marks[segment]
         inside = [ref for bit in bits(mask) for ref in self._made[first + bit]]
-        crossing = [ref for ref in (*self._over[segment], *inside) if any(self._left(taker, first, mask) for taker in self._takers(ref))]
-        crossing.sort(key=lambda ref: (self._graph.producer(ref), ref.output))
-        return tuple(crossing), sum(map(self._price, crossing))
+        takers = {ref: [self._left(taker, first, mask) for taker in self._takers(ref)] for ref in (*self._over[segment], *inside)}
+        crossing = sorted((ref for ref, left in takers.items() if any(left)), key=self._order)
+        at = [ref for ref in crossing if all(takers[ref])] if taken else []
+        return CutPlace(segment, mask, through, tuple(crossing), tuple(at), sum(map(self._price, crossing)))
+
+    def _order(self, ref: TensorRef) -> tuple[int, int]:
+        return self._graph.producer(ref), ref.output
 
     @staticmethod
     def _left(taker: int, first: int, mask: int) -> bool:

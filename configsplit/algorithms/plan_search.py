@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from math import ceil, floor, gcd, inf
 from typing import TypeAlias
 
@@ -282,7 +282,7 @@ class ChainSearch:
 
     def _chain(self, chain: tuple[Place, ...], total: int) -> Chain:
         edges = [self._nothing, *chain, self._everything]
-        costs = [self.stage(inner, outer)[0] for inner, outer in zip(edges, edges[1:], strict=False)]
+        costs = [self.stage(inner, outer)[0] for inner, outer in pairwise(edges)]
         return Chain(chain, self._terms.longest(costs, [place.bytes for place in chain]), total)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from configsplit.algorithms.calls import CallGraph
 from configsplit.algorithms.cut_places import CutPlace, Segments, bits
@@ -47,7 +48,7 @@ class WorkingSets:
     def _sweep(self) -> None:
         """Run the whole once in order, and remember what lives where each segment begins."""
         marks = self._whole.marks
-        for first, end in zip(marks, marks[1:], strict=False):
+        for first, end in pairwise(marks):
             living = {tensor: self._left[tensor] for tensor in self._alive}
             self._starts.append((sum(self._tensors.bytes[tensor] for tensor in living), living))
             living = dict(living)

@@ -15,8 +15,18 @@ from configsplit.errors import ConfigSplitError
 
 VERBS = {
     "split": "Cut a model into parts, at any layer.",
+    "cuts": "List the places where a model can be cut, each with its price.",
     "verify": "Prove that parts equal the whole that they were cut from.",
+    "extract": "Take out the sub-network between any tensors.",
+    "insert": "Put a fragment between a tensor and what takes it.",
+    "replace": "Let a donor take the place of what lies between tensors.",
+    "remove": "Take layers out; their input stands for their output.",
+    "rename": "Call layers otherwise; patterns work.",
+    "freeze": "Freeze layers before or behind a tensor, or by name.",
+    "layers": "List the layers upstream or downstream of a tensor.",
+    "join": "Undo a split, or compose models into one.",
     "inspect": "Tell what a model file is, without building it.",
+    "profile": "Measure what each layer takes on this machine, for balancing stages by latency (needs Keras).",
     "plugins": "List the custom objects that are known, and where each comes from.",
 }
 """Each verb is the function of that name in the module ``configsplit.cli.verb_<name>``."""

@@ -10,11 +10,12 @@ from typing import Any
 import click
 
 from configsplit.cli.output import json_option, note, plugin_option, shape, show, size, table
+from configsplit.cli.stages import check_usage, plan_lines, planned, stage_options
 
 
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path))
-@click.option("--at", multiple=True, required=True, metavar="REF", help="Where to cut; repeat for successive cuts.")
+@click.option("--at", multiple=True, metavar="REF", help="Where to cut; repeat for successive cuts.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The folder to write the parts into.")
 @click.option(
     "--boundary",
@@ -35,11 +36,15 @@ from configsplit.cli.output import json_option, note, plugin_option, shape, show
 )
 @click.option("--shape", "shapes", multiple=True, metavar="LAYER=None,28,28,128", help="A shape that nothing else tells.")
 @click.option("--boundary-dtype", metavar="DTYPE", help="Hand narrower floating tensors over as this type, e.g. float32.")
+@stage_options
 @plugin_option
 @click.option("--force", is_flag=True, help="Replace the output of an earlier split.")
 @json_option
 def split(model: Path, at: tuple[str, ...], out: Path, as_json: bool, **options: Any) -> None:
     """Cut MODEL at one or several tensors. REF and all it needs go into the head, what consumes REF into the tail.
+
+    With --stages N instead of --at configsplit finds the best pipeline of N parts: the largest part as small as it can be, then
+    the fewest bytes across the boundaries.
 
     configsplit finds everything else that must cross there, writes the parts with their weights and a manifest.json that says
     how they are wired, and proves from the files that together they are the original.
@@ -50,14 +55,20 @@ def split(model: Path, at: tuple[str, ...], out: Path, as_json: bool, **options:
 
     if options["weights"] and options["no_weights"]:
         raise click.UsageError("--weights and --no-weights exclude each other")
+    check_usage(at, options)
     started = time.perf_counter()
     document = load(model, weights=options["weights"], custom_objects=options["custom_objects"])
-    parts = cut(
-        document,
-        at,
-        boundary=options["boundary"],
-        shapes=options["shapes"],
-        boundary_dtype=options["boundary_dtype"],
+    plan = planned(document, options) if options["stages"] else None
+    parts = (
+        plan.parts
+        if plan
+        else cut(
+            document,
+            at,
+            boundary=options["boundary"],
+            shapes=options["shapes"],
+            boundary_dtype=options["boundary_dtype"],
+        )
     )
     saved = save(
         parts,
@@ -71,8 +82,11 @@ def split(model: Path, at: tuple[str, ...], out: Path, as_json: bool, **options:
     if as_json:
         from configsplit.report.manifest import to_text
 
-        show({"directory": str(out), "verified": options["verify"], "manifest": json.loads(to_text(saved.manifest))})
+        made = {"plan": plan.as_json()} if plan else {}
+        show({"directory": str(out), "verified": options["verify"], **made, "manifest": json.loads(to_text(saved.manifest))})
         return
+    if plan:
+        click.echo("\n".join(plan_lines(plan)))
     click.echo("\n".join(_lines(parts, saved, options["verify"], time.perf_counter() - started)))
     for warning in saved.manifest.warnings:
         note(f"{click.style('warning', fg='yellow')}: {warning}")

@@ -27,11 +27,15 @@ def verify(
     custom_objects: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Prove that the parts in DIRECTORY equal the model that they were cut from.
+    """Prove that the parts in DIRECTORY equal the model that they were cut from; or check a file that surgery has written.
 
     From the files on disk and without Keras: nothing was changed since, the parts recompose to the original graph, and every
-    weight is bit for bit the original's. With --numeric original and parts are also run, fed through numpy.
+    weight is bit for bit the original's. With --numeric original and parts are also run, fed through numpy. A file is held
+    against the provenance record beside it (FILE.provenance.json).
     """
+    if directory.is_file():
+        _file(directory, custom_objects, as_json)
+        return
     from configsplit.documents.proof import verify as prove
 
     found = prove(directory, source=source, numeric=numeric, samples=samples, seed=seed, custom_objects=custom_objects)
@@ -47,3 +51,18 @@ def verify(
         click.echo(f"{tick}: {proof.weights} weights, {size(proof.bytes)}, are bit for bit the original's")
     if found.numeric is not None:
         click.echo(numeric_line(found.numeric))
+
+
+def _file(path: Path, custom_objects: tuple[str, ...], as_json: bool) -> None:
+    from configsplit.documents.provenance import verify_file
+
+    found = verify_file(path, custom_objects=custom_objects)
+    if as_json:
+        proof = {"layers": found.layers, "weights": found.weights, "bytes": found.bytes}
+        show({"file": str(path), "verb": found.record.verb, "proof": proof})
+        return
+    sources = ", ".join(source.file for source in found.record.sources)
+    tick = click.style("proven", fg="green", bold=True)
+    click.echo(f"{tick}: {path.name} is what {found.record.verb} made of {sources}: {found.layers} layers accounted for")
+    if found.weights:
+        click.echo(f"{tick}: {found.weights} weights, {size(found.bytes)}, are bit for bit those of their origins")

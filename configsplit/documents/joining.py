@@ -173,9 +173,10 @@ def _plain(manifest: Manifest, parts: Sequence[Document]) -> Model:
     order = rebuild_order(joined, as_written=any(map(visits_as_written, models)))
     ends = freeze(manifest.frame)["config"]
     structured = read_entry(FrozenDict({"class_name": "Functional", "config": _with_ends(joined, ends)}), joined.dialect)
-    return replace(
+    made = replace(
         joined.with_layers(tuple(by_name[name] for name in order)), inputs=structured.inputs, outputs=structured.outputs
     )
+    return replace(made, form=DIALECTS[made.dialect].form(made))
 
 
 def _with_ends(joined: Model, ends: FrozenDict) -> FrozenDict:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -204,7 +205,7 @@ def _described(document: Document, whole: Surfaced, work: _Work, wish: _Wish, dt
     costs, best, graph = work.costs, work.best, work.costs.graph
     edges = [frozenset[int](), *best.heads, frozenset(call for call in range(len(graph.calls)) if not graph.is_input[call])]
     measure = wish.measure(costs, document)
-    members = [set(outer - inner) for inner, outer in zip(edges, edges[1:], strict=False)]
+    members = [set(outer - inner) for inner, outer in pairwise(edges)]
     spent = [measure.of(calls) for calls in members]
     stages = tuple(_stage(number, calls, spent[number], costs, wish) for number, calls in enumerate(members))
     return Plan(

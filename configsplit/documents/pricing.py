@@ -214,7 +214,7 @@ class _Book:
         calls = (inside, len(self.whole.order) - inside)
         before, after = (_side(calls[side], [pair[side] for pair in sides], peaks[side]) for side in (0, 1))
         return Cut(
-            at=",".join(names) or through,
+            at=",".join(map(self.name, place.at)) or through,
             through=through,
             tensors=names,
             bytes=place.bytes,
@@ -248,7 +248,7 @@ def _side(calls: int, sums: Sequence[int], peak: int) -> Side:
 
 _NOTHING = Side(calls=0, parameters=0, weight_bytes=0, macs=0, peak_activation_bytes=0)
 
-ALL_TAIL, ALL_HEAD = "(everything on the tail)", "(everything on the head)"
+ALL_TAIL, ALL_HEAD = "(all on the tail)", "(all on the head)"
 
 
 def _ends(whole: Side) -> list[Cut]:

@@ -15,7 +15,7 @@ from configsplit.documents.fragments import load_fragment
 from configsplit.documents.gathering import datasets
 from configsplit.documents.transplant import Weights, weights_in
 from configsplit.errors import StoreError, VerificationError
-from configsplit.ir.graph import Model, walk
+from configsplit.ir.graph import LayerPath, Model, walk
 from configsplit.ir.provenance import Origin, Provenance
 from configsplit.report import provenance as record
 from configsplit.report.manifest import Source as SourceRecord
@@ -175,13 +175,11 @@ def _compared(
     path: Path, model: Model, provenance: Provenance, ours: Weights, theirs: Sequence[Weights | None]
 ) -> Iterator[int]:
     """The size of each weight, once it is found equal to that of its origin."""
-    for place, layer in walk(model):
-        if layer.model is not None or layer.is_input:
-            continue
+    for place in _units(model, provenance, ours):
         mine = datasets(ours, place)
         origin = provenance.origin(place)
         source = None if origin is None else theirs[origin.source]
-        its = () if origin is None or source is None else datasets(source, origin.path)
+        its = () if origin is None or source is None else _its_datasets(ours, place, source, origin.path)
         if len(mine) != len(its):
             raise VerificationError(
                 f"layer {'/'.join(place)!r} has {len(mine)} weights, its origin {len(its)}",
@@ -196,3 +194,25 @@ def _compared(
                     where=str(path),
                 )
             yield ours.file.datasets[one].nbytes
+
+
+def _units(model: Model, provenance: Provenance, ours: Weights) -> list[LayerPath]:
+    """What is compared at once: each layer, but in a legacy file a nested model that was kept whole, whose group is one."""
+    told_apart = {path[:1] for path in provenance.layers if len(path) > 1}
+    legacy = ours.file.layout.kind == "legacy"
+    whole = {(layer.name,) for layer in model.layers if layer.model is not None and (layer.name,) not in told_apart}
+    found: list[LayerPath] = []
+    for place, layer in walk(model):
+        kept = legacy and place[:1] in whole
+        if not layer.is_input and (len(place) == 1 if kept else layer.model is None):
+            found.append(place)
+    return found
+
+
+def _its_datasets(ours: Weights, place: LayerPath, source: Weights, origin: LayerPath) -> Sequence[str]:
+    """The datasets of the origin in the order of ours: freezing moves those of a legacy group about, names and all."""
+    found = datasets(source, origin)
+    if ours.file.layout.kind != "legacy" or source.file.layout.kind != "legacy" or not found:
+        return found
+    names, wanted = dict(zip(source.names(origin), found, strict=True)), ours.names(place)
+    return [names[name] for name in wanted] if set(wanted) == names.keys() else found

@@ -50,6 +50,7 @@ def test_an_interrupted_split_leaves_nothing(number: signal.Signals, tmp_path: P
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=_hear_signals,
     )
     try:
         _wait_for_a_hidden_folder(target, running)
@@ -61,6 +62,12 @@ def test_an_interrupted_split_leaves_nothing(number: signal.Signals, tmp_path: P
     assert out == ""
     assert "Traceback" not in err
     assert names(target) == []
+
+
+def _hear_signals() -> None:
+    """A shell that runs the tests in the background makes their processes deaf to Ctrl-C."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def _wait_for_a_hidden_folder(folder: Path, running: subprocess.Popen[str]) -> None:

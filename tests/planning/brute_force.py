@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from itertools import pairwise
 
 from configsplit.algorithms.calls import CallGraph, call_graph
 from configsplit.algorithms.plan_search import Terms
@@ -96,9 +97,7 @@ def exhaustive(
     return min((way for known in ways.values() for way in known), default=None)
 
 
-def _time(
-    members: frozenset[int], size: int, stage: int, cost: Measure, weight: Measure, terms: Terms
-) -> int | None:
+def _time(members: frozenset[int], size: int, stage: int, cost: Measure, weight: Measure, terms: Terms) -> int | None:
     if weight.of(set(members)) > terms.weight[stage]:
         return None
     edges = stage < terms.stages - 1
@@ -121,7 +120,7 @@ def check_heads(graph: CallGraph, heads: Sequence[frozenset[int]]) -> None:
     """Heads are closed, and each lies inside the next."""
     everything = frozenset(call for call in range(len(graph.calls)) if not graph.is_input[call])
     edges = [frozenset[int](), *heads, everything]
-    for inner, outer in zip(edges, edges[1:], strict=False):
+    for inner, outer in pairwise(edges):
         assert inner < outer
     for head in heads:
         assert all(maker in head or graph.is_input[maker] for call in head for maker in graph.before[call])

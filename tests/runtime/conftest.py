@@ -22,14 +22,11 @@ def _quiet() -> None:
 
 @pytest.fixture(scope="session")
 def keras3(_quiet: None) -> Framework:
-    pytest.importorskip("keras")
-    pytest.importorskip("tensorflow")
     return framework("keras")
 
 
 @pytest.fixture(scope="session")
 def keras2(_quiet: None) -> Framework:
-    pytest.importorskip("tf_keras")
     return framework("tf_keras")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -89,7 +90,6 @@ def test_every_kind_of_tensor_survives_the_disk(tmp_path: Path) -> None:
 
 
 def test_framework_arrays_round_trip() -> None:
-    ml_dtypes = pytest.importorskip("ml_dtypes")
     half = np.array([[1.5, -2.0]], ml_dtypes.bfloat16)
     stored = arrays.encode(half)
     assert (stored.dtype, stored.values.dtype) == ("bfloat16", np.uint16)

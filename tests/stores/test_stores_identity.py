@@ -1,7 +1,7 @@
 from __future__ import annotations
 
+import importlib
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,9 @@ from stores_identity import document, files, identity, name, open_arguments, wit
 from configsplit.errors import StoreError
 from configsplit.stores import open_source
 
-EVERYTHING = Path(os.environ.get("CONFIGSPLIT_CORPUS", "/work/shared/corpus/releases"))
-GENERATORS = EVERYTHING.parent / "generators"
+HERE = Path(__file__).resolve().parents[1] / "corpus" / "releases"
+EVERYTHING = Path(os.environ.get("CONFIGSPLIT_CORPUS", HERE))
+SUPPORT = Path(__file__).resolve().parents[1] / "support"
 
 
 def rewritten(path: Path, folder: Path) -> Path:
@@ -68,7 +69,6 @@ def test_identity_keeps_every_group_dataset_and_attribute(path: Path, tmp_path: 
 
 
 @pytest.mark.exhaustive
-@pytest.mark.skipif(not EVERYTHING.exists(), reason="needs the whole corpus (CONFIGSPLIT_CORPUS)")
 def test_identity_over_the_whole_corpus(tmp_path: Path) -> None:
     for number, path in enumerate(files(EVERYTHING)):
         try:
@@ -82,7 +82,8 @@ def test_identity_over_the_whole_corpus(tmp_path: Path) -> None:
 def keras3() -> Any:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
-    keras = pytest.importorskip("keras")
+    import keras
+
     keras.config.disable_interactive_logging()
     return keras
 
@@ -119,18 +120,17 @@ def test_keras_3_loads_the_copy(model: str, keras3: Any, tmp_path: Path) -> None
 
 
 @pytest.mark.exhaustive
-@pytest.mark.skipif(not GENERATORS.exists(), reason="needs the generators of the corpus")
 def test_keras_3_loads_every_copy(keras3: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    custom = custom_objects("gen_keras3", monkeypatch, ["gen_keras3.py"])
+    custom = custom_objects("plugin_keras", monkeypatch)
     paths = [path for path in rewritable(EVERYTHING) if path.parent.name == "keras-3.15.1" and is_model(path)]
     check_all(keras3, paths, tmp_path, custom)
 
 
 @pytest.mark.exhaustive
-@pytest.mark.skipif(not GENERATORS.exists(), reason="needs the generators of the corpus")
 def test_tf_keras_loads_every_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tf_keras = pytest.importorskip("tf_keras")
-    custom = custom_objects("gen_keras2", monkeypatch, ["gen_keras2.py", "tf_keras", str(tmp_path)])
+    import tf_keras
+
+    custom = custom_objects("plugin_tf_keras", monkeypatch)
     paths = [path for path in rewritable(EVERYTHING) if path.parent.name == "tf_keras-2.21" and is_model(path)]
     check_all(tf_keras, paths, tmp_path, custom)
 
@@ -151,14 +151,11 @@ def check_all(keras: Any, paths: list[Path], folder: Path, custom: dict[str, Any
     print(f"{count} of {len(paths)} files loaded by {keras.__name__}, each equal to its copy")  # noqa: T201
 
 
-def custom_objects(module: str, monkeypatch: pytest.MonkeyPatch, arguments: list[str]) -> dict[str, Any]:
-    """The classes that the corpus was written with; the generators read their arguments when they are imported."""
-    monkeypatch.syspath_prepend(str(GENERATORS))
-    monkeypatch.setattr(sys, "argv", arguments)
-    source = (GENERATORS / f"{module}.py").read_text().partition("if __name__")[0]
-    space: dict[str, Any] = {"__name__": module, "__file__": str(GENERATORS / f"{module}.py")}
-    exec(compile(source, module, "exec"), space)
-    return {key: value for key, value in space.items() if isinstance(value, type) or key in ("reg_act", "named_fn")}
+def custom_objects(module: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The classes that the corpus was written with."""
+    monkeypatch.syspath_prepend(str(SUPPORT))
+    found = vars(importlib.import_module(module))
+    return {key: value for key, value in found.items() if isinstance(value, type) or key in ("reg_act", "named_fn")}
 
 
 def test_the_copy_has_the_superblock_that_every_release_reads(tmp_path: Path) -> None:

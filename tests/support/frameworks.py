@@ -95,6 +95,16 @@ class Original:
         self._whole = self._step(source, weights, wanted, folder / "whole.npz", {}, 0)
         process.run(self._whole)
         self.outputs = arrays.load(folder / "whole.npz")
+        self._check_shapes(recorded)
+
+    def _check_shapes(self, recorded: Path | None) -> None:
+        """Some releases misread earlier documents: Keras 3.11 and later take ``[x]`` for a list where 3.10 meant ``x``."""
+        if recorded is None:
+            return
+        with np.load(recorded, allow_pickle=False) as file:
+            ranks = [file[f"out_{number}"].ndim for number in range(len(self.outputs)) if f"out_{number}" in file]
+        if ranks != [output.values.ndim for output in self.outputs]:
+            raise Failed("the framework gives outputs of another rank than the release that wrote the file")
 
     def repeats(self) -> bool:
         """Whether it gives the same again with another seed; what samples at inference cannot be compared."""

@@ -1,0 +1,134 @@
+"""What the verbs of surgery share: their options, and how their result looks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from configsplit.cli.output import json_option, note, plugin_option, show, size
+
+if TYPE_CHECKING:
+    from configsplit.documents.document import Document
+    from configsplit.documents.edited import Edited, SavedFile
+
+Command = Callable[..., Any]
+
+MODEL = click.argument("model", type=click.Path(path_type=Path))
+
+
+def source_options(command: Command) -> Command:
+    """Options of verbs that read one model."""
+    weights = click.option(
+        "--weights", type=click.Path(path_type=Path), help="Weights that go with an architecture-only MODEL."
+    )
+    return weights(plugin_option(command))
+
+
+def output_options(*, to: bool) -> Callable[[Command], Command]:
+    """Options of verbs that write a file; ``to`` says whether --to is free to name the format, as it does for split."""
+
+    def add(command: Command) -> Command:
+        names = ["--format", *(["--to"] if to else [])]
+        for option in (
+            json_option,
+            click.option("--force", is_flag=True, help="Replace an existing output."),
+            click.option(
+                "--verify",
+                type=click.Choice(["none", "proof"]),
+                default="proof",
+                show_default=True,
+                help="What to check before the file appears.",
+            ),
+            click.option("--no-weights", is_flag=True, help="Write the architecture only (.json)."),
+            click.option(
+                *names, "file_format", type=click.Choice(["keras", "h5", "json"]), help="Format, if --out does not tell."
+            ),
+            click.option("--out", required=True, type=click.Path(path_type=Path), help="The file to write."),
+        ):
+            command = option(command)
+        return command
+
+    return add
+
+
+def read(model: Path, options: dict[str, Any]) -> Document:
+    """The model that is worked on."""
+    from configsplit.documents.document import load
+
+    return load(model, weights=options["weights"], custom_objects=options["custom_objects"])
+
+
+def fragment(path: Path, host: Document, options: dict[str, Any]) -> Document:
+    """What is put into it: a model, or the config of a single layer."""
+    from configsplit.documents.fragments import load_fragment
+
+    return load_fragment(path, host, weights=options["donor_weights"], custom_objects=options["custom_objects"])
+
+
+def write(edited: Edited, out: Path, options: dict[str, Any]) -> None:
+    """Save the result and show it."""
+    saved = edited.save(
+        out,
+        format=options["file_format"],
+        weights=not options["no_weights"],
+        verify=options["verify"],
+        force=options["force"],
+    )
+    if options["as_json"]:
+        show(_as_json(saved, options["verify"]))
+        return
+    click.echo("\n".join(_lines(edited, saved, options["verify"])))
+    for warning in edited.warnings:
+        note(f"{click.style('warning', fg='yellow')}: {warning}")
+
+
+def _as_json(saved: SavedFile, verify: str) -> dict[str, Any]:
+    from configsplit.report.provenance import to_text
+
+    return {
+        "file": str(saved.path),
+        "weights": None if saved.weights is None else str(saved.weights),
+        "verified": verify,
+        "compared": {"weights": saved.compared or 0, "bytes": saved.bytes},
+        "provenance": json.loads(to_text(saved.record)),
+    }
+
+
+def _lines(edited: Edited, saved: SavedFile, verify: str) -> list[str]:
+    bytes_ = sum(path.stat().st_size for path in (saved.path, saved.weights) if path is not None)
+    lines = [f"{click.style(saved.path.name, bold=True)}  {saved.layers} layers, {size(bytes_)}"]
+    for word, names in (("inputs", edited.model.input_refs()), ("outputs", edited.model.output_refs())):
+        lines.append(f"  {word}  {', '.join(ref.layer for ref in names)}")
+    lines += _changes(edited)
+    if verify == "none":
+        return [*lines, "not verified (--verify none)"]
+    tick = click.style("proven", fg="green", bold=True)
+    weights = f"{saved.compared} weights, {size(saved.bytes)}, are bit for bit those of their origins" if saved.compared else ""
+    return [*lines, f"{tick}: {weights or 'every layer is accounted for; there are no weights'}"]
+
+
+def _changes(edited: Edited) -> list[str]:
+    """Layers from elsewhere, layers with another name, and layers that are gone."""
+    origins = edited.provenance.layers.items()
+    new = [
+        f"{path[-1]} ({edited.documents[origin.source].path.name})"
+        for path, origin in origins
+        if origin.source and len(path) == 1
+    ]
+    renamed = [f"{'/'.join(origin.path)} is {'/'.join(path)} now" for path, origin in origins if _renamed(edited, path, origin)]
+    kept = {origin.path[0] for _, origin in origins if not origin.source}
+    gone = [layer.name for layer in edited.documents[0].model.layers if layer.name not in kept and not layer.implicit]
+    told = (("new", new), ("renamed", renamed), ("gone", gone if edited.verb not in ("extract", "join") else []))
+    return [f"  {word}  {_listed(names)}" for word, names in told if names]
+
+
+def _renamed(edited: Edited, path: tuple[str, ...], origin: Any) -> bool:
+    return not origin.source and path[-1] != origin.path[-1] and edited.verb != "join"
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names) if len(names) <= 8 else f"{', '.join(names[:7])} and {len(names) - 7} more"

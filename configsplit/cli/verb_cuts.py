@@ -1,0 +1,121 @@
+"""``configsplit cuts``."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import click
+
+from configsplit.cli.output import json_option, note, plugin_option, show, size
+from configsplit.cli.stages import as_amount, count
+
+
+@click.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option("--max-tensors", type=click.IntRange(0), metavar="K", help="At most K tensors across; 1: single hand-offs.")
+@click.option("--max-bytes", callback=as_amount, metavar="BYTES", help="At most so many bytes per sample across.")
+@click.option("--before", metavar="REF", help="Only cuts that leave REF to the tail.")
+@click.option("--after", metavar="REF", help="Only cuts that have REF in the head.")
+@click.option(
+    "--sort",
+    type=click.Choice(["position", "bytes", "balance", "latency"]),
+    help="In which order; position by default, latency with two devices.",
+)
+@click.option("--head-speed", callback=as_amount, metavar="MACS_PER_S", help="Two devices: multiply-accumulates a second at the head.")
+@click.option("--tail-speed", callback=as_amount, metavar="MACS_PER_S", help="The same at the tail.")
+@click.option("--link", callback=as_amount, metavar="BYTES_PER_S", help="What passes between them.")
+@click.option("--input-bytes", callback=as_amount, metavar="BYTES", help="Size of an original input as it is sent, e.g. as JPEG.")
+@click.option("--shape", "shapes", multiple=True, metavar="LAYER=None,28,28,128", help="A shape that nothing else tells.")
+@plugin_option
+@json_option
+def cuts(model: Path, custom_objects: tuple[str, ...], as_json: bool, **options: Any) -> None:
+    """List the places where MODEL can be cut, each with its price.
+
+    One row for each layer call: the smallest boundary through it, each place once. REF is what --at takes to cut exactly there.
+    With --head-speed, --tail-speed and --link the places are ranked by the time from input to output on two devices.
+    """
+    from configsplit.documents.document import load
+    from configsplit.documents.pricing import cuts as price
+
+    found = price(
+        load(model, custom_objects=custom_objects),
+        max_tensors=options["max_tensors"],
+        max_bytes=None if options["max_bytes"] is None else int(options["max_bytes"]),
+        before=options["before"],
+        after=options["after"],
+        sort=options["sort"],
+        devices=_devices(options),
+        shapes=options["shapes"],
+    )
+    if as_json:
+        show(found.as_json())
+        return
+    click.echo("\n".join(_lines(found, shutil.get_terminal_size((110, 24)).columns)))
+    if found.uncounted:
+        note(f"{click.style('warning', fg='yellow')}: nobody has declared {', '.join(found.uncounted)}; they count as nothing")
+
+
+def _devices(options: dict[str, Any]) -> Any:
+    names = ("head_speed", "tail_speed", "link")
+    given = [name for name in names if options[name] is not None]
+    if not given and options["input_bytes"] is None:
+        return None
+    if len(given) < len(names):
+        raise click.UsageError("two devices need --head-speed, --tail-speed and --link")
+    from configsplit.documents.pricing import TwoDevices
+
+    sent = options["input_bytes"]
+    return TwoDevices(**{name: options[name] for name in names}, input_bytes=None if sent is None else int(sent))
+
+
+def _lines(found: Any, width: int) -> list[str]:
+    """The table; the column of references takes what room is left."""
+    rows = [_row(place) for place in found.places]
+    if not rows:
+        return [f"no place to cut at ({found.found} without the filters)"]
+    header = _header(found.places[0].latency is not None)
+    widths = [max(len(row[column]) for row in (header, *rows)) for column in range(1, len(header))]
+    room = max(20, width - sum(widths) - 2 * len(widths))
+    first = min(room, max(len(row[0]) for row in (header, *rows)))
+    lines = [_line(header, first, widths), *(_line(row, first, widths) for row in rows)]
+    return [*lines, f"{len(rows)} of {found.found} places; before | after the cut, for one sample"]
+
+
+def _header(timed: bool) -> tuple[str, ...]:
+    return ("at", "bytes", *(("latency",) if timed else ()), "parameters", "weights", "MACs", "peak activations")
+
+
+def _row(place: Any) -> tuple[str, ...]:
+    before, after = place.before, place.after
+    return (
+        place.at or place.through,
+        size(place.bytes + (place.input_bytes if place.latency else 0)),
+        *((f"{place.latency.total * 1000:.4g} ms",) if place.latency else ()),
+        f"{count(before.parameters)} | {count(after.parameters)}",
+        f"{size(before.weight_bytes)} | {size(after.weight_bytes)}",
+        f"{count(before.macs)} | {count(after.macs)}",
+        f"{size(before.peak_activation_bytes)} | {size(after.peak_activation_bytes)}",
+    )
+
+
+def _line(row: tuple[str, ...], first: int, widths: list[int]) -> str:
+    cells = (cell.rjust(width) for cell, width in zip(row[1:], widths, strict=True))
+    return f"{_shortened(row[0], first).ljust(first)}  {'  '.join(cells)}".rstrip()
+
+
+def _shortened(text: str, width: int) -> str:
+    """Long boundaries end in how many tensors there are more."""
+    if len(text) <= width:
+        return text
+    names = text.split(",")
+    kept = len(names)
+    while kept > 1 and len(_more(names, kept)) > width:
+        kept -= 1
+    short = _more(names, kept)
+    return short if len(short) <= width else f"{short[: width - 1]}…"
+
+
+def _more(names: list[str], kept: int) -> str:
+    return ",".join(names[:kept]) + (f" +{len(names) - kept}" if kept < len(names) else "")

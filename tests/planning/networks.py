@@ -1,0 +1,59 @@
+"""Networks of keras.applications as files, made by Keras itself once for each run of the tests."""
+
+from __future__ import annotations
+
+import inspect
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import configsplit
+from configsplit.documents.document import Document
+
+
+def names() -> list[str]:
+    """Every network in keras.applications."""
+    keras = pytest.importorskip("keras")
+    found = vars(keras.applications).items()
+    return sorted(name for name, value in found if inspect.isfunction(value) and name[0].isupper())
+
+
+@cache
+def live(name: str) -> Any:
+    import keras
+
+    keras.backend.clear_session()
+    return alexnet() if name == "AlexNet" else getattr(keras.applications, name)(weights=None)
+
+
+def alexnet() -> Any:
+    """The layers of AlexNet (Krizhevsky et al. 2012) in one column, as the partitioning literature uses it."""
+    from keras import Sequential, layers
+
+    return Sequential(
+        [
+            layers.Input((227, 227, 3)),
+            layers.Conv2D(96, 11, strides=4, activation="relu", name="conv1"),
+            layers.MaxPooling2D(3, 2, name="pool1"),
+            layers.Conv2D(256, 5, padding="same", groups=2, activation="relu", name="conv2"),
+            layers.MaxPooling2D(3, 2, name="pool2"),
+            layers.Conv2D(384, 3, padding="same", activation="relu", name="conv3"),
+            layers.Conv2D(384, 3, padding="same", groups=2, activation="relu", name="conv4"),
+            layers.Conv2D(256, 3, padding="same", groups=2, activation="relu", name="conv5"),
+            layers.MaxPooling2D(3, 2, name="pool5"),
+            layers.Flatten(name="flatten"),
+            layers.Dense(4096, activation="relu", name="fc6"),
+            layers.Dense(4096, activation="relu", name="fc7"),
+            layers.Dense(1000, activation="softmax", name="fc8"),
+        ],
+        name="alexnet",
+    )
+
+
+def document(name: str, folder: Path) -> Document:
+    """The architecture of a network, read by configsplit."""
+    path = folder / f"{name}.json"
+    path.write_text(live(name).to_json())
+    return configsplit.load(path)
