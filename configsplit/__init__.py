@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from configsplit.documents.pricing import cuts as cuts
     from configsplit.documents.profiling import profile as profile
     from configsplit.documents.proof import verify as verify
+    from configsplit.documents.provenance import verify_file as verify_file
     from configsplit.documents.surgery import extract as extract
     from configsplit.documents.surgery import insert as insert
     from configsplit.documents.surgery import remove as remove
@@ -57,6 +58,7 @@ _HOMES = {
     "replace": "configsplit.documents.surgery",
     "split": "configsplit.documents.cutting",
     "verify": "configsplit.documents.proof",
+    "verify_file": "configsplit.documents.provenance",
 }
 
 __all__ = ["__version__", *_HOMES]

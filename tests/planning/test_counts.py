@@ -24,7 +24,14 @@ def macs_of_the_trace(model: Any) -> int:
     traced = tf.function(lambda image: model(image, training=False)).get_concrete_function(
         tf.TensorSpec((1, *model.inputs[0].shape[1:]), model.inputs[0].dtype)
     )
-    return sum(_macs(operation) for operation in traced.graph.get_operations())
+    total, graphs = 0, [traced.graph]
+    while graphs:
+        graph = graphs.pop()
+        for operation in graph.get_operations():
+            if "PartitionedCall" in operation.type:  # Keras compiles grouped convolutions apart
+                graphs.append(graph._get_function(operation.get_attr("f").name).graph)
+            total += _macs(operation)
+    return total
 
 
 def _macs(operation: Any) -> int:

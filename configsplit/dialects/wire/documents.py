@@ -47,6 +47,8 @@ class SequentialEntry(Wire):
 class SequentialConfig(Wire):
     """``get_config()`` of a Sequential model (Keras 2.2.4 and later; before, it is the bare list of layers)."""
 
+    model_config = ConfigDict(extra="allow", frozen=True, json_schema_extra={"not": {"required": ["input_layers"]}})
+
     layers: tuple[SequentialEntry, ...]
     name: Name | None = None
 
@@ -94,3 +96,15 @@ class KerasTensorConfig(Wire):
     shape: tuple[int | None, ...] | None = None
     dtype: str | None = None
     keras_history: tuple[Name, Index, Index]
+
+
+class LegacyDocument(Envelope):
+    """A whole document before Keras 3: the output of ``to_json()``, or ``model_config`` of a file."""
+
+    config: LegacyConfig | SequentialConfig | tuple[SequentialEntry, ...]
+
+
+class Keras3Document(Envelope):
+    """A whole document of Keras 3: the output of ``to_json()``, or ``config.json`` of an archive."""
+
+    config: Keras3Config | SequentialConfig

@@ -1,0 +1,201 @@
+"""Every verb in real Keras 3 and tf_keras: what is written is loaded by Keras's own loader and fed through numpy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from live import KINDS, branched, chain, images, run, same, saved, values, with_weights, works_of
+from making import NOISE, layer_file
+
+import configsplit
+from configsplit.runtime.build import load
+
+BOTH = pytest.mark.parametrize(("name", "suffix"), KINDS)
+
+
+@pytest.fixture
+def made(name: str, suffix: str, tmp_path: Path) -> tuple[Any, Any, Path]:
+    """The framework, the live model, and its file."""
+    works = works_of(name)
+    model = branched(works.module)
+    return works, model, saved(model, tmp_path, f"whole.{suffix}")
+
+
+def part_of(keras: Any, model: Any, start: str, end: str) -> Any:
+    """What Keras itself makes of two tensors of a live model."""
+    return keras.Model(model.get_layer(start).output, model.get_layer(end).output)
+
+
+@BOTH
+def test_features_at_several_layers(made: Any, suffix: str, tmp_path: Path) -> None:
+    works, model, path = made
+    features = works.module.Model(model.input, [model.get_layer(name).output for name in ("active", "sum", "scores")])
+    out = configsplit.extract(configsplit.load(path), to=["active", "sum", "scores"]).save(tmp_path / f"out.{suffix}").path
+    assert same(run(out, works, images()), values(features(images(), training=False), works))
+
+
+@BOTH
+def test_a_block_between_two_tensors(made: Any, suffix: str, tmp_path: Path) -> None:
+    works, model, path = made
+    out = configsplit.extract(configsplit.load(path), from_="active", to=["deep", "sum"]).save(tmp_path / f"out.{suffix}").path
+    block = works.module.Model(model.get_layer("active").output, [model.get_layer(n).output for n in ("deep", "sum")])
+    assert same(run(out, works, images(1, 4)), values(block(images(1, 4), training=False), works))
+
+
+@BOTH
+def test_a_tail_that_begins_inside_a_nested_model(made: Any, suffix: str, tmp_path: Path) -> None:
+    works, model, path = made
+    document = configsplit.load(path)
+    head = configsplit.extract(document, to="inner/two").save(tmp_path / f"head.{suffix}").path
+    tail = configsplit.extract(document, from_="inner/two").save(tmp_path / f"tail.{suffix}").path
+    assert same(run(tail, works, *run(head, works, images())), run(path, works, images()))
+
+
+@BOTH
+@pytest.mark.parametrize("after", ["active", "inner/three", "scores", "image"])
+def test_noise_is_no_noise_when_nothing_is_trained(made: Any, suffix: str, tmp_path: Path, after: str) -> None:
+    works, _, path = made
+    edited = configsplit.insert(configsplit.load(path), layer_file(tmp_path, NOISE), after=after)
+    out = edited.save(tmp_path / f"out.{suffix}").path
+    live = load(out, framework=works, classes={})
+    assert live.get_layer("gaussian_noise").stddev == 0.5
+    assert same(run(out, works, images()), run(path, works, images()))
+    back = configsplit.remove(configsplit.load(out), "gaussian_noise").save(tmp_path / f"back.{suffix}").path
+    assert same(run(back, works, images()), run(path, works, images()))
+
+
+@BOTH
+def test_an_adapter_on_one_edge_brings_its_own_weights(made: Any, suffix: str, tmp_path: Path) -> None:
+    works, model, path = made
+    keras = works.module
+    given = keras.Input((6, 6, 4), name="given")
+    adapter = with_weights(keras.Model(given, keras.layers.Conv2D(4, 1, name="deep")(given)), 5)
+    fragment = saved(adapter, tmp_path, f"adapter.{suffix}")
+    edited = configsplit.insert(configsplit.load(path), fragment, after="active", before="deep")
+    out = edited.save(tmp_path / f"out.{suffix}").path
+    assert [layer.name for layer in edited.model.layers if layer.name.startswith("deep")] == ["deep_2", "deep"]
+    active = model.get_layer("active").output
+    summed = keras.layers.Add()([active, model.get_layer("deep")(adapter(active))])
+    wanted = model.get_layer("scores")(model.get_layer("pooled")(model.get_layer("inner")(summed)))
+    reference = keras.Model(model.input, wanted)
+    assert same(run(out, works, images()), values(reference(images(), training=False), works))
+
+
+@BOTH
+def test_a_layer_becomes_two_branches_and_a_merge(made: Any, suffix: str, tmp_path: Path) -> None:
+    works, model, path = made
+    keras = works.module
+    given = keras.Input((None, None, 4), name="given")
+    sides = [keras.layers.Conv2D(4, size, padding="same", name=f"side{size}")(given) for size in (1, 3)]
+    donor = with_weights(keras.Model(given, keras.layers.Average(name="middle")(sides)), 6)
+    edited = configsplit.replace(configsplit.load(path), saved(donor, tmp_path, f"donor.{suffix}"), from_="active", to="deep")
+    out = edited.save(tmp_path / f"out.{suffix}").path
+    assert "deep" not in {layer.name for layer in edited.model.layers}
+    active = model.get_layer("active").output
+    summed = keras.layers.Add()([active, donor(active)])
+    reference = keras.Model(model.input, model.get_layer("scores")(model.get_layer("pooled")(model.get_layer("inner")(summed))))
+    assert same(run(out, works, images()), values(reference(images(), training=False), works))
+
+
+@BOTH
+def test_a_layer_inside_a_nested_model_is_removed(made: Any, suffix: str, tmp_path: Path) -> None:
+    """The ordinals of the classes behind it change, and weights must not."""
+    works, model, path = made
+    keras = works.module
+    out = configsplit.remove(configsplit.load(path), ["inner/one", "normal"]).save(tmp_path / f"out.{suffix}").path
+    image = keras.Input((6, 6, 3))
+    active = model.get_layer("active")(model.get_layer("stem")(image))
+    tensor = keras.layers.Add()([active, model.get_layer("deep")(active)])
+    for name in ("two", "three", "four"):
+        tensor = model.get_layer("inner").get_layer(name)(tensor)
+    reference = keras.Model(image, model.get_layer("scores")(model.get_layer("pooled")(tensor)))
+    assert same(run(out, works, images()), values(reference(images(), training=False), works))
+
+
+@BOTH
+def test_other_names_compute_the_same(made: Any, suffix: str, tmp_path: Path) -> None:
+    works, _, path = made
+    edited = configsplit.rename(
+        configsplit.load(path), ["s*=new_*", "inner/t*=x*", "inner=outer", "deep=normal", "normal=deep"]
+    )
+    out = edited.save(tmp_path / f"out.{suffix}").path
+    live = load(out, framework=works, classes={})
+    assert {"new_tem", "new_um", "new_cores", "outer", "deep"} <= {layer.name for layer in live.layers}
+    assert [layer.name for layer in live.get_layer("outer").layers] == ["given", "one", "xwo", "xhree", "four"]
+    assert same(run(out, works, images()), run(path, works, images()))
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("options", "frozen", "inside"),
+    [
+        ({"before": "active"}, ["stem", "normal", "active"], []),
+        ({"before": "inner/two"}, ["stem", "normal", "active", "deep", "sum"], ["one", "two"]),
+        ({"after": "inner/one"}, ["pooled", "scores"], ["two", "three", "four"]),
+        ({"layer": "inner"}, ["inner"], ["one", "two", "three", "four"]),
+        ({"layer": ["inner/two", "inner/three"]}, [], ["two", "three"]),
+    ],
+    ids=["before", "before-inside", "after-inside", "nested", "inside"],
+)
+def test_frozen_layers_stay_what_they_are(
+    made: Any, suffix: str, tmp_path: Path, options: Any, frozen: list[str], inside: list[str]
+) -> None:
+    """A legacy file lists the weights of a nested model in another order when some of them are frozen."""
+    works, _, path = made
+    out = configsplit.freeze(configsplit.load(path), **options).save(tmp_path / f"out.{suffix}").path
+    live = load(out, framework=works, classes={})
+    assert [layer.name for layer in live.layers if not layer.trainable] == frozen
+    assert [layer.name for layer in live.get_layer("inner").layers if not layer.trainable] == inside
+    assert same(run(out, works, images()), run(path, works, images()))
+    freed = configsplit.freeze(configsplit.load(out), layer="*", unfreeze=True).save(tmp_path / f"freed.{suffix}").path
+    again = load(freed, framework=works, classes={})
+    assert all(layer.trainable for layer in (*again.layers, *again.get_layer("inner").layers))
+    assert same(run(freed, works, images()), run(path, works, images()))
+
+
+@BOTH
+@pytest.mark.parametrize("at", [["active"], ["inner/two"], ["active", "inner/three"]])
+def test_parts_join_to_what_they_were_cut_from(made: Any, suffix: str, tmp_path: Path, at: list[str]) -> None:
+    works, _, path = made
+    configsplit.split(configsplit.load(path), at).save(tmp_path / "parts")
+    out = configsplit.join(tmp_path / "parts").save(tmp_path / f"out.{suffix}").path
+    assert same(run(out, works, images()), run(path, works, images()))
+
+
+@BOTH
+def test_models_in_a_row_become_one(made: Any, suffix: str, tmp_path: Path) -> None:
+    works, _, path = made
+    document = configsplit.load(path)
+    head = configsplit.extract(document, to="active").save(tmp_path / f"head.{suffix}").path
+    tail = configsplit.extract(document, from_="active").save(tmp_path / f"tail.{suffix}").path
+    out = configsplit.join(head, tail).save(tmp_path / f"out.{suffix}").path
+    assert same(run(out, works, images()), run(path, works, images()))
+
+
+@BOTH
+def test_a_chain_stays_a_chain(name: str, suffix: str, tmp_path: Path) -> None:
+    works = works_of(name)
+    row = np.random.default_rng(3).normal(size=(2, 6)).astype("float32")
+    path = saved(chain(works.module), tmp_path, f"whole.{suffix}")
+    document = configsplit.load(path)
+    noise = layer_file(tmp_path, NOISE)
+    edits = [
+        configsplit.remove(document, "drop"),
+        configsplit.insert(document, noise, after="a"),
+        configsplit.rename(document, {"a": "first", "drop": "rest"}),
+        configsplit.freeze(document, layer="a"),
+    ]
+    for number, edited in enumerate(edits):
+        assert edited.model.kind == "sequential"
+        out = edited.save(tmp_path / f"out{number}.{suffix}").path
+        assert same(run(out, works, row), run(path, works, row))
+    both = configsplit.extract(document, to=["a", "b"]).save(tmp_path / f"both.{suffix}")
+    assert same(run(both.path, works, row)[1:], run(path, works, row))
+    head = configsplit.extract(document, to="a").save(tmp_path / f"head.{suffix}").path
+    tail = configsplit.extract(document, from_="a").save(tmp_path / f"tail.{suffix}").path
+    joined = configsplit.join(head, tail)
+    assert joined.model.kind == "sequential"
+    assert same(run(joined.save(tmp_path / f"joined.{suffix}").path, works, row), run(path, works, row))
