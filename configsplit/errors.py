@@ -75,4 +75,4 @@ class RuntimeUnavailableError(ConfigSplitError):
 def nearest(name: str, known: Iterable[str]) -> str:
     """A hint with the real names closest to a misspelt one."""
     close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
-    return f"did you mean {', '.join(map(repr, close))}?" if close else "`configsplit inspect` lists the names"
+    return f"did you mean {', '.join(map(repr, close))}?" if close else "`configsplit layers MODEL` lists the names"

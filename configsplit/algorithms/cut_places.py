@@ -96,9 +96,7 @@ def cut_places(graph: CallGraph, whole: Segments, price: Callable[[TensorRef], i
     return sorted(rows, key=lambda row: (row.segment, row.mask.bit_count(), row.mask))
 
 
-def _through_each(
-    graph: CallGraph, whole: Segments, unit: int, price: Callable[[TensorRef], int]
-) -> Iterator[tuple[int, int]]:
+def _through_each(graph: CallGraph, whole: Segments, unit: int, price: Callable[[TensorRef], int]) -> Iterator[tuple[int, int]]:
     """Where a call has several outputs that are taken: the smallest boundary through each alone, which may lie far behind."""
     call = graph.calls[whole.order[unit]]
     if len(whole.units.gives[unit]) > 1:
@@ -200,7 +198,9 @@ class _Crossing:
     def place(self, segment: int, mask: int, through: int, *, taken: bool) -> CutPlace:
         first = self._whole.marks[segment]
         inside = [ref for bit in bits(mask) for ref in self._made[first + bit]]
-        takers = {ref: [self._left(taker, first, mask) for taker in self._takers(ref)] for ref in (*self._over[segment], *inside)}
+        takers = {
+            ref: [self._left(taker, first, mask) for taker in self._takers(ref)] for ref in (*self._over[segment], *inside)
+        }
         crossing = sorted((ref for ref, left in takers.items() if any(left)), key=self._order)
         at = [ref for ref in crossing if all(takers[ref])] if taken else []
         return CutPlace(segment, mask, through, tuple(crossing), tuple(at), sum(map(self._price, crossing)))

@@ -58,6 +58,8 @@ class LazyGroup(click.Group):
         except ConfigSplitError as error:
             fail(error)
             ctx.exit(1)
+        except KeyboardInterrupt:
+            ctx.exit(130)  # 128 + SIGINT, as shells say it
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

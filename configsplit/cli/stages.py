@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,19 +10,16 @@ import click
 
 from configsplit.cli.output import size, table
 
-_AMOUNT = re.compile(r"(?P<number>\d+(\.\d*)?([eE][+-]?\d+)?)\s*(?P<prefix>[kKMGT]?)(?P<binary>i?)(B|bytes)?(/s)?")
-_PREFIX = {"": 0, "k": 1, "K": 1, "M": 2, "G": 3, "T": 4}
-
-
 def as_amount(context: click.Context, option: click.Parameter, value: str | None) -> float | None:
     """An option's number above 0, which may be written ``1e6``, ``200k``, ``1.5MB`` or ``2GiB``."""
     if value is None:
         return None
-    found = _AMOUNT.fullmatch(value.strip())
-    number = float(found["number"]) if found else 0.0
-    if found is None or number <= 0:
+    from configsplit.documents.costs import read_amount
+
+    found = read_amount(value)
+    if found is None:
         raise click.BadParameter(f"{value!r} is not a number above 0 such as 1e6, 200k, 1.5MB or 2GiB", context, option)
-    return number * float((1024 if found["binary"] else 1000) ** _PREFIX[found["prefix"]])
+    return found
 
 
 def stage_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -23,10 +23,14 @@ from configsplit.cli.stages import as_amount, count
     type=click.Choice(["position", "bytes", "balance", "latency"]),
     help="In which order; position by default, latency with two devices.",
 )
-@click.option("--head-speed", callback=as_amount, metavar="MACS_PER_S", help="Two devices: multiply-accumulates a second at the head.")
+@click.option(
+    "--head-speed", callback=as_amount, metavar="MACS_PER_S", help="Two devices: multiply-accumulates a second at the head."
+)
 @click.option("--tail-speed", callback=as_amount, metavar="MACS_PER_S", help="The same at the tail.")
 @click.option("--link", callback=as_amount, metavar="BYTES_PER_S", help="What passes between them.")
-@click.option("--input-bytes", callback=as_amount, metavar="BYTES", help="Size of an original input as it is sent, e.g. as JPEG.")
+@click.option(
+    "--input-bytes", callback=as_amount, metavar="BYTES", help="Size of an original input as it is sent, e.g. as JPEG."
+)
 @click.option("--shape", "shapes", multiple=True, metavar="LAYER=None,28,28,128", help="A shape that nothing else tells.")
 @plugin_option
 @json_option

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import isfinite, prod
 from pathlib import Path
@@ -12,10 +13,11 @@ from typing import Any
 
 from configsplit.algorithms.calls import CallGraph
 from configsplit.algorithms.plan_units import Measure
+from configsplit.documents.document import Document
 from configsplit.errors import CutError, StoreError, nearest
 from configsplit.inference import Inference, counted, operations_of, weights_of
 from configsplit.ir.facts import WeightSpec
-from configsplit.ir.graph import Layer, TensorRef, TensorSpec
+from configsplit.ir.graph import Layer, Model, TensorRef, TensorSpec, Use
 from configsplit.rewrites.split import ITEM_SIZE, bytes_per_sample
 
 
@@ -115,6 +117,19 @@ class Costs:
         return Measure(own, tuple(shared))
 
 
+def sized(document: Document, model: Model, given: Mapping[TensorRef, TensorSpec]) -> Inference:
+    """What costs are counted on: as inferred, but where the shape of an input is given (an image's size, a sequence's length),
+    it holds for everything behind it, whatever the document recorded there."""
+    if not any(ref in given for ref in model.input_refs()):
+        return document.infer(given, model)
+
+    def forget(use: Use) -> Use:
+        return replace(use, recorded=None)
+
+    layers = (replace(layer, calls=tuple(node.map_uses(forget) for node in layer.calls)) for layer in model.layers)
+    return document.infer(given, model.with_layers(tuple(layers)))
+
+
 def _size(spec: WeightSpec) -> int:
     return prod(size for size in spec.shape if size is not None)
 
@@ -188,6 +203,20 @@ def read_profile(path: str | Path) -> dict[str, float]:
             hint='{"conv1": 3.2, "conv2": 1.7}',
         )
     return {key: float(value) for key, value in found.items()}
+
+
+_AMOUNT = re.compile(r"(?P<number>\d+(\.\d*)?([eE][+-]?\d+)?)\s*(?P<prefix>[kKMGT]?)(?P<binary>i?)(B|bytes)?(/s)?")
+_PREFIX = {"": 0, "k": 1, "K": 1, "M": 2, "G": 3, "T": 4}
+
+
+def read_amount(value: Any) -> float | None:
+    """A number above 0, also as text: ``1e6`` (which YAML 1.1 takes for text), ``200k``, ``1.5MB``, ``2GiB``. Else None."""
+    if is_number(value):
+        return float(value) or None
+    found = _AMOUNT.fullmatch(value.strip()) if isinstance(value, str) else None
+    if found is None:
+        return None
+    return float(found["number"]) * float((1024 if found["binary"] else 1000) ** _PREFIX[found["prefix"]]) or None
 
 
 def is_number(value: Any) -> bool:

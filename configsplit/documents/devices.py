@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from configsplit.algorithms.plan_search import UNLIMITED, Terms
-from configsplit.documents.costs import is_number, read_table
+from configsplit.documents.costs import read_amount, read_table
 from configsplit.errors import CutError
 
 NANOSECONDS = 1_000_000_000
@@ -53,15 +53,16 @@ def read_devices(path: str | Path) -> tuple[Device, ...]:
 def _device(item: Any, where: str, number: int) -> Device:
     if not isinstance(item, dict) or not set(item) <= _KEYS:
         raise _wrong(where, f"a device has {', '.join(sorted(_KEYS))} and nothing else")
-    for key in ("speed", "memory", "link"):
-        if item.get(key) is not None and not (is_number(item[key]) and item[key] > 0):
+    amounts = {key: read_amount(item[key]) for key in ("speed", "memory", "link") if item.get(key) is not None}
+    for key, amount in amounts.items():
+        if amount is None:
             raise _wrong(where, f"{key} is not a number above 0")
-    memory = item.get("memory")
+    memory = amounts.get("memory")
     return Device(
         name=str(item.get("name", f"device {number}")),
-        speed=item.get("speed"),
+        speed=amounts.get("speed"),
         memory=None if memory is None else int(memory),
-        link=item.get("link"),
+        link=amounts.get("link"),
     )
 
 

@@ -15,7 +15,7 @@ from configsplit.algorithms.plan import Best, State, best_plan
 from configsplit.algorithms.plan_search import Terms
 from configsplit.algorithms.plan_units import Measure, units_of
 from configsplit.dialects import emit
-from configsplit.documents.costs import Costs, read_profile
+from configsplit.documents.costs import Costs, read_profile, sized
 from configsplit.documents.cutting import Parts, hand_over_as, loses_masks, with_explicit_masks
 from configsplit.documents.devices import Device, read_devices, terms
 from configsplit.documents.document import Document, given_shapes
@@ -152,7 +152,7 @@ def plan(
     whole = surface(document.model, [])
     given = dict(shapes) if isinstance(shapes, Mapping) else given_shapes(document.model, list(shapes))
     work = _work(document, whole, given, wish)
-    if document.dialect != "keras3" and loses_masks(work.split, masks := traced_masks(work.costs.inference)):
+    if document.dialect != "keras3" and loses_masks(work.split, masks := traced_masks(work.inference)):
         whole = replace(whole, model=with_explicit_masks(document, whole.model, masks.tensors), explicit_masks=True)
         work = _work(document, whole, given, wish)
     return _described(document, whole, work, wish, boundary_dtype)
@@ -186,13 +186,14 @@ class _Work:
     costs: Costs
     best: Best
     split: Split
+    inference: Inference
 
 
 def _work(document: Document, whole: Surfaced, given: Mapping[TensorRef, TensorSpec], wish: _Wish) -> _Work:
     graph, inference = call_graph(whole.model), document.infer(given, whole.model)
-    costs = Costs(graph, inference)
+    costs = Costs(graph, sized(document, whole.model, given))
     best = best_plan(units_of(graph, costs.price, wish.measure(costs, document), costs.weights), wish.terms)
-    return _Work(costs, best, _parts(whole, graph, inference, best))
+    return _Work(costs, best, _parts(whole, graph, inference, best), inference)
 
 
 def _parts(whole: Surfaced, graph: CallGraph, inference: Inference, best: Best) -> Split:
@@ -248,7 +249,7 @@ def _boundary(whole: Surfaced, costs: Costs, head: frozenset[int]) -> Boundary:
 
 
 def _as_parts(document: Document, whole: Surfaced, work: _Work, dtype: str | None) -> Parts:
-    done, inference = work.split, work.costs.inference
+    done, inference = work.split, work.inference
     if dtype is not None:
         whole, done, inference = hand_over_as(dtype, document, whole, done, inference)
     origins = tuple(part.provenance.after(whole.provenance) for part in done.parts)

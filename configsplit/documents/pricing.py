@@ -10,7 +10,7 @@ from configsplit.algorithms.calls import call_graph
 from configsplit.algorithms.cut_places import CutPlace, cut_places, segmented
 from configsplit.algorithms.tally import Tally
 from configsplit.algorithms.working_set import WorkingSets
-from configsplit.documents.costs import Costs
+from configsplit.documents.costs import Costs, sized
 from configsplit.documents.document import Document, given_shapes
 from configsplit.errors import CutError
 from configsplit.ir.graph import TensorRef, TensorSpec
@@ -149,7 +149,7 @@ def cuts(
         )
     model = document.model
     given = dict(shapes) if isinstance(shapes, Mapping) else given_shapes(model, list(shapes))
-    costs = Costs(call_graph(model), document.infer(given))
+    costs = Costs(call_graph(model), sized(document, model, given))
     book = _Book(costs)
     every = cut_places(costs.graph, book.whole, costs.price)
     lies = _Filter(costs, book, before, after, max_tensors, max_bytes)

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from threading import Event
 from typing import TYPE_CHECKING
 
 from configsplit.algorithms.equivalence import differences
@@ -29,7 +28,7 @@ from configsplit.rewrites.masks import explicit_masks
 from configsplit.rewrites.open import described, reopen
 from configsplit.rewrites.split import Source as Wire
 from configsplit.rewrites.widen import Cast, widen
-from configsplit.stores import Source, Workers, open_source
+from configsplit.stores import Source, Workers, digest, open_source
 
 if TYPE_CHECKING:
     from configsplit.runtime.numeric import NumericReport
@@ -129,7 +128,7 @@ def _first(places: list[Path], name: str) -> Path:
 
 def _check_digests(folder: Path, manifest: record.Manifest, source: Source, weights: Path | None) -> None:
     """Raises VerificationError if a file is not the one that the manifest speaks of."""
-    wanted = {source.path: manifest.source.sha256}
+    wanted: dict[Path, str] = {}
     if weights is not None and manifest.source.weights_sha256:
         wanted[weights] = manifest.source.weights_sha256
     for part in manifest.parts:
@@ -137,19 +136,15 @@ def _check_digests(folder: Path, manifest: record.Manifest, source: Source, weig
         if part.weights and part.weights_sha256:
             wanted[folder / part.weights] = part.weights_sha256
     with Workers() as workers:
-        found = {path: workers.submit(partial(_digest, path)) for path in wanted}
-    for path, digest in wanted.items():
-        if found[path].result() != digest:
+        found = {path: workers.submit(partial(digest, path)) for path in wanted}
+        found[source.path] = workers.submit(source.sha256)
+    for path, value in {**wanted, source.path: manifest.source.sha256}.items():
+        if found[path].result() != value:
             raise VerificationError(
                 "the file was changed since the split: its SHA-256 is not that of the manifest",
                 code="verify-changed-file",
                 where=str(path),
             )
-
-
-def _digest(path: Path, stop: Event) -> str:
-    with open_source(path) as opened:
-        return opened.sha256(stop)
 
 
 # ---------------------------------------------------------------- the proof

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from threading import Event
 from typing import TYPE_CHECKING, Any, Literal
 
 from configsplit import __version__
@@ -34,6 +33,7 @@ from configsplit.stores import (
     Staging,
     Workers,
     Written,
+    digest,
     open_source,
     prepare_archive,
     prepare_h5,
@@ -129,12 +129,7 @@ class _SourceDigests:
         self.source: Future[str] = workers.submit(source.sha256)
         self.weights: Future[str] | None = None
         if weights is not None:
-            self.weights = workers.submit(partial(_digest, weights))
-
-
-def _digest(path: Path, stop: Event) -> str:
-    with open_source(path) as opened:
-        return opened.sha256(stop)
+            self.weights = workers.submit(partial(digest, weights))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from configsplit.ir.graph import Layer, LayerPath, Model
+from configsplit.ir.graph import Layer, LayerPath, Model, walk
 from configsplit.rewrites.freeze import FLAG
 
 
@@ -30,37 +30,13 @@ class _Lists(NamedTuple):
 def loaded_order(model: Model, kinds: Mapping[LayerPath, Sequence[bool]], dialect: str) -> list[Weight]:
     """The weights of a nested model in the order in which the loader takes them.
 
+    Layer by layer, but those that are trained first. A functional model of Keras 3 that is frozen itself trains none; tf_keras
+    and every Sequential forget that they were frozen, only their layers do not.
+
     ``kinds`` gives for each layer with weights whether each is trainable by kind, in the layer's own order.
     """
-    if dialect == "keras3":
-        return _keras3(model, kinds)
-    done: dict[LayerPath, _Lists] = {}
-    todo: list[tuple[LayerPath, Model, bool]] = [((), model, False)]
-    while todo:
-        path, current, children_done = todo.pop()
-        nested = [(layer, (*path, layer.name)) for layer in current.layers]
-        if not children_done:
-            todo.append((path, current, True))
-            todo += [(place, layer.model, False) for layer, place in nested if layer.model is not None]
-            continue
-        lists = [done[place] if layer.model is not None else _leaf(layer, place, kinds) for layer, place in nested]
-        trainable = [weight for each in lists for weight in each.trainable]
-        rest = [weight for each in lists for weight in each.rest]
-        done[path] = _Lists(trainable, rest) if _flag(current) else _Lists([], trainable + rest)
-    return [*done[()].trainable, *done[()].rest]
-
-
-def _keras3(model: Model, kinds: Mapping[LayerPath, Sequence[bool]]) -> list[Weight]:
-    """Variables layer by layer; a model that is trained itself puts those that are trained first."""
-    lists = []
-    todo: list[tuple[LayerPath, Layer]] = [((layer.name,), layer) for layer in reversed(model.layers)]
-    while todo:
-        path, layer = todo.pop()
-        if layer.model is not None:
-            todo += [((*path, inner.name), inner) for inner in reversed(layer.model.layers)]
-        else:
-            lists.append(_leaf(layer, path, kinds))
-    if not _flag(model):
+    lists = [_leaf(layer, path, kinds) for path, layer in walk(model) if layer.model is None]
+    if dialect == "keras3" and model.kind == "functional" and model.config.get(FLAG) is False:
         return [weight for each in lists for weight in sorted([*each.trainable, *each.rest])]
     trainable = [weight for each in lists for weight in each.trainable]
     return trainable + [weight for each in lists for weight in each.rest]
@@ -73,8 +49,3 @@ def _leaf(layer: Layer, path: LayerPath, kinds: Mapping[LayerPath, Sequence[bool
         [weight for weight, kind in weights if kind and trained],
         [weight for weight, kind in weights if not (kind and trained)],
     )
-
-
-def _flag(model: Model) -> bool:
-    """Whether the model is trained once it is loaded: a Sequential forgets that it was frozen."""
-    return model.kind == "sequential" or model.config.get(FLAG) is not False

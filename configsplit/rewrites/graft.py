@@ -14,8 +14,9 @@ from configsplit.errors import CutError
 from configsplit.ir.graph import CallRef, LayerPath, Model, TensorRef, Use
 from configsplit.ir.provenance import Origin, Provenance, identity
 from configsplit.rewrites.open import renamed
+from configsplit.rewrites.prune import prune
 from configsplit.rewrites.rename import rename
-from configsplit.rewrites.rewritten import Rewritten, free_name, pruned, redirected
+from configsplit.rewrites.rewritten import Rewritten, free_name, redirected
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +82,8 @@ def put_in_place(
         wanted = only is None or call in only
         return instead.get(ref, ref) if wanted and not ours else ref
 
-    kept = pruned(redirected(attached.model, change))
-    return _named_back(Rewritten(kept.model, kept.provenance.after(attached.provenance)), attached.names)
+    kept, origins = prune(redirected(attached.model, change))
+    return _named_back(Rewritten(kept, origins.after(attached.provenance)), attached.names)
 
 
 def _check_order(model: Model, starts: Sequence[TensorRef], ends: Sequence[TensorRef], grafted: set[str]) -> None:

@@ -10,7 +10,8 @@ from configsplit.ir.graph import Layer, LayerPath, Model, Node, TensorRef
 from configsplit.ir.provenance import Origin, Provenance, identity
 from configsplit.ir.references import outputs_used
 from configsplit.rewrites.extract import in_order
-from configsplit.rewrites.rewritten import Rewritten, pruned, redirected, within
+from configsplit.rewrites.prune import prune
+from configsplit.rewrites.rewritten import Rewritten, redirected, within
 
 
 def remove(model: Model, paths: Collection[LayerPath]) -> Rewritten:
@@ -45,7 +46,7 @@ def _remove_and_keep(model: Model, names: Collection[str], done: list[Rewritten]
 
 def _removed(model: Model, names: Collection[str]) -> Rewritten:
     instead = stand_ins(model, names)
-    return pruned(redirected(model, lambda _, ref: instead.get(ref, ref)))
+    return Rewritten(*prune(redirected(model, lambda _, ref: instead.get(ref, ref))))
 
 
 def stand_ins(model: Model, names: Collection[str]) -> dict[TensorRef, TensorRef]:

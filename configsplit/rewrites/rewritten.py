@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from configsplit.algorithms.calls import call_graph, closure
 from configsplit.ir.graph import CallRef, Layer, LayerPath, Model, Structure, TensorRef, TensorSpec, Use
-from configsplit.ir.provenance import Origin, Provenance
+from configsplit.ir.provenance import Provenance
 from configsplit.ir.values import FrozenDict, rebuild
 
 Redirection = Callable[[CallRef | None, TensorRef], TensorRef]
@@ -43,27 +42,6 @@ def redirected(model: Model, change: Redirection) -> Model:
 def refs_mapped(structure: Structure, change: Callable[[TensorRef], TensorRef]) -> Structure:
     """A structure of inputs or outputs with other tensors."""
     return rebuild(structure, lambda leaf: change(leaf) if type(leaf) is TensorRef else leaf)
-
-
-def pruned(model: Model) -> Rewritten:
-    """Only the calls that the outputs need, and the declared inputs; calls that stay are numbered anew."""
-    graph = call_graph(model)
-    needed = closure((graph.producer(ref) for ref in (*graph.outputs, *model.input_refs())), graph.before)
-    numbers: dict[CallRef, int] = {}
-    origins: dict[LayerPath, Origin] = {}
-    kept: list[Layer] = []
-    for layer in model.layers:
-        stays = [number for number in range(len(layer.calls)) if graph.number[CallRef(layer.name, number)] in needed]
-        numbers.update({CallRef(layer.name, old): new for new, old in enumerate(stays)})
-        if stays:
-            origins[(layer.name,)] = Origin((layer.name,), tuple(stays))
-            kept.append(replace(layer, calls=tuple(layer.calls[number] for number in stays)))
-
-    def moved(_: CallRef | None, ref: TensorRef) -> TensorRef:
-        return ref._replace(call=numbers[CallRef(ref.layer, ref.call)])
-
-    inputs = refs_mapped(model.inputs, lambda ref: moved(None, ref))
-    return Rewritten(redirected(replace(model, layers=tuple(kept), inputs=inputs), moved), Provenance(origins))
 
 
 def within(model: Model, path: LayerPath, change: Callable[[Model], Model]) -> Model:

@@ -18,7 +18,7 @@ from configsplit.stores.assembly import (
     prepare_weights,
 )
 from configsplit.stores.layouts import Layout, addresses, inner_weights, is_stored, snake_case
-from configsplit.stores.source import Source, open_source
+from configsplit.stores.source import Source, digest, open_source
 from configsplit.stores.staging import Staging
 from configsplit.stores.workers import Workers
 
@@ -36,6 +36,7 @@ __all__ = [
     "Workers",
     "Written",
     "addresses",
+    "digest",
     "inner_weights",
     "is_stored",
     "open_source",

@@ -43,6 +43,20 @@ def open_source(path: Path | str, weights: Path | str | None = None, scratch: st
     return source
 
 
+def digest(path: Path | str, stop: Event | None = None) -> str:
+    """SHA-256 of any one file, whatever it is. May run in a thread.
+
+    Raises:
+        StoreError: it cannot be read.
+    """
+    with system_faults(path):
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return sha256([Span(fd, 0, os.fstat(fd).st_size)], stop)
+        finally:
+            os.close(fd)
+
+
 @dataclass(kw_only=True, eq=False)
 class Source:
     """One model on disk. Everything in it is read when it is first asked for, and only then.

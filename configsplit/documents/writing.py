@@ -1,0 +1,264 @@
+"""Write a rewritten model: weights from every source, a provenance record beside the file, whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from threading import Event
+from typing import Literal
+
+from configsplit import __version__
+from configsplit.dialects import to_text
+from configsplit.documents.completeness import check_complete, check_layouts
+from configsplit.documents.document import Document
+from configsplit.documents.edited import Edited, SavedFile
+from configsplit.documents.gathering import Gathering, check_copies
+from configsplit.documents.provenance import compare, file_digest
+from configsplit.documents.saving import Format, relative, versions
+from configsplit.documents.transplant import Weights, check_shapes, weights_in
+from configsplit.errors import StoreError
+from configsplit.ir.graph import walk
+from configsplit.ir.values import dumps
+from configsplit.report import provenance as record
+from configsplit.report.manifest import Source as SourceRecord
+from configsplit.stores import (
+    Asset,
+    Job,
+    Move,
+    Source,
+    Staging,
+    Workers,
+    Written,
+    open_source,
+    prepare_archive,
+    prepare_h5,
+    prepare_text,
+    prepare_weights,
+)
+
+_SUFFIXES: dict[str, Format] = {".keras": "keras", ".h5": "h5", ".hdf5": "h5", ".json": "json"}
+
+Check = Literal["none", "proof"]
+
+
+def save(self, path: str | Path, **options: Any) -> SavedFile:
+        """Write it; see `configsplit.documents.edited.save` for the options."""
+        return save(self, path, **options)
+
+    def __repr__(self) -> str:
+        return f"<{self.verb} of {self.documents[0].path.name}: {len(self.model.layers)} layers>"
+
+
+@dataclass(frozen=True, slots=True)
+class SavedFile:
+    """What was written: the file, its weights if they are apart, and the record; and how much of it was proven."""
+
+    path: Path
+    weights: Path | None
+    record: record.ProvenanceRecord
+    layers: int
+    compared: int | None = None
+    bytes: int = 0
+
+
+def save(
+    edited: Edited,
+    path: str | Path,
+    *,
+    format: Format | None = None,
+    weights: bool = True,
+    verify: Check = "proof",
+    force: bool = False,
+) -> SavedFile:
+    """Write a rewritten model into a file, with a provenance record beside it (``FILE.provenance.json``).
+
+    Args:
+        edited: what a verb gave.
+        path: the file; its suffix tells the format (``.keras``, ``.h5``, ``.json``).
+        format: the format, where the suffix does not tell it.
+        weights: False leaves the weights behind; the file is ``.json`` then.
+        verify: "proof" reads the file anew and compares every weight with its origin, before it appears.
+        force: replace existing files.
+
+    Raises:
+        StoreError: the output exists or cannot be written, or a source cannot be read.
+        WeightsError: weights do not fit, are missing, or cannot be placed for certain.
+        VerificationError: what was written is not what it should be.
+    """
+    path = Path(path)
+    with Staging(path, folder=False, force=force) as staging, ExitStack() as stack:
+        sources = [stack.enter_context(open_source(each.path, each.weights)) for each in edited.documents]
+        plan = _plan(edited, sources, path, format, weights)
+        with Workers() as workers:
+            digests = [workers.submit(partial(_digests, each)) for each in edited.documents]
+            model, apart = _write(edited, plan, path, staging, workers)
+        written, beside = model.result(), None if apart is None else apart.result()
+        made = _record(edited, written, beside, [digest.result() for digest in digests], path, plan)
+        prepare_text(staging.path(f"{path.name}{record.SUFFIX}"), record.to_text(made)).run()
+        counts = None
+        if verify == "proof":
+            counts = compare(written.path, None if beside is None else beside.path, made, sources, edited.documents)
+        for source in sources:
+            source.check_unchanged()
+        staging.commit()
+    number, size = counts or (None, 0)
+    weights_path = None if beside is None else path.with_name(beside.path.name)
+    return SavedFile(path, weights_path, made, len(edited.model.layers), number, size)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """The format, the opened sources, and the weights to gather (None: leave them behind)."""
+
+    format: Format
+    sources: Sequence[Source]
+    gathering: Gathering | None
+
+
+def _plan(edited: Edited, sources: Sequence[Source], path: Path, wanted: Format | None, with_weights: bool) -> _Plan:
+    chosen = wanted or _SUFFIXES.get(path.suffix.lower())
+    if chosen is None:
+        raise StoreError(
+            f"the suffix {path.suffix!r} does not tell a format",
+            code="output-suffix",
+            where=str(path),
+            hint="name the output .keras, .h5 or .json, or give --format",
+        )
+    found = [
+        _weights(document, source) if with_weights else None for document, source in zip(edited.documents, sources, strict=True)
+    ]
+    if not any(found):
+        if chosen != "json":
+            raise StoreError(
+                f"a .{chosen} file needs weights, and there are none",
+                code="format-needs-weights",
+                where=str(path),
+                hint="name the output .json, or give weights with --weights FILE",
+            )
+        return _Plan(chosen, sources, None)
+    flags = {number: document.model for number, document in enumerate(edited.documents)}
+    gathering = Gathering(edited.model, edited.provenance, found, edited.inference, flags)
+    check_complete(edited, found)
+    check_copies(gathering, edited.copies)
+    check_layouts(gathering, chosen, path)
+    return _Plan(chosen, sources, gathering)
+
+
+def _weights(document: Document, source: Source) -> Weights | None:
+    if source.weights is None:
+        return None
+    found = weights_in(document.model, source.weights)
+    check_shapes(document.model, document.infer(), found)
+    return found
+
+
+def _write(
+    edited: Edited, plan: _Plan, path: Path, staging: Staging, workers: Workers
+) -> tuple[Future[Written], Future[Written] | None]:
+    text = edited.text or to_text(edited.model)
+    gathering, place = plan.gathering, staging.path(path.name)
+    if gathering is None:
+        return workers.submit(prepare_text(place, text).run), None
+    like = gathering.first.file
+    source = next(source for source in plan.sources if source.weights is like)
+    if plan.format == "json":
+        apart = _weights_job(staging.path(f"{path.stem}.weights.h5"), gathering, source)
+        return workers.submit(prepare_text(place, text).run), workers.submit(apart.run)
+    if plan.format == "h5":
+        attributes = {"model_config": text, **versions(source)}
+        return workers.submit(prepare_h5(place, attributes=attributes, layers=gathering.legacy(), like=like).run), None
+    items = gathering.moves()
+    metadata = source.metadata_text or dumps({"keras_version": "3.0.0", "date_saved": "1980-01-01@00:00:00"})
+    assets = _assets(plan.sources, [item for item in items if isinstance(item, Move)])
+    return workers.submit(
+        prepare_archive(place, config_text=text, metadata_text=metadata, items=items, assets=assets).run
+    ), None
+
+
+def _weights_job(place: Path, gathering: Gathering, source: Source) -> Job:
+    if gathering.first.file.layout.kind != "legacy":
+        return prepare_weights(place, items=gathering.moves())
+    like = gathering.first.file
+    return prepare_weights(place, layers=gathering.legacy(), attributes=versions(source), like=like)
+
+
+def _assets(sources: Sequence[Source], moves: Sequence[Move]) -> list[Asset]:
+    """Vocabularies and the like go with the layer whose group they lie under."""
+    found: list[Asset] = []
+    for source in sources:
+        moved = {item.src: item.dst for item in moves if item.source is source.weights}
+        for name in source.assets:
+            group = name.removeprefix("assets/")
+            while group and group not in moved:
+                group = group.rpartition("/")[0]
+            if group:
+                rest = name.removeprefix("assets/").removeprefix(group)
+                found.append(Asset.of(source, name, f"assets/{moved[group]}{rest}"))
+    return found
+
+
+# ---------------------------------------------------------------- the record
+
+
+def _digests(document: Document, stop: Event) -> tuple[str, str | None]:
+    with open_source(document.path) as opened:
+        own = opened.sha256(stop)
+    if document.weights is None:
+        return own, None
+    return own, file_digest(document.weights, stop)
+
+
+def _record(
+    edited: Edited,
+    written: Written,
+    beside: Written | None,
+    digests: Sequence[tuple[str, str | None]],
+    path: Path,
+    plan: _Plan,
+) -> record.ProvenanceRecord:
+    sources = []
+    for document, (own, weights) in zip(edited.documents, digests, strict=True):
+        taken = document.weights if plan.gathering is not None else None
+        sources.append(
+            SourceRecord(
+                file=document.path.name,
+                sha256=own,
+                format=document.kind,
+                dialect=document.dialect,
+                path=relative(document.path, path.parent),
+                weights=None if taken is None else taken.name,
+                weights_path=None if taken is None else relative(taken, path.parent),
+                weights_sha256=None if taken is None else weights,
+            )
+        )
+    return record.ProvenanceRecord(
+        configsplit=__version__,
+        verb=edited.verb,
+        arguments=dict(edited.arguments),
+        result=record.Result(
+            file=path.name,
+            sha256=written.sha256,
+            weights=None if beside is None else beside.path.name,
+            weights_sha256=None if beside is None else beside.sha256,
+        ),
+        sources=tuple(sources),
+        layers=tuple(_came(edited)),
+        warnings=edited.warnings,
+    )
+
+
+def _came(edited: Edited) -> list[record.Came]:
+    told = []
+    for path, layer in walk(edited.model):
+        origin = edited.provenance.layers.get(path)
+        if layer.implicit:
+            continue
+        if origin is not None:
+            told.append(record.Came(layer=path, source=origin.source, origin=origin.path))  # type: ignore[call-arg]
+        elif len(path) == 1:
+            told.append(record.Came(layer=path))
+    return told

@@ -1,0 +1,189 @@
+"""Plans of real documents: each can be carried out, and the parts are proven to be the whole."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from support import corpus
+
+import configsplit
+from configsplit.cli.main import cli
+from configsplit.documents.planning import Plan, plan
+from configsplit.errors import ConfigSplitError, CutError, StoreError
+
+RELEASES = corpus.releases()
+FINE = {"cut-mask-lost", "cut-mask-unknown", "shape-unknown", "plan-too-many-stages"}
+"""Reasons for which a document of the corpus cannot be cut at all there."""
+
+RESIDUAL = RELEASES / "keras-3.0.5" / "residual.json"
+
+
+@pytest.mark.parametrize("release", ["keras-3.0.5", "tf-2.15", "tf-2.4", "keras-2.3.1", "tf-1.15"])
+def test_plans_of_the_corpus_are_carried_out_and_proven(release: str, tmp_path: Path) -> None:
+    done = 0
+    for path in sorted((RELEASES / release).glob("*.json")):
+        for stages in (2, 3):
+            done += _carried_out(path, stages, tmp_path / f"{path.stem}-{stages}")
+    assert done > 20
+
+
+def _carried_out(path: Path, stages: int, out: Path) -> bool:
+    try:
+        document = configsplit.load(path)
+        found = plan(document, stages, balance="params")
+        saved = found.save(out, to="json", weights=False)
+    except ConfigSplitError as error:
+        assert error.code in FINE or error.code.startswith(("dialect", "document", "store")), error
+        return False
+    assert saved.proof is not None
+    assert len(found.stages) == saved.proof.parts == stages
+    assert found.state == found.bytes_state == "optimal"
+    return True
+
+
+def test_the_command_line_prints_a_plan_and_carries_it_out(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    done = CliRunner().invoke(cli, ["split", str(RESIDUAL), "--stages", "3", "--balance", "params", "--out", str(out)])
+    assert done.exit_code == 0, done.output
+    assert "proven optimal" in done.output
+    assert "the 3 parts recompose" in done.output
+    assert (out / "manifest.json").is_file()
+
+
+def test_json_has_the_plan_beside_the_manifest(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    done = CliRunner().invoke(cli, ["split", str(RESIDUAL), "--stages", "2", "--out", str(out), "--json"])
+    found = json.loads(done.stdout)
+    assert found["plan"]["state"] == "optimal"
+    assert [set(stage) >= {"cost", "macs", "parameters", "weight_bytes"} for stage in found["plan"]["stages"]] == [True, True]
+    given = [tensor["tensor"] for tensor in found["manifest"]["parts"][0]["outputs"]]
+    assert found["plan"]["boundaries"][0]["tensors"] == given
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["--at", "c2", "--stages", "2"],
+        ["--at", "c2", "--balance", "macs"],
+        ["--stages", "0"],
+        ["--stages", "2", "--max-stage-bytes", "x"],
+    ],
+)
+def test_wrong_usage(arguments: list[str], tmp_path: Path) -> None:
+    done = CliRunner().invoke(cli, ["split", str(RESIDUAL), *arguments, "--out", str(tmp_path / "out")])
+    assert done.exit_code == 2
+
+
+def test_numbers_come_out_the_same(tmp_path: Path) -> None:
+    pytest.importorskip("keras")
+    found = plan(configsplit.load(RESIDUAL.with_suffix(".keras")), 3)
+    saved = found.save(tmp_path / "out", verify="numeric")
+    assert saved.numeric is not None
+    assert saved.numeric.identical
+
+
+# ---------------------------------------------------------------- what is balanced, and within which limits
+
+
+def residual(**options: object) -> Plan:
+    return plan(configsplit.load(RESIDUAL), 2, **options)  # type: ignore[arg-type]
+
+
+def profile_of(path: Path) -> dict[str, float]:
+    model = configsplit.load(path).model
+    return {layer.name: 1.0 + number for number, layer in enumerate(model.layers) if not layer.is_input}
+
+
+@pytest.mark.parametrize("balance", ["params", "macs", "bytes"])
+def test_stages_add_up(balance: str) -> None:
+    found = residual(balance=balance)
+    inspected = configsplit.inspect(configsplit.load(RESIDUAL))
+    assert sum(stage.macs for stage in found.stages) == inspected.macs
+    assert sum(stage.parameters for stage in found.stages) == inspected.parameters
+    assert found.largest == max(stage.cost for stage in found.stages)
+
+
+def test_latency_comes_from_a_profile(tmp_path: Path) -> None:
+    path = tmp_path / "profile.json"
+    times = profile_of(RESIDUAL)
+    path.write_text(json.dumps(times))
+    found = residual(balance="latency", profile=path)
+    assert found.unit == "ns"
+    assert sum(stage.cost for stage in found.stages) == round(sum(times.values()) * 1e6)
+
+
+def test_a_profile_must_fit_the_model() -> None:
+    times = profile_of(RESIDUAL)
+    first = next(iter(times))
+    with pytest.raises(CutError) as caught:
+        residual(balance="latency", profile={name: time for name, time in times.items() if name != first})
+    assert caught.value.code == "profile-missing-layer"
+    with pytest.raises(CutError) as caught:
+        residual(balance="latency", profile={**times, f"{first}x": 1.0})
+    assert caught.value.code == "profile-unknown-layer"
+    assert first in caught.value.hint
+    with pytest.raises(CutError) as caught:
+        residual(balance="latency")
+    assert caught.value.code == "plan-profile"
+
+
+DEVICES = """
+devices:
+  - {name: phone, speed: 1.0e9, link: 1.0e6}
+  - {name: server, speed: 1.0e12}
+"""
+
+
+def test_devices_have_speeds_and_links(tmp_path: Path) -> None:
+    pytest.importorskip("yaml")
+    path = tmp_path / "devices.yaml"
+    path.write_text(DEVICES)
+    found = residual(devices=path)
+    phone, server = found.stages
+    assert [phone.device, server.device] == ["phone", "server"]
+    times = [-(-phone.macs // 1), -(-server.macs // 1000), found.boundaries[0].bytes * 1000]
+    assert found.largest == max(times)
+    assert found.unit == "ns"
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("[]", "devices-syntax"),
+        ('[{"speed": 0}, {}]', "devices-syntax"),
+        ('[{"spede": 1}, {}]', "devices-syntax"),
+        ('[{"speed": 1}]', "devices-count"),
+        ('[{"speed": 1}, {}]', "devices-speed"),
+        ("{", "table-syntax"),
+    ],
+)
+def test_devices_that_cannot_be_used(text: str, code: str, tmp_path: Path) -> None:
+    path = tmp_path / "devices.json"
+    path.write_text(text)
+    with pytest.raises((CutError, StoreError)) as caught:
+        residual(devices=path)
+    assert caught.value.code == code
+
+
+def test_memory_bounds_the_weights_of_a_stage() -> None:
+    free = residual(balance="params")
+    most = max(stage.weight_bytes for stage in free.stages)
+    assert residual(balance="macs", max_stage_bytes=most).largest >= residual(balance="macs").largest
+    with pytest.raises(CutError) as caught:
+        residual(balance="macs", max_stage_bytes=most - 1)
+    assert caught.value.code == "plan-infeasible"
+
+
+def test_boundaries_can_be_bounded() -> None:
+    least = min(place.bytes for place in configsplit.cuts(configsplit.load(RESIDUAL)).places if place.bytes)
+    assert residual(max_boundary_bytes=least).bytes == least
+    with pytest.raises(CutError):
+        residual(max_boundary_bytes=least - 1)
+
+
+def test_the_same_plan_every_time() -> None:
+    assert residual().as_json() == residual().as_json()
