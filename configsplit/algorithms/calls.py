@@ -37,14 +37,11 @@ class CallGraph:
         return self.number[CallRef(ref.layer, ref.call)]
 
 
-def call_graph(model: Model, *, as_written: bool = False) -> CallGraph:
-    """The graph of the top level of a model; nested models count as one call each.
-
-    ``as_written`` lists keyword arguments in document order (see `Node.uses`).
-    """
+def call_graph(model: Model) -> CallGraph:
+    """The graph of the top level of a model; nested models count as one call each."""
     calls = [CallRef(layer.name, index) for layer in model.layers for index in range(len(layer.calls))]
     number = {call: index for index, call in enumerate(calls)}
-    arguments = [[use.ref for use in node.uses(as_written=as_written)] for layer in model.layers for node in layer.calls]
+    arguments = [[use.ref for use in node.uses()] for layer in model.layers for node in layer.calls]
     before: list[list[int]] = []
     after: list[list[int]] = [[] for _ in calls]
     consumers: dict[TensorRef, list[int]] = {}

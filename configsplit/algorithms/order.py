@@ -11,17 +11,11 @@ from configsplit.algorithms.calls import CallGraph, call_graph
 from configsplit.ir.graph import Model
 
 
-def visits_as_written(model: Model) -> bool:
-    """Whether the document's own order shows a release that visits keyword arguments as they are written."""
-    names = tuple(layer.name for layer in model.layers)
-    return rebuild_order(model) != names and rebuild_order(model, as_written=True) == names
-
-
-def rebuild_order(model: Model, *, as_written: bool = False) -> tuple[str, ...]:
+def rebuild_order(model: Model) -> tuple[str, ...]:
     """Names of the layers of a functional model in the order that Keras computes; a Sequential keeps its own."""
     if model.kind == "sequential":
         return tuple(layer.name for layer in model.layers)
-    graph = call_graph(model, as_written=as_written)
+    graph = call_graph(model)
     visited, finished = _visit(graph)
     depths = _depths(graph, finished)
     for ref in model.input_refs():  # a declared input that no output needs comes first in depth 0

@@ -81,7 +81,7 @@ def units_of(graph: CallGraph, price: Callable[[TensorRef], int], cost: Measure,
         for ref, takers in graph.consumers.items()
         if (maker := graph.producer(ref)) in number
     ]
-    return _built([[call] for call in order], before, tensors, _moved(cost, number), _moved(weight, number))
+    return connected([[call] for call in order], before, tensors, _moved(cost, number), _moved(weight, number))
 
 
 def _moved(measure: Measure, number: dict[int, int]) -> Measure:
@@ -99,7 +99,7 @@ def _moved(measure: Measure, number: dict[int, int]) -> Measure:
     return Measure(own, tuple(shared))
 
 
-def _built(calls: list[list[int]], before: list[list[int]], tensors: list[Tensor], cost: Measure, weight: Measure) -> Units:
+def connected(calls: list[list[int]], before: list[list[int]], tensors: list[Tensor], cost: Measure, weight: Measure) -> Units:
     after: list[list[int]] = [[] for _ in calls]
     for unit, makers in enumerate(before):
         for maker in makers:
@@ -128,7 +128,7 @@ def merged(units: Units, group: Sequence[int]) -> Units:
         takers = tuple(sorted({place[taker] for taker in tensor.consumers} - {home}))
         if takers:
             tensors.append(Tensor(home, tensor.bytes, takers))
-    return _built(calls, [list(each) for each in needed], tensors, _moved(units.cost, place), _moved(units.weight, place))
+    return connected(calls, [list(each) for each in needed], tensors, _moved(units.cost, place), _moved(units.weight, place))
 
 
 def _quotient_order(units: Units, group: Sequence[int]) -> list[int]:
@@ -222,7 +222,7 @@ def in_line(units: Units, order: Sequence[int]) -> Units:
     ]
     before = [[index - 1] if index else [] for index in range(len(order))]
     calls = [units.calls[unit] for unit in order]
-    return _built(calls, before, tensors, _moved(units.cost, place), _moved(units.weight, place))
+    return connected(calls, before, tensors, _moved(units.cost, place), _moved(units.weight, place))
 
 
 def deep_order(units: Units) -> list[int]:

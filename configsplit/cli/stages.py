@@ -10,6 +10,7 @@ import click
 
 from configsplit.cli.output import size, table
 
+
 def as_amount(context: click.Context, option: click.Parameter, value: str | None) -> float | None:
     """An option's number above 0, which may be written ``1e6``, ``200k``, ``1.5MB`` or ``2GiB``."""
     if value is None:
@@ -39,10 +40,16 @@ _OPTIONS = (
     click.option("--profile", type=click.Path(path_type=Path), help="Milliseconds of each layer, for --balance latency."),
     click.option("--devices", type=click.Path(path_type=Path), help="Memory, speed and link of what runs each stage."),
     click.option("--max-boundary-bytes", callback=as_amount, metavar="BYTES", help="Most bytes per sample across a boundary."),
+    click.option(
+        "--slack",
+        type=click.FloatRange(0, 1000),
+        metavar="PERCENT",
+        help="How much larger than possible the largest stage may be, for fewer bytes across.",
+    ),
     click.option("--max-stage-bytes", callback=as_amount, metavar="BYTES", help="Most bytes of weights in a stage."),
 )
 
-_ONLY_WITH_STAGES = ("balance", "profile", "devices", "max_boundary_bytes", "max_stage_bytes")
+_ONLY_WITH_STAGES = ("balance", "profile", "devices", "slack", "max_boundary_bytes", "max_stage_bytes")
 
 
 def check_usage(at: tuple[str, ...], options: Mapping[str, Any]) -> None:
@@ -58,13 +65,14 @@ def planned(document: Any, options: Mapping[str, Any]) -> Any:
     """The plan that was asked for."""
     from configsplit.documents.planning import plan
 
-    limits = {name: None if options[name] is None else int(options[name]) for name in _ONLY_WITH_STAGES[3:]}
+    limits = {name: None if options[name] is None else int(options[name]) for name in _ONLY_WITH_STAGES[-2:]}
     return plan(
         document,
         options["stages"],
         balance=options["balance"] or ("latency" if options["profile"] else "macs"),
         profile=options["profile"],
         devices=options["devices"] or (),
+        slack=(options["slack"] or 0) / 100,
         shapes=options["shapes"],
         boundary_dtype=options["boundary_dtype"],
         **limits,
@@ -73,11 +81,15 @@ def planned(document: Any, options: Mapping[str, Any]) -> Any:
 
 def plan_lines(plan: Any) -> list[str]:
     """A plan for people: what was achieved, and one line for each stage and boundary."""
-    proof = "proven optimal" if plan.state == "optimal" else f"no plan is below {amount(plan.bound, plan.unit)}"
+    unit = plan.unit
+    proof = "proven optimal" if plan.state == "optimal" else f"no plan is below {amount(plan.bound, unit)}"
+    if plan.largest != plan.smallest:
+        proof = f"{amount(plan.smallest, unit)} without slack, {proof}"
     least = "the least for it" if plan.bytes_state == "optimal" else "the least found"
     lines = [
-        f"plan  {len(plan.stages)} stages by {plan.balance}: largest {amount(plan.largest, plan.unit)} ({proof}), "
-        f"{plan.imbalance:.3f} × the mean; {size(plan.bytes)} across in all ({least})"
+        f"plan  {len(plan.stages)} stages by {plan.balance}, {plan.imbalance:.3f} × the mean",
+        f"  largest stage  {amount(plan.largest, unit)} ({proof})",
+        f"  across in all  {size(plan.bytes)} a sample ({least})",
     ]
     rows = [
         (

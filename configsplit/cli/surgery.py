@@ -117,7 +117,7 @@ def _changes(edited: Edited) -> list[str]:
     new = [
         f"{path[-1]} ({edited.documents[origin.source].path.name})"
         for path, origin in origins
-        if origin.source and len(path) == 1
+        if origin.source and len(path) == 1 and edited.verb != "join"
     ]
     renamed = [f"{'/'.join(origin.path)} is {'/'.join(path)} now" for path, origin in origins if _renamed(edited, path, origin)]
     kept = {origin.path[0] for _, origin in origins if not origin.source}

@@ -27,6 +27,8 @@ from configsplit.cli.stages import as_amount, count
     "--head-speed", callback=as_amount, metavar="MACS_PER_S", help="Two devices: multiply-accumulates a second at the head."
 )
 @click.option("--tail-speed", callback=as_amount, metavar="MACS_PER_S", help="The same at the tail.")
+@click.option("--head-profile", type=click.Path(path_type=Path), help="Measured there instead: `configsplit profile`.")
+@click.option("--tail-profile", type=click.Path(path_type=Path), help="The same at the tail.")
 @click.option("--link", callback=as_amount, metavar="BYTES_PER_S", help="What passes between them.")
 @click.option(
     "--input-bytes", callback=as_amount, metavar="BYTES", help="Size of an original input as it is sent, e.g. as JPEG."
@@ -62,16 +64,16 @@ def cuts(model: Path, custom_objects: tuple[str, ...], as_json: bool, **options:
 
 
 def _devices(options: dict[str, Any]) -> Any:
-    names = ("head_speed", "tail_speed", "link")
-    given = [name for name in names if options[name] is not None]
-    if not given and options["input_bytes"] is None:
+    sides = [[options[f"{side}_{kind}"] for kind in ("speed", "profile")] for side in ("head", "tail")]
+    known = [[value for value in side if value is not None] for side in sides]
+    sent, link = options["input_bytes"], options["link"]
+    if not any(known) and link is None and sent is None:
         return None
-    if len(given) < len(names):
-        raise click.UsageError("two devices need --head-speed, --tail-speed and --link")
+    if link is None or any(len(side) != 1 for side in known):
+        raise click.UsageError("two devices need --link, and a speed or a profile of each: --head-speed, --tail-profile, ...")
     from configsplit.documents.pricing import TwoDevices
 
-    sent = options["input_bytes"]
-    return TwoDevices(**{name: options[name] for name in names}, input_bytes=None if sent is None else int(sent))
+    return TwoDevices(head=known[0][0], tail=known[1][0], link=link, input_bytes=None if sent is None else int(sent))
 
 
 def _lines(found: Any, width: int) -> list[str]:

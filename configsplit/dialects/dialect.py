@@ -27,6 +27,7 @@ class Dialect:
         write_node: the inverse; the mapping gives each layer's base.
         bases: the number by which the document calls each layer's call 0, from the layers (with raw nodes), the references
             made by nodes and those made by the model's inputs and outputs.
+        nested_base: the base of a nested model that no reference shows, since it stands in a Sequential.
         node_bases: whether that base holds in nodes too (Keras 2), or only in inputs and outputs (Keras 3).
         input_entry: the document entry of a fresh InputLayer; the flag says whether entries carry ``module``.
         functional_entry: the outermost object of a functional model that has none of its own; the flag as above.
@@ -40,6 +41,7 @@ class Dialect:
     read_node: Callable[[Any, Container[str]], Node]
     write_node: Callable[[Node, Mapping[str, int]], Any]
     bases: Callable[[Iterable[Layer], Iterable[TensorRef], Iterable[TensorRef]], dict[str, int]]
+    nested_base: Callable[[Model], int]
     node_bases: bool
     input_entry: Callable[[Layer, bool], FrozenDict]
     functional_entry: Callable[[bool], FrozenDict]

@@ -58,6 +58,10 @@ def read_node(raw: Any, names: Container[str]) -> Node:
             return Constant(item[2])
         if item[0] not in names:
             raise DocumentError(f"no layer is named {item[0]!r}", code="document-unresolved")
+        if type(item[2]) is not int or item[2] < 0:
+            raise DocumentError(f"{item[2]!r} is no number of an output", code="document-bad-reference")
+        if item[1] < 0:
+            raise DocumentError(f"layer {item[0]!r} has no node {item[1]}", code="document-unresolved")
         return Use(TensorRef(*item[:3]))
 
     first = rebuild(raw, leaf, stop=_is_argument)
@@ -102,16 +106,22 @@ def write_node(node: Node, bases: Mapping[str, int]) -> Any:
 
 
 def bases(layers: Iterable[Layer], inner: Iterable[TensorRef], ends: Iterable[TensorRef]) -> dict[str, int]:
-    """The smallest node number by which anything refers to a layer is its first call (FORMATS: 4,989 layers, no exception).
+    """The smallest node number by which anything refers to a nested model is its first call.
 
-    Nested models count a node of their own first, so theirs is 1, except where TF 1.15 to 2.2 wrote deferred Sequentials.
+    Nested models count a node of their own first, so it is 1, except for the deferred Sequentials of TF 1.15 to 2.2; layers
+    count from 0 (measured over 4,989 layers of 17 releases).
     """
+    nested = {layer.name for layer in layers if layer.model is not None}
     least: dict[str, int] = {}
-    for refs in (inner, ends):
-        for ref in refs:
-            if ref.call < least.get(ref.layer, ref.call + 1):
-                least[ref.layer] = ref.call
+    for ref in (*inner, *ends):
+        if ref.layer in nested:
+            least[ref.layer] = min(ref.call, least.get(ref.layer, 1))
     return least
+
+
+def nested_base(model: Model) -> int:
+    """Nested models count a node of their own first."""
+    return 1
 
 
 def input_entry(layer: Layer, modern: bool) -> FrozenDict:
@@ -152,6 +162,7 @@ KERAS2 = Dialect(
     read_node=read_node,
     write_node=write_node,
     bases=bases,
+    nested_base=nested_base,
     node_bases=True,
     input_entry=input_entry,
     functional_entry=functional_entry,

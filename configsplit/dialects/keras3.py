@@ -61,7 +61,12 @@ def _described(spec: TensorSpec) -> FrozenDict:
 
 def bases(layers: Iterable[Layer], inner: Iterable[TensorRef], ends: Iterable[TensorRef]) -> dict[str, int]:
     """Nested functional models count from 1, but only in ``input_layers`` and ``output_layers`` (3.0.0 to 3.15.1)."""
-    return {layer.name: 1 for layer in layers if layer.model is not None and layer.model.kind == "functional"}
+    return {layer.name: 1 for layer in layers if layer.model is not None and nested_base(layer.model)}
+
+
+def nested_base(model: Model) -> int:
+    """Functional models have a node of their own, which only the ends count; a Sequential has none."""
+    return int(model.kind == "functional")
 
 
 def input_entry(layer: Layer, modern: bool) -> FrozenDict:
@@ -104,6 +109,7 @@ KERAS3 = Dialect(
     read_node=read_node,
     write_node=write_node,
     bases=bases,
+    nested_base=nested_base,
     node_bases=False,
     input_entry=input_entry,
     functional_entry=functional_entry,

@@ -182,17 +182,16 @@ def _ends(structure: Any, key: str, names: dict[str, int]) -> Any:
     def leaf(item: Any) -> Any:
         if not _is_end(item):
             raise DocumentError(f"{item!r} is no [layer, node, tensor]", code="document-bad-reference", where=key)
-        if item[0] not in names:
-            raise DocumentError(
-                f"no layer is named {item[0]!r}", code="document-unresolved", where=key, hint=nearest(item[0], names)
-            )
+        if item[0] not in names or min(item[1:]) < 0:
+            what = f"no layer is named {item[0]!r}" if item[0] not in names else f"{item!r} has a negative number"
+            raise DocumentError(what, code="document-unresolved", where=key, hint=nearest(item[0], names))
         return TensorRef(*item)
 
     return rebuild(structure, leaf, stop=_is_end)
 
 
 def _is_end(item: Any) -> bool:
-    return type(item) is tuple and len(item) == 3 and type(item[0]) is str and type(item[1]) is int
+    return type(item) is tuple and len(item) == 3 and type(item[0]) is str and type(item[1]) is type(item[2]) is int
 
 
 def _shift(structure: Any, bases: dict[str, int]) -> Any:
@@ -255,7 +254,13 @@ def _sequential(entry: FrozenDict, done: dict[int, Model], dialect: Dialect) -> 
     names = [_sequential_name(item, index, done) for index, item in enumerate(items)]
     _unique(names)
     chain = [
-        Layer(name=name, class_name=item["class_name"], entry=_entry(item, done), model=done.get(id(item)))
+        Layer(
+            name=name,
+            class_name=item["class_name"],
+            entry=_entry(item, done),
+            model=(model := done.get(id(item))),
+            base=0 if model is None else dialect.nested_base(model),
+        )
         for name, item in zip(names, items, strict=True)
     ]
     if not chain[0].is_input:

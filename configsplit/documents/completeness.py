@@ -1,4 +1,4 @@
-"""Before anything is written: whether there are weights for every layer that needs some, and whether the format can hold them."""
+"""Before anything is written: are there weights for every layer that needs some, and can the format hold them?"""
 
 from __future__ import annotations
 

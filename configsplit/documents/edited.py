@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from configsplit.documents.document import Document
 from configsplit.inference import Inference
 from configsplit.ir.graph import LayerPath, Model
 from configsplit.ir.provenance import Origin, Provenance
+from configsplit.report.provenance import ProvenanceRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,3 +37,24 @@ class Edited:
     warnings: tuple[str, ...] = ()
     text: str | None = None
     copies: tuple[tuple[LayerPath, Origin], ...] = ()
+
+    def save(self, path: str | Path, **options: Any) -> SavedFile:
+        """Write it; see `configsplit.documents.writing.save` for the options."""
+        from configsplit.documents.writing import save
+
+        return save(self, path, **options)
+
+    def __repr__(self) -> str:
+        return f"<{self.verb} of {self.documents[0].path.name}: {len(self.model.layers)} layers>"
+
+
+@dataclass(frozen=True, slots=True)
+class SavedFile:
+    """What was written: the file, its weights if they are apart, and the record; and how much of it was proven."""
+
+    path: Path
+    weights: Path | None
+    record: ProvenanceRecord
+    layers: int
+    compared: int | None = None
+    bytes: int = 0

@@ -61,7 +61,12 @@ def _one_layer(entry: FrozenDict, path: Path, host: Document) -> Document:
             raise _other_dialect(path, f"{' or '.join(sorted(sign.dialects))} ({sign.what})", host)
     class_name = str(entry["class_name"])
     if class_name == "InputLayer":
-        raise DocumentError("an InputLayer is no fragment", code="fragment-invalid", where=str(path))
+        raise DocumentError(
+            "an InputLayer is no fragment",
+            code="fragment-invalid",
+            where=str(path),
+            hint="give a layer that computes something, or a model",
+        )
     name = str(entry.get("name") or entry["config"].get("name") or snake_case(class_name))
     made = _in_style(entry.without("inbound_nodes", "build_config"), host) | {"config": entry["config"] | {"name": name}}
     chain = [

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from configsplit.algorithms.order import rebuild_order, visits_as_written
 from configsplit.dialects import DIALECTS, Detection, emit, parse, read_entry
 from configsplit.dialects.parse import LIST
 from configsplit.documents.document import Document, load
@@ -23,6 +22,7 @@ from configsplit.ir.values import FrozenDict, dumps, freeze
 from configsplit.report.hazards import hazards
 from configsplit.report.manifest import Manifest
 from configsplit.rewrites.compose import By, compose
+from configsplit.rewrites.extract import in_order
 from configsplit.rewrites.join import Piece
 from configsplit.rewrites.join import join as join_pieces
 from configsplit.rewrites.rewritten import as_functional
@@ -92,7 +92,7 @@ def rejoin(folder: Path, custom_objects: Sequence[str | Path] = ()) -> Edited:
     ]
     homes = _homes(manifest, parts)
     model = _closed(manifest, parts, homes) if _layers_of(manifest) else _plain(manifest, parts)
-    text = dumps(emit(model))
+    text = dumps(emit(in_order(model) if model.kind == "functional" else model))
     read = parse(text)
     first = parts[0]
     whole = replace(first, model=read.model, detection=Detection(read.detection.dialect, read.detection.evidence), path=folder)
@@ -169,13 +169,9 @@ def _plain(manifest: Manifest, parts: Sequence[Document]) -> Model:
     joined = join_pieces(pieces, [wire(tensor) for tensor in manifest.outputs], frame)
     if joined.kind == "sequential":
         return joined
-    by_name = joined.by_name()
-    order = rebuild_order(joined, as_written=any(map(visits_as_written, models)))
     ends = freeze(manifest.frame)["config"]
     structured = read_entry(FrozenDict({"class_name": "Functional", "config": _with_ends(joined, ends)}), joined.dialect)
-    made = replace(
-        joined.with_layers(tuple(by_name[name] for name in order)), inputs=structured.inputs, outputs=structured.outputs
-    )
+    made = replace(joined, inputs=structured.inputs, outputs=structured.outputs)
     return replace(made, form=DIALECTS[made.dialect].form(made))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -62,9 +63,10 @@ class Plan:
 
     Attributes:
         balance: what the stages are balanced by; ``unit`` is its unit.
-        largest: the slowest stage or link; ``bound``: no plan has a smaller one.
-        state: "optimal" if ``largest`` is proven to be the smallest there is, else "bounded".
-        bytes: sum of the bytes per sample across each boundary; ``bytes_state`` whether it is the least for that ``largest``.
+        largest: the slowest stage or link; ``smallest`` the same without slack; ``bound``: no plan has a smaller one.
+        state: "optimal" if ``smallest`` is proven to be the smallest there is, else "bounded".
+        bytes: sum of the bytes per sample across each boundary; ``bytes_state`` whether it is the least for a largest stage of
+            ``smallest``, slack included.
         imbalance: the largest stage's cost over the mean.
         uncounted: layers that nobody has declared and that count as nothing.
     """
@@ -75,6 +77,7 @@ class Plan:
     stages: tuple[Stage, ...]
     boundaries: tuple[Boundary, ...]
     largest: int
+    smallest: int
     bound: int
     state: State
     bytes: int
@@ -107,6 +110,7 @@ class _Wish:
     terms: Terms
     profile: Mapping[str, float] | None
     devices: tuple[Device, ...]
+    slack: Fraction
 
     def measure(self, costs: Costs, document: Document) -> Measure:
         """What is balanced. Layers that make masks explicit were never measured: they count as nothing."""
@@ -128,6 +132,7 @@ def plan(
     devices: str | Path | Sequence[Device] = (),
     max_boundary_bytes: int | None = None,
     max_stage_bytes: int | None = None,
+    slack: float = 0.0,
     shapes: Iterable[str] | Mapping[TensorRef, TensorSpec] = (),
     boundary_dtype: str | None = None,
 ) -> Plan:
@@ -141,14 +146,15 @@ def plan(
         devices: what runs each stage, or a file that says so.
         max_boundary_bytes: most bytes per sample across any boundary.
         max_stage_bytes: most bytes of weights in any stage.
-        shapes: as for `split`.
+        slack: by how much the largest stage may exceed the smallest possible, for fewer bytes across: 0.05 for 5%.
+        shapes: as for `split`. The shape of an input holds for the costs only: the parts keep what the document says.
         boundary_dtype: as for `split`.
 
     Raises:
         CutError: no plan keeps to the limits, or what was given does not fit the model.
         ShapeError: the shape of a tensor that crosses is unknown.
     """
-    wish = _wish(stages, balance, profile, devices, max_boundary_bytes, max_stage_bytes)
+    wish = _wish(stages, balance, profile, devices, max_boundary_bytes, max_stage_bytes, slack)
     whole = surface(document.model, [])
     given = dict(shapes) if isinstance(shapes, Mapping) else given_shapes(document.model, list(shapes))
     work = _work(document, whole, given, wish)
@@ -165,6 +171,7 @@ def _wish(
     devices: str | Path | Sequence[Device],
     boundary: int | None,
     stage: int | None,
+    slack: float,
 ) -> _Wish:
     if balance not in get_args(Balance):
         raise CutError(f"stages cannot be balanced by {balance!r}", code="plan-balance", hint=", ".join(get_args(Balance)))
@@ -176,7 +183,7 @@ def _wish(
         )
     times = read_profile(profile) if isinstance(profile, (str, Path)) else profile
     listed = read_devices(devices) if isinstance(devices, (str, Path)) else tuple(devices)
-    return _Wish(balance, terms(stages, listed, balance, boundary, stage), times, listed)
+    return _Wish(balance, terms(stages, listed, balance, boundary, stage), times, listed, Fraction(str(slack)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +199,8 @@ class _Work:
 def _work(document: Document, whole: Surfaced, given: Mapping[TensorRef, TensorSpec], wish: _Wish) -> _Work:
     graph, inference = call_graph(whole.model), document.infer(given, whole.model)
     costs = Costs(graph, sized(document, whole.model, given))
-    best = best_plan(units_of(graph, costs.price, wish.measure(costs, document), costs.weights), wish.terms)
+    units = units_of(graph, costs.price, wish.measure(costs, document), costs.weights)
+    best = best_plan(units, wish.terms, slack=wish.slack)
     return _Work(costs, best, _parts(whole, graph, inference, best), inference)
 
 
@@ -216,6 +224,7 @@ def _described(document: Document, whole: Surfaced, work: _Work, wish: _Wish, dt
         stages=stages,
         boundaries=tuple(_boundary(whole, costs, head) for head in best.heads),
         largest=best.largest,
+        smallest=best.smallest,
         bound=best.bound,
         state=best.state,
         bytes=best.bytes,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal
 
 from configsplit.algorithms.calls import call_graph
 from configsplit.algorithms.cut_places import CutPlace, cut_places, segmented
 from configsplit.algorithms.tally import Tally
 from configsplit.algorithms.working_set import WorkingSets
-from configsplit.documents.costs import Costs, sized
+from configsplit.documents.costs import Costs, read_profile, sized
 from configsplit.documents.document import Document, given_shapes
 from configsplit.errors import CutError
 from configsplit.ir.graph import TensorRef, TensorSpec
@@ -85,13 +86,17 @@ class Cut:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TwoDevices:
-    """Multiply-accumulates per second on each side, bytes per second between them.
+    """How fast each side is, and the link between them.
 
-    ``input_bytes`` is the size of one sample of all original inputs as they are sent; by default that of the tensors.
+    Attributes:
+        head, tail: multiply-accumulates per second, or measured milliseconds of each layer (or a file of them, `profile`):
+            layers that mostly read weights, as large Dense ones do, are slower than their multiply-accumulates tell.
+        link: bytes per second.
+        input_bytes: size of one sample of all original inputs as they are sent; by default that of the tensors.
     """
 
-    head_speed: float
-    tail_speed: float
+    head: float | str | Path | Mapping[str, float]
+    tail: float | str | Path | Mapping[str, float]
     link: float
     input_bytes: int | None = None
 
@@ -145,7 +150,7 @@ def cuts(
         raise CutError(
             "places are ranked by latency only for two devices",
             code="cuts-no-devices",
-            hint="give --head-speed, --tail-speed and --link",
+            hint="give --head-speed (or --head-profile), the same of the tail, and --link",
         )
     model = document.model
     given = dict(shapes) if isinstance(shapes, Mapping) else given_shapes(model, list(shapes))
@@ -153,10 +158,12 @@ def cuts(
     book = _Book(costs)
     every = cut_places(costs.graph, book.whole, costs.price)
     lies = _Filter(costs, book, before, after, max_tensors, max_bytes)
-    rows = [book.row(place) for place in every if lies.within(place)]
+    kept = [place for place in every if lies.within(place)]
+    rows = [book.row(place) for place in kept]
     if devices is not None:
-        ends = _ends(book.everything()) if before is None and after is None else []
-        rows = [_timed(row, devices, book.inputs) for row in (*ends, *rows)]
+        clock = _Clock(costs, book, devices)
+        ends = clock.ends() if before is None and after is None else []
+        rows = [*ends, *(clock.timed(row, place) for row, place in zip(rows, kept, strict=True))]
     order = sort or ("position" if devices is None else "latency")
     return Cuts(document=document, places=tuple(_sorted(rows, order)), found=len(every), uncounted=costs.uncounted)
 
@@ -251,26 +258,44 @@ _NOTHING = Side(calls=0, parameters=0, weight_bytes=0, macs=0, peak_activation_b
 ALL_TAIL, ALL_HEAD = "(all on the tail)", "(all on the head)"
 
 
-def _ends(whole: Side) -> list[Cut]:
-    """The two ways of not cutting."""
-    pairs = [(ALL_TAIL, _NOTHING, whole), (ALL_HEAD, whole, _NOTHING)]
-    return [
-        Cut(at="", through=name, tensors=(), bytes=0, input_bytes=0, before=before, after=after)
-        for name, before, after in pairs
-    ]
+class _Clock:
+    """Seconds on two devices. Inputs begin at the head: what the tail takes of them crosses the link too. Results go back for
+    nothing."""
+
+    def __init__(self, costs: Costs, book: _Book, devices: TwoDevices) -> None:
+        self._book, self._devices = book, devices
+        self._sides = [self._measured(costs, device) for device in (devices.head, devices.tail)]
+
+    def _measured(self, costs: Costs, device: float | str | Path | Mapping[str, float]) -> tuple[Tally, float]:
+        """A sum over calls, and how much of it is one second."""
+        if isinstance(device, (int, float)):
+            return Tally(self._book.whole, costs.macs), float(device)
+        profile = device if isinstance(device, Mapping) else read_profile(device)
+        layers = {layer.name for layer in costs.inference.model.layers}
+        return Tally(self._book.whole, costs.milliseconds(profile, layers)), 1e9
+
+    def timed(self, row: Cut, place: CutPlace) -> Cut:
+        (head, pace), (tail, other) = self._sides
+        return self._with(row, head.sides(place)[0] / pace, tail.sides(place)[1] / other, row.input_bytes)
+
+    def ends(self) -> list[Cut]:
+        """The two ways of not cutting."""
+        whole, ((head, pace), (tail, other)) = self._book.everything(), self._sides
+        return [
+            self._with(_uncut(ALL_TAIL, _NOTHING, whole), 0.0, tail.total / other, self._book.inputs),
+            self._with(_uncut(ALL_HEAD, whole, _NOTHING), head.total / pace, 0.0, 0),
+        ]
+
+    def _with(self, row: Cut, head: float, tail: float, sent: int) -> Cut:
+        devices, inputs = self._devices, self._book.inputs
+        if devices.input_bytes is not None and inputs:
+            sent = devices.input_bytes * sent // inputs
+        latency = Latency(head=head, link=(row.bytes + sent) / devices.link, tail=tail)
+        return replace(row, input_bytes=sent, latency=latency)
 
 
-def _timed(row: Cut, devices: TwoDevices, inputs: int) -> Cut:
-    """Inputs begin on the head's device: what the tail takes of them crosses the link too. Results go back for nothing."""
-    sent = row.input_bytes if row.through != ALL_TAIL else inputs
-    if devices.input_bytes is not None and inputs:
-        sent = devices.input_bytes * sent // inputs
-    times = Latency(
-        head=row.before.macs / devices.head_speed,
-        link=(row.bytes + sent) / devices.link,
-        tail=row.after.macs / devices.tail_speed,
-    )
-    return replace(row, input_bytes=sent, latency=times)
+def _uncut(name: str, before: Side, after: Side) -> Cut:
+    return Cut(at="", through=name, tensors=(), bytes=0, input_bytes=0, before=before, after=after)
 
 
 def _sorted(rows: Sequence[Cut], order: Order) -> list[Cut]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from configsplit.algorithms.equivalence import differences
-from configsplit.algorithms.order import rebuild_order, visits_as_written
+from configsplit.algorithms.order import rebuild_order
 from configsplit.dialects import parse, to_text
 from configsplit.documents.document import Document, load
 from configsplit.documents.transplant import Weights, weights_in
@@ -159,7 +159,7 @@ def prove(folder: Path, manifest: record.Manifest, source: Source, document: Doc
     whole = whole_model(document, manifest)
     models = [_read(folder, part) for part in manifest.parts]
     prove_graph(whole, models, manifest)
-    _prove_order(document.model, models, manifest)
+    _prove_order(models, manifest)
     compared = list(_prove_weights(folder, manifest, models, source, document.model))
     return Proof(len(models), len(whole.layers), len(compared), sum(compared))
 
@@ -208,10 +208,9 @@ def wire(tensor: record.WiredTensor) -> Wire:
     return Wire(source.part, source.output)
 
 
-def _prove_order(original: Model, models: list[Model], manifest: record.Manifest) -> None:
-    as_written = visits_as_written(original)
+def _prove_order(models: list[Model], manifest: record.Manifest) -> None:
     for part, model in zip(manifest.parts, models, strict=True):
-        if rebuild_order(model, as_written=as_written) != tuple(layer.name for layer in model.layers):
+        if rebuild_order(model) != tuple(layer.name for layer in model.layers):
             raise VerificationError(
                 "the layers do not stand in the order in which Keras rebuilds them, so weights would go astray",
                 code="verify-order",

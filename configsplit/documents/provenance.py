@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 
-from configsplit.algorithms.order import rebuild_order, visits_as_written
+from configsplit.algorithms.order import rebuild_order
 from configsplit.dialects import parse
 from configsplit.documents.document import Document, load
 from configsplit.documents.fragments import load_fragment
@@ -131,7 +131,7 @@ def compare(
     with open_source(path, apart) as opened:
         model = parse(opened.config_text).model
         _check_layers(path, model, told)
-        _check_order(path, model, documents)
+        _check_order(path, model)
         if opened.weights is None:
             return 0, 0
         ours = weights_in(model, opened.weights)
@@ -160,10 +160,8 @@ def _check_layers(path: Path, model: Model, told: record.ProvenanceRecord) -> No
         )
 
 
-def _check_order(path: Path, model: Model, documents: Sequence[Document]) -> None:
-    as_written = any(visits_as_written(document.model) for document in documents)
-    names = tuple(layer.name for layer in model.layers)
-    if names not in (rebuild_order(model), rebuild_order(model, as_written=True) if as_written else names):
+def _check_order(path: Path, model: Model) -> None:
+    if rebuild_order(model) != tuple(layer.name for layer in model.layers):
         raise VerificationError(
             "the layers do not stand in the order in which Keras rebuilds them, so weights would go astray",
             code="verify-order",

@@ -55,12 +55,15 @@ def check_taken(host: Inference, starts: Sequence[TensorRef], donor: Inference) 
 def check_given(
     before: Inference, ends: Sequence[TensorRef], after: Inference, outputs: Sequence[TensorRef], takers: Sequence[str]
 ) -> None:
-    """Hold what the donor gives against what stood there.
+    """Hold what the donor gives against what stood there. What only the model itself gives out is free: a new head may have
+    other classes. ``takers`` names who takes each tensor, empty if only the model does.
 
     Raises:
         ShapeError: the consumers need something else; or nobody can say what the donor gives.
     """
     for ref, output, who in zip(ends, outputs, takers, strict=True):
+        if not who:
+            continue
         wanted, given = before.specs.get(ref, TensorSpec()), after.specs.get(output, TensorSpec())
         if given.shape is None and wanted.shape is not None:
             raise ShapeError(

@@ -166,7 +166,7 @@ def finish(verb: str, documents: tuple[Document, ...], made: Rewritten, argument
                 hint="build the model on a shape and save it again",
             )
     if model.kind == "functional":
-        model = in_order(model, like=document.model)
+        model = in_order(model)
     model = parse(to_text(model)).model
     inference = document.infer(model=model)
     warnings = [f"{found.where}: {found.message}" for found in hazards(emit(model))]
@@ -235,7 +235,7 @@ def _check_counts(donor: Document, starts: Sequence[TensorRef], ends: Sequence[T
 
 def _takers(model: Model, ref: TensorRef) -> str:
     names = list(dict.fromkeys(call.layer for call in consumers(model, ref)))
-    return " and ".join(map(repr, names[:3])) or "the model's output"
+    return " and ".join(map(repr, names[:3]))
 
 
 def _require_shapes(model: Model, refs: Sequence[TensorRef], inference: Inference) -> None:

@@ -8,7 +8,7 @@ implies must agree.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from configsplit.inference import Inference, weights_of
 from configsplit.ir.facts import WeightSpec
 from configsplit.ir.graph import Layer, LayerPath, Model, Shape, walk
 from configsplit.ir.provenance import Provenance
+from configsplit.ir.values import FrozenDict
 from configsplit.stores import Empty, LegacyLayer, Move, addresses, inner_weights, is_stored
 
 if TYPE_CHECKING:
@@ -69,9 +70,27 @@ def weights_in(model: Model, file: WeightFile) -> Weights:
             where=file.where,
             hint="architecture and weights are not of one model",
         )
-    found = Weights(file, groups, layers)
     if file.layout.kind == "v3":
-        _check_names(found)
+        _check_names(Weights(file, groups, layers))
+        groups |= _tied(file, groups, layers)
+    return Weights(file, groups, layers)
+
+
+def _tied(file: WeightFile, groups: Mapping[LayerPath, str], layers: Mapping[LayerPath, Layer]) -> dict[LayerPath, str]:
+    """Layers that stand in two containers: Keras saves each object once, where it meets it first, and every other layer.
+
+    A layer for which the file has no group at all is therefore one that was saved elsewhere; its document entry is there
+    too, name and all. Keras itself cannot read such a file back.
+    """
+    homes: dict[tuple[str, FrozenDict], list[str]] = {}
+    for path, group in groups.items():
+        if group in file.groups and layers[path].model is None:
+            homes.setdefault((path[-1], layers[path].config), []).append(group)
+    found: dict[LayerPath, str] = {}
+    for path, group in groups.items():
+        twins = homes.get((path[-1], layers[path].config), []) if group not in file.groups else []
+        if len(twins) == 1 and layers[path].model is None:
+            found[path] = twins[0]
     return found
 
 

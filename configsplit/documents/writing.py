@@ -45,26 +45,6 @@ _SUFFIXES: dict[str, Format] = {".keras": "keras", ".h5": "h5", ".hdf5": "h5", "
 Check = Literal["none", "proof"]
 
 
-def save(self, path: str | Path, **options: Any) -> SavedFile:
-        """Write it; see `configsplit.documents.edited.save` for the options."""
-        return save(self, path, **options)
-
-    def __repr__(self) -> str:
-        return f"<{self.verb} of {self.documents[0].path.name}: {len(self.model.layers)} layers>"
-
-
-@dataclass(frozen=True, slots=True)
-class SavedFile:
-    """What was written: the file, its weights if they are apart, and the record; and how much of it was proven."""
-
-    path: Path
-    weights: Path | None
-    record: record.ProvenanceRecord
-    layers: int
-    compared: int | None = None
-    bytes: int = 0
-
-
 def save(
     edited: Edited,
     path: str | Path,

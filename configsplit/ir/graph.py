@@ -78,12 +78,18 @@ class Node:
     kwargs: FrozenDict = field(default_factory=FrozenDict)
     form: str = ""
 
-    def uses(self, *, as_written: bool = False) -> list[Use]:
+    def uses(self) -> list[Use]:
         """All tensor arguments in the order in which Keras visits them: positional, then keywords, dict keys sorted.
 
-        tf_keras since 2.16 visits the keywords as they are written.
+        tf_keras since 2.16 visits the keywords as they are written; see `settled`.
         """
-        return [*leaves(self.args), *leaves(tuple(self.kwargs.values()) if as_written else self.kwargs)]
+        return [*leaves(self.args), *leaves(self.kwargs)]
+
+    def settled(self) -> Node:
+        """The same call with its keywords in an order that every release visits alike: sorted, if several hold tensors."""
+        if leaves(self.kwargs) == leaves(tuple(self.kwargs.values())):
+            return self
+        return replace(self, kwargs=FrozenDict(sorted(self.kwargs.items())))
 
     def map_uses(self, change: Callable[[Use], Use]) -> Node:
         def leaf(value: Any) -> Any:

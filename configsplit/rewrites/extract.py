@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from configsplit.algorithms.order import rebuild_order, visits_as_written
+from configsplit.algorithms.order import rebuild_order
 from configsplit.ir.graph import CallRef, Layer, Model, Node, TensorRef, TensorSpec
 from configsplit.ir.provenance import Provenance
 from configsplit.ir.values import FrozenDict
@@ -49,7 +51,7 @@ def part(
     originals = set(model.input_refs())
     kept = set(calls) | {CallRef(ref.layer, ref.call) for ref in inputs if ref in originals}
     layers = [layer for layer in model.layers if any((layer.name, call) in kept for call in range(len(layer.calls)))]
-    taken = {layer.name for layer in layers}
+    taken = {layer.name for layer in layers} | _automatic_names(layers, len(inputs))
     fresh = {ref: _unique(labels[ref], taken) for ref in inputs if ref not in originals}
     numbers = numbers_of(layers, kept)
     target = {ref: TensorRef(label) for ref, label in fresh.items()}
@@ -65,18 +67,22 @@ def part(
         layers=tuple(made),
         inputs=_structure([moved(ref) for ref in inputs]),
         outputs=_structure([moved(ref) for ref in outputs]),
-        **_plain_frame(model),
+        **_plain_frame(model, made[0]),
         dialect=model.dialect,
         form=model.form,
     )
-    return Extracted(in_order(built, like=model), kept_origins(layers, kept), tuple(inputs), tuple(outputs))
+    return Extracted(in_order(built), kept_origins(layers, kept), tuple(inputs), tuple(outputs))
 
 
-def _plain_frame(model: Model) -> dict[str, FrozenDict]:
-    """What a part's document says of itself. A class of the user's own stays with the whole: a part is a plain model, for
-    nobody knows whether that class could be made from a part."""
+def _plain_frame(model: Model, first: Layer) -> dict[str, FrozenDict]:
+    """What a part's document says of itself.
+
+    A class of the user's own stays with the whole: a part is a plain model, for nobody knows whether that class could be made
+    from a part. Where the original's unwritten input stays, so does the shape that the model was built with.
+    """
     class_name = model.entry.get("class_name")
-    config, entry = model.config.without(*_OF_THE_WHOLE), model.entry.without(*_OF_THE_WHOLE)
+    gone = ("compile_config",) if first.implicit else _OF_THE_WHOLE
+    config, entry = model.config.without(*gone), model.entry.without(*gone)
     if class_name in _PLAIN_CLASSES or not entry:
         return {"config": config, "entry": entry}
     known = FrozenDict({key: value for key, value in config.items() if key in _FRAME})
@@ -86,11 +92,23 @@ def _plain_frame(model: Model) -> dict[str, FrozenDict]:
     return {"config": known, "entry": entry | plain}
 
 
-def in_order(model: Model, *, like: Model) -> Model:
-    """The layers in the order in which the release that wrote ``like`` will rebuild them, by which weights are addressed."""
+def in_order(model: Model) -> Model:
+    """The layers in the order in which every release will rebuild them, by which weights are addressed.
+
+    Before Keras 3 that order hangs on that of keyword arguments: tf.keras up to 2.15 visits them sorted, tf_keras as they are
+    written. They are written sorted here, so that both see the same.
+    """
     layers = model.by_name()
-    names = rebuild_order(model, as_written=visits_as_written(like))
-    return model.with_layers(tuple(layers[name] for name in names))
+    if model.dialect != "keras3":
+        layers = {name: replace(layer, calls=tuple(node.settled() for node in layer.calls)) for name, layer in layers.items()}
+    return model.with_layers(tuple(layers[name] for name in rebuild_order(model)))
+
+
+def _automatic_names(layers: Sequence[Layer], count: int) -> set[str]:
+    """Names that Keras 3.0 to 3.6 gives to operations by itself when it rebuilds them, whatever the document calls them."""
+    nameless = [layer for layer in layers if "keras.src.ops" in str(layer.entry.get("module")) and "name" not in layer.config]
+    kinds = Counter(re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", layer.class_name).lower() for layer in nameless)
+    return {f"{kind}_{number}" if number else kind for kind, most in kinds.items() for number in range(most + count)}
 
 
 def _unique(wish: str, taken: set[str]) -> str:

@@ -46,7 +46,8 @@ def attach(host: Model, donor: Model, starts: Sequence[TensorRef], *, source: in
         return given[ref] if ref in given else ref._replace(layer=names[ref.layer])
 
     def use(old: Use) -> Use:
-        return Use(moved(old.ref), old.recorded if recorded else None, old.spec if recorded else None)
+        keeps = recorded and old.ref not in given  # what was said of the donor's input would be taken for the host's tensor
+        return Use(moved(old.ref), old.recorded if keeps else None, old.spec if keeps else None)
 
     layers = [
         replace(renamed(layer, names[layer.name]), calls=tuple(node.map_uses(use) for node in layer.calls))

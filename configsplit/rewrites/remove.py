@@ -41,7 +41,7 @@ def remove(model: Model, paths: Collection[LayerPath]) -> Rewritten:
 def _remove_and_keep(model: Model, names: Collection[str], done: list[Rewritten]) -> Model:
     """`within` hands models on; what else is known of the rewrite is left in ``done``."""
     done.append(_removed(model, names))
-    return in_order(done[0].model, like=model)
+    return in_order(done[0].model)
 
 
 def _removed(model: Model, names: Collection[str]) -> Rewritten:

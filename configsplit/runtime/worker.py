@@ -160,7 +160,10 @@ def _stored(tensor: Any, used: Framework) -> arrays.Stored:
 def _probed(model: Any, used: Framework, names: Sequence[str]) -> tuple[Any, list[str]]:
     """The same model, giving the outputs of those named layers that have exactly one; unchanged where nothing is asked."""
     found = {name: tensor for name in names if (tensor := _only_output(model, name)) is not None}
-    return (used.module.Model(model.input, list(found.values())), list(found)) if found else (model, [])
+    try:
+        return (used.module.Model(model.input, list(found.values())), list(found)) if found else (model, [])
+    except AttributeError:  # a Sequential that has no graph of its own until it is called
+        return model, []
 
 
 def _only_output(model: Any, name: str) -> Any:

@@ -46,10 +46,10 @@ def kind_of(fd: int, size: int) -> str:
     head = os.pread(fd, HEAD, 0)
     if not head:
         raise StoreError("the file is empty", code="file-empty", hint="a save or download that failed leaves such a file")
+    if head.startswith(b"PK\x03\x04"):  # before HDF5: a member of the archive may lie where a user block would end
+        return "zip"
     if _is_hdf5(fd, head, size):
         return "h5"
-    if head.startswith(b"PK\x03\x04"):
-        return "zip"
     if head.removeprefix(BOM).lstrip()[:1] in (b"{", b"[", b'"'):
         return "json"
     raise foreign(head)

@@ -17,7 +17,7 @@ from support.places import calls, spread
 from configsplit.algorithms.calls import call_graph, closure
 from configsplit.algorithms.cuts import Choice
 from configsplit.algorithms.equivalence import differences
-from configsplit.algorithms.order import rebuild_order, visits_as_written
+from configsplit.algorithms.order import rebuild_order
 from configsplit.dialects import parse, to_text
 from configsplit.errors import CutError
 from configsplit.inference import infer
@@ -75,9 +75,8 @@ def try_cut(model: Model, specs: dict[TensorRef, TensorSpec], text: str, choice:
     assert len(done.parts) == 2
     assert set(places) <= {ref for part in done.parts for ref in part.outputs}, text
     assert differences(model, rejoined(model, done)) == [], text
-    as_written = visits_as_written(model)
     for part in done.parts:
-        assert rebuild_order(part.model, as_written=as_written) == tuple(layer.name for layer in part.model.layers), text
+        assert rebuild_order(part.model) == tuple(layer.name for layer in part.model.layers), text
     return True
 
 

@@ -97,6 +97,21 @@ def exhaustive(
     return min((way for known in ways.values() for way in known), default=None)
 
 
+def fewest_bytes(graph: CallGraph, price: dict[TensorRef, int], cost: Measure, stages: int, largest: int) -> int | None:
+    """The fewest bytes of all plans in which no stage costs more than ``largest``."""
+    heads = every_head(graph)
+    ways = {frozenset[int](): 0}
+    for stage in range(stages):
+        last = stage == stages - 1
+        onward: dict[frozenset[int], int] = {}
+        for outer in heads[-1:] if last else heads[:-1]:
+            sizes = [size for inner, size in ways.items() if inner < outer and cost.of(set(outer - inner)) <= largest]
+            if sizes:
+                onward[outer] = min(sizes) + (0 if last else crossing(graph, outer, price))
+        ways = onward
+    return min(ways.values(), default=None)
+
+
 def _time(members: frozenset[int], size: int, stage: int, cost: Measure, weight: Measure, terms: Terms) -> int | None:
     if weight.of(set(members)) > terms.weight[stage]:
         return None

@@ -7,7 +7,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import pytest
 
 import configsplit
 from configsplit.documents.document import Document
@@ -15,7 +14,8 @@ from configsplit.documents.document import Document
 
 def names() -> list[str]:
     """Every network in keras.applications."""
-    keras = pytest.importorskip("keras")
+    import keras
+
     found = vars(keras.applications).items()
     return sorted(name for name, value in found if inspect.isfunction(value) and name[0].isupper())
 

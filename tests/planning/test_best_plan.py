@@ -6,11 +6,11 @@ import random
 from fractions import Fraction
 
 import pytest
-from brute_force import check_heads, crossing, exhaustive, graph_of, random_measure, random_model
+from brute_force import check_heads, crossing, exhaustive, fewest_bytes, graph_of, random_measure, random_model
 
 from configsplit.algorithms.plan import best_plan
 from configsplit.algorithms.plan_search import UNLIMITED, Terms
-from configsplit.algorithms.plan_units import Measure, units_of
+from configsplit.algorithms.plan_units import Measure, contracted, units_of
 from configsplit.errors import CutError
 
 
@@ -76,6 +76,45 @@ def test_devices_of_different_speeds_and_links(block: int) -> None:
             tuple(chance.choice([None, Fraction(chance.randint(1, 9), 2)]) for _ in range(stages - 1)),
         )
         check(seed, terms, shared=seed % 2 == 0, weighed=True)
+
+
+@pytest.mark.parametrize("block", range(5))
+def test_slack_buys_the_fewest_bytes(block: int) -> None:
+    for seed in range(50_000 + 40 * block, 50_000 + 40 * block + 40):
+        model, price = random_model(seed)
+        graph = graph_of(model)
+        cost = random_measure(seed, model, graph, shared=seed % 2 == 0)
+        units = units_of(graph, price.__getitem__, cost, cost)
+        if len(units) < 3:
+            continue
+        best = exhaustive(graph, price, cost, cost, Terms.equal(3))
+        assert best is not None
+        found = best_plan(units, Terms.equal(3), slack=Fraction(1, 4))
+        check_heads(graph, found.heads)
+        allowed = best[0] + best[0] // 4
+        assert found.smallest == best[0]
+        assert found.largest <= allowed
+        assert found.bytes == fewest_bytes(graph, price, cost, 3, allowed)
+        assert (found.state, found.bytes_state) == ("optimal", "optimal")
+
+
+@pytest.mark.parametrize("block", range(10))
+def test_units_that_stay_together_lose_nothing_where_every_stage_has_a_cost(block: int) -> None:
+    met = 0
+    for seed in range(60_000 + 60 * block, 60_000 + 60 * block + 60):
+        model, price = random_model(seed)
+        graph = graph_of(model)
+        cost = random_measure(seed, model, graph, shared=seed % 2 == 0)
+        units = contracted(units_of(graph, price.__getitem__, cost, cost))
+        for stages in (2, 3):
+            best = exhaustive(graph, price, cost, cost, Terms.equal(stages))
+            if best is not None and len(units) >= stages:
+                found = best_plan(units, Terms.equal(stages))
+                assert found.largest == best[0]
+                if cost.of(set(range(len(graph.calls)))) > (stages - 1) * best[0]:
+                    assert found.bytes == best[1]
+                    met += 1
+    assert met > 20
 
 
 @pytest.mark.parametrize("effort", [0, 3, 10, 30, 100])

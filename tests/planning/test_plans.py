@@ -36,7 +36,11 @@ def _carried_out(path: Path, stages: int, out: Path) -> bool:
         found = plan(document, stages, balance="params")
         saved = found.save(out, to="json", weights=False)
     except ConfigSplitError as error:
-        assert error.code in FINE or error.code.startswith(("dialect", "document", "store")), error
+        reason: str | None = error.code
+    else:
+        reason = None
+    if reason is not None:
+        assert reason in FINE or reason.startswith(("dialect", "document", "store"))
         return False
     assert saved.proof is not None
     assert len(found.stages) == saved.proof.parts == stages
@@ -79,7 +83,6 @@ def test_wrong_usage(arguments: list[str], tmp_path: Path) -> None:
 
 
 def test_numbers_come_out_the_same(tmp_path: Path) -> None:
-    pytest.importorskip("keras")
     found = plan(configsplit.load(RESIDUAL.with_suffix(".keras")), 3)
     saved = found.save(tmp_path / "out", verify="numeric")
     assert saved.numeric is not None
@@ -139,7 +142,6 @@ devices:
 
 
 def test_devices_have_speeds_and_links(tmp_path: Path) -> None:
-    pytest.importorskip("yaml")
     path = tmp_path / "devices.yaml"
     path.write_text(DEVICES)
     found = residual(devices=path)

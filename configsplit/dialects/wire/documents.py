@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Opaque = Annotated[Any, Field(json_schema_extra={"description": "carried verbatim"})]
 Name = Annotated[str, Field(min_length=1)]
-Index = Annotated[int, Field(ge=0)]
+Index = Annotated[int, Field(ge=0, strict=True)]
 
 
 class Wire(BaseModel):

@@ -1,0 +1,36 @@
+"""Every example runs, and shows what it says it shows."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+SAYS = {
+    "features": ["6 weights", "late: (1, 15, 15, 16)"],
+    "noise_between_halves": ["bit for bit: True", "gaussian_noise"],
+    "swap_head": ["features     stayed", "classes      moved"],
+    "phone_server": ["bit for bit: True"],
+    "pipeline": ["bit for bit: True", "the same: True"],
+}
+
+
+@pytest.mark.parametrize("name", SAYS)
+def test_example(name: str, tmp_path: Path) -> None:
+    quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / f"{name}.py")], capture_output=True, text=True, cwd=tmp_path, env=quiet, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    for words in SAYS[name]:
+        assert words in done.stdout
+    assert not list(tmp_path.iterdir()), "an example leaves nothing behind"
+
+
+def test_every_example_is_run() -> None:
+    there = {path.stem for path in EXAMPLES.glob("*.py")} - {"demo"}
+    assert {name for name in there if name in SAYS} == set(SAYS)
