@@ -7,6 +7,7 @@ implies must agree.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from configsplit.inference import Inference, weights_of
 from configsplit.ir.facts import WeightSpec
 from configsplit.ir.graph import Layer, LayerPath, Model, Shape, walk
 from configsplit.ir.provenance import Provenance
-from configsplit.ir.values import FrozenDict
+from configsplit.ir.values import dumps
 from configsplit.stores import Empty, LegacyLayer, Move, addresses, inner_weights, is_stored
 
 if TYPE_CHECKING:
@@ -82,16 +83,22 @@ def _tied(file: WeightFile, groups: Mapping[LayerPath, str], layers: Mapping[Lay
     A layer for which the file has no group at all is therefore one that was saved elsewhere; its document entry is there
     too, name and all. Keras itself cannot read such a file back.
     """
-    homes: dict[tuple[str, FrozenDict], list[str]] = {}
+    homes: dict[str, list[str]] = {}
     for path, group in groups.items():
         if group in file.groups and layers[path].model is None:
-            homes.setdefault((path[-1], layers[path].config), []).append(group)
+            homes.setdefault(_likeness(layers[path]), []).append(group)
     found: dict[LayerPath, str] = {}
     for path, group in groups.items():
-        twins = homes.get((path[-1], layers[path].config), []) if group not in file.groups else []
-        if len(twins) == 1 and layers[path].model is None:
-            found[path] = twins[0]
+        if group not in file.groups and layers[path].model is None:
+            twins = homes.get(_likeness(layers[path]), [])
+            found |= {path: twins[0]} if len(twins) == 1 else {}
     return found
+
+
+def _likeness(layer: Layer) -> str:
+    """What two entries of one layer object share: everything but the numbers by which Python tells objects apart."""
+    text = dumps((layer.name, layer.class_name, layer.config))
+    return re.sub(r', "shared_object_id": \d+', "", text)
 
 
 def _check_names(weights: Weights) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from support.frameworks import PLUGINS, FrameworkProcess, Original, process_for
 
@@ -289,6 +290,10 @@ OTHERS = [
         "block1.fc 2 é",
         lambda m: crossing(m) == ["block1.fc 2 é"],
     ),
+    Kind("a Sequential without a written input", "keras-2.3.1/seq_deferred.h5", "dense_1", lambda m: len(m.parts) == 2),
+    Kind(
+        "an operation whose name Keras gives by itself", "keras-3.6.0/mixed.json", "cast", lambda m: crossing(m) == ["cast_in"]
+    ),
     Kind("three parts", f"{K3}/residual.keras", "c1|res", lambda m: len(m.parts) == 3),
     Kind("cuts that cross one another: a graph of parts", f"{K3}/mimo.keras", "xa|yb", lambda m: len(m.parts) == 3),
 ]
@@ -311,6 +316,22 @@ def test_kind(kind: Kind, tmp_path: Path, processes: dict[str, FrameworkProcess]
         recorded=recorded if recorded.exists() else None,
     )
     assert original.differences(saved.directory, saved.manifest) == []
+
+
+def test_a_layer_tied_into_two_containers_gets_its_weights_in_both(tmp_path: Path) -> None:
+    """Keras saves such a layer once and cannot read the file back; the parts have what it saved, wherever the layer stands."""
+    source = CORPUS / K3 / "tied.keras"
+    saved = configsplit.split(configsplit.load(source), "s1", boundary="late").save(tmp_path / "parts")
+    import keras
+
+    with np.load(source.with_name("tied.io.npz")) as recorded:
+        value, wanted = recorded["in_0"], recorded["out_0"]
+    given: list[list[Any]] = []
+    for part in saved.manifest.parts:
+        taken = [value if hasattr(t.source, "input") else given[t.source.part][t.source.output] for t in part.inputs]
+        outputs = keras.models.load_model(saved.directory / part.file)(taken[0] if len(taken) == 1 else taken)
+        given.append([np.asarray(output) for output in keras.tree.flatten(outputs)])
+    assert np.allclose(given[-1][0], wanted, atol=1e-6)
 
 
 REFUSED = [
