@@ -23,7 +23,7 @@ from functools import partial
 from math import ceil, floor
 from typing import Literal, get_args
 
-from configsplit.algorithms.plan_places import Budget, Lattice, Place, lattice, thinned
+from configsplit.algorithms.plan_places import Budget, Lattice, Place, lattice, segments, thinned
 from configsplit.algorithms.plan_polish import polished, price_of
 from configsplit.algorithms.plan_search import Chain, ChainSearch, Terms
 from configsplit.algorithms.plan_units import Units, contracted, deep_order, in_line, runs_joined
@@ -93,19 +93,19 @@ def best_plan(units: Units, terms: Terms, *, slack: Fraction = Fraction(0), effo
     best = _best(units, terms, found)
     if best.state == "bounded":
         best = _better(units, terms, best, effort)
-    return _cheaper(units, terms, found, best, floor(best.largest * (1 + slack)), effort) if slack else best
+    return _cheaper(units, terms, best, floor(best.largest * (1 + slack)), effort) if slack else best
 
 
 def _searched(units: Units, terms: Terms, effort: int) -> _Found:
-    found = _Found(lower_bound(units, terms))
+    found, gave_up = _Found(lower_bound(units, terms)), False
     for step in _steps(units, terms):
+        if gave_up and step.exact == "no":
+            continue
         through = _improve(step, terms, found, effort)
-        if (
-            not through
-            or found.state == "yes"
-            or (found.chain is not None and _proven(units, terms, found, found.chain.largest))
-        ):
+        stop = not through and step.exact != "no"
+        if stop or found.state == "yes" or (found.chain is not None and _proven(units, terms, found, found.chain.largest)):
             break
+        gave_up = gave_up or not through
     return found
 
 
@@ -117,7 +117,7 @@ def _better(units: Units, terms: Terms, best: Best, effort: int) -> Best:
         found = _Found(lower_bound(part, pair))
         for step in _steps(part, pair):
             act = partial(_improve, step, pair, found) if largest is None else partial(_cheapen, step, pair, largest, found)
-            if not act(effort // 20) or found.state != "no":
+            if not act(effort // 30) or found.state != "no":
                 break
         return _heads(found.lattice, found.chain)[0] if found.chain and found.lattice else None
 
@@ -130,14 +130,14 @@ def _better(units: Units, terms: Terms, best: Best, effort: int) -> Best:
     return replace(best, heads=moved, largest=largest, smallest=largest, bytes=across, state=state)
 
 
-def _cheaper(units: Units, terms: Terms, found: _Found, best: Best, allowed: int, effort: int) -> Best:
+def _cheaper(units: Units, terms: Terms, best: Best, allowed: int, effort: int) -> Best:
     """The plan with the fewest bytes in which no stage takes longer than allowed."""
-    cheap = _Found(found.bound, found.chain, found.lattice)
+    cheap = _Found(best.bound)
     for step in _steps(units, terms):
         if not _cheapen(step, terms, allowed, cheap, effort) or _proven(units, terms, cheap, allowed):
             break
     proven = _proven(units, terms, cheap, allowed)
-    if cheap.chain is None or cheap.lattice is None:
+    if cheap.chain is None or cheap.lattice is None or cheap.chain.bytes > best.bytes:
         return best
     return replace(
         best,
@@ -163,6 +163,9 @@ class _Found:
 
 
 def _steps(units: Units, terms: Terms) -> Iterator[_Step]:
+    if len(segments(units)) > len(units):  # a chain: there is nothing to leave out
+        yield _Step(lambda: units, "yes")
+        return
     total = units.cost.of(set(range(len(units))))
     yield _Step(lambda: in_line(units, range(len(units))))
     yield _Step(lambda: in_line(units, deep_order(units)))

@@ -95,6 +95,9 @@ class Lattice:
             low, high = self.head[segment], self.tail[segment + 1]
             fitting = [window for window in windows if window.head >= low and window.tail >= high]
             if fitting:
+                size = self.marks[segment + 1] - self.marks[segment]
+                if not budget.take(size * size >> 10):  # what closures of so many units take
+                    return None
                 inside = _Segment(self, segment, _undominated(fitting)).places(budget)
                 if inside is None:
                     return None

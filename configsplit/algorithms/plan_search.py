@@ -229,7 +229,9 @@ class ChainSearch:
         return entered
 
     def _of_segment(self, before: _Layer, segment: int) -> list[_Way]:
-        """The ways that end in a segment, fewest bytes first."""
+        """The ways that end in a segment, fewest bytes first; where a segment has one unit there are none inside."""
+        if self._lattice.marks[segment + 1] - self._lattice.marks[segment] == 1:
+            return []
         first = bisect_left(before.index, segment, key=lambda index: self._places[index].segment)
         last = bisect_left(before.index, segment + 1, key=lambda index: self._places[index].segment)
         ends = [(before.bytes[way], way, self._places[before.index[way]]) for way in range(first, last)]

@@ -49,14 +49,33 @@ def split(model: Path, at: tuple[str, ...], out: Path, as_json: bool, **options:
     configsplit finds everything else that must cross there, writes the parts with their weights and a manifest.json that says
     how they are wired, and proves from the files that together they are the original.
     """
-    from configsplit.documents.cutting import split as cut
-    from configsplit.documents.document import load
-    from configsplit.documents.saving import save
-
     if options["weights"] and options["no_weights"]:
         raise click.UsageError("--weights and --no-weights exclude each other")
     check_usage(at, options)
     started = time.perf_counter()
+    from configsplit.stores import Ahead
+
+    with Ahead(model) as ahead:  # the other core reads the file while this one loads the modules below
+        parts, plan, saved = _done(model, at, out, options, ahead)
+    if as_json:
+        from configsplit.report.manifest import to_text
+
+        made = {"plan": plan.as_json()} if plan else {}
+        show({"directory": str(out), "verified": options["verify"], **made, "manifest": json.loads(to_text(saved.manifest))})
+        return
+    if plan:
+        click.echo("\n".join(plan_lines(plan)))
+    click.echo("\n".join(_lines(parts, saved, options["verify"], time.perf_counter() - started)))
+    for warning in saved.manifest.warnings:
+        note(f"{click.style('warning', fg='yellow')}: {warning}")
+
+
+def _done(model: Path, at: tuple[str, ...], out: Path, options: dict[str, Any], ahead: Any) -> tuple[Any, Any, Any]:
+    """The parts, the plan that they follow if stages were asked for, and what was saved."""
+    from configsplit.documents.cutting import split as cut
+    from configsplit.documents.document import load
+    from configsplit.documents.saving import save
+
     document = load(model, weights=options["weights"], custom_objects=options["custom_objects"])
     plan = planned(document, options) if options["stages"] else None
     parts = (
@@ -78,18 +97,9 @@ def split(model: Path, at: tuple[str, ...], out: Path, as_json: bool, **options:
         verify=options["verify"],
         force=options["force"],
         specs=options["custom_objects"],
+        ahead=ahead,
     )
-    if as_json:
-        from configsplit.report.manifest import to_text
-
-        made = {"plan": plan.as_json()} if plan else {}
-        show({"directory": str(out), "verified": options["verify"], **made, "manifest": json.loads(to_text(saved.manifest))})
-        return
-    if plan:
-        click.echo("\n".join(plan_lines(plan)))
-    click.echo("\n".join(_lines(parts, saved, options["verify"], time.perf_counter() - started)))
-    for warning in saved.manifest.warnings:
-        note(f"{click.style('warning', fg='yellow')}: {warning}")
+    return parts, plan, saved
 
 
 def _lines(parts: Any, saved: Any, verify: str, seconds: float) -> list[str]:

@@ -117,11 +117,11 @@ class Costs:
         return Measure(own, tuple(shared))
 
 
-def sized(document: Document, model: Model, given: Mapping[TensorRef, TensorSpec]) -> Inference:
+def sized(document: Document, model: Model, given: Mapping[TensorRef, TensorSpec], known: Inference | None = None) -> Inference:
     """What costs are counted on: as inferred, but where the shape of an input is given (an image's size, a sequence's length),
     it holds for everything behind it, whatever the document recorded there."""
     if not any(ref in given for ref in model.input_refs()):
-        return document.infer(given, model)
+        return known or document.infer(given, model)
 
     def forget(use: Use) -> Use:
         return replace(use, recorded=None)

@@ -50,7 +50,13 @@ class Document:
 
     def infer(self, shapes: Mapping[TensorRef, TensorSpec] | None = None, model: Model | None = None) -> Inference:
         """Shape and dtype of every tensor of the model (or of a rewritten form of it)."""
+        if not shapes and (model is None or model is self.model):
+            return self._inference
         return trace(model or self.model, self.facts, shapes or {}, read=read_entry)
+
+    @cached_property
+    def _inference(self) -> Inference:
+        return trace(self.model, self.facts, {}, read=read_entry)
 
     def __repr__(self) -> str:
         return f"<{self.path.name}: {self.detection.dialect.title} model {self.model.name!r}, {len(self.model.layers)} layers>"

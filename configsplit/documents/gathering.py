@@ -12,7 +12,7 @@ from functools import cached_property
 from configsplit.documents.transplant import Weights
 from configsplit.documents.weight_order import loaded_order
 from configsplit.errors import WeightsError
-from configsplit.inference import Inference, weights_of
+from configsplit.inference import BUILT_IN, Inference, weights_of
 from configsplit.ir.graph import Layer, LayerPath, Model, walk
 from configsplit.ir.provenance import Origin, Provenance
 from configsplit.rewrites.freeze import FLAG
@@ -142,7 +142,8 @@ class Gathering:
         declared = None if inference is None else weights_of(inference, layer)
         kinds = [spec.trainable for spec in declared or ()]
         mixed = len(set(kinds)) > 1 and bool(layer.config.keys() & _WRAPS)
-        if count and (len(kinds) != count or (mixed and layer.config.get(FLAG) is False)):
+        unknown = self.model.dialect == "keras3" and len(path) > 1 and layer.class_name not in BUILT_IN
+        if count and (len(kinds) != count or ((mixed or unknown) and layer.config.get(FLAG) is False)):
             raise WeightsError(
                 f"nobody can say in which order Keras loads the weights of {'/'.join(path)!r} ({layer.class_name})",
                 code="weights-order-unknown",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 from configsplit.documents.document import Document
@@ -11,6 +11,7 @@ from configsplit.documents.edited import Edited
 from configsplit.documents.gathering import inside
 from configsplit.documents.patterns import layer_paths, new_names
 from configsplit.documents.surgery import Names, finish, listed
+from configsplit.documents.weight_order import FORGETFUL
 from configsplit.errors import CutError, TensorReferenceError
 from configsplit.inference import BUILT_IN, Inference, counted, weights_of
 from configsplit.ir.graph import Layer, LayerPath, walk
@@ -80,7 +81,20 @@ def freeze(document: Document, *, before: Names = (), after: Names = (), layer: 
     flagless = BUILT_IN.keys() | _weightless(document, set(paths))
     made = freeze_layers(document.model, set(paths), trainable=unfreeze, flagless=flagless)
     arguments = {"before": listed(before), "after": listed(after), "layer": listed(layer), "unfreeze": unfreeze}
-    return finish("freeze", (document,), Rewritten(made, identity(document.model)), arguments)
+    edited = finish("freeze", (document,), Rewritten(made, identity(document.model)), arguments)
+    return edited if unfreeze else replace(edited, warnings=(*edited.warnings, *_forgotten(edited)))
+
+
+def _forgotten(edited: Edited) -> list[str]:
+    """Frozen layers that Keras 3 trains all the same once it has loaded them."""
+    if edited.model.dialect != "keras3":
+        return []
+    told = "Keras 3 forgets on loading that the layers inside are frozen; set its `trainable` to False once it is loaded"
+    return [
+        f"{'/'.join(path)}: {layer.class_name}: {told}"
+        for path, layer in walk(edited.model)
+        if layer.class_name in FORGETFUL and layer.config.get(FLAG) is False
+    ]
 
 
 def _reached(document: Document, before: Names, after: Names) -> list[LayerPath]:

@@ -191,6 +191,7 @@ class _Work:
     """A plan of one form of the model, and the parts that come out of it."""
 
     costs: Costs
+    measure: Measure
     best: Best
     split: Split
     inference: Inference
@@ -198,10 +199,10 @@ class _Work:
 
 def _work(document: Document, whole: Surfaced, given: Mapping[TensorRef, TensorSpec], wish: _Wish) -> _Work:
     graph, inference = call_graph(whole.model), document.infer(given, whole.model)
-    costs = Costs(graph, sized(document, whole.model, given))
-    units = units_of(graph, costs.price, wish.measure(costs, document), costs.weights)
-    best = best_plan(units, wish.terms, slack=wish.slack)
-    return _Work(costs, best, _parts(whole, graph, inference, best), inference)
+    costs = Costs(graph, sized(document, whole.model, given, inference))
+    measure = wish.measure(costs, document)
+    best = best_plan(units_of(graph, costs.price, measure, costs.weights), wish.terms, slack=wish.slack)
+    return _Work(costs, measure, best, _parts(whole, graph, inference, best), inference)
 
 
 def _parts(whole: Surfaced, graph: CallGraph, inference: Inference, best: Best) -> Split:
@@ -213,16 +214,15 @@ def _parts(whole: Surfaced, graph: CallGraph, inference: Inference, best: Best) 
 def _described(document: Document, whole: Surfaced, work: _Work, wish: _Wish, dtype: str | None) -> Plan:
     costs, best, graph = work.costs, work.best, work.costs.graph
     edges = [frozenset[int](), *best.heads, frozenset(call for call in range(len(graph.calls)) if not graph.is_input[call])]
-    measure = wish.measure(costs, document)
     members = [set(outer - inner) for inner, outer in pairwise(edges)]
-    spent = [measure.of(calls) for calls in members]
+    spent = [work.measure.of(calls) for calls in members]
     stages = tuple(_stage(number, calls, spent[number], costs, wish) for number, calls in enumerate(members))
     return Plan(
         document=document,
         balance=wish.balance,
         unit=wish.unit,
         stages=stages,
-        boundaries=tuple(_boundary(whole, costs, head) for head in best.heads),
+        boundaries=_boundaries(whole, costs, best.heads),
         largest=best.largest,
         smallest=best.smallest,
         bound=best.bound,
@@ -246,15 +246,16 @@ def _stage(number: int, calls: set[int], spent: int, costs: Costs, wish: _Wish) 
     )
 
 
-def _boundary(whole: Surfaced, costs: Costs, head: frozenset[int]) -> Boundary:
+def _boundaries(whole: Surfaced, costs: Costs, heads: Sequence[frozenset[int]]) -> tuple[Boundary, ...]:
     graph, layers, used = costs.graph, whole.model.by_name(), outputs_used(whole.model)
-    crossing = [
-        ref
-        for ref, takers in graph.consumers.items()
-        if graph.producer(ref) in head and any(taker not in head for taker in takers)
-    ]
-    crossing.sort(key=lambda ref: (graph.producer(ref), ref.output))
-    return Boundary(tensors=tuple(tensor_name(ref, layers, used) for ref in crossing), bytes=sum(map(costs.price, crossing)))
+    found = []
+    for head in heads:
+        made = [(ref, takers) for ref, takers in graph.consumers.items() if graph.producer(ref) in head]
+        crossing = [ref for ref, takers in made if not head.issuperset(takers)]
+        crossing.sort(key=lambda ref: (graph.producer(ref), ref.output))
+        names = tuple(tensor_name(ref, layers, used) for ref in crossing)
+        found.append(Boundary(tensors=names, bytes=sum(map(costs.price, crossing))))
+    return tuple(found)
 
 
 def _as_parts(document: Document, whole: Surfaced, work: _Work, dtype: str | None) -> Parts:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -26,11 +25,13 @@ from configsplit.rewrites.extract import Extracted
 from configsplit.rewrites.skeleton import skeleton
 from configsplit.rewrites.split import Source as Wire
 from configsplit.stores import (
+    Ahead,
     Asset,
     Empty,
     Job,
     Move,
     Staging,
+    Task,
     Workers,
     Written,
     digest,
@@ -70,6 +71,7 @@ def save(
     verify: Verify = "proof",
     force: bool = False,
     specs: Sequence[str] = (),
+    ahead: Ahead | None = None,
 ) -> Saved:
     """Write the parts and ``manifest.json`` into a folder, whole or not at all.
 
@@ -81,6 +83,7 @@ def save(
         verify: "proof" holds the files against the source before they appear; "numeric" also runs them in Keras.
         force: replace the output of an earlier split.
         specs: plug-ins for the numeric verification, besides the installed ones.
+        ahead: the digest of the source file, if it was begun before.
 
     Raises:
         StoreError: the output exists or cannot be written, or the source cannot be read.
@@ -91,10 +94,11 @@ def save(
     document = parts.document
     with Staging(directory, folder=True, force=force) as staging, open_source(document.path, document.weights) as source:
         with clock.step("write"), Workers() as workers:
-            digests = _SourceDigests(workers, source, document.weights)
+            digests = _SourceDigests(workers, source, document.weights, ahead)
             plan = _plan(parts, source, to, weights)
             files = [_write_part(parts, number, plan, staging, workers) for number in range(len(parts))]
-        made = _manifest(parts, plan, files, digests, Path(directory))
+            frame = _frame(parts)
+        made = _manifest(parts, plan, files, digests, Path(directory), frame)
         folder = prepare_text(staging.path(record.NAME), record.to_text(made)).run().path.parent
         proof = numeric = None
         if verify != "none":
@@ -125,9 +129,9 @@ class _Clock:
 class _SourceDigests:
     """Digests of the source and of its separate weights, computed while parts are written."""
 
-    def __init__(self, workers: Workers, source: Source, weights: Path | None) -> None:
-        self.source: Future[str] = workers.submit(source.sha256)
-        self.weights: Future[str] | None = None
+    def __init__(self, workers: Workers, source: Source, weights: Path | None, ahead: Ahead | None) -> None:
+        self.source: Callable[[], str] = partial(ahead.sha256, source) if ahead else workers.submit(source.sha256).result
+        self.weights: Task[str] | None = None
         if weights is not None:
             self.weights = workers.submit(partial(digest, weights))
 
@@ -182,8 +186,8 @@ def _natural_format(kind: str, has_weights: bool) -> Format:
 class _Files:
     """The files of one part."""
 
-    model: Future[Written]
-    weights: Future[Written] | None = None
+    model: Task[Written]
+    weights: Task[Written] | None = None
 
 
 def _write_part(parts: Parts, number: int, plan: _Plan, staging: Staging, workers: Workers) -> _Files:
@@ -247,7 +251,9 @@ def _assets(plan: _Plan, items: Sequence[Move | Empty]) -> list[Asset]:
 # ---------------------------------------------------------------- manifest
 
 
-def _manifest(parts: Parts, plan: _Plan, files: list[_Files], digests: _SourceDigests, directory: Path) -> record.Manifest:
+def _manifest(
+    parts: Parts, plan: _Plan, files: list[_Files], digests: _SourceDigests, directory: Path, frame: dict[str, Any]
+) -> record.Manifest:
     model, specs = parts.split.model, parts.inference.specs
     layers, used = model.by_name(), outputs_used(model)
 
@@ -291,7 +297,7 @@ def _manifest(parts: Parts, plan: _Plan, files: list[_Files], digests: _SourceDi
         explicit_masks=parts.whole.explicit_masks,
         casts=tuple(record.Casting(tensor=cast.ref, dtype=cast.dtype, takers=cast.takers) for cast in parts.whole.casts),
         warnings=parts.warnings,
-        frame=_frame(parts),
+        frame=frame,
     )
 
 
@@ -333,7 +339,7 @@ def _source(parts: Parts, plan: _Plan, digests: _SourceDigests, directory: Path)
     weights, apart = document.weights if plan.weights else None, digests.weights
     return record.Source(
         file=document.path.name,
-        sha256=digests.source.result(),
+        sha256=digests.source(),
         format=document.kind,
         dialect=document.dialect,
         path=relative(document.path, directory),

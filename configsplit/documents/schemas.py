@@ -10,14 +10,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
-
 from configsplit.dialects.wire.documents import Keras3Document, LegacyDocument
 from configsplit.report.manifest import Manifest
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
-DOCUMENTS: dict[str, tuple[type[BaseModel], str]] = {
+DOCUMENTS: dict[str, tuple[type[Manifest | LegacyDocument | Keras3Document], str]] = {
     "manifest": (Manifest, "manifest.json of a split"),
     "keras1": (LegacyDocument, "An architecture document of Keras 1 (1.0 to 1.2)"),
     "keras2": (LegacyDocument, "An architecture document of Keras 2 (2.0 to 2.3, tf.keras, tf_keras)"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace as replace_fields
 from pathlib import Path
 from typing import Any
 
@@ -167,7 +168,7 @@ def finish(verb: str, documents: tuple[Document, ...], made: Rewritten, argument
             )
     if model.kind == "functional":
         model = in_order(model)
-    model = parse(to_text(model)).model
+    model = parse(to_text(_without_stale(model, document.model))).model
     inference = document.infer(model=model)
     warnings = [f"{found.where}: {found.message}" for found in hazards(emit(model))]
     return Edited(
@@ -179,6 +180,17 @@ def finish(verb: str, documents: tuple[Document, ...], made: Rewritten, argument
         arguments=arguments,
         warnings=(*warnings, *mask_changes(document, model, made, inference)),
     )
+
+
+def _without_stale(model: Model, before: Model) -> Model:
+    """What the document says of the whole stays as far as it is true: not how it was built on other inputs, nor the losses of
+    other outputs."""
+    stale = []
+    if [ref.layer for ref in model.input_refs()] != [ref.layer for ref in before.input_refs()]:
+        stale += ["build_config", "build_input_shape"]
+    if [ref.layer for ref in model.output_refs()] != [ref.layer for ref in before.output_refs()]:
+        stale += ["compile_config"]
+    return replace_fields(model, entry=model.entry.without(*stale), config=model.config.without(*stale))
 
 
 def _donor(document: Document, model: Document | str | Path, weights: Path | None) -> Document:

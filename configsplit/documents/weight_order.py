@@ -13,6 +13,12 @@ from configsplit.ir.graph import Layer, LayerPath, Model, walk
 from configsplit.rewrites.freeze import FLAG
 
 
+FORGETFUL = frozenset(
+    {"MultiHeadAttention", "GroupedQueryAttention", "GroupQueryAttention", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"}
+)
+"""Layers of Keras 3 that do not tell the layers inside them, on loading, that they are frozen: their weights stay trained."""
+
+
 class Weight(NamedTuple):
     """Weight number ``number`` of the layer at ``path`` (relative to the nested model)."""
 
@@ -35,16 +41,17 @@ def loaded_order(model: Model, kinds: Mapping[LayerPath, Sequence[bool]], dialec
 
     ``kinds`` gives for each layer with weights whether each is trainable by kind, in the layer's own order.
     """
-    lists = [_leaf(layer, path, kinds) for path, layer in walk(model) if layer.model is None]
+    forgetful = FORGETFUL if dialect == "keras3" else frozenset[str]()
+    lists = [_leaf(layer, path, kinds, forgetful) for path, layer in walk(model) if layer.model is None]
     if dialect == "keras3" and model.kind == "functional" and model.config.get(FLAG) is False:
         return [weight for each in lists for weight in sorted([*each.trainable, *each.rest])]
     trainable = [weight for each in lists for weight in each.trainable]
     return trainable + [weight for each in lists for weight in each.rest]
 
 
-def _leaf(layer: Layer, path: LayerPath, kinds: Mapping[LayerPath, Sequence[bool]]) -> _Lists:
+def _leaf(layer: Layer, path: LayerPath, kinds: Mapping[LayerPath, Sequence[bool]], forgetful: frozenset[str]) -> _Lists:
     weights = [(Weight(path, number), kind) for number, kind in enumerate(kinds.get(path, ()))]
-    trained = layer.config.get(FLAG) is not False
+    trained = layer.config.get(FLAG) is not False or layer.class_name in forgetful
     return _Lists(
         [weight for weight, kind in weights if kind and trained],
         [weight for weight, kind in weights if not (kind and trained)],

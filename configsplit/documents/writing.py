@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import Future
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -31,6 +30,7 @@ from configsplit.stores import (
     Move,
     Source,
     Staging,
+    Task,
     Workers,
     Written,
     open_source,
@@ -138,7 +138,7 @@ def _weights(document: Document, source: Source) -> Weights | None:
 
 def _write(
     edited: Edited, plan: _Plan, path: Path, staging: Staging, workers: Workers
-) -> tuple[Future[Written], Future[Written] | None]:
+) -> tuple[Task[Written], Task[Written] | None]:
     text = edited.text or to_text(edited.model)
     gathering, place = plan.gathering, staging.path(path.name)
     if gathering is None:
@@ -200,21 +200,10 @@ def _record(
     path: Path,
     plan: _Plan,
 ) -> record.ProvenanceRecord:
-    sources = []
-    for document, (own, weights) in zip(edited.documents, digests, strict=True):
-        taken = document.weights if plan.gathering is not None else None
-        sources.append(
-            SourceRecord(
-                file=document.path.name,
-                sha256=own,
-                format=document.kind,
-                dialect=document.dialect,
-                path=relative(document.path, path.parent),
-                weights=None if taken is None else taken.name,
-                weights_path=None if taken is None else relative(taken, path.parent),
-                weights_sha256=None if taken is None else weights,
-            )
-        )
+    with_weights = plan.gathering is not None
+    sources = (
+        _source(document, digest, path.parent, with_weights) for document, digest in zip(edited.documents, digests, strict=True)
+    )
     return record.ProvenanceRecord(
         configsplit=__version__,
         verb=edited.verb,
@@ -228,6 +217,20 @@ def _record(
         sources=tuple(sources),
         layers=tuple(_came(edited)),
         warnings=edited.warnings,
+    )
+
+
+def _source(document: Document, digests: tuple[str, str | None], folder: Path, with_weights: bool) -> SourceRecord:
+    taken = document.weights if with_weights else None
+    return SourceRecord(
+        file=document.path.name,
+        sha256=digests[0],
+        format=document.kind,
+        dialect=document.dialect,
+        path=relative(document.path, folder),
+        weights=None if taken is None else taken.name,
+        weights_path=None if taken is None else relative(taken, folder),
+        weights_sha256=None if taken is None else digests[1],
     )
 
 

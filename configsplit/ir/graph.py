@@ -87,7 +87,7 @@ class Node:
 
     def settled(self) -> Node:
         """The same call with its keywords in an order that every release visits alike: sorted, if several hold tensors."""
-        if leaves(self.kwargs) == leaves(tuple(self.kwargs.values())):
+        if len(self.kwargs) < 2 or leaves(self.kwargs) == leaves(tuple(self.kwargs.values())):
             return self
         return replace(self, kwargs=FrozenDict(sorted(self.kwargs.items())))
 
@@ -165,7 +165,7 @@ class Model:
 def leaves(structure: Structure, kind: type[Any] = Use) -> list[Any]:
     """Leaves of one type, in Keras's flattening order (dict keys sorted); iterative."""
     found: list[Any] = []
-    todo = [structure]
+    todo = [structure] if structure else []  # most calls have no keywords
     while todo:
         item = todo.pop()
         if type(item) is kind:

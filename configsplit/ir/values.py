@@ -73,6 +73,8 @@ def rebuild(value: Any, leaf: Callable[[Any], Any], *, stop: Callable[[Any], boo
     is frozen already counts as a leaf.
     """
     array, mapping = (list, dict) if lists else (tuple, FrozenDict)
+    if not value and stop is _never and type(value) is (mapping if not lists else None):
+        return value  # most calls have no keywords
     done: list[Any] = []
     todo: list[tuple[Any, bool]] = [(value, False)]
     while todo:
@@ -91,8 +93,13 @@ def rebuild(value: Any, leaf: Callable[[Any], Any], *, stop: Callable[[Any], boo
     return done[0]
 
 
+_PLAIN = frozenset({list, dict})
+
+
 def freeze(value: Any) -> Any:
     """Plain Python JSON (dicts, lists) as frozen values."""
+    if type(value) is list and _PLAIN.isdisjoint(map(type, value)):  # most lists: numbers, or what is frozen already
+        return tuple(value)
     return rebuild(value, lambda leaf: leaf, lists=True)
 
 

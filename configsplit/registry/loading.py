@@ -7,16 +7,13 @@ import importlib
 import importlib.util
 import sys
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from configsplit.errors import PluginError, RuntimeUnavailableError
 from configsplit.ir.facts import LayerFacts
-
-GROUP = "configsplit.custom_objects"
-"""The entry point group by which installed packages declare plug-ins."""
+from configsplit.registry.points import Point, points
 
 _FRAMEWORKS = frozenset({"keras", "tf_keras", "tensorflow"})
 
@@ -50,18 +47,21 @@ def installed() -> tuple[list[Declared], list[PluginError]]:
     """What every installed entry point declares, in order of names, and the errors of those that cannot be loaded."""
     found: list[Declared] = []
     failures: list[PluginError] = []
-    for point in sorted(metadata.entry_points(group=GROUP), key=lambda point: (point.name, point.value)):
-        package = point.dist.name if point.dist is not None else "an unknown package"
-        source = f"built in with {package}" if package == "configsplit" else f"entry point {point.name!r} of {package}"
+    for point in sorted(points(), key=Point.key):
+        source = f"built in with {point.package}" if point.package == "configsplit" else _named(point)
         try:
             module = _imported(point.module, source)
-            target = getattr(module, point.attr) if point.attr else _layers(module, source)
+            target = getattr(module, point.attribute) if point.attribute else _layers(module, source)
             found.append(Declared(_checked(target, source), source, point.module))
         except PluginError as error:
             failures.append(error)
         except AttributeError as error:
             failures.append(PluginError(str(error), code="plugin-no-layers", where=source))
     return found, failures
+
+
+def _named(point: Point) -> str:
+    return f"entry point {point.name!r} of {point.package or 'an unknown package'}"
 
 
 def declared_in(spec: str) -> Declared:

@@ -42,6 +42,7 @@ _TF_REACH = frozenset(
     }
 )
 _TF_OPS = ("WriteFile", "ReadFile", "MatchingFiles", "PyFunc", "EagerPyFunc", "Save", "Restore", "Print")
+_CONTAINERS = (dict, list, tuple)
 _PATH_KEYS = ("vocabulary", "merges", "proto")
 
 
@@ -81,9 +82,11 @@ def _objects(document: Any) -> Iterator[tuple[str, dict[str, Any]]]:
             yield where, item
             joint = "." if where else ""
             hidden = ("compile_config", "training_config") if not where else ()
-            todo.extend((f"{where}{joint}{key}", item[key]) for key in reversed(item) if key not in hidden)
+            inner = [key for key, value in item.items() if isinstance(value, _CONTAINERS) and key not in hidden]
+            todo.extend((f"{where}{joint}{key}", item[key]) for key in reversed(inner))
         elif isinstance(item, (list, tuple)):
-            todo.extend((f"{where}[{i}]", item[i]) for i in reversed(range(len(item))))
+            numbers = [number for number, value in enumerate(item) if isinstance(value, _CONTAINERS)]
+            todo.extend((f"{where}[{number}]", item[number]) for number in reversed(numbers))
 
 
 def _lambda(where: str, name: str, config: Any, allowed: bool) -> Iterator[Hazard]:

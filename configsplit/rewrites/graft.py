@@ -105,10 +105,11 @@ def _check_order(model: Model, starts: Sequence[TensorRef], ends: Sequence[Tenso
 def _named_back(done: Rewritten, names: Mapping[str, str]) -> Rewritten:
     """Layers of the donor get their own names where those have become free."""
     there = {layer.name for layer in done.model.layers}
-    stays = there - set(names.values())
+    grafted = set(names.values())
+    stays = there - grafted
     wishes: dict[LayerPath, str] = {}
     for own, name in names.items():
-        if own != name and name in there and own not in stays and own not in names.values():
+        if own != name and name in there and own not in stays and own not in grafted:
             wishes[(name,)] = own
     back = rename(done.model, wishes)
     return Rewritten(back.model, back.provenance.after(done.provenance))

@@ -3,6 +3,7 @@
 The only importer of h5py, and only once weights are touched: cutting a ``.json`` never loads it.
 """
 
+from configsplit.stores.ahead import Ahead
 from configsplit.stores.assembly import (
     Asset,
     Empty,
@@ -20,9 +21,10 @@ from configsplit.stores.assembly import (
 from configsplit.stores.layouts import Layout, addresses, inner_weights, is_stored, snake_case
 from configsplit.stores.source import Source, digest, open_source
 from configsplit.stores.staging import Staging
-from configsplit.stores.workers import Workers
+from configsplit.stores.workers import Task, Workers
 
 __all__ = [
+    "Ahead",
     "Asset",
     "Empty",
     "Fresh",
@@ -33,6 +35,7 @@ __all__ = [
     "Source",
     "Staging",
     "Stored",
+    "Task",
     "Workers",
     "Written",
     "addresses",

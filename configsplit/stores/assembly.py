@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from configsplit.errors import StoreError, WeightsError
 from configsplit.stores import archive
 from configsplit.stores.faults import hdf5_write_faults, system_faults
-from configsplit.stores.window import Cancelled, Span, sha256, stream
+from configsplit.stores.plain_format import Unplain
+from configsplit.stores.plain_write import PlainSkeleton
+from configsplit.stores.window import Cancelled, Piece, Span, sha256, stream
+from configsplit.stores.workers import Workers
 
 if TYPE_CHECKING:
     from configsplit.stores.skeleton import Skeleton
@@ -25,8 +27,7 @@ _MODE = 0o600 << 16
 """Permissions that Keras gives to the members of an archive."""
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
+class Move(NamedTuple):
     """The subtree (or the dataset) at ``src`` of a source goes to ``dst``.
 
     ``rename`` is the layer's new name, for the ``name`` attribute that Keras 3.6 and later keep beside the weights.
@@ -38,16 +39,14 @@ class Move:
     rename: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Empty:
+class Empty(NamedTuple):
     """The group of a layer without weights: ``dst/vars``, with the layer's name where Keras would leave it."""
 
     dst: str
     name: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Fresh:
+class Fresh(NamedTuple):
     """A dataset whose values (a numpy array) were computed."""
 
     dst: str
@@ -57,16 +56,14 @@ class Fresh:
 Item = Move | Empty | Fresh
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(NamedTuple):
     """A dataset of some file."""
 
     source: WeightFile
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class LegacyLayer:
+class LegacyLayer(NamedTuple):
     """A layer of a legacy file.
 
     ``group`` is its group in ``source``; a layer without weights needs neither. ``weights`` overrides the group's own list:
@@ -93,8 +90,7 @@ class Asset:
         return cls(new_name or name, source.asset_size(name), lambda: source.asset(name))
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(NamedTuple):
     """A finished file."""
 
     path: Path
@@ -102,8 +98,7 @@ class Written:
     bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Member:
+class _Member(NamedTuple):
     """One member of a new archive, or the whole of a new plain file."""
 
     name: str
@@ -163,11 +158,10 @@ class Job:
         """
         fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            with ThreadPoolExecutor(1) as beside:
-                lasting = beside.submit(os.fsync, fd)
+            with Workers(1) as beside:
+                beside.submit(lambda _: os.fsync(fd))
                 size = os.fstat(fd).st_size
                 digest = sha256([Span(fd, 0, size)], stop)
-            lasting.result()
         finally:
             os.close(fd)
         return Written(self.path, digest, size)
@@ -206,7 +200,8 @@ def prepare_archive(
     for asset in assets:
         if not archive.is_safe_name(asset.name):
             raise StoreError("the name leads out of the archive", code="archive-unsafe-name", where=asset.name)
-    weights, owned = _weights_member(path, lambda skeleton: _add_items(skeleton, items))
+    moved = tuple(items)
+    weights, owned = _weights_member(path, lambda skeleton: _add_items(skeleton, moved))
     texts = (_text_member(archive.METADATA, metadata_text), _text_member(archive.CONFIG, config_text))
     extra = tuple(_Member(asset.name, asset.size, _chunks_of(asset)) for asset in assets)
     return Job(path=path, members=(*texts, weights, *extra), zipped=True, _owned=owned)
@@ -223,7 +218,7 @@ def prepare_h5(
         StoreError, WeightsError: as `prepare_archive` does.
     """
 
-    def build(skeleton: Skeleton) -> None:
+    def build(skeleton: Skeleton | PlainSkeleton) -> None:
         for name, text in attributes.items():
             skeleton.set_text("", name, text)
         versions = {name: text for name, text in attributes.items() if name in ("keras_version", "backend")}
@@ -247,8 +242,10 @@ def prepare_weights(
         StoreError, WeightsError: as `prepare_archive` does.
     """
 
-    def build(skeleton: Skeleton) -> None:
-        _add_items(skeleton, items)
+    moved = tuple(items)
+
+    def build(skeleton: Skeleton | PlainSkeleton) -> None:
+        _add_items(skeleton, moved)
         if layers is not None:
             _add_layers(skeleton, "", layers, attributes or {}, like)
 
@@ -265,19 +262,28 @@ def _text_member(name: str, text: str) -> _Member:
     return _Member(name, len(data), lambda _: (data,))
 
 
-def _weights_member(path: Path, build: Callable[[Skeleton], None]) -> tuple[_Member, list[int]]:
+def _weights_member(path: Path, build: Callable[[Skeleton | PlainSkeleton], None]) -> tuple[_Member, list[int]]:
     """The HDF5 file as a member, and the descriptors that it needs open."""
-    from configsplit.stores.skeleton import Skeleton  # h5py is loaded here and not before
+    try:
+        plain = PlainSkeleton()
+        build(plain)
+        return _pieces_member(plain.finish()), []
+    except Unplain:
+        from configsplit.stores.skeleton import Skeleton  # h5py is loaded here and not before
 
     with Skeleton(path.with_name(f".{path.name}.skeleton")) as skeleton:
         with hdf5_write_faults(path):
             build(skeleton)
         fd, spans = skeleton.finish()
-    size = sum(span.length for span in spans)
-    return _Member(archive.WEIGHTS, size, lambda stop: stream(spans, stop)), [fd]
+    return _pieces_member(spans), [fd]
 
 
-def _add_items(skeleton: Skeleton, items: Iterable[Item]) -> None:
+def _pieces_member(pieces: Sequence[Piece]) -> _Member:
+    size = sum(len(piece) if isinstance(piece, bytes) else piece.length for piece in pieces)
+    return _Member(archive.WEIGHTS, size, lambda stop: stream(pieces, stop))
+
+
+def _add_items(skeleton: Skeleton | PlainSkeleton, items: Iterable[Item]) -> None:
     for item in items:
         if isinstance(item, Move):
             skeleton.copy_tree(item.source, item.src, item.dst, item.rename)
@@ -291,7 +297,11 @@ def _add_items(skeleton: Skeleton, items: Iterable[Item]) -> None:
 
 
 def _add_layers(
-    skeleton: Skeleton, root: str, layers: Sequence[LegacyLayer], versions: Mapping[str, str], like: WeightFile | None
+    skeleton: Skeleton | PlainSkeleton,
+    root: str,
+    layers: Sequence[LegacyLayer],
+    versions: Mapping[str, str],
+    like: WeightFile | None,
 ) -> None:
     fixed = like is not None and like.fixed_strings
     skeleton.group(root)
@@ -307,7 +317,7 @@ def _add_layers(
         skeleton.set_names(place, "weight_names", (), fixed=fixed)
 
 
-def _add_layer(skeleton: Skeleton, place: str, layer: LegacyLayer, fixed: bool) -> None:
+def _add_layer(skeleton: Skeleton | PlainSkeleton, place: str, layer: LegacyLayer, fixed: bool) -> None:
     source, group = layer.source, layer.group
     if source is not None and layer.weights is None:
         weights: Sequence[tuple[str, Any]] = [(name, f"{group}/{name}") for name in source.weight_names(group)]

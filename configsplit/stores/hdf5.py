@@ -7,56 +7,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from h5py import h5, h5a, h5d, h5f, h5fd, h5g, h5l, h5o, h5p, h5t, h5z
 
-from configsplit.errors import StoreError
 from configsplit.stores.faults import hdf5_faults
+from configsplit.stores.index import MAX_DEPTH, DatasetInfo, GroupInfo, Index, check_overlaps, refusal
 from configsplit.stores.window import Window
-
-MAX_DEPTH = 1200
-"""Groups within groups; a document's own limit of 600 brackets allows far fewer."""
 
 MAX_INFLATION = 200
 SMALL = 64 << 20
 _FILTERS = {h5z.FILTER_DEFLATE, h5z.FILTER_SHUFFLE, h5z.FILTER_FLETCHER32, h5z.FILTER_LZF}
 _CLASSES = {h5t.INTEGER, h5t.FLOAT, h5t.STRING, h5t.OPAQUE, h5t.ENUM, h5t.COMPOUND, h5t.ARRAY, h5t.VLEN, h5t.BITFIELD}
-
-
-@dataclass(frozen=True, slots=True)
-class GroupInfo:
-    """A group: its real name in the file and how many attributes it has."""
-
-    raw: bytes
-    attributes: int
-
-
-@dataclass(frozen=True, slots=True)
-class DatasetInfo:
-    """A dataset.
-
-    ``offset`` counts from the beginning of the HDF5 file; it is None where the bytes do not lie plain and in one run.
-    """
-
-    raw: bytes
-    shape: tuple[int, ...]
-    dtype: str
-    nbytes: int
-    offset: int | None
-    type_key: bytes
-    attributes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Index:
-    """Path -> what stands there, outer ones first, names of one group in HDF5's own (alphabetical) order."""
-
-    groups: dict[str, GroupInfo] = field(default_factory=dict)
-    datasets: dict[str, DatasetInfo] = field(default_factory=dict)
 
 
 def open_file(window: Window, where: str) -> Any:
@@ -80,16 +43,8 @@ def read_index(file: Any, length: int, where: str) -> Index:
     """
     with hdf5_faults(where):
         index = _Walk(length, where).run(h5g.open(file, b"/"))
-    _check_overlaps(index, where)
+    check_overlaps(index, where)
     return index
-
-
-def _check_overlaps(index: Index, where: str) -> None:
-    """Datasets that share their bytes would let a small file grow into a large one when it is copied."""
-    spans = sorted((info.offset, info.nbytes, path) for path, info in index.datasets.items() if info.offset is not None)
-    for (offset, size, one), (following, _, other) in pairwise(spans):
-        if offset + size > following:
-            raise _refuse("hdf5-alias", f"{one} and {other} share their bytes", where)
 
 
 class _Walk:
@@ -107,7 +62,7 @@ class _Walk:
         while todo:
             path, raw, group = todo.pop()
             if path.count("/") > MAX_DEPTH:
-                raise _refuse("hdf5-too-deep", f"groups nest deeper than {MAX_DEPTH}", self.where)
+                raise refusal("hdf5-too-deep", f"groups nest deeper than {MAX_DEPTH}", self.where)
             self.index.groups[path] = GroupInfo(raw, h5a.get_num_attrs(group))
             todo.extend(reversed([*self.members(path, raw, group)]))
         return self.index
@@ -126,15 +81,15 @@ class _Walk:
             elif isinstance(thing, h5g.GroupID):
                 yield place, below, thing
             else:
-                raise _refuse("hdf5-object", "this is neither a group nor a dataset", f"{self.where}:{place}")
+                raise refusal("hdf5-object", "this is neither a group nor a dataset", f"{self.where}:{place}")
 
     def check_link(self, place: str, kind: int, address: int) -> None:
         where = f"{self.where}:{place}"
         if kind != h5l.TYPE_HARD:
             what = {h5l.TYPE_SOFT: "a soft link", h5l.TYPE_EXTERNAL: "a link to another file"}.get(kind, "a foreign link")
-            raise _refuse("hdf5-link", f"this is {what}, which is never followed", where)
+            raise refusal("hdf5-link", f"this is {what}, which is never followed", where)
         if address in self.seen:
-            raise _refuse("hdf5-alias", "two names lead to one object", where)
+            raise refusal("hdf5-alias", "two names lead to one object", where)
         self.seen.add(address)
 
     def dataset(self, place: str, raw: bytes, thing: Any) -> DatasetInfo:
@@ -145,7 +100,7 @@ class _Walk:
             self.dtypes[key] = _dtype(kind, where)
         shape = thing.shape
         if shape is None:
-            raise _refuse("hdf5-object", "the dataset has no shape", where)
+            raise refusal("hdf5-object", "the dataset has no shape", where)
         nbytes = math.prod(shape) * kind.get_size()
         offset = self.storage(thing, nbytes, where)
         plain = offset if not (kind.detect_class(h5t.VLEN) or _variable_string(kind)) else None
@@ -156,18 +111,18 @@ class _Walk:
         plan = thing.get_create_plist()
         layout = plan.get_layout()
         if layout == h5d.VIRTUAL:
-            raise _refuse("hdf5-virtual", "a virtual dataset takes its values from other files", where)
+            raise refusal("hdf5-virtual", "a virtual dataset takes its values from other files", where)
         if plan.get_external_count():
-            raise _refuse("hdf5-external", "the values lie in another file (external storage)", where)
+            raise refusal("hdf5-external", "the values lie in another file (external storage)", where)
         stored = thing.get_storage_size()
         if layout != h5d.CONTIGUOUS:
             _check_filters(plan, nbytes, stored, self.length, where)
             return None
         offset = thing.get_offset()
         if nbytes and offset is None:
-            raise _refuse("hdf5-declared-size", f"{nbytes} bytes are declared, none are stored", where)
+            raise refusal("hdf5-declared-size", f"{nbytes} bytes are declared, none are stored", where)
         if offset is not None and (nbytes > stored or offset + nbytes > self.length):
-            raise _refuse("hdf5-bounds", f"{nbytes} bytes from {offset} on reach beyond the file's {self.length}", where)
+            raise refusal("hdf5-bounds", f"{nbytes} bytes from {offset} on reach beyond the file's {self.length}", where)
         return None if offset is None else int(offset)
 
 
@@ -175,15 +130,15 @@ def _check_filters(plan: Any, nbytes: int, stored: int, length: int, where: str)
     count = plan.get_nfilters()
     codes = {plan.get_filter(number)[0] for number in range(count)}
     if codes - _FILTERS:
-        raise _refuse("hdf5-filter", f"an unknown filter ({min(codes - _FILTERS)}) packs the values", where)
+        raise refusal("hdf5-filter", f"an unknown filter ({min(codes - _FILTERS)}) packs the values", where)
     allowed = stored * MAX_INFLATION if count else stored
     if stored > length or nbytes > max(allowed, SMALL if count else 0):
-        raise _refuse("hdf5-declared-size", f"{nbytes} bytes are declared, {stored} are stored", where)
+        raise refusal("hdf5-declared-size", f"{nbytes} bytes are declared, {stored} are stored", where)
 
 
 def _dtype(kind: Any, where: str) -> str:
     if kind.get_class() not in _CLASSES or kind.detect_class(h5t.REFERENCE):
-        raise _refuse("hdf5-object", "the values are references or times, which no weight is", where)
+        raise refusal("hdf5-object", "the values are references or times, which no weight is", where)
     return str(kind.dtype)
 
 
@@ -195,11 +150,7 @@ def _text(name: bytes, where: str) -> str:
     try:
         return name.decode("utf-8")
     except UnicodeDecodeError:
-        raise _refuse("hdf5-name", f"the name {name!r} is not UTF-8", where) from None
-
-
-def _refuse(code: str, message: str, where: str) -> StoreError:
-    return StoreError(message, code=code, where=where, hint="no Keras release writes this: the file is damaged or hostile")
+        raise refusal("hdf5-name", f"the name {name!r} is not UTF-8", where) from None
 
 
 def read_attribute(thing: Any, name: bytes, limit: int) -> Any:
@@ -210,7 +161,7 @@ def read_attribute(thing: Any, name: bytes, limit: int) -> Any:
     """
     attribute = h5a.open(thing, name)
     if attribute.shape is not None and math.prod(attribute.shape) * attribute.get_type().get_size() > limit:
-        raise _refuse("hdf5-declared-size", f"the attribute {name!r} declares more than the file has", "")
+        raise refusal("hdf5-declared-size", f"the attribute {name!r} declares more than the file has", "")
     if attribute.shape is None:
         return None
     value = np.empty(attribute.shape, attribute.dtype)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from configsplit.errors import WeightsError
@@ -30,6 +31,7 @@ _TRUE_CLASS = {"GroupQueryAttention": "GroupedQueryAttention"}
 """The one exported class whose own name is another than the exported one (Keras 3.0.5 to 3.15.1)."""
 
 
+@lru_cache(maxsize=1024)
 def snake_case(class_name: str) -> str:
     """The name that Keras gives to the group of a class: ``Conv2D`` -> ``conv2d``; a package (``pkg>``) is dropped."""
     name = class_name.rpartition(">")[2]

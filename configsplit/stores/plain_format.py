@@ -6,7 +6,6 @@ needs neither h5py nor numpy, whose import takes longer than the work.
 
 from __future__ import annotations
 
-import math
 from struct import Struct
 from struct import error as StructError  # noqa: N812 - it is a class, whatever its name
 from typing import NamedTuple
@@ -93,21 +92,21 @@ def kind_of(body: bytes) -> Kind:
 
 
 def _fixed(body: bytes, low: int, middle: int, size: int) -> Kind:
-    if body[8:12] != bytes((0, 0, size * 8, 0)) or size not in (1, 2, 4, 8) or low & ~0x9 or middle:
+    if size not in (1, 2, 4, 8) or body[8:12] != bytes((0, 0, size * 8, 0)) or low & ~0x9 or middle:
         raise Unplain
-    return Kind(body[:12], size, ("" if not low & 1 or size == 1 else ">") + _name("int" if low & 8 else "uint", size, low))
+    return Kind(body[:12], size, _name("int" if low & 8 else "uint", size, low))
 
 
 def _float(body: bytes, low: int, middle: int, size: int) -> Kind:
     start, precision, *rest = _FLOAT.unpack_from(body, 8)
     if size not in _FLOATS or start or low & ~1 != 0x20 or (precision, *rest, middle) != _FLOATS[size]:
         raise Unplain
-    return Kind(body[:20], size, (">" if low & 1 else "") + _name("float", size, low))
+    return Kind(body[:20], size, _name("float", size, low))
 
 
 def _name(kind: str, size: int, low: int) -> str:
     """As numpy says it: ``float32``, but ``>f4`` where the order of bytes is not the machine's."""
-    return f"{kind[0]}{size}" if low & 1 and size > 1 else f"{kind}{size * 8}"
+    return f">{kind[0]}{size}" if low & 1 and size > 1 else f"{kind}{size * 8}"
 
 
 def _string(body: bytes, low: int, middle: int, size: int) -> Kind:
@@ -165,7 +164,3 @@ def space_of(shape: tuple[int, ...]) -> bytes:
     """The dataspace message of a shape, as HDF5 writes it: with its maxima, which are the same."""
     head = bytes((1, len(shape), 1 if shape else 0, 0, 0, 0, 0, 0))
     return head + _RANKS[len(shape)].pack(*shape) * 2
-
-
-def count(shape: tuple[int, ...]) -> int:
-    return math.prod(shape)

@@ -6,6 +6,7 @@ stays in proportion to the file, whatever a hostile file says.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from struct import error as StructError  # noqa: N812
@@ -18,7 +19,9 @@ from configsplit.stores.window import Span
 _BLOCK = 1 << 14
 _BLOCKS = 128
 _HEADER_LIMIT = 1 << 20
+_MAX_TEXT = 512 << 20
 _IGNORED = {form.NIL, form.OLD_FILL, form.FILL, form.OLD_TIME, form.TIME}
+_DAMAGE = (StructError, IndexError, ValueError, OSError)
 _TYPE_PREFIX = b"\x03\x00"
 """H5Tencode puts the number of the message and a version before a datatype."""
 
@@ -35,10 +38,11 @@ class PlainFile:
         self._seen: set[int] = set()
         self._kinds: dict[bytes, Kind] = {}
         self._shapes: dict[bytes, tuple[int, ...]] = {}
-        self._attributes: dict[str, list[bytes]] = {}
+        self._attributes: dict[bytes, list[bytes]] = {}
+        self._collections: dict[int, dict[int, tuple[int, int]]] = {}
         try:
             self.index = self._walk(self._root())
-        except (StructError, IndexError):
+        except _DAMAGE:
             raise Unplain from None
 
     # ------------------------------------------------------------ the index
@@ -62,7 +66,7 @@ class PlainFile:
             path, raw, address, messages = todo.pop()
             if path.count("/") > MAX_DEPTH:
                 raise Unplain
-            index.groups[path] = GroupInfo(raw, self._keep_attributes(path, messages))
+            index.groups[path] = GroupInfo(raw, self._keep_attributes(raw, messages))
             below: list[tuple[str, bytes, int, list[tuple[int, bytes]]]] = []
             prefix, raw_prefix = (f"{path}/" if path else ""), (b"/" if raw == b"/" else raw + b"/")
             for name, address in self._members(messages):
@@ -70,7 +74,7 @@ class PlainFile:
                 if any(kind == form.TABLE for kind, _ in inside):
                     below.append((place, real, address, inside))
                 else:
-                    index.datasets[place] = self._dataset(place, real, inside)
+                    index.datasets[place] = self._dataset(real, inside)
             todo.extend(reversed(below))
         return index
 
@@ -107,10 +111,10 @@ class PlainFile:
 
     def _members(self, messages: list[tuple[int, bytes]]) -> list[tuple[bytes, int]]:
         """Name and address of everything in a group, in order of names."""
-        tables = [body for kind, body in messages if kind != form.ATTRIBUTE]
-        if len(tables) != 1 or messages[0][0] == form.LAYOUT:
+        tables = [(kind, body) for kind, body in messages if kind != form.ATTRIBUTE]
+        if len(tables) != 1 or tables[0][0] != form.TABLE:
             raise Unplain
-        tree, heap = form.PAIR.unpack_from(tables[0])
+        tree, heap = form.PAIR.unpack_from(tables[0][1])
         names = self._names(heap)
         found: list[tuple[bytes, int]] = []
         for leaf in self._leaves(tree):
@@ -122,12 +126,12 @@ class PlainFile:
                 found.append((name, address))
         return found
 
-    def _names(self, heap: int) -> bytearray:
+    def _names(self, heap: int) -> bytes:
         self._enter(heap)
         magic, version, size, _, start = form.HEAP.unpack(self._bytes.read(heap, form.HEAP.size))
         if (magic, version) != (b"HEAP", 0):
             raise Unplain
-        return bytearray(self._bytes.read(start, size))
+        return self._bytes.read(start, size, _MAX_TEXT)
 
     def _leaves(self, root: int) -> Iterator[int]:
         """Addresses of the symbol table nodes below a B-tree, from left to right."""
@@ -153,13 +157,13 @@ class PlainFile:
             raise Unplain
         return form.ENTRY.iter_unpack(raw[form.SNOD.size : form.SNOD.size + used * form.ENTRY.size])
 
-    def _dataset(self, place: str, raw: bytes, messages: list[tuple[int, bytes]]) -> DatasetInfo:
+    def _dataset(self, raw: bytes, messages: list[tuple[int, bytes]]) -> DatasetInfo:
         own = {kind: body for kind, body in messages if kind != form.ATTRIBUTE}
-        attributes = self._keep_attributes(place, messages)
+        attributes = self._keep_attributes(raw, messages)
         if own.keys() != {form.DATASPACE, form.DATATYPE, form.LAYOUT} or len(own) != len(messages) - attributes:
             raise Unplain
         kind, shape = self._kind(own[form.DATATYPE]), self._shape(own[form.DATASPACE])
-        layout, nbytes = own[form.LAYOUT], kind.size * form.count(shape)
+        layout, nbytes = own[form.LAYOUT], kind.size * math.prod(shape)
         offset, stored = form.PAIR.unpack_from(layout, 2)
         if layout[:2] != b"\x03\x01" or stored != nbytes or kind.variable:  # 3: the version, 1: contiguous
             raise Unplain
@@ -179,23 +183,23 @@ class PlainFile:
             self._shapes[body] = form.shape_of(body)[0]
         return self._shapes[body]
 
-    def _keep_attributes(self, path: str, messages: list[tuple[int, bytes]]) -> int:
+    def _keep_attributes(self, raw: bytes, messages: list[tuple[int, bytes]]) -> int:
         found = [body for kind, body in messages if kind == form.ATTRIBUTE]
         if found:
-            self._attributes[path] = found
+            self._attributes[raw] = found
         return len(found)
 
     # ------------------------------------------------------------ attributes
 
-    def attributes(self, path: str) -> dict[str, Attribute]:
-        """The attributes of a group or dataset, by name.
+    def attributes(self, raw: bytes) -> dict[str, Attribute]:
+        """The attributes of the group or dataset of that real name, by name.
 
         Raises:
             Unplain: one is of a kind that Keras does not write, or damaged.
         """
         try:
-            found = [self._attribute(body) for body in self._attributes.get(path, ())]
-        except (StructError, IndexError):
+            found = [self._attribute(body) for body in self._attributes.get(raw, ())]
+        except _DAMAGE:
             raise Unplain from None
         named = {attribute.name: attribute for attribute in found}
         if len(named) != len(found):
@@ -213,8 +217,8 @@ class PlainFile:
             pieces.append(body[at : at + size])
             at += whole(size)
         name, kind, (shape, _) = pieces[0], form.kind_of(pieces[1]), form.shape_of(pieces[2])
-        data = body[at : at + kind.size * form.count(shape)]
-        if not name.endswith(b"\0") or b"\0" in name[:-1] or len(data) != kind.size * form.count(shape):
+        data = body[at : at + kind.size * math.prod(shape)]
+        if not name.endswith(b"\0") or b"\0" in name[:-1] or len(data) != kind.size * math.prod(shape):
             raise Unplain
         return Attribute(_text(name[:-1]), kind.raw, shape, data)
 
@@ -230,7 +234,7 @@ class PlainFile:
         if kind.variable:
             try:
                 return [self._from_heap(*place) for place in form.REFERENCE.iter_unpack(data)]
-            except (StructError, IndexError):
+            except _DAMAGE:
                 raise Unplain from None
         if kind.dtype[:2] != "|S":
             raise Unplain
@@ -240,23 +244,30 @@ class PlainFile:
     def _from_heap(self, length: int, address: int, number: int) -> bytes:
         if not address:
             return b""
-        magic, version, size = form.COLLECTION.unpack(self._bytes.read(address, form.COLLECTION.size))
-        if (magic, version) != (b"GCOL", 1):
+        if address not in self._collections:
+            self._collections[address] = self._collection(address)
+        at, room = self._collections[address].get(number, (0, 0))
+        if not at or length > room:
             raise Unplain
+        return self._bytes.read(at, length, _MAX_TEXT).partition(b"\0")[0]
+
+    def _collection(self, address: int) -> dict[int, tuple[int, int]]:
+        """Where each object of a collection of the global heap begins, and its size."""
+        magic, version, size = form.COLLECTION.unpack(self._bytes.read(address, form.COLLECTION.size))
         at, end = address + form.COLLECTION.size, address + size
+        if (magic, version) != (b"GCOL", 1) or end > self._bytes.span.length:
+            raise Unplain
+        found: dict[int, tuple[int, int]] = {}
         while at + form.OBJECT.size <= end:
-            index, _, room = form.OBJECT.unpack(self._bytes.read(at, form.OBJECT.size))
-            if index == number and number:
-                if length > room or at + form.OBJECT.size + room > end:
-                    raise Unplain
-                return self._bytes.read(at + form.OBJECT.size, length, _MAX_TEXT).partition(b"\0")[0]
-            if not index:  # the free space, which is the last
+            number, _, room = form.OBJECT.unpack(self._bytes.read(at, form.OBJECT.size))
+            at += form.OBJECT.size
+            if not number:  # the free space, which is the last
                 break
-            at += form.OBJECT.size + form.padded(room)
-        raise Unplain
-
-
-_MAX_TEXT = 512 << 20
+            if number in found or at + room > end:
+                raise Unplain
+            found[number] = at, room
+            at += form.padded(room)
+        return found
 
 
 class _Bytes:

@@ -18,7 +18,8 @@ from h5py import h5a, h5d, h5f, h5g, h5i, h5o, h5p, h5s, h5t, string_dtype
 from configsplit.errors import WeightsError
 from configsplit.stores.archive import is_safe_name
 from configsplit.stores.faults import hdf5_write_faults
-from configsplit.stores.hdf5 import DatasetInfo, attribute_names, read_attribute
+from configsplit.stores.hdf5 import attribute_names, read_attribute
+from configsplit.stores.index import DatasetInfo
 from configsplit.stores.weightfile import WeightFile
 from configsplit.stores.window import Span
 

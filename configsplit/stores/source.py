@@ -108,6 +108,13 @@ class Source:
             raise StoreError("this is not a regular file", code="file-kind", where=str(path), hint="name a model file")
         return Span(fd, 0, status.st_size)
 
+    def is_as(self, other: Source) -> bool:
+        """Whether both have opened the same one file, in the same state."""
+        return self._files()[:1] == other._files()[:1] != []
+
+    def _files(self) -> list[tuple[int, int, int, int]]:
+        return [(found.st_dev, found.st_ino, *was) for _, fd, was in self._opened for found in [os.fstat(fd)]]
+
     def check_unchanged(self) -> None:
         """Call it before a commit: what was copied is worth nothing if the source was written to meanwhile.
 

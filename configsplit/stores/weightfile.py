@@ -7,16 +7,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from threading import Event
 from types import TracebackType
-from typing import Any
-
-import numpy as np
-from h5py import h5a, h5g, h5o, h5s
+from typing import TYPE_CHECKING, Any
 
 from configsplit.errors import StoreError
-from configsplit.stores import hdf5, window
+from configsplit.stores import window
 from configsplit.stores.faults import hdf5_faults
+from configsplit.stores.index import DatasetInfo, GroupInfo, Index, check_overlaps
 from configsplit.stores.layouts import LEGACY, LEGACY_WEIGHTS, TF213, V3, Layout
+from configsplit.stores.plain_format import Attribute, Unplain, kind_of
+from configsplit.stores.plain_read import PlainFile
 from configsplit.stores.window import Span, Window, crc32, stream
+
+if TYPE_CHECKING:
+    import numpy as np
 
 STATE_GROUPS = ("optimizer", "metrics", "optimizer_weights")
 """Groups of training state at the root: known, left behind by every cut."""
@@ -34,9 +37,9 @@ class WeightFile:
     def __init__(self, span: Span, where: str) -> None:
         self.span = span
         self.where = where
-        self._file = hdf5.open_file(Window(span), where)
+        self._opened: list[Any] = []
         try:
-            index = _normalised(hdf5.read_index(self._file, span.length, where), where)
+            index = _normalised(self._read_index(), where)
         except StoreError:
             self.close()
             raise
@@ -47,9 +50,30 @@ class WeightFile:
             if path:
                 self._children.setdefault(path.rpartition("/")[0], []).append(path)
 
+    def _read_index(self) -> Index:
+        self._plain: PlainFile | None = None
+        try:
+            self._plain = PlainFile(self.span)
+        except Unplain:
+            from configsplit.stores import hdf5
+
+            return hdf5.read_index(self._file, self.span.length, self.where)
+        check_overlaps(self._plain.index, self.where)
+        return self._plain.index
+
+    @property
+    def _file(self) -> Any:
+        """The file as h5py has it, which is loaded only for what is not plain, or where values are wanted."""
+        if not self._opened:
+            from configsplit.stores import hdf5
+
+            self._opened.append(hdf5.open_file(Window(self.span), self.where))
+        return self._opened[0]
+
     def close(self) -> None:
-        if self._file.valid:
-            self._file.close()
+        for file in self._opened:
+            if file.valid:
+                file.close()
 
     def __enter__(self) -> WeightFile:
         return self
@@ -110,28 +134,62 @@ class WeightFile:
         Raises:
             StoreError: the file is damaged.
         """
+        from configsplit.stores import hdf5
+
         with hdf5_faults(f"{self.where}:{path}"):
             thing = self.handle(path)
             names = hdf5.attribute_names(thing)
             return {name.decode(): hdf5.read_attribute(thing, name, self.span.length) for name in names}
 
+    def plain_attributes(self, path: str) -> dict[str, Attribute]:
+        """All attributes of a group or dataset, as they stand; see `attribute_strings`.
+
+        Raises:
+            Unplain: the file, or one of them, is not plain.
+        """
+        if self._plain is None:
+            raise Unplain
+        return self._plain.attributes(self.info(path).raw)
+
+    def attribute_strings(self, attribute: Attribute) -> list[bytes]:
+        """The strings of a plain attribute. Raises Unplain where it holds something else."""
+        if self._plain is None:
+            raise Unplain
+        return self._plain.strings(attribute)
+
+    def _texts(self, path: str) -> dict[str, list[str]]:
+        """The texts of all attributes of a group; what is no string is spelled out."""
+        try:
+            found = {name: self.attribute_strings(attribute) for name, attribute in self.plain_attributes(path).items()}
+        except Unplain:
+            from configsplit.stores import hdf5
+
+            return {name: hdf5.strings(value) for name, value in self.attributes(path).items()}
+        return {name: [text.decode("utf-8", "surrogateescape") for text in texts] for name, texts in found.items()}
+
     def text(self, path: str, name: str) -> str | None:
         """A string attribute, None where there is none. Raises StoreError where the file is damaged."""
         if not (path in self.groups and self.groups[path].attributes):
             return None
-        with hdf5_faults(f"{self.where}:{path}"):
-            thing = self.handle(path)
-            if not h5a.exists(thing, name.encode()):
-                return None
-            return "".join(hdf5.strings(hdf5.read_attribute(thing, name.encode(), self.span.length)))
+        try:
+            found = self.plain_attributes(path)
+            return self._plain_text(found[name]) if name in found else None
+        except Unplain:
+            texts = self._texts(path)
+        return "".join(texts[name]) if name in texts else None
+
+    def _plain_text(self, attribute: Attribute) -> str:
+        return b"".join(self.attribute_strings(attribute)).decode("utf-8", "surrogateescape")
 
     def has_names(self, group: str, name: str) -> bool:
         """Whether a group has the attribute ``name``, whole or in chunks."""
         if not self.groups[group].attributes:
             return False
-        with hdf5_faults(f"{self.where}:{group}"):
-            thing = self.handle(group)
-            return bool(h5a.exists(thing, name.encode()) or h5a.exists(thing, f"{name}0".encode()))
+        try:
+            names = set(self.plain_attributes(group))
+        except Unplain:
+            names = set(self._texts(group))
+        return name in names or f"{name}0" in names
 
     def names(self, group: str, name: str) -> tuple[str, ...]:
         """A list of strings in an attribute; Keras splits one above 64,512 bytes into ``name0``, ``name1``, ...
@@ -139,9 +197,9 @@ class WeightFile:
         Raises:
             StoreError: the attribute is missing.
         """
-        values = self.attributes(group)
+        values = self._texts(group)
         if name in values:
-            return tuple(hdf5.strings(values[name]))
+            return tuple(values[name])
         chunks = [values[key] for key in (f"{name}{number}" for number in range(len(values))) if key in values]
         if not chunks:
             raise StoreError(
@@ -150,7 +208,7 @@ class WeightFile:
                 where=f"{self.where}:{group}",
                 hint="a save that failed midway leaves such a file",
             )
-        return tuple(text for chunk in chunks for text in hdf5.strings(chunk))
+        return tuple(text for chunk in chunks for text in chunk)
 
     @cached_property
     def layer_names(self) -> tuple[str, ...]:
@@ -173,7 +231,12 @@ class WeightFile:
     @cached_property
     def fixed_strings(self) -> bool:
         """Whether a legacy file has strings of fixed length, as h5py 2 wrote them and old Keras needs them."""
-        names = self.attributes(self.layout.container).get("layer_names")
+        container = self.layout.container
+        try:
+            plain = self.plain_attributes(container).get("layer_names")
+            return plain is not None and kind_of(plain.type).dtype.startswith("|S")
+        except Unplain:
+            names = self.attributes(container).get("layer_names")
         return names is not None and names.dtype.kind == "S"
 
     def vars_name(self, group: str) -> str | None:
@@ -186,6 +249,9 @@ class WeightFile:
         Raises:
             StoreError: there is no such dataset, or it is damaged.
         """
+        import numpy as np
+        from h5py import h5s
+
         with hdf5_faults(f"{self.where}:{path}"):
             dataset = self.handle(path)
             value = np.empty(dataset.shape, dataset.dtype)
@@ -231,7 +297,7 @@ class WeightFile:
         """Whether two datasets are equal bit by bit: shape, type and every value."""
         return self.first_difference([(path, other_path)], other) is None
 
-    def info(self, path: str) -> hdf5.GroupInfo | hdf5.DatasetInfo:
+    def info(self, path: str) -> GroupInfo | DatasetInfo:
         """What is known of a group or dataset.
 
         Raises:
@@ -248,6 +314,8 @@ class WeightFile:
         Raises:
             StoreError: there is none.
         """
+        from h5py import h5g, h5o
+
         info = self.info(path)
         return h5o.open(self._file, info.raw) if path else h5g.open(self._file, b"/")
 
@@ -258,16 +326,16 @@ def _prefixes(path: str) -> Iterator[str]:
         path = path.rpartition("/")[0]
 
 
-def _normalised(index: hdf5.Index, where: str) -> hdf5.Index:
+def _normalised(index: Index, where: str) -> Index:
     """Archives written on Windows (TF 2.14, 2.15) have backslashes in group names: ``layers\\conv1d/vars/0``."""
     if not any("\\" in path.split("/", 1)[0] for path in index.groups) or "layers" in index.groups:
         return index
-    groups: dict[str, hdf5.GroupInfo] = {}
+    groups: dict[str, GroupInfo] = {}
     for path, info in index.groups.items():
         plain = path.replace("\\", "/")
         if plain in groups and groups[plain].raw != b"":
             raise StoreError(f"two groups are both {plain!r}", code="hdf5-alias", where=where)
         for parent in reversed([*_prefixes(plain)][1:]):
-            groups.setdefault(parent, hdf5.GroupInfo(b"", 0))
+            groups.setdefault(parent, GroupInfo(b"", 0))
         groups[plain] = info
-    return hdf5.Index(groups, {path.replace("\\", "/"): info for path, info in index.datasets.items()})
+    return Index(groups, {path.replace("\\", "/"): info for path, info in index.datasets.items()})

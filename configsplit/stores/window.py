@@ -8,11 +8,11 @@ import os
 import zlib
 from collections.abc import Iterable, Iterator
 from threading import Event
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from configsplit.errors import StoreError
 
-CHUNK = 2 << 20
+CHUNK = 8 << 20
 """Bytes that are moved at once: large enough to drown the cost of a call, small enough to stay in the cache."""
 
 
@@ -22,6 +22,10 @@ class Span(NamedTuple):
     fd: int
     offset: int
     length: int
+
+
+Piece: TypeAlias = Span | bytes
+"""What a new file is made of, piece by piece: bytes of another file, or bytes at hand."""
 
 
 class Window(io.RawIOBase):
@@ -59,16 +63,23 @@ class Cancelled(BaseException):
     """Work in a thread was called off because another part of it failed; never seen outside `Workers`."""
 
 
-def stream(spans: Iterable[Span], stop: Event | None = None) -> Iterator[memoryview]:
-    """The bytes of the spans, one after another, in pieces of `CHUNK`; a piece is valid until the next one is asked for.
+def stream(pieces: Iterable[Piece], stop: Event | None = None) -> Iterator[memoryview | bytes]:
+    """The bytes of the pieces, one after another, in pieces of `CHUNK`; a piece is valid until the next one is asked for.
 
     Raises:
         StoreError: a file ends before its span does.
     """
     buffer = memoryview(bytearray(CHUNK))
     filled = 0
-    for fd, start, length in spans:
-        offset, end = start, start + length
+    for each in pieces:
+        if isinstance(each, bytes):
+            if filled:
+                yield buffer[:filled]
+                filled = 0
+            yield each
+            continue
+        fd, offset, length = each
+        end = offset + length
         while offset < end:
             got = os.preadv(fd, [buffer[filled : filled + min(end - offset, CHUNK - filled)]], offset)
             if got == 0:

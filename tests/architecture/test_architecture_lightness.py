@@ -56,6 +56,17 @@ def test_cutting_json_needs_neither_keras_nor_hdf5_nor_numpy(release: str, verif
     assert not modules & {"keras", "tf_keras", "tensorflow", "h5py", "numpy", "jsonschema"}
 
 
+@pytest.mark.parametrize("verify", ["none", "proof"])
+@pytest.mark.parametrize(
+    "file", ["keras-3.15.1/residual.keras", "tf-2.13/residual.keras", "tf-2.4/residual.h5", "keras-2.3.1/residual.h5"]
+)
+def test_weights_as_keras_writes_them_are_cut_without_hdf5_and_numpy(file: str, verify: str, tmp_path: Path) -> None:
+    model = str(RELEASES / file)
+    modules = loaded(COMMAND.format(arguments=["split", model, "--at", "c2", "--out", "out", "--verify", verify]), tmp_path)
+    assert (tmp_path / "out" / "manifest.json").is_file()
+    assert not modules & {"keras", "tf_keras", "tensorflow", "h5py", "numpy", "jsonschema"}
+
+
 @pytest.mark.parametrize("arguments", [["split", "MODEL", "--at", "c2", "--out", "out"], ["inspect", "MODEL"], ["plugins"]])
 def test_no_verb_loads_a_framework(arguments: list[str], tmp_path: Path) -> None:
     model = str(RELEASES / "keras-3.0.5" / "residual.keras")

@@ -7,7 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from configsplit.ir.facts import LayerFacts
-from configsplit.registry.loading import GROUP
+from configsplit.registry.points import GROUP
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "plugins.md").read_text("utf-8")

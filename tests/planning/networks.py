@@ -7,7 +7,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-
 import configsplit
 from configsplit.documents.document import Document
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from making import NOISE, layer_file
+from surgery_making import NOISE, layer_file
 
 import configsplit
 from configsplit import ConfigSplitError, Document

@@ -11,7 +11,7 @@ import pytest
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 SAYS = {
-    "features": ["6 weights", "late: (1, 15, 15, 16)"],
+    "features": ["5 layers, 6 weights", "late: (1, 14, 14, 16)"],
     "noise_between_halves": ["bit for bit: True", "gaussian_noise"],
     "swap_head": ["features     stayed", "classes      moved"],
     "phone_server": ["bit for bit: True"],

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from making import NOISE, document, layer_file, reloaded, surface_places, written
-from meaning import Meanings
+from surgery_making import NOISE, document, layer_file, reloaded, surface_places, written
+from surgery_meaning import Meanings
 
 import configsplit
 from configsplit import Document

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from live import KINDS, branched, chain, images, run, same, saved, values, with_weights, works_of
-from making import NOISE, layer_file
+from surgery_live import KINDS, branched, chain, images, run, same, saved, values, with_weights, works_of
+from surgery_making import NOISE, layer_file
 
 import configsplit
 from configsplit.runtime.build import load

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from making import NOISE, layer_file, written
+from surgery_making import NOISE, layer_file, written
 from test_random_numeric import KINDS, QUIET, REFUSALS, build, places, run
 
 import configsplit

@@ -19,7 +19,7 @@ Index = Annotated[int, Field(ge=0, strict=True)]
 class Wire(BaseModel):
     """Base of all documents: unknown keys are allowed and kept."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)  # only what a document needs is built
 
 
 class Envelope(Wire):

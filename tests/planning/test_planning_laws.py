@@ -1,0 +1,62 @@
+"""Random models: whatever is planned or listed can be carried out, and is proven from the files."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import configsplit
+from configsplit.dialects import to_text
+from configsplit.documents.document import Document
+from configsplit.errors import CutError
+from configsplit.testing import models
+
+QUIET = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def loaded(folder: str, text: str) -> Document:
+    path = Path(folder) / "model.json"
+    path.write_text(text)
+    return configsplit.load(path)
+
+
+@pytest.mark.parametrize("dialect", ["keras2", "keras3"])
+@QUIET
+@given(data=st.data())
+def test_every_plan_is_carried_out(dialect: str, data: st.DataObject) -> None:
+    model = data.draw(models(dialect))  # type: ignore[arg-type]
+    stages, balance = data.draw(st.integers(1, 4)), data.draw(st.sampled_from(["macs", "params", "bytes"]))
+    with tempfile.TemporaryDirectory() as folder:
+        document = loaded(folder, to_text(model))
+        calls = sum(len(layer.calls) for layer in document.model.layers if not layer.is_input)
+        if calls < stages:
+            with pytest.raises(CutError, match="cannot be made"):
+                configsplit.plan(document, stages)
+            return
+        found = configsplit.plan(document, stages, balance=balance)
+        saved = found.save(Path(folder) / "out")
+        assert saved.proof.parts == len(found.stages) == stages
+        assert sum(stage.calls for stage in found.stages) == calls
+
+
+@pytest.mark.parametrize("dialect", ["keras2", "keras3"])
+@QUIET
+@given(data=st.data())
+def test_every_row_is_carried_out(dialect: str, data: st.DataObject) -> None:
+    model = data.draw(models(dialect))  # type: ignore[arg-type]
+    with tempfile.TemporaryDirectory() as folder:
+        document = loaded(folder, to_text(model))
+        rows = configsplit.cuts(document).places
+        for row in rows:
+            parts = configsplit.split(document, row.at)
+            given = [ref for source, ref in zip(parts.split.wires[1], parts[1].inputs, strict=True) if source.part is not None]
+            assert len(given) == len(row.tensors)
+            inside = sum(len(layer.calls) for layer in parts[0].model.layers if not layer.is_input)
+            assert inside == row.before.calls
+        if rows:
+            row = data.draw(st.sampled_from(rows))
+            assert configsplit.split(document, row.at).save(Path(folder) / "out").proof.parts == 2

@@ -1,0 +1,52 @@
+"""The order of weights in the legacy group of a nested model: as files of three releases have it, and when nobody knows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from surgery_live import saved, with_weights, works_of
+
+import configsplit
+from configsplit.documents.weight_order import loaded_order
+from configsplit.errors import WeightsError
+from configsplit.inference import weights_of
+from configsplit.ir.graph import walk
+from configsplit.stores import inner_weights, open_source
+
+CORPUS = Path(__file__).resolve().parents[1] / "corpus" / "releases"
+PARTLY_FROZEN = sorted(CORPUS.glob("*/bn_chain_part.h5"))
+
+
+@pytest.mark.parametrize("path", PARTLY_FROZEN, ids=lambda path: path.parent.name)
+def test_real_files_have_the_order_that_is_computed(path: Path) -> None:
+    document = configsplit.load(path)
+    nested = document.model.by_name()["chain"]
+    inner = next(found for call, found in document.infer().inner.items() if call.layer == "chain")
+    assert nested.model is not None
+    kinds = {place: [spec.trainable for spec in weights_of(inner, layer) or ()] for place, layer in walk(nested.model)}
+    with open_source(path) as source:
+        assert source.weights is not None
+        names = source.weights.weight_names("model_weights/chain")
+    owned = inner_weights(nested, names)
+    order = loaded_order(nested.model, kinds, document.dialect)
+    assert tuple(owned[weight.path][weight.number] for weight in order) == names
+
+
+def test_there_are_such_files() -> None:
+    assert len(PARTLY_FROZEN) == 3
+
+
+def test_where_nobody_knows_the_order_it_is_not_guessed(tmp_path: Path) -> None:
+    """A wrapper lists weights of its own and of what it wraps, each kind in an order of its own."""
+    works = works_of("tf_keras")
+    layers = works.module.layers
+    rows = works.module.Input((3, 4), name="rows")
+    wrapped = layers.TimeDistributed(layers.BatchNormalization(name="inside"), name="wrapped")(rows)
+    path = saved(with_weights(works.module.Model(rows, layers.Dense(2, name="out")(wrapped)), 1), tmp_path, "net.h5")
+    edited = configsplit.freeze(configsplit.load(path), layer="wrapped")
+    with pytest.raises(WeightsError) as caught:
+        edited.save(tmp_path / "frozen.h5")
+    assert caught.value.code == "weights-order-unknown"
+    assert caught.value.where == "wrapped"
+    assert not (tmp_path / "frozen.h5").exists()
