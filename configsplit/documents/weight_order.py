@@ -12,7 +12,6 @@ from typing import NamedTuple
 from configsplit.ir.graph import Layer, LayerPath, Model, walk
 from configsplit.rewrites.freeze import FLAG
 
-
 FORGETFUL = frozenset(
     {"MultiHeadAttention", "GroupedQueryAttention", "GroupQueryAttention", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"}
 )

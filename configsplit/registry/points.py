@@ -36,7 +36,7 @@ def _installed() -> list[Point]:
     from importlib import metadata
 
     found = metadata.entry_points(group=GROUP)
-    return [Point(point.name, point.module, point.attr, point.dist.name if point.dist else "") for point in found]
+    return [Point(point.name, point.module, point.attr or "", point.dist.name if point.dist else "") for point in found]
 
 
 def _own_file() -> Path | None:

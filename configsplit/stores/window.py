@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeAlias
 from configsplit.errors import StoreError
 
 CHUNK = 8 << 20
-"""Bytes that are moved at once: large enough to drown the cost of a call, small enough to stay in the cache."""
+"""Bytes that are moved at once: small enough to stay in the cache, so large that a thread seldom waits for Python's lock."""
 
 
 class Span(NamedTuple):
@@ -69,9 +69,11 @@ def stream(pieces: Iterable[Piece], stop: Event | None = None) -> Iterator[memor
     Raises:
         StoreError: a file ends before its span does.
     """
-    buffer = memoryview(bytearray(CHUNK))
+    several = [*pieces]
+    whole = min(CHUNK, sum(each.length for each in several if not isinstance(each, bytes)))
+    buffer = memoryview(bytearray(whole))
     filled = 0
-    for each in pieces:
+    for each in several:
         if isinstance(each, bytes):
             if filled:
                 yield buffer[:filled]
@@ -81,11 +83,11 @@ def stream(pieces: Iterable[Piece], stop: Event | None = None) -> Iterator[memor
         fd, offset, length = each
         end = offset + length
         while offset < end:
-            got = os.preadv(fd, [buffer[filled : filled + min(end - offset, CHUNK - filled)]], offset)
+            got = os.preadv(fd, [buffer[filled : filled + min(end - offset, whole - filled)]], offset)
             if got == 0:
                 raise StoreError("the file became shorter while it was read", code="source-changed")
             offset, filled = offset + got, filled + got
-            if filled == CHUNK:
+            if filled == whole:
                 yield buffer
                 filled = 0
                 if stop is not None and stop.is_set():
@@ -128,15 +130,17 @@ def first_difference(pairs: Iterable[tuple[Span, Span]], stop: Event | None = No
     Raises:
         StoreError: a file ends before its span does.
     """
-    left, right = bytearray(CHUNK), bytearray(CHUNK)  # whole bytearrays are compared by memcmp, views byte by byte
-    for number, (one, other) in enumerate(pairs):
+    several = [*pairs]
+    whole = max(1, min(CHUNK, max((one.length for one, _ in several), default=1)))
+    left, right = bytearray(whole), bytearray(whole)  # whole bytearrays are compared by memcmp, views byte by byte
+    for number, (one, other) in enumerate(several):
         if one.length != other.length:
             return number
-        for at in range(0, one.length, CHUNK):
-            size = min(CHUNK, one.length - at)
+        for at in range(0, one.length, whole):
+            size = min(whole, one.length - at)
             _fill(left, one, at, size)
             _fill(right, other, at, size)
-            if (left != right) if size == CHUNK else (left[:size] != right[:size]):
+            if (left != right) if size == whole else (left[:size] != right[:size]):
                 return number
         if stop is not None and stop.is_set():
             raise Cancelled

@@ -278,7 +278,7 @@ def test_one_failure_calls_the_other_work_off(tmp_path: Path) -> None:
 
 
 def test_an_error_of_the_caller_calls_the_work_off(tmp_path: Path) -> None:
-    sparse_weights(tmp_path / "w.h5", 64 * CHUNK)
+    sparse_weights(tmp_path / "w.h5", 16 * CHUNK)
     with open_source(KERAS3 / "residual.json", tmp_path / "w.h5") as source:
         assert source.weights is not None
         job = prepare_weights(tmp_path / "copy.h5", items=moves(source.weights))
