@@ -144,8 +144,8 @@ def test_without_weights_both_sides_get_the_same_ones(k: Any, tmp_path: Path, ve
     head = k.Model(head_in, k.layers.BatchNormalization(name="enc_bn")(head_in))
     tail = k.Model(tail_in, k.layers.Dense(2, name="fc")(k.layers.Dense(4, name="enc_fc")(tail_in)))
     split = Split(tmp_path, "keras3", ".json").whole(model, [{"part": 1, "output": 0}])
-    split.part(head, [{"input": 0}], layers={"enc_bn": "enc/bn"})
-    split.part(tail, [{"part": 0, "output": 0}], layers={"enc_fc": "enc/fc"})
+    split.part(head, [{"input": 0}], layers={"enc_bn": ["enc", "bn"]})
+    split.part(tail, [{"part": 0, "output": 0}], layers={"enc_fc": ["enc", "fc"]})
     report = verify(split)
     assert report.identical
     assert report.weights == "filled"

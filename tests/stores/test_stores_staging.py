@@ -210,10 +210,19 @@ with Staging(sys.argv[1], folder=True) as staging:
 """
 
 
+def _hear_signals() -> None:
+    """A shell that runs the tests in the background makes their processes deaf to Ctrl-C."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_signals_leave_nothing_behind(number: signal.Signals, tmp_path: Path) -> None:
     child = subprocess.Popen(
-        [sys.executable, "-c", TERMINATED, str(tmp_path / "out")], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        [sys.executable, "-c", TERMINATED, str(tmp_path / "out")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        preexec_fn=_hear_signals,
     )
     assert child.stdout is not None
     assert child.stdout.readline() == b"ready\n"

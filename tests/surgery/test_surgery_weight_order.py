@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
-from surgery_live import saved, with_weights, works_of
+from surgery_live import run, same, saved, with_weights, works_of
 
 import configsplit
 from configsplit.documents.weight_order import loaded_order
@@ -50,3 +51,19 @@ def test_where_nobody_knows_the_order_it_is_not_guessed(tmp_path: Path) -> None:
     assert caught.value.code == "weights-order-unknown"
     assert caught.value.where == "wrapped"
     assert not (tmp_path / "frozen.h5").exists()
+
+
+def test_a_layer_that_forgets_is_named_and_its_weights_still_arrive(tmp_path: Path) -> None:
+    """Keras 3 trains what is inside a frozen MultiHeadAttention, and so looks for its weights among those that are trained."""
+    works = works_of("keras")
+    layers = works.module.layers
+    rows, given = (works.module.Input((3, 4), name=name) for name in ("rows", "given"))
+    tensor = layers.Dense(4, name="one")(given)
+    tensor = layers.MultiHeadAttention(1, 4, name="attention")(tensor, tensor)
+    inner = works.module.Model(given, layers.BatchNormalization(name="two")(tensor), name="inner")
+    path = saved(with_weights(works.module.Model(rows, inner(rows)), 1), tmp_path, "net.h5")
+    edited = configsplit.freeze(configsplit.load(path), layer=["inner/one", "inner/attention"])
+    assert [warning.partition(":")[0] for warning in edited.warnings] == ["inner/attention"]
+    out = edited.save(tmp_path / "frozen.h5").path
+    batch = np.random.default_rng(0).normal(size=(2, 3, 4)).astype("float32")
+    assert same(run(out, works, batch), run(path, works, batch))
