@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 from pydantic import BaseModel
 
-from configsplit.ir.graph import Layer, Model, Node, TensorRef
+from configsplit.ir.graph import Layer, Model, Node, TensorRef, TensorSpec
 from configsplit.ir.values import FrozenDict
 
 Generation: TypeAlias = Literal["keras1", "keras2", "keras3"]
@@ -47,3 +47,18 @@ class Dialect:
     functional_entry: Callable[[bool], FrozenDict]
     ends: Callable[[Any, str], Any]
     form: Callable[[Model], str]
+
+
+def input_entry(shape_key: str, layer: Layer, modern: bool) -> FrozenDict:
+    """The entry of a fresh InputLayer, with the keys that every release of its generation accepts.
+
+    ``shape_key`` is that generation's name for the shape with its batch dimension.
+    """
+    spec = layer.spec or TensorSpec()
+    config = {shape_key: spec.shape, "dtype": spec.dtype, "sparse": spec.sparse, "name": layer.name}
+    if spec.ragged:
+        config["ragged"] = True
+    entry: dict[str, Any] = {"class_name": "InputLayer", "config": FrozenDict(config)}
+    if modern:
+        entry = {"module": "keras.layers", **entry, "registered_name": None}
+    return FrozenDict(entry)

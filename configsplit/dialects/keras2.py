@@ -8,12 +8,13 @@ as first argument (TF 2.2 and later) is spelled as it is, with references for le
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
+from functools import partial
 from typing import Any
 
-from configsplit.dialects.dialect import Dialect
+from configsplit.dialects.dialect import Dialect, input_entry
 from configsplit.dialects.wire.documents import LegacyConfig
 from configsplit.errors import DocumentError
-from configsplit.ir.graph import Constant, Layer, Model, Node, TensorRef, TensorSpec, Use
+from configsplit.ir.graph import Constant, Layer, Model, Node, TensorRef, Use
 from configsplit.ir.values import FrozenDict, rebuild
 
 CONSTANT = "_CONSTANT_VALUE"
@@ -124,18 +125,6 @@ def nested_base(model: Model) -> int:
     return 1
 
 
-def input_entry(layer: Layer, modern: bool) -> FrozenDict:
-    """The entry of a fresh InputLayer, with the keys that every release since 2.0 accepts."""
-    spec = layer.spec or TensorSpec()
-    config = {"batch_input_shape": spec.shape, "dtype": spec.dtype, "sparse": spec.sparse, "name": layer.name}
-    if spec.ragged:
-        config["ragged"] = True
-    entry: dict[str, Any] = {"class_name": "InputLayer", "config": FrozenDict(config)}
-    if modern:
-        entry = {"module": "keras.layers", **entry, "registered_name": None}
-    return FrozenDict(entry)
-
-
 def ends(structure: Any, form: str) -> Any:
     """A single tensor is a list of one reference before Keras 3."""
     return (structure,) if type(structure) is TensorRef else structure
@@ -164,7 +153,7 @@ KERAS2 = Dialect(
     bases=bases,
     nested_base=nested_base,
     node_bases=True,
-    input_entry=input_entry,
+    input_entry=partial(input_entry, "batch_input_shape"),
     functional_entry=functional_entry,
     ends=ends,
     form=form,

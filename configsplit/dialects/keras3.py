@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
+from functools import partial
 from typing import Any
 
-from configsplit.dialects.dialect import Dialect
+from configsplit.dialects.dialect import Dialect, input_entry
 from configsplit.dialects.wire.documents import Keras3Config, KerasTensorConfig
 from configsplit.dialects.wire.validate import validate
 from configsplit.errors import DocumentError
@@ -69,18 +70,6 @@ def nested_base(model: Model) -> int:
     return int(model.kind == "functional")
 
 
-def input_entry(layer: Layer, modern: bool) -> FrozenDict:
-    """The entry of a fresh InputLayer, with the keys that every release since 3.0 accepts."""
-    spec = layer.spec or TensorSpec()
-    config = {"batch_shape": spec.shape, "dtype": spec.dtype, "sparse": spec.sparse, "name": layer.name}
-    if spec.ragged:
-        config["ragged"] = True
-    entry: dict[str, Any] = {"class_name": "InputLayer", "config": FrozenDict(config)}
-    if modern:
-        entry = {"module": "keras.layers", **entry, "registered_name": None}
-    return FrozenDict(entry)
-
-
 def ends(structure: Any, form: str) -> Any:
     """A single tensor stands bare from 3.11 on, and is a list of one before, which 3.0 insists on."""
     return (structure,) if type(structure) is TensorRef and form != BARE else structure
@@ -111,7 +100,7 @@ KERAS3 = Dialect(
     bases=bases,
     nested_base=nested_base,
     node_bases=False,
-    input_entry=input_entry,
+    input_entry=partial(input_entry, "batch_shape"),
     functional_entry=functional_entry,
     ends=ends,
     form=form,
