@@ -12,7 +12,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from measure import CONFIGSPLIT, OUT, Contender, alternate, machine, removal, table, write_section
+from measure import OUT, Contender, alternate, configsplit, machine, removal, table, write_section
 
 LENGTHS = (1_000, 2_000, 5_000, 10_000, 20_000)
 NEXT_TO_NOTHING = 10
@@ -36,7 +36,7 @@ def contender(length: int) -> Contender:
     model, parts = OUT / f"chain-{length}.json", OUT / f"chain-{length}"
     if not model.exists():
         write_chain(model, length)
-    command = [*CONFIGSPLIT, "split", str(model), "--at", f"dense_{length // 2}", "--out", str(parts)]
+    command = [*configsplit(), "split", str(model), "--at", f"dense_{length // 2}", "--out", str(parts)]
     return Contender(f"{length:,}", command, removal(parts))
 
 

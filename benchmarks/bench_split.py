@@ -13,7 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from measure import CONFIGSPLIT, OUT, Contender, alternate, machine, removal, table, write_section
+from measure import OUT, Contender, alternate, configsplit, machine, removal, table, write_section
 
 CUT = "conv4_block18_out"
 MODEL, ARCHITECTURE = OUT / "resnet152.keras", OUT / "resnet152.json"
@@ -69,7 +69,7 @@ def build() -> None:
 
 def big_contenders() -> list[Contender]:
     head, tail, parts, copy = OUT / "head.keras", OUT / "tail.keras", OUT / "parts", OUT / "copy.keras"
-    split = [*CONFIGSPLIT, "split", str(MODEL), "--at", CUT, "--out", str(parts)]
+    split = [*configsplit(), "split", str(MODEL), "--at", CUT, "--out", str(parts)]
     keras = [sys.executable, "-c", KERAS, str(MODEL), CUT, str(head), str(tail)]
     return [
         Contender("Keras: load, slice, save", keras, removal(head, tail)),
@@ -80,15 +80,15 @@ def big_contenders() -> list[Contender]:
 
 
 def small_contenders() -> list[Contender]:
-    parts = OUT / "parts-json"
-    split = [*CONFIGSPLIT, "split", str(ARCHITECTURE), "--at", CUT, "--out", str(parts)]
+    parts, python = OUT / "parts-json", str(Path(configsplit()[0]).with_name("python"))
+    split = [*configsplit(), "split", str(ARCHITECTURE), "--at", CUT, "--out", str(parts)]
     return [
         Contender("cut the architecture (.json), --verify none", [*split, "--verify", "none"], removal(parts)),
         Contender("cut the architecture (.json), with proof", split, removal(parts)),
-        Contender("configsplit inspect resnet152.keras", [*CONFIGSPLIT, "inspect", str(MODEL)]),
-        Contender("configsplit --help", [*CONFIGSPLIT, "--help"]),
-        Contender("import configsplit", [sys.executable, "-c", "import configsplit"]),
-        Contender("Python itself", [sys.executable, "-c", "pass"]),
+        Contender("configsplit inspect resnet152.keras", [*configsplit(), "inspect", str(MODEL)]),
+        Contender("configsplit --help", [*configsplit(), "--help"]),
+        Contender("import configsplit", [python, "-c", "import configsplit"]),
+        Contender("Python itself", [python, "-c", "pass"]),
     ]
 
 

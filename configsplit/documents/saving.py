@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from configsplit import __version__
-from configsplit.dialects import emit, to_text
+from configsplit.dialects import to_text
 from configsplit.documents.cutting import Parts
 from configsplit.documents.transplant import Weights, check_shapes, legacy_layers, moves, weights_in
 from configsplit.errors import StoreError
-from configsplit.ir.graph import Model, TensorRef, TensorSpec
+from configsplit.ir.graph import Model
 from configsplit.ir.provenance import Provenance
-from configsplit.ir.references import outputs_used, tensor_name
 from configsplit.ir.values import dumps
-from configsplit.report import manifest as record
-from configsplit.rewrites.extract import Extracted
-from configsplit.rewrites.skeleton import skeleton
-from configsplit.rewrites.split import Source as Wire
 from configsplit.stores import (
     Ahead,
     Asset,
@@ -44,6 +37,7 @@ from configsplit.stores import (
 
 if TYPE_CHECKING:
     from configsplit.documents.proof import Proof
+    from configsplit.report.manifest import Manifest
     from configsplit.runtime.numeric import NumericReport
     from configsplit.stores import Source
 
@@ -56,7 +50,7 @@ class Saved:
     """What was written: the folder, its manifest, what was proven of it, and seconds by step."""
 
     directory: Path
-    manifest: record.Manifest
+    manifest: Manifest
     proof: Proof | None = None
     numeric: NumericReport | None = None
     seconds: dict[str, float] = field(default_factory=dict)
@@ -96,10 +90,19 @@ def save(
         with clock.step("write"), Workers() as workers:
             digests = _SourceDigests(workers, source, document.weights, ahead)
             plan = _plan(parts, source, to, weights)
-            files = [_write_part(parts, number, plan, staging, workers) for number in range(len(parts))]
-            frame = _frame(parts)
-        made = _manifest(parts, plan, files, digests, Path(directory), frame)
-        folder = prepare_text(staging.path(record.NAME), record.to_text(made)).run().path.parent
+            files = _write_parts(parts, plan, staging, workers)
+            if plan.weights is not None:  # checked while the bytes move: nothing appears before all is well
+                check_shapes(document.model, document.infer(), plan.weights)
+            from configsplit.documents import manifesting
+
+            rest = manifesting.rest(parts)
+        made = manifesting.manifest(
+            parts,
+            manifesting.source(document, digests.source(), digests.weights() if plan.weights else None, Path(directory)),
+            [file.written() for file in files],
+            rest,
+        )
+        folder = prepare_text(staging.path(manifesting.NAME), manifesting.to_text(made)).run().path.parent
         proof = numeric = None
         if verify != "none":
             from configsplit.documents.proof import prove, run
@@ -131,9 +134,9 @@ class _SourceDigests:
 
     def __init__(self, workers: Workers, source: Source, weights: Path | None, ahead: Ahead | None) -> None:
         self.source: Callable[[], str] = partial(ahead.sha256, source) if ahead else workers.submit(source.sha256).result
-        self.weights: Task[str] | None = None
+        self.weights: Callable[[], str | None] = lambda: None
         if weights is not None:
-            self.weights = workers.submit(partial(digest, weights))
+            self.weights = workers.submit(partial(digest, weights)).result
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +149,7 @@ class _Plan:
 
 
 def _plan(parts: Parts, source: Source, to: Format | None, with_weights: bool) -> _Plan:
-    """Decide on the format, and hold all weights of the source against its architecture.
+    """Decide on the format, and find all weights of the source.
 
     Raises:
         StoreError: the weights of the source cannot be put into that format.
@@ -171,9 +174,7 @@ def _plan(parts: Parts, source: Source, to: Format | None, with_weights: bool) -
             where=str(document.path),
             hint=f"write --to {'h5' if layout == 'legacy' else 'keras'}, or --to json for architecture and weights apart",
         )
-    found = weights_in(document.model, file)
-    check_shapes(document.model, document.infer(), found)
-    return _Plan(source, wanted, found)
+    return _Plan(source, wanted, weights_in(document.model, file))
 
 
 def _natural_format(kind: str, has_weights: bool) -> Format:
@@ -188,6 +189,28 @@ class _Files:
 
     model: Task[Written]
     weights: Task[Written] | None = None
+
+    def written(self) -> tuple[Written, Written | None]:
+        return self.model.result(), None if self.weights is None else self.weights.result()
+
+
+def _write_parts(parts: Parts, plan: _Plan, staging: Staging, workers: Workers) -> list[_Files]:
+    """Begin with the part that has the most bytes: the others, and all that is left to do, then cost no time."""
+    sizes = [_bytes(origins, plan.weights) for origins in parts.origins]
+    begun = {number: _write_part(parts, number, plan, staging, workers) for number in _largest_first(sizes)}
+    return [begun[number] for number in range(len(parts))]
+
+
+def _largest_first(sizes: Sequence[int]) -> list[int]:
+    return sorted(range(len(sizes)), key=lambda number: -sizes[number])
+
+
+def _bytes(origins: Provenance, weights: Weights | None) -> int:
+    """Bytes of the weights of a part's layers, near enough to put parts in order."""
+    if weights is None:
+        return 0
+    groups = {weights.groups.get(origin.path[:1], "") for origin in origins.layers.values()} - {""}
+    return sum(weights.file.datasets[name].nbytes for group in groups for name in weights.file.datasets_below(group))
 
 
 def _write_part(parts: Parts, number: int, plan: _Plan, staging: Staging, workers: Workers) -> _Files:
@@ -246,109 +269,3 @@ def _assets(plan: _Plan, items: Sequence[Move | Empty]) -> list[Asset]:
             rest = name.removeprefix("assets/").removeprefix(group)
             found.append(Asset.of(plan.source, name, f"assets/{moved[group]}{rest}"))
     return found
-
-
-# ---------------------------------------------------------------- manifest
-
-
-def _manifest(
-    parts: Parts, plan: _Plan, files: list[_Files], digests: _SourceDigests, directory: Path, frame: dict[str, Any]
-) -> record.Manifest:
-    model, specs = parts.split.model, parts.inference.specs
-    layers, used = model.by_name(), outputs_used(model)
-
-    def tensor(ref: TensorRef) -> dict[str, Any]:
-        spec = specs.get(ref, TensorSpec())
-        return {"shape": spec.shape, "dtype": spec.dtype}
-
-    def part(number: int) -> record.Part:
-        made: Extracted = parts.split.parts[number]
-        written = files[number].model.result()
-        waiting = files[number].weights
-        apart = None if waiting is None else waiting.result()
-        names = [ref.layer for ref in made.model.input_refs()]
-        return record.Part(
-            file=written.path.name,
-            sha256=written.sha256,
-            inputs=tuple(
-                _wired(name, wire, tensor(ref))
-                for name, wire, ref in zip(names, parts.split.wires[number], made.inputs, strict=True)
-            ),
-            outputs=tuple(
-                record.GivenTensor(name=new.layer, tensor=tensor_name(ref, layers, used), **tensor(ref))
-                for new, ref in zip(made.model.output_refs(), made.outputs, strict=True)
-            ),
-            weights=None if apart is None else apart.path.name,
-            weights_sha256=None if apart is None else apart.sha256,
-            calls=_calls(made),
-            layers=_risen(parts.origins[number]),
-        )
-
-    return record.Manifest(
-        configsplit=__version__,
-        source=_source(parts, plan, digests, directory),
-        inputs=tuple(record.Tensor(name=ref.layer, **tensor(ref)) for ref in model.input_refs()),
-        outputs=tuple(
-            _wired(ref.layer, wire, tensor(ref)) for ref, wire in zip(model.output_refs(), parts.split.outputs, strict=True)
-        ),
-        parts=tuple(part(number) for number in range(len(files))),
-        shared_layers=parts.split.shared,
-        opened=tuple(record.Opening(layer=layer, calls=calls) for layer, calls in parts.whole.steps),
-        explicit_masks=parts.whole.explicit_masks,
-        casts=tuple(record.Casting(tensor=cast.ref, dtype=cast.dtype, takers=cast.takers) for cast in parts.whole.casts),
-        warnings=parts.warnings,
-        frame=frame,
-    )
-
-
-def _wired(name: str, wire: Wire, tensor: Mapping[str, Any]) -> record.WiredTensor:
-    return record.WiredTensor.model_validate({"name": name, "from": record.wire(wire.part, wire.number), **tensor})
-
-
-def _calls(part: Extracted) -> dict[str, tuple[int, ...]]:
-    """The numbers that calls had in the whole, where they are others now."""
-    return {
-        path[0]: origin.calls
-        for path, origin in part.provenance.layers.items()
-        if origin.calls != tuple(range(len(origin.calls)))
-    }
-
-
-def _risen(origins: Provenance) -> dict[str, tuple[str, ...]]:
-    """The layers that had another place or name in the document."""
-    return {path[0]: origin.path for path, origin in origins.layers.items() if origin.path != path}
-
-
-def _frame(parts: Parts) -> dict[str, Any]:
-    """The document without its layers: with it, `join` gives back the very document that was cut.
-
-    Where a nested model was opened, or masks and casts were put in, the wiring of the layers stands in it too.
-    """
-    model = parts.document.model
-    if parts.whole.steps or parts.whole.explicit_masks or parts.whole.casts:
-        known = {origin.path for origins in parts.origins for origin in origins.layers.values()}
-        return dict(emit(skeleton(model, known)))
-    document = emit(model)
-    config = document["config"]
-    bare = () if isinstance(config, tuple) else config | {"layers": ()}
-    return dict(document | {"config": bare})
-
-
-def _source(parts: Parts, plan: _Plan, digests: _SourceDigests, directory: Path) -> record.Source:
-    document = parts.document
-    weights, apart = document.weights if plan.weights else None, digests.weights
-    return record.Source(
-        file=document.path.name,
-        sha256=digests.source(),
-        format=document.kind,
-        dialect=document.dialect,
-        path=relative(document.path, directory),
-        weights=None if weights is None else weights.name,
-        weights_path=None if weights is None else relative(weights, directory),
-        weights_sha256=None if weights is None or apart is None else apart.result(),
-    )
-
-
-def relative(path: Path, directory: Path) -> str:
-    """The way from the manifest's folder to a file: it says nothing of the machine beyond what lies between the two."""
-    return Path(os.path.relpath(path.resolve(), directory.resolve())).as_posix()

@@ -62,10 +62,11 @@ def hazards(document: Any, *, classes: Collection[str] = (), allow_lambda: bool 
     ``classes`` names the custom classes that are allowed, whatever module they claim; ``allow_lambda`` says that the user
     trusts the file's Lambda code, and excuses nothing else.
     """
-    for where, item in _objects(document):
+    for path, item in _objects(document):
         name = item.get("class_name")
         if not isinstance(name, str):
             continue
+        where = _worded(path)
         config = item.get("config")
         yield from _lambda(where, name, config, allow_lambda)
         yield from _outside(where, name, config)
@@ -73,20 +74,31 @@ def hazards(document: Any, *, classes: Collection[str] = (), allow_lambda: bool 
             yield from _module(where, name, item.get("module"))
 
 
-def _objects(document: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+_Path = tuple[Any, ...]
+"""Where something stands: the path of what holds it, and its key or number there. Few paths are ever put into words."""
+
+
+def _objects(document: Any) -> Iterator[tuple[_Path, dict[str, Any]]]:
     """Every JSON object, each with its path; what compile() would use at the top is left out: it is never built."""
-    todo: list[tuple[str, Any]] = [("", document)]
+    todo: list[tuple[_Path, Any]] = [((), document)] if isinstance(document, _CONTAINERS) else []
     while todo:
-        where, item = todo.pop()
+        path, item = todo.pop()
         if isinstance(item, dict):
-            yield where, item
-            joint = "." if where else ""
-            hidden = ("compile_config", "training_config") if not where else ()
+            yield path, item
+            hidden = () if path else ("compile_config", "training_config")
             inner = [key for key, value in item.items() if isinstance(value, _CONTAINERS) and key not in hidden]
-            todo.extend((f"{where}{joint}{key}", item[key]) for key in reversed(inner))
-        elif isinstance(item, (list, tuple)):
-            numbers = [number for number, value in enumerate(item) if isinstance(value, _CONTAINERS)]
-            todo.extend((f"{where}[{number}]", item[number]) for number in reversed(numbers))
+        else:
+            inner = [number for number, value in enumerate(item) if isinstance(value, _CONTAINERS)]
+        todo.extend(((path, key), item[key]) for key in reversed(inner))
+
+
+def _worded(path: _Path) -> str:
+    """``config.layers[3].config``."""
+    steps: list[str] = []
+    while path:
+        path, key = path
+        steps.append(f"[{key}]" if isinstance(key, int) else f".{key}")
+    return "".join(reversed(steps)).removeprefix(".")
 
 
 def _lambda(where: str, name: str, config: Any, allowed: bool) -> Iterator[Hazard]:

@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import os
-import zipfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from configsplit.errors import StoreError, WeightsError
-from configsplit.stores import archive
+from configsplit.stores import archive, zipped
+from configsplit.stores.direct import write_new
 from configsplit.stores.faults import hdf5_write_faults, system_faults
 from configsplit.stores.plain_format import Unplain
 from configsplit.stores.plain_write import PlainSkeleton
-from configsplit.stores.window import Cancelled, Piece, Span, sha256, stream
+from configsplit.stores.window import Cancelled, Piece, Span, digest_of, stream
 from configsplit.stores.workers import Workers
 
 if TYPE_CHECKING:
     from configsplit.stores.skeleton import Skeleton
     from configsplit.stores.source import Source
     from configsplit.stores.weightfile import WeightFile
-
-_MODE = 0o600 << 16
-"""Permissions that Keras gives to the members of an archive."""
 
 
 class Move(NamedTuple):
@@ -53,7 +52,16 @@ class Fresh(NamedTuple):
     values: Any
 
 
-Item = Move | Empty | Fresh
+class Relaid(NamedTuple):
+    """A dataset whose values were computed into a scratch file: its type as HDF5 encodes it, its shape, and its bytes."""
+
+    dst: str
+    type_key: bytes
+    shape: tuple[int, ...]
+    place: Span
+
+
+Item = Move | Empty | Fresh | Relaid
 
 
 class Stored(NamedTuple):
@@ -103,7 +111,7 @@ class _Member(NamedTuple):
 
     name: str
     size: int
-    pieces: Callable[[Event | None], Iterable[memoryview | bytes]]
+    pieces: Callable[[], Iterable[Piece]]
 
 
 @dataclass(kw_only=True, eq=False)
@@ -130,46 +138,38 @@ class Job:
                 raise Cancelled
             with system_faults(self.path):
                 _check_room(self.path.parent, self.size)
-                with self.path.open("xb", buffering=1 << 16) as file:
-                    self._archive(file, stop) if self.zipped else self._plain(file, stop)
-                return self._written(stop)
+                content = self._content(stop)
+                size = sum(member.size for member in content)
+                with Workers(1) as beside:
+                    digest = beside.submit(lambda called_off: digest_of(stream(_pieces_of(content), called_off)))
+                    write_new(self.path, size, stream(_pieces_of(content), stop))
+                return Written(self.path, digest.result(), size)
         finally:
             self.close()
 
-    def _plain(self, file: Any, stop: Event | None) -> None:
-        for member in self.members:
-            for piece in member.pieces(stop):
-                file.write(piece)
-
-    def _archive(self, file: Any, stop: Event | None) -> None:
-        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as target:
-            for member in self.members:
-                info = zipfile.ZipInfo(member.name)  # dated 1980-01-01
-                info.external_attr, info.create_system = _MODE, 3
-                info.file_size = member.size
-                with target.open(info, "w", force_zip64=member.size > zipfile.ZIP64_LIMIT) as sink:
-                    for piece in member.pieces(stop):
-                        sink.write(piece)
-
-    def _written(self, stop: Event | None) -> Written:
-        """The digest, from what the disk has: an archive's headers are known only when its data is written.
-
-        The data is made to last meanwhile, before any name of it appears.
-        """
-        fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            with Workers(1) as beside:
-                beside.submit(lambda _: os.fsync(fd))
-                size = os.fstat(fd).st_size
-                digest = sha256([Span(fd, 0, size)], stop)
-        finally:
-            os.close(fd)
-        return Written(self.path, digest, size)
+    def _content(self, stop: Event | None) -> list[_Member]:
+        """Everything that the file is made of, in order; the checksums of an archive are taken for it."""
+        if not self.zipped:
+            return [*self.members]
+        entries = [zipped.Entry(member.name, member.size, _checksum(member, stop)) for member in self.members]
+        heads = [_raw_member(head) for head in zipped.headers(entries)]
+        return [*chain.from_iterable(zip(heads, self.members, strict=False)), heads[-1]]
 
     def close(self) -> None:
         """Let go of the skeleton; only needed for a job that is not run."""
         while self._owned:
             os.close(self._owned.pop())
+
+
+def _pieces_of(content: Sequence[_Member]) -> Iterator[Piece]:
+    return chain.from_iterable(member.pieces() for member in content)
+
+
+def _checksum(member: _Member, stop: Event | None) -> int:
+    value = 0
+    for piece in stream(member.pieces(), stop):
+        value = zlib.crc32(piece, value)
+    return value
 
 
 def _check_room(folder: Path, size: int) -> None:
@@ -203,7 +203,7 @@ def prepare_archive(
     moved = tuple(items)
     weights, owned = _weights_member(path, lambda skeleton: _add_items(skeleton, moved))
     texts = (_text_member(archive.METADATA, metadata_text), _text_member(archive.CONFIG, config_text))
-    extra = tuple(_Member(asset.name, asset.size, _chunks_of(asset)) for asset in assets)
+    extra = tuple(_Member(asset.name, asset.size, asset.chunks) for asset in assets)
     return Job(path=path, members=(*texts, weights, *extra), zipped=True, _owned=owned)
 
 
@@ -253,13 +253,12 @@ def prepare_weights(
     return Job(path=path, members=(member,), zipped=False, _owned=owned)
 
 
-def _chunks_of(asset: Asset) -> Callable[[Event | None], Iterable[bytes]]:
-    return lambda _: asset.chunks()
-
-
 def _text_member(name: str, text: str) -> _Member:
-    data = text.encode("utf-8")
-    return _Member(name, len(data), lambda _: (data,))
+    return _raw_member(text.encode("utf-8"), name)
+
+
+def _raw_member(data: bytes, name: str = "") -> _Member:
+    return _Member(name, len(data), lambda: (data,))
 
 
 def _weights_member(path: Path, build: Callable[[Skeleton | PlainSkeleton], None]) -> tuple[_Member, list[int]]:
@@ -280,7 +279,7 @@ def _weights_member(path: Path, build: Callable[[Skeleton | PlainSkeleton], None
 
 def _pieces_member(pieces: Sequence[Piece]) -> _Member:
     size = sum(len(piece) if isinstance(piece, bytes) else piece.length for piece in pieces)
-    return _Member(archive.WEIGHTS, size, lambda stop: stream(pieces, stop))
+    return _Member(archive.WEIGHTS, size, lambda: pieces)
 
 
 def _add_items(skeleton: Skeleton | PlainSkeleton, items: Iterable[Item]) -> None:
@@ -289,6 +288,8 @@ def _add_items(skeleton: Skeleton | PlainSkeleton, items: Iterable[Item]) -> Non
             skeleton.copy_tree(item.source, item.src, item.dst, item.rename)
         elif isinstance(item, Fresh):
             skeleton.write(item.dst, item.values)
+        elif isinstance(item, Relaid):
+            skeleton.place_dataset(item.type_key, item.shape, item.place, item.dst)
         else:
             group = f"{item.dst}/vars" if item.dst else "vars"
             skeleton.group(group)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from configsplit.errors import WeightsError
-from configsplit.ir.graph import Layer, LayerPath, Model, walk
+from configsplit.ir.graph import Inside, Layer, LayerPath, Model, nested, walk
 
 
 class Layout(NamedTuple):
@@ -44,13 +44,16 @@ def is_stored(model: Model, layer: Layer) -> bool:
     """Whether the layer is one of ``model.layers``, which alone are stored: not the input of a Sequential, not an op."""
     if layer.implicit or (layer.is_input and model.kind == "sequential"):
         return False
-    return not str(layer.entry.get("module") or "").startswith("keras.src.ops")
+    return not layer.is_operation
 
 
 def addresses(
-    model: Model, layout: Layout, has_weights: Callable[[LayerPath, str], bool] | None = None
+    model: Model,
+    layout: Layout,
+    has_weights: Callable[[LayerPath, str], bool] | None = None,
+    inside: Inside = nested,
 ) -> dict[LayerPath, str]:
-    """The group of every stored layer.
+    """The group of every stored layer; ``inside`` says whether those in wrapped models count too.
 
     ``has_weights(path, group)`` is needed for ``"tf213"`` alone, where a layer that has weights takes two numbers; ask the
     file for it (`WeightFile.has_datasets`). A legacy file has groups for the outermost layers only: the group of a nested
@@ -67,8 +70,10 @@ def addresses(
         level = _level(inner, path, container, has_weights if layout.kind == "tf213" else None)
         found |= level
         places = {layer.name: (*path, layer.name) for layer in inner.layers}
-        nested = [(layer.model, places[layer.name]) for layer in inner.layers if layer.model is not None]
-        todo.extend((deeper, place, level[place]) for deeper, place in nested if place in level)
+        for layer in inner.layers:
+            place, deeper = places[layer.name], inside(layer)
+            if deeper is not None and place in level:
+                todo.append((deeper, place, level[place] if layer.model is not None else f"{level[place]}/layer"))
     return found
 
 
@@ -89,8 +94,8 @@ def _level(
     return level
 
 
-def inner_weights(layer: Layer, names: Sequence[str]) -> dict[LayerPath, tuple[str, ...]]:
-    """Which of the flat ``weight_names`` of a nested model's legacy group belong to which layer inside it.
+def inner_weights(layer: Layer, names: Sequence[str], inside: Inside = nested) -> dict[LayerPath, tuple[str, ...]]:
+    """Which of the flat ``weight_names`` of the legacy group of a nested or wrapped model belong to which layer inside it.
 
     Paths are relative to the nested model. A name speaks for the innermost layer that one of its own components names.
 
@@ -98,8 +103,9 @@ def inner_weights(layer: Layer, names: Sequence[str]) -> dict[LayerPath, tuple[s
         WeightsError: a weight names no layer inside, or several; placing it by position would be a guess.
     """
     owners: dict[str, list[LayerPath]] = {}
-    for path, inner in walk(layer.model) if layer.model else ():
-        if inner.model is None and not inner.implicit:
+    top = inside(layer)
+    for path, inner in walk(top, inside) if top else ():
+        if inside(inner) is None and not inner.implicit:
             owners.setdefault(inner.name, []).append(path)
     placed: dict[LayerPath, list[str]] = {}
     for name in names:
@@ -107,10 +113,27 @@ def inner_weights(layer: Layer, names: Sequence[str]) -> dict[LayerPath, tuple[s
     return {path: tuple(found) for path, found in placed.items()}
 
 
+_KERAS1_WEIGHT = re.compile(
+    r"_(?:[WUb](?:_[a-z]+)?|gamma|beta|running_mean|running_std|alphas|betas|[ta]_left|[ta]_right|(?:depth|point)wise_kernel)$"
+)
+"""How Keras 1 ends the name of a weight, behind the name of its layer."""
+
+
+def _names_in_weights(layer: Layer) -> Iterator[str]:
+    """The layer's own name; Keras 1 names the weights of a wrapper after the layer in it."""
+    yield layer.name
+    inner = layer.config.get("layer")
+    config = inner.get("config") if isinstance(inner, Mapping) else None
+    if isinstance(config, Mapping) and isinstance(name := config.get("name"), str) and name != layer.name:
+        yield from (name, f"forward_{name}", f"backward_{name}")
+
+
 def _owner(group: str, weight: str, owners: dict[str, list[LayerPath]]) -> LayerPath:
     pieces = weight.split("/")[:-1]
     spans = ("/".join(pieces[i:j]) for i in range(len(pieces)) for j in range(len(pieces), i, -1))  # names may hold "/"
     paths = next((owners[span] for span in spans if span in owners), [])
+    if not pieces and (end := _KERAS1_WEIGHT.search(name := weight.removesuffix(":0"))):
+        paths = owners.get(name[: end.start()], [])
     if len(paths) == 1:
         return paths[0]
     reason = "names no layer of the nested model" if not paths else f"could belong to any of {['/'.join(p) for p in paths]}"

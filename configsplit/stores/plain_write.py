@@ -14,7 +14,7 @@ from configsplit.stores.archive import is_safe_name
 from configsplit.stores.index import DatasetInfo
 from configsplit.stores.plain_format import Unplain
 from configsplit.stores.plain_layout import Dataset, Group, Text, attribute_message, fixed_messages, lay_out
-from configsplit.stores.window import Piece
+from configsplit.stores.window import Piece, Span
 
 if TYPE_CHECKING:
     from configsplit.stores.weightfile import WeightFile
@@ -70,15 +70,22 @@ class PlainSkeleton:
         info, place = source.info(src), source.place(src)
         if not isinstance(info, DatasetInfo) or (place is None and info.nbytes) or not is_safe_name(dst):
             raise Unplain
-        key = info.type_key, info.shape
+        made = self.place_dataset(info.type_key, info.shape, place if info.nbytes else None, dst)
+        if info.attributes:
+            _copy_attributes(source, src, made)
+
+    def place_dataset(self, type_key: bytes, shape: tuple[int, ...], place: Span | None, dst: str) -> Dataset:
+        """Make a dataset whose bytes are to come from a place in any file."""
+        if not is_safe_name(dst):
+            raise Unplain
+        key = type_key, shape
         if key not in self._messages:
-            self._messages[key] = fixed_messages(form.kind_of(info.type_key[2:]).raw, info.shape)
-        made = Dataset(self._messages[key], place if info.nbytes else None)
+            self._messages[key] = fixed_messages(form.kind_of(type_key[2:]).raw, shape)
+        made = Dataset(self._messages[key], place)
         above, _, name = dst.rpartition("/")
         _put(self.group(above), name, made)
         self._datasets.append(made)
-        if info.attributes:
-            _copy_attributes(source, src, made)
+        return made
 
     def write(self, dst: str, values: Any) -> None:
         """Values at hand are numpy's, so h5py is no further load."""

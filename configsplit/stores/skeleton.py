@@ -106,11 +106,20 @@ class Skeleton:
             above, _, leaf = info.raw.rpartition(b"/")
             h5o.copy(h5o.open(source.handle(""), above or b"/"), leaf, group, name)
             return
-        made = h5d.create(group, name, self._type(info.type_key), self._space(info.shape), self._plan)
-        if place is not None and info.nbytes:
-            self._holes[made.get_offset()] = place
+        made = self._hole(group, name, info.type_key, info.shape, place if info.nbytes else None)
         if info.attributes:
             _copy_attributes(source.handle(src), made, source.span.length)
+
+    def place_dataset(self, type_key: bytes, shape: tuple[int, ...], place: Span | None, dst: str) -> None:
+        """Make a dataset whose bytes are to come from a place in any file. Raises WeightsError where its name is taken."""
+        group, name = self._parent(dst)
+        self._hole(group, name, type_key, shape, place)
+
+    def _hole(self, group: Any, name: bytes, type_key: bytes, shape: tuple[int, ...], place: Span | None) -> Any:
+        made = h5d.create(group, name, self._type(type_key), self._space(shape), self._plan)
+        if place is not None:
+            self._holes[made.get_offset()] = place
+        return made
 
     def write(self, dst: str, values: np.ndarray[Any, Any]) -> None:
         """Write a dataset whose values are at hand. Raises WeightsError where the place is taken."""

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from configsplit.errors import StoreError
 from configsplit.stores import archive, sniff
 from configsplit.stores.faults import system_faults
+from configsplit.stores.shardnames import is_index, shard_names
 from configsplit.stores.window import Span, sha256, sha256_and_crc32, stream
 
 if TYPE_CHECKING:
@@ -44,15 +45,30 @@ def open_source(path: Path | str, weights: Path | str | None = None, scratch: st
 
 
 def digest(path: Path | str, stop: Event | None = None) -> str:
-    """SHA-256 of any one file, whatever it is. May run in a thread.
+    """SHA-256 of any one file, whatever it is; of the index of sharded weights, that of the `sha256sum` listing of index and
+    shards. May run in a thread.
 
     Raises:
         StoreError: it cannot be read.
     """
+    index = Path(path)
+    own, text = _digest_one(index, stop)
+    if text is None:
+        return own
+    shards = [(name, _digest_one(index.with_name(name), stop)[0]) for name in shard_names(text, str(index))]
+    return hashlib.sha256("".join(f"{sha}  {name}\n" for name, sha in [(index.name, own), *shards]).encode()).hexdigest()
+
+
+def _digest_one(path: Path, stop: Event | None) -> tuple[str, str | None]:
+    """SHA-256 of a file, and its text if it is the index of sharded weights."""
     with system_faults(path):
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            return sha256([Span(fd, 0, os.fstat(fd).st_size)], stop)
+            size = os.fstat(fd).st_size
+            own = sha256([Span(fd, 0, size)], stop)
+            if size > archive.MAX_TEXT or not is_index(os.pread(fd, sniff.HEAD, 0)):
+                return own, None
+            return own, os.pread(fd, size, 0).decode("utf-8", "replace")
         finally:
             os.close(fd)
 
@@ -178,12 +194,23 @@ class Source:
         if found == "h5":
             return self._weight_file(span, str(path))
         if found == "json":
-            raise _unread("this is JSON, perhaps the index of sharded weights", str(path))
+            return self._sharded_weights(path, span)
         inside = self._archived_weights(archive.Archive(span, str(path)), str(path)) if found == "zip" else None
         if inside is None:
             hint = "name an .h5 file of weights"
             raise StoreError("the file holds no weights", code="weights-layout", where=str(path), hint=hint)
         return inside
+
+    def _sharded_weights(self, index: Path, span: Span) -> WeightFile:
+        from configsplit.stores.shards import open_shards
+
+        def open_one(path: Path) -> WeightFile:
+            part = self._open(path)
+            if sniff.kind_of(part.fd, part.length) != "h5":
+                raise StoreError("this shard is no HDF5 file", code="weights-shards", where=str(path))
+            return self._weight_file(part, str(path))
+
+        return open_shards(index, sniff.decode_text(self._whole_file(span), str(index)), open_one)
 
     @cached_property
     def config_text(self) -> str:

@@ -16,6 +16,7 @@ from types import FrameType, TracebackType
 from configsplit.errors import StoreError
 from configsplit.stores.archive import is_safe_name
 from configsplit.stores.faults import system_faults
+from configsplit.stores.lasting import settle
 
 MANIFEST = "manifest.json"
 _PREFIX = ".configsplit-"
@@ -218,7 +219,7 @@ def _sync(folder: Path) -> None:
     """Make the names in a folder last."""
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.fsync(fd)
+        settle(fd)
     finally:
         os.close(fd)
 

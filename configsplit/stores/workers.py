@@ -48,8 +48,11 @@ class Workers:
     ``Job.run`` and ``Source.sha256`` are such work. Two threads: a third gains nothing where the disk is one.
     """
 
-    def __init__(self, threads: int = 2) -> None:
-        self._most = threads
+    usual = 2
+    """Threads where nobody says how many. One that runs several models at once, each in a process, sets it to 1."""
+
+    def __init__(self, threads: int | None = None) -> None:
+        self._most = threads or self.usual
         self._running = 0
         self._lock = Lock()
         self._stop = Event()

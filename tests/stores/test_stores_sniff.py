@@ -186,10 +186,7 @@ def test_a_user_block_before_hdf5(tmp_path: Path) -> None:
         assert all(source.weights.same(path, plain.weights, path) for path in plain.weights.datasets)
 
 
-def test_sharded_and_npz_weights_are_named(tmp_path: Path) -> None:
-    sharded = KERAS3 / "siamese_sharded.weights.json"
-    with open_source(KERAS3 / "siamese.json", sharded) as source, pytest.raises(StoreError, match="sharded"):
-        _ = source.weights
+def test_npz_weights_are_named(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "m.keras", "w") as target:
         for name in ("metadata.json", "config.json", "model.weights.npz"):
             target.writestr(name, "{}")

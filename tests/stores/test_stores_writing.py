@@ -29,6 +29,7 @@ from configsplit.stores import (
     prepare_h5,
     prepare_text,
     prepare_weights,
+    zipped,
 )
 from configsplit.stores.window import CHUNK, Cancelled
 
@@ -207,7 +208,7 @@ def test_text(tmp_path: Path) -> None:
 
 
 def test_large_archives_use_zip64(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(zipfile, "ZIP64_LIMIT", 20_000)
+    monkeypatch.setattr(zipped, "LIMIT", 20_000)
     with open_source(KERAS3 / "residual.keras") as source:
         job = identity(source, tmp_path / "m.keras")
         job.run()

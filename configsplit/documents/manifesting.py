@@ -1,0 +1,149 @@
+"""The manifest of a split: how the parts are wired, where each layer came from, and the digests of all files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from configsplit import __version__
+from configsplit.dialects import emit
+from configsplit.documents.cutting import Parts
+from configsplit.documents.document import Document
+from configsplit.documents.steps import opening_of
+from configsplit.ir.graph import TensorRef, TensorSpec
+from configsplit.ir.provenance import Provenance
+from configsplit.ir.references import outputs_used, tensor_name
+from configsplit.report import manifest as record
+from configsplit.report.hazards import hazards
+from configsplit.report.manifest import NAME as NAME
+from configsplit.report.manifest import to_text as to_text
+from configsplit.rewrites.extract import Extracted
+from configsplit.rewrites.skeleton import skeleton
+from configsplit.rewrites.split import Source as Wire
+from configsplit.stores import Written
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """What the manifest says of the whole document, and what takes a while to find out."""
+
+    frame: dict[str, Any]
+    warnings: tuple[str, ...]
+
+
+def rest(parts: Parts) -> Rest:
+    """Look through the whole document: its frame, what had to be put right to read it, and what in it is a hazard."""
+    whole = emit(parts.document.model)
+    dangers = (f"{found.where}: {found.message}" for found in hazards(whole))
+    return Rest(_frame(parts, whole), (*parts.document.notes, *dangers))
+
+
+def manifest(
+    parts: Parts, source: record.Source, written: Sequence[tuple[Written, Written | None]], rest: Rest
+) -> record.Manifest:
+    """The manifest of parts whose files are written: of each its model, and its weights if they stand apart."""
+    model, specs = parts.split.model, parts.inference.specs
+    layers, used = model.by_name(), outputs_used(model)
+
+    def tensor(ref: TensorRef) -> dict[str, Any]:
+        spec = specs.get(ref, TensorSpec())
+        return {"shape": spec.shape, "dtype": spec.dtype}
+
+    def part(number: int) -> record.Part:
+        made: Extracted = parts.split.parts[number]
+        model_file, apart = written[number]
+        names = [ref.layer for ref in made.model.input_refs()]
+        return record.Part(
+            file=model_file.path.name,
+            sha256=model_file.sha256,
+            inputs=tuple(
+                _wired(name, wire, tensor(ref))
+                for name, wire, ref in zip(names, parts.split.wires[number], made.inputs, strict=True)
+            ),
+            outputs=tuple(
+                record.GivenTensor(name=new.layer, tensor=tensor_name(ref, layers, used), **tensor(ref))
+                for new, ref in zip(made.model.output_refs(), made.outputs, strict=True)
+            ),
+            weights=None if apart is None else apart.path.name,
+            weights_sha256=None if apart is None else apart.sha256,
+            calls=_calls(made),
+            layers=_risen(parts.origins[number]),
+        )
+
+    return record.Manifest(
+        configsplit=__version__,
+        source=source,
+        inputs=tuple(record.Tensor(name=ref.layer, **tensor(ref)) for ref in model.input_refs()),
+        outputs=tuple(
+            _wired(ref.layer, wire, tensor(ref)) for ref, wire in zip(model.output_refs(), parts.split.outputs, strict=True)
+        ),
+        parts=tuple(part(number) for number in range(len(written))),
+        shared_layers=parts.split.shared,
+        opened=tuple(map(opening_of, parts.whole.steps)),
+        explicit_masks=parts.whole.explicit_masks,
+        casts=tuple(record.Casting(tensor=cast.ref, dtype=cast.dtype, takers=cast.takers) for cast in parts.whole.casts),
+        warnings=rest.warnings,
+        frame=rest.frame,
+    )
+
+
+def _wired(name: str, wire: Wire, tensor: Mapping[str, Any]) -> record.WiredTensor:
+    return record.WiredTensor.model_validate({"name": name, "from": record.wire(wire.part, wire.number), **tensor})
+
+
+def _calls(part: Extracted) -> dict[str, tuple[int, ...]]:
+    """The numbers that calls had in the whole, where they are others now."""
+    return {
+        path[0]: origin.calls
+        for path, origin in part.provenance.layers.items()
+        if len(path) == 1 and origin.calls != tuple(range(len(origin.calls)))
+    }
+
+
+def _risen(origins: Provenance) -> dict[str, tuple[str, ...]]:
+    """The layers that had another place or name in the document; those in a divided wrapper where that shows nothing."""
+    top = {path[0]: origin.path for path, origin in origins.layers.items() if len(path) == 1}
+    deep = {path: origin.path for path, origin in origins.layers.items() if len(path) > 1}
+    moved = {"/".join(path): came for path, came in deep.items() if came != (*top.get(path[0], ()), *path[1:])}
+    return {name: came for name, came in top.items() if came != (name,)} | moved
+
+
+def _frame(parts: Parts, whole: Mapping[str, Any]) -> dict[str, Any]:
+    """The document without its layers: with it, `join` gives back the very document that was cut.
+
+    Where a nested model was opened, or masks and casts were put in, the wiring of the layers stands in it too.
+    """
+    if parts.whole.steps or parts.whole.explicit_masks or parts.whole.casts:
+        known = {
+            origin.path
+            for origins in parts.origins
+            for path, origin in origins.layers.items()
+            if path[:1] not in origins.told_apart()
+        }
+        return dict(emit(skeleton(parts.document.model, known)))
+    config = whole["config"]
+    bare = () if isinstance(config, tuple) else config | {"layers": ()}
+    return {**whole, "config": bare}
+
+
+def source(document: Document, sha256: str, weights_sha256: str | None, directory: Path) -> record.Source:
+    """The source as the manifest in ``directory`` names it; ``weights_sha256`` is that of weights that stand apart."""
+    weights = document.weights if weights_sha256 else None
+    return record.Source(
+        file=document.path.name,
+        sha256=sha256,
+        format=document.kind,
+        dialect=document.dialect,
+        path=relative(document.path, directory),
+        weights=None if weights is None else weights.name,
+        weights_path=None if weights is None else relative(weights, directory),
+        weights_sha256=weights_sha256,
+    )
+
+
+def relative(path: Path, directory: Path) -> str:
+    """The way from the manifest's folder to a file: it says nothing of the machine beyond what lies between the two."""
+    return Path(os.path.relpath(path.resolve(), directory.resolve())).as_posix()
