@@ -28,10 +28,14 @@ def plugins(custom_objects: tuple[str, ...], as_json: bool) -> None:
         }
         for plugin in registry.plugins
     ]
+    functions = [{"function": item.facts.name, "source": item.source} for item in registry.functions]
     if as_json:
-        show({"plugins": rows, "failures": [failure.as_json() for failure in registry.failures]})
+        failures = [failure.as_json() for failure in registry.failures]
+        show({"plugins": rows, "functions": functions, "failures": failures})
         return
-    lines = table([(str(row["class"]), str(row["source"]), f"mask {row['mask']}") for row in rows], indent="")
-    click.echo("\n".join(lines) or "no custom classes are declared")
+    told = [(str(row["class"]), str(row["source"]), f"mask {row['mask']}") for row in rows]
+    told += [(item["function"], item["source"], "function") for item in functions]
+    lines = table(told, indent="")
+    click.echo("\n".join(lines) or "nothing is declared")
     for failure in registry.failures:
         fail(failure)

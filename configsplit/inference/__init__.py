@@ -3,10 +3,13 @@
 from configsplit.inference.counts import Counts, count, counted, layer_weights, operations_of, weights_of
 from configsplit.inference.infer import Inference, ReadModel, explain, infer, trace
 from configsplit.inference.masks import Masks, masked, traced_masks
+from configsplit.inference.opaque import ABSTRACT, OPAQUE
 from configsplit.inference.table import BUILT_IN, Table
 
 __all__ = [
+    "ABSTRACT",
     "BUILT_IN",
+    "OPAQUE",
     "Counts",
     "Inference",
     "Masks",

@@ -154,9 +154,9 @@ def pad(given: Arguments) -> Outputs:
 def matmul(given: Arguments) -> Outputs:
     pair = [given.operand(0, "x1 a x"), given.operand(1, "x2 b y")]
     left, right = (item.shape for item in pair)
-    if given.get(-1, "transpose_a adj_x", False):
+    if given.get(-1, "transpose_a adjoint_a adj_x", False):
         left = (*left[:-2], left[-1], left[-2])
-    if given.get(-1, "transpose_b adj_y", False):
+    if given.get(-1, "transpose_b adjoint_b adj_y", False):
         right = (*right[:-2], right[-1], right[-2])
     return one(matmul_shape(left, right), promoted(pair, tensorflow=given.tensorflow))
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from math import prod
 from typing import Any
 
 from configsplit.inference.rules import (
     Outputs,
     Weights,
+    channels_first,
     compute_dtype,
     declare,
     declared_dtype,
@@ -115,9 +117,13 @@ def einsum_weights(call: CallFacts) -> Weights:
 
 
 def einsum_macs(call: CallFacts) -> int:
-    output, kernel, _, source, weight_term, result = _einsum(call)
-    contracted = {letter: size for letter, size in zip(weight_term, kernel, strict=True) if letter not in result}
-    return elements(output[1:]) * elements(contracted.values()) if source else 0
+    """The whole kernel for every place of the input that is not an axis of the kernel."""
+    _, kernel, _, source, term, _ = _einsum(call)
+    shape = first_shape(call)
+    before = len(shape) - len(source) if str(call.config["equation"]).startswith("...") else 0
+    letters = {place + before: letter for place, letter in enumerate(source)}
+    beside = [size for place, size in enumerate(shape) if place and letters.get(place, ".") not in term]
+    return elements(kernel) * elements(beside)
 
 
 def local_shape(call: CallFacts) -> Shape:
@@ -134,18 +140,40 @@ def _local_lengths(call: CallFacts, spatial: Shape) -> list[int | None]:
 
 
 def local_weights(call: CallFacts) -> Weights:
-    """Kernels of LocallyConnected1D/2D, one for each place. Raises ShapeError but for implementation 1."""
-    if call.config.get("implementation", 1) != 1:
-        raise unknown("the weights of this implementation of a locally connected layer are not declared")
+    """Kernels of LocallyConnected1D/2D, one for each place; implementation 2 keeps a dense matrix, 3 only what is not zero."""
     spatial, channels = split_channels(call, first_shape(call))
     lengths, filters = _local_lengths(call, spatial), int(call.config["filters"])
-    window = elements(sizes(call.config["kernel_size"], len(spatial)))
-    kernel = (elements(lengths), window * known(channels), filters)
+    inputs, kind = known(channels), int(call.config.get("implementation", 1))
+    if kind == 2:
+        places = ((inputs,), tuple(spatial), (filters,), tuple(lengths))
+        first = channels_first(call)
+        order = (0, 1, 2, 3) if first else (1, 0, 3, 2)
+        kernel: Shape = tuple(size for place in order for size in places[place])
+    elif kind == 3:
+        kernel = (_local_taps(call, spatial) * inputs * filters,)
+    else:
+        kernel = (elements(lengths), elements(sizes(call.config["kernel_size"], len(spatial))) * inputs, filters)
     return kernel_and_bias(call, kernel, (*lengths, filters))
 
 
+def _local_taps(call: CallFacts, spatial: Shape) -> int:
+    """How many pairs of an input place and an output place are connected."""
+    rank, padding = len(spatial), call.config.get("padding", "valid")
+    axes = zip(spatial, sizes(call.config["kernel_size"], rank), sizes(call.config.get("strides", 1), rank), strict=True)
+    return prod(_axis_taps(known(size), window, stride, padding) for size, window, stride in axes)
+
+
+def _axis_taps(size: int, window: int, stride: int, padding: str) -> int:
+    starts = range(0, size if padding == "same" else size - window + 1, stride)
+    before = window // 2 if padding == "same" else 0
+    return sum(min(start - before + window, size) - max(start - before, 0) for start in starts)
+
+
 def local_macs(call: CallFacts) -> int:
-    return elements(local_weights(call)[0].shape)
+    """Every place has a whole kernel of its own, whichever way it is kept."""
+    spatial, channels = split_channels(call, first_shape(call))
+    window = elements(sizes(call.config["kernel_size"], len(spatial)))
+    return elements(_local_lengths(call, spatial)) * window * known(channels) * int(call.config["filters"])
 
 
 def lambda_outputs(call: CallFacts) -> Outputs:

@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
-from configsplit.inference.rules import channels_first, declare, declared_dtype, first_shape, kept_dtype, one_output, unknown
+from collections.abc import Mapping
+from dataclasses import replace
+
+from configsplit.inference.rules import (
+    Outputs,
+    channels_first,
+    compute_dtype,
+    declare,
+    declared_dtype,
+    first_shape,
+    kept_dtype,
+    one_output,
+    shape_of,
+    unknown,
+)
 from configsplit.ir.facts import CallFacts
-from configsplit.ir.graph import Shape
+from configsplit.ir.graph import Shape, TensorSpec, leaves
+from configsplit.ir.values import FrozenDict, rebuild
 
 
 def _resized(call: CallFacts, height: int | None, width: int | None) -> Shape:
-    """An image, batched or not, of another size."""
+    """An image, batched or not, of another size. Raises ShapeError for a dict of images and labels."""
+    if isinstance(call.args[0], Mapping):
+        raise unknown("what Keras makes of labels beside an image of another size is not known")
     shape = list(first_shape(call))
     if len(shape) not in (3, 4):
         raise unknown(f"a tensor of rank {len(shape)} is not an image")
@@ -31,6 +48,27 @@ def random_width_shape(call: CallFacts) -> Shape:
     return (*shape[:-2], None, shape[-1])
 
 
+def labelled_outputs(call: CallFacts) -> Outputs:
+    """An image, or a dict of images with their labels and bounding boxes, which all go through in their shape."""
+    if not isinstance(call.args[0], Mapping):
+        return (TensorSpec(first_shape(call), declared_dtype(call)),)
+    return tuple(TensorSpec(shape_of(spec), compute_dtype(call)) for spec in leaves(call.args[0], TensorSpec))
+
+
+def boxes_outputs(call: CallFacts) -> Outputs:
+    """So many boxes and labels of each image, whatever else is given beside them."""
+    found, number = call.args[0], int(call.config["max_number"])
+    if not isinstance(found, Mapping) or "bounding_boxes" not in found:
+        return labelled_outputs(call)
+
+    def wished(spec: TensorSpec) -> TensorSpec:
+        batch, _, *rest = shape_of(spec)
+        return TensorSpec((batch, number, *rest))
+
+    boxes = rebuild(found["bounding_boxes"], wished)
+    return labelled_outputs(replace(call, args=(FrozenDict({**found, "bounding_boxes": boxes}),)))
+
+
 _RANDOM = """
 AugMix AutoContrast ContrastLimitedAdaptiveHistogramEqualization CutMix MixUp RandAugment RandomBrightness
 RandomColorDegeneration RandomColorJitter RandomContrast RandomElasticTransform RandomErasing RandomFlip RandomGaussianBlur
@@ -43,5 +81,6 @@ LAYERS = (
     *declare("RandomHeight", one_output(random_height_shape, declared_dtype)),
     *declare("RandomWidth", one_output(random_width_shape, declared_dtype)),
     *declare("Equalization RandomGrayscale", one_output(first_shape, kept_dtype)),
-    *declare(_RANDOM, one_output(first_shape, declared_dtype)),
+    *declare("MaxNumBoundingBoxes", boxes_outputs),
+    *declare(_RANDOM, labelled_outputs),
 )

@@ -14,12 +14,13 @@ from typing import Any, NamedTuple, TypeAlias
 
 from configsplit.errors import DocumentError, ShapeError
 from configsplit.inference.inputs import input_spec, recorded_specs
-from configsplit.inference.keras1 import modern
+from configsplit.inference.keras1 import modern, ordering, with_ordering
+from configsplit.inference.opaque import OPAQUE
 from configsplit.inference.rules import is_float
 from configsplit.inference.table import BUILT_IN, Table, outwards
 from configsplit.inference.wrappers import WRAPPERS
 from configsplit.ir.facts import CallFacts, LayerFacts
-from configsplit.ir.graph import CallRef, Layer, Model, Node, TensorRef, TensorSpec, Use, leaves
+from configsplit.ir.graph import CallRef, Layer, Model, Node, TensorRef, TensorSpec, Use, leaves, walk
 from configsplit.ir.values import FrozenDict, rebuild
 
 NOTHING: Mapping[Any, Any] = MappingProxyType({})
@@ -44,7 +45,7 @@ class Inference:
     """What is known of one model for one set of inputs.
 
     ``specs`` has every output of every call of the model's own layers; ``reasons`` says of each unknown one why. ``inner``
-    holds the same for each call of a nested model.
+    holds the same for each call of a nested model, ``wrapped`` for each call of a wrapper around one.
     """
 
     model: Model
@@ -53,6 +54,9 @@ class Inference:
     specs: dict[TensorRef, TensorSpec] = field(default_factory=dict)
     reasons: dict[TensorRef, str] = field(default_factory=dict)
     inner: dict[CallRef, Inference] = field(default_factory=dict)
+    wrapped: dict[CallRef, Inference] = field(default_factory=dict)
+    ordering: str | None = None
+    """The order of dimensions that a Keras 1 document writes, for those of its layers that do not write it."""
 
     def call(self, layer: Layer, number: int) -> CallFacts:
         """One call as a rule sees it."""
@@ -62,7 +66,8 @@ class Inference:
             return self.specs.get(value.ref, TensorSpec()) if type(value) is Use else value
 
         args, kwargs = rebuild(node.args, leaf), rebuild(node.kwargs, leaf)
-        return modern(CallFacts(layer.class_name, layer.config, args, kwargs, self.dialect))
+        config = with_ordering(layer.class_name, layer.config, self.ordering)
+        return modern(CallFacts(layer.class_name, config, args, kwargs, self.dialect))
 
     def facts(self, layer: Layer) -> LayerFacts | None:
         return self.table.of(layer, self.dialect)
@@ -125,8 +130,9 @@ def trace(
     table, language = Table(facts), dialect or model.dialect or "keras3"
     reader = None if read is None else _Reader(read)
     done: dict[_Key, Inference] = {}
+    written = ordering(layer for _, layer in walk(model)) if language == "keras1" else None
     root: _Key = (id(model), None)
-    stack = [(root, _frame(Inference(model, table, language), (), given, reader))]
+    stack = [(root, _frame(Inference(model, table, language, ordering=written), (), given, reader))]
     while stack:
         key, frame = stack[-1]
         nested = _advance(frame, done)
@@ -134,7 +140,7 @@ def trace(
             done[key] = frame.result
             stack.pop()
         else:
-            inner = Inference(nested.model, table, language)
+            inner = Inference(nested.model, table, language, ordering=written)
             stack.append((nested.key, _frame(inner, nested.inputs, NOTHING, reader)))
     return done[root]
 
@@ -252,12 +258,16 @@ def _apply(frame: _Frame, layer: Layer, number: int) -> tuple[tuple[TensorSpec, 
         return (_input(frame, layer),), "the document does not say what this input is", True
     facts = frame.result.facts(layer)
     if facts is None:
-        return (), f"there is no rule for the class {layer.class_name!r}", False
+        return (), f"there is no rule for the class {layer.class_name!r}{_by_nature(layer)}", False
     try:
         outputs = frame.result.table.outputs(facts, frame.result.call(layer, number))
     except RULE_ERRORS as error:
         return (), _why(frame, layer, number, error), False
     return outputs, "the rule of its class does not tell", facts is BUILT_IN.get(layer.class_name)
+
+
+def _by_nature(layer: Layer) -> str:
+    return f": {OPAQUE[layer.class_name]}" if layer.class_name in OPAQUE else ""
 
 
 def _why(frame: _Frame, layer: Layer, number: int, error: Exception) -> str:
@@ -273,7 +283,7 @@ def _input(frame: _Frame, layer: Layer) -> TensorSpec:
     """A nested model's input is what it is called with, in the dtype that it declares."""
     declared = input_spec(frame.result.model, layer)
     bound = frame.bound.get(TensorRef(layer.name), TensorSpec())
-    return replace(declared, shape=bound.shape or declared.shape, dtype=declared.dtype or bound.dtype)
+    return replace(declared, shape=declared.shape if bound.shape is None else bound.shape, dtype=declared.dtype or bound.dtype)
 
 
 def _from_within(
@@ -285,6 +295,7 @@ def _from_within(
     if not outer:
         frame.result.inner[ref] = inner
         return tuple(inner.outputs()), why, True
+    frame.result.wrapped[ref] = inner
     try:
         return outwards(outer, tuple(inner.outputs())), why, True
     except RULE_ERRORS:

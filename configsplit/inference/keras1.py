@@ -6,13 +6,13 @@ gates or in Theano's order, has the same number of elements.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from configsplit.inference.rules import Outputs, Weights, declare, first_shape, known, one_output, unknown, weight
+from configsplit.inference.rules import Outputs, Weights, declare, elements, first_shape, known, one_output, unknown, weight
 from configsplit.ir.facts import CallFacts
-from configsplit.ir.graph import Shape, TensorSpec
+from configsplit.ir.graph import Layer, Shape, TensorSpec
 from configsplit.ir.values import FrozenDict
 
 CLASSES = {
@@ -42,9 +42,13 @@ _KEYS = {
 _WINDOWS = (("nb_row", "nb_col"), ("kernel_dim1", "kernel_dim2", "kernel_dim3"), ("filter_length",))
 
 
+_LEGACY = ("Highway", "MaxoutDense")
+"""Classes that Keras 2.0 to 2.3 keep with the arguments of Keras 1."""
+
+
 def modern(call: CallFacts) -> CallFacts:
     """The call with its class and config as Keras 2 would write them; calls of other generations as they are."""
-    if call.dialect != "keras1":
+    if call.dialect != "keras1" and call.class_name not in _LEGACY:
         return call
     return replace(call, class_name=CLASSES.get(call.class_name, call.class_name), config=_config(call))
 
@@ -59,16 +63,39 @@ def _config(call: CallFacts) -> FrozenDict:
             renamed["kernel_size"] = tuple(config[name] for name in names)
     if config.get("dim_ordering") in ("th", "tf"):
         renamed["data_format"] = "channels_first" if config["dim_ordering"] == "th" else "channels_last"
-    if call.class_name == "ZeroPadding2D":
+    elif call.class_name in _ORDERED and "dim_ordering" not in config:
+        renamed["data_format"] = "unknown"
+    if call.class_name in ("ZeroPadding1D", "ZeroPadding2D"):
         renamed["padding"] = _padding(config["padding"])
     return FrozenDict(renamed)
 
 
+_SIDES = ("top", "bottom", "left", "right")
+
+
 def _padding(value: Any) -> Any:
-    """Keras 1.1 and later write four numbers, or a dict of four."""
+    """Keras 1.1 and later write four numbers, or a dict of four (of two for ZeroPadding1D)."""
     if isinstance(value, Mapping):
-        value = tuple(int(value.get(f"{side}_pad", 0)) for side in ("top", "bottom", "left", "right"))
+        sides = _SIDES if value.keys() & {"top_pad", "bottom_pad"} or len(value) > 2 else _SIDES[2:]
+        value = tuple(int(value.get(f"{side}_pad", 0)) for side in sides)
     return (value[:2], value[2:]) if isinstance(value, tuple) and len(value) == 4 else value
+
+
+_ORDERED = ("UpSampling2D", "ZeroPadding2D")
+"""Layers that have an order of dimensions and do not write it."""
+
+
+def with_ordering(entry_class: str, config: FrozenDict, ordering: str | None) -> FrozenDict:
+    """The config with the order that the model's other layers write, for a layer that does not write its own."""
+    if entry_class not in _ORDERED or "dim_ordering" in config or ordering is None:
+        return config
+    return config | {"dim_ordering": ordering}
+
+
+def ordering(layers: Iterable[Layer]) -> str | None:
+    """The one order of dimensions that layers of a model write; None where they write none, or both."""
+    found = {layer.config.get("dim_ordering") for layer in layers} & {"th", "tf"}
+    return found.pop() if len(found) == 1 else None
 
 
 _MODES = {
@@ -93,6 +120,11 @@ def merge_rule(find: Callable[[str], Callable[[CallFacts], Outputs]]) -> Callabl
         return find(_MODES[mode])(replace(call, class_name=_MODES[mode], config=FrozenDict(inner)))
 
     return merge
+
+
+def merge_hands_masks_on(call: CallFacts) -> bool:
+    """Products and code have no mask of their own."""
+    return call.config.get("mode", "sum") in ("sum", "mul", "ave", "max", "concat")
 
 
 def deconvolution_outputs(call: CallFacts) -> Outputs:
@@ -129,8 +161,8 @@ def srelu_weights(call: CallFacts) -> Weights:
 
 
 LAYERS = (
-    *declare("Highway", one_output(first_shape), highway_weights),
-    *declare("MaxoutDense", one_output(maxout_shape), maxout_weights),
-    *declare("ParametricSoftplus", one_output(first_shape), softplus_weights),
-    *declare("SReLU", one_output(first_shape), srelu_weights),
+    *declare("Highway", one_output(first_shape), highway_weights, lambda call: elements(highway_weights(call)[0].shape) * 2),
+    *declare("MaxoutDense", one_output(maxout_shape), maxout_weights, lambda call: elements(maxout_weights(call)[0].shape)),
+    *declare("ParametricSoftplus", one_output(first_shape), softplus_weights, mask="passes"),
+    *declare("SReLU", one_output(first_shape), srelu_weights, mask="passes"),
 )

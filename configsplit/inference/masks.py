@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from configsplit.inference.infer import NOTHING, RULE_ERRORS, Inference, called, trace
+from configsplit.inference.keras1 import merge_hands_masks_on
 from configsplit.inference.wrappers import returns_sequences
 from configsplit.ir.facts import CallFacts, LayerFacts
 from configsplit.ir.graph import CallRef, Layer, Model, TensorRef, TensorSpec, leaves
@@ -69,7 +70,9 @@ def traced_masks(inference: Inference) -> Masks:
             done[key] = Masks(frozenset(frame.masked), frame.unknown)
             stack.pop()
         else:
-            stack.append((missing, _frame(frame.inference.inner[frame.todo[-1]], missing[1])))
+            ref = frame.todo[-1]
+            inner = frame.inference.inner.get(ref) or frame.inference.wrapped[ref]
+            stack.append((missing, _frame(inner, missing[1])))
     return done[root]
 
 
@@ -83,6 +86,11 @@ def _advance(frame: _Frame, done: Mapping[tuple[int, tuple[bool, ...]], Masks]) 
             if key not in done:
                 return key
             _hand_through(frame, ref, done[key])
+        elif ref in frame.inference.wrapped and layer.class_name == "TimeDistributed":
+            key = (id(frame.inference.wrapped[ref]), ())
+            if key not in done:
+                return key
+            _hand_out(frame, ref, any(arriving), done[key])
         elif layer.model is None:
             _pass(frame, layer, ref, arriving)
         frame.todo.pop()
@@ -93,6 +101,13 @@ def _hand_through(frame: _Frame, ref: CallRef, inner: Masks) -> None:
     outputs = frame.inference.inner[ref].model.output_refs()
     frame.masked.update(TensorRef(*ref, number) for number, out in enumerate(outputs) if out in inner.tensors)
     frame.unknown.update({f"{ref.layer}/{name}": kind for name, kind in inner.unknown.items()})
+
+
+def _hand_out(frame: _Frame, ref: CallRef, arriving: bool, inner: Masks) -> None:
+    """TimeDistributed hands on the mask that reaches it, and hands out one that its model makes at every step."""
+    outputs = frame.inference.wrapped[ref].model.output_refs()
+    if arriving or any(out in inner.tensors for out in outputs):
+        frame.masked.add(TensorRef(*ref))
 
 
 def _pass(frame: _Frame, layer: Layer, ref: CallRef, arriving: tuple[bool, ...]) -> None:
@@ -126,6 +141,8 @@ def _makes(call: CallFacts) -> bool:
 
 def _masked_outputs(call: CallFacts) -> range:
     """The states of a recurrent layer are never masked, and its output only where it is a sequence."""
+    if call.class_name == "Merge":
+        return range(1 if merge_hands_masks_on(call) else 0)
     if call.class_name not in _RECURRENT:
         return range(1)
     if not returns_sequences(call):

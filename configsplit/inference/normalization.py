@@ -52,11 +52,11 @@ def _renorm_weights(call: CallFacts, shape: Shape, dtype: str) -> Weights:
 
 def layer_weights(call: CallFacts) -> Weights:
     """gamma and beta of LayerNormalization; without beta under ``rms_scaling`` (Keras 3.0 to 3.10)."""
-    shape = tuple(known(first_shape(call)[axis], "the normalized axis") for axis in _axes(call))
     config = call.config
     gamma = bool(config.get("rms_scaling")) or config.get("scale", True)
     beta = config.get("center", True) and not config.get("rms_scaling")
-    return tuple(weight(call, name, *shape) for name, there in (("gamma", gamma), ("beta", beta)) if there)
+    names = [name for name, there in (("gamma", gamma), ("beta", beta)) if there]
+    return tuple(weight(call, name, *(first_shape(call)[axis] for axis in _axes(call))) for name in names)
 
 
 def group_weights(call: CallFacts) -> Weights:

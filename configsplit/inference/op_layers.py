@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
-from configsplit.inference.arrange import graph_split
 from configsplit.inference.operands import arguments
-from configsplit.inference.operations import OPERATIONS
+from configsplit.inference.operations import Operation
 from configsplit.inference.rules import Outputs, declare, unknown
-from configsplit.inference.slicing import get_item, strided_slice
 from configsplit.ir.facts import CallFacts
-
-_GRAPH = {"strided_slice": strided_slice, "split": graph_split}
-_SLICES = {"get_item": get_item, "getitem": get_item}
+from configsplit.ir.graph import OPERATION_MODULES
 
 
 def snake(name: str) -> str:
@@ -20,39 +17,68 @@ def snake(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
-def _run(name: str, call: CallFacts) -> Outputs:
-    graph = call.class_name == "TensorFlowOpLayer"
-    rule = (_GRAPH if graph else _SLICES).get(name) or OPERATIONS.get(name)
+def _run(name: str, call: CallFacts, table: Mapping[str, Operation]) -> Outputs:
+    rule = table.get(name)
     if rule is None:
         raise unknown(f"there is no rule for the operation {name!r}")
     return rule(arguments(call))
 
 
+def _operation(call: CallFacts) -> str:
+    """The operation's name. Of ``math.reduce_mean``, ``compat.v1.squeeze``, ``__operators__.add`` the last part tells."""
+    if call.class_name == "TensorFlowOpLayer":
+        return snake(str(call.config["node_def"]["op"]))
+    if call.class_name in ("TFOpLambda", "SlicingOpLambda"):
+        return str(call.config["function"]).rpartition(".")[2]
+    return snake(call.class_name)
+
+
 def keras_operation(call: CallFacts) -> Outputs:
-    return _run(snake(call.class_name), call)
+    from configsplit.inference import op_table  # the rules of 323 operations, which most models have none of
+
+    return _run(_operation(call), call, op_table.KERAS)
 
 
 def function_operation(call: CallFacts) -> Outputs:
-    """``math.reduce_mean``, ``compat.v1.squeeze``, ``__operators__.add``: the last part tells."""
-    return _run(str(call.config["function"]).rpartition(".")[2], call)
+    from configsplit.inference import op_table
+
+    return _run(_operation(call), call, op_table.FUNCTIONS)
 
 
 def graph_operation(call: CallFacts) -> Outputs:
-    return _run(snake(str(call.config["node_def"]["op"])), call)
+    from configsplit.inference import op_table
+
+    return _run(_operation(call), call, op_table.NODES)
+
+
+def operation_macs(call: CallFacts) -> int:
+    """Products of matrices, convolutions and attention; everything else multiplies and adds nothing up."""
+    from configsplit.inference import op_table
+
+    rule = op_table.MACS.get(_MAC_NAMES.get(_operation(call), _operation(call)))
+    return 0 if rule is None else rule(arguments(call))
+
+
+_MAC_NAMES = {"mat_mul": "matmul", "batch_mat_mul": "matmul", "batch_mat_mul_v2": "matmul"}
+"""What TensorFlow's graphs call it."""
 
 
 def is_operation(module: object, class_name: str, config: object) -> bool:
     """Whether a Keras 3 entry is an operation. In .h5 files the module is missing: only layers have ``trainable`` then."""
     if isinstance(module, str):
-        return module.startswith(("keras.src.ops", "keras.ops"))
+        return module.startswith(OPERATION_MODULES)
     bare = isinstance(config, dict) and not {"trainable", "dtype"} & config.keys()
-    return bare and (snake(class_name) in OPERATIONS or snake(class_name) in _SLICES)
+    if not bare:
+        return False
+    from configsplit.inference import op_table
+
+    return snake(class_name) in op_table.KERAS
 
 
-OPERATION = declare("Operation", keras_operation)[0]
+OPERATION = declare("Operation", keras_operation, macs=operation_macs)[0]
 """The facts of every operation of Keras 3, whose class names are those of layers (``Add``, ``Reshape``) over again."""
 
 LAYERS = (
-    *declare("TFOpLambda SlicingOpLambda", function_operation),
-    *declare("TensorFlowOpLayer", graph_operation),
+    *declare("TFOpLambda SlicingOpLambda", function_operation, macs=operation_macs),
+    *declare("TensorFlowOpLayer", graph_operation, macs=operation_macs),
 )

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from configsplit.inference.rules import Outputs, axes_of, is_float, policy, shape_of, unknown
+from configsplit.inference.dtypes import promote
+from configsplit.inference.rules import Outputs, axes_of, policy, shape_of, unknown
 from configsplit.ir.facts import CallFacts
 from configsplit.ir.graph import Constant, Shape, TensorSpec
 from configsplit.ir.values import FrozenDict, Number
@@ -89,30 +90,13 @@ def _first_number(value: Any) -> Any:
     return value
 
 
-_RANKS = ("bool", "uint8", "int8", "uint16", "int16", "uint32", "int32", "int64", "float16", "bfloat16", "float32", "float64")
-
-
 def promoted(operands: list[Operand], *, tensorflow: bool) -> str | None:
     """The dtype of several operands together. TensorFlow promotes nothing: all tensors have one dtype."""
     dtypes = [item.dtype for item in operands if item.dtype is not None]
-    if not dtypes:
-        return "float32" if any(item.fraction for item in operands) else "int32"
-    if any(dtype not in _RANKS for dtype in dtypes):
-        return dtypes[0] if len(set(dtypes)) == 1 else None
-    if tensorflow:
+    if tensorflow and dtypes:
         return dtypes[0]
-    if {"float16", "bfloat16"} <= set(dtypes):
-        dtypes.append("float32")
-    widest = max(dtypes, key=_RANKS.index)
-    return _with_numbers(widest, operands)
-
-
-def _with_numbers(dtype: str, operands: list[Operand]) -> str:
-    """Python numbers change the kind of a dtype (integer to float), but not its width."""
-    numbers = [item for item in operands if item.dtype is None]
-    if any(item.fraction for item in numbers) and not is_float(dtype):
-        return "float32"
-    return "int32" if numbers and dtype == "bool" else dtype
+    numbers = ["float" if item.fraction else "int" for item in operands if item.dtype is None]
+    return promote([*dtypes, *numbers])
 
 
 def arguments(call: CallFacts) -> Arguments:

@@ -56,7 +56,7 @@ def _divide(given: Arguments) -> Outputs:
     return one(shape, "float64" if given.tensorflow and not small else "float32")
 
 
-def _where(given: Arguments) -> Outputs:
+def where(given: Arguments) -> Outputs:
     chosen = [given.operand(1, "x x1 t"), given.operand(2, "y x2 e")]
     shapes = [given.operand(0, "condition").shape, *(item.shape for item in chosen)]
     return one(reduce(broadcast, shapes), promoted(chosen, tensorflow=given.tensorflow))
@@ -102,7 +102,7 @@ def _truth(given: Arguments) -> Outputs:
     return one(_reduced(given), "bool")
 
 
-def _position(given: Arguments) -> Outputs:
+def position(given: Arguments) -> Outputs:
     """argmax and argmin: without an axis, TensorFlow takes the first one and Keras 3 the whole tensor."""
     shape = given.operand(0).shape
     axis = given.get(1, "axis dimension", None)
@@ -117,13 +117,20 @@ def _position(given: Arguments) -> Outputs:
 OPERATIONS: dict[str, Operation] = {
     name: rule
     for rule, names in (
-        (_same, "absolute abs negative neg square sign relu relu6 leaky_relu elu selu gelu softplus softsign silu swish celu"),
+        (
+            _same,
+            "absolute abs negative neg square sign relu relu6 re_lu leaky_relu elu selu gelu softplus softsign silu swish celu",
+        ),
         (
             _same,
             "softmax log_softmax identity stop_gradient dropout clip clip_by_value round floor ceil rint flip reverse roll",
         ),
+        (_same, "mish fake_quant_with_min_max_vars"),
         (_same, "cumsum cumprod sort tril triu zeros_like ones_like hard_sigmoid hard_swish hard_silu hard_tanh l2_normalize"),
-        (_same, "copy ensure_shape convert_to_tensor bias_add tanh_shrink sparse_plus squareplus log_sigmoid normalize"),
+        (
+            _same,
+            "copy ensure_shape convert_to_tensor bias_add tanh_shrink sparse_plus squareplus log_sigmoid normalize",
+        ),
         (
             _as_float,
             "exp expm1 log log1p log2 log10 sqrt rsqrt sin cos tan asin acos atan sinh cosh tanh sigmoid erf reciprocal",
@@ -136,14 +143,14 @@ OPERATIONS: dict[str, Operation] = {
         (_binary, "squared_difference add_v2 arctan2 atan2 divide_no_nan"),
         (_compare, "equal not_equal greater greater_equal less less_equal logical_and logical_or logical_xor"),
         (_divide, "true_divide truediv divide real_div div"),
-        (_where, "where where_v2 select select_v2"),
+        (where, "where where_v2 select select_v2"),
         (_add_n, "add_n"),
         (_cast, "cast"),
         (_total, "sum reduce_sum prod reduce_prod"),
         (_extreme, "max reduce_max min reduce_min amax amin"),
         (_mean, "mean reduce_mean var std reduce_variance reduce_std reduce_logsumexp logsumexp median average norm"),
         (_truth, "any all reduce_any reduce_all"),
-        (_position, "argmax argmin arg_max arg_min"),
+        (position, "argmax argmin arg_max arg_min"),
         (arrange.reshape, "reshape"),
         (arrange.broadcast_to, "broadcast_to"),
         (arrange.transpose, "transpose"),

@@ -9,17 +9,19 @@ from configsplit.inference.rules import (
     channels_first,
     compute_dtype,
     declare,
+    elements,
     first_shape,
     known,
     one_output,
     policy,
     policy_dtype,
+    shape_of,
     unknown,
     variable_dtype,
     window_length,
 )
 from configsplit.ir.facts import CallFacts, WeightSpec
-from configsplit.ir.graph import Shape, TensorSpec
+from configsplit.ir.graph import Shape, TensorSpec, leaves
 
 
 def encoded_shape(call: CallFacts, shape: Shape, depth: int | None) -> Shape:
@@ -116,14 +118,25 @@ def normalization_weights(call: CallFacts) -> Weights:
     return (*moments, WeightSpec("count", (), "int64", False))
 
 
-def stft_shape(call: CallFacts) -> Shape:
+def _wave(call: CallFacts) -> tuple[int | None, int | None, int | None]:
+    """Batch, steps of the transform, and channels."""
     config, shape = call.config, first_shape(call)
-    first = channels_first(call)
-    batch, time, channels = (shape[0], shape[2], shape[1]) if first else shape
+    batch, time, channels = (shape[0], shape[2], shape[1]) if channels_first(call) else shape
     frame = int(config["frame_length"])
-    bins = _bins(call)
-    bins *= 2 if config.get("mode") == "stft" else 1
     steps = window_length(time, frame, int(config.get("frame_step") or frame // 2), config.get("padding", "valid"))
+    return batch, steps, channels
+
+
+def stft_macs(call: CallFacts) -> int:
+    """It is a convolution of each channel."""
+    _, steps, channels = _wave(call)
+    return known(steps) * known(channels) * sum(elements(spec.shape) for spec in stft_weights(call))
+
+
+def stft_shape(call: CallFacts) -> Shape:
+    config, first = call.config, channels_first(call)
+    batch, steps, channels = _wave(call)
+    bins = _bins(call) * (2 if config.get("mode") == "stft" else 1)
     if config.get("expand_dims"):
         return (batch, channels, steps, bins) if first else (batch, steps, bins, channels)
     flat = bins * known(channels)
@@ -149,8 +162,14 @@ def mel_shape(call: CallFacts) -> Shape:
     return (*shape[:-1], int(config["num_mel_bins"]), frames)
 
 
+def rescaled_outputs(call: CallFacts) -> Outputs:
+    """Every tensor, where images come with their labels."""
+    specs = leaves(call.args[:1], TensorSpec) or call.inputs[:1]
+    return tuple(TensorSpec(shape_of(spec), compute_dtype(call)) for spec in specs)
+
+
 LAYERS = (
-    *declare("Rescaling", one_output(first_shape)),
+    *declare("Rescaling", rescaled_outputs),
     *declare("Normalization", one_output(first_shape), normalization_weights),
     *declare("CategoryEncoding", category_outputs),
     *declare("Discretization", discretization_outputs),
@@ -158,6 +177,6 @@ LAYERS = (
     *declare("HashedCrossing", crossing_outputs),
     *declare("StringLookup IntegerLookup", lookup_outputs),
     *declare("TextVectorization", text_outputs),
-    *declare("STFTSpectrogram", one_output(stft_shape), stft_weights),
+    *declare("STFTSpectrogram", one_output(stft_shape), stft_weights, stft_macs),
     *declare("MelSpectrogram", one_output(mel_shape)),
 )

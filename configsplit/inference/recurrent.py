@@ -27,11 +27,15 @@ from configsplit.ir.values import FrozenDict
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One kind of cell: how many gates its kernels hold side by side, how many states it hands on, and its bias."""
+    """One kind of cell: how many gates its kernels hold side by side, how many states it hands on, and its bias.
+
+    ``peepholes`` are the gates that look at the state.
+    """
 
     gates: int
     states: int
     bias: Callable[[FrozenDict, int], Shape]
+    peepholes: tuple[str, ...] = ()
 
 
 def _gru_bias(config: FrozenDict, width: int) -> Shape:
@@ -40,6 +44,7 @@ def _gru_bias(config: FrozenDict, width: int) -> Shape:
 
 
 CELLS = {
+    "PeepholeLSTM": Cell(4, 2, lambda config, width: (width,), ("input_gate", "forget_gate", "output_gate")),
     "SimpleRNN": Cell(1, 1, lambda config, width: (width,)),
     "GRU": Cell(3, 1, _gru_bias),
     "LSTM": Cell(4, 2, lambda config, width: (width,)),
@@ -48,17 +53,24 @@ CELLS = {
 }
 
 
-def _cells(call: CallFacts) -> list[tuple[str, FrozenDict]]:
-    """Kind and config of every cell, stacks of stacks flattened."""
+_AROUND = ("DropoutWrapper", "ResidualWrapper", "DeviceWrapper")
+"""What tf.keras wraps around cells: neither their states nor their weights change."""
+
+
+def cells_of(call: CallFacts) -> list[tuple[str, FrozenDict]]:
+    """Kind and config of every cell of a recurrent layer, or of a cell called by itself; stacks of stacks flattened."""
     if call.class_name in CELLS:
         return [(call.class_name, call.config)]
-    todo, found = [call.config["cell"]], []
+    by_itself = FrozenDict({"class_name": call.class_name, "config": call.config})
+    todo, found = [call.config["cell"] if call.class_name == "RNN" else by_itself], []
     while todo:
         entry = todo.pop()
         name = str(entry["class_name"])
         kind = name.removesuffix("Cell")
         if name == "StackedRNNCells":
             todo.extend(reversed(entry["config"]["cells"]))
+        elif name in _AROUND:
+            todo.append(entry["config"]["cell"])
         elif kind in CELLS:
             found.append((kind, entry["config"]))
         else:
@@ -77,7 +89,7 @@ def _sequence(call: CallFacts) -> tuple[int | None, int | None]:
 
 
 def recurrent_outputs(call: CallFacts) -> Outputs:
-    cells, dtype = _cells(call), compute_dtype(call)
+    cells, dtype = cells_of(call), compute_dtype(call)
     batch, time = _sequence(call)
     units = _units(cells[-1][1])
     outputs = [TensorSpec(_over_time(call, batch, time, units), dtype)]
@@ -105,7 +117,7 @@ def _reversed_states(call: CallFacts) -> bool:
 
 def recurrent_weights(call: CallFacts) -> Weights:
     """Kernel, recurrent kernel and bias of every cell; a stack's names begin with the cell's number."""
-    cells = _cells(call)
+    cells = cells_of(call)
     size, found = first_shape(call)[-1], []
     for number, (kind, config) in enumerate(cells):
         prefix = f"cells/{number}/" if len(cells) > 1 else ""
@@ -119,15 +131,25 @@ def _cell_weights(call: CallFacts, cell: Cell, size: int | None) -> Weights:
     units = _units(call.config)
     width = cell.gates * units
     kernels = (weight(call, "kernel", size, width), weight(call, "recurrent_kernel", units, width))
-    if not call.config.get("use_bias", True):
-        return kernels
-    return (*kernels, weight(call, "bias", *cell.bias(call.config, width)))
+    biases = (weight(call, "bias", *cell.bias(call.config, width)),) if call.config.get("use_bias", True) else ()
+    peepholes = tuple(weight(call, f"{gate}_peephole_weights", units) for gate in cell.peepholes)
+    return (*kernels, *biases, *peepholes)
 
 
 def recurrent_macs(call: CallFacts) -> int:
     """Every kernel once a time step."""
-    kernels = (spec for spec in recurrent_weights(call) if spec.name.endswith("kernel"))
-    return known(_sequence(call)[1], "the number of time steps") * sum(elements(spec.shape) for spec in kernels)
+    return known(_sequence(call)[1], "the number of time steps") * _step_macs(call)
+
+
+def _step_macs(call: CallFacts) -> int:
+    return sum(elements(spec.shape) for spec in recurrent_weights(call) if spec.name.endswith("kernel"))
+
+
+def cell_outputs(call: CallFacts) -> Outputs:
+    """A cell that is called by itself gives its output and its new states."""
+    cells, dtype, batch = cells_of(call), compute_dtype(call), first_shape(call)[0]
+    states = [_units(config) for kind, config in cells for _ in range(CELLS[kind].states)]
+    return tuple(TensorSpec((batch, size), dtype) for size in (_units(cells[-1][1]), *states))
 
 
 def _frames(call: CallFacts) -> tuple[Shape, Shape]:
@@ -162,13 +184,31 @@ def conv_lstm_weights(call: CallFacts) -> Weights:
     return (*kernels, weight(call, "bias", 4 * filters)) if call.config.get("use_bias", True) else kernels
 
 
+def over_cell(call: CallFacts) -> CallFacts:
+    """ConvRNN2D keeps in a cell what ConvLSTM2D has in its own config."""
+    cell = call.config["cell"]
+    if cell["class_name"] != "ConvLSTM2DCell":
+        raise unknown(f"there is no rule for the cell class {cell['class_name']!r}")
+    return replace(call, config=FrozenDict({**cell["config"], **call.config}))
+
+
 def conv_lstm_macs(call: CallFacts) -> int:
     places = known(first_shape(call)[1], "the number of time steps") * elements(_frames(call)[1])
     return places * sum(elements(spec.shape) for spec in conv_lstm_weights(call)[:2])
 
 
+_CELLS = "SimpleRNNCell GRUCell LSTMCell PeepholeLSTMCell StackedRNNCells DropoutWrapper ResidualWrapper DeviceWrapper"
+
 LAYERS = (
+    *declare(_CELLS, cell_outputs, recurrent_weights, _step_macs),
     *declare("LSTM GRU SimpleRNN RNN", recurrent_outputs, recurrent_weights, recurrent_macs, mask="passes"),
     *declare("CuDNNLSTM CuDNNGRU", recurrent_outputs, recurrent_weights, recurrent_macs),
     *declare("ConvLSTM1D ConvLSTM2D ConvLSTM3D", conv_lstm_outputs, conv_lstm_weights, conv_lstm_macs, mask="passes"),
+    *declare(
+        "ConvRNN2D",
+        lambda call: conv_lstm_outputs(over_cell(call)),
+        lambda call: conv_lstm_weights(over_cell(call)),
+        lambda call: conv_lstm_macs(over_cell(call)),
+        mask="passes",
+    ),
 )

@@ -83,6 +83,8 @@ def channels_first(call: CallFacts) -> bool:
 
 def split_channels(call: CallFacts, shape: Shape) -> tuple[Shape, int | None]:
     """The spatial dimensions and the channels of an image-like tensor, without its batch."""
+    if call.config.get("data_format") == "unknown":
+        raise unknown("Keras 1 does not write the layer's dim_ordering, and no other layer of the model tells it")
     if len(shape) < 3:
         raise unknown(f"a tensor of rank {len(shape)} has no spatial axes")
     return (shape[2:], shape[1]) if channels_first(call) else (shape[1:-1], shape[-1])
@@ -178,6 +180,11 @@ def no_weights(call: CallFacts) -> Weights:
 def one_output(shape: ShapeRule, dtype: DtypeRule = compute_dtype) -> Callable[[CallFacts], Outputs]:
     """A rule for a layer with one output, out of one for its shape and one for its dtype."""
     return lambda call: (TensorSpec(shape(call), dtype(call)),)
+
+
+def first_of_all(call: CallFacts) -> Outputs:
+    """The first input as it is."""
+    return (call.first,)
 
 
 def declare(

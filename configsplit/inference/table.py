@@ -15,6 +15,7 @@ from configsplit.inference import (
     embedding,
     images,
     keras1,
+    legacy,
     merging,
     normalization,
     op_layers,
@@ -30,27 +31,10 @@ from configsplit.inference.wrappers import WRAPPERS
 from configsplit.ir.facts import CallFacts, LayerFacts
 from configsplit.ir.graph import Layer
 
-_FAMILIES = (
-    activation,
-    applications,
-    attention,
-    convolution,
-    core,
-    embedding,
-    images,
-    keras1,
-    merging,
-    normalization,
-    op_layers,
-    pooling,
-    preprocessing,
-    recurrent,
-    regularization,
-    reshaping,
-    wrappers,
-)
+_FAMILIES = (activation, applications, attention, convolution, core, embedding, images, keras1, legacy, merging)
+_MORE = (normalization, op_layers, pooling, preprocessing, recurrent, regularization, reshaping, wrappers)
 
-_BY_NAME = {facts.class_name: facts for facts in chain.from_iterable(family.LAYERS for family in _FAMILIES)}
+_BY_NAME = {facts.class_name: facts for facts in chain.from_iterable(family.LAYERS for family in (*_FAMILIES, *_MORE))}
 
 _MERGE = LayerFacts(
     class_name="Merge",
@@ -59,8 +43,10 @@ _MERGE = LayerFacts(
     mask="passes",
 )
 
-BUILT_IN: Mapping[str, LayerFacts] = MappingProxyType({**_BY_NAME, "Merge": _MERGE})
-"""Class name -> facts, of every layer class of Keras 2 and 3 that configsplit knows."""
+_PIPELINE = wrappers.pipeline(lambda name: _BY_NAME[name])
+
+BUILT_IN: Mapping[str, LayerFacts] = MappingProxyType({**_BY_NAME, "Merge": _MERGE, "Pipeline": _PIPELINE})
+"""Class name -> facts, of every layer class of Keras 1, 2 and 3 that configsplit knows."""
 
 
 class Table:

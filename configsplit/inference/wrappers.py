@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
+from configsplit.inference.keras1 import modern
 from configsplit.inference.recurrent import LAYERS as RECURRENT
 from configsplit.inference.rules import Outputs, Weights, compute_dtype, declare, first_shape, known, shape_of, unknown, wrapped
 from configsplit.ir.facts import CallFacts, LayerFacts, WeightSpec
@@ -82,6 +84,7 @@ def _directions(call: CallFacts) -> tuple[tuple[LayerFacts, CallFacts], tuple[La
     """The rules and calls of the two layers; the backward one has the forward one's config where none is given."""
     forward = inner_call(call)
     backward = inner_call(call, "backward_layer") if call.config.get("backward_layer") else forward
+    forward, backward = modern(forward), modern(backward)
     for side in (forward, backward):
         if side.class_name not in _RECURRENT:
             raise unknown(f"there is no rule for {side.class_name!r} inside a Bidirectional")
@@ -114,6 +117,51 @@ def returns_sequences(call: CallFacts) -> bool:
     """Whether a recurrent layer, or the two in a Bidirectional, keep the time axis and with it the mask."""
     config = wrapped(call)[1] if call.class_name == "Bidirectional" else call.config
     return bool(config.get("return_sequences"))
+
+
+# ------------------------------------------------------------------------------------------------------------- pipelines
+
+Find: TypeAlias = Callable[[str], LayerFacts]
+
+
+def pipeline(find: Find) -> LayerFacts:
+    """``Pipeline`` runs layers one after the other; ``find`` gives the rules of each, or raises KeyError."""
+    return LayerFacts(
+        class_name="Pipeline",
+        outputs=lambda call: _last_step(find, call)[1],
+        weights=lambda call: tuple(
+            replace(spec, name=f"layers/{number}/{spec.name}")
+            for number, (facts, inner) in enumerate(_steps(find, call))
+            for spec in (facts.weights(inner) if facts.weights else ())
+        ),
+        macs=lambda call: sum(facts.macs(inner) if facts.macs else 0 for facts, inner in _steps(find, call)),
+        mask="stops",
+    )
+
+
+def _steps(find: Find, call: CallFacts) -> list[tuple[LayerFacts, CallFacts]]:
+    return [(facts, inner) for facts, inner, _ in _run_through(find, call)]
+
+
+def _last_step(find: Find, call: CallFacts) -> tuple[LayerFacts | None, Outputs]:
+    done = _run_through(find, call)
+    return (done[-1][0], done[-1][2]) if done else (None, (call.first,))
+
+
+def _run_through(find: Find, call: CallFacts) -> list[tuple[LayerFacts, CallFacts, Outputs]]:
+    """Every layer with its call and outputs, pipelines inside pipelines laid out flat."""
+    todo, done, args = [*reversed(call.config["layers"])], [], call.args
+    while todo:
+        entry = todo.pop()
+        if entry["class_name"] == "Pipeline":
+            todo.extend(reversed(entry["config"]["layers"]))
+            continue
+        facts = find(str(entry["class_name"]))
+        inner = replace(call, class_name=str(entry["class_name"]), config=entry["config"], args=args)
+        outputs = facts.outputs(inner)
+        done.append((facts, inner, outputs))
+        args = tuple(outputs)
+    return done
 
 
 LAYERS = (*declare("Bidirectional", bidirectional_outputs, bidirectional_weights, bidirectional_macs, mask="passes"),)

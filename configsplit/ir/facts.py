@@ -61,6 +61,8 @@ class LayerFacts:
         mask: what the class does with an implicit mask (Keras 1 and 2).
         keras_class: ``module:Class`` of the real class for Keras 3, imported only when a model is built.
         tf_keras_class: the same for tf_keras.
+        keras3_places: where an archive of Keras 3 keeps each weight of ``layer.weights``, below the layer's own group
+            (``first/vars/0``, ``stack/dense_1/vars/1``): needed to convert a layer that holds layers from an .h5 file.
     """
 
     class_name: str
@@ -70,6 +72,22 @@ class LayerFacts:
     mask: MaskRule = "unknown"
     keras_class: str = ""
     tf_keras_class: str = ""
+    keras3_places: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionFacts:
+    """A function that a model's config names (as an activation, say), and where the real one is.
+
+    Attributes:
+        name: the name as it stands in documents, with its package: ``research>reg_act``.
+        keras_function: ``module:function`` for Keras 3, imported only when a model is built.
+        tf_keras_function: the same for tf_keras.
+    """
+
+    name: str
+    keras_function: str = ""
+    tf_keras_function: str = ""
 
 
 def same_as_input(call: CallFacts) -> tuple[TensorSpec, ...]:

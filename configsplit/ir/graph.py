@@ -98,6 +98,10 @@ class Node:
         return Node(rebuild(self.args, leaf), rebuild(self.kwargs, leaf), self.form)
 
 
+OPERATION_MODULES = ("keras.src.ops", "keras.ops", "keras.src.activations", "keras.src.quantizers")
+"""Where Keras 3 keeps operations: some activations and one quantizer are such, too, when they are called on a tensor."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layer:
     """A layer with all its calls.
@@ -126,6 +130,11 @@ class Layer:
     @property
     def is_input(self) -> bool:
         return self.class_name == "InputLayer"
+
+    @property
+    def is_operation(self) -> bool:
+        """Whether this is an operation of Keras 3, which is no layer there: without flags, weights, or a place in files."""
+        return str(self.entry.get("module") or "").startswith(OPERATION_MODULES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,11 +186,20 @@ def leaves(structure: Structure, kind: type[Any] = Use) -> list[Any]:
     return found
 
 
-def walk(model: Model) -> Iterator[tuple[LayerPath, Layer]]:
+Inside: TypeAlias = Callable[["Layer"], "Model | None"]
+"""What a layer holds that can be reached into: the nested model that it is, or also a model that it wraps."""
+
+
+def nested(layer: Layer) -> Model | None:
+    """The nested model that a layer is; None for any other layer."""
+    return layer.model
+
+
+def walk(model: Model, inside: Inside = nested) -> Iterator[tuple[LayerPath, Layer]]:
     """Every layer of the model and of the models nested in it, outer ones first, each with its path."""
     todo: list[tuple[LayerPath, Layer]] = [((layer.name,), layer) for layer in reversed(model.layers)]
     while todo:
         path, layer = todo.pop()
         yield path, layer
-        if layer.model is not None:
-            todo.extend(((*path, inner.name), inner) for inner in reversed(layer.model.layers))
+        if (held := inside(layer)) is not None:
+            todo.extend(((*path, inner.name), inner) for inner in reversed(held.layers))

@@ -32,6 +32,10 @@ class Provenance:
                 return found if not rest else Origin((*found.path, *rest), (), found.source)
         return None
 
+    def told_apart(self) -> set[LayerPath]:
+        """Layers inside which something has an origin of its own."""
+        return {path[:length] for path in self.layers for length in range(1, len(path))}
+
     def after(self, earlier: Provenance) -> Provenance:
         """The origins in the source of an earlier rewrite, whose result this rewrite was given.
 

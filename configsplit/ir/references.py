@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from configsplit.errors import TensorReferenceError, nearest
-from configsplit.ir.graph import CallRef, Layer, Model, TensorRef
+from configsplit.ir.graph import CallRef, Inside, Layer, Model, TensorRef, nested
 from configsplit.ir.values import FrozenDict
 
 _SUFFIX = re.compile(r"^(?P<layer>.+?)(?:@(?P<call>\d+|\*))?(?::(?P<output>\d+))?$", re.DOTALL)
@@ -44,44 +44,57 @@ def boundary(model: Model, text: str) -> tuple[TensorRef, ...]:
     return tuple(place.ref for place in found)
 
 
-def places(model: Model, text: str) -> tuple[Place, ...]:
+def places(model: Model, text: str, inside: Inside = nested) -> tuple[Place, ...]:
     """The tensors that ``text`` names, in the order given, each once.
+
+    ``inside`` says what can be reached into: nested models alone, or what is in wrappers too.
 
     Raises:
         TensorReferenceError: no such layer, call or output, or a bare name of a layer that is called several times.
     """
     layers = model.by_name()
     pieces = [text] if _find(layers, text) else _pieces(layers, text)
-    return tuple(dict.fromkeys(place for piece in pieces for place in _descend(model, piece.strip())))
+    return tuple(dict.fromkeys(place for piece in pieces for place in _descend(model, piece.strip(), inside)))
 
 
-def _descend(model: Model, text: str) -> list[Place]:
-    """Follow ``OUTER@CALL/INNER`` inwards, as deep as it leads."""
+def _descend(model: Model, text: str, inside: Inside) -> Iterable[Place]:
+    """Places named by ``OUTER/INNER``, from the outside in, by an explicit stack."""
     found: list[Place] = []
     todo: list[tuple[tuple[CallRef, ...], Model, str]] = [((), model, text)]
     while todo:
-        inside, within, rest = todo.pop()
+        around, within, rest = todo.pop()
         layers = within.by_name()
         outer = None if _find(layers, rest) else _outer(layers, rest)
         if outer is None:
-            found += [Place(inside, ref) for ref in _tensors(layers, outputs_used(within), rest)]
+            found += [Place(around, ref) for ref in _tensors(layers, outputs_used(within), rest)]
             continue
         layer, call, inner = outer
-        if layer.model is None:
+        held = inside(layer)
+        if held is None:
             raise TensorReferenceError(
                 f"layer {layer.name!r} is a {layer.class_name}, not a nested model: {_why_closed(layer)}",
                 code="reference-not-nested",
                 hint=f"name {layer.name!r} itself, or a layer before or after it",
             )
-        todo += [((*inside, CallRef(layer.name, number)), layer.model, inner) for number in reversed(_calls(layer, call))]
+        todo += [((*around, CallRef(layer.name, number)), held, inner) for number in reversed(_calls(layer, call))]
     return found
 
 
+_WHY_CLOSED = {
+    "Bidirectional": "its two layers run in opposite directions, and each step of one needs all the steps before it",
+    "RNN": "what is in its cells exists within one step only, which needs the state that the step before it has left",
+    "SpectralNormalization": "the layer in it runs with weights that the wrapper has computed for it",
+    "TimeDistributed": "what it holds is one layer, which has no tensors inside",
+}
+"""Why nothing in a wrapper can be a boundary, by class."""
+
+
 def _why_closed(layer: Layer) -> str:
-    if layer.class_name == "TimeDistributed":
-        return "what it holds runs once for every time step, and has no tensor of its own in the graph around it"
+    known = _WHY_CLOSED.get("RNN" if layer.config.keys() & {"cell", "cells"} else layer.class_name)
+    if known is not None:
+        return known
     if isinstance(layer.config.get("layer"), FrozenDict):
-        return "it runs what it holds in its own way, which has no place in the graph around it"
+        return "it runs what it holds in its own way, of which the file does not tell"
     return "nothing inside it can be named"
 
 

@@ -6,13 +6,14 @@ import hashlib
 import importlib
 import importlib.util
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 from configsplit.errors import PluginError, RuntimeUnavailableError
-from configsplit.ir.facts import LayerFacts
+from configsplit.ir.facts import FunctionFacts, LayerFacts
 from configsplit.registry.points import Point, points
 
 _FRAMEWORKS = frozenset({"keras", "tf_keras", "tensorflow"})
@@ -41,6 +42,7 @@ class Declared:
     source: str
     module: str
     folder: str = ""
+    functions: tuple[FunctionFacts, ...] = ()
 
 
 def installed() -> tuple[list[Declared], list[PluginError]]:
@@ -52,7 +54,8 @@ def installed() -> tuple[list[Declared], list[PluginError]]:
         try:
             module = _imported(point.module, source)
             target = getattr(module, point.attribute) if point.attribute else _layers(module, source)
-            found.append(Declared(_checked(target, source), source, point.module))
+            functions = () if point.attribute else _functions(module, source)
+            found.append(Declared(_checked(target, source), source, point.module, functions=functions))
         except PluginError as error:
             failures.append(error)
         except AttributeError as error:
@@ -73,7 +76,8 @@ def declared_in(spec: str) -> Declared:
     path = Path(spec)
     if path.suffix != ".py" and not path.exists():
         module = _imported(spec, spec)
-        return Declared(_checked(_layers(module, spec), spec), f"module {spec}", spec)
+        layers = _checked(_layers(module, spec), spec)
+        return Declared(layers, f"module {spec}", spec, functions=_functions(module, spec))
     if not path.is_file():
         raise PluginError(
             "there is no such plug-in file",
@@ -83,7 +87,8 @@ def declared_in(spec: str) -> Declared:
         )
     module = _run(path.resolve())
     source = f"file {spec}"
-    return Declared(_checked(_layers(module, source), source), source, module.__name__, str(path.resolve().parent))
+    layers = _checked(_layers(module, source), source)
+    return Declared(layers, source, module.__name__, str(path.resolve().parent), _functions(module, source))
 
 
 def _imported(name: str, where: str) -> ModuleType:
@@ -128,6 +133,8 @@ def _failed(error: BaseException, where: str) -> PluginError:
 
 
 def _layers(module: ModuleType, where: str) -> Any:
+    if not hasattr(module, "LAYERS") and hasattr(module, "FUNCTIONS"):
+        return None
     if not hasattr(module, "LAYERS"):
         raise PluginError(
             "the plug-in declares no LAYERS",
@@ -138,7 +145,23 @@ def _layers(module: ModuleType, where: str) -> Any:
     return module.LAYERS
 
 
+def _functions(module: ModuleType, where: str) -> tuple[FunctionFacts, ...]:
+    """The functions that a module declares besides its layers, or instead of any."""
+    declared = getattr(module, "FUNCTIONS", ())
+    several = (declared,) if isinstance(declared, FunctionFacts) else declared
+    if isinstance(several, (tuple, list)) and all(isinstance(item, FunctionFacts) for item in several):
+        return tuple(several)
+    raise PluginError(
+        f"FUNCTIONS is of type {type(declared).__name__}",
+        code="plugin-wrong-type",
+        where=where,
+        hint="FUNCTIONS is a FunctionFacts, or a tuple of them",
+    )
+
+
 def _checked(layers: Any, where: str) -> tuple[LayerFacts, ...]:
+    if layers is None:
+        return ()
     several = (layers,) if isinstance(layers, LayerFacts) else layers
     if isinstance(several, (tuple, list)) and several and all(isinstance(item, LayerFacts) for item in several):
         return tuple(several)
@@ -164,6 +187,21 @@ def class_at(target: str, module: str, folder: str, where: str) -> type[Any]:
         PluginError: there is no such module or class.
         RuntimeUnavailableError: Keras or tf_keras, which the module needs, is not installed.
     """
+    value = _object_at(target, module, folder, where)
+    if not isinstance(value, type):
+        raise _no_class(target, where, TypeError(f"{target.rpartition(':')[2]} is no class"))
+    return value
+
+
+def function_at(target: str, module: str, folder: str, where: str) -> Callable[..., Any]:
+    """The function that ``module:function`` names; raises as `class_at` does."""
+    value = _object_at(target, module, folder, where)
+    if not callable(value):
+        raise _no_class(target, where, TypeError(f"{target.rpartition(':')[2]} is no function"))
+    return cast("Callable[..., Any]", value)
+
+
+def _object_at(target: str, module: str, folder: str, where: str) -> Any:
     place, _, name = target.partition(":")
     beside = Path(folder, f"{place}.py") if folder and place else None
     try:
@@ -179,8 +217,6 @@ def class_at(target: str, module: str, folder: str, where: str) -> type[Any]:
         raise
     except IMPORT_ERRORS as error:
         raise _no_class(target, where, error) from error
-    if not isinstance(value, type):
-        raise _no_class(target, where, TypeError(f"{name} is no class"))
     return value
 
 
@@ -194,8 +230,8 @@ def _no_framework(name: str) -> RuntimeUnavailableError:
 
 def _no_class(target: str, where: str, error: BaseException) -> PluginError:
     return PluginError(
-        f"the class {target!r} cannot be loaded: {type(error).__name__}: {error}",
+        f"{target!r} cannot be loaded: {type(error).__name__}: {error}",
         code="plugin-class",
         where=where,
-        hint="keras_class and tf_keras_class are written 'package.module:Class'",
+        hint="keras_class and its like are written 'package.module:Class'",
     )

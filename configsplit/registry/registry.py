@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 from configsplit.errors import PluginError
-from configsplit.ir.facts import LayerFacts
-from configsplit.registry.loading import Declared, class_at, declared_in, installed
+from configsplit.ir.facts import FunctionFacts, LayerFacts
+from configsplit.registry.loading import Declared, class_at, declared_in, function_at, installed
 
 Framework: TypeAlias = Literal["keras", "tf_keras"]
 
@@ -29,6 +29,17 @@ class Plugin:
 
 
 @dataclass(frozen=True, slots=True)
+class Function:
+    """One declared function and where it comes from; see `Plugin`."""
+
+    facts: FunctionFacts
+    source: str
+    place: Literal["installed", "given"] = "given"
+    module: str = ""
+    folder: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Registry:
     """Plug-ins, in the order in which they came.
 
@@ -38,6 +49,7 @@ class Registry:
 
     plugins: tuple[Plugin, ...] = ()
     failures: tuple[PluginError, ...] = ()
+    functions: tuple[Function, ...] = ()
 
     @classmethod
     def discover(cls) -> Registry:
@@ -64,11 +76,25 @@ class Registry:
         added = [Plugin(facts, declared.source, place, declared.module, declared.folder) for facts in declared.layers]
         fresh = [plugin for plugin in added if plugin not in self.plugins]  # the same file given twice is no conflict
         _refuse_twice((*self.plugins, *fresh), declared.source)
-        return replace(self, plugins=(*self.plugins, *fresh))
+        return replace(
+            self, plugins=(*self.plugins, *fresh), functions=(*self.functions, *_functions(self.functions, declared, place))
+        )
 
     def facts(self) -> Mapping[str, LayerFacts]:
         """Class name -> facts; what the user gave wins over what is installed."""
         return {name: plugin.facts for name, plugin in self._in_force().items()}
+
+    def keras_objects(self, framework: Framework) -> dict[str, Any]:
+        """Name -> the real class or function for a framework, of all that have one; raises as `keras_classes` does."""
+        key = "keras_function" if framework == "keras" else "tf_keras_function"
+        ordered = sorted(self.functions, key=lambda function: function.place == "given")
+        found = {function.facts.name: (function, getattr(function.facts, key)) for function in ordered}
+        functions = {
+            name: function_at(target, function.module, function.folder, function.source)
+            for name, (function, target) in found.items()
+            if target
+        }
+        return {**functions, **self.keras_classes(framework)}
 
     def keras_classes(self, framework: Framework) -> dict[str, type[Any]]:
         """Class name -> the real class for a framework, of the plug-ins that have one. This imports the framework.
@@ -88,6 +114,24 @@ class Registry:
     def _in_force(self) -> dict[str, Plugin]:
         ordered = sorted(self.plugins, key=lambda plugin: plugin.place == "given")
         return {plugin.facts.class_name: plugin for plugin in ordered}
+
+
+def _functions(known: Iterable[Function], declared: Declared, place: Literal["installed", "given"]) -> list[Function]:
+    """The functions that a plug-in adds. Raises PluginError where another one of the same place has declared one of them."""
+    before = {(function.place, function.facts.name): function for function in known}
+    added: list[Function] = []
+    for facts in declared.functions:
+        function = Function(facts, declared.source, place, declared.module, declared.folder)
+        there = before.get((place, facts.name))
+        if there is not None and there != function:
+            raise PluginError(
+                f"the function {facts.name!r} is declared twice: in {there.source} and in {declared.source}",
+                code="plugin-duplicate",
+                where=declared.source,
+                hint="give or install only one of them",
+            )
+        added += [] if there is not None else [function]
+    return added
 
 
 def _refuse_twice(plugins: Iterable[Plugin], where: str) -> None:

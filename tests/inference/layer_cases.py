@@ -55,6 +55,12 @@ DENSE = [
     case("LocallyConnected1D", filters=3, kernel_size=3, only="tf_keras"),
     case("LocallyConnected1D", filters=3, kernel_size=2, strides=2, use_bias=False, only="tf_keras"),
     case("LocallyConnected2D", IMAGE, filters=3, kernel_size=(3, 2), strides=(2, 1), only="tf_keras"),
+    *(
+        case("LocallyConnected2D", IMAGE, filters=3, kernel_size=(3, 2), implementation=kind, only="tf_keras", **extra)
+        for kind in (2, 3)
+        for extra in ({}, {"padding": "same"}, {"strides": 2, "padding": "same"}, {"use_bias": False})
+    ),
+    case("RandomFourierFeatures", (None, 6), output_dim=5, trainable=True, only="tf_keras"),
     case("Identity"),
     case("Identity", IDS),
     case("ActivityRegularization", l1=0.1),
@@ -391,6 +397,8 @@ PREPROCESSING = [
     case("Discretization", (None, 4), bin_boundaries=[0.0, 1.0], output_mode="multi_hot"),
     case("Hashing", TEXT, num_bins=5),
     case("Hashing", ((None, 1), "string"), num_bins=5, output_mode="one_hot"),
+    case("HashedCrossing", ((None, 1), "string"), ((None, 1), "string"), num_bins=5, listed=True),
+    case("HashedCrossing", ((None, 1), "string"), ((None, 1), "string"), num_bins=5, output_mode="one_hot", listed=True),
     case("StringLookup", TEXT, vocabulary=["a", "b", "c"]),
     case("StringLookup", TEXT, vocabulary=["a", "b", "c"], output_mode="multi_hot"),
     case("StringLookup", TEXT, vocabulary=["a", "b", "c"], num_oov_indices=2, mask_token="", output_mode="count"),

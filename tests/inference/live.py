@@ -22,8 +22,14 @@ Live = tuple[tuple[int | None, ...], str]
 
 def inputs_of(framework: Any, specs: tuple[Any, ...]) -> list[Any]:
     """Symbolic inputs from shapes with the batch, or (shape, dtype)."""
-    pairs = [spec if spec and isinstance(spec[0], tuple) else (spec, "float32") for spec in specs]
-    return [framework.Input(batch_shape=shape, dtype=dtype) for shape, dtype in pairs]
+    return [_input_of(framework, spec) for spec in specs]
+
+
+def _input_of(framework: Any, spec: Any) -> Any:
+    if isinstance(spec, dict):
+        return {name: _input_of(framework, item) for name, item in spec.items()}
+    shape, dtype = spec if spec and isinstance(spec[0], tuple) else (spec, "float32")
+    return framework.Input(batch_shape=shape, dtype=dtype)
 
 
 def live(tensor: Any) -> Live:

@@ -12,11 +12,17 @@ PAIRS = [pytest.param(name, case, id=f"{name}-{case.id}") for case in CASES for 
 
 
 def _called(framework: Any, case: Case) -> tuple[Any, Any, Any]:
-    layer = getattr(framework.layers, case.name)(**case.kwargs)
+    layer = _class(framework, case.name)(**case.kwargs)
     tensors = inputs_of(framework, case.inputs)
     result = layer(tensors, **case.call) if case.listed else layer(*tensors, **case.call)
     flat = tf.nest.flatten(result)
-    return layer, framework.Model(tensors, flat), flat
+    return layer, framework.Model(tf.nest.flatten(tensors), flat), flat
+
+
+def _class(framework: Any, name: str) -> Any:
+    """Some classes of tf_keras are only exported as experimental."""
+    layers = framework.layers
+    return getattr(layers, name, None) or getattr(layers.experimental, name)
 
 
 @pytest.mark.parametrize(("name", "case"), PAIRS)
