@@ -1,0 +1,130 @@
+"""One call of one old layer: which rule it goes by, and what its arguments are called in Keras 3."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from configsplit.inference.inputs import input_spec
+from configsplit.ir.graph import CallRef, Layer, Model, Node, TensorRef, Use
+from configsplit.ir.values import FrozenDict
+from configsplit.migration import composites, graph_operations, joining, lambdas, operations
+from configsplit.migration.building import Building, Made
+from configsplit.migration.inside import convert_layer
+from configsplit.migration.objects import built_in
+from configsplit.migration.outcome import Replacement, Stop
+
+_RECURRENT = frozenset(
+    {"RNN", "LSTM", "GRU", "SimpleRNN", "CuDNNLSTM", "CuDNNGRU", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "Bidirectional"}
+)
+
+
+CHANGED: Mapping[str, str] = {
+    "RandomCrop": "is a Resizing now, which is what it computes where it does not train; that of Keras 3 does nothing then",
+}
+"""Classes of which something is lost on the way, and what."""
+
+
+def convert_call(building: Building, layer: Layer, number: int, model: Model | None, given: Mapping[str, Replacement]) -> None:
+    """Convert one call of a layer; the layer itself with its first call.
+
+    Raises:
+        Stop: it has no equal in Keras 3.
+    """
+    if layer.is_input:
+        _input(building, layer)
+    elif layer.model is not None:
+        _model(building, layer, number, model)
+    elif layer.class_name == "Lambda":
+        lambdas.convert(building, layer, number, given)
+    elif layer.class_name == "Merge" and building.around.dialect == "keras1":
+        joining.convert(building, layer, number, given)
+    elif (rule := _rule(building, layer)) is not None:
+        rule(building, layer, number)
+    else:
+        _plain(building, layer, number)
+
+
+_Rule = Callable[[Building, Layer, int], None]
+
+
+def _rule(building: Building, layer: Layer) -> _Rule | None:
+    """The rule of a layer that becomes operations, or several layers."""
+    if layer.class_name in ("TFOpLambda", "SlicingOpLambda"):
+        return operations.convert
+    if layer.class_name == "TensorFlowOpLayer":
+        return graph_operations.convert
+    if building.around.dialect != "keras1":
+        return None
+    return composites.rule(layer)
+
+
+def _input(building: Building, layer: Layer) -> None:
+    spec = input_spec(building.old, layer)
+    if spec.shape is None:
+        spec = building.spec(TensorRef(layer.name))  # what the user says
+    name = building.names[layer.name]
+    config = {"batch_shape": spec.shape, "dtype": spec.dtype or "float32", "sparse": spec.sparse, "name": name}
+    if spec.ragged:
+        config["ragged"] = True
+    if spec.shape is None and building.old.kind != "sequential":
+        raise Stop("convert-shape-unknown", "the document does not say the shape of this input", "give it with --shape")
+    building.add(name, Made(built_in("keras.layers", "InputLayer", config), {0: Node()}, old=layer.name))
+    building.tensors[TensorRef(layer.name)] = TensorRef(name)
+
+
+def _model(building: Building, layer: Layer, number: int, model: Model | None) -> None:
+    name = building.names[layer.name]
+    if model is None:
+        raise Stop("convert-inside", "something inside this model cannot be converted", "see the other refusals")
+    made = building.add(name, Made(model.entry, model=model, old=layer.name))
+    node = layer.calls[number]
+    kwargs = {key: value for key, value in node.kwargs.items() if value is not None}
+    made.calls[number] = Node(building.moved(node.args), building.moved(FrozenDict(kwargs)))
+    _same_outputs(building, layer, number, name)
+
+
+def _plain(building: Building, layer: Layer, number: int) -> None:
+    name = building.names[layer.name]
+    if name not in building.layers:
+        stored = building.weights(layer.name)
+        inside = convert_layer(layer.entry, (*building.path, layer.name), stored, building.around)
+        config = inside.entry["config"] | {"name": name}
+        made = Made(inside.entry | {"config": config}, old=layer.name, slots=inside.slots, old_places=inside.old_places)
+        building.add(name, made)
+        if (told := CHANGED.get(layer.class_name)) is not None:
+            building.note(layer.name, told)
+    args, kwargs = _arguments(layer, layer.calls[number])
+    building.layers[name].calls[number] = Node(building.moved(args), building.moved(kwargs))
+    _same_outputs(building, layer, number, name)
+
+
+def _same_outputs(building: Building, layer: Layer, number: int, name: str) -> None:
+    for output in range(building.counts.get(CallRef(layer.name, number), 1)):
+        building.tensors[TensorRef(layer.name, number, output)] = TensorRef(name, number, output)
+
+
+def _arguments(layer: Layer, node: Node) -> tuple[Any, FrozenDict]:
+    """A call's arguments as the class of Keras 3 takes them."""
+    kwargs = {key: value for key, value in node.kwargs.items() if value is not None}
+    if layer.class_name in _RECURRENT:
+        return _recurrent(layer, node, kwargs)
+    if layer.class_name in ("Attention", "AdditiveAttention") and layer.config.get("causal"):
+        kwargs["use_causal_mask"] = True
+    return node.args, FrozenDict(kwargs)
+
+
+def _recurrent(layer: Layer, node: Node, kwargs: dict[str, Any]) -> tuple[Any, FrozenDict]:
+    """States that go behind the sequence in one list are ``initial_state`` in Keras 3."""
+    first, *more = node.args
+    if type(first) is tuple:
+        first, *states = first
+        if states and "initial_state" in kwargs:
+            raise Stop("convert-call", "its call is given states twice", "save the model anew where it can be loaded")
+        if states:
+            kwargs["initial_state"] = tuple(states)
+    elif type(kwargs.get("initial_state")) is Use:
+        kwargs["initial_state"] = (kwargs["initial_state"],)
+    if kwargs.pop("constants", None) or layer.config.get("num_constants"):
+        raise Stop("convert-call", "its cell takes constants, which Keras 3 does not hand over", "rewrite the cell for Keras 3")
+    return (first, *more), FrozenDict(kwargs)

@@ -1,0 +1,212 @@
+"""A layer with all that stands inside its config: wrappers, cells, wrapped models; innermost first, from an explicit stack."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from configsplit.ir.graph import LayerPath
+from configsplit.ir.recipes import Recipe, Slot
+from configsplit.ir.values import FrozenDict
+from configsplit.migration import keras1
+from configsplit.migration.configs import class_of, converted
+from configsplit.migration.custom import custom, custom_weights
+from configsplit.migration.keys import KEYS
+from configsplit.migration.layouts import check_backend, keras2_recipes, places, slots
+from configsplit.migration.objects import built_in
+from configsplit.migration.outcome import Stop
+from configsplit.migration.stored import Stored
+from configsplit.migration.units import Inside, Surroundings, Unit
+
+_SIDES = ("layer", "backward_layer", "cell")
+_CELLS = {"LSTMCell": 2, "GRUCell": 2, "SimpleRNNCell": 2}
+_MODELS = ("Functional", "Model", "Sequential")
+
+
+def convert_layer(entry: FrozenDict, path: LayerPath, stored: Stored, around: Surroundings) -> Inside:
+    """Convert a layer's entry with everything inside it.
+
+    Raises:
+        Stop: something in it has no equal in Keras 3.
+    """
+    root = Unit(entry, stored, 0, "", path=path)
+    units, todo = [], [root]
+    while todo:
+        unit = todo.pop()
+        units.append(unit)
+        unit.children = _children(unit, around)
+        todo.extend(reversed(unit.children))
+    for unit in reversed(units):
+        _convert(unit, around)
+    if root.made is None:
+        raise AssertionError(path)
+    found = [unit.own for unit in units if unit.own is not None]
+    return Inside(
+        root.made,
+        tuple(slot for own in found for slot in own.slots),
+        tuple(place for own in found for place in own.old_places),
+    )
+
+
+def _children(unit: Unit, around: Surroundings) -> list[Unit]:
+    """The layers in a layer's config, each with its share of the weights, which lie one after the other."""
+    config = unit.entry.get("config")
+    if not isinstance(config, FrozenDict) or _is_custom(unit.entry, around) or _is_model(unit.entry):
+        return []
+    listed: list[tuple[tuple[str, int | None], FrozenDict]] = [
+        ((key, None), config[key]) for key in _SIDES if isinstance(config.get(key), FrozenDict)
+    ]
+    if unit.entry["class_name"] == "Bidirectional" and not isinstance(config.get("backward_layer"), FrozenDict):
+        listed.append((("", None), config["layer"]))  # Keras makes it from the other, and it has weights all the same
+    cells = config.get("cells")
+    if type(cells) is tuple:
+        listed += [(("cells", number), cell) for number, cell in enumerate(cells)]
+    counts = _shares(unit, [entry for _, entry in listed])
+    found: list[Unit] = []
+    start = unit.start
+    for (key, entry), count, prefix in zip(listed, counts, _prefixes(unit, listed), strict=True):
+        part = unit.stored.part(start - unit.start, start - unit.start + count)
+        found.append(Unit(entry, part, start, prefix, key, unit.path, depth=unit.depth + 1))
+        start += count
+    return found
+
+
+def _shares(unit: Unit, entries: Sequence[FrozenDict]) -> list[int]:
+    """How many of a layer's weights each layer inside it has.
+
+    Raises:
+        Stop: the numbers do not go up.
+    """
+    total = len(unit.stored.shapes)
+    if unit.entry["class_name"] == "SpectralNormalization":
+        total = max(total - 1, 0)
+    if len(entries) <= 1 or not total:
+        return [total] * len(entries)
+    if unit.entry["class_name"] == "Bidirectional":
+        return [total // 2, total - total // 2]
+    counts = [_cell_count(entry) for entry in entries]
+    if sum(counts) != total:
+        raise Stop(
+            "convert-weights-unknown",
+            f"the cells of the {unit.entry['class_name']} should have {sum(counts)} weights, the file has {total}",
+            "save the model as .keras, where every cell has a place of its own",
+        )
+    return counts
+
+
+def _cell_count(entry: FrozenDict) -> int:
+    name = str(entry["class_name"])
+    if name not in _CELLS:
+        raise Stop(
+            "convert-weights-unknown",
+            f"nobody can say how many weights the cell {name} has",
+            "save the model as .keras, where every cell has a place of its own",
+        )
+    return _CELLS[name] + bool(entry["config"].get("use_bias", True))
+
+
+def _prefixes(unit: Unit, listed: Sequence[tuple[tuple[str, int | None], FrozenDict]]) -> list[str]:
+    """Where each layer inside is stored: ``forward_layer/``, ``cell/cells/lstm_cell_1/``."""
+    found, taken = [], dict[str, int]()
+    for (key, number), entry in listed:
+        if number is None:
+            sides = {"layer": "forward_layer", "": "backward_layer"} if unit.entry["class_name"] == "Bidirectional" else {}
+            side = sides.get(key, key)
+            found.append(f"{unit.prefix}{side}/")
+            continue
+        name = _snake(str(entry["class_name"]))
+        again = taken.get(name, 0)
+        taken[name] = again + 1
+        found.append(f"{unit.prefix}cells/{name}_{again}/" if again else f"{unit.prefix}cells/{name}/")
+    return found
+
+
+def _snake(class_name: str) -> str:
+    return {"LSTMCell": "lstm_cell", "GRUCell": "gru_cell", "SimpleRNNCell": "simple_rnn_cell"}.get(
+        class_name, class_name.lower()
+    )
+
+
+def _is_model(entry: FrozenDict) -> bool:
+    config = entry.get("config")
+    listed = type(config) is tuple or (isinstance(config, FrozenDict) and "layers" in config)
+    return entry["class_name"] in _MODELS and listed
+
+
+def _is_custom(entry: FrozenDict, around: Surroundings) -> bool:
+    """Whether the class is not one of Keras itself."""
+    name = str(entry["class_name"])
+    if ">" in name or ("module" in entry and entry["module"] is None) or name in around.facts:
+        return True
+    known = class_of(keras1.class_of(entry) if around.dialect == "keras1" else name)
+    module = entry.get("module")
+    foreign = isinstance(module, str) and module.partition(".")[0] not in ("keras", "tf_keras", "tensorflow")
+    return foreign or (known not in KEYS and not keras1.knows(name) and name not in NEVER_CUSTOM)
+
+
+NEVER_CUSTOM = frozenset(
+    {"LocallyConnected1D", "LocallyConnected2D", "DenseFeatures", "RandomHeight", "RandomWidth", "Lambda", "Merge"}
+)
+"""Classes of older releases that Keras 3 does not have, and that are no classes of the user's either."""
+
+
+def _convert(unit: Unit, around: Surroundings) -> None:
+    if _is_model(unit.entry):
+        if unit.depth != 1:
+            raise Stop("convert-inside", "a model stands inside several wrappers", "wrap it once, in a model of its own")
+        unit.made = around.model(unit.entry, unit.path)
+        return
+    if _is_custom(unit.entry, around):
+        unit.made, unit.own = custom(unit.entry), custom_weights(unit, around)
+        return
+    entry = _with_children(unit)
+    class_name, config, stored = str(entry["class_name"]), entry["config"], unit.stored
+    recipes: tuple[Recipe, ...] | None = None
+    if around.dialect == "keras1":
+        class_name, config, recipes = keras1.layer(class_name, config, stored.shapes, around.backend)
+    check_backend(class_name, around.backend if stored.shapes else "")
+    new = class_of(class_name)
+    made = converted(class_name, config)
+    unit.made = built_in("keras.layers", new, made)
+    if not unit.children and stored.shapes:
+        if recipes is None:
+            recipes = keras2_recipes(class_name, config, stored.shapes, around.backend)
+        unit.own = _placed(unit, new, class_name, recipes)
+    elif new == "SpectralNormalization" and stored.shapes:
+        unit.own = _spectral(unit)
+
+
+def _spectral(unit: Unit) -> Inside:
+    """Keras 3 stores the kernel of the layer inside once more, before the vector of the power iteration.
+
+    Raises:
+        Stop: the file is an archive of tf.keras, in which nobody has measured where these lie.
+    """
+    if unit.stored.places:
+        raise Stop(
+            "convert-weights-unknown",
+            "nobody has measured how an archive of tf.keras keeps the weights of a SpectralNormalization",
+            "save the model as .h5",
+        )
+    last = unit.start + len(unit.stored.shapes) - 1
+    own = (Recipe((unit.start,)), Recipe((last,)))
+    made = tuple(Slot(f"{unit.prefix}vars/{number}", recipe) for number, recipe in enumerate(own))
+    return Inside(FrozenDict(), made, (f"{unit.prefix}vars/0",))
+
+
+def _with_children(unit: Unit) -> FrozenDict:
+    config: dict[str, Any] = dict(unit.entry["config"])
+    for child in unit.children:
+        key, number = child.key
+        if number is None and key:
+            config[key] = child.made
+        elif key:
+            config[key] = tuple(child.made if at == number else item for at, item in enumerate(config[key]))
+    return unit.entry | {"config": FrozenDict(config)}
+
+
+def _placed(unit: Unit, new: str, old: str, recipes: Sequence[Recipe]) -> Inside:
+    moved = [Recipe(tuple(unit.start + source for source in recipe.sources), recipe.steps) for recipe in recipes]
+    made = tuple(Slot(unit.prefix + slot.place, slot.recipe) for slot in slots(new, moved))
+    count = len(unit.stored.shapes)
+    return Inside(FrozenDict(), made, tuple(unit.prefix + place for place in places(old, count, old=True)))

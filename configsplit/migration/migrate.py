@@ -1,0 +1,155 @@
+"""The migration of a whole model: nested models innermost first, layers in the order of the graph, each by its own rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from configsplit.algorithms.calls import call_graph, topological
+from configsplit.inference import Inference, trace
+from configsplit.ir.facts import LayerFacts
+from configsplit.ir.graph import LayerPath, Model, TensorRef, walk
+from configsplit.ir.values import FrozenDict
+from configsplit.migration import calls, finishing
+from configsplit.migration.building import Building
+from configsplit.migration.names import new_names
+from configsplit.migration.outcome import Layout, Migration, Note, Refusal, Replacement, Stop
+from configsplit.migration.stored import Stored
+from configsplit.migration.units import Surroundings
+
+NONE: Mapping[Any, Any] = {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What to migrate, and what is known besides.
+
+    Attributes:
+        model: a model of Keras 1 or 2; ``inference`` has its shapes and dtypes.
+        stored: the weights of each layer, by path; those of a model inside a wrapper go on with ``"layer"``.
+        facts: plug-ins.
+        lambdas: what takes the place of the code of Lambda layers, by layer name.
+        backend: the backend that the weights were made with ("tensorflow", "theano"), as far as anybody knows.
+        release: the release that wrote the file, as numbers; empty where it does not say.
+        read: reads a model that stands inside a layer's config, in the dialect that is named.
+        write: the document of a model.
+    """
+
+    model: Model
+    inference: Inference
+    stored: Mapping[LayerPath, Stored] = field(default_factory=dict)
+    facts: Mapping[str, LayerFacts] = field(default_factory=dict)
+    lambdas: Mapping[str, Replacement] = field(default_factory=dict)
+    backend: str = "tensorflow"
+    release: tuple[int, ...] = ()
+    read: Callable[[FrozenDict, str], Model]
+    write: Callable[[Model], FrozenDict]
+
+
+@dataclass(slots=True)
+class _Work:
+    """Everything that the models of one request share."""
+
+    request: Request
+    results: dict[LayerPath, Building] = field(default_factory=dict)
+    models: dict[LayerPath, Model] = field(default_factory=dict)
+    notes: list[Note] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
+
+
+def migrate(request: Request) -> Migration:
+    """Migrate a model; see `Request`. Nothing is raised for what cannot be migrated: it is listed."""
+    work = _Work(request)
+    model = _tree((), request.model, request.inference, work)
+    if work.refusals or model is None:
+        return Migration(None, refusals=tuple(work.refusals), notes=tuple(work.notes))
+    origins: dict[LayerPath, LayerPath] = {}
+    layouts: dict[LayerPath, Layout] = {}
+    todo: list[tuple[LayerPath, LayerPath]] = [((), ())]
+    while todo:
+        new, old = todo.pop()
+        for name, made in work.results[old].layers.items():
+            if made.old is None:
+                continue
+            path, origin = (*new, name), (*old, made.old)
+            origins[path] = origin
+            if made.slots:
+                layouts[path] = Layout(origin, made.slots, made.old_places)
+            if origin in work.results:  # a nested model, or one that the layer wraps
+                todo.append((path, origin))
+    return Migration(model, origins, layouts, (), tuple(work.notes))
+
+
+def _tree(path: LayerPath, model: Model, inference: Inference | None, work: _Work) -> Model | None:
+    """Migrate a model and all that are nested in it; None where something was refused."""
+    nested = [(inner, layer.model) for inner, layer in walk(model) if layer.model is not None]
+    for inner, each in [*reversed(nested), ((), model)]:
+        place = (*path, *inner)
+        building = _one(place, each, _inside(inference, inner), work)
+        work.results[place] = building
+        work.notes += building.notes
+        work.refusals += building.refusals
+        if building.refusals:
+            continue
+        if (made := finishing.finish(building, work.request.write)) is not None:
+            work.models[place] = made
+        work.refusals += building.refusals
+    return work.models.get(path)
+
+
+def _inside(inference: Inference | None, path: LayerPath) -> Inference | None:
+    """What is known of a nested model, from its first call; None where it is never called."""
+    for name in path:
+        inner = {} if inference is None else inference.inner
+        inference = next((found for call, found in inner.items() if call.layer == name), None)
+    return inference
+
+
+def _one(path: LayerPath, model: Model, inference: Inference | None, work: _Work) -> Building:
+    request = work.request
+
+    def convert(entry: FrozenDict, inner: LayerPath) -> FrozenDict:
+        return _wrapped(entry, inner, work)
+
+    around = Surroundings(model.dialect or request.model.dialect, request.backend, request.facts, request.release, convert)
+    names, notes = new_names(path, model)
+    building = Building(model, path, inference, around, request.stored, names, notes=notes)
+    graph = call_graph(model)
+    position = topological(graph)
+    layers = model.by_name()
+    refused: set[str] = set()
+    for number in sorted(range(len(graph.calls)), key=position.__getitem__):
+        ref = graph.calls[number]
+        layer = layers[ref.layer]
+        if layer.name in refused:
+            continue
+        try:
+            calls.convert_call(building, layer, ref.call, work.models.get((*path, layer.name)), request.lambdas)
+        except Stop as stop:
+            refused.add(layer.name)
+            building.refusals.append(stop.of(building.title(layer.name)))
+        except KeyError as error:
+            if isinstance(error.args[0], TensorRef) and _needs_refused(error.args[0], building, refused, work, path):
+                refused.add(layer.name)  # what it takes was refused before it
+            else:
+                raise
+    return building
+
+
+def _needs_refused(ref: TensorRef, building: Building, refused: set[str], work: _Work, path: LayerPath) -> bool:
+    return ref.layer in refused or (*path, ref.layer) in work.results
+
+
+def _wrapped(entry: FrozenDict, path: LayerPath, work: _Work) -> FrozenDict:
+    """A model inside a wrapper, by a migration of its own.
+
+    Raises:
+        Stop: something in it was refused; the list has it.
+    """
+    request = work.request
+    model = replace(request.read(entry, request.model.dialect), dialect=request.model.dialect)
+    made = _tree(path, model, trace(model, request.facts, read=request.read), work)
+    if made is None:
+        raise Stop("convert-inside", "something in the model that it wraps cannot be converted", "see the other refusals")
+    return request.write(made)

@@ -1,0 +1,103 @@
+"""The arguments of one operation, as the rules of the table ask for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from configsplit.ir.graph import Constant, Layer, TensorSpec, Use
+from configsplit.ir.values import Number, rebuild
+from configsplit.migration.building import Building
+from configsplit.migration.op_values import Dimensions, array
+from configsplit.migration.outcome import Stop
+
+INSTEAD = "put a layer that computes the same in its place (`configsplit replace`)"
+"""The remedy for an operation that has no rule."""
+
+
+def plain_constant(value: Any) -> Any:
+    return rebuild(value, lambda item: item.value if type(item) is Constant else item)
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One call of one TensorFlow function; ``given`` are its arguments by name, tensors among them old ones."""
+
+    building: Building
+    layer: Layer
+    number: int
+    title: str
+    given: dict[str, Any]
+
+    def stop(self, reason: str) -> Stop:
+        return Stop("convert-operation", f"{self.title} {reason}", INSTEAD)
+
+    def has(self, name: str) -> bool:
+        return self.given.get(name) is not None
+
+    def spec(self, name: str) -> TensorSpec:
+        """Shape and dtype of a tensor argument."""
+        value = self.given.get(name)
+        return self.building.spec(value.ref) if type(value) is Use else TensorSpec()
+
+    def rank(self, name: str) -> int:
+        shape = self.spec(name).shape
+        if shape is None:
+            raise self.stop("is called on a tensor of unknown shape")
+        return len(shape)
+
+    def tensor(self, name: str, like: str | None = None) -> Any:
+        """A tensor (a new one), or a constant in its place; an array takes the dtype of the tensor ``like``."""
+        value = self.given.get(name)
+        if value is None:
+            raise self.stop(f"lacks its argument {name!r}")
+        return self.new(value, None if like is None else self.spec(like).dtype)
+
+    def new(self, value: Any, dtype: str | None = None) -> Any:
+        if type(value) is Use:
+            if value.ref in self.building.symbols:
+                raise self.stop("computes with the shape of a tensor")
+            return Use(self.building.tensors[value.ref])
+        if type(value) is tuple and not any(type(item) is Use for item in value):
+            return array(value, dtype)
+        return rebuild(value, self.new) if type(value) is tuple else value
+
+    def static(self, name: str, default: Any = None) -> Any:
+        """An argument that has to be known when the model is built."""
+        value = self.given.get(name)
+        if value is None:
+            return default
+        if type(value) is Use and (known := self.building.symbols.get(value.ref)) is not None:
+            value = known.sizes[0] if known.scalar else known.sizes
+            if value is None or (type(value) is tuple and None in value):
+                raise self.stop(f"takes {name!r} from the shape of a tensor, which only the running model knows")
+        if type(value) is Use or (type(value) is tuple and any(type(item) is Use for item in value)):
+            raise self.stop(f"takes {name!r} from a tensor")
+        return int(value.value) if isinstance(value, Number) and value.value == int(value.value) else value
+
+    def sizes(self, name: str) -> tuple[int | None, ...]:
+        """A shape as an argument; None for what only the running model knows."""
+        value = self.given.get(name)
+        if type(value) is Use:
+            value = (value,) if self._dimension(value, name).scalar else self._dimension(value, name).sizes
+        items = value if type(value) is tuple else (value,)
+        return tuple(self._dimension(item, name).sizes[0] if type(item) is Use else item for item in items)
+
+    def _dimension(self, use: Use, name: str) -> Dimensions:
+        known: Dimensions | None = self.building.symbols.get(use.ref)
+        if known is None:
+            raise self.stop(f"takes {name!r} from a tensor")
+        return known
+
+    def emit(self, kind: str, *args: Any, **config: Any) -> Use:
+        """Call an operation of Keras; ``config`` are its static arguments."""
+        wish = kind.rpartition(".")[2]
+        return self.building.operation(kind, _snake(wish), args, config)
+
+    def outputs(self, use: Use, count: int) -> tuple[Use, ...]:
+        """Several outputs of one operation."""
+        return tuple(Use(use.ref._replace(output=number)) for number in range(count))
+
+
+def _snake(name: str) -> str:
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")

@@ -1,0 +1,32 @@
+"""Shapes that a graph computes with: ``tf.shape(x)[0]`` is no tensor in Keras 3, where reshaping knows what it needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from configsplit.ir.graph import Shape
+from configsplit.ir.values import FrozenDict
+
+
+@dataclass(frozen=True, slots=True)
+class Dimensions:
+    """The dimensions of a tensor (or one of them, if ``scalar``); None where only the running model knows."""
+
+    sizes: Shape
+    scalar: bool = False
+
+
+def array(value: object, dtype: str | None) -> FrozenDict:
+    """A constant array, as Keras 3 writes numpy's. The file lost its dtype, which its numbers tell if nothing else does."""
+    return FrozenDict({"class_name": "__numpy__", "config": FrozenDict({"value": value, "dtype": dtype or _dtype(value)})})
+
+
+def _dtype(value: object) -> str:
+    while type(value) is tuple and value:
+        value = value[0]
+    return {bool: "bool", int: "int32"}.get(type(value), "float32")
+
+
+def piece(start: object, stop: object, step: object) -> FrozenDict:
+    """A slice, as Keras 3 writes it."""
+    return FrozenDict({"class_name": "__slice__", "config": FrozenDict({"start": start, "stop": stop, "step": step})})

@@ -1,0 +1,160 @@
+"""One small tf_keras model for every layer class and hard setting: what it takes, and what it is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import tf_keras
+from tf_keras import layers as made
+
+Shape = tuple[int | None, ...]
+
+_IMAGE, _SEQUENCE, _VOLUME, _VECTOR = (8, 8, 3), (6, 4), (5, 5, 5, 2), (6,)
+
+HARD = "hard_sigmoid"
+
+LAYERS: Mapping[str, tuple[Shape, Callable[[], Any]]] = {
+    "Activation relu6": (_VECTOR, lambda: made.Activation("relu6")),
+    "Activation hard_sigmoid": (_VECTOR, lambda: made.Activation(HARD)),
+    "Activation gelu": (_VECTOR, lambda: made.Activation("gelu")),
+    "Activation swish": (_VECTOR, lambda: made.Activation("swish")),
+    "Activation exponential": (_VECTOR, lambda: made.Activation("exponential")),
+    "Activation softmax": (_SEQUENCE, lambda: made.Activation("softmax")),
+    "Activation softsign": (_SEQUENCE, lambda: made.Activation("softsign")),
+    "ActivityRegularization": (_VECTOR, lambda: made.ActivityRegularization(0.1, 0.2)),
+    "AlphaDropout": (_VECTOR, lambda: made.AlphaDropout(0.5)),
+    "AveragePooling1D": (_SEQUENCE, lambda: made.AveragePooling1D(2, padding="same")),
+    "AveragePooling2D": (_IMAGE, lambda: made.AveragePooling2D(3, 2, "same")),
+    "AveragePooling3D": (_VOLUME, lambda: made.AveragePooling3D(2)),
+    "BatchNormalization": (_IMAGE, lambda: made.BatchNormalization(epsilon=1e-2, scale=False)),
+    "BatchNormalization axis 1": (_SEQUENCE, lambda: made.BatchNormalization(axis=1)),
+    "Bidirectional sum": (_SEQUENCE, lambda: made.Bidirectional(made.LSTM(3, return_sequences=True), merge_mode="sum")),
+    "Bidirectional two": (
+        _SEQUENCE,
+        lambda: made.Bidirectional(made.LSTM(3), backward_layer=made.GRU(3, go_backwards=True), merge_mode="concat"),
+    ),
+    "Bidirectional hard": (_SEQUENCE, lambda: made.Bidirectional(made.GRU(3, recurrent_activation=HARD))),
+    "CenterCrop": (_IMAGE, lambda: made.CenterCrop(4, 5)),
+    "Conv1D causal": (_SEQUENCE, lambda: made.Conv1D(5, 3, padding="causal", dilation_rate=2, activation="elu")),
+    "Conv1DTranspose": (_SEQUENCE, lambda: made.Conv1DTranspose(5, 3, strides=2)),
+    "Conv2D groups": ((8, 8, 4), lambda: made.Conv2D(6, 3, groups=2, padding="same", strides=2)),
+    "Conv2D dilated": (_IMAGE, lambda: made.Conv2D(4, (1, 3), dilation_rate=(2, 2))),
+    "Conv2DTranspose": (_IMAGE, lambda: made.Conv2DTranspose(4, 3, strides=2, padding="same")),
+    "Conv2DTranspose valid": (_IMAGE, lambda: made.Conv2DTranspose(4, 2, strides=3)),
+    "Conv2DTranspose output padding": (
+        _IMAGE,
+        lambda: made.Conv2DTranspose(4, 3, strides=2, padding="same", output_padding=1),
+    ),
+    "Conv3D": (_VOLUME, lambda: made.Conv3D(3, 2)),
+    "Conv3DTranspose": (_VOLUME, lambda: made.Conv3DTranspose(3, 2, strides=2)),
+    "ConvLSTM1D": ((4, 6, 2), lambda: made.ConvLSTM1D(3, 2, padding="same", return_sequences=True)),
+    "ConvLSTM2D": ((4, 6, 6, 2), lambda: made.ConvLSTM2D(3, 3)),
+    "Cropping1D": (_SEQUENCE, lambda: made.Cropping1D((1, 2))),
+    "Cropping2D": (_IMAGE, lambda: made.Cropping2D(((1, 0), (2, 1)))),
+    "Cropping3D": (_VOLUME, lambda: made.Cropping3D(1)),
+    "Dense 3D": (_SEQUENCE, lambda: made.Dense(5, activation=HARD, use_bias=False)),
+    "Dense LeakyReLU": (_VECTOR, lambda: made.Dense(5, activation=made.LeakyReLU(alpha=0.4))),
+    "Dense constant": (_VECTOR, lambda: made.Dense(5, kernel_initializer=tf_keras.initializers.Constant(0.2))),
+    "Dense constraints": (
+        _VECTOR,
+        lambda: made.Dense(5, kernel_constraint="max_norm", bias_constraint="non_neg", kernel_regularizer="l1_l2"),
+    ),
+    "DepthwiseConv1D": (_SEQUENCE, lambda: made.DepthwiseConv1D(3, depth_multiplier=2)),
+    "DepthwiseConv2D": (_IMAGE, lambda: made.DepthwiseConv2D(3, strides=2, padding="same", depth_multiplier=2)),
+    "Dropout": (_VECTOR, lambda: made.Dropout(0.5, noise_shape=(None, 1))),
+    "ELU": (_VECTOR, lambda: made.ELU(0.5)),
+    "EinsumDense": (_SEQUENCE, lambda: made.EinsumDense("abc,cde->abde", (None, 2, 3), bias_axes="de")),
+    "Flatten": (_IMAGE, lambda: made.Flatten()),
+    "GRU reset before": (_SEQUENCE, lambda: made.GRU(3, reset_after=False)),
+    "GRU hard": (_SEQUENCE, lambda: made.GRU(3, recurrent_activation=HARD, return_sequences=True, go_backwards=True)),
+    "GaussianDropout": (_VECTOR, lambda: made.GaussianDropout(0.5)),
+    "GaussianNoise": (_VECTOR, lambda: made.GaussianNoise(0.5)),
+    "GlobalAveragePooling1D": (_SEQUENCE, lambda: made.GlobalAveragePooling1D(keepdims=True)),
+    "GlobalAveragePooling2D": (_IMAGE, lambda: made.GlobalAveragePooling2D()),
+    "GlobalAveragePooling3D": (_VOLUME, lambda: made.GlobalAveragePooling3D()),
+    "GlobalMaxPooling1D": (_SEQUENCE, lambda: made.GlobalMaxPooling1D()),
+    "GlobalMaxPooling2D": (_IMAGE, lambda: made.GlobalMaxPooling2D(keepdims=True)),
+    "GlobalMaxPooling3D": (_VOLUME, lambda: made.GlobalMaxPooling3D()),
+    "GroupNormalization": ((8, 8, 4), lambda: made.GroupNormalization(groups=2)),
+    "Identity": (_VECTOR, lambda: made.Identity()),
+    "LSTM": (_SEQUENCE, lambda: made.LSTM(3, unit_forget_bias=False, dropout=0.2, recurrent_dropout=0.1)),
+    "LSTM hard": (_SEQUENCE, lambda: made.LSTM(3, recurrent_activation=HARD, activation="relu", unroll=True)),
+    "LSTM stateful": (_SEQUENCE, lambda: made.LSTM(3, return_sequences=True, use_bias=False)),
+    "LayerNormalization": (_SEQUENCE, lambda: made.LayerNormalization(axis=[1, 2], epsilon=1e-2)),
+    "LayerNormalization last": (_SEQUENCE, lambda: made.LayerNormalization(center=False)),
+    "LeakyReLU": (_VECTOR, lambda: made.LeakyReLU(0.15)),
+    "Masking": (_SEQUENCE, lambda: made.Masking(0.5)),
+    "MaxPooling1D": (_SEQUENCE, lambda: made.MaxPooling1D(3, 1)),
+    "MaxPooling2D": (_IMAGE, lambda: made.MaxPooling2D(2, padding="same")),
+    "MaxPooling3D": (_VOLUME, lambda: made.MaxPooling3D(2)),
+    "Normalization": (_VECTOR, lambda: made.Normalization(mean=[0.1] * 6, variance=[2.0] * 6)),
+    "Normalization invert": (_VECTOR, lambda: made.Normalization(invert=True)),
+    "PReLU": (_IMAGE, lambda: made.PReLU(shared_axes=[1, 2])),
+    "PReLU whole": (_IMAGE, lambda: made.PReLU()),
+    "Permute": (_IMAGE, lambda: made.Permute((3, 1, 2))),
+    "RNN cell": (_SEQUENCE, lambda: made.RNN(made.GRUCell(3, reset_after=False), return_sequences=True)),
+    "RNN cells": (
+        _SEQUENCE,
+        lambda: made.RNN([made.LSTMCell(4, recurrent_activation=HARD), made.SimpleRNNCell(3), made.LSTMCell(2)]),
+    ),
+    "RandomContrast": (_IMAGE, lambda: made.RandomContrast(0.2)),
+    "RandomCrop": (_IMAGE, lambda: made.RandomCrop(4, 4)),
+    "RandomFlip": (_IMAGE, lambda: made.RandomFlip("horizontal")),
+    "RandomRotation": (_IMAGE, lambda: made.RandomRotation(0.2)),
+    "RandomTranslation": (_IMAGE, lambda: made.RandomTranslation(0.2, 0.1)),
+    "RandomZoom": (_IMAGE, lambda: made.RandomZoom(0.2)),
+    "ReLU": (_VECTOR, lambda: made.ReLU(max_value=0.6, negative_slope=0.1, threshold=0.2)),
+    "RepeatVector": (_VECTOR, lambda: made.RepeatVector(3)),
+    "Rescaling": (_IMAGE, lambda: made.Rescaling(0.5, offset=[0.1, 0.2, 0.3])),
+    "Reshape": (_IMAGE, lambda: made.Reshape((-1, 2))),
+    "Resizing bilinear": (_IMAGE, lambda: made.Resizing(5, 11)),
+    "Resizing nearest": (_IMAGE, lambda: made.Resizing(5, 11, "nearest")),
+    "Resizing bicubic": (_IMAGE, lambda: made.Resizing(5, 11, "bicubic")),
+    "Resizing crop": (_IMAGE, lambda: made.Resizing(4, 8, crop_to_aspect_ratio=True)),
+    "SeparableConv1D": (_SEQUENCE, lambda: made.SeparableConv1D(5, 3)),
+    "SeparableConv2D": (_IMAGE, lambda: made.SeparableConv2D(5, 3, depth_multiplier=2, strides=2, padding="same")),
+    "SimpleRNN": (_SEQUENCE, lambda: made.SimpleRNN(3, activation="sigmoid")),
+    "Softmax": (_SEQUENCE, lambda: made.Softmax(axis=1)),
+    "SpatialDropout1D": (_SEQUENCE, lambda: made.SpatialDropout1D(0.5)),
+    "SpatialDropout2D": (_IMAGE, lambda: made.SpatialDropout2D(0.5)),
+    "SpatialDropout3D": (_VOLUME, lambda: made.SpatialDropout3D(0.5)),
+    "ThresholdedReLU": (_VECTOR, lambda: made.ThresholdedReLU(0.3)),
+    "TimeDistributed": (_SEQUENCE, lambda: made.TimeDistributed(made.Dense(3, activation=HARD))),
+    "TimeDistributed BN": (_SEQUENCE, lambda: made.TimeDistributed(made.BatchNormalization())),
+    "TimeDistributed twice": ((3, *_SEQUENCE), lambda: made.TimeDistributed(made.TimeDistributed(made.Dense(3)))),
+    "TimeDistributed LSTM": ((3, *_SEQUENCE), lambda: made.TimeDistributed(made.Bidirectional(made.LSTM(3)))),
+    "UnitNormalization": (_SEQUENCE, lambda: made.UnitNormalization(axis=1)),
+    "UpSampling1D": (_SEQUENCE, lambda: made.UpSampling1D(3)),
+    "UpSampling2D": (_IMAGE, lambda: made.UpSampling2D((2, 3))),
+    "UpSampling2D bilinear": (_IMAGE, lambda: made.UpSampling2D(2, interpolation="bilinear")),
+    "UpSampling3D": (_VOLUME, lambda: made.UpSampling3D(2)),
+    "ZeroPadding1D": (_SEQUENCE, lambda: made.ZeroPadding1D((1, 2))),
+    "ZeroPadding2D": (_IMAGE, lambda: made.ZeroPadding2D(((1, 2), (0, 3)))),
+    "ZeroPadding3D": (_VOLUME, lambda: made.ZeroPadding3D(1)),
+}
+"""Title -> shape of a sample, and the layer."""
+
+MERGES: Mapping[str, tuple[Shape, Callable[[], Any]]] = {
+    "Add": (_SEQUENCE, lambda: made.Add()),
+    "AdditiveAttention": (_SEQUENCE, lambda: made.AdditiveAttention(use_scale=True)),
+    "Attention": (_SEQUENCE, lambda: made.Attention(use_scale=True)),
+    "Attention concat": (_SEQUENCE, lambda: made.Attention(score_mode="concat")),
+    "Average": (_SEQUENCE, lambda: made.Average()),
+    "Concatenate": (_SEQUENCE, lambda: made.Concatenate(axis=1)),
+    "Dot": (_SEQUENCE, lambda: made.Dot(axes=(1, 1), normalize=True)),
+    "Dot last": (_VECTOR, lambda: made.Dot(axes=-1)),
+    "Maximum": (_SEQUENCE, lambda: made.Maximum()),
+    "Minimum": (_SEQUENCE, lambda: made.Minimum()),
+    "Multiply": (_SEQUENCE, lambda: made.Multiply()),
+    "Subtract": (_SEQUENCE, lambda: made.Subtract()),
+}
+"""The same for layers that take a list of two tensors."""
+
+INTEGERS: Mapping[str, tuple[Shape, Callable[[], Any]]] = {
+    "CategoryEncoding": ((3,), lambda: made.CategoryEncoding(num_tokens=9, output_mode="multi_hot")),
+    "Embedding": ((3,), lambda: made.Embedding(9, 4)),
+    "Hashing": ((3,), lambda: made.Hashing(5)),
+    "IntegerLookup": ((3,), lambda: made.IntegerLookup(vocabulary=[3, 5, 7])),
+}
+"""The same for layers that take numbers below 9."""
