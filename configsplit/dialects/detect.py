@@ -91,10 +91,11 @@ def _config_signs(entry: FrozenDict, config: FrozenDict, where: str) -> Iterator
         yield _sign("a layer has batch_input_shape", where, "keras1", "keras2")
     if isinstance(config.get("dtype"), FrozenDict) and config["dtype"].get("class_name") == "DTypePolicy":
         yield _sign("a dtype is a DTypePolicy object", where, "keras3")
-    if entry.get("class_name") == "InputLayer" and "input_dtype" in config:
-        yield _sign("an InputLayer has input_dtype", where, "keras1")
-    if entry.get("class_name") == "InputLayer" and {"batch_input_shape", "dtype"} <= config.keys():
-        yield _sign("an InputLayer has batch_input_shape and dtype", where, "keras2")
+    kind = "an InputLayer" if entry.get("class_name") == "InputLayer" else "a first layer"
+    if {"batch_input_shape", "input_dtype"} <= config.keys():
+        yield _sign(f"{kind} has batch_input_shape and input_dtype", where, "keras1")
+    if {"batch_input_shape", "dtype"} <= config.keys():
+        yield _sign(f"{kind} has batch_input_shape and dtype", where, "keras2")
     if entry.get("class_name") in _RENAMED:
         if keys := _KERAS1_KEYS & config.keys():
             yield _sign(f"a {entry['class_name']} has {min(keys)}", where, "keras1")

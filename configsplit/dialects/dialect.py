@@ -32,6 +32,8 @@ class Dialect:
         input_entry: the document entry of a fresh InputLayer; the flag says whether entries carry ``module``.
         functional_entry: the outermost object of a functional model that has none of its own; the flag as above.
         ends: the structure of inputs or outputs as this dialect writes it in a document of the given `Model.form`.
+        recovered: a functional model with wrong call numbers put right, and what was put right, in sentences; the flag says
+            whether there are references that do not resolve.
         form: the `Model.form` of the outermost model, once it is read: what the whole document shows of its release.
     """
 
@@ -46,6 +48,7 @@ class Dialect:
     input_entry: Callable[[Layer, bool], FrozenDict]
     functional_entry: Callable[[bool], FrozenDict]
     ends: Callable[[Any, str], Any]
+    recovered: Callable[[Model, bool], tuple[Model, tuple[str, ...]]]
     form: Callable[[Model], str]
 
 

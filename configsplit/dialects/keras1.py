@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
-from configsplit.dialects.keras2 import KERAS2
-from configsplit.ir.graph import Layer, TensorSpec
+from configsplit.dialects import keras2
+from configsplit.dialects.keras2 import KERAS2, SHORT
+from configsplit.errors import DocumentError
+from configsplit.ir.graph import Layer, Node, TensorSpec
 from configsplit.ir.values import FrozenDict
 
 
@@ -16,4 +20,16 @@ def input_entry(layer: Layer, modern: bool) -> FrozenDict:
     return FrozenDict({"class_name": "InputLayer", "config": FrozenDict(config)})
 
 
-KERAS1 = replace(KERAS2, name="keras1", title="Keras 1 (1.0 to 1.2)", input_entry=input_entry)
+def write_node(node: Node, bases: Mapping[str, int]) -> Any:
+    """A call with references of three elements, wherever it came from.
+
+    Raises:
+        DocumentError: it has keyword arguments.
+    """
+    if node.kwargs:
+        message = f"Keras 1 has no keyword arguments, and a call has {', '.join(node.kwargs)}"
+        raise DocumentError(message, code="document-bad-reference")
+    return keras2.write_node(replace(node, form=SHORT), bases)
+
+
+KERAS1 = replace(KERAS2, name="keras1", title="Keras 1 (1.0 to 1.2)", input_entry=input_entry, write_node=write_node)

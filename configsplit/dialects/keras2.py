@@ -21,7 +21,8 @@ CONSTANT = "_CONSTANT_VALUE"
 """Stands for the layer's name where a constant is given in place of a tensor (TF 2.4 and later)."""
 
 _BARE = "bare"
-_SHORT = "short"
+SHORT = "short"
+"""`Node.form` of references without keyword arguments."""
 
 
 def _is_reference(item: Any, names: Container[str]) -> bool:
@@ -72,7 +73,7 @@ def read_node(raw: Any, names: Container[str]) -> Node:
     if type(first) is tuple and len(first) == 1 and type(first[0]) in (Use, Constant):
         first = first[0]
     if not kwargs or kwargs[0] is None:
-        return Node((first,), FrozenDict(), form or _SHORT)
+        return Node((first,), FrozenDict(), form or SHORT)
     return Node((first,), _read_kwargs(kwargs[0], names), form)
 
 
@@ -95,7 +96,7 @@ def write_node(node: Node, bases: Mapping[str, int]) -> Any:
             return use
         return (use.ref.layer, use.ref.call + bases.get(use.ref.layer, 0), use.ref.output)
 
-    tail = () if node.form == _SHORT else (rebuild(node.kwargs, reference),)
+    tail = () if node.form == SHORT else (rebuild(node.kwargs, reference),)
 
     def argument(item: Any) -> Any:
         return ((CONSTANT, -1, item.value) if type(item) is Constant else reference(item)) + tail
@@ -130,6 +131,11 @@ def ends(structure: Any, form: str) -> Any:
     return (structure,) if type(structure) is TensorRef else structure
 
 
+def recovered(model: Model, unresolved: bool) -> tuple[Model, tuple[str, ...]]:
+    """No release before Keras 3 is known to write wrong call numbers."""
+    return model, ()
+
+
 def form(model: Model) -> str:
     """Functional models are spelled one way only."""
     return model.form
@@ -156,5 +162,6 @@ KERAS2 = Dialect(
     input_entry=partial(input_entry, "batch_input_shape"),
     functional_entry=functional_entry,
     ends=ends,
+    recovered=recovered,
     form=form,
 )

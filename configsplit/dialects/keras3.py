@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from configsplit.dialects.dialect import Dialect, input_entry
+from configsplit.dialects.recover import recovered
 from configsplit.dialects.wire.documents import Keras3Config, KerasTensorConfig
 from configsplit.dialects.wire.validate import validate
 from configsplit.errors import DocumentError
@@ -103,5 +104,6 @@ KERAS3 = Dialect(
     input_entry=partial(input_entry, "batch_shape"),
     functional_entry=functional_entry,
     ends=ends,
+    recovered=recovered,
     form=form,
 )

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any
 
 from configsplit.dialects.detect import DIALECTS, Detection, detect
 from configsplit.dialects.dialect import Dialect
+from configsplit.dialects.envelope import unwrapped
 from configsplit.dialects.wire.documents import Envelope, SequentialConfig
 from configsplit.dialects.wire.validate import validate
 from configsplit.errors import DocumentError, nearest
@@ -27,10 +28,11 @@ _NOT_MODELS = frozenset({"Pipeline", "StackedRNNCells", "RandomApply", "RandomCh
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """A model, with the dialect of its document and the evidence for it."""
+    """A model, with the dialect of its document and the evidence for it; ``notes`` say what was put right to read it."""
 
     model: Model
     detection: Detection
+    notes: tuple[str, ...] = ()
 
 
 def parse(text: str) -> Parsed:
@@ -39,25 +41,51 @@ def parse(text: str) -> Parsed:
     Raises:
         DocumentError: not JSON, not a Keras model, damaged, or with a reference that does not resolve; with the path.
     """
-    document = loads(text)
-    if not isinstance(document, FrozenDict) or "class_name" not in document or "config" not in document:
-        raise DocumentError(
-            "no Keras model: the outermost object needs class_name and config",
-            code="document-not-a-model",
-            hint="give the output of model.to_json(), or a whole .keras or .h5 file",
-        )
+    document, unpacked = unwrapped(loads(text))
     validate(Envelope, document)
     if model_kind(document) is None:
-        raise DocumentError(
-            f"{document['class_name']} keeps its graph in code: its config has no layers",
+        raise _no_graph(document)
+    detection = detect(document)
+    repairs: list[str] = []
+    model = _read(document, detection.dialect, repairs)
+    model = replace(model, entry=_emptied(document, "config"), form=detection.dialect.form(model))
+    return Parsed(model, detection, (*unpacked, *repairs))
+
+
+def _no_graph(document: FrozenDict) -> DocumentError:
+    """How the class runs what its config holds is code too; but a model in there has a graph, and can be cut by itself."""
+    held = _held_models(document["config"])
+    name = document["class_name"]
+    if not held:
+        return DocumentError(
+            f"{name} keeps its graph in code: its config has no layers",
             code="document-no-graph",
             where="config",
             hint="a subclassed model can only be cut live, where Keras can trace it",
         )
-    detection = detect(document)
-    model = _read(document, detection.dialect)
-    model = replace(model, entry=_emptied(document, "config"), form=detection.dialect.form(model))
-    return Parsed(model, detection)
+    attribute = held[0].partition(".")[0].partition("[")[0]
+    return DocumentError(
+        f"{name} keeps its graph in code: its config holds the models {', '.join(held)}, but not how they are run",
+        code="document-no-graph",
+        where="config",
+        hint=f"cut such a model by itself: in Keras, model.{attribute}.save('{attribute}.keras') and cut that file, or "
+        f"configsplit.keras.split(model.{attribute}, at=...)",
+    )
+
+
+def _held_models(config: Any) -> list[str]:
+    """Where in a config functional and Sequential models stand, outermost ones only."""
+    found: list[str] = []
+    todo: list[tuple[Any, str]] = [(config, "")]
+    while todo:
+        item, where = todo.pop()
+        if isinstance(item, FrozenDict) and "class_name" in item and model_kind(item) is not None:
+            found.append(where)
+        elif isinstance(item, FrozenDict):
+            todo += [(value, f"{where}.{key}".lstrip(".")) for key, value in reversed(item.items())]
+        elif type(item) is tuple:
+            todo += [(value, f"{where}[{index}]") for index, value in reversed(list(enumerate(item)))]
+    return found
 
 
 def read_entry(entry: FrozenDict, dialect: str) -> Model:
@@ -66,7 +94,7 @@ def read_entry(entry: FrozenDict, dialect: str) -> Model:
     Raises:
         DocumentError: it is damaged.
     """
-    return _read(entry, DIALECTS[dialect])
+    return _read(entry, DIALECTS[dialect], [])
 
 
 def model_kind(entry: FrozenDict) -> str | None:
@@ -93,8 +121,8 @@ def _emptied(entry: FrozenDict, *keys: str) -> FrozenDict:
     return entry | {key: None for key in keys if key in entry}
 
 
-def _read(document: FrozenDict, dialect: Dialect) -> Model:
-    """Read a model and all that are nested in it, innermost first."""
+def _read(document: FrozenDict, dialect: Dialect, notes: list[str]) -> Model:
+    """Read a model and all that are nested in it, innermost first; what has to be put right is added to ``notes``."""
     found: list[tuple[FrozenDict, str]] = []
     todo = [(document, "")]
     while todo:
@@ -104,7 +132,7 @@ def _read(document: FrozenDict, dialect: Dialect) -> Model:
     done: dict[int, Model] = {}
     for entry, where in reversed(found):
         try:
-            done[id(entry)] = _read_one(entry, done, dialect)
+            done[id(entry)] = _read_one(entry, done, dialect, notes)
         except DocumentError as error:
             raise error.within(where) if where else error from None
     return done[id(document)]
@@ -120,9 +148,14 @@ def _items(entry: FrozenDict, where: str) -> Iterable[tuple[FrozenDict, str]]:
             yield item, f"{where}.layers[{index}].config".lstrip(".")
 
 
-def _read_one(entry: FrozenDict, done: dict[int, Model], dialect: Dialect) -> Model:
+def _read_one(entry: FrozenDict, done: dict[int, Model], dialect: Dialect, notes: list[str]) -> Model:
     if model_kind(entry) == "functional":
-        return _functional(entry["config"], done, dialect)
+        model = _functional(entry["config"], done, dialect)
+        model, repairs = dialect.recovered(model, unresolved := not _is_resolved(model))
+        if unresolved:
+            _check_references(model)
+        notes += repairs
+        return model
     return _sequential(entry, done, dialect)
 
 
@@ -138,7 +171,7 @@ def _functional(config: FrozenDict, done: dict[int, Model], dialect: Dialect) ->
     ends = [*leaves(inputs, TensorRef), *leaves(outputs, TensorRef)]
     bases = dialect.bases(layers, inner, ends)
     layers = [_rebased(layer, index, bases, dialect) for index, layer in enumerate(layers)]
-    model = Model(
+    return Model(
         name=config["name"],
         kind="functional",
         layers=tuple(layers),
@@ -147,8 +180,6 @@ def _functional(config: FrozenDict, done: dict[int, Model], dialect: Dialect) ->
         config=_emptied(config, "layers", "input_layers", "output_layers"),
         dialect=dialect.name,
     )
-    _check_references(model)
-    return model
 
 
 def _unique(names: list[str]) -> dict[str, int]:
@@ -210,6 +241,12 @@ def _rebased(layer: Layer, index: int, bases: dict[str, int], dialect: Dialect) 
             for node in calls
         )
     return replace(layer, calls=calls, base=base)
+
+
+def _is_resolved(model: Model) -> bool:
+    calls = {layer.name: len(layer.calls) for layer in model.layers}
+    uses = (use.ref for layer in model.layers for node in layer.calls for use in node.uses())
+    return all(0 <= ref.call < calls[ref.layer] for ref in chain(uses, model.input_refs(), model.output_refs()))
 
 
 def _check_references(model: Model) -> None:

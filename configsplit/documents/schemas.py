@@ -10,16 +10,21 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from configsplit.dialects.wire.documents import Keras3Document, LegacyDocument
+from configsplit.dialects.wire import architectures, layers
+from configsplit.dialects.wire.cases import definitions, documents_of
+from configsplit.report.declarations import Declarations
 from configsplit.report.manifest import Manifest
+from configsplit.report.provenance import ProvenanceRecord
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
-DOCUMENTS: dict[str, tuple[type[Manifest | LegacyDocument | Keras3Document], str]] = {
+DOCUMENTS: dict[str, tuple[type[Any], str]] = {
     "manifest": (Manifest, "manifest.json of a split"),
-    "keras1": (LegacyDocument, "An architecture document of Keras 1 (1.0 to 1.2)"),
-    "keras2": (LegacyDocument, "An architecture document of Keras 2 (2.0 to 2.3, tf.keras, tf_keras)"),
-    "keras3": (Keras3Document, "An architecture document of Keras 3"),
+    "provenance": (ProvenanceRecord, "The record beside a file that surgery has made"),
+    "plugins": (Declarations, "The output of configsplit plugins --json: declarations of custom objects"),
+    "keras1": (architectures.Keras1Document, "An architecture document of Keras 1 (1.0 to 1.2)"),
+    "keras2": (architectures.Keras2Document, "An architecture document of Keras 2 (2.0 to 2.3, tf.keras, tf_keras)"),
+    "keras3": (architectures.Keras3Document, "An architecture document of Keras 3"),
 }
 """Name of each schema -> its pydantic document and title."""
 
@@ -27,8 +32,29 @@ DOCUMENTS: dict[str, tuple[type[Manifest | LegacyDocument | Keras3Document], str
 def schema(name: str) -> dict[str, Any]:
     """One JSON Schema (draft 2020-12)."""
     document, title = DOCUMENTS[name]
-    made = document.model_json_schema(by_alias=True)
-    return {"$schema": DRAFT, "$id": f"configsplit:{name}", **made, "title": title}
+    made = definitions(list({document, *documents_of(architectures, layers)}))
+    for each in made.values():
+        for key in each.get("properties", {}).values():
+            if key.get("default", "") is None:
+                del key["default"]  # a key that may be left out says so by not being required
+    top = document.__name__
+    reached = _reached(made, top)
+    frame = {"$schema": DRAFT, "$id": f"configsplit:{name}", **made[top], "title": title}
+    return frame | {"$defs": {key: made[key] for key in sorted(reached - {top})}}
+
+
+def _reached(definitions: dict[str, Any], top: str) -> set[str]:
+    """The definitions that one of them needs, itself included."""
+    found: set[str] = set()
+    todo: list[Any] = [definitions[top]]
+    while todo:
+        item = todo.pop()
+        name = item.get("$ref", "").removeprefix("#/$defs/") if isinstance(item, dict) else ""
+        if name and name not in found:
+            found.add(name)
+            todo.append(definitions[name])
+        todo += list(item.values()) if isinstance(item, dict) else item if isinstance(item, list) else []
+    return found
 
 
 def text(name: str) -> str:

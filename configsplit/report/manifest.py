@@ -59,10 +59,17 @@ class GivenTensor(Tensor):
 
 
 class Opening(Record):
-    """Calls of a nested model whose layers came up into the model around it; the layer's name as it was at that step."""
+    """Calls of a nested model whose layers came up into the model around it; the layer's name as it was at that step.
+
+    With ``pieces`` it was a model in a wrapper, which was divided: the wrapper became these layers. ``cuts`` are the tensors
+    (layer, call, output) of the wrapped model that cross between one piece and the next, once ``inside`` is done in it.
+    """
 
     layer: str
     calls: tuple[Count, ...]
+    pieces: tuple[str, ...] = ()
+    cuts: tuple[tuple[tuple[str, Count, Count], ...], ...] = ()
+    inside: tuple[Opening, ...] = ()
 
 
 class Casting(Record):
@@ -126,8 +133,15 @@ def to_text(manifest: Manifest) -> str:
     plain = manifest.model_dump(by_alias=True, mode="json", exclude={"frame"})
     plain["parts"] = [_compact(part) for part in plain["parts"]]
     plain["source"] = _compact(plain["source"])
+    plain["opened"] = [_opening(step) for step in manifest.opened]
     plain["frame"] = manifest.frame  # its numbers are spelled as the document spells them
     return dumps(plain, indent=2) + "\n"
+
+
+def _opening(opening: Opening) -> dict[str, Any]:
+    """An opening of a nested model needs two keys only."""
+    whole = {"layer": opening.layer, "calls": opening.calls}
+    return opening.model_dump(mode="json") if opening.pieces else whole
 
 
 def _compact(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,50 @@
+"""``configsplit validate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from configsplit.cli.output import json_option, show
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
+@json_option
+@click.pass_context
+def validate(context: click.Context, files: tuple[Path, ...], as_json: bool) -> None:
+    """Hold each FILE against the JSON Schema that is published for it, and tell every violation with its place.
+
+    FILE is a model (.json, .keras, .h5), a manifest, a provenance record or a recipe, told apart by content.
+    """
+    from configsplit.documents.validating import validate as check
+
+    found = [check(file) for file in files]
+    if as_json:
+        show({"valid": all(each.valid for each in found), "files": [each.as_json() for each in found]})
+    else:
+        click.echo("\n".join(line for each in found for line in _lines(each)))
+    if not all(each.valid for each in found):
+        context.exit(1)
+
+
+def _lines(found: Any) -> list[str]:
+    name = click.style(found.file, bold=True)
+    state = click.style("valid", fg="green") if found.valid else click.style(_count(found), fg="red")
+    lines = [f"{name}  {found.schema}, {state}" if found.schema else f"{name}  {state}"]
+    lines += [
+        f"  {click.style(each.where, bold=True)}: {_said(each)}" if each.where else f"  {_said(each)}"
+        for each in found.violations
+    ]
+    return [*lines, *(f"  {click.style('note', fg='yellow')} {note}" for note in found.notes)]
+
+
+def _said(violation: Any) -> str:
+    return violation.message if violation.code == "schema-violation" else f"{violation.message} [{violation.code}]"
+
+
+def _count(found: Any) -> str:
+    count = len(found.violations)
+    return f"{count} violation{'s' if count > 1 else ''}"

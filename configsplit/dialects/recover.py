@@ -1,0 +1,138 @@
+"""Call numbers that a release of Keras 3 wrote wrongly: put right where only one reading is possible, refused elsewhere.
+
+Two releases are known for it. Keras 3.0 numbers the calls of a layer as they were made, not as they are recorded, so that a
+model cut out of another speaks of call 1 of a layer with one call. Keras 3.2.1 writes 0 for every call of a nested Sequential
+that is shared. In both, every recorded call is used by something, and calls of a layer are recorded in the order of calling.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import product
+from typing import Any
+
+from configsplit.errors import DocumentError
+from configsplit.ir.graph import Layer, Model, Node, TensorRef, Use, leaves
+from configsplit.ir.values import rebuild
+
+MOST_READINGS = 4096
+"""Readings of one layer's references that are tried; more of them are never unambiguous in practice."""
+
+
+def recovered(model: Model, unresolved: bool) -> tuple[Model, tuple[str, ...]]:
+    """The model with its call numbers put right, and what was put right, in sentences; the model itself where all is well.
+
+    Args:
+        model: a functional model with the call numbers of its document.
+        unresolved: whether it has references to calls that are not recorded. Of them those are put right that have one reading.
+
+    Raises:
+        DocumentError: the calls of a shared Sequential have lost their numbers, and several readings are possible.
+    """
+    notes: list[str] = []
+    for index in _shared_chains(model):
+        layer = model.layers[index]
+        used = _used(model, layer.name)
+        if set(used) == {0}:
+            model = _renumbered(model, layer.name, _only_reading(model, layer, len(used), index))
+            notes.append(f"the calls of {layer.name!r} had lost their numbers; only one reading is possible")
+    model = _recounted(model, notes) if unresolved else model
+    return model, tuple(notes)
+
+
+def _recounted(model: Model, notes: list[str]) -> Model:
+    """The calls that are used are the calls that are recorded, where there are as many: both stand in the order of calling."""
+    counts = {layer.name: len(layer.calls) for layer in model.layers if layer.model is None and not layer.is_input}
+    for name in dict.fromkeys(ref.layer for ref in _references(model) if ref.call >= counts.get(ref.layer, ref.call + 1)):
+        used = _used(model, name)
+        recorded = sorted(set(used))
+        if len(recorded) == counts[name]:
+            model = _renumbered(model, name, map(recorded.index, used))
+            notes.append(f"the calls of {name!r} were numbered {recorded}; they are the {len(recorded)} that are recorded")
+    return model
+
+
+def _shared_chains(model: Model) -> list[int]:
+    """The places of nested Sequentials that are called several times."""
+    nested = ((index, layer) for index, layer in enumerate(model.layers) if layer.model is not None)
+    return [index for index, layer in nested if len(layer.calls) > 1 and layer.model and layer.model.kind == "sequential"]
+
+
+def _references(model: Model) -> Iterator[TensorRef]:
+    """Every reference; `_renumbered` visits those to one layer in this order."""
+    for layer in model.layers:
+        for node in layer.calls:
+            yield from (use.ref for use in node.uses())
+    yield from leaves(model.inputs, TensorRef)
+    yield from leaves(model.outputs, TensorRef)
+
+
+def _used(model: Model, name: str) -> list[int]:
+    return [ref.call for ref in _references(model) if ref.layer == name]
+
+
+def _renumbered(model: Model, name: str, calls: Iterable[int]) -> Model:
+    """The model with the references to one layer given other call numbers, in the order of `_references`."""
+    numbers = iter(calls)
+
+    def end(item: Any) -> Any:
+        return item._replace(call=next(numbers)) if type(item) is TensorRef and item.layer == name else item
+
+    layers = tuple(
+        replace(layer, calls=tuple(_recalled(node, name, numbers) for node in layer.calls)) for layer in model.layers
+    )
+    return replace(model, layers=layers, inputs=rebuild(model.inputs, end), outputs=rebuild(model.outputs, end))
+
+
+def _recalled(node: Node, name: str, numbers: Iterator[int]) -> Node:
+    """A call with its references to one layer given new numbers, in the order of ``node.uses()``."""
+    new = {id(use): next(numbers) for use in node.uses() if use.ref.layer == name}
+
+    def changed(use: Use) -> Use:
+        return replace(use, ref=use.ref._replace(call=new[id(use)])) if id(use) in new else use
+
+    return node.map_uses(changed) if new else node
+
+
+def _only_reading(model: Model, layer: Layer, references: int, index: int) -> tuple[int, ...]:
+    calls = range(len(layer.calls))
+    readings: list[tuple[int, ...]] = []
+    if len(calls) ** references <= MOST_READINGS:
+        readings = [
+            reading
+            for reading in product(calls, repeat=references)
+            if set(reading) == set(calls) and _has_an_order(_renumbered(model, layer.name, reading))
+        ]
+    if len(readings) != 1:
+        raise DocumentError(
+            f"{len(calls)} calls of the Sequential {layer.name!r} are recorded, and all that use one name the first",
+            code="document-lost-calls",
+            where=f"layers[{index}]",
+            hint="Keras 3.2.1 loses these numbers, and here several readings are possible: save the model with another release",
+        )
+    return readings[0]
+
+
+def _has_an_order(model: Model) -> bool:
+    """Whether the calls can be made one after the other, those of a layer in the order in which they are recorded."""
+    waiting = {
+        (layer.name, number): {(use.ref.layer, use.ref.call) for use in node.uses()}
+        | ({(layer.name, number - 1)} if number else set())
+        for layer in model.layers
+        for number, node in enumerate(layer.calls)
+    }
+    takers: dict[tuple[str, int], list[tuple[str, int]]] = {}
+    for call, needs in waiting.items():
+        for need in needs:
+            takers.setdefault(need, []).append(call)
+    ready = [call for call, needs in waiting.items() if not needs]
+    done = 0
+    while ready:
+        call = ready.pop()
+        done += 1
+        for taker in takers.get(call, ()):
+            waiting[taker].discard(call)
+            if not waiting[taker]:
+                ready.append(taker)
+    return done == len(waiting)

@@ -1,0 +1,7 @@
+"""Makes `support` and the documents of the laws importable."""
+
+import sys
+from pathlib import Path
+
+TESTS = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(TESTS), str(TESTS / "laws")]
