@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import copy
 import importlib
+import shutil
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -104,11 +106,19 @@ def layers_with_weights(model: Any, framework: Framework, stop: Mapping[str, Any
     todo = [(layer.name, layer) for layer in reversed(model.layers)]
     while todo:
         path, layer = todo.pop()
-        if isinstance(layer, framework.module.Model) and path not in (stop or {}):
-            todo.extend((f"{path}/{inner.name}", inner) for inner in reversed(layer.layers))
+        held = _held(layer, framework)
+        if held is not None and path not in (stop or {}):
+            todo.extend((f"{path}/{inner.name}", inner) for inner in reversed(held.layers))
         elif variables(layer):
             _add_once(found, path, layer)
     return found
+
+
+def _held(layer: Any, framework: Framework) -> Any:
+    """The nested model that a layer is, or the one that TimeDistributed runs; None for any other layer."""
+    if isinstance(layer, framework.module.layers.TimeDistributed):
+        layer = layer.layer
+    return layer if isinstance(layer, framework.module.Model) else None
 
 
 def variables(layer: Any) -> list[Any]:
@@ -173,5 +183,21 @@ def load(
         else:
             model = models.load_model(str(path), custom_objects=dict(classes), compile=False, safe_mode=not allow_lambda)
         if weights is not None:
-            model.load_weights(str(weights))
+            with _named_as_its_layout(weights, examined.layout) as file:
+                model.load_weights(str(file))
     return model
+
+
+@contextlib.contextmanager
+def _named_as_its_layout(weights: Path, layout: str) -> Iterator[Path]:
+    """Since Keras 2.12 ``*.weights.h5`` is read in the newer layout, whatever is in it; older weights need another name."""
+    if layout != "legacy" or not weights.name.endswith(".weights.h5"):
+        yield weights
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        other = Path(folder, "weights_only.h5")
+        try:
+            other.symlink_to(weights.resolve())
+        except OSError:  # Windows asks for a privilege
+            shutil.copyfile(weights, other)
+        yield other

@@ -19,12 +19,13 @@ class Examined:
     """What is known of a file before any framework sees it.
 
     ``text`` is its architecture as it stands there, ``kind`` "json", "keras", "h5" or "dir"; ``words`` are some that its
-    vocabulary files hold.
+    vocabulary files hold, ``layout`` is that of its weights ("legacy", "tf213", "v3"; empty without weights).
     """
 
     text: str
     kind: str
     words: tuple[str, ...] = ()
+    layout: str = ""
 
     def document(self) -> Any:
         """The architecture as plain, fresh JSON (lists and dicts).
@@ -43,8 +44,9 @@ def examine(path: Path, weights: Path | None = None) -> Examined:
         StoreError: it cannot be read, is no model, or is damaged or hostile.
     """
     with open_source(path, weights) as source:
-        source.weights  # noqa: B018 - walks the whole HDF5 index, and refuses what leads out of the file
-        return Examined(text=source.config_text, kind=source.kind, words=tuple(_vocabulary(source)))
+        file = source.weights  # walks the whole HDF5 index, and refuses what leads out of the file
+        layout = "" if file is None else file.layout.kind
+        return Examined(text=source.config_text, kind=source.kind, words=tuple(_vocabulary(source)), layout=layout)
 
 
 def _vocabulary(source: Source) -> list[str]:

@@ -30,6 +30,11 @@ class Framework:
         return str(self.module.backend.backend())
 
     @property
+    def floatx(self) -> str:
+        """The dtype of numbers where nobody says."""
+        return str(self.module.backend.floatx())
+
+    @property
     def _tree(self) -> Any:
         return self.module.tree if self.name == "keras" else importlib.import_module("tensorflow").nest
 

@@ -76,7 +76,7 @@ def run_job(job: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def custom_classes(specs: Sequence[str], name: str) -> Classes:
-    """The classes that plug-ins declare for a framework ("keras" or "tf_keras"), installed ones and those of ``specs``.
+    """The classes and functions that plug-ins declare for "keras" or "tf_keras": installed ones and those of ``specs``.
 
     Raises:
         PluginError: a plug-in cannot be used, or its class is not where it says.
@@ -84,7 +84,7 @@ def custom_classes(specs: Sequence[str], name: str) -> Classes:
     registry = Registry.discover()
     for spec in specs:
         registry = registry.load(spec)
-    return registry.keras_classes("keras" if name == "keras" else "tf_keras")
+    return registry.keras_objects("keras" if name == "keras" else "tf_keras")
 
 
 def make_deterministic(used: Framework, seed: int) -> None:
@@ -119,9 +119,9 @@ def call(model: Any, used: Framework, inputs: Sequence[arrays.Stored]) -> list[a
     Raises:
         VerificationError: the number of inputs does not fit, or an output is sparse or ragged.
     """
-    tensors = [_tensor(item, used) for item in inputs]
+    tensors = [to_tensor(item, used) for item in inputs]
     outputs = model(_structured(model, used, tensors), training=False)
-    return [_stored(tensor, used) for tensor in used.flatten(outputs)]
+    return [to_stored(tensor, used) for tensor in used.flatten(outputs)]
 
 
 def _structured(model: Any, used: Framework, tensors: list[Any]) -> Any:
@@ -138,7 +138,7 @@ def _structured(model: Any, used: Framework, tensors: list[Any]) -> Any:
     return tensors[0] if sequential else used.pack(model.input, tensors)
 
 
-def _tensor(item: arrays.Stored, used: Framework) -> Any:
+def to_tensor(item: arrays.Stored, used: Framework) -> Any:
     if used.name == "tf_keras" or used.backend == "tensorflow":
         tensorflow = importlib.import_module("tensorflow")
         if item.dtype in arrays.RAW:
@@ -147,7 +147,7 @@ def _tensor(item: arrays.Stored, used: Framework) -> Any:
     return used.module.ops.convert_to_tensor(arrays.decode(item), dtype=item.dtype)
 
 
-def _stored(tensor: Any, used: Framework) -> arrays.Stored:
+def to_stored(tensor: Any, used: Framework) -> arrays.Stored:
     if not hasattr(tensor, "shape") or hasattr(tensor, "dense_shape") or hasattr(tensor, "row_splits"):
         raise VerificationError(
             f"an output of the kind {type(tensor).__name__} cannot be compared through files",

@@ -2,41 +2,24 @@
 
 from __future__ import annotations
 
-import importlib
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
 import pytest
+from live_models import branching, run, same
 
 import configsplit.keras
 from configsplit.errors import TensorReferenceError
 
 
-@pytest.fixture(params=["keras", "tf_keras"])
-def keras(request: pytest.FixtureRequest) -> Any:
-    module = importlib.import_module(request.param)
-    module.backend.clear_session()
-    module.utils.set_random_seed(3)
-    return module
-
-
-def branching(keras: Any) -> Any:
-    layers = keras.layers
-    image = keras.Input((8, 8, 3), name="image")
-    x = layers.Conv2D(4, 3, padding="same", name="c1")(image)
-    y = layers.BatchNormalization(name="bn")(layers.Conv2D(4, 3, padding="same", name="c2")(x))
-    inner_in = keras.Input((8, 8, 4), name="inner_in")
-    inner = keras.Model(inner_in, layers.Dense(4, name="fc")(layers.Activation("relu", name="act")(inner_in)), name="inner")
-    z = layers.Add(name="sum")([inner(x), y, inner(y)])
-    return keras.Model(image, layers.Dense(2, name="out")(layers.Flatten(name="flat")(z)))
-
-
-def forward(parts: tuple[Any, ...], value: np.ndarray) -> np.ndarray:
+def forward(keras: Any, parts: tuple[Any, ...], *values: np.ndarray) -> list[np.ndarray]:
     """Each part takes what the one before gives; the first takes the image."""
+    given = list(values)
     for part in parts:
-        given = part(value)
-        value = [np.asarray(item) for item in given] if isinstance(given, (list, tuple)) else np.asarray(given)
-    return np.asarray(value)
+        given = run(keras, part, *given)
+    return given
 
 
 @pytest.mark.parametrize("at", ["c2", "bn", "sum", "inner@1/act"])
@@ -45,7 +28,7 @@ def test_the_parts_compute_what_the_whole_computes(keras: Any, at: str) -> None:
     value = np.random.default_rng(0).normal(size=(2, 8, 8, 3)).astype("float32")
     parts = configsplit.keras.split(model, at, boundary="early" if at == "c2" else "smallest")
     assert len(parts) == 2
-    assert forward(parts, value).tobytes() == np.asarray(model(value)).tobytes()
+    assert same(forward(keras, parts, value), run(keras, model, value))
 
 
 def test_the_original_is_not_touched(keras: Any) -> None:
@@ -72,9 +55,39 @@ def test_custom_classes_come_as_in_keras(keras: Any) -> None:
     model = keras.Model(x, keras.layers.Dense(2, name="out")(Twice(name="twice")(keras.layers.Dense(4, name="in")(x))))
     value = np.ones((3, 4), "float32")
     parts = configsplit.keras.split(model, "in", custom_objects={"Twice": Twice})
-    assert forward(parts, value).tobytes() == np.asarray(model(value)).tobytes()
+    assert same(forward(keras, parts, value), run(keras, model, value))
 
 
 def test_a_wrong_name_is_answered_with_the_right_ones(keras: Any) -> None:
     with pytest.raises(TensorReferenceError, match="'c2'"):
         configsplit.keras.split(branching(keras), "c22")
+
+
+def test_a_cut_inside_time_distributed(keras: Any) -> None:
+    """The model that is run for every step is divided, and its weights go with its layers; join puts them back."""
+    layers = keras.layers
+    step = keras.Input((4,), name="step")
+    inner = keras.Model(
+        step, layers.Dense(2, name="late")(layers.Dense(3, activation="relu", name="early")(step)), name="inner"
+    )
+    rows = keras.Input((5, 4), name="rows")
+    steps = layers.TimeDistributed(inner, name="steps")(rows)
+    model = keras.Model(rows, layers.Dense(2, name="out")(layers.Flatten(name="flat")(steps)))
+    value = np.random.default_rng(0).normal(size=(2, 5, 4)).astype("float32")
+    parts = configsplit.keras.split(model, "steps/early")
+    assert same(forward(keras, parts, value), run(keras, model, value))
+    joined = configsplit.keras.join(parts)
+    assert joined.to_json() == model.to_json()
+    assert same(joined.get_weights(), model.get_weights())
+
+
+def test_parts_show_themselves_in_a_notebook(keras: Any) -> None:
+    shown = configsplit.keras.split(branching(keras), "sum")._repr_html_()
+    assert "2 parts of branching" in shown
+    assert "from part 0" in shown
+
+
+def test_it_is_there_without_an_import_of_its_own() -> None:
+    """As the documentation has it: ``import configsplit``, then ``configsplit.keras.split``."""
+    code = "import configsplit, sys; assert 'numpy' not in sys.modules; configsplit.keras.split"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

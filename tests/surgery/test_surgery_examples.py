@@ -16,6 +16,7 @@ SAYS = {
     "swap_head": ["features     stayed", "classes      moved"],
     "phone_server": ["bit for bit: True"],
     "pipeline": ["bit for bit: True", "the same: True"],
+    "subclassed": ["block@0/conv@0", "bit for bit: True", "part-0, part-1, trace.json", "2 variables"],
 }
 
 
@@ -32,5 +33,15 @@ def test_example(name: str, tmp_path: Path) -> None:
 
 
 def test_every_example_is_run() -> None:
-    there = {path.stem for path in EXAMPLES.glob("*.py")} - {"demo"}
-    assert {name for name in there if name in SAYS} == set(SAYS)
+    assert {path.stem for path in EXAMPLES.glob("*.py")} == {"demo", *SAYS}
+
+
+@pytest.mark.exhaustive
+def test_the_demo(tmp_path: Path) -> None:
+    """Its commands are those of README.md, which are run in any case."""
+    quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / "demo.py")], capture_output=True, text=True, cwd=tmp_path, env=quiet, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "outputs bit-identical" in done.stdout

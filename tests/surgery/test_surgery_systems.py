@@ -5,6 +5,7 @@ What each did with live models is done here with files; Keras itself says what c
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -166,3 +167,12 @@ def test_system_11_noise_between_two_halves(name: str, suffix: str, tmp_path: Pa
     shaken = handed + np.random.default_rng(1).normal(scale=0.5, size=handed.shape).astype("float32")
     assert same(run(tail, works, handed), run(path, works, rows()))
     assert not same(run(tail, works, shaken), run(path, works, rows()))
+
+
+def test_every_system_has_a_test_of_its_name() -> None:
+    """Those of whole networks stand in test_surgery_systems_applications.py, of live models in tests/live."""
+    tests = Path(__file__).resolve().parents[1]
+    named = {
+        number for path in tests.rglob("test_*.py") for number in re.findall(r"^def test_system_(\d+)_", path.read_text(), re.M)
+    }
+    assert named == {str(number) for number in range(1, 12)}

@@ -1,0 +1,27 @@
+"""Live Keras models in and out: the same cuts and the same surgery, without a file in between.
+
+    head, tail = configsplit.keras.split(model, at="conv4_block18_out")
+    features = configsplit.keras.extract(model, to=["conv2_block3_out", "avg_pool"])
+
+Works with models of Keras 3 (any backend) and of tf_keras. The original is not touched: its configuration is rewritten as a
+document, and the results are built anew from theirs, with the weights of each layer set by provenance. docs/live.md says more.
+"""
+
+from configsplit.keras.splitting import LiveParts, split
+from configsplit.keras.tracing import cut_trace, split_saved_model
+from configsplit.keras.verbs import extract, freeze, insert, join, layers, remove, rename, replace
+
+__all__ = [
+    "LiveParts",
+    "cut_trace",
+    "extract",
+    "freeze",
+    "insert",
+    "join",
+    "layers",
+    "remove",
+    "rename",
+    "replace",
+    "split",
+    "split_saved_model",
+]

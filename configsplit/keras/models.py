@@ -1,0 +1,207 @@
+"""Live models as documents, and documents as live models: every layer's weights from the live layer that it came from."""
+
+from __future__ import annotations
+
+import json
+import warnings as python_warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from configsplit.dialects import emit, parse, to_text
+from configsplit.documents.document import Document
+from configsplit.documents.edited import Edited
+from configsplit.documents.fragments import one_layer
+from configsplit.documents.marking import FORGOTTEN
+from configsplit.documents.weight_order import FORGETFUL
+from configsplit.documents.wrapping import inside as held_by
+from configsplit.errors import CutError, DocumentError
+from configsplit.ir.graph import LayerPath, Model, walk
+from configsplit.ir.provenance import Origin, Provenance
+from configsplit.ir.values import freeze
+from configsplit.registry import Plugin, Registry
+from configsplit.report.hazards import hazards
+from configsplit.rewrites.freeze import FLAG
+from configsplit.runtime.build import rebuild
+from configsplit.runtime.declared import live_facts
+from configsplit.runtime.frameworks import Framework
+from configsplit.runtime.live import classes_of, framework_of, layer_at
+from configsplit.runtime.recover import recovered, shows_its_graph
+from configsplit.runtime.signature import Inputs
+from configsplit.runtime.transfer import transfer
+
+Classes: TypeAlias = Mapping[str, type] | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Live:
+    """A live model or layer beside its document.
+
+    Attributes:
+        live: the model or layer; for a model whose class hides its graph, a functional model of the same layers.
+        document: its configuration, read. ``document.path`` is the model's name, for messages.
+        works: the Keras that it belongs to.
+        classes: the classes of its layers, and those that the user gave.
+        single: whether it is one layer, standing for a model of one layer.
+    """
+
+    live: Any
+    document: Document
+    works: Framework
+    classes: Mapping[str, Any] = field(default_factory=dict)
+    single: bool = False
+
+    def layer(self, path: Sequence[str]) -> Any:
+        """The live layer at a path of the document; None where a config was given, which nothing live stands behind."""
+        return self.live if self.single else layer_at(self.live, tuple(path))
+
+
+def read(model: Any, classes: Classes = None, inputs: Inputs = None) -> Live:
+    """A live model with its document; where its class hides its graph, a graph that Keras itself traces and that computes
+    the same.
+
+    Raises:
+        DocumentError: it is no model, or no functional graph of it can be had; the message says why.
+    """
+    works = framework_of(model)
+    known = classes_of(model, works, classes)
+    if not isinstance(model, works.module.Model):
+        raise DocumentError(
+            f"{type(model).__name__} is no model", code="live-not-keras", hint="give a layer as a fragment, or put it into one"
+        )
+    whole = model if shows_its_graph(model, works) else recovered(model, works, known, inputs)
+    parsed = parse(whole.to_json())
+    document = Document(
+        model=parsed.model,
+        detection=parsed.detection,
+        path=Path(str(model.name)),
+        kind="json",
+        release=works.version,
+        registry=_registry([whole], works),
+    )
+    return Live(live=whole, document=document, works=works, classes=known)
+
+
+def together(lives: Sequence[Live]) -> list[Live]:
+    """The same, each document with what the layers of all of them tell of their classes."""
+    registry = _registry([each.live for each in lives if each.live is not None], lives[0].works)
+    return [replace(each, document=replace(each.document, registry=registry)) for each in lives]
+
+
+def _registry(lives: Sequence[Any], works: Framework) -> Registry:
+    """The plug-ins that are installed, and what the live layers tell of the other classes."""
+    installed = Registry.discover()
+    told = live_facts(lives, works, installed.facts().keys())
+    return replace(installed, plugins=(*installed.plugins, *(Plugin(facts, "the live model") for facts in told)))
+
+
+def read_fragment(fragment: Any, host: Live, classes: Classes = None) -> Live:
+    """What is to be put into a live model: a live model, a live layer, or the configuration of either as JSON has it.
+
+    Raises:
+        CutError: it belongs to another Keras than the model.
+        DocumentError: it is none of these.
+    """
+    if isinstance(fragment, Mapping):
+        return _read_config(fragment, host, classes)
+    works = framework_of(fragment)
+    if works.name != host.works.name:
+        raise CutError(
+            f"the fragment is of {works.name}, the model of {host.works.name}: one model cannot hold both",
+            code="surgery-dialect",
+            hint="build the fragment with the same Keras as the model",
+        )
+    if isinstance(fragment, works.module.Model):
+        return read(fragment, classes)
+    document = one_layer(freeze(json.loads(json.dumps(_entry(fragment, works)))), Path(str(fragment.name)), host.document)
+    return Live(live=fragment, document=document, works=works, classes=classes_of(fragment, works, classes), single=True)
+
+
+def _entry(layer: Any, works: Framework) -> Any:
+    saving = works.module.saving
+    entry = saving.serialize_keras_object(layer)
+    return {key: value for key, value in entry.items() if key != "build_config"}
+
+
+def _read_config(config: Mapping[str, Any], host: Live, classes: Classes) -> Live:
+    """A configuration brings no weights: Keras initializes them."""
+    text = json.dumps(config)
+    entry = freeze(json.loads(text))
+    known = dict(classes or {})
+    if "layers" not in (config.get("config") or {}):
+        document = one_layer(entry, Path(str(config.get("class_name", "layer"))), host.document)
+        return Live(live=None, document=document, works=host.works, classes=known, single=True)
+    parsed = parse(text)
+    if parsed.detection.dialect.name != host.document.dialect:
+        raise CutError(
+            f"the fragment is of {parsed.detection.dialect.title}, the model of {host.document.detection.dialect.title}",
+            code="surgery-dialect",
+            hint="build the fragment with the same Keras as the model",
+        )
+    document = Document(
+        model=parsed.model,
+        detection=parsed.detection,
+        path=Path(parsed.model.name),
+        kind="json",
+        release=host.works.version,
+        registry=host.document.registry,
+    )
+    return Live(live=None, document=document, works=host.works, classes=known, single=True)
+
+
+def built(edited: Edited, sources: Sequence[Live]) -> Any:
+    """The result of a verb as a live model.
+
+    Raises:
+        WeightsError: a layer's weights cannot be placed for certain.
+    """
+    code = {f"{found.where}: {found.message}" for found in hazards(emit(edited.model))}  # it is in this process already
+    for warning in edited.warnings:
+        if warning not in code and FORGOTTEN not in warning:  # what Keras forgets on loading is set below
+            python_warnings.warn(warning, stacklevel=3)
+    return build(edited.model, edited.provenance, sources)
+
+
+def build(model: Model, origins: Provenance, sources: Sequence[Live]) -> Any:
+    """A live model out of a rewritten document, each layer with what its origin among the sources has learnt."""
+    works = sources[0].works
+    classes = {name: kind for source in reversed(sources) for name, kind in source.classes.items()}
+    made = rebuild(json.loads(to_text(model)), framework=works, classes=classes, allow_lambda=True)
+    found: dict[str, Any] = {}
+    fresh: set[str] = set()
+    for path, origin in leaves_of(model, origins):
+        came_from = sources[origin.source].layer(origin.path)
+        if came_from is None or not getattr(came_from, "built", True):
+            fresh.add("/".join(path))
+        else:
+            found["/".join(path)] = came_from
+    transfer(made, found, works, fresh=fresh)
+    _freeze_inside(made, model)
+    return made
+
+
+def leaves_of(model: Model, origins: Provenance) -> Iterator[tuple[LayerPath, Origin]]:
+    """Every layer that holds weights as one, and where it came from; what was taken apart goes by its pieces."""
+    reach, apart = held_by(model.dialect), origins.told_apart()
+    whole: set[LayerPath] = set()
+    wrappers: set[LayerPath] = set()
+    for path, layer in walk(model, reach):
+        fresh = path[:-1] in wrappers and path not in origins.layers  # what packs several tensors into one
+        origin = None if fresh else origins.origin(path)
+        if path in apart and layer.model is None:
+            wrappers.add(path)
+        opened = layer.model is not None or (path in apart and reach(layer) is not None)
+        if opened or layer.is_input or origin is None or any(path[:length] in whole for length in range(1, len(path))):
+            continue
+        whole.add(path)
+        yield path, origin
+
+
+def _freeze_inside(made: Any, model: Model) -> None:
+    """Keras 3 forgets that what is inside some layers is frozen."""
+    for path, layer in walk(model):
+        if layer.class_name in FORGETFUL and layer.config.get(FLAG) is False:
+            found = layer_at(made, path)
+            found.trainable = True  # TensorFlow's tracking drops an assignment that changes nothing
+            found.trainable = False

@@ -1,0 +1,135 @@
+"""The verbs of surgery on live models: each gives a new live model and leaves those it was given as they were.
+
+What they mean, and what they refuse, is what the verbs of the same name mean for files (docs/surgery.md). ``custom_objects``
+are classes of the user's own, as in Keras; those of a model's own layers, and registered ones, are known already. Where a mask
+of Keras 2 is stopped or let through by a change, a Python warning says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from configsplit.documents import joining, marking, surgery
+from configsplit.documents.marking import LayerInfo
+from configsplit.documents.surgery import Names
+from configsplit.errors import CutError
+from configsplit.keras.models import Classes, built, read, read_fragment, together
+from configsplit.keras.splitting import LiveParts, rejoin
+from configsplit.rewrites.compose import By
+
+
+def extract(
+    model: Any, *, from_: Names = (), to: Names = (), shapes: Iterable[str] = (), custom_objects: Classes = None
+) -> Any:
+    """The sub-network between any tensors: tensors in ``from_`` become inputs, those in ``to`` outputs.
+
+    Raises:
+        TensorReferenceError, CutError, ShapeError: as `configsplit.extract` does; what is missing is named.
+        DocumentError: no functional graph of the model can be had.
+    """
+    whole = read(model, custom_objects)
+    return built(surgery.extract(whole.document, from_=from_, to=to, shapes=shapes), [whole])
+
+
+def insert(model: Any, fragment: Any, *, after: str, before: Names = (), custom_objects: Classes = None) -> Any:
+    """Put a fragment between a tensor and all its consumers, or only those in ``before``.
+
+    Args:
+        model: the model.
+        fragment: a live model or layer, or the configuration of one as ``{"class_name": ..., "config": ...}``. What is
+            built brings its weights; for the rest Keras initializes them.
+        after: the tensor that the fragment takes.
+        before: the calls that take the fragment's output in its place; all, by default.
+        custom_objects: see the module.
+
+    Raises:
+        CutError, ShapeError, TensorReferenceError: as `configsplit.insert` does.
+    """
+    host = read(model, custom_objects)
+    host, donor = together([host, read_fragment(fragment, host, custom_objects)])
+    return built(surgery.insert(host.document, donor.document, after=after, before=before), [host, donor])
+
+
+def replace(model: Any, donor: Any, *, from_: Names, to: Names, custom_objects: Classes = None) -> Any:
+    """Let a donor (as the fragment of `insert`) take the place of what lies between tensors.
+
+    Raises:
+        CutError, ShapeError, TensorReferenceError: as `configsplit.replace` does.
+    """
+    host = read(model, custom_objects)
+    host, found = together([host, read_fragment(donor, host, custom_objects)])
+    return built(surgery.replace(host.document, found.document, from_=from_, to=to), [host, found])
+
+
+def remove(model: Any, layer: Names, *, custom_objects: Classes = None) -> Any:
+    """Take layers out; what took their output takes their input instead. Patterns with ``*`` and ``OUTER/INNER`` work.
+
+    Raises:
+        CutError, ShapeError, TensorReferenceError: as `configsplit.remove` does.
+    """
+    whole = read(model, custom_objects)
+    return built(surgery.remove(whole.document, layer), [whole])
+
+
+def rename(model: Any, names: Mapping[str, str] | Iterable[str], *, custom_objects: Classes = None) -> Any:
+    """Call layers otherwise: ``{"conv1": "stem"}`` or ``["conv1=stem", "conv*=block1_conv*"]``.
+
+    Raises:
+        TensorReferenceError: no such layer, or two layers would have one name, or Keras allows no such name.
+    """
+    whole = read(model, custom_objects)
+    return built(marking.rename(whole.document, names), [whole])
+
+
+def freeze(
+    model: Any,
+    *,
+    before: Names = (),
+    after: Names = (),
+    layer: Names = (),
+    unfreeze: bool = False,
+    custom_objects: Classes = None,
+) -> Any:
+    """A copy whose layers before or behind tensors, or of some names, are left alone by training (``unfreeze``: are trained).
+
+    Raises:
+        CutError, TensorReferenceError: as `configsplit.freeze` does.
+    """
+    whole = read(model, custom_objects)
+    edited = marking.freeze(whole.document, before=before, after=after, layer=layer, unfreeze=unfreeze)
+    return built(edited, [whole])
+
+
+def layers(model: Any, *, before: Names = (), after: Names = (), custom_objects: Classes = None) -> tuple[LayerInfo, ...]:
+    """The layers upstream or downstream of tensors; all layers if none is given.
+
+    Raises:
+        TensorReferenceError: no such tensor.
+    """
+    return marking.layers(read(model, custom_objects).document, before=before, after=after)
+
+
+def join(*models: Any, by: By = "position", custom_objects: Classes = None) -> Any:
+    """Undo a split: give what `split` gave. Or compose several models into one flat graph, each feeding the next.
+
+    The parts of a split give the very graph that was cut, with the weights that they have now.
+
+    Args:
+        models: one `LiveParts`, or two or more models.
+        by: for composition, whether outputs meet inputs by position or by name.
+        custom_objects: see the module.
+
+    Raises:
+        CutError: the models do not fit together, or belong to different Keras.
+        ShapeError: an output is not what the next model takes.
+        WeightsError: a layer that stands in several parts has different weights in them.
+    """
+    if len(models) == 1 and isinstance(models[0], LiveParts):
+        return rejoin(models[0])
+    if len(models) < 2:
+        raise CutError(
+            "one model alone cannot be joined", code="join-counts", hint="give the parts of a split, or several models"
+        )
+    read_all = together([read(model, custom_objects) for model in models])
+    return built(joining.join(*(each.document for each in read_all), by=by), read_all)
