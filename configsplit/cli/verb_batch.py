@@ -1,0 +1,116 @@
+"""``configsplit batch``."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import click
+
+from configsplit.cli.output import json_option, note, show, size, table
+
+
+@click.command()
+@click.argument("recipe", type=click.Path(path_type=Path))
+@click.option("--zoo", required=True, metavar="DIR_OR_GLOB", help="The models: a folder, a glob in quotes, or an fsspec URL.")
+@click.option("--out", required=True, metavar="DIR", help="A folder or an fsspec URL for the results.")
+@click.option("--jobs", type=click.IntRange(1), metavar="N", help="Worker processes; by default what cores and memory allow.")
+@click.option("--resume", is_flag=True, help="Go on with what stands in --out: do what is missing or has changed.")
+@click.option("--cluster", metavar="ADDRESS", help="Run on a Dask cluster, e.g. tcp://10.0.0.1:8786.")
+@click.option("--dry-run", is_flag=True, help="Say what would happen to each model and why; write nothing.")
+@click.option("--force", is_flag=True, help="Begin anew in the output of an earlier batch.")
+@json_option
+@click.pass_context
+def batch(context: click.Context, /, recipe: Path, zoo: str, out: str, **options: Any) -> None:
+    """Do a RECIPE (YAML) on every model of a zoo, and leave a ledger and a report.
+
+    Each model ends as done, failed or skipped; one that fails, or kills its worker, never stops the others. After an
+    interruption of any kind the same command with --resume goes on, and the result is that of an undisturbed run.
+    Exit code 1 if a model failed.
+    """
+    if options["cluster"] and options["jobs"]:
+        raise click.UsageError("--jobs is for workers on this machine: with --cluster the cluster says how many there are")
+    if options["resume"] and options["force"]:
+        raise click.UsageError("--resume and --force exclude each other")
+    code = _dry(recipe, zoo, out, options) if options["dry_run"] else _run(recipe, zoo, out, options)
+    context.exit(code)
+
+
+def _run(recipe: Path, zoo: str, out: str, options: dict[str, Any]) -> int:
+    import gc
+
+    from configsplit.cli.batch_view import view
+    from configsplit.zoo.batch import batch as work
+
+    gc.enable()  # other verbs are over before garbage could matter; this one may run all night
+    try:
+        with view(options["as_json"]) as watch:
+            summary = work(
+                recipe,
+                zoo=zoo,
+                out=out,
+                jobs=options["jobs"],
+                resume=options["resume"],
+                force=options["force"],
+                cluster=options["cluster"],
+                watch=watch,
+            )
+    except KeyboardInterrupt:
+        note("stopped; what is done is kept: the same command with --resume goes on")
+        raise
+    if options["as_json"]:
+        show(summary.as_json())
+    else:
+        click.echo("\n".join(_lines(summary)))
+    return 0 if summary.well else 1
+
+
+def _lines(summary: Any) -> list[str]:
+    colours = {"done": "green", "failed": "red", "skipped": "yellow"}
+    rows = [(click.style(name, fg=colours[name], bold=True), f"{count:,}") for name, count in summary.outcomes.items()]
+    lines = table(rows)
+    if summary.kept:
+        lines.append(f"  of these {summary.kept:,} were through before, and nothing has changed since")
+    if summary.causes:
+        lines += ["", "failures by cause", *table([(f"{count:,}", code) for code, count in summary.causes.items()])]
+    moved = f"{size(summary.source_bytes)} read, {size(summary.output_bytes)} written"
+    took = f"{moved}, {summary.seconds:.1f} s with {summary.engine}"
+    return [*lines, "", took, f"ledger  {summary.ledger}", f"report  {summary.report}"]
+
+
+def _dry(recipe: Path, zoo: str, out: str, options: dict[str, Any]) -> int:
+    from configsplit.zoo.batch import plan
+
+    plans, excluded = plan(recipe, zoo=zoo, out=out, jobs=options["jobs"], cluster=options["cluster"])
+    if options["as_json"]:
+        show({"models": [each.as_json() for each in plans], "excluded": excluded})
+    else:
+        click.echo("\n".join(_plan_lines(plans, excluded)))
+    return 1 if any(each.outcome == "fail" for each in plans) else 0
+
+
+def _plan_lines(plans: list[Any], excluded: dict[str, str]) -> list[str]:
+    from configsplit.cli.batch_view import printable
+
+    lines = []
+    for each in plans:
+        lines.append(f"{click.style(each.outcome, bold=True)}  {printable(each.name)}  ({printable('; '.join(each.why))})")
+        lines += [f"  {_step(step)}" for step in each.steps]
+        if each.error:
+            lines.append(f"  [{each.error['code']}] {printable(each.error['message'])}")
+    lines += [f"leave  {printable(name)}  (exclude {pattern})" for name, pattern in excluded.items()]
+    counts = Counter(each.outcome for each in plans)
+    return [*lines, "", ", ".join(f"{count} to {word}" for word, count in sorted(counts.items())) + "; nothing was written"]
+
+
+def _step(step: dict[str, Any]) -> str:
+    from configsplit.cli.batch_view import printable
+
+    words = [step["step"]]
+    words += [f"at {'; '.join(step['at'])}"] if step.get("at") else []
+    words += [f"by {step['plan']['balance']}"] if step.get("plan") else []
+    words += (
+        [f"into {len(step['layers'])} parts of {', '.join(map(str, step['layers']))} layers"] if step["verb"] == "split" else []
+    )
+    return printable(" ".join(words))

@@ -1,0 +1,1 @@
+"""Many models at once: recipes, jobs, outcomes, engines, and the page that tells how it went."""

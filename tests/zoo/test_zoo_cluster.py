@@ -1,0 +1,78 @@
+"""A Dask cluster on loopback: a scheduler and workers in processes of their own, one of them killed, one that comes later."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import zoos
+
+from configsplit.errors import StoreError
+from configsplit.zoo.batch import batch
+
+
+def dask(*arguments: object) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "dask", *(str(item) for item in arguments)]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+
+
+def worker(address: str, *more: object) -> subprocess.Popen[bytes]:
+    return dask("worker", address, "--nthreads", 1, "--no-dashboard", "--no-nanny", *more)
+
+
+def ended(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+@pytest.fixture
+def scheduler(tmp_path: Path) -> Iterator[str]:
+    told = tmp_path / "scheduler.json"
+    process = dask("scheduler", "--port", 0, "--host", "127.0.0.1", "--no-dashboard", "--scheduler-file", told)
+    until = time.monotonic() + 60
+    while not (told.exists() and told.read_text().strip()) and time.monotonic() < until:
+        time.sleep(0.05)
+    yield json.loads(told.read_text())["address"]
+    ended(process)
+
+
+def test_a_worker_is_lost_and_one_comes_and_the_bytes_are_those_of_a_local_run(tmp_path: Path, scheduler: str) -> None:
+    zoo, out = zoos.architectures(tmp_path / "zoo", 150), tmp_path / "cluster"
+    (zoo / "broken.json").write_text("{")
+    workers = [worker(scheduler), worker(scheduler, "--nanny")]
+    killed = False
+
+    def watch(event: object) -> None:
+        nonlocal killed
+        if not killed and (out / "run.jsonl").exists() and len(zoos.records(out)) > 30:
+            killed = True
+            ended(workers[0])
+            workers.append(worker(scheduler))
+
+    try:
+        summary = batch(zoos.PARTS, zoo=zoo, out=out, cluster=scheduler, watch=watch)
+    finally:
+        for process in workers:
+            ended(process)
+    assert killed
+    assert summary.outcomes == {"done": 150, "failed": 1, "skipped": 0}
+    batch(zoos.PARTS, zoo=zoo, out=tmp_path / "local", jobs=2)
+    assert zoos.results(out) == zoos.results(tmp_path / "local")
+    assert len({record["run"]["worker"] for record in zoos.records(out)}) >= 2
+    assert not list(out.glob(".*"))
+
+
+def test_no_scheduler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("configsplit.zoo.engines.PATIENCE", 2)
+    zoo = zoos.architectures(tmp_path / "zoo", 1)
+    with pytest.raises(StoreError) as error:
+        batch(zoos.PARTS, zoo=zoo, out=tmp_path / "out", cluster="tcp://127.0.0.1:9")
+    assert error.value.code == "cluster-unreachable"

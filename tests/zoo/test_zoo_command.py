@@ -1,0 +1,160 @@
+"""``configsplit batch`` as people and scripts meet it."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import zoos
+
+from configsplit.cli.batch_view import Progress, printable
+from configsplit.errors import RuntimeUnavailableError
+from configsplit.zoo.batch import batch
+
+KERAS3 = zoos.RELEASES / "keras-3.15.1"
+
+
+def small(tmp_path: Path) -> tuple[Path, Path]:
+    zoo = zoos.architectures(tmp_path / "zoo", 4)
+    return zoo, zoos.recipe(tmp_path, zoos.PARTS)
+
+
+def test_all_well_is_0_a_failure_is_1_wrong_usage_is_2(tmp_path: Path) -> None:
+    zoo, recipe = small(tmp_path)
+    done = zoos.run(recipe, "--zoo", zoo, "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"done +4\n +failed +0\n +skipped +0\n", done.stdout)
+    assert str(tmp_path / "out" / "report.html") in done.stdout
+    (zoo / "bad.json").write_text("{")
+    done = zoos.run(recipe, "--zoo", zoo, "--out", tmp_path / "out", "--resume")
+    assert done.returncode == 1
+    assert "1  json-invalid" in done.stdout
+    assert "of these 4 were through before" in done.stdout
+    assert "failed  bad.json: [json-invalid]" in done.stderr
+    for wrong in (["--resume", "--force"], ["--jobs", "0"], ["--cluster", "tcp://127.0.0.1:9", "--jobs", "2"]):
+        assert zoos.run(recipe, "--zoo", zoo, "--out", tmp_path / "out", *wrong).returncode == 2
+    done = zoos.run(recipe, "--zoo", tmp_path / "nowhere", "--out", tmp_path / "out2")
+    assert (done.returncode, "error [file-missing]" in done.stderr) == (1, True)
+
+
+def test_json_is_one_document(tmp_path: Path) -> None:
+    zoo, recipe = small(tmp_path)
+    done = zoos.run(recipe, "--zoo", zoo, "--out", tmp_path / "out", "--json", "--jobs", 1)
+    told = json.loads(done.stdout)
+    assert told["outcomes"] == {"done": 4, "failed": 0, "skipped": 0}
+    assert Path(told["ledger"]).is_file()
+    done = zoos.run(recipe, "--zoo", zoo, "--out", tmp_path / "dry", "--json", "--dry-run", "--jobs", 1)
+    assert [item["outcome"] for item in json.loads(done.stdout)["models"]] == ["do"] * 4
+    assert not (tmp_path / "dry").exists()
+
+
+def test_a_dry_run_for_people(tmp_path: Path) -> None:
+    zoo, recipe = small(tmp_path)
+    shutil.copy(KERAS3 / "residual.weights.h5", zoo / "residual.weights.h5")
+    done = zoos.run(recipe, "--zoo", zoo, "--out", tmp_path / "out", "--dry-run", "--jobs", 1)
+    assert done.returncode == 0
+    assert "do  000/model00003.json  (include *.json)\n  split at d1 into 2 parts of" in done.stdout
+    assert "leave  residual.weights.h5  (exclude *.weights.h5)" in done.stdout
+    assert done.stdout.endswith("4 to do; nothing was written\n")
+
+
+def test_globs_files_and_an_output_within_the_zoo(tmp_path: Path) -> None:
+    zoo, recipe = small(tmp_path)
+    assert zoos.run(recipe, "--zoo", zoo, "--out", zoo / "out", "--jobs", 1).returncode == 0
+    assert zoos.run(recipe, "--zoo", zoo, "--out", zoo / "out", "--jobs", 1, "--resume").returncode == 0
+    assert len(zoos.ledger(zoo / "out")) == 4
+    for pattern, count in ((f"{zoo}/*/model0000[12].json", 2), (f"{zoo}/*.json", 0), (f"{zoo}/000/model00000.json", 1)):
+        done = zoos.run(recipe, "--zoo", pattern, "--out", tmp_path / "some", "--jobs", 1, "--force")
+        assert done.returncode == (0 if count else 1)
+        assert count == 0 or len(zoos.ledger(tmp_path / "some")) == count
+    odd = tmp_path / "odd[1].json"
+    odd.write_text(zoos.architecture("odd", 3))
+    assert zoos.run(recipe, "--zoo", odd, "--out", tmp_path / "odd", "--jobs", 1).returncode == 0
+
+
+def test_a_terminal_shows_a_live_view(tmp_path: Path) -> None:
+    zoo = zoos.architectures(tmp_path / "zoo", 60)
+    (zoo / "bad.json").write_text("{")
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        zoos.command(zoos.recipe(tmp_path, zoos.PARTS), "--zoo", zoo, "--out", tmp_path / "out", "--jobs", 2),
+        stdout=subprocess.DEVNULL,
+        stderr=theirs,
+        env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "120"},
+    )
+    os.close(theirs)
+    seen = b""
+    while process.poll() is None or select.select([ours], [], [], 0)[0]:
+        if select.select([ours], [], [], 0.2)[0]:
+            try:
+                seen += os.read(ours, 65536)
+            except OSError:  # the other side is closed
+                break
+    assert process.wait() == 1
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen.decode())
+    assert "2 workers" in text
+    assert re.search(r"\d+ of 61, [\d.]+ models/s, [\d.]+ k?B/s, \d+:\d\d left", text)
+    assert "failed  bad.json: [json-invalid]" in text
+    assert re.search(r"000/model\d{5}\.json +\d+ s", text), "what each worker is at"
+
+
+def test_ctrl_c_ends_with_130_and_resume_goes_on(tmp_path: Path) -> None:
+    zoo, recipe, out = zoos.architectures(tmp_path / "zoo", 120), zoos.recipe(tmp_path, zoos.PARTS), tmp_path / "out"
+    process = zoos.start(recipe, "--zoo", zoo, "--out", out, "--jobs", 2)
+    until = time.monotonic() + 60
+    while not (out.exists() and (out / "run.jsonl").exists() and zoos.records(out)) and time.monotonic() < until:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "--resume goes on" in told
+    assert zoos.run(recipe, "--zoo", zoo, "--out", out, "--resume").returncode == 0
+    assert zoos.run(recipe, "--zoo", zoo, "--out", tmp_path / "whole").returncode == 0
+    assert zoos.results(out) == zoos.results(tmp_path / "whole")
+
+
+def test_progress_promises_nothing_for_models_that_were_kept() -> None:
+    progress = Progress()
+    progress.update({"event": "start", "models": 10, "engine": "x"})
+    progress.update({"event": "model", "model": "a", "kept": True, "result": {"outcome": "done", "source": {"bytes": 5}}})
+    assert (progress.remaining, progress.rate, progress.through) == ("?", 0.0, 1)
+
+
+def test_names_reach_the_terminal_as_text() -> None:
+    assert printable("a\x1b[2J\u202eb\n…") == "a\\x1b[2J\\u202eb\\n…"
+
+
+@pytest.mark.parametrize("hidden", ["yaml", "psutil", "rich", "fsspec", "distributed"])
+def test_without_an_extra(hidden: str, tmp_path: Path) -> None:
+    """Each library that is not there is named with the extra that brings it, or done without."""
+    zoo, _ = small(tmp_path)
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text("recipe: 1\ndo:\n  - split: {at: half the layers}\n")
+    source = {"fsspec": "memory://zoo"}.get(hidden, str(zoo))
+    more = ["--cluster", "tcp://127.0.0.1:9"] if hidden == "distributed" else []
+    code = f"import sys; sys.modules[{hidden!r}] = None; from configsplit.cli.main import main; main()"
+    command = [sys.executable, "-c", code, "batch", str(recipe), "--zoo", source, "--out", str(tmp_path / "out"), *more]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    if hidden in ("psutil", "rich"):
+        assert done.returncode == 0, done.stderr
+    else:
+        extra = {"yaml": "batch", "fsspec": "remote", "distributed": "cluster"}[hidden]
+        assert (done.returncode, f"pip install 'configsplit[{extra}]'" in done.stderr) == (1, True), done.stderr
+
+
+def test_a_limit_that_nobody_could_keep_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    zoo, _ = small(tmp_path)
+    monkeypatch.setitem(sys.modules, "psutil", None)
+    with pytest.raises(RuntimeUnavailableError) as error:
+        batch({**zoos.PARTS, "limits": {"memory": "1GB"}}, zoo=zoo, out=tmp_path / "out")
+    assert (error.value.code, error.value.where) == ("extra-missing", "limits.memory")

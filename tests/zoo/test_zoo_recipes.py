@@ -1,0 +1,321 @@
+"""Recipes: what they may say, what they mean for each model, and how mistakes are answered."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from hashlib import sha256
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+import zoos
+
+import configsplit
+from configsplit.cli.main import VERBS
+from configsplit.errors import ConfigSplitError
+from configsplit.zoo.batch import batch, plan
+from configsplit.zoo.jobs import settings
+from configsplit.zoo.patterns import matches
+from configsplit.zoo.reading import checked, read_recipe
+from configsplit.zoo.recipe import STEPS
+from configsplit.zoo.schema import text
+
+KERAS3 = zoos.RELEASES / "keras-3.15.1"
+OWN = {"batch", "plugins", "profile", "validate"}
+"""Verbs that need no step of their own: ``run`` does them."""
+
+
+def refused(plain: Any) -> ConfigSplitError:
+    with pytest.raises(ConfigSplitError) as error:
+        checked(plain)
+    return error.value
+
+
+@pytest.mark.parametrize(
+    ("plain", "code", "where"),
+    [
+        ({"do": [{"splitt": {"at": "x"}}]}, "recipe-unknown-key", "recipe: do[0].splitt"),
+        ({"do": [{"split": {"att": "x"}}]}, "recipe-unknown-key", "recipe: do[0].split.att"),
+        ({"do": [{"split": {}}]}, "recipe-invalid", "recipe: do[0].split"),
+        ({"do": [{"split": {"at": "x", "stages": 2}}]}, "recipe-invalid", "recipe: do[0].split"),
+        ({"do": [{"split": {"at": "x"}, "freeze": {"layer": "x"}}]}, "recipe-invalid", "recipe: do[0]"),
+        ({"do": []}, "recipe-invalid", "recipe: do"),
+        ({}, "recipe-invalid", "recipe: do"),
+        ({"recipe": 2, "do": [{"inspect": {}}]}, "recipe-invalid", "recipe: recipe"),
+        ({"do": [{"inspect": {}}, {"inspect": {}}]}, "recipe-step-name", "recipe: do[1]"),
+        ({"do": [{"inspect": {}, "of": "convert"}]}, "recipe-step-of", "recipe: do[0].of"),
+        ({"do": [{"inspect": {}, "name": "../up"}]}, "recipe-invalid", "recipe: do[0].name"),
+        ({"do": [{"inspect": {}, "name": ".."}]}, "recipe-step-name", "recipe: do[0]"),
+        ({"do": [{"inspect": {}}], "limits": {"memory": "much"}}, "recipe-invalid", "recipe: limits.memory"),
+        (
+            {"do": [{"inspect": {}}], "overrides": [{"models": "a", "do": [{"x": 1}]}]},
+            "recipe-unknown-key",
+            "recipe: overrides[0].do[0].x",
+        ),
+        ([], "recipe-invalid", "recipe: "),
+    ],
+)
+def test_mistakes_are_named_with_their_place(plain: Any, code: str, where: str) -> None:
+    error = refused(plain)
+    assert (error.code, error.where) == (code, where)
+    assert error.hint
+
+
+def test_a_key_is_answered_with_the_nearest() -> None:
+    assert "max-tensors" in refused({"do": [{"split": {"at": "x", "max_tensors": 1}}]}).hint
+
+
+def test_yaml(tmp_path: Path) -> None:
+    place = tmp_path / "recipe.yaml"
+    place.write_text("recipe: 1\ndo:\n  - split: {stages: 4 by params}\nlimits: {memory: 2GB, seconds: 60}\n")
+    read = read_recipe(place)
+    assert read.do[0].split is not None
+    assert (read.do[0].split.stages, read.limits.memory) == ("4 by params", 2_000_000_000)
+    for bad in ("do: [", "do: 1\ndo: 2\n", "!!python/object/apply:os.system [true]", "a: &a [*a]\n? [x]\n: y"):
+        place.write_text(bad)
+        with pytest.raises(ConfigSplitError) as error:
+            read_recipe(place)
+        assert error.value.code in ("recipe-yaml", "recipe-invalid", "recipe-unknown-key")
+
+
+def test_the_published_schema_is_that_of_the_code() -> None:
+    published = resources.files("configsplit.schemas").joinpath("recipe.schema.json").read_text("utf-8")
+    assert published == text(), "run: python -m configsplit.zoo.schema schemas"
+    schema = json.loads(published)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    validator = jsonschema.Draft202012Validator(schema)
+    whole = {"recipe": 1, "do": [{"split": {"at": ["a"], "max-tensors": 1}}], "limits": {"memory": "4GB"}}
+    assert not list(validator.iter_errors(whole))
+    assert list(validator.iter_errors({**whole, "verfiy": "none"}))
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/batch.md"])
+def test_recipes_that_are_shown_are_recipes(page: str) -> None:
+    text = (Path(__file__).resolve().parents[2] / page).read_text("utf-8")
+    blocks = [yaml.safe_load(block) for block in re.findall(r"^```yaml\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)]
+    assert blocks
+    for block in blocks:
+        checked({"do": block} if isinstance(block, list) else block)
+
+
+def test_every_verb_of_the_command_line_can_stand_in_a_recipe() -> None:
+    assert set(VERBS) - OWN <= set(STEPS)
+
+
+@pytest.mark.parametrize(
+    ("path", "pattern", "does"),
+    [
+        ("a/b/c.keras", "*.keras", True),
+        ("a/b/c.keras", "a/*.keras", False),
+        ("a/b/c.keras", "a/**/*.keras", True),
+        ("a/c.keras", "a/**/*.keras", True),
+        ("a/b/c.keras", "**/c.*", True),
+        ("a/b/c.keras", "**", True),
+        ("c1.keras", "c[0-9].keras", True),
+        ("cx.keras", "c[!0-9].keras", True),
+        ("c1.keras", "c[!0-9].keras", False),
+        ("c[.keras", "c[.keras", True),
+        ("a/b.keras", "a?b.keras", False),
+        ("a\nb.keras", "a*b.keras", True),
+        ("weights.h5", "*.weights.h5", False),
+    ],
+)
+def test_patterns(path: str, pattern: str, does: bool) -> None:
+    assert matches(path, pattern) is does
+
+
+def test_of_several_overrides_the_last_one_wins_key_by_key() -> None:
+    read = checked(
+        {
+            "do": [{"inspect": {}}],
+            "overrides": [
+                {"models": "r*", "verify": "none", "limits": {"seconds": 1}},
+                {"models": ["x", "res*"], "verify": "numeric"},
+            ],
+        }
+    )
+    chosen = settings(read, "nets/resnet.keras")
+    assert (chosen.verify, chosen.limits.seconds, len(chosen.why)) == ("numeric", 1, 2)
+    assert settings(read, "vgg.keras").verify == "proof"
+
+
+def three(tmp_path: Path) -> Path:
+    zoo = tmp_path / "zoo"
+    zoo.mkdir()
+    for name in ("residual.keras", "residual.h5", "residual.json"):
+        shutil.copy(KERAS3 / name, zoo / name)
+    return zoo
+
+
+EVERY = [
+    {"split": {"at": "half the MACs"}},
+    {"split": {"at": "c*", "pick": "last"}, "name": "last"},
+    {"verify": {}, "of": "split"},
+    {"join": {"format": "json", "weights": False}, "of": "last", "name": "again"},
+    {"extract": {"to": "bn1"}},
+    {"rename": {"names": ["c1=stem", "bn*=norm*"]}},
+    {"freeze": {"before": "norm1"}, "of": "rename"},
+    {"split": {"at": "stem"}, "of": "freeze", "name": "chained"},
+    {"verify": {}, "of": "freeze", "name": "check"},
+    {"remove": {"layer": "noise"}, "of": "insert"},
+    {"inspect": {}},
+    {"cuts": {"max-tensors": 1, "sort": "bytes"}},
+    {"layers": {"before": "bn1"}},
+    {"run": "freeze {model} --layer c1 --out {out}/frozen.keras"},
+]
+
+
+def test_every_kind_of_step(tmp_path: Path) -> None:
+    zoo = three(tmp_path)
+    noise = {"class_name": "GaussianNoise", "config": {"name": "noise", "stddev": 0.1}}
+    (tmp_path / "noise.json").write_text(json.dumps(noise))
+    insert = {"insert": {"after": "bn1", "model": "noise.json"}}
+    steps = [*EVERY[:9], insert, *EVERY[9:]]
+    place = zoos.recipe(tmp_path, {"recipe": 1, "models": {"include": "*.keras"}, "do": steps})
+    summary = batch(place, zoo=zoo, out=tmp_path / "out", jobs=1)
+    assert summary.outcomes == {"done": 1, "failed": 0, "skipped": 0}, zoos.ledger(tmp_path / "out")["residual.keras"]["error"]
+    line = zoos.ledger(tmp_path / "out")["residual.keras"]
+    folder = tmp_path / "out" / "models" / "residual.keras"
+    assert [item["verb"] for item in line["steps"]] == [next(iter(set(step) & set(STEPS))) for step in steps]
+    assert configsplit.verify(folder / "split").proof.weights == 11
+    assert configsplit.verify(folder / "last").proof.weights == 11
+    assert configsplit.verify(folder / "chained").proof.weights == 11
+    assert "stem" in {layer.name for layer in configsplit.load(folder / "rename" / "residual.keras").model.layers}
+    assert json.loads((folder / "cuts" / "cuts.json").read_text())["cuts"]
+    assert configsplit.verify_file(folder / "run" / "frozen.keras").weights == 11
+    assert {item["file"] for item in line["outputs"]} == {
+        path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()
+    }
+
+
+def test_old_models_are_converted_then_cut_and_new_ones_left_out(tmp_path: Path) -> None:
+    zoo, out = three(tmp_path), tmp_path / "out"
+    shutil.copy(zoos.RELEASES / "keras-2.3.1" / "residual.h5", zoo / "old.h5")
+    steps = [{"convert": {}, "missing": "skip"}, {"split": {"at": "half the layers"}, "of": "convert"}]
+    batch({"do": steps}, zoo=zoo, out=out, jobs=1)
+    found = zoos.ledger(out)
+    assert {name for name, line in found.items() if line["outcome"] == "done"} == {"old.h5"}
+    assert {line["outcome"] for name, line in found.items() if name != "old.h5"} == {"skipped"}
+    assert found["old.h5"]["dialect"] == "keras2"
+    assert configsplit.load(out / "models" / "old.h5" / "convert" / "old.keras").dialect == "keras3"
+    assert configsplit.verify(out / "models" / "old.h5" / "split").proof.weights == 11
+
+
+def test_how_far_to_verify(tmp_path: Path) -> None:
+    """By override: numeric runs original and parts in Keras, and what it found stands in the ledger without its times."""
+    zoo, out = three(tmp_path), tmp_path / "out"
+    levels = [{"models": "*.h5", "verify": "none"}, {"models": "*.keras", "verify": "numeric"}]
+    batch({"do": [{"split": {"at": "half the MACs"}}], "overrides": levels}, zoo=zoo, out=out, jobs=1)
+    steps = {name: line["steps"][0] for name, line in zoos.ledger(out).items()}
+    assert (steps["residual.h5"]["proof"], steps["residual.h5"]["numeric"]) == (None, None)
+    assert (steps["residual.json"]["proof"]["parts"], steps["residual.json"]["numeric"]) == (2, None)
+    numeric = steps["residual.keras"]["numeric"]
+    assert (numeric["framework"], numeric["outputs"], "seconds" in numeric) == ("keras", ["out"], False)
+
+
+def test_weights_beside_an_architecture(tmp_path: Path) -> None:
+    zoo = three(tmp_path)
+    shutil.copy(KERAS3 / "residual.weights.h5", zoo / "residual.weights.h5")
+    recipe = {**zoos.PARTS, "models": {"include": "*.json", "weights": "{stem}.weights.h5"}}
+    batch(recipe, zoo=zoo, out=tmp_path / "out", jobs=1)
+    line = zoos.ledger(tmp_path / "out")["residual.json"]
+    assert line["steps"][0]["proof"]["weights"] == 11
+    assert line["source"]["weights"]["file"] == "residual.weights.h5"
+    (zoo / "residual.weights.h5").unlink()
+    assert batch(recipe, zoo=zoo, out=tmp_path / "out", jobs=1, resume=True).kept == 0
+
+
+@pytest.mark.parametrize(
+    ("at", "expected"),
+    [("half the MACs", 0.5), ("a quarter of the params", 0.25), ("30% of the layers", 0.3), ("half weights", 0.5)],
+)
+def test_a_share_is_the_nearest_place_there_is(at: str, expected: float) -> None:
+    from configsplit.zoo.tags import places_for
+
+    model = configsplit.load(zoos.RELEASES.parent / "seed" / "resnet152_scale_keras2.0.9.json")
+    found = places_for(model, {"at": [at], "max_tensors": None, "shape": ["data=None,224,224,3"], "pick": "all"})
+    rows = configsplit.cuts(model, shapes=["data=None,224,224,3"]).places
+    unit = {"MACs": "macs", "params": "parameters", "layers": "calls", "weights": "weight_bytes"}[at.split()[-1]]
+
+    def off(row: Any) -> float:
+        before, after = getattr(row.before, unit), getattr(row.after, unit)
+        return abs(before / (before + after) - expected)
+
+    chosen = next(row for row in rows if row.at == found[0])
+    assert off(chosen) == min(off(row) for row in rows if row.at) < 0.02
+
+
+def test_a_layer_of_that_very_name_wins_over_a_share(tmp_path: Path) -> None:
+    zoo = tmp_path / "zoo"
+    zoo.mkdir()
+    (zoo / "odd.json").write_text(zoos.architecture("odd", 6).replace('"d1"', '"half the layers"'))
+    batch(zoos.PARTS, zoo=zoo, out=tmp_path / "out", jobs=1)
+    assert zoos.ledger(tmp_path / "out")["odd.json"]["steps"][0]["at"] == ["half the layers"]
+
+
+def test_what_a_model_does_not_have_fails_or_skips_it_as_the_recipe_says(tmp_path: Path) -> None:
+    zoo = three(tmp_path)
+    (zoo / "other.json").write_text(zoos.architecture("other", 3))
+    step = {"split": {"at": "bn1"}}
+    batch({"do": [step]}, zoo=zoo, out=tmp_path / "fails", jobs=1)
+    assert zoos.failures(tmp_path / "fails") == {"other.json": "reference-unknown-layer"}
+    batch({"do": [{**step, "missing": "skip"}]}, zoo=zoo, out=tmp_path / "skips", jobs=1)
+    assert zoos.ledger(tmp_path / "skips")["other.json"]["outcome"] == "skipped"
+    assert "bn1" in zoos.ledger(tmp_path / "skips")["other.json"]["reason"]
+
+
+def test_limits_of_size_skip(tmp_path: Path) -> None:
+    batch({**zoos.PARTS, "limits": {"source": "40kB"}}, zoo=three(tmp_path), out=tmp_path / "out", jobs=1)
+    outcomes = {name: line["outcome"] for name, line in zoos.ledger(tmp_path / "out").items()}
+    assert outcomes == {"residual.h5": "done", "residual.json": "done", "residual.keras": "skipped"}
+
+
+def test_layouts(tmp_path: Path) -> None:
+    zoo = three(tmp_path)
+    done = {"recipe": 1, **zoos.PARTS, "output": {"layout": "{suffix}/{stem}"}}
+    batch(done, zoo=zoo, out=tmp_path / "out", jobs=1)
+    assert configsplit.verify(tmp_path / "out" / "models" / "keras" / "residual" / "split").proof.weights == 11
+    for layout in ("{stem}", "{nothing}", "..", "{stem", ""):
+        with pytest.raises(ConfigSplitError) as error:
+            batch({**done, "output": {"layout": layout}}, zoo=zoo, out=tmp_path / "bad", jobs=1)
+        assert error.value.code == "recipe-layout"
+    assert not (tmp_path / "bad").exists()
+
+
+def test_a_dry_run_says_what_and_why_and_writes_nothing(tmp_path: Path) -> None:
+    zoo, out = three(tmp_path), tmp_path / "out"
+    (zoo / "bad.keras").write_bytes(b"PK\x03\x04")
+    shutil.copy(KERAS3 / "residual.weights.h5", zoo / "residual.weights.h5")
+    recipe = {**zoos.PARTS, "overrides": [{"models": "*.h5", "skip": "too old"}]}
+    plans, excluded = plan(recipe, zoo=zoo, out=out, jobs=1)
+    found = {each.name: each for each in plans}
+    assert {name: each.outcome for name, each in found.items()} == {
+        "bad.keras": "fail",
+        "residual.h5": "skip",
+        "residual.json": "do",
+        "residual.keras": "do",
+    }
+    assert found["residual.keras"].steps[0]["at"] == ["bn2"]
+    assert "include *.keras" in found["residual.keras"].why
+    assert "too old" in found["residual.h5"].why
+    assert excluded == {"residual.weights.h5": "*.weights.h5"}
+    assert not out.exists()
+    batch(recipe, zoo=zoo, out=out, jobs=1)
+    before = zoos.snapshot(out)
+    assert {each.outcome for each in plan(recipe, zoo=zoo, out=out, jobs=1)[0]} == {"keep", "skip"}
+    assert zoos.snapshot(out) == before
+
+
+def test_the_ledger_has_the_digests_of_the_files_as_they_are(tmp_path: Path) -> None:
+    zoo, out = three(tmp_path), tmp_path / "out"
+    batch({"do": [{"split": {"at": "bn1"}}, {"rename": {"names": "c1=stem"}}]}, zoo=zoo, out=out, jobs=1)
+    for name, line in zoos.ledger(out).items():
+        assert line["source"]["sha256"] == sha256((zoo / name).read_bytes()).hexdigest()
+        for item in line["outputs"]:
+            content = (out / "models" / name / item["file"]).read_bytes()
+            assert (item["bytes"], item["sha256"]) == (len(content), sha256(content).hexdigest())
