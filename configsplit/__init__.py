@@ -15,6 +15,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from configsplit import keras as keras
+    from configsplit.documents.converting import Converted as Converted
+    from configsplit.documents.converting import convert as convert
     from configsplit.documents.cutting import Parts as Parts
     from configsplit.documents.cutting import split as split
     from configsplit.documents.document import Document as Document
@@ -34,15 +37,20 @@ if TYPE_CHECKING:
     from configsplit.documents.surgery import insert as insert
     from configsplit.documents.surgery import remove as remove
     from configsplit.documents.surgery import replace as replace
+    from configsplit.documents.validating import validate as validate
     from configsplit.errors import ConfigSplitError as ConfigSplitError
+    from configsplit.zoo.batch import batch as batch
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "ConfigSplitError": "configsplit.errors",
+    "Converted": "configsplit.documents.converting",
     "Document": "configsplit.documents.document",
     "Edited": "configsplit.documents.edited",
     "Parts": "configsplit.documents.cutting",
+    "batch": "configsplit.zoo.batch",
+    "convert": "configsplit.documents.converting",
     "cuts": "configsplit.documents.pricing",
     "extract": "configsplit.documents.surgery",
     "freeze": "configsplit.documents.marking",
@@ -57,6 +65,7 @@ _HOMES = {
     "rename": "configsplit.documents.marking",
     "replace": "configsplit.documents.surgery",
     "split": "configsplit.documents.cutting",
+    "validate": "configsplit.documents.validating",
     "verify": "configsplit.documents.proof",
     "verify_file": "configsplit.documents.provenance",
 }
@@ -65,6 +74,8 @@ __all__ = ["__version__", *_HOMES]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "keras":
+        return import_module("configsplit.keras")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

@@ -60,6 +60,19 @@ class WeightsError(ConfigSplitError):
     """Weights do not fit the architecture, or cannot be placed for certain."""
 
 
+class ConversionError(ConfigSplitError):
+    """The model cannot be converted; ``refusals`` lists every reason, with layer and remedy."""
+
+    def __init__(
+        self, message: str, *, code: str, where: str = "", hint: str = "", refusals: tuple[dict[str, str], ...] = ()
+    ) -> None:
+        super().__init__(message, code=code, where=where, hint=hint)
+        self.refusals = refusals
+
+    def as_json(self) -> dict[str, Any]:
+        return {**super().as_json(), "refusals": list(self.refusals)}
+
+
 class PluginError(ConfigSplitError):
     """A custom-object plug-in cannot be used."""
 

@@ -27,7 +27,10 @@ VERBS = {
     "freeze": "Freeze layers before or behind a tensor, or by name.",
     "layers": "List the layers upstream or downstream of a tensor.",
     "join": "Undo a split, or compose models into one.",
+    "convert": "Bring a model of Keras 1 or 2 to Keras 3, configuration and weights.",
     "inspect": "Tell what a model file is, without building it.",
+    "validate": "Hold files against the published JSON Schemas.",
+    "batch": "Do a recipe on every model of a zoo: thousands, unattended.",
     "profile": "Measure what each layer takes on this machine, for balancing stages by latency (needs Keras).",
     "plugins": "List the custom objects that are known, and where each comes from.",
 }
@@ -78,7 +81,7 @@ def main() -> None:
     """Run the command line. Ctrl-C ends it with 130 as a shell expects, a closed pipe quietly."""
     gc.disable()  # a graph of 20,000 layers has no cycles, and searching it for them again and again doubles the time
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # looking for them takes longer than all of pydantic
-    sys.setswitchinterval(1e-4)  # threads that move bytes need Python's lock often and for moments only
+    sys.setswitchinterval(2e-5)  # threads that move bytes need Python's lock often and for moments only
     try:
         cli(prog_name="configsplit")
     except BrokenPipeError:

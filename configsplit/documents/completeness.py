@@ -9,6 +9,7 @@ from configsplit.documents.edited import Edited
 from configsplit.documents.gathering import Gathering, check_frozen, inside
 from configsplit.documents.saving import Format
 from configsplit.documents.transplant import Weights
+from configsplit.documents.wrapping import inside as held_by
 from configsplit.errors import StoreError, WeightsError
 from configsplit.inference import weights_of
 from configsplit.ir.graph import Layer, LayerPath, walk
@@ -17,7 +18,11 @@ from configsplit.stores import is_stored
 
 def check_complete(edited: Edited, found: Sequence[Weights | None]) -> None:
     """Raises WeightsError if a layer has weights, but came from nowhere or from a source without any."""
-    for path, layer in walk(edited.model):
+    reach = held_by(edited.model.dialect)
+    apart = edited.provenance.told_apart()
+    for path, layer in walk(edited.model, reach):
+        if path in apart and reach(layer) is not None:
+            continue
         origin = edited.provenance.origin(path)
         there = origin is not None and found[origin.source] is not None
         if there or layer.is_input or layer.model is not None or (len(path) == 1 and not is_stored(edited.model, layer)):

@@ -10,19 +10,19 @@ from typing import Any
 
 from configsplit.algorithms.calls import call_graph, closure
 from configsplit.algorithms.cuts import Choice
-from configsplit.dialects import emit
 from configsplit.documents.document import Document, given_shapes
+from configsplit.documents.tensor_kinds import check_kinds, with_kinds
+from configsplit.documents.wrapping import DocumentWrapping, places_in, release_of
 from configsplit.errors import CutError
 from configsplit.inference import Inference, Masks, explain, traced_masks
 from configsplit.ir.graph import CallRef, Model, TensorRef, TensorSpec
 from configsplit.ir.provenance import Provenance
-from configsplit.ir.references import places
-from configsplit.report.hazards import hazards
 from configsplit.rewrites.extract import Extracted
 from configsplit.rewrites.masks import explicit_masks, makers, users
-from configsplit.rewrites.open import Surfaced, described, surface
+from configsplit.rewrites.open import described
 from configsplit.rewrites.split import Split, assemble
 from configsplit.rewrites.split import split as split_model
+from configsplit.rewrites.surface import Surfaced, surface
 from configsplit.rewrites.widen import Cast, is_exact, widen
 
 
@@ -39,7 +39,6 @@ class Parts(Sequence[Extracted]):
     split: Split
     origins: tuple[Provenance, ...]
     inference: Inference
-    warnings: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.split.parts)
@@ -56,6 +55,12 @@ class Parts(Sequence[Extracted]):
         from configsplit.documents.saving import save
 
         return save(self, directory, **options)
+
+    def _repr_html_(self) -> str:
+        """For notebooks."""
+        from configsplit.documents.notebook import parts_html
+
+        return parts_html(self)
 
     def __repr__(self) -> str:
         return f"<{len(self)} parts of {self.document.path.name}: {', '.join(str(len(m.layers)) for m in self.models)} layers>"
@@ -87,24 +92,42 @@ def split(
     texts = [at] if isinstance(at, str) else list(at)
     if not texts:
         raise CutError("no place to cut at was given", code="cut-nowhere", hint="name a layer: --at LAYER")
-    whole = surface(document.model, [places(document.model, text) for text in texts])
-    given = dict(shapes) if isinstance(shapes, Mapping) else given_shapes(whole.model, list(shapes))
+    wrapping, wanted = DocumentWrapping(document, boundary), [places_in(document, text) for text in texts]
+    whole = surface(document.model, wanted, wrapping)
 
     def cut(whole: Surfaced) -> tuple[Split, Inference]:
-        inference = document.infer(given, whole.model)
+        given = dict(shapes) if isinstance(shapes, Mapping) else given_shapes(whole.model, list(shapes))
+        inference, doubtful = with_kinds(document.infer(given, whole.model))
         model = described(whole.model, inference.specs) if whole.steps else whole.model
         why = partial(explain, inference)
-        return split_model(model, whole.boundaries, inference.specs, boundary, why), inference
+        done = split_model(model, whole.boundaries, inference.specs, boundary, why)
+        check_kinds([ref for part in done.parts for ref in part.inputs], doubtful, inference)
+        return done, inference
 
     done, inference = cut(whole)
     if document.dialect != "keras3" and loses_masks(done, masks := traced_masks(inference)):
+        if through := handing_on(whole, masks):
+            whole = surface(document.model, wanted, wrapping, through)
+            done, inference = cut(whole)
+            masks = traced_masks(inference)
         whole = replace(whole, model=with_explicit_masks(document, whole.model, masks.tensors), explicit_masks=True)
         done, inference = cut(whole)
     if boundary_dtype is not None:
         whole, done, inference = hand_over_as(boundary_dtype, document, whole, done, inference)
     origins = tuple(part.provenance.after(whole.provenance) for part in done.parts)
-    warnings = tuple(f"{found.where}: {found.message}" for found in hazards(emit(document.model)))
-    return Parts(document=document, whole=whole, split=done, origins=origins, inference=inference, warnings=warnings)
+    return Parts(document=document, whole=whole, split=done, origins=origins, inference=inference)
+
+
+def handing_on(whole: Surfaced, masks: Masks) -> dict[str, tuple[int, ...]]:
+    """Nested models that hand out masked tensors, by their names and calls in the document: opened, their layers can be
+    followed one by one. Those that came up from inside others stay closed."""
+    found: dict[str, tuple[int, ...]] = {}
+    for layer in whole.model.layers:
+        origin = whole.provenance.layers[layer.name,]
+        calls = {ref.call for ref in masks.tensors if ref.layer == layer.name}
+        if layer.model is not None and calls and origin.path == (layer.name,):
+            found[layer.name] = tuple(sorted(origin.calls[call] for call in calls))
+    return found
 
 
 def loses_masks(done: Split, masks: Masks) -> bool:
@@ -146,12 +169,23 @@ def with_explicit_masks(document: Document, model: Model, masked: frozenset[Tens
     Raises:
         CutError: the release that wrote the document has no operation layers, or a mask takes a way that they cannot follow.
     """
-    version = [int(step) for step in document.release.split(".")[:2] if step.isdigit()]
-    if version and version < [2, 4]:
+    if () < release_of(document) < (2, 4):
         raise CutError(
             f"a mask is alive at the boundary, and Keras {document.release} has no operation layers to carry it over",
             code="cut-mask-lost",
             hint="cut before the layer that makes the mask, or behind the last one that uses it",
+        )
+    attends = any(
+        layer.class_name == "MultiHeadAttention"
+        for call in users(model, masked)
+        for layer in model.layers
+        if layer.name == call.layer
+    )
+    if attends and () < release_of(document) < (2, 10):
+        raise CutError(
+            f"a mask reaches MultiHeadAttention, which heeds it since TF 2.10 and did not in {document.release}",
+            code="cut-mask-lost",
+            hint="cut before the layer that makes the mask, or behind the attention",
         )
     return explicit_masks(model, masked)
 
@@ -174,7 +208,7 @@ def hand_over_as(
             hint="save the model as .keras",
         )
     widened = widen(done.model, casts, inference.specs)
-    inferred = document.infer(model=widened.model)
+    inferred, _ = with_kinds(document.infer(model=widened.model))
     graph = call_graph(widened.model)
     parts = [_calls_of(part, done.model) for part in done.parts]
     for cast, near, far in zip(casts, widened.near, widened.far, strict=True):

@@ -30,6 +30,7 @@ class Document:
         kind: "json", "keras", "h5" or "dir".
         release: what the file says of the release that wrote it; empty where it says nothing.
         registry: the plug-ins in force.
+        notes: what had to be put right in the file to read it, in sentences.
     """
 
     model: Model
@@ -39,6 +40,7 @@ class Document:
     weights: Path | None = None
     release: str = ""
     registry: Registry = field(default_factory=Registry)
+    notes: tuple[str, ...] = ()
 
     @property
     def dialect(self) -> Generation:
@@ -58,24 +60,37 @@ class Document:
     def _inference(self) -> Inference:
         return trace(self.model, self.facts, {}, read=read_entry)
 
+    def _repr_html_(self) -> str:
+        """For notebooks."""
+        from configsplit.documents.notebook import document_html
+
+        return document_html(self)
+
     def __repr__(self) -> str:
         return f"<{self.path.name}: {self.detection.dialect.title} model {self.model.name!r}, {len(self.model.layers)} layers>"
 
 
-def load(path: str | Path, *, weights: str | Path | None = None, custom_objects: Iterable[str | Path] = ()) -> Document:
+def load(
+    path: str | Path,
+    *,
+    weights: str | Path | None = None,
+    custom_objects: Iterable[str | Path] = (),
+    registry: Registry | None = None,
+) -> Document:
     """Read a model file: ``.json``, ``.keras`` or ``.h5``, told apart by content.
 
     Args:
         path: the file.
         weights: a weights file that goes with an architecture-only file.
         custom_objects: plug-in files or modules, besides the installed ones.
+        registry: the installed ones, where they were looked up before; one who loads many models does so once.
 
     Raises:
         StoreError: the file cannot be read, or is something else.
         DocumentError: its architecture is damaged, or of no known dialect.
         PluginError: a plug-in cannot be used.
     """
-    registry = Registry.discover()
+    registry = Registry.discover() if registry is None else registry
     for spec in custom_objects:
         registry = registry.load(str(spec))
     with open_source(path) as source:
@@ -94,6 +109,7 @@ def load(path: str | Path, *, weights: str | Path | None = None, custom_objects:
         weights=None if weights is None else Path(weights),
         release=str(release),
         registry=registry,
+        notes=parsed.notes,
     )
 
 

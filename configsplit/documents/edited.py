@@ -44,6 +44,12 @@ class Edited:
 
         return save(self, path, **options)
 
+    def _repr_html_(self) -> str:
+        """For notebooks."""
+        from configsplit.documents.notebook import edited_html
+
+        return edited_html(self)
+
     def __repr__(self) -> str:
         return f"<{self.verb} of {self.documents[0].path.name}: {len(self.model.layers)} layers>"
 

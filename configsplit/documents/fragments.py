@@ -28,7 +28,7 @@ def load_fragment(
     with open_source(path) as source:
         entry = loads(source.config_text) if source.kind == "json" else None
     if isinstance(entry, FrozenDict) and _is_layer(entry):
-        return _one_layer(entry, Path(path), host)
+        return one_layer(entry, Path(path), host)
     found = load(path, weights=weights, custom_objects=custom_objects)
     check_dialect(found, host)
     return found
@@ -54,8 +54,13 @@ def _other_dialect(path: Path, title: str, host: Document) -> CutError:
     )
 
 
-def _one_layer(entry: FrozenDict, path: Path, host: Document) -> Document:
-    """A single layer as a Sequential of one."""
+def one_layer(entry: FrozenDict, path: Path, host: Document) -> Document:
+    """A single layer, given by its config, as a Sequential of one.
+
+    Raises:
+        DocumentError: it is an InputLayer.
+        CutError: it was written by another generation of Keras.
+    """
     for sign in signs(entry):
         if host.dialect not in sign.dialects:
             raise _other_dialect(path, f"{' or '.join(sorted(sign.dialects))} ({sign.what})", host)

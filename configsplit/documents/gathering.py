@@ -9,11 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from configsplit.dialects import read_entry
 from configsplit.documents.transplant import Weights
 from configsplit.documents.weight_order import loaded_order
+from configsplit.documents.wrapping import inside as held_by
 from configsplit.errors import WeightsError
-from configsplit.inference import BUILT_IN, Inference, weights_of
-from configsplit.ir.graph import Layer, LayerPath, Model, walk
+from configsplit.inference import BUILT_IN, Inference, trace, weights_of
+from configsplit.ir.graph import Inside, Layer, LayerPath, Model, walk
 from configsplit.ir.provenance import Origin, Provenance
 from configsplit.rewrites.freeze import FLAG
 from configsplit.stores import Empty, LegacyLayer, Move, Stored, addresses, is_stored
@@ -36,6 +38,11 @@ class Gathering:
     def first(self) -> Weights:
         """The first source that has weights: its layout and its habits are kept."""
         return next(weights for weights in self.sources if weights is not None)
+
+    @cached_property
+    def reach(self) -> Inside:
+        """What a layer holds: the nested model that it is, or the model that it wraps."""
+        return held_by(self.model.dialect)
 
     @cached_property
     def changed_inside(self) -> set[LayerPath]:
@@ -62,7 +69,7 @@ class Gathering:
 
     def moves(self) -> list[Move | Empty]:
         """What the file in the v3 layout (``.keras``, ``.weights.h5``) is made of."""
-        targets = addresses(self.model, self.first.file.layout, self._has_weights)
+        targets = addresses(self.model, self.first.file.layout, self._has_weights, self.reach)
         root = self.first.file
         items: list[Move | Empty] = []
         if "vars" in root.groups:
@@ -72,9 +79,12 @@ class Gathering:
             path, layer = todo.pop()
             if path not in targets:
                 continue
-            if layer.model is not None and path in self.changed_inside:
+            held = self.reach(layer) if path in self.changed_inside else None
+            if held is not None:
                 items.append(self._empty(path, targets[path]))
-                todo += [((*path, inner.name), inner) for inner in reversed(layer.model.layers)]
+                if layer.model is None:
+                    items.append(Empty(f"{targets[path]}/layer", held.name if self.names_are_kept else None))
+                todo += [((*path, inner.name), inner) for inner in reversed(held.layers)]
             else:
                 items.append(self._move(path, targets[path]))
         return items
@@ -102,7 +112,8 @@ class Gathering:
     def _legacy(self, layer: Layer) -> LegacyLayer:
         path = (layer.name,)
         found = self.origin(path)
-        if layer.model is not None and (path in self.changed_inside or found is None or self._flags_differ(layer)):
+        moved = layer.model is not None and (found is None or self._flags_differ(layer))
+        if moved or (path in self.changed_inside and self.reach(layer) is not None):
             return LegacyLayer(layer.name, self.first.file, "", self._nested(layer))
         if found is None or found[0].groups[found[1].path[:1]] not in found[0].file.groups:
             return LegacyLayer(layer.name)
@@ -118,8 +129,9 @@ class Gathering:
         """The weights of all layers in a nested model, in the order in which they will be loaded."""
         pairs: dict[LayerPath, list[tuple[str, Stored]]] = {}
         kinds: dict[LayerPath, Sequence[bool]] = {}
-        for inner, leaf in walk(layer.model) if layer.model else ():
-            found = self.origin((layer.name, *inner)) if leaf.model is None and not leaf.is_input else None
+        held = self.reach(layer)
+        for inner, leaf in walk(held, self.reach) if held else ():
+            found = self.origin((layer.name, *inner)) if self.reach(leaf) is None and not leaf.is_input else None
             if found is None:
                 continue
             weights, origin = found
@@ -129,7 +141,7 @@ class Gathering:
                 (_renamed(name, origin.path[-1], leaf.name), Stored(weights.file, f"{group}/{name}")) for name in names
             ]
             kinds[inner] = self._kinds((layer.name, *inner), leaf, len(names))
-        order = loaded_order(layer.model, kinds, self.model.dialect) if layer.model else []
+        order = loaded_order(held, kinds, self.model.dialect, self.reach) if held else []
         return tuple(pairs[weight.path][weight.number] for weight in order)
 
     def _kinds(self, path: LayerPath, layer: Layer, count: int) -> list[bool]:
@@ -138,7 +150,7 @@ class Gathering:
         Raises:
             WeightsError: nobody can say, or the order depends on how the layer is made inside.
         """
-        inference = inside(self.inference, path[:-1])
+        inference = inside(self.inference, path[:-1]) or self._wrapped(path[:-1])
         declared = None if inference is None else weights_of(inference, layer)
         kinds = [spec.trainable for spec in declared or ()]
         mixed = len(set(kinds)) > 1 and bool(layer.config.keys() & _WRAPS)
@@ -151,6 +163,14 @@ class Gathering:
                 hint="save the model as .keras, where order does not matter; or declare the class: --custom-objects FILE.py",
             )
         return kinds if count else []
+
+    def _wrapped(self, path: LayerPath) -> Inference | None:
+        """What is known of a model in a wrapper, by itself."""
+        held: Model | None = self.model
+        for name in path:
+            layer = None if held is None else held.by_name().get(name)
+            held = None if layer is None else self.reach(layer)
+        return None if held is None else trace(held, dialect=self.model.dialect, read=read_entry)
 
     def _flags_differ(self, layer: Layer) -> bool:
         """Whether a nested model is frozen otherwise than where it came from."""

@@ -20,7 +20,8 @@ class Inspection:
     """What there is to know of a model file.
 
     ``parameters`` are counted in the file's weights where it has any, else implied by the layers; ``macs`` are
-    multiply-accumulate operations for one sample. ``uncounted`` are layers that nobody has declared.
+    multiply-accumulate operations for one sample. ``uncounted`` are layers that nobody has declared, ``notes`` what had to be
+    put right to read the file.
     """
 
     file: str
@@ -44,6 +45,7 @@ class Inspection:
     nested: tuple[str, ...]
     custom: dict[str, str]
     hazards: tuple[Hazard, ...]
+    notes: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -77,6 +79,7 @@ def inspect(document: Document) -> Inspection:
         nested=tuple("/".join(path) for path, layer in everywhere if layer.model is not None),
         custom=_custom(document, [layer for _, layer in everywhere]),
         hazards=tuple(hazards(emit(model))),
+        notes=document.notes,
     )
 
 

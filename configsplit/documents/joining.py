@@ -14,7 +14,9 @@ from configsplit.documents.edited import Edited
 from configsplit.documents.fragments import check_dialect
 from configsplit.documents.proof import prove_graph, read_manifest, whole_model, wire
 from configsplit.documents.seams import fits, told
+from configsplit.documents.steps import reopened
 from configsplit.documents.surgery import finish
+from configsplit.documents.wrapping import inside
 from configsplit.errors import CutError, ShapeError
 from configsplit.ir.graph import LayerPath, Model, TensorSpec, walk
 from configsplit.ir.provenance import Origin, Provenance
@@ -97,6 +99,7 @@ def rejoin(folder: Path, custom_objects: Sequence[str | Path] = ()) -> Edited:
     first = parts[0]
     whole = replace(first, model=read.model, detection=Detection(read.detection.dialect, read.detection.evidence), path=folder)
     prove_graph(whole_model(whole, manifest), [part.model for part in parts], manifest)
+    _add_pieces(homes, reopened(whole, manifest).provenance, parts)
     provenance = _provenance(read.model, homes)
     inference = first.infer(model=read.model)
     return Edited(
@@ -120,6 +123,7 @@ def _layers_of(manifest: Manifest) -> Sequence[Any]:
 
 def _homes(manifest: Manifest, parts: Sequence[Document]) -> dict[LayerPath, list[Origin]]:
     """Where each layer of the original stands in the parts: its path there -> layers of parts."""
+    pieces = {name for step in manifest.opened for name in step.pieces}
     homes: dict[LayerPath, list[Origin]] = {}
     for number, (part, document) in enumerate(zip(manifest.parts, parts, strict=True)):
         fresh = {
@@ -128,10 +132,20 @@ def _homes(manifest: Manifest, parts: Sequence[Document]) -> dict[LayerPath, lis
             if wire(tensor).part is not None
         }
         for layer in document.model.layers:
-            if layer.name not in fresh:
+            if layer.name not in fresh and layer.name not in pieces:
                 path = part.layers.get(layer.name, (layer.name,))
                 homes.setdefault(path, []).append(Origin((layer.name,), (), number))
     return homes
+
+
+def _add_pieces(homes: dict[LayerPath, list[Origin]], origins: Provenance, parts: Sequence[Document]) -> None:
+    """Enter what stands in the pieces of wrappers that were divided, layer by layer."""
+    apart = origins.told_apart()
+    for number, document in enumerate(parts):
+        names = {layer.name for layer in document.model.layers if not layer.is_input}
+        for path, origin in origins.layers.items():
+            if len(path) > 1 and path[0] in names and path not in apart:
+                homes.setdefault(origin.path, []).append(Origin(path, (), number))
 
 
 def _frame(manifest: Manifest) -> Model:
@@ -195,7 +209,7 @@ def _closed(manifest: Manifest, parts: Sequence[Document], homes: dict[LayerPath
 def _provenance(model: Model, homes: dict[LayerPath, list[Origin]]) -> Provenance:
     """Layers as they stand in the parts; of a nested model that was opened, those inside."""
     origins: dict[LayerPath, Origin] = {}
-    for path, _ in walk(model):
+    for path, _ in walk(model, inside(model.dialect)):
         whole = any(path[:length] in origins for length in range(1, len(path)))
         if path in homes and not whole:
             origins[path] = homes[path][0]

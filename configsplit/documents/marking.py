@@ -23,6 +23,9 @@ from configsplit.rewrites.freeze import freeze as freeze_layers
 from configsplit.rewrites.rename import rename as rename_layers
 from configsplit.rewrites.rewritten import Rewritten
 
+FORGOTTEN = "Keras 3 forgets on loading that the layers inside are frozen: set its `trainable` to True and then to False"
+"""The flag itself is False then already, and TensorFlow's tracking drops an assignment that changes nothing."""
+
 
 def rename(document: Document, names: Mapping[str, str] | Iterable[str]) -> Edited:
     """Call layers otherwise: ``{"conv1": "stem"}`` or ``["conv1=stem", "conv*=block1_conv*", "encoder/fc=encoder/dense"]``.
@@ -89,9 +92,8 @@ def _forgotten(edited: Edited) -> list[str]:
     """Frozen layers that Keras 3 trains all the same once it has loaded them."""
     if edited.model.dialect != "keras3":
         return []
-    told = "Keras 3 forgets on loading that the layers inside are frozen; set its `trainable` to False once it is loaded"
     return [
-        f"{'/'.join(path)}: {layer.class_name}: {told}"
+        f"{'/'.join(path)}: {layer.class_name}: {FORGOTTEN}"
         for path, layer in walk(edited.model)
         if layer.class_name in FORGETFUL and layer.config.get(FLAG) is False
     ]

@@ -15,18 +15,17 @@ from configsplit.algorithms.partition import partition
 from configsplit.algorithms.plan import Best, State, best_plan
 from configsplit.algorithms.plan_search import Terms
 from configsplit.algorithms.plan_units import Measure, units_of
-from configsplit.dialects import emit
 from configsplit.documents.costs import Costs, read_profile, sized
 from configsplit.documents.cutting import Parts, hand_over_as, loses_masks, with_explicit_masks
 from configsplit.documents.devices import Device, read_devices, terms
 from configsplit.documents.document import Document, given_shapes
+from configsplit.documents.tensor_kinds import check_kinds, with_kinds
 from configsplit.errors import CutError
 from configsplit.inference import Inference, explain, traced_masks
 from configsplit.ir.graph import TensorRef, TensorSpec
 from configsplit.ir.references import outputs_used, tensor_name
-from configsplit.report.hazards import hazards
-from configsplit.rewrites.open import Surfaced, surface
 from configsplit.rewrites.split import Split, assemble
+from configsplit.rewrites.surface import Surfaced, surface
 
 Balance = Literal["params", "macs", "bytes", "latency"]
 
@@ -151,7 +150,8 @@ def plan(
         boundary_dtype: as for `split`.
 
     Raises:
-        CutError: no plan keeps to the limits, or what was given does not fit the model.
+        CutError: no plan keeps to the limits, or what was given does not fit the model. Or the best plan cuts through a tensor
+            that may be sparse or ragged, and the document does not tell.
         ShapeError: the shape of a tensor that crosses is unknown.
     """
     wish = _wish(stages, balance, profile, devices, max_boundary_bytes, max_stage_bytes, slack)
@@ -198,11 +198,13 @@ class _Work:
 
 
 def _work(document: Document, whole: Surfaced, given: Mapping[TensorRef, TensorSpec], wish: _Wish) -> _Work:
-    graph, inference = call_graph(whole.model), document.infer(given, whole.model)
+    graph, (inference, doubtful) = call_graph(whole.model), with_kinds(document.infer(given, whole.model))
     costs = Costs(graph, sized(document, whole.model, given, inference))
     measure = wish.measure(costs, document)
     best = best_plan(units_of(graph, costs.price, measure, costs.weights), wish.terms, slack=wish.slack)
-    return _Work(costs, measure, best, _parts(whole, graph, inference, best), inference)
+    done = _parts(whole, graph, inference, best)
+    check_kinds([ref for part in done.parts for ref in part.inputs], doubtful, inference)
+    return _Work(costs, measure, best, done, inference)
 
 
 def _parts(whole: Surfaced, graph: CallGraph, inference: Inference, best: Best) -> Split:
@@ -263,5 +265,4 @@ def _as_parts(document: Document, whole: Surfaced, work: _Work, dtype: str | Non
     if dtype is not None:
         whole, done, inference = hand_over_as(dtype, document, whole, done, inference)
     origins = tuple(part.provenance.after(whole.provenance) for part in done.parts)
-    warnings = tuple(f"{found.where}: {found.message}" for found in hazards(emit(document.model)))
-    return Parts(document=document, whole=whole, split=done, origins=origins, inference=inference, warnings=warnings)
+    return Parts(document=document, whole=whole, split=done, origins=origins, inference=inference)

@@ -8,24 +8,27 @@ layer lie exactly the bytes that the source has for that layer.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING
 
 from configsplit.algorithms.equivalence import differences
 from configsplit.algorithms.order import rebuild_order
 from configsplit.dialects import parse, to_text
 from configsplit.documents.document import Document, load
+from configsplit.documents.steps import reopened
 from configsplit.documents.transplant import Weights, weights_in
 from configsplit.errors import StoreError, VerificationError
 from configsplit.inference import traced_masks
 from configsplit.ir.graph import CallRef, LayerPath, Model, TensorRef
+from configsplit.ir.provenance import Provenance
 from configsplit.report import manifest as record
 from configsplit.rewrites.join import Piece, join
 from configsplit.rewrites.masks import explicit_masks
-from configsplit.rewrites.open import described, reopen
+from configsplit.rewrites.open import described
 from configsplit.rewrites.split import Source as Wire
 from configsplit.rewrites.widen import Cast, widen
 from configsplit.stores import Source, Workers, digest, open_source
@@ -156,11 +159,13 @@ def prove(folder: Path, manifest: record.Manifest, source: Source, document: Doc
     Raises:
         VerificationError: with the first thing that differs.
     """
-    whole = whole_model(document, manifest)
     models = [_read(folder, part) for part in manifest.parts]
-    prove_graph(whole, models, manifest)
-    _prove_order(models, manifest)
-    compared = list(_prove_weights(folder, manifest, models, source, document.model))
+    with Workers() as workers:  # bytes are compared while the graphs are; what is wrong with a graph is said first
+        tasks = [workers.submit(work) for work in _weight_proofs(folder, manifest, models, source, document)]
+        whole = whole_model(document, manifest)
+        prove_graph(whole, models, manifest)
+        _prove_order(models, manifest)
+    compared = [size for task in tasks for size in task.result()]
     return Proof(len(models), len(whole.layers), len(compared), sum(compared))
 
 
@@ -168,7 +173,7 @@ def whole_model(document: Document, manifest: record.Manifest) -> Model:
     """The original as it was cut, in the spelling of a document: nested models open, masks and casts in the graph."""
     if not manifest.opened and not manifest.explicit_masks and not manifest.casts:
         return document.model
-    model = reopen(document.model, [(step.layer, step.calls) for step in manifest.opened]).model
+    model = reopened(document, manifest).model
     inference = document.infer(model=model)
     if manifest.explicit_masks:
         model = explicit_masks(model, traced_masks(inference).tensors)
@@ -218,26 +223,40 @@ def _prove_order(models: list[Model], manifest: record.Manifest) -> None:
             )
 
 
-def _prove_weights(
-    folder: Path, manifest: record.Manifest, models: list[Model], source: Source, original: Model
-) -> Iterator[int]:
-    """The size of each weight that was compared, once all of them are found equal."""
+def _weight_proofs(
+    folder: Path, manifest: record.Manifest, models: list[Model], source: Source, document: Document
+) -> Iterator[Callable[[Event], list[int]]]:
+    """For each part, the work that proves its weights and gives the size of each."""
     if not any(part.weights or Path(part.file).suffix != ".json" for part in manifest.parts) or source.weights is None:
         return
-    theirs = weights_in(original, source.weights)
+    theirs = weights_in(document.model, source.weights)
+    origins = reopened(document, manifest).provenance if any(step.pieces for step in manifest.opened) else Provenance({})
     for part, model in zip(manifest.parts, models, strict=True):
-        with open_source(folder / part.file, folder / part.weights if part.weights else None) as opened:
-            if opened.weights is None:
-                raise VerificationError("the part has no weights", code="verify-weights", where=part.file)
-            ours = weights_in(model, opened.weights)
-            layers = [layer.name for layer in model.layers if not layer.is_input]
-            pairs = [pair for name in layers for pair in _pairs(name, part, ours, theirs)]
-            _compare(part.file, pairs, ours, theirs)
-            yield from (ours.file.datasets[mine].nbytes for mine, _ in pairs)
+        yield partial(_prove_weights, folder, part, model, origins, theirs)
 
 
-def _pairs(name: str, part: record.Part, ours: Weights, theirs: Weights) -> list[tuple[str, str]]:
+def _prove_weights(
+    folder: Path, part: record.Part, model: Model, origins: Provenance, theirs: Weights, stop: Event
+) -> list[int]:
+    with open_source(folder / part.file, folder / part.weights if part.weights else None) as opened:
+        if opened.weights is None:
+            raise VerificationError("the part has no weights", code="verify-weights", where=part.file)
+        ours = weights_in(model, opened.weights)
+        layers = [layer.name for layer in model.layers if not layer.is_input]
+        pairs = [pair for name in layers for pair in _pairs(name, part, origins, ours, theirs)]
+        if (found := ours.file.first_difference(pairs, theirs.file, stop)) is not None:
+            raise VerificationError(
+                f"the weight {found[0]!r} is not bit for bit the original's {found[1]!r}",
+                code="verify-weights",
+                where=part.file,
+            )
+        return [ours.file.datasets[mine].nbytes for mine, _ in pairs]
+
+
+def _pairs(name: str, part: record.Part, origins: Provenance, ours: Weights, theirs: Weights) -> list[tuple[str, str]]:
     """The datasets of a layer of a part, each with the one of the source that it must equal."""
+    if (name,) in origins.told_apart():
+        return _piece_pairs(name, part, origins, ours, theirs)
     origin: LayerPath = part.layers.get(name, (name,))
     if (name,) not in ours.groups or (origin not in theirs.groups and origin[:1] not in theirs.groups):
         return []
@@ -249,11 +268,22 @@ def _pairs(name: str, part: record.Part, ours: Weights, theirs: Weights) -> list
     return list(zip(mine, its, strict=True))
 
 
-def _compare(where: str, pairs: list[tuple[str, str]], ours: Weights, theirs: Weights) -> None:
-    if (found := ours.file.first_difference(pairs, theirs.file)) is not None:
-        raise VerificationError(
-            f"the weight {found[0]!r} is not bit for bit the original's {found[1]!r}", code="verify-weights", where=where
-        )
+def _piece_pairs(name: str, part: record.Part, origins: Provenance, ours: Weights, theirs: Weights) -> list[tuple[str, str]]:
+    """The same for a wrapper that holds a part of what it held: layer by layer, and nothing besides."""
+    pairs: list[tuple[str, str]] = []
+    apart = origins.told_apart()
+    for path, origin in origins.layers.items():
+        leaf = path[0] == name and len(path) > 1 and path not in apart
+        if leaf and path in _addressed(ours) and origin.path in _addressed(theirs):
+            pairs += zip(ours.datasets(path), theirs.datasets(origin.path), strict=True)
+    if sorted(mine for mine, _ in pairs) != sorted(ours.datasets((name,))):
+        raise VerificationError(f"not every weight in {name!r} has an origin", code="verify-weights", where=part.file)
+    return pairs
+
+
+def _addressed(weights: Weights) -> Collection[LayerPath]:
+    """Layers that have weights of their own: operations have none; a legacy file has one group for all in a wrapper."""
+    return weights.layers if weights.file.layout.kind == "legacy" else weights.groups
 
 
 def run(

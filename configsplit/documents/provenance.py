@@ -14,12 +14,13 @@ from configsplit.documents.document import Document, load
 from configsplit.documents.fragments import load_fragment
 from configsplit.documents.gathering import datasets
 from configsplit.documents.transplant import Weights, weights_in
+from configsplit.documents.wrapping import inside
 from configsplit.errors import StoreError, VerificationError
 from configsplit.ir.graph import LayerPath, Model, walk
 from configsplit.ir.provenance import Origin, Provenance
 from configsplit.report import provenance as record
 from configsplit.report.manifest import Source as SourceRecord
-from configsplit.stores import Source, open_source
+from configsplit.stores import Source, digest, open_source
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +73,9 @@ def read_record(path: Path) -> record.ProvenanceRecord:
 
 
 def file_digest(path: Path, stop: Event | None = None) -> str:
-    """SHA-256 of a file, whatever is in it."""
+    """SHA-256 of a file, whatever is in it; of sharded weights, that of all shards."""
     with Source(path=path) as opened:
-        return opened.sha256(stop)
+        return digest(path, stop) if opened.kind == "json" else opened.sha256(stop)
 
 
 def _find(folder: Path, source: SourceRecord) -> tuple[Path, Path | None]:
@@ -106,8 +107,8 @@ def _check_digests(
         wanted[model] = source.sha256
         if weights is not None and source.weights_sha256 is not None:
             wanted[weights] = source.weights_sha256
-    for place, digest in wanted.items():
-        if file_digest(place) != digest:
+    for place, recorded in wanted.items():
+        if file_digest(place) != recorded:
             raise VerificationError(
                 "the file was changed since: its SHA-256 is not that of the record",
                 code="verify-changed-file",
@@ -198,11 +199,12 @@ def _units(model: Model, provenance: Provenance, ours: Weights) -> list[LayerPat
     """What is compared at once: each layer, but in a legacy file a nested model that was kept whole, whose group is one."""
     told_apart = {path[:1] for path in provenance.layers if len(path) > 1}
     legacy = ours.file.layout.kind == "legacy"
-    whole = {(layer.name,) for layer in model.layers if layer.model is not None and (layer.name,) not in told_apart}
+    reach = inside(model.dialect)
+    whole = {(layer.name,) for layer in model.layers if reach(layer) is not None and (layer.name,) not in told_apart}
     found: list[LayerPath] = []
-    for place, layer in walk(model):
+    for place, layer in walk(model, reach):
         kept = legacy and place[:1] in whole
-        if not layer.is_input and (len(place) == 1 if kept else layer.model is None):
+        if not layer.is_input and (len(place) == 1 if kept else reach(layer) is None):
             found.append(place)
     return found
 

@@ -15,6 +15,7 @@ from configsplit.documents.gathering import inside
 from configsplit.documents.mask_changes import check_extracted, mask_changes
 from configsplit.documents.patterns import layer_paths
 from configsplit.documents.seams import check_given, check_taken, name, same, told
+from configsplit.documents.tensor_kinds import check_kinds, with_kinds
 from configsplit.errors import CutError, ShapeError
 from configsplit.inference import Inference, explain
 from configsplit.ir.graph import CallRef, LayerPath, Model, TensorRef, TensorSpec
@@ -23,10 +24,11 @@ from configsplit.report.hazards import hazards
 from configsplit.rewrites.between import between, consumers
 from configsplit.rewrites.extract import in_order
 from configsplit.rewrites.graft import attach, put_in_place
-from configsplit.rewrites.open import Surfaced, described, surface
+from configsplit.rewrites.open import described
 from configsplit.rewrites.remove import remove as remove_layers
 from configsplit.rewrites.remove import stand_ins
 from configsplit.rewrites.rewritten import Rewritten, as_chain, as_functional
+from configsplit.rewrites.surface import Surfaced, surface
 
 Names = str | Iterable[str]
 
@@ -42,16 +44,18 @@ def extract(document: Document, *, from_: Names = (), to: Names = (), shapes: It
 
     Raises:
         TensorReferenceError: a name does not say which tensor is meant.
-        CutError: more is needed than what it starts from; what is missing is named.
+        CutError: more is needed than what it starts from; what is missing is named. Or a start may be sparse or ragged, and
+            the document does not tell.
         ShapeError: the shape of a start is unknown.
     """
     starts, ends = listed(from_), listed(to)
     if not starts and not ends:
         raise CutError("no tensor was given", code="extract-nothing", hint="say where to start or to end: --from, --to")
     opened = surfaced(document, *starts, *ends)
-    inference = document.infer(given_shapes(opened.model, tuple(shapes)), opened.model)
+    inference, doubtful = with_kinds(document.infer(given_shapes(opened.model, tuple(shapes)), opened.model))
     fed = flat(opened.boundaries[: len(starts)])
     _require_shapes(opened.model, fed, inference)
+    check_kinds(fed, doubtful, inference)
     made = between(opened.model, fed, flat(opened.boundaries[len(starts) :]), inference.specs)
     check_extracted(document, made, inference)
     return finish("extract", (document,), _from_document(made, opened), {"from": starts, "to": ends})

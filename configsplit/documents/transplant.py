@@ -10,13 +10,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from configsplit.documents.keras1_weights import stored
+from configsplit.documents.wrapping import inside
 from configsplit.errors import WeightsError
 from configsplit.inference import Inference, weights_of
-from configsplit.ir.facts import WeightSpec
-from configsplit.ir.graph import Layer, LayerPath, Model, Shape, walk
+from configsplit.ir.graph import Inside, Layer, LayerPath, Model, Shape, walk
 from configsplit.ir.provenance import Provenance
 from configsplit.ir.values import dumps
 from configsplit.stores import Empty, LegacyLayer, Move, addresses, inner_weights, is_stored
@@ -32,13 +33,14 @@ class Weights:
     file: WeightFile
     groups: dict[LayerPath, str]
     layers: dict[LayerPath, Layer]
+    inside: Inside
 
     def names(self, path: LayerPath) -> tuple[str, ...]:
         """In a legacy file: the weight names of a layer, or of one inside a nested model, whose group holds them flat."""
         names = self.file.weight_names(self.groups[path[:1]]) if self.groups[path[:1]] in self.file.groups else ()
         if len(path) == 1:
             return names
-        placed = inner_weights(self.layers[path[:1]], names)
+        placed = inner_weights(self.layers[path[:1]], names, self.inside)
         wanted = {name for inside, found in placed.items() if inside[: len(path) - 1] == path[1:] for name in found}
         return tuple(name for name in names if name in wanted)
 
@@ -61,8 +63,9 @@ def weights_in(model: Model, file: WeightFile) -> Weights:
     Raises:
         WeightsError: the file holds weights that no layer claims, or a name in it contradicts the document.
     """
-    groups = addresses(model, file.layout, lambda _, group: file.has_datasets(group))
-    layers = dict(walk(model))
+    reach = inside(model.dialect)
+    groups = addresses(model, file.layout, lambda _, group: file.has_datasets(group), reach)
+    layers = dict(walk(model, reach))
     strays = file.strays(groups.values())
     if strays:
         raise WeightsError(
@@ -72,9 +75,9 @@ def weights_in(model: Model, file: WeightFile) -> Weights:
             hint="architecture and weights are not of one model",
         )
     if file.layout.kind == "v3":
-        _check_names(Weights(file, groups, layers))
+        _check_names(Weights(file, groups, layers, reach))
         groups |= _tied(file, groups, layers)
-    return Weights(file, groups, layers)
+    return Weights(file, groups, layers, reach)
 
 
 def _tied(file: WeightFile, groups: Mapping[LayerPath, str], layers: Mapping[LayerPath, Layer]) -> dict[LayerPath, str]:
@@ -143,10 +146,10 @@ def _fits(layer: Layer, path: LayerPath, inference: Inference, weights: Weights)
     """Whether the layer could be checked."""
     names = weights.datasets(path)
     found = [weights.file.datasets[name].shape for name in names]
-    declared = weights_of(inference, layer) if layer.model is None else _all_weights(inference)
-    if declared is None or any(None in spec.shape for spec in declared):
+    layer = layer if weights.file.layout.kind == "legacy" else _merged(layer)
+    wanted = _implied(inference, layer, found) if layer.model is None else _all_implied(inference, found)
+    if wanted is None or any(None in shape for shape in wanted):
         return not found
-    wanted = [spec.shape for spec in declared]
     group = weights.groups.get(path, "")
     composed = (
         layer.model is not None
@@ -164,9 +167,18 @@ def _fits(layer: Layer, path: LayerPath, inference: Inference, weights: Weights)
     )
 
 
-def _all_weights(inference: Inference) -> tuple[WeightSpec, ...] | None:
-    """The weights of a nested model, which a legacy file keeps in one group; None if one layer has not been declared."""
-    found: list[WeightSpec] = []
+def _implied(inference: Inference, layer: Layer, found: Sequence[Shape]) -> list[Shape] | None:
+    """The shapes of a layer's weights as its file should hold them; None if nobody has declared them."""
+    if (declared := weights_of(inference, layer)) is None:
+        return None
+    wanted = [spec.shape for spec in declared]
+    known = not any(None in shape for shape in wanted)
+    return stored(layer, wanted, found) if known and inference.dialect == "keras1" else wanted
+
+
+def _all_implied(inference: Inference, found: Sequence[Shape]) -> list[Shape] | None:
+    """Those of a nested model, which a legacy file keeps in one group; None if one layer has not been declared."""
+    shapes: list[Shape] = []
     todo = [inference]
     while todo:
         current = todo.pop()
@@ -174,15 +186,22 @@ def _all_weights(inference: Inference) -> tuple[WeightSpec, ...] | None:
         todo += first.values()
         for layer in current.model.layers:
             if layer.name not in first and not layer.is_input:
-                if (declared := weights_of(current, layer)) is None:
+                if (wanted := _implied(current, layer, found)) is None:
                     return None
-                found += declared
-    return tuple(found)
+                shapes += wanted
+    return shapes
 
 
 def _same_kinds(found: Sequence[Shape], wanted: Sequence[Shape]) -> bool:
     """A layer that holds others saves in another order than it lists, and SpectralNormalization its kernel twice."""
     return Counter(wanted) <= Counter(found) and set(found) == set(wanted)
+
+
+def _merged(layer: Layer) -> Layer:
+    """The layer as archives of Keras 3 store it: low-rank adapters are added to the matrix that they adapt."""
+    if not layer.config.get("lora_rank"):
+        return layer
+    return replace(layer, entry=layer.entry | {"config": layer.config | {"lora_rank": None}})
 
 
 _HOLDS_LAYERS = {"layer", "cell", "cells"}
@@ -200,17 +219,50 @@ def moves(part: Model, provenance: Provenance, weights: Weights) -> list[Move | 
         origin = provenance.origin(path)
         return origin is not None and file.has_datasets(weights.groups[origin.path])
 
-    targets = addresses(part, file.layout, has_weights)
+    targets = addresses(part, file.layout, has_weights, inside(part.dialect))
     items: list[Move | Empty] = [Empty("", part.name if file.vars_name("") else None)] if "vars" in file.groups else []
+    told_apart = provenance.told_apart()
     for layer in part.layers:
         if (target := targets.get((layer.name,))) is None:
             continue
-        origin = provenance.origin((layer.name,))
-        source = None if origin is None else weights.groups.get(origin.path)
-        if origin is None or source is None or source not in file.groups:
-            items.append(Empty(target, layer.name if _names_are_kept(weights) else None))
+        if (layer.name,) in told_apart:
+            items += _piece(layer, part, provenance, weights, targets)
         else:
-            items.append(Move(file, source, target, layer.name if layer.name != origin.path[-1] else None))
+            items.append(_moved((layer.name,), target, provenance, weights))
+    return items
+
+
+def _moved(path: LayerPath, target: str, provenance: Provenance, weights: Weights) -> Move | Empty:
+    origin = provenance.origin(path)
+    source = None if origin is None else weights.groups.get(origin.path)
+    if origin is None or source is None or source not in weights.file.groups:
+        return Empty(target, path[-1] if _names_are_kept(weights) else None)
+    return Move(weights.file, source, target, path[-1] if path[-1] != origin.path[-1] else None)
+
+
+def _piece(
+    layer: Layer, part: Model, provenance: Provenance, weights: Weights, targets: Mapping[LayerPath, str]
+) -> list[Move | Empty]:
+    """A wrapper that holds a part of the model that it held in the source: its layers move one by one."""
+    kept = _names_are_kept(weights)
+    items: list[Move | Empty] = []
+    todo: list[tuple[LayerPath, Layer]] = [((layer.name,), layer)]
+    told_apart = provenance.told_apart()
+    while todo:
+        path, each = todo.pop()
+        if path not in targets:
+            continue
+        held = weights.inside(each)
+        if path not in provenance.layers:  # a fresh input, or a layer that packs
+            items.append(Empty(targets[path], path[-1] if kept else None))
+            continue
+        if path not in told_apart or held is None:
+            items.append(_moved(path, targets[path], provenance, weights))
+            continue
+        items.append(Empty(targets[path], path[-1] if kept else None))
+        if each.model is None:
+            items.append(Empty(f"{targets[path]}/layer", held.name if kept else None))
+        todo += [((*path, inner.name), inner) for inner in reversed(held.layers)]
     return items
 
 
@@ -221,12 +273,15 @@ def _names_are_kept(weights: Weights) -> bool:
 def legacy_layers(part: Model, provenance: Provenance, weights: Weights) -> list[LegacyLayer]:
     """What a part's file in the legacy layout is made of: one group for each layer, in order."""
     made: list[LegacyLayer] = []
+    told_apart = provenance.told_apart()
     for layer in part.layers:
         if not is_stored(part, layer):
             continue
         origin = provenance.origin((layer.name,))
         if origin is None or weights.groups.get(origin.path[:1]) not in weights.file.groups:
             made.append(LegacyLayer(layer.name))
+        elif (layer.name,) in told_apart:
+            made.append(_legacy_piece(layer, provenance, origin.path, weights))
         elif len(origin.path) == 1:
             made.append(LegacyLayer(layer.name, weights.file, weights.groups[origin.path]))
         else:
@@ -234,3 +289,17 @@ def legacy_layers(part: Model, provenance: Provenance, weights: Weights) -> list
             pairs = tuple((name, f"{group}/{name}") for name in weights.names(origin.path))
             made.append(LegacyLayer(layer.name, weights.file, group, pairs))
     return made
+
+
+def _legacy_piece(layer: Layer, provenance: Provenance, wrapper: LayerPath, weights: Weights) -> LegacyLayer:
+    """A wrapper that holds a part of the model that it held in the source: of its weights those of the layers in that part.
+
+    They keep their order: trainable ones come first in the whole and in every part of it.
+    """
+    group = weights.groups[wrapper[:1]]
+    apart = provenance.told_apart()
+    inner = (path for path in provenance.layers if path[0] == layer.name and len(path) > 1 and path not in apart)
+    paths = [provenance.layers[path].path for path in inner]
+    wanted = {name for path in paths for name in weights.names(path)}
+    pairs = tuple((name, f"{group}/{name}") for name in weights.names(wrapper) if name in wanted)
+    return LegacyLayer(layer.name, weights.file, group, pairs)

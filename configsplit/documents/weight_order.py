@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from configsplit.ir.graph import Layer, LayerPath, Model, walk
+from configsplit.ir.graph import Inside, Layer, LayerPath, Model, nested, walk
 from configsplit.rewrites.freeze import FLAG
 
 FORGETFUL = frozenset(
@@ -32,7 +32,9 @@ class _Lists(NamedTuple):
     rest: list[Weight]
 
 
-def loaded_order(model: Model, kinds: Mapping[LayerPath, Sequence[bool]], dialect: str) -> list[Weight]:
+def loaded_order(
+    model: Model, kinds: Mapping[LayerPath, Sequence[bool]], dialect: str, inside: Inside = nested
+) -> list[Weight]:
     """The weights of a nested model in the order in which the loader takes them.
 
     Layer by layer, but those that are trained first. A functional model of Keras 3 that is frozen itself trains none; tf_keras
@@ -41,7 +43,7 @@ def loaded_order(model: Model, kinds: Mapping[LayerPath, Sequence[bool]], dialec
     ``kinds`` gives for each layer with weights whether each is trainable by kind, in the layer's own order.
     """
     forgetful = FORGETFUL if dialect == "keras3" else frozenset[str]()
-    lists = [_leaf(layer, path, kinds, forgetful) for path, layer in walk(model) if layer.model is None]
+    lists = [_leaf(layer, path, kinds, forgetful) for path, layer in walk(model, inside) if inside(layer) is None]
     if dialect == "keras3" and model.kind == "functional" and model.config.get(FLAG) is False:
         return [weight for each in lists for weight in sorted([*each.trainable, *each.rest])]
     trainable = [weight for each in lists for weight in each.trainable]

@@ -16,9 +16,11 @@ from configsplit.documents.completeness import check_complete, check_layouts
 from configsplit.documents.document import Document
 from configsplit.documents.edited import Edited, SavedFile
 from configsplit.documents.gathering import Gathering, check_copies
+from configsplit.documents.manifesting import relative
 from configsplit.documents.provenance import compare, file_digest
-from configsplit.documents.saving import Format, relative, versions
+from configsplit.documents.saving import Format, versions
 from configsplit.documents.transplant import Weights, check_shapes, weights_in
+from configsplit.documents.wrapping import inside
 from configsplit.errors import StoreError
 from configsplit.ir.graph import walk
 from configsplit.ir.values import dumps
@@ -236,7 +238,7 @@ def _source(document: Document, digests: tuple[str, str | None], folder: Path, w
 
 def _came(edited: Edited) -> list[record.Came]:
     told = []
-    for path, layer in walk(edited.model):
+    for path, layer in walk(edited.model, inside(edited.model.dialect)):
         origin = edited.provenance.layers.get(path)
         if layer.implicit:
             continue

@@ -106,7 +106,7 @@ def in_order(model: Model) -> Model:
 
 def _automatic_names(layers: Sequence[Layer], count: int) -> set[str]:
     """Names that Keras 3.0 to 3.6 gives to operations by itself when it rebuilds them, whatever the document calls them."""
-    nameless = [layer for layer in layers if "keras.src.ops" in str(layer.entry.get("module")) and "name" not in layer.config]
+    nameless = [layer for layer in layers if layer.is_operation and "name" not in layer.config]
     kinds = Counter(re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", layer.class_name).lower() for layer in nameless)
     return {f"{kind}_{number}" if number else kind for kind, most in kinds.items() for number in range(most + count)}
 

@@ -44,7 +44,7 @@ def _flagged(model: Model, names: Collection[str], value: bool, flagless: Collec
 
 
 def _with_flag(layer: Layer, value: bool, flagless: Collection[str]) -> Layer:
-    if layer.is_input or not layer.entry or "keras.src.ops" in str(layer.entry.get("module")):
+    if layer.is_input or not layer.entry or layer.is_operation:
         return layer
     if layer.model is not None:
         config = layer.model.config

@@ -7,25 +7,36 @@ of the model stay the same bit for bit. Operation layers exist since TF 2.4; old
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
 
 from configsplit.algorithms.calls import call_graph, topological
 from configsplit.errors import CutError
-from configsplit.ir.graph import CallRef, Layer, Model, Node, TensorRef, Use
+from configsplit.ir.graph import CallRef, Layer, Model, Node, TensorRef, Use, walk
 from configsplit.ir.values import FrozenDict
 
 USERS = frozenset(
-    {"LSTM", "GRU", "SimpleRNN", "RNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "Bidirectional", "GlobalAveragePooling1D"}
-)
+    {
+        "LSTM", "GRU", "SimpleRNN", "RNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "Bidirectional", "Softmax",
+        "GlobalAveragePooling1D", "TimeDistributed",
+    }
+)  # fmt: skip
 """Classes that use the mask of their first argument and take it as ``mask`` too."""
 
 _PAIR_USERS = frozenset({"Attention", "AdditiveAttention"})
 """Classes that take ``mask`` as a list: the masks of query and value."""
 
-_HIDDEN_USERS = frozenset({"MultiHeadAttention", "Softmax", "TimeDistributed", "CuDNNLSTM", "CuDNNGRU"})
+_ATTENTION = "MultiHeadAttention"
+"""Uses the masks of query, value and key, wherever among its arguments they stand; takes them as one ``attention_mask``."""
+
+_HIDDEN_USERS = frozenset({"CuDNNLSTM", "CuDNNGRU"})
 """Classes that may use a mask but have no argument that says just the same."""
 
+_USE = USERS | _PAIR_USERS | _HIDDEN_USERS | {_ATTENTION}
+
+_OPERATIONS = frozenset({"TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer"})
+_MAKERS = frozenset({"Embedding", "Masking"})
+_MODELS = frozenset({"Functional", "Model", "Sequential"})
 _MERGES = frozenset({"Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum"})
 
 
@@ -33,12 +44,37 @@ def users(model: Model, masked: frozenset[TensorRef]) -> dict[CallRef, tuple[Ten
     """Every call that uses a mask which nobody hands it, with the masked tensors among its first arguments."""
     found: dict[CallRef, tuple[TensorRef, ...]] = {}
     for layer in model.layers:
-        uses_masks = layer.model is not None or layer.class_name in USERS | _PAIR_USERS | _HIDDEN_USERS
-        for number, node in enumerate(layer.calls if uses_masks else ()):
-            taken = tuple(use.ref for use in Node(node.args).uses() if use.ref in masked)
+        for number, node in enumerate(layer.calls if _uses_masks(layer) else ()):
+            taken = tuple(use.ref for use in _looked_at(layer, node) if use.ref in masked)
             if taken and node.kwargs.get("mask") is None:
                 found[CallRef(layer.name, number)] = taken
     return found
+
+
+def _uses_masks(layer: Layer) -> bool:
+    """TimeDistributed hands a mask to its layer only if that takes one."""
+    inner = layer.config.get("layer")
+    if layer.class_name == "TimeDistributed" and isinstance(inner, FrozenDict):
+        return str(inner.get("class_name")) in _USE | {"Functional", "Model", "Sequential"}
+    return layer.model is not None or layer.class_name in _USE
+
+
+def _looked_at(layer: Layer, node: Node) -> list[Use]:
+    """The arguments whose masks a layer looks at."""
+    if layer.class_name != _ATTENTION:
+        return Node(node.args).uses()
+    named = (node.kwargs.get(name) for name in ("value", "key"))
+    return [*Node(node.args).uses(), *(use for use in named if type(use) is Use)]
+
+
+def may_use_masks(model: Model, known: Container[str]) -> bool:
+    """Whether a layer of a model, also inside nested ones, would use a mask that reaches it, or is of a class not ``known``."""
+    plain = (layer for _, layer in walk(model) if layer.model is None and not layer.is_input and not _is_operation(layer))
+    return any(_uses_masks(layer) or layer.class_name not in known for layer in plain)
+
+
+def _is_operation(layer: Layer) -> bool:
+    return layer.is_operation or layer.class_name in _OPERATIONS
 
 
 def makers(model: Model, masked: frozenset[TensorRef]) -> dict[TensorRef, frozenset[CallRef]]:
@@ -69,7 +105,8 @@ def _with_masks(layer: Layer, wanted: Mapping[CallRef, tuple[TensorRef, ...]], w
     calls = []
     for number, node in enumerate(layer.calls):
         if CallRef(layer.name, number) in wanted:
-            node = replace(node, kwargs=node.kwargs | {"mask": work.argument(layer, node)})
+            name = "attention_mask" if layer.class_name == _ATTENTION else "mask"
+            node = replace(node, kwargs=node.kwargs | {name: work.argument(layer, number, node)})
         calls.append(node)
     return replace(layer, calls=tuple(calls))
 
@@ -84,8 +121,10 @@ class _Making:
     made: list[Layer] = field(default_factory=list)
     done: dict[TensorRef, TensorRef] = field(default_factory=dict)
 
-    def argument(self, layer: Layer, node: Node) -> object:
-        """The ``mask`` argument of a call."""
+    def argument(self, layer: Layer, call: int, node: Node) -> object:
+        """The ``mask`` argument of a call, or ``attention_mask``."""
+        if layer.class_name == _ATTENTION:
+            return self._attention(layer, call, node)
         taken = [use.ref for use in Node(node.args).uses()]
         if layer.class_name in _PAIR_USERS:
             return tuple(self._mask(ref) if ref in self.masked else None for ref in taken[:2])
@@ -96,6 +135,29 @@ class _Making:
                 hint="cut before the layer that makes the mask, or behind the last one that uses it",
             )
         return self._mask(taken[0])
+
+    def _attention(self, layer: Layer, call: int, node: Node) -> Use:
+        """What ``_compute_attention_mask`` of tf.keras 2.10 and later makes of the masks of query, value and key."""
+        query, *others = _looked_at(layer, node)
+        masks = [self._spread(layer, call, query, -1)] if query.ref in self.masked else []
+        keys = dict.fromkeys(use.ref for use in others if use.ref in self.masked)
+        masks += [self._spread(layer, call, Use(ref), 1) for ref in keys]
+        given = node.kwargs.get("attention_mask")
+        if type(given) is Use:
+            masks.insert(0, self._operation(layer, call, "cast", given.ref, {"dtype": "bool"}))
+        elif given is not None:
+            raise CutError(
+                f"layer {layer.name!r} has an attention mask that is no tensor, beside the masks of its arguments",
+                code="cut-mask-lost",
+                hint="cut before the layer that makes the mask, or behind the last one that uses it",
+            )
+        while len(masks) > 1:
+            masks[:2] = [self._operation(layer, call, "math.logical_and", masks[0], {"y": Use(masks[1])})]
+        return Use(masks[0])
+
+    def _spread(self, layer: Layer, call: int, use: Use, axis: int) -> TensorRef:
+        """A mask of steps, along the queries (axis -1) or along the keys (axis 1) of the scores."""
+        return self._operation(layer, call, "expand_dims", self._mask(use.ref).ref, {"axis": axis})
 
     def _mask(self, ref: TensorRef) -> Use:
         """The mask of a tensor; the tensors it depends on are settled first, from an explicit stack."""
@@ -113,7 +175,7 @@ class _Making:
     def _sources(self, ref: TensorRef) -> list[TensorRef]:
         """The masked tensors from which a tensor has its mask; none if its own layer makes it."""
         layer = self._layer(ref)
-        if layer.class_name in ("Embedding", "Masking") and layer.model is None:
+        if layer.model is None and (layer.class_name in _MAKERS or _wrapped_class(layer) in _MAKERS):
             return []
         taken = [use.ref for use in Node(layer.calls[ref.call].args).uses()]
         arriving = [other for other in taken if other in self.masked]
@@ -130,7 +192,10 @@ class _Making:
         layer = self._layer(ref)
         node = layer.calls[ref.call]
         sources = [self.done[other] for other in self._sources(ref)]
-        if layer.model is not None or (layer.class_name == "Concatenate" and layer.config.get("axis", -1) != -1):
+        if self._of_steps_inside(layer, ref) and _forgets(layer):
+            return self._operation(layer, ref.call, "math.reduce_any", sources[0], {"axis": -1})
+        strange = layer.model is not None or _wrapped_class(layer) in _MODELS or self._of_steps_inside(layer, ref)
+        if strange or (layer.class_name == "Concatenate" and layer.config.get("axis", -1) != -1):
             raise CutError(
                 f"the mask behind layer {layer.name!r} ({layer.class_name}) cannot be computed by ordinary layers",
                 code="cut-mask-lost",
@@ -142,12 +207,21 @@ class _Making:
             sources[:2] = [self._operation(layer, ref.call, "math.logical_and", sources[0], {"y": Use(sources[1])})]
         return sources[0]
 
+    def _of_steps_inside(self, layer: Layer, ref: TensorRef) -> bool:
+        """Whether a mask that TimeDistributed took from its layer, step by step, goes on: it has an axis more than others."""
+        taken = [use.ref for use in Node(layer.calls[ref.call].args).uses()]
+        return any(_wrapped_class(self._layer(other)) in _MAKERS for other in taken if other in self.masked)
+
     def _begin(self, layer: Layer, call: int, node: Node) -> TensorRef:
-        """What Embedding and Masking themselves compute (``compute_mask`` of tf_keras)."""
+        """What Embedding and Masking themselves compute (``compute_mask`` of tf_keras), also at each step in a wrapper."""
         taken = node.uses()[0].ref
-        if layer.class_name == "Embedding":
+        kind = _wrapped_class(layer) or layer.class_name
+        config = layer.config["layer"]["config"] if _wrapped_class(layer) else layer.config
+        if kind == "Embedding":
             return self._operation(layer, call, "math.not_equal", taken, {"y": 0})
-        differs = self._operation(layer, call, "math.not_equal", taken, {"y": layer.config.get("mask_value", 0.0)})
+        if kind != "Masking":
+            raise CutError(f"nobody knows what mask {layer.name!r} makes", code="cut-mask-lost", where=layer.name)
+        differs = self._operation(layer, call, "math.not_equal", taken, {"y": config.get("mask_value", 0.0)})
         return self._operation(layer, call, "math.reduce_any", differs, {"axis": -1})
 
     def _operation(self, layer: Layer, call: int, function: str, first: TensorRef, more: Mapping[str, object]) -> TensorRef:
@@ -163,3 +237,16 @@ class _Making:
         node = Node((Use(first),), FrozenDict({**more, "name": None}), "bare")
         self.made.append(Layer(name=name, class_name="TFOpLambda", entry=entry, calls=(node,)))
         return TensorRef(name)
+
+
+def _forgets(layer: Layer) -> bool:
+    """Whether the layer in a wrapper hands no mask on, so that a step counts if anything in it did."""
+    kind = _wrapped_class(layer)
+    sequence = kind in USERS and bool(layer.config["layer"]["config"].get("return_sequences"))
+    return kind in USERS - {"Softmax", "TimeDistributed", "Bidirectional"} and not sequence
+
+
+def _wrapped_class(layer: Layer) -> str:
+    """The class of what TimeDistributed wraps; empty for any other layer."""
+    inner = layer.config.get("layer")
+    return str(inner.get("class_name")) if layer.class_name == "TimeDistributed" and isinstance(inner, FrozenDict) else ""

@@ -11,12 +11,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from configsplit.errors import CutError
-from configsplit.ir.graph import CallRef, Layer, Model, Node, TensorRef, TensorSpec, Use, leaves
-from configsplit.ir.provenance import Origin, Provenance, identity
-from configsplit.ir.references import Place
+from configsplit.ir.graph import Layer, Model, Node, TensorRef, TensorSpec, Use, leaves
+from configsplit.ir.provenance import Origin, Provenance
 from configsplit.ir.values import FrozenDict, rebuild
-from configsplit.rewrites.prune import prune
-from configsplit.rewrites.widen import Cast
 
 _TAKES_TRAINING = frozenset(
     {
@@ -80,92 +77,6 @@ def open_calls(model: Model, name: str, calls: Sequence[int]) -> Opened:
     return Opened(made, work.provenance(made), work, opened, names)
 
 
-@dataclass(frozen=True, slots=True)
-class Surfaced:
-    """A model in which every wanted tensor lies at the surface.
-
-    Attributes:
-        model: the model with nested models opened as far as needed.
-        provenance: where its layers came from in the original.
-        boundaries: the wanted tensors, as tensors of ``model``.
-        steps: what was opened, in order: a layer of the model as it was then, and its calls.
-        explicit_masks: whether the masks of ``model`` are tensors of the graph now.
-        casts: tensors that are handed over in another dtype.
-    """
-
-    model: Model
-    provenance: Provenance
-    boundaries: tuple[tuple[TensorRef, ...], ...]
-    steps: tuple[tuple[str, tuple[int, ...]], ...] = ()
-    explicit_masks: bool = False
-    casts: tuple[Cast, ...] = ()
-
-
-def surface(model: Model, boundaries: Sequence[Sequence[Place]]) -> Surfaced:
-    """Open whatever nested models the places lie in, from the outside in.
-
-    Raises:
-        CutError: one of them cannot be opened.
-    """
-    provenance = identity(model)
-    steps: list[tuple[str, tuple[int, ...]]] = []
-    current = [list(boundary) for boundary in boundaries]
-    while (first := next((place for boundary in current for place in boundary if place.inside), None)) is not None:
-        name = first.inside[0].layer
-        calls = {
-            place.inside[0].call for boundary in current for place in boundary if place.inside and place.inside[0].layer == name
-        }
-        opened = open_calls(model, name, sorted(calls))
-        current = [[_follow(place, opened, name) for place in boundary] for boundary in current]
-        model, provenance = opened.model, opened.provenance.after(provenance)
-        steps.append((name, opened.calls))
-    wanted = tuple(tuple(place.ref for place in boundary) for boundary in current)
-    if not steps:
-        return Surfaced(model, provenance, wanted)
-    model, kept = prune(model)
-    alive = tuple(tuple(_alive(ref, kept) for ref in boundary) for boundary in wanted)
-    return Surfaced(model, kept.after(provenance), alive, tuple(steps))
-
-
-def _alive(ref: TensorRef, kept: Provenance) -> TensorRef:
-    origin = kept.layers.get((ref.layer,))
-    if origin is None or ref.call not in origin.calls:
-        raise CutError(
-            f"no output of the model needs {ref.layer!r} in this call of the nested model",
-            code="cut-dead-tensor",
-            hint="cut at a tensor that an output depends on, or in another call",
-        )
-    return ref._replace(call=origin.calls.index(ref.call))
-
-
-def reopen(model: Model, steps: Sequence[tuple[str, Sequence[int]]]) -> Surfaced:
-    """Repeat the steps of an earlier `surface`."""
-    provenance = identity(model)
-    for name, calls in steps:
-        opened = open_calls(model, name, calls)
-        model, provenance = opened.model, opened.provenance.after(provenance)
-    if steps:
-        model, kept = prune(model)
-        provenance = kept.after(provenance)
-    return Surfaced(model, provenance, (), tuple((name, tuple(calls)) for name, calls in steps))
-
-
-def _follow(place: Place, opened: Opened, name: str) -> Place:
-    """Where a place is after an opening."""
-    if not place.inside:
-        return Place((), opened.outer(place.ref))
-    (first, *rest) = place.inside
-    if first.layer != name:
-        return Place((_call_of(opened.outer(TensorRef(*first))), *rest), place.ref)
-    if rest:
-        return Place((_call_of(opened.inner(first.call, TensorRef(*rest[0]))), *rest[1:]), place.ref)
-    return Place((), opened.inner(first.call, place.ref))
-
-
-def _call_of(ref: TensorRef) -> CallRef:
-    return CallRef(ref.layer, ref.call)
-
-
 def described(model: Model, specs: Mapping[TensorRef, TensorSpec]) -> Model:
     """The model with shape and dtype of every argument that no document recorded, for dialects that want them written."""
 
@@ -180,21 +91,17 @@ def _as_functional(model: Model) -> Model:
     """A Sequential that is opened becomes a functional model: its document object is made afresh."""
     keep = {key: model.config[key] for key in ("name", "trainable") if key in model.config}
     frame = {"name": model.name, **keep, "layers": None, "input_layers": None, "output_layers": None}
-    return replace(model, kind="functional", entry=FrozenDict(), config=FrozenDict(frame), form="")
+    form = "" if model.form == "list" else model.form  # a list of layers is a spelling of Sequential models alone
+    return replace(model, kind="functional", entry=FrozenDict(), config=FrozenDict(frame), form=form)
 
 
 def _openable(layer: Layer) -> Model:
     if layer.model is not None:
         return layer.model
-    inner = layer.config.get("layer")
-    if layer.class_name == "TimeDistributed":
-        reason = "TimeDistributed runs it once for every time step, and what lies inside has no place in the graph around it"
-    elif isinstance(inner, FrozenDict):
-        reason = f"{layer.class_name} runs it in its own way, and what lies inside has no place in the graph around it"
-    else:
-        reason = f"it is a {layer.class_name}, no nested model"
     raise CutError(
-        f"layer {layer.name!r} cannot be opened: {reason}", code="cut-not-openable", hint=f"cut before or after {layer.name!r}"
+        f"layer {layer.name!r} cannot be opened: it is a {layer.class_name}, no nested model",
+        code="cut-not-openable",
+        hint=f"cut before or after {layer.name!r}",
     )
 
 

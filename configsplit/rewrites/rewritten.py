@@ -126,7 +126,7 @@ def _is_chain(model: Model) -> bool:
     plain = all(
         len(layer.calls) == 1
         and (layer.is_input or _takes_one(layer))
-        and "keras.src.ops" not in str(layer.entry.get("module"))
+        and not layer.is_operation
         for layer in model.layers
     )
     return plain and all(ref.output == 0 for ref in taken) and sum(layer.is_input for layer in model.layers) == 1

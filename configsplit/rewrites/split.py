@@ -99,7 +99,7 @@ def assemble(
     Raises:
         ShapeError: a tensor that crosses has an unknown shape or dtype.
     """
-    wiring = _Wiring(graph, parts, model.input_refs())
+    wiring = Wiring(graph, parts, model.input_refs())
     crossing = list(dict.fromkeys(ref for number in range(len(parts)) for ref in wiring.crossing(number)))
     _require_shapes(model, crossing, specs, why)
     names = labels(model, crossing)
@@ -120,7 +120,7 @@ def assemble(
     return Split(model, built, wires, outputs, wiring.shared())
 
 
-class _Wiring:
+class Wiring:
     """Which tensors each part takes and gives.
 
     Original inputs come first among the inputs of a part, in their own order, then what other parts give, in document order.

@@ -58,12 +58,12 @@ def widen(model: Model, casts: Sequence[Cast], specs: Mapping[TensorRef, TensorS
     near, far = [], []
     for cast in casts:
         spec = specs[cast.ref]
-        wide = _cast(model, cast.ref, spec, cast.dtype, taken)
+        wide = cast_layer(model, cast.ref, spec, cast.dtype, taken)
         made.append(wide)
         near.append(CallRef(wide.name))
         backs = []
         for calls in cast.takers:
-            back = _cast(model, TensorRef(wide.name), replace(spec, dtype=cast.dtype), str(spec.dtype), taken)
+            back = cast_layer(model, TensorRef(wide.name), replace(spec, dtype=cast.dtype), str(spec.dtype), taken)
             made.append(back)
             backs.append(CallRef(back.name))
             instead |= {(call, cast.ref): Use(TensorRef(back.name), spec=spec) for call in calls}
@@ -85,7 +85,7 @@ def _rewired(layer: Layer, instead: Mapping[tuple[CallRef, TensorRef], Use]) -> 
     return replace(layer, calls=tuple(calls))
 
 
-def _cast(model: Model, ref: TensorRef, spec: TensorSpec, dtype: str, taken: set[str]) -> Layer:
+def cast_layer(model: Model, ref: TensorRef, spec: TensorSpec, dtype: str, taken: set[str]) -> Layer:
     name, number = f"{ref.layer}_{dtype}", 1
     while name in taken:
         number += 1

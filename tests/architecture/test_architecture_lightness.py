@@ -42,7 +42,7 @@ def test_help_is_light(arguments: list[str], tmp_path: Path) -> None:
     assert not loaded(COMMAND.format(arguments=arguments), tmp_path) & HEAVY
 
 
-@pytest.mark.parametrize("verb", ["split", "verify", "inspect", "plugins"])
+@pytest.mark.parametrize("verb", ["split", "verify", "inspect", "plugins", "batch"])
 def test_help_of_a_verb_is_light(verb: str, tmp_path: Path) -> None:
     assert not loaded(COMMAND.format(arguments=[verb, "--help"]), tmp_path) & HEAVY
 

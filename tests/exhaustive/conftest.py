@@ -10,6 +10,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from support import conversion_report
 from support.frameworks import FrameworkProcess
 from support.outcomes import Row
 from support.report import ROWS, publish, store
@@ -30,6 +31,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     options = terminalreporter.config.option
     if "exhaustive" in options.markexpr and not options.collectonly and ROWS.is_dir():
         terminalreporter.write_line(publish())
+    if "exhaustive" in options.markexpr and not options.collectonly and conversion_report.ROWS.is_dir():
+        terminalreporter.write_line(conversion_report.publish())
 
 
 @pytest.fixture(scope="session")

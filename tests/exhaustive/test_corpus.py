@@ -1,4 +1,4 @@
-"""Every file of every release of Keras 2 and 3, cut everywhere, proven, and run where the original can be run.
+"""Every file of every release, cut everywhere, proven, and run where the original can be run.
 
 CONFIGSPLIT_CORPUS names a folder with one folder for each release; without it the small selection in tests/corpus is used.
 """

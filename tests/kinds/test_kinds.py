@@ -335,7 +335,10 @@ def test_a_layer_tied_into_two_containers_gets_its_weights_in_both(tmp_path: Pat
 
 
 REFUSED = [
-    ("a layer inside TimeDistributed", f"{K3}/wrappers.json", "td_model/d0", "reference-not-nested", "time step"),
+    ("inside one layer in TimeDistributed", f"{K3}/wrappers.json", "time_distributed/x", "reference-not-nested", "one layer"),
+    ("a direction of Bidirectional", f"{K3}/wrappers.json", "bi/forward", "reference-not-nested", "opposite directions"),
+    ("a cell of a recurrent layer", f"{K3}/rnn_cells.json", "stack/cell", "reference-not-nested", "one step"),
+    ("inside SpectralNormalization", f"{K3}/gqa.keras", "sn/d", "reference-not-nested", "computed for it"),
     ("a mask where the release cannot carry it over", "keras-2.3.1/embed_mask_lstm.h5", "lstm", "cut-mask-lost", "2.3.1"),
     ("the only output", f"{K3}/residual.keras", "out", "cut-at-output", "last output"),
     ("an input", f"{K3}/residual.keras", "image", "cut-at-input", "input"),

@@ -14,7 +14,7 @@ GRAPHLESS = frozenset({"subclassed"})
 """Models that keep their graph in code; a .keras and a .json of them say no more than a name."""
 
 LOST_A_CALL = frozenset({"keras-3.0.5/tied", "keras-3.0.5/trunk_cut"})
-"""Keras 3.0 wrote references to a call that it left out; Keras itself refuses them ("loops or disconnected nodes")."""
+"""Keras 3.0 wrote references to call 1 of a layer with one call; Keras itself refuses them ("loops or disconnected nodes")."""
 
 
 def texts() -> list[Path]:

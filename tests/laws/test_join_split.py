@@ -29,9 +29,10 @@ from configsplit.rewrites.split import Split, split
 
 CHOICES = get_args(Choice)
 FACTS = Registry.discover().load(str(PLUGINS)).facts()
-NO_SHAPE = {"lambdas", "wrappers", "seq_unbuilt", "seq_input", "optional_input"}
-"""Models with a tensor whose shape neither the document nor a rule tells: code of a Lambda, a model in TimeDistributed (which
-`Document` opens), no input shape at all, a class of the user's own. Their cuts are tried with given shapes."""
+NO_SHAPE = {"lambdas", "wrappers", "seq_unbuilt", "seq_input", "optional_input", "merge_modes", "seq_merge"}
+"""Models with a tensor whose shape neither the document nor a rule tells: code of a Lambda or of a Merge, a model in
+TimeDistributed (which `Document` opens), models in a Merge, no input shape at all, a class of the user's own. Their cuts are
+tried with given shapes."""
 
 
 def described(model: Model) -> dict[TensorRef, TensorSpec]:

@@ -16,8 +16,9 @@ from configsplit.inference import infer
 from configsplit.ir.graph import Model, TensorRef, walk
 from configsplit.ir.references import Place, outputs_used
 from configsplit.rewrites.join import Piece, join
-from configsplit.rewrites.open import described, reopen, surface
+from configsplit.rewrites.open import described
 from configsplit.rewrites.split import split
+from configsplit.rewrites.surface import reopen, surface
 from configsplit.testing import models
 
 DIALECTS = pytest.mark.parametrize("dialect", ["keras2", "keras3"])

@@ -86,7 +86,7 @@ def test_the_last_bit_of_one_weight_is_a_difference(cut: Any) -> None:
     assert difference.startswith("output 0: float32")
 
 
-def test_the_seed_model_at_the_layer_where_everything_else_failed(cut: Any) -> None:
+def test_system_4_the_seed_model_at_the_layer_where_everything_else_failed(cut: Any) -> None:
     """ResNet152 with Scale layers as Keras 2.0.9 wrote it, run in tf_keras with the Scale that ships with configsplit."""
     assert cut(CORPUS / "seed" / "resnet152_scale_keras2.0.9.json", "res3a_branch2a") == []
 

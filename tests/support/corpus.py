@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _HERE = Path(__file__).resolve().parents[1] / "corpus" / "releases"
-_WEIGHTS = (".weights.h5", ".weights_only.h5")
+_WEIGHTS = (".weights.h5", ".weights_only.h5", ".weights.json")
 
 
 def releases() -> Path:
@@ -21,8 +21,8 @@ def releases() -> Path:
 
 
 def names() -> list[str]:
-    """Every release of Keras 2 and 3, tf.keras and tf_keras."""
-    return sorted(each.name for each in releases().iterdir() if each.is_dir() and not each.name.startswith("keras-1."))
+    """Every release, from Keras 1.0 to 3.15."""
+    return sorted(each.name for each in releases().iterdir() if each.is_dir())
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class CorpusFile:
 def files(release: str) -> Iterator[CorpusFile]:
     """Every model file of a release, and every architecture once more with each file of weights for it."""
     for path in sorted((releases() / release).iterdir()):
-        if path.name == "index.json" or path.name.endswith((".weights.json", ".npz", ".yaml", ".savedmodel")):
+        if path.name == "index.json" or path.name.endswith((".npz", ".yaml", ".savedmodel")):
             continue
         if path.is_dir() or not path.name.endswith(_WEIGHTS):
             yield _file(path, None)
@@ -52,7 +52,7 @@ def files(release: str) -> Iterator[CorpusFile]:
 
 
 def _stem(path: Path) -> str:
-    return path.name.partition(".")[0].removesuffix("_dir")
+    return path.name.partition(".")[0].removesuffix("_dir").removesuffix("_sharded")
 
 
 def _file(path: Path, weights: Path | None) -> CorpusFile:

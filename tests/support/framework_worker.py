@@ -1,4 +1,6 @@
-"""A process that loads and runs models for as long as it is asked: ``python -m support.framework_worker PLUGINS FRAMEWORK``.
+"""A process that loads and runs models for as long as it is asked: ``-m support.framework_worker PLUGINS FRAMEWORK FUNCTIONS``.
+
+FUNCTIONS is a module whose ``FUNCTIONS`` the models may call by name.
 
 It answers each line of JSON (a step of `configsplit.runtime.worker`) with one of its own. What a step does is the package's
 own code; that code starts a process for each verification, of which a matrix of ten thousand cuts cannot pay the start.
@@ -19,12 +21,12 @@ from configsplit.runtime import worker
 from configsplit.runtime.frameworks import Framework, framework
 
 
-def main(plugins: str, name: str) -> int:
+def main(plugins: str, name: str, functions: str) -> int:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # frameworks print
     used = framework(name)
     classes: dict[str, Any] = dict(worker.custom_classes([plugins], name))
-    classes |= importlib.import_module(f"support.plugin_{name}").FUNCTIONS
+    classes |= importlib.import_module(functions).FUNCTIONS
     gc.collect()
     gc.freeze()  # the framework's own million objects need not be looked at after every step
     for line in sys.stdin:
@@ -35,7 +37,7 @@ def main(plugins: str, name: str) -> int:
 def _answer(step: dict[str, Any], used: Framework, classes: dict[str, Any]) -> dict[str, Any]:
     try:
         worker.make_deterministic(used, step["seed"])
-        worker.run_step(step, used, classes, allow_lambda=True)
+        worker.run_step(step, used, classes, allow_lambda=step.get("allow_lambda", True))
     except Exception as error:  # whatever the framework raises is the answer
         logging.exception(step["model"])
         return {"error": _plain(f"{type(error).__name__}: {error}")}

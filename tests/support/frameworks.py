@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import select
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -29,18 +30,22 @@ class Failed(Exception):  # noqa: N818 - an answer, not a mistake in the test
 class FrameworkProcess:
     """A worker for "keras" or "tf_keras"; started when first needed, and again if a file killed it."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, plugins: Path = PLUGINS, functions: str = "") -> None:
         self.name = name
+        self.plugins = plugins
+        self.functions = functions or f"support.plugin_{name}"
         self.version = ""
         self._process: subprocess.Popen[str] | None = None
 
-    def run(self, step: Mapping[str, Any]) -> None:
-        """Run one step of `configsplit.runtime.worker`. Raises Failed."""
+    def run(self, step: Mapping[str, Any], patience: float | None = None) -> None:
+        """Run one step of `configsplit.runtime.worker`, for at most so many seconds. Raises Failed."""
         process = self._started()
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdin.write(json.dumps(step) + "\n")
         process.stdin.flush()
+        if not select.select([process.stdout], [], [], patience)[0]:
+            process.kill()  # tf_keras turns in circles over some graphs
         answer = process.stdout.readline()
         if not answer:
             self.close()
@@ -54,7 +59,7 @@ class FrameworkProcess:
         if self._process is None:
             surroundings = environment()
             surroundings["PYTHONPATH"] = f"{Path(__file__).resolve().parents[1]}:{surroundings['PYTHONPATH']}"
-            command = [sys.executable, "-P", "-m", "support.framework_worker", str(PLUGINS), self.name]
+            command = [sys.executable, "-P", "-m", "support.framework_worker", str(self.plugins), self.name, self.functions]
             self._process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=surroundings
             )

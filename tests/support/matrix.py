@@ -91,8 +91,8 @@ class _Runs:
 
     def _run_original(self) -> Original | None:
         if self._original is None and not self._reason:
-            process = process_for(self._processes, self._document.dialect)
             try:
+                process = process_for(self._processes, self._document.dialect)
                 made = Original(
                     process,
                     self._file.path,

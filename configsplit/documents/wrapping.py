@@ -1,0 +1,91 @@
+"""Models that stand in the config of TimeDistributed: read, described and written, so that a cut can reach into them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from configsplit.algorithms.cuts import Choice
+from configsplit.dialects import DIALECTS, emit, read_entry
+from configsplit.dialects.parse import LIST
+from configsplit.documents.document import Document
+from configsplit.errors import CutError
+from configsplit.inference import BUILT_IN, traced_masks
+from configsplit.ir.graph import Inside, Layer, Model, Node, TensorRef, TensorSpec, leaves
+from configsplit.ir.references import Place, places
+from configsplit.ir.values import FrozenDict
+from configsplit.rewrites.masks import may_use_masks, users
+
+_MODELS = ("Functional", "Model", "Sequential")
+
+
+def wrapped(layer: Layer, dialect: str) -> Model | None:
+    """The model in a TimeDistributed layer, None for any other layer.
+
+    Raises:
+        DocumentError: it is damaged.
+    """
+    entry = layer.config.get("layer")
+    if layer.class_name != "TimeDistributed" or not isinstance(entry, FrozenDict) or entry.get("class_name") not in _MODELS:
+        return None
+    return replace(read_entry(entry, dialect), entry=entry | {"config": None})
+
+
+def inside(dialect: str) -> Inside:
+    """What a layer of a document holds: the nested model that it is, or the model that it wraps."""
+    return lambda layer: layer.model or wrapped(layer, dialect)
+
+
+def places_in(document: Document, text: str) -> tuple[Place, ...]:
+    """As `places`, also for what is in wrapped models."""
+    return places(document.model, text, inside(document.dialect))
+
+
+def release_of(document: Document) -> tuple[int, ...]:
+    """The release that wrote a document, as numbers; empty where it does not say."""
+    return tuple(int(step) for step in document.release.split(".")[:2] if step.isdigit())
+
+
+@dataclass(frozen=True)
+class DocumentWrapping:
+    """Reads, writes and describes what is in the wrappers of one document."""
+
+    document: Document
+    choice: Choice = "smallest"
+
+    def read(self, layer: Layer) -> Model:
+        found = wrapped(layer, self.document.dialect)
+        if found is None:
+            raise CutError(f"{layer.name!r} holds no model", code="cut-not-openable", where=layer.name)
+        form = self.document.model.form
+        return replace(found, form=found.form or (form if form != LIST else ""))
+
+    def write(self, model: Model) -> FrozenDict:
+        """Keras 3 finds a class inside another's config by its module, also in .h5 files, where layers have none."""
+        if model.entry or self.document.dialect != "keras3":
+            return emit(model)
+        return emit(replace(model, entry=DIALECTS["keras3"].functional_entry(True)))
+
+    def specs(self, model: Model) -> Mapping[TensorRef, TensorSpec]:
+        return self.document.infer(model=model).specs
+
+    def check_masks(self, model: Model, name: str, calls: Sequence[int], inner: Model) -> None:
+        """Raises CutError if a mask that is made in the wrapped model, or arrives at it, may be used in it."""
+        if not may_use_masks(inner, BUILT_IN):
+            return
+        layer = model.by_name()[name]
+        given = any(leaves(layer.calls[call].kwargs) for call in calls)
+        implicit = self.document.dialect != "keras3" and self._masked(model, layer, calls, inner)
+        if given or implicit:
+            raise CutError(
+                f"a mask goes through the model in {name!r}, and its parts would not hand it on step by step",
+                code="cut-mask-lost",
+                where=name,
+                hint=f"cut before or after {name!r}",
+            )
+
+    def _masked(self, model: Model, layer: Layer, calls: Sequence[int], inner: Model) -> bool:
+        arriving = traced_masks(self.document.infer(model=model)).tensors
+        if any(use.ref in arriving for call in calls for use in Node(layer.calls[call].args).uses()):
+            return True
+        return bool(users(inner, traced_masks(self.document.infer(model=inner)).tensors))
