@@ -124,10 +124,7 @@ def _is_chain(model: Model) -> bool:
     if len(outputs) != 1 or len(inputs) != 1 or len(set(taken)) != len(taken) or outputs[0] in taken:
         return False
     plain = all(
-        len(layer.calls) == 1
-        and (layer.is_input or _takes_one(layer))
-        and not layer.is_operation
-        for layer in model.layers
+        len(layer.calls) == 1 and (layer.is_input or _takes_one(layer)) and not layer.is_operation for layer in model.layers
     )
     return plain and all(ref.output == 0 for ref in taken) and sum(layer.is_input for layer in model.layers) == 1
 
