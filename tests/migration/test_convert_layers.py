@@ -9,7 +9,7 @@ import pytest
 import tf_keras
 from keras2_layers import INTEGERS, LAYERS, MERGES
 from keras2_operations import OPERATIONS
-from made_models import run_both, samples
+from migration_models import run_both, samples
 from support.conversion import Bench
 
 HARD = (

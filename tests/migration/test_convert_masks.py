@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tf_keras
-from made_models import run_both
+from migration_models import run_both
 from support.conversion import Bench
 from tf_keras import layers as made
 
