@@ -8,7 +8,7 @@ layer lie exactly the bytes that the source has for that layer.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -31,7 +31,7 @@ from configsplit.rewrites.masks import explicit_masks
 from configsplit.rewrites.open import described
 from configsplit.rewrites.split import Source as Wire
 from configsplit.rewrites.widen import Cast, widen
-from configsplit.stores import Source, Workers, digest, open_source
+from configsplit.stores import Source, Task, Workers, digest, open_source
 
 if TYPE_CHECKING:
     from configsplit.runtime.numeric import NumericReport
@@ -153,15 +153,19 @@ def _check_digests(folder: Path, manifest: record.Manifest, source: Source, weig
 # ---------------------------------------------------------------- the proof
 
 
-def prove(folder: Path, manifest: record.Manifest, source: Source, document: Document) -> Proof:
-    """Hold the parts in a folder against their source.
+def prove(folder: Path, manifest: record.Manifest, source: Source, document: Document, weights: Weights | None = None) -> Proof:
+    """Hold the parts in a folder against their source; ``weights`` are its own, where they have been found already.
 
     Raises:
         VerificationError: with the first thing that differs.
     """
-    models = [_read(folder, part) for part in manifest.parts]
+    models: list[Model] = []
+    tasks: list[Task[list[int]]] = []
     with Workers() as workers:  # bytes are compared while the graphs are; what is wrong with a graph is said first
-        tasks = [workers.submit(work) for work in _weight_proofs(folder, manifest, models, source, document)]
+        proof_of = _weight_proof(folder, manifest, source, document, weights)
+        for part in manifest.parts:
+            models.append(_read(folder, part))
+            tasks += [workers.submit(partial(proof_of, part, models[-1]))] if proof_of else []
         whole = whole_model(document, manifest)
         prove_graph(whole, models, manifest)
         _prove_order(models, manifest)
@@ -223,20 +227,19 @@ def _prove_order(models: list[Model], manifest: record.Manifest) -> None:
             )
 
 
-def _weight_proofs(
-    folder: Path, manifest: record.Manifest, models: list[Model], source: Source, document: Document
-) -> Iterator[Callable[[Event], list[int]]]:
-    """For each part, the work that proves its weights and gives the size of each."""
+def _weight_proof(
+    folder: Path, manifest: record.Manifest, source: Source, document: Document, weights: Weights | None
+) -> Callable[[record.Part, Model, Event], list[int]] | None:
+    """What proves the weights of a part and gives the size of each; None where the parts have none."""
     if not any(part.weights or Path(part.file).suffix != ".json" for part in manifest.parts) or source.weights is None:
-        return
-    theirs = weights_in(document.model, source.weights)
+        return None
+    theirs = weights or weights_in(document.model, source.weights)
     origins = reopened(document, manifest).provenance if any(step.pieces for step in manifest.opened) else Provenance({})
-    for part, model in zip(manifest.parts, models, strict=True):
-        yield partial(_prove_weights, folder, part, model, origins, theirs)
+    return partial(_prove_weights, folder, theirs, origins)
 
 
 def _prove_weights(
-    folder: Path, part: record.Part, model: Model, origins: Provenance, theirs: Weights, stop: Event
+    folder: Path, theirs: Weights, origins: Provenance, part: record.Part, model: Model, stop: Event
 ) -> list[int]:
     with open_source(folder / part.file, folder / part.weights if part.weights else None) as opened:
         if opened.weights is None:

@@ -108,7 +108,7 @@ def save(
             from configsplit.documents.proof import prove, run
 
             with clock.step("proof"):
-                proof = prove(folder, made, source, document)
+                proof = prove(folder, made, source, document, plan.weights)
             if verify == "numeric":
                 with clock.step("numeric"):
                     numeric = run(folder, made, document, specs=tuple(specs))
