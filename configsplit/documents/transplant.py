@@ -217,7 +217,8 @@ def moves(part: Model, provenance: Provenance, weights: Weights) -> list[Move | 
 
     def has_weights(path: LayerPath, _: str) -> bool:
         origin = provenance.origin(path)
-        return origin is not None and file.has_datasets(weights.groups[origin.path])
+        group = None if origin is None else weights.groups.get(origin.path)  # the input of a Sequential has none
+        return group is not None and file.has_datasets(group)
 
     targets = addresses(part, file.layout, has_weights, inside(part.dialect))
     items: list[Move | Empty] = [Empty("", part.name if file.vars_name("") else None)] if "vars" in file.groups else []

@@ -10,6 +10,7 @@ from support.made import cut_and_run, fill
 import configsplit
 from configsplit.report.manifest import Manifest
 from configsplit.runtime.frameworks import framework
+from configsplit.stores import open_source
 
 OLD = Path(__file__).parents[1] / "corpus" / "releases" / "keras-2.3.1"
 
@@ -60,3 +61,14 @@ def test_old_weights_beside_an_architecture_are_read_by_what_is_in_them(tmp_path
     assert saved.manifest.parts[0].weights == "part-0.weights.h5"
     assert saved.numeric is not None
     assert (saved.numeric.identical, saved.numeric.weights) == (True, "file")
+
+
+@pytest.mark.parametrize("at", ["base/base_fc", "base/base_bn"])
+def test_the_input_of_a_sequential_takes_no_number_in_archives_of_tf_2_13(at: str, tmp_path: Path) -> None:
+    model = configsplit.load(OLD.parent / "tf-2.13" / "func_in_seq.keras")
+    saved = configsplit.split(model, at=at).save(tmp_path / "parts")
+    assert saved.proof is not None
+    with open_source(model.path) as source:
+        assert source.weights is not None
+        kept = [name for name in source.weights.datasets if not name.startswith("optimizer")]
+    assert saved.proof.weights == len(kept)
