@@ -284,7 +284,7 @@ def _assets(migration: Migration, old: OldWeights, source: Source) -> list[Asset
 
 
 def _check(place: Path, document: Document) -> None:
-    """Read what was written anew: the order that Keras computes, and every weight against what its layer implies.
+    """Read what was written anew, and hold every weight against what its layer implies.
 
     Raises:
         WeightsError, DocumentError: it is not what Keras 3 would load.
