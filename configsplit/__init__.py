@@ -31,13 +31,13 @@ if TYPE_CHECKING:
     from configsplit.documents.planning import plan as plan
     from configsplit.documents.pricing import cuts as cuts
     from configsplit.documents.profiling import profile as profile
-    from configsplit.documents.proof import verify as verify
     from configsplit.documents.provenance import verify_file as verify_file
     from configsplit.documents.surgery import extract as extract
     from configsplit.documents.surgery import insert as insert
     from configsplit.documents.surgery import remove as remove
     from configsplit.documents.surgery import replace as replace
     from configsplit.documents.validating import validate as validate
+    from configsplit.documents.verifying import verify as verify
     from configsplit.errors import ConfigSplitError as ConfigSplitError
     from configsplit.zoo.batch import batch as batch
 
@@ -66,7 +66,7 @@ _HOMES = {
     "replace": "configsplit.documents.surgery",
     "split": "configsplit.documents.cutting",
     "validate": "configsplit.documents.validating",
-    "verify": "configsplit.documents.proof",
+    "verify": "configsplit.documents.verifying",
     "verify_file": "configsplit.documents.provenance",
 }
 

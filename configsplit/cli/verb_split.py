@@ -55,7 +55,7 @@ def split(model: Path, at: tuple[str, ...], out: Path, as_json: bool, **options:
     started = time.perf_counter()
     from configsplit.stores import Ahead
 
-    with Ahead(model) as ahead:  # the other core reads the file while this one loads the modules below
+    with Ahead(model) as ahead:  # another core reads the file while this one loads the modules below
         parts, plan, saved = _done(model, at, out, options, ahead)
     if as_json:
         from configsplit.report.manifest import to_text

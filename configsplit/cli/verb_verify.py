@@ -36,7 +36,7 @@ def verify(
     if directory.is_file():
         _file(directory, custom_objects, as_json)
         return
-    from configsplit.documents.proof import verify as prove
+    from configsplit.documents.verifying import verify as prove
 
     found = prove(directory, source=source, numeric=numeric, samples=samples, seed=seed, custom_objects=custom_objects)
     if as_json:

@@ -18,7 +18,7 @@ from configsplit.errors import CutError, StoreError, nearest
 from configsplit.inference import Inference, counted, operations_of, weights_of
 from configsplit.ir.facts import WeightSpec
 from configsplit.ir.graph import Layer, Model, TensorRef, TensorSpec, Use
-from configsplit.rewrites.split import ITEM_SIZE, bytes_per_sample
+from configsplit.rewrites.split import ITEM_SIZE, UNKNOWN, bytes_per_sample
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,11 @@ class Costs:
 
     graph: CallGraph
     inference: Inference
+    avoid: frozenset[TensorRef] = frozenset()
 
     def price(self, ref: TensorRef) -> int:
-        """Bytes per sample of a tensor."""
-        return bytes_per_sample(self.inference.specs.get(ref, TensorSpec()))
+        """Bytes per sample of a tensor; of those that must not cross, more than all others together."""
+        return UNKNOWN if ref in self.avoid else bytes_per_sample(self.inference.specs.get(ref, TensorSpec()))
 
     @cached_property
     def macs(self) -> Measure:

@@ -10,11 +10,12 @@ from typing import Any
 
 from configsplit.algorithms.calls import call_graph, closure
 from configsplit.algorithms.cuts import Choice
-from configsplit.documents.document import Document, given_shapes
+from configsplit.documents.document import Document
 from configsplit.documents.tensor_kinds import check_kinds, with_kinds
-from configsplit.documents.wrapping import DocumentWrapping, places_in, release_of
+from configsplit.documents.untold import untold
+from configsplit.documents.wrapping import DocumentWrapping, places_in, release_of, told_shapes
 from configsplit.errors import CutError
-from configsplit.inference import Inference, Masks, explain, traced_masks
+from configsplit.inference import Inference, Masks, traced_masks
 from configsplit.ir.graph import CallRef, Model, TensorRef, TensorSpec
 from configsplit.ir.provenance import Provenance
 from configsplit.rewrites.extract import Extracted
@@ -93,21 +94,21 @@ def split(
     if not texts:
         raise CutError("no place to cut at was given", code="cut-nowhere", hint="name a layer: --at LAYER")
     wrapping, wanted = DocumentWrapping(document, boundary), [places_in(document, text) for text in texts]
-    whole = surface(document.model, wanted, wrapping)
+    told = told_shapes(document, shapes)
+    whole = surface(document.model, wanted, wrapping, told=told)
 
     def cut(whole: Surfaced) -> tuple[Split, Inference]:
-        given = dict(shapes) if isinstance(shapes, Mapping) else given_shapes(whole.model, list(shapes))
-        inference, doubtful = with_kinds(document.infer(given, whole.model))
+        inference, doubtful = with_kinds(document.infer(whole.given, whole.model))
         model = described(whole.model, inference.specs) if whole.steps else whole.model
-        why = partial(explain, inference)
-        done = split_model(model, whole.boundaries, inference.specs, boundary, why)
+        why = partial(untold, document, whole, inference)
+        done = split_model(model, whole.boundaries, inference.specs, boundary, why, doubtful)
         check_kinds([ref for part in done.parts for ref in part.inputs], doubtful, inference)
         return done, inference
 
     done, inference = cut(whole)
     if document.dialect != "keras3" and loses_masks(done, masks := traced_masks(inference)):
         if through := handing_on(whole, masks):
-            whole = surface(document.model, wanted, wrapping, through)
+            whole = surface(document.model, wanted, wrapping, through, told)
             done, inference = cut(whole)
             masks = traced_masks(inference)
         whole = replace(whole, model=with_explicit_masks(document, whole.model, masks.tensors), explicit_masks=True)
@@ -208,7 +209,8 @@ def hand_over_as(
             hint="save the model as .keras",
         )
     widened = widen(done.model, casts, inference.specs)
-    inferred, _ = with_kinds(document.infer(model=widened.model))
+    known = {cast.ref: inference.specs[cast.ref] for cast in casts}  # what takes the tensors now is new, and records nothing
+    inferred, _ = with_kinds(document.infer({**whole.given, **known}, widened.model))
     graph = call_graph(widened.model)
     parts = [_calls_of(part, done.model) for part in done.parts]
     for cast, near, far in zip(casts, widened.near, widened.far, strict=True):

@@ -16,24 +16,25 @@ from configsplit.ir.graph import Model, TensorRef, TensorSpec, leaves
 from configsplit.ir.values import FrozenDict
 from configsplit.rewrites.divide import Divided, own_dtype
 from configsplit.rewrites.rewritten import redirected
+from configsplit.rewrites.surface import Surfaced
 from configsplit.rewrites.unpack import bare, rejoined
 
 
-def prove_division(wrapping: DocumentWrapping, around: Model, inner: Model, divided: Divided) -> None:
+def prove_division(wrapping: DocumentWrapping, around: Model, held: Surfaced, divided: Divided) -> None:
     """Hold a division against what was divided.
 
     Args:
         wrapping: reads wrappers of the document.
-        around: the model with the wrapper; ``inner`` the model in it, with what was opened or divided in it.
+        around: the model with the wrapper; ``held`` the model in it, with what was opened or divided in it.
         divided: what came out.
 
     Raises:
         VerificationError: it is not the same graph.
     """
-    layers = divided.model.by_name()
+    layers, inner = divided.model.by_name(), held.model
     wrapper = around.by_name()[divided.name]
     pieces = [wrapping.read(layers[name]) for name in divided.pieces]
-    specs = wrapping.specs(inner)
+    specs = wrapping.specs(inner, held.given)
     _check_seams(wrapping, divided, pieces)
     again = rejoined(pieces, [part.provenance for part in divided.cut.parts], inner, specs)
     config = wrapper.config | {"layer": wrapping.write(inner)}

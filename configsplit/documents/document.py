@@ -120,18 +120,23 @@ def given_shapes(model: Model, texts: Sequence[str]) -> dict[TensorRef, TensorSp
         ShapeError: the text is not of that form.
         TensorReferenceError: no such tensor.
     """
-    given: dict[TensorRef, TensorSpec] = {}
-    for text in texts:
-        name, equals, rest = text.rpartition("=")
-        dimensions, _, dtype = rest.partition(":")
-        try:
-            shape = tuple(None if item.strip() in ("None", "null", "?") else int(item) for item in dimensions.split(","))
-        except ValueError:
-            shape, equals = (), ""
-        if not equals:
-            raise ShapeError(
-                f"{text!r} does not give a shape", code="shape-syntax", hint="write LAYER=None,28,28,128 (None for any size)"
-            )
-        for ref in boundary(model, name):
-            given[ref] = TensorSpec(shape, dtype.strip() or "float32")
-    return given
+    return {ref: spec for name, spec in map(named_shape, texts) for ref in boundary(model, name)}
+
+
+def named_shape(text: str) -> tuple[str, TensorSpec]:
+    """The name in ``LAYER=None,28,28,128:float32``, and what is said of it.
+
+    Raises:
+        ShapeError: the text is not of that form.
+    """
+    name, equals, rest = text.rpartition("=")
+    dimensions, _, dtype = rest.partition(":")
+    try:
+        shape = tuple(None if item.strip() in ("None", "null", "?") else int(item) for item in dimensions.split(","))
+    except ValueError:
+        shape, equals = (), ""
+    if not equals:
+        raise ShapeError(
+            f"{text!r} does not give a shape", code="shape-syntax", hint="write LAYER=None,28,28,128 (None for any size)"
+        )
+    return name, TensorSpec(shape, dtype.strip() or "float32")

@@ -12,10 +12,12 @@ from configsplit.dialects.parse import LIST
 from configsplit.documents.document import Document, load
 from configsplit.documents.edited import Edited
 from configsplit.documents.fragments import check_dialect
-from configsplit.documents.proof import prove_graph, read_manifest, whole_model, wire
+from configsplit.documents.proof import prove_graph, whole_model, wire
 from configsplit.documents.seams import fits, told
 from configsplit.documents.steps import reopened
 from configsplit.documents.surgery import finish
+from configsplit.documents.tensor_kinds import with_kinds
+from configsplit.documents.verifying import read_manifest
 from configsplit.documents.wrapping import inside
 from configsplit.errors import CutError, ShapeError
 from configsplit.ir.graph import LayerPath, Model, TensorSpec, walk
@@ -56,13 +58,13 @@ def join(*models: Document | str | Path, by: By = "position", custom_objects: It
 def _composed(documents: Sequence[Document], by: By) -> Edited:
     for document in documents[1:]:
         check_dialect(document, documents[0])
-    traced = [document.infer() for document in documents]
+    traced = [with_kinds(document.infer())[0] for document in documents]
     graphs = [
         as_functional(document.model, found.specs[document.model.input_refs()[0]])
         for document, found in zip(documents, traced, strict=True)
     ]
     made = compose(graphs, by)
-    specs = documents[0].infer(model=made.rewritten.model).specs
+    specs = with_kinds(documents[0].infer(model=made.rewritten.model))[0].specs
     for seam in made.seams:
         given, wanted = specs.get(seam.fed_by, TensorSpec()), traced[seam.model].specs.get(seam.input, TensorSpec())
         if not fits(given, wanted):

@@ -12,8 +12,9 @@ from configsplit import __version__
 from configsplit.dialects import emit
 from configsplit.documents.cutting import Parts
 from configsplit.documents.document import Document
-from configsplit.documents.steps import opening_of
-from configsplit.ir.graph import TensorRef, TensorSpec
+from configsplit.documents.steps import opening_of, shape_of
+from configsplit.documents.wrapping import inside
+from configsplit.ir.graph import LayerPath, TensorRef, TensorSpec, walk
 from configsplit.ir.provenance import Provenance
 from configsplit.ir.references import outputs_used, tensor_name
 from configsplit.report import manifest as record
@@ -41,10 +42,13 @@ def rest(parts: Parts) -> Rest:
     return Rest(_frame(parts, whole), (*parts.document.notes, *dangers))
 
 
-def manifest(
-    parts: Parts, source: record.Source, written: Sequence[tuple[Written, Written | None]], rest: Rest
-) -> record.Manifest:
-    """The manifest of parts whose files are written: of each its model, and its weights if they stand apart."""
+UNTOLD = "0" * 64
+"""Stands for a digest in a draft."""
+
+
+def draft(parts: Parts, source: record.Source, names: Sequence[tuple[str, str | None]], rest: Rest) -> record.Manifest:
+    """The manifest of parts that are still being written, without digests of them; ``names`` are those of each part's model,
+    and of its weights if they stand apart."""
     model, specs = parts.split.model, parts.inference.specs
     layers, used = model.by_name(), outputs_used(model)
 
@@ -54,21 +58,21 @@ def manifest(
 
     def part(number: int) -> record.Part:
         made: Extracted = parts.split.parts[number]
-        model_file, apart = written[number]
-        names = [ref.layer for ref in made.model.input_refs()]
+        file, apart = names[number]
+        inputs = [ref.layer for ref in made.model.input_refs()]
         return record.Part(
-            file=model_file.path.name,
-            sha256=model_file.sha256,
+            file=file,
+            sha256=UNTOLD,
             inputs=tuple(
                 _wired(name, wire, tensor(ref))
-                for name, wire, ref in zip(names, parts.split.wires[number], made.inputs, strict=True)
+                for name, wire, ref in zip(inputs, parts.split.wires[number], made.inputs, strict=True)
             ),
             outputs=tuple(
                 record.GivenTensor(name=new.layer, tensor=tensor_name(ref, layers, used), **tensor(ref))
                 for new, ref in zip(made.model.output_refs(), made.outputs, strict=True)
             ),
-            weights=None if apart is None else apart.path.name,
-            weights_sha256=None if apart is None else apart.sha256,
+            weights=apart,
+            weights_sha256=None if apart is None else UNTOLD,
             calls=_calls(made),
             layers=_risen(parts.origins[number]),
         )
@@ -80,14 +84,48 @@ def manifest(
         outputs=tuple(
             _wired(ref.layer, wire, tensor(ref)) for ref, wire in zip(model.output_refs(), parts.split.outputs, strict=True)
         ),
-        parts=tuple(part(number) for number in range(len(written))),
-        shared_layers=parts.split.shared,
+        parts=tuple(part(number) for number in range(len(names))),
+        shared_layers=shared(parts),
         opened=tuple(map(opening_of, parts.whole.steps)),
         explicit_masks=parts.whole.explicit_masks,
         casts=tuple(record.Casting(tensor=cast.ref, dtype=cast.dtype, takers=cast.takers) for cast in parts.whole.casts),
+        shapes=tuple(map(shape_of, parts.whole.told)),
         warnings=rest.warnings,
         frame=rest.frame,
     )
+
+
+def complete(
+    draft: record.Manifest, digests: tuple[str, str | None], written: Sequence[tuple[Written, Written | None]]
+) -> record.Manifest:
+    """A draft with all digests: of the source, of its weights that stand apart, and of every file of the parts."""
+    source = draft.source.model_copy(update={"sha256": digests[0], "weights_sha256": digests[1]})
+    parts = tuple(
+        part.model_copy(update={"sha256": model.sha256, "weights_sha256": None if apart is None else apart.sha256})
+        for part, (model, apart) in zip(draft.parts, written, strict=True)
+    )
+    return draft.model_copy(update={"source": source, "parts": parts})
+
+
+def shared(parts: Parts) -> tuple[str, ...]:
+    """The layers that stand in several parts; by their path in the document where they were in something that was opened or
+    divided, and stand by themselves in one part and inside of something in another, or inside of two pieces."""
+    if not parts.whole.steps:
+        return parts.split.shared
+    known = {parts.whole.provenance.layers[name,].path for name in parts.split.shared}
+    kept = [_held_whole(origins) for origins in parts.origins]
+    reach, found = inside(parts.document.dialect), []
+    for path, layer in walk(parts.document.model, reach):
+        above = {path[:length] for length in range(1, len(path) + 1)}
+        if reach(layer) is None and not layer.is_input and not above & known:
+            found += ["/".join(path)] if sum(not above.isdisjoint(each) for each in kept) > 1 else []
+    return (*parts.split.shared, *sorted(found))
+
+
+def _held_whole(origins: Provenance) -> set[LayerPath]:
+    """The layers of the document that a part has with all that is in them."""
+    apart = origins.told_apart()
+    return {origin.path for path, origin in origins.layers.items() if path not in apart}
 
 
 def _wired(name: str, wire: Wire, tensor: Mapping[str, Any]) -> record.WiredTensor:
@@ -129,18 +167,18 @@ def _frame(parts: Parts, whole: Mapping[str, Any]) -> dict[str, Any]:
     return {**whole, "config": bare}
 
 
-def source(document: Document, sha256: str, weights_sha256: str | None, directory: Path) -> record.Source:
-    """The source as the manifest in ``directory`` names it; ``weights_sha256`` is that of weights that stand apart."""
-    weights = document.weights if weights_sha256 else None
+def source(document: Document, directory: Path, *, weights: bool) -> record.Source:
+    """The source as the draft of a manifest in ``directory`` names it, and with ``weights`` what its weights stand in."""
+    apart = document.weights if weights else None
     return record.Source(
         file=document.path.name,
-        sha256=sha256,
+        sha256=UNTOLD,
         format=document.kind,
         dialect=document.dialect,
         path=relative(document.path, directory),
-        weights=None if weights is None else weights.name,
-        weights_path=None if weights is None else relative(weights, directory),
-        weights_sha256=weights_sha256,
+        weights=None if apart is None else apart.name,
+        weights_path=None if apart is None else relative(apart, directory),
+        weights_sha256=None if apart is None else UNTOLD,
     )
 
 

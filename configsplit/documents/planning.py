@@ -13,15 +13,19 @@ from typing import Any, Literal, get_args
 from configsplit.algorithms.calls import CallGraph, call_graph
 from configsplit.algorithms.partition import partition
 from configsplit.algorithms.plan import Best, State, best_plan
+from configsplit.algorithms.plan_bonds import bonded
 from configsplit.algorithms.plan_search import Terms
 from configsplit.algorithms.plan_units import Measure, units_of
+from configsplit.documents.barriers import Barriers, barriers, used
 from configsplit.documents.costs import Costs, read_profile, sized
 from configsplit.documents.cutting import Parts, hand_over_as, loses_masks, with_explicit_masks
 from configsplit.documents.devices import Device, read_devices, terms
-from configsplit.documents.document import Document, given_shapes
+from configsplit.documents.document import Document
 from configsplit.documents.tensor_kinds import check_kinds, with_kinds
+from configsplit.documents.untold import untold
+from configsplit.documents.wrapping import told_shapes
 from configsplit.errors import CutError
-from configsplit.inference import Inference, explain, traced_masks
+from configsplit.inference import Inference, traced_masks
 from configsplit.ir.graph import TensorRef, TensorSpec
 from configsplit.ir.references import outputs_used, tensor_name
 from configsplit.rewrites.split import Split, assemble
@@ -150,18 +154,30 @@ def plan(
         boundary_dtype: as for `split`.
 
     Raises:
-        CutError: no plan keeps to the limits, or what was given does not fit the model. Or the best plan cuts through a tensor
-            that may be sparse or ragged, and the document does not tell.
+        CutError: no plan keeps to the limits, or what was given does not fit the model. Or so many stages can only be made by
+            a cut through a tensor that may be sparse or ragged, or whose mask cannot cross.
         ShapeError: the shape of a tensor that crosses is unknown.
     """
     wish = _wish(stages, balance, profile, devices, max_boundary_bytes, max_stage_bytes, slack)
-    whole = surface(document.model, [])
-    given = dict(shapes) if isinstance(shapes, Mapping) else given_shapes(document.model, list(shapes))
-    work = _work(document, whole, given, wish)
-    if document.dialect != "keras3" and loses_masks(work.split, masks := traced_masks(work.inference)):
-        whole = replace(whole, model=with_explicit_masks(document, whole.model, masks.tensors), explicit_masks=True)
-        work = _work(document, whole, given, wish)
+    whole = surface(document.model, [], told=told_shapes(document, shapes))
+    work = _work(document, whole, wish)
+    if document.dialect != "keras3":
+        whole, work = _with_masks(document, whole, work, wish)
     return _described(document, whole, work, wish, boundary_dtype)
+
+
+def _with_masks(document: Document, whole: Surfaced, work: _Work, wish: _Wish) -> tuple[Surfaced, _Work]:
+    """The same plan if it loses no mask; else one in which masks cross as tensors, or do not cross if they cannot."""
+    masks = traced_masks(work.inference)
+    try:
+        if not loses_masks(work.split, masks):
+            return whole, work
+        whole = replace(whole, model=with_explicit_masks(document, whole.model, masks.tensors), explicit_masks=True)
+        return whole, _work(document, whole, wish)
+    except CutError as error:
+        if error.code not in ("cut-mask-lost", "cut-mask-unknown"):
+            raise
+        return whole, _work(document, whole, wish, Barriers(masked=used(whole.model, masks), lost=error))
 
 
 def _wish(
@@ -197,20 +213,28 @@ class _Work:
     inference: Inference
 
 
-def _work(document: Document, whole: Surfaced, given: Mapping[TensorRef, TensorSpec], wish: _Wish) -> _Work:
-    graph, (inference, doubtful) = call_graph(whole.model), with_kinds(document.infer(given, whole.model))
-    costs = Costs(graph, sized(document, whole.model, given, inference))
+def _work(document: Document, whole: Surfaced, wish: _Wish, more: Barriers | None = None) -> _Work:
+    """The best plan that cuts nowhere where `split` would refuse."""
+    graph, (inference, doubtful) = call_graph(whole.model), with_kinds(document.infer(whole.given, whole.model))
+    costs = Costs(graph, sized(document, whole.model, whole.given, inference))
     measure = wish.measure(costs, document)
-    best = best_plan(units_of(graph, costs.price, measure, costs.weights), wish.terms, slack=wish.slack)
-    done = _parts(whole, graph, inference, best)
+    shut = barriers(inference, doubtful)
+    shut = replace(shut, masked=more.masked, lost=more.lost) if more else shut
+    every = units_of(graph, costs.price, measure, costs.weights)
+    units = bonded(every, graph, shut.all)
+    if len(units) < wish.terms.stages <= len(every):
+        shut.refuse(inference)
+        units = every  # the shape that nobody can tell is named when the parts are built
+    best = best_plan(units, wish.terms, slack=wish.slack)
+    done = _parts(document, whole, graph, inference, best)
     check_kinds([ref for part in done.parts for ref in part.inputs], doubtful, inference)
     return _Work(costs, measure, best, done, inference)
 
 
-def _parts(whole: Surfaced, graph: CallGraph, inference: Inference, best: Best) -> Split:
+def _parts(document: Document, whole: Surfaced, graph: CallGraph, inference: Inference, best: Best) -> Split:
     heads = [set(head) for head in best.heads]
     parts = partition(graph, heads) if heads else [[call for call in range(len(graph.calls)) if not graph.is_input[call]]]
-    return assemble(whole.model, graph, parts, inference.specs, partial(explain, inference))
+    return assemble(whole.model, graph, parts, inference.specs, partial(untold, document, whole, inference))
 
 
 def _described(document: Document, whole: Surfaced, work: _Work, wish: _Wish, dtype: str | None) -> Plan:

@@ -11,8 +11,10 @@ from configsplit.algorithms.calls import call_graph
 from configsplit.algorithms.cut_places import CutPlace, cut_places, segmented
 from configsplit.algorithms.tally import Tally
 from configsplit.algorithms.working_set import WorkingSets
+from configsplit.documents.barriers import barriers, with_masks
 from configsplit.documents.costs import Costs, read_profile, sized
 from configsplit.documents.document import Document, given_shapes
+from configsplit.documents.tensor_kinds import with_kinds
 from configsplit.errors import CutError
 from configsplit.ir.graph import TensorRef, TensorSpec
 from configsplit.ir.references import boundary, outputs_used, tensor_name
@@ -130,7 +132,8 @@ def cuts(
     devices: TwoDevices | None = None,
     shapes: Iterable[str] | Mapping[TensorRef, TensorSpec] = (),
 ) -> Cuts:
-    """The places where a model can be cut: for every layer call the smallest boundary through it, each head once.
+    """The places where a model can be cut: for every layer call the smallest boundary through it, each head once. A boundary
+    that `split` would refuse is no place.
 
     Args:
         document: what `load` gave.
@@ -154,9 +157,11 @@ def cuts(
         )
     model = document.model
     given = dict(shapes) if isinstance(shapes, Mapping) else given_shapes(model, list(shapes))
-    costs = Costs(call_graph(model), sized(document, model, given))
+    inference, doubtful = with_kinds(document.infer(given))
+    shut = with_masks(barriers(inference, doubtful), document, inference).all
+    costs = Costs(call_graph(model), sized(document, model, given, inference), doubtful)
     book = _Book(costs)
-    every = cut_places(costs.graph, book.whole, costs.price)
+    every = [place for place in cut_places(costs.graph, book.whole, costs.price) if shut.isdisjoint(place.tensors)]
     lies = _Filter(costs, book, before, after, max_tensors, max_bytes)
     kept = [place for place in every if lies.within(place)]
     rows = [book.row(place) for place in kept]

@@ -7,21 +7,20 @@ layer lie exactly the bytes that the source has for that layer.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from threading import Event
-from typing import TYPE_CHECKING
 
 from configsplit.algorithms.equivalence import differences
 from configsplit.algorithms.order import rebuild_order
 from configsplit.dialects import parse, to_text
-from configsplit.documents.document import Document, load
+from configsplit.documents.document import Document
+from configsplit.documents.legacy_groups import legacy_piece_names
 from configsplit.documents.steps import reopened
 from configsplit.documents.transplant import Weights, weights_in
-from configsplit.errors import StoreError, VerificationError
+from configsplit.errors import VerificationError
 from configsplit.inference import traced_masks
 from configsplit.ir.graph import CallRef, LayerPath, Model, TensorRef
 from configsplit.ir.provenance import Provenance
@@ -31,10 +30,7 @@ from configsplit.rewrites.masks import explicit_masks
 from configsplit.rewrites.open import described
 from configsplit.rewrites.split import Source as Wire
 from configsplit.rewrites.widen import Cast, widen
-from configsplit.stores import Source, Task, Workers, digest, open_source
-
-if TYPE_CHECKING:
-    from configsplit.runtime.numeric import NumericReport
+from configsplit.stores import Source, Workers, open_source
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,145 +42,87 @@ class Proof:
     weights: int
     bytes: int
 
-
-@dataclass(frozen=True, slots=True)
-class Verified:
-    """The result of `verify`: the proof, and what Keras computed if it was asked."""
-
-    manifest: record.Manifest
-    proof: Proof
-    numeric: NumericReport | None = None
+    def with_weights(self, compared: Iterable[Sequence[int]]) -> Proof:
+        """The same with the weights of every part, given as bytes of each."""
+        sizes = [size for part in compared for size in part]
+        return replace(self, weights=len(sizes), bytes=sum(sizes))
 
 
-def verify(
-    directory: str | Path,
-    *,
-    source: str | Path | None = None,
-    numeric: bool = False,
-    samples: int = 4,
-    seed: int = 0,
-    custom_objects: tuple[str, ...] = (),
-) -> Verified:
-    """Prove a folder of parts against the file that they were cut from.
-
-    Args:
-        directory: what `split` wrote.
-        source: the original; by default where the manifest says, or beside the folder.
-        numeric: also run original and parts in Keras, fed through numpy, and demand bit-identical outputs.
-        samples: samples of random input for that, of the given ``seed``.
-        custom_objects: plug-ins for it.
-
-    Raises:
-        VerificationError: the parts do not equal the whole, or a file was changed since the split.
-        StoreError: a file is missing.
-    """
-    folder = Path(directory)
-    manifest = read_manifest(folder)
-    original, weights = _find(folder, manifest.source, source)
-    document = load(original, weights=weights, custom_objects=custom_objects)
-    with open_source(original, weights) as opened:
-        _check_digests(folder, manifest, opened, weights)
-        proof = prove(folder, manifest, opened, document)
-    report = run(folder, manifest, document, samples=samples, seed=seed, specs=custom_objects) if numeric else None
-    return Verified(manifest, proof, report)
-
-
-def read_manifest(folder: Path) -> record.Manifest:
-    """The manifest of a folder of parts.
-
-    Raises:
-        StoreError: there is none.
-    """
-    place = folder / record.NAME
-    try:
-        return record.from_text(place.read_text("utf-8"), str(place))
-    except (OSError, UnicodeDecodeError) as error:
-        raise StoreError(
-            f"no manifest can be read there: {error}",
-            code="manifest-missing",
-            where=str(place),
-            hint="give the folder that `configsplit split` wrote",
-        ) from None
-
-
-def _find(folder: Path, source: record.Source, given: str | Path | None) -> tuple[Path, Path | None]:
-    """The original file, and its separate weights."""
-    weights = None
-    if source.weights is not None:
-        weights = _first([folder / (source.weights_path or ""), folder.parent / source.weights], source.weights)
-    if given is not None:
-        return Path(given), weights
-    return _first([folder / (source.path or ""), folder.parent / source.file, Path(source.file)], source.file), weights
-
-
-def _first(places: list[Path], name: str) -> Path:
-    for place in places:
-        if place.is_file() or (place / "config.json").is_file():
-            return place
-    raise StoreError(
-        f"the original {name!r} is not where it was",
-        code="source-missing",
-        where=str(places[0]),
-        hint="say where it is: --source FILE",
-    )
-
-
-def _check_digests(folder: Path, manifest: record.Manifest, source: Source, weights: Path | None) -> None:
-    """Raises VerificationError if a file is not the one that the manifest speaks of."""
-    wanted: dict[Path, str] = {}
-    if weights is not None and manifest.source.weights_sha256:
-        wanted[weights] = manifest.source.weights_sha256
-    for part in manifest.parts:
-        wanted[folder / part.file] = part.sha256
-        if part.weights and part.weights_sha256:
-            wanted[folder / part.weights] = part.weights_sha256
-    with Workers() as workers:
-        found = {path: workers.submit(partial(digest, path)) for path in wanted}
-        found[source.path] = workers.submit(source.sha256)
-    for path, value in {**wanted, source.path: manifest.source.sha256}.items():
-        if found[path].result() != value:
-            raise VerificationError(
-                "the file was changed since the split: its SHA-256 is not that of the manifest",
-                code="verify-changed-file",
-                where=str(path),
-            )
-
-
-# ---------------------------------------------------------------- the proof
-
-
-def prove(folder: Path, manifest: record.Manifest, source: Source, document: Document, weights: Weights | None = None) -> Proof:
-    """Hold the parts in a folder against their source; ``weights`` are its own, where they have been found already.
+def prove(folder: Path, manifest: record.Manifest, source: Source, document: Document) -> Proof:
+    """Hold the parts in a folder against their source.
 
     Raises:
         VerificationError: with the first thing that differs.
     """
-    models: list[Model] = []
-    tasks: list[Task[list[int]]] = []
+    proving = Proving(manifest, source, document)
     with Workers() as workers:  # bytes are compared while the graphs are; what is wrong with a graph is said first
-        proof_of = _weight_proof(folder, manifest, source, document, weights)
-        for part in manifest.parts:
-            models.append(_read(folder, part))
-            tasks += [workers.submit(partial(proof_of, part, models[-1]))] if proof_of else []
-        whole = whole_model(document, manifest)
-        prove_graph(whole, models, manifest)
-        _prove_order(models, manifest)
-    compared = [size for task in tasks for size in task.result()]
-    return Proof(len(models), len(whole.layers), len(compared), sum(compared))
+        texts = [_text(folder / part.file) for part in manifest.parts]
+        proving.read(texts)
+        tasks = [workers.submit(partial(proving.part, number, folder)) for number in range(len(texts))]
+        found = proving.graphs()
+    return found.with_weights(task.result() for task in tasks)
+
+
+class Proving:
+    """A proof in steps: `read` the documents of the parts, then hold the `graphs` against the original and the bytes of each
+    `part`, in any order and in any thread.
+
+    The documents may be read before the files are there: `part` makes sure that its file holds the very text.
+    """
+
+    def __init__(self, manifest: record.Manifest, source: Source, document: Document, weights: Weights | None = None) -> None:
+        """``weights`` are those of the source, where they have been found already."""
+        self._manifest, self._document = manifest, document
+        self._texts: Sequence[str] = ()
+        self._models: list[Model] = []
+        self._theirs, self._origins = weights, Provenance({})
+        if source.weights is not None and any(part.weights or Path(part.file).suffix != ".json" for part in manifest.parts):
+            self._theirs = weights or weights_in(document.model, source.weights)
+            if any(step.pieces for step in manifest.opened):
+                self._origins = reopened(document, manifest).provenance
+
+    def read(self, texts: Sequence[str]) -> None:
+        """The documents of all parts. Raises DocumentError where one is none."""
+        self._texts, self._models = texts, [parse(text).model for text in texts]
+
+    def graphs(self) -> Proof:
+        """Prove that the parts recompose to the original graph, and that their layers stand in the order of rebuilding."""
+        whole = whole_model(self._document, self._manifest)
+        prove_graph(whole, self._models, self._manifest)
+        _prove_order(self._models, self._manifest)
+        return Proof(len(self._models), len(whole.layers), 0, 0)
+
+    def part(self, number: int, folder: Path, stop: Event | None = None) -> list[int]:
+        """Prove that a part's file holds the document that was read, and that every weight in it is the original's.
+
+        Returns:
+            The bytes of each weight.
+        """
+        part, model = self._manifest.parts[number], self._models[number]
+        with open_source(folder / part.file, folder / part.weights if part.weights else None) as opened:
+            if opened.config_text != self._texts[number]:
+                raise VerificationError("the file holds another document than was proven", code="verify-graph", where=part.file)
+            if self._theirs is None:
+                return []
+            if opened.weights is None:
+                raise VerificationError("the part has no weights", code="verify-weights", where=part.file)
+            return _compare(part, model, weights_in(model, opened.weights), self._theirs, self._origins, stop)
 
 
 def whole_model(document: Document, manifest: record.Manifest) -> Model:
     """The original as it was cut, in the spelling of a document: nested models open, masks and casts in the graph."""
     if not manifest.opened and not manifest.explicit_masks and not manifest.casts:
         return document.model
-    model = reopened(document, manifest).model
-    inference = document.infer(model=model)
+    whole = reopened(document, manifest)
+    model, inference = whole.model, document.infer(whole.given, whole.model)
     if manifest.explicit_masks:
         model = explicit_masks(model, traced_masks(inference).tensors)
-        inference = document.infer(model=model)
+        inference = document.infer(whole.given, model)
     if manifest.casts:
-        model = widen(model, [_cast(cast) for cast in manifest.casts], inference.specs).model
-        inference = document.infer(model=model)
+        casts = [_cast(cast) for cast in manifest.casts]
+        known = {cast.ref: inference.specs[cast.ref] for cast in casts}
+        model = widen(model, casts, inference.specs).model
+        inference = document.infer({**whole.given, **known}, model)
     return parse(to_text(described(model, inference.specs))).model
 
 
@@ -193,9 +131,9 @@ def _cast(cast: record.Casting) -> Cast:
     return Cast(TensorRef(*cast.tensor), cast.dtype, takers)
 
 
-def _read(folder: Path, part: record.Part) -> Model:
-    with open_source(folder / part.file) as opened:
-        return parse(opened.config_text).model
+def _text(file: Path) -> str:
+    with open_source(file) as opened:
+        return opened.config_text
 
 
 def prove_graph(whole: Model, models: list[Model], manifest: record.Manifest) -> None:
@@ -227,33 +165,19 @@ def _prove_order(models: list[Model], manifest: record.Manifest) -> None:
             )
 
 
-def _weight_proof(
-    folder: Path, manifest: record.Manifest, source: Source, document: Document, weights: Weights | None
-) -> Callable[[record.Part, Model, Event], list[int]] | None:
-    """What proves the weights of a part and gives the size of each; None where the parts have none."""
-    if not any(part.weights or Path(part.file).suffix != ".json" for part in manifest.parts) or source.weights is None:
-        return None
-    theirs = weights or weights_in(document.model, source.weights)
-    origins = reopened(document, manifest).provenance if any(step.pieces for step in manifest.opened) else Provenance({})
-    return partial(_prove_weights, folder, theirs, origins)
-
-
-def _prove_weights(
-    folder: Path, theirs: Weights, origins: Provenance, part: record.Part, model: Model, stop: Event
+def _compare(
+    part: record.Part, model: Model, ours: Weights, theirs: Weights, origins: Provenance, stop: Event | None
 ) -> list[int]:
-    with open_source(folder / part.file, folder / part.weights if part.weights else None) as opened:
-        if opened.weights is None:
-            raise VerificationError("the part has no weights", code="verify-weights", where=part.file)
-        ours = weights_in(model, opened.weights)
-        layers = [layer.name for layer in model.layers if not layer.is_input]
-        pairs = [pair for name in layers for pair in _pairs(name, part, origins, ours, theirs)]
-        if (found := ours.file.first_difference(pairs, theirs.file, stop)) is not None:
-            raise VerificationError(
-                f"the weight {found[0]!r} is not bit for bit the original's {found[1]!r}",
-                code="verify-weights",
-                where=part.file,
-            )
-        return [ours.file.datasets[mine].nbytes for mine, _ in pairs]
+    """Compare every weight of a part with its origin; the bytes of each."""
+    layers = [layer.name for layer in model.layers if not layer.is_input]
+    pairs = [pair for name in layers for pair in _pairs(name, part, origins, ours, theirs)]
+    if (found := ours.file.first_difference(pairs, theirs.file, stop)) is not None:
+        raise VerificationError(
+            f"the weight {found[0]!r} is not bit for bit the original's {found[1]!r}",
+            code="verify-weights",
+            where=part.file,
+        )
+    return [ours.file.datasets[mine].nbytes for mine, _ in pairs]
 
 
 def _pairs(name: str, part: record.Part, origins: Provenance, ours: Weights, theirs: Weights) -> list[tuple[str, str]]:
@@ -281,40 +205,26 @@ def _piece_pairs(name: str, part: record.Part, origins: Provenance, ours: Weight
             pairs += zip(ours.datasets(path), theirs.datasets(origin.path), strict=True)
     if sorted(mine for mine, _ in pairs) != sorted(ours.datasets((name,))):
         raise VerificationError(f"not every weight in {name!r} has an origin", code="verify-weights", where=part.file)
+    if ours.file.layout.kind == "legacy" and pairs:
+        _prove_place(name, part, origins, ours, theirs, dict(pairs))
     return pairs
+
+
+def _prove_place(
+    name: str, part: record.Part, origins: Provenance, ours: Weights, theirs: Weights, pairs: dict[str, str]
+) -> None:
+    """A legacy file is loaded by position: each weight stands where Keras will look for it."""
+    wrapper = origins.layers[name,].path
+    group = theirs.groups[wrapper[:1]]
+    wanted = [f"{group}/{each}" for each in legacy_piece_names(ours.layers[name,], origins, wrapper, theirs)]
+    if [pairs[mine] for mine in ours.datasets((name,))] != wanted:
+        raise VerificationError(
+            f"the weights in {name!r} do not stand in the order in which Keras loads them",
+            code="verify-weights",
+            where=part.file,
+        )
 
 
 def _addressed(weights: Weights) -> Collection[LayerPath]:
     """Layers that have weights of their own: operations have none; a legacy file has one group for all in a wrapper."""
     return weights.layers if weights.file.layout.kind == "legacy" else weights.groups
-
-
-def run(
-    folder: Path,
-    manifest: record.Manifest,
-    document: Document,
-    *,
-    samples: int = 4,
-    seed: int = 0,
-    specs: tuple[str, ...] = (),
-) -> NumericReport:
-    """Run original and parts in Keras and demand bit-identical outputs.
-
-    Raises:
-        VerificationError: an output differs.
-        RuntimeUnavailableError: the framework is not installed.
-    """
-    from configsplit.runtime.numeric import verify_numeric
-
-    plain = json.loads(record.to_text(manifest))
-    report = verify_numeric(
-        folder, plain, document.path, source_weights=document.weights, samples=samples, seed=seed, custom_objects=specs
-    )
-    if not report.identical:
-        worst = max((output.max_abs_difference or 0.0 for output in report.outputs), default=0.0)
-        raise VerificationError(
-            f"the parts do not compute what the original computes: outputs differ by up to {worst:g}",
-            code="verify-numeric",
-            where=str(folder),
-        )
-    return report

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Literal
 
 from configsplit.dialects import to_text
 from configsplit.documents.cutting import Parts
-from configsplit.documents.transplant import Weights, check_shapes, legacy_layers, moves, weights_in
+from configsplit.documents.legacy_groups import legacy_layers
+from configsplit.documents.transplant import Weights, check_shapes, moves, weights_in
 from configsplit.errors import StoreError
 from configsplit.ir.graph import Model
 from configsplit.ir.provenance import Provenance
@@ -20,7 +20,6 @@ from configsplit.ir.values import dumps
 from configsplit.stores import (
     Ahead,
     Asset,
-    Empty,
     Job,
     Move,
     Staging,
@@ -36,7 +35,8 @@ from configsplit.stores import (
 )
 
 if TYPE_CHECKING:
-    from configsplit.documents.proof import Proof
+    from configsplit.documents.document import Document
+    from configsplit.documents.proof import Proof, Proving
     from configsplit.report.manifest import Manifest
     from configsplit.runtime.numeric import NumericReport
     from configsplit.stores import Source
@@ -47,13 +47,12 @@ Verify = Literal["none", "proof", "numeric"]
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """What was written: the folder, its manifest, what was proven of it, and seconds by step."""
+    """What was written: the folder, its manifest, and what was proven of it."""
 
     directory: Path
     manifest: Manifest
     proof: Proof | None = None
     numeric: NumericReport | None = None
-    seconds: dict[str, float] = field(default_factory=dict)
 
 
 def save(
@@ -84,10 +83,9 @@ def save(
         WeightsError: weights do not fit the architecture, or cannot be placed for certain.
         VerificationError: the parts do not equal the whole.
     """
-    clock = _Clock()
     document = parts.document
     with Staging(directory, folder=True, force=force) as staging, open_source(document.path, document.weights) as source:
-        with clock.step("write"), Workers() as workers:
+        with Workers() as workers:
             digests = _SourceDigests(workers, source, document.weights, ahead)
             plan = _plan(parts, source, to, weights)
             files = _write_parts(parts, plan, staging, workers)
@@ -95,38 +93,38 @@ def save(
                 check_shapes(document.model, document.infer(), plan.weights)
             from configsplit.documents import manifesting
 
-            rest = manifesting.rest(parts)
-        made = manifesting.manifest(
-            parts,
-            manifesting.source(document, digests.source(), digests.weights() if plan.weights else None, Path(directory)),
-            [file.written() for file in files],
-            rest,
-        )
+            taken = manifesting.source(document, Path(directory), weights=plan.weights is not None)
+            draft = manifesting.draft(parts, taken, [file.names for file in files], manifesting.rest(parts))
+            found = None if verify == "none" else _begin_proof(draft, plan, document, files, workers)
+        apart = digests.weights() if taken.weights else None
+        made = manifesting.complete(draft, (digests.source(), apart), [file.written() for file in files])
         folder = prepare_text(staging.path(manifesting.NAME), manifesting.to_text(made)).run().path.parent
-        proof = numeric = None
-        if verify != "none":
-            from configsplit.documents.proof import prove, run
+        numeric = None
+        if verify == "numeric":
+            from configsplit.documents.verifying import run
 
-            with clock.step("proof"):
-                proof = prove(folder, made, source, document, plan.weights)
-            if verify == "numeric":
-                with clock.step("numeric"):
-                    numeric = run(folder, made, document, specs=tuple(specs))
-        with clock.step("commit"):
-            source.check_unchanged()
-            staging.commit()
-    return Saved(Path(directory), made, proof, numeric, clock.seconds)
+            numeric = run(folder, made, document, specs=tuple(specs))
+        source.check_unchanged()
+        staging.commit()
+    return Saved(Path(directory), made, None if found is None else found(), numeric)
 
 
-class _Clock:
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
+def _begin_proof(
+    draft: Manifest, plan: _Plan, document: Document, files: Sequence[_Files], workers: Workers
+) -> Callable[[], Proof]:
+    """Prove the graphs while bytes move, and let the bytes of each part be compared as soon as it is written."""
+    from configsplit.documents.proof import Proving
 
-    @contextmanager
-    def step(self, name: str) -> Iterator[None]:
-        start = time.perf_counter()
-        yield
-        self.seconds[name] = time.perf_counter() - start
+    proving = Proving(draft, plan.source, document, plan.weights)
+    proving.read([file.text for file in files])
+    tasks = [workers.submit(partial(_proven, proving, number, file)) for number, file in enumerate(files)]
+    whole = proving.graphs()
+    return lambda: whole.with_weights(task.result() for task in tasks)
+
+
+def _proven(proving: Proving, number: int, file: _Files, stop: Event) -> list[int]:
+    model, _ = file.written()
+    return proving.part(number, model.path.parent, stop)
 
 
 class _SourceDigests:
@@ -185,8 +183,10 @@ def _natural_format(kind: str, has_weights: bool) -> Format:
 
 @dataclass(frozen=True, slots=True)
 class _Files:
-    """The files of one part."""
+    """The files of one part, and the text of its document."""
 
+    names: tuple[str, str | None]
+    text: str
     model: Task[Written]
     weights: Task[Written] | None = None
 
@@ -214,58 +214,46 @@ def _bytes(origins: Provenance, weights: Weights | None) -> int:
 
 
 def _write_part(parts: Parts, number: int, plan: _Plan, staging: Staging, workers: Workers) -> _Files:
-    part, origins, name = parts.split.parts[number], parts.origins[number], f"part-{number}"
-    text = to_text(part.model)
+    text = to_text(parts.split.parts[number].model)
+    model, apart = _jobs(parts, number, text, plan, staging)
+    names = model.path.name, None if apart is None else apart.path.name
+    return _Files(names, text, workers.submit(model.run), None if apart is None else workers.submit(apart.run))
+
+
+def _jobs(parts: Parts, number: int, text: str, plan: _Plan, staging: Staging) -> tuple[Job, Job | None]:
+    """The files of a part: the model, and its weights where they stand apart."""
+    part, origins, name = parts.split.parts[number].model, parts.origins[number], f"part-{number}"
     if plan.weights is None:
-        return _Files(workers.submit(prepare_text(staging.path(f"{name}.json"), text).run))
+        return prepare_text(staging.path(f"{name}.json"), text), None
     if plan.format == "json":
-        apart = _weights_job(staging.path(f"{name}.weights.h5"), part.model, origins, plan)
-        job = prepare_text(staging.path(f"{name}.json"), text)
-        return _Files(workers.submit(job.run), workers.submit(apart.run))
+        apart = _weights_job(staging.path(f"{name}.weights.h5"), part, origins, plan, plan.weights)
+        return prepare_text(staging.path(f"{name}.json"), text), apart
     if plan.format == "h5":
         attributes = {"model_config": text, **versions(plan.source)}
-        layers = legacy_layers(part.model, origins, plan.weights)
-        job = prepare_h5(staging.path(f"{name}.h5"), attributes=attributes, layers=layers, like=plan.weights.file)
-        return _Files(workers.submit(job.run))
-    items = moves(part.model, origins, plan.weights)
-    job = prepare_archive(
+        layers = legacy_layers(part, origins, plan.weights)
+        return prepare_h5(staging.path(f"{name}.h5"), attributes=attributes, layers=layers, like=plan.weights.file), None
+    items = moves(part, origins, plan.weights)
+    assets = Asset.moved(plan.source, {item.src: item.dst for item in items if isinstance(item, Move)})
+    return prepare_archive(
         staging.path(f"{name}.keras"),
         config_text=text,
-        metadata_text=_metadata(plan.source),
+        metadata_text=metadata(plan.source),
         items=items,
-        assets=_assets(plan, items),
-    )
-    return _Files(workers.submit(job.run))
+        assets=assets,
+    ), None
 
 
-def _weights_job(path: Path, part: Model, origins: Provenance, plan: _Plan) -> Job:
-    if plan.weights is None:
-        raise StoreError("there are no weights to write", code="format-needs-weights", where=str(path))
-    file = plan.weights.file
-    if file.layout.kind != "legacy":
-        return prepare_weights(path, items=moves(part, origins, plan.weights))
-    layers = legacy_layers(part, origins, plan.weights)
-    return prepare_weights(path, layers=layers, attributes=versions(plan.source), like=file)
+def _weights_job(path: Path, part: Model, origins: Provenance, plan: _Plan, weights: Weights) -> Job:
+    if weights.file.layout.kind != "legacy":
+        return prepare_weights(path, items=moves(part, origins, weights))
+    layers = legacy_layers(part, origins, weights)
+    return prepare_weights(path, layers=layers, attributes=versions(plan.source), like=weights.file)
 
 
 def versions(source: Source) -> dict[str, str]:
     return {key: str(value) for key, value in source.metadata.items() if key in ("keras_version", "backend")}
 
 
-def _metadata(source: Source) -> str:
+def metadata(source: Source) -> str:
     """The source's own ``metadata.json``: the parts are its weights, and the same input gives the same bytes."""
     return source.metadata_text or dumps({"keras_version": "3.0.0", "date_saved": "1980-01-01@00:00:00"})
-
-
-def _assets(plan: _Plan, items: Sequence[Move | Empty]) -> list[Asset]:
-    """Vocabularies and the like go with the layer whose group they lie under."""
-    moved = {item.src: item.dst for item in items if isinstance(item, Move)}
-    found: list[Asset] = []
-    for name in plan.source.assets:
-        group = name.removeprefix("assets/")
-        while group and group not in moved:
-            group = group.rpartition("/")[0]
-        if group:
-            rest = name.removeprefix("assets/").removeprefix(group)
-            found.append(Asset.of(plan.source, name, f"assets/{moved[group]}{rest}"))
-    return found

@@ -13,11 +13,14 @@ from configsplit.ir.references import outputs_used, tensor_name
 def told(spec: TensorSpec) -> str:
     """``float32 (None, 28, 28, 128)``."""
     shape = "of unknown shape" if spec.shape is None else f"({', '.join('any' if n is None else str(n) for n in spec.shape)})"
-    return f"{spec.dtype or 'of unknown dtype'} {shape}"
+    kind = "sparse " if spec.sparse else "ragged " if spec.ragged else ""
+    return f"{kind}{spec.dtype or 'of unknown dtype'} {shape}"
 
 
 def fits(given: TensorSpec, wanted: TensorSpec) -> bool:
-    """Whether a tensor can stand where another is wanted: the same dtype, and every size that is wanted."""
+    """Whether a tensor can stand where another is wanted: the same kind and dtype, and every size that is wanted."""
+    if (given.sparse, given.ragged) != (wanted.sparse, wanted.ragged):
+        return False
     if given.dtype != wanted.dtype and given.dtype is not None and wanted.dtype is not None:
         return False
     if given.shape is None or wanted.shape is None:

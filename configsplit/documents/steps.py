@@ -7,9 +7,10 @@ from functools import partial
 from configsplit.documents.divisions import prove_division
 from configsplit.documents.document import Document
 from configsplit.documents.wrapping import DocumentWrapping
-from configsplit.ir.graph import TensorRef
+from configsplit.ir.graph import CallRef, TensorRef, TensorSpec
+from configsplit.ir.references import Place
 from configsplit.report import manifest as record
-from configsplit.rewrites.surface import Step, Surfaced, reopen
+from configsplit.rewrites.surface import Step, Surfaced, Told, reopen
 
 
 def opening_of(step: Step) -> record.Opening:
@@ -24,6 +25,17 @@ def opening_of(step: Step) -> record.Opening:
     return made[id(step)]
 
 
+def shape_of(told: Told) -> record.Shape:
+    """What the user said of a tensor, as a record."""
+    place, spec = told
+    return record.Shape(tensor=place.ref, shape=spec.shape, dtype=spec.dtype, inside=place.inside)
+
+
+def _told(shape: record.Shape) -> Told:
+    place = Place(tuple(CallRef(*call) for call in shape.inside), TensorRef(*shape.tensor))
+    return Told(place, TensorSpec(shape.shape, shape.dtype))
+
+
 def reopened(document: Document, manifest: record.Manifest) -> Surfaced:
     """The original with its nested models opened and its wrappers divided as the manifest says.
 
@@ -31,7 +43,8 @@ def reopened(document: Document, manifest: record.Manifest) -> Surfaced:
         VerificationError: a division does not give what was divided.
     """
     wrapping = DocumentWrapping(document)
-    return reopen(document.model, map(_step, manifest.opened), wrapping, partial(prove_division, wrapping))
+    told = [_told(shape) for shape in manifest.shapes]
+    return reopen(document.model, map(_step, manifest.opened), wrapping, partial(prove_division, wrapping), told)
 
 
 def _step(opening: record.Opening) -> Step:

@@ -229,11 +229,11 @@ def _put(
 ) -> Rewritten:
     """Attach the donor, hold both seams, and let it stand for the ends."""
     _check_counts(donor, starts, ends)
-    before, its = document.infer(model=opened.model), donor.infer()
+    before, its = with_kinds(document.infer(model=opened.model))[0], with_kinds(donor.infer())[0]
     exact = check_taken(before, starts, its)
     attached = attach(opened.model, donor.model, starts, recorded=exact)
     takers = [_takers(opened.model, ref) for ref in ends]
-    check_given(before, ends, document.infer(model=attached.model), attached.outputs, takers)
+    check_given(before, ends, with_kinds(document.infer(model=attached.model))[0], attached.outputs, takers)
     return _from_document(put_in_place(attached, starts, ends, only), opened)
 
 

@@ -20,7 +20,7 @@ from configsplit.inference import Inference, weights_of
 from configsplit.ir.graph import Inside, Layer, LayerPath, Model, Shape, walk
 from configsplit.ir.provenance import Provenance
 from configsplit.ir.values import dumps
-from configsplit.stores import Empty, LegacyLayer, Move, addresses, inner_weights, is_stored
+from configsplit.stores import Empty, Move, addresses, inner_weights, is_stored
 
 if TYPE_CHECKING:
     from configsplit.stores.weightfile import WeightFile
@@ -86,16 +86,18 @@ def _tied(file: WeightFile, groups: Mapping[LayerPath, str], layers: Mapping[Lay
     A layer for which the file has no group at all is therefore one that was saved elsewhere; its document entry is there
     too, name and all. Keras itself cannot read such a file back.
     """
+    homeless = [path for path, group in groups.items() if group not in file.groups and layers[path].model is None]
+    kinds = {_kind(layers[path]) for path in homeless}
     homes: dict[str, list[str]] = {}
     for path, group in groups.items():
-        if group in file.groups and layers[path].model is None:
+        if group in file.groups and layers[path].model is None and _kind(layers[path]) in kinds:
             homes.setdefault(_likeness(layers[path]), []).append(group)
-    found: dict[LayerPath, str] = {}
-    for path, group in groups.items():
-        if group not in file.groups and layers[path].model is None:
-            twins = homes.get(_likeness(layers[path]), [])
-            found |= {path: twins[0]} if len(twins) == 1 else {}
-    return found
+    twins = {path: homes.get(_likeness(layers[path]), []) for path in homeless}
+    return {path: found[0] for path, found in twins.items() if len(found) == 1}
+
+
+def _kind(layer: Layer) -> tuple[str, str]:
+    return layer.name, layer.class_name
 
 
 def _likeness(layer: Layer) -> str:
@@ -269,38 +271,3 @@ def _piece(
 
 def _names_are_kept(weights: Weights) -> bool:
     return any(weights.file.vars_name(group) is not None for group in weights.groups.values() if group in weights.file.groups)
-
-
-def legacy_layers(part: Model, provenance: Provenance, weights: Weights) -> list[LegacyLayer]:
-    """What a part's file in the legacy layout is made of: one group for each layer, in order."""
-    made: list[LegacyLayer] = []
-    told_apart = provenance.told_apart()
-    for layer in part.layers:
-        if not is_stored(part, layer):
-            continue
-        origin = provenance.origin((layer.name,))
-        if origin is None or weights.groups.get(origin.path[:1]) not in weights.file.groups:
-            made.append(LegacyLayer(layer.name))
-        elif (layer.name,) in told_apart:
-            made.append(_legacy_piece(layer, provenance, origin.path, weights))
-        elif len(origin.path) == 1:
-            made.append(LegacyLayer(layer.name, weights.file, weights.groups[origin.path]))
-        else:
-            group = weights.groups[origin.path[:1]]
-            pairs = tuple((name, f"{group}/{name}") for name in weights.names(origin.path))
-            made.append(LegacyLayer(layer.name, weights.file, group, pairs))
-    return made
-
-
-def _legacy_piece(layer: Layer, provenance: Provenance, wrapper: LayerPath, weights: Weights) -> LegacyLayer:
-    """A wrapper that holds a part of the model that it held in the source: of its weights those of the layers in that part.
-
-    They keep their order: trainable ones come first in the whole and in every part of it.
-    """
-    group = weights.groups[wrapper[:1]]
-    apart = provenance.told_apart()
-    inner = (path for path in provenance.layers if path[0] == layer.name and len(path) > 1 and path not in apart)
-    paths = [provenance.layers[path].path for path in inner]
-    wanted = {name for path in paths for name in weights.names(path)}
-    pairs = tuple((name, f"{group}/{name}") for name in weights.names(wrapper) if name in wanted)
-    return LegacyLayer(layer.name, weights.file, group, pairs)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from configsplit.algorithms.cuts import Choice
 from configsplit.dialects import DIALECTS, emit, read_entry
 from configsplit.dialects.parse import LIST
-from configsplit.documents.document import Document
+from configsplit.documents.document import Document, named_shape
 from configsplit.errors import CutError
 from configsplit.inference import BUILT_IN, traced_masks
 from configsplit.ir.graph import Inside, Layer, Model, Node, TensorRef, TensorSpec, leaves
 from configsplit.ir.references import Place, places
 from configsplit.ir.values import FrozenDict
 from configsplit.rewrites.masks import may_use_masks, users
+from configsplit.rewrites.surface import Told
+from configsplit.rewrites.wrapping import NO_SPECS, Specs
 
 _MODELS = ("Functional", "Model", "Sequential")
 
@@ -39,6 +41,19 @@ def inside(dialect: str) -> Inside:
 def places_in(document: Document, text: str) -> tuple[Place, ...]:
     """As `places`, also for what is in wrapped models."""
     return places(document.model, text, inside(document.dialect))
+
+
+def told_shapes(document: Document, shapes: Iterable[str] | Mapping[TensorRef, TensorSpec]) -> list[Told]:
+    """What the user says of shapes, as ``LAYER=None,28,28,128`` with references as `places_in` takes them, or of the
+    document's own layers.
+
+    Raises:
+        ShapeError: a text is not of that form.
+        TensorReferenceError: no such tensor.
+    """
+    if isinstance(shapes, Mapping):
+        return [Told(Place((), ref), spec) for ref, spec in shapes.items()]
+    return [Told(place, spec) for name, spec in map(named_shape, shapes) for place in places_in(document, name)]
 
 
 def release_of(document: Document) -> tuple[int, ...]:
@@ -66,8 +81,8 @@ class DocumentWrapping:
             return emit(model)
         return emit(replace(model, entry=DIALECTS["keras3"].functional_entry(True)))
 
-    def specs(self, model: Model) -> Mapping[TensorRef, TensorSpec]:
-        return self.document.infer(model=model).specs
+    def specs(self, model: Model, given: Specs = NO_SPECS) -> Specs:
+        return self.document.infer(given, model).specs
 
     def check_masks(self, model: Model, name: str, calls: Sequence[int], inner: Model) -> None:
         """Raises CutError if a mask that is made in the wrapped model, or arrives at it, may be used in it."""

@@ -18,16 +18,16 @@ from configsplit.documents.edited import Edited, SavedFile
 from configsplit.documents.gathering import Gathering, check_copies
 from configsplit.documents.manifesting import relative
 from configsplit.documents.provenance import compare, file_digest
-from configsplit.documents.saving import Format, versions
+from configsplit.documents.saving import Format, metadata, versions
 from configsplit.documents.transplant import Weights, check_shapes, weights_in
 from configsplit.documents.wrapping import inside
 from configsplit.errors import StoreError
 from configsplit.ir.graph import walk
-from configsplit.ir.values import dumps
 from configsplit.report import provenance as record
 from configsplit.report.manifest import Source as SourceRecord
 from configsplit.stores import (
     Asset,
+    Item,
     Job,
     Move,
     Source,
@@ -154,11 +154,14 @@ def _write(
         attributes = {"model_config": text, **versions(source)}
         return workers.submit(prepare_h5(place, attributes=attributes, layers=gathering.legacy(), like=like).run), None
     items = gathering.moves()
-    metadata = source.metadata_text or dumps({"keras_version": "3.0.0", "date_saved": "1980-01-01@00:00:00"})
-    assets = _assets(plan.sources, [item for item in items if isinstance(item, Move)])
-    return workers.submit(
-        prepare_archive(place, config_text=text, metadata_text=metadata, items=items, assets=assets).run
-    ), None
+    assets = [asset for each in plan.sources for asset in Asset.moved(each, _groups(items, each))]
+    job = prepare_archive(place, config_text=text, metadata_text=metadata(source), items=items, assets=assets)
+    return workers.submit(job.run), None
+
+
+def _groups(items: Sequence[Item], source: Source) -> dict[str, str]:
+    """The groups of a source's weights that are moved, and where to."""
+    return {item.src: item.dst for item in items if isinstance(item, Move) and item.source is source.weights}
 
 
 def _weights_job(place: Path, gathering: Gathering, source: Source) -> Job:
@@ -166,21 +169,6 @@ def _weights_job(place: Path, gathering: Gathering, source: Source) -> Job:
         return prepare_weights(place, items=gathering.moves())
     like = gathering.first.file
     return prepare_weights(place, layers=gathering.legacy(), attributes=versions(source), like=like)
-
-
-def _assets(sources: Sequence[Source], moves: Sequence[Move]) -> list[Asset]:
-    """Vocabularies and the like go with the layer whose group they lie under."""
-    found: list[Asset] = []
-    for source in sources:
-        moved = {item.src: item.dst for item in moves if item.source is source.weights}
-        for name in source.assets:
-            group = name.removeprefix("assets/")
-            while group and group not in moved:
-                group = group.rpartition("/")[0]
-            if group:
-                rest = name.removeprefix("assets/").removeprefix(group)
-                found.append(Asset.of(source, name, f"assets/{moved[group]}{rest}"))
-    return found
 
 
 # ---------------------------------------------------------------- the record

@@ -1,7 +1,7 @@
 """Shapes, dtypes, weights, operations and masks of layer classes, as declared rules, for documents that do not record them."""
 
 from configsplit.inference.counts import Counts, count, counted, layer_weights, operations_of, weights_of
-from configsplit.inference.infer import Inference, ReadModel, explain, infer, trace
+from configsplit.inference.infer import Inference, ReadModel, explain, infer, trace, trail
 from configsplit.inference.masks import Masks, masked, traced_masks
 from configsplit.inference.opaque import ABSTRACT, OPAQUE
 from configsplit.inference.table import BUILT_IN, Table
@@ -24,5 +24,6 @@ __all__ = [
     "operations_of",
     "trace",
     "traced_masks",
+    "trail",
     "weights_of",
 ]

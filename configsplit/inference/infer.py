@@ -327,13 +327,17 @@ def _recorded(frame: _Frame, tensor: TensorRef, told: TensorSpec, exact: bool) -
 
 def explain(inference: Inference, ref: TensorRef) -> str:
     """Why a tensor's shape is unknown, back to the layer where the trouble starts; empty where it is known."""
-    steps: list[str] = []
-    seen: set[TensorRef] = set()
+    steps = [f"{each.layer!r}: {inference.reasons[each]}" for each in trail(inference, ref)]
+    return "; ".join(steps if len(steps) < 4 else [steps[0], "...", steps[-1]])
+
+
+def trail(inference: Inference, ref: TensorRef) -> list[TensorRef]:
+    """The tensors through which a shape is lost, the last one where the trouble starts; empty where it is known."""
+    found: dict[TensorRef, None] = {}
     layers = inference.model.by_name()
-    while ref in inference.reasons and ref not in seen:
-        seen.add(ref)
-        steps.append(f"{ref.layer!r}: {inference.reasons[ref]}")
+    while ref in inference.reasons and ref not in found:
+        found[ref] = None
         layer = layers[ref.layer]
         uses = layer.calls[ref.call].uses() if layer.model is None else []
         ref = next((use.ref for use in uses if use.ref in inference.reasons), ref)
-    return "; ".join(steps if len(steps) < 4 else [steps[0], "...", steps[-1]])
+    return list(found)

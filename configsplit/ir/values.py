@@ -109,7 +109,10 @@ def thaw(value: Any) -> Any:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> FrozenDict:
-    made = FrozenDict((key, freeze(value) if type(value) is list else value) for key, value in pairs)
+    made = FrozenDict(pairs)
+    for key, value in pairs:
+        if type(value) is list:
+            dict.__setitem__(made, key, freeze(value))
     if len(made) != len(pairs):
         keys = [key for key, _ in pairs]
         twice = next(key for key in keys if keys.count(key) > 1)
@@ -130,12 +133,15 @@ def _int(text: str) -> int | Number:
     return Number(text, -0.0) if text == "-0" else int(text)
 
 
-_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
-_STEP = {"[": 1, "{": 1, "]": -1, "}": -1}
+_ESCAPED = re.compile(r"\\.", re.DOTALL)
+_OTHERS = bytes(set(range(256)) - set(b"[]{}"))
+_STEP = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 
 
 def _depth(text: str) -> int:
-    brackets = re.findall(r"[\[\]{}]", _STRING.sub("", text))
+    """The deepest nesting of brackets outside of strings."""
+    outside = "".join(_ESCAPED.sub("", text).split('"')[::2])
+    brackets = outside.encode("utf-8", "surrogatepass").translate(None, _OTHERS)
     return max(accumulate(map(_STEP.__getitem__, brackets)), default=0)
 
 

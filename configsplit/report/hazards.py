@@ -66,12 +66,11 @@ def hazards(document: Any, *, classes: Collection[str] = (), allow_lambda: bool 
         name = item.get("class_name")
         if not isinstance(name, str):
             continue
-        where = _worded(path)
         config = item.get("config")
-        yield from _lambda(where, name, config, allow_lambda)
-        yield from _outside(where, name, config)
-        if not ({name, item.get("registered_name")} & set(classes)):
-            yield from _module(where, name, item.get("module"))
+        yield from _lambda(path, name, config, allow_lambda)
+        yield from _outside(path, name, config)
+        if name not in classes and item.get("registered_name") not in classes:
+            yield from _module(path, name, item.get("module"))
 
 
 _Path = tuple[Any, ...]
@@ -86,10 +85,10 @@ def _objects(document: Any) -> Iterator[tuple[_Path, dict[str, Any]]]:
         if isinstance(item, dict):
             yield path, item
             hidden = () if path else ("compile_config", "training_config")
-            inner = [key for key, value in item.items() if isinstance(value, _CONTAINERS) and key not in hidden]
+            inner = [(key, value) for key, value in item.items() if isinstance(value, _CONTAINERS) and key not in hidden]
         else:
-            inner = [number for number, value in enumerate(item) if isinstance(value, _CONTAINERS)]
-        todo.extend(((path, key), item[key]) for key in reversed(inner))
+            inner = [(number, value) for number, value in enumerate(item) if isinstance(value, _CONTAINERS)]
+        todo.extend(((path, key), value) for key, value in reversed(inner) if value)
 
 
 def _worded(path: _Path) -> str:
@@ -101,11 +100,11 @@ def _worded(path: _Path) -> str:
     return "".join(reversed(steps)).removeprefix(".")
 
 
-def _lambda(where: str, name: str, config: Any, allowed: bool) -> Iterator[Hazard]:
+def _lambda(path: _Path, name: str, config: Any, allowed: bool) -> Iterator[Hazard]:
     if not allowed and (name == "__lambda__" or (name.split(">")[-1] == "Lambda" and _holds_code(config))):
         yield Hazard(
             "hazard-lambda",
-            where,
+            _worded(path),
             "a Lambda with marshalled Python code, which building the model would run",
             "allow Lambda code only for a file whose author you trust, or put a custom layer in its place",
         )
@@ -125,11 +124,11 @@ def _is_name(text: str) -> bool:
     return text.replace(">", "_").replace(".", "_").isidentifier()
 
 
-def _outside(where: str, name: str, config: Any) -> Iterator[Hazard]:
+def _outside(path: _Path, name: str, config: Any) -> Iterator[Hazard]:
     if name in _OUTSIDE:
         yield Hazard(
             "hazard-outside-code",
-            where,
+            _worded(path),
             f"the layer class {name} {_OUTSIDE[name]}",
             "such a layer cannot be checked; replace it before you run the model",
         )
@@ -139,14 +138,14 @@ def _outside(where: str, name: str, config: Any) -> Iterator[Hazard]:
         if isinstance(config.get(key), str):
             yield Hazard(
                 "hazard-vocabulary-path",
-                f"{where}.config.{key}" if where else f"config.{key}",
+                _worded(((path, "config"), key)),
                 f"{name} reads its {key} from the path or address {config[key]!r}",
                 "put the vocabulary itself (a list) into the file",
             )
     if (tool := _tensorflow_tool(name, config)) is not None:
         yield Hazard(
             "hazard-tensorflow-op",
-            where,
+            _worded(path),
             f"{name} calls {tool!r}, which reaches beyond the model",
             "no model needs this to compute its outputs; remove the layer",
         )
@@ -161,7 +160,7 @@ def _tensorflow_tool(name: str, config: dict[str, Any]) -> str | None:
     return op if isinstance(op, str) and any(bad in op for bad in _TF_OPS) else None
 
 
-def _module(where: str, name: str, module: Any) -> Iterator[Hazard]:
+def _module(path: _Path, name: str, module: Any) -> Iterator[Hazard]:
     """A class is looked up by the ``module`` it claims; None means the registry of allowed classes, which is safe."""
     if module is None or (module == "builtins" and name == "function"):
         return
@@ -170,7 +169,7 @@ def _module(where: str, name: str, module: Any) -> Iterator[Hazard]:
         return
     yield Hazard(
         "hazard-foreign-module",
-        where,
+        _worded(path),
         f"the class {name!r} asks for the module {module!r} to be imported",
         "if it is yours, declare the class with --custom-objects; configsplit never imports what a file names",
     )

@@ -80,6 +80,16 @@ class Casting(Record):
     takers: tuple[tuple[tuple[str, Count], ...], ...]
 
 
+class Shape(Record):
+    """What the user said of a tensor (layer, call, output); ``inside`` are the calls of the nested models and wrappers that it
+    lies in, from the outside in."""
+
+    tensor: tuple[str, Count, Count]
+    shape: Dimensions = None
+    dtype: str | None = None
+    inside: tuple[tuple[str, Count], ...] = ()
+
+
 class Part(Record):
     """One part: its file, its inputs and outputs in the order of ``model.inputs`` and ``model.outputs``.
 
@@ -124,6 +134,7 @@ class Manifest(Record):
     opened: tuple[Opening, ...] = ()
     explicit_masks: bool = False
     casts: tuple[Casting, ...] = ()
+    shapes: tuple[Shape, ...] = ()
     warnings: tuple[str, ...] = ()
     frame: dict[str, Any] = Field(default_factory=dict)
 

@@ -7,13 +7,12 @@ and unpacked behind.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
-from configsplit.algorithms.calls import CallGraph, call_graph, closure, topological
-from configsplit.algorithms.cuts import Choice, heads
-from configsplit.errors import CutError
+from configsplit.algorithms.calls import CallGraph, call_graph, closure
+from configsplit.errors import ShapeError
 from configsplit.ir.graph import CallRef, Layer, Model, Node, TensorRef, TensorSpec, Use, leaves
 from configsplit.ir.provenance import Origin, Provenance
 from configsplit.ir.values import FrozenDict, rebuild
@@ -21,48 +20,8 @@ from configsplit.rewrites.extract import Extracted, part
 from configsplit.rewrites.open import described
 from configsplit.rewrites.pack import packed
 from configsplit.rewrites.rewritten import free_name
-from configsplit.rewrites.split import Source, bytes_per_sample, labels
-
-
-class Wrapping(Protocol):
-    """Models in the config of a wrapper, which only those who know the dialect can read, write and describe."""
-
-    @property
-    def choice(self) -> Choice:
-        """Which of the legal cuts through a tensor is meant."""
-
-    def read(self, layer: Layer) -> Model:
-        """The model in a wrapper. Raises CutError where there is none that could be divided."""
-
-    def write(self, model: Model) -> FrozenDict:
-        """The entry of a model, as it stands in a wrapper's config."""
-
-    def specs(self, model: Model) -> Mapping[TensorRef, TensorSpec]:
-        """Shape and dtype of every tensor of a wrapped model."""
-
-    def check_masks(self, model: Model, name: str, calls: Sequence[int], inner: Model) -> None:
-        """Raises CutError if a mask would be lost between the parts of the model in the wrapper ``name``."""
-
-
-class _Closed:
-    """Where nobody can read wrappers, nothing in them can have been named."""
-
-    choice: Choice = "smallest"
-
-    def read(self, layer: Layer) -> Model:
-        raise CutError(f"what is in {layer.name!r} cannot be named here", code="cut-not-openable", where=layer.name)
-
-    def write(self, model: Model) -> FrozenDict:
-        raise NotImplementedError
-
-    def specs(self, model: Model) -> Mapping[TensorRef, TensorSpec]:
-        raise NotImplementedError
-
-    def check_masks(self, model: Model, name: str, calls: Sequence[int], inner: Model) -> None:
-        raise NotImplementedError
-
-
-CLOSED: Wrapping = _Closed()
+from configsplit.rewrites.split import Source, labels
+from configsplit.rewrites.wrapping import NO_SPECS, Specs, Wrapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,48 +76,6 @@ class Divided:
         return self.outer(self.arguments[call][source.number]) if source.part is None else self._given(call, source)
 
 
-def crossing_sets(
-    model: Model, cuts: Sequence[Sequence[TensorRef]], wrapping: Wrapping
-) -> tuple[list[tuple[TensorRef, ...]], list[int | None]]:
-    """The tensors that cross at each cut of a wrapped model, in the order in which the cuts follow one another; and for each
-    cut its number in that order (None for one without tensors).
-
-    Raises:
-        CutError: a cut cannot be made, or two of them do not follow one another.
-    """
-    graph = call_graph(model)
-    position = topological(graph)
-    there = [number for number, cut in enumerate(cuts) if cut]
-    order = sorted(there, key=lambda number: max(position[graph.producer(ref)] for ref in cuts[number]))
-    specs = wrapping.specs(model) if there else {}
-    chosen = heads(
-        graph, [cuts[number] for number in there], wrapping.choice, lambda ref: bytes_per_sample(specs.get(ref, TensorSpec()))
-    )
-    found: list[tuple[TensorRef, ...]] = []
-    head: set[int] = set()
-    for each, number in zip(chosen, order, strict=True):
-        head |= each
-        crossing = _crossing(graph, head)
-        if not set(cuts[number]) <= set(crossing):
-            raise CutError(
-                "cuts through different branches of one wrapped model do not follow one another",
-                code="cut-not-parallel",
-                hint="give the tensors as one boundary: --at A,B",
-            )
-        found.append(crossing)
-    return found, [order.index(number) if number in there else None for number in range(len(cuts))]
-
-
-def _crossing(graph: CallGraph, head: Collection[int]) -> tuple[TensorRef, ...]:
-    """What a head gives to the calls outside of it, inputs left out, in document order."""
-    refs = (
-        ref
-        for ref, takers in graph.consumers.items()
-        if graph.producer(ref) in head and not graph.is_input[graph.producer(ref)] and any(each not in head for each in takers)
-    )
-    return tuple(sorted(refs, key=lambda ref: (graph.producer(ref), ref.output)))
-
-
 def divide(
     model: Model,
     name: str,
@@ -167,6 +84,7 @@ def divide(
     origins: Provenance,
     cuts: Sequence[Sequence[TensorRef]],
     wrapping: Wrapping,
+    given: Specs = NO_SPECS,
 ) -> Divided:
     """Divide the model in some calls of the wrapper ``name``.
 
@@ -174,15 +92,17 @@ def divide(
         model: the model around.
         name, calls: the wrapper, and those of its calls that are divided; the others keep it.
         inner: the model in it, nested models opened as far as the cuts need; ``origins`` says where its layers came from.
-        cuts: the tensors that cross at each cut, as `crossing_sets` gives them.
+        cuts: the tensors that cross at each cut, as `crossing.crossing_sets` gives them.
         wrapping: reads, writes and describes what is in wrappers.
+        given: what the user says of tensors of ``inner``.
 
     Raises:
         CutError: a mask would be lost, or what crosses cannot be handed over as one tensor.
+        ShapeError: nobody can say what shape crosses.
     """
     layer = model.by_name()[name]
     wrapping.check_masks(model, name, calls, inner)
-    specs = wrapping.specs(inner)
+    specs = wrapping.specs(inner, given)
     inner = described(inner, specs)
     graph = call_graph(inner)
     chosen = [closure((graph.producer(ref) for ref in cut), graph.before) for cut in cuts]
@@ -212,6 +132,21 @@ def divide(
     return replace(made, model=around, provenance=_provenance(around, made, origins))
 
 
+def derived(made: Divided, before: Specs, after: Specs) -> dict[TensorRef, TensorSpec]:
+    """What the pieces give, where inference cannot tell: what the next one takes, at every time step of the wrapper.
+
+    ``before`` describes the tensors of the model around before the division, ``after`` those of the model that came out.
+    """
+    found: dict[TensorRef, TensorSpec] = {}
+    for name, behind in zip(made.pieces, made.cut.parts[1:], strict=False):
+        spec = behind.model.by_name()[behind.model.input_refs()[0].layer].spec
+        for number, call in enumerate(made.calls):
+            ref, steps = TensorRef(name, number), before.get(made.arguments[call][0], TensorSpec()).shape
+            if after.get(ref, TensorSpec()).shape is None and spec is not None and spec.shape is not None and steps is not None:
+                found[ref] = replace(spec, shape=(*steps[:2], *spec.shape[1:]))
+    return found
+
+
 def _rewired(node: Node, made: Divided) -> Node:
     return node.map_uses(lambda use: use if made.outer(use.ref) == use.ref else replace(use, ref=made.outer(use.ref)))
 
@@ -222,7 +157,7 @@ def _piece(layer: Layer, number: int, made: Divided, wrapping: Wrapping) -> Laye
     name, model = made.pieces[number], made.cut.parts[number].model
     config = layer.config | {"layer": wrapping.write(model)}
     if number:
-        config = _taking(config, wrapping.specs(model).get(model.input_refs()[0], TensorSpec()).dtype)
+        config = _taking(config, wrapping.specs(model, NO_SPECS).get(model.input_refs()[0], TensorSpec()).dtype)
     config = config | {"name": name} if "name" in config else config
     entry = layer.entry.without("build_config") | {"config": config}
     entry = entry | {"name": name} if "name" in entry else entry
@@ -244,7 +179,9 @@ def own_dtype(config: FrozenDict) -> Any:
 
 
 def _called(node: Node, call: int, number: int, made: Divided) -> Node:
-    uses = tuple(Use(made.taken(call, source)) for source in made.cut.wires[number])
+    given = Node(node.args).uses()  # what is recorded of them holds for the first piece, which takes the same
+    fed = [(source, made.taken(call, source)) for source in made.cut.wires[number]]
+    uses = tuple(Use(ref) if source.part is not None else replace(given[source.number], ref=ref) for source, ref in fed)
     kwargs = node.kwargs if number == 0 else FrozenDict({key: value for key, value in node.kwargs.items() if not leaves(value)})
     return replace(node, args=(uses[0] if len(uses) == 1 else uses,), kwargs=_outer_uses(kwargs, made))
 
@@ -269,9 +206,7 @@ def _provenance(model: Model, made: Divided, origins: Provenance) -> Provenance:
 # ---------------------------------------------------------------- the wrapped model in parts
 
 
-def _in_a_row(
-    inner: Model, graph: CallGraph, chosen: Sequence[set[int]], specs: Mapping[TensorRef, TensorSpec], name: str
-) -> _Cut:
+def _in_a_row(inner: Model, graph: CallGraph, chosen: Sequence[set[int]], specs: Specs, name: str) -> _Cut:
     """Parts with one tensor between each and the next: of several that cross, all are packed into one."""
     rest = {call for call in range(len(graph.calls)) if not graph.is_input[call]}
     ends: list[list[TensorRef]] = [inner.input_refs()]
@@ -284,6 +219,8 @@ def _in_a_row(
     calls.append([graph.calls[call] for call in sorted(rest - head)])
     ends.append(inner.output_refs())
     names = labels(inner, list(dict.fromkeys(ref for refs in ends[1:-1] for ref in refs)))
+    for ref in names:
+        _require_shape(ref, specs, name)
     parts = []
     for number, own in enumerate(calls):
         taken, given = ends[number], ends[number + 1]
@@ -294,6 +231,18 @@ def _in_a_row(
     wires = own_inputs, *((Source(number, 0),) for number in range(len(chosen)))
     homes = tuple(dict.fromkeys(refs, Source(number, 0)) for number, refs in enumerate(ends[1:-1]))
     return _Cut(tuple(parts), wires, (Source(len(chosen), 0),), homes)
+
+
+def _require_shape(ref: TensorRef, specs: Specs, name: str) -> None:
+    spec = specs.get(ref, TensorSpec())
+    if spec.shape is None or spec.dtype is None:
+        raise ShapeError(
+            f"the shape of {ref.layer!r} inside {name!r} is not recorded in the document and cannot be inferred",
+            code="shape-unknown",
+            where=f"{name}/{ref.layer}",
+            hint=f"give it: --shape {name}/{ref.layer}=None,28,28,128 (a dtype may follow: ...,128:float32), "
+            "or declare the class in a plug-in: --custom-objects FILE.py",
+        )
 
 
 def _alive_behind(graph: CallGraph, head: set[int], inner: Model) -> list[TensorRef]:

@@ -192,9 +192,10 @@ class _Making:
         layer = self._layer(ref)
         node = layer.calls[ref.call]
         sources = [self.done[other] for other in self._sources(ref)]
-        if self._of_steps_inside(layer, ref) and _forgets(layer):
+        if sources and _forgets(layer):
             return self._operation(layer, ref.call, "math.reduce_any", sources[0], {"axis": -1})
-        strange = layer.model is not None or _wrapped_class(layer) in _MODELS or self._of_steps_inside(layer, ref)
+        wrapped = _wrapped_class(layer) in _MODELS | {"TimeDistributed"}
+        strange = layer.model is not None or wrapped or self._of_steps_inside(layer, ref)
         if strange or (layer.class_name == "Concatenate" and layer.config.get("axis", -1) != -1):
             raise CutError(
                 f"the mask behind layer {layer.name!r} ({layer.class_name}) cannot be computed by ordinary layers",
@@ -240,10 +241,15 @@ class _Making:
 
 
 def _forgets(layer: Layer) -> bool:
-    """Whether the layer in a wrapper hands no mask on, so that a step counts if anything in it did."""
+    """Whether the layer in TimeDistributed takes a mask, at each step one of several numbers, and hands none on: a step counts
+    then if anything in it did."""
     kind = _wrapped_class(layer)
-    sequence = kind in USERS and bool(layer.config["layer"]["config"].get("return_sequences"))
-    return kind in USERS - {"Softmax", "TimeDistributed", "Bidirectional"} and not sequence
+    if kind not in USERS - {"Softmax", "TimeDistributed"}:
+        return False
+    config = layer.config["layer"]["config"]
+    if kind == "Bidirectional":
+        config = config["layer"]["config"]
+    return not config.get("return_sequences")
 
 
 def _wrapped_class(layer: Layer) -> str:

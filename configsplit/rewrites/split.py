@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -14,11 +14,18 @@ from configsplit.ir.graph import Model, TensorRef, TensorSpec
 from configsplit.ir.references import outputs_used, tensor_name
 from configsplit.rewrites.extract import Extracted, part
 
-_UNKNOWN = 1 << 60
-"""Price in bytes of a tensor of unknown shape: crossed only where there is no other way."""
+UNKNOWN = 1 << 60
+"""Price in bytes of a tensor of unknown shape or kind: crossed only where there is no other way."""
 
 
-Why = Callable[[TensorRef], str]
+class Untold(NamedTuple):
+    """Why nobody can tell a tensor's shape, and the name by which the user can."""
+
+    why: str
+    name: str
+
+
+Why = Callable[[TensorRef], Untold]
 
 
 class Source(NamedTuple):
@@ -50,7 +57,7 @@ class Split:
 def bytes_per_sample(spec: TensorSpec) -> int:
     """Size of one sample of a tensor: the product of its dimensions behind the batch; dimensions of any size count as 1."""
     if spec.shape is None:
-        return _UNKNOWN
+        return UNKNOWN
     size = ITEM_SIZE.get(spec.dtype or "float32", 4)
     for dimension in spec.shape[1:]:
         size *= dimension or 1
@@ -72,18 +79,21 @@ def split(
     boundaries: Sequence[Sequence[TensorRef]],
     specs: Mapping[TensorRef, TensorSpec],
     choice: Choice = "smallest",
-    why: Why = str,
+    why: Why | None = None,
+    avoid: Collection[TensorRef] = (),
 ) -> Split:
     """Cut ``model`` at one or several boundaries; ``specs`` describes every tensor of its top level.
 
-    ``why`` says of a tensor without a shape why it has none.
+    ``why`` says of a tensor without a shape why it has none, and how to give it; tensors to
+    ``avoid`` cross only where there is no other way.
 
     Raises:
         CutError: a boundary cannot be cut.
         ShapeError: a tensor that crosses has an unknown shape or dtype.
     """
     graph = call_graph(model)
-    chosen = heads(graph, boundaries, choice, lambda ref: bytes_per_sample(specs.get(ref, TensorSpec())))
+    prices = dict.fromkeys(avoid, UNKNOWN)
+    chosen = heads(graph, boundaries, choice, lambda ref: prices.get(ref) or bytes_per_sample(specs.get(ref, TensorSpec())))
     return assemble(model, graph, partition(graph, chosen), specs, why)
 
 
@@ -92,7 +102,7 @@ def assemble(
     graph: CallGraph,
     parts: Sequence[Sequence[int]],
     specs: Mapping[TensorRef, TensorSpec],
-    why: Why = str,
+    why: Why | None = None,
 ) -> Split:
     """Build the parts of a partition, given as the calls of each.
 
@@ -203,15 +213,18 @@ def labels(model: Model, crossing: Sequence[TensorRef]) -> dict[TensorRef, str]:
     return found
 
 
-def _require_shapes(model: Model, crossing: Sequence[TensorRef], specs: Mapping[TensorRef, TensorSpec], why: Why) -> None:
+def _require_shapes(
+    model: Model, crossing: Sequence[TensorRef], specs: Mapping[TensorRef, TensorSpec], why: Why | None
+) -> None:
     unknown = [ref for ref in crossing if (spec := specs.get(ref)) is None or spec.shape is None or spec.dtype is None]
     if unknown:
         layers, used = model.by_name(), outputs_used(model)
         names = [tensor_name(ref, layers, used) for ref in unknown]
+        reason, name = why(unknown[0]) if why else Untold("no rule tells it", names[0])
         raise ShapeError(
-            f"the shape of {', '.join(names)} is not recorded in the document and cannot be inferred: {why(unknown[0])}",
+            f"the shape of {', '.join(names)} is not recorded in the document and cannot be inferred: {reason}",
             code="shape-unknown",
             where=names[0],
-            hint=f"give it: --shape {names[0]}=None,28,28,128 (a dtype may follow: ...,128:float32), "
+            hint=f"give it: --shape {name}=None,28,28,128 (a dtype may follow: ...,128:float32), "
             "or declare the class in a plug-in: --custom-objects FILE.py",
         )

@@ -8,18 +8,27 @@ of that model first, from an explicit stack of levels.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import NamedTuple
 
-from configsplit.errors import CutError
-from configsplit.ir.graph import CallRef, Model, Node, TensorRef
+from configsplit.ir.graph import CallRef, Model, TensorRef, TensorSpec
 from configsplit.ir.provenance import Provenance, identity
 from configsplit.ir.references import Place
-from configsplit.rewrites.divide import CLOSED, Divided, Wrapping, crossing_sets, divide
-from configsplit.rewrites.open import Opened, open_calls
+from configsplit.rewrites.crossing import crossing_sets
+from configsplit.rewrites.divide import Divided, derived, divide
+from configsplit.rewrites.following import alive, around, at_end, end, followed, replaced, still_told
+from configsplit.rewrites.open import open_calls
 from configsplit.rewrites.prune import prune
 from configsplit.rewrites.widen import Cast
+from configsplit.rewrites.wrapping import Specs, Wrapping, known
+
+
+class Told(NamedTuple):
+    """What the user says of a tensor."""
+
+    place: Place
+    spec: TensorSpec
 
 
 class Step(NamedTuple):
@@ -47,6 +56,8 @@ class Surfaced:
         steps: what was opened or divided, in order.
         explicit_masks: whether the masks of ``model`` are tensors of the graph now.
         casts: tensors that are handed over in another dtype.
+        given: what the user says of tensors of ``model``, and what follows from it for the pieces of a wrapper.
+        told: the same as it was said, of tensors of the original.
     """
 
     model: Model
@@ -55,6 +66,8 @@ class Surfaced:
     steps: tuple[Step, ...] = ()
     explicit_masks: bool = False
     casts: tuple[Cast, ...] = ()
+    given: Specs = field(default_factory=dict)
+    told: tuple[Told, ...] = ()
 
 
 class _Into(NamedTuple):
@@ -72,6 +85,7 @@ class _Level:
     model: Model
     places: list[list[Place]]
     into: _Into | None = None
+    told: list[Told] = field(default_factory=list)
     provenance: Provenance = field(init=False)
     steps: list[Step] = field(default_factory=list)
 
@@ -91,13 +105,22 @@ class _Level:
 
     def open(self, name: str, calls: Sequence[int]) -> None:
         opened = open_calls(self.model, name, calls)
-        self.places = [[_follow(place, opened, name) for place in boundary] for boundary in self.places]
+        self.places = [[followed(place, opened, name) for place in boundary] for boundary in self.places]
+        self.told = [told._replace(place=followed(told.place, opened, name)) for told in self.told]
         self.model, self.provenance = opened.model, opened.provenance.after(self.provenance)
         self.steps.append(Step(name, opened.calls))
 
     def open_all(self, name: str) -> None:
         """Open every call of a nested model in which a wanted tensor lies."""
         self.open(name, self._calls(name))
+
+    def told_inside(self, name: str, calls: Sequence[int]) -> list[Told]:
+        """What is said of tensors of the model in a wrapper, whichever of these calls it was said of."""
+        return [
+            Told(place._replace(inside=place.inside[1:]), spec)
+            for place, spec in self.told
+            if place.inside and place.inside[0].layer == name and place.inside[0].call in calls
+        ]
 
     def inside(self, name: str, wrapping: Wrapping) -> _Level:
         """The level of the model in a wrapper, with one boundary for each cut that anything wants in it."""
@@ -110,17 +133,18 @@ class _Level:
                     key = tuple(place._replace(inside=place.inside[1:]) for place in within)
                     wanted.setdefault(key, []).append((number, call))
         into = _Into(name, tuple(calls), tuple(map(tuple, wanted.values())))
-        return _Level(wrapping.read(self.model.by_name()[name]), [list(cut) for cut in wanted], into)
+        model = wrapping.read(self.model.by_name()[name])
+        return _Level(model, [list(cut) for cut in wanted], into, self.told_inside(name, calls))
 
     def cut(self, into: _Into, done: Surfaced, wrapping: Wrapping) -> None:
         """Divide a wrapper, and say where the tensors are that were wanted inside. What lies at the ends of the wrapped model
         is at the surface already."""
-        inner = [[ref for ref in cut if not _at_end(ref, done.model)] for cut in done.boundaries]
-        cuts, numbers = crossing_sets(done.model, inner, wrapping)
+        inner = [[ref for ref in cut if not at_end(ref, done.model)] for cut in done.boundaries]
+        cuts, numbers = crossing_sets(done.model, inner, wrapping, done.given)
         found: dict[tuple[int, int], list[TensorRef]] = {}
         for refs, wanted in zip(done.boundaries, into.wanted, strict=True):
             for boundary, call in wanted:
-                ends = [_end(self.model, CallRef(into.layer, call), ref, done.model) for ref in refs]
+                ends = [end(self.model, CallRef(into.layer, call), ref, done.model) for ref in refs]
                 found.setdefault((boundary, call), []).extend(ref for ref in ends if ref is not None)
         divided = self.divide(into.layer, into.calls, done, cuts, wrapping) if cuts else None
         if divided is not None:
@@ -129,7 +153,7 @@ class _Level:
                 for boundary, call in wanted:
                     found[boundary, call] += divided.tensors(call, number, hidden) if number is not None else []
         self.places = [
-            list(dict.fromkeys(each for place in places for each in _replaced(place, into.layer, number, found, divided)))
+            list(dict.fromkeys(each for place in places for each in replaced(place, into.layer, number, found, divided)))
             for number, places in enumerate(self.places)
         ]
 
@@ -137,19 +161,32 @@ class _Level:
         self, name: str, calls: Sequence[int], done: Surfaced, cuts: Sequence[Sequence[TensorRef]], wrapping: Wrapping
     ) -> Divided:
         """Put the divided wrapper in its place; it is entered among the steps."""
-        divided = divide(self.model, name, calls, done.model, done.provenance, cuts, wrapping)
+        divided = divide(self.model, name, calls, done.model, done.provenance, cuts, wrapping, done.given)
+        before = wrapping.specs(self.model, self.given())
+        self.told = [
+            Told(around(told.place, divided), told.spec)
+            for told in self.told
+            if not (told.place.inside and told.place.inside[0] in {CallRef(name, call) for call in calls})
+        ]
+        after = wrapping.specs(divided.model, self.given())
+        self.told += [Told(Place((), ref), spec) for ref, spec in derived(divided, before, after).items()]
         self.model, self.provenance = divided.model, divided.provenance.after(self.provenance)
         self.steps.append(Step(name, tuple(calls), tuple(map(tuple, cuts)), done.steps, divided.pieces))
         return divided
+
+    def given(self) -> dict[TensorRef, TensorSpec]:
+        """What is said of tensors that are at the surface."""
+        return {told.place.ref: told.spec for told in self.told if not told.place.inside}
 
     def finished(self) -> Surfaced:
         """Nothing is hidden any more: what no output needs goes, where anything was opened."""
         wanted = tuple(tuple(place.ref for place in boundary) for boundary in self.places)
         if not self.steps:
-            return Surfaced(self.model, self.provenance, wanted)
+            return Surfaced(self.model, self.provenance, wanted, given=self.given())
         model, kept = prune(self.model)
-        alive = tuple(tuple(_alive(ref, kept) for ref in boundary) for boundary in wanted)
-        return Surfaced(model, kept.after(self.provenance), alive, tuple(self.steps))
+        there = tuple(tuple(alive(ref, kept) for ref in boundary) for boundary in wanted)
+        given = still_told(self.given(), kept)
+        return Surfaced(model, kept.after(self.provenance), there, tuple(self.steps), given=given)
 
 
 NOTHING: Mapping[str, Sequence[int]] = MappingProxyType({})
@@ -158,18 +195,20 @@ NOTHING: Mapping[str, Sequence[int]] = MappingProxyType({})
 def surface(
     model: Model,
     boundaries: Sequence[Sequence[Place]],
-    wrapping: Wrapping = CLOSED,
+    wrapping: Wrapping | None = None,
     also: Mapping[str, Sequence[int]] = NOTHING,
+    told: Iterable[Told] = (),
 ) -> Surfaced:
     """Open and divide whatever the places lie in, from the outside in.
 
     ``wrapping`` reads and writes models that stand in the config of a wrapper; ``also`` names nested models whose calls are
-    opened whether or not a place lies in them.
+    opened whether or not a place lies in them; ``told`` is what the user says of tensors.
 
     Raises:
         CutError: one of them cannot be opened.
+        ShapeError: nobody can say what shape crosses inside a wrapper.
     """
-    levels = [_Level(model, [list(boundary) for boundary in boundaries])]
+    levels = [_Level(model, [list(boundary) for boundary in boundaries], None, said := list(told))]
     for passed, calls in also.items():
         levels[0].open(passed, calls)
     while True:
@@ -178,30 +217,31 @@ def surface(
         if name is not None and level.is_nested(name):
             level.open_all(name)
         elif name is not None:
-            levels.append(level.inside(name, wrapping))
+            levels.append(level.inside(name, known(wrapping, name)))
         elif level.into is None:
-            return level.finished()
+            return replace(level.finished(), told=tuple(said))
         else:
             levels.pop()
-            levels[-1].cut(level.into, level.finished(), wrapping)
+            levels[-1].cut(level.into, level.finished(), known(wrapping, level.into.layer))
 
 
 def reopen(
     model: Model,
     steps: Iterable[Step],
-    wrapping: Wrapping = CLOSED,
-    check: Callable[[Model, Model, Divided], None] = lambda around, inner, divided: None,
+    wrapping: Wrapping | None = None,
+    check: Callable[[Model, Surfaced, Divided], None] = lambda around, inner, divided: None,
+    told: Iterable[Told] = (),
 ) -> Surfaced:
     """Repeat the steps of an earlier `surface`. ``check`` is shown each division: the model around before it, the wrapped
     model, and what came out."""
-    levels = [(_Level(model, []), list(reversed(list(steps))))]
+    levels = [(_Level(model, [], None, said := list(told)), list(reversed(list(steps))))]
     finished: dict[int, Surfaced] = {}
     while True:
         level, todo = levels[-1]
         if not todo:
             levels.pop()
             if not levels:
-                return level.finished()
+                return replace(level.finished(), told=tuple(said))
             finished[len(levels)] = level.finished()
         elif not todo[-1].cuts:
             level.open(todo[-1].layer, todo[-1].calls)
@@ -209,60 +249,8 @@ def reopen(
         elif (done := finished.pop(len(levels), None)) is not None:
             step = todo.pop()
             around = level.model
-            check(around, done.model, level.divide(step.layer, step.calls, done, step.cuts, wrapping))
+            check(around, done, level.divide(step.layer, step.calls, done, step.cuts, known(wrapping, step.layer)))
         else:
-            inner = wrapping.read(level.model.by_name()[todo[-1].layer])
-            levels.append((_Level(inner, []), list(reversed(todo[-1].inside))))
-
-
-def _alive(ref: TensorRef, kept: Provenance) -> TensorRef:
-    origin = kept.layers.get((ref.layer,))
-    if origin is None or ref.call not in origin.calls:
-        raise CutError(
-            f"no output of the model needs {ref.layer!r} in this call of the nested model",
-            code="cut-dead-tensor",
-            hint="cut at a tensor that an output depends on, or in another call",
-        )
-    return ref._replace(call=origin.calls.index(ref.call))
-
-
-def _at_end(ref: TensorRef, model: Model) -> bool:
-    return ref in model.output_refs() or ref in model.input_refs()
-
-
-def _end(model: Model, call: CallRef, ref: TensorRef, inner: Model) -> TensorRef | None:
-    """The tensor of the surface that an input or output of a wrapped model is in one call; None for any other tensor."""
-    if ref in inner.output_refs():
-        return TensorRef(*call, inner.output_refs().index(ref))
-    if ref in inner.input_refs():
-        return Node(model.by_name()[call.layer].calls[call.call].args).uses()[inner.input_refs().index(ref)].ref
-    return None
-
-
-def _replaced(
-    place: Place, name: str, boundary: int, found: dict[tuple[int, int], list[TensorRef]], divided: Divided | None
-) -> list[Place]:
-    """Where a place is after a wrapper was divided: the tensors that stand for it."""
-    if place.inside and place.inside[0].layer == name:
-        return [Place((), ref) for ref in found[boundary, place.inside[0].call]]
-    if divided is None:
-        return [place]
-    if place.inside:
-        return [Place((_call_of(divided.outer(TensorRef(*place.inside[0]))), *place.inside[1:]), place.ref)]
-    return [Place((), divided.outer(place.ref))]
-
-
-def _follow(place: Place, opened: Opened, name: str) -> Place:
-    """Where a place is after an opening."""
-    if not place.inside:
-        return Place((), opened.outer(place.ref))
-    (first, *rest) = place.inside
-    if first.layer != name:
-        return Place((_call_of(opened.outer(TensorRef(*first))), *rest), place.ref)
-    if rest:
-        return Place((_call_of(opened.inner(first.call, TensorRef(*rest[0]))), *rest[1:]), place.ref)
-    return Place((), opened.inner(first.call, place.ref))
-
-
-def _call_of(ref: TensorRef) -> CallRef:
-    return CallRef(ref.layer, ref.call)
+            step = todo[-1]
+            inner = known(wrapping, step.layer).read(level.model.by_name()[step.layer])
+            levels.append((_Level(inner, [], None, level.told_inside(step.layer, step.calls)), list(reversed(step.inside))))

@@ -5,9 +5,9 @@ The only importer of h5py, and only once weights are touched: cutting a ``.json`
 
 from configsplit.stores.ahead import Ahead
 from configsplit.stores.assembly import (
-    Asset,
     Empty,
     Fresh,
+    Item,
     Job,
     LegacyLayer,
     Move,
@@ -19,6 +19,7 @@ from configsplit.stores.assembly import (
     prepare_text,
     prepare_weights,
 )
+from configsplit.stores.assets import Asset
 from configsplit.stores.layouts import Layout, addresses, inner_weights, is_stored, snake_case
 from configsplit.stores.source import Source, digest, open_source
 from configsplit.stores.staging import Staging
@@ -29,6 +30,7 @@ __all__ = [
     "Asset",
     "Empty",
     "Fresh",
+    "Item",
     "Job",
     "Layout",
     "LegacyLayer",

@@ -2,50 +2,61 @@
 
 from __future__ import annotations
 
+import os
 import stat
+import threading
+from contextlib import suppress
 from pathlib import Path
-from threading import Event, Thread
 from types import TracebackType
 
+from configsplit.errors import StoreError
 from configsplit.stores.source import Source
 
 WORTH = 1 << 20
-"""Bytes below which a thread costs more than it gains."""
+"""Bytes below which a process costs more than it gains."""
+_DIGITS = 64
 
 
 class Ahead:
-    """`Source.sha256` in a thread of its own, from now on. Leaving the ``with`` block calls it off.
+    """`Source.sha256` in a process of its own, from now on. Leaving the ``with`` block calls it off.
 
-    It never raises by itself: what is wrong with the file is said by who opens it, or when the digest is asked for.
+    A thread would wait for Python's lock most of the time, since loading modules holds it. Where no process can be forked
+    (Windows; or where threads run, which a fork would leave behind) nothing is read ahead. It never raises by itself: what is
+    wrong with the file is said by who opens it, or when the digest is asked for.
     """
 
     def __init__(self, path: Path) -> None:
         self._source = Source(path=path)
-        self._stop = Event()
-        self._digest = ""
-        self._error: BaseException | None = None
-        self._thread = Thread(target=self._work, name="ahead", daemon=True)
+        self._child = self._answer = 0
 
     def __enter__(self) -> Ahead:
-        try:
+        with suppress(OSError, ValueError, StoreError):
             status = self._source.path.stat()
-        except (OSError, ValueError):
-            return self
-        if stat.S_ISREG(status.st_mode) and status.st_size >= WORTH:
-            self._thread.start()
+            if stat.S_ISREG(status.st_mode) and status.st_size >= WORTH and _may_fork():
+                self._source.kind  # noqa: B018 - opens the file, which must be the one that is cut
+                self._begin()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._stop.set()
-        if self._thread.ident is not None:
-            self._thread.join()
-        self._source.close()
-
-    def _work(self) -> None:
+    def _begin(self) -> None:
+        self._answer, give = os.pipe()
+        alone = _Alone(os.getpid())
+        self._child = os.fork()
+        if self._child:
+            os.close(give)
+            return
         try:
-            self._digest = self._source.sha256(self._stop)
-        except BaseException as error:  # noqa: BLE001 - raised again where the digest is asked for
-            self._error = error
+            os.write(give, self._source.sha256(alone).encode("ascii"))
+        finally:
+            os._exit(0)  # whatever happened: the parent's buffers, handlers and temporary files are not the child's
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._child:
+            import signal
+
+            os.kill(self._child, signal.SIGKILL)
+            os.waitpid(self._child, 0)
+            os.close(self._answer)
+        self._source.close()
 
     def sha256(self, source: Source) -> str:
         """The digest of a source, if it is the very file that was read ahead; otherwise it is read now.
@@ -53,10 +64,23 @@ class Ahead:
         Raises:
             StoreError: as `Source.sha256` does.
         """
-        if self._thread.ident is not None:
-            self._thread.join()
-        if self._thread.ident is None or not self._source.is_as(source):
-            return source.sha256()
-        if self._error is not None:
-            raise self._error
-        return self._digest
+        if self._child and self._source.is_as(source):
+            digest = os.read(self._answer, _DIGITS)
+            if len(digest) == _DIGITS:  # else the child met something that is wrong with the file, or was killed
+                return digest.decode("ascii")
+        return source.sha256()
+
+
+class _Alone(threading.Event):
+    """Set as soon as the parent is gone: nobody wants the digest then."""
+
+    def __init__(self, parent: int) -> None:
+        super().__init__()
+        self._parent = parent
+
+    def is_set(self) -> bool:
+        return os.getppid() != self._parent
+
+
+def _may_fork() -> bool:
+    return hasattr(os, "fork") and threading.active_count() == 1

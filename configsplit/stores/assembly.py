@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from configsplit.errors import StoreError, WeightsError
 from configsplit.stores import archive, zipped
+from configsplit.stores.assets import Asset
 from configsplit.stores.direct import write_new
 from configsplit.stores.faults import hdf5_write_faults, system_faults
 from configsplit.stores.plain_format import Unplain
@@ -22,7 +23,6 @@ from configsplit.stores.workers import Workers
 
 if TYPE_CHECKING:
     from configsplit.stores.skeleton import Skeleton
-    from configsplit.stores.source import Source
     from configsplit.stores.weightfile import WeightFile
 
 
@@ -83,19 +83,6 @@ class LegacyLayer(NamedTuple):
     source: WeightFile | None = None
     group: str = ""
     weights: tuple[tuple[str, Any], ...] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Asset:
-    """A member beside the weights (``assets/...``): its name, its size, and its bytes piece by piece."""
-
-    name: str
-    size: int
-    chunks: Callable[[], Iterable[bytes]]
-
-    @classmethod
-    def of(cls, source: Source, name: str, new_name: str | None = None) -> Asset:
-        return cls(new_name or name, source.asset_size(name), lambda: source.asset(name))
 
 
 class Written(NamedTuple):

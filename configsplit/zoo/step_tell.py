@@ -12,8 +12,8 @@ from configsplit.zoo.step_split import numeric_facts
 
 
 def verify_step(step: Mapping[str, Any], bench: Bench) -> Facts:
-    from configsplit.documents.proof import verify
     from configsplit.documents.provenance import verify_file
+    from configsplit.documents.verifying import verify
 
     place, options = bench.made.get(step["of"]), step["options"]
     if bench.dry:

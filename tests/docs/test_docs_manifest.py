@@ -19,6 +19,7 @@ SECTIONS = {
     "From": {manifest.FromInput, manifest.FromPart},
     "Opening": {manifest.Opening},
     "Casting": {manifest.Casting},
+    "Shape": {manifest.Shape},
 }
 
 

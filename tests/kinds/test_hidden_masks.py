@@ -77,6 +77,13 @@ def words_of_sentences() -> Any:
     return finished(ids, L.LSTM(2, name="l")(L.TimeDistributed(L.LSTM(3), name="tdl")(embedded)))
 
 
+def sentences(inner: Any) -> Any:
+    """The same with the words embedded all at once: their mask has an axis more, which the wrapper takes away."""
+    ids = K.Input((4, 6), dtype="int32", name="ids")
+    embedded = L.TimeDistributed(L.Dense(6), name="td")(L.Embedding(5, 6, mask_zero=True, name="emb")(ids))
+    return finished(ids, L.LSTM(2, name="l")(L.TimeDistributed(inner, name="tdl")(embedded)))
+
+
 def through_a_nested_model() -> Any:
     ids, embedded = words()
     start = K.Input((6, 8), name="start")
@@ -118,6 +125,9 @@ KINDS = [
     Masked("attention with a causal mask too", lambda: cross_attention(use_causal_mask=True), "d,v"),
     Masked("attention with a mask of the user's own too", lambda: cross_attention(given=True), "d,v"),
     Masked("a mask that goes through TimeDistributed", step_by_step, "td"),
+    Masked("a mask with an axis more, used up in a wrapper", lambda: sentences(L.LSTM(3)), "td"),
+    Masked("the same, behind the wrapper", lambda: sentences(L.GlobalAveragePooling1D()), "tdl"),
+    Masked("the same, in both directions", lambda: sentences(L.Bidirectional(L.GRU(3))), "tdl"),
     Masked("masks at every step of TimeDistributed", words_of_sentences, "tde"),
     Masked("steps of which nothing is left", words_of_sentences, "tdl"),
     Masked("through a nested model, which is opened", through_a_nested_model, "inner", lambda m: len(m.opened) == 1),

@@ -122,6 +122,20 @@ def frozen(keras: Any) -> Any:
     return over_time(keras, inner)
 
 
+def reordered(keras: Any) -> Any:
+    """A layer that is called on both sides of the cut, and that Keras rebuilds behind it later than in the whole."""
+    layers = keras.layers
+    ends = [keras.Input((4,), name=name) for name in ("na", "nb")]
+    twice = layers.Dense(4, activation="tanh", name="d3")
+    summed = layers.Add(name="s")([twice(ends[0]), twice(layers.Dense(4, activation="tanh", name="d2")(ends[1]))])
+    nested, dense = keras.Model(ends, summed, name="mode"), layers.Dense(4, name="dens")
+    start = keras.Input((4,), name="start")
+    once = nested([start, dense(start)])
+    again = nested([once, start])
+    inner = keras.Model(start, layers.Add(name="add")([once, again, dense(again)]), name="inner")
+    return over_time(keras, inner, (3, 4))
+
+
 @dataclass(frozen=True)
 class Wrapped:
     """A model, where to cut it, the pieces that its outermost wrapper becomes, and what else must be true."""
@@ -137,12 +151,17 @@ def crossing(manifest: Manifest) -> list[tuple[int | None, ...] | None]:
     return [tensor.shape for tensor in manifest.parts[-1].inputs if hasattr(tensor.source, "part")]
 
 
+def doubled(manifest: Manifest) -> bool:
+    """Both parts hold what lies before the cut: one in a piece, the other in the wrapper that was kept for the other call."""
+    return {"td/conv", "td/act"} <= set(manifest.shared_layers)
+
+
 KINDS = [
     Wrapped("one tensor crosses as it is", plain, "td/bn", 2, lambda m: crossing(m) == [(None, 4, 6, 4)]),
     Wrapped("two tensors cross packed into one", plain, "td/act", 2, lambda m: crossing(m) == [(None, 4, 48)]),
     Wrapped("several cuts inside and one outside", plain, "td/conv|td/flat|td", 3, lambda m: len(m.parts) == 4),
     Wrapped("the last layer inside is the wrapper's own output", plain, "td/fc", 0, lambda m: crossing(m) == [(None, 4, 5)]),
-    Wrapped("one of two calls of the wrapper", shared, "td@1/act", 2, lambda m: m.opened[0].calls == (1,)),
+    Wrapped("one of two calls of the wrapper", shared, "td@1/act", 2, lambda m: m.opened[0].calls == (1,) and doubled(m)),
     Wrapped("both calls of the wrapper, cut alike", shared, "td@*/bn", 2, lambda m: len(crossing(m)) == 2),
     Wrapped("both calls of the wrapper, each cut elsewhere", shared, "td@0/conv,td@1/bn", 3),
     Wrapped("a Sequential in a wrapper in a Sequential", in_a_sequential, "td/f", 2),
@@ -153,6 +172,9 @@ KINDS = [
     Wrapped("a wrapper in one call of a nested model", in_nested, "enc@1/td/act", 2, lambda m: m.opened[0].layer == "enc"),
     Wrapped("an input of the wrapped model that is needed behind the cut", skipping, "td/a", 2),
     Wrapped("a partly frozen model in a wrapper", frozen, "td/act", 2),
+    Wrapped(
+        "a layer on both sides, rebuilt in another order", reordered, "td/dens@0", 2, lambda m: m.shared_layers == ("td/dens",)
+    ),
 ]
 
 

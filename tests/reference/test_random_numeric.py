@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import configsplit
 from configsplit.dialects import to_text
+from configsplit.documents.wrapping import inside
 from configsplit.errors import CutError
 from configsplit.ir.graph import Model
 from configsplit.ir.references import outputs_used
@@ -51,14 +52,14 @@ def run_parts(folder: Path, manifest: Manifest, inputs: list[np.ndarray], works:
 
 
 def places(model: Model, prefix: str = "") -> list[str]:
-    """References to every tensor, also of those inside nested models."""
+    """References to every tensor, also of those inside nested models and wrapped ones."""
     found = []
     for (name, call), outputs in outputs_used(model).items():
         found += [f"{prefix}{name}@{call}:{output}" for output in outputs]
     for layer in model.layers:
-        if layer.model is not None:
+        if (held := inside(model.dialect)(layer)) is not None:
             for call in range(len(layer.calls)):
-                found += places(layer.model, f"{prefix}{layer.name}@{call}/")
+                found += places(held, f"{prefix}{layer.name}@{call}/")
     return found
 
 

@@ -1,45 +1,145 @@
-"""A digest that was begun ahead is the digest of the file that is cut, or is not used."""
+"""A digest that was begun ahead is the digest of the file that is cut, or is not used.
+
+Each test runs in a process of its own, as the command does: where threads run, nothing is read ahead.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
+HEAD = """
+import os, sys, threading
+from pathlib import Path
 from configsplit.stores import Ahead, Source
-
-
-def source(path: Path) -> Source:
+path = Path(sys.argv[1])
+def source(path):
     opened = Source(path=path)
     assert opened.kind == "json"
     return opened
+"""
 
 
-@pytest.mark.parametrize("size", [10, 3 << 20])
-def test_the_digest(size: int, tmp_path: Path) -> None:
+def told(code: str, path: Path) -> list[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", HEAD + code, str(path)], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stderr == ""
+    return done.stdout.split()
+
+
+@pytest.mark.parametrize(("size", "forked"), [(10, "False"), (3 << 20, "True")])
+def test_the_digest(size: int, forked: str, tmp_path: Path) -> None:
     path = tmp_path / "m.json"
     path.write_bytes(b"{" * size)
-    with Ahead(path) as ahead, source(path) as opened:
-        assert ahead.sha256(opened) == hashlib.sha256(b"{" * size).hexdigest()
+    code = "with Ahead(path) as ahead, source(path) as opened: print(ahead.sha256(opened), ahead._child > 0)"
+    assert told(code, path) == [hashlib.sha256(b"{" * size).hexdigest(), forked]
 
 
 def test_a_file_that_took_its_place_is_read_anew(tmp_path: Path) -> None:
     path, other = tmp_path / "m.json", tmp_path / "n.json"
     path.write_bytes(b"{" * (3 << 20))
     other.write_bytes(b"[" * (3 << 20))
-    with Ahead(path) as ahead:
-        ahead._thread.join()
-        os.replace(other, path)  # noqa: PTH105
-        with source(path) as opened:
-            assert ahead.sha256(opened) == hashlib.sha256(b"[" * (3 << 20)).hexdigest()
+    code = """
+with Ahead(path) as ahead:
+    os.replace(path.with_name("n.json"), path)
+    with source(path) as opened:
+        print(ahead.sha256(opened))
+"""
+    assert told(code, path) == [hashlib.sha256(b"[" * (3 << 20)).hexdigest()]
 
 
-def test_it_is_called_off_and_says_nothing_of_a_file_that_is_not_there(tmp_path: Path) -> None:
-    (tmp_path / "m.json").write_bytes(b"{" * (64 << 20))
-    with Ahead(tmp_path / "m.json") as ahead:
-        pass
-    assert not ahead._thread.is_alive()
-    with Ahead(tmp_path / "missing.json"), Ahead(tmp_path):
-        pass
+def test_a_child_that_was_killed_costs_time_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "m.json"
+    path.write_bytes(b"{" * (64 << 20))
+    code = """
+import signal
+with Ahead(path) as ahead, source(path) as opened:
+    os.kill(ahead._child, signal.SIGKILL)
+    print(ahead.sha256(opened))
+"""
+    assert told(code, path) == [hashlib.sha256(b"{" * (64 << 20)).hexdigest()]
+
+
+def test_it_is_called_off(tmp_path: Path) -> None:
+    path = tmp_path / "m.json"
+    path.write_bytes(b"{" * (256 << 20))
+    code = """
+with Ahead(path) as ahead:
+    pass
+try:
+    os.kill(ahead._child, 0)
+except ProcessLookupError:
+    print("gone")
+"""
+    assert told(code, path) == ["gone"]
+
+
+def test_it_ends_with_its_parent(tmp_path: Path) -> None:
+    path = tmp_path / "m.json"
+    with path.open("wb") as file:
+        file.write(b"{")
+        file.truncate(64 << 30)  # sparse: half a minute to hash
+    code = """
+import signal
+with Ahead(path) as ahead:
+    print(ahead._child, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    done = subprocess.run([sys.executable, "-c", HEAD + code, str(path)], stdout=subprocess.PIPE, text=True, check=False)
+    assert (child := int(done.stdout)) > 0
+    assert not is_running_after(5, child)
+
+
+def is_running_after(seconds: float, pid: int) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def test_a_damaged_archive_is_named_by_the_parent(tmp_path: Path) -> None:
+    path = tmp_path / "m.keras"
+    code = """
+import zipfile
+with zipfile.ZipFile(path, "w") as made:
+    made.writestr("config.json", "{}")
+    made.writestr("model.weights.h5", b"a" * (2 << 20))
+data = bytearray(path.read_bytes())
+data[1 << 20] = 0
+path.write_bytes(data)
+from configsplit.errors import StoreError
+with Ahead(path) as ahead, Source(path=path) as opened:
+    opened.kind
+    try:
+        ahead.sha256(opened)
+    except StoreError as error:
+        print(error.code, ahead._child > 0)
+"""
+    assert told(code, path) == ["archive-damaged", "True"]
+
+
+def test_nothing_is_read_ahead_of_what_is_not_there_or_beside_threads(tmp_path: Path) -> None:
+    path = tmp_path / "m.json"
+    path.write_bytes(b"{" * (3 << 20))
+    code = """
+with Ahead(path.with_name("missing.json")) as one, Ahead(path.parent) as two:
+    print(one._child, two._child)
+held = threading.Event()
+thread = threading.Thread(target=held.wait)
+thread.start()
+with Ahead(path) as three, source(path) as opened:
+    print(three._child, len(three.sha256(opened)))
+held.set()
+"""
+    assert told(code, path) == ["0", "0", "0", "64"]

@@ -1,0 +1,152 @@
+"""`verify`: hold what a split wrote against its source, and on request run both in Keras."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from configsplit.documents.document import Document, load
+from configsplit.documents.proof import Proof, prove
+from configsplit.errors import StoreError, VerificationError
+from configsplit.report import manifest as record
+from configsplit.stores import Source, Workers, digest, open_source
+
+if TYPE_CHECKING:
+    from configsplit.runtime.numeric import NumericReport
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """The result of `verify`: the proof, and what Keras computed if it was asked."""
+
+    manifest: record.Manifest
+    proof: Proof
+    numeric: NumericReport | None = None
+
+
+def verify(
+    directory: str | Path,
+    *,
+    source: str | Path | None = None,
+    numeric: bool = False,
+    samples: int = 4,
+    seed: int = 0,
+    custom_objects: tuple[str, ...] = (),
+) -> Verified:
+    """Prove a folder of parts against the file that they were cut from.
+
+    Args:
+        directory: what `split` wrote.
+        source: the original; by default where the manifest says, or beside the folder.
+        numeric: also run original and parts in Keras, fed through numpy, and demand bit-identical outputs.
+        samples: samples of random input for that, of the given ``seed``.
+        custom_objects: plug-ins for it.
+
+    Raises:
+        VerificationError: the parts do not equal the whole, or a file was changed since the split.
+        StoreError: a file is missing.
+    """
+    folder = Path(directory)
+    manifest = read_manifest(folder)
+    original, weights = _find(folder, manifest.source, source)
+    document = load(original, weights=weights, custom_objects=custom_objects)
+    with open_source(original, weights) as opened:
+        _check_digests(folder, manifest, opened, weights)
+        proof = prove(folder, manifest, opened, document)
+    report = run(folder, manifest, document, samples=samples, seed=seed, specs=custom_objects) if numeric else None
+    return Verified(manifest, proof, report)
+
+
+def read_manifest(folder: Path) -> record.Manifest:
+    """The manifest of a folder of parts.
+
+    Raises:
+        StoreError: there is none.
+    """
+    place = folder / record.NAME
+    try:
+        return record.from_text(place.read_text("utf-8"), str(place))
+    except (OSError, UnicodeDecodeError) as error:
+        raise StoreError(
+            f"no manifest can be read there: {error}",
+            code="manifest-missing",
+            where=str(place),
+            hint="give the folder that `configsplit split` wrote",
+        ) from None
+
+
+def _find(folder: Path, source: record.Source, given: str | Path | None) -> tuple[Path, Path | None]:
+    """The original file, and its separate weights."""
+    weights = None
+    if source.weights is not None:
+        weights = _first([folder / (source.weights_path or ""), folder.parent / source.weights], source.weights)
+    if given is not None:
+        return Path(given), weights
+    return _first([folder / (source.path or ""), folder.parent / source.file, Path(source.file)], source.file), weights
+
+
+def _first(places: list[Path], name: str) -> Path:
+    for place in places:
+        if place.is_file() or (place / "config.json").is_file():
+            return place
+    raise StoreError(
+        f"the original {name!r} is not where it was",
+        code="source-missing",
+        where=str(places[0]),
+        hint="say where it is: --source FILE",
+    )
+
+
+def _check_digests(folder: Path, manifest: record.Manifest, source: Source, weights: Path | None) -> None:
+    """Raises VerificationError if a file is not the one that the manifest speaks of."""
+    wanted: dict[Path, str] = {}
+    if weights is not None and manifest.source.weights_sha256:
+        wanted[weights] = manifest.source.weights_sha256
+    for part in manifest.parts:
+        wanted[folder / part.file] = part.sha256
+        if part.weights and part.weights_sha256:
+            wanted[folder / part.weights] = part.weights_sha256
+    with Workers() as workers:
+        found = {path: workers.submit(partial(digest, path)) for path in wanted}
+        found[source.path] = workers.submit(source.sha256)
+    for path, value in {**wanted, source.path: manifest.source.sha256}.items():
+        if found[path].result() != value:
+            raise VerificationError(
+                "the file was changed since the split: its SHA-256 is not that of the manifest",
+                code="verify-changed-file",
+                where=str(path),
+            )
+
+
+def run(
+    folder: Path,
+    manifest: record.Manifest,
+    document: Document,
+    *,
+    samples: int = 4,
+    seed: int = 0,
+    specs: tuple[str, ...] = (),
+) -> NumericReport:
+    """Run original and parts in Keras and demand bit-identical outputs.
+
+    Raises:
+        VerificationError: an output differs.
+        RuntimeUnavailableError: the framework is not installed.
+    """
+    from configsplit.runtime.numeric import verify_numeric
+
+    plain = json.loads(record.to_text(manifest))
+    report = verify_numeric(
+        folder, plain, document.path, source_weights=document.weights, samples=samples, seed=seed, custom_objects=specs
+    )
+    if not report.identical:
+        worst = max((output.max_abs_difference or 0.0 for output in report.outputs), default=0.0)
+        raise VerificationError(
+            f"the parts do not compute what the original computes: outputs differ by up to {worst:g}",
+            code="verify-numeric",
+            where=str(folder),
+        )
+    return report

@@ -1,0 +1,19 @@
+"""Hypothesis strategies for random models, for tests of code that handles Keras documents. Needs ``hypothesis``.
+
+    from hypothesis import given
+    from configsplit.testing import models
+
+    @given(models("keras3"))
+    def test_something(model): ...
+
+Every tensor that layers pass on has the shape (batch, 3, 4) in float32 and every layer of a class has weights of the same
+shapes, so that any mix-up of references or weights shows in numbers and in nothing else. The graphs have several inputs and
+outputs, shared layers, nested functional and Sequential models (called several times, with several tensors in and out),
+TimeDistributed around layers and around whole models, Bidirectional, layers with several outputs, and tensors in keyword
+arguments and lists.
+"""
+
+from configsplit.testing.models import models
+from configsplit.testing.sketch import Generation
+
+__all__ = ["Generation", "models"]

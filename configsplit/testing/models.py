@@ -1,0 +1,136 @@
+"""Whole models, nested models, and models in wrappers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import strategies as st
+
+from configsplit.dialects import DIALECTS, emit, parse, to_text
+from configsplit.dialects.keras3 import BARE
+from configsplit.ir.graph import Model, Node, TensorRef
+from configsplit.ir.values import freeze
+from configsplit.testing.sketch import SEQUENCE, STEP, Draw, Generation, Sketch
+from configsplit.testing.steps import again, attention, both_ways, dense, merge, pick, recurrent, step_by_step
+
+Step = Callable[[Draw, Sketch], None]
+
+
+@st.composite
+def models(draw: Draw, dialect: Generation = "keras3", *, depth: int = 2, most: int = 9) -> Model:
+    """Random functional models of a dialect, as `configsplit.dialects.parse` gives them.
+
+    Args:
+        dialect: "keras3" or "keras2" (as TF 2.4 and later write it).
+        depth: how deep models may nest.
+        most: how many steps a model has at most; each adds a layer or a call.
+    """
+    model = _functional(draw, Sketch(dialect, ""), depth, most, 2)
+    return parse(to_text(model)).model
+
+
+def _functional(draw: Draw, sketch: Sketch, depth: int, most: int, ends: int) -> Model:
+    """A model with at most ``ends`` inputs and outputs."""
+    for _ in range(draw(st.integers(1, ends))):
+        sketch.add_input()
+    steps = _steps(sketch, depth)
+    for _ in range(draw(st.integers(2, most))):
+        draw(st.sampled_from(steps))(draw, sketch)
+    return _finished(draw, sketch, ends)
+
+
+def _steps(sketch: Sketch, depth: int) -> list[Step]:
+    def nest(draw: Draw, sketch: Sketch) -> None:
+        _nest(draw, sketch, depth - 1)
+
+    def wrap(draw: Draw, sketch: Sketch) -> None:
+        _wrap(draw, sketch, depth - 1)
+
+    steps: list[Step] = [dense, merge, again] + ([nest, _chain] if depth else [])
+    if sketch.spec == SEQUENCE:
+        steps += [recurrent, attention, both_ways, step_by_step] + ([wrap] if depth else [])
+    return steps
+
+
+def _finished(draw: Draw, sketch: Sketch, ends: int) -> Model:
+    """Outputs: everything that nothing takes (so that all layers are needed), and perhaps a tensor from the middle."""
+    inputs = [TensorRef(layer.name) for layer in sketch.layers.values() if layer.is_input]
+    taken = {use.ref for layer in sketch.layers.values() for node in layer.calls for use in node.uses()}
+    loose = [ref for ref in sketch.tensors if ref not in taken]
+    if len(loose) > 1:
+        name = sketch.add("Add", Node((tuple(map(sketch.use, loose)),)))
+        loose = [TensorRef(name)]
+    made = [ref for ref in sketch.tensors if ref not in inputs]
+    outputs = loose or [made[-1] if made else TensorRef(sketch.add("Dense", sketch.one(inputs[0]), units=4))]
+    if ends > 1 and made and draw(st.booleans()):
+        outputs = [*outputs, draw(st.sampled_from(made))]
+    return Model(
+        name=f"{sketch.prefix}model",
+        kind="functional",
+        layers=tuple(sketch.layers.values()),
+        inputs=tuple(inputs) if ends > 1 else inputs[0],
+        outputs=tuple(outputs) if ends > 1 else outputs[0],
+        config=freeze({"name": None, "layers": None, "input_layers": None, "output_layers": None}),
+        dialect=sketch.dialect,
+    )
+
+
+def _nest(draw: Draw, sketch: Sketch, depth: int) -> None:
+    """A nested functional model, new or called once more."""
+    known = [layer.name for layer in sketch.layers.values() if layer.model and layer.model.kind == "functional"]
+    if known and draw(st.booleans()):
+        name = draw(st.sampled_from(known))
+        inner = sketch.layers[name].model
+        ref = sketch.call_again(name, _arguments(draw, sketch, len(inner.input_refs()) if inner else 1))
+    else:
+        inner = _functional(draw, sketch.inner("m"), depth, 4, 2)
+        class_name = "Functional" if sketch.dialect == "keras3" else "Model"
+        name = sketch.add(class_name, _arguments(draw, sketch, len(inner.input_refs())), inner)
+        ref = TensorRef(name)
+    sketch.tensors += [ref._replace(output=number) for number in range(len(inner.output_refs()) if inner else 1)]
+
+
+def _arguments(draw: Draw, sketch: Sketch, count: int) -> Node:
+    refs = tuple(sketch.use(pick(draw, sketch)) for _ in range(count))
+    return Node((refs[0] if count == 1 else refs,))
+
+
+def _chain(draw: Draw, sketch: Sketch) -> None:
+    """A nested Sequential."""
+    made = _sequential(draw, sketch.inner("s"))
+    sketch.tensors.append(TensorRef(sketch.add("Sequential", sketch.one(pick(draw, sketch)), made)))
+
+
+def _sequential(draw: Draw, inner: Sketch) -> Model:
+    ref = inner.add_input()
+    for _ in range(draw(st.integers(1, 3))):
+        ref = TensorRef(inner.add("Dense", inner.one(ref), units=4))
+    layers = tuple(inner.layers.values())
+    return Model(
+        name=f"{inner.prefix}chain",
+        kind="sequential",
+        layers=layers,
+        inputs=TensorRef(layers[0].name),
+        outputs=ref,
+        config=freeze({"name": None, "layers": None}),
+        dialect=inner.dialect,
+    )
+
+
+def _wrap(draw: Draw, sketch: Sketch, depth: int) -> None:
+    """A model at every time step, functional or Sequential."""
+    inner = replace(sketch.inner("w"), spec=STEP)
+    model = _sequential(draw, inner) if draw(st.booleans()) else _functional(draw, inner, depth, 5, 1)
+    name = sketch.add("TimeDistributed", sketch.one(pick(draw, sketch)), trainable=True, layer=_held_model(model))
+    sketch.tensors.append(TensorRef(name))
+
+
+def _held_model(model: Model) -> Any:
+    """The entry of a model in the config of a wrapper. Keras 3.11 and later take no list of one output in TimeDistributed."""
+    new = model.dialect == "keras3"
+    if model.kind == "functional":
+        return emit(replace(model, entry=DIALECTS[model.dialect].functional_entry(new), form=BARE if new else ""))
+    entry: dict[str, Any] = {"class_name": "Sequential", "config": None}
+    return emit(replace(model, entry=freeze({"module": "keras", **entry, "registered_name": None} if new else entry)))
