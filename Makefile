@@ -52,6 +52,7 @@ exhaustive: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/bench_split.py --write docs/benchmarks.md
+	$(BIN)/python benchmarks/bench_convert.py --write docs/benchmarks.md
 	$(BIN)/python benchmarks/bench_chain.py --write docs/benchmarks.md
 	$(BIN)/python benchmarks/bench_zoo.py --write docs/benchmarks.md
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from configsplit.dialects import emit, parse, read_entry, to_text
+from configsplit.dialects import emit, read_entry, to_text
 from configsplit.documents.document import Document, given_shapes, load
 from configsplit.documents.old_weights import OldWeights
-from configsplit.documents.transplant import check_shapes, weights_in
+from configsplit.documents.rereading import reread
+from configsplit.documents.transplant import check_shapes
 from configsplit.documents.wrapping import inside, release_of
 from configsplit.errors import ConversionError, StoreError
 from configsplit.inference import trace
@@ -19,6 +20,7 @@ from configsplit.ir.graph import TensorRef, TensorSpec, walk
 from configsplit.ir.values import dumps
 from configsplit.migration import Migration, Note, Refusal, Replacement, Request, migrate
 from configsplit.migration.branches import opened
+from configsplit.migration.cautions import cautions, has_channels_first
 from configsplit.stores import (
     Asset,
     Empty,
@@ -140,7 +142,8 @@ def convert(
             read=read_entry,
             write=emit,
         )
-        return Converted(document=document, migration=_with_backend(migrate(request), document, found), backend=found)
+        migration = _with_cautions(_with_backend(migrate(request), document, found), document)
+        return Converted(document=document, migration=migration, backend=found)
 
 
 def _with_backend(migration: Migration, document: Document, backend: str) -> Migration:
@@ -150,6 +153,15 @@ def _with_backend(migration: Migration, document: Document, backend: str) -> Mig
         return migration
     what = "the file does not say which backend made it; TensorFlow is assumed (--backend theano turns kernels round)"
     return replace(migration, notes=(*migration.notes, Note(document.model.name, what)))
+
+
+def _with_cautions(migration: Migration, document: Document) -> Migration:
+    """Say what Keras itself will compute wrongly; only models with their channels first can be such."""
+    model = migration.model
+    if model is None or not any(map(has_channels_first, (layer for _, layer in walk(model, inside("keras3"))))):
+        return migration
+    inference = trace(model, document.facts, dialect="keras3", read=read_entry)
+    return replace(migration, notes=(*migration.notes, *dict.fromkeys(cautions(inference))))
 
 
 def _declared(document: Document) -> dict[str, Replacement]:
@@ -229,7 +241,7 @@ def _save(made: Converted, path: Path, force: bool, with_weights: bool) -> Saved
                 assets=_assets(made.migration, old, source),
             )
             written = job.run()
-            _check(place, document)
+            reread(place, document.facts)
         source.check_unchanged()
         staging.commit()
     return SavedConversion(path, written.sha256, len(model.layers), *counts)
@@ -272,25 +284,4 @@ def _assets(migration: Migration, old: OldWeights, source: Source) -> list[Asset
         for path, origin in migration.origins.items()
         if path in targets and origin in old.found.groups
     }
-    found: list[Asset] = []
-    for name in source.assets:
-        group = name.removeprefix("assets/")
-        while group and group not in moved:
-            group = group.rpartition("/")[0]
-        if group:
-            rest = name.removeprefix("assets/").removeprefix(group)
-            found.append(Asset.of(source, name, f"assets/{moved[group]}{rest}"))
-    return found
-
-
-def _check(place: Path, document: Document) -> None:
-    """Read what was written anew, and hold every weight against what its layer implies.
-
-    Raises:
-        WeightsError, DocumentError: it is not what Keras 3 would load.
-    """
-    with open_source(place) as written:
-        model = parse(written.config_text).model
-        if written.weights is not None:
-            inference = trace(model, document.facts, dialect="keras3", read=read_entry)
-            check_shapes(model, inference, weights_in(model, written.weights))
+    return Asset.moved(source, moved)

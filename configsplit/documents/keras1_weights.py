@@ -35,6 +35,8 @@ def stored(layer: Layer, wanted: Sequence[Shape], found: Sequence[Shape]) -> lis
     class_name, config = _innermost(layer)
     if class_name in _GATES and config.get("consume_less") != "gpu":
         return [shape for triple in _triples(wanted) for shape in _by_gate(triple, _GATES[class_name])]
+    if class_name == "ConvLSTM2D" and len(found) != len(wanted):
+        return [_kernel(shape, config)[0] for triple in _triples(wanted) for shape in _by_gate(triple, 4)]
     if class_name == "Deconvolution2D":
         return [_deconvolution(shape, config) for shape in wanted]
     if class_name in _CONVOLUTIONS:

@@ -41,6 +41,7 @@ class Building:
         known: shapes and dtypes of the old tensors.
         tensors: old tensor -> new tensor.
         symbols: old tensors that are shapes, of which Keras 3 makes no tensors.
+        samples: old tensors that have a row for each sample that the model is given.
         parts: the names of layers that together take the place of one: (old layer, which part) -> name.
         layers: the new layers by name, in the order in which they were made.
     """
@@ -53,6 +54,7 @@ class Building:
     names: dict[str, str]
     tensors: dict[TensorRef, TensorRef] = field(default_factory=dict)
     symbols: dict[TensorRef, Any] = field(default_factory=dict)
+    samples: dict[TensorRef, None] = field(default_factory=dict)
     layers: dict[str, Made] = field(default_factory=dict)
     parts: dict[tuple[str, str], str] = field(default_factory=dict)
     notes: list[Note] = field(default_factory=list)

@@ -8,10 +8,12 @@ from typing import Any
 from configsplit.inference.inputs import input_spec
 from configsplit.ir.graph import CallRef, Layer, Model, Node, TensorRef, Use
 from configsplit.ir.values import FrozenDict
-from configsplit.migration import composites, graph_operations, joining, lambdas, operations
+from configsplit.migration import composites, graph_operations, joining, lambdas, local, normalizing, operations, theano
 from configsplit.migration.building import Building, Made
 from configsplit.migration.inside import convert_layer
 from configsplit.migration.objects import built_in
+from configsplit.migration.op_arguments import plain_constant
+from configsplit.migration.op_neural import TOLD_TO_TRAIN
 from configsplit.migration.outcome import Replacement, Stop
 
 _RECURRENT = frozenset(
@@ -21,6 +23,8 @@ _RECURRENT = frozenset(
 
 CHANGED: Mapping[str, str] = {
     "RandomCrop": "is a Resizing now, which is what it computes where it does not train; that of Keras 3 does nothing then",
+    "RandomHeight": "is an Identity now, which is what it computes where it does not train; Keras 3 varies no heights",
+    "RandomWidth": "is an Identity now, which is what it computes where it does not train; Keras 3 varies no widths",
 }
 """Classes of which something is lost on the way, and what."""
 
@@ -31,6 +35,7 @@ def convert_call(building: Building, layer: Layer, number: int, model: Model | N
     Raises:
         Stop: it has no equal in Keras 3.
     """
+    _told_to_train(building, layer, number)
     if layer.is_input:
         _input(building, layer)
     elif layer.model is not None:
@@ -41,8 +46,16 @@ def convert_call(building: Building, layer: Layer, number: int, model: Model | N
         joining.convert(building, layer, number, given)
     elif (rule := _rule(building, layer)) is not None:
         rule(building, layer, number)
+    elif theano.pads_itself(building, layer):
+        theano.convert(building, layer, number, _plain)
     else:
         _plain(building, layer, number)
+
+
+def _told_to_train(building: Building, layer: Layer, number: int) -> None:
+    """Say of a call with ``training=True`` (Monte Carlo dropout) that Keras 3 overrules it."""
+    if plain_constant(layer.calls[number].kwargs.get("training")) in (True, 1):
+        building.note(layer.name, f"is told to train: {TOLD_TO_TRAIN}")
 
 
 _Rule = Callable[[Building, Layer, int], None]
@@ -54,9 +67,18 @@ def _rule(building: Building, layer: Layer) -> _Rule | None:
         return operations.convert
     if layer.class_name == "TensorFlowOpLayer":
         return graph_operations.convert
-    if building.around.dialect != "keras1":
-        return None
-    return composites.rule(layer)
+    if layer.class_name in ("LocallyConnected1D", "LocallyConnected2D"):
+        return local.convert
+    if layer.class_name.startswith("BatchNormalization"):
+        return _normalization(building, layer)
+    return (composites.KERAS1 if building.around.dialect == "keras1" else composites.KERAS2).get(layer.class_name)
+
+
+def _normalization(building: Building, layer: Layer) -> _Rule | None:
+    if building.around.dialect == "keras1":
+        return {1: normalizing.of_sample, 2: normalizing.of_batch}.get(layer.config.get("mode", 0))
+    axis = layer.config.get("axis")
+    return normalizing.along_several if type(axis) is tuple and len(axis) > 1 else None
 
 
 def _input(building: Building, layer: Layer) -> None:
@@ -94,6 +116,9 @@ def _plain(building: Building, layer: Layer, number: int) -> None:
         building.add(name, made)
         if (told := CHANGED.get(layer.class_name)) is not None:
             building.note(layer.name, told)
+        for key in ("renorm", "virtual_batch_size"):
+            if layer.class_name.startswith("BatchNormalization") and layer.config.get(key):
+                building.note(layer.name, f"trains without {key}, which Keras 3 does not have; what it predicts is the same")
     args, kwargs = _arguments(layer, layer.calls[number])
     building.layers[name].calls[number] = Node(building.moved(args), building.moved(kwargs))
     _same_outputs(building, layer, number, name)

@@ -11,6 +11,7 @@ from typing import Any
 
 from configsplit.ir.values import FrozenDict
 from configsplit.migration import objects
+from configsplit.migration.gates import order_of_gates, without_order
 from configsplit.migration.keys import KEYS
 from configsplit.migration.outcome import Stop
 
@@ -28,6 +29,8 @@ CLASSES: Mapping[str, str] = {
     "Convolution2DTranspose": "Conv2DTranspose",
     "Convolution3DTranspose": "Conv3DTranspose",
     "RandomCrop": "Resizing",
+    "RandomHeight": "Identity",
+    "RandomWidth": "Identity",
 }
 """Classes of Keras 2 that Keras 3 has under another name."""
 
@@ -60,8 +63,8 @@ _MEANINGLESS: Mapping[str, Mapping[str, Any]] = {
     "Attention": {"causal": ANY},
     "BatchNormalization": {
         "fused": ANY,
-        "virtual_batch_size": (None,),
-        "renorm": _NO,
+        "virtual_batch_size": ANY,
+        "renorm": ANY,
         "renorm_clipping": ANY,
         "renorm_momentum": ANY,
         "adjustment": (None,),
@@ -74,6 +77,7 @@ _MEANINGLESS: Mapping[str, Mapping[str, Any]] = {
     "DepthwiseConv2D": {"groups": ANY, "filters": ANY, **_KERNEL},
     "Embedding": {"sparse": ANY, "input_length": ANY},
     "Hashing": {"strategy": ANY},
+    "Identity": {"factor": ANY, "interpolation": ANY, "seed": ANY},
     "MultiHeadAttention": {"query_shape": ANY, "key_shape": ANY, "value_shape": ANY, "softmax_robust_masking": _NO},
     "RNN": _RECURRENT,
     "SeparableConv1D": {"groups": _ONE, **_KERNEL},
@@ -112,6 +116,31 @@ _WHOLE = frozenset({"layer", "backward_layer", "cell", "cells"})
 """Keys whose values are layers, converted by themselves."""
 
 
+_REMEDY = "put a layer of your own in its place (`configsplit replace`), or declare a class of that name in a plug-in"
+
+_COLUMNS = "its feature columns take a dict of raw features by name, which no layer of Keras 3 does"
+_INSIDE = "it becomes several layers and operations, for which there is no place inside another layer"
+
+_WHY_NOT: Mapping[str, str] = {
+    "DenseFeatures": _COLUMNS,
+    "SequenceFeatures": _COLUMNS,
+    "CategoryCrossing": "it joins strings, as many as there are, which no layer of Keras 3 does",
+    **dict.fromkeys(("LocallyConnected1D", "LocallyConnected2D", "RandomFourierFeatures"), _INSIDE),
+}
+_REMEDIES: Mapping[str, str] = {
+    **dict.fromkeys(
+        ("DenseFeatures", "SequenceFeatures"),
+        "cut the model behind it (`configsplit split`), convert the tail, and build the features with "
+        "keras.utils.FeatureSpace or preprocessing layers",
+    ),
+    "CategoryCrossing": "use HashedCrossing, and train the model anew behind it",
+    **dict.fromkeys(
+        ("LocallyConnected1D", "LocallyConnected2D", "RandomFourierFeatures"),
+        "put it into a model of its own, and wrap that; or put a layer of your own in its place (`configsplit replace`)",
+    ),
+}
+
+
 def class_of(class_name: str) -> str:
     """The class of Keras 3 for one of Keras 2."""
     return CLASSES.get(class_name, class_name)
@@ -125,11 +154,8 @@ def converted(class_name: str, config: FrozenDict) -> FrozenDict:
     """
     new = class_of(class_name)
     if new not in KEYS:
-        raise Stop(
-            "convert-class",
-            f"Keras 3 has no {class_name}",
-            "put a layer of your own in its place (`configsplit replace`), or declare a class of that name in a plug-in",
-        )
+        reason = _WHY_NOT.get(class_name, f"Keras 3 has no {class_name}")
+        raise Stop("convert-class", reason, _REMEDIES.get(class_name, _REMEDY))
     renames = _RENAMED.get(new, {})
     given = FrozenDict({renames.get(key, key): objects.plain(value) for key, value in config.items()})
     given = FrozenDict(_CUDNN.get(class_name, {})) | given
@@ -139,7 +165,7 @@ def converted(class_name: str, config: FrozenDict) -> FrozenDict:
     made = {key: _value(key, value, dtype) for key, value in given.items() if key in KEYS[new]}
     _check_rest(class_name, new, given)
     implied = {key: value for key, value in _defaults(new).items() if made.get(key) is None}
-    return FrozenDict(made | {"dtype": dtype} | implied)
+    return FrozenDict({**made, "dtype": dtype, **implied, **order_of_gates(class_name, given)})
 
 
 def _dtype(name: str, config: FrozenDict) -> str:
@@ -198,6 +224,11 @@ def _one_layer(config: FrozenDict) -> FrozenDict:
     return config.without("backward_layer") if config.get("backward_layer", 0) is None else config
 
 
+def _both_ways(config: FrozenDict) -> FrozenDict:
+    """Keras 3 makes both layers from configs that it writes itself, in which no order of gates is left."""
+    return config | {key: without_order(config[key]) for key in ("layer", "backward_layer") if key in config}
+
+
 def _image(config: FrozenDict) -> FrozenDict:
     """Keras 3 knows ``lanczos3`` and the like by the same names, but not ``area``."""
     if config.get("interpolation") in ("area", "mitchellcubic", "gaussian"):
@@ -217,7 +248,7 @@ def _tokens(config: FrozenDict) -> FrozenDict:
 
 _SPECIAL: Mapping[str, tuple[Callable[[FrozenDict], FrozenDict], ...]] = {
     "BatchNormalization": (_batch_normalization,),
-    "Bidirectional": (_one_layer,),
+    "Bidirectional": (_one_layer, _both_ways),
     "Resizing": (_image, _crop),
     "StringLookup": (_tokens,),
     "IntegerLookup": (_tokens,),

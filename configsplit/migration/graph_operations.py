@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +10,7 @@ from configsplit.ir.graph import Layer, Node
 from configsplit.ir.values import FrozenDict
 from configsplit.migration.building import Building
 from configsplit.migration.op_arguments import INSTEAD, plain_constant
+from configsplit.migration.op_rules import FULL
 from configsplit.migration.op_table import FUNCTIONS
 from configsplit.migration.op_values import piece
 from configsplit.migration.operations import run, unknown
@@ -61,6 +63,21 @@ _PLAIN: Mapping[str, str] = {
     "sin": "Sin",
     "cos": "Cos",
     "tan": "Tan",
+    "asin": "Asin",
+    "acos": "Acos",
+    "atan": "Atan",
+    "sinh": "Sinh",
+    "cosh": "Cosh",
+    "asinh": "Asinh",
+    "acosh": "Acosh",
+    "atanh": "Atanh",
+    "erfc": "Erfc",
+    "rint": "Rint",
+    "is_inf": "IsInf",
+    "is_finite": "IsFinite",
+    "xlogy": "Xlogy",
+    "xdivy": "Xdivy",
+    "multiply_no_nan": "MulNoNan",
     "tanh": "Tanh",
     "erf": "Erf",
     "floor": "Floor",
@@ -94,6 +111,12 @@ _PLAIN: Mapping[str, str] = {
     "reverse": "ReverseV2",
 }
 
+_WINDOW = {name: name for name in ("strides", "padding", "data_format")} | {"explicit_paddings": "explicit"}
+_POOL = {**_WINDOW, "ksize": "ksize"}
+_CONV = {**_WINDOW, "dilations": "dilations"}
+_POOLS = {"MaxPool": "max_pool", "AvgPool": "avg_pool", "MaxPool3D": "max_pool3d", "AvgPool3D": "avg_pool3d"}
+_CONVS = {"Conv2D": "conv2d", "Conv3D": "conv3d", "DepthwiseConv2dNative": "depthwise_conv2d"}
+
 _PARAMETERS: Mapping[str, tuple[str, str, Mapping[str, str]]] = {
     "Sum": ("reduce_sum", "input_tensor axis", {"keep_dims": "keepdims"}),
     "Mean": ("reduce_mean", "input_tensor axis", {"keep_dims": "keepdims"}),
@@ -118,6 +141,25 @@ _PARAMETERS: Mapping[str, tuple[str, str, Mapping[str, str]]] = {
     "Unpack": ("unstack", "value", {"num": "num", "axis": "axis"}),
     "Shape": ("shape", "input", {}),
     "Cumsum": ("cumsum", "x axis", {"exclusive": "exclusive", "reverse": "reverse"}),
+    "Cumprod": ("cumprod", "x axis", {"exclusive": "exclusive", "reverse": "reverse"}),
+    **{name: (function, "input", _POOL) for name, function in _POOLS.items()},
+    **{name: (function, "input filters", _CONV) for name, function in _CONVS.items()},
+    "DepthToSpace": ("depth_to_space", "input", {"block_size": "block_size", "data_format": "data_format"}),
+    "SpaceToDepth": ("space_to_depth", "input", {"block_size": "block_size", "data_format": "data_format"}),
+    "LRN": ("lrn", "input", {name: name for name in ("depth_radius", "bias", "alpha", "beta")}),
+    "ExtractImagePatches": (
+        "extract_patches",
+        "images",
+        {"ksizes": "sizes", "strides": "strides", "rates": "rates", "padding": "padding"},
+    ),
+    "TopKV2": ("top_k", "input k", {"sorted": "sorted"}),
+    "Roll": ("roll", "input shift axis", {}),
+    "L2Loss": ("l2_loss", "t", {}),
+    "MatrixInverse": ("inv", "input", {"adjoint": "adjoint"}),
+    "MatrixDeterminant": ("det", "input", {}),
+    "Cholesky": ("cholesky", "input", {}),
+    "MatrixBandPart": ("band_part", "input num_lower num_upper", {}),
+    "Fill": ("fill", "dims value", {}),
     **{node: (function, FUNCTIONS[function][0], {}) for function, nodes in _PLAIN.items() for node in nodes.split()},
 }
 
@@ -125,6 +167,7 @@ _LISTS: Mapping[str, tuple[str, str, bool, Mapping[str, str]]] = {
     "Pack": ("stack", "values", False, {"axis": "axis"}),
     "ConcatV2": ("concat", "values", True, {}),
     "AddN": ("add_n", "inputs", False, {}),
+    "Einsum": ("einsum", "inputs", False, {"equation": "equation"}),
 }
 """Nodes that take any number of inputs; True where the last of them is the axis."""
 
@@ -179,7 +222,17 @@ def _attribute(value: Any) -> Any:
         return _TYPES.get(str(value["type"]), str(value["type"]))
     if isinstance(items := value.get("list"), FrozenDict):
         return tuple(int(item) for item in items.get("i", ()))
-    return next((value[key] for key in ("b", "f", "s") if key in value), None)
+    if "s" in value:
+        return _text(value["s"])
+    return next((value[key] for key in ("b", "f") if key in value), None)
+
+
+def _text(value: Any) -> Any:
+    """Bytes stand in these documents in base 64: ``U0FNRQ==`` is ``SAME``."""
+    try:
+        return b64decode(str(value), validate=True).decode("ascii")
+    except ValueError:
+        return value
 
 
 def _named(name: str, inputs: list[Any], attributes: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -200,11 +253,14 @@ def _slices(inputs: list[Any], attributes: Mapping[str, Any]) -> dict[str, Any]:
     """``x[begin:end:strides]``, with masks that say which ends are open and which places are single ones."""
     value, *ends = inputs
     masks = {name: int(attributes.get(name) or 0) for name in _MASKS}
-    if masks["ellipsis_mask"] or masks["new_axis_mask"] or not all(type(end) is tuple for end in ends):
-        raise unknown("StridedSlice of a TensorFlow graph, with new axes, an ellipsis or computed places")
+    if not all(type(end) is tuple for end in ends):
+        raise unknown("StridedSlice of a TensorFlow graph, with computed places")
     items: list[Any] = []
     for at, (begin, end, step) in enumerate(zip(*ends, strict=True)):
         bit = 1 << at
+        if masks["ellipsis_mask"] & bit or masks["new_axis_mask"] & bit:
+            items.append(FULL if masks["ellipsis_mask"] & bit else None)
+            continue
         if masks["shrink_axis_mask"] & bit:
             items.append(begin)
             continue

@@ -8,11 +8,11 @@ from typing import Any
 from configsplit.ir.graph import LayerPath
 from configsplit.ir.recipes import Recipe, Slot
 from configsplit.ir.values import FrozenDict
-from configsplit.migration import keras1
+from configsplit.migration import keras1, theano
 from configsplit.migration.configs import class_of, converted
 from configsplit.migration.custom import custom, custom_weights
 from configsplit.migration.keys import KEYS
-from configsplit.migration.layouts import check_backend, keras2_recipes, places, slots
+from configsplit.migration.layouts import keras2_recipes, places, slots
 from configsplit.migration.objects import built_in
 from configsplit.migration.outcome import Stop
 from configsplit.migration.stored import Stored
@@ -63,12 +63,21 @@ def _children(unit: Unit, around: Surroundings) -> list[Unit]:
         listed += [(("cells", number), cell) for number, cell in enumerate(cells)]
     counts = _shares(unit, [entry for _, entry in listed])
     found: list[Unit] = []
-    start = unit.start
+    start = unit.start + _own_first(unit)
     for (key, entry), count, prefix in zip(listed, counts, _prefixes(unit, listed), strict=True):
         part = unit.stored.part(start - unit.start, start - unit.start + count)
         found.append(Unit(entry, part, start, prefix, key, unit.path, depth=unit.depth + 1))
         start += count
     return found
+
+
+def _own_first(unit: Unit) -> int:
+    """How many weights of its own a wrapper has before those inside: in an archive its group stands before theirs."""
+    return _SPECTRAL if unit.entry["class_name"] == "SpectralNormalization" and unit.stored.places else 0
+
+
+_SPECTRAL = 2
+"""The kernel of the layer inside, once more, and the vector of the power iteration."""
 
 
 def _shares(unit: Unit, entries: Sequence[FrozenDict]) -> list[int]:
@@ -79,7 +88,7 @@ def _shares(unit: Unit, entries: Sequence[FrozenDict]) -> list[int]:
     """
     total = len(unit.stored.shapes)
     if unit.entry["class_name"] == "SpectralNormalization":
-        total = max(total - 1, 0)
+        total = max(total - (_own_first(unit) or 1), 0)
     if len(entries) <= 1 or not total:
         return [total] * len(entries)
     if unit.entry["class_name"] == "Bidirectional":
@@ -145,7 +154,16 @@ def _is_custom(entry: FrozenDict, around: Surroundings) -> bool:
 
 
 NEVER_CUSTOM = frozenset(
-    {"LocallyConnected1D", "LocallyConnected2D", "DenseFeatures", "RandomHeight", "RandomWidth", "Lambda", "Merge"}
+    {
+        "CategoryCrossing",
+        "DenseFeatures",
+        "Lambda",
+        "LocallyConnected1D",
+        "LocallyConnected2D",
+        "Merge",
+        "RandomFourierFeatures",
+        "SequenceFeatures",
+    }
 )
 """Classes of older releases that Keras 3 does not have, and that are no classes of the user's either."""
 
@@ -164,7 +182,7 @@ def _convert(unit: Unit, around: Surroundings) -> None:
     recipes: tuple[Recipe, ...] | None = None
     if around.dialect == "keras1":
         class_name, config, recipes = keras1.layer(class_name, config, stored.shapes, around.backend)
-    check_backend(class_name, around.backend if stored.shapes else "")
+    theano.check(class_name, config, around.backend)
     new = class_of(class_name)
     made = converted(class_name, config)
     unit.made = built_in("keras.layers", new, made)
@@ -177,21 +195,11 @@ def _convert(unit: Unit, around: Surroundings) -> None:
 
 
 def _spectral(unit: Unit) -> Inside:
-    """Keras 3 stores the kernel of the layer inside once more, before the vector of the power iteration.
-
-    Raises:
-        Stop: the file is an archive of tf.keras, in which nobody has measured where these lie.
-    """
-    if unit.stored.places:
-        raise Stop(
-            "convert-weights-unknown",
-            "nobody has measured how an archive of tf.keras keeps the weights of a SpectralNormalization",
-            "save the model as .h5",
-        )
-    last = unit.start + len(unit.stored.shapes) - 1
+    """Keras 3 stores the kernel of the layer inside once more, before the vector of the power iteration; so do archives."""
+    last = unit.start + (1 if unit.stored.places else len(unit.stored.shapes) - 1)
     own = (Recipe((unit.start,)), Recipe((last,)))
     made = tuple(Slot(f"{unit.prefix}vars/{number}", recipe) for number, recipe in enumerate(own))
-    return Inside(FrozenDict(), made, (f"{unit.prefix}vars/0",))
+    return Inside(FrozenDict(), made, tuple(f"{unit.prefix}vars/{number}" for number in range(_own_first(unit))))
 
 
 def _with_children(unit: Unit) -> FrozenDict:

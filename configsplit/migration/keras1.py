@@ -88,16 +88,21 @@ def layer(class_name: str, config: FrozenDict, shapes: Sequence[Shape], backend:
     new = _CLASSES.get(class_name, class_name)
     made = _config(class_name, config)
     if made.get("padding") == "full":
-        raise Stop("convert-setting", "border_mode 'full' is known to the Theano backend alone", "pad by ZeroPadding before it")
+        raise Stop("convert-setting", "border_mode 'full' has no equal inside another layer", "pad by ZeroPadding before it")
     if class_name == "BatchNormalization" and config.get("mode", 0) not in (0, None):
         raise Stop(
             "convert-setting",
-            f"BatchNormalization of mode {config['mode']} is normalized by the numbers of each batch, also when it predicts",
+            f"BatchNormalization of mode {config['mode']} becomes several operations, which cannot stand inside another layer",
             "put a layer of your own in its place (`configsplit replace`)",
         )
     relaid = _RECIPES.get(new)
     recipes = None if relaid is None else relaid(made, shapes, backend)
     return new, made, recipes
+
+
+def words(class_name: str, config: FrozenDict) -> FrozenDict:
+    """A layer's config in the words of Keras 2."""
+    return _config(class_name, config)
 
 
 def _config(class_name: str, config: FrozenDict) -> FrozenDict:
@@ -112,6 +117,8 @@ def _config(class_name: str, config: FrozenDict) -> FrozenDict:
         made["data_format"] = {"th": "channels_first", "tf": "channels_last"}.get(made["data_format"], made["data_format"])
     if "forget_bias_init" in config:
         made["unit_forget_bias"] = config["forget_bias_init"] in ("one", "ones")
+    if "consume_less" in config:  # "cpu" and "mem" multiply gate by gate, "gpu" all gates at once
+        made["implementation"] = 2 if config["consume_less"] == "gpu" else 1
     return _SPECIAL.get(class_name, FrozenDict)(FrozenDict(made))
 
 

@@ -8,7 +8,6 @@ from typing import Any
 from configsplit.ir.graph import Shape
 from configsplit.ir.recipes import Recipe, Slot, copies
 from configsplit.ir.values import FrozenDict
-from configsplit.migration.outcome import Stop
 
 _IN_CELL = frozenset({"LSTM", "GRU", "SimpleRNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "CuDNNLSTM", "CuDNNGRU"})
 """Layers that keep their weights in a cell."""
@@ -53,18 +52,19 @@ _RELAID: Mapping[str, Callable[[Sequence[Shape]], tuple[Recipe, ...]]] = {
 _CONVOLUTIONS: Mapping[str, int] = {
     "Conv1D": 1, "Conv2D": 1, "Conv3D": 1, "Conv2DTranspose": 1, "Conv3DTranspose": 1, "ConvLSTM2D": 2,
 }  # fmt: skip
-"""Convolutions that Theano computes with its kernels turned round, and how many such kernels each has."""
+"""Convolutions that Theano computes with its kernels turned round, and how many such kernels each has.
+
+Depthwise and separable ones are not among them: Keras 2 turned their kernels round before it gave them to Theano.
+"""
 
 
 def keras2_recipes(class_name: str, config: FrozenDict, shapes: Sequence[Shape], backend: str) -> tuple[Recipe, ...]:
-    """How each weight of the Keras 3 layer comes from those of the Keras 2 layer.
-
-    Raises:
-        Stop: nobody can say.
-    """
+    """How each weight of the Keras 3 layer comes from those of the Keras 2 layer."""
     if class_name in _RELAID:
         return _RELAID[class_name](shapes)
     found = copies(len(shapes))
+    if class_name.startswith("BatchNormalization") and config.get("renorm"):
+        return found[: 2 + bool(config.get("center", True)) + bool(config.get("scale", True))]  # the rest serves training
     if backend == "theano" and class_name in _CONVOLUTIONS:
         turned = _CONVOLUTIONS[class_name]
         found = tuple(turned_round(recipe) if number < turned else recipe for number, recipe in enumerate(found))
@@ -74,13 +74,3 @@ def keras2_recipes(class_name: str, config: FrozenDict, shapes: Sequence[Shape],
 def turned_round(recipe: Recipe) -> Recipe:
     """A kernel ``(..., in, out)`` with its spatial axes reversed."""
     return recipe.then("flip_window")
-
-
-def check_backend(class_name: str, backend: str) -> None:
-    """Raises Stop for a layer whose kernels Theano laid out in a way that was never measured."""
-    if backend == "theano" and class_name in ("SeparableConv1D", "SeparableConv2D", "DepthwiseConv2D", "Conv1DTranspose"):
-        raise Stop(
-            "convert-backend",
-            f"nobody has measured how the Theano backend laid out the kernels of a {class_name}",
-            "convert it where that backend still runs, or put another layer in its place",
-        )

@@ -34,7 +34,8 @@ _MERGES = frozenset({"Add", "Subtract", "Multiply", "Average", "Maximum", "Minim
 
 def with_masks(model: Model, building: Building) -> Model:
     """A functional model with every mask that a layer uses as a tensor of the graph; refusals go to ``building``."""
-    if not any(_begins(layer) for layer in model.layers):
+    nested_attention = building.path and any(layer.class_name == "MultiHeadAttention" for layer in model.layers)
+    if not nested_attention and not any(_begins(layer) for layer in model.layers):
         return model
     work = _Work(model, building)
     graph = call_graph(model)
@@ -61,6 +62,7 @@ class _Work:
         self.building = building
         self.calls = {layer.name: list(layer.calls) for layer in model.layers}
         self.masks: dict[TensorRef, Mask] = {}
+        self.unmasked: dict[TensorRef, Use] = {}
         self.made: list[Layer] = []
         self.names = set(self.layers)
 
@@ -76,38 +78,47 @@ class _Work:
 
     def _use(self, layer: Layer, number: int, node: Node, arriving: list[Mask | None]) -> None:
         if not any(arriving) or node.kwargs.get("mask") is not None:
-            given: dict[str, Any] = {} if layer.class_name != "MultiHeadAttention" else self._attention(node)
+            given: dict[str, Any] = {} if layer.class_name != "MultiHeadAttention" else self._attention(layer, number, node)
         elif layer.class_name in _LISTS or (layer.model is not None and len(arriving) > 1):
             given = {"mask": tuple(None if mask is None else mask() for mask in arriving)}
         elif (layer.class_name in _TAKERS or layer.model is not None) and arriving[0] is not None:
             given = {"mask": arriving[0]()}
         else:
-            given = {} if layer.class_name != "MultiHeadAttention" else self._attention(node)
+            given = {} if layer.class_name != "MultiHeadAttention" else self._attention(layer, number, node)
         if given:
             self.calls[layer.name][number] = replace(node, kwargs=node.kwargs | given)
 
-    def _attention(self, node: Node) -> dict[str, Use]:
+    def _attention(self, layer: Layer, number: int, node: Node) -> dict[str, Use]:
         """Query, value and key each with its mask; tf.keras has used those since 2.10."""
+        if self._ignores_masks(layer):
+            self.calls[layer.name][number] = node.map_uses(self._unmasked)
+            return {}
         tensors = dict(zip(("query", "value", "key"), node.args, strict=False)) | dict(node.kwargs)
         found: dict[str, Use] = {}
         for name in ("query", "value", "key"):
             use = tensors.get(name)
             mask = self.masks.get(use.ref) if type(use) is Use else None
-            if mask is not None and (2, 0) < self.building.around.release < ATTENTION_USES_MASKS:
-                raise Stop(
-                    "convert-mask",
-                    "a mask arrives at it, which its release did not use, and which Keras 3 does use",
-                    "build that part of the model anew in Keras 3",
-                )
             if mask is not None:
                 found[f"{name}_mask"] = mask()
         return found
+
+    def _ignores_masks(self, layer: Layer) -> bool:
+        release = self.building.around.release
+        return layer.class_name == "MultiHeadAttention" and (2, 0) < release < ATTENTION_USES_MASKS
+
+    def _unmasked(self, use: Use) -> Use:
+        """The same tensor as an operation gives it, which hands no mask on; as it is where it has none."""
+        if use.ref not in self.masks and not self.building.path:  # into a nested model masks come unseen
+            return use
+        if use.ref not in self.unmasked:
+            self.unmasked[use.ref] = self._operation("numpy.Copy", "without_mask", (use,))
+        return self.unmasked[use.ref]
 
     def _mask_of(self, layer: Layer, node: Node, arriving: list[Mask | None]) -> Mask | None:
         if _begins(layer):
             return self._beginning(layer, node)
         there = [mask for mask in arriving if mask is not None]
-        if not there or layer.model is not None or str(layer.entry.get("module")).startswith(OPS):
+        if not there or self._ignores_masks(layer) or layer.model is not None or str(layer.entry.get("module")).startswith(OPS):
             return None
         if layer.class_name in _LOOPS:
             return there[0] if _keeps_time(layer) and arriving[0] is not None else None

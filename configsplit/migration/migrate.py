@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from configsplit.algorithms.calls import call_graph, topological
+from configsplit.algorithms.calls import CallGraph, call_graph, closure, topological
 from configsplit.inference import Inference, trace
 from configsplit.ir.facts import LayerFacts
 from configsplit.ir.graph import LayerPath, Model, TensorRef, walk
 from configsplit.ir.values import FrozenDict
-from configsplit.migration import calls, finishing
+from configsplit.migration import calls, finishing, samples
 from configsplit.migration.building import Building
 from configsplit.migration.names import new_names
 from configsplit.migration.outcome import Layout, Migration, Note, Refusal, Replacement, Stop
@@ -119,13 +119,14 @@ def _one(path: LayerPath, model: Model, inference: Inference | None, work: _Work
     position = topological(graph)
     layers = model.by_name()
     refused: set[str] = set()
-    for number in sorted(range(len(graph.calls)), key=position.__getitem__):
+    for number in sorted(_leading_to_outputs(graph), key=position.__getitem__):
         ref = graph.calls[number]
         layer = layers[ref.layer]
         if layer.name in refused:
             continue
         try:
             calls.convert_call(building, layer, ref.call, work.models.get((*path, layer.name)), request.lambdas)
+            samples.follow(building, layer, ref.call)
         except Stop as stop:
             refused.add(layer.name)
             building.refusals.append(stop.of(building.title(layer.name)))
@@ -135,6 +136,12 @@ def _one(path: LayerPath, model: Model, inference: Inference | None, work: _Work
             else:
                 raise
     return building
+
+
+def _leading_to_outputs(graph: CallGraph) -> set[int]:
+    """The calls that outputs come from, and inputs: what ``add_loss`` and ``add_metric`` put beside them stays behind."""
+    wanted = closure((graph.producer(ref) for ref in graph.outputs), graph.before)
+    return wanted | {number for number, is_input in enumerate(graph.is_input) if is_input}
 
 
 def _needs_refused(ref: TensorRef, building: Building, refused: set[str], work: _Work, path: LayerPath) -> bool:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from configsplit.ir.graph import Constant, Layer, TensorSpec, Use
+from configsplit.ir.graph import Constant, Layer, Node, TensorSpec, Use
 from configsplit.ir.values import Number, rebuild
 from configsplit.migration.building import Building
-from configsplit.migration.op_values import Dimensions, array
+from configsplit.migration.op_values import Dimensions, Size, array
 from configsplit.migration.outcome import Stop
 
 INSTEAD = "put a layer that computes the same in its place (`configsplit replace`)"
@@ -69,13 +69,13 @@ class Operation:
             return default
         if type(value) is Use and (known := self.building.symbols.get(value.ref)) is not None:
             value = known.sizes[0] if known.scalar else known.sizes
-            if value is None or (type(value) is tuple and None in value):
+            if not known.known:
                 raise self.stop(f"takes {name!r} from the shape of a tensor, which only the running model knows")
         if type(value) is Use or (type(value) is tuple and any(type(item) is Use for item in value)):
             raise self.stop(f"takes {name!r} from a tensor")
         return int(value.value) if isinstance(value, Number) and value.value == int(value.value) else value
 
-    def sizes(self, name: str) -> tuple[int | None, ...]:
+    def sizes(self, name: str) -> tuple[Size, ...]:
         """A shape as an argument; None for what only the running model knows."""
         value = self.given.get(name)
         if type(value) is Use:
@@ -93,6 +93,11 @@ class Operation:
         """Call an operation of Keras; ``config`` are its static arguments."""
         wish = kind.rpartition(".")[2]
         return self.building.operation(kind, _snake(wish), args, config)
+
+    def with_kwargs(self, made: Use, **kwargs: Any) -> None:
+        """Give an operation that was called a moment ago more arguments, by name."""
+        calls = self.building.layers[made.ref.layer].calls
+        calls[0] = Node(calls[0].args, calls[0].kwargs | kwargs)
 
     def outputs(self, use: Use, count: int) -> tuple[Use, ...]:
         """Several outputs of one operation."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
+from configsplit.migration import op_images, op_neural, op_products, op_shapes, op_windows
 from configsplit.migration import op_rules as rules
 from configsplit.migration.op_rules import Rule
 
@@ -50,6 +51,12 @@ _UNARY = {
     "tan": "numpy.Tan",
     "asin": "numpy.Arcsin",
     "acos": "numpy.Arccos",
+    "asinh": "numpy.Arcsinh",
+    "acosh": "numpy.Arccosh",
+    "atanh": "numpy.Arctanh",
+    "erfc": "math.Erfc",
+    "erfinv": "math.Erfinv",
+    "rint": "numpy.Round",
     "atan": "numpy.Arctan",
     "sinh": "numpy.Sinh",
     "cosh": "numpy.Cosh",
@@ -71,7 +78,6 @@ _UNARY = {
     "selu": "nn.Selu",
     "softplus": "nn.Softplus",
     "softsign": "nn.Softsign",
-    "silu swish": "nn.Silu",
     "log_sigmoid": "nn.LogSigmoid",
     "stop_gradient": "core.StopGradient",
 }
@@ -92,7 +98,7 @@ _REDUCE = {
 _OTHER: Mapping[str, tuple[str, Rule]] = {
     "atan2": ("y x", rules.angle),
     "squared_difference": ("x y", rules.squared_difference),
-    "identity": ("x", rules.same),
+    "identity ensure_shape convert_to_tensor check_numerics": ("x shape message", partial(op_shapes.whole, rule=rules.same)),
     "gelu": ("x approximate", rules.gelu),
     "leaky_relu": ("x alpha", rules.leaky_relu),
     "softmax softmax_v2": ("x axis", partial(rules.softmax, "nn.Softmax")),
@@ -100,46 +106,32 @@ _OTHER: Mapping[str, tuple[str, Rule]] = {
     "hard_sigmoid": ("x", rules.hard_sigmoid),
     "l2_normalize": ("x axis epsilon", rules.l2_normalize),
     "clip_by_value": ("t clip_value_min clip_value_max", rules.clip),
-    "cast": ("x dtype", rules.cast),
+    "cast": ("x dtype", partial(op_shapes.whole, rule=rules.cast)),
     "where where_v2 select select_v2": ("condition x y", rules.where),
     "add_n": ("inputs", rules.add_n),
     "zeros_like": ("x dtype optimize layout", partial(rules.like, "numpy.ZerosLike")),
     "ones_like": ("x dtype optimize layout", partial(rules.like, "numpy.OnesLike")),
     "argmax": ("input axis output_type dimension", partial(rules.position, "numpy.Argmax")),
     "argmin": ("input axis output_type dimension", partial(rules.position, "numpy.Argmin")),
-    "cumsum": ("x axis exclusive reverse", partial(rules.cumulative, "numpy.Cumsum")),
-    "cumprod": ("x axis exclusive reverse", partial(rules.cumulative, "numpy.Cumprod")),
-    "shape": ("input out_type", rules.shape),
-    "reshape": ("tensor shape", rules.reshape),
-    "broadcast_to": ("input shape", rules.broadcast),
-    "tile": ("input multiples", rules.tile),
     "transpose": ("a perm conjugate", rules.transpose),
     "expand_dims": ("input axis dim", rules.expand),
     "squeeze": ("input axis squeeze_dims", rules.squeeze),
-    "concat": ("values axis", rules.concat),
-    "stack": ("values axis", rules.stack),
-    "unstack": ("value num axis", rules.unstack),
     "split": ("value num_or_size_splits axis num", rules.split),
     "repeat": ("input repeats axis", rules.repeat),
     "pad": ("tensor paddings mode constant_values", rules.pad),
-    "gather": ("params indices validate_indices axis batch_dims", rules.gather),
-    "one_hot": ("indices depth on_value off_value axis dtype", rules.one_hot),
     "reverse": ("tensor axis", rules.reverse),
-    "matmul": (
-        "a b transpose_a transpose_b adjoint_a adjoint_b a_is_sparse b_is_sparse output_type grad_a grad_b",
-        rules.matmul,
-    ),
-    "bias_add": ("value bias data_format", rules.bias),
-    "image.resize": ("images size method preserve_aspect_ratio antialias", rules.image),
     "getitem": ("tensor slice_spec", rules.getitem),
 }
 
+_FAMILIES = (op_images, op_neural, op_products, op_shapes, op_windows)
 _REDUCED = "input_tensor axis keepdims keep_dims reduction_indices"
 
 FUNCTIONS: Mapping[str, tuple[str, Rule]] = {
-    **_rows({names: ("x y", partial(rules.binary, kind)) for names, kind in _BINARY.items()}),
+    **_rows({names: ("x y", partial(op_shapes.binary, kind)) for names, kind in _BINARY.items()}),
     **_rows({names: ("x", partial(rules.unary, kind)) for names, kind in _UNARY.items()}),
     **_rows({names: (_REDUCED, partial(rules.reduce, kind)) for names, kind in _REDUCE.items()}),
+    "reduce_prod": (_REDUCED, partial(op_shapes.product, rule=partial(rules.reduce, "numpy.Prod"))),
     **_rows(_OTHER),
+    **{name: row for family in _FAMILIES for name, row in _rows(family.ROWS).items()},
 }
 """Function -> its parameters in order, and the rule."""

@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
+from typing import TypeAlias
 
-from configsplit.ir.graph import Shape
 from configsplit.ir.values import FrozenDict
+
+
+class Samples(Enum):
+    """The one size that a model does not know and that its layers all agree on."""
+
+    NUMBER = "how many samples the model is given"
+
+
+Size: TypeAlias = "int | Samples | None"
+"""A size; None where only the running model knows it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dimensions:
-    """The dimensions of a tensor (or one of them, if ``scalar``); None where only the running model knows."""
+    """The dimensions of a tensor (or one of them, if ``scalar``)."""
 
-    sizes: Shape
+    sizes: tuple[Size, ...]
     scalar: bool = False
+
+    @property
+    def known(self) -> bool:
+        return all(type(size) is int for size in self.sizes)
 
 
 def array(value: object, dtype: str | None) -> FrozenDict:

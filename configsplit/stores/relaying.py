@@ -15,6 +15,7 @@ from configsplit.errors import WeightsError
 from configsplit.ir.recipes import Recipe
 from configsplit.stores.assembly import Move, Relaid
 from configsplit.stores.faults import system_faults
+from configsplit.stores.local_kernels import windows
 from configsplit.stores.weightfile import WeightFile
 from configsplit.stores.window import Span, stream
 
@@ -110,7 +111,9 @@ STEPS: Mapping[str, Callable[[Any, Any], Values]] = {
     "concatenate": lambda found, axis: np.concatenate(found, axis),
     "cudnn_kernel": _cudnn_kernel,
     "cudnn_recurrent": _cudnn_recurrent,
+    "divide": lambda found, _: np.asarray((1 / found[1]) * found[0]).astype(found[0].dtype),
     "flip_window": lambda found, _: np.flip(_one(found), tuple(range(_one(found).ndim - 2))),
+    "local_kernel": lambda found, of: windows(_one(found), of),
     "negate": lambda found, _: -_one(found),
     "ones_like": lambda found, _: np.ones_like(_one(found)),
     "zeros_like": lambda found, _: np.zeros_like(_one(found)),

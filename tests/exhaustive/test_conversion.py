@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.conversion import Bench, Outcome, differences, old_files, old_releases, try_old_file
+from support.conversion import Bench, Outcome, differences, try_old_file
+from support.conversion_files import old_files, old_releases
 from support.conversion_report import store
 
 from configsplit.runtime.arrays import Stored

@@ -29,6 +29,9 @@ LAYERS: Mapping[str, tuple[Shape, Callable[[], Any]]] = {
     "AveragePooling3D": (_VOLUME, lambda: made.AveragePooling3D(2)),
     "BatchNormalization": (_IMAGE, lambda: made.BatchNormalization(epsilon=1e-2, scale=False)),
     "BatchNormalization axis 1": (_SEQUENCE, lambda: made.BatchNormalization(axis=1)),
+    "BatchNormalization axes": (_IMAGE, lambda: made.BatchNormalization(axis=[1, 2])),
+    "BatchNormalization axes apart": (_IMAGE, lambda: made.BatchNormalization(axis=[3, 1], scale=False)),
+    "BatchNormalization renorm": (_IMAGE, lambda: made.BatchNormalization(renorm=True)),
     "Bidirectional sum": (_SEQUENCE, lambda: made.Bidirectional(made.LSTM(3, return_sequences=True), merge_mode="sum")),
     "Bidirectional two": (
         _SEQUENCE,
@@ -84,6 +87,33 @@ LAYERS: Mapping[str, tuple[Shape, Callable[[], Any]]] = {
     "LayerNormalization": (_SEQUENCE, lambda: made.LayerNormalization(axis=[1, 2], epsilon=1e-2)),
     "LayerNormalization last": (_SEQUENCE, lambda: made.LayerNormalization(center=False)),
     "LeakyReLU": (_VECTOR, lambda: made.LeakyReLU(0.15)),
+    "LocallyConnected1D": (_SEQUENCE, lambda: made.LocallyConnected1D(3, 2, strides=2, activation="tanh")),
+    "LocallyConnected1D matrix": (_SEQUENCE, lambda: made.LocallyConnected1D(3, 3, padding="same", implementation=2)),
+    "LocallyConnected1D sparse": (
+        (4, 7),
+        lambda: made.LocallyConnected1D(3, 2, 2, "same", data_format="channels_first", implementation=3),
+    ),
+    "LocallyConnected2D": (_IMAGE, lambda: made.LocallyConnected2D(4, (3, 2), strides=(1, 2), activation="relu")),
+    "LocallyConnected2D first": (
+        (3, 6, 7),
+        lambda: made.LocallyConnected2D(4, (3, 2), strides=(2, 1), data_format="channels_first"),
+    ),
+    "LocallyConnected2D matrix": (
+        (5, 6, 2),
+        lambda: made.LocallyConnected2D(3, (3, 2), strides=(2, 2), padding="same", implementation=2, use_bias=False),
+    ),
+    "LocallyConnected2D matrix first": (
+        (2, 5, 6),
+        lambda: made.LocallyConnected2D(3, 3, padding="valid", data_format="channels_first", implementation=2),
+    ),
+    "LocallyConnected2D sparse": (
+        (6, 5, 2),
+        lambda: made.LocallyConnected2D(3, (2, 3), strides=(2, 1), padding="same", implementation=3),
+    ),
+    "LocallyConnected2D sparse first": (
+        (2, 5, 6),
+        lambda: made.LocallyConnected2D(3, (2, 3), data_format="channels_first", implementation=3),
+    ),
     "Masking": (_SEQUENCE, lambda: made.Masking(0.5)),
     "MaxPooling1D": (_SEQUENCE, lambda: made.MaxPooling1D(3, 1)),
     "MaxPooling2D": (_IMAGE, lambda: made.MaxPooling2D(2, padding="same")),
@@ -101,6 +131,8 @@ LAYERS: Mapping[str, tuple[Shape, Callable[[], Any]]] = {
     "RandomContrast": (_IMAGE, lambda: made.RandomContrast(0.2)),
     "RandomCrop": (_IMAGE, lambda: made.RandomCrop(4, 4)),
     "RandomFlip": (_IMAGE, lambda: made.RandomFlip("horizontal")),
+    "RandomHeight": (_IMAGE, lambda: made.RandomHeight(0.2)),
+    "RandomWidth": (_IMAGE, lambda: made.RandomWidth(0.2)),
     "RandomRotation": (_IMAGE, lambda: made.RandomRotation(0.2)),
     "RandomTranslation": (_IMAGE, lambda: made.RandomTranslation(0.2, 0.1)),
     "RandomZoom": (_IMAGE, lambda: made.RandomZoom(0.2)),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from support.conversion import HERE, Bench, OldFile, Outcome, try_old_file
+from support.conversion import Bench, Outcome, try_old_file
+from support.conversion_files import HERE, OldFile
 from support.corpus import releases
 
 FROM_RELEASES = (

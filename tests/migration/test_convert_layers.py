@@ -14,12 +14,18 @@ from support.conversion import Bench
 
 HARD = (
     "Activation hard_sigmoid",
+    "BatchNormalization axes apart",
     "BatchNormalization axis 1",
+    "BatchNormalization renorm",
     "Bidirectional two",
     "Conv2DTranspose output padding",
     "Dense LeakyReLU",
     "DepthwiseConv2D",
+    "LocallyConnected2D",
+    "LocallyConnected2D matrix",
+    "LocallyConnected2D sparse first",
     "RandomCrop",
+    "RandomWidth",
     "ThresholdedReLU",
 )
 HARD_OPERATIONS = ("backend", "flatten by shape", "matmul constant", "new axis", "positions", "split")

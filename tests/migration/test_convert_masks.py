@@ -8,13 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 import tf_keras
-from migration_models import run_both
+from migration_models import NEAR, fill, run_both
 from support.conversion import Bench
 from tf_keras import layers as made
 
+from configsplit import convert
 from configsplit.runtime.arrays import Stored
 
 IDS = np.array([[3, 4, 5, 0, 0], [1, 2, 3, 4, 5], [1, 0, 2, 0, 0]], "int32")
@@ -88,3 +90,33 @@ def test_a_mask(title: str, tmp_path: Path, bench: Bench) -> None:
     layers = json.loads(zipfile.ZipFile(tmp_path / "new.keras").read("config.json"))["config"]["layers"]
     names = ("NotEqual", "Any", "LogicalAnd", "Concatenate")
     assert sum(each["class_name"] in names and each["module"] == "keras.src.ops.numpy" for each in layers) == count
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_mask_that_attention_did_not_use_before_2_10(nested: bool, tmp_path: Path, bench: Bench) -> None:
+    """Keras 3 would use it: against the same weights in tf_keras behind an embedding that makes no mask."""
+    models = [_attention(mask_zero, nested) for mask_zero in (True, False)]
+    fill(models[0])
+    models[1].set_weights(models[0].get_weights())
+    models[0].save(tmp_path / "old.h5")
+    with h5py.File(tmp_path / "old.h5", "r+") as file:
+        file.attrs["keras_version"] = "2.9.0"
+    found = convert(tmp_path / "old.h5")
+    assert found.refusals == ()
+    found.save(tmp_path / "new.keras")
+    (given,) = bench.run(bench.keras, tmp_path / "new.keras", None, [Stored("int32", IDS)], safe=True)
+    wanted, masked = (np.asarray(model(IDS)) for model in reversed(models))
+    assert np.abs(given.values - wanted).max() <= NEAR * np.abs(wanted).max()
+    assert np.abs(given.values - masked).max() > 1e-3
+
+
+def _attention(mask_zero: bool, nested: bool) -> Any:
+    given = tf_keras.Input((5,), dtype="int32")
+    embedded = made.Embedding(12, 6, mask_zero=mask_zero)(given)
+    if not nested:
+        attended = made.MultiHeadAttention(2, 3)(embedded, embedded)
+        return tf_keras.Model(given, made.Reshape((-1,))(attended))
+    inner = tf_keras.Input((5, 6))
+    return tf_keras.Model(
+        given, tf_keras.Model(inner, made.Reshape((-1,))(made.MultiHeadAttention(2, 3)(inner, inner)))(embedded)
+    )

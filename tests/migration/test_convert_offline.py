@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from support.conversion import HERE, PLUGINS
+from support.conversion import PLUGINS
+from support.conversion_files import HERE
 from support.corpus import releases
 
 from configsplit import convert, load
@@ -78,14 +79,36 @@ def test_saving_what_was_refused_raises_with_every_refusal(tmp_path: Path) -> No
 
 
 def test_every_refusal_is_listed_at_once(tmp_path: Path) -> None:
-    local = {"class_name": "LocallyConnected1D", "config": {"name": "local", "filters": 2, "kernel_size": [3]}}
-    crop = {"class_name": "BatchNormalization", "config": {"name": "bn", "axis": -1, "epsilon": 0.1, "renorm": True}}
-    made = convert(written(tmp_path, local, crop, dense("d", activation={"class_name": "Odd"}), shape=(None, 6, 2)))
+    local = {"class_name": "LocallyConnected1D", "config": {"name": "inner", "filters": 2, "kernel_size": [3]}}
+    each = {"class_name": "TimeDistributed", "config": {"name": "local", "layer": local}}
+    loop = {"class_name": "LSTM", "config": {"name": "loop", "units": 2, "time_major": True}}
+    odd = dense("d", activation={"class_name": "Odd"})
+    made = convert(written(tmp_path, each, dense("between"), loop, odd, shape=(None, 4, 6, 2)))
     assert {each.layer: each.code for each in made.refusals} == {
         "local": "convert-class",
-        "bn": "convert-setting",
+        "loop": "convert-setting",
         "d": "convert-activation",
     }
+
+
+def test_feature_columns_are_refused_with_a_way_out(tmp_path: Path) -> None:
+    column = {"class_name": "NumericColumn", "config": {"key": "age", "shape": [1], "default_value": None, "dtype": "float32"}}
+    features = {"class_name": "DenseFeatures", "config": {"name": "features", "feature_columns": [column]}}
+    (found,) = convert(written(tmp_path, features, dense("d"), shape=(None, 1))).refusals
+    assert (found.layer, found.code) == ("features", "convert-class")
+    assert "feature columns" in found.reason
+    assert "configsplit split" in found.remedy
+
+
+def test_an_einsum_whose_tensors_the_file_lost_says_so(tmp_path: Path) -> None:
+    """tf.keras wrote the equation alone: nobody, tf.keras included, can load such a model."""
+    import tensorflow as tf
+    import tf_keras
+
+    given = tf_keras.Input((3, 4))
+    (tmp_path / "model.json").write_text(tf_keras.Model(given, tf.einsum("bij,bkj->bik", given, given)).to_json())
+    (found,) = convert(tmp_path / "model.json").refusals
+    assert "lost them" in found.reason
 
 
 @pytest.mark.parametrize(

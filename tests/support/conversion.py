@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,8 @@ from configsplit.ir.values import loads
 from configsplit.runtime import arrays
 from configsplit.runtime.arrays import Stored, same_bits
 from configsplit.stores import open_source
-from support.corpus import releases
+from support.conversion_files import OldFile
+from support.conversion_rounding import UNKNOWN, rounding
 from support.frameworks import Failed, FrameworkProcess
 from support.matrix import inputs_of
 from support.outcomes import Row, cut
@@ -43,60 +43,14 @@ GIVEN: Mapping[str, Mapping[str, Sequence[str]]] = {
 }
 """What a person has to say of two models: what takes the place of code, and what shape it gives."""
 
-LOST: Mapping[str, str] = {
-    "tf-1.13/kw_tensors": "tensors among keyword arguments are not in the file",
-    "tf-1.13/custom_block": "weights of layers in a list or dict are not in the file",
-    "tf-1.13/nested_containers": "weights of layers in a list of lists are not in the file",
-    "tf-1.14/pos_args": "numpy numbers among keyword arguments are not in the file",
-    "tf-1.15/pos_args": "numpy numbers among keyword arguments are not in the file",
-    "tf-2.0/pos_args": "numpy numbers among keyword arguments are not in the file",
-    "tf-2.2/pos_args": "numpy numbers among keyword arguments are not in the file",
-}
-"""What a file itself has lost, by release and model: nobody can know the model from it."""
-
-LOST_IN_JSON = {"preproc_str": "the vocabulary is not in the architecture"}
-LOST_IN_ZIP = {"nested_containers": "weights of layers in a list of lists are not in the archive"}
-LOST_EVERYWHERE = {"subclassed": "the graph is in the class's code"}
-
-
-@dataclass(frozen=True, slots=True)
-class OldFile:
-    """A model as one release saved it; ``weights`` go with an architecture."""
-
-    path: Path
-    weights: Path | None
-    recorded: Path | None
-
-    @property
-    def model(self) -> str:
-        return self.path.name.partition(".")[0]
-
-    @property
-    def title(self) -> str:
-        return self.path.name if self.weights is None else f"{self.path.name} with {self.weights.name}"
-
-    def lost(self) -> str:
-        """What the file has lost; empty where nothing."""
-        zipped = self.path.suffix == ".keras" or (self.weights is not None and self.weights.name.endswith(".weights.h5"))
-        if zipped and self.model in LOST_IN_ZIP and _is_zip_layout(self):
-            return LOST_IN_ZIP[self.model]
-        if self.path.suffix == ".json" and self.weights is None and self.model in LOST_IN_JSON:
-            return LOST_IN_JSON[self.model]
-        return LOST_EVERYWHERE.get(self.model) or LOST.get(f"{self.path.parent.name}/{self.model}", "")
-
-
-def _is_zip_layout(file: OldFile) -> bool:
-    with open_source(file.path, file.weights) as source:
-        return source.weights is not None and source.weights.layout.kind != "legacy"
-
 
 @dataclass(slots=True)
 class Outcome:
     """One line of the table: how many files of a release came how far.
 
-    ``bits`` counts those whose outputs are those of tf_keras to the last bit, of ``twins`` that it could run; ``rounded`` names
-    the others. ``alone`` counts the files that Keras 3 loads by itself with the right numbers. ``lost``, ``refused`` and
-    ``failures`` name each case.
+    ``bits`` counts those whose outputs are those of tf_keras to the last bit, of ``twins`` that it could run; ``rounded`` has
+    the others, each with its cause. ``alone`` counts the files that Keras 3 loads by itself with the right numbers. ``lost``,
+    ``refused`` and ``failures`` name each case.
     """
 
     release: str
@@ -112,52 +66,11 @@ class Outcome:
     twins: int = 0
     bits: int = 0
     alone: int = 0
-    rounded: list[str] = field(default_factory=list)
+    rounded: list[dict[str, Any]] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     uncut: Counter[str] = field(default_factory=Counter)
-
-
-HERE = Path(__file__).resolve().parents[1] / "corpus" / "conversion"
-"""A few files more for each release, in the repository."""
-
-
-def _folders() -> list[Path]:
-    return [releases()] if "CONFIGSPLIT_CORPUS" in os.environ else [releases(), HERE]
-
-
-def old_releases() -> list[str]:
-    """The folders of the corpus that were written before Keras 3."""
-    names = {each.name for folder in _folders() for each in folder.iterdir() if each.is_dir()}
-    return sorted(name for name in names if not name.startswith("keras-3."))
-
-
-def old_files(release: str) -> Iterator[OldFile]:
-    """Every whole model of a release, every architecture with the weights beside it, and the architectures alone."""
-    for folder in _folders():
-        if (folder / release).is_dir():
-            yield from _files(folder / release)
-
-
-def _files(folder: Path) -> Iterator[OldFile]:
-    for path in sorted(folder.iterdir()):
-        if path.name.endswith((".weights.h5", ".weights_only.h5")) or path.suffix not in (".json", ".h5", ".keras"):
-            continue
-        if path.name == "index.json":
-            continue
-        recorded = folder / f"{path.name.partition('.')[0]}.io.npz"
-        found = recorded if recorded.exists() else None
-        if path.suffix != ".json":
-            yield OldFile(path, None, found)
-            continue
-        stem = path.name.removesuffix(".json")
-        beside = [folder / f"{stem}{end}" for end in (".weights_only.h5", ".weights.h5", ".h5")]
-        apart = [each for each in beside[:2] if each.exists()] or [each for each in beside[2:] if each.exists()]
-        for weights in apart:
-            yield OldFile(path, weights, found)
-        if not apart:
-            yield OldFile(path, None, found)
 
 
 class Bench:
@@ -255,7 +168,7 @@ def _run(file: OldFile, made: Converted, bench: Bench, outcome: Outcome, others:
         outcome.failures += [] if file.lost() else [f"{file.title}: Keras 3: {error}"]
         return
     outcome.loaded += 1
-    _compare(file, made.document, given, found, bench, outcome, others)
+    _compare(file, made, target, given, found, bench, outcome, others)
 
 
 def _load_only(file: OldFile, target: Path, bench: Bench, outcome: Outcome) -> None:
@@ -278,7 +191,8 @@ def _has_no_weights(made: Converted) -> bool:
 
 def _compare(
     file: OldFile,
-    document: Document,
+    made: Converted,
+    target: Path,
     given: Sequence[Stored],
     found: Sequence[Stored],
     bench: Bench,
@@ -287,13 +201,15 @@ def _compare(
 ) -> None:
     wanted = recorded_outputs(file)
     outcome.compared += 1
-    half = any("16" in str(layer.config.get("dtype")) for layer in document.model.layers)
+    half = any("16" in str(layer.config.get("dtype")) for layer in made.document.model.layers)
     far = differences(found, wanted, HALF if half else BOUND)
     twin = _other(bench.tf_keras, file, given, bench) if others or far else None
     outcome.twins += twin is not None
     bits = twin is not None and len(twin) == len(found) and all(map(same_bits, twin, found))
     outcome.bits += bits
-    outcome.rounded += [file.title] if twin is not None and not bits else []
+    if twin is not None and not bits:
+        outcome.rounded.append(rounding(file, made, target, found, twin, bench))
+        outcome.failures += [f"{file.title}: not tf_keras's bits: {UNKNOWN}"] if UNKNOWN in outcome.rounded[-1]["why"] else []
     if not far or bits:
         outcome.equal += 1
     elif not file.lost():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
 
@@ -77,7 +77,7 @@ def _total(rows: Iterable[Outcome]) -> Outcome:
     return made
 
 
-def _notes(rows: Iterable[Outcome]) -> Iterator[str]:
+def _notes(rows: Sequence[Outcome]) -> Iterator[str]:
     lost: dict[str, list[str]] = {}
     for row in rows:
         for case in row.lost:
@@ -89,7 +89,24 @@ def _notes(rows: Iterable[Outcome]) -> Iterator[str]:
         for why, files in sorted(lost.items()):
             yield f"- {why}: {len(files)} files, as {files[0]}"
         yield ""
+    yield from _rounded(rows)
     failures = [f"{row.release}: {failure}" for row in rows for failure in row.failures]
     if failures:
         yield f"**{len(failures)} failures**, the first: {failures[0]}"
+        yield ""
+
+
+def _rounded(rows: Sequence[Outcome]) -> Iterator[str]:
+    """Each cause, with the files, and the largest difference in them, relative to the largest number of an output."""
+    causes: dict[str, list[tuple[str, float]]] = {}
+    for row in rows:
+        for case in row.rounded:
+            for why in case["why"]:
+                causes.setdefault(why, []).append((f"{row.release}/{case['file']}", case["off"]))
+    if causes:
+        yield "Not to the last bit, and why:"
+        yield ""
+        for why, cases in sorted(causes.items()):
+            names = ", ".join(name for name, _ in cases)
+            yield f"- {why}. {len(cases)} files, off by {max(off for _, off in cases):.1e} at the most: {names}"
         yield ""

@@ -19,6 +19,7 @@ from typing import Any
 
 from configsplit.runtime import worker
 from configsplit.runtime.frameworks import Framework, framework
+from support.layer_outputs import run_layers
 
 
 def main(plugins: str, name: str, functions: str) -> int:
@@ -37,6 +38,8 @@ def main(plugins: str, name: str, functions: str) -> int:
 def _answer(step: dict[str, Any], used: Framework, classes: dict[str, Any]) -> dict[str, Any]:
     try:
         worker.make_deterministic(used, step["seed"])
+        if "layers" in step:
+            return {"version": used.version, "given": run_layers(step, used, classes)}
         worker.run_step(step, used, classes, allow_lambda=step.get("allow_lambda", True))
     except Exception as error:  # whatever the framework raises is the answer
         logging.exception(step["model"])

@@ -37,8 +37,8 @@ class FrameworkProcess:
         self.version = ""
         self._process: subprocess.Popen[str] | None = None
 
-    def run(self, step: Mapping[str, Any], patience: float | None = None) -> None:
-        """Run one step of `configsplit.runtime.worker`, for at most so many seconds. Raises Failed."""
+    def run(self, step: Mapping[str, Any], patience: float | None = None) -> dict[str, Any]:
+        """Run one step of `configsplit.runtime.worker`, for at most so many seconds; the answer. Raises Failed."""
         process = self._started()
         assert process.stdin is not None
         assert process.stdout is not None
@@ -54,6 +54,7 @@ class FrameworkProcess:
         if "error" in found:
             raise Failed(found["error"])
         self.version = found["version"]
+        return dict(found)
 
     def _started(self) -> subprocess.Popen[str]:
         if self._process is None:
