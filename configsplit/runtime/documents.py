@@ -53,3 +53,16 @@ def _vocabulary(source: Source) -> list[str]:
     names = [name for name in source.assets if name.endswith("vocabulary.txt") and source.asset_size(name) <= _VOCABULARY_LIMIT]
     texts = [b"".join(source.asset(name)).decode("utf-8", "replace") for name in names]
     return [word for text in texts for word in text.splitlines()[:_WORDS_EACH]]
+
+
+def with_names(text: str) -> str:
+    """A document in which every Sequential has its layer's name: Keras 2.0 to 2.2 wrote one within a model as a bare list of
+    layers, which today's reader calls by a name of its own."""
+    document = json.loads(text)
+    todo: list[Any] = [document]
+    while todo:
+        item = todo.pop()
+        todo += item.values() if isinstance(item, dict) else item if isinstance(item, list) else ()
+        if isinstance(item, dict) and item.get("class_name") == "Sequential" and isinstance(item.get("config"), list):
+            item["config"] = {"layers": item["config"]} | ({"name": item["name"]} if item.get("name") else {})
+    return json.dumps(document)

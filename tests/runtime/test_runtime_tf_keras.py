@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 from splits import Split
 
+from configsplit.documents.cutting import split
+from configsplit.documents.document import load
+
 
 @pytest.fixture
 def k(keras2: Any) -> Any:
@@ -70,3 +73,11 @@ def test_a_model_that_samples_is_told_from_a_wrong_split(k: Any, tmp_path: Path,
     report = verify(split)
     assert not report.identical
     assert not report.deterministic
+
+
+def test_a_sequential_without_a_name_gets_the_made_up_weights_of_its_layer(tmp_path: Path) -> None:
+    """Keras 2.0 wrote it as a bare list; called otherwise on each side, whole and parts would get other numbers."""
+    source = Path(__file__).resolve().parents[1] / "corpus" / "releases" / "keras-2.0.0" / "shared_seq.json"
+    saved = split(load(source), "sq@0/sqd@0").save(tmp_path / "parts", verify="numeric")
+    assert saved.numeric.identical
+    assert saved.numeric.weights == "filled"
