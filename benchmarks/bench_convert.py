@@ -10,12 +10,11 @@ saving.
 from __future__ import annotations
 
 import argparse
-import statistics
 import subprocess
 import sys
 from pathlib import Path
 
-from measure import OUT, Contender, alternate, configsplit, machine, removal, table, write_section
+from measure import COLUMNS, OUT, Contender, alternate, configsplit, machine, removal, row, table, write_section
 
 ROOT = Path(__file__).resolve().parent.parent
 ARCHITECTURE = ROOT / "tests" / "corpus" / "seed" / "resnet152_scale_keras2.0.9.json"
@@ -110,18 +109,13 @@ def report(rows: list[Contender], weights: int, rounds: int) -> str:
             "in turn, whole processes, caches warm, the disk at rest before each:",
             "",
             table(
-                ["", "seconds", "fastest", "slowest", "CPU seconds", "peak MB", "against by hand"],
-                [[*_row(each), f"{hand.median / each.median:.1f} ×"] for each in rows],
+                [*COLUMNS, "against by hand"],
+                [[*row(each), f"{hand.median / each.median:.1f} ×"] for each in rows],
             ),
             "",
             f"Measured on {machine()}.",
         ]
     )
-
-
-def _row(each: Contender) -> list[str]:
-    seconds = (each.median, min(each.seconds), max(each.seconds), statistics.median(each.work))
-    return [each.name, *(f"{number:.2f}" for number in seconds), f"{each.peak:.0f}"]
 
 
 if __name__ == "__main__":

@@ -8,12 +8,11 @@ The cut is at a place through which a single tensor passes, the only kind that K
 from __future__ import annotations
 
 import argparse
-import statistics
 import subprocess
 import sys
 from pathlib import Path
 
-from measure import OUT, Contender, alternate, configsplit, machine, removal, table, write_section
+from measure import COLUMNS, OUT, Contender, alternate, configsplit, machine, removal, row, table, write_section
 
 CUT = "conv4_block18_out"
 MODEL, ARCHITECTURE = OUT / "resnet152.keras", OUT / "resnet152.json"
@@ -109,22 +108,17 @@ def report(big: list[Contender], small: list[Contender], rounds: int) -> str:
             f"Medians of {rounds} rounds in turn, whole processes, caches warm, the disk at rest before each:",
             "",
             table(
-                ["", "seconds", "fastest", "slowest", "CPU seconds", "peak MB", "against Keras"],
-                [[*_row(each), f"{keras.median / each.median:.1f} ×"] for each in big],
+                [*COLUMNS, "against Keras"],
+                [[*row(each), f"{keras.median / each.median:.1f} ×"] for each in big],
             ),
             "",
             f"Small things, medians of {2 * rounds} rounds:",
             "",
-            table(["", "seconds", "fastest", "slowest", "CPU seconds", "peak MB"], [_row(each) for each in small]),
+            table(COLUMNS, [row(each) for each in small]),
             "",
             f"Measured on {machine()}.",
         ]
     )
-
-
-def _row(each: Contender) -> list[str]:
-    seconds = (each.median, min(each.seconds), max(each.seconds), statistics.median(each.work))
-    return [each.name, *(f"{number:.2f}" for number in seconds), f"{each.peak:.0f}"]
 
 
 if __name__ == "__main__":

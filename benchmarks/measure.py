@@ -117,6 +117,15 @@ def _processor() -> str:
     return found[1].strip() if found else platform.processor() or "an unnamed processor"
 
 
+COLUMNS = ["", "seconds", "fastest", "slowest", "CPU seconds", "peak MB"]
+
+
+def row(each: Contender) -> list[str]:
+    """What was measured of a contender, under `COLUMNS`."""
+    seconds = (each.median, min(each.seconds), max(each.seconds), statistics.median(each.work))
+    return [each.name, *(f"{number:.2f}" for number in seconds), f"{each.peak:.0f}"]
+
+
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table, numbers to the right."""
     rule = ["---", *("---:" for _ in header[1:])]
