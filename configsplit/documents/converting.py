@@ -85,6 +85,7 @@ class Converted:
             ConversionError: something was refused; nothing is written then.
             StoreError: the output exists or cannot be written, or the source cannot be read.
             WeightsError: the weights do not fit the layers.
+        VerificationError: what was written is not what Keras would rebuild.
         """
         return _save(self, Path(path), force, weights)
 
@@ -241,7 +242,7 @@ def _save(made: Converted, path: Path, force: bool, with_weights: bool) -> Saved
                 assets=_assets(made.migration, old, source),
             )
             written = job.run()
-            reread(place, document.facts)
+        reread(place, document.facts)
         source.check_unchanged()
         staging.commit()
     return SavedConversion(path, written.sha256, len(model.layers), *counts)

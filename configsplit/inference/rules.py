@@ -100,9 +100,10 @@ def window_length(size: int | None, window: int, stride: int, padding: str, dila
         return None
     if padding in ("same", "causal"):
         return (size - 1) // stride + 1
-    if padding != "valid":
+    if padding not in ("valid", "full"):  # Keras 1 has "full" with Theano: every window that touches the tensor
         raise unknown(f"the padding {padding!r} is not known")
-    length = (size - dilation * (window - 1) - 1) // stride + 1
+    reach = dilation * (window - 1)
+    length = (size + (reach if padding == "full" else -reach) - 1) // stride + 1
     if length <= 0:
         raise unknown(f"a window of {window} does not fit into {size}")
     return length

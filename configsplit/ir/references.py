@@ -84,7 +84,7 @@ _WHY_CLOSED = {
     "Bidirectional": "its two layers run in opposite directions, and each step of one needs all the steps before it",
     "RNN": "what is in its cells exists within one step only, which needs the state that the step before it has left",
     "SpectralNormalization": "the layer in it runs with weights that the wrapper has computed for it",
-    "TimeDistributed": "what it holds is one layer, which has no tensors inside",
+    "TimeDistributed": "it runs one layer, which has no tensors inside, or a model, which only `split` looks into",
 }
 """Why nothing in a wrapper can be a boundary, by class."""
 

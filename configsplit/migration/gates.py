@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from configsplit.ir.values import FrozenDict
@@ -11,7 +10,7 @@ _CELLS = frozenset({"LSTMCell", "GRUCell"})
 _LAYERS = frozenset({"LSTM", "GRU"})
 
 
-def order_of_gates(class_name: str, config: FrozenDict) -> Mapping[str, Any]:
+def order_of_gates(class_name: str, config: FrozenDict) -> dict[str, Any]:
     """``{"implementation": 1}`` where the layer of Keras 2 goes gate by gate, else nothing: 2 is what Keras 3 does by itself.
 
     Keras 3 takes the key as Keras 2 wrote it, in both its meanings: the order of multiplication, and a dropout mask for each

@@ -63,6 +63,7 @@ def with_names(text: str) -> str:
     while todo:
         item = todo.pop()
         todo += item.values() if isinstance(item, dict) else item if isinstance(item, list) else ()
-        if isinstance(item, dict) and item.get("class_name") == "Sequential" and isinstance(item.get("config"), list):
-            item["config"] = {"layers": item["config"]} | ({"name": item["name"]} if item.get("name") else {})
+        bare = isinstance(item, dict) and item.get("class_name") == "Sequential" and isinstance(item.get("config"), list)
+        if bare and item.get("name"):  # tf_keras takes a config without a name for the bare list
+            item["config"] = {"layers": item["config"], "name": item["name"]}
     return json.dumps(document)

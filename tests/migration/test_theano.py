@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ from support.conversion import Bench
 
 from configsplit.documents.converting import convert
 from configsplit.errors import ConversionError
+from configsplit.ir.values import FrozenDict
+from configsplit.migration import theano
+from configsplit.migration.outcome import Stop
 from configsplit.runtime.arrays import Stored
 
 RECORDED = Path(__file__).resolve().parents[1] / "corpus" / "theano"
@@ -78,3 +82,12 @@ def test_the_backend_of_keras_1_must_be_said(tmp_path: Path) -> None:
 
 def test_keras_2_names_its_backend() -> None:
     assert convert(RECORDED / "keras-2.3.1.h5").backend == "theano"
+
+
+@pytest.mark.parametrize(("window", "refused"), [((2, 3), True), ((3, 3), False)])
+def test_states_that_theano_padded_elsewhere(window: tuple[int, int], refused: bool) -> None:
+    """Measured with Keras 2.3.1: however its inputs are padded, the states of a ConvLSTM2D are, and by 'same'."""
+    config = FrozenDict({"kernel_size": window, "padding": "valid"})
+    with pytest.raises(Stop, match="even window") if refused else nullcontext():
+        theano.check("ConvLSTM2D", config, "theano")
+    theano.check("ConvLSTM2D", config, "tensorflow")

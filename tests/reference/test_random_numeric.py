@@ -15,7 +15,7 @@ import configsplit
 from configsplit.dialects import to_text
 from configsplit.documents.wrapping import inside
 from configsplit.errors import CutError
-from configsplit.ir.graph import Model
+from configsplit.ir.graph import Inside, Model
 from configsplit.ir.references import outputs_used
 from configsplit.report.manifest import FromInput, Manifest
 from configsplit.runtime.build import load
@@ -51,15 +51,15 @@ def run_parts(folder: Path, manifest: Manifest, inputs: list[np.ndarray], works:
     ]
 
 
-def places(model: Model, prefix: str = "") -> list[str]:
-    """References to every tensor, also of those inside nested models and wrapped ones."""
-    found = []
+def places(model: Model, prefix: str = "", reach: Inside | None = None) -> list[str]:
+    """References to every tensor, also of those inside nested models, and wrapped ones unless ``reach`` says otherwise."""
+    reach, found = reach or inside(model.dialect), []
     for (name, call), outputs in outputs_used(model).items():
         found += [f"{prefix}{name}@{call}:{output}" for output in outputs]
     for layer in model.layers:
-        if (held := inside(model.dialect)(layer)) is not None:
+        if (held := reach(layer)) is not None:
             for call in range(len(layer.calls)):
-                found += places(held, f"{prefix}{layer.name}@{call}/")
+                found += places(held, f"{prefix}{layer.name}@{call}/", reach)
     return found
 
 

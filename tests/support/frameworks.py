@@ -37,7 +37,7 @@ class FrameworkProcess:
         self.version = ""
         self._process: subprocess.Popen[str] | None = None
 
-    def run(self, step: Mapping[str, Any], patience: float | None = None) -> dict[str, Any]:
+    def run(self, step: Mapping[str, Any], patience: float = 120) -> dict[str, Any]:
         """Run one step of `configsplit.runtime.worker`, for at most so many seconds; the answer. Raises Failed."""
         process = self._started()
         assert process.stdin is not None

@@ -15,8 +15,8 @@ from test_random_numeric import KINDS, QUIET, REFUSALS, build, places, run
 
 import configsplit
 from configsplit import Document, Edited
-from configsplit.errors import CutError
-from configsplit.ir.graph import walk
+from configsplit.errors import CutError, WeightsError
+from configsplit.ir.graph import nested, walk
 from configsplit.ir.references import outputs_used
 from configsplit.runtime.build import load
 from configsplit.runtime.frameworks import framework
@@ -26,7 +26,7 @@ Operation = Callable[[st.DataObject, Document, Path], Edited]
 
 
 def inserted(data: st.DataObject, document: Document, folder: Path) -> Edited:
-    place = data.draw(st.sampled_from(places(document.model)))
+    place = data.draw(st.sampled_from(places(document.model, reach=nested)))
     return configsplit.insert(document, layer_file(folder, NOISE), after=place)
 
 
@@ -59,6 +59,12 @@ def replaced(data: st.DataObject, document: Document, folder: Path) -> Edited:
 
 
 LEGAL = REFUSALS | {"extract-unused", "cut-dead-tensor"}
+"""A refusal is a legal outcome, any other error is not."""
+
+
+def unsure(operation: Operation, suffix: str) -> set[str]:
+    """A wrapper that is frozen lists its weights otherwise in .h5, by rules of its own."""
+    return {"weights-order-unknown"} if operation is frozen and suffix == "h5" else set()
 
 
 @pytest.mark.parametrize("operation", [inserted, renamed, frozen, rejoined, replaced], ids=lambda f: f.__name__)
@@ -88,8 +94,8 @@ def check(dialect: str, suffix: str, operation: Operation, data: st.DataObject) 
         build(model, works, 7).save(path)
         try:
             out = operation(data, configsplit.load(path), folder).save(folder / f"out.{suffix}").path
-        except CutError as error:
-            assert error.code in LEGAL  # noqa: PT017 - a refusal is a legal outcome, any other is not
+        except (CutError, WeightsError) as error:
+            assert error.code in LEGAL | unsure(operation, suffix)  # noqa: PT017
             return
         configsplit.verify_file(out)
         chance = np.random.default_rng(1)

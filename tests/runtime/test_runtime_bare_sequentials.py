@@ -1,0 +1,25 @@
+"""Sequentials that Keras 2.0 to 2.2 wrote as a bare list of layers, as tf_keras gets them."""
+
+from __future__ import annotations
+
+import json
+
+import tf_keras
+from support.corpus import releases
+
+from configsplit.runtime.documents import with_names
+
+
+def test_one_without_a_name_stays_as_it_is() -> None:
+    """tf_keras reads ``{"layers": ...}`` without a name as the list itself."""
+    text = (releases() / "keras-2.0.0" / "seq_input_shape.json").read_text()
+    document = json.loads(text)
+    assert isinstance(document["config"], list)
+    assert json.loads(with_names(text)) == document
+    assert len(tf_keras.models.model_from_json(with_names(text)).layers) > 0
+
+
+def test_one_inside_a_model_keeps_its_name() -> None:
+    dense = {"class_name": "Dense", "config": {"name": "d", "units": 2, "batch_input_shape": [None, 3]}}
+    text = json.dumps({"class_name": "Sequential", "name": "inner", "config": [dense]})
+    assert tf_keras.models.model_from_json(with_names(text)).name == "inner"
