@@ -49,7 +49,7 @@ class FrameworkProcess:
         answer = process.stdout.readline()
         if not answer:
             self.close()
-            raise Failed(f"the process died: {step['model']}")
+            raise Failed(f"the process died, or took too long: {Path(step['model']).name}")
         found = json.loads(answer)
         if "error" in found:
             raise Failed(found["error"])
