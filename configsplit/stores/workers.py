@@ -101,7 +101,8 @@ class Workers:
 
     def _join(self) -> None:
         for thread in self._threads:
-            thread.join()
+            if thread.ident is not None:  # Ctrl-C may come just before a thread is started
+                thread.join()
 
     def _raise_first(self) -> None:
         errors = [task.error for task in self._tasks if task.error is not None]

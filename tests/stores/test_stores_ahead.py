@@ -102,6 +102,9 @@ def is_running_after(seconds: float, pid: int) -> bool:
     while time.monotonic() < end:
         try:
             os.kill(pid, 0)
+            state = Path(f"/proc/{pid}/stat")
+            if state.exists() and state.read_text().rpartition(")")[2].split()[0] == "Z":  # ended, and nobody has asked
+                return False
         except ProcessLookupError:
             return False
         time.sleep(0.05)
