@@ -24,6 +24,7 @@ LAYERS = (
         outputs=same_as_input,
         weights=scale_weights,
         mask="stops",
+        uses_mask=(),
         keras_class="configsplit.custom_objects.scale_keras:Scale",
         tf_keras_class="configsplit.custom_objects.scale_tf_keras:Scale",
     ),

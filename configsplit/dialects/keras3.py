@@ -57,8 +57,12 @@ def write_node(node: Node, bases: Mapping[str, int]) -> Any:
 
 
 def _described(spec: TensorSpec) -> FrozenDict:
-    """A ``__keras_tensor__`` that no document recorded, since the call was inside a Sequential."""
-    return FrozenDict({"class_name": _TENSOR, "config": FrozenDict({"shape": spec.shape, "dtype": spec.dtype})})
+    """A ``__keras_tensor__`` that no document recorded, since the call was inside a Sequential.
+
+    Keras 3 looks at neither shape nor dtype there, but refuses a shape that is null.
+    """
+    config = {"shape": spec.shape if spec.shape is not None else (), "dtype": spec.dtype or "float32"}
+    return FrozenDict({"class_name": _TENSOR, "config": FrozenDict(config)})
 
 
 def bases(layers: Iterable[Layer], inner: Iterable[TensorRef], ends: Iterable[TensorRef]) -> dict[str, int]:

@@ -16,7 +16,7 @@ from configsplit.dialects.envelope import unwrapped
 from configsplit.dialects.wire.documents import Envelope, SequentialConfig
 from configsplit.dialects.wire.validate import validate
 from configsplit.errors import DocumentError, nearest
-from configsplit.ir.graph import Layer, Model, Node, TensorRef, Use, leaves
+from configsplit.ir.graph import CHAINED, Layer, Model, Node, TensorRef, Use, leaves
 from configsplit.ir.values import FrozenDict, loads, rebuild
 
 LIST = "list"
@@ -337,5 +337,5 @@ def chain_calls(chain: list[Layer]) -> tuple[Layer, ...]:
     """The layers of a Sequential with their one call each."""
     called = [replace(chain[0], calls=(Node(),))]
     for before, layer in pairwise(chain):
-        called.append(replace(layer, calls=(Node((Use(TensorRef(before.name)),)),)))
+        called.append(replace(layer, calls=(Node((Use(TensorRef(before.name)),), form=CHAINED),)))
     return tuple(called)

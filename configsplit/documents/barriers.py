@@ -6,14 +6,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from configsplit.algorithms.calls import call_graph, closure
-from configsplit.documents.cutting import with_explicit_masks
+from configsplit.algorithms.calls import call_graph
 from configsplit.documents.document import Document
+from configsplit.documents.masking import check_sayable
 from configsplit.documents.tensor_kinds import check_kinds
 from configsplit.errors import CutError
-from configsplit.inference import Inference, Masks, traced_masks
-from configsplit.ir.graph import Model, TensorRef, TensorSpec
-from configsplit.rewrites.masks import users
+from configsplit.inference import Inference, traced_masks
+from configsplit.ir.graph import TensorRef, TensorSpec
+from configsplit.rewrites.masks import MaskTensors
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,33 +53,22 @@ def barriers(inference: Inference, doubtful: frozenset[TensorRef]) -> Barriers:
 
 
 def with_masks(known: Barriers, document: Document, inference: Inference) -> Barriers:
-    """The same with the masks that cannot be made tensors of the graph, as `split` would have to for a cut through them."""
-    if document.dialect == "keras3":
-        return known
+    """The same with the tensors whose masks `split` could not hand over."""
     masks = traced_masks(inference)
+    heeded = masks.heeded()
+    if not heeded:
+        return known
     try:
-        with_explicit_masks(document, inference.model, masks.tensors)
+        check_sayable(document, inference.model, masks, sorted(heeded))
     except CutError as error:
-        return replace(known, masked=used(inference.model, masks), lost=error)
-    return replace(known, masked=_behind(inference.model, masks)) if masks.unknown else known
-
-
-def used(model: Model, masks: Masks) -> frozenset[TensorRef]:
-    """The masked tensors whose masks are used somewhere behind them, and all that lies behind a layer of which nobody can say
-    whether it hands its mask on."""
-    graph = call_graph(model)
-    todo = [ref for taken in users(model, masks.tensors).values() for ref in taken]
-    found = set[TensorRef]()
-    while todo:
-        ref = todo.pop()
-        if ref not in found:
-            found.add(ref)
-            todo += [taken for taken in graph.arguments[graph.producer(ref)] if taken in masks.tensors]
-    return frozenset(found) | _behind(model, masks)
-
-
-def _behind(model: Model, masks: Masks) -> frozenset[TensorRef]:
-    graph = call_graph(model)
-    names = {each for name in masks.unknown for each in (name, name.partition("/")[0])}
-    calls = closure((number for number, call in enumerate(graph.calls) if call.layer in names), graph.after)
-    return frozenset(ref for ref in graph.consumers if graph.producer(ref) in calls)
+        return replace(known, masked=frozenset(heeded), lost=error)
+    tensors = MaskTensors(inference.model, masks, inference)
+    layers = inference.model.by_name()
+    shut: dict[TensorRef, CutError] = {}
+    for ref in sorted(heeded):
+        try:
+            tensors.of(ref)
+        except CutError as error:
+            if error.code == "cut-mask-unknown" or layers[masks.tensors[ref].why[0] or ref.layer].model is None:
+                shut[ref] = error
+    return replace(known, masked=frozenset(shut), lost=next(iter(shut.values()), None))

@@ -87,7 +87,8 @@ def draft(parts: Parts, source: record.Source, names: Sequence[tuple[str, str | 
         parts=tuple(part(number) for number in range(len(names))),
         shared_layers=shared(parts),
         opened=tuple(map(opening_of, parts.whole.steps)),
-        explicit_masks=parts.whole.explicit_masks,
+        functional=parts.whole.functional,
+        masks=tuple(record.Masked(tensor=each.ref, takers=each.takers) for each in parts.whole.masks),
         casts=tuple(record.Casting(tensor=cast.ref, dtype=cast.dtype, takers=cast.takers) for cast in parts.whole.casts),
         shapes=tuple(map(shape_of, parts.whole.told)),
         warnings=rest.warnings,
@@ -154,7 +155,8 @@ def _frame(parts: Parts, whole: Mapping[str, Any]) -> dict[str, Any]:
 
     Where a nested model was opened, or masks and casts were put in, the wiring of the layers stands in it too.
     """
-    if parts.whole.steps or parts.whole.explicit_masks or parts.whole.casts:
+    cut = parts.whole
+    if cut.steps or cut.functional or cut.masks or cut.casts:
         known = {
             origin.path
             for origins in parts.origins

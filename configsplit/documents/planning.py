@@ -16,11 +16,12 @@ from configsplit.algorithms.plan import Best, State, best_plan
 from configsplit.algorithms.plan_bonds import bonded
 from configsplit.algorithms.plan_search import Terms
 from configsplit.algorithms.plan_units import Measure, units_of
-from configsplit.documents.barriers import Barriers, barriers, used
+from configsplit.documents.barriers import Barriers, barriers, with_masks
 from configsplit.documents.costs import Costs, read_profile, sized
-from configsplit.documents.cutting import Parts, hand_over_as, loses_masks, with_explicit_masks
+from configsplit.documents.cutting import Parts, hand_over_as
 from configsplit.documents.devices import Device, read_devices, terms
 from configsplit.documents.document import Document
+from configsplit.documents.masking import functional, handed_over, needed
 from configsplit.documents.tensor_kinds import check_kinds, with_kinds
 from configsplit.documents.untold import untold
 from configsplit.documents.wrapping import told_shapes
@@ -28,6 +29,7 @@ from configsplit.errors import CutError
 from configsplit.inference import Inference, traced_masks
 from configsplit.ir.graph import TensorRef, TensorSpec
 from configsplit.ir.references import outputs_used, tensor_name
+from configsplit.rewrites.masks import cannot_follow
 from configsplit.rewrites.split import Split, assemble
 from configsplit.rewrites.surface import Surfaced, surface
 
@@ -161,23 +163,28 @@ def plan(
     wish = _wish(stages, balance, profile, devices, max_boundary_bytes, max_stage_bytes, slack)
     whole = surface(document.model, [], told=told_shapes(document, shapes))
     work = _work(document, whole, wish)
-    if document.dialect != "keras3":
-        whole, work = _with_masks(document, whole, work, wish)
+    whole, work = _with_masks(document, whole, work, wish)
     return _described(document, whole, work, wish, boundary_dtype)
 
 
 def _with_masks(document: Document, whole: Surfaced, work: _Work, wish: _Wish) -> tuple[Surfaced, _Work]:
-    """The same plan if it loses no mask; else one in which masks cross as tensors, or do not cross if they cannot."""
+    """The same plan with the masks that are needed behind its boundaries handed over; another where one cannot be."""
     masks = traced_masks(work.inference)
-    try:
-        if not loses_masks(work.split, masks):
-            return whole, work
-        whole = replace(whole, model=with_explicit_masks(document, whole.model, masks.tensors), explicit_masks=True)
-        return whole, _work(document, whole, wish)
-    except CutError as error:
-        if error.code not in ("cut-mask-lost", "cut-mask-unknown"):
-            raise
-        return whole, _work(document, whole, wish, Barriers(masked=used(whole.model, masks), lost=error))
+    if not needed(work.split, masks):
+        return whole, work
+    shut = with_masks(Barriers(), document, work.inference)
+    closed = frozenset(ref for ref in masks.heeded() if masks.tensors[ref].kind == "hidden")
+    if shut.masked or closed:
+        lost = shut.lost or cannot_follow(masks.tensors[min(closed)])
+        work = _work(document, whole, wish, Barriers(masked=shut.masked | closed, lost=lost))
+    if whole.model.kind == "sequential" and needed(work.split, masks):
+        whole = functional(document, whole, work.inference)
+        work = _work(document, whole, wish)
+    masks = traced_masks(work.inference)
+    if not needed(work.split, masks):
+        return whole, work
+    whole, done, inference = handed_over(document, whole, work.split, work.inference, masks)
+    return whole, replace(work, split=done, inference=inference)
 
 
 def _wish(

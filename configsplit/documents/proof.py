@@ -18,15 +18,16 @@ from configsplit.algorithms.order import rebuild_order
 from configsplit.dialects import parse, to_text
 from configsplit.documents.document import Document
 from configsplit.documents.legacy_groups import legacy_piece_names
+from configsplit.documents.mask_proof import prove_masks
+from configsplit.documents.masking import masked_again, prepared
 from configsplit.documents.steps import reopened
 from configsplit.documents.transplant import Weights, weights_in
 from configsplit.errors import VerificationError
-from configsplit.inference import traced_masks
 from configsplit.ir.graph import CallRef, LayerPath, Model, TensorRef
 from configsplit.ir.provenance import Provenance
 from configsplit.report import manifest as record
 from configsplit.rewrites.join import Piece, join
-from configsplit.rewrites.masks import explicit_masks
+from configsplit.rewrites.masks import Handover
 from configsplit.rewrites.open import described
 from configsplit.rewrites.split import Source as Wire
 from configsplit.rewrites.widen import Cast, widen
@@ -89,6 +90,8 @@ class Proving:
         """Prove that the parts recompose to the original graph, and that their layers stand in the order of rebuilding."""
         whole = whole_model(self._document, self._manifest)
         prove_graph(whole, self._models, self._manifest)
+        bare = reopened(self._document, self._manifest).model if self._manifest.opened else self._document.model
+        prove_masks(self._document, bare, self._models, self._manifest)
         _prove_order(self._models, self._manifest)
         return Proof(len(self._models), len(whole.layers), 0, 0)
 
@@ -111,19 +114,20 @@ class Proving:
 
 def whole_model(document: Document, manifest: record.Manifest) -> Model:
     """The original as it was cut, in the spelling of a document: nested models open, masks and casts in the graph."""
-    if not manifest.opened and not manifest.explicit_masks and not manifest.casts:
+    if not (manifest.opened or manifest.functional or manifest.masks or manifest.casts):
         return document.model
-    whole = reopened(document, manifest)
-    model, inference = whole.model, document.infer(whole.given, whole.model)
-    if manifest.explicit_masks:
-        model = explicit_masks(model, traced_masks(inference).tensors)
-        inference = document.infer(whole.given, model)
+    whole = prepared(document, reopened(document, manifest))
+    model, inference = masked_again(document, whole, tuple(map(_handover, manifest.masks)), manifest.functional)
     if manifest.casts:
         casts = [_cast(cast) for cast in manifest.casts]
         known = {cast.ref: inference.specs[cast.ref] for cast in casts}
         model = widen(model, casts, inference.specs).model
         inference = document.infer({**whole.given, **known}, model)
     return parse(to_text(described(model, inference.specs))).model
+
+
+def _handover(masked: record.Masked) -> Handover:
+    return Handover(TensorRef(*masked.tensor), tuple(tuple(CallRef(*call) for call in calls) for calls in masked.takers))
 
 
 def _cast(cast: record.Casting) -> Cast:

@@ -12,7 +12,7 @@ from configsplit.documents.document import Document, given_shapes
 from configsplit.documents.edited import Edited
 from configsplit.documents.fragments import check_dialect, load_fragment
 from configsplit.documents.gathering import inside
-from configsplit.documents.mask_changes import check_extracted, mask_changes
+from configsplit.documents.mask_changes import check_extracted, mask_changes, said
 from configsplit.documents.patterns import layer_paths
 from configsplit.documents.seams import check_given, check_taken, name, same, told
 from configsplit.documents.tensor_kinds import check_kinds, with_kinds
@@ -57,7 +57,7 @@ def extract(document: Document, *, from_: Names = (), to: Names = (), shapes: It
     _require_shapes(opened.model, fed, inference)
     check_kinds(fed, doubtful, inference)
     made = between(opened.model, fed, flat(opened.boundaries[len(starts) :]), inference.specs)
-    check_extracted(document, made, inference)
+    check_extracted(made, inference)
     return finish("extract", (document,), _from_document(made, opened), {"from": starts, "to": ends})
 
 
@@ -171,7 +171,7 @@ def finish(verb: str, documents: tuple[Document, ...], made: Rewritten, argument
                 hint="build the model on a shape and save it again",
             )
     if model.kind == "functional":
-        model = in_order(model)
+        model = in_order(said(document, model))
     model = parse(to_text(_without_stale(model, document.model))).model
     inference = document.infer(model=model)
     warnings = [f"{found.where}: {found.message}" for found in hazards(emit(model))]

@@ -10,11 +10,10 @@ from configsplit.dialects import DIALECTS, emit, read_entry
 from configsplit.dialects.parse import LIST
 from configsplit.documents.document import Document, named_shape
 from configsplit.errors import CutError
-from configsplit.inference import BUILT_IN, traced_masks
-from configsplit.ir.graph import Inside, Layer, Model, Node, TensorRef, TensorSpec, leaves
+from configsplit.inference import Inference, traced_masks
+from configsplit.ir.graph import Inside, Layer, Model, TensorRef, TensorSpec, leaves, walk
 from configsplit.ir.references import Place, places
 from configsplit.ir.values import FrozenDict
-from configsplit.rewrites.masks import may_use_masks, users
 from configsplit.rewrites.surface import Told
 from configsplit.rewrites.wrapping import NO_SPECS, Specs
 
@@ -85,13 +84,16 @@ class DocumentWrapping:
         return self.document.infer(given, model).specs
 
     def check_masks(self, model: Model, name: str, calls: Sequence[int], inner: Model) -> None:
-        """Raises CutError if a mask that is made in the wrapped model, or arrives at it, may be used in it."""
-        if not may_use_masks(inner, BUILT_IN):
-            return
+        """Raises CutError if a mask that is made in the wrapped model, or arrives at it, may be used in it.
+
+        Where the wrapped model itself stops a mask, its pieces do not: each wrapper hands on the mask that reaches it.
+        """
         layer = model.by_name()[name]
         given = any(leaves(layer.calls[call].kwargs) for call in calls)
-        implicit = self.document.dialect != "keras3" and self._masked(model, layer, calls, inner)
-        if given or implicit:
+        arriving = traced_masks(self.document.infer(model=model)).tensors
+        reached = any(use.ref in arriving for call in calls for use in layer.calls[call].uses())
+        within = self.document.infer(model=inner)
+        if given or (reached and self._may_use(within)) or traced_masks(within).used:
             raise CutError(
                 f"a mask goes through the model in {name!r}, and its parts would not hand it on step by step",
                 code="cut-mask-lost",
@@ -99,8 +101,8 @@ class DocumentWrapping:
                 hint=f"cut before or after {name!r}",
             )
 
-    def _masked(self, model: Model, layer: Layer, calls: Sequence[int], inner: Model) -> bool:
-        arriving = traced_masks(self.document.infer(model=model)).tensors
-        if any(use.ref in arriving for call in calls for use in Node(layer.calls[call].args).uses()):
-            return True
-        return bool(users(inner, traced_masks(self.document.infer(model=inner)).tensors))
+    def _may_use(self, inference: Inference) -> bool:
+        """Whether a layer of a model, also inside nested ones, would use a mask that reaches it, or may."""
+        plain = [layer for _, layer in walk(inference.model) if layer.model is None and not layer.is_input]
+        facts = [inference.facts(layer) for layer in plain]
+        return any(each is None or each.uses_mask != () for each in facts)

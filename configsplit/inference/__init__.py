@@ -2,7 +2,8 @@
 
 from configsplit.inference.counts import Counts, count, counted, layer_weights, operations_of, weights_of
 from configsplit.inference.infer import Inference, ReadModel, explain, infer, trace, trail
-from configsplit.inference.masks import Masks, masked, traced_masks
+from configsplit.inference.masked_calls import attended, fills_mask
+from configsplit.inference.masks import Mask, Masks, masked, traced_masks
 from configsplit.inference.opaque import ABSTRACT, OPAQUE
 from configsplit.inference.table import BUILT_IN, Table
 
@@ -12,12 +13,15 @@ __all__ = [
     "OPAQUE",
     "Counts",
     "Inference",
+    "Mask",
     "Masks",
     "ReadModel",
     "Table",
+    "attended",
     "count",
     "counted",
     "explain",
+    "fills_mask",
     "infer",
     "layer_weights",
     "masked",

@@ -16,6 +16,7 @@ def prelu_weights(call: CallFacts) -> Weights:
 _SAME = one_output(first_shape, declared_dtype)
 
 LAYERS = (
-    *declare("Activation ReLU LeakyReLU ELU ThresholdedReLU Softmax", _SAME, mask="passes"),
+    *declare("Activation ReLU LeakyReLU ELU ThresholdedReLU", _SAME, mask="passes"),
+    *declare("Softmax", _SAME, mask="passes", uses_mask=("mask",)),
     *declare("PReLU", _SAME, prelu_weights, mask="passes"),
 )

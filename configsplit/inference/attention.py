@@ -144,9 +144,11 @@ def grouped_macs(call: CallFacts) -> int:
     return _head_macs(call, grouped_weights(call), int(call.config["num_query_heads"]), 2 * int(call.config["head_dim"]))
 
 
+_EACH = ("query_mask", "value_mask", "key_mask")
+
 LAYERS = (
-    *declare("Attention", attention_outputs, attention_weights, attention_macs, mask="passes"),
-    *declare("AdditiveAttention", attention_outputs, additive_weights, attention_macs, mask="passes"),
-    *declare("MultiHeadAttention", multi_head_outputs, multi_head_weights, multi_head_macs, mask="passes"),
-    *declare("GroupQueryAttention GroupedQueryAttention", grouped_outputs, grouped_weights, grouped_macs, mask="passes"),
+    *declare("Attention", attention_outputs, attention_weights, attention_macs, "passes", ("mask",)),
+    *declare("AdditiveAttention", attention_outputs, additive_weights, attention_macs, "passes", ("mask",)),
+    *declare("MultiHeadAttention", multi_head_outputs, multi_head_weights, multi_head_macs, "passes", _EACH),
+    *declare("GroupQueryAttention GroupedQueryAttention", grouped_outputs, grouped_weights, grouped_macs, "passes", _EACH),
 )

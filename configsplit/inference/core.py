@@ -18,6 +18,7 @@ from configsplit.inference.rules import (
     kept_dtype,
     kernel_and_bias,
     known,
+    no_weights,
     one_output,
     sizes,
     split_channels,
@@ -27,7 +28,7 @@ from configsplit.inference.rules import (
     window_length,
     with_channels,
 )
-from configsplit.ir.facts import CallFacts, WeightSpec
+from configsplit.ir.facts import CallFacts, LayerFacts, WeightSpec
 from configsplit.ir.graph import Shape, TensorSpec
 
 
@@ -188,7 +189,7 @@ LAYERS = (
     *declare("Dense", one_output(dense_shape), dense_weights, dense_macs, mask="passes"),
     *declare("EinsumDense", one_output(einsum_shape), einsum_weights, einsum_macs),
     *declare("LocallyConnected1D LocallyConnected2D", one_output(local_shape, compute_dtype), local_weights, local_macs),
-    *declare("Lambda", lambda_outputs),
+    LayerFacts(class_name="Lambda", outputs=lambda_outputs, weights=no_weights),  # its code may do anything with a mask
     *declare("Identity", one_output(first_shape, kept_dtype)),
     *declare("ActivityRegularization", one_output(first_shape, declared_dtype), mask="passes"),
 )

@@ -11,12 +11,15 @@ from configsplit.ir.values import FrozenDict
 
 
 def recorded_spec(recorded: FrozenDict | None) -> TensorSpec | None:
-    """What Keras 3 writes beside every tensor argument, or None where it has written nothing."""
+    """What Keras 3 writes beside every tensor argument, or None where it has written nothing.
+
+    No layer takes a tensor without a batch: an empty shape is what configsplit itself writes where nobody knows.
+    """
     if recorded is None:
         return None
     config = recorded.get("config", recorded)
     shape = as_shape(config.get("shape"))
-    if shape is None:
+    if not shape:
         return None
     return TensorSpec(shape, config.get("dtype"), bool(config.get("sparse")), bool(config.get("ragged")))
 

@@ -1,35 +1,87 @@
-"""Which tensors carry an implicit mask when Keras 2 runs the model: nothing in the document says so.
+"""Implicit masks: which tensors carry one while Keras runs the model, how each comes about, and which calls may use it.
 
-A mask begins at an Embedding with ``mask_zero`` or at Masking, goes through every layer that supports masking, and ends where a
-layer does not. A cut through a masked tensor changes the numbers, since the mask does not cross the file.
+A mask begins at an Embedding with ``mask_zero`` or at Masking. Keras ties it to the tensor, behind the scenes, and so it goes
+through every layer that hands it on, into and out of nested models. Keras 2 documents say nothing of it. Keras 3 writes the
+masks that layers take into the calls of a functional model; those inside a Sequential, those that come out of nested models
+or go into them, and those that merging and attention layers read off the tensor itself stay unseen there too.
+
+A cut through a masked tensor loses its mask, since no file and no array carries it across.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal, NamedTuple
 
 from configsplit.inference.infer import NOTHING, RULE_ERRORS, Inference, called, trace
 from configsplit.inference.keras1 import merge_hands_masks_on
+from configsplit.inference.masked_calls import ATTENTION, Untying, attended, given_masks, says_masks, taken_first
+from configsplit.inference.table import BUILT_IN
 from configsplit.inference.wrappers import returns_sequences
-from configsplit.ir.facts import CallFacts, LayerFacts
-from configsplit.ir.graph import CallRef, Layer, Model, TensorRef, TensorSpec, leaves
+from configsplit.ir.facts import CallFacts, LayerFacts, MaskRule
+from configsplit.ir.graph import CallRef, Layer, Model, Node, TensorRef, TensorSpec
+from configsplit.ir.values import FrozenDict
 
-_RECURRENT = frozenset({"RNN", "LSTM", "GRU", "SimpleRNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "Bidirectional"})
+Kind = Literal["made", "same", "given", "and", "or", "true", "joined", "any", "entry", "hidden", "unknown"]
 
-_FIRST_ONLY = _RECURRENT | {"Attention", "AdditiveAttention", "MultiHeadAttention"}
-"""Layers that hand on the mask of their first input alone: the sequence and not its initial state, or the query."""
+
+class Mask(NamedTuple):
+    """How the mask of a tensor comes about.
+
+    Attributes:
+        kind: "made" from the first argument of the tensor's own call; the "same" as that of ``sources[0]``; an ordinary tensor
+            of the graph that was "given" as a mask, ``sources[0]``; the masks of ``sources`` combined ("and", "or"), "joined"
+            along ``axis``, all "true" in the shape of that of ``sources[0]``, or "any" along its last axis; that of an "entry"
+            of a nested model; "hidden" in a layer that computes it by itself; "unknown" behind a class that nobody declared.
+        sources: tensors of the model.
+        axis: for "joined".
+        why: for "hidden" and "unknown", the layer and its class.
+        seen: whether Keras 3 sees it when it builds the model from its document, and not only when the model runs.
+        own: for "unknown": no mask arrives at the class that nobody declared, but it may make one itself.
+    """
+
+    kind: Kind
+    sources: tuple[TensorRef, ...] = ()
+    axis: int = 0
+    why: tuple[str, str] = ("", "")
+    seen: bool = True
+    own: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Masks:
-    """The masked tensors of a model's own layers, and the layers a mask meets whose class nobody has declared: name -> class.
+    """The masks of a model's own tensors.
 
-    Behind such a layer the mask is taken as lost.
+    Attributes:
+        tensors: every tensor that carries a mask, or may.
+        used: every call that uses, or may use, masks that no argument hands it, with the tensors whose masks those are.
+        unknown: the layers which a mask meets and whose class nobody has declared, ``OUTER/INNER`` in nested models: name ->
+            class.
+        entries: for a nested model, the numbers of its inputs whose masks are used inside.
     """
 
-    tensors: frozenset[TensorRef] = frozenset()
+    tensors: Mapping[TensorRef, Mask] = field(default_factory=dict)
+    used: Mapping[CallRef, tuple[TensorRef, ...]] = field(default_factory=dict)
     unknown: Mapping[str, str] = field(default_factory=dict)
+    entries: frozenset[int] = frozenset()
+
+    def heeded(self) -> set[TensorRef]:
+        """All tensors whose masks have a part in those that are used."""
+        todo = [ref for refs in self.used.values() for ref in refs]
+        found: set[TensorRef] = set()
+        while todo:
+            ref = todo.pop()
+            if ref not in found and (mask := self.tensors.get(ref)) is not None:
+                found.add(ref)
+                todo += mask.sources if mask.kind != "given" else ()
+        return found
+
+    def root(self, ref: TensorRef) -> TensorRef:
+        """The tensor whose mask it is that a tensor carries."""
+        while (mask := self.tensors.get(ref)) is not None and mask.kind == "same":
+            ref = mask.sources[0]
+        return ref
 
 
 def masked(
@@ -38,8 +90,14 @@ def masked(
     given: Mapping[TensorRef, TensorSpec] = NOTHING,
     dialect: str | None = None,
 ) -> Masks:
-    """The tensors that carry an implicit mask; arguments as for `infer`. Nested models hand masks through their own graph."""
+    """The masks of a model; arguments as for `infer`."""
     return traced_masks(trace(model, facts, given, dialect))
+
+
+_Arriving = tuple[str, ...]
+"""For each input of a nested model what arrives there: "" for no mask, "entry" for one, "unknown" where nobody can say."""
+
+_Key = tuple[int, _Arriving]
 
 
 @dataclass(slots=True)
@@ -47,27 +105,39 @@ class _Frame:
     inference: Inference
     todo: list[CallRef]
     layers: dict[str, Layer]
-    masked: set[TensorRef]
-    unknown: dict[str, str]
+    tensors: dict[TensorRef, Mask]
+    untying: Untying
+    used: dict[CallRef, tuple[TensorRef, ...]] = field(default_factory=dict)
+    unknown: dict[str, str] = field(default_factory=dict)
+
+    def finished(self) -> Masks:
+        masks = Masks(self.tensors, self.used, self.unknown)
+        begun = {ref: number for number, ref in enumerate(self.inference.model.input_refs())}
+        return replace(masks, entries=frozenset(begun[ref] for ref in masks.heeded() if ref in begun))
 
 
-def _frame(inference: Inference, arriving: tuple[bool, ...]) -> _Frame:
+def _frame(inference: Inference, arriving: _Arriving) -> _Frame:
     inputs = inference.model.input_refs()
-    start = {ref for ref, there in zip(inputs, arriving, strict=False) if there}
+    start = {
+        ref: Mask("unknown", why=(ref.layer, "InputLayer"), seen=False) if kind == "unknown" else Mask("entry", seen=False)
+        for ref, kind in zip(inputs, arriving, strict=False)
+        if kind
+    }
     calls = dict.fromkeys(CallRef(ref.layer, ref.call) for ref in inference.specs)
-    return _Frame(inference, list(reversed(calls)), inference.model.by_name(), start, {})
+    untying = Untying.of(inference.model, inference.dialect)
+    return _Frame(inference, list(reversed(calls)), inference.model.by_name(), start, untying)
 
 
 def traced_masks(inference: Inference) -> Masks:
     """Masks of what has been inferred already; an explicit stack goes through nested models."""
-    done: dict[tuple[int, tuple[bool, ...]], Masks] = {}
-    root = (id(inference), ())
-    stack: list[tuple[tuple[int, tuple[bool, ...]], _Frame]] = [(root, _frame(inference, ()))]
+    done: dict[_Key, Masks] = {}
+    root: _Key = (id(inference), ())
+    stack: list[tuple[_Key, _Frame]] = [(root, _frame(inference, ()))]
     while stack:
         key, frame = stack[-1]
         missing = _advance(frame, done)
         if missing is None:
-            done[key] = Masks(frozenset(frame.masked), frame.unknown)
+            done[key] = frame.finished()
             stack.pop()
         else:
             ref = frame.todo[-1]
@@ -76,55 +146,228 @@ def traced_masks(inference: Inference) -> Masks:
     return done[root]
 
 
-def _advance(frame: _Frame, done: Mapping[tuple[int, tuple[bool, ...]], Masks]) -> tuple[int, tuple[bool, ...]] | None:
+def _advance(frame: _Frame, done: Mapping[_Key, Masks]) -> _Key | None:
+    """Work through a model's calls, up to a nested model whose masks have to be known first: that one, or None at the end."""
     while frame.todo:
         ref = frame.todo[-1]
         layer = frame.layers[ref.layer]
-        arriving = tuple(use.ref in frame.masked for use in leaves(called(layer)[ref.call].args[:1]))
-        if layer.model is not None and ref in frame.inference.inner:
-            key = (id(frame.inference.inner[ref]), arriving)
+        inner = _inner(frame, layer, ref)
+        if inner is None:
+            if layer.model is None and not layer.is_input:
+                _settle(frame, layer, ref)
+        else:
+            key = (id(inner), _arriving(frame, layer, ref))
             if key not in done:
                 return key
-            _hand_through(frame, ref, done[key])
-        elif ref in frame.inference.wrapped and layer.class_name == "TimeDistributed":
-            key = (id(frame.inference.wrapped[ref]), ())
-            if key not in done:
-                return key
-            _hand_out(frame, ref, any(arriving), done[key])
-        elif layer.model is None:
-            _pass(frame, layer, ref, arriving)
+            _settle_nested(frame, layer, ref, inner, done[key])
         frame.todo.pop()
     return None
 
 
-def _hand_through(frame: _Frame, ref: CallRef, inner: Masks) -> None:
-    outputs = frame.inference.inner[ref].model.output_refs()
-    frame.masked.update(TensorRef(*ref, number) for number, out in enumerate(outputs) if out in inner.tensors)
-    frame.unknown.update({f"{ref.layer}/{name}": kind for name, kind in inner.unknown.items()})
+def _inner(frame: _Frame, layer: Layer, ref: CallRef) -> Inference | None:
+    """The model that a call runs: a nested one, or one in TimeDistributed."""
+    if layer.model is not None:
+        return frame.inference.inner.get(ref)
+    return frame.inference.wrapped.get(ref) if layer.class_name == "TimeDistributed" else None
 
 
-def _hand_out(frame: _Frame, ref: CallRef, arriving: bool, inner: Masks) -> None:
-    """TimeDistributed hands on the mask that reaches it, and hands out one that its model makes at every step."""
-    outputs = frame.inference.wrapped[ref].model.output_refs()
-    if arriving or any(out in inner.tensors for out in outputs):
-        frame.masked.add(TensorRef(*ref))
+def _taken(frame: _Frame, layer: Layer, ref: CallRef) -> list[tuple[TensorRef, Mask | None]]:
+    """The tensors of a call's first argument, each with the mask that arrives with it or is given in its place."""
+    node = called(layer)[ref.call]
+    tensors = taken_first(node)
+    given = given_masks(node, len(tensors))
+    if given is not None:
+        return [(ref, None if mask is None else Mask("given", (mask,))) for ref, mask in zip(tensors, given, strict=True)]
+    return [(each, _tied(frame, ref, each)) for each in tensors]
 
 
-def _pass(frame: _Frame, layer: Layer, ref: CallRef, arriving: tuple[bool, ...]) -> None:
+def _tied(frame: _Frame, call: CallRef, ref: TensorRef) -> Mask | None:
+    """The mask that is tied to a tensor when a call takes it."""
+    mask = frame.tensors.get(ref)
+    if mask is None or (untied := frame.untying.untied(call, ref)) is False:
+        return mask
+    return None if untied else Mask("hidden", why=(ref.layer, frame.layers[ref.layer].class_name))
+
+
+def _arriving(frame: _Frame, layer: Layer, ref: CallRef) -> _Arriving:
+    taken = _taken(frame, layer, ref)
+    if layer.class_name == "TimeDistributed" and layer.model is None:
+        return tuple("unknown" if mask is not None else "" for _, mask in taken)
+    return tuple("" if mask is None else "unknown" if mask.kind == "unknown" else "entry" for _, mask in taken)
+
+
+def _settle_nested(frame: _Frame, layer: Layer, ref: CallRef, inner: Inference, masks: Masks) -> None:
+    taken = _taken(frame, layer, ref)
+    frame.unknown.update({f"{ref.layer}/{name}": kind for name, kind in masks.unknown.items()})
+    wanted = [each for number, (each, _) in enumerate(taken) if number in masks.entries]
+    _use(frame, layer, ref, wanted)
+    if layer.model is None:
+        _hand_out(frame, layer, ref, inner, masks, taken)
+        return
+    inputs = {each: number for number, each in enumerate(inner.model.input_refs())}
+    for number, out in enumerate(inner.model.output_refs()):
+        if out not in masks.tensors:
+            continue
+        root = masks.root(out)
+        kind = masks.tensors[root].kind
+        if root in inputs and inputs[root] < len(taken) and kind == "entry":
+            made = _handed_on(frame, *taken[inputs[root]])
+        else:
+            made = Mask("unknown" if kind == "unknown" else "hidden", why=(layer.name, layer.class_name))
+        if made is not None:
+            frame.tensors[TensorRef(*ref, number)] = made._replace(seen=False)
+
+
+def _hand_out(
+    frame: _Frame,
+    layer: Layer,
+    ref: CallRef,
+    inner: Inference,
+    masks: Masks,
+    taken: Sequence[tuple[TensorRef, Mask | None]],
+) -> None:
+    """TimeDistributed hands on the mask that reaches it; before Keras 3 also what its model makes at every step."""
+    arriving = [(each, mask) for each, mask in taken if mask is not None]
+    if frame.inference.dialect == "keras3":
+        if arriving and (handed := _handed_on(frame, *arriving[0])) is not None:
+            frame.tensors[TensorRef(*ref)] = handed
+    elif arriving or any(out in masks.tensors for out in inner.model.output_refs()):
+        frame.tensors[TensorRef(*ref)] = Mask("hidden", why=(layer.name, layer.class_name))
+
+
+def _handed_on(frame: _Frame, ref: TensorRef, mask: Mask | None) -> Mask | None:
+    """The mask of an output that has it from a tensor, or from what was given for that."""
+    if mask is None or mask.kind in ("hidden", "unknown") or frame.tensors.get(ref) != mask:
+        return mask
+    return Mask("same", (ref,), seen=mask.seen)
+
+
+def _settle(frame: _Frame, layer: Layer, ref: CallRef) -> None:
+    """Enter which masks a plain layer's call uses, and those of its outputs."""
     facts = frame.inference.facts(layer)
-    rule = facts.mask if facts is not None else "unknown"
+    taken = _taken(frame, layer, ref)
+    if facts is None or facts.uses_mask is None:
+        _meet(frame, layer, ref, facts)
+    elif facts.uses_mask or _reads(frame.inference, layer):
+        _use(frame, layer, ref, _looked_at(frame, layer, ref, facts))
     call = frame.inference.call(layer, ref.call)
-    if (rule == "makes" and _makes(call)) or _makes_inside(frame.inference, facts, call):
-        frame.masked.add(TensorRef(*ref))
-    elif rule == "unknown" and any(arriving) and not layer.is_input:
+    found = _outputs(frame, facts, call, ref, taken)
+    if call.class_name == "Concatenate" and any(mask.kind in ("joined", "hidden") for mask in found.values()):
+        _use(frame, layer, ref, [each for each, _ in taken])  # it fails where it finds some of its masks, but not all
+    for number, mask in found.items():
+        frame.tensors[TensorRef(*ref, number)] = mask
+
+
+def _use(frame: _Frame, layer: Layer, ref: CallRef, tensors: Sequence[TensorRef]) -> None:
+    """Enter that a call uses the masks tied to tensors, those that have one."""
+    node = called(layer)[ref.call]
+    there = tuple(dict.fromkeys(each for each in tensors if _may_arrive(frame, layer, node, _tied(frame, ref, each))))
+    if there:
+        frame.used[ref] = there
+
+
+def _may_arrive(frame: _Frame, layer: Layer, node: Node, mask: Mask | None) -> bool:
+    """Whether there may be a mask. Where Keras 3 has written down that a call takes none, a class that nobody declared has
+    given none."""
+    if mask is None or mask.kind != "unknown":
+        return mask is not None
+    told = frame.inference.dialect == "keras3" and mask.seen and says_masks(node)
+    return not told or (layer.class_name in KERAS3_READS and not mask.own)
+
+
+def _meet(frame: _Frame, layer: Layer, ref: CallRef, facts: LayerFacts | None) -> None:
+    """A class of which nobody has said whether it uses masks may use that of anything it takes."""
+    tensors = [use.ref for use in called(layer)[ref.call].uses() if use.ref in frame.tensors]
+    _use(frame, layer, ref, tensors)
+    if (facts is None or facts.mask == "unknown") and any(not frame.tensors[each].own for each in frame.used.get(ref, ())):
         frame.unknown[layer.name] = layer.class_name
-    elif rule == "passes" and any(arriving[:1] if call.class_name in _FIRST_ONLY else arriving):
-        frame.masked.update(TensorRef(*ref, number) for number in _masked_outputs(call))
 
 
-def _makes_inside(inference: Inference, facts: LayerFacts | None, call: CallFacts) -> bool:
-    """TimeDistributed hands out the mask that its layer makes at each step."""
-    if facts is None or call.class_name != "TimeDistributed":
+KERAS3_READS = frozenset({"Multiply", "Maximum", "Minimum"})
+"""Merging layers of Keras 3 that compute with the masks of what they take, which they read off the tensors."""
+
+
+def _reads(inference: Inference, layer: Layer) -> bool:
+    return inference.dialect == "keras3" and layer.class_name in KERAS3_READS and not layer.is_operation
+
+
+def _looked_at(frame: _Frame, layer: Layer, ref: CallRef, facts: LayerFacts) -> list[TensorRef]:
+    """The tensors whose masks a call looks at, where no argument gives them."""
+    node = called(layer)[ref.call]
+    if layer.class_name in ATTENTION:
+        return _queried(frame.inference.dialect, node)
+    if given_masks(node, 1) is not None:
+        return []
+    return taken_first(node)
+
+
+def _queried(dialect: str, node: Node) -> list[TensorRef]:
+    """Query, value and key. Keras 3 reads the mask of the query off the tensor, whatever is given for it."""
+    given = {name for name in ("value", "key") if dialect == "keras3" and node.kwargs.get(f"{name}_mask") is not None}
+    return [ref for name, refs in attended(node).items() if name not in given for ref in refs]
+
+
+def _outputs(
+    frame: _Frame,
+    facts: LayerFacts | None,
+    call: CallFacts,
+    ref: CallRef,
+    taken: list[tuple[TensorRef, Mask | None]],
+) -> dict[int, Mask]:
+    """The masks of a call's outputs, by the number of the output."""
+    rule = _rule(frame.inference.dialect, facts)
+    here = (ref.layer, call.class_name)
+    if rule == "makes" or _made_inside(frame.inference, facts, call):
+        return _beginning(frame, facts, call, here)
+    arriving = [(ref, mask) for ref, mask in taken if mask is not None]
+    if call.class_name in ATTENTION and frame.inference.dialect == "keras3" and ref in frame.used:
+        scores = {1: Mask("hidden", why=here)} if _count(frame, ref) > 1 else {}
+        first = _handed_on(frame, *taken[0])
+        return scores if first is None else {0: first, **scores}
+    if rule == "unknown":
+        known = [mask for _, mask in arriving if not mask.own]
+        seen = all(frame.tensors[each].seen for each in frame.used.get(ref, ())) and all(mask.seen for _, mask in arriving)
+        return dict.fromkeys(range(_count(frame, ref)), Mask("unknown", why=here, seen=seen, own=not known))
+    if not arriving or rule == "stops":
+        return {}
+    if call.class_name in ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate"):
+        found = _merged(frame.inference.dialect, call, taken, here)
+        return {} if found is None else {0: found}
+    if call.class_name == "Merge":
+        return {0: Mask("hidden", why=here)} if merge_hands_masks_on(call) else {}
+    if (first := _handed_on(frame, *taken[0])) is None:
+        return {}
+    if call.class_name == "TimeDistributed" and frame.inference.dialect != "keras3":
+        first = _of_steps(frame, call, taken[0][0], first, here)
+    return dict.fromkeys(_masked_outputs(call), first)
+
+
+def _rule(dialect: str, facts: LayerFacts | None) -> MaskRule:
+    if facts is None:
+        return "unknown"
+    return "passes" if facts is BUILT_IN.get("Identity") and dialect == "keras3" else facts.mask
+
+
+def _count(frame: _Frame, call: CallRef) -> int:
+    """How many outputs of a call are known."""
+    number = 1
+    while TensorRef(*call, number) in frame.inference.specs:
+        number += 1
+    return number
+
+
+def _beginning(frame: _Frame, facts: LayerFacts | None, call: CallFacts, here: tuple[str, str]) -> dict[int, Mask]:
+    if facts is not None and call.class_name != "TimeDistributed" and not _makes(call):
+        return {}
+    built_in = call.class_name in ("Embedding", "Masking", "TimeDistributed", "ReversibleEmbedding")
+    if frame.inference.dialect == "keras3" and call.class_name == "TimeDistributed":
+        return {}
+    return {0: Mask("made") if built_in else Mask("hidden", why=here)}
+
+
+def _made_inside(inference: Inference, facts: LayerFacts | None, call: CallFacts) -> bool:
+    """Before Keras 3 TimeDistributed hands out the mask that its layer makes at each step."""
+    if facts is None or call.class_name != "TimeDistributed" or inference.dialect == "keras3":
         return False
     try:
         _, inner = inference.table.unwrap(facts, call)
@@ -139,10 +382,67 @@ def _makes(call: CallFacts) -> bool:
     return bool(call.config.get("mask_zero")) if "input_dim" in call.config else True
 
 
+def _merged(dialect: str, call: CallFacts, taken: list[tuple[TensorRef, Mask | None]], here: tuple[str, str]) -> Mask | None:
+    """How a merging layer combines the masks of what it takes."""
+    there = [(ref, mask) for ref, mask in taken if mask is not None]
+    if (doubt := next((mask for _, mask in there if mask.kind == "unknown"), None)) is not None:
+        return doubt
+    if call.kwargs.get("mask") is not None or any(mask.kind == "hidden" for _, mask in there):
+        return Mask("hidden", why=here)
+    refs, seen = tuple(ref for ref, _ in there), all(mask.seen for _, mask in there)
+    if call.class_name == "Concatenate":
+        return _concatenated(dialect, call, refs, len(taken), seen, here)
+    if dialect == "keras3":
+        return Mask("or", refs, seen=seen) if len(there) == len(taken) else None
+    return Mask("and", refs, seen=seen)
+
+
+def _concatenated(
+    dialect: str, call: CallFacts, refs: tuple[TensorRef, ...], count: int, seen: bool, here: tuple[str, str]
+) -> Mask:
+    """``Concatenate.compute_mask`` of tf_keras 2.21 and Keras 3.15, for masks of steps."""
+    shape = call.first.shape
+    axis = int(call.config.get("axis", -1))
+    last = axis == -1 or (shape is not None and axis == len(shape) - 1)
+    if last and dialect == "keras3" and len(refs) < count:
+        return Mask("true", refs[:1], seen=seen)
+    if last:
+        return Mask("or" if dialect == "keras3" else "and", refs, seen=seen)
+    if axis == 1 and len(refs) == count:
+        return Mask("joined", refs, axis=1, seen=seen)
+    return Mask("hidden", why=here)
+
+
+def _of_steps(frame: _Frame, call: CallFacts, ref: TensorRef, mask: Mask, here: tuple[str, str]) -> Mask:
+    """What TimeDistributed makes of the mask that reaches it: its layer is asked at every step, of a mask of several numbers.
+
+    Where the layer hands none on, a step counts if anything in it did.
+    """
+    inner = call.config.get("layer")
+    kind = str(inner.get("class_name")) if isinstance(inner, FrozenDict) else ""
+    facts = frame.inference.table.named(kind)
+    if facts is None or facts.mask == "unknown":
+        return Mask("unknown", why=here)
+    config = inner["config"] if isinstance(inner, FrozenDict) else FrozenDict()
+    if kind == "Bidirectional":
+        config = config["layer"]["config"]
+    if mask.kind != "same" or _made_at_steps(frame, mask.sources[0]):
+        return Mask("hidden", why=here) if mask.kind != "unknown" else mask
+    if facts.uses_mask and kind not in ("Softmax", "TimeDistributed") and not config.get("return_sequences"):
+        return Mask("any", (ref,))
+    return mask
+
+
+def _made_at_steps(frame: _Frame, ref: TensorRef) -> bool:
+    """Whether a mask that TimeDistributed took from its layer, step by step, goes on: it has an axis more than others."""
+    return frame.tensors[ref].kind == "made" and frame.layers[ref.layer].class_name == "TimeDistributed"
+
+
+_RECURRENT = frozenset({"RNN", "LSTM", "GRU", "SimpleRNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "Bidirectional"})
+
+
 def _masked_outputs(call: CallFacts) -> range:
     """The states of a recurrent layer are never masked, and its output only where it is a sequence."""
-    if call.class_name == "Merge":
-        return range(1 if merge_hands_masks_on(call) else 0)
     if call.class_name not in _RECURRENT:
         return range(1)
     if not returns_sequences(call):

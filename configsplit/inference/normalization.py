@@ -73,10 +73,12 @@ def rms_weights(call: CallFacts) -> Weights:
 _SAME = one_output(first_shape, declared_dtype)
 
 LAYERS = (
-    *declare("BatchNormalization BatchNormalizationV1 BatchNormalizationV2", _SAME, batch_weights, mask="passes"),
-    *declare("SyncBatchNormalization", _SAME, batch_weights, mask="passes"),
+    *declare(
+        "BatchNormalization BatchNormalizationV1 BatchNormalizationV2", _SAME, batch_weights, mask="passes", uses_mask=("mask",)
+    ),
+    *declare("SyncBatchNormalization", _SAME, batch_weights, mask="passes", uses_mask=("mask",)),
     *declare("LayerNormalization", _SAME, layer_weights, mask="passes"),
-    *declare("GroupNormalization", _SAME, group_weights, mask="passes"),
+    *declare("GroupNormalization", _SAME, group_weights, mask="passes", uses_mask=("mask",)),
     *declare("RMSNormalization", _SAME, rms_weights),
     *declare("UnitNormalization", _SAME, mask="passes"),
 )

@@ -45,9 +45,12 @@ _WINDOW = "MaxPooling{0}D AveragePooling{0}D"
 _GLOBAL = "GlobalMaxPooling{0}D GlobalAveragePooling{0}D"
 _ADAPTIVE = "AdaptiveMaxPooling{0}D AdaptiveAveragePooling{0}D"
 
+_TAKES_MASK = {"GlobalAveragePooling1D": ("mask",)}
+
 LAYERS = tuple(
     facts
     for rank in (1, 2, 3)
     for names, shape in ((_WINDOW, window_shape), (_GLOBAL, global_shape), (_ADAPTIVE, adaptive_shape))
-    for facts in declare(names.format(rank), one_output(shape, declared_dtype))
+    for name in names.format(rank).split()
+    for facts in declare(name, one_output(shape, declared_dtype), uses_mask=_TAKES_MASK.get(name, ()))
 )

@@ -201,14 +201,15 @@ _CELLS = "SimpleRNNCell GRUCell LSTMCell PeepholeLSTMCell StackedRNNCells Dropou
 
 LAYERS = (
     *declare(_CELLS, cell_outputs, recurrent_weights, _step_macs),
-    *declare("LSTM GRU SimpleRNN RNN", recurrent_outputs, recurrent_weights, recurrent_macs, mask="passes"),
-    *declare("CuDNNLSTM CuDNNGRU", recurrent_outputs, recurrent_weights, recurrent_macs),
-    *declare("ConvLSTM1D ConvLSTM2D ConvLSTM3D", conv_lstm_outputs, conv_lstm_weights, conv_lstm_macs, mask="passes"),
+    *declare("LSTM GRU SimpleRNN RNN", recurrent_outputs, recurrent_weights, recurrent_macs, "passes", ("mask",)),
+    *declare("CuDNNLSTM CuDNNGRU", recurrent_outputs, recurrent_weights, recurrent_macs, "stops", ("mask",)),
+    *declare("ConvLSTM1D ConvLSTM2D ConvLSTM3D", conv_lstm_outputs, conv_lstm_weights, conv_lstm_macs, "passes", ("mask",)),
     *declare(
         "ConvRNN2D",
         lambda call: conv_lstm_outputs(over_cell(call)),
         lambda call: conv_lstm_weights(over_cell(call)),
         lambda call: conv_lstm_macs(over_cell(call)),
         mask="passes",
+        uses_mask=("mask",),
     ),
 )

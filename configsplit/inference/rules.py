@@ -194,9 +194,13 @@ def declare(
     weights: WeightRule = no_weights,
     macs: Callable[[CallFacts], int] | None = None,
     mask: MaskRule = "stops",
+    uses_mask: tuple[str, ...] = (),
 ) -> list[LayerFacts]:
     """One declaration for each of the space-separated class names."""
-    return [LayerFacts(class_name=name, outputs=outputs, weights=weights, macs=macs, mask=mask) for name in names.split()]
+    return [
+        LayerFacts(class_name=name, outputs=outputs, weights=weights, macs=macs, mask=mask, uses_mask=uses_mask)
+        for name in names.split()
+    ]
 
 
 def wrapped(call: CallFacts, key: str = "layer") -> tuple[str, FrozenDict]:

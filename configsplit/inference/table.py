@@ -41,6 +41,7 @@ _MERGE = LayerFacts(
     outputs=keras1.merge_rule(lambda name: _BY_NAME[name].outputs),
     weights=no_weights,
     mask="passes",
+    uses_mask=(),
 )
 
 _PIPELINE = wrappers.pipeline(lambda name: _BY_NAME[name])
@@ -136,6 +137,11 @@ def _never(call: CallFacts) -> Outputs:
 
 
 _WRAPPED = {
-    name: LayerFacts(class_name=name, outputs=_never, mask="passes" if name == "TimeDistributed" else "stops")
+    name: LayerFacts(
+        class_name=name,
+        outputs=_never,
+        mask="passes" if name == "TimeDistributed" else "stops",
+        uses_mask=("mask",) if name == "TimeDistributed" else (),
+    )
     for name in WRAPPERS
 }

@@ -136,6 +136,7 @@ def pipeline(find: Find) -> LayerFacts:
         ),
         macs=lambda call: sum(facts.macs(inner) if facts.macs else 0 for facts, inner in _steps(find, call)),
         mask="stops",
+        uses_mask=(),
     )
 
 
@@ -164,4 +165,4 @@ def _run_through(find: Find, call: CallFacts) -> list[tuple[LayerFacts, CallFact
     return done
 
 
-LAYERS = (*declare("Bidirectional", bidirectional_outputs, bidirectional_weights, bidirectional_macs, mask="passes"),)
+LAYERS = (*declare("Bidirectional", bidirectional_outputs, bidirectional_weights, bidirectional_macs, "passes", ("mask",)),)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
+from configsplit.errors import ShapeError
 from configsplit.ir.graph import Shape, Structure, TensorSpec, leaves
 from configsplit.ir.values import FrozenDict
 
@@ -49,16 +50,24 @@ MaskRule: TypeAlias = Literal["stops", "passes", "makes", "unknown"]
 """What a class does with an implicit mask: drops it, hands it on, makes one of its own, or nobody has said."""
 
 
+def nobody_said(call: CallFacts) -> tuple[TensorSpec, ...]:
+    """The rule of a class of which nothing was declared that tells what it gives."""
+    raise ShapeError(f"the declaration of {call.class_name} does not tell what it gives", code="shape-unknown")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerFacts:
     """What is known of one layer class.
 
     Attributes:
         class_name: name as it stands in documents, without package (``Scale``).
-        outputs: the call's output tensors, in order. Raise `ShapeError` where the arguments do not tell them.
+        outputs: the call's output tensors, in order. Raise `ShapeError` where the arguments do not tell them. Without it the
+            document has to tell, as for a class that nobody declared.
         weights: the layer's own weights in the order of ``layer.weights`` (trainable first); None where unknown.
         macs: multiply-accumulate operations of one call for one sample; None counts as 0.
-        mask: what the class does with an implicit mask (Keras 1 and 2).
+        mask: what the class does with an implicit mask that arrives with its first argument.
+        uses_mask: the arguments of ``call`` by which the class takes masks, ``("mask",)`` in most cases, where what it
+            computes hangs on them; ``()`` if it takes none; None where nobody has said, so that it may use any.
         keras_class: ``module:Class`` of the real class for Keras 3, imported only when a model is built.
         tf_keras_class: the same for tf_keras.
         keras3_places: where an archive of Keras 3 keeps each weight of ``layer.weights``, below the layer's own group
@@ -66,10 +75,11 @@ class LayerFacts:
     """
 
     class_name: str
-    outputs: Callable[[CallFacts], tuple[TensorSpec, ...]]
+    outputs: Callable[[CallFacts], tuple[TensorSpec, ...]] = nobody_said
     weights: Callable[[CallFacts], tuple[WeightSpec, ...]] | None = None
     macs: Callable[[CallFacts], int] | None = None
     mask: MaskRule = "unknown"
+    uses_mask: tuple[str, ...] | None = None
     keras_class: str = ""
     tf_keras_class: str = ""
     keras3_places: tuple[str, ...] = ()

@@ -98,6 +98,10 @@ class Node:
         return Node(rebuild(self.args, leaf), rebuild(self.kwargs, leaf), self.form)
 
 
+CHAINED = "chained"
+"""`Node.form` of a call inside a Sequential, of whose arguments no document says anything."""
+
+
 OPERATION_MODULES = ("keras.src.ops", "keras.ops", "keras.src.activations", "keras.src.quantizers")
 """Where Keras 3 keeps operations: some activations and one quantizer are such, too, when they are called on a tensor."""
 

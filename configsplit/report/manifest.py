@@ -80,6 +80,13 @@ class Casting(Record):
     takers: tuple[tuple[tuple[str, Count], ...], ...]
 
 
+class Masked(Record):
+    """A tensor (layer, call, output) that is handed over with its mask, and the calls that take it, grouped by part."""
+
+    tensor: tuple[str, Count, Count]
+    takers: tuple[tuple[tuple[str, Count], ...], ...]
+
+
 class Shape(Record):
     """What the user said of a tensor (layer, call, output); ``inside`` are the calls of the nested models and wrappers that it
     lies in, from the outside in."""
@@ -132,7 +139,8 @@ class Manifest(Record):
     parts: tuple[Part, ...]
     shared_layers: tuple[str, ...] = ()
     opened: tuple[Opening, ...] = ()
-    explicit_masks: bool = False
+    functional: bool = False
+    masks: tuple[Masked, ...] = ()
     casts: tuple[Casting, ...] = ()
     shapes: tuple[Shape, ...] = ()
     warnings: tuple[str, ...] = ()

@@ -1,258 +1,322 @@
-"""Make implicit masks explicit: before Keras 3 a mask travels behind the scenes, and would be lost at a boundary.
+"""Hand implicit masks over a boundary: the head gives a mask as a boolean tensor, the tail ties it to its tensor again.
 
-After this rewrite every mask that a layer uses is an ordinary boolean tensor of the graph, computed by operation layers as the
-layer that made it computes it, and handed to each user as an argument. Such a tensor crosses a cut like any other. The outputs
-of the model stay the same bit for bit. Operation layers exist since TF 2.4; older releases cannot say this.
+Operation layers compute the mask beside the layer at which it comes about, as that layer computes it. Behind the boundary a
+small nested model, which gives back what it takes, is called with ``mask=``: Keras ties the mask to what comes out (Keras 2.4
+and later, Keras 3), and from there on it takes the ways that it always took, into whatever layers heed it. So nothing has to
+be known of those layers, and outputs stay the same bit for bit. Older releases have neither operation layers nor tensors among
+keyword arguments, and cannot say this.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
-from configsplit.algorithms.calls import call_graph, topological
 from configsplit.errors import CutError
-from configsplit.ir.graph import CallRef, Layer, Model, Node, TensorRef, Use, walk
+from configsplit.inference import Inference, Mask, Masks
+from configsplit.ir.graph import CallRef, Layer, Model, Node, TensorRef, TensorSpec, Use
 from configsplit.ir.values import FrozenDict
-
-USERS = frozenset(
-    {
-        "LSTM", "GRU", "SimpleRNN", "RNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "Bidirectional", "Softmax",
-        "GlobalAveragePooling1D", "TimeDistributed",
-    }
-)  # fmt: skip
-"""Classes that use the mask of their first argument and take it as ``mask`` too."""
-
-_PAIR_USERS = frozenset({"Attention", "AdditiveAttention"})
-"""Classes that take ``mask`` as a list: the masks of query and value."""
-
-_ATTENTION = "MultiHeadAttention"
-"""Uses the masks of query, value and key, wherever among its arguments they stand; takes them as one ``attention_mask``."""
-
-_HIDDEN_USERS = frozenset({"CuDNNLSTM", "CuDNNGRU"})
-"""Classes that may use a mask but have no argument that says just the same."""
-
-_USE = USERS | _PAIR_USERS | _HIDDEN_USERS | {_ATTENTION}
-
-_OPERATIONS = frozenset({"TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer"})
-_MAKERS = frozenset({"Embedding", "Masking"})
-_MODELS = frozenset({"Functional", "Model", "Sequential"})
-_MERGES = frozenset({"Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum"})
+from configsplit.rewrites.rewritten import free_name
+from configsplit.rewrites.widen import cast_layer
 
 
-def users(model: Model, masked: frozenset[TensorRef]) -> dict[CallRef, tuple[TensorRef, ...]]:
-    """Every call that uses a mask which nobody hands it, with the masked tensors among its first arguments."""
-    found: dict[CallRef, tuple[TensorRef, ...]] = {}
-    for layer in model.layers:
-        for number, node in enumerate(layer.calls if _uses_masks(layer) else ()):
-            taken = tuple(use.ref for use in _looked_at(layer, node) if use.ref in masked)
-            if taken and node.kwargs.get("mask") is None:
-                found[CallRef(layer.name, number)] = taken
-    return found
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """One tensor that is handed over with its mask; ``takers`` are the calls that take it, grouped by part."""
+
+    ref: TensorRef
+    takers: tuple[tuple[CallRef, ...], ...]
 
 
-def _uses_masks(layer: Layer) -> bool:
-    """TimeDistributed hands a mask to its layer only if that takes one."""
-    inner = layer.config.get("layer")
-    if layer.class_name == "TimeDistributed" and isinstance(inner, FrozenDict):
-        return str(inner.get("class_name")) in _USE | {"Functional", "Model", "Sequential"}
-    return layer.model is not None or layer.class_name in _USE
+@dataclass(frozen=True, slots=True)
+class HandedOver:
+    """The model with its handovers.
+
+    Attributes:
+        model: the model.
+        near: the new calls that compute masks, each with the call beside which it stands.
+        far: the new calls that tie a mask to its tensor again, each with a call that takes it.
+    """
+
+    model: Model
+    near: tuple[tuple[CallRef, CallRef], ...]
+    far: tuple[tuple[CallRef, CallRef], ...]
 
 
-def _looked_at(layer: Layer, node: Node) -> list[Use]:
-    """The arguments whose masks a layer looks at."""
-    if layer.class_name != _ATTENTION:
-        return Node(node.args).uses()
-    named = (node.kwargs.get(name) for name in ("value", "key"))
-    return [*Node(node.args).uses(), *(use for use in named if type(use) is Use)]
-
-
-def may_use_masks(model: Model, known: Container[str]) -> bool:
-    """Whether a layer of a model, also inside nested ones, would use a mask that reaches it, or is of a class not ``known``."""
-    plain = (layer for _, layer in walk(model) if layer.model is None and not layer.is_input and not _is_operation(layer))
-    return any(_uses_masks(layer) or layer.class_name not in known for layer in plain)
-
-
-def _is_operation(layer: Layer) -> bool:
-    return layer.is_operation or layer.class_name in _OPERATIONS
-
-
-def makers(model: Model, masked: frozenset[TensorRef]) -> dict[TensorRef, frozenset[CallRef]]:
-    """For each masked tensor the calls in which its mask begins."""
-    graph = call_graph(model)
-    position = topological(graph)
-    begins: dict[TensorRef, frozenset[CallRef]] = {}
-    for ref in sorted(masked, key=lambda ref: position[graph.producer(ref)]):
-        call = graph.producer(ref)
-        arriving = [begins[taken] for taken in graph.arguments[call] if taken in begins]
-        begins[ref] = frozenset().union(*arriving) if arriving else frozenset({graph.calls[call]})
-    return begins
-
-
-def explicit_masks(model: Model, masked: frozenset[TensorRef]) -> Model:
-    """The same model with every mask that is used as a tensor of the graph.
+def hand_over(model: Model, handovers: Sequence[Handover], masks: Masks, inference: Inference) -> HandedOver:
+    """Insert the handovers; ``masks`` and ``inference`` are those of ``model``.
 
     Raises:
-        CutError: a mask takes a way that operation layers cannot follow.
+        CutError: a mask is computed inside a layer, and by no operations outside of it.
     """
-    work = _Making(model, masked, model.by_name())
-    wanted = users(model, masked)
-    layers = [_with_masks(layer, wanted, work) for layer in model.layers]
-    return model.with_layers((*layers, *work.made))
+    work = MaskTensors(model, masks, inference)
+    ties: list[Layer] = []
+    instead: dict[tuple[CallRef, TensorRef], TensorRef] = {}
+    far: list[tuple[CallRef, CallRef]] = []
+    for handover in handovers:
+        mask = work.of(handover.ref)
+        for calls in handover.takers:
+            spec = inference.specs[handover.ref]
+            tie = tied(model, Use(handover.ref, spec=spec), Use(mask, spec=work.spec(handover.ref)), spec, work.taken)
+            ties.append(tie)
+            far.append((CallRef(tie.name), calls[0]))
+            instead |= {(call, handover.ref): TensorRef(tie.name) for call in calls}
+    layers = tuple(_rewired(layer, instead) for layer in model.layers)
+    near = tuple((CallRef(layer.name), home) for layer, home in work.made)
+    return HandedOver(model.with_layers((*layers, *(layer for layer, _ in work.made), *ties)), near, tuple(far))
 
 
-def _with_masks(layer: Layer, wanted: Mapping[CallRef, tuple[TensorRef, ...]], work: _Making) -> Layer:
+def _rewired(layer: Layer, instead: Mapping[tuple[CallRef, TensorRef], TensorRef]) -> Layer:
+    if not any(call.layer == layer.name for call, _ in instead):
+        return layer
     calls = []
     for number, node in enumerate(layer.calls):
-        if CallRef(layer.name, number) in wanted:
-            name = "attention_mask" if layer.class_name == _ATTENTION else "mask"
-            node = replace(node, kwargs=node.kwargs | {name: work.argument(layer, number, node)})
-        calls.append(node)
+        call = CallRef(layer.name, number)
+
+        def change(use: Use, call: CallRef = call) -> Use:
+            return replace(use, ref=instead.get((call, use.ref), use.ref))
+
+        calls.append(node.map_uses(change))
     return replace(layer, calls=tuple(calls))
 
 
+def tied(model: Model, use: Use, mask: Use | None, spec: TensorSpec, taken: set[str]) -> Layer:
+    """A nested model that gives back what it takes, called on a tensor with a mask, or with the one that is tied to it."""
+    name = free_name(f"{use.ref.layer}_with_mask", taken)
+    source, out = f"{name}_tensor", f"{name}_same"
+    config = {"name": out, "trainable": True, "dtype": _policy(spec.dtype), "activation": "linear"}
+    entry: dict[str, Any] = {"class_name": "Activation", "config": FrozenDict(config), "name": out, "inbound_nodes": None}
+    inner_use = Use(TensorRef(source), spec=spec)
+    if model.dialect == "keras3":
+        entry = {"module": "keras.layers", "registered_name": None, **entry}
+    same = Layer(name=out, class_name="Activation", entry=FrozenDict(entry), calls=(Node((inner_use,)),))
+    begin = Layer(name=source, class_name="InputLayer", calls=(Node(),), spec=replace(spec, sparse=False, ragged=False))
+    frame = {"name": name, "trainable": True, "layers": None, "input_layers": None, "output_layers": None}
+    held = Model(
+        name=name,
+        kind="functional",
+        layers=(begin, same),
+        inputs=TensorRef(source),
+        outputs=TensorRef(out),
+        config=FrozenDict(frame),
+        dialect=model.dialect,
+    )
+    outer: dict[str, Any] = {"class_name": "Functional", "config": None, "name": name, "inbound_nodes": None}
+    if model.dialect == "keras3":
+        outer = {"module": "keras.src.models.functional", "registered_name": "Functional", **outer}
+    node = Node((use,), FrozenDict({} if mask is None else {"mask": mask}))
+    return Layer(name=name, class_name="Functional", entry=FrozenDict(outer), calls=(node,), model=held, base=1)
+
+
+def _policy(dtype: str | None) -> str:
+    """A dtype policy under which a layer takes a tensor of this dtype as it is."""
+    return dtype if dtype is not None and "float" in dtype else "float32"
+
+
+def cannot_follow(mask: Mask) -> CutError:
+    """What is said of a mask that is computed inside a layer."""
+    name, class_name = mask.why
+    return CutError(
+        f"the mask behind layer {name!r} ({class_name}) cannot be computed by ordinary layers",
+        code="cut-mask-lost",
+        where=name,
+        hint=f"cut before {name!r}, or behind the last layer that uses its mask",
+    )
+
+
 @dataclass(slots=True)
-class _Making:
-    """Mask tensors made so far, by the tensor that they belong to, and the layers that compute them."""
+class MaskTensors:
+    """Masks as tensors of the graph, made when they are asked for, and each once.
+
+    ``made`` has the operation layers, each with the call beside which it stands.
+    """
 
     model: Model
-    masked: frozenset[TensorRef]
-    layers: Mapping[str, Layer]
-    made: list[Layer] = field(default_factory=list)
-    done: dict[TensorRef, TensorRef] = field(default_factory=dict)
+    masks: Masks
+    inference: Inference
+    made: list[tuple[Layer, CallRef]] = field(default_factory=list)
+    taken: set[str] = field(init=False)
+    _layers: Mapping[str, Layer] = field(init=False)
+    _done: dict[TensorRef, TensorRef] = field(default_factory=dict)
+    _specs: dict[TensorRef, TensorSpec] = field(default_factory=dict)
 
-    def argument(self, layer: Layer, call: int, node: Node) -> object:
-        """The ``mask`` argument of a call, or ``attention_mask``."""
-        if layer.class_name == _ATTENTION:
-            return self._attention(layer, call, node)
-        taken = [use.ref for use in Node(node.args).uses()]
-        if layer.class_name in _PAIR_USERS:
-            return tuple(self._mask(ref) if ref in self.masked else None for ref in taken[:2])
-        if layer.class_name in _HIDDEN_USERS or (layer.model is not None and len(taken) > 1):
-            raise CutError(
-                f"layer {layer.name!r} ({layer.class_name}) uses a mask that it cannot be handed as an argument",
-                code="cut-mask-lost",
-                hint="cut before the layer that makes the mask, or behind the last one that uses it",
-            )
-        return self._mask(taken[0])
+    def __post_init__(self) -> None:
+        self.taken = {layer.name for layer in self.model.layers}
+        self._layers = self.model.by_name()
 
-    def _attention(self, layer: Layer, call: int, node: Node) -> Use:
-        """What ``_compute_attention_mask`` of tf.keras 2.10 and later makes of the masks of query, value and key."""
-        query, *others = _looked_at(layer, node)
-        masks = [self._spread(layer, call, query, -1)] if query.ref in self.masked else []
-        keys = dict.fromkeys(use.ref for use in others if use.ref in self.masked)
-        masks += [self._spread(layer, call, Use(ref), 1) for ref in keys]
-        given = node.kwargs.get("attention_mask")
-        if type(given) is Use:
-            masks.insert(0, self._operation(layer, call, "cast", given.ref, {"dtype": "bool"}))
-        elif given is not None:
-            raise CutError(
-                f"layer {layer.name!r} has an attention mask that is no tensor, beside the masks of its arguments",
-                code="cut-mask-lost",
-                hint="cut before the layer that makes the mask, or behind the last one that uses it",
-            )
-        while len(masks) > 1:
-            masks[:2] = [self._operation(layer, call, "math.logical_and", masks[0], {"y": Use(masks[1])})]
-        return Use(masks[0])
+    def of(self, ref: TensorRef) -> TensorRef:
+        """The mask of a tensor; those it depends on are made first, from an explicit stack.
 
-    def _spread(self, layer: Layer, call: int, use: Use, axis: int) -> TensorRef:
-        """A mask of steps, along the queries (axis -1) or along the keys (axis 1) of the scores."""
-        return self._operation(layer, call, "expand_dims", self._mask(use.ref).ref, {"axis": axis})
-
-    def _mask(self, ref: TensorRef) -> Use:
-        """The mask of a tensor; the tensors it depends on are settled first, from an explicit stack."""
+        Raises:
+            CutError: no operations can compute it, or nobody knows whether there is one.
+        """
         todo = [ref]
         while todo:
-            needed = [other for other in self._sources(todo[-1]) if other not in self.done]
+            mask = self._known(todo[-1])
+            needed = [] if mask.kind == "given" else [each for each in mask.sources if each not in self._done]
             if needed:
                 todo += needed
-            else:
-                current = todo.pop()
-                if current not in self.done:
-                    self.done[current] = self._settle(current)
-        return Use(self.done[ref])
+            elif (current := todo.pop()) not in self._done:
+                self._done[current] = self._make(current, mask)
+        return self._done[ref]
 
-    def _sources(self, ref: TensorRef) -> list[TensorRef]:
-        """The masked tensors from which a tensor has its mask; none if its own layer makes it."""
-        layer = self._layer(ref)
-        if layer.model is None and (layer.class_name in _MAKERS or _wrapped_class(layer) in _MAKERS):
-            return []
-        taken = [use.ref for use in Node(layer.calls[ref.call].args).uses()]
-        arriving = [other for other in taken if other in self.masked]
-        return arriving if self._combines(layer) else arriving[:1]
+    def spec(self, ref: TensorRef) -> TensorSpec:
+        """Shape and dtype of the mask of a tensor; it has been made."""
+        made = self._done[ref]
+        return self._specs.get(made) or self.inference.specs.get(made, TensorSpec())
 
-    def _layer(self, ref: TensorRef) -> Layer:
-        return self.layers[ref.layer]
-
-    @staticmethod
-    def _combines(layer: Layer) -> bool:
-        return layer.class_name in _MERGES or layer.class_name == "Concatenate"
-
-    def _settle(self, ref: TensorRef) -> TensorRef:
-        layer = self._layer(ref)
-        node = layer.calls[ref.call]
-        sources = [self.done[other] for other in self._sources(ref)]
-        if sources and _forgets(layer):
-            return self._operation(layer, ref.call, "math.reduce_any", sources[0], {"axis": -1})
-        wrapped = _wrapped_class(layer) in _MODELS | {"TimeDistributed"}
-        strange = layer.model is not None or wrapped or self._of_steps_inside(layer, ref)
-        if strange or (layer.class_name == "Concatenate" and layer.config.get("axis", -1) != -1):
+    def _known(self, ref: TensorRef) -> Mask:
+        mask = self.masks.tensors[ref]
+        name, class_name = mask.why
+        if mask.kind == "unknown":
+            does = "makes one" if mask.own else "hands on the mask that arrives there"
             raise CutError(
-                f"the mask behind layer {layer.name!r} ({layer.class_name}) cannot be computed by ordinary layers",
-                code="cut-mask-lost",
-                hint=f"cut before {layer.name!r}, or behind the last layer that uses its mask",
+                f"a mask may come out of layer {name!r}: nobody has declared whether {class_name} {does}",
+                code="cut-mask-unknown",
+                where=name,
+                hint=f"declare it in a plug-in, --custom-objects FILE.py with LAYERS = (LayerFacts(class_name={class_name!r}, "
+                "mask='stops', uses_mask=()),) where it has nothing to do with masks",
             )
-        if not sources:
-            return self._begin(layer, ref.call, node)
+        if mask.kind in ("hidden", "entry"):
+            raise cannot_follow(mask)
+        return mask
+
+    def _make(self, ref: TensorRef, mask: Mask) -> TensorRef:
+        sources = [self._done[each] for each in mask.sources if each in self._done]
+        home = CallRef(ref.layer, ref.call)
+        if mask.kind == "given":
+            return mask.sources[0]
+        if mask.kind == "same":
+            return sources[0]
+        if mask.kind == "made":
+            return self._begin(ref)
+        if mask.kind == "any":
+            return self._any(home, sources[0])
+        if mask.kind == "joined":
+            return self._joined(home, sources, mask.axis)
+        if mask.kind == "true":
+            turned = self._operation(home, "logical_not", sources[0])
+            return self._operation(home, "logical_or", sources[0], second=turned)
         while len(sources) > 1:
-            sources[:2] = [self._operation(layer, ref.call, "math.logical_and", sources[0], {"y": Use(sources[1])})]
+            sources[:2] = [self._operation(home, f"logical_{mask.kind}", sources[0], second=sources[1])]
         return sources[0]
 
-    def _of_steps_inside(self, layer: Layer, ref: TensorRef) -> bool:
-        """Whether a mask that TimeDistributed took from its layer, step by step, goes on: it has an axis more than others."""
-        taken = [use.ref for use in Node(layer.calls[ref.call].args).uses()]
-        return any(_wrapped_class(self._layer(other)) in _MAKERS for other in taken if other in self.masked)
+    def _begin(self, ref: TensorRef) -> TensorRef:
+        """What Embedding and Masking themselves compute (``compute_mask`` of tf_keras 2.21 and Keras 3.15), also at each step
+        in TimeDistributed."""
+        layer, home = self._layers[ref.layer], CallRef(ref.layer, ref.call)
+        taken = layer.calls[ref.call].uses()[0].ref
+        inner = layer.config.get("layer") if layer.class_name == "TimeDistributed" else layer.entry
+        kind = str(inner["class_name"]) if isinstance(inner, FrozenDict) else ""
+        config = inner["config"] if isinstance(inner, FrozenDict) else FrozenDict()
+        if kind.endswith("Embedding"):
+            return self._operation(home, "not_equal", taken, constant=0)
+        spec, own = self.inference.specs.get(taken, TensorSpec()), self.inference.specs.get(ref, TensorSpec())
+        if spec.dtype != own.dtype and "float" in str(spec.dtype) and own.dtype is not None:
+            cast = cast_layer(self.model, taken, spec, own.dtype, self.taken)  # Masking compares in its own dtype
+            self.made.append((cast, home))
+            taken = TensorRef(cast.name)
+            self._specs[taken] = replace(spec, dtype=own.dtype)
+        differs = self._operation(home, "not_equal", taken, constant=config.get("mask_value", 0.0))
+        return self._any(home, differs)
 
-    def _begin(self, layer: Layer, call: int, node: Node) -> TensorRef:
-        """What Embedding and Masking themselves compute (``compute_mask`` of tf_keras), also at each step in a wrapper."""
-        taken = node.uses()[0].ref
-        kind = _wrapped_class(layer) or layer.class_name
-        config = layer.config["layer"]["config"] if _wrapped_class(layer) else layer.config
-        if kind == "Embedding":
-            return self._operation(layer, call, "math.not_equal", taken, {"y": 0})
-        if kind != "Masking":
-            raise CutError(f"nobody knows what mask {layer.name!r} makes", code="cut-mask-lost", where=layer.name)
-        differs = self._operation(layer, call, "math.not_equal", taken, {"y": config.get("mask_value", 0.0)})
-        return self._operation(layer, call, "math.reduce_any", differs, {"axis": -1})
+    def _any(self, home: CallRef, taken: TensorRef) -> TensorRef:
+        shape = self._shape(taken)
+        axis = {"axis": -1, "keepdims": False} if self.model.dialect == "keras3" else {"axis": -1}
+        return self._operation(home, "any", taken, config=axis, shape=None if shape is None else shape[:-1])
 
-    def _operation(self, layer: Layer, call: int, function: str, first: TensorRef, more: Mapping[str, object]) -> TensorRef:
-        """One operation layer, as TF 2.4 and later write it; entries without ``module`` are read by every one of them."""
-        taken = {each.name for each in (*self.model.layers, *self.made)}
-        wish = name = f"{layer.name}_{call}_mask" if len(layer.calls) > 1 else f"{layer.name}_mask"
-        number = 1
-        while name in taken:
-            number += 1
-            name = f"{wish}_{number}"
-        config = FrozenDict({"name": name, "trainable": True, "dtype": "float32", "function": function})
-        entry = FrozenDict({"class_name": "TFOpLambda", "config": config, "name": name, "inbound_nodes": None})
-        node = Node((Use(first),), FrozenDict({**more, "name": None}), "bare")
-        self.made.append(Layer(name=name, class_name="TFOpLambda", entry=entry, calls=(node,)))
+    def _joined(self, home: CallRef, sources: list[TensorRef], axis: int) -> TensorRef:
+        shapes = [self._shape(each) for each in sources]
+        sizes = [None if shape is None else shape[axis] for shape in shapes]
+        first = shapes[0]
+        shape = None if first is None else (*first[:axis], _sum(sizes), *first[axis + 1 :])
+        uses = tuple(Use(each, spec=self._spec(each)) for each in sources)
+        return self._enter(home, "concatenate", (uses,), {"axis": axis}, shape)
+
+    def _shape(self, ref: TensorRef) -> tuple[int | None, ...] | None:
+        return self._spec(ref).shape
+
+    def _spec(self, ref: TensorRef) -> TensorSpec:
+        return self._specs.get(ref) or self.inference.specs.get(ref, TensorSpec())
+
+    def _operation(
+        self,
+        home: CallRef,
+        function: str,
+        first: TensorRef,
+        *,
+        second: TensorRef | None = None,
+        constant: float | None = None,
+        config: Mapping[str, Any] | None = None,
+        shape: tuple[int | None, ...] | None = None,
+    ) -> TensorRef:
+        more = (
+            ()
+            if second is None and constant is None
+            else (constant if second is None else Use(second, spec=self._spec(second)),)
+        )
+        uses = (Use(first, spec=self._spec(first)), *more)
+        return self._enter(home, function, uses, config or {}, shape or self._shape(first))
+
+    def _enter(
+        self,
+        home: CallRef,
+        function: str,
+        args: tuple[Any, ...],
+        config: Mapping[str, Any],
+        shape: tuple[int | None, ...] | None,
+    ) -> TensorRef:
+        calls = len(self._layers[home.layer].calls)
+        name = free_name(f"{home.layer}_{home.call}_mask" if calls > 1 else f"{home.layer}_mask", self.taken)
+        if self.model.dialect == "keras3" and (self.model.form == _SINCE_3_11 or function not in ("any", "concatenate")):
+            config = {**config, "name": name}
+        make = _keras3 if self.model.dialect == "keras3" else _keras2
+        self.made.append((make(name, function, args, config), home))
+        self._specs[TensorRef(name)] = TensorSpec(shape, "bool")
         return TensorRef(name)
 
 
-def _forgets(layer: Layer) -> bool:
-    """Whether the layer in TimeDistributed takes a mask, at each step one of several numbers, and hands none on: a step counts
-    then if anything in it did."""
-    kind = _wrapped_class(layer)
-    if kind not in USERS - {"Softmax", "TimeDistributed"}:
-        return False
-    config = layer.config["layer"]["config"]
-    if kind == "Bidirectional":
-        config = config["layer"]["config"]
-    return not config.get("return_sequences")
+_SINCE_3_11 = "bare"
+"""`Model.form` of documents of Keras 3.11 and later, where every operation takes a name. Before, those with options of their
+own do not, and are called by Keras as it likes."""
 
 
-def _wrapped_class(layer: Layer) -> str:
-    """The class of what TimeDistributed wraps; empty for any other layer."""
-    inner = layer.config.get("layer")
-    return str(inner.get("class_name")) if layer.class_name == "TimeDistributed" and isinstance(inner, FrozenDict) else ""
+def _sum(sizes: Sequence[int | None]) -> int | None:
+    known = [size for size in sizes if size is not None]
+    return sum(known) if len(known) == len(sizes) else None
+
+
+_KERAS2 = {
+    "not_equal": "math.not_equal",
+    "any": "math.reduce_any",
+    "logical_and": "math.logical_and",
+    "logical_or": "math.logical_or",
+    "logical_not": "math.logical_not",
+    "concatenate": "concat",
+}
+
+
+def _keras2(name: str, function: str, args: tuple[Any, ...], config: Mapping[str, Any]) -> Layer:
+    """An operation layer as TF 2.4 and later write it; entries without ``module`` are read by every one of them."""
+    told = FrozenDict({"name": name, "trainable": True, "dtype": "float32", "function": _KERAS2[function]})
+    entry = FrozenDict({"class_name": "TFOpLambda", "config": told, "name": name, "inbound_nodes": None})
+    first, *more = args
+    kwargs = {**({"y": more[0]} if more else {}), **config, "name": None}
+    form = "bare" if type(first) is Use else ""
+    return Layer(name=name, class_name="TFOpLambda", entry=entry, calls=(Node((first,), FrozenDict(kwargs), form),))
+
+
+def _keras3(name: str, function: str, args: tuple[Any, ...], config: Mapping[str, Any]) -> Layer:
+    class_name = "".join(part.capitalize() for part in function.split("_"))
+    entry = FrozenDict(
+        {
+            "module": "keras.src.ops.numpy",
+            "class_name": class_name,
+            "config": FrozenDict(config),
+            "registered_name": class_name,
+            "name": name,
+            "inbound_nodes": None,
+        }
+    )
+    return Layer(name=name, class_name=class_name, entry=entry, calls=(Node(args),))

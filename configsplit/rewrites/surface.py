@@ -7,9 +7,8 @@ of that model first, from an explicit stack of levels.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 from typing import NamedTuple
 
 from configsplit.ir.graph import CallRef, Model, TensorRef, TensorSpec
@@ -18,6 +17,7 @@ from configsplit.ir.references import Place
 from configsplit.rewrites.crossing import crossing_sets
 from configsplit.rewrites.divide import Divided, derived, divide
 from configsplit.rewrites.following import alive, around, at_end, end, followed, replaced, still_told
+from configsplit.rewrites.masks import Handover
 from configsplit.rewrites.open import open_calls
 from configsplit.rewrites.prune import prune
 from configsplit.rewrites.widen import Cast
@@ -54,7 +54,8 @@ class Surfaced:
         provenance: where its layers came from in the original.
         boundaries: the wanted tensors, as tensors of ``model``.
         steps: what was opened or divided, in order.
-        explicit_masks: whether the masks of ``model`` are tensors of the graph now.
+        functional: whether a Sequential was made functional, since a part of it needs a second input.
+        masks: tensors that are handed over with their masks.
         casts: tensors that are handed over in another dtype.
         given: what the user says of tensors of ``model``, and what follows from it for the pieces of a wrapper.
         told: the same as it was said, of tensors of the original.
@@ -64,7 +65,8 @@ class Surfaced:
     provenance: Provenance
     boundaries: tuple[tuple[TensorRef, ...], ...]
     steps: tuple[Step, ...] = ()
-    explicit_masks: bool = False
+    functional: bool = False
+    masks: tuple[Handover, ...] = ()
     casts: tuple[Cast, ...] = ()
     given: Specs = field(default_factory=dict)
     told: tuple[Told, ...] = ()
@@ -189,28 +191,24 @@ class _Level:
         return Surfaced(model, kept.after(self.provenance), there, tuple(self.steps), given=given)
 
 
-NOTHING: Mapping[str, Sequence[int]] = MappingProxyType({})
-
-
 def surface(
     model: Model,
     boundaries: Sequence[Sequence[Place]],
     wrapping: Wrapping | None = None,
-    also: Mapping[str, Sequence[int]] = NOTHING,
+    also: Sequence[str] = (),
     told: Iterable[Told] = (),
 ) -> Surfaced:
     """Open and divide whatever the places lie in, from the outside in.
 
-    ``wrapping`` reads and writes models that stand in the config of a wrapper; ``also`` names nested models whose calls are
-    opened whether or not a place lies in them; ``told`` is what the user says of tensors.
+    ``wrapping`` reads and writes models that stand in the config of a wrapper; ``also`` names nested models, as they are called
+    once the places are at the surface, all calls of which are opened then; ``told`` is what the user says of tensors.
 
     Raises:
         CutError: one of them cannot be opened.
         ShapeError: nobody can say what shape crosses inside a wrapper.
     """
     levels = [_Level(model, [list(boundary) for boundary in boundaries], None, said := list(told))]
-    for passed, calls in also.items():
-        levels[0].open(passed, calls)
+    more = list(reversed(also))
     while True:
         level = levels[-1]
         name = level.container()
@@ -218,6 +216,8 @@ def surface(
             level.open_all(name)
         elif name is not None:
             levels.append(level.inside(name, known(wrapping, name)))
+        elif level.into is None and more:
+            level.open(more[-1], range(len(level.model.by_name()[more.pop()].calls)))
         elif level.into is None:
             return replace(level.finished(), told=tuple(said))
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import Any
@@ -29,6 +30,7 @@ def live_facts(lives: Sequence[Any], works: Framework, known: Collection[str]) -
             outputs=partial(_outputs, layers, works),
             weights=partial(_weights, layers),
             mask=_mask(layers, works),
+            uses_mask=_mask_arguments(layers),
         )
         for name, layers in found.items()
     ]
@@ -82,6 +84,12 @@ def _weights(layers: Sequence[Any], call: CallFacts) -> tuple[WeightSpec, ...]:
         WeightSpec(str(each.name), tuple(each.shape), str(getattr(each.dtype, "name", each.dtype)))
         for each in variables(_layer(layers, call))
     )
+
+
+def _mask_arguments(layers: Sequence[Any]) -> tuple[str, ...] | None:
+    """The arguments by which such a layer takes masks; where there are none its code may still read one off a tensor."""
+    names = {name for layer in layers for name in inspect.signature(layer.call).parameters}
+    return tuple(sorted(name for name in names if name == "mask" or name.endswith("_mask"))) or None
 
 
 def _mask(layers: Sequence[Any], works: Framework) -> MaskRule:

@@ -18,6 +18,7 @@ SECTIONS = {
     "Tensor": {manifest.Tensor, manifest.WiredTensor, manifest.GivenTensor},
     "From": {manifest.FromInput, manifest.FromPart},
     "Opening": {manifest.Opening},
+    "Masked": {manifest.Masked},
     "Casting": {manifest.Casting},
     "Shape": {manifest.Shape},
 }

@@ -114,7 +114,7 @@ class Masked:
     name: str
     make: Callable[[], Any]
     at: str
-    holds: Callable[[Manifest], bool] = lambda manifest: manifest.explicit_masks
+    holds: Callable[[Manifest], bool] = lambda manifest: bool(manifest.masks)
 
 
 KINDS = [
@@ -131,7 +131,7 @@ KINDS = [
     Masked("masks at every step of TimeDistributed", words_of_sentences, "tde"),
     Masked("steps of which nothing is left", words_of_sentences, "tdl"),
     Masked("through a nested model, which is opened", through_a_nested_model, "inner", lambda m: len(m.opened) == 1),
-    Masked("no mask comes out of a wrapped model that uses it up", sentence_model, "td", lambda m: not m.explicit_masks),
+    Masked("no mask comes out of a wrapped model that uses it up", sentence_model, "td", lambda m: not m.masks),
 ]
 
 
@@ -177,5 +177,5 @@ def test_a_softmax_heeds_the_mask_that_arrives(tmp_path: Path) -> None:
     shares = K.Model(model.input, model.get_layer("s").output)(values)
     assert not np.asarray(shares)[..., [3, 5]].any(), "the mask was not heeded in the first place"
     manifest = cut_and_run(model, "emb", tmp_path, WORKS, inputs=[values])
-    assert manifest.explicit_masks
-    assert [tensor.dtype for tensor in manifest.parts[1].inputs] == ["int32", "float32"]  # of which the mask is made anew
+    assert manifest.masks
+    assert [tensor.dtype for tensor in manifest.parts[1].inputs] == ["float32", "bool"]

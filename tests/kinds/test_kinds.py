@@ -220,18 +220,18 @@ ARGUMENTS = [
 ]
 
 MASKS = [
-    Kind("a mask that is a tensor of the graph", f"{K3}/embed_mask_lstm.keras", "lstm", lambda m: not m.explicit_masks),
+    Kind("a mask that is a tensor of the graph", f"{K3}/embed_mask_lstm.keras", "lstm", lambda m: not m.masks),
     Kind(
         "a mask that is no tensor, alive at the boundary",
         f"{TFK}/embed_mask_lstm.h5",
         "lstm",
-        lambda m: m.explicit_masks and crossing(m) == ["lstm", "emb_mask"] and m.parts[1].inputs[1].dtype == "bool",
+        lambda m: bool(m.masks) and crossing(m) == ["lstm", "emb_mask"] and m.parts[1].inputs[1].dtype == "bool",
     ),
     Kind(
         "a mask right behind the layer that makes it",
         f"{TFK}/embed_mask_lstm.h5",
         "emb",
-        lambda m: m.explicit_masks and ("emb_mask" in crossing(m) or "ids" in originals(m)),
+        lambda m: bool(m.masks) and crossing(m) == ["emb", "emb_mask"],
     ),
 ]
 

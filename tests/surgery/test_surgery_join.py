@@ -145,7 +145,7 @@ def test_a_shared_layer_that_was_trained_in_one_part_only_is_refused(tmp_path: P
 def test_masks_and_casts_that_a_cut_put_in_are_gone_again(tmp_path: Path) -> None:
     masked = configsplit.load(CORPUS / "tf-2.15" / "embed_mask_lstm.json")
     saved = configsplit.split(masked, "lstm").save(tmp_path / "masks")
-    assert saved.manifest.explicit_masks
+    assert saved.manifest.masks
     half = configsplit.load(CORPUS / "keras-3.15.1" / "mixed.keras")
     place = next(ref.layer for ref, spec in half.infer().specs.items() if spec.dtype in ("float16", "bfloat16"))
     cast = configsplit.split(half, place, boundary_dtype="float32").save(tmp_path / "casts")
