@@ -1,4 +1,4 @@
-"""What a numeric verification exercised: masks that were on and off, booleans that were true and false, outputs that are numbers.
+"""What a numeric verification exercised: masks that were on and off, booleans true and false, outputs that are numbers.
 
 Equal outputs prove nothing about a mask that never left anything out, nor about one that left out everything.
 """

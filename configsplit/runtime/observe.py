@@ -62,8 +62,9 @@ class Watch:
         return outputs
 
     def _made(self, layer: Any, arriving: list[Any], outputs: Any) -> list[Any]:
-        """Masks that begin with a layer. One that combines those of its inputs begins nothing, unless its class is not Keras's."""
-        if arriving and not _makes_its_own(layer) and type(layer).__module__.partition(".")[0] == self.used.name:
+        """Masks that begin with a layer. One of Keras's own that combines those of its inputs begins nothing."""
+        own = _makes_its_own(layer) or type(layer).__module__.partition(".")[0] != self.used.name
+        if arriving and not own:
             return []
         return [mask for mask in self._masks_of(outputs) if not any(mask is each for each in arriving)]
 

@@ -153,8 +153,9 @@ def _through(flow: _Flow, inference: Inference, layer: Layer, ref: CallRef, outp
     for source in taken:
         if sink != _Sink():
             flow.sinks.setdefault((place, source), []).append(sink)
-        for target in outputs if way is not None else ():
-            flow.go((place, source), (place, target), way)
+        if way is not None:
+            for target in outputs:
+                flow.go((place, source), (place, target), way)
 
 
 def _innermost(inference: Inference, layer: Layer, ref: CallRef) -> CallFacts:
@@ -243,7 +244,7 @@ def _number_in(config: Mapping[str, Any], keys: Iterable[str]) -> tuple[int, ...
 
 def _values_in(config: Mapping[str, Any]) -> tuple[float, ...]:
     value = config.get("mask_value")
-    return (float(value),) if type(value) in (int, float, Number) else ()
+    return (float(value),) if isinstance(value, (int, float, Number)) else ()
 
 
 def _gathered(flow: _Flow, start: _Key) -> Reach:

@@ -26,8 +26,8 @@ _WORDS = ("the", "cat", "sat", "on", "a", "mat", "zebra", "")
 _VOCABULARY_WORDS = 40
 _DEEP = 10
 _SENTENCES = (1, 4, 0, 2)
-_NEAR = 0.25
-"""How much of what is not padding looks almost like it."""
+_NEAR = 0.2
+"""How many of the steps that are not padding look almost like it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +150,7 @@ class _Drawing:
         if not pads:
             return values
         left_out = self._left_out()
-        if self._step > 1:
+        if self.reach.padding and self._step > 1:
             values = self._almost(values, left_out, pads[-1])
         return self._filled(values, left_out, pads)
 
