@@ -31,8 +31,8 @@ def verify(
     """Prove that the parts in DIRECTORY equal the model that they were cut from; or check a file that surgery has written.
 
     From the files on disk and without Keras: nothing was changed since, the parts recompose to the original graph, and every
-    weight is bit for bit the original's. With --numeric original and parts are also run, fed through numpy; a mask that is never on
-    or never off in that run is named. A file is held against the provenance record beside it (FILE.provenance.json).
+    weight is bit for bit the original's. With --numeric original and parts are also run, fed through numpy; a mask that was
+    never on or never off is named. A file is held against the provenance record beside it (FILE.provenance.json).
     """
     if directory.is_file():
         _file(directory, custom_objects, as_json)

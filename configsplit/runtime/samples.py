@@ -26,8 +26,8 @@ _WORDS = ("the", "cat", "sat", "on", "a", "mat", "zebra", "")
 _VOCABULARY_WORDS = 40
 _DEEP = 10
 _SENTENCES = (1, 4, 0, 2)
-_NEAR = 0.2
-"""How many of the steps that are not padding look almost like it."""
+_NEAR = 4
+"""Of so many steps that are not padding one looks almost like it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,12 +196,12 @@ class _Drawing:
     def _almost(self, values: Array, left_out: Array, pad: float) -> Array:
         """Steps of which one number is that of padding, and steps of zeros where padding is another number: both count."""
         steps = values.reshape(-1, self._step).copy()
-        chance = self.rng.random(len(steps))
-        if 0 not in self.reach.padding:
-            steps[chance > 1 - _NEAR] = 0
-        near = np.flatnonzero(chance < _NEAR)
+        kept = np.flatnonzero(~left_out.reshape(-1, self._step)[:, 0])
+        near = kept[::_NEAR]
         steps[near, self.rng.integers(0, self._step, len(near))] = pad
-        return np.where(left_out, values, steps.reshape(self.shape))
+        if 0 not in self.reach.padding:
+            steps[kept[2 :: 2 * _NEAR]] = 0
+        return steps.reshape(self.shape)
 
     def _filled(self, values: Array, left_out: Array, pads: Sequence[float]) -> Array:
         """The numbers with padding in its places, of several kinds in turn from step to step."""
