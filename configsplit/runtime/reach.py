@@ -34,6 +34,7 @@ class Reach:
 
     Attributes:
         limit: ids below it are valid in every layer that looks them up; 0 where none does.
+        guess: the same for undeclared layers, by the names in their configs: it may as well be a number of features.
         zeros: whether 0 is padding somewhere: to an Embedding with ``mask_zero``, or perhaps to an undeclared layer.
         padding: the numbers by which a Masking knows padding.
         step: so many numbers in a row are one step to Masking; 0 where their order is lost on the way.
@@ -42,6 +43,7 @@ class Reach:
     """
 
     limit: int = 0
+    guess: int = 0
     zeros: bool = False
     padding: tuple[float, ...] = ()
     step: int = 0
@@ -79,6 +81,7 @@ class _Sink(NamedTuple):
     """What one call makes of the numbers that arrive at it."""
 
     limits: tuple[int, ...] = ()
+    guesses: tuple[int, ...] = ()
     zeros: bool = False
     padding: tuple[float, ...] = ()
     step: int = 0
@@ -207,7 +210,7 @@ def _sink(inference: Inference, layer: Layer, call: CallFacts) -> _Sink:
         return _Sink()
     config, name = call.config, call.class_name
     if name in _LIMITS:
-        return _Sink(_number_in(config, (_LIMITS[name],)), bool(config.get("mask_zero")))
+        return _Sink(_number_in(config, (_LIMITS[name],)), zeros=bool(config.get("mask_zero")))
     if name == "Masking":
         shape = call.first.shape if call.inputs else None
         return _Sink(padding=_values_in(config) or (0.0,), step=(shape[-1] or 0) if shape else 0)
@@ -221,12 +224,12 @@ def _sink(inference: Inference, layer: Layer, call: CallFacts) -> _Sink:
 
 def _guessed(config: FrozenDict) -> _Sink:
     """What an undeclared layer may do with numbers, as far as the names in its config tell, also of layers that it holds."""
-    limits: list[int] = []
+    guesses: list[int] = []
     padding: list[float] = []
     for item in _objects(config):
-        limits += _number_in(item, _LIMIT_KEYS)
+        guesses += _number_in(item, _LIMIT_KEYS)
         padding += _values_in(item)
-    return _Sink(tuple(limits), True, tuple(padding))
+    return _Sink(guesses=tuple(guesses), zeros=True, padding=tuple(padding))
 
 
 def _objects(value: Any) -> Iterator[Mapping[str, Any]]:
@@ -266,6 +269,7 @@ def _reach(found: list[tuple[Way, _Sink]]) -> Reach:
     read = [sink for way, sink in found if way <= Way.MOVED]
     return Reach(
         limit=min((limit for _, sink in own for limit in sink.limits), default=0),
+        guess=min((guess for _, sink in own for guess in sink.guesses), default=0),
         zeros=any(sink.zeros for _, sink in own),
         padding=_once(value for _, sink in maskings for value in sink.padding),
         step=max(sink.step for _, sink in maskings) if in_order else 0,

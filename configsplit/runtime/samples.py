@@ -144,10 +144,15 @@ class _Drawing:
         """Whether the numbers are whole ones, which floats are that an Embedding reads."""
         return "int" in self.dtype or self.reach.limit > 0
 
+    @property
+    def _limit(self) -> int:
+        """Whole numbers stay below it; 0 where nothing asks for that."""
+        return min((limit for limit in (self.reach.limit, self.reach.guess) if limit), default=0)
+
     def _numbers(self) -> Array:
         values = self._ids() if self._whole else self.rng.standard_normal(self.shape)
         pads = self._pads()
-        if not pads:
+        if not pads or not values.size:
             return values
         left_out = self._left_out()
         if self.reach.padding and self._step > 1:
@@ -162,9 +167,9 @@ class _Drawing:
         return 1 if self._whole else self.shape[-1]
 
     def _ids(self) -> Array:
-        limit = self.reach.limit or (256 if self.dtype == "uint8" else 10)
+        limit = self._limit or (256 if self.dtype == "uint8" else 10)
         values = self.rng.integers(min(1, limit - 1), limit, self.shape)
-        known = _whole_numbers(self.reach.words or self.hints.words) if not self.reach.limit else []
+        known = _whole_numbers(self.reach.words or self.hints.words) if not self._limit else []
         return np.where(self.rng.random(self.shape) < 0.7, self.rng.choice(known, self.shape), values) if known else values
 
     def _pads(self) -> list[float]:
@@ -179,8 +184,8 @@ class _Drawing:
     def _possible(self, value: float) -> bool:
         if not self._whole:
             return True
-        above = -math.inf if not self.reach.limit and "uint" not in self.dtype else 0
-        return value.is_integer() and above <= value < (self.reach.limit or math.inf)
+        above = -math.inf if not self._limit and "uint" not in self.dtype else 0
+        return value.is_integer() and above <= value < (self._limit or math.inf)
 
     def _left_out(self) -> Array:
         """True for every number that is padding."""

@@ -94,4 +94,4 @@ def test_an_undeclared_class_may_look_for_anything(k: Any) -> None:
             return {**super().get_config(), "vocabulary_size": self.vocabulary_size}
 
     x = k.Input((5,), dtype="int32", name="x")
-    assert reached(k, x, k.layers.Embedding(30, 2)(Reader(12)(x))) == (Reach(limit=12, zeros=True),)
+    assert reached(k, x, k.layers.Embedding(30, 2)(Reader(12)(x))) == (Reach(limit=30, guess=12, zeros=True),)

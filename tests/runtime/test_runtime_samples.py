@@ -132,6 +132,19 @@ def test_texts() -> None:
     assert len({len(text) for text in texts}) > 2
 
 
+def test_what_may_be_a_limit_holds_for_ids_and_makes_no_ids_of_floats() -> None:
+    assert one([None, 40], "int32", hinted(guess=3)).values.max() == 2
+    assert one([None, 40], "int32", hinted(limit=50, guess=3)).values.max() == 2
+    floats = one([None, 40], "float32", hinted(guess=3)).values
+    assert (floats != floats.round()).any()
+
+
+def test_tensors_without_elements() -> None:
+    for shape in ([None, 0], [None, 0, 2], [None, 3, 0]):
+        for reach in (hinted(padding=(-1.0,)), hinted(limit=3, zeros=True), Hints()):
+            assert one(shape, "float32", reach).values.size == 0
+
+
 def test_other_kinds() -> None:
     assert one([None, 4], "bfloat16", Hints()).values.dtype == np.uint16
     known = one([None, 40], "int64", hinted(words=("777",), blanks=("-5",))).values
