@@ -56,7 +56,7 @@ def test_the_report_counts_what_the_samples_hold(works: Framework, tmp_path: Pat
     inputs = make_inputs(split.manifest["inputs"], read_hints(text), samples=5, seed=3)[0].values
     padded = int((inputs == -1).all(axis=2).sum())
     report = verify(split, samples=5, seed=3)
-    assert report.as_json()["masks"] == [{"where": "layer", "name": "mask", "kept": 25 - padded, "padded": padded}]
+    assert list(report.as_json()["masks"]) == [{"where": "layer", "name": "mask", "kept": 25 - padded, "padded": padded}]
     assert report.as_json()["unexercised"] == []
 
 
@@ -73,7 +73,7 @@ def test_a_mask_that_no_sample_meets_is_named(works: Framework, tmp_path: Path, 
     assert report.identical
     assert report.unexercised == ("the mask of 'mask' never left anything out",)
     first, *rest = numeric_lines(report)
-    assert first.startswith("verified in part")
+    assert "verified in part" in first
     assert rest == [
         "  exercised: 0 of 1 masks seen both ways, on and off",
         "  not exercised: the mask of 'mask' never left anything out",
