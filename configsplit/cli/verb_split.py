@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from configsplit.cli.numeric_lines import numeric_lines
 from configsplit.cli.output import json_option, note, plugin_option, shape, show, size, table
 from configsplit.cli.stages import check_usage, plan_lines, planned, stage_options
 
@@ -152,16 +153,5 @@ def _verdict(saved: Any, verify: str) -> list[str]:
     weights = f"; {proof.weights} weights, {size(proof.bytes)}, bit for bit" if proof.weights else ""
     lines = [f"{tick}: the {proof.parts} parts recompose to the original graph of {proof.layers} layers{weights}"]
     if verify == "numeric" and saved.numeric is not None:
-        lines.append(numeric_line(saved.numeric))
+        lines += numeric_lines(saved.numeric)
     return lines
-
-
-def numeric_line(report: Any) -> str:
-    """What a numeric verification found, in one line."""
-    tick = click.style("verified", fg="green", bold=True)
-    outputs = ", ".join(f"{output.name} {'×'.join(map(str, output.shape))}" for output in report.outputs)
-    how = "made-up weights" if report.weights == "filled" else "the files' weights"
-    return (
-        f"{tick}: outputs bit-identical in {report.framework} {report.version} on {report.samples} samples "
-        f"({outputs}; {how}; {report.seconds:.1f} s)"
-    )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from configsplit.cli.numeric_lines import numeric_lines
 from configsplit.cli.output import json_option, plugin_option, show, size
 
 
@@ -30,8 +31,8 @@ def verify(
     """Prove that the parts in DIRECTORY equal the model that they were cut from; or check a file that surgery has written.
 
     From the files on disk and without Keras: nothing was changed since, the parts recompose to the original graph, and every
-    weight is bit for bit the original's. With --numeric original and parts are also run, fed through numpy. A file is held
-    against the provenance record beside it (FILE.provenance.json).
+    weight is bit for bit the original's. With --numeric original and parts are also run, fed through numpy; a mask that was
+    never on or never off is named. A file is held against the provenance record beside it (FILE.provenance.json).
     """
     if directory.is_file():
         _file(directory, custom_objects, as_json)
@@ -43,14 +44,12 @@ def verify(
         numbers = None if found.numeric is None else found.numeric.as_json()
         show({"directory": str(directory), "proof": asdict(found.proof), "numeric": numbers})
         return
-    from configsplit.cli.verb_split import numeric_line
-
     proof, tick = found.proof, click.style("proven", fg="green", bold=True)
     click.echo(f"{tick}: {proof.parts} parts of {found.manifest.source.file} recompose to its graph of {proof.layers} layers")
     if proof.weights:
         click.echo(f"{tick}: {proof.weights} weights, {size(proof.bytes)}, are bit for bit the original's")
     if found.numeric is not None:
-        click.echo(numeric_line(found.numeric))
+        click.echo("\n".join(numeric_lines(found.numeric)))
 
 
 def _file(path: Path, custom_objects: tuple[str, ...], as_json: bool) -> None:

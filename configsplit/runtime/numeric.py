@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -10,8 +11,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from configsplit.errors import VerificationError
+from configsplit.ir.facts import LayerFacts
+from configsplit.registry import Registry
 from configsplit.runtime import arrays
 from configsplit.runtime.arrays import Stored, greatest_difference, same_bits
+from configsplit.runtime.coverage import MaskReport, boolean, made_by_layers, not_numbers
 from configsplit.runtime.documents import examine
 from configsplit.runtime.frameworks import framework_name
 from configsplit.runtime.process import run_in_worker
@@ -22,7 +26,8 @@ from configsplit.runtime.samples import make_inputs, read_hints
 class OutputReport:
     """One output of the original model against the same output of the parts.
 
-    ``max_abs_difference`` is None where shapes differ or the values are not numbers.
+    ``max_abs_difference`` is None where shapes differ or the values are not numbers. ``nan`` counts the elements of the
+    original's output that are NaN: there equal bits say that both sides went wrong, not that both are right.
     """
 
     name: str
@@ -30,6 +35,7 @@ class OutputReport:
     dtype: str
     identical: bool
     max_abs_difference: float | None
+    nan: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +50,8 @@ class NumericReport:
             all is identical, or where the tensors at the cut cannot be named in the live original.
         deterministic: False if the original, run once more with other random seeds, did not repeat itself: it samples at
             inference, and no split of it can be compared.
+        masks: every mask that a layer of the original made while it ran, and every boolean input and boolean tensor between
+            the parts, with how often each was on and off.
     """
 
     outputs: tuple[OutputReport, ...]
@@ -56,13 +64,24 @@ class NumericReport:
     seconds: float
     first_difference: int | None = None
     deterministic: bool = True
+    masks: tuple[MaskReport, ...] = ()
 
     @property
     def identical(self) -> bool:
         return all(output.identical for output in self.outputs)
 
+    @property
+    def unexercised(self) -> tuple[str, ...]:
+        """What equal outputs say nothing about, in words: masks that were never on or never off, outputs without a number."""
+        masks = [missing for mask in self.masks if (missing := mask.missing())]
+        return (*masks, *(f"{output.name!r} is NaN throughout" for output in self.outputs if _nothing_but_nan(output)))
+
     def as_json(self) -> dict[str, Any]:
-        return {"identical": self.identical, **asdict(self)}
+        return {"identical": self.identical, "unexercised": list(self.unexercised), **asdict(self)}
+
+
+def _nothing_but_nan(output: OutputReport) -> bool:
+    return output.nan > 0 and output.nan == math.prod(output.shape)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +140,7 @@ def verify_numeric(
             filled=_must_fill(manifest, bare=examined.kind == "json" and source_weights is None),
             folder=Path(folder),
         )
-        hints = read_hints(examined.document(), examined.words)
+        hints = read_hints(examined.text, examined.words, _facts(custom_objects))
         inputs = make_inputs(manifest["inputs"], hints, samples=samples, seed=seed, free_dimension=free_dimension)
         arrays.save(job.folder / "inputs.npz", inputs)
         return _verify(job, samples, started)
@@ -144,7 +163,33 @@ def _verify(job: _Job, samples: int, started: float) -> NumericReport:
         seconds=round(time.monotonic() - started, 3),
         first_difference=first,
         deterministic=deterministic,
+        masks=_coverage(job, ran["masks"]),
     )
+
+
+def _facts(custom_objects: Sequence[str]) -> Mapping[str, LayerFacts]:
+    registry = Registry.discover()
+    for spec in custom_objects:
+        registry = registry.load(spec)
+    return registry.facts()
+
+
+def _coverage(job: _Job, made: Sequence[Mapping[str, Any]]) -> tuple[MaskReport, ...]:
+    given = arrays.load(job.folder / "inputs.npz")
+    names = [str(entry["name"]) for entry in job.manifest["inputs"]]
+    inputs = [report for name, tensor in zip(names, given, strict=True) for report in boolean("input", name, tensor)]
+    wires = {
+        (entry["from"]["part"], entry["from"]["output"]): str(entry["name"])
+        for part in job.manifest["parts"]
+        for entry in part["inputs"]
+        if "part" in entry["from"]
+    }
+    crossing = [
+        report
+        for (part, output), name in wires.items()
+        for report in boolean("boundary", name, _read(job, {"part": part, "output": output}))
+    ]
+    return (*made_by_layers(made), *inputs, *crossing)
 
 
 def _must_fill(manifest: Mapping[str, Any], *, bare: bool) -> bool:
@@ -255,6 +300,7 @@ def _output_report(name: str, one: Stored, other: Stored) -> OutputReport:
         dtype=one.dtype,
         identical=same_bits(one, other),
         max_abs_difference=greatest_difference(one, other),
+        nan=not_numbers(one),
     )
 
 

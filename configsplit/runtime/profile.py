@@ -57,7 +57,7 @@ def measure(
     }
     with tempfile.TemporaryDirectory(prefix="configsplit-profile-") as name:
         folder = Path(name)
-        hints = read_hints(examined.document(), examined.words)
+        hints = read_hints(examined.text, examined.words)
         arrays.save(folder / "inputs.npz", make_inputs(inputs, hints, samples=samples, seed=0))
         (folder / "job.json").write_text(json.dumps(job))
         return _run(folder, path, timeout)

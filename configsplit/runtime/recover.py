@@ -137,7 +137,7 @@ def _check_weights(graph: Any, model: Any) -> None:
 def _check_numbers(twin: Any, model: Any, works: Framework, specs: Any) -> None:
     leaves = works.flatten(specs)
     named = [{"name": f"input {number}", "shape": spec.shape, "dtype": spec.dtype} for number, spec in enumerate(leaves)]
-    hints = read_hints(json.loads(twin.to_json()))
+    hints = read_hints(twin.to_json())
     for seed, samples in enumerate((2, 3)):
         stored = make_inputs(named, hints, samples=samples, seed=seed)
         ours, its = (_outputs(each, works, specs, stored) for each in (twin, model))

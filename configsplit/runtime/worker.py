@@ -34,6 +34,7 @@ from configsplit.runtime import arrays
 from configsplit.runtime.build import Classes, load
 from configsplit.runtime.fill import fill_weights
 from configsplit.runtime.frameworks import Framework, framework
+from configsplit.runtime.observe import watched
 
 
 def environment() -> dict[str, str]:
@@ -70,8 +71,8 @@ def run_job(job: Mapping[str, Any]) -> dict[str, Any]:
         used = framework(step["framework"])
         make_deterministic(used, step["seed"])
         classes = custom_classes(job["custom_objects"], used.name)
-        given = run_step(step, used, classes, allow_lambda=job["allow_lambda"])
-        made.append({"framework": used.name, "version": used.version, "backend": used.backend, "given": given})
+        told = run_step(step, used, classes, allow_lambda=job["allow_lambda"])
+        made.append({"framework": used.name, "version": used.version, "backend": used.backend, **told})
     return {"steps": made}
 
 
@@ -96,8 +97,12 @@ def make_deterministic(used: Framework, seed: int) -> None:
         config.enable_tensor_float_32_execution(False)
 
 
-def run_step(step: Mapping[str, Any], used: Framework, classes: Classes, *, allow_lambda: bool) -> list[str]:
-    """Load, fill if asked, run, write, and forget; returns the names of the layers whose outputs were asked for and given."""
+def run_step(step: Mapping[str, Any], used: Framework, classes: Classes, *, allow_lambda: bool) -> dict[str, Any]:
+    """Load, fill if asked, run, write, and forget.
+
+    Returns ``given``, the names of the layers whose outputs were asked for and given, and ``masks``, what the masks of the run
+    were (`configsplit.runtime.observe`).
+    """
     weights = Path(step["weights"]) if step["weights"] else None
     model = load(Path(step["model"]), weights, framework=used, classes=classes, allow_lambda=allow_lambda)
     inputs = [arrays.load(Path(source["file"]))[source["index"]] for source in step["inputs"]]
@@ -106,11 +111,13 @@ def run_step(step: Mapping[str, Any], used: Framework, classes: Classes, *, allo
             call(model, used, inputs)
         fill_weights(model, used, step["fill"])
     model, given = _probed(model, used, step["probe"])
-    arrays.save(Path(step["outputs"]), call(model, used, inputs))
+    with watched(used) as watch:
+        outputs = call(model, used, inputs)
+    arrays.save(Path(step["outputs"]), outputs)
     del model
     used.module.backend.clear_session()
     gc.collect()
-    return given
+    return {"given": given, "masks": watch.masks()}
 
 
 def call(model: Any, used: Framework, inputs: Sequence[arrays.Stored]) -> list[arrays.Stored]:

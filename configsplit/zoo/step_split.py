@@ -125,4 +125,5 @@ def numeric_facts(report: Any) -> Facts:
         "samples": report.samples,
         "weights": report.weights,
         "outputs": [output.name for output in report.outputs],
+        "unexercised": list(report.unexercised),
     }

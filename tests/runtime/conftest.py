@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -22,12 +23,19 @@ def _quiet() -> None:
 
 @pytest.fixture(scope="session")
 def keras3(_quiet: None) -> Framework:
-    return framework("keras")
+    return _imported("keras")
 
 
 @pytest.fixture(scope="session")
 def keras2(_quiet: None) -> Framework:
-    return framework("tf_keras")
+    return _imported("tf_keras")
+
+
+def _imported(name: str) -> Framework:
+    found = framework(name)
+    gc.collect()
+    gc.freeze()  # the framework's own million objects need not be looked at after every step of a job
+    return found
 
 
 @pytest.fixture

@@ -94,7 +94,7 @@ class Original:
         self.filled = examined.kind == "json" and weights is None
         given = _recorded(recorded, tensors) if recorded is not None else None
         if given is None:
-            given = make_inputs(tensors, read_hints(examined.document(), examined.words), samples=samples, seed=0)
+            given = make_inputs(tensors, read_hints(examined.text, examined.words), samples=samples, seed=0)
         folder.mkdir(parents=True, exist_ok=True)
         arrays.save(folder / "inputs.npz", given)
         wanted = [{"file": str(folder / "inputs.npz"), "index": index} for index in range(len(tensors))]
