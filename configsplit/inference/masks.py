@@ -426,11 +426,11 @@ def _of_steps(frame: _Frame, call: CallFacts, ref: TensorRef, mask: Mask, here: 
     config = inner["config"] if isinstance(inner, FrozenDict) else FrozenDict()
     if kind == "Bidirectional":
         config = config["layer"]["config"]
-    if mask.kind != "same" or _made_at_steps(frame, mask.sources[0]):
+    if mask.kind != "same":
         return Mask("hidden", why=here) if mask.kind != "unknown" else mask
     if facts.uses_mask and kind not in ("Softmax", "TimeDistributed") and not config.get("return_sequences"):
         return Mask("any", (ref,))
-    return mask
+    return Mask("hidden", why=here) if _made_at_steps(frame, mask.sources[0]) else mask
 
 
 def _made_at_steps(frame: _Frame, ref: TensorRef) -> bool:
