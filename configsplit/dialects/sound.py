@@ -1,0 +1,54 @@
+"""What the graph of a model must have to be one: nothing behind the door checks it again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+
+from configsplit.errors import DocumentError
+from configsplit.ir.graph import CallRef, Layer, Model, TensorRef
+
+MOST_OUTPUTS = 1 << 16
+"""Outputs of one call that a document may number, and ten times as many of all calls of a model: each costs memory."""
+
+_HINT = "no Keras release writes this; the file is damaged or was edited by hand"
+
+
+def check(model: Model) -> None:
+    """Hold a model against what every graph has; its references must resolve already.
+
+    Raises:
+        DocumentError: it has no input or no output, an input is none, or a tensor is used that its call does not give.
+    """
+    layers = model.by_name()
+    for key, refs in (("input_layers", model.input_refs()), ("output_layers", model.output_refs())):
+        if not refs:
+            raise DocumentError("the model has no such tensor", code="document-no-graph", where=key, hint=_HINT)
+    wide: dict[CallRef, int] = {}
+    for ref, where in _uses(model):
+        limit = _outputs(layers[ref.layer])
+        if ref.output >= limit:
+            raise _no_output(ref, limit, where)
+        call = CallRef(ref.layer, ref.call)
+        wide[call] = max(wide.get(call, 0), ref.output)
+    if sum(wide.values()) > 10 * MOST_OUTPUTS:
+        raise DocumentError("the calls have too many outputs", code="document-bad-reference", where="layers", hint=_HINT)
+
+
+def _outputs(layer: Layer) -> int:
+    """How many outputs a call of the layer can have."""
+    return len(layer.model.output_refs()) if layer.model is not None else 1 if layer.is_input else MOST_OUTPUTS
+
+
+def _uses(model: Model) -> Iterator[tuple[TensorRef, str]]:
+    for index, layer in enumerate(model.layers):
+        for number, node in enumerate(layer.calls):
+            for use in node.uses():
+                yield use.ref, f"layers[{index}].inbound_nodes[{number}]"
+    ends = ((model.input_refs(), "input_layers"), (model.output_refs(), "output_layers"))
+    yield from chain.from_iterable(((ref, key) for ref in refs) for refs, key in ends)
+
+
+def _no_output(ref: TensorRef, limit: int, where: str) -> DocumentError:
+    message = f"output {ref.output} of layer {ref.layer!r} is used, of which a call has {limit} at most"
+    return DocumentError(message, code="document-bad-reference", where=where, hint=_HINT)
