@@ -20,7 +20,7 @@ from typing import NoReturn
 from configsplit.errors import StoreError
 from configsplit.stores.faults import HDF5_FAULTS, damaged
 
-_SECONDS = 2
+_SECONDS = 1
 _BYTES_A_SECOND = 32 << 20
 _MEMORY = 128 << 20
 _PATIENCE = 10

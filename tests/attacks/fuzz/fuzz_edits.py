@@ -46,6 +46,8 @@ def _spelt(value: Any) -> Any:
 
 
 def _large(name: str, size: Any) -> Any:
+    if not isinstance(size, str if name == "$number" else int):
+        return None
     if name == "$deep":
         made: Any = []
         for _ in range(size):

@@ -1,7 +1,8 @@
 """Inputs: a seed (a file of the corpus, or something that configsplit made of one), edits of it, and a verb to give it to.
 
 ``kind`` says what is edited: ``document`` (the architecture, put back into the container it came from), ``bytes`` (of the
-file), ``weights`` (bytes of the HDF5 file inside an archive), ``record`` (manifest, provenance record or recipe).
+file), ``weights`` (bytes of the HDF5 file inside an archive), ``record`` (manifest, provenance record or recipe). A ``file`` is given
+as it is.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from configsplit.inference.table import BUILT_IN
 
 CORPUS = Path(__file__).resolve().parents[2] / "corpus" / "releases"
 LARGEST = 40_000
+FILES = Path(__file__).parent / "files"
 
 
 def _is_seed(path: Path) -> bool:
@@ -176,6 +178,8 @@ def put(item: Input, folder: Path) -> list[str]:
 
 def _data(item: Input) -> bytes:
     path = CORPUS / item.seed
+    if item.kind == "file":
+        return (FILES / item.seed).read_bytes()
     if item.kind == "bytes":
         return fuzz_edits.apply_bytes(path.read_bytes(), item.edits)
     if item.kind == "weights":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import fuzz_inputs
@@ -11,12 +12,23 @@ import pytest
 from fuzz_inputs import Input
 
 CASES = sorted((Path(__file__).parent / "cases").glob("*.json"))
+FILES = sorted(fuzz_inputs.FILES.iterdir())
 CHUNK = 250
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
 def test_an_input_that_once_failed(path: Path) -> None:
     outcome = fuzz_run.run(Input(**json.loads(path.read_text())))
+    assert not outcome.failure, outcome.failure
+
+
+WAYS = {"inspect": [], "split": ["--stages", "2"], "freeze": ["--layer=*"], "convert": []}
+
+
+@pytest.mark.parametrize("verb", WAYS)
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_a_file_on_which_hdf5_loops_or_takes_all_memory(path: Path, verb: str) -> None:
+    outcome = fuzz_run.run(Input("file", path.name, verb, options=WAYS[verb]))
     assert not outcome.failure, outcome.failure
 
 
@@ -46,8 +58,7 @@ def test_the_run_notices_what_it_is_for(monkeypatch: pytest.MonkeyPatch) -> None
     assert not fuzz_run.run(item).failure
     monkeypatch.setattr(fuzz_run, "SECONDS", 0.2)
     for body, sign in ((_raise, "KeyError"), (_loop, "TooLongError"), (_hoard, "MemoryError")):
-        monkeypatch.setattr("configsplit.dialects.detect.detect", body)
-        monkeypatch.setattr("configsplit.dialects.parse.detect", body)
+        monkeypatch.setattr(sys.modules["configsplit.dialects.parse"], "detect", body)
         assert sign in fuzz_run.run(item).failure
 
 
