@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import chain
 
 from configsplit.errors import DocumentError
@@ -18,12 +18,13 @@ def check(model: Model) -> None:
     """Hold a model against what every graph has; its references must resolve already.
 
     Raises:
-        DocumentError: it has no input or no output, an input is none, or a tensor is used that its call does not give.
+        DocumentError: it has no input or no output, an input is no InputLayer, or a call does not give what is taken from it.
     """
     layers = model.by_name()
     for key, refs in (("input_layers", model.input_refs()), ("output_layers", model.output_refs())):
         if not refs:
             raise DocumentError("the model has no such tensor", code="document-no-graph", where=key, hint=_HINT)
+    _check_inputs(model, layers)
     wide: dict[CallRef, int] = {}
     for ref, where in _uses(model):
         limit = _outputs(layers[ref.layer])
@@ -35,9 +36,21 @@ def check(model: Model) -> None:
         raise DocumentError("the calls have too many outputs", code="document-bad-reference", where="layers", hint=_HINT)
 
 
+def _check_inputs(model: Model, layers: Mapping[str, Layer]) -> None:
+    """A model begins at InputLayers, which take nothing."""
+    for index, layer in enumerate(model.layers):
+        if layer.is_input and any(node.uses() for node in layer.calls):
+            where = f"layers[{index}].inbound_nodes"
+            raise DocumentError("an InputLayer takes no tensor", code="document-bad-reference", where=where, hint=_HINT)
+    for ref in model.input_refs():
+        if not layers[ref.layer].is_input:
+            message = f"the model cannot begin at {ref.layer!r}, which is no InputLayer"
+            raise DocumentError(message, code="document-bad-reference", where="input_layers", hint=_HINT)
+
+
 def _outputs(layer: Layer) -> int:
-    """How many outputs a call of the layer can have."""
-    return len(layer.model.output_refs()) if layer.model is not None else 1 if layer.is_input else MOST_OUTPUTS
+    """How many outputs a call of the layer can have. Of an InputLayer Keras 3.0 to 3.10 may write a wrong number."""
+    return MOST_OUTPUTS if layer.model is None else len(layer.model.output_refs())
 
 
 def _uses(model: Model) -> Iterator[tuple[TensorRef, str]]:

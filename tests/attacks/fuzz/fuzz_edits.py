@@ -81,7 +81,9 @@ def draw(document: Any, rng: random.Random, classes: Sequence[str]) -> Edit:
     inner = [each for each in found if "layers" in each and each[-1] not in ("name", "class_name", "config", "inbound_nodes")]
     path = rng.choice(inner if inner and rng.random() < 0.8 else found)
     configs = [each for each in found if "layers" in each and "config" in each[each.index("layers") : -1]]
-    kind = rng.randrange(12)
+    kind = rng.randrange(16)
+    if kind >= 12 and (edit := _rewired(document, found, rng, other=kind == 12)):
+        return edit
     if kind < 1:
         return ["del", list(path)]
     if kind < 2:
@@ -98,6 +100,25 @@ def draw(document: Any, rng: random.Random, classes: Sequence[str]) -> Edit:
     if kind < 11 and configs:
         return ["set", list(rng.choice(configs)), rng.choice(VALUES)]
     return ["set", list(path), rng.choice(VALUES)]
+
+
+_STRUCTURE = ("InputLayer", "Functional", "Model", "Sequential", "TimeDistributed", "Bidirectional", "Lambda", "Add")
+
+
+def _rewired(document: Any, found: list[Path], rng: random.Random, *, other: bool) -> Edit | None:
+    """Another layer or number in a reference, or another class that changes what the references mean."""
+    if other:
+        named = [each for each in found if each[-1] == "class_name" and "inbound_nodes" not in each]
+        return ["set", list(rng.choice(named)), rng.choice(_STRUCTURE)] if named else None
+    inside = [each for each in found if {"inbound_nodes", "input_layers", "output_layers"} & set(each)]
+    leaf = [each for each in inside if type(at(document, each)) in (str, int)]
+    if not leaf:
+        return None
+    names = [at(document, each) for each in found if each[-1] == "name" and isinstance(at(document, each), str)]
+    path = rng.choice(leaf)
+    if isinstance(at(document, path), int):
+        return ["set", list(path), rng.choice((0, 1, 1, 2, 3, -1, 70_000))]
+    return ["set", list(path), rng.choice(names or ["x"])]
 
 
 def _reshuffled(items: list[Any], rng: random.Random) -> list[Any]:

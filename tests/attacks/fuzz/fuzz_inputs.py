@@ -1,8 +1,8 @@
 """Inputs: a seed (a file of the corpus, or something that configsplit made of one), edits of it, and a verb to give it to.
 
 ``kind`` says what is edited: ``document`` (the architecture, put back into the container it came from), ``bytes`` (of the
-file), ``weights`` (bytes of the HDF5 file inside an archive), ``record`` (manifest, provenance record or recipe). A ``file`` is given
-as it is.
+file), ``weights`` (bytes of the HDF5 file inside an archive), ``record`` (manifest, provenance record or recipe).
+A ``file`` is given as it is.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def draw(number: int) -> Input:
         verb = "validate" if name == "recipe" else rng.choice(("verify", "validate", *(("join",) if name[0] == "m" else ())))
         return Input(kind, name, verb, edits)
     seed = rng.choice([each for each in SEEDS if kind != "weights" or each.endswith(".keras")])
-    verb = rng.choice(VERBS)
+    verb = rng.choice([each for each in VERBS if each != "convert" or not seed.startswith("keras-3")])
     if kind == "document":
         found = document(seed)
         if found is not None:
