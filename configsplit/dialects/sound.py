@@ -49,8 +49,10 @@ def _check_inputs(model: Model, layers: Mapping[str, Layer]) -> None:
 
 
 def _outputs(layer: Layer) -> int:
-    """How many outputs a call of the layer can have. Of an InputLayer Keras 3.0 to 3.10 may write a wrong number."""
-    return MOST_OUTPUTS if layer.model is None else len(layer.model.output_refs())
+    """How many outputs a call of the layer can have."""
+    if layer.model is not None:
+        return len(layer.model.output_refs())
+    return 1 if layer.is_input else MOST_OUTPUTS
 
 
 def _uses(model: Model) -> Iterator[tuple[TensorRef, str]]:

@@ -92,7 +92,10 @@ def _advance(frame: _Frame, done: Mapping[tuple[int, tuple[bool, ...]], Masks]) 
                 return key
             _hand_out(frame, ref, any(arriving), done[key])
         elif layer.model is None:
-            _pass(frame, layer, ref, arriving)
+            try:
+                _pass(frame, layer, ref, arriving)
+            except RULE_ERRORS:  # its config is odd
+                frame.unknown[layer.name] = layer.class_name
         frame.todo.pop()
     return None
 
