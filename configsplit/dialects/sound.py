@@ -26,7 +26,11 @@ def check(model: Model) -> None:
             raise DocumentError("the model has no such tensor", code="document-no-graph", where=key, hint=_HINT)
     _check_inputs(model, layers)
     wide: dict[CallRef, int] = {}
+    given = {ref.layer for ref in model.input_refs()}
     for ref, where in _uses(model):
+        if layers[ref.layer].is_input and ref.layer not in given:
+            message = f"{ref.layer!r} is used, but is no input of the model"
+            raise DocumentError(message, code="document-bad-reference", where=where, hint=_HINT)
         limit = _outputs(layers[ref.layer])
         if ref.output >= limit:
             raise _no_output(ref, limit, where)

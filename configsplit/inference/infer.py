@@ -320,8 +320,10 @@ def _settle(frame: _Frame, ref: CallRef, outputs: tuple[TensorSpec, ...], reason
 
 
 def _is_possible(shape: Shape | None) -> bool:
-    """Whether a tensor can have this shape: no size is negative, and its elements can be counted in 63 bits."""
+    """Whether a tensor can have this shape: sizes are numbers, none negative, and its elements are counted in 63 bits."""
     known = [size for size in shape or () if size is not None]
+    if any(type(size) is not int for size in known):
+        return False
     return min(known, default=0) >= 0 and (prod(known) < _MOST_ELEMENTS or 0 in known)
 
 
