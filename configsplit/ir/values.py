@@ -129,8 +129,8 @@ def _float(text: str) -> float | Number:
     return value if repr(value) == text else Number(text, value)
 
 
-_LARGEST = 1 << 64
-"""What no release writes anything above: a size, a seed or a constant of 64 bits."""
+_LARGEST = 1 << 128
+"""Far above all that any release writes (64 bits), and so small that products of such numbers can still be told."""
 
 
 def _int(text: str) -> int | Number:
@@ -138,7 +138,7 @@ def _int(text: str) -> int | Number:
         return Number(text, -0.0)
     value = int(text)  # of 4,300 digits at most, else a ValueError
     if not -_LARGEST < value < _LARGEST:
-        hint = "no Keras release writes one above 64 bits"
+        hint = "128 bits are the limit; no Keras release writes more than 64"
         raise DocumentError(f"a number of {len(text)} digits stands in the JSON", code="json-number", hint=hint)
     return value
 

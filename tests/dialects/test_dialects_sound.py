@@ -42,7 +42,7 @@ def _document(**changes: Any) -> str:
         ({"feeding": [[["d", 0, 0, {}]]]}, "document-bad-reference", "layers[0].inbound_nodes"),
         ({"output": 1}, "document-bad-reference", "layers[1].inbound_nodes[0]"),
         ({"second": 1 << 16}, "document-bad-reference", "layers[2].inbound_nodes[0]"),
-        ({"units": 1 << 64}, "json-number", ""),
+        ({"units": 1 << 128}, "json-number", ""),
         ({"name": "\ud800"}, "json-invalid", ""),
     ],
     ids=str,
