@@ -13,6 +13,7 @@ from typing import Any
 from configsplit.dialects.detect import DIALECTS, Detection, detect
 from configsplit.dialects.dialect import Dialect
 from configsplit.dialects.envelope import unwrapped
+from configsplit.dialects.sound import check
 from configsplit.dialects.wire.documents import Envelope, SequentialConfig
 from configsplit.dialects.wire.validate import validate
 from configsplit.errors import DocumentError, nearest
@@ -154,6 +155,7 @@ def _read_one(entry: FrozenDict, done: dict[int, Model], dialect: Dialect, notes
         model, repairs = dialect.recovered(model, unresolved := not _is_resolved(model))
         if unresolved:
             _check_references(model)
+        check(model)
         notes += repairs
         return model
     return _sequential(entry, done, dialect)

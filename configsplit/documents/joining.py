@@ -19,7 +19,7 @@ from configsplit.documents.surgery import finish
 from configsplit.documents.tensor_kinds import with_kinds
 from configsplit.documents.verifying import read_manifest
 from configsplit.documents.wrapping import inside
-from configsplit.errors import CutError, ShapeError
+from configsplit.errors import CutError, ShapeError, VerificationError
 from configsplit.ir.graph import LayerPath, Model, TensorSpec, walk
 from configsplit.ir.provenance import Origin, Provenance
 from configsplit.ir.values import FrozenDict, dumps, freeze
@@ -94,6 +94,7 @@ def rejoin(folder: Path, custom_objects: Sequence[str | Path] = ()) -> Edited:
         load(folder / part.file, weights=folder / part.weights if part.weights else None, custom_objects=custom_objects)
         for part in manifest.parts
     ]
+    _check_inputs(manifest, parts)
     homes = _homes(manifest, parts)
     model = _closed(manifest, parts, homes) if _layers_of(manifest) else _plain(manifest, parts)
     text = dumps(emit(in_order(model) if model.kind == "functional" else model))
@@ -121,6 +122,14 @@ def _layers_of(manifest: Manifest) -> Sequence[Any]:
     config = manifest.frame.get("config", ())
     layers = config if isinstance(config, (tuple, list)) else config.get("layers", ())
     return layers if isinstance(layers, (tuple, list)) else ()
+
+
+def _check_inputs(manifest: Manifest, parts: Sequence[Document]) -> None:
+    for part, document in zip(manifest.parts, parts, strict=True):
+        if len(part.inputs) != (count := len(document.model.input_refs())):
+            raise VerificationError(
+                f"the manifest tells of {len(part.inputs)} inputs, the file has {count}", code="verify-wiring", where=part.file
+            )
 
 
 def _homes(manifest: Manifest, parts: Sequence[Document]) -> dict[LayerPath, list[Origin]]:

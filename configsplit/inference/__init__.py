@@ -1,7 +1,7 @@
 """Shapes, dtypes, weights, operations and masks of layer classes, as declared rules, for documents that do not record them."""
 
 from configsplit.inference.counts import Counts, count, counted, layer_weights, operations_of, weights_of
-from configsplit.inference.infer import Inference, ReadModel, explain, infer, trace, trail
+from configsplit.inference.infer import RULE_ERRORS, Inference, ReadModel, explain, infer, trace, trail
 from configsplit.inference.masked_calls import attended, fills_mask
 from configsplit.inference.masks import Mask, Masks, masked, traced_masks
 from configsplit.inference.opaque import ABSTRACT, OPAQUE
@@ -11,6 +11,7 @@ __all__ = [
     "ABSTRACT",
     "BUILT_IN",
     "OPAQUE",
+    "RULE_ERRORS",
     "Counts",
     "Inference",
     "Mask",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from math import prod
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
 
@@ -20,13 +21,15 @@ from configsplit.inference.rules import is_float
 from configsplit.inference.table import BUILT_IN, Table, outwards
 from configsplit.inference.wrappers import WRAPPERS
 from configsplit.ir.facts import CallFacts, LayerFacts
-from configsplit.ir.graph import CallRef, Layer, Model, Node, TensorRef, TensorSpec, Use, leaves, walk
+from configsplit.ir.graph import CallRef, Layer, Model, Node, Shape, TensorRef, TensorSpec, Use, leaves, walk
 from configsplit.ir.values import FrozenDict, rebuild
+
+_MOST_ELEMENTS = 1 << 63
 
 NOTHING: Mapping[Any, Any] = MappingProxyType({})
 """An empty mapping that nobody can fill, for defaults."""
 
-RULE_ERRORS = (KeyError, TypeError, ValueError, IndexError, AttributeError, ShapeError)
+RULE_ERRORS = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, StopIteration, ShapeError)
 """What a rule may meet in a config that is odd. The tensor is unknown then; everything else is a defect and is raised."""
 
 ReadModel: TypeAlias = Callable[[FrozenDict, str], Model]
@@ -309,9 +312,19 @@ def _settle(frame: _Frame, ref: CallRef, outputs: tuple[TensorSpec, ...], reason
         tensor = TensorRef(*ref, number)
         told = outputs[number] if number < len(outputs) else TensorSpec()
         spec = frame.given.get(tensor) or _recorded(frame, tensor, told, exact)
+        if not _is_possible(spec.shape):
+            spec, reason = replace(spec, shape=None), f"no tensor has the shape {spec.shape}"
         result.specs[tensor] = spec
         if spec.shape is None:
             result.reasons[tensor] = reason
+
+
+def _is_possible(shape: Shape | None) -> bool:
+    """Whether a tensor can have this shape: sizes are numbers, none negative, and its elements are counted in 63 bits."""
+    known = [size for size in shape or () if size is not None]
+    if any(type(size) is not int for size in known):
+        return False
+    return min(known, default=0) >= 0 and (prod(known) < _MOST_ELEMENTS or 0 in known)
 
 
 def _recorded(frame: _Frame, tensor: TensorRef, told: TensorSpec, exact: bool) -> TensorSpec:

@@ -53,7 +53,8 @@ def input_spec(model: Model, layer: Layer) -> TensorSpec:
 
 def _config_spec(config: Mapping[str, Any]) -> TensorSpec:
     shape = as_shape(config.get("batch_shape", config.get("batch_input_shape")))
-    dtype = config.get("input_dtype") or policy_dtype(policy(config.get("dtype")))
+    given = config.get("input_dtype")
+    dtype = given if given and isinstance(given, str) else policy_dtype(policy(config.get("dtype")))
     return TensorSpec(shape, dtype, bool(config.get("sparse")), bool(config.get("ragged")))
 
 

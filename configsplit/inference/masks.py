@@ -251,7 +251,10 @@ def _settle(frame: _Frame, layer: Layer, ref: CallRef) -> None:
     elif facts.uses_mask or _reads(frame.inference, layer):
         _use(frame, layer, ref, _looked_at(frame, layer, ref, facts))
     call = frame.inference.call(layer, ref.call)
-    found = _outputs(frame, facts, call, ref, taken)
+    try:
+        found = _outputs(frame, facts, call, ref, taken)
+    except RULE_ERRORS:  # its config is odd
+        found = dict.fromkeys(range(_count(frame, ref)), Mask("unknown", why=(layer.name, layer.class_name)))
     if call.class_name == "Concatenate" and any(mask.kind in ("joined", "hidden") for mask in found.values()):
         _use(frame, layer, ref, [each for each, _ in taken])  # it fails where it finds some of its masks, but not all
     for number, mask in found.items():

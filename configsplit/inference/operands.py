@@ -111,7 +111,7 @@ def _graph_arguments(call: CallFacts) -> Arguments:
     """TensorFlow counts inputs and constants together; attributes hold one key that names their type."""
     node, constants = call.config["node_def"], call.config.get("constants") or {}
     tensors = iter(call.inputs)
-    placed = [constants[str(i)] if str(i) in constants else next(tensors) for i in range(len(node["input"]))]
+    placed = [constants[str(i)] if str(i) in constants else next(tensors, None) for i in range(len(node["input"]))]
     named = {key: next(iter(value.values()), None) for key, value in (node.get("attr") or {}).items()}
     return Arguments(tuple(placed), named, True)
 

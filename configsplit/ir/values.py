@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
@@ -114,8 +115,7 @@ def _object(pairs: list[tuple[str, Any]]) -> FrozenDict:
         if type(value) is list:
             dict.__setitem__(made, key, freeze(value))
     if len(made) != len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
+        twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
         raise DocumentError(
             f"the key {twice!r} stands twice in one JSON object",
             code="json-duplicate-key",
@@ -129,8 +129,18 @@ def _float(text: str) -> float | Number:
     return value if repr(value) == text else Number(text, value)
 
 
+_LARGEST = 1 << 128
+"""Far above all that any release writes (64 bits), and so small that products of such numbers can still be told."""
+
+
 def _int(text: str) -> int | Number:
-    return Number(text, -0.0) if text == "-0" else int(text)
+    if text == "-0":
+        return Number(text, -0.0)
+    value = int(text)  # of 4,300 digits at most, else a ValueError
+    if not -_LARGEST < value < _LARGEST:
+        hint = "128 bits are the limit; no Keras release writes more than 64"
+        raise DocumentError(f"a number of {len(text)} digits stands in the JSON", code="json-number", hint=hint)
+    return value
 
 
 _ESCAPED = re.compile(r"\\.", re.DOTALL)
@@ -145,6 +155,26 @@ def _depth(text: str) -> int:
     return max(accumulate(map(_STEP.__getitem__, brackets)), default=0)
 
 
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+def _check_encoding(text: str) -> None:
+    """Half of a surrogate pair stands for no character: such a name can be written into no file.
+
+    Raises:
+        DocumentError: the text has one, plain or escaped.
+    """
+    try:
+        text.encode("utf-8")
+        if _HALF.search(text):
+            json.dumps(json.loads(text), ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError as error:
+        message = f"the JSON holds half of a surrogate pair, which is no character (at {error.start})"
+        raise DocumentError(message, code="json-invalid", hint="the file is damaged, or hostile") from None
+    except (ValueError, RecursionError):
+        return  # `loads` says what else is wrong
+
+
 def loads(text: str) -> Any:
     """Read JSON text into frozen values.
 
@@ -157,6 +187,7 @@ def loads(text: str) -> Any:
             code="json-too-deep",
             hint="no Keras release writes such a file; it is damaged or hostile",
         )
+    _check_encoding(text)
     try:
         return freeze(json.loads(text, object_pairs_hook=_object, parse_float=_float, parse_int=_int))
     except RecursionError:

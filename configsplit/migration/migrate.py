@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from configsplit.algorithms.calls import CallGraph, call_graph, closure, topological
-from configsplit.inference import Inference, trace
+from configsplit.inference import RULE_ERRORS, Inference, trace
 from configsplit.ir.facts import LayerFacts
 from configsplit.ir.graph import LayerPath, Model, TensorRef, walk
 from configsplit.ir.values import FrozenDict
@@ -92,7 +92,12 @@ def _tree(path: LayerPath, model: Model, inference: Inference | None, work: _Wor
         work.refusals += building.refusals
         if building.refusals:
             continue
-        if (made := finishing.finish(building, work.request.write)) is not None:
+        try:
+            made = finishing.finish(building, work.request.write)
+        except RULE_ERRORS as error:
+            building.refusals.append(_odd(error).of(building.title("")))
+            made = None
+        if made is not None:
             work.models[place] = made
         work.refusals += building.refusals
     return work.models.get(path)
@@ -130,11 +135,10 @@ def _one(path: LayerPath, model: Model, inference: Inference | None, work: _Work
         except Stop as stop:
             refused.add(layer.name)
             building.refusals.append(stop.of(building.title(layer.name)))
-        except KeyError as error:
-            if isinstance(error.args[0], TensorRef) and _needs_refused(error.args[0], building, refused, work, path):
-                refused.add(layer.name)  # what it takes was refused before it
-            else:
-                raise
+        except RULE_ERRORS as error:
+            refused.add(layer.name)
+            if not _is_taken_from_refused(error, refused, work, path):
+                building.refusals.append(_odd(error).of(building.title(layer.name)))
     return building
 
 
@@ -144,8 +148,15 @@ def _leading_to_outputs(graph: CallGraph) -> set[int]:
     return wanted | {number for number, is_input in enumerate(graph.is_input) if is_input}
 
 
-def _needs_refused(ref: TensorRef, building: Building, refused: set[str], work: _Work, path: LayerPath) -> bool:
-    return ref.layer in refused or (*path, ref.layer) in work.results
+def _is_taken_from_refused(error: Exception, refused: set[str], work: _Work, path: LayerPath) -> bool:
+    """Whether a rule missed a tensor because its layer was refused before."""
+    ref = error.args[0] if isinstance(error, KeyError) else None
+    return isinstance(ref, TensorRef) and (ref.layer in refused or (*path, ref.layer) in work.results)
+
+
+def _odd(error: Exception) -> Stop:
+    """A rule met what no release writes."""
+    return Stop("convert-odd", f"its config or its call is not as Keras writes it ({error!r})", "the file may be damaged")
 
 
 def _wrapped(entry: FrozenDict, path: LayerPath, work: _Work) -> FrozenDict:

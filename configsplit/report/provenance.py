@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from configsplit.errors import DocumentError
 from configsplit.ir.values import dumps, loads
@@ -45,6 +45,12 @@ class ProvenanceRecord(Record):
     sources: tuple[Source, ...]
     layers: tuple[Came, ...]
     warnings: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _check_sources(self) -> Self:
+        if strange := [came.layer for came in self.layers if came.source is not None and came.source >= len(self.sources)]:
+            raise ValueError(f"layer {'/'.join(strange[0])!r} comes from a source that is not listed")
+        return self
 
 
 def to_text(record: ProvenanceRecord) -> str:

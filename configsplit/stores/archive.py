@@ -7,6 +7,7 @@ import struct
 import tempfile
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from typing import IO
 
@@ -46,8 +47,7 @@ class Archive:
         if len(infos) > MAX_MEMBERS:
             raise self._hostile("archive-bomb", f"the archive has {len(infos)} members")
         if len(self.members) != len(infos):
-            names = [info.filename for info in infos]
-            twice = next(name for name in names if names.count(name) > 1)
+            twice = Counter(info.filename for info in infos).most_common(1)[0][0]
             message = f"two members are called {twice!r}; readers differ in which they take"
             raise self._hostile("archive-duplicate-member", message)
         for info in infos:

@@ -62,15 +62,19 @@ def hdf5_faults(where: object) -> Iterator[None]:
     try:
         yield
     except HDF5_FAULTS as error:
-        text = str(error)
-        cut = "truncated" in text or "overflow" in text or "eof" in text.lower()
-        message = "the HDF5 file is truncated" if cut else "the HDF5 file is damaged"
-        raise StoreError(
-            f"{message}: {text}",
-            code="hdf5-damaged",
-            where=str(where),
-            hint="copy or download the file again; a save that failed midway also leaves such a file",
-        ) from error
+        raise damaged(error, where) from error
+
+
+def damaged(error: Exception, where: object) -> StoreError:
+    """The StoreError for what HDF5 reports while reading."""
+    text = str(error)
+    cut = "truncated" in text or "overflow" in text or "eof" in text.lower()
+    return StoreError(
+        f"the HDF5 file is {'truncated' if cut else 'damaged'}: {text}",
+        code="hdf5-damaged",
+        where=str(where),
+        hint="copy or download the file again; a save that failed midway also leaves such a file",
+    )
 
 
 @contextmanager

@@ -6,15 +6,18 @@ Low-level h5py throughout: its convenient objects cost ten times as much per wei
 from __future__ import annotations
 
 import math
+import mmap
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from h5py import h5, h5a, h5d, h5f, h5fd, h5g, h5l, h5o, h5p, h5t, h5z
+from h5py import h5, h5a, h5d, h5f, h5fd, h5g, h5l, h5o, h5p, h5s, h5t, h5z
 
-from configsplit.stores.faults import hdf5_faults
+from configsplit.errors import StoreError
+from configsplit.stores.confined import confined, is_want_of_memory
+from configsplit.stores.faults import HDF5_FAULTS, hdf5_faults
 from configsplit.stores.index import MAX_DEPTH, DatasetInfo, GroupInfo, Index, check_overlaps, refusal
-from configsplit.stores.window import Window
+from configsplit.stores.window import Span, Window
 
 MAX_INFLATION = 200
 SMALL = 64 << 20
@@ -45,6 +48,51 @@ def read_index(file: Any, length: int, where: str) -> Index:
         index = _Walk(length, where).run(h5g.open(file, b"/"))
     check_overlaps(index, where)
     return index
+
+
+def rehearse(span: Span, where: str) -> None:
+    """Everything that is ever asked of HDF5 but values of datasets: the index, and all attributes of everything in it.
+
+    An attribute that h5py cannot read is no matter here: it may be one that nobody asks for.
+
+    Raises:
+        StoreError: as `open_file` and `read_index` do.
+        MemoryError: an attribute takes more memory than there is.
+    """
+    file = open_file(Window(span), where)
+    index = read_index(file, span.length, where)
+    everything: list[GroupInfo | DatasetInfo] = [*index.groups.values(), *index.datasets.values()]
+    for info in everything:
+        if info.attributes:
+            thing = h5o.open(file, info.raw)
+            for name in attribute_names(thing):
+                _try_attribute(thing, name, span.length)
+
+
+def _try_attribute(thing: Any, name: bytes, limit: int) -> None:
+    try:
+        read_attribute(thing, name, limit)
+    except StoreError:
+        return
+    except HDF5_FAULTS as error:
+        if is_want_of_memory(error):
+            raise MemoryError from None
+
+
+def read_values(dataset: Any, where: str) -> np.ndarray[Any, Any]:
+    """The values of a dataset, whose declared size was checked; a process with limits fetches them.
+
+    Raises:
+        StoreError: they are damaged, or HDF5 comes to no end with them.
+    """
+    nbytes = math.prod(dataset.shape) * dataset.dtype.itemsize
+    value = np.empty(dataset.shape, dataset.dtype)
+    if not value.dtype.hasobject:
+        value = np.frombuffer(mmap.mmap(-1, max(nbytes, 1)), np.uint8)[:nbytes].view(value.dtype).reshape(value.shape)
+    confined(lambda: dataset.read(h5s.ALL, h5s.ALL, value), where, nbytes + dataset.get_storage_size())
+    if value.dtype.hasobject:  # strings of any length do not come over
+        dataset.read(h5s.ALL, h5s.ALL, value)
+    return value
 
 
 class _Walk:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from configsplit.errors import StoreError
 from configsplit.stores import window
+from configsplit.stores.confined import confined
 from configsplit.stores.faults import hdf5_faults
 from configsplit.stores.index import DatasetInfo, GroupInfo, Index, check_overlaps
 from configsplit.stores.layouts import LEGACY, LEGACY_WEIGHTS, TF213, V3, Layout
@@ -63,10 +64,11 @@ class WeightFile:
 
     @property
     def _file(self) -> Any:
-        """The file as h5py has it, which is loaded only for what is not plain, or where values are wanted."""
+        """The file as h5py has it, which is loaded only for what is not plain; HDF5 has shown before that it can read it."""
         if not self._opened:
             from configsplit.stores import hdf5
 
+            confined(lambda: hdf5.rehearse(self.span, self.where), self.where, self.span.length)
             self._opened.append(hdf5.open_file(Window(self.span), self.where))
         return self._opened[0]
 
@@ -249,14 +251,11 @@ class WeightFile:
         Raises:
             StoreError: there is no such dataset, or it is damaged.
         """
-        import numpy as np
-        from h5py import h5s
+        from configsplit.stores import hdf5
 
-        with hdf5_faults(f"{self.where}:{path}"):
-            dataset = self.handle(path)
-            value = np.empty(dataset.shape, dataset.dtype)
-            dataset.read(h5s.ALL, h5s.ALL, value)
-        return value
+        place = f"{self.where}:{path}"
+        with hdf5_faults(place):
+            return hdf5.read_values(self.handle(path), place)
 
     def place(self, path: str) -> Span | None:
         """The span of a dataset's bytes in the file that is open; None where they are packed or split."""

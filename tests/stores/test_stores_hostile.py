@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import time
 import warnings
 import zipfile
 from collections.abc import Callable
@@ -306,3 +307,11 @@ def test_an_asset_that_is_a_link(tmp_path: Path) -> None:
         (folder / name).write_bytes(zipfile.ZipFile(GOOD).read(name))
     (folder / "assets" / "vocabulary.txt").symlink_to("/etc/passwd")
     assert refusal(folder) == "asset-link"
+
+
+def test_a_member_that_stands_twice_among_very_many_is_found_in_no_time(tmp_path: Path) -> None:
+    names = [*(str(number) for number in range(20_000)), "19999"]
+    path = archive(tmp_path / "model.keras", [("config.json", CONFIG), *((name, b"") for name in names)])
+    start = time.process_time()
+    assert refusal(path) == "archive-duplicate-member"
+    assert time.process_time() - start < 3

@@ -1,0 +1,132 @@
+"""One input, run in this process under limits: it ends in a result or a coded error, soon, and in little memory.
+
+``python tests/attacks/fuzz/fuzz_run.py FIRST COUNT FOLDER`` runs many and writes each failure into a folder.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import fuzz_inputs
+from click.testing import CliRunner
+from fuzz_inputs import Input
+
+from configsplit.cli.main import cli
+
+SECONDS = 5.0
+MEMORY = 300 << 20
+
+
+class TooLongError(BaseException):
+    """The processor time of one input is used up. No handler of the code under test may take it for an error of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an input came to; ``failure`` is empty where that is right."""
+
+    code: int
+    failure: str
+    seconds: float
+    grown: int
+
+    @property
+    def place(self) -> str:
+        """The line of configsplit that failed."""
+        lines = [line.strip() for line in self.failure.splitlines() if "/configsplit/" in line and "line" in line]
+        return (
+            f"{lines[-1].rpartition('/configsplit/')[2]}: {self.failure.strip().splitlines()[-1][:90]}"
+            if lines
+            else self.failure
+        )
+
+
+def run(item: Input) -> Outcome:
+    """Give an input to its verb."""
+    with TemporaryDirectory(prefix="fuzz-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as folder:
+        arguments = fuzz_inputs.put(item, Path(folder))
+        before, start = _resident(), time.process_time()
+        failure, code = "", -1
+        try:
+            with _limits():
+                done = CliRunner().invoke(cli, arguments)
+            code = done.exit_code
+            if done.exception is not None and not isinstance(done.exception, SystemExit):
+                failure = "".join(traceback.format_exception(done.exception))
+        except TooLongError:
+            failure = "".join(traceback.format_exc())
+        seconds, grown = time.process_time() - start, max(0, _resident() - before)
+    if not failure and code not in (0, 1, 2):
+        failure = f"exit code {code}"
+    if not failure and seconds > SECONDS:
+        failure = f"took {seconds:.1f} s of processor time"
+    if not failure and grown > MEMORY:
+        failure = f"took {grown >> 20} MB"
+    return Outcome(code, failure, seconds, grown)
+
+
+def _resident() -> int:
+    """The most memory that this process has ever had, in bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+@contextmanager
+def _limits() -> Iterator[None]:
+    """An alarm after so much processor time, and no more address space than what is there and so much more."""
+
+    def ring(*_: Any) -> None:
+        raise TooLongError
+
+    old = resource.getrlimit(resource.RLIMIT_AS)
+    taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    handler = signal.signal(signal.SIGPROF, ring)
+    resource.setrlimit(resource.RLIMIT_AS, (taken + 2 * MEMORY, old[1]))
+    signal.setitimer(signal.ITIMER_PROF, SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, handler)
+        resource.setrlimit(resource.RLIMIT_AS, old)
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def main(first: int, count: int, folder: Path) -> int:
+    """Run many inputs, and keep the first that fails at each place."""
+    folder.mkdir(parents=True, exist_ok=True)
+    places: dict[str, int] = {}
+    worst, most, codes = (0.0, -1), (0, -1), {0: 0, 1: 0, 2: 0}
+    for number in range(first, first + count):
+        item = fuzz_inputs.draw(number)
+        outcome = run(item)
+        codes[outcome.code] = codes.get(outcome.code, 0) + 1
+        worst, most = max(worst, (outcome.seconds, number)), max(most, (outcome.grown, number))
+        if outcome.failure:
+            places[outcome.place] = places.get(outcome.place, 0) + 1
+            if places[outcome.place] == 1:
+                (folder / f"{number}.json").write_text(json.dumps(item.as_json()))
+                (folder / f"{number}.txt").write_text(outcome.failure)
+                _say(f"{number} {item.verb} {outcome.place}")
+        if (number - first) % 1000 == 999:
+            _say(f"# {number - first + 1} inputs, exit codes {codes}, longest {worst}, largest growth {most}")
+    _say("\n".join(f"{times:6} {place}" for place, times in sorted(places.items(), key=lambda each: -each[1])))
+    return len(places)
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])) > 0)
