@@ -78,7 +78,7 @@ def inspect(document: Document) -> Inspection:
         shared={"/".join(path): len(layer.calls) for path, layer in everywhere if len(layer.calls) > 1},
         nested=tuple("/".join(path) for path, layer in everywhere if layer.model is not None),
         custom=_custom(document, [layer for _, layer in everywhere]),
-        hazards=tuple(hazards(emit(model))),
+        hazards=tuple(hazards(emit(model), classes=document.registry.names())),
         notes=document.notes,
     )
 

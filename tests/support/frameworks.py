@@ -18,7 +18,7 @@ from configsplit.runtime.arrays import Stored, greatest_difference, same_bits
 from configsplit.runtime.documents import examine
 from configsplit.runtime.frameworks import framework_name
 from configsplit.runtime.samples import make_inputs, read_hints
-from configsplit.runtime.worker import environment
+from configsplit.runtime.confinement import environment
 
 PLUGINS = Path(__file__).with_name("plugins.py")
 
