@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from configsplit.catalog.words import words
+
 _PUBLIC: Mapping[str, str] = {
     "layers": """
         AbstractRNNCell Activation ActivityRegularization AdaptiveAveragePooling1D AdaptiveAveragePooling2D
@@ -90,8 +92,10 @@ _PUBLIC: Mapping[str, str] = {
 """Public package below ``keras`` and ``tf_keras`` -> its classes."""
 
 _PRIVATE: Mapping[str, str] = {
-    "Functional": "keras.src.models.functional keras.src.engine.functional keras.engine.functional tf_keras.src.engine.functional",
-    "Sequential": "keras.src.models.sequential keras.src.engine.sequential keras.engine.sequential tf_keras.src.engine.sequential",
+    "Functional": "keras.src.models.functional keras.src.engine.functional "
+    "keras.engine.functional tf_keras.src.engine.functional",
+    "Sequential": "keras.src.models.sequential keras.src.engine.sequential "
+    "keras.engine.sequential tf_keras.src.engine.sequential",
     "Model": "keras.src.models.model keras.src.engine.training keras.engine.training tf_keras.src.engine.training",
     "TFOpLambda": "keras.src.layers.core.tf_op_layer keras.layers.core.tf_op_layer tf_keras.src.layers.core.tf_op_layer",
     "SlicingOpLambda": "keras.src.layers.core.tf_op_layer keras.layers.core.tf_op_layer tf_keras.src.layers.core.tf_op_layer",
@@ -115,7 +119,8 @@ _TENSORFLOW = {
 """Initializers of TensorFlow itself, which models of tf_keras were made with (RegNet among them)."""
 
 _BARE = """
-    Custom>CustomScaleLayer AtrousConv1D AtrousConv2D AtrousConvolution1D AtrousConvolution2D BatchNormalizationBase BatchNormalizationV1
+    Custom>CustomScaleLayer AtrousConv1D AtrousConv2D AtrousConvolution1D AtrousConvolution2D
+    BatchNormalizationBase BatchNormalizationV1
     BatchNormalizationV2 Conv2DTranspose ConvRecurrent2D Deconvolution2D Deconvolution3D GRUCellV1 GRUCellV2 GRUV1 GRUV2
     GroupedQueryAttention Highway LSTMCellV1 LSTMCellV2 LSTMV1 LSTMV2 MaxoutDense Merge ParametricSoftplus PolicyV1 SReLU
     TimeDistributedDense ActivityRegularizer L1L2Regularizer WeightRegularizer ConstantV2 GlorotNormalV2 GlorotUniformV2
@@ -152,22 +157,16 @@ OUTSIDE: Mapping[str, str] = MappingProxyType(
 )
 """Layer classes that are hazards whatever their configuration is -> why."""
 
-LAMBDA_PLACES = frozenset(
-    """
+LAMBDA_PLACES = words("""
     keras.layers tf_keras.layers keras.src.layers.core.lambda_layer tf_keras.src.layers.core.lambda_layer
     keras.layers.core.lambda_layer
-    """.split()
-)
+    """)
 """Where Lambda lives: it is built only where its function is a plug-in's, or the user trusts the file's code."""
 
-MARKS = frozenset(
-    "__keras_tensor__ __tensor__ __numpy__ __bytes__ __ellipsis__ __slice__ __tuple__ TensorShape CompositeTensor".split()
-)
+MARKS = words("__keras_tensor__ __tensor__ __numpy__ __bytes__ __ellipsis__ __slice__ __tuple__ TensorShape CompositeTensor")
 """Not classes: how Keras writes values that JSON lacks."""
 
-TYPE_SPECS = frozenset(
-    "TensorSpec RaggedTensorSpec SparseTensorSpec tf.TensorSpec tf.RaggedTensorSpec tf.SparseTensorSpec".split()
-)
+TYPE_SPECS = words("TensorSpec RaggedTensorSpec SparseTensorSpec tf.TensorSpec tf.RaggedTensorSpec tf.SparseTensorSpec")
 """Specifications of inputs that are known."""
 
 

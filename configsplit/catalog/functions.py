@@ -6,62 +6,50 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 
-ACTIVATIONS = frozenset(
-    """
+from configsplit.catalog.words import words
+
+ACTIVATIONS = words("""
     celu elu exponential gelu glu hard_shrink hard_sigmoid hard_silu hard_swish hard_tanh leaky_relu linear log_sigmoid
     log_softmax mish relu relu6 selu sigmoid silu soft_shrink softmax softmax_v2 softplus softsign sparse_plus sparse_sigmoid
     sparsemax squareplus swish tanh tanh_shrink threshold identity ReLU LeakyReLU PReLU ELU Softmax ThresholdedReLU
-    """.split()
-)
+    """)
 """Activations by name, of every generation. Keras 2 takes an advanced activation by the name of its layer, too."""
 
-MEASURES = frozenset(
-    """
+MEASURES = words("""
     KLD MAE MAPE MSE MSLE binary_accuracy binary_crossentropy binary_focal_crossentropy categorical_accuracy
     categorical_crossentropy categorical_focal_crossentropy categorical_generalized_cross_entropy categorical_hinge circle
     concordance_correlation cosine_similarity ctc dice hinge huber kl_divergence kld kullback_leibler_divergence log_cosh
     logcosh mae mape mean_absolute_error mean_absolute_percentage_error mean_squared_error mean_squared_logarithmic_error mse
     msle pearson_correlation poisson sparse_categorical_accuracy sparse_categorical_crossentropy
     sparse_top_k_categorical_accuracy squared_hinge top_k_categorical_accuracy tversky
-    """.split()
-)
+    """)
 """Losses and metrics: a nested model may have been compiled."""
 
-INITIALIZERS = frozenset(
-    """
+INITIALIZERS = words("""
     constant glorot_normal glorot_uniform he_normal he_uniform identity lecun_normal lecun_uniform normal one ones orthogonal
     random_normal random_uniform stft truncated_normal uniform variance_scaling zero zeros Constant GlorotNormal GlorotUniform
     HeNormal HeUniform Identity IdentityInitializer LecunNormal LecunUniform Ones Orthogonal OrthogonalInitializer RandomNormal
     RandomUniform STFT STFTInitializer TruncatedNormal VarianceScaling Zeros gaussian laplacian
-    """.split()
-)
+    """)
 
-REGULARIZERS = frozenset(
-    "L1 L1L2 L2 OrthogonalRegularizer l1 l1_l2 l1l2 l2 orthogonal_regularizer activity_l1 activity_l2".split()
-)
+REGULARIZERS = words("L1 L1L2 L2 OrthogonalRegularizer l1 l1_l2 l1l2 l2 orthogonal_regularizer activity_l1 activity_l2")
 
-CONSTRAINTS = frozenset(
-    """
+CONSTRAINTS = words("""
     MaxNorm MinMaxNorm NonNeg RadialConstraint UnitNorm max_norm maxnorm min_max_norm non_neg nonneg radial_constraint unit_norm
     unitnorm
-    """.split()
-)
+    """)
 
-DTYPES = frozenset(
-    """
+DTYPES = words("""
     bool int4 int8 int16 int32 int64 uint8 uint16 uint32 uint64 float8_e4m3fn float8_e5m2 float16 bfloat16 float32 float64 half
     double complex64 complex128 string resource variant mixed_float16 mixed_bfloat16 mixed_float32 mixed_float64 infer _infer
     float32_ref floatx float int
-    """.split()
-)
+    """)
 _QUANTIZED = re.compile(r"(gptq|awq|int8|int4|float8)(/-?\d+){0,3}(_from_(mixed_)?b?float(8|16|32|64))?")
 
-FUNCTION_MODULES = frozenset(
-    """
+FUNCTION_MODULES = words("""
     builtins keras.activations tf_keras.activations keras.ops keras.ops.nn keras.losses tf_keras.losses keras.metrics
     tf_keras.metrics
-    """.split()
-)
+    """)
 """The modules that a document may name for a function; it is looked up among activations, losses and metrics anyway."""
 
 OPERATION_PLACES = tuple(
@@ -154,8 +142,7 @@ _MORE: Mapping[str, str] = {
 
 _PURE = {place: frozenset(names.split()) for place, names in _MORE.items()}
 
-_NODES = frozenset(
-    """
+_NODES = words("""
     acosh asinh atanh avg_pool avg_pool3d batch_mat_mul_v3 check_numerics cholesky conv2d conv3d conv2d_backprop_input
     conv3d_backprop_input_v2 const crop_and_resize cross cumulative_logsumexp depth_to_space depthwise_conv2d_native diag
     diag_part digamma div_no_nan erfc erfinv extract_image_patches fill floor_mod fused_batch_norm fused_batch_norm_v2
@@ -163,13 +150,13 @@ _NODES = frozenset(
     lower_bound lrn matrix_band_part matrix_determinant matrix_diag matrix_diag_part matrix_inverse matrix_set_diag max_pool
     max_pool3d max_pool_v2 mul_no_nan one_hot range rank real resize_area resize_bicubic resize_nearest_neighbor reverse_v2
     reverse_sequence scatter_nd segment_max segment_mean segment_min segment_prod segment_sum shape_n size slice
-    space_to_batch_nd batch_to_space_nd space_to_depth split_v string_lower string_upper sparse_softmax_cross_entropy_with_logits
+    space_to_batch_nd batch_to_space_nd space_to_depth split_v string_lower string_upper
+    sparse_softmax_cross_entropy_with_logits
     softmax_cross_entropy_with_logits svd tensor_scatter_update top_k top_kv2 truncate_div truncate_mod unpack
     unsorted_segment_max unsorted_segment_sum upper_bound xdivy xlog1py xlogy fft fft2d fft3d ifft ifft2d ifft3d rfft irfft
     bitwise_and bitwise_or bitwise_xor left_shift right_shift imag conj complex angle zeta polygamma igamma igammac
     logical_xor dilation2d hsv_to_rgb rgb_to_hsv adjust_contrastv2 adjust_hue adjust_saturation
-    """.split()
-)
+    """)
 _NEVER_NODES = frozenset({"copy", "stack"})  # TensorFlow's graphs call a debugger's tap and a resource so
 
 

@@ -21,7 +21,7 @@ import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from configsplit.errors import RuntimeUnavailableError
 from configsplit.runtime.confined import NOT_CONFINED
@@ -138,7 +138,9 @@ def in_force(limits: Limits | None = None) -> tuple[str, ...]:
     return tuple(json.loads(told.splitlines()[-1]))
 
 
-def _command(how: str, folder: Path, read: Sequence[Path], specs: Sequence[str], limits: Limits, target: list[str]) -> list[str]:
+def _command(
+    how: str, folder: Path, read: Sequence[Path], specs: Sequence[str], limits: Limits, target: list[str]
+) -> list[str]:
     readable = sorted({*_program_places(), *map(str, (path.resolve() for path in read)), *_plugin_places(specs)})
     policy = {
         "mode": how,

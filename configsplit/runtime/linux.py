@@ -11,6 +11,7 @@ import ctypes
 import errno
 import os
 import platform
+import stat
 import struct
 from collections.abc import Iterable, Sequence
 
@@ -28,8 +29,8 @@ _NEVER = 1 | 1 << 6 | 1 << 9 | 1 << 10 | 1 << 11 | 1 << 15  # execute; make devi
 
 _SYSTEM = """
     /usr /lib /lib64 /lib32 /etc/ld.so.cache /etc/ld.so.conf /etc/ld.so.conf.d /etc/localtime /etc/alternatives /sys /proc/self
-    /proc/cpuinfo /proc/meminfo /proc/stat /proc/filesystems /proc/version /proc/sys/kernel /proc/sys/vm /dev/urandom /dev/random
-    /dev/zero
+    /proc/cpuinfo /proc/meminfo /proc/stat /proc/filesystems /proc/version /proc/sys/kernel /proc/sys/vm /dev/urandom
+    /dev/random /dev/zero
 """
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -90,7 +91,7 @@ def _allow(rules: int, path: str, rights: int) -> None:
     except OSError:  # not there on this machine
         return
     try:
-        folder = os.stat(opened).st_mode & 0o170000 == 0o040000
+        folder = stat.S_ISDIR(os.fstat(opened).st_mode)
         rule = struct.pack("=Qi", rights if folder else rights & _ON_FILES_ONLY, opened)
         _call(_ADD, ctypes.c_int(rules), ctypes.c_int(1), rule, ctypes.c_uint(0))
     finally:

@@ -9,8 +9,11 @@ from typing import Any, NoReturn
 
 from configsplit import errors
 from configsplit.errors import ConfigSplitError, VerificationError
+from configsplit.registry import Registry
 from configsplit.runtime import confinement
 from configsplit.runtime.confinement import Limits
+from configsplit.runtime.documents import examine
+from configsplit.runtime.hazards import refuse_hazards
 
 _TAIL_LINES = 15
 _TAIL_CHARACTERS = 3000
@@ -31,7 +34,9 @@ def run_in_worker(job: Mapping[str, Any], folder: Path, *, limits: Limits) -> di
     named = ("model", "weights")
     steps = [{**step, **{key: str(Path(step[key]).absolute()) for key in named if step.get(key)}} for step in job["steps"]]
     files = [Path(step[key]) for step in steps for key in named if step.get(key)]
-    return run_module("configsplit.runtime.worker", {**job, "steps": steps}, folder, read=files, limits=limits)
+    models = [Path(step["model"]) for step in steps]
+    work = {**job, "steps": steps}
+    return run_module("configsplit.runtime.worker", work, folder, models=models, read=files, limits=limits)
 
 
 def run_module(
@@ -39,6 +44,7 @@ def run_module(
     job: Mapping[str, Any],
     folder: Path,
     *,
+    models: Sequence[Path],
     read: Sequence[Path],
     limits: Limits,
     settings: Mapping[str, str] | None = None,
@@ -46,6 +52,7 @@ def run_module(
     """Run ``main`` of a module on a job; see `run_in_worker`. The module writes ``result.json`` beside ``job.json``."""
     path, log = folder.resolve() / "job.json", folder / "stderr.txt"
     specs = [str(Path(spec).absolute()) if Path(spec).exists() else spec for spec in job.get("custom_objects", ())]
+    refuse_before(models, specs, allow_lambda=bool(job.get("allow_lambda")))
     path.write_text(json.dumps({**job, "custom_objects": specs}))
     try:
         with log.open("wb") as said:
@@ -58,8 +65,20 @@ def run_module(
         _died(code, limits, log, _unfinished(job, read))
     result: dict[str, Any] = json.loads((folder / "result.json").read_text())
     if "error" in result:
+        if "failed to map segment" in result["error"]["message"]:  # the limit was too low to load the framework
+            _no_memory(log, _unfinished(job, read))
         raise _as_error(result["error"])
     return result
+
+
+def refuse_before(models: Sequence[Path], specs: Sequence[str], *, allow_lambda: bool) -> None:
+    """Refuse what the worker would refuse, before it pays for the import of a framework. Raises as `refuse_hazards` does."""
+    registry = Registry.discover()
+    for spec in specs:
+        registry = registry.load(spec)
+    for model in models:
+        if model.exists():
+            refuse_hazards(examine(model).document(), classes=registry.names(), allow_lambda=allow_lambda)
 
 
 def _unfinished(job: Mapping[str, Any], read: Sequence[Path]) -> str:
@@ -72,13 +91,7 @@ def _died(code: int, limits: Limits, log: Path, where: str) -> NoReturn:
     if code == _CPU_TIME:
         _out_of_time(limits, log, where)
     if code == _KILLED or any(sign in _said(log) for sign in _NO_MEMORY):
-        _fail(
-            "was ended for want of memory",
-            "runtime-out-of-memory",
-            log,
-            where,
-            "allow more with --memory, or use fewer samples",
-        )
+        _no_memory(log, where)
     what = f"was ended by signal {-code}" if code < 0 else "failed"
     _fail(
         f"{what} in the framework",
@@ -87,6 +100,11 @@ def _died(code: int, limits: Limits, log: Path, where: str) -> NoReturn:
         where,
         "the file may need another Keras release, or custom objects",
     )
+
+
+def _no_memory(log: Path, where: str) -> NoReturn:
+    hint = "allow more with --memory, or use fewer samples"
+    _fail("was ended for want of memory", "runtime-out-of-memory", log, where, hint)
 
 
 def _out_of_time(limits: Limits, log: Path, where: str) -> NoReturn:

@@ -62,7 +62,7 @@ def measure(
         files = [path, *([] if weights is None else [weights])]
         settings = {"TF_DETERMINISTIC_OPS": "0"}  # what is measured should run as it does elsewhere
         return run_module(
-            "configsplit.runtime.profile", job, folder, read=files, limits=limits, settings=settings
+            "configsplit.runtime.profile", job, folder, models=[path], read=files, limits=limits, settings=settings
         )
 
 

@@ -26,7 +26,7 @@ def resolving(framework: Framework, objects: Mapping[str, Any]) -> Iterator[None
     """Within this block the framework deserializes nothing but ``objects``, by name, and what the catalog has.
 
     Raises:
-        RuntimeUnavailableError: this release of the framework resolves in another way, so that it cannot be held to the catalog.
+        RuntimeUnavailableError: this release of the framework resolves in another way, and cannot be held to the catalog.
     """
     library = importlib.import_module(f"{framework.name}.src.saving.serialization_lib")
     original = getattr(library, _RESOLVER, None)
