@@ -1,7 +1,7 @@
 """Classes of Keras that do nothing but compute when they are built from a configuration and called, and where they live.
 
 Left out on purpose, though Keras exports them: what runs code that a configuration holds or names (Lambda, JaxLayer, FlaxLayer,
-the cell wrappers ResidualWrapper and DropoutWrapper of tf_keras, ClassMethod, InstanceMethod and InstanceProperty), what loads
+the cell wrappers ResidualWrapper and DropoutWrapper of tf_keras, ClassMethod and InstanceMethod), what loads
 from elsewhere (TFSMLayer, TorchModuleWrapper), and what reads files that a configuration names (DenseFeatures and
 SequenceFeatures through their columns, DynamicLookup and DynamicEmbedding).
 """
@@ -103,6 +103,8 @@ _PRIVATE: Mapping[str, str] = {
     "AddLoss": "keras.src.engine.base_layer keras.engine.base_layer tf_keras.src.engine.base_layer",
     "AddMetric": "keras.src.engine.base_layer keras.engine.base_layer tf_keras.src.engine.base_layer",
     "LayerScale": "keras.src.applications.convnext keras.applications.convnext tf_keras.src.applications.convnext",
+    "StochasticDepth": "keras.src.applications.convnext keras.applications.convnext tf_keras.src.applications.convnext",
+    "InstanceProperty": "keras.src.layers.core.tf_op_layer keras.layers.core.tf_op_layer tf_keras.src.layers.core.tf_op_layer",
     "CustomScaleLayer": "keras.src.applications.inception_resnet_v2 keras.applications.inception_resnet_v2 "
     "tf_keras.src.applications.inception_resnet_v2",
     "CuDNNGRU": "keras.src.layers.rnn.cudnn_gru keras.layers.rnn.cudnn_gru tf_keras.src.layers.rnn.cudnn_gru",
@@ -121,7 +123,8 @@ _TENSORFLOW = {
 _BARE = """
     Custom>CustomScaleLayer AtrousConv1D AtrousConv2D AtrousConvolution1D AtrousConvolution2D
     BatchNormalizationBase BatchNormalizationV1
-    BatchNormalizationV2 Conv2DTranspose ConvRecurrent2D Deconvolution2D Deconvolution3D GRUCellV1 GRUCellV2 GRUV1 GRUV2
+    BatchNormalizationV2 Conv2DTranspose CategoryCrossing ConvRNN2D PeepholeLSTMCell ConvRecurrent2D
+    Deconvolution2D Deconvolution3D GRUCellV1 GRUCellV2 GRUV1 GRUV2
     GroupedQueryAttention Highway LSTMCellV1 LSTMCellV2 LSTMV1 LSTMV2 MaxoutDense Merge ParametricSoftplus PolicyV1 SReLU
     TimeDistributedDense ActivityRegularizer L1L2Regularizer WeightRegularizer ConstantV2 GlorotNormalV2 GlorotUniformV2
     HeNormalV2 HeUniformV2 IdentityV2 LecunNormalV2 LecunUniformV2 OnesV2 OrthogonalV2 RandomNormalV2 RandomUniformV2

@@ -160,6 +160,13 @@ _NODES = words("""
 _NEVER_NODES = frozenset({"copy", "stack"})  # TensorFlow's graphs call a debugger's tap and a resource so
 
 
+PROPERTIES = words(
+    "shape dtype rank values flat_values nested_flat_values nested_row_splits row_splits ragged_rank uniform_row_length indices
+    " "dense_shape T"
+)
+"""Properties of tensors that an InstanceProperty may read."""
+
+
 def is_pure_function(name: str, known: Collection[str]) -> bool:
     """Whether a function of TensorFlow's interface (``math.reduce_mean``) is on the list.
 

@@ -22,6 +22,7 @@ from configsplit.catalog import (
     MEASURES,
     OPERATION_PLACES,
     OUTSIDE,
+    PROPERTIES,
     REGULARIZERS,
     TYPE_SPECS,
     is_dtype,
@@ -43,7 +44,7 @@ _TEXTS = {
 """Last word of a key -> the names that may stand there as text."""
 
 _FUNCTION_LAYERS = ("TFOpLambda", "SlicingOpLambda")
-_OPERATION_LAYERS = (*_FUNCTION_LAYERS, "TensorFlowOpLayer")
+_OPERATION_LAYERS = (*_FUNCTION_LAYERS, "TensorFlowOpLayer", "InstanceProperty")
 _ATTRIBUTES = frozenset({"b", "f", "i", "s", "shape", "type", "list", "tensor"})  # not "func": the name of a function to call
 _MODULES = frozenset(module for places in CLASSES.values() for module in places)
 
@@ -275,6 +276,8 @@ def _tensorflow(path: _Path, name: str, config: dict[str, Any]) -> Iterator[Haza
 def _called(name: str, config: dict[str, Any]) -> Any:
     if name in _FUNCTION_LAYERS:
         return config.get("function")
+    if name == "InstanceProperty":
+        return config.get("attr_name")
     node = config.get("node_def")
     if not isinstance(node, dict):
         return node
@@ -289,6 +292,8 @@ def _is_pure(name: str, called: str) -> bool:
 
     if name in _FUNCTION_LAYERS:
         return is_pure_function(called, op_table.FUNCTIONS)
+    if name == "InstanceProperty":
+        return called in PROPERTIES
     return is_pure_node(snake(called), op_table.NODES)
 
 

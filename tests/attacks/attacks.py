@@ -15,6 +15,8 @@ Layer = dict[str, Any]
 Maker = Callable[[str], Layer]
 
 NODE = [[["d", 0, 0, {}]]]
+PLAIN = {"output_shape": None, "output_shape_type": "raw", "output_shape_module": None, "arguments": {}, "dtype": "float32"}
+"""What tf_keras writes of a Lambda besides its function."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ def _called_on(value: Any, **keywords: Any) -> list[Any]:
 
 def _named_lambda(name: str, module: str, argument: Callable[[str], str]) -> Maker:
     def make(canary: str) -> Layer:
-        config = {"function": _function(name, module), "function_type": "function", "module": module}
+        config = {"function": _function(name, module), "function_type": "function", "module": module, **PLAIN}
         return {"class_name": "Lambda", "config": config, "inbound_nodes": _called_on(argument(canary))}
 
     return make
@@ -109,7 +111,7 @@ def _tensorflow(function: str, *arguments: Any, **keywords: Any) -> Maker:
     def make(canary: str) -> Layer:
         given = [canary if value == "CANARY" else value for value in arguments]
         named = {key: value.replace("CANARY", canary) if isinstance(value, str) else value for key, value in keywords.items()}
-        nodes = _called_on(given[0], **named) if given else [[["d", 0, 0, named]]]
+        nodes = _called_on(given[0], **named)[0] if given else [["d", 0, 0, named]]
         return {"class_name": "TFOpLambda", "config": {"function": function}, "inbound_nodes": nodes}
 
     return make
@@ -117,8 +119,8 @@ def _tensorflow(function: str, *arguments: Any, **keywords: Any) -> Maker:
 
 def _class_method(reference: str, method: str) -> Maker:
     def make(canary: str) -> Layer:
-        config = {"cls_ref": reference, "method_name": method}
-        return {"class_name": "ClassMethod", "config": config, "inbound_nodes": _called_on(canary, mode="w")}
+        config = {"cls_symbol": reference, "method_name": method}
+        return {"class_name": "ClassMethod", "config": config, "inbound_nodes": _called_on(canary, mode="w")[0]}
 
     return make
 
@@ -132,7 +134,7 @@ def _dense3(key: str, value: Callable[[str], Any]) -> Maker:
 
 
 def _lambda(canary: str) -> Layer:
-    return {"class_name": "Lambda", "config": {"function": [_bytecode(canary), None, None], "function_type": "lambda"}}
+    return {"class_name": "Lambda", "config": {"function": [_bytecode(canary), None, None], "function_type": "lambda", **PLAIN}}
 
 
 def _within(wrapper: str, key: str) -> Maker:
@@ -206,7 +208,7 @@ ATTACKS = (
     Attack("dtype_policy_foreign", "hazard-foreign-module", _dense3("dtype", lambda c: {
         "module": "os", "class_name": "system", "config": {"command": f"touch {c}"}, "registered_name": None}), "keras3"),
     Attack("dense_from_another_module", "hazard-foreign-module", _foreign("Dense", "keras.src.utils.python_utils"), "keras3"),
-    Attack("unsafe_deserialization", "hazard-foreign-module", _foreign("enable_unsafe_deserialization", "keras.config"), "keras3"),
+    Attack("unsafe_mode", "hazard-foreign-module", _foreign("enable_unsafe_deserialization", "keras.config"), "keras3"),
     Attack("keras_hub", "hazard-foreign-module", _foreign("Backbone", "keras_hub.src.models.backbone"), "keras3"),
     Attack("keras_hub_old", "hazard-foreign-module", _foreign("Backbone", "keras_nlp.models")),
     Attack("registered_name", "hazard-foreign-module", lambda c: {
@@ -223,7 +225,7 @@ ATTACKS = (
         "module": "keras.layers", "class_name": "StringLookup", "config": {"vocabulary": "/etc/passwd"}}, "keras3"),
     Attack("feature_columns", "hazard-unknown-class", lambda c: {"class_name": "DenseFeatures", "config": {
         "feature_columns": [{"class_name": "VocabularyFileCategoricalColumn", "config": {"vocabulary_file": "/etc/passwd"}}]}}),
-    Attack("print_to_a_file", "hazard-tensorflow-op", _tensorflow("print", output_stream="file://CANARY")),
+    Attack("print_to_a_file", "hazard-tensorflow-op", _tensorflow("print", "text", output_stream="file://CANARY")),
     Attack("load_delegate", "hazard-tensorflow-op", _tensorflow("lite.experimental.load_delegate", "CANARY")),
     Attack("filesystem_plugin", "hazard-tensorflow-op", _tensorflow("experimental.register_filesystem_plugin", "CANARY")),
     Attack("load_library", "hazard-tensorflow-op", _tensorflow("load_library", "CANARY")),

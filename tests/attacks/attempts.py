@@ -57,8 +57,8 @@ def attempts(job: dict[str, Any], private: Path) -> dict[str, Callable[[], Any]]
         "link a file": lambda: os.link(model, outside / "linked"),
         "append to the model": lambda: model.open("a").write(" "),
         "truncate the model": lambda: os.truncate(model, 5),
-        "rename the model": lambda: model.rename(outside / "renamed"),
-        "remove the model": lambda: (model.parent / "removable").unlink(),
+        "rename a file": lambda: (model.parent / "renamable").rename(outside / "renamed"),
+        "remove a file": lambda: (model.parent / "removable").unlink(),
         "change the model's mode": lambda: model.chmod(0o600),
         "change the model's time": lambda: os.utime(model, (0, 0)),
         "read a secret": lambda: (outside / "secret").read_text(),
@@ -83,7 +83,7 @@ def attempts(job: dict[str, Any], private: Path) -> dict[str, Callable[[], Any]]
 
 
 def _shell(text: str) -> None:
-    if (code := os.system(text)) != 0:  # noqa: S605
+    if (code := os.system(text)) != 0:
         raise OSError(code, "the shell did not run")
 
 
