@@ -161,8 +161,10 @@ _NEVER_NODES = frozenset({"copy", "stack"})  # TensorFlow's graphs call a debugg
 
 
 PROPERTIES = words(
-    "shape dtype rank values flat_values nested_flat_values nested_row_splits row_splits ragged_rank uniform_row_length indices
-    " "dense_shape T"
+    """
+    shape dtype rank values flat_values nested_flat_values nested_row_splits row_splits ragged_rank uniform_row_length indices
+    dense_shape T
+    """
 )
 """Properties of tensors that an InstanceProperty may read."""
 
