@@ -142,10 +142,11 @@ def _command(
     how: str, folder: Path, read: Sequence[Path], specs: Sequence[str], limits: Limits, target: list[str]
 ) -> list[str]:
     readable = sorted({*_program_places(), *map(str, (path.resolve() for path in read)), *_plugin_places(specs)})
+    private = str(folder.resolve())
     policy = {
         "mode": how,
         "read": readable,
-        "write": [str(folder.resolve())],
+        "write": [private],
         "memory": limits.memory_for(read),
         "seconds": limits.timeout,
         "parent": os.getpid(),
@@ -154,7 +155,7 @@ def _command(
     place.write_text(json.dumps(policy))
     # -P keeps the working directory out of sys.path: a folder of models must not be able to bring a keras.py of its own
     command = [sys.executable, "-P", "-m", "configsplit.runtime.confined", str(place), *target]
-    return ["sandbox-exec", "-p", profile(readable, policy["write"]), *command] if how == "sandbox-exec" else command
+    return ["sandbox-exec", "-p", profile(readable, [private]), *command] if how == "sandbox-exec" else command
 
 
 def _launch(command: list[str], folder: Path, limits: Limits, log: BinaryIO, settings: Mapping[str, str]) -> int:
