@@ -24,11 +24,11 @@ BEGIN, END = "<!-- scanners -->", "<!-- end of scanners -->"
 
 
 def write_attacks(folder: Path) -> dict[str, tuple[Path, Path]]:
-    """Every attack in the two forms that these scanners know: a bare document, and a .keras archive."""
-    from attacks import ATTACKS
+    """Every attack, and two files without any, in two forms: a bare document, and a .keras archive."""
+    from attacks import ATTACKS, HARMLESS
 
     found = {}
-    for attack in ATTACKS:
+    for attack in (*ATTACKS, *HARMLESS):
         path = attack.write(folder, folder / "canary")
         archive = path.with_suffix(".keras")
         with zipfile.ZipFile(archive, "w") as made:
@@ -96,11 +96,12 @@ def table(tools: Path) -> list[str]:
     heads = ["configsplit", *(f"{name} {version(tools, name)}" for name in present)]
     lines = [f"| attack | {' | '.join(heads)} |", f"|---|{'---|' * len(heads)}"]
     lines += [f"| `{attack}` | {' | '.join('seen' if each[attack] else '' for each in seen.values())} |" for attack in files]
-    totals = [f"**{sum(each.values())} of {len(files)}**" for each in seen.values()]
-    more = [attack for attack in files if any(each[attack] for each in seen.values()) and not seen["configsplit"][attack]]
+    attacks = [name for name in files if not name.startswith("harmless")]
+    totals = [f"**{sum(each[name] for name in attacks)} of {len(attacks)}**" for each in seen.values()]
+    more = [attack for attack in attacks if any(each[attack] for each in seen.values()) and not seen["configsplit"][attack]]
     if more:
         raise SystemExit(f"another scanner sees more: {', '.join(more)}")
-    return [*lines, f"| seen | {' | '.join(totals)} |"]
+    return [*lines, f"| attacks seen | {' | '.join(totals)} |"]
 
 
 def main() -> None:

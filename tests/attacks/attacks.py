@@ -254,3 +254,10 @@ ATTACKS = (
     Attack("text_into_a_layer", "hazard-constant", lambda c: {
         "class_name": "Flatten", "config": {}, "inbound_nodes": _called_on(_source(c))}),
 )  # fmt: skip
+
+HARMLESS = (
+    Attack("harmless_keras2", "", lambda _: {"class_name": "Dense", "config": {"units": 2, "activation": "relu"}}),
+    Attack("harmless_keras3", "", lambda _: {
+        "module": "keras.layers", "class_name": "Dense", "config": {"units": 2, "activation": "relu"}}, "keras3"),
+)  # fmt: skip
+"""The same files without the attack: what reports these reports everything."""
