@@ -21,6 +21,28 @@ def plugin_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return option(command)
 
 
+def limit_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Options of verbs that build a model; `limits_of` takes them."""
+    options = (
+        click.option(
+            "--timeout", type=click.FloatRange(0, min_open=True), help="Seconds that Keras may take; 3600 by default."
+        ),
+        click.option("--memory", type=click.FloatRange(0, min_open=True), metavar="GB", help="Memory that it may take."),
+        click.option("--unconfined", is_flag=True, help="Build the model though the system does not confine the process."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def limits_of(timeout: float | None, memory: float | None, unconfined: bool) -> Any:
+    """What `configsplit.runtime.confinement` calls Limits."""
+    from configsplit.runtime.confinement import Limits
+
+    given = {} if timeout is None else {"timeout": timeout}
+    return Limits(memory=None if memory is None else int(memory * (1 << 30)), confined=not unconfined, **given)
+
+
 def show(document: Any) -> None:
     """Print one JSON document."""
     from configsplit.ir.values import dumps

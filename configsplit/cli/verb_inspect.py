@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,18 @@ from configsplit.cli.output import json_option, plugin_option, shape, show, size
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option("--weights", type=click.Path(path_type=Path), help="Weights that go with an architecture-only MODEL.")
+@click.option("--hazards", "only_hazards", is_flag=True, help="Only hazards, and what confines a process that builds models.")
 @plugin_option
 @json_option
-def inspect(model: Path, weights: Path | None, custom_objects: tuple[str, ...], as_json: bool) -> None:
+def inspect(model: Path, weights: Path | None, only_hazards: bool, custom_objects: tuple[str, ...], as_json: bool) -> None:
     """Tell what MODEL is: dialect and evidence, inputs, outputs, layers, parameters, and what would be dangerous to build."""
     from configsplit.documents.document import load
     from configsplit.documents.inspecting import inspect as look
 
     found = look(load(model, weights=weights, custom_objects=custom_objects))
+    if only_hazards:
+        _hazards(found, as_json)
+        return
     if as_json:
         show(found.as_json())
         return
@@ -39,9 +44,23 @@ def _lines(found: Any) -> list[str]:
     for word, names in _peculiarities(found):
         if names:
             lines.append(f"{click.style(word, bold=True)}  {', '.join(names)}")
-    for hazard in found.hazards:
-        lines.append(f"{click.style('hazard', fg='red', bold=True)}  [{hazard.code}] {hazard.where}: {hazard.message}")
-    return lines
+    return [*lines, *map(_hazard, found.hazards)]
+
+
+def _hazard(hazard: Any) -> str:
+    return f"{click.style('hazard', fg='red', bold=True)}  [{hazard.code}] {hazard.where}: {hazard.message}"
+
+
+def _hazards(found: Any, as_json: bool) -> None:
+    """What must not be built, and what would hold the process that builds it on this machine."""
+    from configsplit.documents.inspecting import confinement
+
+    held, reason = confinement()
+    if as_json:
+        show({"file": found.file, "hazards": [asdict(each) for each in found.hazards], "confinement": list(held)})
+        return
+    click.echo("\n".join(map(_hazard, found.hazards)) or "no hazards: everything in it is known to be harmless")
+    click.echo(f"confinement  {'; '.join(held)}" if held else f"confinement  none: {reason}")
 
 
 def _ends(found: Any) -> list[tuple[str, Any]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from configsplit.cli.output import json_option, note, plugin_option, show, table
+from configsplit.cli.output import json_option, limit_options, limits_of, note, plugin_option, show, table
 
 
 @click.command()
@@ -17,6 +17,7 @@ from configsplit.cli.output import json_option, note, plugin_option, show, table
 @click.option("--rounds", default=5, show_default=True, type=click.IntRange(1), help="Runs; the median counts.")
 @click.option("--force", is_flag=True, help="Replace an earlier profile.")
 @plugin_option
+@limit_options
 @json_option
 def profile(
     model: Path,
@@ -26,12 +27,16 @@ def profile(
     rounds: int,
     force: bool,
     custom_objects: tuple[str, ...],
+    timeout: float | None,
+    memory: float | None,
+    unconfined: bool,
     as_json: bool,
 ) -> None:
     """Measure how many milliseconds each layer of MODEL takes on this machine, one sample at a time. Needs Keras."""
     from configsplit.documents.profiling import profile as measure
 
-    found = measure(model, weights=weights, samples=samples, rounds=rounds, custom_objects=custom_objects)
+    limits = limits_of(timeout, memory, unconfined)
+    found = measure(model, weights=weights, samples=samples, rounds=rounds, custom_objects=custom_objects, limits=limits)
     if out is not None:
         found.save(out, force=force)
         note(f"written to {out}")

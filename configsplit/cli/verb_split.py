@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from configsplit.cli.numeric_lines import numeric_lines
-from configsplit.cli.output import json_option, note, plugin_option, shape, show, size, table
+from configsplit.cli.output import json_option, limit_options, limits_of, note, plugin_option, shape, show, size, table
 from configsplit.cli.stages import check_usage, plan_lines, planned, stage_options
 
 
@@ -39,6 +39,7 @@ from configsplit.cli.stages import check_usage, plan_lines, planned, stage_optio
 @click.option("--boundary-dtype", metavar="DTYPE", help="Hand narrower floating tensors over as this type, e.g. float32.")
 @stage_options
 @plugin_option
+@limit_options
 @click.option("--force", is_flag=True, help="Replace the output of an earlier split.")
 @json_option
 def split(model: Path, at: tuple[str, ...], out: Path, as_json: bool, **options: Any) -> None:
@@ -90,6 +91,7 @@ def _done(model: Path, at: tuple[str, ...], out: Path, options: dict[str, Any], 
             boundary_dtype=options["boundary_dtype"],
         )
     )
+    numeric = options["verify"] == "numeric"
     saved = save(
         parts,
         out,
@@ -99,6 +101,7 @@ def _done(model: Path, at: tuple[str, ...], out: Path, options: dict[str, Any], 
         force=options["force"],
         specs=options["custom_objects"],
         ahead=ahead,
+        limits=limits_of(options["timeout"], options["memory"], options["unconfined"]) if numeric else None,
     )
     return parts, plan, saved
 

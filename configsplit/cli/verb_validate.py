@@ -38,6 +38,7 @@ def _lines(found: Any) -> list[str]:
         f"  {click.style(each.where, bold=True)}: {_said(each)}" if each.where else f"  {_said(each)}"
         for each in found.violations
     ]
+    lines += [f"  {click.style('hazard', fg='red')} [{each.code}] {each.where}: {each.message}" for each in found.hazards]
     return [*lines, *(f"  {click.style('note', fg='yellow')} {note}" for note in found.notes)]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from configsplit.cli.numeric_lines import numeric_lines
-from configsplit.cli.output import json_option, plugin_option, show, size
+from configsplit.cli.output import json_option, limit_options, limits_of, plugin_option, show, size
 
 
 @click.command()
@@ -18,6 +18,7 @@ from configsplit.cli.output import json_option, plugin_option, show, size
 @click.option("--samples", default=4, show_default=True, type=click.IntRange(1), help="Samples of random input.")
 @click.option("--seed", default=0, show_default=True, help="Seed of the random input.")
 @plugin_option
+@limit_options
 @json_option
 def verify(
     directory: Path,
@@ -26,6 +27,9 @@ def verify(
     samples: int,
     seed: int,
     custom_objects: tuple[str, ...],
+    timeout: float | None,
+    memory: float | None,
+    unconfined: bool,
     as_json: bool,
 ) -> None:
     """Prove that the parts in DIRECTORY equal the model that they were cut from; or check a file that surgery has written.
@@ -39,7 +43,15 @@ def verify(
         return
     from configsplit.documents.verifying import verify as prove
 
-    found = prove(directory, source=source, numeric=numeric, samples=samples, seed=seed, custom_objects=custom_objects)
+    found = prove(
+        directory,
+        source=source,
+        numeric=numeric,
+        samples=samples,
+        seed=seed,
+        custom_objects=custom_objects,
+        limits=limits_of(timeout, memory, unconfined) if numeric else None,
+    )
     if as_json:
         numbers = None if found.numeric is None else found.numeric.as_json()
         show({"directory": str(directory), "proof": asdict(found.proof), "numeric": numbers})

@@ -9,6 +9,7 @@ from typing import Any
 
 from configsplit.dialects import Sign, emit
 from configsplit.documents.document import Document
+from configsplit.errors import RuntimeUnavailableError
 from configsplit.inference import BUILT_IN, counted
 from configsplit.ir.graph import Layer, TensorSpec, walk
 from configsplit.report.hazards import Hazard, hazards
@@ -78,9 +79,19 @@ def inspect(document: Document) -> Inspection:
         shared={"/".join(path): len(layer.calls) for path, layer in everywhere if len(layer.calls) > 1},
         nested=tuple("/".join(path) for path, layer in everywhere if layer.model is not None),
         custom=_custom(document, [layer for _, layer in everywhere]),
-        hazards=tuple(hazards(emit(model))),
+        hazards=tuple(hazards(emit(model), classes=document.registry.names())),
         notes=document.notes,
     )
+
+
+def confinement() -> tuple[tuple[str, ...], str]:
+    """What holds a process that builds a model on this machine, tried out; and the reason where nothing does."""
+    from configsplit.runtime.confinement import in_force
+
+    try:
+        return in_force(), ""
+    except RuntimeUnavailableError as error:
+        return (), error.message
 
 
 def _evidence(sign: Sign) -> str:

@@ -112,7 +112,9 @@ def rejoin(folder: Path, custom_objects: Sequence[str | Path] = ()) -> Edited:
         provenance=provenance,
         inference=inference,
         arguments={"models": [folder.name]},
-        warnings=tuple(f"{found.where}: {found.message}" for found in hazards(emit(read.model))),
+        warnings=tuple(
+            f"{found.where}: {found.message}" for found in hazards(emit(read.model), classes=first.registry.names())
+        ),
         text=text,
         copies=tuple((path, origin) for path, origins in homes.items() for origin in origins),
     )

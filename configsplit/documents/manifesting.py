@@ -38,7 +38,7 @@ class Rest:
 def rest(parts: Parts) -> Rest:
     """Look through the whole document: its frame, what had to be put right to read it, and what in it is a hazard."""
     whole = emit(parts.document.model)
-    dangers = (f"{found.where}: {found.message}" for found in hazards(whole))
+    dangers = (f"{found.where}: {found.message}" for found in hazards(whole, classes=parts.document.registry.names()))
     return Rest(_frame(parts, whole), (*parts.document.notes, *dangers))
 
 

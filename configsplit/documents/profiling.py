@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from configsplit.documents.document import load
 from configsplit.ir.graph import TensorSpec
 from configsplit.ir.values import dumps
 from configsplit.stores import Staging, prepare_text
+
+if TYPE_CHECKING:
+    from configsplit.runtime.confinement import Limits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +48,7 @@ def profile(
     samples: int = 1,
     rounds: int = 5,
     custom_objects: Sequence[str] = (),
+    limits: Limits | None = None,
 ) -> Profile:
     """Run a model in Keras, in a process of its own, and time its layers.
 
@@ -53,11 +58,13 @@ def profile(
         samples: how many samples are run at once; times are for one.
         rounds: runs; the median counts.
         custom_objects: plug-ins besides the installed ones.
+        limits: time and memory for it, and whether the operating system confines it.
 
     Raises:
         RuntimeUnavailableError: the Keras that the model needs is not installed.
         VerificationError: the model could not be run.
     """
+    from configsplit.runtime.confinement import Limits
     from configsplit.runtime.profile import measure
 
     document = load(path, weights=weights, custom_objects=custom_objects)
@@ -72,6 +79,7 @@ def profile(
         samples=samples,
         rounds=rounds,
         custom_objects=list(custom_objects),
+        limits=limits or Limits(),
     )
     silent = {layer.name: 0.0 for layer in document.model.layers if not layer.is_input}
     times = {name: round(time / samples, 6) for name, time in found["milliseconds"].items() if name in silent}

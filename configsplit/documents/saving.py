@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from configsplit.documents.document import Document
     from configsplit.documents.proof import Proof, Proving
     from configsplit.report.manifest import Manifest
+    from configsplit.runtime.confinement import Limits
     from configsplit.runtime.numeric import NumericReport
     from configsplit.stores import Source
 
@@ -65,6 +66,7 @@ def save(
     force: bool = False,
     specs: Sequence[str] = (),
     ahead: Ahead | None = None,
+    limits: Limits | None = None,
 ) -> Saved:
     """Write the parts and ``manifest.json`` into a folder, whole or not at all.
 
@@ -77,6 +79,7 @@ def save(
         force: replace the output of an earlier split.
         specs: plug-ins for the numeric verification, besides the installed ones.
         ahead: the digest of the source file, if it was begun before.
+        limits: time and memory for the numeric verification, and whether the operating system confines it.
 
     Raises:
         StoreError: the output exists or cannot be written, or the source cannot be read.
@@ -103,7 +106,7 @@ def save(
         if verify == "numeric":
             from configsplit.documents.verifying import run
 
-            numeric = run(folder, made, document, specs=tuple(specs))
+            numeric = run(folder, made, document, specs=tuple(specs), limits=limits)
         source.check_unchanged()
         staging.commit()
     return Saved(Path(directory), made, None if found is None else found(), numeric)

@@ -174,7 +174,7 @@ def finish(verb: str, documents: tuple[Document, ...], made: Rewritten, argument
         model = in_order(said(document, model))
     model = parse(to_text(_without_stale(model, document.model))).model
     inference = document.infer(model=model)
-    warnings = [f"{found.where}: {found.message}" for found in hazards(emit(model))]
+    warnings = [f"{found.where}: {found.message}" for found in hazards(emit(model), classes=document.registry.names())]
     return Edited(
         verb=verb,
         documents=documents,

@@ -21,6 +21,8 @@ from configsplit.dialects.wire.validate import path as dotted
 from configsplit.documents.violations import Found, explained
 from configsplit.errors import ConfigSplitError, DocumentError, StoreError
 from configsplit.ir.values import FrozenDict, loads, thaw
+from configsplit.registry import Registry
+from configsplit.report.hazards import Hazard, hazards
 from configsplit.stores import open_source
 
 Steps = tuple[str | int, ...]
@@ -43,13 +45,15 @@ class Validation:
     """What became of one file.
 
     ``schema`` is the published schema that holds for it (``keras3``, ``manifest``), empty where the file could not be read
-    that far; ``notes`` are no violations, but what had to be put right to read it.
+    that far; ``notes`` are no violations, but what had to be put right to read it; neither are ``hazards``, which a valid file
+    may be full of.
     """
 
     file: str
     schema: str
     violations: tuple[Violation, ...] = ()
     notes: tuple[str, ...] = ()
+    hazards: tuple[Hazard, ...] = ()
 
     @property
     def valid(self) -> bool:
@@ -105,7 +109,11 @@ def _architecture(file: Path, value: Any, text: str) -> Validation:
             found.append(_of_error(error))
     else:
         notes = parsed.notes
-    return Validation(str(file), name, tuple(found), notes)
+    return Validation(str(file), name, tuple(found), notes, _hazards(document))
+
+
+def _hazards(document: FrozenDict) -> tuple[Hazard, ...]:
+    return tuple(hazards(document, classes=Registry.discover().names()))
 
 
 def _found_wrong(document: FrozenDict) -> tuple[str, list[Violation]]:
@@ -125,7 +133,7 @@ def _without_graph(file: Path, document: FrozenDict, notes: tuple[str, ...]) -> 
     """A model whose graph is in Python code: only a version, or its absence, tells the dialect."""
     name = "keras2" if str(document.get("keras_version", "")).startswith("2.") else "keras3"
     said = f"the graph of {document['class_name']!r} is in Python code: there is nothing here that could be cut"
-    return Validation(str(file), name, _against(name, thaw(document)), (*notes, said))
+    return Validation(str(file), name, _against(name, thaw(document)), (*notes, said), _hazards(document))
 
 
 def _levels(name: str, document: FrozenDict) -> Iterator[Violation]:

@@ -15,6 +15,7 @@ from configsplit.report import manifest as record
 from configsplit.stores import Source, Workers, digest, open_source
 
 if TYPE_CHECKING:
+    from configsplit.runtime.confinement import Limits
     from configsplit.runtime.numeric import NumericReport
 
 
@@ -35,6 +36,7 @@ def verify(
     samples: int = 4,
     seed: int = 0,
     custom_objects: tuple[str, ...] = (),
+    limits: Limits | None = None,
 ) -> Verified:
     """Prove a folder of parts against the file that they were cut from.
 
@@ -44,6 +46,7 @@ def verify(
         numeric: also run original and parts in Keras, fed through numpy, and demand bit-identical outputs.
         samples: samples of input for that, of the given ``seed``, drawn to exercise what is in the model (docs/numeric.md).
         custom_objects: plug-ins for it.
+        limits: time and memory for it, and whether the operating system confines it.
 
     Raises:
         VerificationError: the parts do not equal the whole, or a file was changed since the split.
@@ -56,8 +59,10 @@ def verify(
     with open_source(original, weights) as opened:
         _check_digests(folder, manifest, opened, weights)
         proof = prove(folder, manifest, opened, document)
-    report = run(folder, manifest, document, samples=samples, seed=seed, specs=custom_objects) if numeric else None
-    return Verified(manifest, proof, report)
+    if not numeric:
+        return Verified(manifest, proof)
+    found = run(folder, manifest, document, samples=samples, seed=seed, specs=custom_objects, limits=limits)
+    return Verified(manifest, proof, found)
 
 
 def read_manifest(folder: Path) -> record.Manifest:
@@ -129,6 +134,7 @@ def run(
     samples: int = 4,
     seed: int = 0,
     specs: tuple[str, ...] = (),
+    limits: Limits | None = None,
 ) -> NumericReport:
     """Run original and parts in Keras and demand bit-identical outputs.
 
@@ -136,11 +142,18 @@ def run(
         VerificationError: an output differs.
         RuntimeUnavailableError: the framework is not installed.
     """
+    from configsplit.runtime.confinement import Limits
     from configsplit.runtime.numeric import verify_numeric
 
-    plain = json.loads(record.to_text(manifest))
     report = verify_numeric(
-        folder, plain, document.path, source_weights=document.weights, samples=samples, seed=seed, custom_objects=specs
+        folder,
+        json.loads(record.to_text(manifest)),
+        document.path,
+        source_weights=document.weights,
+        samples=samples,
+        seed=seed,
+        custom_objects=specs,
+        limits=limits or Limits(),
     )
     if not report.identical:
         raise VerificationError(

@@ -156,7 +156,9 @@ def built(edited: Edited, sources: Sequence[Live]) -> Any:
     Raises:
         WeightsError: a layer's weights cannot be placed for certain.
     """
-    code = {f"{found.where}: {found.message}" for found in hazards(emit(edited.model))}  # it is in this process already
+    known = edited.documents[0].registry.names()
+    # whatever would be a hazard in a file is in this process already
+    code = {f"{found.where}: {found.message}" for found in hazards(emit(edited.model), classes=known)}
     for warning in edited.warnings:
         if warning not in code and FORGOTTEN not in warning:  # what Keras forgets on loading is set below
             python_warnings.warn(warning, stacklevel=3)

@@ -84,6 +84,10 @@ class Registry:
         """Class name -> facts; what the user gave wins over what is installed."""
         return {name: plugin.facts for name, plugin in self._in_force().items()}
 
+    def names(self) -> frozenset[str]:
+        """The names of all classes and functions that plug-ins declare: those that are the user's own, and known."""
+        return frozenset((*self.facts(), *(function.facts.name for function in self.functions)))
+
     def keras_objects(self, framework: Framework) -> dict[str, Any]:
         """Name -> the real class or function for a framework, of all that have one; raises as `keras_classes` does."""
         key = "keras_function" if framework == "keras" else "tf_keras_function"

@@ -18,6 +18,7 @@ from configsplit.report.hazards import ROOTS
 from configsplit.runtime.documents import examine, with_names
 from configsplit.runtime.frameworks import Framework
 from configsplit.runtime.hazards import refuse_hazards
+from configsplit.runtime.resolving import resolving
 
 Classes = Mapping[str, type]
 
@@ -27,7 +28,7 @@ def safe_scope(framework: Framework, classes: Classes, *, allow_lambda: bool = F
     """Build models in here: the given custom classes and no others, and Keras's safe mode on.
 
     Classes that user code registered globally would otherwise be found too; they are hidden for the time being and put back.
-    Keras's own (keras_hub registers all of its layers) stay.
+    Those that Keras itself registers stay.
     """
     saving = framework.module.saving
     registered = saving.get_custom_objects()
@@ -36,7 +37,8 @@ def safe_scope(framework: Framework, classes: Classes, *, allow_lambda: bool = F
     registered.clear()
     registered.update(allowed)
     try:
-        with saving.custom_object_scope(dict(classes)), _safe_mode(framework, not allow_lambda):
+        held = resolving(framework, {**allowed, **classes})
+        with saving.custom_object_scope(dict(classes)), _safe_mode(framework, not allow_lambda), held:
             yield
     finally:
         registered.clear()

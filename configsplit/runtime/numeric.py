@@ -15,6 +15,7 @@ from configsplit.ir.facts import LayerFacts
 from configsplit.registry import Registry
 from configsplit.runtime import arrays
 from configsplit.runtime.arrays import Stored, greatest_difference, same_bits
+from configsplit.runtime.confinement import Limits
 from configsplit.runtime.coverage import MaskReport, boolean, made_by_layers, not_numbers
 from configsplit.runtime.documents import examine
 from configsplit.runtime.frameworks import framework_name
@@ -95,7 +96,7 @@ class _Job:
     seed: int
     custom_objects: tuple[str, ...]
     allow_lambda: bool
-    timeout: float
+    limits: Limits
     filled: bool
     folder: Path
 
@@ -111,14 +112,16 @@ def verify_numeric(
     custom_objects: Sequence[str] = (),
     allow_lambda: bool = False,
     free_dimension: int | None = None,
-    timeout: float = 3600.0,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
 ) -> NumericReport:
     """Run the original and the parts in real Keras on the same inputs, through files on disk, and compare bit for bit.
 
     ``free_dimension`` sets the size of dimensions that the model leaves open, where the default does not suit it.
+    ``limits`` holds the processes that build the models.
 
     Raises:
-        RuntimeUnavailableError: the Keras that the dialect needs is not installed, or there is none.
+        RuntimeUnavailableError: the Keras that the dialect needs is not installed, or there is none; or the process that builds
+            the models cannot be confined.
         DocumentError: a file holds code or reaches outside, and must not be run.
         StoreError: a file cannot be read.
         VerificationError: a model could not be run, or the manifest does not fit the files. A difference in numbers is no
@@ -136,7 +139,7 @@ def verify_numeric(
             seed=seed,
             custom_objects=tuple(custom_objects),
             allow_lambda=allow_lambda,
-            timeout=timeout,
+            limits=limits,
             filled=_must_fill(manifest, bare=examined.kind == "json" and source_weights is None),
             folder=Path(folder),
         )
@@ -208,7 +211,7 @@ def _must_fill(manifest: Mapping[str, Any], *, bare: bool) -> bool:
 
 def _run(job: _Job, steps: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     work = {"custom_objects": job.custom_objects, "allow_lambda": job.allow_lambda, "steps": steps}
-    done: list[dict[str, Any]] = run_in_worker(work, job.folder, timeout=job.timeout)["steps"]
+    done: list[dict[str, Any]] = run_in_worker(work, job.folder, limits=job.limits)["steps"]
     return done
 
 

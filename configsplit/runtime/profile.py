@@ -1,4 +1,4 @@
-"""Measure how long each layer of a model takes: ``python -m configsplit.runtime.profile JOB.json``, in a process of its own.
+"""Measure how long each layer of a model takes, in a process of its own that `configsplit.runtime.confined` starts.
 
 The model runs whole and eagerly, and every layer's ``call`` is timed where Keras calls it, so that no layer is fed anything it
 would not get in earnest. Runs before the first that counts warm caches up; of the others the median counts, layer by layer.
@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import json
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,13 +17,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from configsplit.errors import ConfigSplitError, RuntimeUnavailableError, VerificationError
+from configsplit.errors import ConfigSplitError
 from configsplit.runtime import arrays
 from configsplit.runtime.build import load
+from configsplit.runtime.confinement import Limits
 from configsplit.runtime.documents import examine
 from configsplit.runtime.frameworks import framework, framework_name
+from configsplit.runtime.process import run_module
 from configsplit.runtime.samples import make_inputs, read_hints
-from configsplit.runtime.worker import call, custom_classes, environment
+from configsplit.runtime.worker import call, custom_classes
 
 _WARM_UP = 2
 
@@ -39,18 +39,18 @@ def measure(
     samples: int,
     rounds: int,
     custom_objects: Sequence[str] = (),
-    timeout: float = 3600.0,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
 ) -> dict[str, Any]:
     """``{"framework", "version", "milliseconds": {layer: milliseconds for one call}}``, measured in a fresh process.
 
     Raises:
-        RuntimeUnavailableError: no installed framework runs the dialect.
+        RuntimeUnavailableError: no installed framework runs the dialect, or the process cannot be confined.
         VerificationError: the model could not be run.
     """
     examined = examine(path, weights)
     job = {
-        "model": str(path.resolve()),
-        "weights": None if weights is None else str(weights.resolve()),
+        "model": str(path.absolute()),
+        "weights": None if weights is None else str(weights.absolute()),
         "framework": framework_name(dialect),
         "rounds": rounds,
         "custom_objects": list(custom_objects),
@@ -59,29 +59,11 @@ def measure(
         folder = Path(name)
         hints = read_hints(examined.text, examined.words)
         arrays.save(folder / "inputs.npz", make_inputs(inputs, hints, samples=samples, seed=0))
-        (folder / "job.json").write_text(json.dumps(job))
-        return _run(folder, path, timeout)
-
-
-def _run(folder: Path, path: Path, timeout: float) -> dict[str, Any]:
-    # -P keeps the working directory out of sys.path, as for the worker of the numeric verification
-    command = [sys.executable, "-P", "-m", "configsplit.runtime.profile", str(folder / "job.json")]
-    quiet = {key: value for key, value in environment().items() if key != "TF_DETERMINISTIC_OPS"}
-    try:
-        done = subprocess.run(command, env=quiet, capture_output=True, text=True, timeout=timeout, check=False)
-    except subprocess.TimeoutExpired:
-        raise VerificationError(
-            f"profiling took longer than {timeout:g} seconds", code="runtime-timeout", where=str(path)
-        ) from None
-    if done.returncode:
-        tail = "\n".join(done.stderr.strip().splitlines()[-15:])
-        raise VerificationError(f"the model could not be run:\n{tail}", code="runtime-failed", where=str(path))
-    result: dict[str, Any] = json.loads((folder / "result.json").read_text())
-    if "error" in result:
-        found = result["error"]
-        kind = RuntimeUnavailableError if found["code"].startswith("runtime") else VerificationError
-        raise kind(found["message"], code=found["code"], where=found["where"], hint=found["hint"])
-    return result
+        files = [path, *([] if weights is None else [weights])]
+        settings = {"TF_DETERMINISTIC_OPS": "0"}  # what is measured should run as it does elsewhere
+        return run_module(
+            "configsplit.runtime.profile", job, folder, models=[path], read=files, limits=limits, settings=settings
+        )
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -90,7 +72,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         result = _measured(json.loads(path.read_text()), path.parent)
     except ConfigSplitError as error:
-        result = {"error": error.as_json()}
+        result = {"error": {**error.as_json(), "type": type(error).__name__}}
     (path.parent / "result.json").write_text(json.dumps(result))
     return 0
 
@@ -139,7 +121,3 @@ def _clocked(original: Callable[..., Any], times: list[float], *args: Any, **kwa
     result = original(*args, **kwargs)
     times.append(time.perf_counter() - start)
     return result
-
-
-if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))

@@ -1,4 +1,4 @@
-"""The process that runs models: ``python -m configsplit.runtime.worker JOB.json``.
+"""The process that runs models, started by `configsplit.runtime.confined`: ``main([JOB.json])``.
 
 A job is a list of steps; a step loads one file freshly from disk, reads its inputs from .npz, runs it and writes its outputs
 to .npz. Nothing but numbers on disk passes between steps, so no live tensor can carry a mask or a history from one part to
@@ -12,7 +12,7 @@ Exactness. Every part must round exactly as the whole does:
   rounded in another order. Measured on tf_keras 2.21: 3e-7 off under ``predict``, nothing off here.
 - Whole and parts run with the same batch, in one process: kernels choose their blocking by shape and by number of threads.
 - Op determinism is on: sums by atomic additions, on GPUs above all, would differ from run to run.
-- The GPU stays out of it (`environment`), as does TensorFloat-32, which would hide differences in the last bits.
+- The GPU stays out of it (`confinement.environment`), as does TensorFloat-32, which would hide differences in the last bits.
 """
 
 from __future__ import annotations
@@ -20,8 +20,6 @@ from __future__ import annotations
 import gc
 import importlib
 import json
-import os
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -35,21 +33,6 @@ from configsplit.runtime.build import Classes, load
 from configsplit.runtime.fill import fill_weights
 from configsplit.runtime.frameworks import Framework, framework
 from configsplit.runtime.observe import watched
-
-
-def environment() -> dict[str, str]:
-    """Environment of a worker: a quiet, deterministic framework that finds configsplit as this process did."""
-    root = str(Path(__file__).resolve().parents[2])
-    inherited = os.environ.get("PYTHONPATH")
-    return {
-        "KERAS_BACKEND": "tensorflow",
-        **os.environ,
-        "PYTHONPATH": f"{root}{os.pathsep}{inherited}" if inherited else root,
-        "PYTHONHASHSEED": "0",
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-        "TF_DETERMINISTIC_OPS": "1",
-        "CUDA_VISIBLE_DEVICES": "-1",
-    }
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -179,7 +162,3 @@ def _only_output(model: Any, name: str) -> Any:
     except (ValueError, AttributeError):  # no such layer, or a layer with several calls
         return None
     return None if isinstance(output, (list, tuple, dict)) else output
-
-
-if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))

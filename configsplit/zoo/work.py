@@ -209,7 +209,8 @@ class _Task:
 
     def _describe(self, bench: Bench) -> None:
         document = bench.document
-        found = [{"code": item.code, "where": item.where, "message": item.message} for item in hazards(emit(document.model))]
+        dangers = hazards(emit(document.model), classes=document.registry.names())
+        found = [{"code": item.code, "where": item.where, "message": item.message} for item in dangers]
         self.about |= {
             "format": document.kind,
             "dialect": document.dialect,

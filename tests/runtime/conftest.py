@@ -42,7 +42,7 @@ def _imported(name: str) -> Framework:
 def near_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs jobs here, still through files: what the process boundary adds is tested in test_runtime_process.py."""
 
-    def run(job: Mapping[str, Any], folder: Path, *, timeout: float) -> dict[str, Any]:
+    def run(job: Mapping[str, Any], folder: Path, *, limits: Any) -> dict[str, Any]:
         return worker.run_job(json.loads(json.dumps(job)))
 
     monkeypatch.setattr(numeric, "run_in_worker", run)

@@ -62,9 +62,10 @@ def test_sequential_and_unknown_tops(used: Any) -> None:
     model = k.Sequential([k.Input((3,)), k.layers.Dense(2, name="d")])
     made = rebuild(json.loads(model.to_json()), {"d": model.get_weights()}, framework=used, classes={})
     assert np.array_equal(made.get_weights()[0], model.get_weights()[0])
-    with pytest.raises(DocumentError) as caught:
-        rebuild({"class_name": "Mine", "config": {}}, framework=used, classes={})
-    assert caught.value.code == "runtime-model-class"
+    for name, code in (("Mine", "hazard-unknown-class"), ("Dense", "runtime-model-class")):
+        with pytest.raises(DocumentError) as caught:
+            rebuild({"class_name": name, "config": {}}, framework=used, classes={})
+        assert caught.value.code == code
 
 
 def test_the_scope_hides_what_was_registered_and_puts_it_back(used: Any) -> None:

@@ -15,6 +15,7 @@ from splits import Split
 
 from configsplit.errors import DocumentError, RuntimeUnavailableError, VerificationError
 from configsplit.runtime import process
+from configsplit.runtime.confinement import Limits
 from configsplit.runtime.frameworks import framework_name
 from configsplit.runtime.numeric import verify_numeric
 
@@ -39,7 +40,7 @@ def test_refusals_come_back_as_what_they_were(keras3: Any, tmp_path: Path) -> No
     with pytest.raises(DocumentError) as caught:
         verify_numeric(tmp_path, split.manifest, split.source)
     assert caught.value.code == "hazard-lambda"
-    assert caught.value.where == "config.layers[1].config.function"
+    assert caught.value.where == "config.layers[1]"
     assert verify_numeric(tmp_path, split.manifest, split.source, allow_lambda=True).identical
 
 
@@ -52,27 +53,27 @@ def test_what_the_framework_says_is_passed_on(keras3: Any, tmp_path: Path) -> No
     assert caught.value.where.endswith("part-0.keras")
 
 
-JOB = {"steps": [{"model": "m.keras", "outputs": "/nowhere/out.npz"}]}
+JOB = {"steps": [{"model": "/nowhere/m.keras", "weights": None, "outputs": "/nowhere/out.npz"}]}
 
 
 @pytest.mark.parametrize(
     ("result", "code"), [(-signal.SIGKILL, "runtime-out-of-memory"), (-signal.SIGSEGV, "runtime-failed"), (1, "runtime-failed")]
 )
 def test_a_worker_that_dies(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, result: int, code: str) -> None:
-    def run(command: Any, *, stderr: Any, **_: Any) -> Any:
-        os.write(stderr.fileno(), b"noise\n" * 99 + b"the last word\n")
-        return subprocess.CompletedProcess(command, result)
+    def run(*_: Any, log: Any, **__: Any) -> int:
+        os.write(log.fileno(), b"noise\n" * 99 + b"the last word\n")
+        return result
 
-    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(process.confinement, "run", run)
     with pytest.raises(VerificationError, match="the last word") as caught:
-        process.run_in_worker(JOB, tmp_path, timeout=1)
-    assert (caught.value.code, caught.value.where) == (code, "m.keras")
+        process.run_in_worker(JOB, tmp_path, limits=Limits(timeout=1))
+    assert (caught.value.code, caught.value.where) == (code, "/nowhere/m.keras")
     assert str(caught.value).count("noise") < 20
 
 
 def test_a_worker_that_hangs(tmp_path: Path) -> None:
     with pytest.raises(VerificationError) as caught:
-        process.run_in_worker(JOB, tmp_path, timeout=0.01)
+        process.run_in_worker(JOB, tmp_path, limits=Limits(timeout=0.01))
     assert caught.value.code == "runtime-timeout"
 
 

@@ -15,10 +15,10 @@ import numpy as np
 from configsplit.report import manifest as record
 from configsplit.runtime import arrays
 from configsplit.runtime.arrays import Stored, greatest_difference, same_bits
+from configsplit.runtime.confinement import environment
 from configsplit.runtime.documents import examine
 from configsplit.runtime.frameworks import framework_name
 from configsplit.runtime.samples import make_inputs, read_hints
-from configsplit.runtime.worker import environment
 
 PLUGINS = Path(__file__).with_name("plugins.py")
 

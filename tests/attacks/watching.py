@@ -1,0 +1,71 @@
+"""A watch over a block of code: any foreign file opened for writing, connection, program or import of a file's choosing."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+_active: list[_Watch] = []
+_PROGRAMS = ("os.system", "os.exec", "os.posix_spawn", "os.fork", "os.forkpty", "subprocess.Popen", "pty.spawn")
+_NETWORK = ("socket.connect", "socket.bind", "socket.sendto", "urllib.Request")
+_CHANGES = ("os.mkdir", "os.remove", "os.rename", "os.symlink", "os.link")
+_CODE = ("marshal.loads", "pickle.find_class")
+
+
+class _Watch:
+    def __init__(self, allowed: Path) -> None:
+        self.allowed, self.seen = str(allowed), list[str]()
+
+    def event(self, name: str, arguments: tuple[Any, ...]) -> None:
+        if name in _PROGRAMS or name in _NETWORK or (name in _CODE and not _while_importing()):
+            self.seen.append(f"{name} {arguments[:2]!r}")
+        elif name == "open" and self._writes(arguments) and not self._may(arguments[0]):
+            self.seen.append(f"open {arguments[0]!r}")
+        elif name in _CHANGES and not self._may(arguments[0]) and arguments[-1] in (-1, None):
+            # with a descriptor of a folder a name says nothing: a folder that may not be written to is not opened
+            self.seen.append(f"{name} {arguments[0]!r}")
+
+    @staticmethod
+    def _writes(arguments: tuple[Any, ...]) -> bool:
+        _, mode, flags = (*arguments, None, None, None)[:3]
+        if isinstance(mode, str):
+            return any(letter in mode for letter in "wax+")
+        return bool((flags or 0) & (os.O_WRONLY | os.O_RDWR | os.O_CREAT))
+
+    def _may(self, path: Any) -> bool:
+        if isinstance(path, int):  # a descriptor that was opened before
+            return True
+        place = os.path.abspath(os.fsdecode(path))  # noqa: PTH100 - pathlib would raise events of its own
+        return place.startswith(self.allowed) or place == os.devnull or place.endswith(".pyc") or ".pyc." in place
+
+
+def _while_importing() -> bool:
+    frame = sys._getframe()
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back  # type: ignore[assignment]
+    return False
+
+
+def _hook(name: str, arguments: tuple[Any, ...]) -> None:
+    for watch in _active:
+        watch.event(name, arguments)
+
+
+sys.addaudithook(_hook)
+
+
+@contextlib.contextmanager
+def watching(allowed: Path) -> Iterator[list[str]]:
+    """What happens in the block beyond writing below ``allowed``; an audit hook cannot be taken away, only put to sleep."""
+    watch = _Watch(allowed)
+    _active.append(watch)
+    try:
+        yield watch.seen
+    finally:
+        _active.remove(watch)
