@@ -124,9 +124,9 @@ def handing_on(whole: Surfaced, masks: Masks) -> dict[str, tuple[int, ...]]:
     followed one by one. Those that came up from inside others stay closed."""
     found: dict[str, tuple[int, ...]] = {}
     for layer in whole.model.layers:
-        origin = whole.provenance.layers[layer.name,]
+        origin = whole.provenance.layers.get((layer.name,))
         calls = {ref.call for ref in masks.tensors if ref.layer == layer.name}
-        if layer.model is not None and calls and origin.path == (layer.name,):
+        if layer.model is not None and calls and origin is not None and origin.path == (layer.name,):
             found[layer.name] = tuple(sorted(origin.calls[call] for call in calls))
     return found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from configsplit.inference.rules import Weights, declare, declared_dtype, first_shape, one_output, weight
+from configsplit.inference.rules import Weights, declare, declared_dtype, first_shape, kept_dtype, one_output, weight
 from configsplit.ir.facts import CallFacts
 
 
@@ -16,6 +16,7 @@ def prelu_weights(call: CallFacts) -> Weights:
 _SAME = one_output(first_shape, declared_dtype)
 
 LAYERS = (
-    *declare("Activation ReLU LeakyReLU ELU ThresholdedReLU Softmax", _SAME, mask="passes"),
+    *declare("Activation ReLU", one_output(first_shape, kept_dtype), mask="passes"),
+    *declare("LeakyReLU ELU ThresholdedReLU Softmax", _SAME, mask="passes"),
     *declare("PReLU", _SAME, prelu_weights, mask="passes"),
 )

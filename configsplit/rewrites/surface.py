@@ -12,9 +12,11 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import NamedTuple
 
+from configsplit.inference import infer
 from configsplit.ir.graph import CallRef, Model, TensorRef, TensorSpec
 from configsplit.ir.provenance import Provenance, identity
 from configsplit.ir.references import Place
+from configsplit.rewrites.conforming import Arriving
 from configsplit.rewrites.crossing import crossing_sets
 from configsplit.rewrites.divide import Divided, derived, divide
 from configsplit.rewrites.following import alive, around, at_end, end, followed, replaced, still_told
@@ -103,16 +105,16 @@ class _Level:
         inside = (place.inside[0] for boundary in self.places for place in boundary if place.inside)
         return sorted({call.call for call in inside if call.layer == name})
 
-    def open(self, name: str, calls: Sequence[int]) -> None:
-        opened = open_calls(self.model, name, calls)
+    def open(self, name: str, calls: Sequence[int], wrapping: Wrapping | None) -> None:
+        opened = open_calls(self.model, name, calls, _arriving(self.model, self.given(), wrapping))
         self.places = [[followed(place, opened, name) for place in boundary] for boundary in self.places]
         self.told = [told._replace(place=followed(told.place, opened, name)) for told in self.told]
         self.model, self.provenance = opened.model, opened.provenance.after(self.provenance)
         self.steps.append(Step(name, opened.calls))
 
-    def open_all(self, name: str) -> None:
+    def open_all(self, name: str, wrapping: Wrapping | None) -> None:
         """Open every call of a nested model in which a wanted tensor lies."""
-        self.open(name, self._calls(name))
+        self.open(name, self._calls(name), wrapping)
 
     def told_inside(self, name: str, calls: Sequence[int]) -> list[Told]:
         """What is said of tensors of the model in a wrapper, whichever of these calls it was said of."""
@@ -189,6 +191,13 @@ class _Level:
         return Surfaced(model, kept.after(self.provenance), there, tuple(self.steps), given=given)
 
 
+def _arriving(model: Model, given: Specs, wrapping: Wrapping | None) -> Arriving:
+    """What is known of the tensors of a model of which something is opened."""
+    if wrapping is None:
+        return Arriving(infer(model, given=given))
+    return Arriving(wrapping.specs(model, given), wrapping.conforms)
+
+
 NOTHING: Mapping[str, Sequence[int]] = MappingProxyType({})
 
 
@@ -210,12 +219,12 @@ def surface(
     """
     levels = [_Level(model, [list(boundary) for boundary in boundaries], None, said := list(told))]
     for passed, calls in also.items():
-        levels[0].open(passed, calls)
+        levels[0].open(passed, calls, wrapping)
     while True:
         level = levels[-1]
         name = level.container()
         if name is not None and level.is_nested(name):
-            level.open_all(name)
+            level.open_all(name, wrapping)
         elif name is not None:
             levels.append(level.inside(name, known(wrapping, name)))
         elif level.into is None:
@@ -244,7 +253,7 @@ def reopen(
                 return replace(level.finished(), told=tuple(said))
             finished[len(levels)] = level.finished()
         elif not todo[-1].cuts:
-            level.open(todo[-1].layer, todo[-1].calls)
+            level.open(todo[-1].layer, todo[-1].calls, wrapping)
             todo.pop()
         elif (done := finished.pop(len(levels), None)) is not None:
             step = todo.pop()
