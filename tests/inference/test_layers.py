@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from layer_cases import CASES, Case
-from live import FRAMEWORKS, flowing, inferred, inferred_weights, inputs_of, live, outputs, tf, weights
+from live import FRAMEWORKS, flowing, inferred, inferred_weights, inputs_of, outputs, tf, weights
 
 PAIRS = [pytest.param(name, case, id=f"{name}-{case.id}") for case in CASES for name in FRAMEWORKS if case.only in ("", name)]
 
