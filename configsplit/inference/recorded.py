@@ -44,10 +44,11 @@ def recorded_in(model: Model) -> Mapping[TensorRef, Recorded]:
 def _clash(one: TensorSpec, other: TensorSpec) -> bool:
     """Whether two records cannot both be true; of two float dtypes each may be that of a consumer."""
     floats = is_float(one.dtype) and is_float(other.dtype)
-    return not _agree(one.shape, other.shape) or (one.dtype != other.dtype and not floats)
+    return not agree(one.shape, other.shape) or (one.dtype != other.dtype and not floats)
 
 
-def _agree(one: Shape | None, other: Shape | None) -> bool:
+def agree(one: Shape | None, other: Shape | None) -> bool:
+    """Whether two shapes can both be true of one tensor."""
     if one is None or other is None:
         return True
     return len(one) == len(other) and all(None in pair or len(set(pair)) == 1 for pair in zip(one, other, strict=True))
@@ -66,13 +67,13 @@ def weighed(recorded: Recorded, told: TensorSpec, exact: bool) -> tuple[TensorSp
     keeps = told.dtype is None or (floats and not exact)
     believed = TensorSpec(_merged(spec.shape, told.shape), spec.dtype if keeps else told.dtype, spec.sparse, spec.ragged)
     explained = believed.dtype == spec.dtype or (floats and recorded.cast)
-    contradicted = recorded.disputed or not explained or not _agree(spec.shape, told.shape)
+    contradicted = recorded.disputed or not explained or not agree(spec.shape, told.shape)
     return believed, f"but its class gives {_words(believed)}" if contradicted else ""
 
 
 def _merged(recorded: Shape | None, told: Shape) -> Shape:
     """What is told; where that leaves a size open, the recorded one, if the two go together."""
-    if recorded is None or not _agree(recorded, told):
+    if recorded is None or not agree(recorded, told):
         return told
     return tuple(size if other is None else other for size, other in zip(recorded, told, strict=True))
 
