@@ -135,9 +135,9 @@ class Source:
         """Call it before a commit: what was copied is worth nothing if the source was written to meanwhile.
 
         Raises:
-            StoreError: a file has another size or time of change than when it was opened.
+            StoreError: a file has another size or time of change than when it was opened, or its path leads to another.
         """
-        changed = [path for path, fd, was in self._opened if _stamp(os.fstat(fd)) != was]
+        changed = [path for path, fd, was in self._opened if _stamp(os.fstat(fd)) != was or not _leads_to(path, fd)]
         if changed:
             hint = "wait until the program that writes it is done"
             raise StoreError("the file changed while it was read", code="source-changed", where=str(changed[0]), hint=hint)
@@ -367,6 +367,13 @@ def _too_large(size: int, path: Path) -> StoreError:
 def _unread(message: str, where: str) -> StoreError:
     hint = "load the model in Keras and save it as .keras, or its weights as one .weights.h5"
     return StoreError(message, code="weights-layout", where=where, hint=hint)
+
+
+def _leads_to(path: Path, fd: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(fd))
+    except OSError:
+        return False
 
 
 def _stamp(status: os.stat_result) -> tuple[int, int, int]:

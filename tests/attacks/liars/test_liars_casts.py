@@ -117,7 +117,9 @@ def test_surgery_keeps_the_cast(tmp_path: Path, processes: dict[str, FrameworkPr
         Original(process, each, tmp_path / each.stem, tensors=inputs_of(configsplit.load(by_hand)), samples=3).outputs
         for each in (made, by_hand)
     ]
-    assert [(one.dtype, one.values.tobytes()) for one in outputs[0]] == [(one.dtype, one.values.tobytes()) for one in outputs[1]]
+    assert [(one.dtype, one.values.tobytes()) for one in outputs[0]] == [
+        (one.dtype, one.values.tobytes()) for one in outputs[1]
+    ]
 
 
 def test_a_joined_split_is_the_original_again(tmp_path: Path) -> None:
