@@ -41,7 +41,7 @@ def prove_assets(
     """Raises VerificationError where an asset of a part (a vocabulary, say) is not the original's."""
     if opened.kind != "keras" or not (opened.assets or source.assets):
         return
-    names = {layer.name for layer in model.layers}
+    names = {layer.name for layer in model.layers if not layer.is_input}
     moved = {
         theirs.groups[origin.path]: ours.groups[path]
         for path, origin in origins.layers.items()

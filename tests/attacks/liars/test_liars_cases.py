@@ -13,13 +13,14 @@ from configsplit.documents.saving import Saved
 from configsplit.errors import ConfigSplitError
 
 FILES = Path(__file__).parent / "files"
+COLUMNS = ("file", "at", "boundary", "what was changed in the document")
 with (FILES / "cases.tsv").open() as table:
-    LIARS = [(row["file"], row["at"], row["boundary"], row["what was changed in the document"]) for row in csv.DictReader(table, delimiter="\t")]  # fmt: skip
+    LIARS = [tuple(row[column] for column in COLUMNS) for row in csv.DictReader(table, delimiter="\t")]
 
 REFUSED = {"k3_2_d1e9db43.keras": "document-input"}
 """The input of this one is a tensor on the way, where Keras cuts the graph by itself."""
 MISREAD = "k3_2_a3ed961a.keras"
-"""Of Keras 3.10, which means one output by ``[[name, 0, 0]]``. Later releases read a list, and stack it on what they go on with."""
+"""Of Keras 3.10, which means one output by ``[[name, 0, 0]]``. Later releases read a list there, and stack it."""
 
 
 @pytest.mark.parametrize(("file", "at", "boundary", "change"), [case for case in LIARS if case[0] != MISREAD])

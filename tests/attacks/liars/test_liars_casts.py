@@ -24,8 +24,8 @@ PAIRS = [(outer, inner) for outer, inner in itertools.product(DTYPES, DTYPES) if
 def inner_model(k: Any, dtype: str, kind: str, shape: tuple[int, ...] = (3,)) -> Any:
     """Begins with what computes in the dtype of the input itself, and ends in a Dense of float32."""
     if kind == "sequential":
-        layers = [k.layers.InputLayer(shape, dtype=dtype), k.layers.Flatten(name="f"), k.layers.Dense(3, name="d"), k.layers.Dense(2, name="e")]  # fmt: skip
-        return k.Sequential(layers, name="inner")
+        first = [k.layers.InputLayer(shape, dtype=dtype), k.layers.Flatten(name="f")]
+        return k.Sequential([*first, k.layers.Dense(3, name="d"), k.layers.Dense(2, name="e")], name="inner")
     j = k.Input(shape, dtype=dtype, name="j")
     x = k.layers.Multiply(name="m", dtype=dtype if "float" in dtype else None)([j, j])
     return k.Model(j, k.layers.Dense(2, name="e")(k.layers.Dense(3, name="d")(x)), name="inner")

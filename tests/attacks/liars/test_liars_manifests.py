@@ -159,7 +159,8 @@ def test_casts_that_round(parts: Path, cast: Config) -> None:
 
     def operation(name: str, taken: str, dtype: str) -> Config:
         config = {"name": name, "trainable": True, "dtype": "float32", "function": "cast"}
-        return {"class_name": "TFOpLambda", "config": config, "name": name, "inbound_nodes": [[taken, 0, 0, {"dtype": dtype, "name": None}]]}  # fmt: skip
+        node = [taken, 0, 0, {"dtype": dtype, "name": None}]
+        return {"class_name": "TFOpLambda", "config": config, "name": name, "inbound_nodes": [node]}
 
     def near(found: Config) -> None:
         found["config"]["layers"].append(operation(f"a_{cast['dtype']}", "a", cast["dtype"]))
@@ -233,7 +234,7 @@ def masked(tmp_path: Path) -> Path:
         "name": "emb",
         "inbound_nodes": [[["x", 0, 0, {}]]],
     }
-    lstm = {"class_name": "LSTM", "config": {"name": "lstm", "units": 4, "dtype": "float32"}, "name": "lstm", "inbound_nodes": [[["emb", 0, 0, {}]]]}  # fmt: skip
+    lstm = dense("lstm", "emb") | {"class_name": "LSTM"}
     whole = functional([start("x", [None, 5], "int32"), embedding, lstm], "lstm")
     (tmp_path / "m.json").write_text(json.dumps(document(whole)))
     configsplit.split(configsplit.load(tmp_path / "m.json"), "emb").save(tmp_path / "parts")
@@ -314,7 +315,9 @@ def folder(place: Path) -> None:
 @pytest.mark.parametrize("turn", [link, pipe, device, folder])
 @pytest.mark.parametrize("name", ["part-0.h5", "part-1.h5", "manifest.json"])
 @pytest.mark.parametrize("run", [verify, configsplit.join], ids=["verify", "join"])
-def test_nothing_is_followed_or_waited_for(parts: Path, turn: Callable[[Path], None], name: str, run: Callable[[Path], Any]) -> None:  # fmt: skip
+def test_nothing_is_followed_or_waited_for(
+    parts: Path, turn: Callable[[Path], None], name: str, run: Callable[[Path], Any]
+) -> None:
     turn(parts / name)
     with pytest.raises(ConfigSplitError) as error:
         run(parts)
