@@ -7,8 +7,10 @@ recursive, here iterative; it was held against Keras 3.15.1 on random graphs wit
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from configsplit.algorithms.calls import CallGraph, call_graph
-from configsplit.ir.graph import Model
+from configsplit.ir.graph import Model, Node
 
 
 def rebuild_order(model: Model) -> tuple[str, ...]:
@@ -22,6 +24,30 @@ def rebuild_order(model: Model) -> tuple[str, ...]:
         visited.setdefault(ref.layer, -1)
         depths.setdefault(ref.layer, 0)
     return tuple(sorted(depths, key=lambda name: (-depths[name], visited[name])))
+
+
+def reordered(model: Model) -> Model:
+    """The model with its layers as Keras rebuilds them; those that no output needs, which Keras forgets, come last."""
+    names, layers = rebuild_order(model), model.by_name()
+    if names == tuple(layers):
+        return model
+    left = [layer for layer in model.layers if layer.name not in set(names)]
+    return model.with_layers((*(layers[name] for name in names), *left))
+
+
+def stands_as_rebuilt(model: Model) -> bool:
+    """Whether the layers that an output needs stand in the order of rebuilding, by whichever rule for keyword arguments.
+
+    tf_keras since 2.16 visits the keywords of a call as they are written, every other release as they are sorted.
+    """
+    names = tuple(layer.name for layer in model.layers)
+    written = model.with_layers(tuple(replace(layer, calls=tuple(map(_as_written, layer.calls))) for layer in model.layers))
+    orders = (rebuild_order(each) for each in (model, written))
+    return any(order == tuple(name for name in names if name in set(order)) for order in orders)
+
+
+def _as_written(node: Node) -> Node:
+    return Node((*node.args, *node.kwargs.values()))
 
 
 def _visit(graph: CallGraph) -> tuple[dict[str, int], list[int]]:

@@ -155,6 +155,7 @@ def _read_one(entry: FrozenDict, done: dict[int, Model], dialect: Dialect, notes
         model, repairs = dialect.recovered(model, unresolved := not _is_resolved(model))
         if unresolved:
             _check_references(model)
+        _check_inputs(model)
         check(model)
         notes += repairs
         return model
@@ -267,6 +268,24 @@ def _check_references(model: Model) -> None:
         for ref in refs:
             if not 0 <= ref.call < calls[ref.layer]:
                 raise _missing_call(ref, calls, key)
+
+
+def _check_inputs(model: Model) -> None:
+    """Every input of the model is an InputLayer's: Keras cuts the graph at any other, and makes layers that nothing names.
+
+    Raises:
+        DocumentError: an input is computed from others.
+    """
+    layers = model.by_name()
+    for ref in model.input_refs():
+        layer = layers[ref.layer]
+        if not layer.is_input and layer.calls[ref.call].uses():
+            raise DocumentError(
+                f"the input {ref.layer!r} is no InputLayer: it is computed from other tensors of the model",
+                code="document-input",
+                where="input_layers",
+                hint="load the model in Keras, which clones it, and save it again",
+            )
 
 
 def _missing_call(ref: TensorRef, calls: dict[str, int], where: str) -> DocumentError:

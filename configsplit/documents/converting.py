@@ -219,6 +219,7 @@ def _save(made: Converted, path: Path, force: bool, with_weights: bool) -> Saved
     with ExitStack() as stack:
         staging = stack.enter_context(Staging(path, folder=False, force=force))
         source = stack.enter_context(open_source(document.path, document.weights))
+        document.check_same(source)
         place = staging.path(path.name)
         if suffix == ".json" or not with_weights:
             written, counts = prepare_text(place, text).run(), (0, 0)

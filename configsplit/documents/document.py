@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 
 from configsplit.dialects import Detection, parse, read_entry
 from configsplit.dialects.dialect import Generation
-from configsplit.errors import ConfigSplitError, ShapeError
+from configsplit.errors import ConfigSplitError, ShapeError, StoreError
 from configsplit.inference import Inference, trace
 from configsplit.ir.facts import LayerFacts
 from configsplit.ir.graph import Model, TensorRef, TensorSpec
 from configsplit.ir.references import boundary
 from configsplit.registry import Registry
-from configsplit.stores import open_source
+from configsplit.stores import Source, open_source
 from configsplit.stores.source import Kind
 
 
@@ -31,6 +32,7 @@ class Document:
         release: what the file says of the release that wrote it; empty where it says nothing.
         registry: the plug-ins in force.
         notes: what had to be put right in the file to read it, in sentences.
+        digest: SHA-256 of the architecture's text, by which the file is known again when it is opened for its weights.
     """
 
     model: Model
@@ -41,6 +43,7 @@ class Document:
     release: str = ""
     registry: Registry = field(default_factory=Registry)
     notes: tuple[str, ...] = ()
+    digest: str = ""
 
     @property
     def dialect(self) -> Generation:
@@ -49,6 +52,16 @@ class Document:
     @cached_property
     def facts(self) -> Mapping[str, LayerFacts]:
         return self.registry.facts()
+
+    def check_same(self, source: Source) -> None:
+        """Raises StoreError if the file that was opened for the weights has another architecture than was read."""
+        if self.digest and _digest(source.config_text) != self.digest:
+            raise StoreError(
+                "the file was replaced since it was read: it holds another architecture",
+                code="source-changed",
+                where=str(self.path),
+                hint="wait until the program that writes it is done",
+            )
 
     def infer(self, shapes: Mapping[TensorRef, TensorSpec] | None = None, model: Model | None = None) -> Inference:
         """Shape and dtype of every tensor of the model (or of a rewritten form of it)."""
@@ -96,6 +109,7 @@ def load(
     with open_source(path) as source:
         try:
             parsed = parse(source.config_text)
+            digest = _digest(source.config_text)
         except ConfigSplitError as error:
             raise error.within(f"{path}: ") from None
         metadata = source.metadata
@@ -110,7 +124,12 @@ def load(
         release=str(release),
         registry=registry,
         notes=parsed.notes,
+        digest=digest,
     )
+
+
+def _digest(text: str) -> str:
+    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def given_shapes(model: Model, texts: Sequence[str]) -> dict[TensorRef, TensorSpec]:

@@ -8,6 +8,7 @@ from math import prod
 from typing import Any
 
 from configsplit.dialects import Sign, emit
+from configsplit.documents.contradictions import contradictions
 from configsplit.documents.document import Document
 from configsplit.errors import RuntimeUnavailableError
 from configsplit.inference import BUILT_IN, counted
@@ -80,7 +81,7 @@ def inspect(document: Document) -> Inspection:
         nested=tuple("/".join(path) for path, layer in everywhere if layer.model is not None),
         custom=_custom(document, [layer for _, layer in everywhere]),
         hazards=tuple(hazards(emit(model), classes=document.registry.names())),
-        notes=document.notes,
+        notes=(*document.notes, *contradictions(document)),
     )
 
 

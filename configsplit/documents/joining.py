@@ -12,12 +12,14 @@ from configsplit.dialects.parse import LIST
 from configsplit.documents.document import Document, load
 from configsplit.documents.edited import Edited
 from configsplit.documents.fragments import check_dialect
-from configsplit.documents.proof import prove_graph, whole_model, wire
+from configsplit.documents.mask_proof import prove_masks
+from configsplit.documents.part_claims import check_parts
+from configsplit.documents.proof import prove_graph, wire
 from configsplit.documents.seams import fits, told
-from configsplit.documents.steps import reopened
 from configsplit.documents.surgery import finish
 from configsplit.documents.tensor_kinds import with_kinds
 from configsplit.documents.verifying import read_manifest
+from configsplit.documents.whole import whole_of
 from configsplit.documents.wrapping import inside
 from configsplit.errors import CutError, ShapeError, VerificationError
 from configsplit.ir.graph import LayerPath, Model, TensorSpec, walk
@@ -31,6 +33,7 @@ from configsplit.rewrites.join import Piece
 from configsplit.rewrites.join import join as join_pieces
 from configsplit.rewrites.rewritten import as_functional
 from configsplit.rewrites.skeleton import filled
+from configsplit.stores import stamp
 
 
 def join(*models: Document | str | Path, by: By = "position", custom_objects: Iterable[str | Path] = ()) -> Edited:
@@ -90,6 +93,8 @@ def rejoin(folder: Path, custom_objects: Sequence[str | Path] = ()) -> Edited:
         VerificationError: the parts do not give the graph that was cut.
     """
     manifest = read_manifest(folder)
+    for name in (name for part in manifest.parts for name in (part.file, part.weights) if name):
+        stamp(folder / name, follow=False)  # nothing that a manifest names is followed or waited for
     parts = [
         load(folder / part.file, weights=folder / part.weights if part.weights else None, custom_objects=custom_objects)
         for part in manifest.parts
@@ -101,8 +106,11 @@ def rejoin(folder: Path, custom_objects: Sequence[str | Path] = ()) -> Edited:
     read = parse(text)
     first = parts[0]
     whole = replace(first, model=read.model, detection=Detection(read.detection.dialect, read.detection.evidence), path=folder)
-    prove_graph(whole_model(whole, manifest), [part.model for part in parts], manifest)
-    _add_pieces(homes, reopened(whole, manifest).provenance, parts)
+    cut = whole_of(whole, manifest)
+    prove_graph(cut.model, [part.model for part in parts], manifest)
+    prove_masks(whole, cut.opened, [part.model for part in parts], manifest)
+    check_parts(cut, [part.model for part in parts], manifest)
+    _add_pieces(homes, cut.opened.provenance, parts)
     provenance = _provenance(read.model, homes)
     inference = first.infer(model=read.model)
     return Edited(

@@ -10,6 +10,7 @@ from typing import Any
 
 from configsplit import __version__
 from configsplit.dialects import emit
+from configsplit.documents.contradictions import contradictions
 from configsplit.documents.cutting import Parts
 from configsplit.documents.document import Document
 from configsplit.documents.steps import opening_of, shape_of
@@ -39,7 +40,7 @@ def rest(parts: Parts) -> Rest:
     """Look through the whole document: its frame, what had to be put right to read it, and what in it is a hazard."""
     whole = emit(parts.document.model)
     dangers = (f"{found.where}: {found.message}" for found in hazards(whole, classes=parts.document.registry.names()))
-    return Rest(_frame(parts, whole), (*parts.document.notes, *dangers))
+    return Rest(_frame(parts, whole), (*parts.document.notes, *contradictions(parts.document), *dangers))
 
 
 UNTOLD = "0" * 64

@@ -18,6 +18,7 @@ from configsplit.inference import Masks, attended, traced_masks
 from configsplit.ir.graph import CallRef, Layer, Model, Node, TensorRef, Use, leaves
 from configsplit.ir.values import FrozenDict
 from configsplit.report import manifest as record
+from configsplit.rewrites.surface import Surfaced
 
 _BITS = 256
 _ALL = (1 << _BITS) - 1
@@ -49,14 +50,15 @@ class _Reading:
         return CallRef(call.layer, self.calls[call.layer][call.call]) if call.layer in self.calls else call
 
 
-def prove_masks(document: Document, whole: Model, parts: Sequence[Model], manifest: record.Manifest) -> None:
+def prove_masks(document: Document, opened: Surfaced, parts: Sequence[Model], manifest: record.Manifest) -> None:
     """Hold the masks that the calls of the parts receive against those of the whole, which is the original with what was
     opened, and nothing put in.
 
     Raises:
         VerificationError: a call would receive another mask, or none.
     """
-    masks = traced_masks(document.infer(model=whole))
+    whole = opened.model
+    masks = traced_masks(document.infer(opened.given, whole))
     if not masks.tensors:
         return
     readings = [_reading(document, model, part, parts) for model, part in zip(parts, manifest.parts, strict=True)]

@@ -15,22 +15,20 @@ from threading import Event
 
 from configsplit.algorithms.equivalence import differences
 from configsplit.algorithms.order import rebuild_order
-from configsplit.dialects import parse, to_text
+from configsplit.dialects import parse
 from configsplit.documents.document import Document
 from configsplit.documents.legacy_groups import legacy_piece_names
 from configsplit.documents.mask_proof import prove_masks
-from configsplit.documents.masking import masked_again, prepared
-from configsplit.documents.steps import reopened
+from configsplit.documents.part_claims import check_parts
+from configsplit.documents.surroundings import prove_assets, prove_surroundings
 from configsplit.documents.transplant import Weights, weights_in
+from configsplit.documents.whole import whole_of
 from configsplit.errors import VerificationError
-from configsplit.ir.graph import CallRef, LayerPath, Model, TensorRef
+from configsplit.ir.graph import LayerPath, Model
 from configsplit.ir.provenance import Provenance
 from configsplit.report import manifest as record
 from configsplit.rewrites.join import Piece, join
-from configsplit.rewrites.masks import Handover
-from configsplit.rewrites.open import described
 from configsplit.rewrites.split import Source as Wire
-from configsplit.rewrites.widen import Cast, widen
 from configsplit.stores import Source, Workers, open_source
 
 
@@ -76,11 +74,10 @@ class Proving:
         self._manifest, self._document = manifest, document
         self._texts: Sequence[str] = ()
         self._models: list[Model] = []
-        self._theirs, self._origins = weights, Provenance({})
+        self._source, self._whole = source, whole_of(document, manifest)
+        self._theirs = weights
         if source.weights is not None and any(part.weights or Path(part.file).suffix != ".json" for part in manifest.parts):
             self._theirs = weights or weights_in(document.model, source.weights)
-            if any(step.pieces for step in manifest.opened):
-                self._origins = reopened(document, manifest).provenance
 
     def read(self, texts: Sequence[str]) -> None:
         """The documents of all parts. Raises DocumentError where one is none."""
@@ -88,12 +85,12 @@ class Proving:
 
     def graphs(self) -> Proof:
         """Prove that the parts recompose to the original graph, and that their layers stand in the order of rebuilding."""
-        whole = whole_model(self._document, self._manifest)
-        prove_graph(whole, self._models, self._manifest)
-        bare = reopened(self._document, self._manifest).model if self._manifest.opened else self._document.model
-        prove_masks(self._document, bare, self._models, self._manifest)
+        whole = self._whole
+        prove_graph(whole.model, self._models, self._manifest)
+        prove_masks(self._document, whole.opened, self._models, self._manifest)
         _prove_order(self._models, self._manifest)
-        return Proof(len(self._models), len(whole.layers), 0, 0)
+        check_parts(whole, self._models, self._manifest)
+        return Proof(len(self._models), len(whole.model.layers), 0, 0)
 
     def part(self, number: int, folder: Path, stop: Event | None = None) -> list[int]:
         """Prove that a part's file holds the document that was read, and that every weight in it is the original's.
@@ -106,33 +103,15 @@ class Proving:
             if opened.config_text != self._texts[number]:
                 raise VerificationError("the file holds another document than was proven", code="verify-graph", where=part.file)
             if self._theirs is None:
+                if opened.kind != "json":
+                    raise VerificationError("nobody can say whose weights these are", code="verify-weights", where=part.file)
                 return []
+            prove_surroundings(part.file, opened, self._source)
             if opened.weights is None:
                 raise VerificationError("the part has no weights", code="verify-weights", where=part.file)
-            return _compare(part, model, weights_in(model, opened.weights), self._theirs, self._origins, stop)
-
-
-def whole_model(document: Document, manifest: record.Manifest) -> Model:
-    """The original as it was cut, in the spelling of a document: nested models open, masks and casts in the graph."""
-    if not (manifest.opened or manifest.functional or manifest.masks or manifest.casts):
-        return document.model
-    whole = prepared(document, reopened(document, manifest))
-    model, inference = masked_again(document, whole, tuple(map(_handover, manifest.masks)), manifest.functional)
-    if manifest.casts:
-        casts = [_cast(cast) for cast in manifest.casts]
-        known = {cast.ref: inference.specs[cast.ref] for cast in casts}
-        model = widen(model, casts, inference.specs).model
-        inference = document.infer({**whole.given, **known}, model)
-    return parse(to_text(described(model, inference.specs))).model
-
-
-def _handover(masked: record.Masked) -> Handover:
-    return Handover(TensorRef(*masked.tensor), tuple(tuple(CallRef(*call) for call in calls) for calls in masked.takers))
-
-
-def _cast(cast: record.Casting) -> Cast:
-    takers = tuple(tuple(CallRef(*call) for call in calls) for calls in cast.takers)
-    return Cast(TensorRef(*cast.tensor), cast.dtype, takers)
+            ours, origins = weights_in(model, opened.weights), self._whole.opened.provenance
+            prove_assets(part.file, opened, self._source, model, origins, ours, self._theirs)
+            return _compare(part, model, ours, self._theirs, origins, stop)
 
 
 def _text(file: Path) -> str:
@@ -174,7 +153,8 @@ def _compare(
 ) -> list[int]:
     """Compare every weight of a part with its origin; the bytes of each."""
     layers = [layer.name for layer in model.layers if not layer.is_input]
-    pairs = [pair for name in layers for pair in _pairs(name, part, origins, ours, theirs)]
+    apart = origins.told_apart()
+    pairs = [pair for name in layers for pair in _pairs(name, part, origins, apart, ours, theirs)]
     if (found := ours.file.first_difference(pairs, theirs.file, stop)) is not None:
         raise VerificationError(
             f"the weight {found[0]!r} is not bit for bit the original's {found[1]!r}",
@@ -184,14 +164,17 @@ def _compare(
     return [ours.file.datasets[mine].nbytes for mine, _ in pairs]
 
 
-def _pairs(name: str, part: record.Part, origins: Provenance, ours: Weights, theirs: Weights) -> list[tuple[str, str]]:
+def _pairs(
+    name: str, part: record.Part, origins: Provenance, apart: Collection[LayerPath], ours: Weights, theirs: Weights
+) -> list[tuple[str, str]]:
     """The datasets of a layer of a part, each with the one of the source that it must equal."""
-    if (name,) in origins.told_apart():
+    if (name,) in apart:
         return _piece_pairs(name, part, origins, ours, theirs)
-    origin: LayerPath = part.layers.get(name, (name,))
-    if (name,) not in ours.groups or (origin not in theirs.groups and origin[:1] not in theirs.groups):
-        return []
-    mine, its = ours.datasets((name,)), theirs.datasets(origin)
+    origin = origins.layers.get((name,))
+    mine = ours.datasets((name,)) if (name,) in ours.groups else ()
+    its: tuple[str, ...] = ()
+    if origin is not None and (origin.path in theirs.groups or origin.path[:1] in theirs.groups):
+        its = theirs.datasets(origin.path)
     if len(mine) != len(its):
         raise VerificationError(
             f"layer {name!r} has {len(mine)} weights, the original {len(its)}", code="verify-weights", where=part.file

@@ -88,6 +88,7 @@ def save(
     """
     document = parts.document
     with Staging(directory, folder=True, force=force) as staging, open_source(document.path, document.weights) as source:
+        document.check_same(source)
         with Workers() as workers:
             digests = _SourceDigests(workers, source, document.weights, ahead)
             plan = _plan(parts, source, to, weights)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from configsplit.dialects import emit, parse, to_text
+from configsplit.documents.contradictions import contradictions
 from configsplit.documents.document import Document, given_shapes
 from configsplit.documents.edited import Edited
 from configsplit.documents.fragments import check_dialect, load_fragment
@@ -16,6 +17,7 @@ from configsplit.documents.mask_changes import check_extracted, mask_changes, sa
 from configsplit.documents.patterns import layer_paths
 from configsplit.documents.seams import check_given, check_taken, name, same, told
 from configsplit.documents.tensor_kinds import check_kinds, with_kinds
+from configsplit.documents.wrapping import DocumentWrapping
 from configsplit.errors import CutError, ShapeError
 from configsplit.inference import Inference, explain
 from configsplit.ir.graph import CallRef, LayerPath, Model, TensorRef, TensorSpec
@@ -151,7 +153,7 @@ def surfaced(document: Document, *texts: str) -> Surfaced:
     """The model with every tensor that is named at its surface; a Sequential becomes the functional model that it is."""
     spec = document.infer().specs.get(document.model.input_refs()[0], TensorSpec())
     model = as_functional(document.model, spec)
-    return surface(model, [places(document.model, text) for text in texts])
+    return surface(model, [places(document.model, text) for text in texts], DocumentWrapping(document))
 
 
 def _from_document(made: Rewritten, opened: Surfaced) -> Rewritten:
@@ -182,7 +184,7 @@ def finish(verb: str, documents: tuple[Document, ...], made: Rewritten, argument
         provenance=made.provenance,
         inference=inference,
         arguments=arguments,
-        warnings=(*warnings, *mask_changes(document, model, made, inference)),
+        warnings=(*contradictions(document), *warnings, *mask_changes(document, model, made, inference)),
     )
 
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from configsplit.algorithms.order import reordered, stands_as_rebuilt
 from configsplit.documents.keras1_weights import stored
 from configsplit.documents.wrapping import inside
 from configsplit.errors import WeightsError
@@ -63,7 +64,7 @@ def weights_in(model: Model, file: WeightFile) -> Weights:
     Raises:
         WeightsError: the file holds weights that no layer claims, or a name in it contradicts the document.
     """
-    reach = inside(model.dialect)
+    model, reach = as_rebuilt(model, file), _reach(model.dialect)
     groups = addresses(model, file.layout, lambda _, group: file.has_datasets(group), reach)
     layers = dict(walk(model, reach))
     strays = file.strays(groups.values())
@@ -78,6 +79,33 @@ def weights_in(model: Model, file: WeightFile) -> Weights:
         _check_names(Weights(file, groups, layers, reach))
         groups |= _tied(file, groups, layers)
     return Weights(file, groups, layers, reach)
+
+
+def _reach(dialect: str) -> Inside:
+    """What a layer holds, its layers in the order in which Keras 3 rebuilds them, whatever the document says."""
+    held = inside(dialect)
+    if dialect != "keras3":
+        return held
+    return lambda layer: None if (model := held(layer)) is None else reordered(model)
+
+
+def as_rebuilt(model: Model, file: WeightFile) -> Model:
+    """The model with its layers in the order by which Keras addresses their weights when it loads the file.
+
+    Raises:
+        WeightsError: the document has another order, and a file of this layout is read by position.
+    """
+    if model.dialect == "keras3" and file.layout.kind != "legacy":
+        return reordered(model)
+    for each in (model, *(layer.model for _, layer in walk(model) if layer.model is not None)):
+        if not stands_as_rebuilt(each):
+            raise WeightsError(
+                f"the layers of {each.name!r} do not stand in the order in which Keras rebuilds them and loads weights",
+                code="weights-order",
+                where=file.where,
+                hint="load the model in Keras, and save it again",
+            )
+    return model
 
 
 def _tied(file: WeightFile, groups: Mapping[LayerPath, str], layers: Mapping[LayerPath, Layer]) -> dict[LayerPath, str]:
@@ -222,7 +250,7 @@ def moves(part: Model, provenance: Provenance, weights: Weights) -> list[Move | 
         group = None if origin is None else weights.groups.get(origin.path)  # the input of a Sequential has none
         return group is not None and file.has_datasets(group)
 
-    targets = addresses(part, file.layout, has_weights, inside(part.dialect))
+    targets = addresses(part, file.layout, has_weights, _reach(part.dialect))
     items: list[Move | Empty] = [Empty("", part.name if file.vars_name("") else None)] if "vars" in file.groups else []
     told_apart = provenance.told_apart()
     for layer in part.layers:

@@ -12,7 +12,7 @@ from configsplit.documents.document import Document, load
 from configsplit.documents.proof import Proof, prove
 from configsplit.errors import StoreError, VerificationError
 from configsplit.report import manifest as record
-from configsplit.stores import Source, Workers, digest, open_source
+from configsplit.stores import MAX_TEXT, Source, Stamp, Workers, digest, open_source, read_plain, stamp
 
 if TYPE_CHECKING:
     from configsplit.runtime.confinement import Limits
@@ -55,14 +55,39 @@ def verify(
     folder = Path(directory)
     manifest = read_manifest(folder)
     original, weights = _find(folder, manifest.source, source)
+    files = _Files.of(folder, manifest, original, weights)
     document = load(original, weights=weights, custom_objects=custom_objects)
     with open_source(original, weights) as opened:
         _check_digests(folder, manifest, opened, weights)
         proof = prove(folder, manifest, opened, document)
+    files.check_unchanged()
     if not numeric:
         return Verified(manifest, proof)
     found = run(folder, manifest, document, samples=samples, seed=seed, specs=custom_objects, limits=limits)
+    files.check_unchanged()
     return Verified(manifest, proof, found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """The files that are verified, as they were before the first of them was read. Each is opened several times, by name."""
+
+    stamps: dict[Path, Stamp]
+
+    @classmethod
+    def of(cls, folder: Path, manifest: record.Manifest, original: Path, weights: Path | None) -> _Files:
+        """Raises StoreError where a part is a link, a pipe or a device."""
+        names = [name for part in manifest.parts for name in (part.file, part.weights) if name]
+        own = {folder / name: stamp(folder / name, follow=False) for name in names}
+        return cls({**own, **{path: stamp(path) for path in (original, weights) if path is not None}})
+
+    def check_unchanged(self) -> None:
+        """Raises VerificationError where a path leads to another file by now, or the file was written to."""
+        for path, before in self.stamps.items():
+            if stamp(path) != before:
+                raise VerificationError(
+                    "the file was changed or replaced while it was verified", code="verify-changed-file", where=str(path)
+                )
 
 
 def read_manifest(folder: Path) -> record.Manifest:
@@ -73,14 +98,15 @@ def read_manifest(folder: Path) -> record.Manifest:
     """
     place = folder / record.NAME
     try:
-        return record.from_text(place.read_text("utf-8"), str(place))
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_plain(place, MAX_TEXT).decode("utf-8")
+    except (StoreError, UnicodeDecodeError) as error:
         raise StoreError(
             f"no manifest can be read there: {error}",
             code="manifest-missing",
             where=str(place),
             hint="give the folder that `configsplit split` wrote",
         ) from None
+    return record.from_text(text, str(place))
 
 
 def _find(folder: Path, source: record.Source, given: str | Path | None) -> tuple[Path, Path | None]:

@@ -83,6 +83,24 @@ class DocumentWrapping:
     def specs(self, model: Model, given: Specs = NO_SPECS) -> Specs:
         return self.document.infer(given, model).specs
 
+    def conforms(self, place: str) -> bool:
+        """Keras 1, and Keras 2 that is not tf.keras, hand tensors on as they are; but tf_keras, which reads their files today,
+        does not, so only what needs nothing in either is opened there."""
+        document, release = self.document, release_of(self.document)
+        if document.dialect == "keras1":
+            return False
+        old = document.dialect == "keras2" and () < release < (2, 4)
+        if old or (document.dialect == "keras3" and document.kind == "h5"):
+            lacks = "no operation layers" if old else "no operations in .h5 files"
+            raise CutError(
+                f"{place} is given a tensor of another dtype or rank than its input, which Keras changes in passing; Keras "
+                f"{document.release or 3} has {lacks} to say so",
+                code="cut-no-cast",
+                where=place,
+                hint=f"cut before or after {place.partition('@')[0]!r}" + ("" if old else ", or save the model as .keras"),
+            )
+        return True
+
     def check_masks(self, model: Model, name: str, calls: Sequence[int], inner: Model) -> None:
         """Raises CutError if a mask that is made in the wrapped model, or arrives at it, may be used in it.
 

@@ -74,6 +74,8 @@ def save(
     path = Path(path)
     with Staging(path, folder=False, force=force) as staging, ExitStack() as stack:
         sources = [stack.enter_context(open_source(each.path, each.weights)) for each in edited.documents]
+        for each, source in zip(edited.documents, sources, strict=True):
+            each.check_same(source)
         plan = _plan(edited, sources, path, format, weights)
         with Workers() as workers:
             digests = [workers.submit(partial(_digests, each)) for each in edited.documents]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from configsplit.inference.rules import Weights, declare, declared_dtype, first_shape, one_output, weight
+from configsplit.inference.rules import Weights, declare, declared_dtype, first_shape, kept_dtype, one_output, weight
 from configsplit.ir.facts import CallFacts
 
 
@@ -16,7 +16,8 @@ def prelu_weights(call: CallFacts) -> Weights:
 _SAME = one_output(first_shape, declared_dtype)
 
 LAYERS = (
-    *declare("Activation ReLU LeakyReLU ELU ThresholdedReLU", _SAME, mask="passes"),
+    *declare("Activation ReLU", one_output(first_shape, kept_dtype), mask="passes"),
+    *declare("LeakyReLU ELU ThresholdedReLU", _SAME, mask="passes"),
     *declare("Softmax", _SAME, mask="passes", uses_mask=("mask",)),
     *declare("PReLU", _SAME, prelu_weights, mask="passes"),
 )

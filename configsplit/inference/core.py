@@ -191,5 +191,5 @@ LAYERS = (
     *declare("LocallyConnected1D LocallyConnected2D", one_output(local_shape, compute_dtype), local_weights, local_macs),
     LayerFacts(class_name="Lambda", outputs=lambda_outputs, weights=no_weights),  # its code may do anything with a mask
     *declare("Identity", one_output(first_shape, kept_dtype)),
-    *declare("ActivityRegularization", one_output(first_shape, declared_dtype), mask="passes"),
+    *declare("ActivityRegularization", one_output(first_shape, kept_dtype), mask="passes"),
 )

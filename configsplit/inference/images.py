@@ -77,7 +77,8 @@ RandomTranslation RandomZoom Solarization
 """
 
 LAYERS = (
-    *declare("Resizing CenterCrop RandomCrop", one_output(target_shape, declared_dtype)),
+    *declare("Resizing", one_output(target_shape, kept_dtype)),
+    *declare("CenterCrop RandomCrop", one_output(target_shape, declared_dtype)),
     *declare("RandomHeight", one_output(random_height_shape, declared_dtype)),
     *declare("RandomWidth", one_output(random_width_shape, declared_dtype)),
     *declare("Equalization RandomGrayscale", one_output(first_shape, kept_dtype)),

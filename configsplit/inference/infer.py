@@ -14,10 +14,11 @@ from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
 
 from configsplit.errors import DocumentError, ShapeError
-from configsplit.inference.inputs import input_spec, recorded_specs
+from configsplit.inference.conforming import conformed
+from configsplit.inference.inputs import input_spec
 from configsplit.inference.keras1 import modern, ordering, with_ordering
 from configsplit.inference.opaque import OPAQUE
-from configsplit.inference.rules import is_float
+from configsplit.inference.recorded import Recorded, described_as, recorded_in, weighed
 from configsplit.inference.table import BUILT_IN, Table, outwards
 from configsplit.inference.wrappers import WRAPPERS
 from configsplit.ir.facts import CallFacts, LayerFacts
@@ -47,8 +48,9 @@ def called(layer: Layer) -> tuple[Node, ...]:
 class Inference:
     """What is known of one model for one set of inputs.
 
-    ``specs`` has every output of every call of the model's own layers; ``reasons`` says of each unknown one why. ``inner``
-    holds the same for each call of a nested model, ``wrapped`` for each call of a wrapper around one.
+    ``specs`` has every output of every call of the model's own layers; ``reasons`` says of each unknown one why, and
+    ``contradictions`` what the document records of a tensor that cannot be true. ``inner`` holds the same for each call of a
+    nested model, ``wrapped`` for each call of a wrapper around one.
     """
 
     model: Model
@@ -56,6 +58,7 @@ class Inference:
     dialect: str
     specs: dict[TensorRef, TensorSpec] = field(default_factory=dict)
     reasons: dict[TensorRef, str] = field(default_factory=dict)
+    contradictions: dict[TensorRef, str] = field(default_factory=dict)
     inner: dict[CallRef, Inference] = field(default_factory=dict)
     wrapped: dict[CallRef, Inference] = field(default_factory=dict)
     ordering: str | None = None
@@ -116,7 +119,7 @@ class _Frame:
     layers: dict[str, Layer]
     counts: dict[CallRef, int]
     given: Mapping[TensorRef, TensorSpec]
-    recorded: Mapping[TensorRef, TensorSpec]
+    recorded: Mapping[TensorRef, Recorded]
     as_recorded: bool
     bound: Mapping[TensorRef, TensorSpec]
     reader: _Reader | None
@@ -175,8 +178,10 @@ def _frame(
     model = result.model
     layers = model.by_name()
     bound = dict(zip(model.input_refs(), inputs, strict=False))
+    if result.dialect != "keras1":
+        bound = {ref: conformed(spec, _declared(model, layers, ref)) for ref, spec in bound.items()}
     as_recorded = all(_fits(spec, _declared(model, layers, ref)) for ref, spec in bound.items())
-    counts, recorded = _output_counts(model), recorded_specs(model)
+    counts, recorded = _output_counts(model), recorded_in(model)
     return _Frame(result, deque(_ordered(model)), layers, counts, given, recorded, as_recorded, bound, reader)
 
 
@@ -328,14 +333,14 @@ def _is_possible(shape: Shape | None) -> bool:
 
 
 def _recorded(frame: _Frame, tensor: TensorRef, told: TensorSpec, exact: bool) -> TensorSpec:
-    """What is recorded of a tensor, if it holds for this call of the model, else what the rule told.
-
-    Keras 3.0 records arguments as their consumer casts them, so a rule that is exact wins in the choice of a float dtype.
-    """
+    """What the rule told and what is recorded, weighed, if the record holds for this call of the model."""
     recorded = frame.recorded.get(tensor)
     if recorded is None or (told.shape is not None and not frame.as_recorded):
         return told
-    return replace(recorded, dtype=told.dtype) if exact and is_float(told.dtype) and is_float(recorded.dtype) else recorded
+    spec, why = weighed(recorded, told, exact)
+    if why:
+        frame.result.contradictions[tensor] = described_as(recorded, why)
+    return spec
 
 
 def explain(inference: Inference, ref: TensorRef) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from configsplit.inference.rules import policy, policy_dtype
-from configsplit.ir.graph import Layer, Model, TensorRef, TensorSpec
+from configsplit.ir.graph import Layer, Model, TensorSpec
 from configsplit.ir.values import FrozenDict
 
 
@@ -29,16 +29,6 @@ def as_shape(value: Any) -> tuple[int | None, ...] | None:
     if isinstance(value, tuple) and all(size is None or type(size) is int for size in value):
         return value
     return None
-
-
-def recorded_specs(model: Model) -> dict[TensorRef, TensorSpec]:
-    found: dict[TensorRef, TensorSpec] = {}
-    for layer in model.layers:
-        for node in layer.calls:
-            for use in node.uses():
-                if use.ref not in found and (spec := recorded_spec(use.recorded)) is not None:
-                    found[use.ref] = spec
-    return found
 
 
 def input_spec(model: Model, layer: Layer) -> TensorSpec:

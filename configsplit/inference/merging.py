@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import reduce
 
+from configsplit.inference.dtypes import promote
 from configsplit.inference.rules import (
     Outputs,
     axis_of,
@@ -37,11 +38,21 @@ def _common(first: int | None, second: int | None) -> int | None:
 
 
 def _merge_output(call: CallFacts, shape: Shape) -> Outputs:
-    """Keras 3 declares the compute dtype; TensorFlow keeps the dtype of integers, but for the division of an average."""
-    dtype = "float64" if call.class_name == "Average" and call.first.dtype in ("int32", "int64") else call.first.dtype
-    if call.dialect == "keras3" or is_float(call.first.dtype):
-        dtype = compute_dtype(call)
+    """Integers stay what they are, but for the division of an average; Keras 3, which declares them as floats, promotes."""
+    dtypes = [spec.dtype for spec in call.inputs] if call.dialect == "keras3" else [call.first.dtype]
+    if any(dtype is None or is_float(dtype) for dtype in dtypes):
+        return (TensorSpec(shape, compute_dtype(call)),)
+    dtype = promote(filter(None, dtypes))
+    if call.class_name == "Average" and dtype in _DIVIDED:
+        dtype = _DIVIDED[dtype]
     return (TensorSpec(shape, dtype),)
+
+
+_DIVIDED = {
+    **dict.fromkeys(("int32", "int64", "uint32", "uint64"), "float64"),
+    **dict.fromkeys(("int8", "int16", "uint8", "uint16"), "float32"),
+}
+"""What TensorFlow divides integers in."""
 
 
 def elementwise(call: CallFacts) -> Outputs:

@@ -8,6 +8,7 @@ from configsplit.inference.rules import (
     declare,
     declared_dtype,
     first_shape,
+    kept_dtype,
     known,
     one_output,
     variable_dtype,
@@ -79,6 +80,6 @@ LAYERS = (
     *declare("SyncBatchNormalization", _SAME, batch_weights, mask="passes", uses_mask=("mask",)),
     *declare("LayerNormalization", _SAME, layer_weights, mask="passes"),
     *declare("GroupNormalization", _SAME, group_weights, mask="passes", uses_mask=("mask",)),
-    *declare("RMSNormalization", _SAME, rms_weights),
+    *declare("RMSNormalization", one_output(first_shape, kept_dtype), rms_weights),
     *declare("UnitNormalization", _SAME, mask="passes"),
 )

@@ -6,6 +6,7 @@ from configsplit.inference.rules import (
     declare,
     declared_dtype,
     first_shape,
+    kept_dtype,
     one_output,
     sizes,
     split_channels,
@@ -41,16 +42,14 @@ def adaptive_shape(call: CallFacts) -> Shape:
     return with_channels(call, shape[0], sizes(call.config["output_size"], len(spatial)), channels)
 
 
-_WINDOW = "MaxPooling{0}D AveragePooling{0}D"
-_GLOBAL = "GlobalMaxPooling{0}D GlobalAveragePooling{0}D"
-_ADAPTIVE = "AdaptiveMaxPooling{0}D AdaptiveAveragePooling{0}D"
+_KINDS = (("{}Pooling{}D", window_shape), ("Global{}Pooling{}D", global_shape), ("Adaptive{}Pooling{}D", adaptive_shape))
 
 _TAKES_MASK = {"GlobalAveragePooling1D": ("mask",)}
 
 LAYERS = tuple(
     facts
     for rank in (1, 2, 3)
-    for names, shape in ((_WINDOW, window_shape), (_GLOBAL, global_shape), (_ADAPTIVE, adaptive_shape))
-    for name in names.format(rank).split()
-    for facts in declare(name, one_output(shape, declared_dtype), uses_mask=_TAKES_MASK.get(name, ()))
+    for name, shape in _KINDS
+    for kind, dtype in (("Max", kept_dtype), ("Average", declared_dtype))
+    for facts in declare(each := name.format(kind, rank), one_output(shape, dtype), uses_mask=_TAKES_MASK.get(each, ()))
 )

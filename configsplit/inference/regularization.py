@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from configsplit.inference.rules import declare, declared_dtype, first_shape, one_output
+from configsplit.inference.rules import declare, first_shape, kept_dtype, one_output
 
 LAYERS = (
     *declare(
         "Dropout SpatialDropout1D SpatialDropout2D SpatialDropout3D AlphaDropout GaussianDropout GaussianNoise",
-        one_output(first_shape, declared_dtype),
+        one_output(first_shape, kept_dtype),
         mask="passes",
     ),
 )

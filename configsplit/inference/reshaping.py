@@ -6,7 +6,6 @@ from typing import Any
 
 from configsplit.inference.rules import (
     declare,
-    declared_dtype,
     first_shape,
     kept_dtype,
     one_output,
@@ -93,13 +92,18 @@ def _changed(call: CallFacts, key: str, sign: int) -> Shape:
     return with_channels(call, shape[0], lengths, channels)
 
 
+def masked_dtype(call: CallFacts) -> str | None:
+    """Keras 3 multiplies what it masks, which makes numbers of booleans."""
+    return "int32" if call.dialect == "keras3" and call.first.dtype == "bool" else kept_dtype(call)
+
+
 LAYERS = (
     *declare("Flatten", one_output(flatten_shape, kept_dtype)),
     *declare("Reshape", one_output(reshape_shape, kept_dtype)),
     *declare("Permute", one_output(permute_shape, kept_dtype)),
-    *declare("RepeatVector", one_output(repeat_shape, declared_dtype)),
-    *declare("UpSampling1D UpSampling2D UpSampling3D", one_output(upsampled_shape, declared_dtype)),
-    *declare("ZeroPadding1D ZeroPadding2D ZeroPadding3D", one_output(padded_shape, declared_dtype)),
-    *declare("Cropping1D Cropping2D Cropping3D", one_output(cropped_shape, declared_dtype)),
-    *declare("Masking", one_output(first_shape, declared_dtype), mask="makes"),
+    *declare("RepeatVector", one_output(repeat_shape, kept_dtype)),
+    *declare("UpSampling1D UpSampling2D UpSampling3D", one_output(upsampled_shape, kept_dtype)),
+    *declare("ZeroPadding1D ZeroPadding2D ZeroPadding3D", one_output(padded_shape, kept_dtype)),
+    *declare("Cropping1D Cropping2D Cropping3D", one_output(cropped_shape, kept_dtype)),
+    *declare("Masking", one_output(first_shape, masked_dtype), mask="makes"),
 )

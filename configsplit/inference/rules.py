@@ -150,7 +150,7 @@ def autocast(call: CallFacts, spec: TensorSpec) -> str | None:
 
 
 def declared_dtype(call: CallFacts) -> str | None:
-    """Keras 3 declares the compute dtype even for integers wherever a layer states no output spec of its own."""
+    """The dtype of a layer that computes with integers as with floats in Keras 3, where it takes them at all."""
     return compute_dtype(call) if call.dialect == "keras3" else kept_dtype(call)
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from pathlib import PurePosixPath
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from configsplit.errors import DocumentError
 from configsplit.ir.values import dumps, loads
@@ -13,10 +14,31 @@ from configsplit.ir.values import dumps, loads
 VERSION: Literal[1] = 1
 NAME = "manifest.json"
 
+
+def _no_step(name: str) -> str:
+    if name in (".", ".."):
+        raise ValueError("this is no name of a file")
+    return name
+
+
+def _plain_name(name: str) -> str:
+    if "/" in name or "\x00" in name:
+        raise ValueError("this is no name of a file")
+    return _no_step(name)
+
+
+def _relative(path: str) -> str:
+    if PurePosixPath(path).is_absolute() or "\x00" in path:
+        raise ValueError("the way to the original must not be absolute")
+    return path
+
+
 Count = Annotated[int, Field(ge=0)]
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Dimensions = tuple[Count | None, ...] | None
-FileName = Annotated[str, Field(pattern=r"^[^/\\\x00]+$")]
+FileName = Annotated[str, Field(pattern=r"^[^/\\\x00]+$"), AfterValidator(_no_step)]
+PlainName = Annotated[str, AfterValidator(_plain_name)]
+Below = Annotated[str, AfterValidator(_relative)]
 
 
 class Record(BaseModel):
@@ -113,17 +135,23 @@ class Part(Record):
     calls: dict[str, tuple[Count, ...]] = Field(default_factory=dict)
     layers: dict[str, tuple[str, ...]] = Field(default_factory=dict)
 
+    @model_validator(mode="after")
+    def _told_by_digest(self) -> Self:
+        if (self.weights is None) != (self.weights_sha256 is None):
+            raise ValueError("weights and their digest go together")
+        return self
+
 
 class Source(Record):
     """The file that was cut. ``path`` leads to it from the manifest's folder."""
 
-    file: str
+    file: PlainName
     sha256: Digest
     format: Literal["keras", "h5", "json", "dir"]
     dialect: Literal["keras1", "keras2", "keras3"]
-    path: str | None = None
-    weights: str | None = None
-    weights_path: str | None = None
+    path: Below | None = None
+    weights: PlainName | None = None
+    weights_path: Below | None = None
     weights_sha256: Digest | None = None
 
 

@@ -92,7 +92,10 @@ def _merge(
         raise VerificationError(f"two parts hold different layers named {layer.name!r}", code="verify-layers-differ")
     numbers = piece.calls.get(layer.name, tuple(range(len(layer.calls))))
     for number, node in zip(numbers, layer.calls, strict=True):
-        calls.setdefault(layer.name, {})[number] = node.map_uses(moved)
+        told = node.map_uses(moved)
+        if not layer.is_input and number in calls.get(layer.name, {}):
+            raise VerificationError(f"two parts hold call {number} of layer {layer.name!r}", code="verify-layers-differ")
+        calls.setdefault(layer.name, {})[number] = told
 
 
 def _complete(layer: Layer, calls: Mapping[int, Node]) -> Layer:

@@ -11,9 +11,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from configsplit.errors import CutError
+from configsplit.inference.inputs import input_spec
 from configsplit.ir.graph import Layer, Model, Node, TensorRef, TensorSpec, Use, leaves
 from configsplit.ir.provenance import Origin, Provenance
 from configsplit.ir.values import FrozenDict, rebuild
+from configsplit.rewrites.conforming import Arriving, Conforming
 
 _TAKES_TRAINING = frozenset(
     {
@@ -47,18 +49,23 @@ class Opened:
         return TensorRef(self.names[ref.layer], number, ref.output)
 
 
-def open_calls(model: Model, name: str, calls: Sequence[int]) -> Opened:
+def open_calls(model: Model, name: str, calls: Sequence[int], arriving: Arriving) -> Opened:
     """Open calls of the nested model ``name``.
+
+    Where the model's inputs are of another dtype or rank than what ``arriving`` tells of the tensors that it is called with,
+    the cast that Keras does in passing comes up as a layer of the graph.
 
     Raises:
         CutError: the layer is no nested model, or a call hands over what the layers inside cannot be given by themselves.
+        ShapeError: nobody can tell what shape a call hands over.
     """
     layer = model.by_name()[name]
     inside = _openable(layer)
     opened = tuple(sorted(set(calls)))
     kept = tuple(call for call in range(len(layer.calls)) if call not in opened)
     names = _surface_names(model, layer, inside, kept)
-    work = _Opening(layer, inside, opened, kept, names)
+    taken = {each.name for each in model.layers} | set(names.values())
+    work = _Opening(layer, inside, opened, kept, names, Conforming(model.dialect, arriving, taken))
     layers: list[Layer] = []
     for each in model.layers:
         if each.name != name:
@@ -125,8 +132,15 @@ class _Opening:
     """One opening: tensors of the nested model and of the surface, each mapped to where it is afterwards."""
 
     def __init__(
-        self, layer: Layer, inside: Model, opened: tuple[int, ...], kept: tuple[int, ...], names: dict[str, str]
+        self,
+        layer: Layer,
+        inside: Model,
+        opened: tuple[int, ...],
+        kept: tuple[int, ...],
+        names: dict[str, str],
+        conforming: Conforming,
     ) -> None:
+        self._conforming, self._declared = conforming, inside.by_name()
         self._layer, self._inside, self._opened, self._kept, self._names = layer, inside, opened, kept, names
         self.counts = {each.name: len(each.calls) for each in inside.layers}
         self._arguments = {call: self._bind(call) for call in opened}
@@ -148,7 +162,14 @@ class _Opening:
                 code="cut-not-openable",
                 hint=f"cut before or after {self._layer.name!r}",
             )
-        return dict(zip(inputs, given, strict=True))
+        return {ref: self._conformed(use, ref, place) for ref, use in zip(inputs, given, strict=True)}
+
+    def _conformed(self, use: Use, ref: TensorRef, place: str) -> Use:
+        """The argument for an input of the nested model, with what Keras does to it in passing done by layers."""
+        layer = self._declared.get(ref.layer)
+        if layer is None or not layer.is_input:
+            return use
+        return self._conforming.argument(use, input_spec(self._inside, layer), place)
 
     def argument(self, call: int, ref: TensorRef) -> TensorRef | None:
         """The surface tensor that is given for an input of the nested model; None for any other tensor inside."""
@@ -186,8 +207,9 @@ class _Opening:
         return replace(layer, calls=tuple(calls))
 
     def surfaced(self) -> list[Layer]:
-        """The layers that come up, with one round of calls for each call that is opened."""
-        made = []
+        """The layers that come up, with one round of calls for each call that is opened; before them what conforms the
+        tensors that they are called with."""
+        made = list(map(self.rewired, self._conforming.made))
         for each in self._inside.layers:
             if not each.is_input:
                 calls = tuple(self._call(each, node, position) for position in range(len(self._opened)) for node in each.calls)
@@ -208,7 +230,10 @@ class _Opening:
     def provenance(self, made: Model) -> Provenance:
         inner = {name: old for old, name in self._names.items()}
         origins: dict[tuple[str, ...], Origin] = {}
+        fresh = {layer.name for layer in self._conforming.made}
         for layer in made.layers:
+            if layer.name in fresh:
+                continue
             if layer.name in inner:
                 old = inner[layer.name]
                 calls = tuple(range(self.counts[old])) * len(self._opened)

@@ -11,9 +11,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from configsplit.inference import infer
 from configsplit.ir.graph import CallRef, Model, TensorRef, TensorSpec
 from configsplit.ir.provenance import Provenance, identity
 from configsplit.ir.references import Place
+from configsplit.rewrites.conforming import Arriving
 from configsplit.rewrites.crossing import crossing_sets
 from configsplit.rewrites.divide import Divided, derived, divide
 from configsplit.rewrites.following import alive, around, at_end, end, followed, replaced, still_told
@@ -105,16 +107,16 @@ class _Level:
         inside = (place.inside[0] for boundary in self.places for place in boundary if place.inside)
         return sorted({call.call for call in inside if call.layer == name})
 
-    def open(self, name: str, calls: Sequence[int]) -> None:
-        opened = open_calls(self.model, name, calls)
+    def open(self, name: str, calls: Sequence[int], wrapping: Wrapping | None) -> None:
+        opened = open_calls(self.model, name, calls, _arriving(self.model, self.given(), wrapping))
         self.places = [[followed(place, opened, name) for place in boundary] for boundary in self.places]
         self.told = [told._replace(place=followed(told.place, opened, name)) for told in self.told]
         self.model, self.provenance = opened.model, opened.provenance.after(self.provenance)
         self.steps.append(Step(name, opened.calls))
 
-    def open_all(self, name: str) -> None:
+    def open_all(self, name: str, wrapping: Wrapping | None) -> None:
         """Open every call of a nested model in which a wanted tensor lies."""
-        self.open(name, self._calls(name))
+        self.open(name, self._calls(name), wrapping)
 
     def told_inside(self, name: str, calls: Sequence[int]) -> list[Told]:
         """What is said of tensors of the model in a wrapper, whichever of these calls it was said of."""
@@ -191,6 +193,13 @@ class _Level:
         return Surfaced(model, kept.after(self.provenance), there, tuple(self.steps), given=given)
 
 
+def _arriving(model: Model, given: Specs, wrapping: Wrapping | None) -> Arriving:
+    """What is known of the tensors of a model of which something is opened."""
+    if wrapping is None:
+        return Arriving(infer(model, given=given))
+    return Arriving(wrapping.specs(model, given), wrapping.conforms)
+
+
 def surface(
     model: Model,
     boundaries: Sequence[Sequence[Place]],
@@ -213,11 +222,11 @@ def surface(
         level = levels[-1]
         name = level.container()
         if name is not None and level.is_nested(name):
-            level.open_all(name)
+            level.open_all(name, wrapping)
         elif name is not None:
             levels.append(level.inside(name, known(wrapping, name)))
         elif level.into is None and more:
-            level.open(more[-1], range(len(level.model.by_name()[more.pop()].calls)))
+            level.open(more[-1], range(len(level.model.by_name()[more.pop()].calls)), wrapping)
         elif level.into is None:
             return replace(level.finished(), told=tuple(said))
         else:
@@ -244,7 +253,7 @@ def reopen(
                 return replace(level.finished(), told=tuple(said))
             finished[len(levels)] = level.finished()
         elif not todo[-1].cuts:
-            level.open(todo[-1].layer, todo[-1].calls)
+            level.open(todo[-1].layer, todo[-1].calls, wrapping)
             todo.pop()
         elif (done := finished.pop(len(levels), None)) is not None:
             step = todo.pop()

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from configsplit.errors import CutError
-from configsplit.ir.graph import CallRef, Layer, Model, Node, TensorRef, TensorSpec, Use
-from configsplit.ir.values import FrozenDict
+from configsplit.ir.graph import CallRef, Layer, Model, TensorRef, TensorSpec, Use
+from configsplit.rewrites import operations
+from configsplit.rewrites.rewritten import free_name
 
 _EXACT = {
     ("float16", "float32"),
@@ -86,30 +86,6 @@ def _rewired(layer: Layer, instead: Mapping[tuple[CallRef, TensorRef], Use]) -> 
 
 
 def cast_layer(model: Model, ref: TensorRef, spec: TensorSpec, dtype: str, taken: set[str]) -> Layer:
-    name, number = f"{ref.layer}_{dtype}", 1
-    while name in taken:
-        number += 1
-        name = f"{ref.layer}_{dtype}_{number}"
-    taken.add(name)
     if model.dialect == "keras1":
         raise CutError("Keras 1 cannot cast a tensor", code="cut-no-cast", hint="leave out --boundary-dtype")
-    entry, node = (_keras3 if model.dialect == "keras3" else _keras2)(name, Use(ref, spec=spec), dtype)
-    return Layer(name=name, class_name=entry["class_name"], entry=entry, calls=(node,))
-
-
-def _keras3(name: str, use: Use, dtype: str) -> tuple[FrozenDict, Node]:
-    entry: dict[str, Any] = {
-        "module": "keras.src.ops.core",
-        "class_name": "Cast",
-        "config": FrozenDict({"dtype": dtype}),
-        "registered_name": "Cast",
-        "name": name,
-        "inbound_nodes": None,
-    }
-    return FrozenDict(entry), Node((use,))
-
-
-def _keras2(name: str, use: Use, dtype: str) -> tuple[FrozenDict, Node]:
-    config = FrozenDict({"name": name, "trainable": True, "dtype": "float32", "function": "cast"})
-    entry = FrozenDict({"class_name": "TFOpLambda", "config": config, "name": name, "inbound_nodes": None})
-    return entry, Node((use,), FrozenDict({"dtype": dtype, "name": None}), "bare")
+    return operations.cast(model.dialect, free_name(f"{ref.layer}_{dtype}", taken), Use(ref, spec=spec), dtype)

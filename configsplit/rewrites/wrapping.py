@@ -33,6 +33,10 @@ class Wrapping(Protocol):
     def specs(self, model: Model, given: Specs) -> Specs:
         """Shape and dtype of every tensor of a model; ``given`` is what the user says, and wins."""
 
+    def conforms(self, place: str) -> bool:
+        """Whether Keras conforms what is handed to a model to the dtype and rank of the model's input, asked for a place that
+        needs it. Raises CutError where it does, and the document cannot hold the operations that say so."""
+
     def check_masks(self, model: Model, name: str, calls: Sequence[int], inner: Model) -> None:
         """Raises CutError if a mask would be lost between the parts of the model in the wrapper ``name``."""
 

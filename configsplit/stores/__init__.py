@@ -4,6 +4,7 @@ The only importer of h5py, and only once weights are touched: cutting a ``.json`
 """
 
 from configsplit.stores.ahead import Ahead
+from configsplit.stores.archive import MAX_TEXT
 from configsplit.stores.assembly import (
     Empty,
     Fresh,
@@ -21,11 +22,13 @@ from configsplit.stores.assembly import (
 )
 from configsplit.stores.assets import Asset
 from configsplit.stores.layouts import Layout, addresses, inner_weights, is_stored, snake_case
+from configsplit.stores.plainly import Stamp, read_plain, stamp
 from configsplit.stores.source import Source, digest, open_source
 from configsplit.stores.staging import Staging
 from configsplit.stores.workers import Task, Workers
 
 __all__ = [
+    "MAX_TEXT",
     "Ahead",
     "Asset",
     "Empty",
@@ -38,6 +41,7 @@ __all__ = [
     "Relaid",
     "Source",
     "Staging",
+    "Stamp",
     "Stored",
     "Task",
     "Workers",
@@ -51,5 +55,7 @@ __all__ = [
     "prepare_h5",
     "prepare_text",
     "prepare_weights",
+    "read_plain",
     "snake_case",
+    "stamp",
 ]

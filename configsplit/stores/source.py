@@ -62,7 +62,7 @@ def digest(path: Path | str, stop: Event | None = None) -> str:
 def _digest_one(path: Path, stop: Event | None) -> tuple[str, str | None]:
     """SHA-256 of a file, and its text if it is the index of sharded weights."""
     with system_faults(path):
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         try:
             size = os.fstat(fd).st_size
             own = sha256([Span(fd, 0, size)], stop)
@@ -86,7 +86,7 @@ class Source:
     path: Path
     weights_path: Path | None = None
     scratch: str | None = None
-    _opened: list[tuple[Path, int, tuple[int, int]]] = field(default_factory=list, repr=False)
+    _opened: list[tuple[Path, int, tuple[int, int, int]]] = field(default_factory=list, repr=False)
     _stack: ExitStack = field(default_factory=ExitStack, repr=False)
 
     def __enter__(self) -> Source:
@@ -128,16 +128,16 @@ class Source:
         """Whether both have opened the same one file, in the same state."""
         return self._files()[:1] == other._files()[:1] != []
 
-    def _files(self) -> list[tuple[int, int, int, int]]:
+    def _files(self) -> list[tuple[int, ...]]:
         return [(found.st_dev, found.st_ino, *was) for _, fd, was in self._opened for found in [os.fstat(fd)]]
 
     def check_unchanged(self) -> None:
         """Call it before a commit: what was copied is worth nothing if the source was written to meanwhile.
 
         Raises:
-            StoreError: a file has another size or time of change than when it was opened.
+            StoreError: a file has another size or time of change than when it was opened, or its path leads to another.
         """
-        changed = [path for path, fd, was in self._opened if _stamp(os.fstat(fd)) != was]
+        changed = [path for path, fd, was in self._opened if _stamp(os.fstat(fd)) != was or not _leads_to(path, fd)]
         if changed:
             hint = "wait until the program that writes it is done"
             raise StoreError("the file changed while it was read", code="source-changed", where=str(changed[0]), hint=hint)
@@ -369,5 +369,13 @@ def _unread(message: str, where: str) -> StoreError:
     return StoreError(message, code="weights-layout", where=where, hint=hint)
 
 
-def _stamp(status: os.stat_result) -> tuple[int, int]:
-    return status.st_size, status.st_mtime_ns
+def _leads_to(path: Path, fd: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(fd))
+    except OSError:
+        return False
+
+
+def _stamp(status: os.stat_result) -> tuple[int, int, int]:
+    """The time of change, unlike that of writing, cannot be set back."""
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns

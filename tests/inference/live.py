@@ -37,6 +37,16 @@ def live(tensor: Any) -> Live:
     return tuple(tensor.shape), dtype if isinstance(dtype, str) else dtype.name
 
 
+def flowing(framework: Any, model: Any, tensors: list[Any]) -> list[Live]:
+    """The outputs as they are declared, of the dtype that flows: Keras 3 declares floats for many layers that keep integers."""
+    declared = [live(tensor) for tensor in tensors]
+    given = [live(tensor) for tensor in model.inputs]
+    if framework is tf_keras or all(dtype.startswith(("float", "bfloat", "string")) for _, dtype in given):
+        return declared
+    made = tf.nest.flatten(model([tf.ones([size or 2 for size in shape], dtype) for shape, dtype in given]))
+    return [(shape, live(tensor)[1]) for (shape, _), tensor in zip(declared, made, strict=True)]
+
+
 def forgetful(model: Model) -> Model:
     """The model without recorded shapes, so that rules have to find them; nested models too, innermost first."""
     todo, order = [model], []

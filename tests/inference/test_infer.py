@@ -39,14 +39,15 @@ def shape(found: dict[TensorRef, TensorSpec], name: str, call: int = 0, output: 
     return found[TensorRef(name, call, output)].shape
 
 
-def test_what_the_user_gives_wins_over_what_is_recorded_and_that_over_rules() -> None:
+def test_what_the_user_gives_wins_over_rules_and_those_over_what_is_recorded() -> None:
     m = model(
         start(),
         layer("a", "Dense", use("x"), units=3),
         layer("b", "Dense", use("a", shape=[None, 7], dtype="float16"), units=3),
         dialect="keras3",
     )
-    assert shape(infer(m), "a") == (None, 7)
+    assert infer(m)[TensorRef("a")] == TensorSpec((None, 3), "float32")
+    assert trace(m).contradictions == {TensorRef("a"): "recorded as (None, 7) float16, but its class gives (None, 3) float32"}
     assert shape(infer(m, given={TensorRef("a"): TensorSpec((2, 9), "float32")}), "a") == (2, 9)
 
 

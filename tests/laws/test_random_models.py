@@ -14,7 +14,8 @@ import configsplit
 from configsplit.algorithms.equivalence import differences
 from configsplit.algorithms.order import rebuild_order
 from configsplit.dialects import emit, parse, read_entry, to_text
-from configsplit.documents.wrapping import inside
+from configsplit.documents.document import Document
+from configsplit.documents.wrapping import DocumentWrapping, inside
 from configsplit.errors import CutError
 from configsplit.inference import infer
 from configsplit.ir.graph import Model, TensorRef, walk
@@ -116,17 +117,19 @@ def test_join_undoes_a_split_inside_nested_models(dialect: str, data: st.DataObj
         return
     layer = data.draw(st.sampled_from(nested))
     assert layer.model is not None
+    detection = parse(to_text(model)).detection
+    wrapping = DocumentWrapping(Document(model=model, detection=detection, path=Path("model.json"), kind="json"))
     call = data.draw(st.integers(0, len(layer.calls) - 1))
     inner = data.draw(st.sampled_from(tensors(layer.model)))
     from configsplit.ir.graph import CallRef
 
     try:
-        opened = surface(model, [[Place((CallRef(layer.name, call),), inner)]])
+        opened = surface(model, [[Place((CallRef(layer.name, call),), inner)]], wrapping)
     except CutError as error:
         assert error.code == "cut-dead-tensor"  # noqa: PT017
         return
     assert len({path for path, _ in walk(opened.model)}) == len(list(walk(opened.model)))
-    assert reopen(model, opened.steps).model == opened.model
+    assert reopen(model, opened.steps, wrapping).model == opened.model
     whole = parse(to_text(described(opened.model, infer(opened.model, read=read_entry)))).model
     try:
         joined = rejoin(whole, list(opened.boundaries), "smallest")

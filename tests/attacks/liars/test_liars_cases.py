@@ -1,0 +1,64 @@
+"""Documents with one thing changed, which Keras loads and runs: the parts compute the same, or the cut is refused."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import configsplit
+from configsplit.documents.saving import Saved
+from configsplit.errors import ConfigSplitError
+
+FILES = Path(__file__).parent / "files"
+COLUMNS = ("file", "at", "boundary", "what was changed in the document")
+with (FILES / "cases.tsv").open() as table:
+    LIARS = [tuple(row[column] for column in COLUMNS) for row in csv.DictReader(table, delimiter="\t")]
+
+REFUSED = {"k3_2_d1e9db43.keras": "document-input"}
+"""The input of this one is a tensor on the way, where Keras cuts the graph by itself."""
+MISREAD = "k3_2_a3ed961a.keras"
+"""Of Keras 3.10, which means one output by ``[[name, 0, 0]]``. Later releases read a list there, and stack it."""
+
+
+@pytest.mark.parametrize(("file", "at", "boundary", "change"), [case for case in LIARS if case[0] != MISREAD])
+def test_a_liar_is_cut_right_or_refused(held: Any, file: str, at: str, boundary: str, change: str) -> None:
+    seen: list[Saved] = []
+    try:
+        assert held(FILES / file, at, boundary=boundary, look=seen.append) == []
+    except ConfigSplitError as error:
+        assert error.code == REFUSED.get(file)  # noqa: PT017 - a refusal with the right code is as good
+        return
+    assert file not in REFUSED
+    if "kt dtype lie" in change:
+        assert any("recorded as" in warning for warning in seen[0].manifest.warnings)
+
+
+def test_what_later_releases_misread_is_cut_as_its_own_release_means_it(held: Any) -> None:
+    """Whole and parts differ by the axis that Keras 3.15 puts before, and by nothing else."""
+    (found,) = held(FILES / MISREAD, "base")
+    assert "float32(1, 3, 2) against float32(3, 2)" in found
+
+
+NESTED = sorted(path for path in FILES.iterdir() if path.name.startswith("n"))
+
+
+def place(path: Path) -> str:
+    if path.name.startswith("nest"):
+        return "inner/mul"
+    return "inner/c" if "conv" in path.name else "inner/d"
+
+
+@pytest.mark.parametrize("boundary", ["early", "late"])
+@pytest.mark.parametrize("path", NESTED, ids=lambda path: path.name)
+def test_the_cast_at_an_opened_input_is_kept(held: Any, path: Path, boundary: str) -> None:
+    assert held(path, place(path), boundary=boundary) == []
+
+
+def test_contradictions_are_told_by_inspect_and_by_surgery(tmp_path: Path) -> None:
+    document = configsplit.load(FILES / "k3_2_4f4248e9.keras")
+    (note,) = [note for note in configsplit.inspect(document).notes if "recorded" in note]
+    assert note.startswith("d: recorded as (None, 3) bool, but its class gives (None, 3) float32")
+    assert note in configsplit.extract(document, from_="d").warnings
