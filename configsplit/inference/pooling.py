@@ -51,5 +51,6 @@ LAYERS = tuple(
     for rank in (1, 2, 3)
     for name, shape in _KINDS
     for kind, dtype in (("Max", kept_dtype), ("Average", declared_dtype))
-    for facts in declare(each := name.format(kind, rank), one_output(shape, dtype), uses_mask=_TAKES_MASK.get(each, ()))
+    for class_name in (name.format(kind, rank),)
+    for facts in declare(class_name, one_output(shape, dtype), uses_mask=_TAKES_MASK.get(class_name, ()))
 )
