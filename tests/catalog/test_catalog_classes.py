@@ -1,0 +1,217 @@
+"""Every layer class that the installed Keras 3 and tf_keras export, held against what is declared of it.
+
+A new release that adds a class, gives one a mask argument or changes what becomes of a mask fails here, by the class's name.
+What is asked of a class is asked of the class itself: its call's signature, and a run with a masked input.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf_keras
+
+from configsplit.inference import ABSTRACT, BUILT_IN, OPAQUE
+from configsplit.inference.wrappers import WRAPPERS
+from configsplit.rewrites import masks as mask_rewrite
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*was passed an input with a mask attached:UserWarning")
+
+FRAMEWORKS: dict[str, Any] = {"keras": keras, "tf_keras": tf_keras}
+
+
+def _layer_cases() -> ModuleType:
+    """The table of constructor arguments, which stands with the tests of shapes."""
+    path = Path(__file__).resolve().parents[1] / "inference" / "layer_cases.py"
+    spec = importlib.util.spec_from_file_location("catalog_layer_cases", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _exported(framework: str) -> dict[str, type]:
+    """Class name -> class, each class under its own name."""
+    layers = FRAMEWORKS[framework].layers
+    found = [value for value in vars(layers).values() if inspect.isclass(value) and issubclass(value, layers.Layer)]
+    return {cls.__name__: cls for cls in found}
+
+
+CLASSES = [(framework, name) for framework in FRAMEWORKS for name in sorted(_exported(framework))]
+
+
+def declared(name: str) -> str | None:
+    facts = BUILT_IN.get(name)
+    return facts.mask if facts is not None else None
+
+
+@pytest.mark.parametrize(("framework", "name"), CLASSES)
+def test_the_class_is_known(framework: str, name: str) -> None:
+    assert name in BUILT_IN or name in WRAPPERS or name in OPAQUE or name in ABSTRACT or name == "InputLayer"
+
+
+# --- arguments of the call
+
+USES_NONE = {
+    "BatchNormalization": "only in training",
+    "GroupNormalization": "tf_keras: a mask of steps does not fit the inputs, and the call fails",
+    "Lambda": "hands it to the function if that takes one, which its code tells and its name does not",
+    "Pipeline": "hands it to its layers",
+    "RNN": "in the table of users",
+    "StackedRNNCells": "takes none itself",
+}
+"""Classes whose call takes a mask, and which change no output by it in inference, with the reason."""
+
+MAY_USE = mask_rewrite.USERS | mask_rewrite._PAIR_USERS | mask_rewrite._HIDDEN_USERS | {mask_rewrite._ATTENTION}
+
+
+def mask_arguments(cls: type) -> list[str]:
+    return [name for name in inspect.signature(cls.call).parameters if name.endswith("mask") and name != "use_causal_mask"]
+
+
+UNDECLARED_USERS = {
+    ("keras", "GroupedQueryAttention"): "Keras 3 only, whose functional graphs record masks",
+}
+"""Contradictions known today, each a class that uses its mask and is not among the users."""
+
+
+@pytest.mark.parametrize(("framework", "name"), CLASSES)
+def test_a_class_that_takes_a_mask_is_declared_a_user(framework: str, name: str) -> None:
+    if mask_arguments(_exported(framework)[name]) and name not in USES_NONE and name not in OPAQUE and name not in ABSTRACT:
+        assert (name in MAY_USE) != ((framework, name) in UNDECLARED_USERS)
+
+
+@pytest.mark.parametrize("name", sorted(USES_NONE))
+def test_an_exception_is_still_one(name: str) -> None:
+    found = [framework for framework in FRAMEWORKS if name in _exported(framework)]
+    assert found
+    if name not in {"RNN", "StackedRNNCells"}:
+        assert any(mask_arguments(_exported(framework)[name]) for framework in found)
+
+
+# --- what becomes of a mask, in a run
+
+
+def _steps(case: Any) -> Iterator[tuple[int, ...]]:
+    for spec in case.inputs:
+        shape = spec[0] if isinstance(spec[0], tuple) else spec
+        yield tuple((4 if place == 0 else 7) if size is None else size for place, size in enumerate(shape))
+
+
+@cache
+def _cases() -> dict[tuple[str, str], Any]:
+    """For each class one case with plain float inputs of rank 3, or the first there is; ``None`` has no strings in it."""
+    found: dict[tuple[str, str], Any] = {}
+    for case in _layer_cases().CASES:
+        text = any(isinstance(spec[0], tuple) and spec[1] == "string" for spec in case.inputs)
+        for framework in FRAMEWORKS:
+            if (
+                text
+                or case.only not in ("", framework)
+                or case.kwargs.get("dtype")
+                or not hasattr(FRAMEWORKS[framework].layers, case.name)
+            ):
+                continue
+            chosen = _fitting(_layer_cases().case).get(case.name, case)
+            if case.name not in RETURNS or case.kwargs.get("return_sequences"):
+                found.setdefault((framework, getattr(FRAMEWORKS[framework].layers, case.name).__name__), chosen)
+    return found
+
+
+def _fitting(case: Callable[..., Any]) -> dict[str, Any]:
+    """Inputs on which a mask of (batch, steps) fits, for classes whose first case is an image."""
+    return {
+        "Softmax": case("Softmax", (None, 7)),
+        "BatchNormalization": case("BatchNormalization", (None, 7, 4)),
+        "GroupNormalization": case("GroupNormalization", (None, 5, 8), groups=4),
+    }
+
+
+RETURNS = {"LSTM", "GRU", "SimpleRNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"}
+"""Whether these hand a mask on depends on what they return: they are asked for sequences."""
+
+
+def _value(case: Any, number: int, shape: tuple[int, ...]) -> Any:
+    spec = case.inputs[number]
+    dtype = spec[1] if isinstance(spec[0], tuple) else "float32"
+    drawn = np.random.default_rng(number).integers(1, 5, size=shape)
+    return tf.constant(drawn.astype(dtype))
+
+
+def masks_out(framework: str, name: str) -> list[bool]:
+    """Whether each output carries a mask when the first input does, all others plain; of a merge, when every input does."""
+    case = _cases()[framework, name]
+    layer = _exported(framework)[name](**case.kwargs)
+    values = [_value(case, number, shape) for number, shape in enumerate(_steps(case))]
+    for value in values if case.listed else values[:1]:
+        value._keras_mask = tf.constant(np.arange(np.prod(value.shape[:2])).reshape(value.shape[:2]) % 3 > 0)
+    outputs = layer(values) if case.listed else layer(*values, **case.call)
+    return [getattr(item, "_keras_mask", None) is not None for item in tf.nest.flatten(outputs)]
+
+
+DISAGREE = {
+    ("keras", "Identity"): "declared for tf_keras, where it stops",
+    ("keras", "Normalization"): "declared for tf_keras, where it stops",
+    ("keras", "RandomColorJitter"): "returns its very argument in inference, and the mask with it",
+    ("keras", "Rescaling"): "declared for tf_keras, where it stops",
+}
+"""Where one declaration cannot be true of both generations, or is not true of one: known contradictions, measured here."""
+
+LOUD = {("tf_keras", "GroupNormalization")}
+"""A mask of steps makes the call fail, so that no model that runs has one there."""
+
+
+@pytest.mark.parametrize(("framework", "name"), sorted(_cases()))
+def test_a_mask_goes_where_the_declaration_says(framework: str, name: str) -> None:
+    rule = declared(name)
+    if (framework, name) in LOUD:
+        with pytest.raises(tf.errors.InvalidArgumentError):
+            masks_out(framework, name)
+        return
+    carries = masks_out(framework, name)[0]
+    if rule == "makes":
+        case = _cases()[framework, name]
+        assert carries == ("input_dim" not in case.kwargs or bool(case.kwargs.get("mask_zero")))
+        return
+    agrees = carries == (rule == "passes")
+    assert agrees != ((framework, name) in DISAGREE), f"{name} of {framework}: declared {rule!r}, carries a mask: {carries}"
+
+
+NOT_RUN = {
+    "Bidirectional", "TimeDistributed", "SpectralNormalization", "Wrapper", "RNN", "StackedRNNCells", "LSTMCell", "GRUCell",
+    "SimpleRNNCell", "Lambda", "Layer", "InputLayer", "Pipeline", "DenseFeatures", "AbstractRNNCell", "Hashing",
+    "HashedCrossing", "StringLookup", "TextVectorization", "Equalization", "MaxNumBoundingBoxes",
+}  # fmt: skip
+"""Classes that hold layers or functions (tests/inference/test_masks.py has those), take words, or need more than constructor
+arguments; what is not known at all is told by `test_the_class_is_known`."""
+
+
+def test_every_other_class_is_run() -> None:
+    known = {name for _, name in CLASSES if name in BUILT_IN or name in WRAPPERS}
+    assert known - {name for _, name in _cases()} <= NOT_RUN
+
+
+@pytest.mark.parametrize("name", ["Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum"])
+def test_a_merge_of_one_masked_input_keeps_its_mask_before_keras_3_only(name: str) -> None:
+    """Keras 3 gives no mask unless every input has one, and joins them by OR; tf_keras takes those there are, by AND."""
+    for framework, kept in (("keras", False), ("tf_keras", True)):
+        one, two = (tf.ones((2, 3, 4)) for _ in range(2))
+        one._keras_mask = tf.constant([[True, False, True], [True, True, False]])
+        layer = _exported(framework)[name]()
+        assert (getattr(layer([one, two]), "_keras_mask", None) is not None) == kept
+        two._keras_mask = tf.constant([[True, True, False], [False, True, False]])
+        both = getattr(layer([one, two]), "_keras_mask", None).numpy()
+        first, second = one._keras_mask.numpy(), two._keras_mask.numpy()
+        assert (both == ((first & second) if kept else (first | second))).all()
