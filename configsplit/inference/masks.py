@@ -244,13 +244,12 @@ def _handed_on(frame: _Frame, ref: TensorRef, mask: Mask | None) -> Mask | None:
 
 def _settle(frame: _Frame, layer: Layer, ref: CallRef) -> None:
     """Enter which masks a plain layer's call uses, and those of its outputs."""
-    facts = frame.inference.facts(layer)
+    facts, call = _unwrapped(frame.inference, frame.inference.facts(layer), frame.inference.call(layer, ref.call))
     taken = _taken(frame, layer, ref)
     if facts is None or facts.uses_mask is None:
         _meet(frame, layer, ref, facts)
     elif facts.uses_mask or _reads(frame.inference, layer):
         _use(frame, layer, ref, _looked_at(frame, layer, ref, facts))
-    call = frame.inference.call(layer, ref.call)
     try:
         found = _outputs(frame, facts, call, ref, taken)
     except RULE_ERRORS:  # its config is odd
@@ -259,6 +258,17 @@ def _settle(frame: _Frame, layer: Layer, ref: CallRef) -> None:
         _use(frame, layer, ref, [each for each, _ in taken])  # it fails where it finds some of its masks, but not all
     for number, mask in found.items():
         frame.tensors[TensorRef(*ref, number)] = mask
+
+
+def _unwrapped(inference: Inference, facts: LayerFacts | None, call: CallFacts) -> tuple[LayerFacts | None, CallFacts]:
+    """What SpectralNormalization wraps: it gives the very tensor that its layer gives, with its mask."""
+    inner = call.config.get("layer")
+    while facts is not None and call.class_name == "SpectralNormalization" and isinstance(inner, FrozenDict):
+        config = inner.get("config")
+        config = config if isinstance(config, FrozenDict) else FrozenDict()
+        call = replace(call, class_name=str(inner.get("class_name")), config=config)
+        facts, inner = inference.table.named(call.class_name), call.config.get("layer")
+    return facts, call
 
 
 def _use(frame: _Frame, layer: Layer, ref: CallRef, tensors: Sequence[TensorRef]) -> None:
@@ -318,7 +328,7 @@ def _outputs(
     taken: list[tuple[TensorRef, Mask | None]],
 ) -> dict[int, Mask]:
     """The masks of a call's outputs, by the number of the output."""
-    rule = _rule(frame.inference.dialect, facts)
+    rule = mask_rule(frame.inference.dialect, facts)
     here = (ref.layer, call.class_name)
     if rule == "makes" or _made_inside(frame.inference, facts, call):
         return _beginning(frame, facts, call, here)
@@ -345,10 +355,20 @@ def _outputs(
     return dict.fromkeys(_masked_outputs(call), first)
 
 
-def _rule(dialect: str, facts: LayerFacts | None) -> MaskRule:
+_PASSES = {
+    "keras3": frozenset({"Identity", "Normalization", "RandomColorJitter", "Rescaling"}),
+    "keras2": frozenset({"Layer"}),
+}
+"""Classes that hand masks on in one generation alone, measured in Keras 3.15 and tf_keras 2.21: some support masking there,
+some give back the very tensor that they take."""
+
+
+def mask_rule(dialect: str, facts: LayerFacts | None) -> MaskRule:
+    """What a class does with a mask in one generation."""
     if facts is None:
         return "unknown"
-    return "passes" if facts is BUILT_IN.get("Identity") and dialect == "keras3" else facts.mask
+    passes = facts.class_name in _PASSES.get(dialect, ()) and facts is BUILT_IN.get(facts.class_name)
+    return "passes" if passes else facts.mask
 
 
 def _count(frame: _Frame, call: CallRef) -> int:
@@ -362,7 +382,8 @@ def _count(frame: _Frame, call: CallRef) -> int:
 def _beginning(frame: _Frame, facts: LayerFacts | None, call: CallFacts, here: tuple[str, str]) -> dict[int, Mask]:
     if facts is not None and call.class_name != "TimeDistributed" and not _makes(call):
         return {}
-    built_in = call.class_name in ("Embedding", "Masking", "TimeDistributed", "ReversibleEmbedding")
+    layer = frame.layers[here[0]]
+    built_in = layer.class_name in ("Embedding", "Masking", "TimeDistributed", "ReversibleEmbedding")
     if frame.inference.dialect == "keras3" and call.class_name == "TimeDistributed":
         return {}
     return {0: Mask("made") if built_in else Mask("hidden", why=here)}

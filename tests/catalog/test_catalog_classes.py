@@ -21,9 +21,9 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
-from configsplit.inference import ABSTRACT, BUILT_IN, OPAQUE
+from configsplit.inference import ABSTRACT, BUILT_IN, OPAQUE, Table
+from configsplit.inference.masks import mask_rule
 from configsplit.inference.wrappers import WRAPPERS
-from configsplit.rewrites import masks as mask_rewrite
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*was passed an input with a mask attached:UserWarning")
 
@@ -52,11 +52,6 @@ def _exported(framework: str) -> dict[str, type]:
 CLASSES = [(framework, name) for framework in FRAMEWORKS for name in sorted(_exported(framework))]
 
 
-def declared(name: str) -> str | None:
-    facts = BUILT_IN.get(name)
-    return facts.mask if facts is not None else None
-
-
 @pytest.mark.parametrize(("framework", "name"), CLASSES)
 def test_the_class_is_known(framework: str, name: str) -> None:
     assert name in BUILT_IN or name in WRAPPERS or name in OPAQUE or name in ABSTRACT or name == "InputLayer"
@@ -74,23 +69,29 @@ USES_NONE = {
 }
 """Classes whose call takes a mask, and which change no output by it in inference, with the reason."""
 
-MAY_USE = mask_rewrite.USERS | mask_rewrite._PAIR_USERS | mask_rewrite._HIDDEN_USERS | {mask_rewrite._ATTENTION}
-
 
 def mask_arguments(cls: type) -> list[str]:
     return [name for name in inspect.signature(cls.call).parameters if name.endswith("mask") and name != "use_causal_mask"]
 
 
-UNDECLARED_USERS = {
-    ("keras", "GroupedQueryAttention"): "Keras 3 only, whose functional graphs record masks",
-}
-"""Contradictions known today, each a class that uses its mask and is not among the users."""
-
-
 @pytest.mark.parametrize(("framework", "name"), CLASSES)
 def test_a_class_that_takes_a_mask_is_declared_a_user(framework: str, name: str) -> None:
     if mask_arguments(_exported(framework)[name]) and name not in USES_NONE and name not in OPAQUE and name not in ABSTRACT:
-        assert (name in MAY_USE) != ((framework, name) in UNDECLARED_USERS)
+        facts = Table().named(name)
+        assert facts is not None
+        declared = facts.uses_mask
+        if facts.class_name == "MultiHeadAttention" and framework == "tf_keras":
+            declared = ("attention_mask",)  # those of query, value and key it reads off the tensors
+        assert declared
+        assert set(declared) <= set(mask_arguments(_exported(framework)[name]))
+
+
+@pytest.mark.parametrize("name", sorted(BUILT_IN))
+def test_a_declared_user_takes_a_mask(name: str) -> None:
+    """In one generation at least, unless it is gone from both."""
+    here = [framework for framework in FRAMEWORKS if name in _exported(framework)]
+    if BUILT_IN[name].uses_mask and here:
+        assert any(mask_arguments(_exported(framework)[name]) for framework in here)
 
 
 @pytest.mark.parametrize("name", sorted(USES_NONE))
@@ -161,21 +162,13 @@ def masks_out(framework: str, name: str) -> list[bool]:
     return [getattr(item, "_keras_mask", None) is not None for item in tf.nest.flatten(outputs)]
 
 
-DISAGREE = {
-    ("keras", "Identity"): "declared for tf_keras, where it stops",
-    ("keras", "Normalization"): "declared for tf_keras, where it stops",
-    ("keras", "RandomColorJitter"): "returns its very argument in inference, and the mask with it",
-    ("keras", "Rescaling"): "declared for tf_keras, where it stops",
-}
-"""Where one declaration cannot be true of both generations, or is not true of one: known contradictions, measured here."""
-
 LOUD = {("tf_keras", "GroupNormalization")}
 """A mask of steps makes the call fail, so that no model that runs has one there."""
 
 
 @pytest.mark.parametrize(("framework", "name"), sorted(_cases()))
 def test_a_mask_goes_where_the_declaration_says(framework: str, name: str) -> None:
-    rule = declared(name)
+    rule = mask_rule("keras3" if framework == "keras" else "keras2", Table().named(name))
     if (framework, name) in LOUD:
         with pytest.raises(tf.errors.InvalidArgumentError):
             masks_out(framework, name)
@@ -185,8 +178,7 @@ def test_a_mask_goes_where_the_declaration_says(framework: str, name: str) -> No
         case = _cases()[framework, name]
         assert carries == ("input_dim" not in case.kwargs or bool(case.kwargs.get("mask_zero")))
         return
-    agrees = carries == (rule == "passes")
-    assert agrees != ((framework, name) in DISAGREE), f"{name} of {framework}: declared {rule!r}, carries a mask: {carries}"
+    assert carries == (rule == "passes"), f"{name} of {framework}: declared {rule!r}, carries a mask: {carries}"
 
 
 NOT_RUN = {

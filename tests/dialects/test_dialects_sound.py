@@ -38,7 +38,7 @@ def _document(**changes: Any) -> str:
     [
         ({"input_layers": []}, "document-no-graph", "input_layers"),
         ({"output_layers": []}, "document-no-graph", "output_layers"),
-        ({"input_layers": [["d", 0, 0]]}, "document-bad-reference", "input_layers"),
+        ({"input_layers": [["d", 0, 0]]}, "document-input", "input_layers"),
         ({"feeding": [[["d", 0, 0, {}]]]}, "document-bad-reference", "layers[0].inbound_nodes"),
         ({"output": 1}, "document-bad-reference", "layers[1].inbound_nodes[0]"),
         ({"second": 1 << 16}, "document-bad-reference", "layers[2].inbound_nodes[0]"),
