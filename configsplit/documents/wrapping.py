@@ -83,6 +83,9 @@ class DocumentWrapping:
     def specs(self, model: Model, given: Specs = NO_SPECS) -> Specs:
         return self.document.infer(given, model).specs
 
+    def infer(self, model: Model, given: Specs = NO_SPECS) -> Inference:
+        return self.document.infer(given, model)
+
     def conforms(self, place: str) -> bool:
         """Keras 1, and Keras 2 that is not tf.keras, hand tensors on as they are; but tf_keras, which reads their files today,
         does not, so only what needs nothing in either is opened there."""

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from configsplit.errors import CutError, ShapeError
+from configsplit.inference import Inference
 from configsplit.inference.conforming import conformed, rank_change
 from configsplit.ir.graph import Layer, TensorRef, TensorSpec, Use
 from configsplit.rewrites import operations
@@ -29,8 +30,12 @@ def _always(place: str) -> bool:
 class Arriving:
     """What is known of the tensors of a model of which something is opened, and whether it can hold operations."""
 
-    specs: Specs
+    inference: Inference
     operations: Operations = _always
+
+    @property
+    def specs(self) -> Specs:
+        return self.inference.specs
 
 
 @dataclass(slots=True)

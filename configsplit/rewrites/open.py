@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import zip_longest
 
 from configsplit.errors import CutError
+from configsplit.inference import traced_masks
 from configsplit.inference.inputs import input_spec
 from configsplit.ir.graph import Layer, Model, Node, TensorRef, TensorSpec, Use, leaves
 from configsplit.ir.provenance import Origin, Provenance
 from configsplit.ir.values import FrozenDict, rebuild
 from configsplit.rewrites.conforming import Arriving, Conforming
+from configsplit.rewrites.masks import MaskTensors, tied
 
 _TAKES_TRAINING = frozenset(
     {
@@ -65,7 +68,9 @@ def open_calls(model: Model, name: str, calls: Sequence[int], arriving: Arriving
     kept = tuple(call for call in range(len(layer.calls)) if call not in opened)
     names = _surface_names(model, layer, inside, kept)
     taken = {each.name for each in model.layers} | set(names.values())
-    work = _Opening(layer, inside, opened, kept, names, Conforming(model.dialect, arriving, taken))
+    tensors = MaskTensors(model, traced_masks(arriving.inference), arriving.inference)
+    tensors.taken = taken
+    work = _Opening(layer, inside, opened, kept, names, Conforming(model.dialect, arriving, taken), tensors)
     layers: list[Layer] = []
     for each in model.layers:
         if each.name != name:
@@ -139,8 +144,9 @@ class _Opening:
         kept: tuple[int, ...],
         names: dict[str, str],
         conforming: Conforming,
+        masks: MaskTensors,
     ) -> None:
-        self._conforming, self._declared = conforming, inside.by_name()
+        self._conforming, self._declared, self._masks = conforming, inside.by_name(), masks
         self._layer, self._inside, self._opened, self._kept, self._names = layer, inside, opened, kept, names
         self.counts = {each.name: len(each.calls) for each in inside.layers}
         self._arguments = {call: self._bind(call) for call in opened}
@@ -155,14 +161,31 @@ class _Opening:
                 f"{place} cannot be opened: it is called with {len(given)} tensors, but has {len(inputs)} inputs",
                 code="cut-not-openable",
             )
-        if leaves(node.kwargs):
+        if leaves(node.kwargs.without("mask")):
             raise CutError(
-                f"{place} cannot be opened: a mask or another tensor is handed over as a keyword argument, which the layers "
-                "inside take from Keras behind the scenes",
+                f"{place} cannot be opened: a tensor is handed over as a keyword argument, which the layers inside take from "
+                "Keras behind the scenes",
                 code="cut-not-openable",
                 hint=f"cut before or after {self._layer.name!r}",
             )
-        return {ref: self._conformed(use, ref, place) for ref, use in zip(inputs, given, strict=True)}
+        mask = node.kwargs.get("mask")
+        masks = mask if type(mask) is tuple else (mask,)
+        arguments: dict[TensorRef, Use] = {}
+        for ref, use, told in zip_longest(inputs, given, masks[: len(inputs)]):
+            arguments[ref] = self._with_mask(self._conformed(use, ref, place), use, told if type(told) is Use else None)
+        return arguments
+
+    def _with_mask(self, conformed: Use, use: Use, mask: Use | None) -> Use:
+        """The argument with the mask that it is given, or that Keras 3 ties again to what it has conformed."""
+        tied_to = use.ref in self._masks.masks.tensors and self._masks.model.dialect == "keras3"
+        if mask is None and tied_to and conformed.ref != use.ref:
+            mask = Use(self._masks.of(use.ref), spec=self._masks.spec(use.ref))
+        if mask is None:
+            return conformed
+        spec = conformed.spec or self._conforming.arriving.specs.get(conformed.ref, TensorSpec())
+        layer = tied(self._masks.model, replace(conformed, spec=spec), mask, spec, self._masks.taken)
+        self._conforming.made.append(layer)
+        return Use(TensorRef(layer.name), spec=spec)
 
     def _conformed(self, use: Use, ref: TensorRef, place: str) -> Use:
         """The argument for an input of the nested model, with what Keras does to it in passing done by layers."""
@@ -209,12 +232,15 @@ class _Opening:
     def surfaced(self) -> list[Layer]:
         """The layers that come up, with one round of calls for each call that is opened; before them what conforms the
         tensors that they are called with."""
-        made = list(map(self.rewired, self._conforming.made))
+        made = [self.rewired(layer) for layer in self._put_in()]
         for each in self._inside.layers:
             if not each.is_input:
                 calls = tuple(self._call(each, node, position) for position in range(len(self._opened)) for node in each.calls)
                 made.append(replace(renamed(each, self._names[each.name]), calls=calls))
         return made
+
+    def _put_in(self) -> list[Layer]:
+        return [*(layer for layer, _ in self._masks.made), *self._conforming.made]
 
     def _call(self, layer: Layer, node: Node, position: int) -> Node:
         moved = node.map_uses(partial(self._inner, position))
@@ -230,7 +256,7 @@ class _Opening:
     def provenance(self, made: Model) -> Provenance:
         inner = {name: old for old, name in self._names.items()}
         origins: dict[tuple[str, ...], Origin] = {}
-        fresh = {layer.name for layer in self._conforming.made}
+        fresh = {layer.name for layer in self._put_in()}
         for layer in made.layers:
             if layer.name in fresh:
                 continue

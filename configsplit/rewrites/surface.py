@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from configsplit.inference import infer
+from configsplit.inference import trace
 from configsplit.ir.graph import CallRef, Model, TensorRef, TensorSpec
 from configsplit.ir.provenance import Provenance, identity
 from configsplit.ir.references import Place
@@ -196,8 +196,8 @@ class _Level:
 def _arriving(model: Model, given: Specs, wrapping: Wrapping | None) -> Arriving:
     """What is known of the tensors of a model of which something is opened."""
     if wrapping is None:
-        return Arriving(infer(model, given=given))
-    return Arriving(wrapping.specs(model, given), wrapping.conforms)
+        return Arriving(trace(model, given=given))
+    return Arriving(wrapping.infer(model, given), wrapping.conforms)
 
 
 def surface(

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from configsplit.algorithms.cuts import Choice
 from configsplit.errors import CutError
+from configsplit.inference import Inference
 from configsplit.ir.graph import Layer, Model, TensorRef, TensorSpec
 from configsplit.ir.values import FrozenDict
 
@@ -32,6 +33,9 @@ class Wrapping(Protocol):
 
     def specs(self, model: Model, given: Specs) -> Specs:
         """Shape and dtype of every tensor of a model; ``given`` is what the user says, and wins."""
+
+    def infer(self, model: Model, given: Specs) -> Inference:
+        """The same with all that is known of nested models."""
 
     def conforms(self, place: str) -> bool:
         """Whether Keras conforms what is handed to a model to the dtype and rank of the model's input, asked for a place that

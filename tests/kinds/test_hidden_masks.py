@@ -114,7 +114,7 @@ class Masked:
     name: str
     make: Callable[[], Any]
     at: str
-    holds: Callable[[Manifest], bool] = lambda manifest: bool(manifest.masks)
+    holds: Callable[[Manifest], object] = lambda manifest: manifest.masks
 
 
 KINDS = [
@@ -130,7 +130,9 @@ KINDS = [
     Masked("the same, in both directions", lambda: sentences(L.Bidirectional(L.GRU(3))), "tdl"),
     Masked("masks at every step of TimeDistributed", words_of_sentences, "tde"),
     Masked("steps of which nothing is left", words_of_sentences, "tdl"),
-    Masked("through a nested model, which hands it on", through_a_nested_model, "inner", lambda m: bool(m.masks) and not m.opened),
+    Masked(
+        "through a nested model that hands it on", through_a_nested_model, "inner", lambda m: bool(m.masks) and not m.opened
+    ),
     Masked("no mask comes out of a wrapped model that uses it up", sentence_model, "td", lambda m: not m.masks),
 ]
 
