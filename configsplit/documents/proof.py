@@ -173,7 +173,8 @@ def _pairs(
     origin = origins.layers.get((name,))
     mine = ours.datasets((name,)) if (name,) in ours.groups else ()
     its: tuple[str, ...] = ()
-    if origin is not None and (origin.path in theirs.groups or origin.path[:1] in theirs.groups):
+    legacy = theirs.file.layout.kind == "legacy"  # there one group holds all that is in a nested model
+    if origin is not None and (origin.path in theirs.groups or (legacy and origin.path[:1] in theirs.groups)):
         its = theirs.datasets(origin.path)
     if len(mine) != len(its):
         raise VerificationError(
