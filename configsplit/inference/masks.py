@@ -176,9 +176,12 @@ def _taken(frame: _Frame, layer: Layer, ref: CallRef) -> list[tuple[TensorRef, M
     node = called(layer)[ref.call]
     tensors = taken_first(node)
     given = given_masks(node, len(tensors))
-    if given is not None:
-        return [(ref, None if mask is None else Mask("given", (mask,))) for ref, mask in zip(tensors, given, strict=True)]
-    return [(each, _tied(frame, ref, each)) for each in tensors]
+    found: list[tuple[TensorRef, Mask | None]] = []
+    for number, each in enumerate(tensors):
+        told = None if given is None else given[number]
+        tied = given is None or layer.model is not None  # a nested model that is given none for a tensor leaves it tied
+        found.append((each, Mask("given", (told,)) if told is not None else _tied(frame, ref, each) if tied else None))
+    return found
 
 
 def _tied(frame: _Frame, call: CallRef, ref: TensorRef) -> Mask | None:

@@ -88,15 +88,18 @@ def tied(model: Model, use: Use, mask: Use | None, spec: TensorSpec, taken: set[
     config = {"name": out, "trainable": True, "dtype": _policy(spec.dtype), "activation": "linear"}
     entry: dict[str, Any] = {"class_name": "Activation", "config": FrozenDict(config), "name": out, "inbound_nodes": None}
     inner_use = Use(TensorRef(source), spec=spec)
+    shape_key = "batch_shape" if model.dialect == "keras3" else "batch_input_shape"
+    taken_as = {shape_key: spec.shape, "dtype": spec.dtype, "sparse": False, "name": source}
+    begin: dict[str, Any] = {"class_name": "InputLayer", "config": FrozenDict(taken_as), "name": source, "inbound_nodes": None}
     if model.dialect == "keras3":
-        entry = {"module": "keras.layers", "registered_name": None, **entry}
+        entry, begin = ({"module": "keras.layers", "registered_name": None, **each} for each in (entry, begin))
     same = Layer(name=out, class_name="Activation", entry=FrozenDict(entry), calls=(Node((inner_use,)),))
-    begin = Layer(name=source, class_name="InputLayer", calls=(Node(),), spec=replace(spec, sparse=False, ragged=False))
+    input_layer = Layer(name=source, class_name="InputLayer", entry=FrozenDict(begin), calls=(Node(),))
     frame = {"name": name, "trainable": True, "layers": None, "input_layers": None, "output_layers": None}
     held = Model(
         name=name,
         kind="functional",
-        layers=(begin, same),
+        layers=(input_layer, same),
         inputs=TensorRef(source),
         outputs=TensorRef(out),
         config=FrozenDict(frame),
