@@ -29,7 +29,8 @@ def emit(model: Model) -> FrozenDict:
         DocumentError: a rewrite has made something that the dialect cannot say.
     """
     dialect = DIALECTS[model.dialect]
-    modern = any("module" in layer.entry for layer in model.layers)
+    told = [layer for layer in model.layers if layer.entry]
+    modern = any("module" in layer.entry for layer in told) or (model.dialect == "keras3" and not told)
     nested = [layer.model for _, layer in walk(model) if layer.model is not None]
     configs: dict[int, Any] = {}
     for each in (*reversed(nested), model):

@@ -203,7 +203,7 @@ def _plain(manifest: Manifest, parts: Sequence[Document]) -> Model:
     frame = _frame(manifest)
     joined = join_pieces(pieces, [wire(tensor) for tensor in manifest.outputs], frame)
     if joined.kind == "sequential":
-        return joined
+        return replace(joined, form=joined.form or DIALECTS[joined.dialect].form(joined))
     ends = freeze(manifest.frame)["config"]
     structured = read_entry(FrozenDict({"class_name": "Functional", "config": _with_ends(joined, ends)}), joined.dialect)
     made = replace(joined, inputs=structured.inputs, outputs=structured.outputs)

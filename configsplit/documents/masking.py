@@ -158,7 +158,7 @@ def prepared(document: Document, whole: Surfaced) -> Surfaced:
 
 
 def written(document: Document, whole: Surfaced) -> Surfaced:
-    if document.dialect != "keras3":
+    if document.dialect != "keras3" or whole.model.kind == "sequential":
         return whole
     inference = document.infer(whole.given, whole.model)
     masks = traced_masks(inference)
