@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from configsplit.dialects import emit, read_entry, to_text
+from configsplit.documents.converted_masks import changed_masks
 from configsplit.documents.document import Document, given_shapes, load
 from configsplit.documents.old_weights import OldWeights
 from configsplit.documents.rereading import reread
@@ -144,6 +145,8 @@ def convert(
             write=emit,
         )
         migration = _with_cautions(_with_backend(migrate(request), document, found), document)
+        if not migration.refusals and (changed := changed_masks(document, request.inference, migration)):
+            migration = replace(migration, refusals=changed, model=None)
         return Converted(document=document, migration=migration, backend=found)
 
 

@@ -33,21 +33,27 @@ class _Term(NamedTuple):
 
 
 @dataclass(slots=True)
-class _Reading:
-    """One model, its masks, and where each of its inputs comes from: a tensor of another model, or nothing."""
+class Reading:
+    """One model, its masks, where each of its inputs comes from (a tensor of another model, or nothing), and what its calls and
+    layers are called in the whole."""
 
     model: Model
     masks: Masks
-    sources: Mapping[TensorRef, tuple[int, TensorRef]]
-    calls: Mapping[str, Sequence[int]]
+    sources: Mapping[TensorRef, tuple[int, TensorRef]] = field(default_factory=dict)
+    calls: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    renamed: Mapping[str, str] = field(default_factory=dict)
     layers: Mapping[str, Layer] = field(init=False)
 
     def __post_init__(self) -> None:
         self.layers = self.model.by_name()
 
     def number(self, call: CallRef) -> CallRef:
-        """A call by the number that it has in the whole."""
-        return CallRef(call.layer, self.calls[call.layer][call.call]) if call.layer in self.calls else call
+        """A call by the number and the name that it has in the whole."""
+        number = self.calls[call.layer][call.call] if call.layer in self.calls else call.call
+        return CallRef(self.name(call.layer), number)
+
+    def name(self, layer: str) -> str:
+        return self.renamed.get(layer, layer)
 
 
 def prove_masks(document: Document, opened: Surfaced, parts: Sequence[Model], manifest: record.Manifest) -> None:
@@ -63,7 +69,7 @@ def prove_masks(document: Document, opened: Surfaced, parts: Sequence[Model], ma
         return
     readings = [_reading(document, model, part, parts) for model, part in zip(parts, manifest.parts, strict=True)]
     names = set(whole.by_name())
-    wanted, given = _Values([_Reading(whole, masks, {}, {})], names), _Values(readings, names)
+    wanted, given = Values([Reading(whole, masks)], names), Values(readings, names)
     homes = {
         reading.number(CallRef(layer.name, number)): place
         for place, reading in enumerate(readings)
@@ -82,8 +88,8 @@ def _compare(
     call: CallRef,
     heard: Mapping[int, _Term],
     got: Mapping[int, _Term],
-    wanted: _Values,
-    given: _Values,
+    wanted: Values,
+    given: Values,
     homes: Mapping[CallRef, int],
 ) -> None:
     for place, term in heard.items():
@@ -98,20 +104,20 @@ def _compare(
             )
 
 
-def _reading(document: Document, model: Model, part: record.Part, parts: Sequence[Model]) -> _Reading:
+def _reading(document: Document, model: Model, part: record.Part, parts: Sequence[Model]) -> Reading:
     sources = {
         ref: (tensor.source.part, parts[tensor.source.part].output_refs()[tensor.source.output])
         for ref, tensor in zip(model.input_refs(), part.inputs, strict=True)
         if isinstance(tensor.source, record.FromPart)
     }
-    return _Reading(model, traced_masks(document.infer(model=model)), sources, part.calls)
+    return Reading(model, traced_masks(document.infer(model=model)), sources, part.calls)
 
 
 @dataclass(slots=True)
-class _Values:
+class Values:
     """Masks of one or several models as numbers: two are equal if they are the same on every input."""
 
-    readings: Sequence[_Reading]
+    readings: Sequence[Reading]
     names: set[str]
     _done: dict[_Term, int] = field(default_factory=dict)
     _received: dict[int, dict[CallRef, dict[int, _Term]]] = field(default_factory=dict)
@@ -153,7 +159,7 @@ class _Values:
             return _first, [_Term(*reading.sources[term.ref], False)]
         return self._of_mask(term, reading) if term.tied else self._of_tensor(term, reading)
 
-    def _of_mask(self, term: _Term, reading: _Reading) -> tuple[Callable[[list[int]], int], list[_Term]]:
+    def _of_mask(self, term: _Term, reading: Reading) -> tuple[Callable[[list[int]], int], list[_Term]]:
         mask = reading.masks.tensors.get(term.ref)
         if mask is None:
             return _constant("no mask"), []
@@ -173,7 +179,7 @@ class _Values:
             "joined": lambda values: _number("joined", mask.axis, *values),
         }[mask.kind], needed
 
-    def _made(self, term: _Term, reading: _Reading) -> tuple[Callable[[list[int]], int], list[_Term]]:
+    def _made(self, term: _Term, reading: Reading) -> tuple[Callable[[list[int]], int], list[_Term]]:
         """Embedding compares with 0, Masking every number of a step with its own; so do those in a wrapper."""
         layer = reading.layers[term.ref.layer]
         taken = self._name(term.model, layer.calls[term.ref.call].uses()[0].ref)
@@ -184,7 +190,7 @@ class _Values:
         differs = _number("not_equal", taken, float(config.get("mask_value", 0.0)))
         return lambda values: _number("any", differs), []
 
-    def _of_tensor(self, term: _Term, reading: _Reading) -> tuple[Callable[[list[int]], int], list[_Term]]:
+    def _of_tensor(self, term: _Term, reading: Reading) -> tuple[Callable[[list[int]], int], list[_Term]]:
         layer = reading.layers[term.ref.layer]
         function = _function(layer)
         if function is None:
@@ -210,7 +216,7 @@ class _Values:
             layer = reading.layers[ref.layer]
             if ref in reading.sources:
                 model, ref = reading.sources[ref]
-            elif layer.name not in self.names and not layer.is_input:
+            elif reading.name(layer.name) not in self.names and not layer.is_input:
                 ref = layer.calls[ref.call].uses()[0].ref
             else:
                 call = reading.number(CallRef(ref.layer, ref.call))

@@ -2,25 +2,29 @@
 
 from configsplit.inference.counts import Counts, count, counted, layer_weights, operations_of, weights_of
 from configsplit.inference.infer import RULE_ERRORS, Inference, ReadModel, explain, infer, trace, trail
-from configsplit.inference.masked_calls import attended, fills_mask
-from configsplit.inference.masks import Mask, Masks, masked, traced_masks
+from configsplit.inference.masked_calls import ATTENTION, attended, fills_mask
+from configsplit.inference.masks import Mask, MaskKey, MaskLevels, Masks, every_mask, masked, traced_masks
 from configsplit.inference.opaque import ABSTRACT, OPAQUE
 from configsplit.inference.table import BUILT_IN, Table
 
 __all__ = [
     "ABSTRACT",
+    "ATTENTION",
     "BUILT_IN",
     "OPAQUE",
     "RULE_ERRORS",
     "Counts",
     "Inference",
     "Mask",
+    "MaskKey",
+    "MaskLevels",
     "Masks",
     "ReadModel",
     "Table",
     "attended",
     "count",
     "counted",
+    "every_mask",
     "explain",
     "fills_mask",
     "infer",

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 from configsplit.inference.infer import NOTHING, RULE_ERRORS, Inference, called, trace
 from configsplit.inference.keras1 import merge_hands_masks_on
@@ -24,6 +24,12 @@ from configsplit.ir.graph import CallRef, Layer, Model, Node, TensorRef, TensorS
 from configsplit.ir.values import FrozenDict
 
 Kind = Literal["made", "same", "given", "and", "or", "true", "joined", "any", "entry", "hidden", "unknown"]
+
+
+Arriving: TypeAlias = tuple[str, ...]
+"""For each input of a nested model what arrives there: "" for no mask, "entry" for one, "unknown" where nobody can say."""
+
+MaskKey: TypeAlias = tuple[int, Arriving]
 
 
 class Mask(NamedTuple):
@@ -59,12 +65,14 @@ class Masks:
         unknown: the layers which a mask meets and whose class nobody has declared, ``OUTER/INNER`` in nested models: name ->
             class.
         entries: for a nested model, the numbers of its inputs whose masks are used inside.
+        nested: the key in `every_mask` of what each call of a nested model runs.
     """
 
     tensors: Mapping[TensorRef, Mask] = field(default_factory=dict)
     used: Mapping[CallRef, tuple[TensorRef, ...]] = field(default_factory=dict)
     unknown: Mapping[str, str] = field(default_factory=dict)
     entries: frozenset[int] = frozenset()
+    nested: Mapping[CallRef, MaskKey] = field(default_factory=dict)
 
     def heeded(self) -> set[TensorRef]:
         """All tensors whose masks have a part in those that are used."""
@@ -94,12 +102,6 @@ def masked(
     return traced_masks(trace(model, facts, given, dialect))
 
 
-_Arriving = tuple[str, ...]
-"""For each input of a nested model what arrives there: "" for no mask, "entry" for one, "unknown" where nobody can say."""
-
-_Key = tuple[int, _Arriving]
-
-
 @dataclass(slots=True)
 class _Frame:
     inference: Inference
@@ -109,14 +111,15 @@ class _Frame:
     untying: Untying
     used: dict[CallRef, tuple[TensorRef, ...]] = field(default_factory=dict)
     unknown: dict[str, str] = field(default_factory=dict)
+    nested: dict[CallRef, MaskKey] = field(default_factory=dict)
 
     def finished(self) -> Masks:
-        masks = Masks(self.tensors, self.used, self.unknown)
+        masks = Masks(self.tensors, self.used, self.unknown, nested=self.nested)
         begun = {ref: number for number, ref in enumerate(self.inference.model.input_refs())}
         return replace(masks, entries=frozenset(begun[ref] for ref in masks.heeded() if ref in begun))
 
 
-def _frame(inference: Inference, arriving: _Arriving) -> _Frame:
+def _frame(inference: Inference, arriving: Arriving) -> _Frame:
     inputs = inference.model.input_refs()
     start = {
         ref: Mask("unknown", why=(ref.layer, "InputLayer"), seen=False) if kind == "unknown" else Mask("entry", seen=False)
@@ -129,24 +132,35 @@ def _frame(inference: Inference, arriving: _Arriving) -> _Frame:
 
 
 def traced_masks(inference: Inference) -> Masks:
-    """Masks of what has been inferred already; an explicit stack goes through nested models."""
-    done: dict[_Key, Masks] = {}
-    root: _Key = (id(inference), ())
-    stack: list[tuple[_Key, _Frame]] = [(root, _frame(inference, ()))]
+    """Masks of what has been inferred already."""
+    return next(reversed(every_mask(inference).values()))[1]
+
+
+MaskLevels: TypeAlias = dict[MaskKey, tuple[Inference, Masks]]
+"""A model and those nested in it, each once for each way in which masks reach it; the model itself is the last."""
+
+
+def every_mask(inference: Inference) -> MaskLevels:
+    """The masks of a model and of those nested in it; an explicit stack goes through nested models."""
+    done: dict[MaskKey, Masks] = {}
+    found: MaskLevels = {}
+    root: MaskKey = (id(inference), ())
+    stack: list[tuple[MaskKey, _Frame]] = [(root, _frame(inference, ()))]
     while stack:
         key, frame = stack[-1]
         missing = _advance(frame, done)
         if missing is None:
             done[key] = frame.finished()
+            found[key] = (frame.inference, done[key])
             stack.pop()
         else:
             ref = frame.todo[-1]
             inner = frame.inference.inner.get(ref) or frame.inference.wrapped[ref]
             stack.append((missing, _frame(inner, missing[1])))
-    return done[root]
+    return found
 
 
-def _advance(frame: _Frame, done: Mapping[_Key, Masks]) -> _Key | None:
+def _advance(frame: _Frame, done: Mapping[MaskKey, Masks]) -> MaskKey | None:
     """Work through a model's calls, up to a nested model whose masks have to be known first: that one, or None at the end."""
     while frame.todo:
         ref = frame.todo[-1]
@@ -156,7 +170,7 @@ def _advance(frame: _Frame, done: Mapping[_Key, Masks]) -> _Key | None:
             if layer.model is None and not layer.is_input:
                 _settle(frame, layer, ref)
         else:
-            key = (id(inner), _arriving(frame, layer, ref))
+            key = frame.nested[ref] = (id(inner), _arriving(frame, layer, ref))
             if key not in done:
                 return key
             _settle_nested(frame, layer, ref, inner, done[key])
@@ -192,7 +206,7 @@ def _tied(frame: _Frame, call: CallRef, ref: TensorRef) -> Mask | None:
     return None if untied else Mask("hidden", why=(ref.layer, frame.layers[ref.layer].class_name))
 
 
-def _arriving(frame: _Frame, layer: Layer, ref: CallRef) -> _Arriving:
+def _arriving(frame: _Frame, layer: Layer, ref: CallRef) -> Arriving:
     taken = _taken(frame, layer, ref)
     if layer.class_name == "TimeDistributed" and layer.model is None:
         return tuple("unknown" if mask is not None else "" for _, mask in taken)

@@ -13,6 +13,7 @@ from typing import Any
 
 from configsplit.algorithms.calls import call_graph, topological
 from configsplit.inference import BUILT_IN
+from configsplit.inference.masks import KERAS3_READS
 from configsplit.ir.graph import Layer, Model, Node, TensorRef, Use, leaves
 from configsplit.ir.values import FrozenDict
 from configsplit.migration.building import OPS, Building
@@ -70,7 +71,11 @@ class _Work:
         """Give a call the masks that it uses, and find out those of its outputs."""
         node = layer.calls[number]
         arriving = [self.masks.get(use.ref) for use in leaves(node.args[:1])]
+        if any(arriving) and layer.class_name in KERAS3_READS:  # they compute with masks in Keras 3 alone
+            node = self.calls[layer.name][number] = node.map_uses(self._unmasked)
         self._use(layer, number, node, arriving)
+        if type(given := node.kwargs.get("mask")) is Use:
+            arriving = [lambda: given, *arriving[1:]]
         found = self._mask_of(layer, node, arriving)
         if found is not None:
             count = 2 if layer.class_name == "Bidirectional" and layer.config.get("merge_mode", "concat") is None else 1
