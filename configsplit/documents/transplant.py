@@ -97,6 +97,8 @@ def as_rebuilt(model: Model, file: WeightFile) -> Model:
     """
     if model.dialect == "keras3" and file.layout.kind != "legacy":
         return reordered(model)
+    if model.dialect == "keras1":  # it keeps the order that is written
+        return model
     for each in (model, *(layer.model for _, layer in walk(model) if layer.model is not None)):
         if not stands_as_rebuilt(each):
             raise WeightsError(
