@@ -11,9 +11,13 @@ shapes, so that any mix-up of references or weights shows in numbers and in noth
 outputs, shared layers, nested functional and Sequential models (called several times, with several tensors in and out),
 TimeDistributed around layers and around whole models, Bidirectional, layers with several outputs, and tensors in keyword
 arguments and lists.
+
+`models` gives documents, drawn by configsplit's own document code. `masked_models` gives recipes that real Keras builds, with
+masks in every place where a mask can be: see `configsplit.testing.masked`.
 """
 
+from configsplit.testing.masked import masked_models
 from configsplit.testing.models import models
 from configsplit.testing.sketch import Generation
 
-__all__ = ["Generation", "models"]
+__all__ = ["Generation", "masked_models", "models"]
