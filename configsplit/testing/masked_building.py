@@ -96,14 +96,14 @@ class Workshop:
             if "layer" in step:
                 layers[name] = self._layer(step["layer"]), step["layer"]
             layer, spec = layers[name]
-            made = self._called(layer, spec, args, kwargs)
+            made = self.called(layer, spec, args, kwargs)
         except Exception:  # noqa: BLE001 - shapes that do not fit, in as many ways as there are layers
             return False
         number = calls[name] = calls.get(name, -1) + 1
         tensors.update({f"{name}@{number}:{output}": each for output, each in enumerate(_listed(made))})
         return True
 
-    def _called(self, layer: Any, spec: Spec, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def called(self, layer: Any, spec: Spec, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Several tensors go in one by one, by name, or as one list, as the class wants it."""
         if len(args) == 1:
             return layer(args[0], **kwargs)
