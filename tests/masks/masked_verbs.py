@@ -85,6 +85,8 @@ def _edited(case: Case, asked: str, edited: Any, folder: Path) -> Attempt:
 def extract(case: Case, chance: Random, folder: Path) -> Attempt:
     """Up to a tensor, or from one. What takes over at a masked tensor is fed its mask too, if it has an input for it."""
     place = _at_surface(case, chance).name
+    if len(case.tensors(place)) > 1:  # of several outputs only those in use are named
+        raise NothingToDoError
     if chance.random() < 0.4:
         return _head(case, place, folder)
     edited = configsplit.extract(_document(case), from_=place)

@@ -18,6 +18,8 @@ from configsplit.testing.masked import recipe
 from configsplit.testing.masked_building import arrays
 from configsplit.testing.masked_sketch import Generation, Spec
 
+pytestmark = pytest.mark.filterwarnings("ignore:Layer .* was passed an input with a mask")
+
 GENERATIONS = pytest.mark.parametrize("generation", ["keras2", "keras3"])
 
 
