@@ -29,6 +29,7 @@ class Sketch:
     dialect: Generation
     prefix: str
     spec: TensorSpec = SEQUENCE
+    masks: bool = True
     custom: bool = False
     layers: dict[str, Layer] = field(default_factory=dict)
     tensors: list[TensorRef] = field(default_factory=list)
@@ -64,7 +65,7 @@ class Sketch:
 
     def inner(self, kind: str) -> Sketch:
         """A new sketch of a model within this one."""
-        return Sketch(self.dialect, f"{self.prefix}{kind}{len(self.layers)}_", self.spec, self.custom)
+        return Sketch(self.dialect, f"{self.prefix}{kind}{len(self.layers)}_", self.spec, self.masks, self.custom)
 
     def held(self, class_name: str, name: str, **config: Any) -> FrozenDict:
         """The entry of a layer in the config of a wrapper."""
