@@ -7,7 +7,7 @@ import json
 import re
 import tempfile
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from random import Random
 
@@ -125,7 +125,9 @@ def difference(right: Arrays, got: Arrays, close: float) -> str | None:
 def store(tally: Tally) -> None:
     ROWS.mkdir(parents=True, exist_ok=True)
     name = f"{tally.verb}/{tally.generation}/{tally.suffix}/{tally.custom}"
-    (ROWS / f"{hashlib.sha256(name.encode()).hexdigest()[:16]}.json").write_text(json.dumps(asdict(tally), indent=1))
+    (ROWS / f"{hashlib.sha256(name.encode()).hexdigest()[:16]}.json").write_text(
+        json.dumps({each.name: getattr(tally, each.name) for each in fields(tally)}, indent=1)
+    )
 
 
 _HEAD = """# Masks

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from random import Random
 
+import masked_tally
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -135,3 +136,14 @@ def test_places_reach_into_wrapped_models() -> None:
     inner = {"class_name": "Sequential", "config": {"layers": [{"class_name": "Dense", "config": {"name": "d"}}]}}
     outer = {"class_name": "TimeDistributed", "config": {"name": "td", "layer": inner}}
     assert [each.name for each in places({"config": {"layers": [outer]}})] == ["td", "td/d"]
+
+
+def test_the_table_tells_what_was_counted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(masked_tally, "ROWS", tmp_path / "rows")
+    monkeypatch.setattr(masked_tally, "PAGE", tmp_path / "masks.md")
+    tally = Tally("split", "keras2", "h5", 0.2, models=3, tries=9, identical=5, no_place=2, wrong=["off"])
+    tally.refused["cut-mask-unknown"] = 1
+    masked_tally.store(tally)
+    masked_tally.store(tally)
+    assert masked_tally.publish().endswith("| split | Keras 2 `.h5` | 20% | 3 | 9 | 5 | 0 | 2 | cut-mask-unknown 1 | 1 |\n")
+    assert masked_tally.publish() == (tmp_path / "masks.md").read_text()
