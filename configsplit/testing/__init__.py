@@ -9,11 +9,15 @@
 Every tensor that layers pass on has the shape (batch, 3, 4) in float32 and every layer of a class has weights of the same
 shapes, so that any mix-up of references or weights shows in numbers and in nothing else. The graphs have several inputs and
 outputs, shared layers, nested functional and Sequential models (called several times, with several tensors in and out),
-TimeDistributed around layers and around whole models, Bidirectional, layers with several outputs, and tensors in keyword
-arguments and lists.
+TimeDistributed around layers and around whole models, Bidirectional, layers with several outputs, tensors in keyword arguments
+and lists, Masking anywhere, and on demand classes that nobody has declared.
+
+`models` gives documents, drawn by configsplit's own document code. `masked_models` gives recipes that real Keras builds, with
+masks in every place where a mask can be: see `configsplit.testing.masked`.
 """
 
+from configsplit.testing.masked import masked_models
 from configsplit.testing.models import models
 from configsplit.testing.sketch import Generation
 
-__all__ = ["Generation", "models"]
+__all__ = ["Generation", "masked_models", "models"]

@@ -13,21 +13,36 @@ from configsplit.dialects.keras3 import BARE
 from configsplit.ir.graph import Model, Node, TensorRef
 from configsplit.ir.values import freeze
 from configsplit.testing.sketch import SEQUENCE, STEP, Draw, Generation, Sketch
-from configsplit.testing.steps import again, attention, both_ways, dense, merge, pick, recurrent, step_by_step
+from configsplit.testing.steps import (
+    again,
+    attention,
+    both_ways,
+    dense,
+    masking,
+    merge,
+    pick,
+    recurrent,
+    step_by_step,
+    undeclared,
+)
 
 Step = Callable[[Draw, Sketch], None]
 
 
 @st.composite
-def models(draw: Draw, dialect: Generation = "keras3", *, depth: int = 2, most: int = 9) -> Model:
+def models(
+    draw: Draw, dialect: Generation = "keras3", *, depth: int = 2, most: int = 9, masks: bool = True, custom: bool = False
+) -> Model:
     """Random functional models of a dialect, as `configsplit.dialects.parse` gives them.
 
     Args:
         dialect: "keras3" or "keras2" (as TF 2.4 and later write it).
         depth: how deep models may nest.
         most: how many steps a model has at most; each adds a layer or a call.
+        masks: whether Masking layers are drawn. Keras 3 cannot read an ``.h5`` back in which a mask is used: it has operations.
+        custom: whether classes that nobody has declared are among the layers, to which masks may or may not matter.
     """
-    model = _functional(draw, Sketch(dialect, ""), depth, most, 2)
+    model = _functional(draw, Sketch(dialect, "", masks=masks, custom=custom), depth, most, 2)
     return parse(to_text(model)).model
 
 
@@ -51,6 +66,9 @@ def _steps(sketch: Sketch, depth: int) -> list[Step]:
     steps: list[Step] = [dense, merge, again] + ([nest, _chain] if depth else [])
     if sketch.spec == SEQUENCE:
         steps += [recurrent, attention, both_ways, step_by_step] + ([wrap] if depth else [])
+        steps += [masking] if sketch.masks else []
+    if sketch.custom:
+        steps += [undeclared, undeclared]
     return steps
 
 

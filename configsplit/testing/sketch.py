@@ -15,6 +15,9 @@ SEQUENCE = TensorSpec((None, 3, 4), "float32")
 STEP = TensorSpec((None, 4), "float32")
 """One step of a sequence, or a state."""
 
+UNDECLARED = ("ZeroMasked", "ZeroStop", "PassScale", "StopScale")
+"""Classes that no table knows: they use a mask and hand it on, use and stop it, hand it on, or stop it."""
+
 Generation = Literal["keras2", "keras3"]
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 
@@ -26,6 +29,8 @@ class Sketch:
     dialect: Generation
     prefix: str
     spec: TensorSpec = SEQUENCE
+    masks: bool = True
+    custom: bool = False
     layers: dict[str, Layer] = field(default_factory=dict)
     tensors: list[TensorRef] = field(default_factory=list)
     states: list[TensorRef] = field(default_factory=list)
@@ -60,7 +65,7 @@ class Sketch:
 
     def inner(self, kind: str) -> Sketch:
         """A new sketch of a model within this one."""
-        return Sketch(self.dialect, f"{self.prefix}{kind}{len(self.layers)}_", self.spec)
+        return Sketch(self.dialect, f"{self.prefix}{kind}{len(self.layers)}_", self.spec, self.masks, self.custom)
 
     def held(self, class_name: str, name: str, **config: Any) -> FrozenDict:
         """The entry of a layer in the config of a wrapper."""
@@ -86,7 +91,9 @@ def _base(dialect: Generation, model: Model | None) -> int:
 
 def entry_of(dialect: Generation, class_name: str, name: str, config: dict[str, Any] | None) -> FrozenDict:
     entry: dict[str, Any] = {"class_name": class_name, "config": config, "name": name, "inbound_nodes": None}
-    if dialect == "keras3":
+    if dialect == "keras3" and class_name in UNDECLARED:
+        entry = {"module": "elsewhere", "registered_name": class_name, **entry}
+    elif dialect == "keras3":
         is_functional = class_name == "Functional"
         module = "keras.src.models.functional" if is_functional else "keras" if class_name == "Sequential" else "keras.layers"
         entry = {"module": module, "registered_name": "Functional" if is_functional else None, **entry}

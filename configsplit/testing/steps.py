@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from configsplit.ir.graph import Node, TensorRef, Use
 from configsplit.ir.values import FrozenDict
-from configsplit.testing.sketch import STEP, Draw, Sketch
+from configsplit.testing.sketch import STEP, UNDECLARED, Draw, Sketch
 
 _SHARED = frozenset({"Dense", "TimeDistributed"})
 
@@ -28,6 +28,18 @@ def merge(draw: Draw, sketch: Sketch) -> None:
     refs = [pick(draw, sketch) for _ in range(draw(st.integers(2, 3)))]
     class_name = draw(st.sampled_from(["Add", "Multiply", "Maximum"]))
     sketch.tensors.append(TensorRef(sketch.add(class_name, Node((tuple(map(sketch.use, refs)),)))))
+
+
+def masking(draw: Draw, sketch: Sketch) -> None:
+    """A mask of steps, which goes on unseen to whatever uses one."""
+    value = draw(st.sampled_from([0.0, -1.0]))
+    sketch.tensors.append(TensorRef(sketch.add("Masking", sketch.one(pick(draw, sketch)), mask_value=value)))
+
+
+def undeclared(draw: Draw, sketch: Sketch) -> None:
+    """A class that nobody has declared. The real ones are in `configsplit.testing.masked_classes`."""
+    class_name = draw(st.sampled_from(UNDECLARED))
+    sketch.tensors.append(TensorRef(sketch.add(class_name, sketch.one(pick(draw, sketch)))))
 
 
 def again(draw: Draw, sketch: Sketch) -> None:

@@ -20,7 +20,7 @@ HOMES = {
     "click": {"cli"},
     "pydantic": {"dialects", "report", "zoo"},
     "jsonschema": {"documents"},
-    "numpy": {"stores", "runtime"},
+    "numpy": {"stores", "runtime", "testing"},
     "hypothesis": {"testing"},
     "yaml": {"documents", "zoo"},
     "fsspec": {"zoo"},

@@ -1,0 +1,53 @@
+"""No verb loses a mask unsaid: random masked models, built by real Keras, at random places."""
+
+from __future__ import annotations
+
+import pytest
+from masked_files import KINDS
+from masked_tally import Tally, store
+
+from configsplit.testing.masked_sketch import Generation
+
+pytestmark = pytest.mark.filterwarnings("ignore:Layer .* was passed an input with a mask")
+"""What Keras 3 says of each layer that stops a mask."""
+
+CUSTOM = 0.2
+"""The share of classes that nobody has declared."""
+
+FILES = pytest.mark.parametrize(("generation", "suffix"), KINDS, ids=[f"{one}-{two}" for one, two in KINDS])
+EDITS = [(verb, *kind) for verb in ("extract", "insert", "replace", "remove", "join") for kind in (KINDS[0], KINDS[2])]
+
+
+@FILES
+@pytest.mark.parametrize("custom", [0.0, CUSTOM])
+def test_parts_compute_the_same_bits_or_the_cut_is_refused(generation: Generation, suffix: str, custom: float) -> None:
+    check(Tally("split", generation, suffix, custom).run(range(3)), models=2)
+
+
+@pytest.mark.parametrize(("verb", "generation", "suffix"), [*EDITS, ("convert", "keras2", "h5")])
+def test_edits_compute_the_same_bits_or_are_refused_or_warned_of(verb: str, generation: Generation, suffix: str) -> None:
+    check(Tally(verb, generation, suffix, CUSTOM).run(range(100, 104), tries=2), models=2)
+
+
+@pytest.mark.exhaustive
+@FILES
+@pytest.mark.parametrize("custom", [0.0, CUSTOM])
+def test_thousands_of_masked_models_cut_anywhere(generation: Generation, suffix: str, custom: float) -> None:
+    """A thousand with classes that nobody has declared, a thousand without."""
+    tally = Tally("split", generation, suffix, custom).run(range(1000, 2000))
+    store(tally)
+    check(tally, models=900)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize(("verb", "generation", "suffix"), [*EDITS, ("convert", "keras2", "h5"), ("convert", "keras2", "json")])
+def test_hundreds_of_masked_models_edited(verb: str, generation: Generation, suffix: str) -> None:
+    tally = Tally(verb, generation, suffix, CUSTOM).run(range(5000, 5500))
+    store(tally)
+    check(tally, models=450)
+
+
+def check(tally: Tally, models: int) -> None:
+    assert tally.wrong == [], "\n".join(tally.wrong)
+    assert tally.models >= models
+    assert tally.identical or tally.verb == "remove"
