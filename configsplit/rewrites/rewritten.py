@@ -121,8 +121,8 @@ def _is_chain(model: Model) -> bool:
     """One input, one output, every layer called once on the one before and with nothing else."""
     outputs, inputs = model.output_refs(), model.input_refs()
     taken = [use.ref for layer in model.layers for node in layer.calls for use in node.uses()]
-    if len(outputs) != 1 or len(inputs) != 1 or len(set(taken)) != len(taken) or outputs[0] in taken:
-        return False
+    if len(outputs) != 1 or len(inputs) != 1 or len(set(taken)) != len(taken) or outputs[0] in taken or not taken:
+        return False  # nothing but an input is no Sequential, which Keras builds by its layers
     plain = all(
         len(layer.calls) == 1 and (layer.is_input or _takes_one(layer)) and not layer.is_operation for layer in model.layers
     )

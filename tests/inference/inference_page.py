@@ -35,8 +35,8 @@ What is unknown is never guessed. `configsplit` then names the layer and the rea
 `--shape LAYER=None,28,28,128` or from a [plug-in](plugins.md).
 
 In the tables, *weights* says whether a class has any; *operations* whether multiply-accumulates are counted (`-`: it multiplies
-and adds nothing up); *mask* what an implicit mask (before Keras 3)
-does there: it `stops`, `passes`, or the class `makes` one.
+and adds nothing up); *mask* what an implicit mask
+does there: it `stops`, `passes`, or the class `makes` one ([masks](masks.md) tells where Keras 3 does otherwise).
 """
 
 OPERATIONS = """\

@@ -21,7 +21,7 @@ from configsplit.testing.masked_sketch import Generation
 
 _ROOT = Path(__file__).resolve().parents[2]
 ROWS = _ROOT / ".exhaustive" / "masks"
-PAGE = _ROOT / "docs" / "masks.md"
+PAGE = _ROOT / "docs" / "masked-models.md"
 
 NOTHING_THERE = frozenset(
     {
@@ -130,7 +130,7 @@ def store(tally: Tally) -> None:
     )
 
 
-_HEAD = """# Masks
+_HEAD = """# Masked models
 
 Written by `make exhaustive`. Random models with masks, built and saved by real Keras (keras 3.15.1, tf_keras 2.21): makers,
 users and stoppers of masks, in functional and Sequential models, nested and shared, in wrappers, behind merges, with classes
@@ -146,7 +146,7 @@ written, or an error has no code; must be 0.
 
 
 def publish() -> str:
-    """Write docs/masks.md from the rows that there are, and return its text."""
+    """Write docs/masked-models.md from the rows that there are, and return its text."""
     rows = sorted((json.loads(path.read_text()) for path in ROWS.glob("*.json")), key=_rank)
     text = _HEAD + "".join(_line(row) for row in rows)
     PAGE.write_text(text)
