@@ -184,7 +184,8 @@ def _with_masks(document: Document, whole: Surfaced, work: _Work, wish: _Wish) -
     if not needed(work.split, masks):
         return whole, work
     whole, done, inference = handed_over(document, whole, work.split, work.inference, masks)
-    return whole, replace(work, split=done, inference=inference)
+    best = replace(work.best, bytes_state="bounded")  # masks that cross were not priced
+    return whole, replace(work, split=done, inference=inference, best=best)
 
 
 def _wish(

@@ -141,12 +141,18 @@ class MaskTensors:
     made: list[tuple[Layer, CallRef]] = field(default_factory=list)
     taken: set[str] = field(init=False)
     _layers: Mapping[str, Layer] = field(init=False)
+    _there: dict[tuple[Any, ...], TensorRef] = field(init=False)
     _done: dict[TensorRef, TensorRef] = field(default_factory=dict)
     _specs: dict[TensorRef, TensorSpec] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.taken = {layer.name for layer in self.model.layers}
         self._layers = self.model.by_name()
+        self._there = {
+            key: TensorRef(layer.name)
+            for layer in self.model.layers
+            if layer.is_operation and len(layer.calls) == 1 and (key := _key_of(layer)) is not None
+        }
 
     def of(self, ref: TensorRef) -> TensorRef:
         """The mask of a tensor; those it depends on are made first, from an explicit stack.
@@ -270,14 +276,32 @@ class MaskTensors:
         config: Mapping[str, Any],
         shape: tuple[int | None, ...] | None,
     ) -> TensorRef:
+        key = (function, tuple(each.ref if type(each) is Use else each for each in args), config.get("axis"))
+        if key in self._there:
+            return self._there[key]
         calls = len(self._layers[home.layer].calls)
         name = free_name(f"{home.layer}_{home.call}_mask" if calls > 1 else f"{home.layer}_mask", self.taken)
         if self.model.dialect == "keras3" and (self.model.form == _SINCE_3_11 or function not in ("any", "concatenate")):
             config = {**config, "name": name}
         make = _keras3 if self.model.dialect == "keras3" else _keras2
         self.made.append((make(name, function, args, config), home))
+        self._there[key] = TensorRef(name)
         self._specs[TensorRef(name)] = TensorSpec(shape, "bool")
         return TensorRef(name)
+
+
+_KERAS3 = {"NotEqual": "not_equal", "Any": "any", "LogicalAnd": "logical_and", "LogicalOr": "logical_or"}
+
+
+def _key_of(layer: Layer) -> tuple[Any, ...] | None:
+    """What an operation of Keras 3 computes, if it is one that Keras 3 itself writes down for masks."""
+    node, function = layer.calls[0], _KERAS3.get(layer.class_name)
+    axis = layer.config.get("axis")
+    axis = axis[0] if type(axis) is tuple and len(axis) == 1 else axis
+    plain = all(type(each) in (Use, int, float) for each in node.args)
+    if function is None or not plain or node.kwargs or layer.config.get("keepdims"):
+        return None
+    return function, tuple(each.ref if type(each) is Use else each for each in node.args), axis
 
 
 _SINCE_3_11 = "bare"
