@@ -145,6 +145,8 @@ def every_mask(inference: Inference) -> MaskLevels:
     done: dict[MaskKey, Masks] = {}
     found: MaskLevels = {}
     root: MaskKey = (id(inference), ())
+    if not _begins_anywhere(inference):
+        return {root: (inference, Masks())}
     stack: list[tuple[MaskKey, _Frame]] = [(root, _frame(inference, ()))]
     while stack:
         key, frame = stack[-1]
@@ -158,6 +160,38 @@ def every_mask(inference: Inference) -> MaskLevels:
             inner = frame.inference.inner.get(ref) or frame.inference.wrapped[ref]
             stack.append((missing, _frame(inner, missing[1])))
     return found
+
+
+def _begins_anywhere(inference: Inference) -> bool:
+    """Whether a layer of a model, or of one nested in it, makes a mask, or may, or is given one."""
+    todo, seen = [inference], {id(inference)}
+    while todo:
+        level = todo.pop()
+        if any(_may_begin(level, layer) for layer in level.model.layers):
+            return True
+        held = {id(each): each for each in (*level.inner.values(), *level.wrapped.values())}
+        todo += [each for key, each in held.items() if key not in seen]
+        seen |= held.keys()
+    return False
+
+
+def _may_begin(inference: Inference, layer: Layer) -> bool:
+    if any(node.kwargs.get("mask") is not None for node in layer.calls if node.kwargs):
+        return True
+    if layer.is_input or layer.model is not None or layer.is_operation:
+        return False
+    facts, config = inference.facts(layer), layer.config
+    inner = config.get("layer")
+    while (
+        facts is not None and isinstance(inner, FrozenDict) and facts.class_name in ("TimeDistributed", "SpectralNormalization")
+    ):
+        if inner.get("class_name") in ("Functional", "Model", "Sequential"):
+            return False  # a level of its own
+        facts, config = inference.table.named(str(inner.get("class_name"))), inner.get("config", FrozenDict())
+        inner = config.get("layer") if isinstance(config, FrozenDict) else None
+    if facts is None or facts.mask == "unknown":
+        return True
+    return facts.mask == "makes" and ("input_dim" not in config or bool(config.get("mask_zero")))
 
 
 def _advance(frame: _Frame, done: Mapping[MaskKey, Masks]) -> MaskKey | None:
