@@ -19,13 +19,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from configsplit.errors import StoreError
 from configsplit.stores.lasting import settle
 
 NEW, OLD, GONE = "new", "old", "gone"
 """What is written; what it replaces, until all is in place; what it has replaced, and may go."""
 
 _PLAN = "swap.json"
-_PATIENCE = 5.0
+_PATIENCE = 30.0
+"""Seconds to wait for others who put outputs into the same folder: they need milliseconds for it."""
 
 Move = tuple[Path, Path]
 
@@ -84,12 +86,23 @@ def _made(parent: Path) -> tuple[Path, int]:
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """One process at a time puts outputs into a folder. Who holds it without end (others may lock it) is not waited for."""
+def alone(folder: Path, patience: float = _PATIENCE) -> Iterator[None]:
+    """One process at a time puts outputs into a folder.
+
+    Raises:
+        StoreError: another does, and does not come to an end.
+    """
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        deadline = time.monotonic() + _PATIENCE
-        while not _locked(fd) and time.monotonic() < deadline:
+        deadline = time.monotonic() + patience
+        while not _locked(fd):
+            if time.monotonic() > deadline:
+                raise StoreError(
+                    "another process holds the folder",
+                    code="output-busy",
+                    where=str(folder),
+                    hint="it puts outputs in place there and was stopped, or it locked the folder for a reason of its own",
+                )
             time.sleep(0.005)
         yield
     finally:
@@ -108,10 +121,10 @@ def _locked(fd: int) -> bool:
 
 def sweep(parent: Path) -> None:
     """Deal with what killed runs have left in a folder. What cannot be dealt with stays, and is no error of this run."""
-    with suppress(OSError):
+    with suppress(OSError, StoreError):
         found = sorted(item for item in parent.iterdir() if item.name.startswith(_prefix()))
         if found:
-            with alone(parent):
+            with alone(parent, patience=0.5):
                 for path in found:
                     _take(path)
 

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import TracebackType
 
 from configsplit.errors import StoreError
 from configsplit.stores.archive import is_safe_name
 from configsplit.stores.faults import system_faults
 from configsplit.stores.lasting import settle
 from configsplit.stores.leftovers import NEW, OLD, Hidden, Move, alone, sweep
+from configsplit.stores.signals import Signals
 
 MANIFEST = "manifest.json"
 
@@ -33,7 +32,7 @@ class Staging:
         self._made: list[Path] = []
         self._hidden: Hidden | None = None
         self._committed = False
-        self._terminable = _terminable()
+        self._signals = Signals()
 
     def __enter__(self) -> Staging:
         """Make the hidden folder.
@@ -41,23 +40,28 @@ class Staging:
         Raises:
             StoreError: the output exists (without ``force``), is not ours, or its folder cannot be written.
         """
-        self._terminable.__enter__()
+        self._signals.take()
         try:
             with system_faults(self.destination.parent):
                 sweep(self.destination.parent)
                 self._check_destination()
-                self._make_parents()
-                self._hidden = Hidden(self.destination.parent)
+                with self._signals.held():
+                    self._make_parents()
+                    self._hidden = Hidden(self.destination.parent)
         except BaseException:
-            self.__exit__(None, None, None)
+            self._leave()
             raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._leave()
+
+    def _leave(self) -> None:
         try:
-            self._clean()
+            with self._signals.held():
+                self._clean()
         finally:
-            self._terminable.__exit__(None, None, None)
+            self._signals.give_back()
 
     @property
     def _new(self) -> Path:
@@ -136,7 +140,7 @@ class Staging:
     def _swap(self, moves: list[Move]) -> None:
         if self._hidden is not None:
             self._hidden.swap(moves)
-        with _undo() as undo:
+        with self._signals.held(), _undo() as undo:
             for source, target in moves:
                 _move(source, target, undo)
             self._committed = True
@@ -231,21 +235,3 @@ def _umask() -> int:
     mask = os.umask(0o077)
     os.umask(mask)
     return mask
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP unwind the stack as Ctrl-C does; left alone where a program has its own handlers."""
-
-    def leave(number: int, _: FrameType | None) -> None:
-        raise SystemExit(128 + number)
-
-    signals = (signal.SIGTERM, signal.SIGHUP) if threading.current_thread() is threading.main_thread() else ()
-    ours = [number for number in signals if signal.getsignal(number) is signal.SIG_DFL]
-    for number in ours:
-        signal.signal(number, leave)
-    try:
-        yield
-    finally:
-        for number in ours:
-            signal.signal(number, signal.SIG_DFL)
