@@ -7,6 +7,7 @@ a call in `CALLS` that changes something on disk, or takes a lock.
 from __future__ import annotations
 
 import builtins
+import contextlib
 import ctypes
 import errno
 import fcntl
@@ -127,10 +128,15 @@ def _mounted(*arguments: Any) -> None:
 
 def _command(job: Job, moments: Moments, out: int, err: int) -> None:
     """The command itself, as `configsplit.__main__` runs it; never returns."""
+    if limit := os.environ.get("FAULT_TRACE"):
+        import faulthandler
+
+        faulthandler.dump_traceback_later(float(limit), exit=True, file=2)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
     for fd, place in ((out, 1), (err, 2)):
         os.dup2(fd, place)
+    os.closerange(3, 64)
     os.chdir(job["cwd"])
     for name, value in job.get("environment", {}).items():
         os.environ.pop(name, None) if value is None else os.environ.__setitem__(name, value)
@@ -153,7 +159,8 @@ def _command(job: Job, moments: Moments, out: int, err: int) -> None:
 
         traceback.print_exc()
     finally:
-        sys.stderr.flush()
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.flush()
         os._exit(code)
 
 
@@ -163,16 +170,18 @@ def _supervise(job: Job) -> dict[str, Any]:
     if "mount" in job:
         _mount(job)
     before = content(target)
-    moments, out, err = Moments(job), os.memfd_create("out"), os.memfd_create("err")
+    moments, (out, give_out), (err, give_err) = Moments(job), os.pipe(), os.pipe()
     if "mode" in job:
         target.chmod(job["mode"])
     child = os.fork()
     if not child:
-        _command(job, moments, out, err)
+        _command(job, moments, give_out, give_err)
     _, status = os.waitpid(child, 0)
     if "mode" in job:
         target.chmod(0o755)
-    texts = [os.pread(fd, 1 << 20, 0).decode("utf-8", "replace") for fd in (out, err)]
+    os.close(give_out)
+    os.close(give_err)
+    texts = [os.read(fd, 1 << 16).decode("utf-8", "replace") for fd in (out, err)]  # what a pipe holds is enough
     return {
         "code": os.waitstatus_to_exitcode(status), "out": texts[0], "err": texts[1],
         "before": before, "after": content(target), "moments": moments.count,
@@ -204,6 +213,7 @@ def _warm_up() -> None:
     from pkgutil import iter_modules
 
     import configsplit
+    import configsplit.__main__
 
     for room in ("cli", "dialects", "documents", "inference", "migration", "report", "rewrites", "stores"):
         for found in iter_modules([str(Path(configsplit.__path__[0], room))]):
