@@ -23,7 +23,9 @@ def refusal(error: BaseException) -> ConfigSplitError | None:
         hint = "raise `ulimit -v` and `ulimit -u`, or close other programs; nothing was left behind"
         return StoreError("there is not enough memory, or no thread can be started", code="no-memory", hint=hint)
     if number in (errno.EMFILE, errno.ENFILE) or _FILES in text:
-        return StoreError("no more files can be opened", code="no-descriptors", hint="raise `ulimit -n`; nothing was left behind")
+        return StoreError(
+            "no more files can be opened", code="no-descriptors", hint="raise `ulimit -n`; nothing was left behind"
+        )
     if isinstance(error, OSError):
         return StoreError(error.strerror or text, code="io-failed", where=str(error.filename or ""))
     if isinstance(error, ImportError):

@@ -13,3 +13,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     made = World(tmp_path_factory.mktemp("faults"))
     yield made
     made.close()
+
+
+@pytest.fixture(scope="session")
+def other(world: World) -> Iterator[World]:
+    """A second process in the same world."""
+    made = World(world.folder, first=100_000)
+    yield made
+    made.close()

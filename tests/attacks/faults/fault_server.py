@@ -22,6 +22,7 @@ import stat
 import struct
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -33,8 +34,8 @@ _READ_ONLY, _REMOUNT, _BIND, _PRIVATE = 1, 32, 4096, 1 << 18 | 1 << 14
 
 Job = dict[str, Any]
 """``arguments``, ``cwd``; ``target``: the folder whose content is told before and after; and the faults, each optional:
-``moment`` with ``signal`` or ``errno`` (what happens then), ``limits`` (of the system, by name; ``AS`` counts from what is there),
-``mount`` (``full`` with ``size``, or ``read-only``) at the target, ``mode`` of the target, ``environment``."""
+``moment`` with ``signal``, ``errno`` or ``pause`` (what happens then; a pause makes the first file and waits for the second), ``limits`` (of the system, by name; ``AS`` counts from what is there),
+``mount`` (``full`` with ``size``, or ``read-only``) at the target, ``mode`` of the target, ``environment``, ``stdout`` (``closed``, ``all closed``, ``broken`` or a path)."""
 
 
 def content(folder: Path) -> dict[str, str]:
@@ -75,7 +76,12 @@ class Moments:
         return counted
 
     def _strike(self) -> None:
-        if "signal" in self.job:
+        if "pause" in self.job:
+            here, on = self.job["pause"]
+            Path(here).touch()
+            while not Path(on).exists():
+                time.sleep(0.002)
+        elif "signal" in self.job:
             os.kill(os.getpid(), self.job["signal"])
         else:
             raise OSError(self.job["errno"], os.strerror(self.job["errno"]))
@@ -128,10 +134,6 @@ def _mounted(*arguments: Any) -> None:
 
 def _command(job: Job, moments: Moments, out: int, err: int) -> None:
     """The command itself, as `configsplit.__main__` runs it; never returns."""
-    if limit := os.environ.get("FAULT_TRACE"):
-        import faulthandler
-
-        faulthandler.dump_traceback_later(float(limit), exit=True, file=2)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
     for fd, place in ((out, 1), (err, 2)):
@@ -143,6 +145,7 @@ def _command(job: Job, moments: Moments, out: int, err: int) -> None:
     tempfile.tempdir = None
     sys.argv = ["configsplit", *job["arguments"]]
     sys.stdout, sys.stderr = io.open(1, "w", closefd=False), io.open(2, "w", closefd=False)  # noqa: SIM115, UP020
+    _spoil_output(job.get("stdout", ""))
     code = 70
     try:
         if "mode" in job:
@@ -154,14 +157,27 @@ def _command(job: Job, moments: Moments, out: int, err: int) -> None:
         main()
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - shown as Python would
         import traceback
 
         traceback.print_exc()
     finally:
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
             sys.stderr.flush()
         os._exit(code)
+
+
+def _spoil_output(how: str) -> None:
+    if how == "broken":
+        read, write = os.pipe()
+        os.close(read)
+        os.dup2(write, 1)
+    elif how.startswith("/"):
+        os.dup2(os.open(how, os.O_WRONLY), 1)
+    for fd in {"closed": (1,), "all closed": (0, 1, 2)}.get(how, ()):
+        os.close(fd)  # Python has no sys.stdout then
+        sys.stdout = None  # type: ignore[assignment]
+        sys.stderr = sys.stderr if how == "closed" else None  # type: ignore[assignment]
 
 
 def _supervise(job: Job) -> dict[str, Any]:
@@ -184,7 +200,7 @@ def _supervise(job: Job) -> dict[str, Any]:
     texts = [os.read(fd, 1 << 16).decode("utf-8", "replace") for fd in (out, err)]  # what a pipe holds is enough
     return {
         "code": os.waitstatus_to_exitcode(status), "out": texts[0], "err": texts[1],
-        "before": before, "after": content(target), "moments": moments.count,
+        "before": before, "after": content(target), "moments": moments.count, "target": str(target),
     }  # fmt: skip
 
 
