@@ -94,7 +94,8 @@ def main() -> None:
     try:
         cli(prog_name="configsplit")
     except BrokenPipeError:
-        sys.stderr.close()
+        if sys.stderr is not None:
+            sys.stderr.close()
         raise SystemExit(1) from None
     except SystemExit as end:
         if not isinstance(end.code, str):
@@ -114,8 +115,9 @@ def _open_standard_files() -> None:
 def _leave(code: int) -> None:
     """End at once: to take half a million objects apart, each alone, takes as long as writing 100 MB."""
     try:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:  # closed before Python began
+                stream.flush()
     except (OSError, ValueError):
         return  # a closed pipe: Python's own way out knows how to say so
     atexit._run_exitfuncs()

@@ -66,6 +66,8 @@ class Hidden:
             _mark_done(self.path)
         _discard(self.path)
         os.close(self._fd)
+        if self.path.is_dir():  # where no more files could be opened, there is one more now
+            _discard(self.path)
 
 
 def _made(parent: Path) -> tuple[Path, int]:

@@ -1,7 +1,7 @@
 """Runs the command line hundreds of times, each in a forked process under a fault, without loading it again each time.
 
-One JSON object a line on stdin, one answer a line on stdout; see `Job` for what may be asked. A *moment* is the time just before
-a call in `CALLS` that changes something on disk, or takes a lock.
+One JSON object a line on stdin, one answer a line on stdout; see `Job` for what may be asked. A *moment* is the time
+just before a call in `CALLS` that changes something on disk, or takes a lock.
 """
 
 from __future__ import annotations
@@ -34,17 +34,19 @@ _READ_ONLY, _REMOUNT, _BIND, _PRIVATE = 1, 32, 4096, 1 << 18 | 1 << 14
 
 Job = dict[str, Any]
 """``arguments``, ``cwd``; ``target``: the folder whose content is told before and after; and the faults, each optional:
-``moment`` with ``signal``, ``errno`` or ``pause`` (what happens then; a pause makes the first file and waits for the second), ``limits`` (of the system, by name; ``AS`` counts from what is there),
-``mount`` (``full`` with ``size``, or ``read-only``) at the target, ``mode`` of the target, ``environment``, ``stdout`` (``closed``, ``all closed``, ``broken`` or a path)."""
+``moment`` with ``signal``, ``errno`` or ``pause`` (what happens then; a pause makes the first file and waits for the second),
+``limits`` (of the system, by name; ``AS`` counts from what is there), ``mount`` (``full`` with ``size``, or ``read-only``) at
+the target, ``mode`` of the target, ``environment``, ``stdout`` (``closed``, ``all closed``, ``broken`` or a path)."""
 
 
 def content(folder: Path) -> dict[str, str]:
     """Everything below a folder, hidden things too: kind, mode and digest of each."""
     found = {}
     for path in sorted(folder.rglob("*")):
-        status = path.lstat()
-        digest = hashlib.sha256(path.read_bytes()).hexdigest() if stat.S_ISREG(status.st_mode) else ""
-        found[str(path.relative_to(folder))] = f"{stat.filemode(status.st_mode)} {digest}"
+        with contextlib.suppress(FileNotFoundError):  # another run beside this one tidies up
+            status = path.lstat()
+            digest = hashlib.sha256(path.read_bytes()).hexdigest() if stat.S_ISREG(status.st_mode) else ""
+            found[str(path.relative_to(folder))] = f"{stat.filemode(status.st_mode)} {digest}"
     return found
 
 

@@ -44,11 +44,12 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
 def check(done: Done, whole: Done) -> None:
     """The whole or nothing, told rightly."""
     assert "Traceback" not in done.err, done.err
-    assert visible(done.after) in (done.before, whole.after), sorted(done.after)
+    complete = {**done.before, **{name: value for name, value in whole.after.items() if name not in whole.before}}
+    assert visible(done.after) in (done.before, complete), sorted(done.after)
     assert visible(done.after) == done.after, "a hidden folder is left"
     assert done.code in (0, 1), done
     if done.code == 0:
-        assert done.after == whole.after
+        assert done.after == complete
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -80,6 +81,9 @@ def struck(world: World, verb: str, stride: int, **fault: Any) -> None:
     assert whole.moments > 10, "what changes the disk is not seen"
     for moment in moments(verb, whole.moments, stride):
         done = world.verb(verb, moment=moment, **fault)
+        if done.moments <= moment:  # threads that meet save each other a call: the last moments may not come
+            assert (done.code, done.after) == (0, whole.after)
+            continue
         number = fault.get("signal", 0)
         if number == signal.SIGKILL:
             survives_a_kill(world, done, whole)
@@ -121,12 +125,12 @@ ERRORS = {"no space": errno.ENOSPC, "a broken disk": errno.EIO, "too many files"
 @pytest.mark.parametrize("name", SIGNALS)
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_signal_at_some_moments(world: World, verb: str, name: str) -> None:
-    struck(world, verb, 5, signal=SIGNALS[name])
+    struck(world, verb, 6, signal=SIGNALS[name])
 
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_an_error_of_the_system_at_some_moments(world: World, verb: str) -> None:
-    struck(world, verb, 5, errno=errno.ENOSPC)
+    struck(world, verb, 6, errno=errno.ENOSPC)
 
 
 @pytest.mark.exhaustive
