@@ -9,7 +9,7 @@ import pytest
 from fault_verbs import LINES, OTHER, Done, World, visible
 from test_faults_matrix import SIGNALS, survives_a_kill
 
-SOME = ("split", "rename", "convert")
+SOME = ("split", "rename")
 
 
 def replaced(world: World, verb: str, moment: int | None, number: int) -> tuple[Done, Done]:
