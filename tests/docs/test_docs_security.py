@@ -19,7 +19,9 @@ def test_codes_exist() -> None:
 def test_the_table_of_threats_has_the_folders_of_the_tests() -> None:
     """It is written by benchmarks/threats.py; here only that nothing has been added since, and that no threat stands empty."""
     _, _, rest = (DOCS / "security.md").read_text("utf-8").partition("<!-- threats -->")
-    rows = [line.strip("| ").split(" | ") for line in rest.partition("<!-- end of threats -->")[0].splitlines() if line[:1] == "|"]
+    rows = [
+        line.strip("| ").split(" | ") for line in rest.partition("<!-- end of threats -->")[0].splitlines() if line[:1] == "|"
+    ]
     folders = sorted(item.name for item in ATTACKS.iterdir() if any(item.glob("test_*.py")))
     assert rows[0] == ["verb", *(f"`{folder}`" for folder in folders)]
     table = {row[0]: [cell.strip() for cell in row[1:]] for row in rows[2:]}
