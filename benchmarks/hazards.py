@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tests" / "attacks"))
+sys.path.insert(0, str(ROOT / "tests" / "attacks" / "code"))
 PAGE = ROOT / "docs" / "security.md"
 BEGIN, END = "<!-- scanners -->", "<!-- end of scanners -->"
 

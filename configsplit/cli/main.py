@@ -13,6 +13,7 @@ import click
 
 from configsplit import __version__
 from configsplit.cli.output import fail
+from configsplit.cli.refusals import REFUSALS, refusal
 from configsplit.errors import ConfigSplitError
 
 VERBS = {
@@ -63,6 +64,13 @@ class LazyGroup(click.Group):
         except ConfigSplitError as error:
             fail(error)
             ctx.exit(1)
+        except BrokenPipeError:
+            raise
+        except REFUSALS as error:
+            if (told := refusal(error)) is None:
+                raise
+            fail(told)
+            ctx.exit(1)
         except KeyboardInterrupt:
             ctx.exit(130)  # 128 + SIGINT, as shells say it
 
@@ -79,13 +87,15 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line. Ctrl-C ends it with 130 as a shell expects, a closed pipe quietly."""
+    _open_standard_files()
     gc.disable()  # a graph of 20,000 layers has no cycles, and searching it for them again and again doubles the time
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # looking for them takes longer than all of pydantic
     sys.setswitchinterval(2e-5)  # threads that move bytes need Python's lock often and for moments only
     try:
         cli(prog_name="configsplit")
     except BrokenPipeError:
-        sys.stderr.close()
+        if sys.stderr is not None:
+            sys.stderr.close()
         raise SystemExit(1) from None
     except SystemExit as end:
         if not isinstance(end.code, str):
@@ -93,11 +103,21 @@ def main() -> None:
         raise
 
 
+def _open_standard_files() -> None:
+    """Where one was closed (``>&-``), the next file to be opened would take its number, and messages would land in a model."""
+    for fd in (0, 1, 2):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # takes the lowest number that is free
+
+
 def _leave(code: int) -> None:
     """End at once: to take half a million objects apart, each alone, takes as long as writing 100 MB."""
     try:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:  # closed before Python began
+                stream.flush()
     except (OSError, ValueError):
         return  # a closed pipe: Python's own way out knows how to say so
     atexit._run_exitfuncs()

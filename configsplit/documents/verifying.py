@@ -100,6 +100,8 @@ def read_manifest(folder: Path) -> record.Manifest:
     try:
         text = read_plain(place, MAX_TEXT).decode("utf-8")
     except (StoreError, UnicodeDecodeError) as error:
+        if isinstance(error, StoreError) and error.code in ("no-descriptors", "no-memory"):
+            raise  # nothing is known about the manifest then
         raise StoreError(
             f"no manifest can be read there: {error}",
             code="manifest-missing",

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import signal
-import tempfile
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import TracebackType
 
 from configsplit.errors import StoreError
 from configsplit.stores.archive import is_safe_name
 from configsplit.stores.faults import system_faults
 from configsplit.stores.lasting import settle
+from configsplit.stores.leftovers import NEW, OLD, Hidden, Move, alone, sweep
+from configsplit.stores.signals import Signals
 
 MANIFEST = "manifest.json"
-_PREFIX = ".configsplit-"
 
 
 class Staging:
@@ -33,9 +30,9 @@ class Staging:
         self.folder = folder
         self.force = force
         self._made: list[Path] = []
-        self._root: Path | None = None
+        self._hidden: Hidden | None = None
         self._committed = False
-        self._terminable = _terminable()
+        self._signals = Signals()
 
     def __enter__(self) -> Staging:
         """Make the hidden folder.
@@ -43,35 +40,43 @@ class Staging:
         Raises:
             StoreError: the output exists (without ``force``), is not ours, or its folder cannot be written.
         """
-        self._check_destination()
-        with system_faults(self.destination.parent):
-            self._make_parents()
-            self._root = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=self.destination.parent))
-            for folder in (self._new, self._old):
-                folder.mkdir()
-        self._terminable.__enter__()
+        self._signals.take()
+        try:
+            with system_faults(self.destination.parent):
+                sweep(self.destination.parent)
+                self._check_destination()
+                with self._signals.held():
+                    self._make_parents()
+                    self._hidden = Hidden(self.destination.parent)
+        except BaseException:
+            self._leave()
+            raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._leave()
+
+    def _leave(self) -> None:
         try:
-            self._clean()
+            with self._signals.held():
+                self._clean()
         finally:
-            self._terminable.__exit__(None, None, None)
+            self._signals.give_back()
 
     @property
     def _new(self) -> Path:
-        return self._opened / "new"
+        return self._opened / NEW
 
     @property
     def _old(self) -> Path:
         """Where the outputs that are replaced go until all new ones are in place."""
-        return self._opened / "old"
+        return self._opened / OLD
 
     @property
     def _opened(self) -> Path:
-        if self._root is None:
+        if self._hidden is None:
             raise StoreError("nothing is staged; use a `with` statement", code="output-name", where=str(self.destination))
-        return self._root
+        return self._hidden.path
 
     def path(self, name: str) -> Path:
         """Where to write the output ``name``; the name is the final one.
@@ -91,13 +96,10 @@ class Staging:
         Raises:
             StoreError: it cannot be put there; what was there before is there still.
         """
-        with system_faults(self.destination), _undo() as undo:
+        with system_faults(self.destination):
             _sync(self._new)
-            if self.folder:
-                self._commit_folder(undo)
-            else:
-                self._commit_files(undo)
-        self._committed = True
+            with alone(self.destination.parent):
+                self._swap(self._folder_moves() if self.folder else self._file_moves())
         with system_faults(self.destination):
             _sync(self.destination.parent)
 
@@ -135,38 +137,43 @@ class Staging:
             folder.mkdir()
             self._made.append(folder)
 
-    def _commit_folder(self, undo: list[Callable[[], object]]) -> None:
+    def _swap(self, moves: list[Move]) -> None:
+        if self._hidden is not None:
+            self._hidden.swap(moves)
+        with self._signals.held(), _undo() as undo:
+            for source, target in moves:
+                _move(source, target, undo)
+            self._committed = True
+
+    def _folder_moves(self) -> list[Move]:
         self._new.chmod(0o777 & ~_umask())
-        if self.destination.is_dir():
-            self._check_folder()
-            old = self._old / "output"
-            foreign = sorted({*_names(self.destination)} - _own_files(self.destination))
-            self._refuse_taken(foreign)
-            _move(self.destination, old, undo)
-            for name in foreign:
-                _move(old / name, self._new / name, undo)
-        _move(self._new, self.destination, undo)
+        if not self.destination.is_dir():
+            return [(self._new, self.destination)]
+        self._check_folder()
+        old = self._old / "output"
+        foreign = sorted({*_names(self.destination)} - _own_files(self.destination))
+        self._refuse_taken(foreign)
+        kept = [(old / name, self._new / name) for name in foreign]
+        return [(self.destination, old), *kept, (self._new, self.destination)]
 
     def _refuse_taken(self, foreign: list[str]) -> None:
         if taken := sorted({*foreign} & {*_names(self._new)}):
             message = f"{taken} stand there and are not outputs of configsplit"
             raise StoreError(message, code="output-not-ours", where=str(self.destination), hint="choose a new folder")
 
-    def _commit_files(self, undo: list[Callable[[], object]]) -> None:
+    def _file_moves(self) -> list[Move]:
+        moves = []
         for name in _names(self._new):
             place = self.destination.parent / name
             self._check_file(place)
             if os.path.lexists(place):
-                _move(place, self._old / name, undo)
-            _move(self._new / name, place, undo)
+                moves.append((place, self._old / name))
+            moves.append((self._new / name, place))
+        return moves
 
     def _clean(self) -> None:
-        """Remove the hidden folder, but never an old output that could not be put back."""
-        if self._root is not None:
-            shutil.rmtree(self._new, ignore_errors=True)
-            if self._committed:
-                shutil.rmtree(self._old, ignore_errors=True)
-            _remove_empty([self._old, self._root])
+        if self._hidden is not None:
+            self._hidden.close(committed=self._committed)
         if not self._committed:
             _remove_empty(self._made[::-1])
 
@@ -228,21 +235,3 @@ def _umask() -> int:
     mask = os.umask(0o077)
     os.umask(mask)
     return mask
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP unwind the stack as Ctrl-C does; left alone where a program has its own handlers."""
-
-    def leave(number: int, _: FrameType | None) -> None:
-        raise SystemExit(128 + number)
-
-    signals = (signal.SIGTERM, signal.SIGHUP) if threading.current_thread() is threading.main_thread() else ()
-    ours = [number for number in signals if signal.getsignal(number) is signal.SIG_DFL]
-    for number in ours:
-        signal.signal(number, leave)
-    try:
-        yield
-    finally:
-        for number in ours:
-            signal.signal(number, signal.SIG_DFL)

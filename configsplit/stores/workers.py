@@ -1,13 +1,16 @@
 """Threads that move and hash bytes while others wait for the disk; the work itself runs outside of Python's lock.
 
-Plain threads: to load ``concurrent.futures`` takes as long as hashing 15 MB.
+Bare threads: to load ``concurrent.futures`` takes as long as hashing 15 MB, and ``Thread.start`` waits without end for a thread
+that found no memory to begin with. Nobody here waits for a thread: work that none has begun is done by who wants its result.
 """
 
 from __future__ import annotations
 
+from _thread import start_new_thread
 from collections import deque
 from collections.abc import Callable
-from threading import Event, Lock, Thread
+from contextlib import suppress
+from threading import Event, Lock
 from types import TracebackType
 from typing import Any, Generic, TypeVar, cast
 
@@ -19,24 +22,34 @@ T = TypeVar("T")
 class Task(Generic[T]):
     """Work that was submitted."""
 
-    def __init__(self, work: Callable[[Event], T]) -> None:
+    def __init__(self, work: Callable[[Event], T], stop: Event) -> None:
         self.error: BaseException | None = None
         self._work = work
+        self._stop = stop
+        self._begun = Lock()
         self._done = Event()
         self._value: T | None = None
 
-    def run(self, stop: Event) -> None:
+    def run(self) -> None:
+        """Do it, unless somebody has begun it."""
+        if not self._begun.acquire(blocking=False):
+            return
         try:
-            self._value = self._work(stop)
+            self._value = self._work(self._stop)
         except BaseException as error:  # noqa: BLE001 - raised again by `result`
             self.error = error
-            stop.set()  # one failure calls the others off
+            self._stop.set()  # one failure calls the others off
         finally:
             self._done.set()
 
+    def wait(self) -> None:
+        """Until it is done."""
+        self.run()
+        self._done.wait()
+
     def result(self) -> T:
         """What the work gave, once it is done. Raises what it raised."""
-        self._done.wait()
+        self.wait()
         if self.error is not None:
             raise self.error
         return cast("T", self._value)
@@ -56,22 +69,20 @@ class Workers:
         self._running = 0
         self._lock = Lock()
         self._stop = Event()
-        self._threads: list[Thread] = []
         self._tasks: list[Task[Any]] = []
         self._waiting: deque[Task[Any]] = deque()
 
     def submit(self, work: Callable[[Event], T]) -> Task[T]:
         """Begin ``work`` as soon as a thread is free."""
-        task = Task(work)
+        task = Task(work, self._stop)
         self._tasks.append(task)
         with self._lock:
             self._waiting.append(task)
             if self._running == self._most:
                 return task
             self._running += 1
-        thread = Thread(target=self._run, name=f"configsplit-{len(self._threads)}")
-        self._threads.append(thread)
-        thread.start()
+        with suppress(RuntimeError, MemoryError):  # the system gives no thread
+            start_new_thread(self._run, ())
         return task
 
     def _run(self) -> None:
@@ -81,7 +92,7 @@ class Workers:
                     self._running -= 1
                     return
                 task = self._waiting.popleft()
-            task.run(self._stop)
+            task.run()
 
     def __enter__(self) -> Workers:
         return self
@@ -100,9 +111,8 @@ class Workers:
             self._raise_first()
 
     def _join(self) -> None:
-        for thread in self._threads:
-            if thread.ident is not None:  # Ctrl-C may come just before a thread is started
-                thread.join()
+        for task in self._tasks:
+            task.wait()
 
     def _raise_first(self) -> None:
         errors = [task.error for task in self._tasks if task.error is not None]
