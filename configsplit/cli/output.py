@@ -98,3 +98,8 @@ def table(rows: Sequence[Sequence[str]], *, indent: str = "  ") -> list[str]:
     """Rows with their columns aligned."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))] if rows else []
     return [(indent + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))).rstrip() for row in rows]
+
+
+def but_for_masks(warnings: Iterable[str]) -> str:
+    """What a proof leaves open: masks that classes may make which nobody has declared."""
+    return " but for masks of undeclared classes" if any(each.startswith("masks: ") for each in warnings) else ""

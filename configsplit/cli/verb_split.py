@@ -10,7 +10,18 @@ from typing import Any
 import click
 
 from configsplit.cli.numeric_lines import numeric_lines
-from configsplit.cli.output import json_option, limit_options, limits_of, note, plugin_option, shape, show, size, table
+from configsplit.cli.output import (
+    but_for_masks,
+    json_option,
+    limit_options,
+    limits_of,
+    note,
+    plugin_option,
+    shape,
+    show,
+    size,
+    table,
+)
 from configsplit.cli.stages import check_usage, plan_lines, planned, stage_options
 
 
@@ -154,7 +165,8 @@ def _verdict(saved: Any, verify: str) -> list[str]:
         return ["not verified (--verify none)"]
     proof, tick = saved.proof, click.style("proven", fg="green", bold=True)
     weights = f"; {proof.weights} weights, {size(proof.bytes)}, bit for bit" if proof.weights else ""
-    lines = [f"{tick}: the {proof.parts} parts recompose to the original graph of {proof.layers} layers{weights}"]
+    but = but_for_masks(saved.manifest.warnings)
+    lines = [f"{tick}{but}: the {proof.parts} parts recompose to the original graph of {proof.layers} layers{weights}"]
     if verify == "numeric" and saved.numeric is not None:
         lines += numeric_lines(saved.numeric)
     return lines

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from configsplit.cli.numeric_lines import numeric_lines
-from configsplit.cli.output import json_option, limit_options, limits_of, plugin_option, show, size
+from configsplit.cli.output import but_for_masks, json_option, limit_options, limits_of, plugin_option, show, size
 
 
 @click.command()
@@ -57,7 +57,10 @@ def verify(
         show({"directory": str(directory), "proof": asdict(found.proof), "numeric": numbers})
         return
     proof, tick = found.proof, click.style("proven", fg="green", bold=True)
-    click.echo(f"{tick}: {proof.parts} parts of {found.manifest.source.file} recompose to its graph of {proof.layers} layers")
+    but = but_for_masks(found.manifest.warnings)
+    click.echo(
+        f"{tick}{but}: {proof.parts} parts of {found.manifest.source.file} recompose to its graph of {proof.layers} layers"
+    )
     if proof.weights:
         click.echo(f"{tick}: {proof.weights} weights, {size(proof.bytes)}, are bit for bit the original's")
     if found.numeric is not None:

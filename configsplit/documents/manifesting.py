@@ -13,6 +13,7 @@ from configsplit.dialects import emit
 from configsplit.documents.contradictions import contradictions
 from configsplit.documents.cutting import Parts
 from configsplit.documents.document import Document
+from configsplit.documents.masking import doubts
 from configsplit.documents.steps import opening_of, shape_of
 from configsplit.documents.wrapping import inside
 from configsplit.ir.graph import LayerPath, TensorRef, TensorSpec, walk
@@ -40,7 +41,8 @@ def rest(parts: Parts) -> Rest:
     """Look through the whole document: its frame, what had to be put right to read it, and what in it is a hazard."""
     whole = emit(parts.document.model)
     dangers = (f"{found.where}: {found.message}" for found in hazards(whole, classes=parts.document.registry.names()))
-    return Rest(_frame(parts, whole), (*parts.document.notes, *contradictions(parts.document), *dangers))
+    masks = doubts(parts.split, parts.inference)
+    return Rest(_frame(parts, whole), (*parts.document.notes, *masks, *contradictions(parts.document), *dangers))
 
 
 UNTOLD = "0" * 64

@@ -17,7 +17,7 @@ from configsplit.inference import Inference, Masks, traced_masks
 from configsplit.ir.graph import CallRef, Model, TensorRef, TensorSpec
 from configsplit.rewrites.extract import Extracted
 from configsplit.rewrites.mask_arguments import with_mask_arguments
-from configsplit.rewrites.masks import Handover, hand_over
+from configsplit.rewrites.masks import Handover, hand_over, may_come_out
 from configsplit.rewrites.open import described
 from configsplit.rewrites.rewritten import as_functional
 from configsplit.rewrites.split import Split, assemble
@@ -33,6 +33,21 @@ def calls_of(part: Extracted, model: Model) -> list[CallRef]:
 
 def needed(done: Split, masks: Masks) -> tuple[Handover, ...]:
     """Every tensor that crosses and whose mask is used, or may be, behind the boundary, with the calls there that take it."""
+    return _heeded_behind(done, masks, masks.used)
+
+
+def doubts(done: Split, inference: Inference) -> tuple[str, ...]:
+    """What nobody can rule out: a class that nobody declared makes a mask, and another behind a boundary uses it."""
+    masks = traced_masks(inference)
+    found = [masks.tensors[masks.root(each.ref)].why for each in _heeded_behind(done, masks, masks.doubted)]
+    return tuple(
+        f"masks: nobody has declared whether {class_name} ({name!r}) makes one; if so, custom layers behind the cut miss it: "
+        "declare the class in a plug-in"
+        for name, class_name in dict.fromkeys(found)
+    )
+
+
+def _heeded_behind(done: Split, masks: Masks, used: Mapping[CallRef, tuple[TensorRef, ...]]) -> tuple[Handover, ...]:
     graph, originals = call_graph(done.model), set(done.model.input_refs())
     homes = {call: number for number, part in enumerate(done.parts) for call in calls_of(part, done.model)}
     found: list[Handover] = []
@@ -44,14 +59,22 @@ def needed(done: Split, masks: Masks) -> tuple[Handover, ...]:
             call = graph.calls[taker]
             if homes[call] != homes[CallRef(ref.layer, ref.call)]:
                 groups.setdefault(homes[call], []).append(call)
-        heeding = [tuple(calls) for number, calls in sorted(groups.items()) if _heeded(ref, calls, number, homes, done, masks)]
+        heeding = [
+            tuple(calls) for number, calls in sorted(groups.items()) if _heeded(ref, calls, number, homes, done, masks, used)
+        ]
         if heeding:
             found.append(Handover(ref, tuple(heeding)))
     return tuple(found)
 
 
 def _heeded(
-    ref: TensorRef, calls: Iterable[CallRef], part: int, homes: Mapping[CallRef, int], done: Split, masks: Masks
+    ref: TensorRef,
+    calls: Iterable[CallRef],
+    part: int,
+    homes: Mapping[CallRef, int],
+    done: Split,
+    masks: Masks,
+    used: Mapping[CallRef, tuple[TensorRef, ...]],
 ) -> bool:
     """Whether the mask of a tensor is used in a part that takes it, by a call that takes it or behind one that hands it on."""
     graph = call_graph(done.model)
@@ -63,7 +86,7 @@ def _heeded(
     seen = set(todo)
     while todo:
         taken, call = todo.pop()
-        if taken in masks.used.get(call, ()):
+        if taken in used.get(call, ()):
             return True
         for out in handed.get(call, ()):
             if taken in masks.tensors[out].sources or masks.tensors[out].kind in ("hidden", "unknown"):
@@ -124,6 +147,9 @@ def handed_over(
         CutError: a mask cannot be handed over.
     """
     handovers = needed(done, masks)
+    for each in handovers:
+        if (root := masks.tensors[masks.root(each.ref)]).kind == "unknown":
+            raise may_come_out(root)
     check_sayable(document, done.model, masks, [each.ref for each in handovers])
     made = hand_over(done.model, handovers, masks, inference)
     inferred, _ = with_kinds(document.infer(kept_specs(whole, handovers, inference), made.model))

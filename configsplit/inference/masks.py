@@ -66,6 +66,8 @@ class Masks:
             class.
         entries: for a nested model, the numbers of its inputs whose masks are used inside.
         nested: the key in `every_mask` of what each call of a nested model runs.
+        doubted: the calls of classes that nobody declared, with tensors behind others that nobody declared: no mask is known
+            of there, but one might be made and used.
     """
 
     tensors: Mapping[TensorRef, Mask] = field(default_factory=dict)
@@ -73,6 +75,7 @@ class Masks:
     unknown: Mapping[str, str] = field(default_factory=dict)
     entries: frozenset[int] = frozenset()
     nested: Mapping[CallRef, MaskKey] = field(default_factory=dict)
+    doubted: Mapping[CallRef, tuple[TensorRef, ...]] = field(default_factory=dict)
 
     def heeded(self) -> set[TensorRef]:
         """All tensors whose masks have a part in those that are used."""
@@ -112,9 +115,10 @@ class _Frame:
     used: dict[CallRef, tuple[TensorRef, ...]] = field(default_factory=dict)
     unknown: dict[str, str] = field(default_factory=dict)
     nested: dict[CallRef, MaskKey] = field(default_factory=dict)
+    doubted: dict[CallRef, tuple[TensorRef, ...]] = field(default_factory=dict)
 
     def finished(self) -> Masks:
-        masks = Masks(self.tensors, self.used, self.unknown, nested=self.nested)
+        masks = Masks(self.tensors, self.used, self.unknown, nested=self.nested, doubted=self.doubted)
         begun = {ref: number for number, ref in enumerate(self.inference.model.input_refs())}
         return replace(masks, entries=frozenset(begun[ref] for ref in masks.heeded() if ref in begun))
 
@@ -299,7 +303,7 @@ def _settle(frame: _Frame, layer: Layer, ref: CallRef) -> None:
     taken = _taken(frame, layer, ref)
     if facts is None or facts.uses_mask is None:
         _meet(frame, layer, ref, facts)
-    elif facts.uses_mask or _reads(frame.inference, layer):
+    elif _uses(frame.inference, layer, facts):
         _use(frame, layer, ref, _looked_at(frame, layer, ref, facts))
     try:
         found = _outputs(frame, facts, call, ref, taken)
@@ -336,19 +340,34 @@ def _may_arrive(frame: _Frame, layer: Layer, node: Node, mask: Mask | None) -> b
     if mask is None or mask.kind != "unknown":
         return mask is not None
     told = frame.inference.dialect == "keras3" and mask.seen and says_masks(node)
+    told = told or layer.class_name in _IN_TRAINING
     return not told or (layer.class_name in KERAS3_READS and not mask.own)
 
 
 def _meet(frame: _Frame, layer: Layer, ref: CallRef, facts: LayerFacts | None) -> None:
     """A class of which nobody has said whether it uses masks may use that of anything it takes."""
-    tensors = [use.ref for use in called(layer)[ref.call].uses() if use.ref in frame.tensors]
-    _use(frame, layer, ref, tensors)
-    if (facts is None or facts.mask == "unknown") and any(not frame.tensors[each].own for each in frame.used.get(ref, ())):
+    node = called(layer)[ref.call]
+    tensors = [use.ref for use in node.uses() if use.ref in frame.tensors]
+    doubted = tuple(each for each in tensors if frame.tensors[each].own)
+    if doubted and any(_may_arrive(frame, layer, node, frame.tensors[each]) for each in doubted):
+        frame.doubted[ref] = doubted
+    _use(frame, layer, ref, [each for each in tensors if each not in doubted])
+    if (facts is None or facts.mask == "unknown") and ref in frame.used:
         frame.unknown[layer.name] = layer.class_name
 
 
 KERAS3_READS = frozenset({"Multiply", "Maximum", "Minimum"})
 """Merging layers of Keras 3 that compute with the masks of what they take, which they read off the tensors."""
+
+
+_IN_TRAINING = frozenset({"BatchNormalization", "BatchNormalizationV1", "BatchNormalizationV2", "SyncBatchNormalization"})
+"""Classes that take a mask in Keras 3 alone, and use it in training alone."""
+
+
+def _uses(inference: Inference, layer: Layer, facts: LayerFacts) -> bool:
+    if layer.class_name in _IN_TRAINING and inference.dialect != "keras3":
+        return False
+    return bool(facts.uses_mask) or _reads(inference, layer)
 
 
 def _reads(inference: Inference, layer: Layer) -> bool:

@@ -117,6 +117,19 @@ def _policy(dtype: str | None) -> str:
     return dtype if dtype is not None and "float" in dtype else "float32"
 
 
+def may_come_out(mask: Mask) -> CutError:
+    """What is said of a mask that may come out of a class which nobody declared."""
+    name, class_name = mask.why
+    does = "makes one" if mask.own else "hands on the mask that arrives there"
+    return CutError(
+        f"a mask may come out of layer {name!r}: nobody has declared whether {class_name} {does}",
+        code="cut-mask-unknown",
+        where=name,
+        hint=f"declare it in a plug-in, --custom-objects FILE.py with LAYERS = (LayerFacts(class_name={class_name!r}, "
+        "mask='stops', uses_mask=()),) where it has nothing to do with masks",
+    )
+
+
 def cannot_follow(mask: Mask) -> CutError:
     """What is said of a mask that is computed inside a layer."""
     name, class_name = mask.why
@@ -177,16 +190,8 @@ class MaskTensors:
 
     def _known(self, ref: TensorRef) -> Mask:
         mask = self.masks.tensors[ref]
-        name, class_name = mask.why
         if mask.kind == "unknown":
-            does = "makes one" if mask.own else "hands on the mask that arrives there"
-            raise CutError(
-                f"a mask may come out of layer {name!r}: nobody has declared whether {class_name} {does}",
-                code="cut-mask-unknown",
-                where=name,
-                hint=f"declare it in a plug-in, --custom-objects FILE.py with LAYERS = (LayerFacts(class_name={class_name!r}, "
-                "mask='stops', uses_mask=()),) where it has nothing to do with masks",
-            )
+            raise may_come_out(mask)
         if mask.kind in ("hidden", "entry"):
             raise cannot_follow(mask)
         return mask

@@ -64,9 +64,10 @@ def _cut(case: Case, chance: Random) -> tuple[str, Any]:
 
 def split(case: Case, chance: Random, folder: Path) -> Attempt:
     asked, parts = _cut(case, chance)
-    parts.save(folder / "parts")
+    saved = parts.save(folder / "parts")
     configsplit.verify(folder / "parts")
-    return Attempt(asked, case.outputs, lambda: case.frame.run_parts(folder / "parts", case.inputs))
+    open_ = tuple(each for each in saved.manifest.warnings if each.startswith("masks: "))
+    return Attempt(asked, case.outputs, lambda: case.frame.run_parts(folder / "parts", case.inputs), open_)
 
 
 def join(case: Case, chance: Random, folder: Path) -> Attempt:
