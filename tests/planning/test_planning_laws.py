@@ -28,7 +28,7 @@ def loaded(folder: str, text: str) -> Document:
 @QUIET
 @given(data=st.data())
 def test_every_plan_is_carried_out(dialect: str, data: st.DataObject) -> None:
-    model = data.draw(models(dialect))  # type: ignore[arg-type]
+    model = data.draw(models(dialect, masks=False))  # type: ignore[arg-type]
     stages, balance = data.draw(st.integers(1, 4)), data.draw(st.sampled_from(["macs", "params", "bytes"]))
     with tempfile.TemporaryDirectory() as folder:
         document = loaded(folder, to_text(model))
@@ -47,15 +47,16 @@ def test_every_plan_is_carried_out(dialect: str, data: st.DataObject) -> None:
 @QUIET
 @given(data=st.data())
 def test_every_row_is_carried_out(dialect: str, data: st.DataObject) -> None:
-    model = data.draw(models(dialect))  # type: ignore[arg-type]
+    model = data.draw(models(dialect, masks=False))  # type: ignore[arg-type]
     with tempfile.TemporaryDirectory() as folder:
         document = loaded(folder, to_text(model))
         rows = configsplit.cuts(document).places
         for row in rows:
             parts = configsplit.split(document, row.at)
             given = [ref for source, ref in zip(parts.split.wires[1], parts[1].inputs, strict=True) if source.part is not None]
-            assert len(given) == len(row.tensors)
-            inside = sum(len(layer.calls) for layer in parts[0].model.layers if not layer.is_input)
+            own = document.model.by_name()  # and not what hands masks over
+            assert len([ref for ref in given if ref.layer in own]) == len(row.tensors)
+            inside = sum(len(layer.calls) for layer in parts[0].model.layers if not layer.is_input and layer.name in own)
             assert inside == row.before.calls
         if rows:
             row = data.draw(st.sampled_from(rows))

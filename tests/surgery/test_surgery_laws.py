@@ -37,7 +37,7 @@ def check_unchanged(before: Document, after: Document) -> None:
 @settings(max_examples=60, **QUIET)
 @given(data=st.data())
 def test_what_is_inserted_and_removed_again_leaves_no_trace(dialect: str, data: st.DataObject) -> None:
-    model = data.draw(models(dialect))  # type: ignore[arg-type]
+    model = data.draw(models(dialect, masks=False))  # type: ignore[arg-type]
     place = data.draw(st.sampled_from(surface_places(model)))
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
@@ -51,7 +51,7 @@ def test_what_is_inserted_and_removed_again_leaves_no_trace(dialect: str, data: 
 @settings(max_examples=60, **QUIET)
 @given(data=st.data())
 def test_an_equal_donor_changes_nothing_but_names(dialect: str, data: st.DataObject) -> None:
-    model = data.draw(models(dialect))  # type: ignore[arg-type]
+    model = data.draw(models(dialect, masks=False))  # type: ignore[arg-type]
     made = [ref for ref in outputs_used(model) if not model.by_name()[ref[0]].is_input]
     layer, call = data.draw(st.sampled_from(made))
     taken = list(dict.fromkeys(written(use.ref) for use in model.by_name()[layer].calls[call].uses()))
@@ -70,7 +70,7 @@ def test_an_equal_donor_changes_nothing_but_names(dialect: str, data: st.DataObj
 @settings(max_examples=60, **QUIET)
 @given(data=st.data())
 def test_extracting_everything_changes_nothing(dialect: str, data: st.DataObject) -> None:
-    model = data.draw(models(dialect))  # type: ignore[arg-type]
+    model = data.draw(models(dialect, masks=False))  # type: ignore[arg-type]
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         whole = document(model, folder)
@@ -87,7 +87,7 @@ def test_extracting_everything_changes_nothing(dialect: str, data: st.DataObject
 @settings(max_examples=60, **QUIET)
 @given(data=st.data())
 def test_an_extract_means_what_it_meant(dialect: str, data: st.DataObject) -> None:
-    model = data.draw(models(dialect))  # type: ignore[arg-type]
+    model = data.draw(models(dialect, masks=False))  # type: ignore[arg-type]
     place = data.draw(st.sampled_from(surface_places(model)))
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
@@ -103,7 +103,7 @@ def test_an_extract_means_what_it_meant(dialect: str, data: st.DataObject) -> No
 @settings(max_examples=60, **QUIET)
 @given(data=st.data())
 def test_names_that_are_changed_back_are_what_they_were(dialect: str, data: st.DataObject) -> None:
-    model = data.draw(models(dialect))  # type: ignore[arg-type]
+    model = data.draw(models(dialect, masks=False))  # type: ignore[arg-type]
     paths = [path for path, _ in walk(model)]
     chosen = data.draw(st.lists(st.sampled_from(paths), unique=True, min_size=1))
     there = {"/".join(path): f"new_{path[-1]}" for path in chosen}
@@ -123,7 +123,7 @@ def test_names_that_are_changed_back_are_what_they_were(dialect: str, data: st.D
 @settings(max_examples=40, **QUIET)
 @given(data=st.data())
 def test_what_is_frozen_and_freed_is_trained_again(dialect: str, data: st.DataObject) -> None:
-    model = data.draw(models(dialect))  # type: ignore[arg-type]
+    model = data.draw(models(dialect, masks=False))  # type: ignore[arg-type]
     paths = ["/".join(path) for path, layer in walk(model) if not layer.is_input]
     chosen = data.draw(st.lists(st.sampled_from(paths), unique=True, min_size=1))
     with tempfile.TemporaryDirectory() as scratch:
@@ -140,7 +140,7 @@ def test_what_is_frozen_and_freed_is_trained_again(dialect: str, data: st.DataOb
 @given(data=st.data())
 def test_upstream_and_downstream_are_the_two_sides_of_a_cut(dialect: str, data: st.DataObject) -> None:
     """Every layer that an output needs lies on one side at least, and a tensor's own layer upstream of it."""
-    model = data.draw(models(dialect))  # type: ignore[arg-type]
+    model = data.draw(models(dialect, masks=False))  # type: ignore[arg-type]
     place = data.draw(st.sampled_from(surface_places(model)))
     with tempfile.TemporaryDirectory() as scratch:
         whole = document(model, Path(scratch))
