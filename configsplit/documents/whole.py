@@ -12,6 +12,7 @@ from configsplit.dialects import parse, to_text
 from configsplit.documents.document import Document
 from configsplit.documents.masking import masked_again, prepared
 from configsplit.documents.steps import reopened
+from configsplit.documents.tensor_kinds import with_kinds
 from configsplit.errors import CutError, VerificationError
 from configsplit.inference import Inference
 from configsplit.inference.recorded import agree
@@ -56,7 +57,7 @@ def whole_of(document: Document, manifest: record.Manifest) -> Whole:
     if manifest.opened or manifest.functional or manifest.masks or manifest.casts:
         model = parse(to_text(described(model, inference.specs))).model
         inference = document.infer(given, model)
-    return Whole(model, inference, opened)
+    return Whole(model, with_kinds(inference)[0], opened)
 
 
 def refused(what: str, where: str) -> VerificationError:

@@ -88,7 +88,9 @@ def _vocabulary_size(call: CallFacts) -> int:
 def lookup_outputs(call: CallFacts) -> Outputs:
     config, shape = call.config, first_shape(call)
     if config.get("output_mode", "int") != "int":
-        dtype = "float32" if call.dialect == "keras3" else _written_dtype(call, "float32")
+        counts = call.class_name == "IntegerLookup" and config["output_mode"] != "tf_idf"
+        flows = "int64" if counts else "float32"  # Keras 3 declares float32 for all of them
+        dtype = flows if call.dialect == "keras3" else _written_dtype(call, "float32")
         return (TensorSpec(encoded_shape(call, shape, _vocabulary_size(call)), dtype),)
     if call.dialect != "keras3" and config.get("invert"):
         return (TensorSpec(shape, "string" if call.class_name == "StringLookup" else str(config["vocabulary_dtype"])),)
