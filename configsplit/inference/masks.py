@@ -286,7 +286,11 @@ def _hand_out(
     if frame.inference.dialect == "keras3":
         if arriving and (handed := _handed_on(frame, *arriving[0])) is not None:
             frame.tensors[TensorRef(*ref)] = handed
-    elif arriving or any(out in masks.tensors for out in inner.model.output_refs()):
+        return
+    made = [masks.tensors[out] for out in inner.model.output_refs() if out in masks.tensors]
+    if not arriving and made and all(mask.kind == "unknown" for mask in made):
+        frame.tensors[TensorRef(*ref)] = made[0]._replace(seen=False)
+    elif arriving or made:
         frame.tensors[TensorRef(*ref)] = Mask("hidden", why=(layer.name, layer.class_name))
 
 

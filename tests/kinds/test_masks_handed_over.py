@@ -251,6 +251,23 @@ def test_what_comes_out_of_a_custom_class_is_known_once_it_is_declared(mask: Any
         assert bool(configsplit.split(document, "z").whole.masks) == (mask == "passes")
 
 
+def test_a_custom_class_may_make_a_mask_itself(tmp_path: Path) -> None:
+    """No mask is known there. In front of a recurrent layer such a cut is refused; where only custom classes could use one, the
+    manifest says what is left open."""
+    K2.module.backend.clear_session()
+    k, mine = K2.module, CLASSES["tf_keras"]
+    x = k.Input((6, 4), name="x")
+    first = mine["Zeroed"](name="z")(x)
+    k.Model(x, k.layers.LSTM(3, name="l")(first)).save(tmp_path / "loop.h5")
+    k.Model(x, mine["MaskedMean"](name="mean")(first)).save(tmp_path / "mine.h5")
+    with pytest.raises(CutError) as caught:
+        configsplit.split(configsplit.load(tmp_path / "loop.h5"), "z", shapes=["z=None,6,4"])
+    assert caught.value.code == "cut-mask-unknown"
+    parts = configsplit.split(configsplit.load(tmp_path / "mine.h5"), "z", shapes=["z=None,6,4"])
+    saved = parts.save(tmp_path / "parts")
+    assert [each for each in saved.manifest.warnings if each.startswith("masks: ") and "'z'" in each]
+
+
 def test_a_class_that_uses_no_mask_needs_none(tmp_path: Path) -> None:
     K2.module.backend.clear_session()
     custom(K2.module, CLASSES["tf_keras"]).save(tmp_path / "m.h5")
