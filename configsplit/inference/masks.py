@@ -411,6 +411,9 @@ def _outputs(
         scores = {1: Mask("hidden", why=here)} if _count(frame, ref) > 1 else {}
         first = _handed_on(frame, *taken[0])
         return scores if first is None else {0: first, **scores}
+    met = bool(arriving) or ref in frame.used or ref in frame.doubted
+    if call.class_name == "Lambda" and not met and call.config.get("mask") is None:
+        return {}  # it makes a mask only where it was given one, or a function for that
     if rule == "unknown":
         known = [mask for _, mask in arriving if not mask.own]
         seen = all(frame.tensors[each].seen for each in frame.used.get(ref, ())) and all(mask.seen for _, mask in arriving)

@@ -268,6 +268,16 @@ def test_a_custom_class_may_make_a_mask_itself(tmp_path: Path) -> None:
     assert [each for each in saved.manifest.warnings if each.startswith("masks: ") and "'z'" in each]
 
 
+def test_a_lambda_makes_no_mask(tmp_path: Path) -> None:
+    K2.module.backend.clear_session()
+    k = K2.module
+    x = k.Input((6, 4), name="x")
+    k.Model(x, k.layers.LSTM(3, name="l")(k.layers.Lambda(lambda y: y / 2, name="half")(x))).save(tmp_path / "m.h5")
+    parts = configsplit.split(configsplit.load(tmp_path / "m.h5"), "half", shapes=["half=None,6,4"])
+    assert not parts.whole.masks
+    assert not any(each.startswith("masks: ") for each in parts.save(tmp_path / "parts").manifest.warnings)
+
+
 def test_a_class_that_uses_no_mask_needs_none(tmp_path: Path) -> None:
     K2.module.backend.clear_session()
     custom(K2.module, CLASSES["tf_keras"]).save(tmp_path / "m.h5")
