@@ -41,7 +41,10 @@ def read_node(raw: Any, names: Container[str]) -> Node:
         recorded = item | {"config": config | {"keras_history": None}}
         return Use(TensorRef(layer, call, output), recorded)
 
-    return Node(rebuild(raw["args"], leaf, stop=_is_tensor), rebuild(raw["kwargs"], leaf, stop=_is_tensor))
+    args, kwargs = (rebuild(raw[key], leaf, stop=_is_tensor) for key in ("args", "kwargs"))
+    if type(args) is not tuple or not isinstance(kwargs, FrozenDict):
+        raise DocumentError("the arguments of a call are no list and no object", code="document-bad-reference")
+    return Node(args, kwargs)
 
 
 def write_node(node: Node, bases: Mapping[str, int]) -> Any:

@@ -282,6 +282,8 @@ def _called(name: str, config: dict[str, Any]) -> Any:
     if not isinstance(node, dict):
         return node
     attributes = node.get("attr") or {}
+    if not isinstance(attributes, dict):
+        return node
     kinds = {key for value in attributes.values() if isinstance(value, dict) for key in value}
     return node.get("op") if kinds <= _ATTRIBUTES and not node.get("device") else node
 
