@@ -167,9 +167,10 @@ class Values:
             return _first, [_Term(term.model, mask.sources[0], False)]
         if mask.kind == "made":
             return self._made(term, reading)
-        if mask.kind in ("hidden", "unknown", "entry"):
-            return _constant("inside", self._name(term.model, term.ref)), []
         needed = [_Term(term.model, ref, True) for ref in mask.sources]
+        if mask.kind in ("hidden", "unknown", "entry"):
+            name = self._name(term.model, term.ref)
+            return lambda values: _number("inside", name, *sorted(values)), needed
         return {
             "same": _first,
             "and": _and,

@@ -89,7 +89,7 @@ def _heeded(
         if taken in used.get(call, ()):
             return True
         for out in handed.get(call, ()):
-            if taken in masks.tensors[out].sources or masks.tensors[out].kind in ("hidden", "unknown"):
+            if taken in masks.tensors[out].sources:
                 following = [(out, graph.calls[each]) for each in graph.consumers.get(out, ())]
                 fresh = [pair for pair in following if pair not in seen and homes[pair[1]] == part]
                 seen.update(fresh)

@@ -10,7 +10,7 @@ A cut through a masked tensor loses its mask, since no file and no array carries
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -40,7 +40,7 @@ class Mask(NamedTuple):
             of the graph that was "given" as a mask, ``sources[0]``; the masks of ``sources`` combined ("and", "or"), "joined"
             along ``axis``, all "true" in the shape of that of ``sources[0]``, or "any" along its last axis; that of an "entry"
             of a nested model; "hidden" in a layer that computes it by itself; "unknown" behind a class that nobody declared.
-        sources: tensors of the model.
+        sources: tensors of the model whose masks it depends on; for "given", the mask itself.
         axis: for "joined".
         why: for "hidden" and "unknown", the layer and its class.
         seen: whether Keras 3 sees it when it builds the model from its document, and not only when the model runs.
@@ -79,7 +79,11 @@ class Masks:
 
     def heeded(self) -> set[TensorRef]:
         """All tensors whose masks have a part in those that are used."""
-        todo = [ref for refs in self.used.values() for ref in refs]
+        return self.behind(ref for refs in self.used.values() for ref in refs)
+
+    def behind(self, refs: Iterable[TensorRef]) -> set[TensorRef]:
+        """All tensors whose masks have a part in those of some tensors, these included."""
+        todo = list(refs)
         found: set[TensorRef] = set()
         while todo:
             ref = todo.pop()
@@ -265,10 +269,12 @@ def _settle_nested(frame: _Frame, layer: Layer, ref: CallRef, inner: Inference, 
             continue
         root = masks.root(out)
         kind = masks.tensors[root].kind
+        behind = sorted(inputs[each] for each in masks.behind([out]) if each in inputs)
+        sources = tuple(taken[number][0] for number in behind if number < len(taken) and taken[number][1] is not None)
         if root in inputs and inputs[root] < len(taken) and kind == "entry":
             made = _handed_on(frame, *taken[inputs[root]])
         else:
-            made = Mask("unknown" if kind == "unknown" else "hidden", why=(layer.name, layer.class_name))
+            made = Mask("unknown" if kind == "unknown" else "hidden", sources, why=(layer.name, layer.class_name))
         if made is not None:
             frame.tensors[TensorRef(*ref, number)] = made._replace(seen=False)
 
@@ -289,16 +295,22 @@ def _hand_out(
         return
     made = [masks.tensors[out] for out in inner.model.output_refs() if out in masks.tensors]
     if not arriving and made and all(mask.kind == "unknown" for mask in made):
-        frame.tensors[TensorRef(*ref)] = made[0]._replace(seen=False)
+        frame.tensors[TensorRef(*ref)] = made[0]._replace(sources=(), seen=False)
     elif arriving or made:
-        frame.tensors[TensorRef(*ref)] = Mask("hidden", why=(layer.name, layer.class_name))
+        frame.tensors[TensorRef(*ref)] = Mask("hidden", _refs(arriving), why=(layer.name, layer.class_name))
 
 
 def _handed_on(frame: _Frame, ref: TensorRef, mask: Mask | None) -> Mask | None:
     """The mask of an output that has it from a tensor, or from what was given for that."""
-    if mask is None or mask.kind in ("hidden", "unknown") or frame.tensors.get(ref) != mask:
+    if mask is None or (mask.kind == "given" and frame.tensors.get(ref) != mask):
         return mask
+    if mask.kind in ("hidden", "unknown"):
+        return mask._replace(sources=(ref,))
     return Mask("same", (ref,), seen=mask.seen)
+
+
+def _refs(taken: Iterable[tuple[TensorRef, Mask | None]]) -> tuple[TensorRef, ...]:
+    return tuple(dict.fromkeys(ref for ref, _ in taken))
 
 
 def _settle(frame: _Frame, layer: Layer, ref: CallRef) -> None:
@@ -312,7 +324,8 @@ def _settle(frame: _Frame, layer: Layer, ref: CallRef) -> None:
     try:
         found = _outputs(frame, facts, call, ref, taken)
     except RULE_ERRORS:  # its config is odd
-        found = dict.fromkeys(range(_count(frame, ref)), Mask("unknown", why=(layer.name, layer.class_name)))
+        met = _refs((each, mask) for each, mask in taken if mask is not None)
+        found = dict.fromkeys(range(_count(frame, ref)), Mask("unknown", met, why=(layer.name, layer.class_name)))
     if call.class_name == "Concatenate" and any(mask.kind in ("joined", "hidden") for mask in found.values()):
         _use(frame, layer, ref, [each for each, _ in taken])  # it fails where it finds some of its masks, but not all
     for number, mask in found.items():
@@ -408,7 +421,7 @@ def _outputs(
         return _beginning(frame, facts, call, here)
     arriving = [(ref, mask) for ref, mask in taken if mask is not None]
     if call.class_name in ATTENTION and frame.inference.dialect == "keras3" and ref in frame.used:
-        scores = {1: Mask("hidden", why=here)} if _count(frame, ref) > 1 else {}
+        scores = {1: Mask("hidden", frame.used[ref], why=here)} if _count(frame, ref) > 1 else {}
         first = _handed_on(frame, *taken[0])
         return scores if first is None else {0: first, **scores}
     met = bool(arriving) or ref in frame.used or ref in frame.doubted
@@ -417,14 +430,15 @@ def _outputs(
     if rule == "unknown":
         known = [mask for _, mask in arriving if not mask.own]
         seen = all(frame.tensors[each].seen for each in frame.used.get(ref, ())) and all(mask.seen for _, mask in arriving)
-        return dict.fromkeys(range(_count(frame, ref)), Mask("unknown", why=here, seen=seen, own=not known))
+        sources = tuple(dict.fromkeys((*_refs(arriving), *frame.used.get(ref, ()))))
+        return dict.fromkeys(range(_count(frame, ref)), Mask("unknown", sources, why=here, seen=seen, own=not known))
     if not arriving or rule == "stops":
         return {}
     if call.class_name in ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate"):
         found = _merged(frame.inference.dialect, call, taken, here)
         return {} if found is None else {0: found}
     if call.class_name == "Merge":
-        return {0: Mask("hidden", why=here)} if merge_hands_masks_on(call) else {}
+        return {0: Mask("hidden", _refs(arriving), why=here)} if merge_hands_masks_on(call) else {}
     if (first := _handed_on(frame, *taken[0])) is None:
         return {}
     if call.class_name == "TimeDistributed" and frame.inference.dialect != "keras3":
@@ -486,11 +500,11 @@ def _makes(call: CallFacts) -> bool:
 def _merged(dialect: str, call: CallFacts, taken: list[tuple[TensorRef, Mask | None]], here: tuple[str, str]) -> Mask | None:
     """How a merging layer combines the masks of what it takes."""
     there = [(ref, mask) for ref, mask in taken if mask is not None]
-    if (doubt := next((mask for _, mask in there if mask.kind == "unknown"), None)) is not None:
-        return doubt
-    if call.kwargs.get("mask") is not None or any(mask.kind == "hidden" for _, mask in there):
-        return Mask("hidden", why=here)
     refs, seen = tuple(ref for ref, _ in there), all(mask.seen for _, mask in there)
+    if (doubt := next((mask for _, mask in there if mask.kind == "unknown"), None)) is not None:
+        return doubt._replace(sources=refs)
+    if call.kwargs.get("mask") is not None or any(mask.kind == "hidden" for _, mask in there):
+        return Mask("hidden", refs, why=here)
     if call.class_name == "Concatenate":
         return _concatenated(dialect, call, refs, len(taken), seen, here)
     if dialect == "keras3":
@@ -511,7 +525,7 @@ def _concatenated(
         return Mask("or" if dialect == "keras3" else "and", refs, seen=seen)
     if axis == 1 and len(refs) == count:
         return Mask("joined", refs, axis=1, seen=seen)
-    return Mask("hidden", why=here)
+    return Mask("hidden", refs, why=here)
 
 
 def _of_steps(frame: _Frame, call: CallFacts, ref: TensorRef, mask: Mask, here: tuple[str, str]) -> Mask:
@@ -523,15 +537,15 @@ def _of_steps(frame: _Frame, call: CallFacts, ref: TensorRef, mask: Mask, here: 
     kind = str(inner.get("class_name")) if isinstance(inner, FrozenDict) else ""
     facts = frame.inference.table.named(kind)
     if facts is None or facts.mask == "unknown":
-        return Mask("unknown", why=here)
+        return Mask("unknown", (ref,), why=here)
     config = inner["config"] if isinstance(inner, FrozenDict) else FrozenDict()
     if kind == "Bidirectional":
         config = config["layer"]["config"]
     if mask.kind != "same":
-        return Mask("hidden", why=here) if mask.kind != "unknown" else mask
+        return Mask("hidden", (ref,), why=here) if mask.kind != "unknown" else mask
     if facts.uses_mask and kind not in ("Softmax", "TimeDistributed") and not config.get("return_sequences"):
         return Mask("any", (ref,))
-    return Mask("hidden", why=here) if _made_at_steps(frame, mask.sources[0]) else mask
+    return Mask("hidden", (ref,), why=here) if _made_at_steps(frame, mask.sources[0]) else mask
 
 
 def _made_at_steps(frame: _Frame, ref: TensorRef) -> bool:

@@ -155,6 +155,15 @@ def both_ways(k: Any, mine: Any) -> Any:
     return finished(k, x, k.layers.GlobalAveragePooling1D()(k.layers.Bidirectional(wrapped, name="bi")(embedded(k, x))))
 
 
+def into_wrapped(k: Any, mine: Any) -> Any:
+    """A nested model combines masks, and a wrapped one hands them on to its last layer."""
+    inner_x = k.Input((3, 4, 4), name="inner_x")
+    inner = k.Model(inner_x, k.layers.Average(name="same")([inner_x, inner_x]), name="inner")
+    steps = k.Sequential([k.Input((4, 4)), k.layers.BatchNormalization(), k.layers.LSTM(3)], name="steps")
+    x = k.Input((3, 4), dtype="int32", name="ids")
+    return finished(k, x, k.layers.TimeDistributed(steps, name="each")(inner(embedded(k, x))))
+
+
 @dataclass(frozen=True)
 class Kind:
     name: str
@@ -183,6 +192,8 @@ KINDS = [
     Kind("into a nested model, inside", into_nested, "inner/id"),
     Kind("through a cast into a nested model", nested_of_another_dtype, "inner/id", only="keras"),
     Kind("in both directions", both_ways, "emb"),
+    Kind("through a nested model that combines masks", into_wrapped, "emb"),
+    Kind("a nested model that combines masks, inside", into_wrapped, "inner/same"),
 ]
 CASES = [(works, kind) for works in (K3, K2) for kind in KINDS if kind.only in ("", works.name)]
 
