@@ -53,19 +53,25 @@ def said(document: Document, model: Model) -> Model:
 
 def mask_changes(document: Document, model: Model, made: Rewritten, inference: Inference) -> tuple[str, ...]:
     """Layers that used a mask and use none any more, or the other way round, as warnings."""
-    had = _heeding(document.model, traced_masks(document.infer()))
+    before, after = traced_masks(document.infer()), traced_masks(inference)
+    had, has = _heeding(document.model, before), _heeding(model, after)
     there = {
         CallRef(origin.path[0], old): CallRef(path[0], new)
         for path, origin in made.provenance.layers.items()
         if len(path) == len(origin.path) == 1 and not origin.source
         for new, old in enumerate(origin.calls)
     }
-    has = _heeding(model, traced_masks(inference))
+    loose = [new.layer for old, new in there.items() if old in before.loose or new in after.loose]
     lost = [new.layer for old, new in there.items() if old in had and new not in has]
     gained = [new.layer for old, new in there.items() if old not in had and new in has]
     return tuple(
         [f"{name}: it used a mask, and none arrives any more" for name in dict.fromkeys(lost)]
         + [f"{name}: a mask arrives at it now, which it uses" for name in dict.fromkeys(gained)]
+        + [
+            f"{name}: it finds a mask only if Keras runs it before the attention layer that unties it, and the order may have "
+            "changed"
+            for name in dict.fromkeys(loose)
+        ]
     )
 
 

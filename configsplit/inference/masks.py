@@ -68,6 +68,8 @@ class Masks:
         nested: the key in `every_mask` of what each call of a nested model runs.
         doubted: the calls of classes that nobody declared, with tensors behind others that nobody declared: no mask is known
             of there, but one might be made and used.
+        loose: the calls of Keras 3 that find a mask only if they run before an attention layer unties it, which no dependency
+            fixes.
     """
 
     tensors: Mapping[TensorRef, Mask] = field(default_factory=dict)
@@ -76,6 +78,7 @@ class Masks:
     entries: frozenset[int] = frozenset()
     nested: Mapping[CallRef, MaskKey] = field(default_factory=dict)
     doubted: Mapping[CallRef, tuple[TensorRef, ...]] = field(default_factory=dict)
+    loose: frozenset[CallRef] = frozenset()
 
     def heeded(self) -> set[TensorRef]:
         """All tensors whose masks have a part in those that are used."""
@@ -120,9 +123,12 @@ class _Frame:
     unknown: dict[str, str] = field(default_factory=dict)
     nested: dict[CallRef, MaskKey] = field(default_factory=dict)
     doubted: dict[CallRef, tuple[TensorRef, ...]] = field(default_factory=dict)
+    loose: set[CallRef] = field(default_factory=set)
 
     def finished(self) -> Masks:
-        masks = Masks(self.tensors, self.used, self.unknown, nested=self.nested, doubted=self.doubted)
+        masks = Masks(
+            self.tensors, self.used, self.unknown, nested=self.nested, doubted=self.doubted, loose=frozenset(self.loose)
+        )
         begun = {ref: number for number, ref in enumerate(self.inference.model.input_refs())}
         return replace(masks, entries=frozenset(begun[ref] for ref in masks.heeded() if ref in begun))
 
@@ -245,7 +251,10 @@ def _tied(frame: _Frame, call: CallRef, ref: TensorRef) -> Mask | None:
     mask = frame.tensors.get(ref)
     if mask is None or (untied := frame.untying.untied(call, ref)) is False:
         return mask
-    return None if untied else Mask("hidden", why=(ref.layer, frame.layers[ref.layer].class_name))
+    if untied:
+        return None
+    frame.loose.add(call)
+    return Mask("hidden", why=(ref.layer, frame.layers[ref.layer].class_name))
 
 
 def _arriving(frame: _Frame, layer: Layer, ref: CallRef) -> Arriving:

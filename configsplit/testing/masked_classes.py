@@ -229,8 +229,12 @@ def _of_pairs(base: Any, ops: SimpleNamespace) -> dict[str, type]:
         out = query + ops.expand_dims(total(value, value_mask), 1)
         return out if query_mask is None else out * _weighted(ops, query_mask, out)
 
-    def cross(self: Any, query: Any, value: Any, query_mask: Any = None, value_mask: Any = None) -> Any:
-        return crossed(query, value, query_mask, value_mask)
+    def cross(
+        self: Any, query: Any, value: Any = None, query_mask: Any = None, value_mask: Any = None, mask: Any = None
+    ) -> Any:
+        if value is not None:
+            return crossed(query, value, query_mask, value_mask)
+        return cross_list(self, query, mask)  # in a model that comes from Keras 2
 
     def cross_list(self: Any, inputs: Any, mask: Any = None) -> Any:
         return crossed(*inputs, *(mask if mask is not None else (None, None)))
@@ -238,8 +242,8 @@ def _of_pairs(base: Any, ops: SimpleNamespace) -> dict[str, type]:
     def mean_shape(self: Any, shape: Any) -> Any:
         return shape[0][0], shape[0][2]
 
-    def cross_shape(self: Any, query_shape: Any, value_shape: Any) -> Any:
-        return query_shape
+    def cross_shape(self: Any, query_shape: Any, value_shape: Any = None) -> Any:
+        return query_shape if value_shape is not None else query_shape[0]
 
     pair: dict[str, Any] = {"call": mean, "compute_mask": _no_mask, "compute_output_shape": mean_shape}
     apart: dict[str, Any] = {"call": cross, "compute_mask": _no_masks, "compute_output_shape": cross_shape}

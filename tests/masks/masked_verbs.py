@@ -116,7 +116,8 @@ FRAGMENTS = (("Activation", {"activation": "linear"}), ("Dropout", {"rate": 0.5}
 def insert(case: Case, chance: Random, folder: Path) -> Attempt:
     class_name, config = chance.choice(FRAGMENTS)
     fragment = folder / "fragment.json"
-    fragment.write_text(json.dumps({"class_name": class_name, "config": {"name": "put_in", **config}}))
+    dtype = "float64" if case.recipe["float64"] else "float32"
+    fragment.write_text(json.dumps({"class_name": class_name, "config": {"name": "put_in", "dtype": dtype, **config}}))
     after = _anywhere(case, chance)
     edited = configsplit.insert(_document(case), fragment, after=after)
     return _edited(case, f"insert {class_name} --after {after}", edited, folder)
@@ -135,7 +136,7 @@ def replace(case: Case, chance: Random, folder: Path) -> Attempt:
     place = _at_surface(case, chance).name
     layer = case.layer(place)
     tensors, names = _arguments(case, layer)
-    if not names or len(set(names)) != len(names) or not hasattr(layer, "get_config"):
+    if _told(case, layer) or not names or len(set(names)) != len(names) or not hasattr(layer, "get_config"):
         raise NothingToDoError
     path, weights = _donor(case, layer, tensors, folder)
     edited = configsplit.replace(_document(case), path, from_=names, to=[place], donor_weights=weights)
@@ -148,6 +149,13 @@ def _arguments(case: Case, layer: Any) -> tuple[list[Any], list[str]]:
     given = flat(node.arguments.args if case.frame.new else node.call_args)
     tensors = [each for each in given if hasattr(each, "_keras_history")]
     return tensors, [_reference(case, *each._keras_history) for each in tensors]
+
+
+def _told(case: Case, layer: Any) -> bool:
+    """Whether the call is given a tensor by keyword: a mask, which a model of the layer alone does not take."""
+    node = layer._inbound_nodes[-1]
+    given = case.frame.nest.flatten(node.arguments.kwargs if case.frame.new else node.call_kwargs)
+    return any(hasattr(each, "_keras_history") for each in given)
 
 
 def _reference(case: Case, layer: Any, node: int, output: int) -> str:
