@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from configsplit import keras as keras
     from configsplit.documents.converting import Converted as Converted
     from configsplit.documents.converting import convert as convert
-    from configsplit.documents.cutting import Parts as Parts
     from configsplit.documents.cutting import split as split
     from configsplit.documents.document import Document as Document
     from configsplit.documents.document import load as load
     from configsplit.documents.edited import Edited as Edited
+    from configsplit.documents.edited import Parts as Parts
     from configsplit.documents.inspecting import inspect as inspect
     from configsplit.documents.joining import join as join
     from configsplit.documents.marking import freeze as freeze
@@ -48,7 +48,7 @@ _HOMES = {
     "Converted": "configsplit.documents.converting",
     "Document": "configsplit.documents.document",
     "Edited": "configsplit.documents.edited",
-    "Parts": "configsplit.documents.cutting",
+    "Parts": "configsplit.documents.edited",
     "batch": "configsplit.zoo.batch",
     "convert": "configsplit.documents.converting",
     "cuts": "configsplit.documents.pricing",

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from configsplit.documents.edited import Edited
+from configsplit.documents.edited import Edited, Format
 from configsplit.documents.gathering import Gathering, check_frozen, inside
-from configsplit.documents.saving import Format
 from configsplit.documents.transplant import Weights
 from configsplit.documents.wrapping import inside as held_by
 from configsplit.errors import StoreError, WeightsError

@@ -3,68 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
-from typing import Any
 
 from configsplit.algorithms.calls import call_graph
 from configsplit.algorithms.cuts import Choice
 from configsplit.documents.document import Document
+from configsplit.documents.edited import Parts
 from configsplit.documents.masking import calls_of, closed_sources, functional, handed_over, needed, prepared
 from configsplit.documents.tensor_kinds import check_kinds, with_kinds
 from configsplit.documents.untold import untold
 from configsplit.documents.wrapping import DocumentWrapping, places_in, told_shapes
 from configsplit.errors import CutError
 from configsplit.inference import Inference, traced_masks
-from configsplit.ir.graph import CallRef, Model, TensorRef, TensorSpec
-from configsplit.ir.provenance import Provenance
-from configsplit.rewrites.extract import Extracted
+from configsplit.ir.graph import CallRef, TensorRef, TensorSpec
 from configsplit.rewrites.open import described
 from configsplit.rewrites.split import Split, assemble
 from configsplit.rewrites.split import split as split_model
 from configsplit.rewrites.surface import Surfaced, surface
 from configsplit.rewrites.widen import Cast, is_exact, widen
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parts(Sequence[Extracted]):
-    """The parts of one split: a sequence in which each runs after those before it.
-
-    ``whole`` is the model that was cut, with nested models opened as far as the cuts needed; ``origins`` gives, per part,
-    where its layers came from in the document; ``inference`` describes the tensors of ``whole``.
-    """
-
-    document: Document
-    whole: Surfaced
-    split: Split
-    origins: tuple[Provenance, ...]
-    inference: Inference
-
-    def __len__(self) -> int:
-        return len(self.split.parts)
-
-    def __getitem__(self, index: Any) -> Any:
-        return self.split.parts[index]
-
-    @property
-    def models(self) -> tuple[Model, ...]:
-        return tuple(part.model for part in self.split.parts)
-
-    def save(self, directory: str | Path, **options: Any) -> Any:
-        """Write the parts and their manifest; see `configsplit.documents.saving.save` for the options."""
-        from configsplit.documents.saving import save
-
-        return save(self, directory, **options)
-
-    def _repr_html_(self) -> str:
-        """For notebooks."""
-        from configsplit.documents.notebook import parts_html
-
-        return parts_html(self)
-
-    def __repr__(self) -> str:
-        return f"<{len(self)} parts of {self.document.path.name}: {', '.join(str(len(m.layers)) for m in self.models)} layers>"
 
 
 def split(

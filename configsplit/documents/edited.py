@@ -1,17 +1,65 @@
-"""The result of a verb of surgery: a rewritten model, and the files that its layers came from. Not yet written."""
+"""What verbs give: the parts of a split, or a rewritten model with the files that its layers came from. Not yet written.
+
+`save` is the one door upward: it loads the writer when it is called.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from configsplit.documents.document import Document
 from configsplit.inference import Inference
 from configsplit.ir.graph import LayerPath, Model
 from configsplit.ir.provenance import Origin, Provenance
 from configsplit.report.provenance import ProvenanceRecord
+from configsplit.rewrites.extract import Extracted
+from configsplit.rewrites.split import Split
+from configsplit.rewrites.surface import Surfaced
+
+Format = Literal["keras", "h5", "json"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts(Sequence[Extracted]):
+    """The parts of one split: a sequence in which each runs after those before it.
+
+    ``whole`` is the model that was cut, with nested models opened as far as the cuts needed; ``origins`` gives, per part,
+    where its layers came from in the document; ``inference`` describes the tensors of ``whole``.
+    """
+
+    document: Document
+    whole: Surfaced
+    split: Split
+    origins: tuple[Provenance, ...]
+    inference: Inference
+
+    def __len__(self) -> int:
+        return len(self.split.parts)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.split.parts[index]
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        return tuple(part.model for part in self.split.parts)
+
+    def save(self, directory: str | Path, **options: Any) -> Any:
+        """Write the parts and their manifest; see `configsplit.documents.saving.save` for the options."""
+        from configsplit.documents.saving import save
+
+        return save(self, directory, **options)
+
+    def _repr_html_(self) -> str:
+        """For notebooks."""
+        from configsplit.documents.notebook import parts_html
+
+        return parts_html(self)
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} parts of {self.document.path.name}: {', '.join(str(len(m.layers)) for m in self.models)} layers>"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

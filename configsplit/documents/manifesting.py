@@ -11,8 +11,8 @@ from typing import Any
 from configsplit import __version__
 from configsplit.dialects import emit
 from configsplit.documents.contradictions import contradictions
-from configsplit.documents.cutting import Parts
 from configsplit.documents.document import Document
+from configsplit.documents.edited import Parts
 from configsplit.documents.masking import doubts
 from configsplit.documents.steps import opening_of, shape_of
 from configsplit.documents.wrapping import inside

@@ -10,9 +10,8 @@ from configsplit.ir.graph import Layer, Model, TensorRef, TensorSpec
 from configsplit.report.html import box, folded, shape, table, text, title
 
 if TYPE_CHECKING:
-    from configsplit.documents.cutting import Parts
     from configsplit.documents.document import Document
-    from configsplit.documents.edited import Edited
+    from configsplit.documents.edited import Edited, Parts
     from configsplit.rewrites.split import Source
 
 _LISTED = 400

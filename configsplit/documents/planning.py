@@ -18,9 +18,10 @@ from configsplit.algorithms.plan_search import Terms
 from configsplit.algorithms.plan_units import Measure, units_of
 from configsplit.documents.barriers import Barriers, barriers, with_masks
 from configsplit.documents.costs import Costs, read_profile, sized
-from configsplit.documents.cutting import Parts, hand_over_as
+from configsplit.documents.cutting import hand_over_as
 from configsplit.documents.devices import Device, read_devices, terms
 from configsplit.documents.document import Document
+from configsplit.documents.edited import Parts
 from configsplit.documents.masking import functional, handed_over, needed
 from configsplit.documents.tensor_kinds import check_kinds, with_kinds
 from configsplit.documents.untold import untold

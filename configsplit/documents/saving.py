@@ -10,7 +10,7 @@ from threading import Event
 from typing import TYPE_CHECKING, Literal
 
 from configsplit.dialects import to_text
-from configsplit.documents.cutting import Parts
+from configsplit.documents.edited import Format, Parts
 from configsplit.documents.legacy_groups import legacy_layers
 from configsplit.documents.transplant import Weights, check_shapes, moves, weights_in
 from configsplit.errors import StoreError
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from configsplit.runtime.numeric import NumericReport
     from configsplit.stores import Source
 
-Format = Literal["keras", "h5", "json"]
 Verify = Literal["none", "proof", "numeric"]
 
 
@@ -105,7 +104,7 @@ def save(
         folder = prepare_text(staging.path(manifesting.NAME), manifesting.to_text(made)).run().path.parent
         numeric = None
         if verify == "numeric":
-            from configsplit.documents.verifying import run
+            from configsplit.documents.numeric import run
 
             numeric = run(folder, made, document, specs=tuple(specs), limits=limits)
         source.check_unchanged()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from configsplit.documents.document import Document, load
+from configsplit.documents.document import load
+from configsplit.documents.numeric import run
 from configsplit.documents.proof import Proof, prove
 from configsplit.errors import StoreError, VerificationError
 from configsplit.report import manifest as record
@@ -152,49 +152,3 @@ def _check_digests(folder: Path, manifest: record.Manifest, source: Source, weig
                 code="verify-changed-file",
                 where=str(path),
             )
-
-
-def run(
-    folder: Path,
-    manifest: record.Manifest,
-    document: Document,
-    *,
-    samples: int = 4,
-    seed: int = 0,
-    specs: tuple[str, ...] = (),
-    limits: Limits | None = None,
-) -> NumericReport:
-    """Run original and parts in Keras and demand bit-identical outputs.
-
-    Raises:
-        VerificationError: an output differs.
-        RuntimeUnavailableError: the framework is not installed.
-    """
-    from configsplit.runtime.confinement import Limits
-    from configsplit.runtime.numeric import verify_numeric
-
-    report = verify_numeric(
-        folder,
-        json.loads(record.to_text(manifest)),
-        document.path,
-        source_weights=document.weights,
-        samples=samples,
-        seed=seed,
-        custom_objects=specs,
-        limits=limits or Limits(),
-    )
-    if not report.identical:
-        raise VerificationError(
-            f"the parts do not compute what the original computes: {_difference(report)}",
-            code="verify-numeric",
-            where=str(folder),
-        )
-    return report
-
-
-def _difference(report: NumericReport) -> str:
-    apart = [output.max_abs_difference for output in report.outputs if not output.identical]
-    known = [value for value in apart if value is not None]
-    if len(known) < len(apart):
-        return "outputs differ in shape, or where one side is not a number"
-    return f"outputs differ by up to {max(known):g}"

@@ -14,11 +14,11 @@ from configsplit import __version__
 from configsplit.dialects import to_text
 from configsplit.documents.completeness import check_complete, check_layouts
 from configsplit.documents.document import Document
-from configsplit.documents.edited import Edited, SavedFile
+from configsplit.documents.edited import Edited, Format, SavedFile
+from configsplit.documents.file_proof import compare, file_digest
 from configsplit.documents.gathering import Gathering, check_copies
 from configsplit.documents.manifesting import relative
-from configsplit.documents.provenance import compare, file_digest
-from configsplit.documents.saving import Format, metadata, versions
+from configsplit.documents.saving import metadata, versions
 from configsplit.documents.transplant import Weights, check_shapes, weights_in
 from configsplit.documents.wrapping import inside
 from configsplit.errors import StoreError

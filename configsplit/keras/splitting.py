@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from configsplit.algorithms.cuts import Choice
-from configsplit.documents.cutting import Parts
 from configsplit.documents.cutting import split as split_document
+from configsplit.documents.edited import Parts
 from configsplit.documents.wrapping import inside as held_by
 from configsplit.errors import CutError, DocumentError, TensorReferenceError, WeightsError
 from configsplit.ir.graph import LayerPath, walk

@@ -14,7 +14,7 @@ from configsplit.zoo.bench import Bench, Facts
 from configsplit.zoo.tags import places_for, stages
 
 if TYPE_CHECKING:
-    from configsplit.documents.cutting import Parts
+    from configsplit.documents.edited import Parts
 
 
 def split_step(step: Mapping[str, Any], bench: Bench) -> Facts:
