@@ -24,12 +24,12 @@ from typing import Any
 from measure import OUT, machine, table, write_section
 
 import configsplit
-from configsplit.algorithms.calls import CallGraph, call_graph
-from configsplit.algorithms.plan import Best, best_plan
-from configsplit.algorithms.plan_search import Terms
-from configsplit.algorithms.plan_units import Measure, Units, units_of
-from configsplit.documents.costs import Costs
-from configsplit.documents.document import Document
+from configsplit.boundaries.costs import Costs
+from configsplit.cuts.pipeline.plan import Best, best_plan
+from configsplit.cuts.pipeline.search import Terms
+from configsplit.cuts.pipeline.units import Measure, Units, units_of
+from configsplit.graph.calls import CallGraph, call_graph
+from configsplit.models.document import Document
 
 NETWORKS = ("ResNet152", "EfficientNetB4", "NASNetLarge", "InceptionResNetV2")
 STAGES = (2, 4, 8)
@@ -142,7 +142,7 @@ def greedy(costs: Costs, stages: int) -> list[set[int]]:
 
 
 def single_places(costs: Costs) -> list[set[int]]:
-    from configsplit.algorithms.cut_places import cut_places, segmented
+    from configsplit.cuts.places import cut_places, segmented
 
     whole = segmented(costs.graph, costs.price)
     places = cut_places(costs.graph, whole, costs.price)

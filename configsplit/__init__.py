@@ -16,58 +16,58 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from configsplit import keras as keras
-    from configsplit.documents.converting import Converted as Converted
-    from configsplit.documents.converting import convert as convert
-    from configsplit.documents.cutting import split as split
-    from configsplit.documents.document import Document as Document
-    from configsplit.documents.document import load as load
-    from configsplit.documents.edited import Edited as Edited
-    from configsplit.documents.edited import Parts as Parts
-    from configsplit.documents.inspecting import inspect as inspect
-    from configsplit.documents.joining import join as join
-    from configsplit.documents.marking import freeze as freeze
-    from configsplit.documents.marking import layers as layers
-    from configsplit.documents.marking import rename as rename
-    from configsplit.documents.planning import plan as plan
-    from configsplit.documents.pricing import cuts as cuts
-    from configsplit.documents.profiling import profile as profile
-    from configsplit.documents.provenance import verify_file as verify_file
-    from configsplit.documents.surgery import extract as extract
-    from configsplit.documents.surgery import insert as insert
-    from configsplit.documents.surgery import remove as remove
-    from configsplit.documents.surgery import replace as replace
-    from configsplit.documents.validating import validate as validate
-    from configsplit.documents.verifying import verify as verify
+    from configsplit.batch.batch import batch as batch
     from configsplit.errors import ConfigSplitError as ConfigSplitError
-    from configsplit.zoo.batch import batch as batch
+    from configsplit.models.document import Document as Document
+    from configsplit.models.document import load as load
+    from configsplit.models.results import Edited as Edited
+    from configsplit.models.results import Parts as Parts
+    from configsplit.verbs.convert import Converted as Converted
+    from configsplit.verbs.convert import convert as convert
+    from configsplit.verbs.cuts import cuts as cuts
+    from configsplit.verbs.inspect import inspect as inspect
+    from configsplit.verbs.join import join as join
+    from configsplit.verbs.marking import freeze as freeze
+    from configsplit.verbs.marking import layers as layers
+    from configsplit.verbs.marking import rename as rename
+    from configsplit.verbs.plan import plan as plan
+    from configsplit.verbs.profile import profile as profile
+    from configsplit.verbs.split import split as split
+    from configsplit.verbs.surgery import extract as extract
+    from configsplit.verbs.surgery import insert as insert
+    from configsplit.verbs.surgery import remove as remove
+    from configsplit.verbs.surgery import replace as replace
+    from configsplit.verbs.validate import validate as validate
+    from configsplit.verbs.verify import verify as verify
+    from configsplit.verbs.verify_file import verify_file as verify_file
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "ConfigSplitError": "configsplit.errors",
-    "Converted": "configsplit.documents.converting",
-    "Document": "configsplit.documents.document",
-    "Edited": "configsplit.documents.edited",
-    "Parts": "configsplit.documents.edited",
-    "batch": "configsplit.zoo.batch",
-    "convert": "configsplit.documents.converting",
-    "cuts": "configsplit.documents.pricing",
-    "extract": "configsplit.documents.surgery",
-    "freeze": "configsplit.documents.marking",
-    "insert": "configsplit.documents.surgery",
-    "inspect": "configsplit.documents.inspecting",
-    "join": "configsplit.documents.joining",
-    "layers": "configsplit.documents.marking",
-    "load": "configsplit.documents.document",
-    "plan": "configsplit.documents.planning",
-    "profile": "configsplit.documents.profiling",
-    "remove": "configsplit.documents.surgery",
-    "rename": "configsplit.documents.marking",
-    "replace": "configsplit.documents.surgery",
-    "split": "configsplit.documents.cutting",
-    "validate": "configsplit.documents.validating",
-    "verify": "configsplit.documents.verifying",
-    "verify_file": "configsplit.documents.provenance",
+    "Converted": "configsplit.verbs.convert",
+    "Document": "configsplit.models.document",
+    "Edited": "configsplit.models.results",
+    "Parts": "configsplit.models.results",
+    "batch": "configsplit.batch.batch",
+    "convert": "configsplit.verbs.convert",
+    "cuts": "configsplit.verbs.cuts",
+    "extract": "configsplit.verbs.surgery",
+    "freeze": "configsplit.verbs.marking",
+    "insert": "configsplit.verbs.surgery",
+    "inspect": "configsplit.verbs.inspect",
+    "join": "configsplit.verbs.join",
+    "layers": "configsplit.verbs.marking",
+    "load": "configsplit.models.document",
+    "plan": "configsplit.verbs.plan",
+    "profile": "configsplit.verbs.profile",
+    "remove": "configsplit.verbs.surgery",
+    "rename": "configsplit.verbs.marking",
+    "replace": "configsplit.verbs.surgery",
+    "split": "configsplit.verbs.split",
+    "validate": "configsplit.verbs.validate",
+    "verify": "configsplit.verbs.verify",
+    "verify_file": "configsplit.verbs.verify_file",
 }
 
 __all__ = ["__version__", *_HOMES]

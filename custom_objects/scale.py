@@ -6,7 +6,7 @@ Two kinds of config are about: ``axis`` with ``momentum`` (the ResNet and DenseN
 from __future__ import annotations
 
 from configsplit.errors import ShapeError
-from configsplit.ir.facts import CallFacts, LayerFacts, WeightSpec, same_as_input
+from configsplit.plugins import CallFacts, LayerFacts, WeightSpec, same_as_input
 
 
 def scale_weights(call: CallFacts) -> tuple[WeightSpec, ...]:

@@ -1,6 +1,6 @@
 """What is known to be harmless when a model is built: classes, functions and operations of Keras, by name and place.
 
-What does not stand here is a hazard, whatever it is. `report.hazards` reads documents by this table, `runtime.resolving` turns
+What does not stand here is a hazard, whatever it is. `hazards.hazards` reads documents by this table, `runtime.resolving` turns
 its entries into objects of the installed framework. Nothing is imported here.
 """
 

@@ -36,8 +36,8 @@ def limit_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def limits_of(timeout: float | None, memory: float | None, unconfined: bool) -> Any:
-    """What `configsplit.runtime.confinement` calls Limits."""
-    from configsplit.runtime.confinement import Limits
+    """What `configsplit.runtime.confinement.policy` calls Limits."""
+    from configsplit.runtime.confinement.policy import Limits
 
     given = {} if timeout is None else {"timeout": timeout}
     return Limits(memory=None if memory is None else int(memory * (1 << 30)), confined=not unconfined, **given)
@@ -45,7 +45,7 @@ def limits_of(timeout: float | None, memory: float | None, unconfined: bool) -> 
 
 def show(document: Any) -> None:
     """Print one JSON document."""
-    from configsplit.ir.values import dumps
+    from configsplit.graph.json import dumps
 
     click.echo(dumps(document, indent=2))
 

@@ -15,7 +15,7 @@ def as_amount(context: click.Context, option: click.Parameter, value: str | None
     """An option's number above 0, which may be written ``1e6``, ``200k``, ``1.5MB`` or ``2GiB``."""
     if value is None:
         return None
-    from configsplit.documents.costs import read_amount
+    from configsplit.boundaries.costs import read_amount
 
     found = read_amount(value)
     if found is None:
@@ -63,7 +63,7 @@ def check_usage(at: tuple[str, ...], options: Mapping[str, Any]) -> None:
 
 def planned(document: Any, options: Mapping[str, Any]) -> Any:
     """The plan that was asked for."""
-    from configsplit.documents.planning import plan
+    from configsplit.verbs.plan import plan
 
     limits = {name: None if options[name] is None else int(options[name]) for name in _ONLY_WITH_STAGES[-2:]}
     return plan(

@@ -12,8 +12,8 @@ import click
 from configsplit.cli.output import json_option, note, plugin_option, show, size
 
 if TYPE_CHECKING:
-    from configsplit.documents.document import Document
-    from configsplit.documents.edited import Edited, SavedFile
+    from configsplit.models.document import Document
+    from configsplit.models.results import Edited, SavedFile
 
 Command = Callable[..., Any]
 
@@ -57,14 +57,14 @@ def output_options(*, to: bool) -> Callable[[Command], Command]:
 
 def read(model: Path, options: dict[str, Any]) -> Document:
     """The model that is worked on."""
-    from configsplit.documents.document import load
+    from configsplit.models.document import load
 
     return load(model, weights=options["weights"], custom_objects=options["custom_objects"])
 
 
 def fragment(path: Path, host: Document, options: dict[str, Any]) -> Document:
     """What is put into it: a model, or the config of a single layer."""
-    from configsplit.documents.fragments import load_fragment
+    from configsplit.models.fragments import load_fragment
 
     return load_fragment(path, host, weights=options["donor_weights"], custom_objects=options["custom_objects"])
 
@@ -87,7 +87,7 @@ def write(edited: Edited, out: Path, options: dict[str, Any]) -> None:
 
 
 def _as_json(saved: SavedFile, verify: str) -> dict[str, Any]:
-    from configsplit.report.provenance import to_text
+    from configsplit.records.provenance import to_text
 
     return {
         "file": str(saved.path),

@@ -11,7 +11,7 @@ from configsplit.cli.output import json_option, note, show, size
 from configsplit.cli.surgery import MODEL, source_options
 
 if TYPE_CHECKING:
-    from configsplit.documents.converting import Converted, SavedConversion
+    from configsplit.verbs.convert import Converted, SavedConversion
 
 
 @click.command()
@@ -42,7 +42,7 @@ def convert(model: Path, out: Path, as_json: bool, **options: Any) -> None:
     name, what computes the old numbers is written. What cannot be converted is listed, each layer with its reason and what to
     do about it, and nothing is written then (exit code 1).
     """
-    from configsplit.documents.converting import convert as make
+    from configsplit.verbs.convert import convert as make
 
     made = make(
         model,

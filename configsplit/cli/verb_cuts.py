@@ -42,8 +42,8 @@ def cuts(model: Path, custom_objects: tuple[str, ...], as_json: bool, **options:
     One row for each layer call: the smallest boundary through it, each place once. REF is what --at takes to cut exactly there.
     With --head-speed, --tail-speed and --link the places are ranked by the time from input to output on two devices.
     """
-    from configsplit.documents.document import load
-    from configsplit.documents.pricing import cuts as price
+    from configsplit.models.document import load
+    from configsplit.verbs.cuts import cuts as price
 
     found = price(
         load(model, custom_objects=custom_objects),
@@ -71,7 +71,7 @@ def _devices(options: dict[str, Any]) -> Any:
         return None
     if link is None or any(len(side) != 1 for side in known):
         raise click.UsageError("two devices need --link, and a speed or a profile of each: --head-speed, --tail-profile, ...")
-    from configsplit.documents.pricing import TwoDevices
+    from configsplit.verbs.cuts import TwoDevices
 
     return TwoDevices(head=known[0][0], tail=known[1][0], link=link, input_bytes=None if sent is None else int(sent))
 

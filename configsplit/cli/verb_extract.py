@@ -26,7 +26,7 @@ def extract(
 
     Tensors in --from become inputs. If more is needed than what they give, the missing tensors are named.
     """
-    from configsplit.documents.surgery import extract as take
+    from configsplit.verbs.surgery import extract as take
 
     if not from_ and not to:
         raise click.UsageError("say where to start or to end: --from REF, --to REF")

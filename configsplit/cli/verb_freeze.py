@@ -31,7 +31,7 @@ def freeze(
 
     The flag is set in each layer, in what it wraps and in what is nested in it; weights stay where the loader looks for them.
     """
-    from configsplit.documents.marking import freeze as mark
+    from configsplit.verbs.marking import freeze as mark
 
     if not (before or after or layer):
         raise click.UsageError("say which layers: --before REF, --after REF or --layer GLOB")

@@ -26,7 +26,7 @@ def insert(model: Path, after: str, before: tuple[str, ...], donor: Path, out: P
     The fragment is a model with one input and one output, or a .json file with the config of a single layer
     ({"class_name": ..., "config": ...}). Its layers come up flat; a name that is taken gets the suffix _2, _3, ...
     """
-    from configsplit.documents.surgery import insert as put
+    from configsplit.verbs.surgery import insert as put
 
     document = read(model, options)
     write(put(document, fragment(donor, document, options), after=after, before=before), out, options)

@@ -19,8 +19,8 @@ from configsplit.cli.output import json_option, plugin_option, shape, show, size
 @json_option
 def inspect(model: Path, weights: Path | None, only_hazards: bool, custom_objects: tuple[str, ...], as_json: bool) -> None:
     """Tell what MODEL is: dialect and evidence, inputs, outputs, layers, parameters, and what would be dangerous to build."""
-    from configsplit.documents.document import load
-    from configsplit.documents.inspecting import inspect as look
+    from configsplit.models.document import load
+    from configsplit.verbs.inspect import inspect as look
 
     found = look(load(model, weights=weights, custom_objects=custom_objects))
     if only_hazards:
@@ -53,7 +53,7 @@ def _hazard(hazard: Any) -> str:
 
 def _hazards(found: Any, as_json: bool) -> None:
     """What must not be built, and what would hold the process that builds it on this machine."""
-    from configsplit.documents.inspecting import confinement
+    from configsplit.verbs.inspect import confinement
 
     held, reason = confinement()
     if as_json:

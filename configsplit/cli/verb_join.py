@@ -28,6 +28,6 @@ def join(models: tuple[Path, ...], by: str, custom_objects: tuple[str, ...], out
     Or compose models: A's outputs feed B, B's outputs feed C, all in one flat graph. A name that is taken gets the suffix _2,
     _3, ... With --by name an input that no output is named like stays an input of the whole.
     """
-    from configsplit.documents.joining import join as put_together
+    from configsplit.verbs.join import join as put_together
 
     write(put_together(*models, by=by, custom_objects=custom_objects), out, options)  # type: ignore[arg-type]

@@ -22,7 +22,7 @@ def layers(model: Path, before: tuple[str, ...], after: tuple[str, ...], as_json
 
     A nested model is one line, unless the tensor lies in it. F marks layers that are frozen.
     """
-    from configsplit.documents.marking import layers as look
+    from configsplit.verbs.marking import layers as look
 
     found = look(read(model, options), before=before, after=after)
     if as_json:

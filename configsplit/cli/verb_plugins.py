@@ -12,7 +12,7 @@ from configsplit.cli.output import fail, json_option, plugin_option, show, table
 @json_option
 def plugins(custom_objects: tuple[str, ...], as_json: bool) -> None:
     """List the custom layer classes that are declared, and where each declaration comes from."""
-    from configsplit.registry import Registry
+    from configsplit.plugins import Registry
 
     registry = Registry.discover()
     for spec in custom_objects:

@@ -33,7 +33,7 @@ def profile(
     as_json: bool,
 ) -> None:
     """Measure how many milliseconds each layer of MODEL takes on this machine, one sample at a time. Needs Keras."""
-    from configsplit.documents.profiling import profile as measure
+    from configsplit.verbs.profile import profile as measure
 
     limits = limits_of(timeout, memory, unconfined)
     found = measure(model, weights=weights, samples=samples, rounds=rounds, custom_objects=custom_objects, limits=limits)

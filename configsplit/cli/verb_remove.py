@@ -23,6 +23,6 @@ def remove(model: Path, layer: tuple[str, ...], out: Path, **options: Any) -> No
     Only layers that take one tensor and give one of the same shape and dtype can go (Dropout, noise, an activation); together
     several may go of which only the chain keeps the shape.
     """
-    from configsplit.documents.surgery import remove as take
+    from configsplit.verbs.surgery import remove as take
 
     write(take(read(model, options), layer), out, options)

@@ -20,6 +20,6 @@ def rename(model: Path, names: tuple[str, ...], out: Path, **options: Any) -> No
 
     All at once: a=b b=a swaps two names.
     """
-    from configsplit.documents.marking import rename as change
+    from configsplit.verbs.marking import rename as change
 
     write(change(read(model, options), names), out, options)

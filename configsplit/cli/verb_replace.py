@@ -29,7 +29,7 @@ def replace(model: Path, from_: tuple[str, ...], to: tuple[str, ...], donor: Pat
     checked on both sides before anything is written. Layers that nothing needs any more vanish; the weights of the donor come
     from its own file.
     """
-    from configsplit.documents.surgery import replace as put
+    from configsplit.verbs.surgery import replace as put
 
     document = read(model, options)
     write(put(document, fragment(donor, document, options), from_=from_, to=to), out, options)

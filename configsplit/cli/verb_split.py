@@ -66,12 +66,12 @@ def split(model: Path, at: tuple[str, ...], out: Path, as_json: bool, **options:
         raise click.UsageError("--weights and --no-weights exclude each other")
     check_usage(at, options)
     started = time.perf_counter()
-    from configsplit.stores import Ahead
+    from configsplit.containers import Ahead
 
     with Ahead(model) as ahead:  # another core reads the file while this one loads the modules below
         parts, plan, saved = _done(model, at, out, options, ahead)
     if as_json:
-        from configsplit.report.manifest import to_text
+        from configsplit.records.manifest import to_text
 
         made = {"plan": plan.as_json()} if plan else {}
         show({"directory": str(out), "verified": options["verify"], **made, "manifest": json.loads(to_text(saved.manifest))})
@@ -85,9 +85,9 @@ def split(model: Path, at: tuple[str, ...], out: Path, as_json: bool, **options:
 
 def _done(model: Path, at: tuple[str, ...], out: Path, options: dict[str, Any], ahead: Any) -> tuple[Any, Any, Any]:
     """The parts, the plan that they follow if stages were asked for, and what was saved."""
-    from configsplit.documents.cutting import split as cut
-    from configsplit.documents.document import load
-    from configsplit.documents.saving import save
+    from configsplit.models.document import load
+    from configsplit.saving.parts import save
+    from configsplit.verbs.split import split as cut
 
     document = load(model, weights=options["weights"], custom_objects=options["custom_objects"])
     plan = planned(document, options) if options["stages"] else None

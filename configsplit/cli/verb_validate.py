@@ -19,7 +19,7 @@ def validate(context: click.Context, files: tuple[Path, ...], as_json: bool) -> 
 
     FILE is a model (.json, .keras, .h5), a manifest, a provenance record or a recipe, told apart by content.
     """
-    from configsplit.documents.validating import validate as check
+    from configsplit.verbs.validate import validate as check
 
     found = [check(file) for file in files]
     if as_json:

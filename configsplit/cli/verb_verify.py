@@ -41,7 +41,7 @@ def verify(
     if directory.is_file():
         _file(directory, custom_objects, as_json)
         return
-    from configsplit.documents.verifying import verify as prove
+    from configsplit.verbs.verify import verify as prove
 
     found = prove(
         directory,
@@ -68,7 +68,7 @@ def verify(
 
 
 def _file(path: Path, custom_objects: tuple[str, ...], as_json: bool) -> None:
-    from configsplit.documents.provenance import verify_file
+    from configsplit.verbs.verify_file import verify_file
 
     found = verify_file(path, custom_objects=custom_objects)
     if as_json:

@@ -15,7 +15,7 @@ from configsplit.dialects.keras1 import KERAS1
 from configsplit.dialects.keras2 import KERAS2
 from configsplit.dialects.keras3 import KERAS3
 from configsplit.errors import DocumentError
-from configsplit.ir.values import FrozenDict
+from configsplit.graph.json import FrozenDict
 
 DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (KERAS1, KERAS2, KERAS3)}
 

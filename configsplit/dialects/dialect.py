@@ -8,8 +8,8 @@ from typing import Any, Literal, TypeAlias
 
 from pydantic import BaseModel
 
-from configsplit.ir.graph import Layer, Model, Node, TensorRef, TensorSpec
-from configsplit.ir.values import FrozenDict
+from configsplit.graph.json import FrozenDict
+from configsplit.graph.model import Layer, Model, Node, TensorRef, TensorSpec
 
 Generation: TypeAlias = Literal["keras1", "keras2", "keras3"]
 

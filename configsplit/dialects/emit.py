@@ -8,10 +8,9 @@ from typing import Any
 from configsplit.dialects.detect import DIALECTS
 from configsplit.dialects.dialect import Dialect
 from configsplit.dialects.parse import LIST
-from configsplit.dialects.wire.documents import Envelope, SequentialConfig
-from configsplit.dialects.wire.validate import validate
-from configsplit.ir.graph import Layer, Model, TensorRef, walk
-from configsplit.ir.values import FrozenDict, dumps, rebuild
+from configsplit.dialects.schema.frame import Envelope, SequentialConfig, validate
+from configsplit.graph.json import FrozenDict, dumps, rebuild
+from configsplit.graph.model import Layer, Model, TensorRef, walk
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from configsplit.errors import DocumentError
-from configsplit.ir.values import FrozenDict, loads
+from configsplit.graph.json import FrozenDict, loads
 
 MOST_WRAPPINGS = 4
 

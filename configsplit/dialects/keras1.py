@@ -9,8 +9,8 @@ from typing import Any
 from configsplit.dialects import keras2
 from configsplit.dialects.keras2 import KERAS2, SHORT
 from configsplit.errors import DocumentError
-from configsplit.ir.graph import Layer, Node, TensorSpec
-from configsplit.ir.values import FrozenDict
+from configsplit.graph.json import FrozenDict
+from configsplit.graph.model import Layer, Node, TensorSpec
 
 
 def input_entry(layer: Layer, modern: bool) -> FrozenDict:

@@ -12,10 +12,10 @@ from functools import partial
 from typing import Any
 
 from configsplit.dialects.dialect import Dialect, input_entry
-from configsplit.dialects.wire.documents import LegacyConfig
+from configsplit.dialects.schema.frame import LegacyConfig
 from configsplit.errors import DocumentError
-from configsplit.ir.graph import Constant, Layer, Model, Node, TensorRef, Use
-from configsplit.ir.values import FrozenDict, rebuild
+from configsplit.graph.json import FrozenDict, rebuild
+from configsplit.graph.model import Constant, Layer, Model, Node, TensorRef, Use
 
 CONSTANT = "_CONSTANT_VALUE"
 """Stands for the layer's name where a constant is given in place of a tensor (TF 2.4 and later)."""

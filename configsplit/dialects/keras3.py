@@ -8,11 +8,10 @@ from typing import Any
 
 from configsplit.dialects.dialect import Dialect, input_entry
 from configsplit.dialects.recover import recovered
-from configsplit.dialects.wire.documents import Keras3Config, KerasTensorConfig
-from configsplit.dialects.wire.validate import validate
+from configsplit.dialects.schema.frame import Keras3Config, KerasTensorConfig, validate
 from configsplit.errors import DocumentError
-from configsplit.ir.graph import Layer, Model, Node, TensorRef, TensorSpec, Use, walk
-from configsplit.ir.values import FrozenDict, rebuild
+from configsplit.graph.json import FrozenDict, rebuild
+from configsplit.graph.model import Layer, Model, Node, TensorRef, TensorSpec, Use, walk
 
 _TENSOR = "__keras_tensor__"
 

@@ -13,12 +13,11 @@ from typing import Any
 from configsplit.dialects.detect import DIALECTS, Detection, detect
 from configsplit.dialects.dialect import Dialect
 from configsplit.dialects.envelope import unwrapped
+from configsplit.dialects.schema.frame import Envelope, SequentialConfig, validate
 from configsplit.dialects.sound import check
-from configsplit.dialects.wire.documents import Envelope, SequentialConfig
-from configsplit.dialects.wire.validate import validate
 from configsplit.errors import DocumentError, nearest
-from configsplit.ir.graph import CHAINED, Layer, Model, Node, TensorRef, Use, leaves
-from configsplit.ir.values import FrozenDict, loads, rebuild
+from configsplit.graph.json import FrozenDict, loads, rebuild
+from configsplit.graph.model import CHAINED, Layer, Model, Node, TensorRef, Use, leaves
 
 LIST = "list"
 """`Model.form` of a Sequential whose config is the bare list of its layers (Keras 1, and Keras 2 up to 2.1)."""

@@ -13,8 +13,8 @@ from itertools import product
 from typing import Any
 
 from configsplit.errors import DocumentError
-from configsplit.ir.graph import Layer, Model, Node, TensorRef, Use, leaves
-from configsplit.ir.values import rebuild
+from configsplit.graph.json import rebuild
+from configsplit.graph.model import Layer, Model, Node, TensorRef, Use, leaves
 
 MOST_READINGS = 4096
 """Readings of one layer's references that are tried; more of them are never unambiguous in practice."""

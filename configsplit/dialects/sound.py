@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from itertools import chain
 
 from configsplit.errors import DocumentError
-from configsplit.ir.graph import CallRef, Layer, Model, TensorRef
+from configsplit.graph.model import CallRef, Layer, Model, TensorRef
 
 MOST_OUTPUTS = 1 << 16
 """Outputs of one call that a document may number, and ten times as many of all calls of a model: each costs memory."""

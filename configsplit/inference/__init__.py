@@ -1,11 +1,10 @@
 """Shapes, dtypes, weights, operations and masks of layer classes, as declared rules, for documents that do not record them."""
 
+from configsplit.catalog.table import ABSTRACT, BUILT_IN, OPAQUE, Table
 from configsplit.inference.counts import Counts, count, counted, layer_weights, operations_of, weights_of
 from configsplit.inference.infer import RULE_ERRORS, Inference, ReadModel, explain, infer, trace, trail
 from configsplit.inference.masked_calls import ATTENTION, attended, fills_mask
 from configsplit.inference.masks import Mask, MaskKey, MaskLevels, Masks, every_mask, masked, traced_masks
-from configsplit.inference.opaque import ABSTRACT, OPAQUE
-from configsplit.inference.table import BUILT_IN, Table
 
 __all__ = [
     "ABSTRACT",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Literal
 
-from configsplit.ir.graph import Shape, TensorSpec
+from configsplit.graph.model import Shape, TensorSpec
 
 RankChange = Literal["squeeze", "expand"]
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 
+from configsplit.catalog.facts import LayerFacts, WeightSpec
+from configsplit.graph.model import Layer, Model, TensorRef, TensorSpec
 from configsplit.inference.infer import NOTHING, RULE_ERRORS, Inference, trace
-from configsplit.ir.facts import LayerFacts, WeightSpec
-from configsplit.ir.graph import Layer, Model, TensorRef, TensorSpec
 
 
 @dataclass(frozen=True, slots=True)

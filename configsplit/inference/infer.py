@@ -13,17 +13,16 @@ from math import prod
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
 
+from configsplit.catalog.facts import CallFacts, LayerFacts
+from configsplit.catalog.layers.keras1 import modern, ordering, with_ordering
+from configsplit.catalog.layers.wrappers import WRAPPERS
+from configsplit.catalog.table import BUILT_IN, OPAQUE, Table, outwards
 from configsplit.errors import DocumentError, ShapeError
+from configsplit.graph.json import FrozenDict, rebuild
+from configsplit.graph.model import CallRef, Layer, Model, Node, Shape, TensorRef, TensorSpec, Use, leaves, walk
 from configsplit.inference.conforming import conformed
 from configsplit.inference.inputs import input_spec
-from configsplit.inference.keras1 import modern, ordering, with_ordering
-from configsplit.inference.opaque import OPAQUE
 from configsplit.inference.recorded import Recorded, described_as, recorded_in, weighed
-from configsplit.inference.table import BUILT_IN, Table, outwards
-from configsplit.inference.wrappers import WRAPPERS
-from configsplit.ir.facts import CallFacts, LayerFacts
-from configsplit.ir.graph import CallRef, Layer, Model, Node, Shape, TensorRef, TensorSpec, Use, leaves, walk
-from configsplit.ir.values import FrozenDict, rebuild
 
 _MOST_ELEMENTS = 1 << 63
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from configsplit.inference.rules import policy, policy_dtype
-from configsplit.ir.graph import Layer, Model, TensorSpec
-from configsplit.ir.values import FrozenDict
+from configsplit.catalog.rules import policy, policy_dtype
+from configsplit.graph.json import FrozenDict
+from configsplit.graph.model import Layer, Model, TensorSpec
 
 
 def recorded_spec(recorded: FrozenDict | None) -> TensorSpec | None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from configsplit.graph.model import CHAINED, CallRef, Layer, Model, Node, Structure, TensorRef, Use, leaves
 from configsplit.inference.infer import called
-from configsplit.ir.graph import CHAINED, CallRef, Layer, Model, Node, Structure, TensorRef, Use, leaves
 
 ATTENTION = frozenset({"MultiHeadAttention", "GroupedQueryAttention", "GroupQueryAttention"})
 """Layers with masks of their own for query, value and key."""

@@ -14,14 +14,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple, TypeAlias
 
+from configsplit.catalog.facts import CallFacts, LayerFacts, MaskRule
+from configsplit.catalog.layers.keras1 import merge_hands_masks_on
+from configsplit.catalog.layers.wrappers import returns_sequences
+from configsplit.catalog.table import BUILT_IN
+from configsplit.graph.json import FrozenDict
+from configsplit.graph.model import CallRef, Layer, Model, Node, TensorRef, TensorSpec
 from configsplit.inference.infer import NOTHING, RULE_ERRORS, Inference, called, trace
-from configsplit.inference.keras1 import merge_hands_masks_on
 from configsplit.inference.masked_calls import ATTENTION, Untying, attended, given_masks, says_masks, taken_first
-from configsplit.inference.table import BUILT_IN
-from configsplit.inference.wrappers import returns_sequences
-from configsplit.ir.facts import CallFacts, LayerFacts, MaskRule
-from configsplit.ir.graph import CallRef, Layer, Model, Node, TensorRef, TensorSpec
-from configsplit.ir.values import FrozenDict
 
 Kind = Literal["made", "same", "given", "and", "or", "true", "joined", "any", "entry", "hidden", "unknown"]
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from configsplit.catalog.rules import is_float, policy, policy_dtype
+from configsplit.graph.model import Model, Shape, TensorRef, TensorSpec
 from configsplit.inference.inputs import recorded_spec
-from configsplit.inference.rules import is_float, policy, policy_dtype
-from configsplit.ir.graph import Model, Shape, TensorRef, TensorSpec
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,1 @@
-"""The immutable graph that every dialect is translated to and from; it knows no file format."""
+"""Old names of what plug-ins import; new ones import `configsplit.plugins`."""

@@ -7,8 +7,7 @@ Works with models of Keras 3 (any backend) and of tf_keras. The original is not 
 document, and the results are built anew from theirs, with the weights of each layer set by provenance. docs/live.md says more.
 """
 
-from configsplit.keras.splitting import LiveParts, split
-from configsplit.keras.tracing import cut_trace, split_saved_model
+from configsplit.keras.split import LiveParts, cut_trace, split, split_saved_model
 from configsplit.keras.verbs import extract, freeze, insert, join, layers, remove, rename, replace
 
 __all__ = [

@@ -10,26 +10,26 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from configsplit.dialects import emit, parse, to_text
-from configsplit.documents.document import Document
-from configsplit.documents.edited import Edited
-from configsplit.documents.fragments import one_layer
-from configsplit.documents.marking import FORGOTTEN
-from configsplit.documents.weight_order import FORGETFUL
-from configsplit.documents.wrapping import inside as held_by
 from configsplit.errors import CutError, DocumentError
-from configsplit.ir.graph import LayerPath, Model, walk
-from configsplit.ir.provenance import Origin, Provenance
-from configsplit.ir.values import freeze
-from configsplit.registry import Plugin, Registry
-from configsplit.report.hazards import hazards
+from configsplit.graph.json import freeze
+from configsplit.graph.model import LayerPath, Model, walk
+from configsplit.graph.provenance import Origin, Provenance
+from configsplit.hazards import hazards
+from configsplit.models.document import Document
+from configsplit.models.fragments import one_layer
+from configsplit.models.results import Edited
+from configsplit.models.wrapped import inside as held_by
+from configsplit.plugins import Plugin, Registry
 from configsplit.rewrites.freeze import FLAG
 from configsplit.runtime.build import rebuild
-from configsplit.runtime.declared import live_facts
 from configsplit.runtime.frameworks import Framework
-from configsplit.runtime.live import classes_of, framework_of, layer_at
-from configsplit.runtime.recover import recovered, shows_its_graph
-from configsplit.runtime.signature import Inputs
-from configsplit.runtime.transfer import transfer
+from configsplit.runtime.live.declared import live_facts
+from configsplit.runtime.live.functional import recovered, shows_its_graph
+from configsplit.runtime.live.layers import classes_of, framework_of, layer_at
+from configsplit.runtime.live.signature import Inputs
+from configsplit.runtime.live.transfer import transfer
+from configsplit.verbs.marking import FORGOTTEN
+from configsplit.weights.order import FORGETFUL
 
 Classes: TypeAlias = Mapping[str, type] | None
 

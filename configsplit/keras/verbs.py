@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from configsplit.documents import joining, marking, surgery
-from configsplit.documents.marking import LayerInfo
-from configsplit.documents.surgery import Names
 from configsplit.errors import CutError
 from configsplit.keras.models import Classes, built, read, read_fragment, together
-from configsplit.keras.splitting import LiveParts, rejoin
+from configsplit.keras.split import LiveParts, rejoin
 from configsplit.rewrites.compose import By
+from configsplit.verbs import join as joining
+from configsplit.verbs import marking, surgery
+from configsplit.verbs.marking import LayerInfo
+from configsplit.verbs.surgery import Names
 
 
 def extract(

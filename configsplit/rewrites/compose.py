@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import Literal, NamedTuple
 
 from configsplit.errors import CutError, nearest
-from configsplit.ir.graph import Layer, Model, TensorRef
-from configsplit.ir.provenance import Origin, Provenance, identity
-from configsplit.rewrites.graft import attach
-from configsplit.rewrites.rewritten import Rewritten, free_name
+from configsplit.graph.model import Layer, Model, TensorRef
+from configsplit.graph.provenance import Origin, Provenance, identity
+from configsplit.rewrites.common import Rewritten, free_name
+from configsplit.rewrites.insert import attach
 
 By = Literal["position", "name"]
 

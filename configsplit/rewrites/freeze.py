@@ -7,9 +7,9 @@ from dataclasses import replace
 from functools import partial
 
 from configsplit.errors import CutError
-from configsplit.ir.graph import Layer, LayerPath, Model, walk
-from configsplit.ir.values import FrozenDict
-from configsplit.rewrites.rewritten import within
+from configsplit.graph.json import FrozenDict
+from configsplit.graph.model import Layer, LayerPath, Model, walk
+from configsplit.rewrites.common import within
 
 FLAG = "trainable"
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from configsplit.errors import VerificationError
-from configsplit.ir.graph import Layer, Model, Node, TensorRef, Use
+from configsplit.graph.json import FrozenDict
+from configsplit.graph.model import Layer, LayerPath, Model, Node, TensorRef, Use, walk
+from configsplit.rewrites.common import within
 from configsplit.rewrites.split import Source
 
 
@@ -104,3 +107,55 @@ def _complete(layer: Layer, calls: Mapping[int, Node]) -> Layer:
             f"calls of layer {layer.name!r} are missing: there are only {sorted(calls)}", code="verify-missing-call"
         )
     return replace(layer, calls=tuple(calls[number] for number in range(len(calls))))
+
+
+# The wiring of a model without what its layers say of themselves: what `join` needs to close again what a cut has opened.
+
+
+_WIRING = ("class_name", "name", "inbound_nodes")
+
+
+def skeleton(model: Model, known: Collection[LayerPath]) -> Model:
+    """The model with the entry of each layer in ``known``, and of those inside, reduced to its keys, name and calls."""
+
+    def strip(inner: Model, path: LayerPath) -> Model:
+        return inner.with_layers(tuple(_stripped(layer, (*path, layer.name), known) for layer in inner.layers))
+
+    for path in _models(model):
+        model = within(model, path, partial(strip, path=path))
+    return model
+
+
+def filled(model: Model, entries: Mapping[LayerPath, FrozenDict]) -> Model:
+    """A skeleton with the entries of its layers, each in the spelling that the skeleton has for its keys and names."""
+
+    def fill(inner: Model, path: LayerPath) -> Model:
+        return inner.with_layers(tuple(_filled(layer, entries.get((*path, layer.name))) for layer in inner.layers))
+
+    for path in _models(model):
+        model = within(model, path, partial(fill, path=path))
+    return model
+
+
+def _models(model: Model) -> list[LayerPath]:
+    return [(), *(path for path, layer in walk(model) if layer.model is not None)]
+
+
+def _stripped(layer: Layer, path: LayerPath, known: Collection[LayerPath]) -> Layer:
+    told = any(path[:length] in known for length in range(1, len(path) + 1))
+    if layer.model is not None or layer.is_input or not told:
+        return layer
+    name = {"name": layer.config["name"]} if "name" in layer.config else {}
+    bare = {key: value if key in _WIRING else None for key, value in layer.entry.items()}
+    return replace(layer, entry=FrozenDict(bare | {"config": FrozenDict(name)}))
+
+
+def _filled(layer: Layer, entry: FrozenDict | None) -> Layer:
+    if entry is None or layer.model is not None or layer.is_input:
+        return layer
+    wiring = {key: layer.entry[key] for key in _WIRING if key in layer.entry}
+    config = entry["config"]
+    if "name" in layer.config:
+        config = config | {"name": layer.config["name"]}
+    made = {key: entry.get(key) for key in layer.entry} | wiring | {"config": config}
+    return replace(layer, entry=FrozenDict(made))

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from configsplit.graph.model import CHAINED, Layer, Model, Node, TensorRef, Use
 from configsplit.inference import Inference, Masks, fills_mask
-from configsplit.ir.graph import CHAINED, Layer, Model, Node, TensorRef, Use
 from configsplit.rewrites.masks import MaskTensors, tied
 
 

@@ -14,11 +14,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from configsplit.errors import CutError
+from configsplit.graph.json import FrozenDict
+from configsplit.graph.model import CallRef, Layer, Model, Node, TensorRef, TensorSpec, Use
 from configsplit.inference import Inference, Mask, Masks
-from configsplit.ir.graph import CallRef, Layer, Model, Node, TensorRef, TensorSpec, Use
-from configsplit.ir.values import FrozenDict
-from configsplit.rewrites.rewritten import free_name
-from configsplit.rewrites.widen import cast_layer
+from configsplit.rewrites.casts import cast_layer
+from configsplit.rewrites.common import free_name
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from configsplit.ir.graph import Layer, Node, Use
-from configsplit.ir.values import FrozenDict
+from configsplit.graph.json import FrozenDict
+from configsplit.graph.model import Layer, Node, Use
 
 
 def cast(dialect: str, name: str, use: Use, dtype: str) -> Layer:

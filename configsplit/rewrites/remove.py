@@ -6,12 +6,11 @@ from collections.abc import Collection
 from functools import partial
 
 from configsplit.errors import CutError
-from configsplit.ir.graph import Layer, LayerPath, Model, Node, TensorRef
-from configsplit.ir.provenance import Origin, Provenance, identity
-from configsplit.ir.references import outputs_used
-from configsplit.rewrites.extract import in_order
-from configsplit.rewrites.prune import prune
-from configsplit.rewrites.rewritten import Rewritten, redirected, within
+from configsplit.graph.model import Layer, LayerPath, Model, Node, TensorRef
+from configsplit.graph.provenance import Origin, Provenance, identity
+from configsplit.graph.references import outputs_used
+from configsplit.rewrites.common import Rewritten, prune, redirected, within
+from configsplit.rewrites.part import in_order
 
 
 def remove(model: Model, paths: Collection[LayerPath]) -> Rewritten:

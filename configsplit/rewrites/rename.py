@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from configsplit.errors import TensorReferenceError
-from configsplit.ir.graph import Layer, LayerPath, Model, TensorRef
-from configsplit.ir.provenance import Origin, Provenance, identity
-from configsplit.rewrites.open import renamed
-from configsplit.rewrites.rewritten import Rewritten, redirected, refs_mapped, within
+from configsplit.graph.model import Layer, LayerPath, Model, TensorRef
+from configsplit.graph.provenance import Origin, Provenance, identity
+from configsplit.rewrites.common import Rewritten, redirected, refs_mapped, within
+from configsplit.rewrites.nested.open import renamed
 
 
 def rename(model: Model, names: Mapping[LayerPath, str]) -> Rewritten:

@@ -6,13 +6,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from configsplit.algorithms.calls import CallGraph, call_graph
-from configsplit.algorithms.cuts import Choice, heads
-from configsplit.algorithms.partition import partition
+from configsplit.cuts.minimum_cut import Choice, heads
+from configsplit.cuts.partition import partition
 from configsplit.errors import ShapeError
-from configsplit.ir.graph import Model, TensorRef, TensorSpec
-from configsplit.ir.references import outputs_used, tensor_name
-from configsplit.rewrites.extract import Extracted, part
+from configsplit.graph.calls import CallGraph, call_graph
+from configsplit.graph.model import Model, TensorRef, TensorSpec
+from configsplit.graph.references import outputs_used, tensor_name
+from configsplit.rewrites.part import Extracted, part
 
 UNKNOWN = 1 << 60
 """Price in bytes of a tensor of unknown shape or kind: crossed only where there is no other way."""

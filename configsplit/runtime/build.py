@@ -7,17 +7,16 @@ import copy
 import importlib
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from configsplit.errors import DocumentError, WeightsError, nearest
-from configsplit.report.hazards import ROOTS
-from configsplit.runtime.documents import examine, with_names
+from configsplit.hazards import ROOTS, hazards
+from configsplit.runtime.examine import examine, with_names
 from configsplit.runtime.frameworks import Framework
-from configsplit.runtime.hazards import refuse_hazards
 from configsplit.runtime.resolving import resolving
 
 Classes = Mapping[str, type]
@@ -203,3 +202,12 @@ def _named_as_its_layout(weights: Path, layout: str) -> Iterator[Path]:
         except OSError:  # Windows asks for a privilege
             shutil.copyfile(weights, other)
         yield other
+
+
+# The gate before any framework: a document with a hazard is refused, not built.
+
+
+def refuse_hazards(document: Any, *, classes: Collection[str] = (), allow_lambda: bool = False) -> None:
+    """Raises DocumentError for the first hazard; see `configsplit.hazards.hazards` for the arguments."""
+    for hazard in hazards(document, classes=classes, allow_lambda=allow_lambda):
+        raise DocumentError(hazard.message, code=hazard.code, where=hazard.where, hint=hazard.hint)

@@ -52,7 +52,7 @@ class MaskReport:
 
 
 def made_by_layers(found: Iterable[Mapping[str, Any]]) -> tuple[MaskReport, ...]:
-    """Reports of what a worker saw (`configsplit.runtime.observe`)."""
+    """Reports of what a worker saw (`configsplit.runtime.observed_masks`)."""
     return tuple(MaskReport(where="layer", name=each["layer"], kept=each["kept"], padded=each["padded"]) for each in found)
 
 

@@ -10,17 +10,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from configsplit.catalog.facts import LayerFacts
 from configsplit.errors import VerificationError
-from configsplit.ir.facts import LayerFacts
-from configsplit.registry import Registry
+from configsplit.plugins import Registry
 from configsplit.runtime import arrays
 from configsplit.runtime.arrays import Stored, greatest_difference, same_bits
-from configsplit.runtime.confinement import Limits
+from configsplit.runtime.confinement.policy import Limits
 from configsplit.runtime.coverage import MaskReport, boolean, made_by_layers, not_numbers
-from configsplit.runtime.documents import examine
+from configsplit.runtime.examine import examine
 from configsplit.runtime.frameworks import framework_name
+from configsplit.runtime.inputs import make_inputs, read_hints
 from configsplit.runtime.process import run_in_worker
-from configsplit.runtime.samples import make_inputs, read_hints
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,11 +9,11 @@ from typing import Any, NoReturn
 
 from configsplit import errors
 from configsplit.errors import ConfigSplitError, VerificationError
-from configsplit.registry import Registry
-from configsplit.runtime import confinement
-from configsplit.runtime.confinement import Limits
-from configsplit.runtime.documents import examine
-from configsplit.runtime.hazards import refuse_hazards
+from configsplit.plugins import Registry
+from configsplit.runtime.build import refuse_hazards
+from configsplit.runtime.confinement import policy
+from configsplit.runtime.confinement.policy import Limits
+from configsplit.runtime.examine import examine
 
 _TAIL_LINES = 15
 _TAIL_CHARACTERS = 3000
@@ -56,9 +56,7 @@ def run_module(
     path.write_text(json.dumps({**job, "custom_objects": specs}))
     try:
         with log.open("wb") as said:
-            code = confinement.run(
-                module, [str(path)], folder, read=read, specs=specs, limits=limits, log=said, settings=settings
-            )
+            code = policy.run(module, [str(path)], folder, read=read, specs=specs, limits=limits, log=said, settings=settings)
     except TimeoutError:
         _out_of_time(limits, log, _unfinished(job, read))
     if code != 0:

@@ -1,4 +1,4 @@
-"""Measure how long each layer of a model takes, in a process of its own that `configsplit.runtime.confined` starts.
+"""Measure how long each layer of a model takes, in a process of its own that `configsplit.runtime.confinement.start` starts.
 
 The model runs whole and eagerly, and every layer's ``call`` is timed where Keras calls it, so that no layer is fed anything it
 would not get in earnest. Runs before the first that counts warm caches up; of the others the median counts, layer by layer.
@@ -20,11 +20,11 @@ from typing import Any
 from configsplit.errors import ConfigSplitError
 from configsplit.runtime import arrays
 from configsplit.runtime.build import load
-from configsplit.runtime.confinement import Limits
-from configsplit.runtime.documents import examine
+from configsplit.runtime.confinement.policy import Limits
+from configsplit.runtime.examine import examine
 from configsplit.runtime.frameworks import framework, framework_name
+from configsplit.runtime.inputs import make_inputs, read_hints
 from configsplit.runtime.process import run_module
-from configsplit.runtime.samples import make_inputs, read_hints
 from configsplit.runtime.worker import call, custom_classes
 
 _WARM_UP = 2

@@ -89,10 +89,10 @@ def _class(framework: Framework, name: str, module: Any) -> Any:
 
 
 def _operation(name: str, place: str) -> Any:
-    from configsplit.inference import op_table
-    from configsplit.inference.op_layers import snake
+    from configsplit.catalog.operations import operation_table
+    from configsplit.catalog.operations.layers import snake
 
-    return _at(place, name) if snake(name) in op_table.KERAS else None
+    return _at(place, name) if snake(name) in operation_table.KERAS else None
 
 
 def _at(place: str, name: str) -> Any:

@@ -1,4 +1,4 @@
-"""The process that runs models, started by `configsplit.runtime.confined`: ``main([JOB.json])``.
+"""The process that runs models, started by `configsplit.runtime.confinement.start`: ``main([JOB.json])``.
 
 A job is a list of steps; a step loads one file freshly from disk, reads its inputs from .npz, runs it and writes its outputs
 to .npz. Nothing but numbers on disk passes between steps, so no live tensor can carry a mask or a history from one part to
@@ -18,8 +18,10 @@ Exactness. Every part must round exactly as the whole does:
 from __future__ import annotations
 
 import gc
+import hashlib
 import importlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,12 +29,12 @@ from typing import Any
 import numpy as np
 
 from configsplit.errors import ConfigSplitError, VerificationError
-from configsplit.registry import Registry
+from configsplit.plugins import Registry
 from configsplit.runtime import arrays
-from configsplit.runtime.build import Classes, load
-from configsplit.runtime.fill import fill_weights
+from configsplit.runtime.arrays import Array
+from configsplit.runtime.build import Classes, layers_with_weights, load, variables
 from configsplit.runtime.frameworks import Framework, framework
-from configsplit.runtime.observe import watched
+from configsplit.runtime.observed_masks import watched
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -84,7 +86,7 @@ def run_step(step: Mapping[str, Any], used: Framework, classes: Classes, *, allo
     """Load, fill if asked, run, write, and forget.
 
     Returns ``given``, the names of the layers whose outputs were asked for and given, and ``masks``, what the masks of the run
-    were (`configsplit.runtime.observe`).
+    were (`configsplit.runtime.observed_masks`).
     """
     weights = Path(step["weights"]) if step["weights"] else None
     model = load(Path(step["model"]), weights, framework=used, classes=classes, allow_lambda=allow_lambda)
@@ -162,3 +164,48 @@ def _only_output(model: Any, name: str) -> Any:
     except (ValueError, AttributeError):  # no such layer, or a layer with several calls
         return None
     return None if isinstance(output, (list, tuple, dict)) else output
+
+
+# Weights for an architecture that came without any: the same in the whole and in its parts, by the layer's original path.
+
+
+_POSITIVE = ("variance", "running_std")
+_AROUND_ONE = ("gamma", "scale", "alpha")
+
+
+def fill_weights(model: Any, framework: Framework, paths: Mapping[str, str]) -> None:
+    """Set every floating weight of a model to numbers that depend only on its layer's original path and its own index.
+
+    ``paths`` says what a layer, or the nested model that it stands in, was called in the original; a layer it does not
+    mention kept its path. No two layers get the same numbers, so that any mix-up shows.
+    """
+    for path, layer in layers_with_weights(model, framework).items():
+        original = _original(path, paths)
+        for i, variable in enumerate(variables(layer)):
+            variable.assign(_values(variable, original, i))
+
+
+def _original(path: str, paths: Mapping[str, str]) -> str:
+    parts = path.split("/")
+    for length in range(len(parts), 0, -1):
+        if (found := paths.get("/".join(parts[:length]))) is not None:
+            return "/".join([found, *parts[length:]])
+    return path
+
+
+def _values(variable: Any, path: str, index: int) -> Array:
+    current: Array = np.asarray(variable)
+    if "float" not in current.dtype.name:  # counters, seeds, quantized kernels: their values mean something
+        return current
+    name = str(variable.name).rsplit("/", 1)[-1]
+    return numbers(f"{path}#{index}", tuple(current.shape), name).astype(current.dtype)
+
+
+def numbers(key: str, shape: tuple[int, ...], name: str) -> Array:
+    """Numbers that keep activations of ordinary size through a hundred layers: saturated outputs would hide differences."""
+    rng = np.random.default_rng(list(hashlib.sha256(key.encode()).digest()))
+    if any(word in name for word in _POSITIVE):
+        return rng.uniform(0.5, 1.5, shape)
+    if len(shape) >= 2:
+        return rng.standard_normal(shape) / math.sqrt(math.prod(shape[:-1]))
+    return (1.0 if any(word in name for word in _AROUND_ONE) else 0.0) + 0.1 * rng.standard_normal(shape)

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from configsplit.dialects import DIALECTS, emit, parse, to_text
 from configsplit.dialects.keras3 import BARE
-from configsplit.ir.graph import Model, Node, TensorRef
-from configsplit.ir.values import freeze
+from configsplit.graph.json import freeze
+from configsplit.graph.model import Model, Node, TensorRef
 from configsplit.testing.sketch import SEQUENCE, STEP, Draw, Generation, Sketch
 from configsplit.testing.steps import (
     again,

@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from hypothesis import strategies as st
 
-from configsplit.ir.graph import Layer, Model, Node, TensorRef, TensorSpec, Use
-from configsplit.ir.values import FrozenDict, freeze
+from configsplit.graph.json import FrozenDict, freeze
+from configsplit.graph.model import Layer, Model, Node, TensorRef, TensorSpec, Use
 
 SEQUENCE = TensorSpec((None, 3, 4), "float32")
 STEP = TensorSpec((None, 4), "float32")

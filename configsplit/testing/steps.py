@@ -6,8 +6,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from configsplit.ir.graph import Node, TensorRef, Use
-from configsplit.ir.values import FrozenDict
+from configsplit.graph.json import FrozenDict
+from configsplit.graph.model import Node, TensorRef, Use
 from configsplit.testing.sketch import STEP, UNDECLARED, Draw, Sketch
 
 _SHARED = frozenset({"Dense", "TimeDistributed"})

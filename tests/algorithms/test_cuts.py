@@ -7,11 +7,10 @@ import random
 
 import pytest
 
-from configsplit.algorithms.calls import CallGraph, call_graph, topological
-from configsplit.algorithms.cuts import heads
-from configsplit.algorithms.flow import FlowNetwork
+from configsplit.cuts.minimum_cut import FlowNetwork, heads
 from configsplit.errors import CutError, DocumentError
-from configsplit.ir.graph import Layer, Model, Node, TensorRef, Use
+from configsplit.graph.calls import CallGraph, call_graph, topological
+from configsplit.graph.model import Layer, Model, Node, TensorRef, Use
 
 
 def graph_of(edges: dict[str, list[str]], outputs: list[str]) -> Model:

@@ -22,7 +22,7 @@ class File:
 
     @property
     def package(self) -> str:
-        """The room it stands in: ``stores`` for ``configsplit.stores.hdf5``; empty for the package's own two files."""
+        """The room it stands in: ``cuts`` for ``configsplit.cuts.places``; empty for the package's own two files."""
         steps = self.module.split(".")
         return "" if len(steps) < 2 or steps[1] in ("__init__", "__main__") else steps[1]
 
@@ -50,6 +50,15 @@ def files() -> tuple[File, ...]:
     return tuple(found)
 
 
+@cache
+def _modules_there() -> frozenset[str]:
+    return frozenset(
+        ".".join([name, *path.relative_to(folder).with_suffix("").parts])
+        for name, folder in FOLDERS.items()
+        for path in folder.rglob("*.py")
+    )
+
+
 def imports(file: File) -> Iterator[Import]:
     """Every import of a file, those by name (``import_module("h5py")``) included."""
     todo: list[tuple[ast.AST, bool, bool]] = [(file.tree, False, False)]
@@ -70,7 +79,8 @@ def _modules(node: ast.AST) -> list[str]:
     if isinstance(node, ast.ImportFrom):
         assert node.level == 0, f"a relative import in line {node.lineno}: write it in full"
         base = node.module or ""
-        return [f"{base}.{alias.name}" if base == "configsplit" else base for alias in node.names]
+        named = [f"{base}.{alias.name}" for alias in node.names]
+        return [each if base == "configsplit" or each in _modules_there() else base for each in named]
     if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("import_module", "__import__")) and node.args:
         first = node.args[0]
         return [first.value] if isinstance(first, ast.Constant) and isinstance(first.value, str) else []

@@ -21,9 +21,9 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
+from configsplit.catalog.layers.wrappers import WRAPPERS
 from configsplit.inference import ABSTRACT, BUILT_IN, OPAQUE, Table
 from configsplit.inference.masks import mask_rule
-from configsplit.inference.wrappers import WRAPPERS
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*was passed an input with a mask attached:UserWarning")
 

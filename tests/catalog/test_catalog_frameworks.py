@@ -9,9 +9,9 @@ import pytest
 
 from configsplit import catalog
 from configsplit.catalog import CLASSES, OUTSIDE, is_dtype, is_pure_function, is_pure_node, known_places
+from configsplit.catalog.operations.operation_table import FUNCTIONS, NODES
+from configsplit.conversion.operations.table import FUNCTIONS as CONVERTED
 from configsplit.inference import BUILT_IN
-from configsplit.inference.op_table import FUNCTIONS, NODES
-from configsplit.migration.op_table import FUNCTIONS as CONVERTED
 from configsplit.runtime.frameworks import framework
 from configsplit.runtime.resolving import _at, _class
 

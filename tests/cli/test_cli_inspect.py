@@ -54,7 +54,7 @@ def test_inspect_proves_the_dialect(release: str, dialect: str) -> None:
 
 
 PLUGIN = """
-from configsplit.ir.facts import LayerFacts, same_as_input
+from configsplit.catalog.facts import LayerFacts, same_as_input
 
 LAYERS = (
     LayerFacts(class_name="Block", outputs=same_as_input, mask="passes"),

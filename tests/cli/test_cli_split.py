@@ -170,7 +170,7 @@ def test_a_shape_with_its_dtype(tmp_path: Path) -> None:
 
 
 PLUGIN = """
-from configsplit.ir.facts import LayerFacts, same_as_input
+from configsplit.catalog.facts import LayerFacts, same_as_input
 
 LAYERS = LayerFacts(class_name="Mystery", outputs=same_as_input)
 """

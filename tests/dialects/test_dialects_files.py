@@ -13,9 +13,9 @@ from support.matrix import inputs_of
 from support.places import inside
 
 import configsplit
+from configsplit.containers import open_source
 from configsplit.dialects import emit
-from configsplit.ir.values import thaw
-from configsplit.stores import open_source
+from configsplit.graph.json import thaw
 
 RELEASES = sorted(path.name for path in releases().iterdir() if path.is_dir())
 MODELS = ("siamese", "residual", "nested2", "conv_seq_th", "conv_zoo", "stateful_lstm", "seq_input_shape")

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 import configsplit
-from configsplit.documents.keras1_weights import stored
+from configsplit.catalog.layers.keras1 import stored
 from configsplit.errors import WeightsError
-from configsplit.ir.graph import Layer, Shape
-from configsplit.ir.values import freeze
+from configsplit.graph.json import freeze
+from configsplit.graph.model import Layer, Shape
 
 RELEASES = Path(__file__).resolve().parents[1] / "corpus" / "releases"
 LSTM: list[Shape] = [(3, 16), (4, 16), (16,)]

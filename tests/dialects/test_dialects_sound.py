@@ -11,7 +11,7 @@ import pytest
 
 from configsplit.dialects import parse
 from configsplit.errors import DocumentError
-from configsplit.ir.values import loads
+from configsplit.graph.json import loads
 
 
 def _layer(name: str, kind: str, nodes: list[Any], **config: Any) -> dict[str, Any]:

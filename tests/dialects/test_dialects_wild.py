@@ -13,7 +13,7 @@ from malformed import KERAS2, KERAS3, node, tensor, without
 import configsplit
 from configsplit.dialects import emit, parse, to_text
 from configsplit.errors import ConfigSplitError, DocumentError, StoreError
-from configsplit.ir.values import thaw
+from configsplit.graph.json import thaw
 
 RELEASES = Path(__file__).resolve().parents[1] / "corpus" / "releases"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from configsplit.report import manifest
+from configsplit.records import manifest
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "manifest.md").read_text("utf-8")
 SECTIONS = {

@@ -6,8 +6,8 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
-from configsplit.ir.facts import LayerFacts
-from configsplit.registry.points import GROUP
+from configsplit.catalog.facts import LayerFacts
+from configsplit.plugins.entry_points import GROUP
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "plugins.md").read_text("utf-8")

@@ -10,7 +10,7 @@ from support.architectures import NETWORKS, architecture, offered
 from support.outcomes import Row, cut
 from support.places import everywhere, sliceable
 
-from configsplit.documents.document import load
+from configsplit.models.document import load
 
 ALL = [(package, name) for package, names in NETWORKS.items() for name in names]
 

@@ -13,7 +13,7 @@ from support.conversion_files import old_files, old_releases
 from support.conversion_report import store
 
 from configsplit.runtime.arrays import Stored
-from configsplit.runtime.confinement import environment
+from configsplit.runtime.confinement.policy import environment
 
 
 @pytest.mark.exhaustive

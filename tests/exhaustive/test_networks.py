@@ -15,8 +15,8 @@ from support.matrix import try_file
 from support.outcomes import Row
 from support.places import inside, spread
 
-from configsplit.documents.document import load
-from configsplit.runtime.confinement import environment
+from configsplit.models.document import load
+from configsplit.runtime.confinement.policy import environment
 
 EIGHT = "ResNet50 ResNet152 InceptionV3 DenseNet121 EfficientNetB0 MobileNetV3Small NASNetMobile Xception"
 SEED = Path(__file__).resolve().parents[1] / "corpus" / "seed" / "resnet152_scale_keras2.0.9.json"

@@ -6,11 +6,11 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from configsplit.catalog.layers.keras1 import CLASSES
+from configsplit.catalog.layers.wrappers import WRAPPERS
+from configsplit.catalog.operations.operation_table import KERAS
+from configsplit.catalog.rules import no_weights
 from configsplit.inference import ABSTRACT, BUILT_IN, OPAQUE
-from configsplit.inference.keras1 import CLASSES
-from configsplit.inference.op_table import KERAS
-from configsplit.inference.rules import no_weights
-from configsplit.inference.wrappers import WRAPPERS
 
 HERE = Path(__file__).parent
 PAGE = HERE.parents[1] / "docs" / "inference.md"

@@ -13,8 +13,8 @@ import tensorflow as tf
 import tf_keras
 
 from configsplit.dialects import parse
+from configsplit.graph.model import Layer, Model, TensorRef, Use
 from configsplit.inference import Inference, trace, weights_of
-from configsplit.ir.graph import Layer, Model, TensorRef, Use
 
 FRAMEWORKS = {"keras": keras, "tf_keras": tf_keras}
 Live = tuple[tuple[int | None, ...], str]

@@ -11,9 +11,9 @@ import pytest
 from layer_cases import CASES
 from live import FRAMEWORKS
 
+from configsplit.catalog.layers.keras1 import CLASSES
+from configsplit.catalog.layers.wrappers import WRAPPERS
 from configsplit.inference import ABSTRACT, BUILT_IN, OPAQUE
-from configsplit.inference.keras1 import CLASSES
-from configsplit.inference.wrappers import WRAPPERS
 
 HERE = Path(__file__).parent
 GENERATIONS: dict[str, list[str]] = json.loads((HERE / "layer_classes.json").read_text())

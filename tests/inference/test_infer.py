@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
+from configsplit.catalog.facts import CallFacts, LayerFacts, WeightSpec, same_as_input
 from configsplit.dialects import parse
 from configsplit.errors import ShapeError
+from configsplit.graph.json import FrozenDict, freeze
+from configsplit.graph.model import Layer, Model, Node, TensorRef, TensorSpec, Use
 from configsplit.inference import count, explain, infer, layer_weights, trace
-from configsplit.ir.facts import CallFacts, LayerFacts, WeightSpec, same_as_input
-from configsplit.ir.graph import Layer, Model, Node, TensorRef, TensorSpec, Use
-from configsplit.ir.values import FrozenDict, freeze
 
 
 def use(name: str, call: int = 0, output: int = 0, **recorded: Any) -> Use:

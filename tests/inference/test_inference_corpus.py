@@ -11,7 +11,7 @@ from live import forgetful
 
 from configsplit.dialects import parse
 from configsplit.inference import infer, trace
-from configsplit.registry import Registry
+from configsplit.plugins import Registry
 
 CORPUS = Path(__file__).parents[1] / "corpus" / "releases"
 OUTPUTS = json.loads((Path(__file__).parent / "outputs.json").read_text())

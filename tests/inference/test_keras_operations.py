@@ -13,9 +13,9 @@ import pytest
 from live import inferred, keras, live, outputs, tf
 from operation_cases import CALLS, OPAQUE, Call, T
 
+from configsplit.catalog.operations.layers import snake
+from configsplit.catalog.operations.operation_table import KERAS
 from configsplit.inference import counted
-from configsplit.inference.op_layers import snake
-from configsplit.inference.op_table import KERAS
 
 DECLARED_OTHERWISE = {
     "Abs": "of a complex tensor is real",

@@ -9,8 +9,8 @@ import pytest
 from layer_cases import CASES, Case
 from live import inferred, tf, tf_keras
 
+from configsplit.graph.model import TensorRef
 from configsplit.inference import BUILT_IN, masked, traced_masks
-from configsplit.ir.graph import TensorRef
 
 L = tf_keras.layers
 IDS = lambda: tf_keras.Input((7,), dtype="int32")  # noqa: E731

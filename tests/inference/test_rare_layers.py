@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from live import FRAMEWORKS, inferred, inferred_weights, keras, live, outputs, tf, tf_keras, weights
 
+from configsplit.catalog.facts import CallFacts
 from configsplit.errors import ShapeError
+from configsplit.graph.json import FrozenDict, freeze
+from configsplit.graph.model import TensorSpec
 from configsplit.inference import BUILT_IN
-from configsplit.ir.facts import CallFacts
-from configsplit.ir.graph import TensorSpec
-from configsplit.ir.values import FrozenDict, freeze
 
 CELLS = [
     (lambda f: f.SimpleRNNCell(5), [5]),

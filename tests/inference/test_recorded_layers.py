@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
+from configsplit.graph.json import FrozenDict, freeze
+from configsplit.graph.model import Layer, Model, Node, TensorRef, TensorSpec, Use
 from configsplit.inference import BUILT_IN, Inference, trace, traced_masks, weights_of
-from configsplit.ir.graph import Layer, Model, Node, TensorRef, TensorSpec, Use
-from configsplit.ir.values import FrozenDict, freeze
 
 FILES = sorted((Path(__file__).parent / "recorded").glob("*.json"))
 CASES = [

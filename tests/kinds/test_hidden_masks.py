@@ -18,7 +18,7 @@ from support.made import cut_and_run, fill, inputs_for
 
 import configsplit
 from configsplit.errors import CutError
-from configsplit.report.manifest import Manifest
+from configsplit.records.manifest import Manifest
 from configsplit.runtime.frameworks import framework
 
 WORKS = framework("tf_keras")

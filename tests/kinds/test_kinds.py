@@ -18,7 +18,7 @@ from support.frameworks import PLUGINS, FrameworkProcess, Original, process_for
 
 import configsplit
 from configsplit.errors import ConfigSplitError
-from configsplit.report.manifest import Manifest
+from configsplit.records.manifest import Manifest
 
 CORPUS = Path(__file__).resolve().parents[1] / "corpus" / "releases"
 K3, TFK = "keras-3.15.1", "tf_keras-2.21"

@@ -18,9 +18,9 @@ import pytest
 from support.made import cut_and_run, fill, inputs_for
 
 import configsplit
+from configsplit.catalog.facts import CallFacts, LayerFacts
 from configsplit.errors import CutError, VerificationError
-from configsplit.ir.facts import CallFacts, LayerFacts
-from configsplit.ir.graph import TensorSpec
+from configsplit.graph.model import TensorSpec
 from configsplit.runtime.frameworks import framework
 
 K3, K2 = framework("keras"), framework("tf_keras")
@@ -249,7 +249,7 @@ def test_what_comes_out_of_a_custom_class_is_known_once_it_is_declared(mask: Any
     finished(k, x, out).save(tmp_path / "m.h5")
     plugin = tmp_path / "plugin.py"
     plugin.write_text(
-        "from configsplit.ir.facts import LayerFacts, same_as_input\n"
+        "from configsplit.catalog.facts import LayerFacts, same_as_input\n"
         f"LAYERS = (LayerFacts(class_name='Zeroed', outputs=same_as_input, mask={mask!r}, uses_mask=('mask',)),)\n"
     )
     document = configsplit.load(tmp_path / "m.h5", custom_objects=[plugin])
@@ -297,7 +297,7 @@ def test_a_class_that_uses_no_mask_needs_none(tmp_path: Path) -> None:
     facts = LayerFacts(class_name="MaskedMean", outputs=_declared, mask="stops", uses_mask=())
     plugin = tmp_path / "plugin.py"
     plugin.write_text(
-        "from configsplit.ir.facts import LayerFacts\n"
+        "from configsplit.catalog.facts import LayerFacts\n"
         f"LAYERS = (LayerFacts(class_name={facts.class_name!r}, mask='stops', uses_mask=()),)\n"
     )
     assert not configsplit.split(configsplit.load(tmp_path / "m.h5", custom_objects=[plugin]), "drop").whole.masks

@@ -8,9 +8,9 @@ import pytest
 from support.made import cut_and_run, fill
 
 import configsplit
-from configsplit.report.manifest import Manifest
+from configsplit.containers import open_source
+from configsplit.records.manifest import Manifest
 from configsplit.runtime.frameworks import framework
-from configsplit.stores import open_source
 
 OLD = Path(__file__).parents[1] / "corpus" / "releases" / "keras-2.3.1"
 

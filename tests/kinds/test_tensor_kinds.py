@@ -14,11 +14,11 @@ import tensorflow as tf
 from support.made import cut_and_run, fill, flat, run, run_parts, same
 
 import configsplit
-from configsplit.documents.devices import Device
 from configsplit.errors import CutError
-from configsplit.report.manifest import Manifest
+from configsplit.records.manifest import Manifest
 from configsplit.runtime.build import load
 from configsplit.runtime.frameworks import Framework, framework
+from configsplit.verbs.devices import Device
 
 FRAMEWORKS = pytest.mark.parametrize("name", ["keras", "tf_keras"])
 IDS = np.array([[1, 2, 3], [3, 3, 0]], "int64")

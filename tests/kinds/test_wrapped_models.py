@@ -20,15 +20,15 @@ from support.made import cut_and_run, fill, inputs_for, run, same
 
 import configsplit
 import configsplit.keras
-from configsplit.documents.divisions import prove_division
-from configsplit.documents.wrapping import DocumentWrapping
 from configsplit.errors import ConfigSplitError, VerificationError
-from configsplit.ir.graph import Layer, Model, Node
-from configsplit.report.manifest import Manifest
-from configsplit.rewrites.divide import Divided
-from configsplit.rewrites.surface import reopen
+from configsplit.graph.model import Layer, Model, Node
+from configsplit.models.wrapped import DocumentWrapping
+from configsplit.records.manifest import Manifest
+from configsplit.rewrites.nested.divide import Divided
+from configsplit.rewrites.nested.surface import reopen
 from configsplit.runtime.build import load
 from configsplit.runtime.frameworks import Framework, framework
+from configsplit.saving.divisions import prove_division
 
 FRAMEWORKS = pytest.mark.parametrize("name", ["keras", "tf_keras"])
 FILES = pytest.mark.parametrize(("name", "suffix"), [("keras", "keras"), ("tf_keras", "h5")])

@@ -12,8 +12,8 @@ from malformed import DENSE, KERAS2, KERAS3, changed
 
 from configsplit.dialects import emit, parse, to_text
 from configsplit.errors import DocumentError
-from configsplit.ir.graph import TensorSpec, Use
-from configsplit.ir.values import MAX_DEPTH, FrozenDict, Number, dumps, freeze, loads, thaw
+from configsplit.graph.json import MAX_DEPTH, FrozenDict, Number, dumps, freeze, loads, thaw
+from configsplit.graph.model import TensorSpec, Use
 
 SPELLINGS = ["1E-5", "1e-05", "1.50", "-0", "-0.0", "1e400", "0.1", "100000000000000000000000000000001", "1.0E+2", "3"]
 

@@ -14,16 +14,16 @@ from support.frameworks import PLUGINS
 from support.outcomes import NOTHING_TO_CUT
 from support.places import calls, spread
 
-from configsplit.algorithms.calls import call_graph, closure
-from configsplit.algorithms.cuts import Choice
-from configsplit.algorithms.equivalence import differences
-from configsplit.algorithms.order import rebuild_order
+from configsplit.cuts.minimum_cut import Choice
 from configsplit.dialects import parse, to_text
 from configsplit.errors import CutError
+from configsplit.graph.calls import call_graph, closure
+from configsplit.graph.equality import differences
+from configsplit.graph.model import Model, TensorRef, TensorSpec
+from configsplit.graph.rebuild_order import rebuild_order
+from configsplit.graph.references import boundary
 from configsplit.inference import infer
-from configsplit.ir.graph import Model, TensorRef, TensorSpec
-from configsplit.ir.references import boundary
-from configsplit.registry import Registry
+from configsplit.plugins import Registry
 from configsplit.rewrites.join import Piece, join
 from configsplit.rewrites.split import Split, split
 

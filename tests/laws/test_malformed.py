@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from malformed import DENSE, INNER, KERAS2, KERAS3, changed, node, tensor, without
 
-from configsplit.algorithms.calls import call_graph, topological
-from configsplit.algorithms.order import rebuild_order
 from configsplit.dialects import emit, parse, to_text
 from configsplit.errors import ConfigSplitError, DocumentError
+from configsplit.graph.calls import call_graph, topological
+from configsplit.graph.rebuild_order import rebuild_order
 
 
 def refused(document: dict[str, Any]) -> tuple[str, str]:

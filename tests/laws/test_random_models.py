@@ -11,19 +11,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import configsplit
-from configsplit.algorithms.equivalence import differences
-from configsplit.algorithms.order import rebuild_order
 from configsplit.dialects import emit, parse, read_entry, to_text
-from configsplit.documents.document import Document
-from configsplit.documents.wrapping import DocumentWrapping, inside
 from configsplit.errors import CutError
+from configsplit.graph.equality import differences
+from configsplit.graph.model import Model, TensorRef, walk
+from configsplit.graph.rebuild_order import rebuild_order
+from configsplit.graph.references import Place, outputs_used
 from configsplit.inference import infer
-from configsplit.ir.graph import Model, TensorRef, walk
-from configsplit.ir.references import Place, outputs_used
+from configsplit.models.document import Document
+from configsplit.models.wrapped import DocumentWrapping, inside
 from configsplit.rewrites.join import Piece, join
-from configsplit.rewrites.open import described
+from configsplit.rewrites.nested.open import described
+from configsplit.rewrites.nested.surface import reopen, surface
 from configsplit.rewrites.split import split
-from configsplit.rewrites.surface import reopen, surface
 from configsplit.testing import models
 
 DIALECTS = pytest.mark.parametrize("dialect", ["keras2", "keras3"])
@@ -121,7 +121,7 @@ def test_join_undoes_a_split_inside_nested_models(dialect: str, data: st.DataObj
     wrapping = DocumentWrapping(Document(model=model, detection=detection, path=Path("model.json"), kind="json"))
     call = data.draw(st.integers(0, len(layer.calls) - 1))
     inner = data.draw(st.sampled_from(tensors(layer.model)))
-    from configsplit.ir.graph import CallRef
+    from configsplit.graph.model import CallRef
 
     try:
         opened = surface(model, [[Place((CallRef(layer.name, call),), inner)]], wrapping)

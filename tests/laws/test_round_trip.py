@@ -11,7 +11,7 @@ from documents import GRAPHLESS, LOST_A_CALL, SEED, files, is_whole, model_name,
 
 from configsplit.dialects import emit, parse, to_text
 from configsplit.errors import DocumentError
-from configsplit.ir.values import thaw
+from configsplit.graph.json import thaw
 
 ALL = [*texts(), *files()]
 WHOLE = [path for path in ALL if is_whole(path)]

@@ -18,7 +18,7 @@ from traced_models import ids, network, pair, pictures, several, shuffled, tied
 
 import configsplit.keras as live
 from configsplit.errors import ConfigSplitError
-from configsplit.runtime.trace_cut import TracedParts
+from configsplit.runtime.trace.cut import TracedParts
 
 FromDisk: TypeAlias = Callable[[Path, Sequence[np.ndarray]], list[np.ndarray]]
 SAVED = Path(__file__).resolve().parent / "saved_models.py"

@@ -10,8 +10,8 @@ import numpy as np
 import tf_keras
 from support.conversion import Bench
 
-from configsplit.documents.converting import Converted, convert
 from configsplit.runtime.arrays import Stored
+from configsplit.verbs.convert import Converted, convert
 
 NEAR = 1e-6
 

@@ -75,9 +75,9 @@ def test_attention_is_the_same_where_its_scale_is_a_power_of_two(
 
 
 def test_keras_1_said_it_in_other_words() -> None:
-    from configsplit.ir.values import FrozenDict
-    from configsplit.migration.configs import converted as to_keras3
-    from configsplit.migration.keras1 import layer
+    from configsplit.catalog.keras3.configs import converted as to_keras3
+    from configsplit.catalog.keras3.from_keras1 import layer
+    from configsplit.graph.json import FrozenDict
 
     for word, wanted in (("cpu", 1), ("mem", 1), ("gpu", None)):
         config = FrozenDict({"output_dim": 3, "consume_less": word, "inner_activation": HARD, "activation": "tanh"})

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import pytest
 
-from configsplit.migration.keys import KEYS
+from configsplit.catalog.keras3.keys import KEYS
 
 
 def accepted(cls: type[Any]) -> set[str]:

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from support.corpus import releases
 
-from configsplit.ir.recipes import Recipe, copies
-from configsplit.ir.values import FrozenDict
-from configsplit.migration.keras1 import layer
-from configsplit.migration.layouts import keras2_recipes
-from configsplit.stores.assembly import Move, Relaid, prepare_weights
-from configsplit.stores.relaying import STEPS, Relaying
-from configsplit.stores.weightfile import WeightFile
+from configsplit.catalog.keras3.from_keras1 import layer
+from configsplit.catalog.keras3.places import keras2_recipes
+from configsplit.catalog.recipes import Recipe, copies
+from configsplit.containers.relayout import STEPS, Relaying
+from configsplit.containers.weights import WeightFile
+from configsplit.containers.writing import Move, Relaid, prepare_weights
+from configsplit.graph.json import FrozenDict
 
 RNG = np.random.default_rng(0)
 
@@ -84,7 +84,7 @@ def test_cudnn_kernels_are_transposed_gate_by_gate() -> None:
 
 def test_values_are_written_beside_copies(tmp_path: Path) -> None:
     source = releases() / "tf-2.4" / "residual.h5"
-    from configsplit.stores import open_source
+    from configsplit.containers import open_source
 
     with open_source(source) as opened, Relaying(tmp_path) as relaying:
         file = opened.weights

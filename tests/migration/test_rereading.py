@@ -9,9 +9,9 @@ import pytest
 from support.corpus import releases
 
 from configsplit import convert
-from configsplit.documents.converting import Converted
 from configsplit.errors import VerificationError
-from configsplit.ir.graph import Layer, Model
+from configsplit.graph.model import Layer, Model
+from configsplit.verbs.convert import Converted
 
 RESIDUAL = releases() / "tf-2.4" / "residual.h5"
 

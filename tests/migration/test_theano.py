@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 from support.conversion import Bench
 
-from configsplit.documents.converting import convert
+from configsplit.catalog.keras3.refusals import Stop
+from configsplit.conversion.layers import theano
 from configsplit.errors import ConversionError
-from configsplit.ir.values import FrozenDict
-from configsplit.migration import theano
-from configsplit.migration.outcome import Stop
+from configsplit.graph.json import FrozenDict
 from configsplit.runtime.arrays import Stored
+from configsplit.verbs.convert import convert
 
 RECORDED = Path(__file__).resolve().parents[1] / "corpus" / "theano"
 NEAR = 1e-6

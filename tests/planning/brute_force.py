@@ -6,10 +6,10 @@ import random
 from collections.abc import Sequence
 from itertools import pairwise
 
-from configsplit.algorithms.calls import CallGraph, call_graph
-from configsplit.algorithms.plan_search import Terms
-from configsplit.algorithms.plan_units import Measure
-from configsplit.ir.graph import Layer, Model, Node, TensorRef, Use
+from configsplit.cuts.pipeline.search import Terms
+from configsplit.cuts.pipeline.units import Measure
+from configsplit.graph.calls import CallGraph, call_graph
+from configsplit.graph.model import Layer, Model, Node, TensorRef, Use
 
 
 def random_model(seed: int, most: int = 9) -> tuple[Model, dict[TensorRef, int]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import configsplit
-from configsplit.documents.document import Document
+from configsplit.models.document import Document
 
 
 def names() -> list[str]:

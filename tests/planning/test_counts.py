@@ -9,7 +9,7 @@ from typing import Any
 import networks
 import pytest
 
-from configsplit.documents.pricing import cuts
+from configsplit.verbs.cuts import cuts
 
 SOME = ["MobileNetV2", "VGG16", "DenseNet121", "EfficientNetB0", "InceptionV3", "ConvNeXtTiny"]
 

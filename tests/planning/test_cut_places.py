@@ -5,14 +5,13 @@ from __future__ import annotations
 import pytest
 from brute_force import crossing, every_head, graph_of, random_measure, random_model
 
-from configsplit.algorithms.calls import CallGraph, topological
-from configsplit.algorithms.cut_places import CutPlace, cut_places, segmented
-from configsplit.algorithms.cuts import heads
-from configsplit.algorithms.tally import Tally
-from configsplit.algorithms.working_set import WorkingSets
+from configsplit.cuts.minimum_cut import heads
+from configsplit.cuts.places import CutPlace, Tally, cut_places, segmented
+from configsplit.cuts.working_set import WorkingSets
 from configsplit.errors import CutError
-from configsplit.ir.graph import Model, TensorRef
-from configsplit.ir.references import boundary, outputs_used, tensor_name
+from configsplit.graph.calls import CallGraph, topological
+from configsplit.graph.model import Model, TensorRef
+from configsplit.graph.references import boundary, outputs_used, tensor_name
 
 SEEDS = 60
 

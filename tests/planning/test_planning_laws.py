@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 import configsplit
 from configsplit.dialects import to_text
-from configsplit.documents.document import Document
 from configsplit.errors import CutError
+from configsplit.models.document import Document
 from configsplit.testing import models
 
 QUIET = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))

@@ -11,8 +11,8 @@ from support import corpus
 
 import configsplit
 from configsplit.cli.main import cli
-from configsplit.documents.planning import Plan, plan
 from configsplit.errors import ConfigSplitError, CutError, StoreError
+from configsplit.verbs.plan import Plan, plan
 
 RELEASES = corpus.releases()
 FINE = {"cut-mask-lost", "cut-mask-unknown", "shape-unknown", "plan-too-many-stages"}

@@ -7,10 +7,10 @@ from pathlib import Path
 import networks
 import pytest
 
-from configsplit.algorithms.calls import call_graph
-from configsplit.documents.costs import Costs
-from configsplit.documents.document import Document
-from configsplit.documents.pricing import ALL_HEAD, ALL_TAIL, Cut, TwoDevices, cuts
+from configsplit.boundaries.costs import Costs
+from configsplit.graph.calls import call_graph
+from configsplit.models.document import Document
+from configsplit.verbs.cuts import ALL_HEAD, ALL_TAIL, Cut, TwoDevices, cuts
 
 PHONE, SERVER = 1e11, 1e13
 """Multiply-accumulates a second of the two graphics processors, in round numbers."""

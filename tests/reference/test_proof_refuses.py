@@ -10,12 +10,12 @@ from typing import Any
 import h5py
 import pytest
 
-from configsplit.documents.cutting import split
-from configsplit.documents.document import load
-from configsplit.documents.proof import Proving, prove
-from configsplit.documents.verifying import read_manifest
+from configsplit.containers import open_source
 from configsplit.errors import VerificationError
-from configsplit.stores import open_source
+from configsplit.models.document import load
+from configsplit.saving.proof import Proving, prove
+from configsplit.verbs.split import split
+from configsplit.verbs.verify import read_manifest
 
 
 def dense(name: str, taken: str, shape: list[Any]) -> dict[str, Any]:

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 import configsplit
 from configsplit.dialects import to_text
-from configsplit.documents.wrapping import inside
 from configsplit.errors import CutError, ShapeError
-from configsplit.ir.graph import Inside, Model
-from configsplit.ir.references import outputs_used
-from configsplit.report.manifest import FromInput, Manifest
+from configsplit.graph.model import Inside, Model
+from configsplit.graph.references import outputs_used
+from configsplit.models.wrapped import inside
+from configsplit.records.manifest import FromInput, Manifest
 from configsplit.runtime.build import load
 from configsplit.runtime.frameworks import Framework, framework
 from configsplit.testing import models

@@ -17,7 +17,7 @@ from support.matrix import inputs_of, try_file
 from support.outcomes import Row
 
 import configsplit
-from configsplit.documents.document import load
+from configsplit.models.document import load
 
 CORPUS = Path(__file__).resolve().parents[1] / "corpus"
 RELEASES = CORPUS / "releases"

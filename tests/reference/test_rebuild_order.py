@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from random_graphs import Grower
 
-from configsplit.algorithms.order import rebuild_order
 from configsplit.dialects import parse
-from configsplit.ir.graph import Model, walk
+from configsplit.graph.model import Model, walk
+from configsplit.graph.rebuild_order import rebuild_order
 
 SEEDS = range(60)
 

@@ -10,12 +10,12 @@ from types import SimpleNamespace
 
 import pytest
 
+from configsplit.catalog.facts import LayerFacts, same_as_input
 from configsplit.errors import PluginError
-from configsplit.ir.facts import LayerFacts, same_as_input
-from configsplit.registry import Registry
+from configsplit.plugins import Registry
 
 GOOD = """
-from configsplit.ir.facts import LayerFacts, same_as_input
+from configsplit.catalog.facts import LayerFacts, same_as_input
 LAYERS = (LayerFacts(class_name="Foo", outputs=same_as_input, mask="passes"),)
 """
 
@@ -136,7 +136,7 @@ def test_classes_that_are_not_there(write, target: str) -> None:
     assert caught.value.code == "plugin-class"
 
 
-@pytest.mark.parametrize("module", ["configsplit.inference", "configsplit.registry", "configsplit.custom_objects.scale"])
+@pytest.mark.parametrize("module", ["configsplit.inference", "configsplit.plugins", "configsplit.custom_objects.scale"])
 def test_nothing_heavy_is_imported(module: str) -> None:
     text = f"import sys, {module}; print([m for m in ('numpy', 'keras', 'tf_keras', 'tensorflow', 'h5py') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True)

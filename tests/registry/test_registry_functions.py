@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from configsplit.errors import PluginError
-from configsplit.registry import Registry
+from configsplit.plugins import Registry
 
 PLUGIN = """
-from configsplit.ir.facts import FunctionFacts
+from configsplit.catalog.facts import FunctionFacts
 
 FUNCTIONS = FunctionFacts(name="research>reg_act", keras_function="beside:reg_act", tf_keras_function=":here")
 

@@ -15,9 +15,9 @@ import pytest
 import tf_keras
 
 from configsplit.dialects import parse
+from configsplit.graph.model import TensorRef
 from configsplit.inference import count, infer, layer_weights
-from configsplit.ir.graph import TensorRef
-from configsplit.registry import Registry
+from configsplit.plugins import Registry
 
 FRAMEWORKS = {"keras": keras, "tf_keras": tf_keras}
 SEED = Path(__file__).resolve().parents[1] / "corpus" / "seed" / "resnet152_scale_keras2.0.9.json"

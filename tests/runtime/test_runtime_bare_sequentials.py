@@ -7,7 +7,7 @@ import json
 import tf_keras
 from support.corpus import releases
 
-from configsplit.runtime.documents import with_names
+from configsplit.runtime.examine import with_names
 
 
 def test_one_without_a_name_stays_as_it_is() -> None:

@@ -10,8 +10,8 @@ import pytest
 from support.plugins import LAYERS
 
 from configsplit.errors import DocumentError
-from configsplit.runtime.documents import examine
-from configsplit.runtime.hazards import refuse_hazards
+from configsplit.runtime.build import refuse_hazards
+from configsplit.runtime.examine import examine
 
 CODE = ["4wEAAAAA", None, None]
 RELEASES = Path(__file__).parents[1] / "corpus" / "releases"

@@ -13,8 +13,8 @@ from splits import Split
 from configsplit.cli.numeric_lines import numeric_lines
 from configsplit.runtime import numeric
 from configsplit.runtime.frameworks import Framework
-from configsplit.runtime.observe import watched
-from configsplit.runtime.samples import make_inputs, read_hints
+from configsplit.runtime.inputs import make_inputs, read_hints
+from configsplit.runtime.observed_masks import watched
 
 
 @pytest.fixture(params=["keras3", "keras2"])

@@ -15,7 +15,7 @@ from splits import Split
 
 from configsplit.errors import DocumentError, RuntimeUnavailableError, VerificationError
 from configsplit.runtime import process
-from configsplit.runtime.confinement import Limits
+from configsplit.runtime.confinement.policy import Limits
 from configsplit.runtime.frameworks import framework_name
 from configsplit.runtime.numeric import verify_numeric
 
@@ -114,7 +114,7 @@ def test_keras_1_is_run_by_nothing() -> None:
 
 
 PLUGIN = """
-from configsplit.ir.facts import LayerFacts, same_as_input
+from configsplit.catalog.facts import LayerFacts, same_as_input
 
 LAYERS = [LayerFacts(class_name="Doubling", outputs=same_as_input, keras_class="doubling:Doubling")]
 """

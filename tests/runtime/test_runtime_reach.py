@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from configsplit.runtime.reach import Reach
-from configsplit.runtime.samples import read_hints
+from configsplit.runtime.input_uses import Reach
+from configsplit.runtime.inputs import read_hints
 
 
 @pytest.fixture(params=["keras3", "keras2"])

@@ -12,9 +12,9 @@ import pytest
 
 from configsplit.runtime import arrays
 from configsplit.runtime.arrays import Stored, greatest_difference, same_bits
-from configsplit.runtime.fill import numbers
-from configsplit.runtime.reach import Reach
-from configsplit.runtime.samples import Hints, make_inputs, read_hints
+from configsplit.runtime.input_uses import Reach
+from configsplit.runtime.inputs import Hints, make_inputs, read_hints
+from configsplit.runtime.worker import numbers
 
 
 def hinted(**reach: Any) -> Hints:

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from splits import Split
 
-from configsplit.documents.cutting import split
-from configsplit.documents.document import load
+from configsplit.models.document import load
+from configsplit.verbs.split import split
 
 
 @pytest.fixture

@@ -17,9 +17,9 @@ from support.plugins import LAYERS
 
 import configsplit
 from configsplit.cli.main import cli
-from configsplit.dialects.wire.architectures import Keras1Document, Keras2Document, Keras3Document
-from configsplit.documents.schemas import DOCUMENTS, text
-from configsplit.stores import open_source
+from configsplit.containers import open_source
+from configsplit.dialects.schema.architectures import Keras1Document, Keras2Document, Keras3Document
+from configsplit.verbs.schemas import DOCUMENTS, text
 
 CORPUS = Path(__file__).resolve().parents[1] / "corpus"
 DIALECTS = ("keras1", "keras2", "keras3")
@@ -61,7 +61,7 @@ def document(path: Path) -> Any:
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_the_published_schema_is_that_of_the_code(name: str) -> None:
     published = resources.files("configsplit.schemas").joinpath(f"{name}.schema.json").read_text("utf-8")
-    assert published == text(name), "run: python -m configsplit.documents.schemas schemas"
+    assert published == text(name), "run: python -m configsplit.verbs.schemas schemas"
 
 
 @pytest.mark.parametrize("release", sorted(path.name for path in releases().iterdir() if path.is_dir()))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from configsplit.stores import Asset, Job, LegacyLayer, Move, Source, prepare_archive, prepare_h5, prepare_weights
-from configsplit.stores.weightfile import STATE_GROUPS, WeightFile
+from configsplit.containers import Asset, Job, LegacyLayer, Move, Source, prepare_archive, prepare_h5, prepare_weights
+from configsplit.containers.weights import STATE_GROUPS, WeightFile
 
 HERE = Path(__file__).parent
 CORPUS = HERE.parent / "corpus" / "releases"

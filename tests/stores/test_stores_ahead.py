@@ -17,7 +17,7 @@ import pytest
 HEAD = """
 import os, sys, threading
 from pathlib import Path
-from configsplit.stores import Ahead, Source
+from configsplit.containers import Ahead, Source
 path = Path(sys.argv[1])
 def source(path):
     opened = Source(path=path)

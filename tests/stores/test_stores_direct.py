@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from configsplit.containers.system import direct, window
+from configsplit.containers.system.direct import WORTH, write_new
+from configsplit.containers.system.window import CHUNK, Span, first_difference, stream
 from configsplit.errors import StoreError
-from configsplit.stores import direct, window
-from configsplit.stores.direct import WORTH, write_new
-from configsplit.stores.window import CHUNK, Span, first_difference, stream
 
 SIZES = [0, 1, 4096, WORTH - 1, WORTH, WORTH + 1, WORTH + 4096, 3 * CHUNK + 77]
 

@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 from stores_identity import CORPUS
 
+from configsplit.containers import open_source
+from configsplit.containers.archive import is_safe_name
 from configsplit.errors import StoreError
-from configsplit.stores import open_source
-from configsplit.stores.archive import is_safe_name
 
 GOOD = CORPUS / "keras-3.15.1" / "residual.keras"
 CONFIG = zipfile.ZipFile(GOOD).read("config.json")
@@ -157,7 +157,7 @@ def test_a_flipped_bit_in_the_weights(tmp_path: Path) -> None:
 
 
 def test_an_oversized_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("configsplit.stores.archive.MAX_TEXT", 1000)
+    monkeypatch.setattr("configsplit.containers.archive.MAX_TEXT", 1000)
     assert refusal(keras_file(tmp_path)) == "config-too-large"
     assert refusal(CORPUS / "keras-3.15.1" / "residual.json") == "config-too-large"
     assert refusal(CORPUS / "keras-3.15.1" / "residual.h5") == "config-too-large"

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from stores_identity import document, files, identity, name, open_arguments, without_state
 
+from configsplit.containers import open_source
 from configsplit.errors import StoreError
-from configsplit.stores import open_source
 
 HERE = Path(__file__).resolve().parents[1] / "corpus" / "releases"
 EVERYTHING = Path(os.environ.get("CONFIGSPLIT_CORPUS", HERE))

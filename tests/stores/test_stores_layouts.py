@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from stores_identity import CORPUS, files, name, open_arguments
 
+from configsplit.containers import Source, addresses, inner_weights, open_source, snake_case
+from configsplit.containers.addresses import LEGACY, LEGACY_WEIGHTS, TF213, V3
 from configsplit.dialects import parse
 from configsplit.errors import DocumentError, WeightsError
-from configsplit.ir.graph import Layer, Model
-from configsplit.ir.values import FrozenDict
-from configsplit.stores import Source, addresses, inner_weights, open_source, snake_case
-from configsplit.stores.layouts import LEGACY, LEGACY_WEIGHTS, TF213, V3
+from configsplit.graph.json import FrozenDict
+from configsplit.graph.model import Layer, Model
 
 HERE = Path(__file__).resolve().parents[1] / "corpus" / "releases"
 EVERYTHING = Path(os.environ.get("CONFIGSPLIT_CORPUS", HERE))

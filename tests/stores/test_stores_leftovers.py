@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from configsplit.containers import Staging, leftovers
 from configsplit.errors import StoreError
-from configsplit.stores import Staging, leftovers
 
 
 def write(folder: Path) -> None:

@@ -20,12 +20,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from stores_identity import CORPUS, files, identity, name, open_arguments
 
+from configsplit.containers import Empty, Move, open_source, prepare_weights, writing
+from configsplit.containers.hdf5 import read_h5py, write_h5py
+from configsplit.containers.hdf5.plain_format import Unplain
+from configsplit.containers.hdf5.read_plain import PlainFile
+from configsplit.containers.system.window import Span, Window
+from configsplit.containers.weights import WeightFile
 from configsplit.errors import StoreError
-from configsplit.stores import Empty, Move, assembly, hdf5, open_source, prepare_weights, skeleton
-from configsplit.stores.plain_format import Unplain
-from configsplit.stores.plain_read import PlainFile
-from configsplit.stores.weightfile import WeightFile
-from configsplit.stores.window import Span, Window
 
 EVERYTHING = sorted(path for path in CORPUS.parent.rglob("*") if path.suffix in (".h5", ".keras", ".hdf5") and path.is_file())
 KERAS3 = CORPUS / "keras-3.15.1"
@@ -59,17 +60,19 @@ def test_the_plain_reader_sees_what_h5py_sees(path: Path, tmp_path: Path) -> Non
     if data is None:
         return
     with span_of(data, tmp_path) as span:
-        plain, file = PlainFile(span), hdf5.open_file(Window(span), "")
-        theirs = hdf5.read_index(file, span.length, "")
+        plain, file = PlainFile(span), read_h5py.open_file(Window(span), "")
+        theirs = read_h5py.read_index(file, span.length, "")
         assert list(plain.index.groups.items()) == list(theirs.groups.items())
         assert list(plain.index.datasets.items()) == list(theirs.datasets.items())
         for info in (*theirs.groups.values(), *theirs.datasets.values()):
-            thing = hdf5.h5o.open(file, info.raw)
-            wanted = {each.decode(): hdf5.read_attribute(thing, each, span.length) for each in hdf5.attribute_names(thing)}
+            thing = read_h5py.h5o.open(file, info.raw)
+            wanted = {
+                each.decode(): read_h5py.read_attribute(thing, each, span.length) for each in read_h5py.attribute_names(thing)
+            }
             found = plain.attributes(info.raw)
             assert sorted(found) == list(wanted)
             for key, value in wanted.items():
-                assert [text.decode() for text in plain.strings(found[key])] == hdf5.strings(value)
+                assert [text.decode() for text in plain.strings(found[key])] == read_h5py.strings(value)
 
 
 def chunked(file: h5py.File) -> None:
@@ -159,7 +162,7 @@ def test_types_are_called_as_numpy_calls_them(dtype: str, tmp_path: Path) -> Non
         file["none"] = np.zeros((0, 3), dtype)
         file["one"] = np.zeros((), dtype)
     with span_of(buffer.getvalue(), tmp_path) as span:
-        assert PlainFile(span).index == hdf5.read_index(hdf5.open_file(Window(span), ""), span.length, "")
+        assert PlainFile(span).index == read_h5py.read_index(read_h5py.open_file(Window(span), ""), span.length, "")
 
 
 # ---------------------------------------------------------------- damage
@@ -266,12 +269,12 @@ def both(job: Any, folder: Path, *, may_give_up: bool = False) -> tuple[Path, Pa
     places = [folder / "plain", folder / "again", folder / "h5py"]
     with pytest.MonkeyPatch.context() as patch:
         if not may_give_up:
-            patch.setattr(skeleton, "Skeleton", refuse)
+            patch.setattr(write_h5py, "Skeleton", refuse)
         for place in places[:2]:
             place.unlink(missing_ok=True)
             job(place).run()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(assembly, "PlainSkeleton", never)
+        patch.setattr(writing, "PlainSkeleton", never)
         places[2].unlink(missing_ok=True)
         job(places[2]).run()
     assert places[0].read_bytes() == places[1].read_bytes()
@@ -352,7 +355,7 @@ def test_groups_of_any_size(count: int, tmp_path: Path) -> None:
             assert file[item.dst]["vars"].attrs["name"] == item.name
     with (tmp_path / "m.h5").open("rb") as raw:
         span = Span(raw.fileno(), 0, (tmp_path / "m.h5").stat().st_size)
-        assert PlainFile(span).index == hdf5.read_index(hdf5.open_file(Window(span), ""), span.length, "")
+        assert PlainFile(span).index == read_h5py.read_index(read_h5py.open_file(Window(span), ""), span.length, "")
 
 
 LOAD = """
@@ -371,12 +374,12 @@ for path in sys.argv[2:]:
 
 @pytest.mark.parametrize(("framework", "release"), [("keras", "keras-3.15.1"), ("tf_keras", "tf_keras-2.21")])
 def test_frameworks_load_what_the_plain_writer_wrote(framework: str, release: str, tmp_path: Path) -> None:
-    from configsplit.documents.cutting import split
-    from configsplit.documents.document import load
+    from configsplit.models.document import load
+    from configsplit.verbs.split import split
 
     folder = next(iter(sorted(CORPUS.glob(f"{release}*"))), None) or KERAS3
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(skeleton, "Skeleton", refuse)
+        patch.setattr(write_h5py, "Skeleton", refuse)
         split(load(folder / "residual.keras"), "c2").save(tmp_path / "out")
     parts = [str(path) for path in sorted((tmp_path / "out").glob("*.keras"))]
     assert len(parts) == 2

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 import configsplit
+from configsplit.containers import digest, open_source
 from configsplit.errors import DocumentError, StoreError, VerificationError, WeightsError
-from configsplit.stores import digest, open_source
 
 KERAS3 = Path(__file__).resolve().parents[1] / "corpus" / "releases" / "keras-3.15.1"
 MODEL, INDEX = "siamese.json", "siamese_sharded.weights.json"

@@ -12,8 +12,8 @@ import h5py
 import pytest
 from stores_identity import CORPUS, HERE
 
+from configsplit.containers import open_source
 from configsplit.errors import StoreError
-from configsplit.stores import open_source
 
 KERAS3 = CORPUS / "keras-3.15.1"
 
@@ -201,7 +201,7 @@ def test_training_state_is_seen() -> None:
 
 def test_json_never_loads_h5py() -> None:
     code = (
-        "import sys, configsplit.stores as s\n"
+        "import sys, configsplit.containers as s\n"
         f"s.open_source({str(KERAS3 / 'residual.json')!r}).weights\n"
         f"s.open_source({str(KERAS3 / 'residual.keras')!r}).config_text\n"
         "sys.exit(any(name in sys.modules for name in ('h5py', 'numpy')))"

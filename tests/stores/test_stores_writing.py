@@ -16,8 +16,7 @@ import numpy as np
 import pytest
 from stores_identity import CORPUS, identity, layers, moves
 
-from configsplit.errors import ConfigSplitError, StoreError, WeightsError
-from configsplit.stores import (
+from configsplit.containers import (
     Asset,
     Empty,
     Fresh,
@@ -31,7 +30,8 @@ from configsplit.stores import (
     prepare_weights,
     zipped,
 )
-from configsplit.stores.window import CHUNK, Cancelled
+from configsplit.containers.system.window import CHUNK, Cancelled
+from configsplit.errors import ConfigSplitError, StoreError, WeightsError
 
 KERAS3 = CORPUS / "keras-3.15.1"
 TEXTS = {"config_text": "{}", "metadata_text": "{}"}
@@ -311,7 +311,7 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from stores_identity import identity
 from configsplit.errors import StoreError
-from configsplit.stores import Staging, open_source
+from configsplit.containers import Staging, open_source
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[4]), resource.RLIM_INFINITY))
 try:
     with open_source(sys.argv[2]) as source, Staging(sys.argv[3], folder=True) as staging:

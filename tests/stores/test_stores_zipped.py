@@ -8,8 +8,8 @@ import zlib
 
 import pytest
 
-from configsplit.stores import zipped
-from configsplit.stores.zipped import Entry, headers
+from configsplit.containers import zipped
+from configsplit.containers.zipped import Entry, headers
 
 CONTENTS = {
     "metadata.json": b"{}",

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from configsplit.runtime.confinement import environment
+from configsplit.runtime.confinement.policy import environment
 
 _CACHE = Path(__file__).resolve().parents[2] / ".exhaustive" / "architectures"
 

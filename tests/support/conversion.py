@@ -11,14 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from configsplit.containers import open_source
 from configsplit.dialects import emit
-from configsplit.documents.converting import Converted, convert
-from configsplit.documents.document import Document, load
 from configsplit.errors import ConfigSplitError
-from configsplit.ir.values import loads
+from configsplit.graph.json import loads
+from configsplit.models.document import Document, load
 from configsplit.runtime import arrays
 from configsplit.runtime.arrays import Stored, same_bits
-from configsplit.stores import open_source
+from configsplit.verbs.convert import Converted, convert
 from support.conversion_files import OldFile
 from support.conversion_rounding import UNKNOWN, rounding
 from support.frameworks import Failed, FrameworkProcess

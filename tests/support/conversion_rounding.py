@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from configsplit.documents.converting import Converted
-from configsplit.ir.graph import Layer, Model
+from configsplit.graph.model import Layer, Model
 from configsplit.runtime import arrays
 from configsplit.runtime.arrays import Stored, same_bits
+from configsplit.verbs.convert import Converted
 from support.frameworks import Failed, FrameworkProcess
 
 if TYPE_CHECKING:

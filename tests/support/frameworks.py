@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from configsplit.report import manifest as record
+from configsplit.records import manifest as record
 from configsplit.runtime import arrays
 from configsplit.runtime.arrays import Stored, greatest_difference, same_bits
-from configsplit.runtime.confinement import environment
-from configsplit.runtime.documents import examine
+from configsplit.runtime.confinement.policy import environment
+from configsplit.runtime.examine import examine
 from configsplit.runtime.frameworks import framework_name
-from configsplit.runtime.samples import make_inputs, read_hints
+from configsplit.runtime.inputs import make_inputs, read_hints
 
 PLUGINS = Path(__file__).with_name("plugins.py")
 

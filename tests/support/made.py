@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 import configsplit
-from configsplit.report.manifest import FromInput, Manifest
+from configsplit.records.manifest import FromInput, Manifest
 from configsplit.runtime.build import load
 from configsplit.runtime.frameworks import Framework
 

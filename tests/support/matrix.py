@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from configsplit.documents.document import Document, load
-from configsplit.documents.saving import Saved
 from configsplit.errors import ConfigSplitError
-from configsplit.ir.graph import TensorSpec
+from configsplit.graph.model import TensorSpec
+from configsplit.models.document import Document, load
+from configsplit.saving.parts import Saved
 from support.corpus import CorpusFile
 from support.frameworks import PLUGINS, Failed, FrameworkProcess, Original, process_for
 from support.outcomes import Row, cut

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from configsplit.documents.cutting import split
-from configsplit.documents.document import Document
-from configsplit.documents.saving import Saved
 from configsplit.errors import ConfigSplitError, VerificationError
+from configsplit.models.document import Document
+from configsplit.saving.parts import Saved
+from configsplit.verbs.split import split
 
 NOTHING_TO_CUT = frozenset({"cut-at-output", "cut-at-input", "cut-empty-part"})
 """The place is the last output, or an input: there is no model on one of the sides."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
-from configsplit.algorithms.calls import CallGraph, call_graph
-from configsplit.ir.graph import Layer, Model
-from configsplit.ir.references import outputs_used
+from configsplit.graph.calls import CallGraph, call_graph
+from configsplit.graph.model import Layer, Model
+from configsplit.graph.references import outputs_used
 
 Item = TypeVar("Item")
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from configsplit.ir.facts import CallFacts, LayerFacts, TensorSpec, WeightSpec, same_as_input
+from configsplit.catalog.facts import CallFacts, LayerFacts, TensorSpec, WeightSpec, same_as_input
 
 
 def last_axis(call: CallFacts) -> int:

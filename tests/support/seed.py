@@ -8,8 +8,8 @@ from pathlib import Path
 import tf_keras
 from configsplit.custom_objects.scale_tf_keras import Scale
 
-from configsplit.runtime.fill import fill_weights
 from configsplit.runtime.frameworks import framework
+from configsplit.runtime.worker import fill_weights
 
 
 def main(architecture: str, target: str) -> int:

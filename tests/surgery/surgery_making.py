@@ -9,8 +9,8 @@ from typing import Any
 import configsplit
 from configsplit import Document, Edited
 from configsplit.dialects import to_text
-from configsplit.ir.graph import Model, TensorRef
-from configsplit.ir.references import outputs_used
+from configsplit.graph.model import Model, TensorRef
+from configsplit.graph.references import outputs_used
 
 NOISE = {"class_name": "GaussianNoise", "config": {"stddev": 0.5}}
 

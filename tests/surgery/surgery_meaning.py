@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from configsplit.algorithms.calls import call_graph, topological
 from configsplit.dialects import to_text
-from configsplit.ir.graph import Layer, Model, TensorRef, Use
-from configsplit.ir.values import FrozenDict, dumps, rebuild
+from configsplit.graph.calls import call_graph, topological
+from configsplit.graph.json import FrozenDict, dumps, rebuild
+from configsplit.graph.model import Layer, Model, TensorRef, Use
 
 
 def meaning(model: Model) -> list[int]:

@@ -18,10 +18,10 @@ from surgery_making import document
 from test_random_numeric import places, run, run_parts
 
 import configsplit
+from configsplit.containers import open_source
 from configsplit.errors import ConfigSplitError, CutError, WeightsError
 from configsplit.runtime.build import load
 from configsplit.runtime.frameworks import framework
-from configsplit.stores import open_source
 from configsplit.testing import models
 
 STATE = ("optimizer", "metrics", "optimizer_weights")

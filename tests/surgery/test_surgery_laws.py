@@ -13,11 +13,11 @@ from surgery_meaning import Meanings
 
 import configsplit
 from configsplit import Document
-from configsplit.algorithms.equivalence import differences
-from configsplit.algorithms.order import rebuild_order
 from configsplit.errors import CutError
-from configsplit.ir.graph import Model, walk
-from configsplit.ir.references import outputs_used
+from configsplit.graph.equality import differences
+from configsplit.graph.model import Model, walk
+from configsplit.graph.rebuild_order import rebuild_order
+from configsplit.graph.references import outputs_used
 from configsplit.testing import models
 
 DIALECTS = pytest.mark.parametrize("dialect", ["keras2", "keras3"])

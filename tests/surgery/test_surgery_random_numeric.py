@@ -15,8 +15,8 @@ from test_random_numeric import KINDS, MASKS, QUIET, REFUSALS, build, padded, pl
 import configsplit
 from configsplit import Document, Edited
 from configsplit.errors import CutError, WeightsError
-from configsplit.ir.graph import nested, walk
-from configsplit.ir.references import outputs_used
+from configsplit.graph.model import nested, walk
+from configsplit.graph.references import outputs_used
 from configsplit.runtime.build import load
 from configsplit.runtime.frameworks import framework
 from configsplit.testing import models

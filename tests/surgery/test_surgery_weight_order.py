@@ -9,11 +9,11 @@ import pytest
 from surgery_live import run, same, saved, with_weights, works_of
 
 import configsplit
-from configsplit.documents.weight_order import loaded_order
+from configsplit.containers import inner_weights, open_source
 from configsplit.errors import WeightsError
+from configsplit.graph.model import walk
 from configsplit.inference import weights_of
-from configsplit.ir.graph import walk
-from configsplit.stores import inner_weights, open_source
+from configsplit.weights.order import loaded_order
 
 CORPUS = Path(__file__).resolve().parents[1] / "corpus" / "releases"
 PARTLY_FROZEN = sorted(CORPUS.glob("*/bn_chain_part.h5"))

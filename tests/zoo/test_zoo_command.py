@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 import zoos
 
+from configsplit.batch.batch import batch
 from configsplit.cli.batch_view import Progress, printable
 from configsplit.errors import RuntimeUnavailableError
-from configsplit.zoo.batch import batch
 
 KERAS3 = zoos.RELEASES / "keras-3.15.1"
 

@@ -20,8 +20,8 @@ import zoos
 from moto.server import ThreadedMotoServer
 
 import configsplit
+from configsplit.batch.batch import batch
 from configsplit.errors import StoreError
-from configsplit.zoo.batch import batch
 
 KERAS3 = zoos.RELEASES / "keras-3.15.1"
 

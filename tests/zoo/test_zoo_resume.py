@@ -16,8 +16,8 @@ import psutil
 import pytest
 import zoos
 
+from configsplit.batch.batch import batch
 from configsplit.errors import StoreError
-from configsplit.zoo.batch import batch
 
 
 def hunted(zoo: Path, recipe: Path, out: Path, kills: int, seconds: float, seed: int) -> int:
@@ -203,7 +203,7 @@ def test_a_source_that_is_written_to_meanwhile_is_not_trusted(tmp_path: Path) ->
     zoo, out = zoos.architectures(tmp_path / "zoo", 2), tmp_path / "out"
     target = zoo / "000" / "model00001.json"
     code = f"from pathlib import Path\nPath({str(target)!r}).write_text({zoos.architecture('new', 9)!r})\n"
-    code += "from configsplit.ir.facts import LayerFacts, same_as_input\n"
+    code += "from configsplit.catalog.facts import LayerFacts, same_as_input\n"
     (tmp_path / "writer.py").write_text(code + "LAYERS = (LayerFacts(class_name='Nothing', outputs=same_as_input),)\n")
     plan = {**zoos.PARTS, "overrides": [{"models": "model00001.json", "plugins": str(tmp_path / "writer.py")}]}
     batch(plan, zoo=zoo, out=out, jobs=1)

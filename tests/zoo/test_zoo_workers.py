@@ -15,9 +15,9 @@ import pytest
 import zoos
 
 import configsplit
-from configsplit.stores import lasting
-from configsplit.zoo.batch import batch
-from configsplit.zoo.slot import Lost, Slot
+from configsplit.batch.batch import batch
+from configsplit.batch.worker_pool import Lost, Slot
+from configsplit.containers.system import direct
 
 KILLER = "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n"
 HANGER = "import time\nwhile True:\n    time.sleep(1)\n"
@@ -32,7 +32,7 @@ if not mark.exists():
     os.kill(os.getpid(), signal.SIGKILL)
 """
 NOTHING = """
-from configsplit.ir.facts import LayerFacts, same_as_input
+from configsplit.catalog.facts import LayerFacts, same_as_input
 LAYERS = (LayerFacts(class_name="Nothing", outputs=same_as_input),)
 """
 
@@ -92,9 +92,9 @@ def test_what_failed_for_want_of_a_worker_is_tried_again_on_resume_and_what_is_b
 
 
 def job(zoo: Path, out: Path, **changes: Any) -> dict[str, Any]:
-    from configsplit.zoo.members import find
-    from configsplit.zoo.planning import items
-    from configsplit.zoo.reading import checked
+    from configsplit.batch.find_models import find
+    from configsplit.batch.planning import items
+    from configsplit.batch.read_recipe import checked
 
     recipe = checked(zoos.PARTS | changes)
     item = next(iter(items(recipe, find(str(zoo), recipe.models), Path(), str(out)).values()))
@@ -148,9 +148,9 @@ def test_files_last_at_once_unless_that_was_put_off(later: bool, tmp_path: Path,
     """A worker leaves it to the end of the batch; one split by hand does not."""
     settled: list[int] = []
     monkeypatch.setattr(os, "fsync", settled.append)
-    monkeypatch.setattr(lasting, "_AT_ONCE", [True])
+    monkeypatch.setattr(direct, "_AT_ONCE", [True])
     if later:
-        lasting.settle_later()
+        direct.settle_later()
     model = configsplit.load(zoos.RELEASES / "keras-3.15.1" / "residual.keras")
     configsplit.split(model, at="bn1").save(tmp_path / "parts")
     assert (len(settled) >= 3) is not later

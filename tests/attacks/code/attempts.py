@@ -1,6 +1,6 @@
 """What hostile code would try if it ran where models are built: each attempt ends "done", or in what the system said.
 
-``main`` is run by `configsplit.runtime.confined` in place of the worker, as code of a file that got past every check.
+``main`` is run by `configsplit.runtime.confinement.start` in place of the worker, as code of a file that got past every check.
 """
 
 from __future__ import annotations

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from configsplit.errors import RuntimeUnavailableError, VerificationError
-from configsplit.runtime import confined, confinement
-from configsplit.runtime.confinement import Limits, in_force, mode, profile, run
+from configsplit.runtime.confinement import policy, start
+from configsplit.runtime.confinement.policy import Limits, in_force, mode, profile, run
 
 HERE = Path(__file__).resolve().parent
 linux = pytest.mark.skipif(sys.platform != "linux", reason="what Linux has")
@@ -81,12 +81,12 @@ def test_without_confinement_the_same_attempts_succeed(world: dict[str, Any]) ->
 @linux
 def test_where_there_is_no_landlock_namespaces_hold(world: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     if subprocess.run(["unshare", "-Urnm", "true"], check=False, capture_output=True).returncode:
-        monkeypatch.setattr(confinement, "mode", lambda limits: "namespaces")
+        monkeypatch.setattr(policy, "mode", lambda limits: "namespaces")
         with pytest.raises(RuntimeUnavailableError) as caught:  # and where there are none either, nothing is built
             told(world, Limits(timeout=60))
         assert caught.value.code == "runtime-not-confined"
         return
-    monkeypatch.setattr(confinement, "mode", lambda limits: "namespaces")
+    monkeypatch.setattr(policy, "mode", lambda limits: "namespaces")
     before = _state(world)
     found = told(world, Limits(timeout=60))
     assert {name for name, end in found.items() if end == "done"} <= READING
@@ -109,7 +109,7 @@ def test_time_ends_the_whole_group(world: dict[str, Any], tmp_path: Path) -> Non
 PARENT = """
 import sys
 from pathlib import Path
-from configsplit.runtime.confinement import Limits, run
+from configsplit.runtime.confinement.policy import Limits, run
 private = Path(sys.argv[1])
 with (private / "log").open("wb") as log:
     run("sleeper", [str(private / "number")], private, read=[], limits=Limits(confined=False), log=log)
@@ -159,11 +159,11 @@ def test_a_process_with_threads_is_not_confined_and_builds_nothing(tmp_path: Pat
         "json.dump({'mode': 'linux', 'read': [], 'write': [], 'parent': os.getppid()}, open(p, 'w'))\n"
         "os._exit(confined.main([p, 'antigravity']))"
     )
-    assert subprocess.run([sys.executable, "-c", code], check=False, capture_output=True).returncode == confined.NOT_CONFINED
+    assert subprocess.run([sys.executable, "-c", code], check=False, capture_output=True).returncode == start.NOT_CONFINED
 
 
 def test_other_systems_need_to_be_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(confinement.sys, "platform", "win32")
+    monkeypatch.setattr(policy.sys, "platform", "win32")
     with pytest.raises(RuntimeUnavailableError) as caught:
         mode(Limits())
     assert caught.value.code == "runtime-not-confined"
@@ -192,14 +192,14 @@ def test_the_environment_is_emptied(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_SECRET_ACCESS_KEY", "LD_PRELOAD", "PYTHONSTARTUP", "TF_XLA_FLAGS", "KERAS_HOME"):
         monkeypatch.setenv(name, "x")
     assert not {"AWS_SECRET_ACCESS_KEY", "LD_PRELOAD", "PYTHONSTARTUP", "TF_XLA_FLAGS", "KERAS_HOME"} & set(
-        confinement.environment()
+        policy.environment()
     )
 
 
 # --------------------------------------------------------------------------------------------- in real frameworks
 
 PLUGIN = """
-from configsplit.ir.facts import LayerFacts, same_as_input
+from configsplit.catalog.facts import LayerFacts, same_as_input
 LAYERS = [LayerFacts(class_name="Canary", outputs=same_as_input, keras_class="canary_class:Canary")]
 """
 CLASS = """
@@ -232,9 +232,9 @@ def _model(layers: list[dict[str, Any]], path: Path) -> Path:
 
 
 def _numeric(path: Path, parts: Path, *, limits: Limits, specs: tuple[str, ...] = ()) -> Any:
-    from configsplit.documents.cutting import split
-    from configsplit.documents.document import load
-    from configsplit.documents.saving import save
+    from configsplit.models.document import load
+    from configsplit.saving.parts import save
+    from configsplit.verbs.split import split
 
     return save(split(load(path, custom_objects=specs), ["d"]), parts, verify="numeric", specs=specs, limits=limits)
 

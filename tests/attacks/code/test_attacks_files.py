@@ -17,7 +17,7 @@ from watching import watching
 from configsplit.cli.main import cli
 from configsplit.errors import DocumentError
 from configsplit.runtime import build, process
-from configsplit.runtime.confinement import Limits
+from configsplit.runtime.confinement.policy import Limits
 
 NAMES = [attack.name for attack in ATTACKS]
 

@@ -24,8 +24,8 @@ import h5py
 import yaml
 from click.testing import CliRunner
 
+from configsplit.catalog.table import BUILT_IN
 from configsplit.cli.main import cli
-from configsplit.inference.table import BUILT_IN
 
 CORPUS = Path(__file__).resolve().parents[2] / "corpus" / "releases"
 LARGEST = 40_000

@@ -13,7 +13,7 @@ from support.frameworks import FrameworkProcess, Original, process_for
 from support.matrix import inputs_of
 
 import configsplit
-from configsplit.documents.saving import Saved
+from configsplit.saving.parts import Saved
 
 Held = Callable[..., list[str]]
 

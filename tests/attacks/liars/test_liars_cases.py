@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 import configsplit
-from configsplit.documents.saving import Saved
 from configsplit.errors import ConfigSplitError
+from configsplit.saving.parts import Saved
 
 FILES = Path(__file__).parent / "files"
 COLUMNS = ("file", "at", "boundary", "what was changed in the document")

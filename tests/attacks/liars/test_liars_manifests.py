@@ -14,8 +14,8 @@ import h5py
 import pytest
 
 import configsplit
-from configsplit.documents.verifying import verify
 from configsplit.errors import ConfigSplitError, StoreError, VerificationError
+from configsplit.verbs.verify import verify
 
 Config = dict[str, Any]
 LAYERS = ("a", "b", "c")
@@ -359,7 +359,7 @@ def test_a_file_that_is_swapped_while_it_is_verified(
     parts: Path, monkeypatch: Any, point: str, victim: str, back: bool
 ) -> None:
     """Another file under the same name, of the same size and time of writing, at each step."""
-    from configsplit.documents import verifying
+    from configsplit.verbs import verify as verifying
 
     place = parts.parent / victim
     spare = place.with_suffix(".spare")
@@ -391,7 +391,7 @@ STEPS = ["open_source", "_plan", "_write_parts", "check_shapes", "_begin_proof",
 @pytest.mark.parametrize("back", [False, True], ids=["swapped", "swapped-and-back"])
 def test_a_file_that_is_swapped_while_it_is_cut(parts: Path, tmp_path: Path, monkeypatch: Any, step: str, back: bool) -> None:
     """Other weights, and where the file is opened anew another activation, under the same name: nothing is written."""
-    from configsplit.documents import saving
+    from configsplit.saving import parts as saving
 
     place, spare = tmp_path / "m.h5", tmp_path / "spare.h5"
     whole = document(

@@ -1,0 +1,147 @@
+"""`batch`: a recipe done on every model of a zoo. Outcomes are data; one bad model never stops the rest."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from configsplit.batch import engines, run_log, storage
+from configsplit.batch.engines import Engine
+from configsplit.batch.find_models import Zoo, find
+from configsplit.batch.planning import Item, Plan, foreseen, items
+from configsplit.batch.read_recipe import checked, read_recipe
+from configsplit.batch.recipe import Recipe
+from configsplit.batch.run import Run, Watch
+from configsplit.batch.summary import Summary
+from configsplit.errors import StoreError
+
+
+def batch(
+    recipe: str | Path | Recipe | Mapping[str, Any],
+    *,
+    zoo: str | Path,
+    out: str | Path,
+    jobs: int | None = None,
+    resume: bool = False,
+    force: bool = False,
+    cluster: str | None = None,
+    watch: Watch = lambda event: None,
+) -> Summary:
+    """Do a recipe on every model of a zoo.
+
+    Args:
+        recipe: a file, or a recipe as plain values; paths in it are seen from its folder (from the working directory).
+        zoo: a folder, a glob, or a URL.
+        out: a folder or URL for the results.
+        jobs: how many worker processes; as many as there are cores and memory for by default.
+        resume: go on with what stands in ``out``: only what is missing, or has changed, is done.
+        force: begin anew in a folder that a batch has written.
+        cluster: the address of a Dask scheduler, in place of workers on this machine.
+        watch: is told what happens, one event at a time.
+
+    Raises:
+        DocumentError: the recipe is none.
+        StoreError: there are no models, or the output cannot be written or belongs to somebody else.
+    """
+    started = time.perf_counter()
+    read, members, work = _prepared(recipe, str(zoo), str(out))
+    output = run_log.open_output(str(out), resume=resume, force=force)
+    try:
+        output.journal.begin({"zoo": str(zoo), "models": len(work), "recipe": read.model_dump(mode="json")})
+        with _engine(cluster, jobs, work, str(zoo), str(out)) as engine:
+            run = Run(work, output, engine, watch)
+            run.all()
+        return _finished(run, members, read, started)
+    finally:
+        output.close()
+
+
+def plan(
+    recipe: str | Path | Recipe | Mapping[str, Any],
+    *,
+    zoo: str | Path,
+    out: str | Path,
+    jobs: int | None = None,
+    cluster: str | None = None,
+) -> tuple[list[Plan], dict[str, str]]:
+    """A dry run: what would happen to each model and why; and the files that a pattern excludes. Nothing is written.
+
+    Raises:
+        DocumentError, StoreError: as `batch` does.
+    """
+    _, members, work = _prepared(recipe, str(zoo), str(out))
+    known = run_log.known(str(out))
+    with _engine(cluster, jobs, work, str(zoo), str(out)) as engine:
+        dry = {name: {**item.job, "dry": True, "known": known.get(name)} for name, item in work.items() if item.job is not None}
+        answers = {name: engine.executor.submit(engine.attempt, job) for name, job in dry.items()}
+        plans = [foreseen(item, answers[name].result() if name in answers else None) for name, item in work.items()]
+    return plans, members.excluded
+
+
+def _prepared(recipe: str | Path | Recipe | Mapping[str, Any], zoo: str, out: str) -> tuple[Recipe, Zoo, dict[str, Item]]:
+    home = Path()
+    if isinstance(recipe, (str, Path)):
+        read, home = read_recipe(recipe), Path(recipe).absolute().parent
+    else:
+        read = recipe if isinstance(recipe, Recipe) else checked(dict(recipe))
+    members = find(zoo, read.models, leave_out=None if storage.is_remote(out) else Path(out))
+    return read, members, items(read, members, home, out)
+
+
+@contextmanager
+def _engine(address: str | None, workers: int | None, work: Mapping[str, Item], zoo: str, out: str) -> Iterator[Engine]:
+    """Where the jobs run: on a cluster, in workers on this machine, or, where nobody else sees the files, in this process."""
+    engines.check_limits(item.job["limits"]["memory"] for item in work.values() if item.job is not None)
+    alone = any(storage.is_seen_by_one_process(place) for place in (zoo, out))
+    if address is not None and alone:
+        raise StoreError("memory:// is seen by this process alone", code="cluster-unreachable", where=address, hint="use files")
+    if address is not None:
+        with engines.cluster(address) as engine:
+            yield engine
+    elif alone:
+        from configsplit.batch.engines import attempt_here
+
+        with ThreadPoolExecutor(1) as executor:
+            yield Engine(executor, 1, "this process", attempt_here)
+    else:
+        with engines.local(workers or _workers([item.job for item in work.values() if item.job is not None])) as engine:
+            yield engine
+
+
+def _workers(todo: list[dict[str, Any]]) -> int:
+    limits = [job["limits"]["memory"] for job in todo if job["limits"]["memory"]]
+    most = engines.most_jobs(max(limits, default=None), any(job["verify"] == "numeric" for job in todo))
+    return max(1, min(most, len(todo)))
+
+
+def _finished(run: Run, zoo: Zoo, recipe: Recipe, started: float) -> Summary:
+    """Write ledger and report, and sum up."""
+    from configsplit.batch.report_page import page
+
+    output, root = run.output, str(run.output.root)
+    summary = Summary(
+        outcomes=dict(run.counts),
+        kept=run.kept,
+        causes=dict(run.causes.most_common()),
+        source_bytes=run.source_bytes,
+        output_bytes=run.output_bytes,
+        seconds=round(time.perf_counter() - started, 3),
+        engine=run.engine.name,
+        out=root,
+        ledger=f"{root}/{run_log.LEDGER}",
+        report=f"{root}/{run_log.REPORT}",
+    )
+    names = [member.name for member in zoo.members]
+    records = output.journal
+    done = {run.work[name].folder for name in names if records[name]["result"]["outcome"] == "done"}
+    texts = {
+        run_log.LEDGER: (f"{json.dumps(records[name]['result'])}\n" for name in names),
+        run_log.REPORT: page(summary, zoo.root, recipe, (records[name] for name in names)),
+    }
+    output.finish(done, texts)
+    return summary

@@ -1,0 +1,61 @@
+"""Files of one model, measured: the source before it is worked on, the outputs after."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from configsplit.containers import digest, open_source
+from configsplit.errors import StoreError
+from configsplit.records import manifest as manifests
+from configsplit.records import provenance as provenances
+
+
+class Skipped(Exception):  # noqa: N818 - not an error
+    """The model is left out; the text is the reason."""
+
+
+def measure(path: Path, limit: int | None) -> tuple[int, str]:
+    """Bytes and digest of a source.
+
+    Raises:
+        StoreError: it cannot be read.
+        Skipped: it is larger than the limit.
+    """
+    if path.is_dir():
+        with open_source(path) as source:
+            size = sum(item.stat().st_size for item in path.rglob("*") if item.is_file())
+            return size, source.sha256()
+    if not path.is_file():
+        with open_source(path):  # raises, with the reason
+            raise StoreError("this is not a regular file", code="file-kind", where=str(path), hint="name a model file")
+    size = path.stat().st_size
+    if limit is not None and size > limit:
+        raise Skipped(f"the source has {size} bytes, more than the limit of {limit}")
+    return size, digest(path)
+
+
+def outputs_of(folder: Path, known: Mapping[Path, str] = MappingProxyType({})) -> list[dict[str, Any]]:
+    """Every file below a folder: its path there, bytes and digest. ``known`` digests are not computed again."""
+    files = sorted((path.relative_to(folder).as_posix(), path) for path in folder.rglob("*") if path.is_file())
+    return [{"file": name, "bytes": path.stat().st_size, "sha256": known.get(path) or digest(path)} for name, path in files]
+
+
+def forget_source(folder: Path) -> None:
+    """A source that was streamed here lies nowhere near the outputs: records keep its name and digest, and no path."""
+    for path in folder.rglob(manifests.NAME):
+        read = manifests.from_text(path.read_text("utf-8"), str(path))
+        source = read.source.model_copy(update={"path": None, "weights_path": None})
+        path.write_text(manifests.to_text(read.model_copy(update={"source": source})), "utf-8")
+    for path in folder.rglob(f"*{provenances.SUFFIX}"):
+        told = provenances.from_text(path.read_text("utf-8"), str(path))
+        sources = tuple(each.model_copy(update={"path": None, "weights_path": None}) for each in told.sources)
+        path.write_text(provenances.to_text(told.model_copy(update={"sources": sources})), "utf-8")
+
+
+def stamp(path: Path) -> list[tuple[str, int, int]]:
+    """Names, sizes and times of change of a file, or of all files of a folder: the same as long as nobody writes to it."""
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    return [(item.name, status.st_size, status.st_mtime_ns) for item in files for status in [item.stat()]]

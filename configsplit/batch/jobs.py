@@ -1,0 +1,195 @@
+"""From a recipe and a member to a job: everything that one model needs, as plain JSON, so that it can travel anywhere."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shlex
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from configsplit import __version__
+from configsplit.batch import storage
+from configsplit.batch.find_models import Member
+from configsplit.batch.glob import first_match
+from configsplit.batch.recipe import Limits, Recipe, Retry, Step, Verify
+from configsplit.containers import digest
+from configsplit.errors import DocumentError
+
+FILES = ("model", "donor_weights", "profile", "devices", "models")
+"""Options of steps that are paths, written as seen from the recipe's folder."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the recipe says for one model, overrides applied; ``why`` lists them and is no part of what they are."""
+
+    steps: tuple[Step, ...]
+    verify: Verify
+    plugins: tuple[str, ...]
+    limits: Limits
+    retry: Retry
+    weights: str
+    skip: str | None = None
+    why: tuple[str, ...] = field(default=(), compare=False)
+
+
+def settings(recipe: Recipe, name: str) -> Settings:
+    """The recipe for one model: of the overrides that mean it the last one wins, key by key."""
+    chosen: dict[str, Any] = {}
+    why: list[str] = []
+    for number, override in enumerate(recipe.overrides):
+        pattern = first_match(name, override.models)
+        if pattern is None:
+            continue
+        given = {key: getattr(override, key) for key in override.model_fields_set - {"models"}}
+        chosen |= {key: value for key, value in given.items() if value is not None}
+        why.append(f"overrides[{number}] ({pattern}): {', '.join(sorted(given))}")
+    return Settings(
+        steps=chosen.get("do", recipe.do),
+        verify=chosen.get("verify", recipe.verify),
+        plugins=chosen.get("plugins", recipe.plugins),
+        limits=chosen.get("limits", recipe.limits),
+        retry=chosen.get("retry", recipe.retry),
+        weights=chosen.get("weights", recipe.models.weights),
+        skip=chosen.get("skip"),
+        why=tuple(why),
+    )
+
+
+def folder_of(recipe: Recipe, name: str) -> str:
+    """Where the results of a model go, below the output folder.
+
+    Raises:
+        DocumentError: the layout names something else, or gives no folder.
+    """
+    path = PurePosixPath(name)
+    parent = "" if str(path.parent) == "." else str(path.parent)
+    fields = {"path": name, "folder": parent, "stem": path.stem, "suffix": path.suffix.removeprefix(".")}
+    try:
+        made = recipe.output.layout.format(**fields)
+    except (KeyError, IndexError, ValueError, AttributeError) as error:
+        raise _bad_layout(recipe, f"the layout cannot be filled in: {error}") from None
+    steps = [step for step in made.split("/") if step]
+    if not steps or {".", ".."} & set(steps) or "\0" in made:
+        raise _bad_layout(recipe, f"the layout gives {made!r} for {name!r}, which is no folder")
+    return "/".join(["models", *steps])
+
+
+def _bad_layout(recipe: Recipe, message: str) -> DocumentError:
+    return DocumentError(
+        message, code="recipe-layout", where=recipe.output.layout, hint="write {path}, {folder}, {stem} and {suffix}"
+    )
+
+
+def check_folders(folders: Mapping[str, str]) -> None:
+    """Every model has an output folder of its own, and none lies in that of another.
+
+    Raises:
+        DocumentError: two models would share one.
+    """
+    owners: dict[str, str] = {}
+    for name, folder in folders.items():
+        if (other := owners.setdefault(folder, name)) != name:
+            raise _collision(other, name, folder)
+    for folder, name in owners.items():
+        for above in PurePosixPath(folder).parents:
+            if (other := owners.get(str(above), name)) != name:
+                raise _collision(other, name, str(above))
+
+
+def _collision(one: str, other: str, folder: str) -> DocumentError:
+    return DocumentError(
+        f"{one!r} and {other!r} would both be written into {folder!r}",
+        code="recipe-layout",
+        where="output.layout",
+        hint="the layout {path} tells all models apart",
+    )
+
+
+def job(chosen: Settings, recipe: Recipe, member: Member, home: Path, out: str) -> dict[str, Any]:
+    """Everything that a worker needs for one model, as plain JSON. ``home`` is the recipe's folder.
+
+    Raises:
+        DocumentError: the layout gives no folder.
+        StoreError: a file that the recipe names cannot be read.
+    """
+    folder = folder_of(recipe, member.name)
+    return {
+        "model": member.name,
+        "source": member.address if storage.is_remote(member.address) else str(Path(member.address).absolute()),
+        "out": out if storage.is_remote(out) else str(Path(out).absolute()),
+        "folder": folder,
+        "settings": hashlib.sha256(f"{_digest_of(chosen, home)} {folder}".encode("utf-8", "surrogateescape")).hexdigest(),
+        **_common(chosen, home),
+    }
+
+
+@cache
+def _common(chosen: Settings, home: Path) -> dict[str, Any]:
+    """What the jobs of all models with the same settings have in common; nobody changes it."""
+    plugins = tuple(_located(spec, home) if spec.endswith(".py") else spec for spec in chosen.plugins)
+    return {
+        "steps": [_step(step, home) for step in chosen.steps],
+        "verify": chosen.verify,
+        "plugins": list(plugins),
+        "weights": chosen.weights,
+        "limits": chosen.limits.model_dump(),
+        "version": __version__,
+    }
+
+
+def _step(step: Step, home: Path) -> dict[str, Any]:
+    """A step as plain values, its paths absolute."""
+    options = getattr(step, step.verb)
+    given = options if isinstance(options, dict) else shlex.split(options) if isinstance(options, str) else options.model_dump()
+    if isinstance(given, dict):
+        given = {key: _path_option(value, home) if key in FILES else value for key, value in given.items()}
+    return {"verb": step.verb, "options": given, "name": step.name or step.verb, "of": step.of, "missing": step.missing}
+
+
+def _path_option(value: Any, home: Path) -> Any:
+    if value is None or value == "":
+        return None
+    return _located(value, home) if isinstance(value, str) else [_located(item, home) for item in value]
+
+
+def _located(path: str, home: Path) -> str:
+    return str((home / path).absolute())
+
+
+@cache
+def _digest_of(chosen: Settings, home: Path) -> str:
+    """A digest of all that decides what becomes of a source: the settings, the files they name, and this release.
+
+    Paths count as they are written: moving recipe and files together changes nothing.
+    """
+    plain = {
+        "configsplit": __version__,
+        "steps": [step.model_dump(mode="json", exclude_none=True) for step in chosen.steps],
+        "verify": chosen.verify,
+        "plugins": chosen.plugins,
+        "weights": chosen.weights,
+        "limit": chosen.limits.source,
+        "files": {name: digest(home / name) for name in sorted(_files(chosen))},
+    }
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
+
+
+def _files(chosen: Settings) -> Iterable[str]:
+    found = {spec for spec in chosen.plugins if spec.endswith(".py")}
+    for step in chosen.steps:
+        options = getattr(step, step.verb)
+        for key in FILES:
+            value = getattr(options, key, None) or ()
+            found |= {value} if isinstance(value, str) else set(value)
+    return found
+
+
+def forget() -> None:
+    """Read files that a recipe names anew: they may have changed since the batch before in this process."""
+    _digest_of.cache_clear()
+    _common.cache_clear()

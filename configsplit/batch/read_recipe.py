@@ -1,0 +1,143 @@
+"""Reading a recipe: YAML or JSON, every mistake with its place and remedy."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Hashable, Iterable
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from configsplit.batch.recipe import Recipe, Step
+from configsplit.errors import DocumentError, RuntimeUnavailableError, StoreError
+from configsplit.graph.json import loads
+
+
+def read_recipe(path: str | Path) -> Recipe:
+    """The recipe in a file, YAML by its suffix (``.yaml``, ``.yml``), else JSON.
+
+    Raises:
+        StoreError: the file cannot be read.
+        DocumentError: it is no recipe; the place and the nearest right key are named.
+        RuntimeUnavailableError: PyYAML is not installed.
+    """
+    place = Path(path)
+    try:
+        text = place.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise StoreError(
+            f"the recipe cannot be read: {error}", code="recipe-unreadable", where=str(path), hint="give a YAML file"
+        ) from None
+    plain = _yaml(text, str(path)) if place.suffix.lower() in (".yaml", ".yml") else loads(text)
+    return checked(plain, str(path))
+
+
+def checked(plain: Any, where: str = "recipe") -> Recipe:
+    """Plain values as a recipe.
+
+    Raises:
+        DocumentError: they are none.
+    """
+    try:
+        recipe = Recipe.model_validate(plain)
+    except ValidationError as error:
+        raise _refusal(error, where) from None
+    _check_steps(recipe.do, f"{where}: do")
+    for number, override in enumerate(recipe.overrides):
+        _check_steps(override.do or (), f"{where}: overrides[{number}].do")
+    return recipe
+
+
+def _refusal(error: ValidationError, where: str) -> DocumentError:
+    first = min(error.errors(include_url=False), key=lambda item: item["type"] != "extra_forbidden")
+    steps = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in first["loc"]).lstrip(".")
+    message = str(first["msg"]).removeprefix("Value error, ")
+    if first["type"] != "extra_forbidden":
+        return DocumentError(
+            message[:1].lower() + message[1:],
+            code="recipe-invalid",
+            where=f"{where}: {steps}",
+            hint="docs/batch.md says what goes there",
+        )
+    known = _keys(first["loc"][:-1])
+    close = difflib.get_close_matches(str(first["loc"][-1]), known, n=3, cutoff=0.5) or sorted(known)
+    return DocumentError(
+        f"a recipe knows no {first['loc'][-1]!r} there",
+        code="recipe-unknown-key",
+        where=f"{where}: {steps}",
+        hint=f"{', '.join(close)} can stand there",
+    )
+
+
+def _keys(place: Iterable[int | str]) -> set[str]:
+    """The keys of the record at a place of a recipe."""
+    kind: type[BaseModel] = Recipe
+    for step in place:
+        if isinstance(step, int):
+            continue
+        found = next((field for name, field in kind.model_fields.items() if step in (name, field.alias)), None)
+        kind = kind if found is None else _record(found.annotation) or kind
+    return {field.alias or name for name, field in kind.model_fields.items()}
+
+
+def _record(annotation: Any) -> type[BaseModel] | None:
+    """The record that an annotation such as ``tuple[Step, ...] | None`` is about; iterative."""
+    todo = [annotation]
+    while todo:
+        item = todo.pop()
+        if isinstance(item, type) and issubclass(item, BaseModel):
+            return item
+        todo.extend(getattr(item, "__args__", ()))
+    return None
+
+
+def _check_steps(steps: Iterable[Step], where: str) -> None:
+    """Names of steps are told apart, and ``of`` names an earlier one."""
+    seen: list[str] = []
+    for number, step in enumerate(steps):
+        name = step.name or step.verb
+        if name in seen or name in (".", ".."):
+            raise DocumentError(
+                f"two steps are called {name!r}" if name in seen else f"{name!r} is no name for a folder",
+                code="recipe-step-name",
+                where=f"{where}[{number}]",
+                hint="give one of them another `name`",
+            )
+        if step.of and step.of not in seen:
+            raise DocumentError(
+                f"there is no earlier step {step.of!r}",
+                code="recipe-step-of",
+                where=f"{where}[{number}].of",
+                hint=f"before it come {', '.join(seen)}" if seen else "leave `of` out to work on the model itself",
+            )
+        seen.append(name)
+
+
+def _yaml(text: str, where: str) -> Any:
+    try:
+        import yaml
+    except ImportError:
+        raise RuntimeUnavailableError(
+            "a recipe in YAML needs PyYAML, which is not installed",
+            code="extra-missing",
+            where=where,
+            hint="pip install 'configsplit[batch]', or write the recipe as JSON",
+        ) from None
+
+    class Loader(yaml.SafeLoader):
+        """Safe, and strict: a key that stands twice is a mistake, not a replacement."""
+
+        def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:
+            keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+            twice = next((key for number, key in enumerate(keys) if key in keys[:number]), None)
+            if twice is not None:
+                raise yaml.MarkedYAMLError(problem=f"the key {twice!r} stands twice", problem_mark=node.start_mark)
+            return super().construct_mapping(node, deep=deep)
+
+    try:
+        return yaml.load(text, Loader)
+    except (yaml.YAMLError, RecursionError, TypeError) as error:
+        raise DocumentError(
+            f"not YAML: {error}", code="recipe-yaml", where=where, hint="check indentation and quotes"
+        ) from None

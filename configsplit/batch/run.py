@@ -1,0 +1,169 @@
+"""One run under way: jobs handed to an engine, answers noted and put in place, what was lost tried again."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from typing import Any
+
+from configsplit.batch.engines import Engine
+from configsplit.batch.planning import Item
+from configsplit.batch.run_log import Output, Record
+from configsplit.batch.worker_pool import RUNNING
+from configsplit.errors import ConfigSplitError, StoreError
+
+Event = Mapping[str, Any]
+Watch = Callable[[Event], None]
+Answer = Mapping[str, Any]
+
+PASSING = frozenset(
+    {
+        "disk-full",
+        "io-failed",
+        "no-permission",
+        "read-only",
+        "remote-failed",
+        "worker-killed",
+        "worker-memory",
+        "worker-timeout",
+    }
+)
+"""Failures that say more of the machine than of the model: with --resume these models are tried again."""
+
+
+class Run:
+    """Models on their way through an engine. Only what is under way is in memory: zoos may be large."""
+
+    def __init__(self, work: Mapping[str, Item], output: Output, engine: Engine, watch: Watch) -> None:
+        self.work, self.output, self.engine, self.watch = work, output, engine, watch
+        self.counts: Counter[str] = Counter(done=0, failed=0, skipped=0)
+        self.causes: Counter[str] = Counter()
+        self.kept = self.source_bytes = self.output_bytes = 0
+        self._attempts: Counter[str] = Counter()
+        self._waiting: dict[Future[dict[str, Any]], str] = {}
+
+    def all(self) -> None:
+        """Every model, the largest first, so that at the end no worker waits long for another.
+
+        Twice as many are handed out as there are workers, so that none of these waits for us.
+        """
+        self.watch({"event": "start", "models": len(self.work), "engine": self.engine.name})
+        rest, more = iter(sorted(self.work.values(), key=lambda item: -item.member.size)), True
+        while more or self._waiting:
+            while more and len(self._waiting) < 2 * self.engine.width:
+                item = next(rest, None)
+                more = item is not None
+                if item is not None:
+                    self._begin(item)
+            if self._waiting:
+                self._collect()
+
+    def _begin(self, item: Item) -> None:
+        name = item.member.name
+        if item.job is None:
+            result = {"model": name, "outcome": "skipped", "reason": item.skip}
+            self._through(name, {"key": None, "kept": False, "staging": None, "run": {}, "result": result})
+            return
+        known = self.output.journal.get(name)
+        if known is not None and (known["folder"] != item.folder or _is_passing(known)):
+            known = None
+        told = None if known is None else {key: known[key] for key in ("key", "result")}
+        self._submit(name, {**item.job, "known": told})
+
+    def _submit(self, name: str, job: Mapping[str, Any]) -> None:
+        self._attempts[name] += 1
+        self._waiting[self.engine.executor.submit(self.engine.attempt, job)] = name
+
+    def _collect(self) -> None:
+        done, _ = wait(self._waiting, timeout=0.25, return_when=FIRST_COMPLETED)
+        for future in done:
+            name = self._waiting.pop(future)
+            self._answered(self.work[name], _answer(future))
+        self.watch({"event": "tick", "running": dict(RUNNING)})
+
+    def _answered(self, item: Item, answer: Answer) -> None:
+        name, cause = item.member.name, _cause(answer)
+        if item.job is not None and cause in item.retry.after and self._attempts[name] <= item.retry.times:
+            self.watch({"event": "retry", "model": name, "cause": cause, "attempt": self._attempts[name]})
+            self._submit(name, item.job)
+        else:
+            self._through(name, _as_failed(name, answer) if "lost" in answer else answer)
+
+    def _through(self, name: str, answer: Answer) -> None:
+        """A model is through: note it, put its outputs in place, count it."""
+        result = answer["result"]
+        if answer["kept"]:
+            self.kept += 1
+        elif not self._is_noted(result):
+            self.output.commit(self._record(name, answer))
+        self.counts[result["outcome"]] += 1
+        if result["outcome"] == "failed":
+            self.causes[result["error"]["code"]] += 1
+        if result["outcome"] == "done":
+            self.source_bytes += result["source"]["bytes"]
+            self.output_bytes += sum(item["bytes"] for item in result["outputs"])
+        self.watch({"event": "model", "model": name, "kept": answer["kept"], "result": result, "worker": answer.get("worker")})
+
+    def _is_noted(self, result: Answer) -> bool:
+        """Whether an earlier run has skipped the model for the same reason."""
+        known = self.output.journal.get(result["model"])
+        return known is not None and result["outcome"] == "skipped" and known["result"] == result
+
+    def _record(self, name: str, answer: Answer) -> Record:
+        told = {"attempts": self._attempts[name], "worker": answer.get("worker"), "at": round(time.time(), 3)}
+        return {
+            "model": name,
+            "key": answer["key"],
+            "folder": self.work[name].folder,
+            "staging": answer["staging"],
+            "result": answer["result"],
+            "run": {**answer["run"], **told},
+        }
+
+
+def _is_passing(record: Record) -> bool:
+    return record["result"]["outcome"] == "failed" and record["result"]["error"]["code"] in PASSING
+
+
+def _answer(future: Future[dict[str, Any]]) -> Answer:
+    """The answer of a job. A cluster gives up on a job whose workers it has lost one after the other.
+
+    Raises:
+        StoreError: the engine itself is gone.
+    """
+    try:
+        return future.result()
+    except Exception as error:
+        if type(error).__name__ == "KilledWorker":
+            return {"lost": "killed", "message": "the cluster lost every worker that tried it"}
+        raise StoreError(
+            f"the engine failed: {type(error).__name__}: {error}",
+            code="engine-failed",
+            hint="what is done is kept: --resume goes on from there",
+        ) from error
+
+
+def _cause(answer: Answer) -> str | None:
+    """Why a model might be tried again."""
+    if "lost" in answer:
+        return str(answer["lost"])
+    error = answer["result"].get("error") or {}
+    return {"remote-failed": "remote", "worker-memory": "memory"}.get(error.get("code", ""))
+
+
+_LOST = {
+    "killed": ("worker-killed", "the worker did not survive this model", "there may be too little memory: try fewer --jobs"),
+    "memory": ("worker-memory", "the model needs more memory than `limits: memory`", "raise the limit for it in an override"),
+    "timeout": ("worker-timeout", "the model takes longer than `limits: seconds`", "raise the limit for it in an override"),
+}
+
+
+def _as_failed(name: str, answer: Answer) -> Answer:
+    """A job that was lost for good, as an outcome."""
+    code, message, hint = _LOST[answer["lost"]]
+    error = ConfigSplitError(message, code=code, hint=hint).as_json()
+    result = {"model": name, "outcome": "failed", "error": error, "step": None}
+    run = {"detail": answer["message"]}
+    return {"key": None, "kept": False, "staging": None, "worker": answer.get("worker"), "run": run, "result": result}

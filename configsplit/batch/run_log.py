@@ -1,0 +1,349 @@
+"""The run log of a batch, ``run.jsonl``: one line for each model that is through, appended before its outputs are put in place.
+
+What is in it is done; a line that kill -9 has cut off is not. ``--resume`` reads it, and nothing else.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from configsplit import __version__
+from configsplit.batch import storage
+from configsplit.containers.system import errors
+from configsplit.errors import StoreError
+
+NAME = "run.jsonl"
+LEDGER = "ledger.jsonl"
+REPORT = "report.html"
+MODELS = "models"
+OURS = (NAME, LEDGER, REPORT, MODELS)
+
+Record = dict[str, Any]
+
+
+_FOLDER = re.compile(r"models(/(?!\.\.?(/|$))[^/\0]+)+", re.DOTALL)
+_STAGED = re.compile(r"\.staging-[0-9a-f]{32}")
+
+
+def is_record(line: Mapping[str, Any]) -> bool:
+    """Whether a line is the record of a model. What it names is moved and removed: it must lie within the output."""
+    if not line.keys() >= {"model", "key", "folder", "staging", "result", "run"} or not isinstance(line["model"], str):
+        return False
+    folder, staging, result = line["folder"], line["staging"], line["result"]
+    places = (folder == "" or _matches(_FOLDER, folder)) and (staging is None or (_matches(_STAGED, staging) and folder))
+    return bool(places) and isinstance(result, dict) and isinstance(line["run"], dict) and "outcome" in result
+
+
+def _matches(pattern: re.Pattern[str], text: Any) -> bool:
+    return isinstance(text, str) and pattern.fullmatch(text) is not None
+
+
+class Journal:
+    """The last record of each model, on disk: only where each begins is kept in memory."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.folders: set[str] = set()
+        self._places: dict[str, int] = {}
+        with errors.system_faults(path):
+            self._file: BinaryIO = path.open("a+b")
+        self._lock()
+        self._read()
+
+    def _lock(self) -> None:
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._file.close()
+            raise StoreError(
+                "another batch is writing there",
+                code="batch-running",
+                where=str(self.path.parent),
+                hint="wait for it, or choose another --out",
+            ) from None
+
+    def _read(self) -> None:
+        """Find the records. A line without its end, which kill -9 leaves behind, is cut off, so that the next begins afresh."""
+        self._file.seek(0)
+        at = 0
+        for line in self._file:
+            if not line.endswith(b"\n"):
+                self._file.truncate(at)
+                break
+            self._note(line, at)
+            at += len(line)
+        self._file.seek(0, os.SEEK_END)
+
+    def _note(self, line: bytes, at: int) -> None:
+        try:
+            record = json.loads(line)
+        except ValueError:  # after a power cut
+            return
+        if isinstance(record, dict) and is_record(record):
+            self._places[record["model"]] = at
+            self._remember(record)
+
+    def _remember(self, record: Record) -> None:
+        if record["folder"]:
+            self.folders.add(record["folder"])
+
+    def begin(self, header: Mapping[str, Any]) -> None:
+        """Note that a run begins."""
+        self._write({"run": 1, "configsplit": __version__, **header})
+
+    def append(self, record: Record) -> None:
+        """Note that a model is through."""
+        at = self._write(record)
+        self._places[record["model"]] = at
+        self._remember(record)
+
+    def _write(self, record: Mapping[str, Any]) -> int:
+        with errors.system_faults(self.path):
+            at = self._file.seek(0, os.SEEK_END)
+            self._file.write(json.dumps(record).encode("ascii") + b"\n")
+            self._file.flush()
+        return at
+
+    def __getitem__(self, model: str) -> Record:
+        self._file.seek(self._places[model])
+        record: Record = json.loads(self._file.readline())
+        return record
+
+    def get(self, model: str) -> Record | None:
+        """The last record of a model, if there is one."""
+        return self[model] if model in self._places else None
+
+    def records(self) -> Iterator[Record]:
+        """The last record of every model ever seen."""
+        for model in list(self._places):
+            yield self[model]
+
+    def sync(self) -> None:
+        """Make it last through a power cut."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class LocalOutput:
+    """An output folder on this machine (or one that all machines see)."""
+
+    def __init__(self, out: str, *, resume: bool, force: bool) -> None:
+        """Open it.
+
+        Raises:
+            StoreError: it exists (without ``resume`` and ``force``), is not ours, or another batch writes there.
+        """
+        self.root = Path(out)
+        self._check(resume, force)
+        with errors.system_faults(self.root):
+            self.root.mkdir(parents=True, exist_ok=True)
+        self.journal = Journal(self.root / NAME)
+        if force and not resume:
+            self._empty()
+        self._roll_forward()
+        self._sweep_staging()
+
+    def _check(self, resume: bool, force: bool) -> None:
+        if not os.path.lexists(self.root):
+            return
+        if not self.root.is_dir():
+            raise StoreError("the output is a file", code="output-exists", where=str(self.root), hint="choose another --out")
+        names = {item.name for item in self.root.iterdir()}
+        if not names:
+            return
+        if not (self.root / NAME).is_file():
+            raise StoreError(
+                f"the folder is not empty and not the output of a batch: it has no {NAME}",
+                code="output-not-ours",
+                where=str(self.root),
+                hint="choose a new folder",
+            )
+        if not resume and not force:
+            raise StoreError(
+                "the output of a batch stands there",
+                code="output-exists",
+                where=str(self.root),
+                hint="--resume goes on with it, --force begins anew",
+            )
+
+    def _empty(self) -> None:
+        self.journal.close()
+        shutil.rmtree(self.root / MODELS, ignore_errors=True)
+        for name in (NAME, LEDGER, REPORT):
+            (self.root / name).unlink(missing_ok=True)
+        self.journal = Journal(self.root / NAME)
+
+    def _roll_forward(self) -> None:
+        """Put in place what was noted as done, but not yet put there when the run before was killed."""
+        for record in self.journal.records():
+            if record["staging"] and (self.root / record["staging"]).is_dir():
+                self._put(record)
+
+    def _sweep_staging(self) -> None:
+        for item in self.root.glob(".staging-*"):
+            shutil.rmtree(item, ignore_errors=True)
+
+    def commit(self, record: Record) -> None:
+        """Note a model as through, and put its outputs in place.
+
+        Raises:
+            StoreError: they cannot be put there.
+        """
+        self.journal.append(record)
+        if record["staging"]:
+            self._put(record)
+
+    def _put(self, record: Record) -> None:
+        staging, final = self.root / record["staging"], self.root / record["folder"]
+        source = staging.joinpath(*final.relative_to(self.root / MODELS).parts)
+        with errors.system_faults(final):
+            if source.is_dir():
+                final.parent.mkdir(parents=True, exist_ok=True)
+                self._put_away(final)
+                source.rename(final)
+            shutil.rmtree(staging, ignore_errors=True)
+
+    def _put_away(self, folder: Path) -> None:
+        """Out of sight in one move, then gone."""
+        if folder.is_dir():
+            away = Path(tempfile.mkdtemp(prefix=".staging-old-", dir=self.root))
+            folder.rename(away / "old")
+            shutil.rmtree(away, ignore_errors=True)
+
+    def finish(self, kept: set[str], texts: Mapping[str, Iterator[str]]) -> None:
+        """Remove outputs of models that are no more, and write ledger and report, each whole or not at all.
+
+        Raises:
+            StoreError: they cannot be written.
+        """
+        with errors.system_faults(self.root):
+            os.sync()  # workers leave it to us
+            for folder in sorted(self.journal.folders - kept):
+                self._put_away(self.root / folder)
+                self._prune((self.root / folder).parent)
+            for name, pieces in texts.items():
+                half = self.root / f".staging-{name}"
+                with half.open("w", encoding="utf-8") as file:
+                    file.writelines(pieces)
+                half.replace(self.root / name)
+            self._sweep_staging()
+            self.journal.sync()
+
+    def _prune(self, folder: Path) -> None:
+        while folder != self.root and folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+            folder = folder.parent
+
+    def close(self) -> None:
+        self.journal.close()
+
+
+class RemoteOutput:
+    """An output at a URL. Workers send the files of a model, then its record, a small object of its own, is put beside them."""
+
+    def __init__(self, out: str, *, resume: bool, force: bool) -> None:
+        """Open it, and fetch the records of earlier runs.
+
+        Raises:
+            StoreError: it exists (without ``resume`` and ``force``), is not ours, or cannot be reached.
+        """
+        self.root = out.rstrip("/")
+        self._check(resume, force)
+        self._spool = tempfile.TemporaryDirectory(prefix="configsplit-batch-")
+        self.journal = Journal(Path(self._spool.name, NAME))
+        if resume:
+            self._recall()
+
+    def _check(self, resume: bool, force: bool) -> None:
+        names = storage.names_below(self.root)
+        foreign = [name for name in names if not name.startswith(("models/", "run/")) and name not in (LEDGER, REPORT, NAME)]
+        if foreign:
+            raise StoreError(
+                f"there are other files, {foreign[0]!r} is one",
+                code="output-not-ours",
+                where=self.root,
+                hint="choose a new place",
+            )
+        if names and not resume and not force:
+            raise StoreError(
+                "the output of a batch stands there",
+                code="output-exists",
+                where=self.root,
+                hint="--resume goes on with it, --force begins anew",
+            )
+        if names and not resume:
+            storage.remove(self.root)
+
+    def _recall(self) -> None:
+        system, path = storage.file_system(f"{self.root}/run")
+        for name in storage.names_below(f"{self.root}/run"):
+            with storage.remote_faults(f"{self.root}/run/{name}"):
+                text = system.cat_file(f"{path}/{name}")
+            try:
+                record = json.loads(text)
+            except ValueError:
+                continue
+            if isinstance(record, dict) and is_record(record):
+                self.journal.append(record)
+
+    def commit(self, record: Record) -> None:
+        """Note a model as through; its outputs are in place.
+
+        Raises:
+            StoreError: the store cannot be written.
+        """
+        name = hashlib.sha256(record["model"].encode("utf-8", "surrogateescape")).hexdigest()[:40]
+        storage.write_text(f"{self.root}/run/{name}.json", json.dumps(record) + "\n")
+        self.journal.append(record)
+
+    def finish(self, kept: set[str], texts: Mapping[str, Iterator[str]]) -> None:
+        """Remove outputs of models that are no more, and send ledger, report and run log.
+
+        Raises:
+            StoreError: the store cannot be written.
+        """
+        for folder in sorted(self.journal.folders - kept):
+            storage.remove(f"{self.root}/{folder}")
+        for name, pieces in texts.items():
+            storage.write_text(f"{self.root}/{name}", "".join(pieces))
+
+    def close(self) -> None:
+        self.journal.close()
+        self._spool.cleanup()
+
+
+Output = LocalOutput | RemoteOutput
+
+
+def open_output(out: str, *, resume: bool, force: bool) -> Output:
+    """The place where results go; see `LocalOutput` and `RemoteOutput`."""
+    kind = RemoteOutput if storage.is_remote(out) else LocalOutput
+    return kind(out, resume=resume, force=force)
+
+
+def known(out: str) -> dict[str, Record]:
+    """The records of earlier runs in a folder, for a dry run; none at a URL, which would have to be written to be read.
+
+    Raises:
+        StoreError: a batch is under way there.
+    """
+    place = Path(out, NAME)
+    if storage.is_remote(out) or not place.is_file():
+        return {}
+    journal = Journal(place)
+    try:
+        return {record["model"]: record for record in journal.records()}
+    finally:
+        journal.close()

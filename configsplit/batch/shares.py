@@ -1,0 +1,134 @@
+"""Places as a recipe names them for many models at once: references, patterns, shares (``half the MACs``), stages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from typing import Any
+
+from configsplit.errors import ConfigSplitError, CutError
+from configsplit.graph.model import walk
+from configsplit.graph.references import matching
+from configsplit.models.document import Document
+from configsplit.verbs.cuts import Cut, Cuts, cuts
+
+_NUMBERS = {
+    "half": Fraction(1, 2),
+    "third": Fraction(1, 3),
+    "two thirds": Fraction(2, 3),
+    "quarter": Fraction(1, 4),
+    "three quarters": Fraction(3, 4),
+    "fifth": Fraction(1, 5),
+    "tenth": Fraction(1, 10),
+}
+_UNITS = {"macs": "macs", "params": "parameters", "parameters": "parameters", "weights": "weight_bytes", "layers": "calls"}
+_SHARE = re.compile(
+    r"(?:an? +)?(?P<number>\d+(?:\.\d+)? *%|two thirds|three quarters|half|third|quarter|fifth|tenth)"
+    r"(?: +of)?(?: +the)? +(?P<unit>macs|params|parameters|weights|layers)",
+    re.IGNORECASE,
+)
+_STAGES = re.compile(r"(?P<count>\d+)(?: +stages)? +by +(?P<balance>params|macs|bytes|latency)", re.IGNORECASE)
+
+
+def stages(value: int | str, balance: str | None) -> tuple[int, str | None]:
+    """``4 by params`` as a number of stages and what they are balanced by.
+
+    Raises:
+        CutError: it is something else.
+    """
+    text = str(value).strip()
+    if text.isdigit() and int(text) > 0:
+        return int(text), balance
+    found = _STAGES.fullmatch(text)
+    if found is None or int(found["count"]) < 1 or balance not in (None, found["balance"].lower()):
+        raise CutError(
+            f"{value!r} does not say how many stages, balanced by what",
+            code="tag-stages",
+            where="stages",
+            hint="write 4, or `4 by params` (macs, params, bytes, latency)",
+        )
+    return int(found["count"]), found["balance"].lower()
+
+
+def places_for(document: Document, options: dict[str, Any]) -> list[str]:
+    """The references to cut at that the ``at`` of a step means in this model.
+
+    Raises:
+        TensorReferenceError: a pattern names no layer.
+        CutError: there is no place for a share.
+    """
+    priced: list[Cuts] = []
+    found: list[str] = []
+    for text in options["at"]:
+        if _is_layer(document, text):
+            found.append(text)
+        elif (share := _SHARE.fullmatch(text.strip())) is not None:
+            priced = priced or [cuts(document, max_tensors=options["max_tensors"], shapes=options["shape"])]
+            found.append(_nearest(priced[0], text, share))
+        elif re.search(r"(?<!@)\*", text):
+            found += _picked(_pattern(document, text), options["pick"])
+        else:
+            found.append(text)
+    return list(dict.fromkeys(found))
+
+
+def _is_layer(document: Document, text: str) -> bool:
+    return any(layer.name == text for layer in document.model.layers)
+
+
+def _pattern(document: Document, pattern: str) -> list[str]:
+    """The layers that a pattern names, in the model's order, without those at which nothing can be cut."""
+    inputs = {path for path, layer in walk(document.model) if layer.is_input}
+    last = {ref.layer for ref in document.model.output_refs()}
+    names = [path for path in matching(document.model, pattern) if path not in inputs]
+    inner = [path for path in names if path[-1] not in last or len(path) > 1]
+    return ["/".join(path) for path in inner or names]
+
+
+def _picked(names: Sequence[str], pick: str) -> list[str]:
+    if pick == "all":
+        return list(names)
+    return [names[{"first": 0, "middle": (len(names) - 1) // 2, "last": -1}[pick]]]
+
+
+def _nearest(priced: Cuts, text: str, share: re.Match[str]) -> str:
+    """The place whose head is nearest to a share of the whole; of equals the one with fewest bytes across, then the first."""
+    wanted, unit = _fraction(share["number"]), _UNITS[share["unit"].lower()]
+    rows = [(place, *_sides(place, unit)) for place in priced.places if place.at]
+    rows = [row for row in rows if row[1] + row[2]]
+    if not rows:
+        raise CutError(
+            f"there is no place for {text!r}: the model has no cut at all, or nothing of that kind to share",
+            code="tag-no-place",
+            where=text,
+            hint="name a layer for this model in an override",
+        )
+    best = min(rows, key=lambda row: (abs(Fraction(row[1], row[1] + row[2]) - wanted), row[0].bytes))
+    return best[0].at
+
+
+def _fraction(text: str) -> Fraction:
+    number = text.lower().removesuffix("%").strip()
+    return _NUMBERS[number] if number in _NUMBERS else Fraction(number) / 100
+
+
+def _sides(place: Cut, unit: str) -> tuple[int, int]:
+    return getattr(place.before, unit), getattr(place.after, unit)
+
+
+def is_missing(error: ConfigSplitError) -> bool:
+    """Whether an error says that the model has no place of that name, or nothing to convert."""
+    return error.code in _MISSING
+
+
+_MISSING: Iterable[str] = frozenset(
+    {
+        "convert-keras3",
+        "reference-not-nested",
+        "reference-unknown-call",
+        "reference-unknown-layer",
+        "reference-unknown-output",
+        "tag-no-place",
+    }
+)

@@ -1,0 +1,129 @@
+"""The step ``split``: at names, patterns and shares, or into stages; and what the ledger says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from configsplit.batch.shares import places_for, stages
+from configsplit.batch.step import Bench, Facts
+from configsplit.graph.model import TensorSpec
+from configsplit.models.document import Document
+from configsplit.rewrites.split import bytes_per_sample
+
+if TYPE_CHECKING:
+    from configsplit.models.results import Parts
+
+
+def split_step(step: Mapping[str, Any], bench: Bench) -> Facts:
+    """Cut the model, and say where, what crosses, and what was proven.
+
+    Raises:
+        ConfigSplitError: as `split`, `plan` and `save` do.
+    """
+    options = step["options"]
+    parts, told = (_cut if options["stages"] is None else _planned)(bench.source(step), options)
+    if bench.dry:
+        return {**told, "layers": [len(model.layers) for model in parts.models]}
+    from configsplit.saving.parts import save
+
+    target = bench.folder / step["name"]
+    saved = save(
+        parts,
+        target,
+        to=options["to"],
+        weights=options["weights"],
+        verify=bench.verify,  # type: ignore[arg-type]
+        specs=bench.plugins,
+    )
+    bench.made[step["name"]] = target
+    manifest = saved.manifest
+    for part in manifest.parts:
+        bench.written(target, part)
+    return {
+        **told,
+        "parts": [_part(part, made, target) for part, made in zip(manifest.parts, parts.models, strict=True)],
+        "boundaries": boundaries(manifest),
+        "shared": list(manifest.shared_layers),
+        "proof": None if saved.proof is None else asdict(saved.proof),
+        "numeric": None if saved.numeric is None else numeric_facts(saved.numeric),
+    }
+
+
+def _cut(document: Document, options: Mapping[str, Any]) -> tuple[Parts, Facts]:
+    from configsplit.verbs.split import split
+
+    at = places_for(document, dict(options))
+    parts = split(
+        document,
+        at,
+        boundary=options["boundary"],
+        shapes=options["shape"],
+        boundary_dtype=options["boundary_dtype"],
+    )
+    return parts, {"at": at}
+
+
+def _planned(document: Document, options: Mapping[str, Any]) -> tuple[Parts, Facts]:
+    from configsplit.verbs.plan import plan
+
+    count, balance = stages(options["stages"], options["balance"])
+    found = plan(
+        document,
+        count,
+        balance=balance or ("latency" if options["profile"] else "macs"),  # type: ignore[arg-type]
+        profile=options["profile"],
+        devices=options["devices"] or (),
+        max_boundary_bytes=options["max_boundary_bytes"],
+        max_stage_bytes=options["max_stage_bytes"],
+        slack=options["slack"] / 100,
+        shapes=options["shape"],
+        boundary_dtype=options["boundary_dtype"],
+    )
+    told = ("balance", "unit", "largest", "bound", "state", "imbalance")
+    return found.parts, {"stages": count, "plan": {name: getattr(found, name) for name in told}}
+
+
+def _part(part: Any, model: Any, folder: Path) -> Facts:
+    files = [name for name in (part.file, part.weights) if name]
+    return {
+        "file": part.file,
+        "layers": len(model.layers),
+        "bytes": sum((folder / name).stat().st_size for name in files),
+        "inputs": [tensor.name for tensor in part.inputs],
+        "outputs": [tensor.tensor for tensor in part.outputs],
+    }
+
+
+def boundaries(manifest: Any) -> list[Facts]:
+    """What crosses between each two neighbouring parts, tensors that only pass over one of them included; bytes per sample."""
+    takers: dict[tuple[int, int], int] = {}
+    for number, part in enumerate(manifest.parts):
+        for tensor in part.inputs:
+            if hasattr(tensor.source, "part"):
+                takers[tensor.source.part, tensor.source.output] = number
+    found = []
+    for place in range(len(manifest.parts) - 1):
+        crossing = sorted(key for key, last in takers.items() if key[0] <= place < last)
+        tensors = [_tensor(manifest.parts[part].outputs[output]) for part, output in crossing]
+        found.append({"tensors": tensors, "bytes": sum(tensor["bytes"] for tensor in tensors)})
+    return found
+
+
+def _tensor(given: Any) -> Facts:
+    shape = None if given.shape is None else list(given.shape)
+    size = bytes_per_sample(TensorSpec(given.shape, given.dtype)) if given.shape is not None and given.dtype else 0
+    return {"tensor": given.tensor, "shape": shape, "dtype": given.dtype, "bytes": size}
+
+
+def numeric_facts(report: Any) -> Facts:
+    return {
+        "framework": report.framework,
+        "version": report.version,
+        "samples": report.samples,
+        "weights": report.weights,
+        "outputs": [output.name for output in report.outputs],
+        "unexercised": list(report.unexercised),
+    }

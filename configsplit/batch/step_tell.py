@@ -1,0 +1,59 @@
+"""Steps that tell something of a model, or prove what an earlier step has made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from configsplit.batch.step import Bench, Facts
+from configsplit.batch.step_split import numeric_facts
+from configsplit.graph.json import dumps
+
+
+def verify_step(step: Mapping[str, Any], bench: Bench) -> Facts:
+    from configsplit.verbs.verify import verify
+    from configsplit.verbs.verify_file import verify_file
+
+    place, options = bench.made.get(step["of"]), step["options"]
+    if bench.dry:
+        return {}
+    if place is not None and place.is_file():
+        checked = verify_file(place, custom_objects=bench.plugins)
+        return {"proof": {"layers": checked.layers, "weights": checked.weights, "bytes": checked.bytes}}
+    found = verify(bench.parts(step), custom_objects=bench.plugins, **options)
+    return {"proof": asdict(found.proof), "numeric": None if found.numeric is None else numeric_facts(found.numeric)}
+
+
+def inspect_step(step: Mapping[str, Any], bench: Bench) -> Facts:
+    from configsplit.verbs.inspect import inspect
+
+    found = inspect(bench.source(step))
+    _tell(found.as_json(), step, bench)
+    return {"parameters": found.parameters, "macs": found.macs, "classes": dict(found.classes)}
+
+
+def cuts_step(step: Mapping[str, Any], bench: Bench) -> Facts:
+    from configsplit.verbs.cuts import cuts
+
+    options = dict(step["options"])
+    found = cuts(bench.source(step), shapes=options.pop("shape"), **options)
+    _tell(found.as_json(), step, bench)
+    return {"places": len(found.places), "found": found.found}
+
+
+def layers_step(step: Mapping[str, Any], bench: Bench) -> Facts:
+    from configsplit.verbs.marking import layers
+
+    found = layers(bench.source(step), **step["options"])
+    _tell({"layers": [layer.as_json() for layer in found]}, step, bench)
+    return {"found": len(found)}
+
+
+def _tell(document: Any, step: Mapping[str, Any], bench: Bench) -> None:
+    """What a verb tells goes into a file of its own."""
+    if bench.dry:
+        return
+    folder = bench.folder / step["name"]
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{step['verb']}.json").write_text(dumps(document, indent=2) + "\n", "utf-8")

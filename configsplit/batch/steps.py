@@ -1,0 +1,42 @@
+"""One step of a recipe, carried out on one model: each verb is the Python function of that name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from configsplit.batch.step import Bench, Facts
+from configsplit.batch.step_command import run_step
+from configsplit.batch.step_edit import EDITS, convert_step, edit_step, join_step
+from configsplit.batch.step_split import split_step
+from configsplit.batch.step_tell import cuts_step, inspect_step, layers_step, verify_step
+from configsplit.graph.json import dumps
+
+
+def carry_out(step: Mapping[str, Any], bench: Bench) -> Facts:
+    """Do one step. The facts that come back are the same for the same input: no times, no paths of this machine.
+
+    Raises:
+        ConfigSplitError: what the verb raises.
+    """
+    facts = _VERBS[step["verb"]](step, bench)
+    return {"step": step["name"], "verb": step["verb"], **facts}
+
+
+_VERBS: dict[str, Callable[[Mapping[str, Any], Bench], Facts]] = {
+    "split": split_step,
+    **dict.fromkeys(EDITS, edit_step),
+    "join": join_step,
+    "verify": verify_step,
+    "inspect": inspect_step,
+    "cuts": cuts_step,
+    "layers": layers_step,
+    "convert": convert_step,
+    "run": run_step,
+}
+
+
+def as_json(value: Any) -> Any:
+    """Facts as plain JSON, tuples as lists."""
+    return json.loads(dumps(value))

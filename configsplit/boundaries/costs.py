@@ -1,0 +1,225 @@
+"""What every call of a model costs: multiply-accumulates, parameters, bytes of weights, milliseconds."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from math import isfinite, prod
+from pathlib import Path
+from typing import Any
+
+from configsplit.catalog.facts import WeightSpec
+from configsplit.cuts.pipeline.units import Measure
+from configsplit.errors import CutError, StoreError, nearest
+from configsplit.graph.calls import CallGraph
+from configsplit.graph.model import Layer, Model, TensorRef, TensorSpec, Use
+from configsplit.inference import Inference, counted, operations_of, weights_of
+from configsplit.models.document import Document
+from configsplit.rewrites.split import ITEM_SIZE, UNKNOWN, bytes_per_sample
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Costs of the calls of one graph, of one sample.
+
+    A layer's weights are paid for once by each part that calls it. A nested model counts as one call with all that is in it.
+    """
+
+    graph: CallGraph
+    inference: Inference
+    avoid: frozenset[TensorRef] = frozenset()
+
+    def price(self, ref: TensorRef) -> int:
+        """Bytes per sample of a tensor; of those that must not cross, more than all others together."""
+        return UNKNOWN if ref in self.avoid else bytes_per_sample(self.inference.specs.get(ref, TensorSpec()))
+
+    @cached_property
+    def macs(self) -> Measure:
+        """Multiply-accumulate operations; what nobody has declared counts as 0 and is named in ``uncounted``."""
+        layers, nested = self.inference.model.by_name(), dict[int, int]()
+        own = []
+        for call in self.graph.calls:
+            inner = self.inference.inner.get(call)
+            if inner is None:
+                own.append(operations_of(self.inference, layers[call.layer], call.call) or 0)
+            else:
+                if id(inner) not in nested:
+                    nested[id(inner)] = counted(inner).operations
+                own.append(nested[id(inner)])
+        return Measure(own)
+
+    @cached_property
+    def parameters(self) -> Measure:
+        """Numbers in weights, trainable or not."""
+        return self._by_layer({name: sum(map(_size, weights)) for name, weights in self._weights.items()})
+
+    @cached_property
+    def weights(self) -> Measure:
+        """Bytes of weights."""
+        return self._by_layer(
+            {name: sum(_size(spec) * ITEM_SIZE.get(spec.dtype, 4) for spec in specs) for name, specs in self._weights.items()}
+        )
+
+    @cached_property
+    def uncounted(self) -> tuple[str, ...]:
+        """Layers of which nobody has declared weights or operations."""
+        return counted(self.inference).unknown
+
+    def milliseconds(self, profile: Mapping[str, float], layers: Collection[str]) -> Measure:
+        """Measured times in whole nanoseconds; ``LAYER`` gives the time of one call, ``LAYER@CALL`` that of a certain one.
+        Each of ``layers`` must have one, but for inputs.
+
+        Raises:
+            CutError: the profile does not fit the model.
+        """
+        names = {call.layer for call in self.graph.calls}
+        for key in profile:
+            if key not in names and key.rpartition("@")[0] not in names:
+                raise CutError(
+                    f"the profile has a time for {key!r}, and the model has no such layer",
+                    code="profile-unknown-layer",
+                    where=key,
+                    hint=nearest(key, names),
+                )
+        own, missing = [], []
+        for call, is_input in zip(self.graph.calls, self.graph.is_input, strict=True):
+            time = profile.get(f"{call.layer}@{call.call}", profile.get(call.layer))
+            if time is None and not is_input and call.layer in layers:
+                missing.append(call.layer)
+            own.append(round((time or 0) * 1e6))
+        if missing:
+            raise CutError(
+                f"the profile has no time for {len(missing)} layer calls, among them {', '.join(map(repr, missing[:3]))}",
+                code="profile-missing-layer",
+                where=missing[0],
+                hint="`configsplit profile` measures every layer; give 0 to layers that do nothing",
+            )
+        return Measure(own)
+
+    @cached_property
+    def _weights(self) -> dict[str, list[WeightSpec]]:
+        return {layer.name: _weights_of(self.inference, layer) for layer in self.inference.model.layers}
+
+    def _by_layer(self, amounts: Mapping[str, int]) -> Measure:
+        """A measure out of one amount for each layer."""
+        own, calls = [0] * len(self.graph.calls), dict[str, list[int]]()
+        for number, call in enumerate(self.graph.calls):
+            calls.setdefault(call.layer, []).append(number)
+        shared = []
+        for name, amount in amounts.items():
+            numbers = calls.get(name, [])
+            if len(numbers) == 1:
+                own[numbers[0]] = amount
+            elif numbers and amount:
+                shared.append((amount, tuple(numbers)))
+        return Measure(own, tuple(shared))
+
+
+def sized(document: Document, model: Model, given: Mapping[TensorRef, TensorSpec], known: Inference | None = None) -> Inference:
+    """What costs are counted on: as inferred, but where the shape of an input is given (an image's size, a sequence's length),
+    it holds for everything behind it, whatever the document recorded there."""
+    if not any(ref in given for ref in model.input_refs()):
+        return known or document.infer(given, model)
+
+    def forget(use: Use) -> Use:
+        return replace(use, recorded=None)
+
+    layers = (replace(layer, calls=tuple(node.map_uses(forget) for node in layer.calls)) for layer in model.layers)
+    return document.infer(given, model.with_layers(tuple(layers)))
+
+
+def _size(spec: WeightSpec) -> int:
+    return prod(size for size in spec.shape if size is not None)
+
+
+def _weights_of(inference: Inference, layer: Layer) -> list[WeightSpec]:
+    """All weights of a layer, those inside a nested model included, each layer in there once."""
+    found: list[WeightSpec] = []
+    seen: set[int] = set()
+    todo = [(inference, layer)]
+    while todo:
+        current, each = todo.pop()
+        if each.model is None:
+            found += weights_of(current, each) or ()
+        elif id(each.model) not in seen:
+            seen.add(id(each.model))
+            calls = [inner for ref, inner in current.inner.items() if ref.layer == each.name]
+            todo += [(calls[0], inside) for inside in each.model.layers] if calls else []
+    return found
+
+
+# ---------------------------------------------------------------- files that people write
+
+
+def read_table(path: str | Path, what: str) -> Any:
+    """A JSON file, or a YAML file where PyYAML is installed, as plain values.
+
+    Raises:
+        StoreError: it cannot be read, or is neither.
+    """
+    place = Path(path)
+    try:
+        text = place.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise StoreError(f"the {what} cannot be read: {error}", code="table-unreadable", where=str(place)) from None
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        if place.suffix not in (".yaml", ".yml"):
+            raise StoreError(f"the {what} is not JSON: {error}", code="table-syntax", where=str(place)) from None
+    return _yaml(text, place, what)
+
+
+def _yaml(text: str, place: Path, what: str) -> Any:
+    try:
+        import yaml
+    except ImportError:
+        raise StoreError(
+            f"the {what} is YAML, and PyYAML is not installed",
+            code="table-needs-yaml",
+            where=str(place),
+            hint="pip install pyyaml, or write the same as JSON",
+        ) from None
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise StoreError(f"the {what} is neither JSON nor YAML: {error}", code="table-syntax", where=str(place)) from None
+
+
+def read_profile(path: str | Path) -> dict[str, float]:
+    """A profile: one object, ``layer: milliseconds``.
+
+    Raises:
+        StoreError: the file is something else.
+    """
+    found = read_table(path, "profile")
+    if not isinstance(found, dict) or not all(isinstance(key, str) and is_number(value) for key, value in found.items()):
+        raise StoreError(
+            "a profile is one object with milliseconds for each layer, none below 0",
+            code="profile-syntax",
+            where=str(path),
+            hint='{"conv1": 3.2, "conv2": 1.7}',
+        )
+    return {key: float(value) for key, value in found.items()}
+
+
+_AMOUNT = re.compile(r"(?P<number>\d+(\.\d*)?([eE][+-]?\d+)?)\s*(?P<prefix>[kKMGT]?)(?P<binary>i?)(B|bytes)?(/s)?")
+_PREFIX = {"": 0, "k": 1, "K": 1, "M": 2, "G": 3, "T": 4}
+
+
+def read_amount(value: Any) -> float | None:
+    """A number above 0, also as text: ``1e6`` (which YAML 1.1 takes for text), ``200k``, ``1.5MB``, ``2GiB``. Else None."""
+    if is_number(value):
+        return float(value) or None
+    found = _AMOUNT.fullmatch(value.strip()) if isinstance(value, str) else None
+    if found is None:
+        return None
+    return float(found["number"]) * float((1024 if found["binary"] else 1000) ** _PREFIX[found["prefix"]]) or None
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a finite number, not below 0."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value) and value >= 0

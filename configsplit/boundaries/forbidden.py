@@ -1,0 +1,74 @@
+"""Tensors at which no cut may lie, since a part could not be fed with them: of unknown kind or shape, or with a mask that would
+be lost. Plans and lists of places keep clear of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from configsplit.boundaries.masks import check_sayable
+from configsplit.errors import CutError
+from configsplit.graph.calls import call_graph
+from configsplit.graph.model import TensorRef, TensorSpec
+from configsplit.inference import Inference, traced_masks
+from configsplit.inference.tensor_kinds import check_kinds
+from configsplit.models.document import Document
+from configsplit.rewrites.masks import MaskTensors
+
+
+@dataclass(frozen=True, slots=True)
+class Barriers:
+    """What may not cross.
+
+    Attributes:
+        doubtful: tensors of which nobody can say whether they are sparse or ragged.
+        untold: tensors whose shape or dtype nobody can tell.
+        masked: tensors with a mask that is used and cannot cross, for the reason in ``lost``.
+    """
+
+    doubtful: frozenset[TensorRef] = frozenset()
+    untold: frozenset[TensorRef] = frozenset()
+    masked: frozenset[TensorRef] = frozenset()
+    lost: CutError | None = None
+
+    @property
+    def all(self) -> frozenset[TensorRef]:
+        return self.doubtful | self.untold | self.masked
+
+    def refuse(self, inference: Inference) -> None:
+        """Raises CutError: the reason of the first, where a way around them was not found."""
+        check_kinds(sorted(self.doubtful), self.doubtful, inference)
+        if self.lost is not None:
+            raise self.lost
+
+
+def barriers(inference: Inference, doubtful: frozenset[TensorRef]) -> Barriers:
+    """Those that can be seen in any document; ``doubtful`` as `tensor_kinds.with_kinds` gives them."""
+    graph = call_graph(inference.model)
+    specs: Mapping[TensorRef, TensorSpec] = inference.specs
+    made = [ref for ref in graph.consumers if not graph.is_input[graph.producer(ref)]]
+    found = {ref: specs.get(ref, TensorSpec()) for ref in made}
+    untold = frozenset(ref for ref, spec in found.items() if spec.shape is None or spec.dtype is None)
+    return Barriers(doubtful & frozenset(made), untold)
+
+
+def with_masks(known: Barriers, document: Document, inference: Inference) -> Barriers:
+    """The same with the tensors whose masks `split` could not hand over."""
+    masks = traced_masks(inference)
+    heeded = masks.heeded()
+    if not heeded:
+        return known
+    try:
+        check_sayable(document, inference.model, masks, sorted(heeded))
+    except CutError as error:
+        return replace(known, masked=frozenset(heeded), lost=error)
+    tensors = MaskTensors(inference.model, masks, inference)
+    layers = inference.model.by_name()
+    shut: dict[TensorRef, CutError] = {}
+    for ref in sorted(heeded):
+        try:
+            tensors.of(ref)
+        except CutError as error:
+            if error.code == "cut-mask-unknown" or layers[masks.tensors[ref].why[0] or ref.layer].model is None:
+                shut[ref] = error
+    return replace(known, masked=frozenset(shut), lost=next(iter(shut.values()), None))

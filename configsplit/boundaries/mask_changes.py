@@ -1,0 +1,86 @@
+"""Implicit masks in models that a verb rewired: no rewrite may lose one unsaid, for nothing in the document would show it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from configsplit.errors import CutError
+from configsplit.graph.model import CallRef, Model, TensorRef, leaves
+from configsplit.inference import Inference, Masks, traced_masks
+from configsplit.models.document import Document
+from configsplit.rewrites.common import Rewritten
+from configsplit.rewrites.mask_arguments import with_mask_arguments
+
+
+def check_extracted(made: Rewritten, whole: Inference) -> None:
+    """Raises CutError if a layer that was taken out would use a mask that begins outside, or may."""
+    masks = traced_masks(whole)
+    kept = {CallRef(origin.path[0], call) for origin in made.provenance.layers.values() for call in origin.calls}
+    for call, tensors in masks.used.items():
+        outside = _outside(tensors, masks, kept) if call in kept else None
+        if outside is not None:
+            raise CutError(
+                f"{call.layer!r} uses the mask that {outside.layer!r} makes or hands on, and a mask does not cross a file",
+                code="cut-mask-lost",
+                where=call.layer,
+                hint=f"start before {outside.layer!r}, or behind the last layer that uses its mask; or cut there with `split`, "
+                "which hands the mask over",
+            )
+
+
+def _outside(tensors: Sequence[TensorRef], masks: Masks, kept: set[CallRef]) -> TensorRef | None:
+    """The first tensor, back to where these masks begin, that is not made by a call that is kept."""
+    todo, seen = list(tensors), set[TensorRef]()
+    while todo:
+        ref = todo.pop()
+        mask = masks.tensors.get(ref)
+        if mask is None or ref in seen:
+            continue
+        seen.add(ref)
+        if CallRef(ref.layer, ref.call) not in kept:
+            return ref
+        todo += mask.sources if mask.kind != "given" else ()
+    return None
+
+
+def said(document: Document, model: Model) -> Model:
+    """A functional model of Keras 3 with the masks in its calls that Keras 3 would find there by itself."""
+    if model.dialect != "keras3" or model.kind != "functional":
+        return model
+    inference = document.infer(model=model)
+    return with_mask_arguments(model, traced_masks(inference), inference)
+
+
+def mask_changes(document: Document, model: Model, made: Rewritten, inference: Inference) -> tuple[str, ...]:
+    """Layers that used a mask and use none any more, or the other way round, as warnings."""
+    before, after = traced_masks(document.infer()), traced_masks(inference)
+    had, has = _heeding(document.model, before), _heeding(model, after)
+    there = {
+        CallRef(origin.path[0], old): CallRef(path[0], new)
+        for path, origin in made.provenance.layers.items()
+        if len(path) == len(origin.path) == 1 and not origin.source
+        for new, old in enumerate(origin.calls)
+    }
+    loose = [new.layer for old, new in there.items() if old in before.loose or new in after.loose]
+    lost = [new.layer for old, new in there.items() if old in had and new not in has]
+    gained = [new.layer for old, new in there.items() if old not in had and new in has]
+    return tuple(
+        [f"{name}: it used a mask, and none arrives any more" for name in dict.fromkeys(lost)]
+        + [f"{name}: a mask arrives at it now, which it uses" for name in dict.fromkeys(gained)]
+        + [
+            f"{name}: it finds a mask only if Keras runs it before the attention layer that unties it, and the order may have "
+            "changed"
+            for name in dict.fromkeys(loose)
+        ]
+    )
+
+
+def _heeding(model: Model, masks: Masks) -> set[CallRef]:
+    """The calls that use a mask, whether it is given to them or tied to what they take."""
+    given = {
+        CallRef(layer.name, number)
+        for layer in model.layers
+        for number, node in enumerate(layer.calls)
+        if any(leaves((value,)) for key, value in node.kwargs.items() if key == "mask" or key.endswith("_mask"))
+    }
+    return given | set(masks.used)

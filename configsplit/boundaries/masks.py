@@ -1,0 +1,206 @@
+"""Implicit masks at the boundaries of a split: which are needed on the far side, and handing them over there.
+
+Nothing in a document shows that a tensor carries a mask, and nothing in a part shows that one is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from configsplit.errors import CutError
+from configsplit.graph.calls import call_graph
+from configsplit.graph.model import CallRef, Model, TensorRef, TensorSpec
+from configsplit.inference import Inference, Masks, traced_masks
+from configsplit.inference.tensor_kinds import with_kinds
+from configsplit.models.document import Document
+from configsplit.models.wrapped import release_of
+from configsplit.rewrites.common import as_functional
+from configsplit.rewrites.mask_arguments import with_mask_arguments
+from configsplit.rewrites.masks import Handover, hand_over, may_come_out
+from configsplit.rewrites.nested.open import described
+from configsplit.rewrites.nested.surface import Surfaced
+from configsplit.rewrites.part import Extracted
+from configsplit.rewrites.split import Split, assemble
+
+
+def calls_of(part: Extracted, model: Model) -> list[CallRef]:
+    """The calls of the whole that a part holds, InputLayers left out."""
+    inputs = {layer.name for layer in model.layers if layer.is_input}
+    origins = part.provenance.layers.values()
+    return [CallRef(origin.path[0], call) for origin in origins if origin.path[0] not in inputs for call in origin.calls]
+
+
+def needed(done: Split, masks: Masks) -> tuple[Handover, ...]:
+    """Every tensor that crosses and whose mask is used, or may be, behind the boundary, with the calls there that take it."""
+    return _heeded_behind(done, masks, masks.used)
+
+
+def doubts(done: Split, inference: Inference) -> tuple[str, ...]:
+    """What nobody can rule out: a class that nobody declared makes a mask, and another behind a boundary uses it."""
+    masks = traced_masks(inference)
+    found = [masks.tensors[masks.root(each.ref)].why for each in _heeded_behind(done, masks, masks.doubted)]
+    return tuple(
+        f"masks: nobody has declared whether {class_name} ({name!r}) makes one; if so, custom layers behind the cut miss it: "
+        "declare the class in a plug-in"
+        for name, class_name in dict.fromkeys(found)
+    )
+
+
+def _heeded_behind(done: Split, masks: Masks, used: Mapping[CallRef, tuple[TensorRef, ...]]) -> tuple[Handover, ...]:
+    graph, originals = call_graph(done.model), set(done.model.input_refs())
+    homes = {call: number for number, part in enumerate(done.parts) for call in calls_of(part, done.model)}
+    found: list[Handover] = []
+    for ref in dict.fromkeys(ref for part in done.parts for ref in part.inputs if ref not in originals):
+        if ref not in masks.tensors:
+            continue
+        groups: dict[int, list[CallRef]] = {}
+        for taker in graph.consumers[ref]:
+            call = graph.calls[taker]
+            if homes[call] != homes[CallRef(ref.layer, ref.call)]:
+                groups.setdefault(homes[call], []).append(call)
+        heeding = [
+            tuple(calls) for number, calls in sorted(groups.items()) if _heeded(ref, calls, number, homes, done, masks, used)
+        ]
+        if heeding:
+            found.append(Handover(ref, tuple(heeding)))
+    return tuple(found)
+
+
+def _heeded(
+    ref: TensorRef,
+    calls: Iterable[CallRef],
+    part: int,
+    homes: Mapping[CallRef, int],
+    done: Split,
+    masks: Masks,
+    used: Mapping[CallRef, tuple[TensorRef, ...]],
+) -> bool:
+    """Whether the mask of a tensor is used in a part that takes it, by a call that takes it or behind one that hands it on."""
+    graph = call_graph(done.model)
+    handed: dict[CallRef, list[TensorRef]] = {}
+    for each, mask in masks.tensors.items():
+        if mask.kind != "given":
+            handed.setdefault(CallRef(each.layer, each.call), []).append(each)
+    todo = [(ref, call) for call in calls]
+    seen = set(todo)
+    while todo:
+        taken, call = todo.pop()
+        if taken in used.get(call, ()):
+            return True
+        for out in handed.get(call, ()):
+            if taken in masks.tensors[out].sources:
+                following = [(out, graph.calls[each]) for each in graph.consumers.get(out, ())]
+                fresh = [pair for pair in following if pair not in seen and homes[pair[1]] == part]
+                seen.update(fresh)
+                todo += fresh
+    return False
+
+
+def closed_sources(whole: Surfaced, masks: Masks, handovers: Iterable[Handover]) -> tuple[str, ...]:
+    """Nested models that compute a mask which has to be handed over: opened, their layers can be followed one by one."""
+    layers = whole.model.by_name()
+    todo = [handover.ref for handover in handovers]
+    found: dict[str, None] = {}
+    done: set[TensorRef] = set()
+    while todo:
+        ref = todo.pop()
+        mask = masks.tensors.get(ref)
+        if mask is None or ref in done:
+            continue
+        done.add(ref)
+        if mask.kind == "hidden" and layers[mask.why[0]].model is not None:
+            found[mask.why[0]] = None
+        todo += () if mask.kind == "given" else mask.sources
+    return tuple(found)
+
+
+def check_sayable(document: Document, model: Model, masks: Masks, tensors: Iterable[TensorRef]) -> None:
+    """Raises CutError if the release that wrote the document has no means to hand a mask over."""
+    release = release_of(document)
+    first = next(iter(tensors)).layer
+    hint = "cut before the layer that makes the mask, or behind the last one that uses it"
+    if document.dialect == "keras1" or (document.dialect == "keras2" and () < release < (2, 4)):
+        raise CutError(
+            f"a mask is alive at the boundary, and Keras {document.release or 1} has no operation layers to carry it over",
+            code="cut-mask-lost",
+            where=first,
+            hint=hint,
+        )
+    names = {call.layer for call in masks.used}
+    attends = any(layer.class_name == "MultiHeadAttention" and layer.name in names for layer in model.layers)
+    if attends and document.dialect == "keras2" and () < release < (2, 10):
+        raise CutError(
+            f"a mask reaches MultiHeadAttention, which heeds it since TF 2.10 and did not in {document.release}",
+            code="cut-mask-lost",
+            where=first,
+            hint="cut before the layer that makes the mask, or behind the attention",
+        )
+
+
+def handed_over(
+    document: Document, whole: Surfaced, done: Split, inference: Inference, masks: Masks
+) -> tuple[Surfaced, Split, Inference]:
+    """The same split with every mask that is needed behind a boundary handed over there.
+
+    Raises:
+        CutError: a mask cannot be handed over.
+    """
+    handovers = needed(done, masks)
+    for each in handovers:
+        if (root := masks.tensors[masks.root(each.ref)]).kind == "unknown":
+            raise may_come_out(root)
+    check_sayable(document, done.model, masks, [each.ref for each in handovers])
+    made = hand_over(done.model, handovers, masks, inference)
+    inferred, _ = with_kinds(document.infer(kept_specs(whole, handovers, inference), made.model))
+    model = described(made.model, inferred.specs)
+    graph = call_graph(model)
+    parts = [calls_of(part, done.model) for part in done.parts]
+    for call, beside in (*made.near, *made.far):
+        _home(parts, beside).append(call)
+    numbered = [sorted(graph.number[call] for call in calls) for calls in parts]
+    split = assemble(model, graph, numbered, inferred.specs)
+    return replace(whole, model=model, masks=handovers), split, inferred
+
+
+def kept_specs(whole: Surfaced, handovers: Iterable[Handover], inference: Inference) -> dict[TensorRef, TensorSpec]:
+    """What is known of the tensors that are handed over: what takes them now is new, and records nothing."""
+    return {**whole.given, **{each.ref: inference.specs[each.ref] for each in handovers}}
+
+
+def _home(parts: list[list[CallRef]], call: CallRef) -> list[CallRef]:
+    return next(calls for calls in parts if call in calls)
+
+
+def functional(document: Document, whole: Surfaced, inference: Inference) -> Surfaced:
+    """A Sequential as the functional model that it is: a part of one may need a second input, for a mask."""
+    made = as_functional(whole.model, inference.specs[whole.model.input_refs()[0]])
+    return written(document, replace(whole, model=described(made, inference.specs), functional=True))
+
+
+def prepared(document: Document, whole: Surfaced) -> Surfaced:
+    """A model in which something was opened, with the masks in its calls that Keras 3 would write there."""
+    return written(document, whole) if whole.steps else whole
+
+
+def written(document: Document, whole: Surfaced) -> Surfaced:
+    if document.dialect != "keras3" or whole.model.kind == "sequential":
+        return whole
+    inference = document.infer(whole.given, whole.model)
+    masks = traced_masks(inference)
+    return replace(whole, model=with_mask_arguments(whole.model, masks, inference))
+
+
+def masked_again(
+    document: Document, whole: Surfaced, handovers: tuple[Handover, ...], is_functional: bool
+) -> tuple[Model, Inference]:
+    """The model of an earlier split with its handovers put in again, and what is known of it."""
+    inference = document.infer(whole.given, whole.model)
+    if is_functional and whole.model.kind == "sequential":
+        whole = functional(document, whole, inference)
+        inference = document.infer(whole.given, whole.model)
+    if not handovers:
+        return whole.model, inference
+    made = hand_over(whole.model, handovers, traced_masks(inference), inference)
+    inferred = document.infer(kept_specs(whole, handovers, inference), made.model)
+    return described(made.model, inferred.specs), inferred

@@ -1,0 +1,154 @@
+"""Attention layers. Their calls take query, value and optionally key."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from configsplit.catalog.facts import CallFacts, WeightSpec
+from configsplit.catalog.rules import Outputs, Weights, compute_dtype, declare, elements, known, shape_of, unknown, weight
+from configsplit.graph.model import Shape, TensorSpec, leaves
+
+_NAMES = ("query", "value", "key")
+
+
+def _operands(call: CallFacts) -> tuple[Shape, Shape, Shape]:
+    """Shapes of query, value and key, given as one list, one by one, or by name."""
+    positional = leaves(call.args, TensorSpec)
+    named = [*positional[:3], *(call.kwargs.get(name) for name in _NAMES[len(positional) :])]
+    query, value, key = (*named, None, None, None)[:3]
+    if not isinstance(query, TensorSpec) or not isinstance(value, TensorSpec):
+        raise unknown("attention needs a query and a value")
+    return shape_of(query), shape_of(value), shape_of(key if isinstance(key, TensorSpec) else value)
+
+
+def _wants_scores(call: CallFacts) -> bool:
+    return call.kwargs.get("return_attention_scores") is True
+
+
+def attention_outputs(call: CallFacts) -> Outputs:
+    query, value, key = _operands(call)
+    output = TensorSpec((*query[:-1], value[-1]), compute_dtype(call))
+    return (output, TensorSpec((*query[:-1], key[-2]), output.dtype)) if _wants_scores(call) else (output,)
+
+
+def attention_weights(call: CallFacts) -> Weights:
+    config, found = call.config, []
+    if config.get("use_scale"):
+        found.append(weight(call, "scale"))
+    if config.get("score_mode") == "concat":
+        found.append(weight(call, "concat_score_weight"))
+    return tuple(found)
+
+
+def additive_weights(call: CallFacts) -> Weights:
+    return (weight(call, "scale", _operands(call)[0][-1]),) if call.config.get("use_scale", True) else ()
+
+
+def attention_macs(call: CallFacts) -> int:
+    query, value, key = _operands(call)
+    pairs = known(query[-2]) * known(value[-2])
+    return pairs * (known(key[-1]) + known(value[-1]))
+
+
+def _projected(call: CallFacts, query: Shape) -> Shape:
+    """The shape after the output projection, without batch and the attended axes."""
+    target: Any = call.config.get("output_shape")
+    if target is None:
+        return query[-1:]
+    return tuple(target) if isinstance(target, tuple) else (int(target),)
+
+
+def multi_head_outputs(call: CallFacts) -> Outputs:
+    query, _, key = _operands(call)
+    output = TensorSpec((*query[:-1], *_projected(call, query)), compute_dtype(call))
+    if not _wants_scores(call):
+        return (output,)
+    return output, TensorSpec(_scores(call, query, key, int(call.config["num_heads"])), output.dtype)
+
+
+def _scores(call: CallFacts, query: Shape, key: Shape, heads: int) -> Shape:
+    """Keras 3 declares a square of the query's length, whatever the key's length is."""
+    if call.dialect == "keras3":
+        return (query[0], heads, query[1], query[1])
+    axes = call.config.get("attention_axes") or tuple(range(1, len(query) - 1))
+    return (query[0], heads, *(query[axis] for axis in axes), *(key[axis] for axis in axes))
+
+
+def _projection(call: CallFacts, name: str, kernel: Shape, bias: Shape) -> Weights:
+    found = [weight(call, f"{name}/kernel", *kernel)]
+    if call.config.get("use_bias", True):
+        found.append(weight(call, f"{name}/bias", *bias))
+    return tuple(found)
+
+
+def multi_head_weights(call: CallFacts) -> Weights:
+    query, value, key = _operands(call)
+    heads, key_dim = int(call.config["num_heads"]), int(call.config["key_dim"])
+    value_dim = int(call.config.get("value_dim") or key_dim)
+    gate: Weights = ()
+    if call.config.get("use_gate"):
+        gate = _projection(call, "gate", (query[-1], heads, key_dim), (heads, key_dim))
+    target = _projected(call, query)
+    return (
+        *_projection(call, "query", (query[-1], heads, key_dim), (heads, key_dim)),
+        *_projection(call, "key", (key[-1], heads, key_dim), (heads, key_dim)),
+        *gate,
+        *_projection(call, "value", (value[-1], heads, value_dim), (heads, value_dim)),
+        *_projection(call, "attention_output", (heads, value_dim, *target), target),
+    )
+
+
+def grouped_weights(call: CallFacts) -> Weights:
+    query, value, key = _operands(call)
+    config, features = call.config, query[-1]
+    size, heads, pairs = int(config["head_dim"]), int(config["num_query_heads"]), int(config["num_key_value_heads"])
+    gate = _projection(call, "gate", (features, heads, size), (heads, size)) if config.get("use_gate") else ()
+    return (
+        *_projection(call, "query", (features, heads, size), (heads, size)),
+        *_projection(call, "key", (key[-1], pairs, size), (pairs, size)),
+        *gate,
+        *_projection(call, "value", (value[-1], pairs, size), (pairs, size)),
+        *_projection(call, "attention_output", (heads, size, features), (features,)),
+    )
+
+
+def grouped_outputs(call: CallFacts) -> Outputs:
+    query, _, key = _operands(call)
+    output = TensorSpec(query, compute_dtype(call))
+    if not _wants_scores(call):
+        return (output,)
+    return output, TensorSpec(_scores(call, query, key, int(call.config["num_query_heads"])), output.dtype)
+
+
+def _head_macs(call: CallFacts, weights: Weights, heads: int, width: int) -> int:
+    """Projections of every place of their operand, and two products of the attended places."""
+    query, value, key = _operands(call)
+    places = {"query": query, "key": key, "value": value, "gate": query, "attention_output": query}
+    total = 0
+    for spec in _kernels(weights):
+        total += elements(places[spec.name.partition("/")[0]][1:-1]) * elements(spec.shape)
+    return total + elements(query[1:-1]) * elements(value[1:-1]) * heads * width
+
+
+def _kernels(weights: Weights) -> list[WeightSpec]:
+    return [spec for spec in weights if spec.name.endswith("/kernel")]
+
+
+def multi_head_macs(call: CallFacts) -> int:
+    key_dim = int(call.config["key_dim"])
+    width = key_dim + int(call.config.get("value_dim") or key_dim)
+    return _head_macs(call, multi_head_weights(call), int(call.config["num_heads"]), width)
+
+
+def grouped_macs(call: CallFacts) -> int:
+    return _head_macs(call, grouped_weights(call), int(call.config["num_query_heads"]), 2 * int(call.config["head_dim"]))
+
+
+_EACH = ("query_mask", "value_mask", "key_mask")
+
+LAYERS = (
+    *declare("Attention", attention_outputs, attention_weights, attention_macs, "passes", ("mask",)),
+    *declare("AdditiveAttention", attention_outputs, additive_weights, attention_macs, "passes", ("mask",)),
+    *declare("MultiHeadAttention", multi_head_outputs, multi_head_weights, multi_head_macs, "passes", _EACH),
+    *declare("GroupQueryAttention GroupedQueryAttention", grouped_outputs, grouped_weights, grouped_macs, "passes", _EACH),
+)

@@ -1,0 +1,191 @@
+"""Convolutions of one to three spatial axes: plain, depthwise, separable and transposed."""
+
+from __future__ import annotations
+
+from math import prod
+
+from configsplit.catalog.facts import CallFacts
+from configsplit.catalog.layers.keras1 import deconvolution_outputs
+from configsplit.catalog.rules import (
+    Weights,
+    declare,
+    declared_dtype,
+    elements,
+    first_shape,
+    kept_dtype,
+    kernel_and_bias,
+    known,
+    one_output,
+    sizes,
+    split_channels,
+    weight,
+    window_length,
+    with_channels,
+)
+from configsplit.graph.model import Shape
+
+
+def _window(call: CallFacts, rank: int) -> tuple[int, ...]:
+    return sizes(call.config["kernel_size"], rank)
+
+
+def _spatial(call: CallFacts, spatial: Shape) -> list[int | None]:
+    rank, config = len(spatial), call.config
+    axes = zip(
+        spatial,
+        _window(call, rank),
+        sizes(config.get("strides", 1), rank),
+        sizes(config.get("dilation_rate", 1), rank),
+        strict=True,
+    )
+    padding = config.get("padding", "valid")
+    return [window_length(size, window, stride, padding, dilation) for size, window, stride, dilation in axes]
+
+
+def _with_filters(call: CallFacts, filters: int | None) -> Shape:
+    shape = first_shape(call)
+    return with_channels(call, shape[0], _spatial(call, split_channels(call, shape)[0]), filters)
+
+
+def conv_shape(call: CallFacts) -> Shape:
+    return _with_filters(call, int(call.config["filters"]))
+
+
+def conv_weights(call: CallFacts) -> Weights:
+    spatial, channels = split_channels(call, first_shape(call))
+    filters = int(call.config["filters"])
+    per_group = known(channels, "the number of channels") // int(call.config.get("groups", 1))
+    return kernel_and_bias(call, (*_window(call, len(spatial)), per_group, filters), (filters,))
+
+
+def conv_macs(call: CallFacts) -> int:
+    spatial, _ = split_channels(call, conv_shape(call))
+    return elements(spatial) * elements(conv_weights(call)[0].shape)
+
+
+def depthwise_shape(call: CallFacts) -> Shape:
+    _, channels = split_channels(call, first_shape(call))
+    multiplier = int(call.config.get("depth_multiplier", 1))
+    return _with_filters(call, None if channels is None else channels * multiplier)
+
+
+def depthwise_weights(call: CallFacts) -> Weights:
+    spatial, channels = split_channels(call, first_shape(call))
+    inputs = known(channels, "the number of channels")
+    multiplier = int(call.config.get("depth_multiplier", 1))
+    name = "kernel" if call.dialect == "keras3" else "depthwise_kernel"
+    return kernel_and_bias(call, (*_window(call, len(spatial)), inputs, multiplier), (inputs * multiplier,), name)
+
+
+def depthwise_macs(call: CallFacts) -> int:
+    spatial, _ = split_channels(call, depthwise_shape(call))
+    return elements(spatial) * elements(depthwise_weights(call)[0].shape)
+
+
+def separable_weights(call: CallFacts) -> Weights:
+    spatial, channels = split_channels(call, first_shape(call))
+    inputs, filters = known(channels, "the number of channels"), int(call.config["filters"])
+    multiplier = int(call.config.get("depth_multiplier", 1))
+    depthwise = weight(call, "depthwise_kernel", *_window(call, len(spatial)), inputs, multiplier)
+    pointwise = (*((1,) * len(spatial)), inputs * multiplier, filters)
+    return (depthwise, *kernel_and_bias(call, pointwise, (filters,), "pointwise_kernel"))
+
+
+def separable_macs(call: CallFacts) -> int:
+    spatial, _ = split_channels(call, conv_shape(call))
+    depthwise, pointwise, *_ = separable_weights(call)
+    return elements(spatial) * (elements(depthwise.shape) + elements(pointwise.shape))
+
+
+def _transposed_length(
+    size: int | None, window: int, stride: int, dilation: int, padding: str, extra: int | None
+) -> int | None:
+    if size is None:
+        return None
+    reach = (window - 1) * dilation + 1
+    same = padding == "same"
+    if extra is None:
+        return size * stride if same else size * stride + max(reach - stride, 0)
+    return (size - 1) * stride + (reach % 2 if same else reach) + extra
+
+
+def transposed_shape(call: CallFacts) -> Shape:
+    shape, config = first_shape(call), call.config
+    spatial, _ = split_channels(call, shape)
+    rank, extra = len(spatial), config.get("output_padding")
+    extras = [None] * rank if extra is None else list(sizes(extra, rank))
+    strides, dilations = sizes(config.get("strides", 1), rank), sizes(config.get("dilation_rate", 1), rank)
+    padding = config.get("padding", "valid")
+    lengths = [
+        _transposed_length(spatial[axis], _window(call, rank)[axis], strides[axis], dilations[axis], padding, extras[axis])
+        for axis in range(rank)
+    ]
+    return with_channels(call, shape[0], lengths, int(config["filters"]))
+
+
+def transposed_weights(call: CallFacts) -> Weights:
+    spatial, channels = split_channels(call, first_shape(call))
+    filters = int(call.config["filters"])
+    return kernel_and_bias(call, (*_window(call, len(spatial)), filters, channels), (filters,))
+
+
+def transposed_macs(call: CallFacts) -> int:
+    """Every input position meets the whole kernel once."""
+    spatial, _ = split_channels(call, first_shape(call))
+    return elements(spatial) * prod(known(size) for size in transposed_weights(call)[0].shape)
+
+
+_CONVOLUTION = (
+    *declare("Deconvolution2D", deconvolution_outputs, transposed_weights, transposed_macs),
+    *declare("Conv1D Conv2D Conv3D", one_output(conv_shape), conv_weights, conv_macs),
+    *declare("DepthwiseConv1D DepthwiseConv2D", one_output(depthwise_shape), depthwise_weights, depthwise_macs),
+    *declare("SeparableConv1D SeparableConv2D", one_output(conv_shape), separable_weights, separable_macs),
+    *declare(
+        "Conv1DTranspose Conv2DTranspose Conv3DTranspose", one_output(transposed_shape), transposed_weights, transposed_macs
+    ),
+)
+
+
+# Pooling over windows, over all spatial axes, and to a given size.
+
+
+def window_shape(call: CallFacts) -> Shape:
+    shape, config = first_shape(call), call.config
+    spatial, channels = split_channels(call, shape)
+    rank = len(spatial)
+    windows = sizes(config["pool_size"], rank)
+    strides = windows if config.get("strides") is None else sizes(config["strides"], rank)
+    padding = config.get("padding", "valid")
+    lengths = [window_length(*axis, padding) for axis in zip(spatial, windows, strides, strict=True)]
+    return with_channels(call, shape[0], lengths, channels)
+
+
+def global_shape(call: CallFacts) -> Shape:
+    shape = first_shape(call)
+    spatial, channels = split_channels(call, shape)
+    if call.config.get("keepdims"):
+        return with_channels(call, shape[0], (1,) * len(spatial), channels)
+    return (shape[0], channels)
+
+
+def adaptive_shape(call: CallFacts) -> Shape:
+    shape = first_shape(call)
+    spatial, channels = split_channels(call, shape)
+    return with_channels(call, shape[0], sizes(call.config["output_size"], len(spatial)), channels)
+
+
+_KINDS = (("{}Pooling{}D", window_shape), ("Global{}Pooling{}D", global_shape), ("Adaptive{}Pooling{}D", adaptive_shape))
+
+_TAKES_MASK = {"GlobalAveragePooling1D": ("mask",)}
+
+_POOLING = tuple(
+    facts
+    for rank in (1, 2, 3)
+    for name, shape in _KINDS
+    for kind, dtype in (("Max", kept_dtype), ("Average", declared_dtype))
+    for class_name in (name.format(kind, rank),)
+    for facts in declare(class_name, one_output(shape, dtype), uses_mask=_TAKES_MASK.get(class_name, ()))
+)
+
+
+LAYERS = (*_CONVOLUTION, *_POOLING)

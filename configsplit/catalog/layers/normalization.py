@@ -1,0 +1,85 @@
+"""Normalization layers. (`Normalization`, which adapts to data, stands with the preprocessing layers.)"""
+
+from __future__ import annotations
+
+from configsplit.catalog.facts import CallFacts, WeightSpec
+from configsplit.catalog.rules import (
+    Weights,
+    axes_of,
+    declare,
+    declared_dtype,
+    first_shape,
+    kept_dtype,
+    known,
+    one_output,
+    variable_dtype,
+    weight,
+)
+from configsplit.graph.model import Shape
+
+
+def _axes(call: CallFacts, default: int = -1) -> tuple[int, ...]:
+    return axes_of(call.config.get("axis", default), len(first_shape(call)))
+
+
+def _parameter_shape(call: CallFacts) -> Shape:
+    """One axis gives a vector; several give the input's rank, with 1 where nothing is normalized."""
+    shape, axes = first_shape(call), _axes(call)
+    if len(axes) == 1:
+        return (known(shape[axes[0]], "the normalized axis"),)
+    return tuple(known(size) if axis in axes else 1 for axis, size in enumerate(shape))
+
+
+def _statistics_dtype(call: CallFacts) -> str:
+    """tf.keras keeps the parameters of BatchNormalization in float32 under any half precision."""
+    dtype = variable_dtype(call)
+    return "float32" if call.dialect != "keras3" and dtype in ("float16", "bfloat16") else dtype
+
+
+def batch_weights(call: CallFacts) -> Weights:
+    shape, dtype, config = _parameter_shape(call), _statistics_dtype(call), call.config
+    learned = [name for name, key in (("gamma", "scale"), ("beta", "center")) if config.get(key, True)]
+    moving = ["moving_mean", "moving_variance"]
+    found = [*(WeightSpec(name, shape, dtype) for name in learned), *(WeightSpec(name, shape, dtype, False) for name in moving)]
+    return (*found, *_renorm_weights(call, shape, dtype))
+
+
+def _renorm_weights(call: CallFacts, shape: Shape, dtype: str) -> Weights:
+    if not call.config.get("renorm"):
+        return ()
+    names = (("moving_stddev", shape), ("renorm_mean", shape), ("renorm_stddev", shape))
+    return tuple(WeightSpec(name, size, dtype, False) for name, size in names)
+
+
+def layer_weights(call: CallFacts) -> Weights:
+    """gamma and beta of LayerNormalization; without beta under ``rms_scaling`` (Keras 3.0 to 3.10)."""
+    config = call.config
+    gamma = bool(config.get("rms_scaling")) or config.get("scale", True)
+    beta = config.get("center", True) and not config.get("rms_scaling")
+    names = [name for name, there in (("gamma", gamma), ("beta", beta)) if there]
+    return tuple(weight(call, name, *(first_shape(call)[axis] for axis in _axes(call))) for name in names)
+
+
+def group_weights(call: CallFacts) -> Weights:
+    channels, config = first_shape(call)[_axes(call)[0]], call.config
+    learned = (("gamma", config.get("scale", True)), ("beta", config.get("center", True)))
+    return tuple(weight(call, name, channels) for name, there in learned if there)
+
+
+def rms_weights(call: CallFacts) -> Weights:
+    shape = first_shape(call)
+    return (weight(call, "scale", *(shape[axis] for axis in _axes(call))),)
+
+
+_SAME = one_output(first_shape, declared_dtype)
+
+LAYERS = (
+    *declare(
+        "BatchNormalization BatchNormalizationV1 BatchNormalizationV2", _SAME, batch_weights, mask="passes", uses_mask=("mask",)
+    ),
+    *declare("SyncBatchNormalization", _SAME, batch_weights, mask="passes", uses_mask=("mask",)),
+    *declare("LayerNormalization", _SAME, layer_weights, mask="passes"),
+    *declare("GroupNormalization", _SAME, group_weights, mask="passes", uses_mask=("mask",)),
+    *declare("RMSNormalization", one_output(first_shape, kept_dtype), rms_weights),
+    *declare("UnitNormalization", _SAME, mask="passes"),
+)

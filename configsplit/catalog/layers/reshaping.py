@@ -1,0 +1,109 @@
+"""Layers that move, repeat, pad or crop what they get."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from configsplit.catalog.facts import CallFacts
+from configsplit.catalog.rules import (
+    declare,
+    first_shape,
+    kept_dtype,
+    one_output,
+    product,
+    sizes,
+    split_channels,
+    unknown,
+    with_channels,
+)
+from configsplit.graph.model import Shape
+
+
+def flatten_shape(call: CallFacts) -> Shape:
+    shape = first_shape(call)
+    return (shape[0], 1 if len(shape) == 1 else product(shape[1:]))
+
+
+def reshaped(source: Shape, target: Shape) -> Shape:
+    """A target with at most one -1, filled where the source is known. Raises ShapeError where the sizes do not fit."""
+    if -1 not in target:
+        return target
+    total, rest = product(source), product(size for size in target if size != -1)
+    if total is None or rest is None:
+        return tuple(None if size == -1 else size for size in target)
+    if rest == 0 or total % rest:
+        raise unknown(f"{total} elements cannot be reshaped to {target}")
+    return tuple(total // rest if size == -1 else size for size in target)
+
+
+def reshape_shape(call: CallFacts) -> Shape:
+    shape = first_shape(call)
+    target = tuple(call.config["target_shape"])
+    return (shape[0], *reshaped(shape[1:], target))
+
+
+def permute_shape(call: CallFacts) -> Shape:
+    shape = first_shape(call)
+    return (shape[0], *(shape[axis] for axis in call.config["dims"]))
+
+
+def repeat_shape(call: CallFacts) -> Shape:
+    batch, features = first_shape(call)
+    return (batch, int(call.config["n"]), features)
+
+
+def upsampled_shape(call: CallFacts) -> Shape:
+    shape = first_shape(call)
+    spatial, channels = split_channels(call, shape)
+    factors = sizes(call.config["size"], len(spatial))
+    lengths = [None if size is None else size * factor for size, factor in zip(spatial, factors, strict=True)]
+    return with_channels(call, shape[0], lengths, channels)
+
+
+def _pairs(value: Any, rank: int) -> list[tuple[int, int]]:
+    """Amounts before and after each axis: one number for all, a number for each axis, or a pair for each.
+
+    With one axis, two numbers are a pair.
+    """
+    if rank == 1 and isinstance(value, tuple) and len(value) == 2:
+        value = (value,)
+    several = value if isinstance(value, tuple) else (value,) * rank
+    found = [item if isinstance(item, tuple) else (item, item) for item in several]
+    if len(found) != rank:
+        raise unknown(f"{len(found)} amounts are given for {rank} axes")
+    return [(int(before), int(after)) for before, after in found]
+
+
+def padded_shape(call: CallFacts) -> Shape:
+    return _changed(call, "padding", 1)
+
+
+def cropped_shape(call: CallFacts) -> Shape:
+    return _changed(call, "cropping", -1)
+
+
+def _changed(call: CallFacts, key: str, sign: int) -> Shape:
+    shape = first_shape(call)
+    spatial, channels = split_channels(call, shape)
+    amounts = [sign * (before + after) for before, after in _pairs(call.config[key], len(spatial))]
+    lengths = [None if size is None else size + amount for size, amount in zip(spatial, amounts, strict=True)]
+    if any(size is not None and size <= 0 for size in lengths):
+        raise unknown("nothing would be left after cropping")
+    return with_channels(call, shape[0], lengths, channels)
+
+
+def masked_dtype(call: CallFacts) -> str | None:
+    """Keras 3 multiplies what it masks, which makes numbers of booleans."""
+    return "int32" if call.dialect == "keras3" and call.first.dtype == "bool" else kept_dtype(call)
+
+
+LAYERS = (
+    *declare("Flatten", one_output(flatten_shape, kept_dtype)),
+    *declare("Reshape", one_output(reshape_shape, kept_dtype)),
+    *declare("Permute", one_output(permute_shape, kept_dtype)),
+    *declare("RepeatVector", one_output(repeat_shape, kept_dtype)),
+    *declare("UpSampling1D UpSampling2D UpSampling3D", one_output(upsampled_shape, kept_dtype)),
+    *declare("ZeroPadding1D ZeroPadding2D ZeroPadding3D", one_output(padded_shape, kept_dtype)),
+    *declare("Cropping1D Cropping2D Cropping3D", one_output(cropped_shape, kept_dtype)),
+    *declare("Masking", one_output(first_shape, masked_dtype), mask="makes"),
+)

@@ -1,0 +1,168 @@
+"""Layers around a layer: TimeDistributed, SpectralNormalization and Bidirectional.
+
+A wrapper is no rule of its own but a step inwards and one outwards, so that `Table` can go through any depth of them, and
+through plug-ins, without recursion. Bidirectional knows what it may hold and stays a rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from configsplit.catalog.facts import CallFacts, LayerFacts, WeightSpec
+from configsplit.catalog.layers.keras1 import modern
+from configsplit.catalog.layers.recurrent import LAYERS as RECURRENT
+from configsplit.catalog.rules import Outputs, Weights, compute_dtype, declare, first_shape, known, shape_of, unknown, wrapped
+from configsplit.graph.json import rebuild
+from configsplit.graph.model import Shape, TensorSpec
+
+_RECURRENT = {facts.class_name: facts for facts in RECURRENT}
+
+
+@dataclass(frozen=True, slots=True)
+class Wrapper:
+    """The call of the inner layer, and what becomes of the inner layer's outputs, weights and operations."""
+
+    inner: Callable[[CallFacts], CallFacts]
+    outputs: Callable[[CallFacts, Outputs], Outputs]
+    weights: Callable[[CallFacts, Weights], Weights]
+    macs: Callable[[CallFacts, int], int]
+
+
+def inner_call(call: CallFacts, key: str = "layer") -> CallFacts:
+    """The same arguments, to the layer in the config. Raises KeyError where there is none."""
+    class_name, config = wrapped(call, key)
+    return replace(call, class_name=class_name, config=config)
+
+
+def _one_step(call: CallFacts) -> CallFacts:
+    """Every sequence among the arguments without its time axis."""
+
+    def leaf(value: object) -> object:
+        if not isinstance(value, TensorSpec):
+            return value
+        shape = shape_of(value)
+        return replace(value, shape=(*shape[:1], *shape[2:])) if len(shape) > 2 else value
+
+    return replace(inner_call(call), args=rebuild(call.args, leaf), kwargs=rebuild(call.kwargs, leaf))
+
+
+def _all_steps(call: CallFacts, outputs: Outputs) -> Outputs:
+    batch, time = first_shape(call)[:2]
+    shapes = (shape_of(spec) for spec in outputs)
+    return tuple(replace(spec, shape=(batch, time, *shape[1:])) for spec, shape in zip(outputs, shapes, strict=True))
+
+
+def _steps_macs(call: CallFacts, inner: int) -> int:
+    return known(first_shape(call)[1], "the number of time steps") * inner
+
+
+def _prefixed(prefix: str, weights: Weights) -> Weights:
+    return tuple(replace(spec, name=f"{prefix}/{spec.name}") for spec in weights)
+
+
+def _spectral_weights(call: CallFacts, inner: Weights) -> Weights:
+    """The power iteration's vector, which Keras 3 lists behind the kernel, tf.keras behind all of the layer's weights."""
+    matrix = next((spec for spec in inner if spec.name in ("kernel", "embeddings")), None)
+    if matrix is None:
+        raise unknown("the wrapped layer has no kernel")
+    vector = WeightSpec("vector_u", (1, matrix.shape[-1]), matrix.dtype, False)
+    if call.dialect != "keras3":
+        return (*_prefixed("layer", inner), vector)
+    rest = tuple(spec for spec in inner if spec is not matrix)
+    return (*_prefixed("layer", (matrix,)), vector, *_prefixed("layer", rest))
+
+
+WRAPPERS = {
+    "TimeDistributed": Wrapper(_one_step, _all_steps, lambda call, inner: _prefixed("layer", inner), _steps_macs),
+    "SpectralNormalization": Wrapper(inner_call, lambda call, outputs: outputs, _spectral_weights, lambda call, inner: inner),
+}
+
+
+def _directions(call: CallFacts) -> tuple[tuple[LayerFacts, CallFacts], tuple[LayerFacts, CallFacts]]:
+    """The rules and calls of the two layers; the backward one has the forward one's config where none is given."""
+    forward = inner_call(call)
+    backward = inner_call(call, "backward_layer") if call.config.get("backward_layer") else forward
+    forward, backward = modern(forward), modern(backward)
+    for side in (forward, backward):
+        if side.class_name not in _RECURRENT:
+            raise unknown(f"there is no rule for {side.class_name!r} inside a Bidirectional")
+    return (_RECURRENT[forward.class_name], forward), (_RECURRENT[backward.class_name], backward)
+
+
+def bidirectional_outputs(call: CallFacts) -> Outputs:
+    (forward, inner), _ = _directions(call)
+    output, *states = forward.outputs(inner)
+    mode, dtype = call.config.get("merge_mode", "concat"), compute_dtype(call)
+    shape = shape_of(output)
+    merged: tuple[Shape, ...] = (shape, shape) if mode is None else (shape,)
+    if mode == "concat":
+        merged = ((*shape[:-1], 2 * known(shape[-1])),)
+    return (*(TensorSpec(each, dtype) for each in merged), *states, *states)
+
+
+def bidirectional_weights(call: CallFacts) -> Weights:
+    found: list[WeightSpec] = []
+    for prefix, (facts, inner) in zip(("forward_layer", "backward_layer"), _directions(call), strict=True):
+        found += _prefixed(prefix, facts.weights(inner) if facts.weights else ())
+    return tuple(found)
+
+
+def bidirectional_macs(call: CallFacts) -> int:
+    return sum(facts.macs(inner) if facts.macs else 0 for facts, inner in _directions(call))
+
+
+def returns_sequences(call: CallFacts) -> bool:
+    """Whether a recurrent layer, or the two in a Bidirectional, keep the time axis and with it the mask."""
+    config = wrapped(call)[1] if call.class_name == "Bidirectional" else call.config
+    return bool(config.get("return_sequences"))
+
+
+# ------------------------------------------------------------------------------------------------------------- pipelines
+
+Find: TypeAlias = Callable[[str], LayerFacts]
+
+
+def pipeline(find: Find) -> LayerFacts:
+    """``Pipeline`` runs layers one after the other; ``find`` gives the rules of each, or raises KeyError."""
+    return LayerFacts(
+        class_name="Pipeline",
+        outputs=lambda call: _last_step(find, call)[1],
+        weights=lambda call: tuple(
+            replace(spec, name=f"layers/{number}/{spec.name}")
+            for number, (facts, inner) in enumerate(_steps(find, call))
+            for spec in (facts.weights(inner) if facts.weights else ())
+        ),
+        macs=lambda call: sum(facts.macs(inner) if facts.macs else 0 for facts, inner in _steps(find, call)),
+        mask="stops",
+        uses_mask=(),
+    )
+
+
+def _steps(find: Find, call: CallFacts) -> list[tuple[LayerFacts, CallFacts]]:
+    return [(facts, inner) for facts, inner, _ in _run_through(find, call)]
+
+
+def _last_step(find: Find, call: CallFacts) -> tuple[LayerFacts | None, Outputs]:
+    done = _run_through(find, call)
+    return (done[-1][0], done[-1][2]) if done else (None, (call.first,))
+
+
+def _run_through(find: Find, call: CallFacts) -> list[tuple[LayerFacts, CallFacts, Outputs]]:
+    """Every layer with its call and outputs, pipelines inside pipelines laid out flat."""
+    todo, done, args = [*reversed(call.config["layers"])], [], call.args
+    while todo:
+        entry = todo.pop()
+        if entry["class_name"] == "Pipeline":
+            todo.extend(reversed(entry["config"]["layers"]))
+            continue
+        facts = find(str(entry["class_name"]))
+        inner = replace(call, class_name=str(entry["class_name"]), config=entry["config"], args=args)
+        outputs = facts.outputs(inner)
+        done.append((facts, inner, outputs))
+        args = tuple(outputs)
+    return done
+
+
+LAYERS = (*declare("Bidirectional", bidirectional_outputs, bidirectional_weights, bidirectional_macs, "passes", ("mask",)),)

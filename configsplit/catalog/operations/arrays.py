@@ -1,0 +1,234 @@
+"""Operations of ``keras.ops`` that move, join and cut arrays, and take their diagonals."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from typing import Any
+
+from configsplit.catalog.operations.arguments import Arguments, Operand, one, operand, promoted
+from configsplit.catalog.operations.common import Operation
+from configsplit.catalog.rules import Outputs, axes_of, axis_of, elements, known, product, unknown
+from configsplit.graph.model import Shape, TensorSpec
+
+
+def changed(shape: Shape, axis: int, size: int | None) -> Shape:
+    """The shape with another size along a non-negative axis."""
+    return (*shape[:axis], size, *shape[axis + 1 :])
+
+
+def ravelled(shape: Shape) -> Shape:
+    """The shape of all elements in a row."""
+    return (product(shape),)
+
+
+def like(shape: Shape, found: Operand) -> Outputs:
+    """One output of the operand's dtype."""
+    return one(shape, found.dtype)
+
+
+# ----------------------------------------------------------------------------------------------------------------- moving
+
+
+def _ravel(given: Arguments) -> Outputs:
+    found = given.operand(0)
+    return like(ravelled(found.shape), found)
+
+
+def _moveaxis(given: Arguments) -> Outputs:
+    found = given.operand(0)
+    rank = len(found.shape)
+    sources, targets = (axes_of(given.get(-1, name), rank) for name in ("source", "destination"))
+    order = [axis for axis in range(rank) if axis not in sources]
+    for target, source in sorted(zip(targets, sources, strict=True)):
+        order.insert(target, source)
+    return like(tuple(found.shape[axis] for axis in order), found)
+
+
+def _rot90(given: Arguments) -> Outputs:
+    found = given.operand(0, "array")
+    first, second = axes_of(given.get(-1, "axes", (0, 1)), len(found.shape))
+    shape = list(found.shape)
+    if int(given.get(-1, "k", 1)) % 2:
+        shape[first], shape[second] = shape[second], shape[first]
+    return like(tuple(shape), found)
+
+
+def _repeat(given: Arguments) -> Outputs:
+    """So many times each, or a number for each place along the axis."""
+    found, times, axis = given.operand(0), given.get(-1, "repeats"), given.get(-1, "axis", None)
+    shape, place = (ravelled(found.shape), 0) if axis is None else (found.shape, axis_of(int(axis), len(found.shape)))
+    several = times if isinstance(times, tuple) else (times,)
+    size = shape[place]
+    length = None if size is None else (size * int(several[0]) if len(several) == 1 else sum(several))
+    return like(changed(shape, place, length), found)
+
+
+def _pad(given: Arguments) -> Outputs:
+    found, width = given.operand(0), given.get(-1, "pad_width")
+    pairs = width if isinstance(width, tuple) else ((width, width),)
+    if not isinstance(pairs[0], tuple):
+        pairs = (pairs,)
+    if len(pairs) == 1:
+        pairs = pairs * len(found.shape)
+    sizes = zip(found.shape, pairs, strict=True)
+    return like(tuple(None if size is None else size + sum(map(int, pair)) for size, pair in sizes), found)
+
+
+_TERM = re.compile(r"\(([^)]*)\)|(\S+)")
+
+
+def _rearrange(given: Arguments) -> Outputs:
+    """``b h (w s) c -> b (h w) (s c)``. Raises ShapeError where a size in brackets cannot be told."""
+    found, pattern = given.operand(0, "tensor"), str(given.get(1, "pattern"))
+    before, after = (_terms(side) for side in pattern.split("->"))
+    sizes = {name: int(size) for name, size in given.named.items() if type(size) is int}
+    lengths: dict[str, int | None] = {}
+    for term, size in zip(before, found.shape, strict=True):
+        lengths.update(_term_sizes(term, size, sizes))
+    return like(tuple(product(lengths[name] for name in term) for term in after), found)
+
+
+def _terms(side: str) -> list[list[str]]:
+    return [(group or single).split() for group, single in _TERM.findall(side)]
+
+
+def _term_sizes(term: list[str], size: int | None, sizes: dict[str, int]) -> dict[str, int | None]:
+    told = {name: sizes[name] for name in term if name in sizes}
+    rest = [name for name in term if name not in sizes]
+    if len(rest) > 1:
+        raise unknown("the pattern leaves more than one size open")
+    filled: dict[str, int | None] = dict(told)
+    if rest:
+        filled[rest[0]] = None if size is None else size // elements(told.values())
+    return filled
+
+
+# ------------------------------------------------------------------------------------------------------ joining and cutting
+
+
+def tensors_of(given: Arguments) -> list[Operand]:
+    """The operands, given as one list or one by one."""
+    first = given.get(0, "xs x")
+    return [operand(item) for item in (first if isinstance(first, tuple) else given.positional)]
+
+
+def _stacked(axis: int) -> Operation:
+    """hstack, vstack and dstack join along their axis; vectors along the only one they have, but for dstack."""
+
+    def rule(given: Arguments) -> Outputs:
+        found = tensors_of(given)
+        shapes = [_deep(item.shape) if axis == 2 else item.shape for item in found]
+        place = min(axis, len(shapes[0]) - 1)
+        lengths = [shape[place] for shape in shapes]
+        total = None if None in lengths else sum(known(length) for length in lengths)
+        return one(changed(shapes[0], place, total), promoted(found, tensorflow=False))
+
+    return rule
+
+
+def _deep(shape: Shape) -> Shape:
+    if len(shape) > 2:
+        return shape
+    return (1, *shape, 1) if len(shape) == 1 else (*shape, 1)
+
+
+def _append(given: Arguments) -> Outputs:
+    pair, axis = [given.operand(0, "x1"), given.operand(1, "x2")], given.get(-1, "axis", None)
+    dtype = promoted(pair, tensorflow=False)
+    shapes = [ravelled(item.shape) if axis is None else item.shape for item in pair]
+    place = 0 if axis is None else axis_of(int(axis), len(shapes[0]))
+    lengths = [shape[place] for shape in shapes]
+    return one(changed(shapes[0], place, None if None in lengths else sum(known(size) for size in lengths)), dtype)
+
+
+def _split_along(axis: int | None) -> Operation:
+    """Sections of nearly equal size, or places to cut."""
+
+    def rule(given: Arguments) -> Outputs:
+        found, parts = given.operand(0), given.get(-1, "indices_or_sections")
+        chosen = given.get(-1, "axis", 0) if axis is None else axis
+        place = axis_of(int(chosen), len(found.shape))
+        lengths = _sections(found.shape[place], parts)
+        return tuple(TensorSpec(changed(found.shape, place, length), found.dtype) for length in lengths)
+
+    return rule
+
+
+def _sections(size: int | None, parts: Any) -> list[int | None]:
+    if isinstance(parts, tuple):
+        edges = [0, *parts, size]
+        return [None if right is None else max(right - left, 0) for left, right in pairwise(edges)]
+    if size is None:
+        return [None] * int(parts)
+    each, more = divmod(size, int(parts))
+    return [each + (number < more) for number in range(int(parts))]
+
+
+# --------------------------------------------------------------------------------------------------------------- diagonals
+
+
+def _diagonal_length(rows: int | None, columns: int | None, offset: int) -> int | None:
+    if rows is None or columns is None:
+        return None
+    return max(min(rows, columns - offset) if offset >= 0 else min(rows + offset, columns), 0)
+
+
+def _diag(given: Arguments) -> Outputs:
+    found, offset = given.operand(0), int(given.get(-1, "k", 0))
+    if len(found.shape) == 1:
+        size = None if found.shape[0] is None else found.shape[0] + abs(offset)
+        return like((size, size), found)
+    rows, columns = found.shape
+    return like((_diagonal_length(rows, columns, offset),), found)
+
+
+def _diagflat(given: Arguments) -> Outputs:
+    found = given.operand(0)
+    size = product(found.shape)
+    size = None if size is None else size + abs(int(given.get(-1, "k", 0)))
+    return like((size, size), found)
+
+
+def _plane(given: Arguments) -> tuple[Operand, Shape, int | None]:
+    """The operand, its shape without the two axes of a plane, and the length of the plane's diagonal."""
+    found = given.operand(0)
+    axes = tuple(axis_of(int(given.get(-1, name, place)), len(found.shape)) for place, name in enumerate(("axis1", "axis2")))
+    rest = tuple(size for axis, size in enumerate(found.shape) if axis not in axes)
+    return found, rest, _diagonal_length(found.shape[axes[0]], found.shape[axes[1]], int(given.get(-1, "offset", 0)))
+
+
+def _diagonal(given: Arguments) -> Outputs:
+    found, rest, length = _plane(given)
+    return like((*rest, length), found)
+
+
+def _trace(given: Arguments) -> Outputs:
+    found, rest, _ = _plane(given)
+    return one(rest, "int32" if found.dtype in ("bool", "int8", "int16", "uint8", "uint16") else found.dtype)
+
+
+OPERATIONS: dict[str, Operation] = {
+    name: rule
+    for rule, names in (
+        (_ravel, "ravel"),
+        (_moveaxis, "moveaxis"),
+        (_rot90, "rot90"),
+        (_repeat, "repeat"),
+        (_pad, "pad"),
+        (_rearrange, "rearrange"),
+        (_stacked(1), "hstack"),
+        (_stacked(0), "vstack"),
+        (_stacked(2), "dstack"),
+        (_append, "append"),
+        (_split_along(None), "split array_split"),
+        (_split_along(1), "hsplit"),
+        (_split_along(0), "vsplit"),
+        (_split_along(2), "dsplit"),
+        (_diag, "diag"),
+        (_diagflat, "diagflat"),
+        (_diagonal, "diagonal"),
+        (_trace, "trace"),
+    )
+    for name in names.split()
+}

@@ -1,0 +1,201 @@
+"""Operations of ``keras.ops`` that look for places in arrays, pick and put what stands there, and make arrays."""
+
+from __future__ import annotations
+
+import re
+
+from configsplit.catalog.layers.merging import broadcast
+from configsplit.catalog.operations.arguments import Arguments, dtype_name, one, promoted
+from configsplit.catalog.operations.arrays import changed, like, ravelled, tensors_of
+from configsplit.catalog.operations.common import Operation, where
+from configsplit.catalog.operations.elementwise import as_float
+from configsplit.catalog.rules import Outputs, axis_of, product, unknown
+from configsplit.graph.model import TensorSpec
+
+# ------------------------------------------------------------------------------------------------------ indexing, searching
+
+
+def _indices_of(given: Arguments) -> Outputs:
+    """The sorting order, which flattens where there is no axis."""
+    found, axis = given.operand(0), given.get(-1, "axis", -1)
+    return one(ravelled(found.shape) if axis is None else found.shape, "int32")
+
+
+def _along_axis(given: Arguments) -> Outputs:
+    found, indices, axis = given.operand(0), given.operand(1, "indices"), given.get(-1, "axis", None)
+    if axis is None:
+        return one(ravelled(indices.shape), found.dtype)
+    place = axis_of(int(axis), len(found.shape))
+    sizes = zip(found.shape, indices.shape, strict=True)
+    common = tuple(other if size == 1 or size is None else size for size, other in sizes)
+    return one(changed(common, place, indices.shape[place]), found.dtype)
+
+
+def _slice(given: Arguments) -> Outputs:
+    return like(tuple(given.get(-1, "shape")), given.operand(0, "inputs"))
+
+
+def _first(given: Arguments) -> Outputs:
+    found = given.operand(0, "inputs x images")
+    return like(found.shape, found)
+
+
+def _scatter(given: Arguments) -> Outputs:
+    return like(tuple(given.get(-1, "shape")), given.operand(1, "values"))
+
+
+def _nonzero(given: Arguments) -> Outputs:
+    return (TensorSpec((None,), "int32"),) * len(given.operand(0, "x condition").shape)
+
+
+def _where(given: Arguments) -> Outputs:
+    """With a condition alone, the places where it holds."""
+    return _nonzero(given) if given.get(1, "x1", None) is None else where(given)
+
+
+def _unravelled(given: Arguments) -> Outputs:
+    found = given.operand(0, "indices")
+    return (TensorSpec(found.shape, found.dtype),) * len(given.get(-1, "shape"))
+
+
+def _searched(given: Arguments) -> Outputs:
+    return one(given.operand(1, "values").shape, "int32")
+
+
+def _digitized(given: Arguments) -> Outputs:
+    return one(given.operand(0).shape, "int32")
+
+
+def _bincount(given: Arguments) -> Outputs:
+    found = given.operand(0)
+    return one((*found.shape[:-1], None), "int32")
+
+
+def _histogram(given: Arguments) -> Outputs:
+    dtype, bins = given.operand(0).dtype, int(given.get(-1, "bins", 10))
+    return TensorSpec((bins,), dtype), TensorSpec((bins + 1,), dtype)
+
+
+def _unique(given: Arguments) -> Outputs:
+    """The values, and whatever else is asked for: first places, the way back, how often."""
+    found, axis, size = given.operand(0), given.get(-1, "axis", None), given.get(-1, "size", None)
+    values = (size,) if axis is None else changed(found.shape, axis_of(int(axis), len(found.shape)), size)
+    length = product(found.shape) if axis is None else found.shape[axis]
+    extras = (("return_index", size), ("return_inverse", length), ("return_counts", size))
+    more = [TensorSpec((each,), "int32") for name, each in extras if given.get(-1, name, False)]
+    return (TensorSpec(values, found.dtype), *more)
+
+
+def _top(given: Arguments) -> Outputs:
+    found = given.operand(0)
+    shape = (*found.shape[:-1], int(given.get(-1, "k")))
+    return TensorSpec(shape, found.dtype), TensorSpec(shape, "int32")
+
+
+def _in_top(given: Arguments) -> Outputs:
+    return one(given.operand(0, "targets").shape, "bool")
+
+
+def _multi_hot(given: Arguments) -> Outputs:
+    """One-hot along a new axis, and the largest of all labels of a sample."""
+    shape, axis = list(given.operand(0, "inputs").shape), int(given.get(-1, "axis", -1))
+    labels = 1 if len(shape) > 1 else 0
+    shape.insert(axis_of(axis, len(shape) + 1), int(given.get(-1, "num_classes")))
+    del shape[labels]
+    return one(tuple(shape), dtype_name(given.get(-1, "dtype", None)) or "float32")
+
+
+# ------------------------------------------------------------------------------------------------------------------ making
+
+
+def _size(given: Arguments) -> Outputs:
+    return one((), "int32")
+
+
+def _ndim(given: Arguments) -> Outputs:
+    """Keras 3 declares the shape of the shape."""
+    return one((len(given.operand(0).shape),), "float32")
+
+
+def _full(given: Arguments) -> Outputs:
+    shape = given.get(-1, "shape")
+    found = given.operand(0, "fill_value")
+    written = dtype_name(given.get(-1, "dtype", None))
+    return one(tuple(shape) if isinstance(shape, tuple) else (int(shape),), written or promoted([found], tensorflow=False))
+
+
+def _spaced(given: Arguments) -> Outputs:
+    """Numbers between two ends, along a new axis; with ``retstep`` also how far apart they are."""
+    ends = [given.operand(0, "start"), given.operand(1, "stop")]
+    shape = list(broadcast(ends[0].shape, ends[1].shape))
+    rest = tuple(shape)
+    shape.insert(axis_of(int(given.get(-1, "axis", 0)), len(shape) + 1), int(given.get(-1, "num", 50)))
+    dtype = dtype_name(given.get(-1, "dtype", None)) or as_float(promoted(ends, tensorflow=False))
+    outputs: Outputs = (TensorSpec(tuple(shape), dtype),)
+    return (*outputs, TensorSpec(rest, dtype)) if given.get(-1, "retstep", False) else outputs
+
+
+def _meshgrid(given: Arguments) -> Outputs:
+    found = tensors_of(given)
+    shape = [size for item in found for size in (item.shape or (1,))]
+    if given.get(-1, "indexing", "xy") == "xy" and len(shape) > 1:
+        shape[:2] = shape[1], shape[0]
+    return tuple(TensorSpec(tuple(shape), item.dtype) for item in found)
+
+
+def _vander(given: Arguments) -> Outputs:
+    found = given.operand(0)
+    number = given.get(-1, "N", None)
+    return like((*found.shape, found.shape[0] if number is None else int(number)), found)
+
+
+_BITS = re.compile(r"\d+$")
+
+
+def _view(given: Arguments) -> Outputs:
+    """The same bytes as another dtype; the last axis takes what a wider or narrower number makes of it."""
+    found = given.operand(0)
+    dtype = dtype_name(given.get(-1, "dtype", None)) or found.dtype
+    old, new = _bits(found.dtype), _bits(dtype)
+    last = found.shape[-1] if found.shape else None
+    return one((*found.shape[:-1], None if last is None else last * old // new), dtype)
+
+
+def _bits(dtype: str | None) -> int:
+    match = _BITS.search(dtype or "")
+    if dtype == "bool":
+        return 8
+    if match is None:
+        raise unknown(f"the width of {dtype!r} is not known")
+    return int(match[0])
+
+
+OPERATIONS: dict[str, Operation] = {
+    name: rule
+    for rule, names in (
+        (_indices_of, "argsort argpartition"),
+        (_along_axis, "take_along_axis"),
+        (_slice, "slice"),
+        (_first, "slice_update scatter_update"),
+        (_scatter, "scatter"),
+        (_nonzero, "nonzero"),
+        (_where, "where"),
+        (_unravelled, "unravel_index"),
+        (_searched, "search_sorted"),
+        (_digitized, "digitize"),
+        (_bincount, "bincount"),
+        (_histogram, "histogram"),
+        (_unique, "unique"),
+        (_top, "top_k"),
+        (_in_top, "in_top_k"),
+        (_multi_hot, "multi_hot"),
+        (_size, "size"),
+        (_ndim, "ndim"),
+        (_full, "full"),
+        (_spaced, "linspace logspace geomspace"),
+        (_meshgrid, "meshgrid"),
+        (_vander, "vander"),
+        (_view, "view"),
+    )
+    for name in names.split()
+}

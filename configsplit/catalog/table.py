@@ -1,0 +1,175 @@
+"""Which facts hold for a layer: those of plug-ins first, then those that ship with configsplit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import chain
+from types import MappingProxyType
+
+from configsplit.catalog.facts import CallFacts, LayerFacts
+from configsplit.catalog.layers import (
+    attention,
+    convolution,
+    core,
+    images,
+    keras1,
+    merging,
+    normalization,
+    preprocessing,
+    rare,
+    recurrent,
+    reshaping,
+    wrappers,
+)
+from configsplit.catalog.layers.wrappers import WRAPPERS
+from configsplit.catalog.operations import layers
+from configsplit.catalog.rules import Outputs, Weights, no_weights, unknown
+from configsplit.graph.model import Layer
+
+_FAMILIES = (attention, convolution, core, images, keras1, layers, merging, normalization)
+_MORE = (preprocessing, rare, recurrent, reshaping, wrappers)
+
+_BY_NAME = {facts.class_name: facts for facts in chain.from_iterable(family.LAYERS for family in (*_FAMILIES, *_MORE))}
+
+_MERGE = LayerFacts(
+    class_name="Merge",
+    outputs=keras1.merge_rule(lambda name: _BY_NAME[name].outputs),
+    weights=no_weights,
+    mask="passes",
+    uses_mask=(),
+)
+
+_PIPELINE = wrappers.pipeline(lambda name: _BY_NAME[name])
+
+BUILT_IN: Mapping[str, LayerFacts] = MappingProxyType({**_BY_NAME, "Merge": _MERGE, "Pipeline": _PIPELINE})
+"""Class name -> facts, of every layer class of Keras 1, 2 and 3 that configsplit knows."""
+
+
+class Table:
+    """The facts in force: plug-ins by registered or class name, then the built-in ones."""
+
+    __slots__ = ("_facts",)
+
+    def __init__(self, facts: Mapping[str, LayerFacts] | None = None) -> None:
+        self._facts = dict(facts or {})
+
+    def of(self, layer: Layer, dialect: str) -> LayerFacts | None:
+        """The facts of a layer of a document, or None for a class that nobody has declared."""
+        entry = layer.entry
+        names = [str(entry.get("registered_name") or layer.class_name), layer.class_name]
+        for name in (*names, *(name.rpartition(">")[2] for name in names)):
+            if (found := self._facts.get(name)) is not None:
+                return found
+        if dialect == "keras3" and layers.is_operation(entry.get("module"), layer.class_name, entry.get("config")):
+            return layers.OPERATION
+        if any(">" in name for name in names) or ("module" in entry and entry["module"] is None):
+            return BUILT_IN.get(names[0]) if ">" in names[0] else None  # a custom class may have a built-in one's name
+        return self._built_in(_modern_name(layer.class_name, dialect))
+
+    def named(self, class_name: str) -> LayerFacts | None:
+        """The facts of a class that stands inside another layer's config, by the name it has since Keras 2."""
+        bare = class_name.rpartition(">")[2]
+        return self._facts.get(class_name) or self._facts.get(bare) or self._built_in(class_name)
+
+    def _built_in(self, class_name: str) -> LayerFacts | None:
+        return BUILT_IN.get(class_name) or (_WRAPPED.get(class_name))
+
+    def outputs(self, facts: LayerFacts, call: CallFacts) -> Outputs:
+        """The outputs of a call. Raises ShapeError, or whatever a rule raises on a config it does not expect."""
+        outer, inner = self.unwrap(facts, call)
+        return outwards(outer, self._innermost(facts, call, inner).outputs(inner))
+
+    def weights(self, facts: LayerFacts, call: CallFacts) -> Weights:
+        """The weights a layer has after a call; raises as `outputs` does, also where nobody has declared them."""
+        outer, inner = self.unwrap(facts, call)
+        facts = self._innermost(facts, call, inner)
+        if facts.weights is None:
+            raise unknown(f"the weights of class {inner.class_name!r} are not declared")
+        found = facts.weights(inner)
+        for wrapper in reversed(outer):
+            found = WRAPPERS[wrapper.class_name].weights(wrapper, found)
+        return found
+
+    def macs(self, facts: LayerFacts, call: CallFacts) -> int:
+        """Multiply-accumulate operations of a call for one sample; raises as `outputs` does."""
+        outer, inner = self.unwrap(facts, call)
+        facts = self._innermost(facts, call, inner)
+        found = facts.macs(inner) if facts.macs is not None else 0
+        for wrapper in reversed(outer):
+            found = WRAPPERS[wrapper.class_name].macs(wrapper, found)
+        return found
+
+    def unwrap(self, facts: LayerFacts, call: CallFacts) -> tuple[list[CallFacts], CallFacts]:
+        """The wrappers around a call from the outside in, and the call of the innermost layer."""
+        outer: list[CallFacts] = []
+        found: LayerFacts | None = facts
+        while found is not None and found is _WRAPPED.get(call.class_name):
+            outer.append(call)
+            call = keras1.modern(WRAPPERS[call.class_name].inner(call))
+            found = self.named(call.class_name)
+        return outer, call
+
+    def _innermost(self, facts: LayerFacts, call: CallFacts, inner: CallFacts) -> LayerFacts:
+        found = facts if inner is call else self.named(inner.class_name)
+        if found is None:
+            raise unknown(f"there is no rule for the wrapped class {inner.class_name!r}")
+        return found
+
+
+def outwards(outer: list[CallFacts], outputs: Outputs) -> Outputs:
+    """What the wrappers make of the outputs of the innermost layer."""
+    for wrapper in reversed(outer):
+        outputs = WRAPPERS[wrapper.class_name].outputs(wrapper, outputs)
+    return outputs
+
+
+def _modern_name(class_name: str, dialect: str) -> str:
+    return keras1.CLASSES.get(class_name, class_name) if dialect == "keras1" else class_name
+
+
+def _never(call: CallFacts) -> Outputs:
+    raise unknown(f"{call.class_name} is known by what it wraps")
+
+
+_WRAPPED = {
+    name: LayerFacts(
+        class_name=name,
+        outputs=_never,
+        mask="passes" if name == "TimeDistributed" else "stops",
+        uses_mask=("mask",) if name == "TimeDistributed" else (),
+    )
+    for name in WRAPPERS
+}
+
+
+# Layer classes about which a document cannot say what comes out, each with the reason; ``--shape`` or a plug-in can.
+
+
+OPAQUE: Mapping[str, str] = MappingProxyType(
+    {
+        "ClassMethod": "it runs a method of one of TensorFlow's own classes",
+        "DynamicEmbedding": "its table is made while it runs",
+        "DynamicLookup": "its table is made while it runs",
+        "FlaxLayer": "it holds a Flax module, which is code",
+        "JaxLayer": "it holds a JAX function, which is code",
+        "ModuleWrapper": "it holds a TensorFlow module, which is code",
+        "TFSMLayer": "it holds a SavedModel, which is code in a folder of its own",
+        "TorchModuleWrapper": "it holds a PyTorch module, which is code",
+    }
+)
+"""Class name -> why no rule can tell. (A Lambda is code, too, but Keras 2 may keep its output shape beside it.)"""
+
+ABSTRACT: Mapping[str, str] = MappingProxyType(
+    {
+        "AbstractRNNCell": "a base for cells of one's own",
+        "BaseDenseAttention": "the base of the attention layers",
+        "BaseImageAugmentationLayer": "the base of augmentation layers",
+        "BaseRandomLayer": "the base of random layers",
+        "ConvLSTM2DCell": "a cell, which only ConvLSTM2D and ConvRNN2D can run",
+        "ConvRecurrent2D": "the base of ConvLSTM2D",
+        "PreprocessingLayer": "the base of preprocessing layers",
+        "Recurrent": "the base of the recurrent layers",
+        "Wrapper": "the base of TimeDistributed and Bidirectional",
+    }
+)
+"""Exported classes that stand in no model by themselves."""

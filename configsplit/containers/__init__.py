@@ -1,0 +1,61 @@
+"""Files: what they are, where each weight lies in them, and how new ones are put together, whole or not at all.
+
+The only importer of h5py, and only once weights are touched: cutting a ``.json`` never loads it.
+"""
+
+from configsplit.containers.addresses import Layout, addresses, inner_weights, is_stored, snake_case
+from configsplit.containers.archive import MAX_TEXT
+from configsplit.containers.assets import Asset
+from configsplit.containers.source import Source, digest, open_source
+from configsplit.containers.staging import Staging
+from configsplit.containers.system.ahead import Ahead
+from configsplit.containers.system.named_files import Stamp, read_plain, stamp
+from configsplit.containers.system.threads import Task, Workers
+from configsplit.containers.writing import (
+    Empty,
+    Fresh,
+    Item,
+    Job,
+    LegacyLayer,
+    Move,
+    Relaid,
+    Stored,
+    Written,
+    prepare_archive,
+    prepare_h5,
+    prepare_text,
+    prepare_weights,
+)
+
+__all__ = [
+    "MAX_TEXT",
+    "Ahead",
+    "Asset",
+    "Empty",
+    "Fresh",
+    "Item",
+    "Job",
+    "Layout",
+    "LegacyLayer",
+    "Move",
+    "Relaid",
+    "Source",
+    "Staging",
+    "Stamp",
+    "Stored",
+    "Task",
+    "Workers",
+    "Written",
+    "addresses",
+    "digest",
+    "inner_weights",
+    "is_stored",
+    "open_source",
+    "prepare_archive",
+    "prepare_h5",
+    "prepare_text",
+    "prepare_weights",
+    "read_plain",
+    "snake_case",
+    "stamp",
+]

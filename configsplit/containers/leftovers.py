@@ -1,0 +1,215 @@
+"""Hidden folders beside outputs: whose they are, and what is done with those of a run that was killed.
+
+A running process holds a lock on each of its hidden folders, which vanishes with the process, however that ends. Whoever writes
+beside such a folder of the same user on the same machine and gets its lock knows that it is nobody's any more. A swap that was
+under way then is brought to its end: all was written and checked by that time. Everything else is removed.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from configsplit.containers.system.direct import settle
+from configsplit.errors import StoreError
+
+NEW, OLD, GONE = "new", "old", "gone"
+"""What is written; what it replaces, until all is in place; what it has replaced, and may go."""
+
+_PLAN = "swap.json"
+_PATIENCE = 30.0
+"""Seconds to wait for others who put outputs into the same folder: they need milliseconds for it."""
+
+Move = tuple[Path, Path]
+
+
+def _prefix() -> str:
+    """Locks may not reach other machines that see the same disk: these have hidden folders of another name."""
+    return f".configsplit-{hashlib.sha256(os.uname().nodename.encode()).hexdigest()[:8]}-"
+
+
+class Hidden:
+    """A new hidden folder in ``parent``, locked for as long as this process lives and has not closed it."""
+
+    def __init__(self, parent: Path) -> None:
+        self.path, self._fd = _made(parent)
+        try:
+            for name in (NEW, OLD):
+                (self.path / name).mkdir()
+        except BaseException:
+            self.close(committed=False)
+            raise
+
+    def swap(self, moves: Sequence[Move]) -> None:
+        """Note what `finish` has to do if this process does not come to it; a single move is done or not done, unnoted."""
+        if len(moves) < 2:
+            return
+        parent = self.path.parent
+        steps = [[str(a.relative_to(parent)), str(b.relative_to(parent)), _identity(a, self.path)] for a, b in moves]
+        with (self.path / _PLAN).open("w", encoding="utf-8") as file:
+            json.dump(steps, file)
+            file.flush()
+            settle(file.fileno())
+
+    def close(self, *, committed: bool) -> None:
+        """Remove it, but never an old output that could not be put back."""
+        if committed:
+            _mark_done(self.path)
+        _discard(self.path)
+        os.close(self._fd)
+        if self.path.is_dir():  # where no more files could be opened, there is one more now
+            _discard(self.path)
+
+
+def _made(parent: Path) -> tuple[Path, int]:
+    while True:
+        path = Path(tempfile.mkdtemp(prefix=_prefix(), dir=parent))
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:  # as below, a moment earlier
+            continue
+        except BaseException:
+            path.rmdir()
+            raise
+        with suppress(OSError):  # a file system without locks: then nobody else gets one either
+            fcntl.flock(fd, fcntl.LOCK_EX)
+        if path.is_dir():
+            return path, fd
+        os.close(fd)  # somebody took it for a leftover in the moment before it was locked
+
+
+@contextmanager
+def alone(folder: Path, patience: float = _PATIENCE) -> Iterator[None]:
+    """One process at a time puts outputs into a folder.
+
+    Raises:
+        StoreError: another does, and does not come to an end.
+    """
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        deadline = time.monotonic() + patience
+        while not _locked(fd):
+            if time.monotonic() > deadline:
+                raise StoreError(
+                    "another process holds the folder",
+                    code="output-busy",
+                    where=str(folder),
+                    hint="it puts outputs in place there and was stopped, or it locked the folder for a reason of its own",
+                )
+            time.sleep(0.005)
+        yield
+    finally:
+        os.close(fd)
+
+
+def _locked(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks
+        return True
+    return True
+
+
+def sweep(parent: Path) -> None:
+    """Deal with what killed runs have left in a folder. What cannot be dealt with stays, and is no error of this run."""
+    with suppress(OSError, StoreError):
+        found = sorted(item for item in parent.iterdir() if item.name.startswith(_prefix()))
+        if found:
+            with alone(parent, patience=0.5):
+                for path in found:
+                    _take(path)
+
+
+def _take(path: Path) -> None:
+    with suppress(OSError):
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            if os.fstat(fd).st_uid != os.geteuid():
+                return
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if finish(path):
+                _discard(path)
+        finally:
+            os.close(fd)
+
+
+def finish(hidden: Path) -> bool:
+    """Bring a swap that was under way to its end.
+
+    Returns:
+        Whether the folder may go: False if something stands in the way, as a file that somebody has put there since.
+    """
+    if (hidden / GONE).exists():
+        return True
+    steps = _steps(hidden)
+    done = 0
+    while done < len(steps) and _is_done(hidden, *steps[done][:2]):
+        done += 1
+    if not done:  # nothing is visible yet: as if that run had never been
+        return True
+    for source, target, identity in steps[done:]:
+        if os.path.lexists(target) or _identity(source, hidden) != identity:
+            return False
+        source.rename(target)
+    _mark_done(hidden)
+    return True
+
+
+def _mark_done(hidden: Path) -> None:
+    """All is in place: what it replaced may go."""
+    try:
+        (hidden / OLD).rename(hidden / GONE)
+    except OSError:
+        shutil.rmtree(hidden / OLD, ignore_errors=True)
+
+
+def _is_done(hidden: Path, source: Path, target: Path) -> bool:
+    """No name in the hidden folder is used twice: that its end of a move is there, or is gone, tells."""
+    return not os.path.lexists(source) if hidden in source.parents else os.path.lexists(target)
+
+
+def _steps(hidden: Path) -> list[tuple[Path, Path, list[int] | None]]:
+    """The noted moves; none where the note is missing, torn or leads elsewhere."""
+    try:
+        steps = json.loads((hidden / _PLAN).read_text("utf-8"))
+        return [(_place(hidden, source), _place(hidden, target), identity) for source, target, identity in steps]
+    except (OSError, ValueError, TypeError):
+        return []
+
+
+def _place(hidden: Path, name: Any) -> Path:
+    """A place beside the hidden folder or within it."""
+    steps = name.split("/") if isinstance(name, str) else []
+    if not steps or {*steps} & {"", ".", ".."} or (len(steps) > 1 and steps[0] != hidden.name):
+        raise ValueError(f"{name!r} is no place of an output")
+    return hidden.parent.joinpath(*steps)
+
+
+def _identity(path: Path, hidden: Path) -> list[int] | None:
+    """What tells that an output is still the one that was to be replaced; what is in the hidden folder needs no such proof."""
+    if hidden in path.parents:
+        return None
+    found = path.lstat()
+    return [found.st_ino, found.st_mtime_ns]
+
+
+def _discard(hidden: Path) -> None:
+    """The note goes first: without it nobody reads a meaning into what is left, should this be cut off too."""
+    with suppress(OSError):
+        (hidden / _PLAN).unlink()
+    for name in (NEW, GONE):
+        shutil.rmtree(hidden / name, ignore_errors=True)
+    for folder in (hidden / OLD, hidden):
+        with suppress(OSError):  # an old output that could not be put back
+            folder.rmdir()

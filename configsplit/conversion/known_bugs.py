@@ -1,0 +1,61 @@
+"""What Keras itself computes wrongly: models that are converted as they should be, and still give other numbers there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from configsplit.catalog.keras3.refusals import Note
+from configsplit.graph.json import FrozenDict
+from configsplit.graph.model import Layer, Shape, TensorRef
+from configsplit.inference import Inference
+
+_CONVOLUTIONS = frozenset(
+    {
+        *(f"Conv{rank}D{end}" for rank in (1, 2, 3) for end in ("", "Transpose")),
+        *(f"{kind}Conv{rank}D" for kind in ("Depthwise", "Separable") for rank in (1, 2)),
+    }
+)
+_BIAS = (
+    "Keras 3 (3.15) with TensorFlow adds its bias along the last axis, which is as long as that of the channels: "
+    "run it with JAX or PyTorch, or with images of another width"
+)
+
+
+def cautions(inference: Inference) -> Iterator[Note]:
+    """Notes on the layers of a model of Keras 3, and of those in it, that Keras 3 is known to compute wrongly."""
+    todo = [inference]
+    seen: set[int] = set()
+    while todo:
+        found = todo.pop()
+        if id(found) in seen:
+            continue
+        seen.add(id(found))
+        yield from (Note(layer.name, _BIAS) for layer in found.model.layers if _bias_astray(layer, found))
+        todo += [*found.inner.values(), *found.wrapped.values()]
+
+
+def has_channels_first(layer: Layer) -> bool:
+    """Whether it is worth while to look at a layer."""
+    return _innermost(layer)[1].get("data_format") == "channels_first"
+
+
+def _bias_astray(layer: Layer, inference: Inference) -> bool:
+    """Channels first, and as many of them as the image is wide; see ``add`` in Keras's TensorFlow backend."""
+    class_name, config = _innermost(layer)
+    if class_name not in _CONVOLUTIONS or config.get("data_format") != "channels_first" or not config.get("use_bias", True):
+        return False
+    axis = 2 if layer.class_name == "TimeDistributed" else 1
+    shapes = (_shape(inference, TensorRef(layer.name, number)) for number in range(len(layer.calls)))
+    return any(len(shape) > axis and shape[-1] is not None and shape[-1] == shape[axis] for shape in shapes)
+
+
+def _shape(inference: Inference, ref: TensorRef) -> Shape:
+    spec = inference.specs.get(ref)
+    return () if spec is None or spec.shape is None else spec.shape
+
+
+def _innermost(layer: Layer) -> tuple[str, FrozenDict]:
+    class_name, config = layer.class_name, layer.config
+    while class_name == "TimeDistributed" and isinstance(config.get("layer"), FrozenDict):
+        class_name, config = str(config["layer"]["class_name"]), config["layer"]["config"]
+    return class_name, config

@@ -1,0 +1,292 @@
+"""A layer with all that stands inside its config: wrappers, cells, wrapped models; innermost first, from an explicit stack."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from configsplit.catalog.keras3 import from_keras1
+from configsplit.catalog.keras3.configs import class_of, converted
+from configsplit.catalog.keras3.keys import KEYS
+from configsplit.catalog.keras3.objects import built_in, policy
+from configsplit.catalog.keras3.places import keras2_recipes, places, slots
+from configsplit.catalog.keras3.refusals import Stop
+from configsplit.catalog.recipes import Recipe, Slot
+from configsplit.conversion.building import NOTHING, Inside, Stored, Surroundings, Unit
+from configsplit.conversion.layers import theano
+from configsplit.graph.json import FrozenDict
+from configsplit.graph.model import LayerPath
+
+_SIDES = ("layer", "backward_layer", "cell")
+_CELLS = {"LSTMCell": 2, "GRUCell": 2, "SimpleRNNCell": 2}
+_MODELS = ("Functional", "Model", "Sequential")
+
+
+def convert_layer(entry: FrozenDict, path: LayerPath, stored: Stored, around: Surroundings) -> Inside:
+    """Convert a layer's entry with everything inside it.
+
+    Raises:
+        Stop: something in it has no equal in Keras 3.
+    """
+    root = Unit(entry, stored, 0, "", path=path)
+    units, todo = [], [root]
+    while todo:
+        unit = todo.pop()
+        units.append(unit)
+        unit.children = _children(unit, around)
+        todo.extend(reversed(unit.children))
+    for unit in reversed(units):
+        _convert(unit, around)
+    if root.made is None:
+        raise AssertionError(path)
+    found = [unit.own for unit in units if unit.own is not None]
+    return Inside(
+        root.made,
+        tuple(slot for own in found for slot in own.slots),
+        tuple(place for own in found for place in own.old_places),
+    )
+
+
+def _children(unit: Unit, around: Surroundings) -> list[Unit]:
+    """The layers in a layer's config, each with its share of the weights, which lie one after the other."""
+    config = unit.entry.get("config")
+    if not isinstance(config, FrozenDict) or _is_custom(unit.entry, around) or _is_model(unit.entry):
+        return []
+    listed: list[tuple[tuple[str, int | None], FrozenDict]] = [
+        ((key, None), config[key]) for key in _SIDES if isinstance(config.get(key), FrozenDict)
+    ]
+    if unit.entry["class_name"] == "Bidirectional" and not isinstance(config.get("backward_layer"), FrozenDict):
+        listed.append((("", None), config["layer"]))  # Keras makes it from the other, and it has weights all the same
+    cells = config.get("cells")
+    if type(cells) is tuple:
+        listed += [(("cells", number), cell) for number, cell in enumerate(cells)]
+    counts = _shares(unit, [entry for _, entry in listed])
+    found: list[Unit] = []
+    start = unit.start + _own_first(unit)
+    for (key, entry), count, prefix in zip(listed, counts, _prefixes(unit, listed), strict=True):
+        part = unit.stored.part(start - unit.start, start - unit.start + count)
+        found.append(Unit(entry, part, start, prefix, key, unit.path, depth=unit.depth + 1))
+        start += count
+    return found
+
+
+def _own_first(unit: Unit) -> int:
+    """How many weights of its own a wrapper has before those inside: in an archive its group stands before theirs."""
+    return _SPECTRAL if unit.entry["class_name"] == "SpectralNormalization" and unit.stored.places else 0
+
+
+_SPECTRAL = 2
+"""The kernel of the layer inside, once more, and the vector of the power iteration."""
+
+
+def _shares(unit: Unit, entries: Sequence[FrozenDict]) -> list[int]:
+    """How many of a layer's weights each layer inside it has.
+
+    Raises:
+        Stop: the numbers do not go up.
+    """
+    total = len(unit.stored.shapes)
+    if unit.entry["class_name"] == "SpectralNormalization":
+        total = max(total - (_own_first(unit) or 1), 0)
+    if len(entries) <= 1 or not total:
+        return [total] * len(entries)
+    if unit.entry["class_name"] == "Bidirectional":
+        return [total // 2, total - total // 2]
+    counts = [_cell_count(entry) for entry in entries]
+    if sum(counts) != total:
+        raise Stop(
+            "convert-weights-unknown",
+            f"the cells of the {unit.entry['class_name']} should have {sum(counts)} weights, the file has {total}",
+            "save the model as .keras, where every cell has a place of its own",
+        )
+    return counts
+
+
+def _cell_count(entry: FrozenDict) -> int:
+    name = str(entry["class_name"])
+    if name not in _CELLS:
+        raise Stop(
+            "convert-weights-unknown",
+            f"nobody can say how many weights the cell {name} has",
+            "save the model as .keras, where every cell has a place of its own",
+        )
+    return _CELLS[name] + bool(entry["config"].get("use_bias", True))
+
+
+def _prefixes(unit: Unit, listed: Sequence[tuple[tuple[str, int | None], FrozenDict]]) -> list[str]:
+    """Where each layer inside is stored: ``forward_layer/``, ``cell/cells/lstm_cell_1/``."""
+    found, taken = [], dict[str, int]()
+    for (key, number), entry in listed:
+        if number is None:
+            sides = {"layer": "forward_layer", "": "backward_layer"} if unit.entry["class_name"] == "Bidirectional" else {}
+            side = sides.get(key, key)
+            found.append(f"{unit.prefix}{side}/")
+            continue
+        name = _snake(str(entry["class_name"]))
+        again = taken.get(name, 0)
+        taken[name] = again + 1
+        found.append(f"{unit.prefix}cells/{name}_{again}/" if again else f"{unit.prefix}cells/{name}/")
+    return found
+
+
+def _snake(class_name: str) -> str:
+    return {"LSTMCell": "lstm_cell", "GRUCell": "gru_cell", "SimpleRNNCell": "simple_rnn_cell"}.get(
+        class_name, class_name.lower()
+    )
+
+
+def _is_model(entry: FrozenDict) -> bool:
+    config = entry.get("config")
+    listed = type(config) is tuple or (isinstance(config, FrozenDict) and "layers" in config)
+    return entry["class_name"] in _MODELS and listed
+
+
+def _is_custom(entry: FrozenDict, around: Surroundings) -> bool:
+    """Whether the class is not one of Keras itself."""
+    name = str(entry["class_name"])
+    if ">" in name or ("module" in entry and entry["module"] is None) or name in around.facts:
+        return True
+    known = class_of(from_keras1.class_of(entry) if around.dialect == "keras1" else name)
+    module = entry.get("module")
+    foreign = isinstance(module, str) and module.partition(".")[0] not in ("keras", "tf_keras", "tensorflow")
+    return foreign or (known not in KEYS and not from_keras1.knows(name) and name not in NEVER_CUSTOM)
+
+
+NEVER_CUSTOM = frozenset(
+    {
+        "CategoryCrossing",
+        "DenseFeatures",
+        "Lambda",
+        "LocallyConnected1D",
+        "LocallyConnected2D",
+        "Merge",
+        "RandomFourierFeatures",
+        "SequenceFeatures",
+    }
+)
+"""Classes of older releases that Keras 3 does not have, and that are no classes of the user's either."""
+
+
+def _convert(unit: Unit, around: Surroundings) -> None:
+    if _is_model(unit.entry):
+        if unit.depth != 1:
+            raise Stop("convert-inside", "a model stands inside several wrappers", "wrap it once, in a model of its own")
+        unit.made = around.model(unit.entry, unit.path)
+        return
+    if _is_custom(unit.entry, around):
+        unit.made, unit.own = custom(unit.entry), custom_weights(unit, around)
+        return
+    entry = _with_children(unit)
+    class_name, config, stored = str(entry["class_name"]), entry["config"], unit.stored
+    recipes: tuple[Recipe, ...] | None = None
+    if around.dialect == "keras1":
+        class_name, config, recipes = from_keras1.layer(class_name, config, stored.shapes, around.backend)
+    theano.check(class_name, config, around.backend)
+    new = class_of(class_name)
+    made = converted(class_name, config)
+    unit.made = built_in("keras.layers", new, made)
+    if not unit.children and stored.shapes:
+        if recipes is None:
+            recipes = keras2_recipes(class_name, config, stored.shapes, around.backend)
+        unit.own = _placed(unit, new, class_name, recipes)
+    elif new == "SpectralNormalization" and stored.shapes:
+        unit.own = _spectral(unit)
+
+
+def _spectral(unit: Unit) -> Inside:
+    """Keras 3 stores the kernel of the layer inside once more, before the vector of the power iteration; so do archives."""
+    last = unit.start + (1 if unit.stored.places else len(unit.stored.shapes) - 1)
+    own = (Recipe((unit.start,)), Recipe((last,)))
+    made = tuple(Slot(f"{unit.prefix}vars/{number}", recipe) for number, recipe in enumerate(own))
+    return Inside(FrozenDict(), made, tuple(f"{unit.prefix}vars/{number}" for number in range(_own_first(unit))))
+
+
+def _with_children(unit: Unit) -> FrozenDict:
+    config: dict[str, Any] = dict(unit.entry["config"])
+    for child in unit.children:
+        key, number = child.key
+        if number is None and key:
+            config[key] = child.made
+        elif key:
+            config[key] = tuple(child.made if at == number else item for at, item in enumerate(config[key]))
+    return unit.entry | {"config": FrozenDict(config)}
+
+
+def _placed(unit: Unit, new: str, old: str, recipes: Sequence[Recipe]) -> Inside:
+    moved = [Recipe(tuple(unit.start + source for source in recipe.sources), recipe.steps) for recipe in recipes]
+    made = tuple(Slot(unit.prefix + slot.place, slot.recipe) for slot in slots(new, moved))
+    count = len(unit.stored.shapes)
+    return Inside(FrozenDict(), made, tuple(unit.prefix + place for place in places(old, count, old=True)))
+
+
+# Layers of classes that Keras does not have: carried as they are, with their weights where a plug-in or the file says.
+
+
+def custom(entry: FrozenDict) -> FrozenDict:
+    """A layer of a class that Keras does not have, carried as it is, by its registered name: no module is ever imported."""
+    registered = str(entry.get("registered_name") or entry["class_name"])
+    config = entry.get("config")
+    made = {"module": None, "class_name": registered.rpartition(">")[2], "config": _own_config(config)}
+    return FrozenDict({**made, "registered_name": registered})
+
+
+def _own_config(config: Any) -> FrozenDict:
+    """What the base class of all layers does not take any more is left out; the rest is the class's own affair."""
+    if not isinstance(config, FrozenDict):
+        return FrozenDict()
+    kept = config.without("batch_input_shape", "input_dtype", "input_length", "dynamic")
+    return kept | {"dtype": policy(kept["dtype"])} if "dtype" in kept else kept
+
+
+def custom_weights(unit: Unit, around: Surroundings) -> Inside | None:
+    """The weights of a custom layer; None in an architecture without weights. Raises Stop where nobody knows their places."""
+    stored = unit.stored
+    if stored is NOTHING:
+        return None
+    facts = around.facts.get(str(unit.entry["class_name"]))
+    declared: Sequence[str] = () if facts is None else facts.keras3_places
+    if declared and not stored.shapes:
+        raise _lost(unit.entry, declared[0])
+    if stored.places:
+        _check_lost(unit, declared)
+        inner = [place.removeprefix(unit.prefix) for place in stored.places if place.startswith(unit.prefix)]
+        made = tuple(Slot(unit.prefix + place, Recipe((unit.start + at,))) for at, place in enumerate(inner))
+        return Inside(FrozenDict(), made, tuple(unit.prefix + place for place in inner))
+    found = declared or _plain_places(unit)
+    if len(found) != len(stored.shapes):
+        raise Stop(
+            "convert-weights-unknown",
+            f"the plug-in declares {len(found)} weights of the {unit.entry['class_name']}, the file has {len(stored.shapes)}",
+            "declare all of them, in the order of layer.weights: keras3_places in the plug-in",
+        )
+    made = tuple(Slot(unit.prefix + place, Recipe((unit.start + at,))) for at, place in enumerate(found))
+    return Inside(FrozenDict(), made, tuple(slot.place for slot in made))
+
+
+def _check_lost(unit: Unit, declared: Sequence[str]) -> None:
+    """Before 3.15 Keras did not save what a layer holds in a list of lists, and said nothing."""
+    missing = sorted({*declared} - {place.removeprefix(unit.prefix) for place in unit.stored.places})
+    if missing:
+        raise _lost(unit.entry, missing[0])
+
+
+def _lost(entry: FrozenDict, place: str) -> Stop:
+    return Stop(
+        "convert-weights-lost",
+        f"the file has no weights for {place!r} of the {entry['class_name']}: the release that wrote it did not save them",
+        "convert the .h5 of the same model, which has them",
+    )
+
+
+def _plain_places(unit: Unit) -> tuple[str, ...]:
+    """Weights that the layer itself has; where their names tell of layers inside it, nobody knows where those are kept."""
+    own = str(unit.path[-1]) if unit.path else ""
+    for name in unit.stored.names:
+        pieces = name.removeprefix(f"{own}/").split("/")
+        if len(pieces) > 1:
+            raise Stop(
+                "convert-weights-unknown",
+                f"the {unit.entry['class_name']} holds layers of its own ({name!r}), and nobody has said where it keeps them",
+                "declare keras3_places in a plug-in (--custom-objects FILE.py)",
+            )
+    return tuple(f"vars/{number}" for number in range(len(unit.stored.shapes)))

@@ -1,0 +1,228 @@
+"""Shapes: those that a graph computes with, and the operations that take them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from math import prod
+from operator import add, floordiv, mod, mul, sub
+from typing import Any
+
+from configsplit.conversion.operations.arguments import Dimensions, Operation, Samples, Size
+from configsplit.conversion.operations.basic import Result, Rule, tensors
+from configsplit.graph.model import Shape, Use
+
+SAMPLES = Samples.NUMBER
+
+
+def shape(op: Operation) -> Dimensions:
+    known = op.spec("input").shape
+    if known is None:
+        raise op.stop("asks for a shape that is not known")
+    value = op.given["input"]
+    if type(value) is Use and value.ref in op.building.samples and known and known[0] is None:
+        return Dimensions((SAMPLES, *known[1:]))
+    return Dimensions(known)
+
+
+# ----------------------------------------------------------------------------------------------- computing with shapes
+
+_COMPUTES: Mapping[str, Callable[[int, int], int]] = {
+    "numpy.Add": add,
+    "numpy.Subtract": sub,
+    "numpy.Multiply": mul,
+    "numpy.FloorDivide": floordiv,
+    "numpy.Mod": mod,
+    "numpy.Maximum": max,
+    "numpy.Minimum": min,
+}
+
+
+def dimensions(op: Operation, value: Any) -> Dimensions | None:
+    """What an argument is as a shape or size; None where it is a tensor."""
+    if type(value) is not tuple:
+        return _one(op, value)
+    found = [_one(op, item) for item in value]
+    sizes = tuple(each.sizes[0] for each in found if each is not None and each.scalar)
+    return Dimensions(sizes) if len(sizes) == len(value) else None
+
+
+def _one(op: Operation, value: Any) -> Dimensions | None:
+    if type(value) is int:
+        return Dimensions((value,), scalar=True)
+    return op.building.symbols.get(value.ref) if type(value) is Use else None
+
+
+def binary(kind: str, op: Operation) -> Result:
+    """Arithmetic of tensors, or of sizes: a size that is open makes an open one."""
+    given = op.given.get("x"), op.given.get("y")
+    if not any(type(value) is Use and value.ref in op.building.symbols for value in given):
+        return op.emit(kind, op.tensor("x", "y"), op.tensor("y", "x"))
+    pair = [dimensions(op, value) for value in given]
+    one, other = pair
+    if one is None or other is None or kind not in _COMPUTES:
+        raise op.stop("computes numbers from the shape of a tensor")
+    length = max(len(one.sizes), len(other.sizes))
+    sides = [each.sizes * (length if len(each.sizes) == 1 else 1) for each in (one, other)]
+    found = tuple(_size(kind, left, right) for left, right in zip(*sides, strict=True))
+    return Dimensions(found, one.scalar and other.scalar)
+
+
+def _size(kind: str, left: Size, right: Size) -> Size:
+    if type(left) is int and type(right) is int:
+        return _COMPUTES[kind](left, right)
+    neutral = {"numpy.Add": 0, "numpy.Subtract": 0, "numpy.Multiply": 1, "numpy.FloorDivide": 1}
+    return left if kind in neutral and right == neutral[kind] else None
+
+
+def product(op: Operation, rule: Rule) -> Any:
+    """``tf.reduce_prod(tf.shape(x)[1:])``; of a tensor, what the other rule says."""
+    value = dimensions(op, op.given.get("input_tensor"))
+    if value is None:
+        return rule(op)
+    sizes = [size for size in value.sizes if type(size) is int]
+    return Dimensions((prod(sizes) if value.known else None,), scalar=True)
+
+
+def whole(op: Operation, rule: Rule, name: str = "x") -> Any:
+    """A cast, or an identity: a size stays one."""
+    value = dimensions(op, op.given.get(name))
+    return value if value is not None else rule(op)
+
+
+def concat(op: Operation) -> Result:
+    """Tensors side by side; or pieces of shapes, which make a new shape."""
+    items = op.given["values"]
+    found = [dimensions(op, item) for item in items] if type(items) is tuple else []
+    if found and all(each is not None and not each.scalar for each in found) and _has_symbol(op, items):
+        return Dimensions(tuple(size for each in found if each is not None for size in each.sizes))
+    return op.emit("numpy.Concatenate", tensors(op, "values"), axis=op.static("axis"))
+
+
+def stack(op: Operation) -> Result:
+    items = op.given["values"]
+    found = [dimensions(op, item) for item in items]
+    if all(each is not None and each.scalar for each in found) and _has_symbol(op, items):
+        return Dimensions(tuple(each.sizes[0] for each in found if each is not None))
+    return op.emit("numpy.Stack", tensors(op, "values"), axis=op.static("axis", 0))
+
+
+def _has_symbol(op: Operation, items: Any) -> bool:
+    listed = [each for item in items for each in (item if type(item) is tuple else (item,))]
+    return any(type(item) is Use and item.ref in op.building.symbols for item in listed)
+
+
+def unstack(op: Operation) -> tuple[Any, ...]:
+    if (known := dimensions(op, op.given["value"])) is not None:
+        return tuple(Dimensions((size,), scalar=True) for size in known.sizes)
+    axis = op.static("axis", 0)
+    size = (op.spec("value").shape or ())[axis]
+    count = op.static("num", size)
+    if count is None:
+        raise op.stop("takes a tensor of unknown size apart")
+    return op.outputs(op.emit("core.Unstack", op.tensor("value"), num=count, axis=axis), count)
+
+
+# ---------------------------------------------------------------------------------------------------------- taking shapes
+
+
+def reshape(op: Operation) -> Use:
+    """One size that only the running model knows is what is left over, as -1 is; besides, a layer keeps the samples."""
+    sizes = op.sizes("shape")
+    target = tuple(size if type(size) is int else -1 for size in sizes)
+    if target.count(-1) <= 1:
+        return op.emit("numpy.Reshape", op.tensor("tensor"), newshape=target)
+    given = op.given["tensor"]
+    keeps = sizes[0] is SAMPLES and type(given) is Use and given.ref in op.building.samples
+    if not keeps or target[1:].count(-1) != 1:
+        raise op.stop("takes several sizes from the running model")
+    config = {"target_shape": target[1:], "dtype": op.spec("tensor").dtype or "float32"}
+    return op.building.call(op.building.layer("Reshape", "reshape", config), op.tensor("tensor"))
+
+
+def _known(op: Operation, name: str) -> tuple[int, ...]:
+    found = op.sizes(name)
+    if not all(type(size) is int for size in found):
+        raise op.stop(f"takes {name!r} from the running model")
+    return tuple(int(size) for size in found if type(size) is int)
+
+
+def broadcast(op: Operation) -> Use:
+    sizes = op.sizes("shape")
+    old = _shape(op, "input")
+    if sizes[0] is SAMPLES and old[:1] == (1,) and len(old) == len(sizes):
+        times = (1, *(1 if size == before else size for size, before in zip(sizes[1:], old[1:], strict=True)))
+        return _tiled(op, _for_each_sample(op, "input"), times)
+    return op.emit("numpy.BroadcastTo", op.tensor("input"), shape=_known(op, "shape"))
+
+
+def tile(op: Operation) -> Use:
+    times = op.sizes("multiples")
+    if times[0] is SAMPLES:
+        return _tiled(op, _for_each_sample(op, "input"), (1, *times[1:]))
+    return op.emit("numpy.Tile", op.tensor("input"), repeats=_known(op, "multiples"))
+
+
+def _tiled(op: Operation, value: Use, times: tuple[Size, ...]) -> Use:
+    if not all(type(each) is int for each in times):
+        raise op.stop("takes several sizes from the running model")
+    return value if set(times) == {1} else op.emit("numpy.Tile", value, repeats=times)
+
+
+def _for_each_sample(op: Operation, name: str) -> Use:
+    """A tensor whose first axis is 1, once for each sample: zeros of that many samples are added."""
+    dtype, shape = op.spec(name).dtype or "float32", _shape(op, name)
+    if shape[:1] != (1,) or not dtype.startswith(("float", "bfloat", "int")):
+        raise op.stop("repeats more than one thing for each sample")
+    return op.emit("numpy.Add", op.tensor(name), _zeros(op, len(shape), dtype))
+
+
+def _shape(op: Operation, name: str) -> Shape:
+    """That of a tensor or of a constant; empty where it is not known."""
+    value = op.given[name]
+    if type(value) is Use:
+        return op.spec(name).shape or ()
+    found: list[int] = []
+    while type(value) is tuple:
+        found.append(len(value))
+        value = value[0]
+    return tuple(found)
+
+
+def _zeros(op: Operation, rank: int, dtype: str) -> Use:
+    """Zeros ``(samples, 1, 1...)``, of any tensor that has a row for each sample."""
+    ref = next((ref for ref in op.building.samples if (op.building.spec(ref).shape or (0,))[0] is None), None)
+    if ref is None:
+        raise op.stop("takes the number of samples where no tensor tells it")
+    old = op.building.spec(ref).shape or (None,)
+    found = op.emit("numpy.ZerosLike", Use(op.building.tensors[ref]), dtype=dtype)
+    while len(old) > 1:
+        found = op.emit("numpy.Sum", found, axis=-1, keepdims=False)
+        old = old[:-1]
+    return op.emit("numpy.Reshape", found, newshape=(-1, *(1,) * (rank - 1))) if rank > 1 else found
+
+
+def filled(value: float | None, op: Operation) -> Use:
+    """``tf.zeros([tf.shape(x)[0], 4])``; with a known shape there is no operation in the file."""
+    name = "dims" if value is None else "shape"
+    sizes = op.sizes(name)
+    written = op.static("value") if value is None else value
+    dtype = str(op.static("dtype", "float32")).removeprefix("<dtype: '").removesuffix("'>")
+    if sizes[0] is not SAMPLES or not isinstance(written, (int, float)) or dtype == "bool":
+        raise op.stop("makes a tensor of a size that only the running model knows")
+    found = _tiled(op, _zeros(op, len(sizes), dtype), (1, *sizes[1:]))
+    return op.emit("numpy.Add", found, written) if written else found
+
+
+ROWS: Mapping[str, tuple[str, Rule]] = {
+    "shape": ("input out_type", shape),
+    "reshape": ("tensor shape", reshape),
+    "broadcast_to": ("input shape", broadcast),
+    "tile": ("input multiples", tile),
+    "concat": ("values axis", concat),
+    "stack": ("values axis", stack),
+    "unstack": ("value num axis", unstack),
+    "zeros": ("shape dtype layout", partial(filled, 0.0)),
+    "ones": ("shape dtype layout", partial(filled, 1.0)),
+    "fill": ("dims value layout", partial(filled, None)),
+}

@@ -1,0 +1,171 @@
+"""What TensorFlow computes in windows (pooling, convolution, patches, neighbouring channels), as operations of Keras 3."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from configsplit.conversion.operations.arguments import Operation, piece
+from configsplit.conversion.operations.basic import FULL, Rule
+from configsplit.graph.model import Use
+
+
+def _first(op: Operation, name: str = "data_format") -> bool:
+    """Whether the channels come first (``NCHW``)."""
+    return str(op.static(name) or "N...C").startswith("NC")
+
+
+def _window(op: Operation, name: str, rank: int) -> tuple[int, ...]:
+    """One number for each spatial axis, from one number, as many, or those of batch and channels besides."""
+    value = op.static(name)
+    sizes = tuple(int(each) for each in value) if type(value) is tuple else (int(1 if value is None else value),)
+    if len(sizes) == 1:
+        return sizes * rank
+    if len(sizes) == rank:
+        return sizes
+    whole, spatial = (sizes[:2], sizes[2:]) if _first(op) else ((sizes[0], sizes[-1]), sizes[1:-1])
+    if len(sizes) != rank + 2 or whole != (1, 1):
+        raise op.stop(f"has {name} = {sizes}, over samples or channels")
+    return spatial
+
+
+def _format(op: Operation) -> str:
+    return "channels_first" if _first(op) else "channels_last"
+
+
+def _padding(op: Operation) -> tuple[str, tuple[tuple[int, int], ...]]:
+    """The way to pad, and how much on each side where the call says so itself."""
+    value = op.static("padding", "VALID")
+    if value == "EXPLICIT":  # in a graph the amounts stand in a list of their own
+        sides = tuple(int(each) for each in op.static("explicit", ()))
+        value = tuple(zip(sides[::2], sides[1::2], strict=True))
+    if type(value) is tuple:
+        return "valid", tuple((int(before), int(after)) for before, after in value)
+    return str(value).lower(), ()
+
+
+def _padded(op: Operation, name: str, amounts: tuple[tuple[int, int], ...]) -> Any:
+    tensor = op.tensor(name)
+    return op.emit("numpy.Pad", tensor, pad_width=amounts, mode="constant") if any(map(any, amounts)) else tensor
+
+
+# --------------------------------------------------------------------------------------------------------------- pooling
+
+
+def pool(kind: str, op: Operation) -> Use:
+    rank = op.rank("input") - 2
+    mode, amounts = _padding(op)
+    if any(map(any, amounts)):
+        raise op.stop("pads by amounts of its own, which are no numbers to be pooled")
+    config = {"pool_size": _window(op, "ksize", rank), "strides": _window(op, "strides", rank), "padding": mode}
+    return op.emit(kind, op.tensor("input"), **config, data_format=_format(op))
+
+
+def any_pool(op: Operation) -> Use:
+    """``tf.nn.pool``, whose kind of pooling is an argument; without strides it moves by one."""
+    rank = op.rank("input") - 2
+    if set(_window(op, "dilation_rate", rank)) != {1} or set(_window(op, "dilations", rank)) != {1}:
+        raise op.stop("pools windows with holes")
+    kind = {"MAX": "nn.MaxPool", "AVG": "nn.AveragePool"}[str(op.static("pooling_type")).upper()]
+    config = {"pool_size": _window(op, "window_shape", rank), "strides": _window(op, "strides", rank)}
+    return op.emit(kind, op.tensor("input"), **config, padding=_padding(op)[0], data_format=_format(op))
+
+
+# ----------------------------------------------------------------------------------------------------------- convolutions
+
+
+def _dilation(op: Operation, rank: int) -> tuple[int, ...]:
+    names = [name for name in ("dilations", "dilation_rate", "rate") if op.has(name)]
+    return _window(op, names[0], rank) if names else (1,) * rank
+
+
+def _kernel(op: Operation) -> Any:
+    return op.tensor("filters" if op.has("filters") else "filter", "input")
+
+
+def _same(sizes: tuple[int, ...]) -> int | tuple[int, ...]:
+    """One number where all are alike: Keras 3.15 cannot read several for a depthwise convolution from a file."""
+    return sizes[0] if len(set(sizes)) == 1 else sizes
+
+
+def conv(kind: str, op: Operation) -> Use:
+    rank = op.rank("input") - 2
+    mode, amounts = _padding(op)
+    config = {
+        "strides": _same(_window(op, "stride" if op.has("stride") else "strides", rank)),
+        "padding": mode,
+        "dilation_rate": _same(_dilation(op, rank)),
+    }
+    if kind == "nn.DepthwiseConv" and not all(type(config[name]) is int for name in ("strides", "dilation_rate")):
+        raise op.stop("moves or dilates rows and columns differently")
+    return op.emit(kind, _padded(op, "input", amounts), _kernel(op), **config, data_format=_format(op))
+
+
+def separable(op: Operation) -> Use:
+    mode, amounts = _padding(op)
+    config = {"strides": _same(_window(op, "strides", 2)), "padding": mode, "dilation_rate": _same(_dilation(op, 2))}
+    kernels = op.tensor("depthwise_filter", "input"), op.tensor("pointwise_filter", "input")
+    return op.emit("nn.SeparableConv", _padded(op, "input", amounts), *kernels, **config, data_format=_format(op))
+
+
+# ---------------------------------------------------------------------------------------------------------------- blocks
+
+
+def blocks(kind: str, op: Operation) -> Use:
+    return op.emit(kind, op.tensor("input"), block_size=op.static("block_size"), data_format=_format(op))
+
+
+def patches(op: Operation) -> Use:
+    config: dict[str, Any] = {
+        "size": _window(op, "sizes", 2),
+        "strides": _window(op, "strides", 2),
+        "dilation_rate": _window(op, "rates", 2),
+        "padding": _padding(op)[0],
+    }
+    if len(set(config["dilation_rate"])) != 1:
+        raise op.stop("dilates rows and columns differently")
+    config["dilation_rate"] = config["dilation_rate"][0]
+    return op.emit("image.ExtractPatches", op.tensor("images"), **config, data_format="channels_last")
+
+
+def neighbours(op: Operation) -> Use:
+    """``x / (bias + alpha * sum of the squares of the channels around) ** beta``."""
+    radius = int(op.static("depth_radius", 5))
+    channels = (op.spec("input").shape or (None,))[-1]
+    if channels is None:
+        raise op.stop("is called on a tensor of unknown channels")
+    squares = op.emit("numpy.Square", op.tensor("input"))
+    amounts = (*((0, 0),) * (op.rank("input") - 1), (radius, radius))
+    wide = op.emit("numpy.Pad", squares, pad_width=amounts, mode="constant")
+    total, *rest = [op.emit("numpy.GetItem", wide, (FULL, piece(at, at + channels, None))) for at in range(2 * radius + 1)]
+    for each in rest:
+        total = op.emit("numpy.Add", total, each)
+    scaled = op.emit("numpy.Multiply", total, op.static("alpha", 1.0))
+    power = op.emit("numpy.Power", op.emit("numpy.Add", scaled, op.static("bias", 1.0)), op.static("beta", 0.5))
+    return op.emit("numpy.TrueDivide", op.tensor("input"), power)
+
+
+_CONV = "input filters filter strides stride padding data_format dilations dilation_rate rate use_cudnn_on_gpu explicit"
+
+ROWS: Mapping[str, tuple[str, Rule]] = {
+    "max_pool max_pool1d max_pool2d max_pool3d": (
+        "input ksize strides padding data_format explicit",
+        partial(pool, "nn.MaxPool"),
+    ),
+    "avg_pool avg_pool1d avg_pool2d avg_pool3d": (
+        "input ksize strides padding data_format explicit",
+        partial(pool, "nn.AveragePool"),
+    ),
+    "pool": ("input window_shape pooling_type strides padding data_format dilations dilation_rate", any_pool),
+    "conv1d conv2d conv3d convolution": (_CONV, partial(conv, "nn.Conv")),
+    "depthwise_conv2d depthwise_conv2d_native": (_CONV, partial(conv, "nn.DepthwiseConv")),
+    "separable_conv2d": (
+        "input depthwise_filter pointwise_filter strides padding data_format dilations dilation_rate rate",
+        separable,
+    ),
+    "depth_to_space": ("input block_size data_format", partial(blocks, "nn.DepthToSpace")),
+    "space_to_depth": ("input block_size data_format", partial(blocks, "nn.SpaceToDepth")),
+    "extract_patches": ("images sizes strides rates padding", patches),
+    "local_response_normalization lrn": ("input depth_radius bias alpha beta", neighbours),
+}

@@ -1,0 +1,223 @@
+"""Where a cut may lie, and which of the legal cuts through given tensors is meant.
+
+A cut is a head: a set of calls that is closed under "needs". It goes through a tensor if the tensor's producer is in the
+head and its consumers are not. Between the smallest such head (what the tensor needs) and the largest (all but what needs
+its consumers) every closed set is legal; the one whose crossing tensors have the fewest bytes is a minimum cut.
+InputLayers belong to no side: an original input goes straight to whoever consumes it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from configsplit.errors import CutError
+from configsplit.graph.calls import CallGraph, closure, topological
+from configsplit.graph.model import TensorRef
+
+Choice = Literal["smallest", "early", "late"]
+Cost = Callable[[TensorRef], int]
+"""What a tensor costs if it crosses, in bytes per sample."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """The smallest legal head, and the calls that must stay behind the cut (closed under "is needed by")."""
+
+    head: set[int]
+    tail: set[int]
+
+
+def heads(graph: CallGraph, boundaries: Sequence[Sequence[TensorRef]], choice: Choice, cost: Cost) -> list[set[int]]:
+    """One head for each boundary, in the order in which the cuts follow one another.
+
+    Boundaries that can be passed one after the other give nested heads. Boundaries that cross (A before B in one branch, B
+    before A in another) give heads that overlap.
+
+    Raises:
+        CutError: a boundary cannot be cut, or two of them are the same.
+    """
+    for boundary in boundaries:
+        _legal(graph, boundary)
+    position = topological(graph)
+    ordered = sorted(boundaries, key=lambda boundary: max(position[graph.producer(ref)] for ref in boundary))
+    chained = _chain(graph, ordered, choice, cost)
+    return chained or [_choose(graph, _bounds(graph, [boundary], set()), choice, cost) for boundary in ordered]
+
+
+def _chain(graph: CallGraph, ordered: Sequence[Sequence[TensorRef]], choice: Choice, cost: Cost) -> list[set[int]] | None:
+    """Nested heads, or None if the boundaries cross."""
+    chained: list[set[int]] = []
+    for index in range(len(ordered)):
+        bounds = _bounds(graph, ordered[index:], chained[-1] if chained else set())
+        if bounds.head & bounds.tail:
+            return None
+        head = _choose(graph, bounds, choice, cost)
+        if chained and all(graph.is_input[call] for call in head - chained[-1]):
+            raise CutError(
+                "two of the boundaries are passed at the same place, with nothing between them",
+                code="cut-empty-part",
+                hint="name one of them only, or give both as one boundary: --at A,B",
+            )
+        chained.append(head)
+    return chained
+
+
+def _legal(graph: CallGraph, boundary: Sequence[TensorRef]) -> None:
+    """Raises CutError if no head has the boundary on its edge."""
+    if all(graph.is_input[graph.producer(ref)] for ref in boundary):
+        raise CutError(
+            f"{boundary[0].layer!r} is an input of the model: nothing lies before it",
+            code="cut-at-input",
+            hint="cut at a layer behind it",
+        )
+    for ref in boundary:
+        others = [graph.producer(other) for other in boundary if other != ref]
+        if closure(others, graph.before) & set(graph.consumers.get(ref, ())):
+            raise CutError(
+                f"one boundary cannot pass through {ref.layer!r} and a tensor that is computed from it",
+                code="cut-not-parallel",
+                hint="give the tensors as successive cuts: --at FIRST --at SECOND",
+            )
+
+
+def _bounds(graph: CallGraph, boundaries: Sequence[Sequence[TensorRef]], before: set[int]) -> Bounds:
+    """Bounds of the first boundary; the others must stay reachable behind it, and ``before`` is in the head already."""
+    head = before | closure((graph.producer(ref) for ref in boundaries[0]), graph.before)
+    behind: set[int] = set()
+    for boundary in boundaries:
+        for ref in boundary:
+            behind.update(graph.consumers.get(ref, ()))
+    for boundary in boundaries[1:]:
+        behind.update(graph.producer(ref) for ref in boundary if graph.producer(ref) not in head)
+    if not any(graph.consumers.get(ref) for ref in boundaries[0]):
+        behind.update(_other_outputs(graph, boundaries[0], head))
+    return Bounds(head, closure(behind, graph.after))
+
+
+def _other_outputs(graph: CallGraph, boundary: Sequence[TensorRef], head: set[int]) -> Iterable[int]:
+    """Nothing consumes the boundary: it is an output of the model, and the tail is what the other outputs need besides."""
+    others = [call for call in map(graph.producer, graph.outputs) if call not in head]
+    if not others:
+        raise CutError(
+            f"nothing lies behind {boundary[0].layer!r}: it is the last output of the model",
+            code="cut-at-output",
+            hint="cut at a layer before it",
+        )
+    return others
+
+
+def _choose(graph: CallGraph, bounds: Bounds, choice: Choice, cost: Cost) -> set[int]:
+    if choice == "early":
+        return bounds.head
+    if choice == "late":
+        return set(range(len(graph.calls))) - bounds.tail
+    return _smallest(graph, bounds, cost)
+
+
+def _smallest(graph: CallGraph, bounds: Bounds, cost: Cost) -> set[int]:
+    """The head with the fewest bytes across; of several the smallest. A minimum cut over the calls that are free to choose.
+
+    A tensor is a node between its producer and its consumers, so that it is paid for once however many consume it; edges
+    without limit from a call back to what it needs keep the head closed.
+    """
+    free = [call for call in range(len(graph.calls)) if call not in bounds.head and call not in bounds.tail]
+    if not free:
+        return bounds.head
+    node = {call: index + 2 for index, call in enumerate(free)}
+    tensors = [
+        ref for ref, takers in graph.consumers.items() if graph.producer(ref) in node or any(taker in node for taker in takers)
+    ]
+    network = FlowNetwork(2 + len(free) + len(tensors))
+    prices = [0 if graph.is_input[graph.producer(ref)] else cost(ref) for ref in tensors]
+    unlimited = sum(prices) + 1
+    for index, (ref, price) in enumerate(zip(tensors, prices, strict=True), start=2 + len(free)):
+        network.add(node.get(graph.producer(ref), 0), index, price)
+        for taker in graph.consumers[ref]:
+            if taker not in bounds.head:
+                network.add(index, node.get(taker, 1), unlimited)
+    for call in free:
+        for maker in graph.before[call]:
+            if maker in node:
+                network.add(node[call], node[maker], unlimited)
+    side = network.minimum_cut(0, 1)
+    return bounds.head | {call for call in free if node[call] in side}
+
+
+# Maximum flow and the minimum cut nearest to the source (Dinic 1970), on integer capacities, iterative.
+
+
+class FlowNetwork:
+    """A directed network over nodes 0 .. n-1; edges may be added until `minimum_cut` is asked for."""
+
+    def __init__(self, nodes: int) -> None:
+        self._edges: list[list[int]] = [[] for _ in range(nodes)]
+        self._head: list[int] = []
+        self._room: list[int] = []
+
+    def add(self, start: int, end: int, capacity: int) -> None:
+        for tail, head, room in ((start, end, capacity), (end, start, 0)):  # edge e and its reverse are e and e ^ 1
+            self._edges[tail].append(len(self._head))
+            self._head.append(head)
+            self._room.append(room)
+
+    def minimum_cut(self, source: int, sink: int) -> set[int]:
+        """The smallest set of nodes on the source's side of a minimum cut."""
+        while (levels := self._levels(source))[sink] >= 0:
+            self._block(source, sink, levels)
+        return {node for node, level in enumerate(levels) if level >= 0}
+
+    def _levels(self, source: int) -> list[int]:
+        levels = [-1] * len(self._edges)
+        levels[source] = 0
+        todo = deque([source])
+        while todo:
+            node = todo.popleft()
+            for edge in self._edges[node]:
+                head = self._head[edge]
+                if self._room[edge] and levels[head] < 0:
+                    levels[head] = levels[node] + 1
+                    todo.append(head)
+        return levels
+
+    def _block(self, source: int, sink: int, levels: list[int]) -> None:
+        """Push a blocking flow along the level graph; ``path`` is the depth-first stack of edges."""
+        next_edge = [0] * len(self._edges)
+        path: list[int] = []
+        node = source
+        while True:
+            if node == sink:
+                node = self._push(path)
+                continue
+            edge = self._advance(node, next_edge, levels)
+            if edge >= 0:
+                path.append(edge)
+                node = self._head[edge]
+            elif path:
+                last = path.pop()
+                node = self._head[last ^ 1]
+                next_edge[node] += 1
+            else:
+                return
+
+    def _advance(self, node: int, next_edge: list[int], levels: list[int]) -> int:
+        edges = self._edges[node]
+        while next_edge[node] < len(edges):
+            edge = edges[next_edge[node]]
+            if self._room[edge] and levels[self._head[edge]] == levels[node] + 1:
+                return edge
+            next_edge[node] += 1
+        return -1
+
+    def _push(self, path: list[int]) -> int:
+        """Send what the path can carry, cut it back to before the first full edge, and say where it ends now."""
+        amount = min(self._room[edge] for edge in path)
+        for edge in path:
+            self._room[edge] -= amount
+            self._room[edge ^ 1] += amount
+        full = next(index for index, edge in enumerate(path) if not self._room[edge])
+        node = self._head[path[full] ^ 1]
+        del path[full:]
+        return node

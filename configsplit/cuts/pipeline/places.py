@@ -1,0 +1,307 @@
+"""The places at which a plan may cut: heads of units whose costs leave a chance to the stages before and behind them.
+
+Heads form a distributive lattice (Birkhoff 1937). A unit that every other one precedes or follows splits it: all heads lie in
+one *segment* between two such units, and heads of different segments are nested by themselves. Inside a segment heads are
+enumerated by branching on one unit after the other, in or out, and a branch ends where no window can be met any more.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from configsplit.cuts.pipeline.units import Units
+
+
+class Window(NamedTuple):
+    """What the costs of one cut may be: the head's at most ``head``, the tail's at most ``tail``."""
+
+    head: int
+    tail: int
+
+
+class Place(NamedTuple):
+    """A head: all units before its segment, and those in ``mask`` (bit 0 is the segment's first unit).
+
+    ``head`` and ``tail`` are the costs on each side, ``bytes`` is what crosses, ``weight`` the sum of the head's own weights;
+    ``counts`` says how many units of each shared layer are in the head, first for costs, then for weights.
+    """
+
+    segment: int
+    mask: int
+    head: int
+    tail: int
+    bytes: int
+    weight: int
+    counts: tuple[int, ...]
+
+
+@dataclass(slots=True)
+class Budget:
+    """Steps that are left; at 0 a search gives up."""
+
+    left: int
+
+    def take(self, steps: int = 1) -> bool:
+        self.left -= steps
+        return self.left >= 0
+
+
+def segments(units: Units) -> list[int]:
+    """Where segments begin, and the number of units: the last unit of each segment follows all others of it, and everything
+    behind it follows that unit. One sweep forwards (ends of the part so far), one backwards (beginnings of the rest)."""
+    count, marks = len(units), [0]
+    beginnings = _beginnings(units)
+    open_ends: set[int] = set()
+    for unit in range(count - 1):
+        open_ends.difference_update(units.before[unit])
+        open_ends.add(unit)
+        if len(open_ends) == 1 and beginnings[unit] == 1:
+            marks.append(unit + 1)
+    return [*marks, count]
+
+
+def _beginnings(units: Units) -> list[int]:
+    """Per unit, how many units from it on need none from it on."""
+    found = [0] * len(units)
+    open_beginnings: set[int] = set()
+    for unit in reversed(range(len(units))):
+        open_beginnings.difference_update(units.after[unit])
+        open_beginnings.add(unit)
+        found[unit] = len(open_beginnings)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Lattice:
+    """Units cut into segments, with what is known at the beginning of each: costs on both sides and bytes across."""
+
+    units: Units
+    marks: list[int]
+    head: list[int]
+    tail: list[int]
+    bytes: list[int]
+    weight: list[int]
+    counts: list[tuple[int, ...]]
+    groups: list[tuple[int, tuple[int, ...]]]
+    kinds: int
+
+    def places(self, windows: Sequence[Window], budget: Budget) -> list[Place] | None:
+        """Every place in any of the windows, in the order of segments and costs; None if the budget does not do."""
+        found: list[Place] = []
+        for segment in range(len(self.marks) - 1):
+            low, high = self.head[segment], self.tail[segment + 1]
+            fitting = [window for window in windows if window.head >= low and window.tail >= high]
+            if fitting:
+                size = self.marks[segment + 1] - self.marks[segment]
+                if not budget.take(size * size >> 10):  # what closures of so many units take
+                    return None
+                inside = _Segment(self, segment, _undominated(fitting)).places(budget)
+                if inside is None:
+                    return None
+                found += inside
+        return found
+
+
+def _undominated(windows: Sequence[Window]) -> list[Window]:
+    """The windows that no other one contains; heads rise, so tails fall."""
+    kept: list[Window] = []
+    for window in sorted(set(windows), key=lambda each: (-each.head, -each.tail)):
+        if not kept or window.tail > kept[-1].tail:
+            kept.append(window)
+    return kept[::-1]
+
+
+def thinned(places: Sequence[Place], windows: Sequence[Window], crowd: int) -> list[Place]:
+    """The places without the crowds: of those in one window and one segment, the ones with the fewest bytes across."""
+    kept: set[Place] = set()
+    for window in windows:
+        inside: dict[int, list[Place]] = {}
+        for place in places:
+            if place.head <= window.head and place.tail <= window.tail:
+                inside.setdefault(place.segment, []).append(place)
+        for members in inside.values():
+            fewest = members if len(members) <= crowd else sorted(members, key=lambda place: place.bytes)[: crowd // 2]
+            kept.update(fewest)
+    return [place for place in places if place in kept]
+
+
+def lattice(units: Units) -> Lattice:
+    marks = segments(units)
+    groups = [*units.cost.shared, *units.weight.shared]
+    sweep = _Sweep(units, groups)
+    rows = [sweep.at(mark) for mark in marks]
+    head, tail, across, weight, counts = (list(column) for column in zip(*rows, strict=True))
+    return Lattice(units, marks, head, tail, across, weight, counts, groups, len(units.cost.shared))
+
+
+class _Sweep:
+    """Moves through the units in order, keeping the figures of the head that ends there."""
+
+    def __init__(self, units: Units, groups: Sequence[tuple[int, tuple[int, ...]]]) -> None:
+        self._units, self._groups = units, groups
+        self._of = _membership(groups, len(units))
+        self._position = self._head = self._bytes = self._weight = 0
+        self._counts = [0] * len(groups)
+        self._tail = units.cost.of(set(range(len(units))))
+        self._open = [len(tensor.consumers) for tensor in units.tensors]
+
+    def at(self, mark: int) -> tuple[int, int, int, int, tuple[int, ...]]:
+        while self._position < mark:
+            self._pass(self._position)
+            self._position += 1
+        return self._head, self._tail, self._bytes, self._weight, tuple(self._counts)
+
+    def _pass(self, unit: int) -> None:
+        units = self._units
+        self._head += units.cost.own[unit]
+        self._tail -= units.cost.own[unit]
+        self._weight += units.weight.own[unit]
+        self._bytes += sum(units.tensors[index].bytes for index in units.gives[unit])
+        for index in units.takes[unit]:
+            self._open[index] -= 1
+            if not self._open[index]:
+                self._bytes -= units.tensors[index].bytes
+        for group in self._of.get(unit, ()):
+            cost, members = self._groups[group]
+            self._counts[group] += 1
+            if group < len(units.cost.shared):
+                self._head += cost if self._counts[group] == 1 else 0
+                self._tail -= cost if self._counts[group] == len(members) else 0
+
+
+def _membership(groups: Sequence[tuple[int, tuple[int, ...]]], count: int) -> dict[int, list[int]]:
+    """Unit -> the shared layers that it holds a call of."""
+    found: dict[int, list[int]] = {}
+    for group, (_, members) in enumerate(groups):
+        for member in members:
+            found.setdefault(member, []).append(group)
+    return found
+
+
+class _Node(NamedTuple):
+    """A branch of the enumeration: units before ``next`` are decided, ``head`` are in, ``out`` are out."""
+
+    next: int
+    mask: int
+    out: int
+    head: int
+    tail: int
+    bytes: int
+    weight: int
+    counts: tuple[int, ...]
+
+
+class _Segment:
+    """The heads of one segment."""
+
+    def __init__(self, whole: Lattice, number: int, windows: Sequence[Window]) -> None:
+        self._whole, self._number = whole, number
+        self._heads, self._tails = [window.head for window in windows], [*(window.tail for window in windows), -1]
+        self._first, self._end = whole.marks[number], whole.marks[number + 1]
+        self._size = self._end - self._first
+        self._last = number + 2 == len(whole.marks)
+        units = whole.units
+        self._own = units.cost.own[self._first : self._end]
+        self._weights = units.weight.own[self._first : self._end]
+        self._gives = [sum(units.tensors[index].bytes for index in units.gives[unit]) for unit in self._range()]
+        self._takes = [[self._tensor(index) for index in units.takes[unit]] for unit in self._range()]
+        self._of = self._shared() if whole.groups else {}
+        self._above = self._closures()
+
+    def _range(self) -> range:
+        return range(self._first, self._end)
+
+    def _tensor(self, index: int) -> tuple[int, int]:
+        """(bytes, consumers as a mask); a bit behind the segment stands for consumers there."""
+        tensor = self._whole.units.tensors[index]
+        mask = 0
+        for taker in tensor.consumers:
+            if taker >= self._first:
+                mask |= 1 << min(taker - self._first, self._size)
+        return tensor.bytes, mask
+
+    def _shared(self) -> dict[int, list[int]]:
+        groups = enumerate(self._whole.groups)
+        inside = [(group, member) for group, (_, members) in groups for member in members if self._first <= member < self._end]
+        found: dict[int, list[int]] = {}
+        for group, member in inside:
+            found.setdefault(member - self._first, []).append(group)
+        return found
+
+    def _closures(self) -> list[int]:
+        """Per unit, itself and all in the segment that need it."""
+        after = self._whole.units.after
+        above = [0] * self._size
+        for unit in reversed(range(self._size)):
+            mask = 1 << unit
+            for taker in after[self._first + unit]:
+                if taker < self._end:
+                    mask |= above[taker - self._first]
+            above[unit] = mask
+        return above
+
+    def places(self, budget: Budget) -> list[Place] | None:
+        """Every head in one of the windows but the empty one, which is the segment before's whole."""
+        found: list[Place] = []
+        whole, full = self._whole, (1 << self._size) - 1
+        number = self._number
+        start = _Node(
+            0, 0, 0, whole.head[number], whole.tail[number + 1], whole.bytes[number], whole.weight[number], whole.counts[number]
+        )
+        todo = [start]
+        while todo:
+            node = todo.pop()
+            if not budget.take():
+                return None
+            position = node.next
+            while position < self._size and node.out >> position & 1:
+                position += 1
+            if position < self._size:
+                todo += self._branches(node, position)
+            elif node.mask and not (self._last and node.mask == full):
+                found.append(Place(number, node.mask, node.head, node.tail, node.bytes, node.weight, node.counts))
+        found.sort(key=lambda place: (place.head, place.mask))
+        return found
+
+    def _branches(self, node: _Node, unit: int) -> Iterator[_Node]:
+        """The unit out, and in, where that can still meet a window: the first one whose head is large enough has the
+        largest tail."""
+        for each in (self._exclude(node, unit), self._include(node, unit)):
+            if each.tail <= self._tails[bisect_left(self._heads, each.head)]:
+                yield each
+
+    def _include(self, node: _Node, unit: int) -> _Node:
+        mask = node.mask | 1 << unit
+        across = node.bytes + self._gives[unit]
+        for size, consumers in self._takes[unit]:
+            if not consumers & ~mask:
+                across -= size
+        head, counts = node.head + self._own[unit], node.counts
+        if unit in self._of:
+            changed = list(counts)
+            for group in self._of[unit]:
+                head += self._whole.groups[group][0] if not changed[group] and group < self._whole.kinds else 0
+                changed[group] += 1
+            counts = tuple(changed)
+        return _Node(unit + 1, mask, node.out, head, node.tail, across, node.weight + self._weights[unit], counts)
+
+    def _exclude(self, node: _Node, unit: int) -> _Node:
+        fresh = self._above[unit] & ~node.out
+        out, tail = node.out | fresh, node.tail
+        while fresh:
+            low = fresh & -fresh
+            each = low.bit_length() - 1
+            tail += self._own[each]
+            for group in self._of.get(each, ()):
+                if group < self._whole.kinds and not self._held(group, node.out | (low - 1 & out)):
+                    tail += self._whole.groups[group][0]
+            fresh ^= low
+        return _Node(unit + 1, node.mask, out, node.head, tail, node.bytes, node.weight, node.counts)
+
+    def _held(self, group: int, out: int) -> bool:
+        """Whether a shared layer has a call among the units that are out, or behind the segment."""
+        members = self._whole.groups[group][1]
+        return any(member >= self._end or (member >= self._first and out >> (member - self._first) & 1) for member in members)

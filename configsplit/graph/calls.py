@@ -1,0 +1,93 @@
+"""The calls of a model as a plain directed graph over integers, which every other algorithm works on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from configsplit.errors import DocumentError
+from configsplit.graph.model import CallRef, Model, TensorRef
+
+
+@dataclass(frozen=True, slots=True)
+class CallGraph:
+    """Calls are numbered by position in ``calls``: document order of layers, then calls of each.
+
+    Attributes:
+        calls: every call.
+        number: call -> its number.
+        arguments: per call, the tensors it takes, in Keras's visiting order.
+        before: per call, the calls that make its arguments (no duplicates).
+        after: per call, the calls that take one of its outputs (no duplicates).
+        consumers: tensor -> the calls that take it.
+        outputs: the model's outputs.
+        is_input: per call, whether it is an InputLayer's.
+    """
+
+    calls: list[CallRef]
+    number: dict[CallRef, int]
+    arguments: list[list[TensorRef]]
+    before: list[list[int]]
+    after: list[list[int]]
+    consumers: dict[TensorRef, list[int]]
+    outputs: list[TensorRef]
+    is_input: list[bool]
+
+    def producer(self, ref: TensorRef) -> int:
+        return self.number[CallRef(ref.layer, ref.call)]
+
+
+def call_graph(model: Model) -> CallGraph:
+    """The graph of the top level of a model; nested models count as one call each."""
+    calls = [CallRef(layer.name, index) for layer in model.layers for index in range(len(layer.calls))]
+    number = {call: index for index, call in enumerate(calls)}
+    arguments = [[use.ref for use in node.uses()] for layer in model.layers for node in layer.calls]
+    before: list[list[int]] = []
+    after: list[list[int]] = [[] for _ in calls]
+    consumers: dict[TensorRef, list[int]] = {}
+    for index, refs in enumerate(arguments):
+        makers = dict.fromkeys(number[CallRef(ref.layer, ref.call)] for ref in refs)
+        before.append(list(makers))
+        for maker in makers:
+            after[maker].append(index)
+        for ref in dict.fromkeys(refs):
+            consumers.setdefault(ref, []).append(index)
+    is_input = [layer.is_input for layer in model.layers for _ in layer.calls]
+    return CallGraph(calls, number, arguments, before, after, consumers, model.output_refs(), is_input)
+
+
+def closure(seeds: Iterable[int], neighbours: list[list[int]]) -> set[int]:
+    """The seeds and all that can be reached from them: ancestors over ``before``, descendants over ``after``."""
+    found = set(seeds)
+    todo = list(found)
+    while todo:
+        for each in neighbours[todo.pop()]:
+            if each not in found:
+                found.add(each)
+                todo.append(each)
+    return found
+
+
+def topological(graph: CallGraph) -> list[int]:
+    """The position of each call in a topological order (Kahn's algorithm; ties in document order).
+
+    Raises:
+        DocumentError: the graph has a cycle; the calls on it are named.
+    """
+    waiting = [len(before) for before in graph.before]
+    ready = [index for index, count in enumerate(waiting) if count == 0]
+    position = [-1] * len(graph.calls)
+    for place, index in enumerate(ready):  # `ready` grows while it is read: a queue that remembers its order
+        position[index] = place
+        for each in graph.after[index]:
+            waiting[each] -= 1
+            if waiting[each] == 0:
+                ready.append(each)
+    if len(ready) != len(graph.calls):
+        stuck = [graph.calls[index].layer for index, place in enumerate(position) if place < 0]
+        raise DocumentError(
+            f"the graph has a cycle through {', '.join(stuck[:8])}",
+            code="graph-cycle",
+            hint="no layer may depend on its own output; the document is damaged",
+        )
+    return position

@@ -1,0 +1,209 @@
+"""Model, Layer, Node and TensorRef: one graph for every dialect.
+
+A `Layer` holds its entry of the document verbatim; what the graph needs of it (its calls, a nested model) is held beside it
+and put back by the dialect when the document is written. Calls are numbered from 0 in document order, whatever the dialect
+counts from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+from configsplit.graph.json import FrozenDict, rebuild
+
+LayerPath: TypeAlias = tuple[str, ...]
+"""Names from the outermost model down to a layer: ``("encoder", "block3", "conv")``."""
+
+Shape: TypeAlias = tuple[int | None, ...]
+"""Dimensions of a tensor, batch first; ``None`` where any size will do."""
+
+Structure: TypeAlias = Any
+"""Nested tuples and FrozenDicts whose leaves are `Use`, `Constant`, `TensorRef` or plain JSON values (constants)."""
+
+
+class TensorRef(NamedTuple):
+    """One output of one call of a layer."""
+
+    layer: str
+    call: int = 0
+    output: int = 0
+
+
+class CallRef(NamedTuple):
+    """One call of a layer."""
+
+    layer: str
+    call: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """What is known of a tensor. ``shape`` includes the batch dimension; ``None`` is an unknown shape, or dtype."""
+
+    shape: Shape | None = None
+    dtype: str | None = None
+    sparse: bool = False
+    ragged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A tensor as an argument of a call; ``recorded`` is what the document says of it there (Keras 3: shape, dtype).
+
+    Where a rewrite made the use, ``spec`` says it instead, for dialects that want it written.
+    """
+
+    ref: TensorRef
+    recorded: FrozenDict | None = None
+    spec: TensorSpec | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A constant that stands where a tensor usually does (TF 2.4 to 2.15: ``_CONSTANT_VALUE``)."""
+
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One call of a layer.
+
+    ``form`` is the dialect's spelling of the call where it has several; the dialect that read it writes it the same way.
+    """
+
+    args: tuple[Structure, ...] = ()
+    kwargs: FrozenDict = field(default_factory=FrozenDict)
+    form: str = ""
+
+    def uses(self) -> list[Use]:
+        """All tensor arguments in the order in which Keras visits them: positional, then keywords, dict keys sorted.
+
+        tf_keras since 2.16 visits the keywords as they are written; see `settled`.
+        """
+        return [*leaves(self.args), *leaves(self.kwargs)]
+
+    def settled(self) -> Node:
+        """The same call with its keywords in an order that every release visits alike: sorted, if several hold tensors."""
+        if len(self.kwargs) < 2 or leaves(self.kwargs) == leaves(tuple(self.kwargs.values())):
+            return self
+        return replace(self, kwargs=FrozenDict(sorted(self.kwargs.items())))
+
+    def map_uses(self, change: Callable[[Use], Use]) -> Node:
+        def leaf(value: Any) -> Any:
+            return change(value) if type(value) is Use else value
+
+        return Node(rebuild(self.args, leaf), rebuild(self.kwargs, leaf), self.form)
+
+
+CHAINED = "chained"
+"""`Node.form` of a call inside a Sequential, of whose arguments no document says anything."""
+
+
+OPERATION_MODULES = ("keras.src.ops", "keras.ops", "keras.src.activations", "keras.src.quantizers")
+"""Where Keras 3 keeps operations: some activations and one quantizer are such, too, when they are called on a tensor."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """A layer with all its calls.
+
+    ``entry`` is the layer's object in the document, verbatim, but for the values that the graph holds: ``inbound_nodes``
+    and the ``config`` of a nested model stand in it as None, to keep their place. It is empty for a fresh InputLayer, which
+    is described by ``spec`` alone. ``base`` is the number by which the document's nodes call this layer's call 0 (nested
+    models count from 1 in some dialects). ``implicit`` marks the input of a Sequential that no document entry describes.
+    """
+
+    name: str
+    class_name: str
+    entry: FrozenDict = field(default_factory=FrozenDict)
+    calls: tuple[Node, ...] = ()
+    model: Model | None = None
+    spec: TensorSpec | None = None
+    base: int = 0
+    implicit: bool = False
+
+    @property
+    def config(self) -> FrozenDict:
+        """The layer's own configuration; empty where the document has none."""
+        config = self.entry.get("config")
+        return config if isinstance(config, FrozenDict) else FrozenDict()
+
+    @property
+    def is_input(self) -> bool:
+        return self.class_name == "InputLayer"
+
+    @property
+    def is_operation(self) -> bool:
+        """Whether this is an operation of Keras 3, which is no layer there: without flags, weights, or a place in files."""
+        return str(self.entry.get("module") or "").startswith(OPERATION_MODULES)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """A functional or Sequential model.
+
+    ``inputs`` and ``outputs`` are structures of TensorRef, nested as Keras nests them. ``entry`` and ``config`` are the
+    document's objects verbatim with None in place of what the graph holds (``entry`` is empty for a nested model: there the
+    layer has it). ``form`` is the dialect's spelling where it has several.
+    """
+
+    name: str
+    kind: Literal["functional", "sequential"]
+    layers: tuple[Layer, ...]
+    inputs: Structure
+    outputs: Structure
+    config: FrozenDict = field(default_factory=FrozenDict)
+    entry: FrozenDict = field(default_factory=FrozenDict)
+    dialect: str = ""
+    form: str = ""
+
+    def by_name(self) -> dict[str, Layer]:
+        return {layer.name: layer for layer in self.layers}
+
+    def input_refs(self) -> list[TensorRef]:
+        """The inputs, flattened in the order of ``keras.Model.inputs``."""
+        return leaves(self.inputs, TensorRef)
+
+    def output_refs(self) -> list[TensorRef]:
+        """The outputs, flattened in the order of ``keras.Model.outputs``; one tensor may stand there twice."""
+        return leaves(self.outputs, TensorRef)
+
+    def with_layers(self, layers: tuple[Layer, ...]) -> Model:
+        return replace(self, layers=layers)
+
+
+def leaves(structure: Structure, kind: type[Any] = Use) -> list[Any]:
+    """Leaves of one type, in Keras's flattening order (dict keys sorted); iterative."""
+    found: list[Any] = []
+    todo = [structure] if structure else []  # most calls have no keywords
+    while todo:
+        item = todo.pop()
+        if type(item) is kind:
+            found.append(item)
+        elif type(item) is tuple:
+            todo.extend(reversed(item))
+        elif isinstance(item, Mapping):
+            todo.extend(item[key] for key in sorted(item, reverse=True))
+    return found
+
+
+Inside: TypeAlias = Callable[["Layer"], "Model | None"]
+"""What a layer holds that can be reached into: the nested model that it is, or also a model that it wraps."""
+
+
+def nested(layer: Layer) -> Model | None:
+    """The nested model that a layer is; None for any other layer."""
+    return layer.model
+
+
+def walk(model: Model, inside: Inside = nested) -> Iterator[tuple[LayerPath, Layer]]:
+    """Every layer of the model and of the models nested in it, outer ones first, each with its path."""
+    todo: list[tuple[LayerPath, Layer]] = [((layer.name,), layer) for layer in reversed(model.layers)]
+    while todo:
+        path, layer = todo.pop()
+        yield path, layer
+        if (held := inside(layer)) is not None:
+            todo.extend(((*path, inner.name), inner) for inner in reversed(held.layers))

@@ -1,0 +1,61 @@
+"""Where every layer and call of a rewritten model came from: the only thing that weights follow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from configsplit.graph.model import LayerPath, Model
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The layer ``path`` of source number ``source``; call k of the new layer was call ``calls[k]`` of that one."""
+
+    path: LayerPath
+    calls: tuple[int, ...] = ()
+    source: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """New layer path -> origin. A layer that is missing is fresh. A nested model that was kept whole has one entry, which
+    speaks for everything inside it."""
+
+    layers: Mapping[LayerPath, Origin]
+
+    def origin(self, path: LayerPath) -> Origin | None:
+        """The origin of a layer, also of one inside a nested model that was kept whole."""
+        for length in range(len(path), 0, -1):
+            if (found := self.layers.get(path[:length])) is not None:
+                rest = path[length:]
+                return found if not rest else Origin((*found.path, *rest), (), found.source)
+        return None
+
+    def told_apart(self) -> set[LayerPath]:
+        """Layers inside which something has an origin of its own."""
+        return {path[:length] for path in self.layers for length in range(1, len(path))}
+
+    def after(self, earlier: Provenance) -> Provenance:
+        """The origins in the source of an earlier rewrite, whose result this rewrite was given.
+
+        Origins from other sources than number 0 are left as they are: they are no results of the earlier rewrite.
+        """
+        composed: dict[LayerPath, Origin] = {}
+        for path, origin in self.layers.items():
+            if origin.source:
+                composed[path] = origin
+            elif (first := earlier.origin(origin.path)) is not None:
+                calls = tuple(first.calls[call] for call in origin.calls) if first.calls else origin.calls
+                composed[path] = Origin(first.path, calls, first.source)
+        moved = {origin.path: path for path, origin in self.layers.items() if not origin.source}
+        for path, origin in earlier.layers.items():  # what was told apart inside a nested model stays told apart
+            above = next((path[:length] for length in range(len(path) - 1, 0, -1) if path[:length] in moved), None)
+            if above is not None and path not in moved:
+                composed.setdefault((*moved[above], *path[len(above) :]), origin)
+        return Provenance(composed)
+
+
+def identity(model: Model) -> Provenance:
+    """Every layer came from itself."""
+    return Provenance({(layer.name,): Origin((layer.name,), tuple(range(len(layer.calls)))) for layer in model.layers})

@@ -1,0 +1,246 @@
+"""Tensor references as people write them: ``LAYER``, ``LAYER@CALL``, ``LAYER:OUTPUT``, ``LAYER@*``, ``OUTER/INNER``, ``A,B``.
+
+A layer whose own name contains ``@``, ``:``, ``,`` or ``/`` wins over the other reading.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from configsplit.errors import TensorReferenceError, nearest
+from configsplit.graph.json import FrozenDict
+from configsplit.graph.model import CallRef, Inside, Layer, LayerPath, Model, TensorRef, nested, walk
+
+_SUFFIX = re.compile(r"^(?P<layer>.+?)(?:@(?P<call>\d+|\*))?(?::(?P<output>\d+))?$", re.DOTALL)
+
+
+def outputs_used(model: Model) -> dict[tuple[str, int], list[int]]:
+    """(layer, call) -> the numbers of its outputs that anything in the document refers to; ``[0]`` if nothing does."""
+    used: dict[tuple[str, int], set[int]] = {}
+    refs = [use.ref for layer in model.layers for node in layer.calls for use in node.uses()]
+    for ref in (*refs, *model.output_refs()):
+        used.setdefault((ref.layer, ref.call), set()).add(ref.output)
+    calls = ((layer.name, call) for layer in model.layers for call in range(len(layer.calls)))
+    return {call: sorted(used.get(call, {0})) for call in calls}
+
+
+class Place(NamedTuple):
+    """A tensor, and the calls of nested models that lead to it from the outside in (none for a tensor of the surface)."""
+
+    inside: tuple[CallRef, ...]
+    ref: TensorRef
+
+
+def boundary(model: Model, text: str) -> tuple[TensorRef, ...]:
+    """The tensors of the model's own layers that ``text`` names; as `places`, but nested models stay closed."""
+    found = places(model, text)
+    for place in found:
+        if place.inside:
+            raise TensorReferenceError(
+                f"{text!r} lies inside the nested model {place.inside[0].layer!r}", code="reference-nested"
+            )
+    return tuple(place.ref for place in found)
+
+
+def places(model: Model, text: str, inside: Inside = nested) -> tuple[Place, ...]:
+    """The tensors that ``text`` names, in the order given, each once.
+
+    ``inside`` says what can be reached into: nested models alone, or what is in wrappers too.
+
+    Raises:
+        TensorReferenceError: no such layer, call or output, or a bare name of a layer that is called several times.
+    """
+    layers = model.by_name()
+    pieces = [text] if _find(layers, text) else _pieces(layers, text)
+    return tuple(dict.fromkeys(place for piece in pieces for place in _descend(model, piece.strip(), inside)))
+
+
+def _descend(model: Model, text: str, inside: Inside) -> Iterable[Place]:
+    """Places named by ``OUTER/INNER``, from the outside in, by an explicit stack."""
+    found: list[Place] = []
+    todo: list[tuple[tuple[CallRef, ...], Model, str]] = [((), model, text)]
+    while todo:
+        around, within, rest = todo.pop()
+        layers = within.by_name()
+        outer = None if _find(layers, rest) else _outer(layers, rest)
+        if outer is None:
+            found += [Place(around, ref) for ref in _tensors(layers, outputs_used(within), rest)]
+            continue
+        layer, call, inner = outer
+        held = inside(layer)
+        if held is None:
+            raise TensorReferenceError(
+                f"layer {layer.name!r} is a {layer.class_name}, not a nested model: {_why_closed(layer)}",
+                code="reference-not-nested",
+                hint=f"name {layer.name!r} itself, or a layer before or after it",
+            )
+        todo += [((*around, CallRef(layer.name, number)), held, inner) for number in reversed(_calls(layer, call))]
+    return found
+
+
+_WHY_CLOSED = {
+    "Bidirectional": "its two layers run in opposite directions, and each step of one needs all the steps before it",
+    "RNN": "what is in its cells exists within one step only, which needs the state that the step before it has left",
+    "SpectralNormalization": "the layer in it runs with weights that the wrapper has computed for it",
+    "TimeDistributed": "it runs one layer, which has no tensors inside, or a model, which only `split` looks into",
+}
+"""Why nothing in a wrapper can be a boundary, by class."""
+
+
+def _why_closed(layer: Layer) -> str:
+    known = _WHY_CLOSED.get("RNN" if layer.config.keys() & {"cell", "cells"} else layer.class_name)
+    if known is not None:
+        return known
+    if isinstance(layer.config.get("layer"), FrozenDict):
+        return "it runs what it holds in its own way, of which the file does not tell"
+    return "nothing inside it can be named"
+
+
+def _outer(layers: dict[str, Layer], text: str) -> tuple[Layer, str | None, str] | None:
+    """(layer, call, the rest) for ``OUTER@CALL/REST``, the longest name of a layer first."""
+    slashes = [index for index, letter in enumerate(text) if letter == "/"]
+    for index in reversed(slashes):
+        found = _find(layers, text[:index])
+        if found is not None and found[2] is None:
+            return layers[found[0]], found[1], text[index + 1 :]
+    return None
+
+
+def tensor_name(ref: TensorRef, layers: dict[str, Layer], used: dict[tuple[str, int], list[int]]) -> str:
+    """The shortest reference that names the tensor."""
+    call = f"@{ref.call}" if len(layers[ref.layer].calls) > 1 else ""
+    output = f":{ref.output}" if used.get((ref.layer, ref.call), [0]) != [ref.output] or ref.output else ""
+    return f"{ref.layer}{call}{output}"
+
+
+def _pieces(layers: dict[str, Layer], text: str) -> list[str]:
+    """Split at commas, but not at those that belong to the name of a layer."""
+    pieces: list[str] = []
+    for piece in text.split(","):
+        if pieces and not _find(layers, pieces[-1].strip()) and _find(layers, f"{pieces[-1]},{piece}".strip()):
+            pieces[-1] += f",{piece}"
+        else:
+            pieces.append(piece)
+    return pieces
+
+
+def _find(layers: dict[str, Layer], text: str) -> tuple[str, str | None, str | None] | None:
+    """(layer, call, output) as written, the reading in which most of the text is the layer's name first."""
+    if text in layers:
+        return text, None, None
+    head, _, output = text.rpartition(":")
+    if output.isdigit() and head in layers:
+        return head, None, output
+    match = _SUFFIX.match(text)
+    if match and match["layer"] in layers:
+        return match["layer"], match["call"], match["output"]
+    return None
+
+
+def _tensors(layers: dict[str, Layer], used: dict[tuple[str, int], list[int]], text: str) -> Iterable[TensorRef]:
+    found = _find(layers, text)
+    if found is None:
+        match = _SUFFIX.match(text)
+        name = match["layer"] if match else text
+        raise TensorReferenceError(
+            f"the model has no layer {name!r}", code="reference-unknown-layer", hint=nearest(name, layers)
+        )
+    name, call, output = found
+    for number in _calls(layers[name], call):
+        outputs = used[name, number]
+        if output is not None and int(output) not in outputs:
+            raise TensorReferenceError(
+                f"nothing in the model uses output {output} of {name!r}",
+                code="reference-unknown-output",
+                hint=f"outputs in use: {', '.join(map(str, outputs))}",
+            )
+        yield from (TensorRef(name, number, each) for each in ([int(output)] if output is not None else outputs))
+
+
+def _calls(layer: Layer, call: str | None) -> list[int]:
+    count = len(layer.calls)
+    if call == "*" or (call is None and count == 1):
+        return list(range(count))
+    listed = ", ".join(f"{layer.name}@{number}" for number in range(count))
+    if call is None:
+        raise TensorReferenceError(
+            f"layer {layer.name!r} is called {count} times",
+            code="reference-ambiguous",
+            hint=f"say which call: {listed}, or {layer.name}@* for all",
+        )
+    if int(call) >= count:
+        raise TensorReferenceError(
+            f"layer {layer.name!r} has no call {call}", code="reference-unknown-call", hint=f"its calls: {listed}"
+        )
+    return [int(call)]
+
+
+# Layers as people name them: a name, ``OUTER/INNER``, or a pattern in which ``*`` stands for any part of a name.
+
+
+_JOINT = "\0"
+
+
+def matching(model: Model, pattern: str) -> dict[LayerPath, tuple[str, ...]]:
+    """The layers that a pattern names, each with what its stars stand for; a layer of that very name wins.
+
+    Raises:
+        TensorReferenceError: there is none.
+    """
+    paths = [path for path, layer in walk(model) if not layer.implicit]
+    exact = [path for path in paths if "/".join(path) == pattern]
+    if exact:
+        return {min(exact, key=len): ()}
+    pieces = (re.escape(piece).replace("/", f"[/{_JOINT}]") for piece in pattern.split("*"))
+    compiled = re.compile(f"([^{_JOINT}]*)".join(pieces), re.DOTALL)
+    matches = ((path, compiled.fullmatch(_JOINT.join(path))) for path in paths)
+    found = {path: match.groups() for path, match in matches if match is not None} if "*" in pattern else {}
+    if not found:
+        raise TensorReferenceError(
+            f"the model has no layer {pattern!r}",
+            code="reference-unknown-layer",
+            hint=nearest(pattern, ("/".join(path) for path in paths)),
+        )
+    return found
+
+
+def layer_paths(model: Model, patterns: Iterable[str]) -> list[LayerPath]:
+    """All layers that any of the patterns names, each once.
+
+    Raises:
+        TensorReferenceError: a pattern names none.
+    """
+    return list(dict.fromkeys(path for pattern in patterns for path in matching(model, pattern)))
+
+
+def new_names(model: Model, renames: Iterable[tuple[str, str]]) -> dict[LayerPath, str]:
+    """The new name of each layer that a pair of patterns names; the stars on both sides correspond.
+
+    Raises:
+        TensorReferenceError: a pattern names no layer, or two pairs name one layer.
+    """
+    names: dict[LayerPath, str] = {}
+    for old, new in renames:
+        for path, stars in matching(model, old).items():
+            name = _filled(old, new, path, stars)
+            if names.setdefault(path, name) != name:
+                raise TensorReferenceError(
+                    f"{'/'.join(path)!r} would get two names, {names[path]!r} and {name!r}",
+                    code="rename-twice",
+                    where="/".join(path),
+                    hint="name it in one OLD=NEW only",
+                )
+    return {path: name for path, name in names.items() if name != path[-1]}
+
+
+def _filled(old: str, new: str, path: LayerPath, stars: tuple[str, ...]) -> str:
+    if new.count("*") > len(stars):
+        raise TensorReferenceError(
+            f"{new!r} has more stars than {old!r}", code="rename-pattern", where=old, hint="write block*=stage*, say"
+        )
+    given = iter(stars[len(stars) - new.count("*") :])
+    name = re.sub(r"\*", lambda _: next(given), new)
+    outer = "/".join(path[:-1])
+    return name.removeprefix(f"{outer}/") if outer else name

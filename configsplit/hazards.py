@@ -1,0 +1,367 @@
+"""What a document must not contain before any framework may see it: everything that is not known to be harmless.
+
+Keras's own safe mode has had a hole in most years (docs/security.md lists the CVEs), and tf_keras applies none to .h5 and
+JSON. So the document is searched first, in full, by rules that import and evaluate nothing. Every reference in it (a class, a
+function, an operation, a dtype policy) must stand in the catalog, in a form that Keras writes, or be a plug-in's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from configsplit.catalog import (
+    ACTIVATIONS,
+    CLASSES,
+    CONSTRAINTS,
+    FUNCTION_MODULES,
+    INITIALIZERS,
+    LAMBDA_PLACES,
+    MARKS,
+    MEASURES,
+    OPERATION_PLACES,
+    OUTSIDE,
+    PROPERTIES,
+    REGULARIZERS,
+    TYPE_SPECS,
+    is_dtype,
+    is_pure_function,
+    is_pure_node,
+)
+
+ROOTS = frozenset({"keras", "tf_keras"})
+"""The packages whose classes are the framework's own; all others are the user's."""
+
+_CONTAINERS = (dict, list, tuple)
+_PATH_KEYS = ("vocabulary", "merges", "proto")
+_TEXTS = {
+    "activation": ACTIVATIONS,
+    "initializer": INITIALIZERS,
+    "regularizer": REGULARIZERS,
+    "constraint": CONSTRAINTS,
+}
+"""Last word of a key -> the names that may stand there as text."""
+
+_FUNCTION_LAYERS = ("TFOpLambda", "SlicingOpLambda")
+_OPERATION_LAYERS = (*_FUNCTION_LAYERS, "TensorFlowOpLayer", "InstanceProperty")
+_ATTRIBUTES = frozenset({"b", "f", "i", "s", "shape", "type", "list", "tensor"})  # not "func": the name of a function to call
+_MODULES = frozenset(module for places in CLASSES.values() for module in places)
+
+
+@dataclass(frozen=True, slots=True)
+class Hazard:
+    """Something that would run code or reach outside if the model were built: a stable code, and where it stands."""
+
+    code: str
+    where: str
+    message: str
+    hint: str
+
+
+def hazards(document: Any, *, classes: Collection[str] = (), allow_lambda: bool = False) -> Iterator[Hazard]:
+    """Search a document (plain or frozen JSON) for anything that is not known to be harmless when it is built; iterative.
+
+    ``classes`` names the custom classes and functions that are allowed; ``allow_lambda`` says that the user trusts the file's
+    Lambda code, and excuses nothing else.
+    """
+    search = _Search(frozenset(classes), allow_lambda)
+    for path, item in _objects(document):
+        if "class_name" in item:
+            yield from search.object(path, item)
+
+
+_Path = tuple[Any, ...]
+"""Where something stands: the path of what holds it, and its key or number there. Few paths are ever put into words."""
+
+
+def _objects(document: Any) -> Iterator[tuple[_Path, dict[str, Any]]]:
+    """Every JSON object, each with its path; what compile() would use at the top is left out: it is never built."""
+    todo: list[tuple[_Path, Any]] = [((), document)] if isinstance(document, _CONTAINERS) else []
+    while todo:
+        path, item = todo.pop()
+        if isinstance(item, dict):
+            yield path, item
+            hidden = () if path else ("compile_config", "training_config")
+            inner = [(key, value) for key, value in item.items() if isinstance(value, _CONTAINERS) and key not in hidden]
+        else:
+            inner = [(number, value) for number, value in enumerate(item) if isinstance(value, _CONTAINERS)]
+        todo.extend(((path, key), value) for key, value in reversed(inner) if value)
+
+
+def _worded(path: _Path) -> str:
+    """``config.layers[3].config``."""
+    steps: list[str] = []
+    while path:
+        path, key = path
+        steps.append(f"[{key}]" if isinstance(key, int) else f".{key}")
+    return "".join(reversed(steps)).removeprefix(".")
+
+
+def _bare(name: str) -> str:
+    return name.rpartition(">")[2]
+
+
+@dataclass(slots=True)
+class _Search:
+    """One search: what is allowed, and which Lambdas were reported (their functions need not be reported again)."""
+
+    classes: frozenset[str]
+    allow_lambda: bool
+    reported: dict[int, _Path] = field(default_factory=dict)
+
+    def object(self, path: _Path, item: dict[str, Any]) -> Iterator[Hazard]:
+        name = item["class_name"]
+        if not isinstance(name, str):
+            yield _unknown(path, repr(name))
+        elif name == "__lambda__":
+            if not self.allow_lambda and not self._inside_reported(path):
+                yield _code(path, "marshalled Python code")
+        elif name in ("__typespec__", "TypeSpec"):
+            spec = item.get("spec_name", item.get("type_spec"))
+            if spec not in TYPE_SPECS:
+                yield _unknown(path, repr(spec))
+        elif name == "function":
+            yield from self._function(path, item)
+        elif name not in MARKS and not self._is_declared(name, item.get("registered_name")):
+            yield from self._built_in(path, name, item)
+
+    def _inside_reported(self, path: _Path) -> bool:
+        """Whether something stands in the configuration of a Lambda that was reported."""
+        return (
+            len(path) == 2 and len(path[0]) == 2 and path[0][1] == "config" and self.reported.get(id(path[0][0])) is path[0][0]
+        )
+
+    def _is_declared(self, name: str, registered: Any) -> bool:
+        """Whether it is a plug-in's class. Releases look for the one name or the other, so that a strange pair is none."""
+        if name in self.classes or _bare(name) in self.classes:
+            return True
+        return isinstance(registered, str) and registered in self.classes and _bare(registered) == _bare(name)
+
+    def _built_in(self, path: _Path, name: str, item: dict[str, Any]) -> Iterator[Hazard]:
+        config = item.get("config")
+        settings = config if isinstance(config, dict) else {}
+        if _bare(name) in OUTSIDE:
+            yield Hazard(
+                "hazard-outside-code",
+                _worded(path),
+                f"the layer class {_bare(name)} {OUTSIDE[_bare(name)]}",
+                "such a layer cannot be checked; replace it before you run the model",
+            )
+            return
+        if _bare(name) == "Lambda":
+            yield from self._lambda(path, item, settings)
+            return
+        yield from _class(path, name, item)
+        yield from _code_by_type(path, name, settings)
+        yield from _paths(path, name, settings)
+        yield from self._texts(path, settings)
+        if name in _OPERATION_LAYERS:
+            yield from _tensorflow(path, name, settings)
+        elif name in CLASSES and "inbound_nodes" in item and item.get("module") not in OPERATION_PLACES:
+            yield from _constants(path, name, item["inbound_nodes"])
+
+    def _function(self, path: _Path, item: dict[str, Any]) -> Iterator[Hazard]:
+        """A function by name. The module that it claims is never asked, and must be one that says nothing."""
+        name, module, registered = item.get("config"), item.get("module", "builtins"), item.get("registered_name")
+        if isinstance(name, str) and (name in self.classes or _bare(name) in self.classes):
+            return
+        known = isinstance(name, str) and name in ACTIVATIONS | MEASURES
+        known = known and module in FUNCTION_MODULES and registered in (None, "function", name)
+        if not known and not self._inside_reported(path):
+            yield _strange_function(path, name, module)
+
+    def _texts(self, path: _Path, config: dict[str, Any]) -> Iterator[Hazard]:
+        """Names that Keras looks up: activations, initializers, dtypes."""
+        for key, value in config.items():
+            if not isinstance(value, str):
+                continue
+            known = _TEXTS.get(key.rpartition("_")[2])
+            if known is not None and value not in known and value not in self.classes and _bare(value) not in self.classes:
+                yield _strange_function(((path, "config"), key), value, None)
+            if key == "dtype" and not is_dtype(value):
+                yield _unknown(((path, "config"), key), f"dtype policy {value!r}")
+
+    def _lambda(self, path: _Path, item: dict[str, Any], config: dict[str, Any]) -> Iterator[Hazard]:
+        if "module" in item and item["module"] not in LAMBDA_PLACES:
+            yield _foreign(path, "Lambda", item["module"])
+        function = config.get("function")
+        if isinstance(function, dict) and function.get("class_name") == "function":
+            function = function.get("config")
+        named = isinstance(function, str) and config.get("function_type", "function") == "function"
+        if named and function in self.classes and not _computes_with_code(config):
+            return
+        if not self.allow_lambda:
+            self.reported[id(path)] = path
+            kind = "a function by name" if named else "marshalled Python code"
+            yield _code(path, kind)
+        elif isinstance(config.get("function"), str) and named and function not in ACTIVATIONS:
+            yield _strange_function(((path, "config"), "function"), function, config.get("module"))
+
+
+def _computes_with_code(config: dict[str, Any]) -> bool:
+    """Whether a Lambda's output shape or mask is more than numbers."""
+    return any(config.get(f"{key}_type") not in (None, "raw") or _has_text(config.get(key)) for key in ("output_shape", "mask"))
+
+
+def _has_text(value: Any) -> bool:
+    return any(isinstance(leaf, (str, dict)) for leaf in _leaves(value))
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    """What nested lists hold; iterative."""
+    todo = [value]
+    while todo:
+        item = todo.pop()
+        if isinstance(item, (list, tuple)):
+            todo.extend(item)
+        else:
+            yield item
+
+
+# ------------------------------------------------------------------------------------------------------- rules, one each
+
+
+def _class(path: _Path, name: str, item: dict[str, Any]) -> Iterator[Hazard]:
+    """A class that Keras has, in a module where it lives; older releases wrote none."""
+    if "module" not in item:
+        if name not in CLASSES and not _is_operation(name):
+            yield _unknown(path, f"class {name!r}")
+        return
+    module, registered = item["module"], item.get("registered_name")
+    known = module in CLASSES.get(name, ()) or (module in OPERATION_PLACES and _is_operation(name))
+    if module is None or (not known and module in _MODULES):
+        yield _unknown(path, f"class {name!r}")
+    elif not known or registered not in (None, name, f"Custom>{name}"):
+        yield _foreign(path, name, module)
+
+
+def _is_operation(class_name: str) -> bool:
+    from configsplit.catalog.operations import operation_table  # the rules of 323 operations, which most models have none of
+    from configsplit.catalog.operations.layers import snake
+
+    return snake(class_name) in operation_table.KERAS
+
+
+def _code_by_type(path: _Path, name: str, config: dict[str, Any]) -> Iterator[Hazard]:
+    """Any class that keeps a function beside the word that tells how it is written: Keras 1 has several."""
+    for key, value in config.items():
+        if key.endswith("_type") and value in ("lambda", "python_lambda", "function"):
+            yield _code(((path, "config"), key.removesuffix("_type")), f"a function of {name}")
+
+
+def _paths(path: _Path, name: str, config: dict[str, Any]) -> Iterator[Hazard]:
+    for key in _PATH_KEYS:
+        if isinstance(config.get(key), str):
+            yield Hazard(
+                "hazard-vocabulary-path",
+                _worded(((path, "config"), key)),
+                f"{name} reads its {key} from the path or address {config[key]!r}",
+                "put the vocabulary itself (a list) into the file",
+            )
+
+
+def _tensorflow(path: _Path, name: str, config: dict[str, Any]) -> Iterator[Hazard]:
+    """An operation layer calls any function or op of TensorFlow by name: those on the list pass."""
+    called = _called(name, config)
+    if not isinstance(called, str) or not _is_pure(name, called):
+        yield Hazard(
+            "hazard-tensorflow-op",
+            _worded(path),
+            f"{name} calls {called!r}, which is not known to be harmless",
+            "put a layer or a custom layer in its place",
+        )
+
+
+def _called(name: str, config: dict[str, Any]) -> Any:
+    if name in _FUNCTION_LAYERS:
+        return config.get("function")
+    if name == "InstanceProperty":
+        return config.get("attr_name")
+    node = config.get("node_def")
+    if not isinstance(node, dict):
+        return node
+    attributes = node.get("attr") or {}
+    if not isinstance(attributes, dict):
+        return node
+    kinds = {key for value in attributes.values() if isinstance(value, dict) for key in value}
+    return node.get("op") if kinds <= _ATTRIBUTES and not node.get("device") else node
+
+
+def _is_pure(name: str, called: str) -> bool:
+    from configsplit.catalog.operations import operation_table
+    from configsplit.catalog.operations.layers import snake
+
+    if name in _FUNCTION_LAYERS:
+        return is_pure_function(called, operation_table.FUNCTIONS)
+    if name == "InstanceProperty":
+        return called in PROPERTIES
+    return is_pure_node(snake(called), operation_table.NODES)
+
+
+def _constants(path: _Path, name: str, nodes: Any) -> Iterator[Hazard]:
+    """Texts among what a layer is called with: operations may take them, Keras's layers take tensors and numbers."""
+    for text in _texts_in_calls(nodes):
+        yield Hazard(
+            "hazard-constant",
+            _worded((path, "inbound_nodes")),
+            f"{name} is called with the text {text[:60]!r}",
+            "layers are called with tensors and numbers; remove the text",
+        )
+
+
+def _texts_in_calls(nodes: Any) -> Iterator[str]:
+    todo = [nodes]
+    while todo:
+        item = todo.pop()
+        if isinstance(item, dict):
+            if "class_name" not in item:
+                yield from (value for value in item.values() if isinstance(value, str))
+                todo += [value for value in item.values() if isinstance(value, _CONTAINERS)]
+        elif isinstance(item, (list, tuple)):
+            reference = len(item) > 2 and isinstance(item[0], str) and isinstance(item[1], int)
+            if not reference:
+                yield from (value for value in item if isinstance(value, str))
+            elif item[0] == "_CONSTANT_VALUE":
+                yield from (value for value in item[2:3] if isinstance(value, str))
+            todo += [value for value in item if isinstance(value, _CONTAINERS)]
+
+
+# ------------------------------------------------------------------------------------------------------- how it is said
+
+
+def _code(path: _Path, what: str) -> Hazard:
+    return Hazard(
+        "hazard-lambda",
+        _worded(path),
+        f"a Lambda with {what}, which building the model would run",
+        "allow Lambda code only for a file whose author you trust, or put a custom layer in its place",
+    )
+
+
+def _unknown(path: _Path, what: str) -> Hazard:
+    return Hazard(
+        "hazard-unknown-class",
+        _worded(path),
+        f"the {what} is not known to be harmless" if " " in what else f"the class {what} is not known to be harmless",
+        "if it is yours, declare it with --custom-objects",
+    )
+
+
+def _foreign(path: _Path, name: str, module: Any) -> Hazard:
+    return Hazard(
+        "hazard-foreign-module",
+        _worded(path),
+        f"the class {name!r} asks for the module {module!r} to be imported",
+        "if it is yours, declare the class with --custom-objects; configsplit never imports what a file names",
+    )
+
+
+def _strange_function(path: _Path, name: Any, module: Any) -> Hazard:
+    place = "" if module in (None, "builtins") else f" of the module {module!r}"
+    return Hazard(
+        "hazard-function",
+        _worded(path),
+        f"the function {name!r}{place} is not known to be harmless",
+        "if it is yours, declare it with --custom-objects",
+    )

@@ -1,0 +1,181 @@
+"""`split` for live models, and what it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from configsplit.cuts.minimum_cut import Choice
+from configsplit.errors import CutError, DocumentError, TensorReferenceError, WeightsError
+from configsplit.graph.model import LayerPath, walk
+from configsplit.graph.provenance import Origin, Provenance
+from configsplit.keras.models import Classes, Live, build, leaves_of, read
+from configsplit.models.results import Parts
+from configsplit.models.wrapped import inside as held_by
+from configsplit.runtime.live.layers import framework_of, layer_at
+from configsplit.runtime.live.signature import Inputs
+from configsplit.runtime.live.transfer import same_weights
+from configsplit.runtime.trace.cut import TracedParts
+from configsplit.runtime.trace.cut import cut_trace as cut
+from configsplit.runtime.trace.trace import can_trace
+from configsplit.verbs.split import split as split_document
+from configsplit.verbs.surgery import listed
+
+
+class LiveParts(tuple[Any, ...]):
+    """The parts of a live model, which run one after another: a tuple of live models.
+
+    ``parts`` says how they are wired and where their layers came from; `join` puts them together again.
+    """
+
+    parts: Parts
+    whole: Live
+
+    def _repr_html_(self) -> str:
+        """For notebooks."""
+        return self.parts._repr_html_()
+
+    @classmethod
+    def of(cls, models: Iterable[Any], parts: Parts, whole: Live) -> LiveParts:
+        made = cls(models)
+        made.parts, made.whole = parts, whole
+        return made
+
+
+def split(
+    model: Any,
+    at: str | Iterable[str],
+    *,
+    boundary: Choice = "smallest",
+    shapes: Iterable[str] = (),
+    boundary_dtype: str | None = None,
+    inputs: Inputs = None,
+    trace: bool | None = None,
+    custom_objects: Classes = None,
+) -> LiveParts | TracedParts:
+    """Cut a live model into live models, which run one after another.
+
+    A model whose class hides its graph is cut in a functional graph that Keras traces and that computes the same. Where there
+    is none, or it has no layer of that name, the TensorFlow graph is cut, and the parts are modules, not models (`cut_trace`).
+
+    Args:
+        model: a model of Keras 3 or tf_keras, built.
+        at, boundary, shapes, boundary_dtype: as for `configsplit.split`.
+        inputs: for a model whose class hides its graph: what it is called on (arrays, shapes with None for the batch, or a
+            list or dict of these), where Keras itself does not remember.
+        trace: True cuts the TensorFlow graph in any case, False in no case.
+        custom_objects: classes of the user's own that the model uses, as in Keras. Classes of its layers, and registered
+            ones, are known already.
+
+    Returns:
+        The parts. The inputs of each are the original's own inputs that it needs, in their order, then what earlier parts
+        give it; its layers carry copies of the original's weights.
+
+    Raises:
+        CutError, ShapeError, TensorReferenceError: as `configsplit.split` does.
+        DocumentError: no functional graph of the model can be had, and the TensorFlow graph is not to be cut, or Keras runs on
+            another backend.
+    """
+    asked_of_graphs = bool(boundary_dtype or list(shapes := tuple(shapes)))
+    if trace:
+        _refuse_for_trace(asked_of_graphs)
+        return cut_trace(model, at, boundary=boundary, inputs=inputs)
+    try:
+        whole = read(model, custom_objects, inputs)
+        parts = split_document(whole.document, at, boundary=boundary, shapes=shapes, boundary_dtype=boundary_dtype)
+    except (DocumentError, TensorReferenceError) as error:
+        hidden = error.code == "live-no-graph" or (isinstance(error, TensorReferenceError) and whole.live is not model)
+        if not hidden or trace is False or asked_of_graphs or not can_trace(framework_of(model)):
+            raise
+        return cut_trace(model, at, boundary=boundary, inputs=inputs)
+    models = (build(part.model, origins, [whole]) for part, origins in zip(parts, parts.origins, strict=True))
+    return LiveParts.of(models, parts, whole)
+
+
+def _refuse_for_trace(asked_of_graphs: bool) -> None:
+    if asked_of_graphs:
+        raise CutError(
+            "shapes and boundary_dtype are for graphs of Keras: a TensorFlow graph knows its shapes and keeps its dtypes",
+            code="trace-options",
+            hint="leave them out, or trace=True",
+        )
+
+
+def rejoin(halves: LiveParts) -> Any:
+    """The model that was cut, with the weights that the parts have now.
+
+    Raises:
+        WeightsError: a layer that stands in several parts has different weights in them.
+    """
+    whole, model = halves.whole, halves.whole.document.model
+    homes = _homes(halves)
+    for path, places in homes.items():
+        _check_copies(path, [layer_at(halves[number], place) for number, place in places])
+    apart = {path[:length] for path in homes for length in range(1, len(path))}
+    origins = {path: Origin(places[0][1], (), places[0][0] + 1) for path, places in homes.items()}
+    for path, _ in walk(model, held_by(model.dialect)):  # what no part needed is as it was
+        if path not in apart and not any(path[:length] in homes for length in range(1, len(path) + 1)):
+            origins[path] = Origin(path)
+    return build(model, Provenance(origins), [whole, *(replace(whole, live=part) for part in halves)])
+
+
+def _homes(halves: LiveParts) -> dict[LayerPath, list[tuple[int, LayerPath]]]:
+    """Where each layer of the original stands: numbers of parts, and its path there."""
+    found: dict[LayerPath, list[tuple[int, LayerPath]]] = {}
+    for number, (part, origins) in enumerate(zip(halves.parts, halves.parts.origins, strict=True)):
+        for path, origin in leaves_of(part.model, origins):
+            found.setdefault(origin.path, []).append((number, path))
+    return found
+
+
+def _check_copies(path: LayerPath, copies: Sequence[Any]) -> None:
+    if not all(same_weights(copies[0], copy) for copy in copies[1:]):
+        raise WeightsError(
+            f"{'/'.join(path)!r} has other weights in one part than in another",
+            code="join-weights-differ",
+            where="/".join(path),
+            hint="a shared layer was trained in one part only; nobody can say which weights are meant",
+        )
+
+
+# Models without a functional graph: cut what TensorFlow traces of them.
+
+
+def cut_trace(model: Any, at: str | Iterable[str], *, boundary: Choice = "smallest", inputs: Inputs = None) -> TracedParts:
+    """Cut the TensorFlow graph of a model at the outputs of layers, whatever its class keeps in Python.
+
+    Args:
+        model: a model of Keras 3 on TensorFlow, or of tf_keras. It is not changed.
+        at: as for `configsplit.split`; layers go by the calls that happen while the model is traced, at any depth
+            (``encoder/attention``), and ``model/add:0`` names a tensor of the graph that is no layer's output.
+        boundary: as for `configsplit.split`.
+        inputs: what the model is called on, where Keras does not remember: arrays, shapes with None for the batch, or a list
+            or dict of these.
+
+    Returns:
+        The parts: modules to call on tensors, and to `save` as SavedModels.
+
+    Raises:
+        TensorReferenceError: a reference names no call of a layer, or several; the candidates are listed.
+        CutError: the graph cannot be cut there, or cannot be taken apart.
+        DocumentError: nobody knows what the model is called on.
+        RuntimeUnavailableError: Keras runs on another backend.
+    """
+    texts = listed(at)
+    if not texts:
+        raise CutError("no place to cut at was given", code="cut-nowhere", hint="name a layer")
+    return cut(model, framework_of(model), texts, boundary=boundary, inputs=inputs)
+
+
+def split_saved_model(
+    model: Any, at: str | Iterable[str], directory: str | Path, *, boundary: Choice = "smallest", inputs: Inputs = None
+) -> Path:
+    """Cut the TensorFlow graph of a model and write the parts as SavedModels ``part-0``, ``part-1``, ... with ``trace.json``.
+
+    Raises:
+        StoreError: the folder exists and is not empty.
+        And what `cut_trace` raises.
+    """
+    return cut_trace(model, at, boundary=boundary, inputs=inputs).save(directory)

@@ -1,9 +1,0 @@
-"""A model of Keras 1 or 2 as one of Keras 3 that computes the same: pure, by declared rules, class by class.
-
-What has no equal in Keras 3 is refused, each layer with its reason and a remedy; nothing is left out in silence.
-"""
-
-from configsplit.migration.migrate import Request, migrate
-from configsplit.migration.outcome import Layout, Migration, Note, Refusal, Replacement
-
-__all__ = ["Layout", "Migration", "Note", "Refusal", "Replacement", "Request", "migrate"]

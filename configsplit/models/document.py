@@ -1,0 +1,161 @@
+"""A model file, read: its graph, and where its weights are. Reading an architecture loads neither h5py nor Keras."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+
+from configsplit.catalog.facts import LayerFacts
+from configsplit.containers import Source, open_source
+from configsplit.containers.source import Kind
+from configsplit.dialects import Detection, parse, read_entry
+from configsplit.dialects.dialect import Generation
+from configsplit.errors import ConfigSplitError, ShapeError, StoreError
+from configsplit.graph.model import Model, TensorRef, TensorSpec
+from configsplit.graph.references import boundary
+from configsplit.inference import Inference, trace
+from configsplit.plugins import Registry
+
+
+@dataclass(frozen=True, kw_only=True)
+class Document:
+    """A model as it stands in a file; immutable. The file is opened again when weights are needed, and must not change.
+
+    Attributes:
+        model: the graph.
+        detection: the dialect, and the evidence for it.
+        path: the file that was read; ``weights`` is the file of weights that goes with it, if apart.
+        kind: "json", "keras", "h5" or "dir".
+        release: what the file says of the release that wrote it; empty where it says nothing.
+        registry: the plug-ins in force.
+        notes: what had to be put right in the file to read it, in sentences.
+        digest: SHA-256 of the architecture's text, by which the file is known again when it is opened for its weights.
+    """
+
+    model: Model
+    detection: Detection
+    path: Path
+    kind: Kind
+    weights: Path | None = None
+    release: str = ""
+    registry: Registry = field(default_factory=Registry)
+    notes: tuple[str, ...] = ()
+    digest: str = ""
+
+    @property
+    def dialect(self) -> Generation:
+        return self.detection.dialect.name
+
+    @cached_property
+    def facts(self) -> Mapping[str, LayerFacts]:
+        return self.registry.facts()
+
+    def check_same(self, source: Source) -> None:
+        """Raises StoreError if the file that was opened for the weights has another architecture than was read."""
+        if self.digest and _digest(source.config_text) != self.digest:
+            raise StoreError(
+                "the file was replaced since it was read: it holds another architecture",
+                code="source-changed",
+                where=str(self.path),
+                hint="wait until the program that writes it is done",
+            )
+
+    def infer(self, shapes: Mapping[TensorRef, TensorSpec] | None = None, model: Model | None = None) -> Inference:
+        """Shape and dtype of every tensor of the model (or of a rewritten form of it)."""
+        if not shapes and (model is None or model is self.model):
+            return self._inference
+        return trace(model or self.model, self.facts, shapes or {}, read=read_entry)
+
+    @cached_property
+    def _inference(self) -> Inference:
+        return trace(self.model, self.facts, {}, read=read_entry)
+
+    def _repr_html_(self) -> str:
+        """For notebooks."""
+        from configsplit.models.notebook import document_html
+
+        return document_html(self)
+
+    def __repr__(self) -> str:
+        return f"<{self.path.name}: {self.detection.dialect.title} model {self.model.name!r}, {len(self.model.layers)} layers>"
+
+
+def load(
+    path: str | Path,
+    *,
+    weights: str | Path | None = None,
+    custom_objects: Iterable[str | Path] = (),
+    registry: Registry | None = None,
+) -> Document:
+    """Read a model file: ``.json``, ``.keras`` or ``.h5``, told apart by content.
+
+    Args:
+        path: the file.
+        weights: a weights file that goes with an architecture-only file.
+        custom_objects: plug-in files or modules, besides the installed ones.
+        registry: the installed ones, where they were looked up before; one who loads many models does so once.
+
+    Raises:
+        StoreError: the file cannot be read, or is something else.
+        DocumentError: its architecture is damaged, or of no known dialect.
+        PluginError: a plug-in cannot be used.
+    """
+    registry = Registry.discover() if registry is None else registry
+    for spec in custom_objects:
+        registry = registry.load(str(spec))
+    with open_source(path) as source:
+        try:
+            parsed = parse(source.config_text)
+            digest = _digest(source.config_text)
+        except ConfigSplitError as error:
+            raise error.within(f"{path}: ") from None
+        metadata = source.metadata
+        release = metadata.get("keras_version") or parsed.model.entry.get("keras_version") or ""
+        kind = source.kind
+    return Document(
+        model=parsed.model,
+        detection=parsed.detection,
+        path=Path(path),
+        kind=kind,
+        weights=None if weights is None else Path(weights),
+        release=str(release),
+        registry=registry,
+        notes=parsed.notes,
+        digest=digest,
+    )
+
+
+def _digest(text: str) -> str:
+    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def given_shapes(model: Model, texts: Sequence[str]) -> dict[TensorRef, TensorSpec]:
+    """``LAYER=None,28,28,128`` or ``LAYER=None,28,28,128:float32`` as specs.
+
+    Raises:
+        ShapeError: the text is not of that form.
+        TensorReferenceError: no such tensor.
+    """
+    return {ref: spec for name, spec in map(named_shape, texts) for ref in boundary(model, name)}
+
+
+def named_shape(text: str) -> tuple[str, TensorSpec]:
+    """The name in ``LAYER=None,28,28,128:float32``, and what is said of it.
+
+    Raises:
+        ShapeError: the text is not of that form.
+    """
+    name, equals, rest = text.rpartition("=")
+    dimensions, _, dtype = rest.partition(":")
+    try:
+        shape = tuple(None if item.strip() in ("None", "null", "?") else int(item) for item in dimensions.split(","))
+    except ValueError:
+        shape, equals = (), ""
+    if not equals:
+        raise ShapeError(
+            f"{text!r} does not give a shape", code="shape-syntax", hint="write LAYER=None,28,28,128 (None for any size)"
+        )
+    return name, TensorSpec(shape, dtype.strip() or "float32")

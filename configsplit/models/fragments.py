@@ -1,0 +1,103 @@
+"""What is put into a model: a model file, or the config of a single layer in a .json file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from configsplit.containers import open_source, snake_case
+from configsplit.dialects import Detection
+from configsplit.dialects.detect import signs
+from configsplit.dialects.parse import chain_calls, model_kind
+from configsplit.errors import CutError, DocumentError
+from configsplit.graph.json import FrozenDict, loads
+from configsplit.graph.model import Layer, Model, TensorRef
+from configsplit.inference import BUILT_IN
+from configsplit.models.document import Document, load
+
+
+def load_fragment(
+    path: str | Path, host: Document, *, weights: str | Path | None = None, custom_objects: Iterable[str | Path] = ()
+) -> Document:
+    """Read what is to be put into ``host``.
+
+    Raises:
+        StoreError, DocumentError: as `load` does.
+        CutError: it was written by another generation of Keras.
+    """
+    with open_source(path) as source:
+        entry = loads(source.config_text) if source.kind == "json" else None
+    if isinstance(entry, FrozenDict) and _is_layer(entry):
+        return one_layer(entry, Path(path), host)
+    found = load(path, weights=weights, custom_objects=custom_objects)
+    check_dialect(found, host)
+    return found
+
+
+def _is_layer(entry: FrozenDict) -> bool:
+    plain = {"class_name", "config"} <= entry.keys() and "keras_version" not in entry
+    return plain and isinstance(entry["config"], FrozenDict) and model_kind(entry) is None
+
+
+def check_dialect(fragment: Document, host: Document) -> None:
+    """Raises CutError if the two documents are of different generations of Keras."""
+    if fragment.dialect != host.dialect:
+        raise _other_dialect(fragment.path, fragment.detection.dialect.title, host)
+
+
+def _other_dialect(path: Path, title: str, host: Document) -> CutError:
+    return CutError(
+        f"{path.name} is of {title}, {host.path.name} of {host.detection.dialect.title}: one file cannot hold both",
+        code="surgery-dialect",
+        where=str(path),
+        hint="bring both to one generation first: configsplit convert",
+    )
+
+
+def one_layer(entry: FrozenDict, path: Path, host: Document) -> Document:
+    """A single layer, given by its config, as a Sequential of one.
+
+    Raises:
+        DocumentError: it is an InputLayer.
+        CutError: it was written by another generation of Keras.
+    """
+    for sign in signs(entry):
+        if host.dialect not in sign.dialects:
+            raise _other_dialect(path, f"{' or '.join(sorted(sign.dialects))} ({sign.what})", host)
+    class_name = str(entry["class_name"])
+    if class_name == "InputLayer":
+        raise DocumentError(
+            "an InputLayer is no fragment",
+            code="fragment-invalid",
+            where=str(path),
+            hint="give a layer that computes something, or a model",
+        )
+    name = str(entry.get("name") or entry["config"].get("name") or snake_case(class_name))
+    made = _in_style(entry.without("inbound_nodes", "build_config"), host) | {"config": entry["config"] | {"name": name}}
+    chain = [
+        Layer(name=f"{name}_input", class_name="InputLayer", implicit=True),
+        Layer(name=name, class_name=class_name, entry=made | {"name": name, "inbound_nodes": None}),
+    ]
+    model = Model(
+        name=name,
+        kind="sequential",
+        layers=chain_calls(chain),
+        inputs=TensorRef(f"{name}_input"),
+        outputs=TensorRef(name),
+        dialect=host.dialect,
+    )
+    detection = Detection(host.detection.dialect, ())
+    return Document(model=model, detection=detection, path=path, kind="json", registry=host.registry)
+
+
+def _in_style(entry: FrozenDict, host: Document) -> FrozenDict:
+    """The entry as the host's document spells its own: with or without the module of the class."""
+    modern = any("module" in layer.entry for layer in host.model.layers)
+    if not modern:
+        return entry.without("module", "registered_name")
+    if "module" in entry:
+        return entry
+    class_name = str(entry["class_name"])
+    built_in = class_name in BUILT_IN
+    module = {"module": "keras.layers" if built_in else None, "registered_name": None if built_in else class_name}
+    return FrozenDict({**module, **entry})

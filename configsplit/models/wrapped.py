@@ -1,0 +1,129 @@
+"""Models that stand in the config of TimeDistributed: read, described and written, so that a cut can reach into them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from configsplit.cuts.minimum_cut import Choice
+from configsplit.dialects import DIALECTS, emit, read_entry
+from configsplit.dialects.parse import LIST
+from configsplit.errors import CutError
+from configsplit.graph.json import FrozenDict
+from configsplit.graph.model import Inside, Layer, Model, TensorRef, TensorSpec, leaves, walk
+from configsplit.graph.references import Place, places
+from configsplit.inference import Inference, traced_masks
+from configsplit.models.document import Document, named_shape
+from configsplit.rewrites.nested.surface import Told
+from configsplit.rewrites.nested.wrapping import NO_SPECS, Specs
+
+_MODELS = ("Functional", "Model", "Sequential")
+
+
+def wrapped(layer: Layer, dialect: str) -> Model | None:
+    """The model in a TimeDistributed layer, None for any other layer.
+
+    Raises:
+        DocumentError: it is damaged.
+    """
+    entry = layer.config.get("layer")
+    if layer.class_name != "TimeDistributed" or not isinstance(entry, FrozenDict) or entry.get("class_name") not in _MODELS:
+        return None
+    return replace(read_entry(entry, dialect), entry=entry | {"config": None})
+
+
+def inside(dialect: str) -> Inside:
+    """What a layer of a document holds: the nested model that it is, or the model that it wraps."""
+    return lambda layer: layer.model or wrapped(layer, dialect)
+
+
+def places_in(document: Document, text: str) -> tuple[Place, ...]:
+    """As `places`, also for what is in wrapped models."""
+    return places(document.model, text, inside(document.dialect))
+
+
+def told_shapes(document: Document, shapes: Iterable[str] | Mapping[TensorRef, TensorSpec]) -> list[Told]:
+    """What the user says of shapes, as ``LAYER=None,28,28,128`` with references as `places_in` takes them, or of the
+    document's own layers.
+
+    Raises:
+        ShapeError: a text is not of that form.
+        TensorReferenceError: no such tensor.
+    """
+    if isinstance(shapes, Mapping):
+        return [Told(Place((), ref), spec) for ref, spec in shapes.items()]
+    return [Told(place, spec) for name, spec in map(named_shape, shapes) for place in places_in(document, name)]
+
+
+def release_of(document: Document) -> tuple[int, ...]:
+    """The release that wrote a document, as numbers; empty where it does not say."""
+    return tuple(int(step) for step in document.release.split(".")[:2] if step.isdigit())
+
+
+@dataclass(frozen=True)
+class DocumentWrapping:
+    """Reads, writes and describes what is in the wrappers of one document."""
+
+    document: Document
+    choice: Choice = "smallest"
+
+    def read(self, layer: Layer) -> Model:
+        found = wrapped(layer, self.document.dialect)
+        if found is None:
+            raise CutError(f"{layer.name!r} holds no model", code="cut-not-openable", where=layer.name)
+        form = self.document.model.form
+        return replace(found, form=found.form or (form if form != LIST else ""))
+
+    def write(self, model: Model) -> FrozenDict:
+        """Keras 3 finds a class inside another's config by its module, also in .h5 files, where layers have none."""
+        if model.entry or self.document.dialect != "keras3":
+            return emit(model)
+        return emit(replace(model, entry=DIALECTS["keras3"].functional_entry(True)))
+
+    def specs(self, model: Model, given: Specs = NO_SPECS) -> Specs:
+        return self.document.infer(given, model).specs
+
+    def infer(self, model: Model, given: Specs = NO_SPECS) -> Inference:
+        return self.document.infer(given, model)
+
+    def conforms(self, place: str) -> bool:
+        """Keras 1, and Keras 2 that is not tf.keras, hand tensors on as they are; but tf_keras, which reads their files today,
+        does not, so only what needs nothing in either is opened there."""
+        document, release = self.document, release_of(self.document)
+        if document.dialect == "keras1":
+            return False
+        old = document.dialect == "keras2" and () < release < (2, 4)
+        if old or (document.dialect == "keras3" and document.kind == "h5"):
+            lacks = "no operation layers" if old else "no operations in .h5 files"
+            raise CutError(
+                f"{place} is given a tensor of another dtype or rank than its input, which Keras changes in passing; Keras "
+                f"{document.release or 3} has {lacks} to say so",
+                code="cut-no-cast",
+                where=place,
+                hint=f"cut before or after {place.partition('@')[0]!r}" + ("" if old else ", or save the model as .keras"),
+            )
+        return True
+
+    def check_masks(self, model: Model, name: str, calls: Sequence[int], inner: Model) -> None:
+        """Raises CutError if a mask that is made in the wrapped model, or arrives at it, may be used in it.
+
+        Where the wrapped model itself stops a mask, its pieces do not: each wrapper hands on the mask that reaches it.
+        """
+        layer = model.by_name()[name]
+        given = any(leaves(layer.calls[call].kwargs) for call in calls)
+        arriving = traced_masks(self.document.infer(model=model)).tensors
+        reached = any(use.ref in arriving for call in calls for use in layer.calls[call].uses())
+        within = self.document.infer(model=inner)
+        if given or (reached and self._may_use(within)) or traced_masks(within).used:
+            raise CutError(
+                f"a mask goes through the model in {name!r}, and its parts would not hand it on step by step",
+                code="cut-mask-lost",
+                where=name,
+                hint=f"cut before or after {name!r}",
+            )
+
+    def _may_use(self, inference: Inference) -> bool:
+        """Whether a layer of a model, also inside nested ones, would use a mask that reaches it, or may."""
+        plain = [layer for _, layer in walk(inference.model) if layer.model is None and not layer.is_input]
+        facts = [inference.facts(layer) for layer in plain]
+        return any(each is None or each.uses_mask != () for each in facts)

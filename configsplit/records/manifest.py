@@ -1,0 +1,216 @@
+"""``manifest.json``: what was cut, into which files, and how they are wired. The pydantic document, and its making."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from configsplit.errors import DocumentError
+from configsplit.graph.json import dumps, loads
+
+VERSION: Literal[1] = 1
+NAME = "manifest.json"
+
+
+def _no_step(name: str) -> str:
+    if name in (".", ".."):
+        raise ValueError("this is no name of a file")
+    return name
+
+
+def _plain_name(name: str) -> str:
+    if "/" in name or "\x00" in name:
+        raise ValueError("this is no name of a file")
+    return _no_step(name)
+
+
+def _relative(path: str) -> str:
+    if PurePosixPath(path).is_absolute() or "\x00" in path:
+        raise ValueError("the way to the original must not be absolute")
+    return path
+
+
+Count = Annotated[int, Field(ge=0)]
+Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+Dimensions = tuple[Count | None, ...] | None
+FileName = Annotated[str, Field(pattern=r"^[^/\\\x00]+$"), AfterValidator(_no_step)]
+PlainName = Annotated[str, AfterValidator(_plain_name)]
+Below = Annotated[str, AfterValidator(_relative)]
+
+
+class Record(BaseModel):
+    """Base of all records. Unknown keys of later releases are kept."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, populate_by_name=True)
+
+
+class FromInput(Record):
+    """The original model's input of that number."""
+
+    input: Count
+
+
+class FromPart(Record):
+    """An output of a part."""
+
+    part: Count
+    output: Count
+
+
+class Tensor(Record):
+    """An input of the original model. ``shape`` has the batch dimension first; null stands for any size."""
+
+    name: str
+    shape: Dimensions = None
+    dtype: str | None = None
+
+
+class WiredTensor(Tensor):
+    """An input of a part, or an output of the original model, and where it comes from."""
+
+    source: FromInput | FromPart = Field(alias="from")
+
+
+class GivenTensor(Tensor):
+    """An output of a part; ``tensor`` is the reference that names it in the original model."""
+
+    tensor: str
+
+
+class Opening(Record):
+    """Calls of a nested model whose layers came up into the model around it; the layer's name as it was at that step.
+
+    With ``pieces`` it was a model in a wrapper, which was divided: the wrapper became these layers. ``cuts`` are the tensors
+    (layer, call, output) of the wrapped model that cross between one piece and the next, once ``inside`` is done in it.
+    """
+
+    layer: str
+    calls: tuple[Count, ...]
+    pieces: tuple[str, ...] = ()
+    cuts: tuple[tuple[tuple[str, Count, Count], ...], ...] = ()
+    inside: tuple[Opening, ...] = ()
+
+
+class Casting(Record):
+    """A tensor (layer, call, output) that is handed over as another dtype, and the calls that take it, grouped by part."""
+
+    tensor: tuple[str, Count, Count]
+    dtype: str
+    takers: tuple[tuple[tuple[str, Count], ...], ...]
+
+
+class Masked(Record):
+    """A tensor (layer, call, output) that is handed over with its mask, and the calls that take it, grouped by part."""
+
+    tensor: tuple[str, Count, Count]
+    takers: tuple[tuple[tuple[str, Count], ...], ...]
+
+
+class Shape(Record):
+    """What the user said of a tensor (layer, call, output); ``inside`` are the calls of the nested models and wrappers that it
+    lies in, from the outside in."""
+
+    tensor: tuple[str, Count, Count]
+    shape: Dimensions = None
+    dtype: str | None = None
+    inside: tuple[tuple[str, Count], ...] = ()
+
+
+class Part(Record):
+    """One part: its file, its inputs and outputs in the order of ``model.inputs`` and ``model.outputs``.
+
+    ``calls`` gives, for each layer whose calls are numbered otherwise than in the original, their numbers there.
+    ``layers`` gives, for each layer that was inside a nested model or has another name there, its path in the original.
+    """
+
+    file: FileName
+    sha256: Digest
+    inputs: tuple[WiredTensor, ...]
+    outputs: tuple[GivenTensor, ...]
+    weights: FileName | None = None
+    weights_sha256: Digest | None = None
+    calls: dict[str, tuple[Count, ...]] = Field(default_factory=dict)
+    layers: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _told_by_digest(self) -> Self:
+        if (self.weights is None) != (self.weights_sha256 is None):
+            raise ValueError("weights and their digest go together")
+        return self
+
+
+class Source(Record):
+    """The file that was cut. ``path`` leads to it from the manifest's folder."""
+
+    file: PlainName
+    sha256: Digest
+    format: Literal["keras", "h5", "json", "dir"]
+    dialect: Literal["keras1", "keras2", "keras3"]
+    path: Below | None = None
+    weights: PlainName | None = None
+    weights_path: Below | None = None
+    weights_sha256: Digest | None = None
+
+
+class Manifest(Record):
+    """The whole of ``manifest.json``. ``frame`` is the original document without its layers; where the parts hold layers that
+    were inside a nested model, or masks or casts that were put in, it has the layers' names and calls."""
+
+    manifest_version: Literal[1] = VERSION
+    configsplit: str
+    source: Source
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[WiredTensor, ...]
+    parts: tuple[Part, ...]
+    shared_layers: tuple[str, ...] = ()
+    opened: tuple[Opening, ...] = ()
+    functional: bool = False
+    masks: tuple[Masked, ...] = ()
+    casts: tuple[Casting, ...] = ()
+    shapes: tuple[Shape, ...] = ()
+    warnings: tuple[str, ...] = ()
+    frame: dict[str, Any] = Field(default_factory=dict)
+
+
+def to_text(manifest: Manifest) -> str:
+    """The manifest as it is written: indented, optional keys left out where they say nothing."""
+    plain = manifest.model_dump(by_alias=True, mode="json", exclude={"frame"})
+    plain["parts"] = [_compact(part) for part in plain["parts"]]
+    plain["source"] = _compact(plain["source"])
+    plain["opened"] = [_opening(step) for step in manifest.opened]
+    plain["frame"] = manifest.frame  # its numbers are spelled as the document spells them
+    return dumps(plain, indent=2) + "\n"
+
+
+def _opening(opening: Opening) -> dict[str, Any]:
+    """An opening of a nested model needs two keys only."""
+    whole = {"layer": opening.layer, "calls": opening.calls}
+    return opening.model_dump(mode="json") if opening.pieces else whole
+
+
+def _compact(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in record.items() if value is not None and value != {}}
+
+
+def from_text(text: str, where: str) -> Manifest:
+    """Read a manifest.
+
+    Raises:
+        DocumentError: it is no manifest, or of a later version.
+    """
+    try:
+        return Manifest.model_validate(loads(text))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(step) for step in first["loc"])
+        raise DocumentError(
+            f"not a manifest of configsplit: {place}: {first['msg']}", code="manifest-invalid", where=where
+        ) from None
+
+
+def wire(part: int | None, number: int) -> FromInput | FromPart:
+    """``{"input": i}`` or ``{"part": p, "output": o}``."""
+    return FromInput(input=number) if part is None else FromPart(part=part, output=number)

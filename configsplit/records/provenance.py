@@ -1,0 +1,83 @@
+"""``FILE.provenance.json``: which layer of a file came from which layer of which file."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Self
+
+from pydantic import Field, ValidationError, model_validator
+
+from configsplit.errors import DocumentError
+from configsplit.graph.json import dumps, loads
+from configsplit.records.manifest import Count, Digest, FileName, Record, Source
+
+VERSION: Literal[1] = 1
+SUFFIX = ".provenance.json"
+
+
+class Came(Record):
+    """A layer (its names from the outermost model inwards), and where it came from; ``source`` is null for a fresh one.
+
+    A nested model that was kept whole has one record, which speaks for everything in it.
+    """
+
+    layer: tuple[str, ...]
+    source: Count | None = None
+    origin: tuple[str, ...] = Field(default=(), alias="from")
+
+
+class Result(Record):
+    """The file that was made."""
+
+    file: FileName
+    sha256: Digest
+    weights: FileName | None = None
+    weights_sha256: Digest | None = None
+
+
+class ProvenanceRecord(Record):
+    """The whole of the record. ``arguments`` are those of the verb, as they were given."""
+
+    provenance_version: Literal[1] = VERSION
+    configsplit: str
+    verb: str
+    arguments: dict[str, Any] = Field(default_factory=dict)
+    result: Result
+    sources: tuple[Source, ...]
+    layers: tuple[Came, ...]
+    warnings: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _check_sources(self) -> Self:
+        if strange := [came.layer for came in self.layers if came.source is not None and came.source >= len(self.sources)]:
+            raise ValueError(f"layer {'/'.join(strange[0])!r} comes from a source that is not listed")
+        return self
+
+
+def to_text(record: ProvenanceRecord) -> str:
+    """The record as it is written: one line for each layer."""
+    plain = record.model_dump(by_alias=True, mode="json")
+    plain["result"] = _compact(plain["result"])
+    plain["sources"] = [_compact(source) for source in plain["sources"]]
+    layers = plain.pop("layers")
+    head = dumps(plain, indent=2).rstrip("}\n")
+    return f'{head},\n  "layers": [\n' + ",\n".join(f"    {dumps(layer)}" for layer in layers) + "\n  ]\n}\n"
+
+
+def _compact(record: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in record.items() if value is not None}
+
+
+def from_text(text: str, where: str) -> ProvenanceRecord:
+    """Read a record.
+
+    Raises:
+        DocumentError: it is none, or of a later version.
+    """
+    try:
+        return ProvenanceRecord.model_validate(loads(text))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(step) for step in first["loc"])
+        raise DocumentError(
+            f"not a provenance record of configsplit: {place}: {first['msg']}", code="provenance-invalid", where=where
+        ) from None

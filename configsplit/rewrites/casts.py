@@ -1,0 +1,91 @@
+"""Hand tensors over in another dtype: cast on the near side of a boundary, cast back on the far side.
+
+Widening and narrowing again (float16 -> float32 -> float16) gives back the same bits, so the parts still equal the whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from configsplit.errors import CutError
+from configsplit.graph.model import CallRef, Layer, Model, TensorRef, TensorSpec, Use
+from configsplit.rewrites import operations
+from configsplit.rewrites.common import free_name
+
+_EXACT = {
+    ("float16", "float32"),
+    ("float16", "float64"),
+    ("bfloat16", "float32"),
+    ("bfloat16", "float64"),
+    ("float32", "float64"),
+}
+"""Pairs of dtypes between which the way there and back changes no bit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """One tensor that is handed over as ``dtype``; ``takers`` are the calls that take it, grouped by part."""
+
+    ref: TensorRef
+    dtype: str
+    takers: tuple[tuple[CallRef, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Widened:
+    """The model with its casts. ``near`` and ``far`` are the new calls: one beside the producer, one for each group."""
+
+    model: Model
+    near: tuple[CallRef, ...]
+    far: tuple[tuple[CallRef, ...], ...]
+
+
+def is_exact(narrow: str | None, wide: str) -> bool:
+    """Whether values of dtype ``narrow`` survive the way to ``wide`` and back."""
+    return (narrow, wide) in _EXACT
+
+
+def widen(model: Model, casts: Sequence[Cast], specs: Mapping[TensorRef, TensorSpec]) -> Widened:
+    """Insert the casts. Casts stand right behind their tensor, so nothing else in the graph changes.
+
+    Raises:
+        CutError: Keras 1 has no casts.
+    """
+    taken = {layer.name for layer in model.layers}
+    made: list[Layer] = []
+    instead: dict[tuple[CallRef, TensorRef], Use] = {}
+    near, far = [], []
+    for cast in casts:
+        spec = specs[cast.ref]
+        wide = cast_layer(model, cast.ref, spec, cast.dtype, taken)
+        made.append(wide)
+        near.append(CallRef(wide.name))
+        backs = []
+        for calls in cast.takers:
+            back = cast_layer(model, TensorRef(wide.name), replace(spec, dtype=cast.dtype), str(spec.dtype), taken)
+            made.append(back)
+            backs.append(CallRef(back.name))
+            instead |= {(call, cast.ref): Use(TensorRef(back.name), spec=spec) for call in calls}
+        far.append(tuple(backs))
+    layers = tuple(_rewired(layer, instead) for layer in model.layers)
+    return Widened(model.with_layers((*layers, *made)), tuple(near), tuple(far))
+
+
+def _rewired(layer: Layer, instead: Mapping[tuple[CallRef, TensorRef], Use]) -> Layer:
+    calls = []
+    for number, node in enumerate(layer.calls):
+        call = CallRef(layer.name, number)
+
+        def change(use: Use, call: CallRef = call) -> Use:
+            new = instead.get((call, use.ref))
+            return use if new is None else replace(use, ref=new.ref)
+
+        calls.append(node.map_uses(change))
+    return replace(layer, calls=tuple(calls))
+
+
+def cast_layer(model: Model, ref: TensorRef, spec: TensorSpec, dtype: str, taken: set[str]) -> Layer:
+    if model.dialect == "keras1":
+        raise CutError("Keras 1 cannot cast a tensor", code="cut-no-cast", hint="leave out --boundary-dtype")
+    return operations.cast(model.dialect, free_name(f"{ref.layer}_{dtype}", taken), Use(ref, spec=spec), dtype)

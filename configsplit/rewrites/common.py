@@ -1,0 +1,188 @@
+"""What every rewrite of surgery gives, and the small steps that they share; all pure, all iterative."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+
+from configsplit.graph.calls import call_graph, closure
+from configsplit.graph.json import FrozenDict, rebuild
+from configsplit.graph.model import CallRef, Layer, LayerPath, Model, Structure, TensorRef, TensorSpec, Use
+from configsplit.graph.provenance import Origin, Provenance
+
+Redirection = Callable[[CallRef | None, TensorRef], TensorRef]
+"""The tensor that a call takes in place of another; the call is None for the outputs of the model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """A rewritten model, and where its layers came from."""
+
+    model: Model
+    provenance: Provenance
+
+
+def redirected(model: Model, change: Redirection) -> Model:
+    """The model with other tensors as arguments and outputs."""
+
+    def layer(each: Layer) -> Layer:
+        calls = []
+        for number, node in enumerate(each.calls):
+            call = CallRef(each.name, number)
+
+            def use(old: Use, call: CallRef = call) -> Use:
+                return replace(old, ref=change(call, old.ref))
+
+            calls.append(node.map_uses(use))
+        return replace(each, calls=tuple(calls))
+
+    outputs = refs_mapped(model.outputs, lambda ref: change(None, ref))
+    return replace(model, layers=tuple(map(layer, model.layers)), outputs=outputs)
+
+
+def refs_mapped(structure: Structure, change: Callable[[TensorRef], TensorRef]) -> Structure:
+    """A structure of inputs or outputs with other tensors."""
+    return rebuild(structure, lambda leaf: change(leaf) if type(leaf) is TensorRef else leaf)
+
+
+def within(model: Model, path: LayerPath, change: Callable[[Model], Model]) -> Model:
+    """The model with the one that is nested at ``path`` changed; the empty path is the model itself."""
+    chain = [model]
+    for name in path:
+        inner = chain[-1].by_name()[name].model
+        if inner is None:
+            raise KeyError(name)
+        chain.append(inner)
+    made = change(chain.pop())
+    for name in reversed(path):
+        outer = chain.pop()
+        made = outer.with_layers(tuple(replace(each, model=made) if each.name == name else each for each in outer.layers))
+    return made
+
+
+def free_name(wish: str, taken: set[str]) -> str:
+    """The name itself where it is free, else with the first of the suffixes _2, _3, ... that is; it is taken then."""
+    name, number = wish, 1
+    while name in taken:
+        number += 1
+        name = f"{wish}_{number}"
+    taken.add(name)
+    return name
+
+
+def as_functional(model: Model, spec: TensorSpec) -> Model:
+    """A Sequential as the functional model that it is; ``spec`` describes its input. A functional model stays as it is.
+
+    Arguments are described by `configsplit.rewrites.nested.open.described` afterwards.
+    """
+    if model.kind == "functional":
+        return model
+    first, *rest = model.layers
+    explicit = replace(first, entry=FrozenDict(), spec=spec, implicit=False) if first.implicit else first
+    keep = {key: model.config[key] for key in ("trainable",) if key in model.config}
+    frame = {"name": model.name, **keep, "layers": None, "input_layers": None, "output_layers": None}
+    return replace(model, kind="functional", layers=(explicit, *rest), entry=FrozenDict(), config=FrozenDict(frame), form="")
+
+
+def as_chain(model: Model, like: Model) -> Model:
+    """The model as a Sequential again, if ``like`` was one and it is a chain still; else as it is."""
+    if like.kind != "sequential" or model.kind == "sequential" or not _is_chain(model):
+        return model
+    by_name, order = model.by_name(), [model.input_refs()[0].layer]
+    takers = {layer.calls[0].uses()[0].ref.layer: layer.name for layer in model.layers if not layer.is_input}
+    while order[-1] in takers:
+        order.append(takers[order[-1]])
+    layers = tuple(_bare(by_name[name]) for name in order)
+    old = like.layers[0]
+    if old.name == order[0]:
+        layers = (old, *layers[1:])
+    stale = () if old.name == order[0] else OF_ITS_INPUT
+    return replace(
+        model,
+        kind="sequential",
+        layers=layers,
+        inputs=TensorRef(order[0]),
+        outputs=TensorRef(order[-1]),
+        entry=like.entry.without(*stale),
+        config=like.config.without(*stale),
+        form=like.form,
+    )
+
+
+OF_ITS_INPUT = ("build_config", "build_input_shape", "compile_config")
+"""What the document of a Sequential says of the input that it was built with."""
+
+
+def _bare(layer: Layer) -> Layer:
+    """Layers of a Sequential have no nodes, and what takes a tensor there need not say its shape."""
+    return replace(layer, calls=tuple(node.map_uses(lambda use: Use(use.ref)) for node in layer.calls))
+
+
+def _is_chain(model: Model) -> bool:
+    """One input, one output, every layer called once on the one before and with nothing else."""
+    outputs, inputs = model.output_refs(), model.input_refs()
+    taken = [use.ref for layer in model.layers for node in layer.calls for use in node.uses()]
+    if len(outputs) != 1 or len(inputs) != 1 or len(set(taken)) != len(taken) or outputs[0] in taken or not taken:
+        return False  # nothing but an input is no Sequential, which Keras builds by its layers
+    plain = all(
+        len(layer.calls) == 1 and (layer.is_input or _takes_one(layer)) and not layer.is_operation for layer in model.layers
+    )
+    return plain and all(ref.output == 0 for ref in taken) and sum(layer.is_input for layer in model.layers) == 1
+
+
+def _takes_one(layer: Layer) -> bool:
+    node = layer.calls[0]
+    says_nothing = all(value is None for value in node.kwargs.values())
+    return len(node.args) == 1 and type(node.args[0]) is Use and says_nothing and layer.class_name != "TFOpLambda"
+
+
+# Layers with some of their calls: the calls that stay are numbered anew from 0, and so are all references to them.
+
+
+def numbers_of(layers: Sequence[Layer], kept: Collection[CallRef]) -> dict[tuple[str, int], int]:
+    """(layer, old call) -> new call, for the calls that stay."""
+    numbers: dict[tuple[str, int], int] = {}
+    for layer in layers:
+        stays = [call for call in range(len(layer.calls)) if (layer.name, call) in kept]
+        numbers.update({(layer.name, call): number for number, call in enumerate(stays)})
+    return numbers
+
+
+def moved_layer(layer: Layer, kept: Collection[CallRef], moved: Callable[[TensorRef], TensorRef]) -> Layer:
+    """The layer with the calls that stay, their arguments moved."""
+
+    def use(old: Use) -> Use:
+        return replace(old, ref=moved(old.ref))
+
+    stays = (node for call, node in enumerate(layer.calls) if (layer.name, call) in kept)
+    return replace(layer, calls=tuple(node.map_uses(use) for node in stays))
+
+
+def kept_origins(layers: Sequence[Layer], kept: Collection[CallRef]) -> Provenance:
+    """Every layer came from itself, with the calls that stay."""
+    return Provenance(
+        {
+            (layer.name,): Origin((layer.name,), tuple(call for call in range(len(layer.calls)) if (layer.name, call) in kept))
+            for layer in layers
+        }
+    )
+
+
+# Leave out calls that no output needs. Opening a nested model brings up what only its unused outputs needed.
+
+
+def prune(model: Model) -> tuple[Model, Provenance]:
+    """The model without dead calls and without layers that have no call left; declared inputs stay."""
+    graph = call_graph(model)
+    needed = closure((graph.producer(ref) for ref in graph.outputs), graph.before)
+    needed |= {graph.producer(ref) for ref in model.input_refs()}
+    kept = {graph.calls[call] for call in needed}
+    layers = [layer for layer in model.layers if any((layer.name, call) in kept for call in range(len(layer.calls)))]
+    numbers = numbers_of(layers, kept)
+
+    def moved(ref: TensorRef) -> TensorRef:
+        return ref._replace(call=numbers[ref.layer, ref.call])
+
+    outputs = rebuild(model.outputs, lambda leaf: moved(leaf) if type(leaf) is TensorRef else leaf)
+    made = tuple(moved_layer(layer, kept, moved) for layer in layers)
+    return replace(model, layers=made, outputs=outputs), kept_origins(layers, kept)

@@ -1,0 +1,128 @@
+"""One part of a model: some of its calls, fresh InputLayers for what reaches them from outside, references renumbered."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from configsplit.graph.json import FrozenDict
+from configsplit.graph.model import CallRef, Layer, Model, Node, TensorRef, TensorSpec
+from configsplit.graph.provenance import Provenance
+from configsplit.graph.rebuild_order import rebuild_order
+from configsplit.rewrites.common import kept_origins, moved_layer, numbers_of
+
+_OF_THE_WHOLE = ("build_config", "compile_config", "build_input_shape")
+"""What a document says of a whole model that is not true of its parts: shapes it was built with, losses, optimizers."""
+
+
+_PLAIN_CLASSES = ("Functional", "Model", "Sequential")
+_FRAME = ("name", "trainable", "dtype", "layers", "input_layers", "output_layers")
+
+
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """A part, where its layers came from, and what its inputs and outputs are in the original.
+
+    ``inputs`` and ``outputs`` are tensors of the original, in the order of the part's own inputs and outputs.
+    """
+
+    model: Model
+    provenance: Provenance
+    inputs: tuple[TensorRef, ...]
+    outputs: tuple[TensorRef, ...]
+
+
+def part(
+    model: Model,
+    calls: Collection[CallRef],
+    inputs: Sequence[TensorRef],
+    outputs: Sequence[TensorRef],
+    *,
+    name: str,
+    specs: Mapping[TensorRef, TensorSpec],
+    labels: Mapping[TensorRef, str],
+) -> Extracted:
+    """The part of ``model`` that consists of ``calls``, fed by ``inputs``, giving ``outputs``.
+
+    ``specs`` and ``labels`` give the shape, dtype and wished name of each input that is no input of the model.
+    """
+    originals = set(model.input_refs())
+    kept = set(calls) | {CallRef(ref.layer, ref.call) for ref in inputs if ref in originals}
+    layers = [layer for layer in model.layers if any((layer.name, call) in kept for call in range(len(layer.calls)))]
+    taken = {layer.name for layer in layers} | _automatic_names(layers, len(inputs))
+    fresh = {ref: _unique(labels[ref], taken) for ref in inputs if ref not in originals}
+    numbers = numbers_of(layers, kept)
+    target = {ref: TensorRef(label) for ref, label in fresh.items()}
+
+    def moved(ref: TensorRef) -> TensorRef:
+        return target.get(ref) or ref._replace(call=numbers[ref.layer, ref.call])
+
+    made = [_input_layer(label, specs[ref]) for ref, label in fresh.items()]
+    made += [moved_layer(layer, kept, moved) for layer in layers]
+    built = Model(
+        name=name,
+        kind=model.kind,
+        layers=tuple(made),
+        inputs=_structure([moved(ref) for ref in inputs]),
+        outputs=_structure([moved(ref) for ref in outputs]),
+        **_plain_frame(model, made[0]),
+        dialect=model.dialect,
+        form=model.form,
+    )
+    return Extracted(in_order(built), kept_origins(layers, kept), tuple(inputs), tuple(outputs))
+
+
+def _plain_frame(model: Model, first: Layer) -> dict[str, FrozenDict]:
+    """What a part's document says of itself.
+
+    A class of the user's own stays with the whole: a part is a plain model, for nobody knows whether that class could be made
+    from a part. Where the original's unwritten input stays, so does the shape that the model was built with.
+    """
+    class_name = model.entry.get("class_name")
+    gone = ("compile_config",) if first.implicit else _OF_THE_WHOLE
+    config, entry = model.config.without(*gone), model.entry.without(*gone)
+    if class_name in _PLAIN_CLASSES or not entry:
+        return {"config": config, "entry": entry}
+    known = FrozenDict({key: value for key, value in config.items() if key in _FRAME})
+    if model.kind == "functional":
+        return {"config": known, "entry": FrozenDict()}
+    plain = {"class_name": "Sequential", **({"module": "keras", "registered_name": None} if "module" in entry else {})}
+    return {"config": known, "entry": entry | plain}
+
+
+def in_order(model: Model) -> Model:
+    """The layers in the order in which every release will rebuild them, by which weights are addressed.
+
+    Before Keras 3 that order hangs on that of keyword arguments: tf.keras up to 2.15 visits them sorted, tf_keras as they are
+    written. They are written sorted here, so that both see the same.
+    """
+    layers = model.by_name()
+    if model.dialect != "keras3":
+        layers = {name: replace(layer, calls=tuple(node.settled() for node in layer.calls)) for name, layer in layers.items()}
+    return model.with_layers(tuple(layers[name] for name in rebuild_order(model)))
+
+
+def _automatic_names(layers: Sequence[Layer], count: int) -> set[str]:
+    """Names that Keras 3.0 to 3.6 gives to operations by itself when it rebuilds them, whatever the document calls them."""
+    nameless = [layer for layer in layers if layer.is_operation and "name" not in layer.config]
+    kinds = Counter(re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", layer.class_name).lower() for layer in nameless)
+    return {f"{kind}_{number}" if number else kind for kind, most in kinds.items() for number in range(most + count)}
+
+
+def _unique(wish: str, taken: set[str]) -> str:
+    name, number = wish, 0
+    while name in taken:
+        number += 1
+        name = f"{wish}_in{number if number > 1 else ''}"
+    taken.add(name)
+    return name
+
+
+def _input_layer(name: str, spec: TensorSpec) -> Layer:
+    return Layer(name=name, class_name="InputLayer", calls=(Node(),), spec=spec)
+
+
+def _structure(refs: list[TensorRef]) -> TensorRef | tuple[TensorRef, ...]:
+    return refs[0] if len(refs) == 1 else tuple(refs)

@@ -1,0 +1,69 @@
+"""A file that is about to be run, read by configsplit's own guarded reader first: Keras opens nothing that this refuses."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from configsplit.containers import Source, open_source
+from configsplit.graph.json import loads
+
+_WORDS_EACH = 20
+_VOCABULARY_LIMIT = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examined:
+    """What is known of a file before any framework sees it.
+
+    ``text`` is its architecture as it stands there, ``kind`` "json", "keras", "h5" or "dir"; ``words`` are some that its
+    vocabulary files hold, ``layout`` is that of its weights ("legacy", "tf213", "v3"; empty without weights).
+    """
+
+    text: str
+    kind: str
+    words: tuple[str, ...] = ()
+    layout: str = ""
+
+    def document(self) -> Any:
+        """The architecture as plain, fresh JSON (lists and dicts).
+
+        Raises:
+            DocumentError: the text is not JSON, has a key twice, or nests too deep.
+        """
+        loads(self.text)  # refuses what json.loads would let through: doubled keys, endless nesting
+        return json.loads(self.text)
+
+
+def examine(path: Path, weights: Path | None = None) -> Examined:
+    """Read a model file's architecture, and check its weights' index: links, external storage, sizes.
+
+    Raises:
+        StoreError: it cannot be read, is no model, or is damaged or hostile.
+    """
+    with open_source(path, weights) as source:
+        file = source.weights  # walks the whole HDF5 index, and refuses what leads out of the file
+        layout = "" if file is None else file.layout.kind
+        return Examined(text=source.config_text, kind=source.kind, words=tuple(_vocabulary(source)), layout=layout)
+
+
+def _vocabulary(source: Source) -> list[str]:
+    names = [name for name in source.assets if name.endswith("vocabulary.txt") and source.asset_size(name) <= _VOCABULARY_LIMIT]
+    texts = [b"".join(source.asset(name)).decode("utf-8", "replace") for name in names]
+    return [word for text in texts for word in text.splitlines()[:_WORDS_EACH]]
+
+
+def with_names(text: str) -> str:
+    """A document in which every Sequential has its layer's name: Keras 2.0 to 2.2 wrote one within a model as a bare list of
+    layers, which today's reader calls by a name of its own."""
+    document = json.loads(text)
+    todo: list[Any] = [document]
+    while todo:
+        item = todo.pop()
+        todo += item.values() if isinstance(item, dict) else item if isinstance(item, list) else ()
+        bare = isinstance(item, dict) and item.get("class_name") == "Sequential" and isinstance(item.get("config"), list)
+        if bare and item.get("name"):  # tf_keras takes a config without a name for the bare list
+            item["config"] = {"layers": item["config"], "name": item["name"]}
+    return json.dumps(document)

@@ -1,0 +1,101 @@
+"""What plug-ins declare of classes offline, the live layers tell themselves: shapes behind them, their weights, their masks."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
+from typing import Any
+
+from configsplit.catalog.facts import CallFacts, LayerFacts, MaskRule, WeightSpec
+from configsplit.errors import ShapeError
+from configsplit.graph.json import rebuild
+from configsplit.graph.model import TensorSpec
+from configsplit.hazards import ROOTS
+from configsplit.runtime.build import variables
+from configsplit.runtime.frameworks import Framework
+from configsplit.runtime.live.layers import inner_layers
+
+
+def live_facts(lives: Sequence[Any], works: Framework, known: Collection[str]) -> list[LayerFacts]:
+    """A declaration for every class of the user's own among the layers, but for those that are ``known`` already."""
+    found: dict[str, list[Any]] = {}
+    for layer in (layer for live in lives for layer in inner_layers(live)):
+        kind = type(layer)
+        if kind.__module__.partition(".")[0] not in ROOTS and kind.__name__ not in known:
+            found.setdefault(kind.__name__, []).append(layer)
+    return [
+        LayerFacts(
+            class_name=name,
+            outputs=partial(_outputs, layers, works),
+            weights=partial(_weights, layers),
+            mask=_mask(layers, works),
+            uses_mask=_mask_arguments(layers),
+        )
+        for name, layers in found.items()
+    ]
+
+
+def _layer(layers: Sequence[Any], call: CallFacts) -> Any:
+    named = [layer for layer in layers if layer.name == call.config.get("name")]
+    if len({id(layer) for layer in named}) != 1:
+        raise ShapeError(f"no one live layer is the {call.class_name} that is meant", code="shape-unknown")
+    return named[0]
+
+
+def _outputs(layers: Sequence[Any], works: Framework, call: CallFacts) -> tuple[TensorSpec, ...]:
+    """What the live layer would give. Raises ShapeError where its class cannot tell."""
+    if any(spec.shape is None or spec.dtype is None for spec in call.inputs):
+        raise ShapeError("what it takes is not known", code="shape-unknown")
+    tell = _of_keras3 if works.name == "keras" else _of_tf_keras
+    try:
+        given = works.flatten(tell(_layer(layers, call), works, call))
+    except Exception as error:
+        if isinstance(error, ShapeError):
+            raise
+        raise ShapeError(f"{call.class_name} cannot tell: {type(error).__name__}: {error}", code="shape-unknown") from error
+    return tuple(TensorSpec(tuple(each.shape), str(getattr(each.dtype, "name", each.dtype))) for each in given)
+
+
+def _of_keras3(layer: Any, works: Framework, call: CallFacts) -> Any:
+    make: Callable[[TensorSpec], Any] = lambda spec: works.module.KerasTensor(spec.shape, spec.dtype)  # noqa: E731
+    args, kwargs = _thawed(call.args, make), _thawed(call.kwargs, make)
+    return layer.compute_output_spec(*args, **kwargs)
+
+
+def _of_tf_keras(layer: Any, works: Framework, call: CallFacts) -> Any:
+    from configsplit.runtime.trace.trace import tensorflow
+
+    tf = tensorflow()
+    args = _thawed(call.args, lambda spec: tf.TensorSpec(spec.shape, spec.dtype))
+    return layer.compute_output_signature(args[0])
+
+
+def _thawed(structure: Any, make: Callable[[TensorSpec], Any]) -> Any:
+    """Frozen arguments as Keras wants them: lists and dicts, with something of its own for each tensor."""
+    made = rebuild(structure, lambda value: make(value) if type(value) is TensorSpec else value)
+    if isinstance(made, tuple):
+        return [list(item) if isinstance(item, tuple) else item for item in made]
+    return {key: list(item) if isinstance(item, tuple) else item for key, item in made.items()}
+
+
+def _weights(layers: Sequence[Any], call: CallFacts) -> tuple[WeightSpec, ...]:
+    return tuple(
+        WeightSpec(str(each.name), tuple(each.shape), str(getattr(each.dtype, "name", each.dtype)))
+        for each in variables(_layer(layers, call))
+    )
+
+
+def _mask_arguments(layers: Sequence[Any]) -> tuple[str, ...] | None:
+    """The arguments by which such a layer takes masks; where there are none its code may still read one off a tensor."""
+    names = {name for layer in layers for name in inspect.signature(layer.call).parameters}
+    return tuple(sorted(name for name in names if name == "mask" or name.endswith("_mask"))) or None
+
+
+def _mask(layers: Sequence[Any], works: Framework) -> MaskRule:
+    """What Keras 2 does with a mask at such a layer; nobody can say of a class that computes masks in its own way."""
+    base = works.module.layers.Layer
+    if any(type(layer).compute_mask is not base.compute_mask for layer in layers):
+        return "unknown"
+    rules = {bool(layer.supports_masking) for layer in layers}
+    return "unknown" if len(rules) > 1 else "passes" if rules.pop() else "stops"

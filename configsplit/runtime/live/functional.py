@@ -1,0 +1,152 @@
+"""A functional graph of a model whose class hides its own: Keras traces it, and numbers say whether it is the model.
+
+Nothing of the model is left changed: a symbolic call hangs nodes onto its layers, which are taken off again. What comes out is
+a model of its own, with copies of the layers and of their weights.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from configsplit.dialects import parse
+from configsplit.errors import ConfigSplitError, DocumentError
+from configsplit.graph.model import walk
+from configsplit.runtime import arrays
+from configsplit.runtime.build import rebuild, variables
+from configsplit.runtime.frameworks import Framework
+from configsplit.runtime.inputs import make_inputs, read_hints
+from configsplit.runtime.live.layers import inner_layers, layer_at
+from configsplit.runtime.live.signature import Inputs, call_specs, symbolic, takes_training
+from configsplit.runtime.live.transfer import transfer
+from configsplit.runtime.worker import to_stored, to_tensor
+
+_GRAPH_KEYS = {"layers", "input_layers", "output_layers"}
+
+
+def shows_its_graph(model: Any, works: Framework) -> bool:
+    """Whether the configuration of a model is the graph that it computes."""
+    if isinstance(model, works.module.Sequential):
+        return True
+    own = next(base for base in type(model).__mro__ if "call" in vars(base))
+    if own.__module__.partition(".")[0] != works.name:
+        return False  # whatever its graph says, it computes something of its own
+    try:
+        return bool(set(model.get_config()) >= _GRAPH_KEYS)
+    except (NotImplementedError, TypeError, ValueError):
+        return False
+
+
+def recovered(model: Any, works: Framework, classes: Mapping[str, Any], inputs: Inputs = None) -> Any:
+    """A functional model that computes what ``model`` computes at inference, bit for bit, layer by layer.
+
+    Keras is asked for the graph that the model was made from, then for a symbolic call. A graph counts if it holds every weight
+    of the model in its layers, can be built from its configuration, and gives the same bits as the model on two batches.
+
+    Raises:
+        DocumentError: there is no such graph, and the message says what each way ended in; or nobody knows what the model is
+            called on.
+    """
+    specs = call_specs(model, works, inputs)
+    reasons = []
+    for way, trace in (("its own graph", _own_graph), ("a symbolic call", _symbolic_call)):
+        try:
+            with _untouched(model):
+                graph = trace(model, works, specs)
+                twin = _twin(graph, model, works, classes)
+            _check_numbers(twin, model, works, specs)
+            return twin
+        except Exception as error:  # noqa: BLE001 - a user's class is run, which may raise anything
+            reasons.append(f"{way}: {_brief(error)}")
+    raise DocumentError(
+        f"no functional graph of {type(model).__name__} {model.name!r} can be had ({'; '.join(reasons)})",
+        code="live-no-graph",
+        where=str(model.name),
+        hint="cut its TensorFlow graph instead: configsplit.keras.cut_trace(model, at=...)",
+    )
+
+
+def _brief(error: Exception) -> str:
+    text = error.message if isinstance(error, ConfigSplitError) else f"{type(error).__name__}: {error}"
+    return text.strip().splitlines()[0][:200] if text.strip() else type(error).__name__
+
+
+class _NotTheModelError(Exception):
+    """The graph is something else than the model."""
+
+
+def _own_graph(model: Any, works: Framework, _: Any) -> Any:
+    if not getattr(model, "inputs", None) or not getattr(model, "outputs", None):
+        raise _NotTheModelError("it was made without one")
+    return works.module.Model(model.input, model.output, name=model.name)
+
+
+def _symbolic_call(model: Any, works: Framework, specs: Any) -> Any:
+    """Straight into ``call``: by ``__call__`` the model would come out as one opaque layer."""
+    taken = [layer.name for layer in inner_layers(model)]
+    given = symbolic(specs, works, taken)
+    return works.module.Model(given, model.call(given), name=model.name)
+
+
+@contextmanager
+def _untouched(model: Any) -> Iterator[None]:
+    """Take off what a symbolic call hangs onto layers."""
+    lists = [
+        getattr(layer, name)
+        for layer in inner_layers(model)
+        for name in ("_inbound_nodes", "_outbound_nodes", "_losses")
+        if isinstance(getattr(layer, name, None), list)
+    ]
+    before = [list(each) for each in lists]
+    try:
+        yield
+    finally:
+        for each, then in zip(lists, before, strict=True):
+            each[:] = then
+
+
+def _twin(graph: Any, model: Any, works: Framework, classes: Mapping[str, Any]) -> Any:
+    """The graph built anew from its configuration, with the weights of the model."""
+    _check_weights(graph, model)
+    text = graph.to_json()
+    twin = rebuild(json.loads(text), framework=works, classes=classes, allow_lambda=True)
+    found = {
+        "/".join(path): layer_at(graph, path)
+        for path, layer in walk(parse(text).model)
+        if layer.model is None and not layer.is_input
+    }
+    transfer(twin, found, works)
+    return twin
+
+
+def _check_weights(graph: Any, model: Any) -> None:
+    """Every weight in a layer of the graph: what a call uses without a layer would stand there as a mere number."""
+    if any(layer is model for layer in graph.layers):
+        raise _NotTheModelError("the model came out as one opaque layer")
+    ours, its = ({id(weight): weight for weight in variables(each)} for each in (graph, model))
+    lost = [str(getattr(weight, "path", weight.name)) for number, weight in its.items() if number not in ours]
+    strange = [str(getattr(weight, "path", weight.name)) for number, weight in ours.items() if number not in its]
+    if lost:
+        raise _NotTheModelError(f"no layer that is called holds {', '.join(sorted(lost)[:3])}")
+    if strange:
+        raise _NotTheModelError(f"the call makes layers of its own, with {', '.join(sorted(strange)[:3])}")
+
+
+def _check_numbers(twin: Any, model: Any, works: Framework, specs: Any) -> None:
+    leaves = works.flatten(specs)
+    named = [{"name": f"input {number}", "shape": spec.shape, "dtype": spec.dtype} for number, spec in enumerate(leaves)]
+    hints = read_hints(twin.to_json())
+    for seed, samples in enumerate((2, 3)):
+        stored = make_inputs(named, hints, samples=samples, seed=seed)
+        ours, its = (_outputs(each, works, specs, stored) for each in (twin, model))
+        if len(ours) != len(its) or not all(map(arrays.same_bits, ours, its)):
+            raise _NotTheModelError("it gives other numbers than the model")
+
+
+def _outputs(model: Any, works: Framework, specs: Any, stored: list[arrays.Stored]) -> list[arrays.Stored]:
+    """What a model gives at inference."""
+    given = works.pack(specs, [to_tensor(item, works) for item in stored])
+    options = {"training": False} if takes_training(model) else {}
+    return [to_stored(tensor, works) for tensor in works.flatten(model(given, **options))]

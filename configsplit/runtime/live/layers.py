@@ -1,0 +1,90 @@
+"""Live models as they are: which Keras made them, the classes that they use, their layers by path."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from configsplit.errors import DocumentError, WeightsError
+from configsplit.graph.model import LayerPath
+from configsplit.hazards import ROOTS
+from configsplit.runtime.frameworks import Framework, framework
+
+
+def framework_of(live: Any) -> Framework:
+    """The Keras that a live model or layer belongs to; user classes count by the Keras class that they come from.
+
+    Raises:
+        DocumentError: it belongs to neither Keras 3 nor tf_keras.
+    """
+    packages = {base.__module__.partition(".")[0] for base in type(live).__mro__}
+    for name in ("tf_keras", "keras"):
+        if name in packages:
+            return framework(name)
+    raise DocumentError(
+        f"a {type(live).__name__} is no model or layer of Keras 3 or tf_keras",
+        code="live-not-keras",
+        hint="load it with keras.models.load_model; files are for `configsplit.load`",
+    )
+
+
+def inner_layers(live: Any) -> Iterator[Any]:
+    """The layer itself and all layers inside it, each once, outer ones first; iterative."""
+    seen: set[int] = set()
+    todo = [live]
+    while todo:
+        layer = todo.pop()
+        if id(layer) in seen:
+            continue
+        seen.add(id(layer))
+        yield layer
+        todo.extend(reversed(_children(layer)))
+
+
+def _children(layer: Any) -> list[Any]:
+    flat = list(layer._flatten_layers(include_self=False, recursive=False)) if hasattr(layer, "_flatten_layers") else []
+    return [*flat, *getattr(layer, "operations", ())]
+
+
+def classes_of(live: Any, framework: Framework, given: Mapping[str, type] | None = None) -> dict[str, Any]:
+    """The classes that a live model may be rebuilt with: those given, those registered with Keras, and those of its layers.
+
+    They are in this process already, so that building them again runs no code that has not been run.
+
+    Raises:
+        DocumentError: two classes of one name.
+    """
+    found: dict[str, Any] = {}
+    for layer in inner_layers(live):
+        kind = type(layer)
+        if kind.__module__.partition(".")[0] in ROOTS or kind.__name__ in (given or {}):
+            continue
+        if found.setdefault(kind.__name__, kind) is not kind:
+            raise DocumentError(
+                f"the model uses two classes that are both called {kind.__name__!r}",
+                code="live-two-classes",
+                where=str(layer.name),
+                hint="give one of them another name",
+            )
+    return {**framework.module.saving.get_custom_objects(), **found, **(given or {})}
+
+
+def layer_at(live: Any, path: LayerPath) -> Any:
+    """The layer at a path of names.
+
+    Raises:
+        WeightsError: there is none, or there are two.
+    """
+    layer = live
+    for name in path:
+        held = layer if hasattr(layer, "layers") else getattr(layer, "layer", layer)  # what TimeDistributed runs
+        each_of = [*getattr(held, "layers", ()), *getattr(held, "operations", ())]
+        named = {id(each): each for each in each_of if each.name == name}
+        if len(named) != 1:
+            raise WeightsError(
+                f"the live model has {len(named) or 'no'} layers {'/'.join(path)!r}",
+                code="weights-unknown-layer",
+                where="/".join(path),
+            )
+        layer = next(iter(named.values()))
+    return layer

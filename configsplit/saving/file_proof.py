@@ -1,0 +1,127 @@
+"""Proof of one file against its provenance record: every layer accounted for, every weight bit for bit that of its origin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from threading import Event
+
+from configsplit.containers import Source, digest, open_source
+from configsplit.dialects import parse
+from configsplit.errors import VerificationError
+from configsplit.graph.model import LayerPath, Model, walk
+from configsplit.graph.provenance import Origin, Provenance
+from configsplit.graph.rebuild_order import rebuild_order
+from configsplit.models.document import Document
+from configsplit.models.wrapped import inside
+from configsplit.records import provenance as record
+from configsplit.weights.parts import Weights, weights_in
+from configsplit.weights.placement import datasets
+
+
+def file_digest(path: Path, stop: Event | None = None) -> str:
+    """SHA-256 of a file, whatever is in it; of sharded weights, that of all shards."""
+    with Source(path=path) as opened:
+        return digest(path, stop) if opened.kind == "json" else opened.sha256(stop)
+
+
+def compare(
+    path: Path,
+    apart: Path | None,
+    told: record.ProvenanceRecord,
+    sources: Sequence[Source],
+    documents: Sequence[Document],
+) -> tuple[int, int]:
+    """Read a file anew and compare its weights with their origins; how many there are, and their bytes.
+
+    Raises:
+        VerificationError: a layer is not accounted for, layers stand in an order that Keras would not compute, or a weight
+            differs.
+    """
+    with open_source(path, apart) as opened:
+        model = parse(opened.config_text).model
+        _check_layers(path, model, told)
+        _check_order(path, model)
+        if opened.weights is None:
+            return 0, 0
+        ours = weights_in(model, opened.weights)
+        theirs = [
+            None if source.weights is None else weights_in(document.model, source.weights)
+            for source, document in zip(sources, documents, strict=True)
+        ]
+        sizes = list(_compared(path, model, provenance_of(told), ours, theirs))
+    return len(sizes), sum(sizes)
+
+
+def provenance_of(told: record.ProvenanceRecord) -> Provenance:
+    """The origins that a record tells."""
+    origins = {came.layer: Origin(came.origin, (), came.source) for came in told.layers if came.source is not None}
+    return Provenance(origins)
+
+
+def _check_layers(path: Path, model: Model, told: record.ProvenanceRecord) -> None:
+    accounted = {came.layer for came in told.layers if len(came.layer) == 1}
+    wrong = sorted(accounted ^ {(layer.name,) for layer in model.layers if not layer.implicit})
+    if wrong:
+        raise VerificationError(
+            f"the record and the file do not speak of the same layers, the first is {wrong[0][0]!r}",
+            code="verify-provenance",
+            where=str(path),
+        )
+
+
+def _check_order(path: Path, model: Model) -> None:
+    if rebuild_order(model) != tuple(layer.name for layer in model.layers):
+        raise VerificationError(
+            "the layers do not stand in the order in which Keras rebuilds them, so weights would go astray",
+            code="verify-order",
+            where=str(path),
+        )
+
+
+def _compared(
+    path: Path, model: Model, provenance: Provenance, ours: Weights, theirs: Sequence[Weights | None]
+) -> Iterator[int]:
+    """The size of each weight, once it is found equal to that of its origin."""
+    for place in _units(model, provenance, ours):
+        mine = datasets(ours, place)
+        origin = provenance.origin(place)
+        source = None if origin is None else theirs[origin.source]
+        its = () if origin is None or source is None else _its_datasets(ours, place, source, origin.path)
+        if len(mine) != len(its):
+            raise VerificationError(
+                f"layer {'/'.join(place)!r} has {len(mine)} weights, its origin {len(its)}",
+                code="verify-weights",
+                where=str(path),
+            )
+        for one, other in zip(mine, its, strict=True):
+            if source is not None and not ours.file.same(one, source.file, other):
+                raise VerificationError(
+                    f"the weight {one!r} is not bit for bit the {other!r} of its origin",
+                    code="verify-weights",
+                    where=str(path),
+                )
+            yield ours.file.datasets[one].nbytes
+
+
+def _units(model: Model, provenance: Provenance, ours: Weights) -> list[LayerPath]:
+    """What is compared at once: each layer, but in a legacy file a nested model that was kept whole, whose group is one."""
+    told_apart = {path[:1] for path in provenance.layers if len(path) > 1}
+    legacy = ours.file.layout.kind == "legacy"
+    reach = inside(model.dialect)
+    whole = {(layer.name,) for layer in model.layers if reach(layer) is not None and (layer.name,) not in told_apart}
+    found: list[LayerPath] = []
+    for place, layer in walk(model, reach):
+        kept = legacy and place[:1] in whole
+        if not layer.is_input and (len(place) == 1 if kept else reach(layer) is None):
+            found.append(place)
+    return found
+
+
+def _its_datasets(ours: Weights, place: LayerPath, source: Weights, origin: LayerPath) -> Sequence[str]:
+    """The datasets of the origin in the order of ours: freezing moves those of a legacy group about, names and all."""
+    found = datasets(source, origin)
+    if ours.file.layout.kind != "legacy" or source.file.layout.kind != "legacy" or not found:
+        return found
+    names, wanted = dict(zip(source.names(origin), found, strict=True)), ours.names(place)
+    return [names[name] for name in wanted] if set(wanted) == names.keys() else found

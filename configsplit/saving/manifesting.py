@@ -1,0 +1,192 @@
+"""The manifest of a split: how the parts are wired, where each layer came from, and the digests of all files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from configsplit import __version__
+from configsplit.boundaries.contradictions import contradictions
+from configsplit.boundaries.masks import doubts
+from configsplit.containers import Written
+from configsplit.dialects import emit
+from configsplit.graph.model import LayerPath, TensorRef, TensorSpec, walk
+from configsplit.graph.provenance import Provenance
+from configsplit.graph.references import outputs_used, tensor_name
+from configsplit.hazards import hazards
+from configsplit.models.document import Document
+from configsplit.models.results import Parts
+from configsplit.models.wrapped import inside
+from configsplit.records import manifest as record
+from configsplit.records.manifest import NAME as NAME
+from configsplit.records.manifest import to_text as to_text
+from configsplit.rewrites.join import skeleton
+from configsplit.rewrites.part import Extracted
+from configsplit.rewrites.split import Source as Wire
+from configsplit.saving.openings import opening_of, shape_of
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """What the manifest says of the whole document, and what takes a while to find out."""
+
+    frame: dict[str, Any]
+    warnings: tuple[str, ...]
+
+
+def rest(parts: Parts) -> Rest:
+    """Look through the whole document: its frame, what had to be put right to read it, and what in it is a hazard."""
+    whole = emit(parts.document.model)
+    dangers = (f"{found.where}: {found.message}" for found in hazards(whole, classes=parts.document.registry.names()))
+    masks = doubts(parts.split, parts.inference)
+    return Rest(_frame(parts, whole), (*parts.document.notes, *masks, *contradictions(parts.document), *dangers))
+
+
+UNTOLD = "0" * 64
+"""Stands for a digest in a draft."""
+
+
+def draft(parts: Parts, source: record.Source, names: Sequence[tuple[str, str | None]], rest: Rest) -> record.Manifest:
+    """The manifest of parts that are still being written, without digests of them; ``names`` are those of each part's model,
+    and of its weights if they stand apart."""
+    model, specs = parts.split.model, parts.inference.specs
+    layers, used = model.by_name(), outputs_used(model)
+
+    def tensor(ref: TensorRef) -> dict[str, Any]:
+        spec = specs.get(ref, TensorSpec())
+        return {"shape": spec.shape, "dtype": spec.dtype}
+
+    def part(number: int) -> record.Part:
+        made: Extracted = parts.split.parts[number]
+        file, apart = names[number]
+        inputs = [ref.layer for ref in made.model.input_refs()]
+        return record.Part(
+            file=file,
+            sha256=UNTOLD,
+            inputs=tuple(
+                _wired(name, wire, tensor(ref))
+                for name, wire, ref in zip(inputs, parts.split.wires[number], made.inputs, strict=True)
+            ),
+            outputs=tuple(
+                record.GivenTensor(name=new.layer, tensor=tensor_name(ref, layers, used), **tensor(ref))
+                for new, ref in zip(made.model.output_refs(), made.outputs, strict=True)
+            ),
+            weights=apart,
+            weights_sha256=None if apart is None else UNTOLD,
+            calls=_calls(made),
+            layers=_risen(parts.origins[number]),
+        )
+
+    return record.Manifest(
+        configsplit=__version__,
+        source=source,
+        inputs=tuple(record.Tensor(name=ref.layer, **tensor(ref)) for ref in model.input_refs()),
+        outputs=tuple(
+            _wired(ref.layer, wire, tensor(ref)) for ref, wire in zip(model.output_refs(), parts.split.outputs, strict=True)
+        ),
+        parts=tuple(part(number) for number in range(len(names))),
+        shared_layers=shared(parts),
+        opened=tuple(map(opening_of, parts.whole.steps)),
+        functional=parts.whole.functional,
+        masks=tuple(record.Masked(tensor=each.ref, takers=each.takers) for each in parts.whole.masks),
+        casts=tuple(record.Casting(tensor=cast.ref, dtype=cast.dtype, takers=cast.takers) for cast in parts.whole.casts),
+        shapes=tuple(map(shape_of, parts.whole.told)),
+        warnings=rest.warnings,
+        frame=rest.frame,
+    )
+
+
+def complete(
+    draft: record.Manifest, digests: tuple[str, str | None], written: Sequence[tuple[Written, Written | None]]
+) -> record.Manifest:
+    """A draft with all digests: of the source, of its weights that stand apart, and of every file of the parts."""
+    source = draft.source.model_copy(update={"sha256": digests[0], "weights_sha256": digests[1]})
+    parts = tuple(
+        part.model_copy(update={"sha256": model.sha256, "weights_sha256": None if apart is None else apart.sha256})
+        for part, (model, apart) in zip(draft.parts, written, strict=True)
+    )
+    return draft.model_copy(update={"source": source, "parts": parts})
+
+
+def shared(parts: Parts) -> tuple[str, ...]:
+    """The layers that stand in several parts; by their path in the document where they were in something that was opened or
+    divided, and stand by themselves in one part and inside of something in another, or inside of two pieces."""
+    if not parts.whole.steps:
+        return parts.split.shared
+    known = {parts.whole.provenance.layers[name,].path for name in parts.split.shared}
+    kept = [_held_whole(origins) for origins in parts.origins]
+    reach, found = inside(parts.document.dialect), []
+    for path, layer in walk(parts.document.model, reach):
+        above = {path[:length] for length in range(1, len(path) + 1)}
+        if reach(layer) is None and not layer.is_input and not above & known:
+            found += ["/".join(path)] if sum(not above.isdisjoint(each) for each in kept) > 1 else []
+    return (*parts.split.shared, *sorted(found))
+
+
+def _held_whole(origins: Provenance) -> set[LayerPath]:
+    """The layers of the document that a part has with all that is in them."""
+    apart = origins.told_apart()
+    return {origin.path for path, origin in origins.layers.items() if path not in apart}
+
+
+def _wired(name: str, wire: Wire, tensor: Mapping[str, Any]) -> record.WiredTensor:
+    return record.WiredTensor.model_validate({"name": name, "from": record.wire(wire.part, wire.number), **tensor})
+
+
+def _calls(part: Extracted) -> dict[str, tuple[int, ...]]:
+    """The numbers that calls had in the whole, where they are others now."""
+    return {
+        path[0]: origin.calls
+        for path, origin in part.provenance.layers.items()
+        if len(path) == 1 and origin.calls != tuple(range(len(origin.calls)))
+    }
+
+
+def _risen(origins: Provenance) -> dict[str, tuple[str, ...]]:
+    """The layers that had another place or name in the document; those in a divided wrapper where that shows nothing."""
+    top = {path[0]: origin.path for path, origin in origins.layers.items() if len(path) == 1}
+    deep = {path: origin.path for path, origin in origins.layers.items() if len(path) > 1}
+    moved = {"/".join(path): came for path, came in deep.items() if came != (*top.get(path[0], ()), *path[1:])}
+    return {name: came for name, came in top.items() if came != (name,)} | moved
+
+
+def _frame(parts: Parts, whole: Mapping[str, Any]) -> dict[str, Any]:
+    """The document without its layers: with it, `join` gives back the very document that was cut.
+
+    Where a nested model was opened, or masks and casts were put in, the wiring of the layers stands in it too.
+    """
+    cut = parts.whole
+    if cut.steps or cut.functional or cut.masks or cut.casts:
+        known = {
+            origin.path
+            for origins in parts.origins
+            for path, origin in origins.layers.items()
+            if path[:1] not in origins.told_apart()
+        }
+        return dict(emit(skeleton(parts.document.model, known)))
+    config = whole["config"]
+    bare = () if isinstance(config, tuple) else config | {"layers": ()}
+    return {**whole, "config": bare}
+
+
+def source(document: Document, directory: Path, *, weights: bool) -> record.Source:
+    """The source as the draft of a manifest in ``directory`` names it, and with ``weights`` what its weights stand in."""
+    apart = document.weights if weights else None
+    return record.Source(
+        file=document.path.name,
+        sha256=UNTOLD,
+        format=document.kind,
+        dialect=document.dialect,
+        path=relative(document.path, directory),
+        weights=None if apart is None else apart.name,
+        weights_path=None if apart is None else relative(apart, directory),
+        weights_sha256=None if apart is None else UNTOLD,
+    )
+
+
+def relative(path: Path, directory: Path) -> str:
+    """The way from the manifest's folder to a file: it says nothing of the machine beyond what lies between the two."""
+    return Path(os.path.relpath(path.resolve(), directory.resolve())).as_posix()

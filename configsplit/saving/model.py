@@ -1,0 +1,239 @@
+"""Write a rewritten model: weights from every source, a provenance record beside the file, whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from threading import Event
+from typing import Literal
+
+from configsplit import __version__
+from configsplit.containers import (
+    Asset,
+    Item,
+    Job,
+    Move,
+    Source,
+    Staging,
+    Task,
+    Workers,
+    Written,
+    open_source,
+    prepare_archive,
+    prepare_h5,
+    prepare_text,
+    prepare_weights,
+)
+from configsplit.dialects import to_text
+from configsplit.errors import StoreError
+from configsplit.graph.model import walk
+from configsplit.models.document import Document
+from configsplit.models.results import Edited, Format, SavedFile
+from configsplit.models.wrapped import inside
+from configsplit.records import provenance as record
+from configsplit.records.manifest import Source as SourceRecord
+from configsplit.saving.file_proof import compare, file_digest
+from configsplit.saving.manifesting import relative
+from configsplit.saving.parts import metadata, versions
+from configsplit.weights.complete import check_complete, check_layouts
+from configsplit.weights.parts import Weights, check_shapes, weights_in
+from configsplit.weights.placement import Gathering, check_copies
+
+_SUFFIXES: dict[str, Format] = {".keras": "keras", ".h5": "h5", ".hdf5": "h5", ".json": "json"}
+
+Check = Literal["none", "proof"]
+
+
+def save(
+    edited: Edited,
+    path: str | Path,
+    *,
+    format: Format | None = None,
+    weights: bool = True,
+    verify: Check = "proof",
+    force: bool = False,
+) -> SavedFile:
+    """Write a rewritten model into a file, with a provenance record beside it (``FILE.provenance.json``).
+
+    Args:
+        edited: what a verb gave.
+        path: the file; its suffix tells the format (``.keras``, ``.h5``, ``.json``).
+        format: the format, where the suffix does not tell it.
+        weights: False leaves the weights behind; the file is ``.json`` then.
+        verify: "proof" reads the file anew and compares every weight with its origin, before it appears.
+        force: replace existing files.
+
+    Raises:
+        StoreError: the output exists or cannot be written, or a source cannot be read.
+        WeightsError: weights do not fit, are missing, or cannot be placed for certain.
+        VerificationError: what was written is not what it should be.
+    """
+    path = Path(path)
+    with Staging(path, folder=False, force=force) as staging, ExitStack() as stack:
+        sources = [stack.enter_context(open_source(each.path, each.weights)) for each in edited.documents]
+        for each, source in zip(edited.documents, sources, strict=True):
+            each.check_same(source)
+        plan = _plan(edited, sources, path, format, weights)
+        with Workers() as workers:
+            digests = [workers.submit(partial(_digests, each)) for each in edited.documents]
+            model, apart = _write(edited, plan, path, staging, workers)
+        written, beside = model.result(), None if apart is None else apart.result()
+        made = _record(edited, written, beside, [digest.result() for digest in digests], path, plan)
+        prepare_text(staging.path(f"{path.name}{record.SUFFIX}"), record.to_text(made)).run()
+        counts = None
+        if verify == "proof":
+            counts = compare(written.path, None if beside is None else beside.path, made, sources, edited.documents)
+        for source in sources:
+            source.check_unchanged()
+        staging.commit()
+    number, size = counts or (None, 0)
+    weights_path = None if beside is None else path.with_name(beside.path.name)
+    return SavedFile(path, weights_path, made, len(edited.model.layers), number, size)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """The format, the opened sources, and the weights to gather (None: leave them behind)."""
+
+    format: Format
+    sources: Sequence[Source]
+    gathering: Gathering | None
+
+
+def _plan(edited: Edited, sources: Sequence[Source], path: Path, wanted: Format | None, with_weights: bool) -> _Plan:
+    chosen = wanted or _SUFFIXES.get(path.suffix.lower())
+    if chosen is None:
+        raise StoreError(
+            f"the suffix {path.suffix!r} does not tell a format",
+            code="output-suffix",
+            where=str(path),
+            hint="name the output .keras, .h5 or .json, or give --format",
+        )
+    found = [
+        _weights(document, source) if with_weights else None for document, source in zip(edited.documents, sources, strict=True)
+    ]
+    if not any(found):
+        if chosen != "json":
+            raise StoreError(
+                f"a .{chosen} file needs weights, and there are none",
+                code="format-needs-weights",
+                where=str(path),
+                hint="name the output .json, or give weights with --weights FILE",
+            )
+        return _Plan(chosen, sources, None)
+    flags = {number: document.model for number, document in enumerate(edited.documents)}
+    gathering = Gathering(edited.model, edited.provenance, found, edited.inference, flags)
+    check_complete(edited, found)
+    check_copies(gathering, edited.copies)
+    check_layouts(gathering, chosen, path)
+    return _Plan(chosen, sources, gathering)
+
+
+def _weights(document: Document, source: Source) -> Weights | None:
+    if source.weights is None:
+        return None
+    found = weights_in(document.model, source.weights)
+    check_shapes(document.model, document.infer(), found)
+    return found
+
+
+def _write(
+    edited: Edited, plan: _Plan, path: Path, staging: Staging, workers: Workers
+) -> tuple[Task[Written], Task[Written] | None]:
+    text = edited.text or to_text(edited.model)
+    gathering, place = plan.gathering, staging.path(path.name)
+    if gathering is None:
+        return workers.submit(prepare_text(place, text).run), None
+    like = gathering.first.file
+    source = next(source for source in plan.sources if source.weights is like)
+    if plan.format == "json":
+        apart = _weights_job(staging.path(f"{path.stem}.weights.h5"), gathering, source)
+        return workers.submit(prepare_text(place, text).run), workers.submit(apart.run)
+    if plan.format == "h5":
+        attributes = {"model_config": text, **versions(source)}
+        return workers.submit(prepare_h5(place, attributes=attributes, layers=gathering.legacy(), like=like).run), None
+    items = gathering.moves()
+    assets = [asset for each in plan.sources for asset in Asset.moved(each, _groups(items, each))]
+    job = prepare_archive(place, config_text=text, metadata_text=metadata(source), items=items, assets=assets)
+    return workers.submit(job.run), None
+
+
+def _groups(items: Sequence[Item], source: Source) -> dict[str, str]:
+    """The groups of a source's weights that are moved, and where to."""
+    return {item.src: item.dst for item in items if isinstance(item, Move) and item.source is source.weights}
+
+
+def _weights_job(place: Path, gathering: Gathering, source: Source) -> Job:
+    if gathering.first.file.layout.kind != "legacy":
+        return prepare_weights(place, items=gathering.moves())
+    like = gathering.first.file
+    return prepare_weights(place, layers=gathering.legacy(), attributes=versions(source), like=like)
+
+
+# ---------------------------------------------------------------- the record
+
+
+def _digests(document: Document, stop: Event) -> tuple[str, str | None]:
+    with open_source(document.path) as opened:
+        own = opened.sha256(stop)
+    if document.weights is None:
+        return own, None
+    return own, file_digest(document.weights, stop)
+
+
+def _record(
+    edited: Edited,
+    written: Written,
+    beside: Written | None,
+    digests: Sequence[tuple[str, str | None]],
+    path: Path,
+    plan: _Plan,
+) -> record.ProvenanceRecord:
+    with_weights = plan.gathering is not None
+    sources = (
+        _source(document, digest, path.parent, with_weights) for document, digest in zip(edited.documents, digests, strict=True)
+    )
+    return record.ProvenanceRecord(
+        configsplit=__version__,
+        verb=edited.verb,
+        arguments=dict(edited.arguments),
+        result=record.Result(
+            file=path.name,
+            sha256=written.sha256,
+            weights=None if beside is None else beside.path.name,
+            weights_sha256=None if beside is None else beside.sha256,
+        ),
+        sources=tuple(sources),
+        layers=tuple(_came(edited)),
+        warnings=edited.warnings,
+    )
+
+
+def _source(document: Document, digests: tuple[str, str | None], folder: Path, with_weights: bool) -> SourceRecord:
+    taken = document.weights if with_weights else None
+    return SourceRecord(
+        file=document.path.name,
+        sha256=digests[0],
+        format=document.kind,
+        dialect=document.dialect,
+        path=relative(document.path, folder),
+        weights=None if taken is None else taken.name,
+        weights_path=None if taken is None else relative(taken, folder),
+        weights_sha256=None if taken is None else digests[1],
+    )
+
+
+def _came(edited: Edited) -> list[record.Came]:
+    told = []
+    for path, layer in walk(edited.model, inside(edited.model.dialect)):
+        origin = edited.provenance.layers.get(path)
+        if layer.implicit:
+            continue
+        if origin is not None:
+            told.append(record.Came(layer=path, source=origin.source, origin=origin.path))  # type: ignore[call-arg]
+        elif len(path) == 1:
+            told.append(record.Came(layer=path))
+    return told

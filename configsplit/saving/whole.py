@@ -1,0 +1,119 @@
+"""The original as a manifest says that it was cut: every claim of it is checked against the original, and none is obeyed.
+
+What a manifest claims to have been opened, cast or made explicit changes what its parts are held against. A claim that the
+original does not justify would let parts pass that compute something else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from configsplit.boundaries.masks import masked_again, prepared
+from configsplit.dialects import parse, to_text
+from configsplit.errors import CutError, VerificationError
+from configsplit.graph.model import CallRef, LayerPath, Model, TensorRef, TensorSpec
+from configsplit.inference import Inference
+from configsplit.inference.recorded import agree
+from configsplit.inference.tensor_kinds import with_kinds
+from configsplit.models.document import Document
+from configsplit.records import manifest as record
+from configsplit.rewrites.casts import Cast, is_exact, widen
+from configsplit.rewrites.masks import Handover
+from configsplit.rewrites.nested.open import described
+from configsplit.rewrites.nested.surface import Surfaced
+from configsplit.rewrites.nested.wrapping import Specs
+from configsplit.saving.openings import reopened
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """The original with nested models open, masks and casts in the graph; what flows in it, and where its layers came from."""
+
+    model: Model
+    inference: Inference
+    opened: Surfaced
+
+    def origin(self, name: str) -> LayerPath | None:
+        """The path in the original of a layer at the surface; None for one that was put in."""
+        found = self.opened.provenance.layers.get((name,))
+        return None if found is None else found.path
+
+
+def whole_of(document: Document, manifest: record.Manifest) -> Whole:
+    """The original as it was cut, in the spelling of a document.
+
+    Raises:
+        VerificationError: the manifest claims what the original does not justify.
+    """
+    _check_shapes(document, manifest)
+    opened = _opened(document, manifest)
+    model, inference = _masked(document, prepared(document, opened), manifest)
+    given = {**opened.given, **{TensorRef(*each.tensor): inference.specs[TensorRef(*each.tensor)] for each in manifest.masks}}
+    if manifest.casts:
+        casts = [_cast(cast, inference.specs) for cast in manifest.casts]
+        given |= {cast.ref: inference.specs[cast.ref] for cast in casts}
+        model = widen(model, casts, inference.specs).model
+        inference = document.infer(given, model)
+    if manifest.opened or manifest.functional or manifest.masks or manifest.casts:
+        model = parse(to_text(described(model, inference.specs))).model
+        inference = document.infer(given, model)
+    return Whole(model, with_kinds(inference)[0], opened)
+
+
+def refused(what: str, where: str) -> VerificationError:
+    """The error for a claim that is not true."""
+    return VerificationError(f"the manifest claims {what}", code="verify-claim", where=where)
+
+
+def _opened(document: Document, manifest: record.Manifest) -> Surfaced:
+    try:
+        return reopened(document, manifest)
+    except (KeyError, IndexError, ValueError) as error:
+        raise refused(f"to have opened what the original does not have ({error})", "opened") from None
+    except CutError as error:
+        raise refused(f"to have opened what cannot be opened: {error.message}", "opened") from None
+
+
+def _masked(document: Document, opened: Surfaced, manifest: record.Manifest) -> tuple[Model, Inference]:
+    """The model with the handovers that are claimed. Which masks are handed over is computed anew from the original, and what
+    every call receives is proven besides (`mask_proof`)."""
+    handovers = tuple(
+        Handover(TensorRef(*each.tensor), tuple(tuple(CallRef(*call) for call in calls) for calls in each.takers))
+        for each in manifest.masks
+    )
+    if manifest.functional and opened.model.kind != "sequential":
+        raise refused("to have made functional what is no Sequential", "functional")
+    try:
+        return masked_again(document, opened, handovers, manifest.functional)
+    except KeyError as error:
+        raise refused(f"to hand over a mask that the original does not have ({error})", "masks") from None
+    except CutError as error:
+        raise refused(f"masks that the document cannot hold: {error.message}", "masks") from None
+
+
+def _cast(cast: record.Casting, specs: Specs) -> Cast:
+    """Raises VerificationError where the way there and back would change bits."""
+    ref = TensorRef(*cast.tensor)
+    if ref not in specs:
+        raise refused(f"a cast of {ref.layer!r}, which is no tensor of the original", "casts")
+    if not is_exact(specs[ref].dtype, cast.dtype):
+        raise refused(f"a cast of {ref.layer!r} from {specs[ref].dtype} to {cast.dtype}, which is not exact", "casts")
+    return Cast(ref, cast.dtype, tuple(tuple(CallRef(*call) for call in calls) for calls in cast.takers))
+
+
+def _check_shapes(document: Document, manifest: record.Manifest) -> None:
+    """What the user is said to have given must not contradict what the original tells by itself."""
+    for shape in manifest.shapes:
+        known = _known(document.infer(), shape)
+        dtypes = {known.dtype, shape.dtype} - {None}
+        if known.shape is not None and (len(dtypes) > 1 or not agree(known.shape, shape.shape)):
+            raise refused(f"a shape of {shape.tensor[0]!r} that contradicts the original", "shapes")
+
+
+def _known(inference: Inference, shape: record.Shape) -> TensorSpec:
+    for call in shape.inside:
+        inner = inference.inner.get(CallRef(*call)) or inference.wrapped.get(CallRef(*call))
+        if inner is None:
+            return TensorSpec()
+        inference = inner
+    return inference.specs.get(TensorRef(*shape.tensor), TensorSpec())

@@ -1,0 +1,129 @@
+"""`inspect`: what a model file is, told without building it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass
+from math import prod
+from typing import Any
+
+from configsplit.boundaries.contradictions import contradictions
+from configsplit.containers import open_source
+from configsplit.dialects import Sign, emit
+from configsplit.errors import RuntimeUnavailableError
+from configsplit.graph.model import Layer, TensorSpec, walk
+from configsplit.hazards import Hazard, hazards
+from configsplit.inference import BUILT_IN, counted
+from configsplit.models.document import Document
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inspection:
+    """What there is to know of a model file.
+
+    ``parameters`` are counted in the file's weights where it has any, else implied by the layers; ``macs`` are
+    multiply-accumulate operations for one sample. ``uncounted`` are layers that nobody has declared, ``notes`` what had to be
+    put right to read the file.
+    """
+
+    file: str
+    format: str
+    bytes: int
+    dialect: str
+    title: str
+    evidence: tuple[str, ...]
+    release: str
+    name: str
+    kind: str
+    inputs: tuple[dict[str, Any], ...]
+    outputs: tuple[dict[str, Any], ...]
+    layers: int
+    classes: dict[str, int]
+    parameters: int
+    parameters_from: str
+    macs: int
+    uncounted: tuple[str, ...]
+    shared: dict[str, int]
+    nested: tuple[str, ...]
+    custom: dict[str, str]
+    hazards: tuple[Hazard, ...]
+    notes: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def inspect(document: Document) -> Inspection:
+    """Look at a model file; see `Inspection`."""
+    model, inference = document.model, document.infer()
+    counts = counted(inference)
+    everywhere = list(walk(model))
+    stored = _stored_parameters(document)
+    return Inspection(
+        file=document.path.name,
+        format=document.kind,
+        bytes=document.path.stat().st_size,
+        dialect=document.dialect,
+        title=document.detection.dialect.title,
+        evidence=tuple(map(_evidence, document.detection.evidence)),
+        release=document.release,
+        name=model.name,
+        kind=model.kind,
+        inputs=tuple(_tensor(ref.layer, inference.specs.get(ref)) for ref in model.input_refs()),
+        outputs=tuple(_tensor(ref.layer, inference.specs.get(ref)) for ref in model.output_refs()),
+        layers=len(model.layers),
+        classes=dict(Counter(layer.class_name for _, layer in everywhere).most_common()),
+        parameters=counts.parameters if stored is None else stored,
+        parameters_from="the layers' configurations" if stored is None else "the file's weights",
+        macs=counts.operations,
+        uncounted=counts.unknown,
+        shared={"/".join(path): len(layer.calls) for path, layer in everywhere if len(layer.calls) > 1},
+        nested=tuple("/".join(path) for path, layer in everywhere if layer.model is not None),
+        custom=_custom(document, [layer for _, layer in everywhere]),
+        hazards=tuple(hazards(emit(model), classes=document.registry.names())),
+        notes=(*document.notes, *contradictions(document)),
+    )
+
+
+def confinement() -> tuple[tuple[str, ...], str]:
+    """What holds a process that builds a model on this machine, tried out; and the reason where nothing does."""
+    from configsplit.runtime.confinement.policy import in_force
+
+    try:
+        return in_force(), ""
+    except RuntimeUnavailableError as error:
+        return (), error.message
+
+
+def _evidence(sign: Sign) -> str:
+    return f"{sign.what} ({sign.where or 'outermost object'})"
+
+
+def _tensor(name: str, spec: TensorSpec | None) -> dict[str, Any]:
+    spec = spec or TensorSpec()
+    return {"name": name, "shape": spec.shape, "dtype": spec.dtype}
+
+
+def _stored_parameters(document: Document) -> int | None:
+    """Numbers in the file's weights, training state left out; None for a file without weights."""
+    with open_source(document.path, document.weights) as source:
+        file = source.weights
+        if file is None:
+            return None
+        state = ("optimizer", "metrics", "optimizer_weights")
+        shapes = (info.shape for path, info in file.datasets.items() if path.partition("/")[0] not in state)
+        return sum(prod(shape) for shape in shapes)
+
+
+def _custom(document: Document, layers: list[Layer]) -> dict[str, str]:
+    """Classes that Keras does not have, and the plug-in that declares each, if any."""
+    declared = {plugin.facts.class_name: plugin.source for plugin in document.registry.plugins}
+    found = sorted({layer.class_name for layer in layers if layer.model is None and not _known(layer)})
+    return {name: declared.get(name) or declared.get(name.rpartition(">")[2]) or "not declared" for name in found}
+
+
+def _known(layer: Layer) -> bool:
+    module = layer.entry.get("module")
+    if isinstance(module, str):
+        return module.split(".")[0] in ("keras", "tf_keras")
+    return layer.is_input or layer.class_name in BUILT_IN

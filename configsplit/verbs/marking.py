@@ -1,0 +1,177 @@
+"""The verbs that leave the graph as it is: rename layers, freeze them, list what lies before and behind a tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from math import prod
+
+from configsplit.errors import CutError, TensorReferenceError
+from configsplit.graph.model import Layer, LayerPath, walk
+from configsplit.graph.provenance import identity
+from configsplit.graph.references import layer_paths, new_names, places
+from configsplit.inference import BUILT_IN, Inference, counted, weights_of
+from configsplit.models.document import Document
+from configsplit.models.results import Edited
+from configsplit.rewrites import upstream
+from configsplit.rewrites.common import Rewritten
+from configsplit.rewrites.freeze import FLAG
+from configsplit.rewrites.freeze import freeze as freeze_layers
+from configsplit.rewrites.rename import rename as rename_layers
+from configsplit.verbs.surgery import Names, finish, listed
+from configsplit.weights.order import FORGETFUL
+from configsplit.weights.placement import inside
+
+FORGOTTEN = "Keras 3 forgets on loading that the layers inside are frozen: set its `trainable` to True and then to False"
+"""The flag itself is False then already, and TensorFlow's tracking drops an assignment that changes nothing."""
+
+
+def rename(document: Document, names: Mapping[str, str] | Iterable[str]) -> Edited:
+    """Call layers otherwise: ``{"conv1": "stem"}`` or ``["conv1=stem", "conv*=block1_conv*", "encoder/fc=encoder/dense"]``.
+
+    All at once, so that two layers may swap their names. The weights' names in the file follow.
+
+    Raises:
+        TensorReferenceError: no such layer, or two layers would have one name, or Keras could not load the name.
+    """
+    pairs = list(names.items()) if isinstance(names, Mapping) else [_pair(text) for text in names]
+    wanted = new_names(document.model, pairs)
+    for path, name in wanted.items():
+        _check_name(document, path, name)
+    made = rename_layers(document.model, wanted)
+    return finish("rename", (document,), made, {"names": [f"{old}={new}" for old, new in pairs]})
+
+
+def _pair(text: str) -> tuple[str, str]:
+    old, equals, new = text.rpartition("=")
+    if not equals or not old or not new:
+        raise TensorReferenceError(
+            f"{text!r} is not OLD=NEW", code="rename-pattern", hint="write conv1=stem, or conv*=block1_conv*"
+        )
+    return old, new
+
+
+def _check_name(document: Document, path: LayerPath, name: str) -> None:
+    unsafe = name in ("", ".", "..") or "\0" in name or ".." in name.split("/") or name.startswith("/")
+    if unsafe or (document.dialect == "keras3" and "/" in name):
+        raise TensorReferenceError(
+            f"{'/'.join(path)!r} cannot be called {name!r}: "
+            + ("it is no name for a group of a weights file" if unsafe else "Keras 3 allows no / in the name of a layer"),
+            code="rename-name",
+            where="/".join(path),
+            hint="letters, digits, _ and - are always good",
+        )
+
+
+def freeze(document: Document, *, before: Names = (), after: Names = (), layer: Names = (), unfreeze: bool = False) -> Edited:
+    """Set layers to be left alone by training, or (``unfreeze``) to be trained.
+
+    Args:
+        document: the model; it is not changed.
+        before: tensors; all layers that compute them, those that give them included.
+        after: tensors; all layers that are computed from them.
+        layer: names of layers, patterns with ``*``, ``OUTER/INNER``; a nested model stands for all that is in it.
+        unfreeze: set them free instead.
+
+    Raises:
+        TensorReferenceError: no such layer or tensor.
+        CutError: the config of a layer has no such flag.
+    """
+    paths = [*layer_paths(document.model, listed(layer)), *_reached(document, before, after)]
+    if not paths:
+        raise CutError("no layer was named", code="freeze-nothing", hint="say which: --before, --after or --layer")
+    flagless = BUILT_IN.keys() | _weightless(document, set(paths))
+    made = freeze_layers(document.model, set(paths), trainable=unfreeze, flagless=flagless)
+    arguments = {"before": listed(before), "after": listed(after), "layer": listed(layer), "unfreeze": unfreeze}
+    edited = finish("freeze", (document,), Rewritten(made, identity(document.model)), arguments)
+    return edited if unfreeze else replace(edited, warnings=(*edited.warnings, *_forgotten(edited)))
+
+
+def _forgotten(edited: Edited) -> list[str]:
+    """Frozen layers that Keras 3 trains all the same once it has loaded them."""
+    if edited.model.dialect != "keras3":
+        return []
+    return [
+        f"{'/'.join(path)}: {layer.class_name}: {FORGOTTEN}"
+        for path, layer in walk(edited.model)
+        if layer.class_name in FORGETFUL and layer.config.get(FLAG) is False
+    ]
+
+
+def _reached(document: Document, before: Names, after: Names) -> list[LayerPath]:
+    model = document.model
+    found = [path for text in listed(before) for path in upstream.before(model, places(model, text))]
+    return found + [path for text in listed(after) for path in upstream.after(model, places(model, text))]
+
+
+def _weightless(document: Document, paths: set[LayerPath]) -> set[str]:
+    """Classes among the chosen layers that are declared to have no weights: whether they are trained says nothing."""
+    inference = document.infer()
+    found = set()
+    for path, layer in walk(document.model):
+        around = inside(inference, path[:-1])
+        if around is not None and layer.model is None and weights_of(around, layer) == ():
+            found.add(layer.class_name)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class LayerInfo:
+    """One layer as `layers` lists it. ``parameters`` is None where nobody has declared the class; ``trainable`` is the flag of
+    its config, None where that has none."""
+
+    path: LayerPath
+    class_name: str
+    calls: int
+    trainable: bool | None
+    parameters: int | None
+
+    @property
+    def name(self) -> str:
+        return "/".join(self.path)
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            "layer": self.name,
+            "class": self.class_name,
+            "calls": self.calls,
+            "trainable": self.trainable,
+            "parameters": self.parameters,
+        }
+
+
+def layers(document: Document, *, before: Names = (), after: Names = ()) -> tuple[LayerInfo, ...]:
+    """The layers upstream or downstream of tensors, in document order; all layers if none is given.
+
+    A tensor's own layer is upstream of it. A nested model is one entry, but one that a tensor lies in is looked into.
+
+    Raises:
+        TensorReferenceError: no such tensor.
+    """
+    named = bool(listed(before) or listed(after))
+    wanted = set(_reached(document, before, after)) if named else {(layer.name,) for layer in document.model.layers}
+    inference = document.infer()
+    found = []
+    for path, layer in walk(document.model):
+        if path in wanted and not layer.implicit:
+            around = inside(inference, path[:-1])
+            found.append(LayerInfo(path, layer.class_name, len(layer.calls), _flag(layer), _parameters(layer, around, path)))
+    return tuple(found)
+
+
+def _flag(layer: Layer) -> bool | None:
+    flag = (layer.config if layer.model is None else layer.model.config).get(FLAG)
+    return flag if type(flag) is bool else None
+
+
+def _parameters(layer: Layer, around: Inference | None, path: LayerPath) -> int | None:
+    if around is None:
+        return None
+    if layer.model is not None:
+        within = inside(around, path[-1:])
+        counts = None if within is None else counted(within)
+        return None if counts is None or counts.unknown else counts.parameters
+    declared = weights_of(around, layer)
+    if declared is None or any(None in spec.shape for spec in declared):
+        return None
+    return sum(prod(size for size in spec.shape if size is not None) for spec in declared)

@@ -1,0 +1,300 @@
+"""`plan`: a pipeline of N stages, the largest as small as it can be, then the fewest bytes across the boundaries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from configsplit.boundaries.costs import Costs, read_profile, sized
+from configsplit.boundaries.forbidden import Barriers, barriers, with_masks
+from configsplit.boundaries.masks import functional, handed_over, needed
+from configsplit.boundaries.shapes import untold
+from configsplit.cuts.partition import partition
+from configsplit.cuts.pipeline.plan import Best, State, best_plan
+from configsplit.cuts.pipeline.search import Terms
+from configsplit.cuts.pipeline.units import Measure, bonded, units_of
+from configsplit.errors import CutError
+from configsplit.graph.calls import CallGraph, call_graph
+from configsplit.graph.model import TensorRef, TensorSpec
+from configsplit.graph.references import outputs_used, tensor_name
+from configsplit.inference import Inference, traced_masks
+from configsplit.inference.tensor_kinds import check_kinds, with_kinds
+from configsplit.models.document import Document
+from configsplit.models.results import Parts
+from configsplit.models.wrapped import told_shapes
+from configsplit.rewrites.masks import cannot_follow
+from configsplit.rewrites.nested.surface import Surfaced, surface
+from configsplit.rewrites.split import Split, assemble
+from configsplit.verbs.devices import Device, read_devices, terms
+from configsplit.verbs.split import hand_over_as
+
+Balance = Literal["params", "macs", "bytes", "latency"]
+
+UNITS = {"params": "parameters", "macs": "multiply-accumulates", "bytes": "bytes of weights", "latency": "ns"}
+"""What each balance counts. With devices that have speeds the unit of ``largest`` is ns."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """One stage of a plan: how many calls it makes, and what it costs for one sample.
+
+    ``cost`` is in the unit of what is balanced; ``time`` the same as the device works it off.
+    """
+
+    device: str | None
+    calls: int
+    cost: int
+    parameters: int
+    weight_bytes: int
+    macs: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Boundary:
+    """What crosses between two neighbouring stages, tensors that only pass over one of them included."""
+
+    tensors: tuple[str, ...]
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Where to cut, and what is known of it.
+
+    Attributes:
+        balance: what the stages are balanced by; ``unit`` is its unit.
+        largest: the slowest stage or link; ``smallest`` the same without slack; ``bound``: no plan has a smaller one.
+        state: "optimal" if ``smallest`` is proven to be the smallest there is, else "bounded".
+        bytes: sum of the bytes per sample across each boundary; ``bytes_state`` whether it is the least for a largest stage of
+            ``smallest``, slack included.
+        imbalance: the largest stage's cost over the mean.
+        uncounted: layers that nobody has declared and that count as nothing.
+    """
+
+    document: Document
+    balance: Balance
+    unit: str
+    stages: tuple[Stage, ...]
+    boundaries: tuple[Boundary, ...]
+    largest: int
+    smallest: int
+    bound: int
+    state: State
+    bytes: int
+    bytes_state: State
+    imbalance: float
+    uncounted: tuple[str, ...]
+    parts: Parts
+
+    def save(self, directory: str | Path, **options: Any) -> Any:
+        """Carry the plan out; see `configsplit.saving.parts.save` for the options."""
+        return self.parts.save(directory, **options)
+
+    def as_json(self) -> dict[str, Any]:
+        """The plan as plain values."""
+        plain = {name: getattr(self, name) for name in self.__slots__ if name not in ("document", "parts")}
+        rows: dict[str, Any] = {"stages": _rows(self.stages), "boundaries": _rows(self.boundaries)}
+        objective = f"smallest largest stage ({self.unit}), then fewest bytes across the boundaries"
+        return {"objective": objective, **plain, **rows, "uncounted": list(self.uncounted)}
+
+
+def _rows(items: Iterable[Any]) -> list[dict[str, Any]]:
+    return [{name: getattr(item, name) for name in item.__slots__} for item in items]
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What was asked for."""
+
+    balance: Balance
+    terms: Terms
+    profile: Mapping[str, float] | None
+    devices: tuple[Device, ...]
+    slack: Fraction
+
+    def measure(self, costs: Costs, document: Document) -> Measure:
+        """What is balanced. Layers that make masks explicit were never measured: they count as nothing."""
+        if self.balance == "latency":
+            return costs.milliseconds(self.profile or {}, {layer.name for layer in document.model.layers})
+        return {"params": costs.parameters, "macs": costs.macs, "bytes": costs.weights}[self.balance]
+
+    @property
+    def unit(self) -> str:
+        return "ns" if self.terms.pace and not self.terms.alike else UNITS[self.balance]
+
+
+def plan(
+    document: Document,
+    stages: int,
+    *,
+    balance: Balance = "macs",
+    profile: str | Path | Mapping[str, float] | None = None,
+    devices: str | Path | Sequence[Device] = (),
+    max_boundary_bytes: int | None = None,
+    max_stage_bytes: int | None = None,
+    slack: float = 0.0,
+    shapes: Iterable[str] | Mapping[TensorRef, TensorSpec] = (),
+    boundary_dtype: str | None = None,
+) -> Plan:
+    """The best way to cut a model into a pipeline of stages. Pure: nothing is written, ``save`` of the result carries it out.
+
+    Args:
+        document: what `load` gave.
+        stages: how many parts.
+        balance: what is balanced: parameters, multiply-accumulates, bytes of weights, or measured milliseconds.
+        profile: for ``latency``: milliseconds of each layer, or a file of them.
+        devices: what runs each stage, or a file that says so.
+        max_boundary_bytes: most bytes per sample across any boundary.
+        max_stage_bytes: most bytes of weights in any stage.
+        slack: by how much the largest stage may exceed the smallest possible, for fewer bytes across: 0.05 for 5%.
+        shapes: as for `split`. The shape of an input holds for the costs only: the parts keep what the document says.
+        boundary_dtype: as for `split`.
+
+    Raises:
+        CutError: no plan keeps to the limits, or what was given does not fit the model. Or so many stages can only be made by
+            a cut through a tensor that may be sparse or ragged, or whose mask cannot cross.
+        ShapeError: the shape of a tensor that crosses is unknown.
+    """
+    wish = _wish(stages, balance, profile, devices, max_boundary_bytes, max_stage_bytes, slack)
+    whole = surface(document.model, [], told=told_shapes(document, shapes))
+    work = _work(document, whole, wish)
+    whole, work = _with_masks(document, whole, work, wish)
+    return _described(document, whole, work, wish, boundary_dtype)
+
+
+def _with_masks(document: Document, whole: Surfaced, work: _Work, wish: _Wish) -> tuple[Surfaced, _Work]:
+    """The same plan with the masks that are needed behind its boundaries handed over; another where one cannot be."""
+    masks = traced_masks(work.inference)
+    if not needed(work.split, masks):
+        return whole, work
+    shut = with_masks(Barriers(), document, work.inference)
+    closed = frozenset(ref for ref in masks.heeded() if masks.tensors[ref].kind == "hidden")
+    if shut.masked or closed:
+        lost = shut.lost or cannot_follow(masks.tensors[min(closed)])
+        work = _work(document, whole, wish, Barriers(masked=shut.masked | closed, lost=lost))
+    if whole.model.kind == "sequential" and needed(work.split, masks):
+        whole = functional(document, whole, work.inference)
+        work = _work(document, whole, wish)
+    masks = traced_masks(work.inference)
+    if not needed(work.split, masks):
+        return whole, work
+    whole, done, inference = handed_over(document, whole, work.split, work.inference, masks)
+    best = replace(work.best, bytes_state="bounded")  # masks that cross were not priced
+    return whole, replace(work, split=done, inference=inference, best=best)
+
+
+def _wish(
+    stages: int,
+    balance: Balance,
+    profile: str | Path | Mapping[str, float] | None,
+    devices: str | Path | Sequence[Device],
+    boundary: int | None,
+    stage: int | None,
+    slack: float,
+) -> _Wish:
+    if balance not in get_args(Balance):
+        raise CutError(f"stages cannot be balanced by {balance!r}", code="plan-balance", hint=", ".join(get_args(Balance)))
+    if (profile is None) == (balance == "latency"):
+        raise CutError(
+            "a profile and --balance latency go together",
+            code="plan-profile",
+            hint="`configsplit profile MODEL --out profile.json` measures one; --balance latency --profile profile.json",
+        )
+    times = read_profile(profile) if isinstance(profile, (str, Path)) else profile
+    listed = read_devices(devices) if isinstance(devices, (str, Path)) else tuple(devices)
+    return _Wish(balance, terms(stages, listed, balance, boundary, stage), times, listed, Fraction(str(slack)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """A plan of one form of the model, and the parts that come out of it."""
+
+    costs: Costs
+    measure: Measure
+    best: Best
+    split: Split
+    inference: Inference
+
+
+def _work(document: Document, whole: Surfaced, wish: _Wish, more: Barriers | None = None) -> _Work:
+    """The best plan that cuts nowhere where `split` would refuse."""
+    graph, (inference, doubtful) = call_graph(whole.model), with_kinds(document.infer(whole.given, whole.model))
+    costs = Costs(graph, sized(document, whole.model, whole.given, inference))
+    measure = wish.measure(costs, document)
+    shut = barriers(inference, doubtful)
+    shut = replace(shut, masked=more.masked, lost=more.lost) if more else shut
+    every = units_of(graph, costs.price, measure, costs.weights)
+    units = bonded(every, graph, shut.all)
+    if len(units) < wish.terms.stages <= len(every):
+        shut.refuse(inference)
+        units = every  # the shape that nobody can tell is named when the parts are built
+    best = best_plan(units, wish.terms, slack=wish.slack)
+    done = _parts(document, whole, graph, inference, best)
+    check_kinds([ref for part in done.parts for ref in part.inputs], doubtful, inference)
+    return _Work(costs, measure, best, done, inference)
+
+
+def _parts(document: Document, whole: Surfaced, graph: CallGraph, inference: Inference, best: Best) -> Split:
+    heads = [set(head) for head in best.heads]
+    parts = partition(graph, heads) if heads else [[call for call in range(len(graph.calls)) if not graph.is_input[call]]]
+    return assemble(whole.model, graph, parts, inference.specs, partial(untold, document, whole, inference))
+
+
+def _described(document: Document, whole: Surfaced, work: _Work, wish: _Wish, dtype: str | None) -> Plan:
+    costs, best, graph = work.costs, work.best, work.costs.graph
+    edges = [frozenset[int](), *best.heads, frozenset(call for call in range(len(graph.calls)) if not graph.is_input[call])]
+    members = [set(outer - inner) for inner, outer in pairwise(edges)]
+    spent = [work.measure.of(calls) for calls in members]
+    stages = tuple(_stage(number, calls, spent[number], costs, wish) for number, calls in enumerate(members))
+    return Plan(
+        document=document,
+        balance=wish.balance,
+        unit=wish.unit,
+        stages=stages,
+        boundaries=_boundaries(whole, costs, best.heads),
+        largest=best.largest,
+        smallest=best.smallest,
+        bound=best.bound,
+        state=best.state,
+        bytes=best.bytes,
+        bytes_state=best.bytes_state,
+        imbalance=max(spent) * len(spent) / (sum(spent) or 1) if any(spent) else 1.0,
+        uncounted=costs.uncounted,
+        parts=_as_parts(document, whole, work, dtype),
+    )
+
+
+def _stage(number: int, calls: set[int], spent: int, costs: Costs, wish: _Wish) -> Stage:
+    return Stage(
+        device=wish.devices[number].name if wish.devices else None,
+        calls=len(calls),
+        cost=spent,
+        parameters=costs.parameters.of(calls),
+        weight_bytes=costs.weights.of(calls),
+        macs=costs.macs.of(calls),
+    )
+
+
+def _boundaries(whole: Surfaced, costs: Costs, heads: Sequence[frozenset[int]]) -> tuple[Boundary, ...]:
+    graph, layers, used = costs.graph, whole.model.by_name(), outputs_used(whole.model)
+    found = []
+    for head in heads:
+        made = [(ref, takers) for ref, takers in graph.consumers.items() if graph.producer(ref) in head]
+        crossing = [ref for ref, takers in made if not head.issuperset(takers)]
+        crossing.sort(key=lambda ref: (graph.producer(ref), ref.output))
+        names = tuple(tensor_name(ref, layers, used) for ref in crossing)
+        found.append(Boundary(tensors=names, bytes=sum(map(costs.price, crossing))))
+    return tuple(found)
+
+
+def _as_parts(document: Document, whole: Surfaced, work: _Work, dtype: str | None) -> Parts:
+    done, inference = work.split, work.inference
+    if dtype is not None:
+        whole, done, inference = hand_over_as(dtype, document, whole, done, inference)
+    origins = tuple(part.provenance.after(whole.provenance) for part in done.parts)
+    return Parts(document=document, whole=whole, split=done, origins=origins, inference=inference)

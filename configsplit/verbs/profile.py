@@ -1,0 +1,86 @@
+"""`profile`: milliseconds of each layer on this machine, for plans that balance latency."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from configsplit.containers import Staging, prepare_text
+from configsplit.graph.json import dumps
+from configsplit.graph.model import TensorSpec
+from configsplit.models.document import load
+
+if TYPE_CHECKING:
+    from configsplit.runtime.confinement.policy import Limits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """What was measured: milliseconds of one call of each layer for one sample; ``LAYER: milliseconds`` in its file."""
+
+    milliseconds: Mapping[str, float]
+    framework: str
+    version: str
+
+    @property
+    def total(self) -> float:
+        """Milliseconds of all layers, each counted once."""
+        return sum(self.milliseconds.values())
+
+    def save(self, path: str | Path, *, force: bool = False) -> None:
+        """Write the profile as one JSON object.
+
+        Raises:
+            StoreError: the file exists (without ``force``) or cannot be written.
+        """
+        place = Path(path)
+        with Staging(place, folder=False, force=force) as staging:
+            prepare_text(staging.path(place.name), dumps(dict(self.milliseconds), indent=2) + "\n").run()
+            staging.commit()
+
+
+def profile(
+    path: str | Path,
+    *,
+    weights: str | Path | None = None,
+    samples: int = 1,
+    rounds: int = 5,
+    custom_objects: Sequence[str] = (),
+    limits: Limits | None = None,
+) -> Profile:
+    """Run a model in Keras, in a process of its own, and time its layers.
+
+    Args:
+        path: a model file.
+        weights: a weights file that goes with an architecture-only file; without one Keras makes weights up.
+        samples: how many samples are run at once; times are for one.
+        rounds: runs; the median counts.
+        custom_objects: plug-ins besides the installed ones.
+        limits: time and memory for it, and whether the operating system confines it.
+
+    Raises:
+        RuntimeUnavailableError: the Keras that the model needs is not installed.
+        VerificationError: the model could not be run.
+    """
+    from configsplit.runtime.confinement.policy import Limits
+    from configsplit.runtime.profile import measure
+
+    document = load(path, weights=weights, custom_objects=custom_objects)
+    specs = document.infer().specs
+    described = [(ref, specs.get(ref, TensorSpec())) for ref in document.model.input_refs()]
+    inputs = [{"name": ref.layer, "shape": spec.shape, "dtype": spec.dtype} for ref, spec in described]
+    found = measure(
+        document.path,
+        document.weights,
+        document.dialect,
+        inputs,
+        samples=samples,
+        rounds=rounds,
+        custom_objects=list(custom_objects),
+        limits=limits or Limits(),
+    )
+    silent = {layer.name: 0.0 for layer in document.model.layers if not layer.is_input}
+    times = {name: round(time / samples, 6) for name, time in found["milliseconds"].items() if name in silent}
+    return Profile(milliseconds=silent | times, framework=found["framework"], version=found["version"])

@@ -1,0 +1,136 @@
+"""`split`: from references as people write them to parts with their provenance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+
+from configsplit.boundaries.masks import calls_of, closed_sources, functional, handed_over, needed, prepared
+from configsplit.boundaries.shapes import untold
+from configsplit.cuts.minimum_cut import Choice
+from configsplit.errors import CutError
+from configsplit.graph.calls import call_graph
+from configsplit.graph.model import CallRef, TensorRef, TensorSpec
+from configsplit.inference import Inference, traced_masks
+from configsplit.inference.tensor_kinds import check_kinds, with_kinds
+from configsplit.models.document import Document
+from configsplit.models.results import Parts
+from configsplit.models.wrapped import DocumentWrapping, places_in, told_shapes
+from configsplit.rewrites.casts import Cast, is_exact, widen
+from configsplit.rewrites.nested.open import described
+from configsplit.rewrites.nested.surface import Surfaced, surface
+from configsplit.rewrites.split import Split, assemble
+from configsplit.rewrites.split import split as split_model
+
+
+def split(
+    document: Document,
+    at: str | Iterable[str],
+    *,
+    boundary: Choice = "smallest",
+    shapes: Iterable[str] | Mapping[TensorRef, TensorSpec] = (),
+    boundary_dtype: str | None = None,
+) -> Parts:
+    """Cut a model; pure, the document is unchanged and nothing is written.
+
+    Args:
+        document: what `load` gave.
+        at: one reference, or several for successive cuts; ``"A,B"`` is one boundary through both tensors.
+        boundary: which of the legal cuts through the tensor: the one with the fewest bytes across ("smallest"), the
+            smallest head ("early"), or the largest ("late").
+        shapes: shapes of tensors that neither the document nor any rule tells: ``"LAYER=None,28,28,128"``.
+        boundary_dtype: hand tensors of a narrower floating type over as this one, cast back behind the boundary.
+
+    Raises:
+        TensorReferenceError: a reference names no tensor, or several.
+        CutError: the model cannot be cut there.
+        ShapeError: the shape of a tensor that crosses is unknown.
+    """
+    texts = [at] if isinstance(at, str) else list(at)
+    if not texts:
+        raise CutError("no place to cut at was given", code="cut-nowhere", hint="name a layer: --at LAYER")
+    wrapping, wanted = DocumentWrapping(document, boundary), [places_in(document, text) for text in texts]
+    told = told_shapes(document, shapes)
+
+    def surfaced(opened: Sequence[str] = ()) -> Surfaced:
+        return prepared(document, surface(document.model, wanted, wrapping, opened, told))
+
+    def cut(whole: Surfaced) -> tuple[Split, Inference]:
+        inference, doubtful = with_kinds(document.infer(whole.given, whole.model))
+        model = described(whole.model, inference.specs) if whole.steps else whole.model
+        why = partial(untold, document, whole, inference)
+        done = split_model(model, whole.boundaries, inference.specs, boundary, why, doubtful)
+        check_kinds([ref for part in done.parts for ref in part.inputs], doubtful, inference)
+        return done, inference
+
+    opened: list[str] = []
+    whole = surfaced()
+    done, inference = cut(whole)
+    while handovers := needed(done, masks := traced_masks(inference)):
+        if more := closed_sources(whole, masks, handovers):
+            opened += more
+            whole = surfaced(opened)
+        elif whole.model.kind == "sequential":
+            whole = functional(document, whole, inference)
+        else:
+            whole, done, inference = handed_over(document, whole, done, inference, masks)
+            break
+        done, inference = cut(whole)
+    if boundary_dtype is not None:
+        whole, done, inference = hand_over_as(boundary_dtype, document, whole, done, inference)
+    origins = tuple(part.provenance.after(whole.provenance) for part in done.parts)
+    return Parts(document=document, whole=whole, split=done, origins=origins, inference=inference)
+
+
+def hand_over_as(
+    dtype: str, document: Document, whole: Surfaced, done: Split, inference: Inference
+) -> tuple[Surfaced, Split, Inference]:
+    """The same split with narrower tensors cast at its boundaries.
+
+    Raises:
+        CutError: the cast would lose bits, or the dialect has none.
+    """
+    casts = _casts(dtype, done, inference)
+    if not casts:
+        return whole, done, inference
+    if document.dialect == "keras3" and document.kind == "h5":
+        raise CutError(
+            "a .h5 file of Keras 3 cannot hold operations, which Keras itself cannot read back from it",
+            code="cut-no-cast",
+            hint="save the model as .keras",
+        )
+    widened = widen(done.model, casts, inference.specs)
+    known = {cast.ref: inference.specs[cast.ref] for cast in casts}  # what takes the tensors now is new, and records nothing
+    inferred, _ = with_kinds(document.infer({**whole.given, **known}, widened.model))
+    graph = call_graph(widened.model)
+    parts = [calls_of(part, done.model) for part in done.parts]
+    for cast, near, far in zip(casts, widened.near, widened.far, strict=True):
+        parts[_home(parts, CallRef(cast.ref.layer, cast.ref.call))].append(near)
+        for takers, back in zip(cast.takers, far, strict=True):
+            parts[_home(parts, takers[0])].append(back)
+    numbered = [sorted(graph.number[call] for call in calls) for calls in parts]
+    whole = replace(whole, model=widened.model, casts=tuple(casts))
+    return whole, assemble(widened.model, graph, numbered, inferred.specs), inferred
+
+
+def _casts(dtype: str, done: Split, inference: Inference) -> list[Cast]:
+    """Every narrower floating tensor that crosses, with the calls that take it in each part."""
+    graph, originals = call_graph(done.model), set(done.model.input_refs())
+    homes = {call: number for number, part in enumerate(done.parts) for call in calls_of(part, done.model)}
+    found: list[Cast] = []
+    for ref in dict.fromkeys(ref for part in done.parts for ref in part.inputs if ref not in originals):
+        spec = inference.specs[ref]
+        if not is_exact(spec.dtype, dtype):
+            continue
+        groups: dict[int, list[CallRef]] = {}
+        for taker in graph.consumers[ref]:
+            call = graph.calls[taker]
+            if homes[call] != homes[CallRef(ref.layer, ref.call)]:
+                groups.setdefault(homes[call], []).append(call)
+        found.append(Cast(ref, dtype, tuple(tuple(groups[number]) for number in sorted(groups))))
+    return found
+
+
+def _home(parts: Sequence[Sequence[CallRef]], call: CallRef) -> int:
+    return next(number for number, calls in enumerate(parts) if call in calls)

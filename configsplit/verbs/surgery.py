@@ -1,0 +1,283 @@
+"""The verbs of surgery on files that change the graph. Each gives an `Edited` model, which `Edited.save` writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace as replace_fields
+from pathlib import Path
+from typing import Any
+
+from configsplit.boundaries.contradictions import contradictions
+from configsplit.boundaries.mask_changes import check_extracted, mask_changes, said
+from configsplit.boundaries.shapes import check_given, check_taken, name, same, told
+from configsplit.dialects import emit, parse, to_text
+from configsplit.errors import CutError, ShapeError
+from configsplit.graph.model import CallRef, LayerPath, Model, TensorRef, TensorSpec
+from configsplit.graph.references import layer_paths, places
+from configsplit.hazards import hazards
+from configsplit.inference import Inference, explain
+from configsplit.inference.tensor_kinds import check_kinds, with_kinds
+from configsplit.models.document import Document, given_shapes
+from configsplit.models.fragments import check_dialect, load_fragment
+from configsplit.models.results import Edited
+from configsplit.models.wrapped import DocumentWrapping
+from configsplit.rewrites.common import Rewritten, as_chain, as_functional
+from configsplit.rewrites.extract import between, consumers
+from configsplit.rewrites.insert import attach, put_in_place
+from configsplit.rewrites.nested.open import described
+from configsplit.rewrites.nested.surface import Surfaced, surface
+from configsplit.rewrites.part import in_order
+from configsplit.rewrites.remove import remove as remove_layers
+from configsplit.rewrites.remove import stand_ins
+from configsplit.weights.placement import inside
+
+Names = str | Iterable[str]
+
+
+def extract(document: Document, *, from_: Names = (), to: Names = (), shapes: Iterable[str] = ()) -> Edited:
+    """The sub-network between any tensors.
+
+    Args:
+        document: the model; it is not changed.
+        from_: tensors to start from, which become inputs; the inputs of the model that are needed, by default.
+        to: tensors to end at; the outputs of the model by default.
+        shapes: ``LAYER=None,28,28,128`` for tensors whose shape nothing else tells.
+
+    Raises:
+        TensorReferenceError: a name does not say which tensor is meant.
+        CutError: more is needed than what it starts from; what is missing is named. Or a start may be sparse or ragged, and
+            the document does not tell.
+        ShapeError: the shape of a start is unknown.
+    """
+    starts, ends = listed(from_), listed(to)
+    if not starts and not ends:
+        raise CutError("no tensor was given", code="extract-nothing", hint="say where to start or to end: --from, --to")
+    opened = surfaced(document, *starts, *ends)
+    inference, doubtful = with_kinds(document.infer(given_shapes(opened.model, tuple(shapes)), opened.model))
+    fed = flat(opened.boundaries[: len(starts)])
+    _require_shapes(opened.model, fed, inference)
+    check_kinds(fed, doubtful, inference)
+    made = between(opened.model, fed, flat(opened.boundaries[len(starts) :]), inference.specs)
+    check_extracted(made, inference)
+    return finish("extract", (document,), _from_document(made, opened), {"from": starts, "to": ends})
+
+
+def insert(
+    document: Document, model: Document | str | Path, *, after: str, before: Names = (), donor_weights: Path | None = None
+) -> Edited:
+    """Put a fragment between a tensor and all its consumers, or only some of them.
+
+    Args:
+        document: the model; it is not changed.
+        model: the fragment: a model with one input and one output, or the config of a single layer in a ``.json`` file.
+        after: the tensor that the fragment takes.
+        before: the calls that take the fragment's output in its place; all, and the model's own output, by default.
+        donor_weights: a weights file that goes with an architecture-only fragment.
+
+    Raises:
+        CutError: the fragment has several inputs or outputs, or is of another generation of Keras.
+        ShapeError: shapes or dtypes do not fit.
+    """
+    donor = _donor(document, model, donor_weights)
+    takers = listed(before)
+    opened = surfaced(document, after, *takers)
+    start = opened.boundaries[0]
+    if len(start) != 1:
+        raise CutError(
+            f"{after!r} names {len(start)} tensors: a fragment goes behind one",
+            code="insert-one-tensor",
+            where=after,
+            hint=f"name one of them: {', '.join(name(opened.model, ref) for ref in start)}",
+        )
+    only = _edges(opened, start[0], takers) if takers else None
+    done = _put(document, donor, opened, start, start, only)
+    return finish("insert", (document, donor), done, {"after": after, "before": takers, "model": donor.path.name})
+
+
+def replace(
+    document: Document, model: Document | str | Path, *, from_: Names, to: Names, donor_weights: Path | None = None
+) -> Edited:
+    """Let a donor take the place of what lies between tensors.
+
+    Args:
+        document: the model; it is not changed.
+        model: the donor. Its inputs take ``from_`` and its outputs stand for ``to``, by position.
+        from_, to: tensors; what nothing needs any more vanishes.
+        donor_weights: a weights file that goes with an architecture-only donor.
+
+    Raises:
+        CutError: numbers do not fit, or a start is computed from an end.
+        ShapeError: shapes or dtypes do not fit.
+    """
+    donor = _donor(document, model, donor_weights)
+    starts, ends = listed(from_), listed(to)
+    opened = surfaced(document, *starts, *ends)
+    fed, given = flat(opened.boundaries[: len(starts)]), flat(opened.boundaries[len(starts) :])
+    done = _put(document, donor, opened, fed, given, None)
+    return finish("replace", (document, donor), done, {"from": starts, "to": ends, "model": donor.path.name})
+
+
+def remove(document: Document, layer: Names) -> Edited:
+    """Take layers out; what took their output takes their input instead. Patterns with ``*`` and ``OUTER/INNER`` work.
+
+    Raises:
+        CutError: a layer takes or gives several tensors.
+        ShapeError: its output is not of the shape and dtype of its input.
+    """
+    patterns = listed(layer)
+    paths = layer_paths(document.model, patterns)
+    inference = document.infer()
+    levels: dict[LayerPath, list[str]] = {}
+    for path in paths:
+        levels.setdefault(path[:-1], []).append(path[-1])
+    for place, names in levels.items():
+        _check_removal(place, names, inside(inference, place))
+    spec = inference.specs[document.model.input_refs()[0]]
+    made = remove_layers(as_functional(document.model, spec), paths)
+    return finish("remove", (document,), made, {"layer": patterns})
+
+
+# ---------------------------------------------------------------- shared steps
+
+
+def listed(names: Names) -> list[str]:
+    return [names] if isinstance(names, str) else list(names)
+
+
+def flat(boundaries: Sequence[Sequence[TensorRef]]) -> list[TensorRef]:
+    return [ref for boundary in boundaries for ref in boundary]
+
+
+def surfaced(document: Document, *texts: str) -> Surfaced:
+    """The model with every tensor that is named at its surface; a Sequential becomes the functional model that it is."""
+    spec = document.infer().specs.get(document.model.input_refs()[0], TensorSpec())
+    model = as_functional(document.model, spec)
+    return surface(model, [places(document.model, text) for text in texts], DocumentWrapping(document))
+
+
+def _from_document(made: Rewritten, opened: Surfaced) -> Rewritten:
+    return Rewritten(made.model, made.provenance.after(opened.provenance))
+
+
+def finish(verb: str, documents: tuple[Document, ...], made: Rewritten, arguments: Mapping[str, Any]) -> Edited:
+    """The last steps of every verb: arguments described, a chain a Sequential again, layers in Keras's order, read anew."""
+    document = documents[0]
+    model = as_chain(described(made.model, document.infer(model=made.model).specs), document.model)
+    for layer in model.layers:
+        if layer.spec is not None and layer.spec.shape is None and not layer.implicit:
+            raise ShapeError(
+                f"the document does not say what shape {layer.name!r} has",
+                code="shape-unknown",
+                where=layer.name,
+                hint="build the model on a shape and save it again",
+            )
+    if model.kind == "functional":
+        model = in_order(said(document, model))
+    model = parse(to_text(_without_stale(model, document.model))).model
+    inference = document.infer(model=model)
+    warnings = [f"{found.where}: {found.message}" for found in hazards(emit(model), classes=document.registry.names())]
+    return Edited(
+        verb=verb,
+        documents=documents,
+        model=model,
+        provenance=made.provenance,
+        inference=inference,
+        arguments=arguments,
+        warnings=(*contradictions(document), *warnings, *mask_changes(document, model, made, inference)),
+    )
+
+
+def _without_stale(model: Model, before: Model) -> Model:
+    """What the document says of the whole stays as far as it is true: not how it was built on other inputs, nor the losses of
+    other outputs."""
+    stale = []
+    if [ref.layer for ref in model.input_refs()] != [ref.layer for ref in before.input_refs()]:
+        stale += ["build_config", "build_input_shape"]
+    if [ref.layer for ref in model.output_refs()] != [ref.layer for ref in before.output_refs()]:
+        stale += ["compile_config"]
+    return replace_fields(model, entry=model.entry.without(*stale), config=model.config.without(*stale))
+
+
+def _donor(document: Document, model: Document | str | Path, weights: Path | None) -> Document:
+    if not isinstance(model, Document):
+        return load_fragment(model, document, weights=weights)
+    check_dialect(model, document)
+    return model
+
+
+def _edges(opened: Surfaced, start: TensorRef, takers: Sequence[str]) -> list[CallRef]:
+    """The calls that are named, all of which must take the tensor."""
+    real = consumers(opened.model, start)
+    wanted = [CallRef(ref.layer, ref.call) for ref in flat(opened.boundaries[1:])]
+    for call in wanted:
+        if call not in real:
+            raise CutError(
+                f"{call.layer!r} does not take {name(opened.model, start)!r}",
+                code="insert-no-edge",
+                where=", ".join(takers),
+                hint=f"it is taken by {', '.join(dict.fromkeys(each.layer for each in real)) or 'nothing'}",
+            )
+    return wanted
+
+
+def _put(
+    document: Document,
+    donor: Document,
+    opened: Surfaced,
+    starts: Sequence[TensorRef],
+    ends: Sequence[TensorRef],
+    only: list[CallRef] | None,
+) -> Rewritten:
+    """Attach the donor, hold both seams, and let it stand for the ends."""
+    _check_counts(donor, starts, ends)
+    before, its = with_kinds(document.infer(model=opened.model))[0], with_kinds(donor.infer())[0]
+    exact = check_taken(before, starts, its)
+    attached = attach(opened.model, donor.model, starts, recorded=exact)
+    takers = [_takers(opened.model, ref) for ref in ends]
+    check_given(before, ends, with_kinds(document.infer(model=attached.model))[0], attached.outputs, takers)
+    return _from_document(put_in_place(attached, starts, ends, only), opened)
+
+
+def _check_counts(donor: Document, starts: Sequence[TensorRef], ends: Sequence[TensorRef]) -> None:
+    for what, ours, its in (("input", starts, donor.model.input_refs()), ("output", ends, donor.model.output_refs())):
+        if len(ours) != len(its):
+            names = ", ".join(ref.layer for ref in its)
+            raise CutError(
+                f"{donor.path.name} has {len(its)} {what}s ({names}), {len(ours)} are given",
+                code="surgery-counts",
+                where=str(donor.path),
+                hint=f"name as many tensors as the donor has {what}s, in its order",
+            )
+
+
+def _takers(model: Model, ref: TensorRef) -> str:
+    names = list(dict.fromkeys(call.layer for call in consumers(model, ref)))
+    return " and ".join(map(repr, names[:3]))
+
+
+def _require_shapes(model: Model, refs: Sequence[TensorRef], inference: Inference) -> None:
+    for ref in refs:
+        spec = inference.specs.get(ref, TensorSpec())
+        if spec.shape is None or spec.dtype is None:
+            raise ShapeError(
+                f"the shape of {name(model, ref)} is not recorded and cannot be inferred: {explain(inference, ref)}",
+                code="shape-unknown",
+                where=name(model, ref),
+                hint=f"give it: --shape {name(model, ref)}=None,28,28,128",
+            )
+
+
+def _check_removal(place: LayerPath, names: Sequence[str], inference: Inference | None) -> None:
+    """Raises ShapeError where a layer's output cannot be replaced by its input."""
+    if inference is None:
+        return
+    for ref, source in stand_ins(inference.model, names).items():
+        gone, instead = inference.specs.get(ref, TensorSpec()), inference.specs.get(source, TensorSpec())
+        if gone.shape is None or instead.shape is None or not same(gone, instead):
+            where = "/".join((*place, ref.layer))
+            raise ShapeError(
+                f"{where!r} gives {told(gone)}, what it takes is {told(instead)}: its input cannot stand for its output",
+                code="remove-shape",
+                where=where,
+                hint="put something in its place: configsplit replace --from ... --to ... --model DONOR",
+            )

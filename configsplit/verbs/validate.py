@@ -1,0 +1,240 @@
+"""`validate`: hold a file against the published JSON Schemas, and an architecture's references against its layers.
+
+Which schema holds is told from the content. A model is validated one level at a time, so that depth costs no Python stack.
+jsonschema is imported here, when it is first needed, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from configsplit.containers import open_source
+from configsplit.dialects import DIALECTS, detect, parse
+from configsplit.dialects.envelope import unwrapped
+from configsplit.dialects.parse import model_kind
+from configsplit.dialects.schema.frame import path as dotted
+from configsplit.errors import ConfigSplitError, DocumentError, StoreError
+from configsplit.graph.json import FrozenDict, loads, thaw
+from configsplit.hazards import Hazard, hazards
+from configsplit.plugins import Registry
+from configsplit.verbs.violations import Found, explained
+
+Steps = tuple[str | int, ...]
+
+RECORDS = {"manifest": "manifest_version", "provenance": "provenance_version", "plugins": "failures", "recipe": "do"}
+"""Schemas of configsplit's own JSON files -> the key that tells each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One thing that is wrong: where (``layers[17].inbound_nodes[0]``), what, and a stable code."""
+
+    code: str
+    where: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """What became of one file.
+
+    ``schema`` is the published schema that holds for it (``keras3``, ``manifest``), empty where the file could not be read
+    that far; ``notes`` are no violations, but what had to be put right to read it; neither are ``hazards``, which a valid file
+    may be full of.
+    """
+
+    file: str
+    schema: str
+    violations: tuple[Violation, ...] = ()
+    notes: tuple[str, ...] = ()
+    hazards: tuple[Hazard, ...] = ()
+
+    @property
+    def valid(self) -> bool:
+        return not self.violations
+
+    def as_json(self) -> dict[str, Any]:
+        return {**asdict(self), "valid": self.valid}
+
+
+def validate(file: str | Path) -> Validation:
+    """Hold one file against the schema that is published for what it holds.
+
+    Args:
+        file: an architecture (``.json``), a ``.keras`` archive or folder, a whole-model ``.h5``, a ``manifest.json``, a
+            provenance record, or a recipe; told apart by content.
+
+    Returns:
+        Every violation. A file that cannot be read, or is something else, is one violation with the code of that error.
+    """
+    try:
+        return _validate(Path(file))
+    except ConfigSplitError as error:
+        return Validation(str(file), "", (_of_error(error),))
+
+
+def _validate(file: Path) -> Validation:
+    try:
+        with open_source(file) as source:
+            text = source.config_text
+    except StoreError as error:
+        if error.code != "not-a-model" or (recipe := _recipe(file)) is None:
+            raise
+        return Validation(str(file), "recipe", _against("recipe", recipe))
+    value = loads(text)
+    for name, key in RECORDS.items():
+        if isinstance(value, FrozenDict) and key in value and "class_name" not in value:
+            return Validation(str(file), name, _against(name, thaw(value)))
+    return _architecture(file, value, text)
+
+
+# ---------------------------------------------------------------- architectures
+
+
+def _architecture(file: Path, value: Any, text: str) -> Validation:
+    document, notes = unwrapped(value)
+    if model_kind(document) is None:
+        return _without_graph(file, document, notes)
+    name, found = _found_wrong(document)
+    try:
+        parsed = parse(text)
+    except DocumentError as error:
+        if not any(_same_place(each.where, error.where) for each in found):
+            found.append(_of_error(error))
+    else:
+        notes = parsed.notes
+    return Validation(str(file), name, tuple(found), notes, _hazards(document))
+
+
+def _hazards(document: FrozenDict) -> tuple[Hazard, ...]:
+    return tuple(hazards(document, classes=Registry.discover().names()))
+
+
+def _found_wrong(document: FrozenDict) -> tuple[str, list[Violation]]:
+    """The dialect that the evidence proves, or where it contradicts itself the one that is violated least; and how."""
+    try:
+        dialects = [detect(document).dialect]
+    except DocumentError:
+        dialects = list(DIALECTS.values())
+    return min(((each.name, list(_levels(each.name, document))) for each in dialects), key=lambda each: len(each[1]))
+
+
+def _same_place(one: str, other: str) -> bool:
+    return one.startswith(other) or other.startswith(one)
+
+
+def _without_graph(file: Path, document: FrozenDict, notes: tuple[str, ...]) -> Validation:
+    """A model whose graph is in Python code: only a version, or its absence, tells the dialect."""
+    name = "keras2" if str(document.get("keras_version", "")).startswith("2.") else "keras3"
+    said = f"the graph of {document['class_name']!r} is in Python code: there is nothing here that could be cut"
+    return Validation(str(file), name, _against(name, thaw(document)), (*notes, said), _hazards(document))
+
+
+def _levels(name: str, document: FrozenDict) -> Iterator[Violation]:
+    """The violations of each model, nested ones taken out of the model around them and looked at by themselves."""
+    todo: list[tuple[FrozenDict, Steps]] = [(document, ())]
+    while todo:
+        model, path = todo.pop()
+        shallow, inner = _shallow(model)
+        todo += [(each, (*path, *place)) for place, each in reversed(inner)]
+        yield from _against(name, thaw(shallow), path)
+
+
+def _shallow(model: FrozenDict) -> tuple[FrozenDict, list[tuple[Steps, FrozenDict]]]:
+    """A model with the models in it emptied, and these with the way to each."""
+    config = model["config"]
+    items, way = (config, ("config",)) if type(config) is tuple else (config["layers"], ("config", "layers"))
+    if type(items) is not tuple:
+        return model, []
+    pairs = [_emptied_inside(item, (*way, index)) for index, item in enumerate(items)]
+    layers = tuple(made for made, _ in pairs)
+    made = model | {"config": layers if type(config) is tuple else config | {"layers": layers}}
+    return made, [inner for _, inner in pairs if inner is not None]
+
+
+def _emptied_inside(item: Any, place: Steps) -> tuple[Any, tuple[Steps, FrozenDict] | None]:
+    """A layer with the model emptied that it is, or that wrappers hold at any depth; and that model."""
+    wrappers: list[FrozenDict] = []
+    while isinstance(item, FrozenDict) and model_kind(item) is None:
+        held = item.get("config")
+        wrappers.append(item)
+        item, place = (held.get("layer") if isinstance(held, FrozenDict) else None), (*place, "config", "layer")
+    if not isinstance(item, FrozenDict):
+        return wrappers[0] if wrappers else item, None
+    made = item | {"config": _emptied(item["config"])}
+    for wrapper in reversed(wrappers):
+        made = wrapper | {"config": wrapper["config"] | {"layer": made}}
+    return made, (place, item)
+
+
+def _emptied(config: Any) -> Any:
+    if type(config) is tuple:
+        return ()
+    return config | {key: () for key in ("layers", "input_layers", "output_layers") if key in config}
+
+
+# ---------------------------------------------------------------- schemas
+
+
+def _against(name: str, value: Any, path: Steps = ()) -> tuple[Violation, ...]:
+    """The violations of a value, at the end of a path: the whole document, or a model inside of it."""
+    try:
+        found = explained(_validator(name, nested=bool(path)).iter_errors(value))
+    except RecursionError:
+        found = [Found((), "nests too deep to be held against a schema")]
+    return tuple(
+        Violation(code="schema-violation", where=_where(name, (*path, *each.path)), message=each.message) for each in found
+    )
+
+
+@cache
+def _validator(name: str, nested: bool) -> Any:
+    from jsonschema import Draft202012Validator
+
+    whole = published(name)
+    layer = {"$ref": f"#/$defs/{name.capitalize()}Layer", "$defs": whole.get("$defs", {})}
+    return Draft202012Validator(layer if nested else whole)
+
+
+@cache
+def published(name: str) -> dict[str, Any]:
+    """A published schema, by name.
+
+    Raises:
+        StoreError: none is published under that name.
+    """
+    file = resources.files("configsplit.schemas").joinpath(f"{name}.schema.json")
+    if not file.is_file():
+        raise StoreError(f"no schema is published for a {name}", code="schema-missing", hint="install configsplit anew")
+    made: dict[str, Any] = json.loads(file.read_text("utf-8"))
+    return made
+
+
+def _where(name: str, path: Steps) -> str:
+    """The path as errors of configsplit spell it: an architecture's begins inside the config of the outermost model."""
+    if name in DIALECTS and path[:1] == ("config",) and len(path) > 1:
+        path = path[1:] if isinstance(path[1], str) else ("layers", *path[1:])
+    return dotted(path)
+
+
+def _of_error(error: ConfigSplitError) -> Violation:
+    return Violation(error.code, error.where, f"{error.message} ({error.hint})" if error.hint else error.message)
+
+
+def _recipe(file: Path) -> Any:
+    """The content of a recipe in YAML; None where the file is none: YAML of an object with the key that only recipes have."""
+    try:
+        import yaml
+    except ImportError:
+        return None
+    try:
+        value = yaml.safe_load(file.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError, yaml.YAMLError):
+        return None
+    return value if isinstance(value, dict) and RECORDS["recipe"] in value else None

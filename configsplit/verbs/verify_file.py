@@ -1,0 +1,103 @@
+"""Check a file against its provenance record: nothing was changed since, every weight is bit for bit that of its origin."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from configsplit.containers import open_source
+from configsplit.errors import StoreError, VerificationError
+from configsplit.models.document import load
+from configsplit.models.fragments import load_fragment
+from configsplit.records import provenance as record
+from configsplit.records.manifest import Source as SourceRecord
+from configsplit.saving.file_proof import compare, file_digest
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A file that is what its record says: how many layers it has, how many weights were compared, and their bytes."""
+
+    record: record.ProvenanceRecord
+    layers: int
+    weights: int
+    bytes: int
+
+
+def verify_file(path: str | Path, *, custom_objects: Sequence[str | Path] = ()) -> Checked:
+    """Hold a file that a verb of surgery wrote against the record beside it.
+
+    Raises:
+        VerificationError: a file was changed since, or a weight is not that of its origin.
+        StoreError: the record or a source is missing.
+    """
+    path = Path(path)
+    told = read_record(path)
+    apart = None if told.result.weights is None else path.with_name(told.result.weights)
+    places = [_find(path.parent, source) for source in told.sources]
+    _check_digests(path, apart, told, places)
+    host = load(places[0][0], weights=places[0][1], custom_objects=custom_objects)
+    more = (load_fragment(model, host, weights=weights, custom_objects=custom_objects) for model, weights in places[1:])
+    documents = [host, *more]
+    with ExitStack() as stack:
+        sources = [stack.enter_context(open_source(model, weights)) for model, weights in places]
+        count, size = compare(path, apart, told, sources, documents)
+    return Checked(told, len(told.layers), count, size)
+
+
+def read_record(path: Path) -> record.ProvenanceRecord:
+    """The record beside a file.
+
+    Raises:
+        StoreError: there is none.
+    """
+    place = path.with_name(path.name + record.SUFFIX)
+    try:
+        return record.from_text(place.read_text("utf-8"), str(place))
+    except (OSError, UnicodeDecodeError) as error:
+        raise StoreError(
+            f"no provenance record can be read there: {error}",
+            code="provenance-missing",
+            where=str(place),
+            hint="only files that configsplit wrote have one; give a folder that `configsplit split` wrote, or such a file",
+        ) from None
+
+
+def _find(folder: Path, source: SourceRecord) -> tuple[Path, Path | None]:
+    weights = None
+    if source.weights is not None:
+        weights = _first([folder / (source.weights_path or ""), folder / source.weights], source.weights)
+    return _first([folder / (source.path or ""), folder / source.file], source.file), weights
+
+
+def _first(places: Sequence[Path], name: str) -> Path:
+    for place in places:
+        if place.is_file() or (place / "config.json").is_file():
+            return place
+    raise StoreError(
+        f"the source {name!r} is not where it was",
+        code="source-missing",
+        where=str(places[0]),
+        hint="put it there, or beside the file",
+    )
+
+
+def _check_digests(
+    path: Path, apart: Path | None, told: record.ProvenanceRecord, places: Sequence[tuple[Path, Path | None]]
+) -> None:
+    wanted = {path: told.result.sha256}
+    if apart is not None and told.result.weights_sha256 is not None:
+        wanted[apart] = told.result.weights_sha256
+    for source, (model, weights) in zip(told.sources, places, strict=True):
+        wanted[model] = source.sha256
+        if weights is not None and source.weights_sha256 is not None:
+            wanted[weights] = source.weights_sha256
+    for place, recorded in wanted.items():
+        if file_digest(place) != recorded:
+            raise VerificationError(
+                "the file was changed since: its SHA-256 is not that of the record",
+                code="verify-changed-file",
+                where=str(place),
+            )

@@ -1,0 +1,73 @@
+"""Before anything is written: are there weights for every layer that needs some, and can the format hold them?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from configsplit.containers import is_stored
+from configsplit.errors import StoreError, WeightsError
+from configsplit.graph.model import Layer, LayerPath, walk
+from configsplit.inference import weights_of
+from configsplit.models.results import Edited, Format
+from configsplit.models.wrapped import inside as held_by
+from configsplit.weights.parts import Weights
+from configsplit.weights.placement import Gathering, check_frozen, inside
+
+
+def check_complete(edited: Edited, found: Sequence[Weights | None]) -> None:
+    """Raises WeightsError if a layer has weights, but came from nowhere or from a source without any."""
+    reach = held_by(edited.model.dialect)
+    apart = edited.provenance.told_apart()
+    for path, layer in walk(edited.model, reach):
+        if path in apart and reach(layer) is not None:
+            continue
+        origin = edited.provenance.origin(path)
+        there = origin is not None and found[origin.source] is not None
+        if there or layer.is_input or layer.model is not None or (len(path) == 1 and not is_stored(edited.model, layer)):
+            continue
+        around = inside(edited.inference, path[:-1])
+        declared = () if around is None else weights_of(around, layer)
+        if declared is None or declared:
+            raise _missing(edited, path, layer, declared is None)
+
+
+def _missing(edited: Edited, path: LayerPath, layer: Layer, undeclared: bool) -> WeightsError:
+    name, origin = "/".join(path), edited.provenance.origin(path)
+    if edited.verb == "join" and origin is None:
+        return WeightsError(
+            f"the weights of {name!r} are in none of the parts",
+            code="join-lost-layer",
+            where=name,
+            hint="no output needed it when the model was cut; join the architecture alone: --no-weights --out FILE.json",
+        )
+    where = "" if origin is None else f" of {edited.documents[origin.source].path.name}"
+    need = "may have weights (nobody has declared its class)" if undeclared else "has weights"
+    return WeightsError(
+        f"layer {name!r} ({layer.class_name}){where} {need}, and there are none to put there",
+        code="surgery-no-weights",
+        where=name,
+        hint="give them (a .keras or .h5 file, or --donor-weights FILE), or write the architecture alone: --no-weights",
+    )
+
+
+def check_layouts(gathering: Gathering, chosen: Format, path: Path) -> None:
+    files = [weights.file for weights in gathering.sources if weights is not None]
+    kinds = {file.layout.kind for file in files}
+    if len(kinds) > 1:
+        raise StoreError(
+            f"{files[0].where} and {files[-1].where} keep their weights in different layouts",
+            code="surgery-layouts",
+            where=files[-1].where,
+            hint="load one of them in Keras and save it in the other's format",
+        )
+    legacy = kinds == {"legacy"}
+    if (chosen == "keras" and legacy) or (chosen == "h5" and not legacy):
+        raise StoreError(
+            f"the weights of the source are in the {'old HDF5' if legacy else 'Keras 3'} layout",
+            code="format-layout",
+            where=str(path),
+            hint=f"name the output .{'h5' if legacy else 'keras'}, or .json for architecture and weights apart",
+        )
+    if legacy:
+        check_frozen(gathering)

@@ -1,0 +1,155 @@
+"""The weights of an old model, layer by layer, as a conversion needs them: which datasets, in which order, of which shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+
+from configsplit.catalog.layers.keras1 import stored as keras1_shapes
+from configsplit.containers.weights import WeightFile
+from configsplit.conversion import Layout
+from configsplit.conversion.building import Stored
+from configsplit.errors import WeightsError
+from configsplit.graph.model import Layer, LayerPath, Model, Shape, walk
+from configsplit.inference import trace, weights_of
+from configsplit.models.document import Document
+from configsplit.models.wrapped import inside
+from configsplit.weights.parts import Weights, weights_in
+from configsplit.weights.placement import inside as known_inside
+
+
+class OldWeights:
+    """The weights in a file of Keras 1 or 2, of every layer that has some, nested and wrapped ones included."""
+
+    def __init__(self, document: Document, file: WeightFile) -> None:
+        self.document = document
+        self.file = file
+        self.found: Weights = weights_in(document.model, file)
+        self._legacy = file.layout.kind == "legacy"
+
+    @cached_property
+    def stored(self) -> Mapping[LayerPath, Stored]:
+        """What a migration is told of them."""
+        return {path: self._stored(path, names) for path, names in self.datasets.items()}
+
+    def _stored(self, path: LayerPath, names: Sequence[str]) -> Stored:
+        shapes = tuple(self.file.datasets[name].shape for name in names)
+        if not names:
+            return Stored()
+        if self._legacy:
+            group = self.found.groups[path[:1]]
+            return Stored(shapes, tuple(name.removeprefix(f"{group}/") for name in names))
+        group = self.found.groups[path]
+        return Stored(shapes, (), tuple(name.removeprefix(f"{group}/") for name in names))
+
+    def sources(self, layout: Layout) -> list[str]:
+        """The datasets of a layer in the order that its recipes count by.
+
+        Raises:
+            WeightsError: the archive lacks one.
+        """
+        if self._legacy:
+            return list(self.datasets[layout.origin])
+        group = self.found.groups[layout.origin]
+        wanted = [f"{group}/{place}" for place in layout.places]
+        missing = sorted({*wanted} ^ {*self.datasets[layout.origin]})
+        if missing:
+            raise WeightsError(
+                f"the weights of {'/'.join(layout.origin)!r} are not where its class keeps them: {missing[0]!r}",
+                code="weights-missing",
+                where=self.file.where,
+                hint="the archive was changed, or comes from a release that nobody has measured",
+            )
+        return wanted
+
+    @cached_property
+    def datasets(self) -> dict[LayerPath, Sequence[str]]:
+        """Each layer's datasets; a model's own are those of its layers."""
+        reach = inside(self.document.dialect)
+        found: dict[LayerPath, Sequence[str]] = {}
+        for path, layer in walk(self.document.model, reach):
+            if len(path) == 1 and reach(layer) is not None and self._legacy:
+                found |= {(*path, *inner): names for inner, names in self._flat(path, layer).items()}
+            elif reach(layer) is None and not layer.is_input and (not self._legacy or len(path) == 1):
+                found[path] = self._own(path)
+        return found
+
+    def _own(self, path: LayerPath) -> Sequence[str]:
+        group = self.found.groups.get(path)
+        if group is None or group not in self.file.groups:
+            return ()
+        return self.found.datasets(path)
+
+    # ------------------------------------------------------------------------------------- nested models, in one group
+
+    def _flat(self, path: LayerPath, layer: Layer) -> dict[LayerPath, Sequence[str]]:
+        """The weights of a nested or wrapped model, which lie in one group: by their names, else by their order."""
+        group = self.found.groups.get(path)
+        if group is None or group not in self.file.groups:
+            return {}
+        names = self.file.weight_names(group)
+        model = inside(self.document.dialect)(layer)
+        if model is None or not names:
+            return {}
+        by_name = self._by_name(path, model)
+        placed = by_name if by_name is not None else self._by_order(path, layer, model, names)
+        return {inner: [f"{group}/{name}" for name in found] for inner, found in placed.items()}
+
+    def _by_name(self, path: LayerPath, model: Model) -> dict[LayerPath, Sequence[str]] | None:
+        """None where the names do not tell, or tell something else than the shapes."""
+        reach = inside(self.document.dialect)
+        leaves = [inner for inner, each in walk(model, reach) if reach(each) is None and not each.is_input]
+        try:
+            return {inner: self.found.names((*path, *inner)) for inner in leaves}
+        except WeightsError:
+            return None
+
+    def _by_order(self, path: LayerPath, layer: Layer, model: Model, names: Sequence[str]) -> dict[LayerPath, Sequence[str]]:
+        """Trainable weights first, which is how every release before TF 1.14 saved them whatever was frozen.
+
+        Raises:
+            WeightsError: nobody can say how many weights a layer inside has, or the shapes are others.
+        """
+        inference = known_inside(self.document.infer(), path) if layer.model is not None else None
+        if inference is None:
+            inference = trace(model, self.document.facts, dialect=self.document.dialect)
+        kinds: dict[LayerPath, list[bool]] = {}
+        shapes: dict[LayerPath, Sequence[Shape]] = {}
+        for inner, each in walk(model):
+            if each.model is not None or each.is_input:
+                continue
+            around = known_inside(inference, inner[:-1])
+            declared = None if around is None else weights_of(around, each)
+            if declared is None:
+                raise self._unplaced(path, f"nobody has declared the weights of {'/'.join(inner)!r}")
+            shapes[inner] = self._shapes(each, [spec.shape for spec in declared], names, path)
+            kinds[inner] = self._kinds([spec.trainable for spec in declared], len(shapes[inner]))
+        every = [(inner, number, kind) for inner, found in kinds.items() for number, kind in enumerate(found)]
+        order = sorted(every, key=lambda weight: not weight[2])
+        group = self.found.groups[path]
+        if [self.file.datasets[f"{group}/{name}"].shape for name in names] != [
+            shapes[inner][number] for inner, number, _ in order
+        ]:
+            raise self._unplaced(path, "the shapes are not those of its layers in order")
+        placed: dict[LayerPath, dict[int, str]] = {}
+        for (inner, number, _), name in zip(order, names, strict=True):
+            placed.setdefault(inner, {})[number] = name
+        return {inner: [found[number] for number in sorted(found)] for inner, found in placed.items()}
+
+    def _shapes(self, layer: Layer, wanted: list[Shape], names: Sequence[str], path: LayerPath) -> Sequence[Shape]:
+        if self.document.dialect != "keras1":
+            return wanted
+        group = self.found.groups[path]
+        return keras1_shapes(layer, wanted, [self.file.datasets[f"{group}/{name}"].shape for name in names])
+
+    @staticmethod
+    def _kinds(declared: list[bool], count: int) -> list[bool]:
+        return declared if len(declared) == count else [all(declared)] * count
+
+    def _unplaced(self, path: LayerPath, reason: str) -> WeightsError:
+        return WeightsError(
+            f"the weights of the model {'/'.join(path)!r} cannot be told apart: {reason}",
+            code="weights-ambiguous",
+            where=self.file.where,
+            hint="declare its layers in a plug-in (--custom-objects FILE.py), or save the model as .keras",
+        )

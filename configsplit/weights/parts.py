@@ -1,0 +1,303 @@
+"""Weights follow provenance: which group of the source goes where in a part, checked against what each layer implies.
+
+Nothing is matched by name, order or position in hope. The address of a layer in the source is computed from the source's own
+document, that in the part from the part's; the file's own names, where it keeps any, and the shapes that the layer's class
+implies must agree.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from configsplit.catalog.layers.keras1 import stored
+from configsplit.containers import Empty, Move, addresses, inner_weights, is_stored
+from configsplit.errors import WeightsError
+from configsplit.graph.json import dumps
+from configsplit.graph.model import Inside, Layer, LayerPath, Model, Shape, walk
+from configsplit.graph.provenance import Provenance
+from configsplit.graph.rebuild_order import reordered, stands_as_rebuilt
+from configsplit.inference import Inference, weights_of
+from configsplit.models.wrapped import inside
+
+if TYPE_CHECKING:
+    from configsplit.containers.weights import WeightFile
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """The weights of a source: the file, and the group of every layer in it."""
+
+    file: WeightFile
+    groups: dict[LayerPath, str]
+    layers: dict[LayerPath, Layer]
+    inside: Inside
+
+    def names(self, path: LayerPath) -> tuple[str, ...]:
+        """In a legacy file: the weight names of a layer, or of one inside a nested model, whose group holds them flat."""
+        names = self.file.weight_names(self.groups[path[:1]]) if self.groups[path[:1]] in self.file.groups else ()
+        if len(path) == 1:
+            return names
+        placed = inner_weights(self.layers[path[:1]], names, self.inside)
+        wanted = {name for inside, found in placed.items() if inside[: len(path) - 1] == path[1:] for name in found}
+        return tuple(name for name in names if name in wanted)
+
+    def datasets(self, path: LayerPath) -> tuple[str, ...]:
+        """Paths of all datasets of a layer, or of a nested model, in the order in which Keras saves them."""
+        if self.file.layout.kind == "legacy":
+            group = self.groups[path[:1]]
+            return tuple(f"{group}/{name}" for name in self.names(path))
+        return tuple(sorted(self.file.datasets_below(self.groups[path]), key=_place))
+
+
+def _place(dataset: str) -> tuple[tuple[int, int | str], ...]:
+    """Sorts ``vars/10`` behind ``vars/9``, and a layer's own ``vars`` before those of what it holds."""
+    return tuple((0, int(step)) if step.isdigit() else (1, "" if step == "vars" else step) for step in dataset.split("/"))
+
+
+def weights_in(model: Model, file: WeightFile) -> Weights:
+    """The weights of a document in its file.
+
+    Raises:
+        WeightsError: the file holds weights that no layer claims, or a name in it contradicts the document.
+    """
+    model, reach = as_rebuilt(model, file), _reach(model.dialect)
+    groups = addresses(model, file.layout, lambda _, group: file.has_datasets(group), reach)
+    layers = dict(walk(model, reach))
+    strays = file.strays(groups.values())
+    if strays:
+        raise WeightsError(
+            f"{len(strays)} weights belong to no layer of the document, the first is {strays[0]!r}",
+            code="weights-unclaimed",
+            where=file.where,
+            hint="architecture and weights are not of one model",
+        )
+    if file.layout.kind == "v3":
+        _check_names(Weights(file, groups, layers, reach))
+        groups |= _tied(file, groups, layers)
+    return Weights(file, groups, layers, reach)
+
+
+def _reach(dialect: str) -> Inside:
+    """What a layer holds, its layers in the order in which Keras 3 rebuilds them, whatever the document says."""
+    held = inside(dialect)
+    if dialect != "keras3":
+        return held
+    return lambda layer: None if (model := held(layer)) is None else reordered(model)
+
+
+def as_rebuilt(model: Model, file: WeightFile) -> Model:
+    """The model with its layers in the order by which Keras addresses their weights when it loads the file.
+
+    Raises:
+        WeightsError: the document has another order, and a file of this layout is read by position.
+    """
+    if model.dialect == "keras3" and file.layout.kind != "legacy":
+        return reordered(model)
+    if model.dialect == "keras1":  # it keeps the order that is written
+        return model
+    for each in (model, *(layer.model for _, layer in walk(model) if layer.model is not None)):
+        if not stands_as_rebuilt(each):
+            raise WeightsError(
+                f"the layers of {each.name!r} do not stand in the order in which Keras rebuilds them and loads weights",
+                code="weights-order",
+                where=file.where,
+                hint="load the model in Keras, and save it again",
+            )
+    return model
+
+
+def _tied(file: WeightFile, groups: Mapping[LayerPath, str], layers: Mapping[LayerPath, Layer]) -> dict[LayerPath, str]:
+    """Layers that stand in two containers: Keras saves each object once, where it meets it first, and every other layer.
+
+    A layer for which the file has no group at all is therefore one that was saved elsewhere; its document entry is there
+    too, name and all. Keras itself cannot read such a file back.
+    """
+    homeless = [path for path, group in groups.items() if group not in file.groups and layers[path].model is None]
+    kinds = {_kind(layers[path]) for path in homeless}
+    homes: dict[str, list[str]] = {}
+    for path, group in groups.items():
+        if group in file.groups and layers[path].model is None and _kind(layers[path]) in kinds:
+            homes.setdefault(_likeness(layers[path]), []).append(group)
+    twins = {path: homes.get(_likeness(layers[path]), []) for path in homeless}
+    return {path: found[0] for path, found in twins.items() if len(found) == 1}
+
+
+def _kind(layer: Layer) -> tuple[str, str]:
+    return layer.name, layer.class_name
+
+
+def _likeness(layer: Layer) -> str:
+    """What two entries of one layer object share: everything but the numbers by which Python tells objects apart."""
+    text = dumps((layer.name, layer.class_name, layer.config))
+    return re.sub(r', "shared_object_id": \d+', "", text)
+
+
+def _check_names(weights: Weights) -> None:
+    """Keras 3.6 and later write the layer's name beside its weights."""
+    for path, group in weights.groups.items():
+        name = weights.file.vars_name(group) if group in weights.file.groups else None
+        if name is not None and name != path[-1] and weights.layers[path].model is None:
+            raise WeightsError(
+                f"the file says that these are the weights of {name!r}, the document that they are those of {path[-1]!r}",
+                code="weights-misplaced",
+                where=f"{weights.file.where}:{group}",
+                hint="the order of the layers was changed, or architecture and weights are not of one model",
+            )
+
+
+def check_shapes(model: Model, inference: Inference, weights: Weights) -> tuple[str, ...]:
+    """Hold every weight of the model's layers against the shape that its layer implies; all of them, nested ones included.
+
+    Returns:
+        The layers that could not be checked, since nobody has declared their weights.
+
+    Raises:
+        WeightsError: a weight is missing, or has another shape.
+    """
+    unchecked: list[str] = []
+    todo: list[tuple[LayerPath, Inference]] = [((), inference)]
+    while todo:
+        path, current = todo.pop()
+        for layer in current.model.layers:
+            if not is_stored(current.model, layer) or layer.is_input:
+                continue
+            place = (*path, layer.name)
+            inner = next((found for call, found in current.inner.items() if call.layer == layer.name), None)
+            if inner is not None and weights.file.layout.kind != "legacy":
+                todo.append((place, inner))
+            elif not _fits(layer, place, current if inner is None else inner, weights):
+                unchecked.append("/".join(place))
+    return tuple(unchecked)
+
+
+def _fits(layer: Layer, path: LayerPath, inference: Inference, weights: Weights) -> bool:
+    """Whether the layer could be checked."""
+    names = weights.datasets(path)
+    found = [weights.file.datasets[name].shape for name in names]
+    layer = layer if weights.file.layout.kind == "legacy" else _merged(layer)
+    wanted = _implied(inference, layer, found) if layer.model is None else _all_implied(inference, found)
+    if wanted is None or any(None in shape for shape in wanted):
+        return not found
+    group = weights.groups.get(path, "")
+    composed = (
+        layer.model is not None
+        or bool(layer.config.keys() & _HOLDS_LAYERS)
+        or any(name.rpartition("/")[0] != f"{group}/vars" for name in names)
+    )
+    if found == wanted or (composed and _same_kinds(found, wanted)):
+        return True
+    raise WeightsError(
+        f"the weights of layer {'/'.join(path)!r} do not fit its configuration: {_listed(found)} in the file, "
+        f"{_listed(wanted)} needed",
+        code="weights-shape" if found else "weights-missing",
+        where=weights.file.where,
+        hint="the file was left behind by a save that failed, or belongs to another model",
+    )
+
+
+def _implied(inference: Inference, layer: Layer, found: Sequence[Shape]) -> list[Shape] | None:
+    """The shapes of a layer's weights as its file should hold them; None if nobody has declared them."""
+    if (declared := weights_of(inference, layer)) is None:
+        return None
+    wanted = [spec.shape for spec in declared]
+    known = not any(None in shape for shape in wanted)
+    return stored(layer, wanted, found) if known and inference.dialect == "keras1" else wanted
+
+
+def _all_implied(inference: Inference, found: Sequence[Shape]) -> list[Shape] | None:
+    """Those of a nested model, which a legacy file keeps in one group; None if one layer has not been declared."""
+    shapes: list[Shape] = []
+    todo = [inference]
+    while todo:
+        current = todo.pop()
+        first = {call.layer: inner for call, inner in reversed(current.inner.items())}
+        todo += first.values()
+        for layer in current.model.layers:
+            if layer.name not in first and not layer.is_input:
+                if (wanted := _implied(current, layer, found)) is None:
+                    return None
+                shapes += wanted
+    return shapes
+
+
+def _same_kinds(found: Sequence[Shape], wanted: Sequence[Shape]) -> bool:
+    """A layer that holds others saves in another order than it lists, and SpectralNormalization its kernel twice."""
+    return Counter(wanted) <= Counter(found) and set(found) == set(wanted)
+
+
+def _merged(layer: Layer) -> Layer:
+    """The layer as archives of Keras 3 store it: low-rank adapters are added to the matrix that they adapt."""
+    if not layer.config.get("lora_rank"):
+        return layer
+    return replace(layer, entry=layer.entry | {"config": layer.config | {"lora_rank": None}})
+
+
+_HOLDS_LAYERS = {"layer", "cell", "cells"}
+
+
+def _listed(shapes: Sequence[Shape]) -> str:
+    return ", ".join(str(tuple(shape)).replace(" ", "") for shape in shapes) or "none"
+
+
+def moves(part: Model, provenance: Provenance, weights: Weights) -> list[Move | Empty]:
+    """What a part's file in the v3 layout (``.keras``, ``.weights.h5``) is made of."""
+    file = weights.file
+
+    def has_weights(path: LayerPath, _: str) -> bool:
+        origin = provenance.origin(path)
+        group = None if origin is None else weights.groups.get(origin.path)  # the input of a Sequential has none
+        return group is not None and file.has_datasets(group)
+
+    targets = addresses(part, file.layout, has_weights, _reach(part.dialect))
+    items: list[Move | Empty] = [Empty("", part.name if file.vars_name("") else None)] if "vars" in file.groups else []
+    told_apart = provenance.told_apart()
+    for layer in part.layers:
+        if (target := targets.get((layer.name,))) is None:
+            continue
+        if (layer.name,) in told_apart:
+            items += _piece(layer, part, provenance, weights, targets)
+        else:
+            items.append(_moved((layer.name,), target, provenance, weights))
+    return items
+
+
+def _moved(path: LayerPath, target: str, provenance: Provenance, weights: Weights) -> Move | Empty:
+    origin = provenance.origin(path)
+    source = None if origin is None else weights.groups.get(origin.path)
+    if origin is None or source is None or source not in weights.file.groups:
+        return Empty(target, path[-1] if _names_are_kept(weights) else None)
+    return Move(weights.file, source, target, path[-1] if path[-1] != origin.path[-1] else None)
+
+
+def _piece(
+    layer: Layer, part: Model, provenance: Provenance, weights: Weights, targets: Mapping[LayerPath, str]
+) -> list[Move | Empty]:
+    """A wrapper that holds a part of the model that it held in the source: its layers move one by one."""
+    kept = _names_are_kept(weights)
+    items: list[Move | Empty] = []
+    todo: list[tuple[LayerPath, Layer]] = [((layer.name,), layer)]
+    told_apart = provenance.told_apart()
+    while todo:
+        path, each = todo.pop()
+        if path not in targets:
+            continue
+        held = weights.inside(each)
+        if path not in provenance.layers:  # a fresh input, or a layer that packs
+            items.append(Empty(targets[path], path[-1] if kept else None))
+            continue
+        if path not in told_apart or held is None:
+            items.append(_moved(path, targets[path], provenance, weights))
+            continue
+        items.append(Empty(targets[path], path[-1] if kept else None))
+        if each.model is None:
+            items.append(Empty(f"{targets[path]}/layer", held.name if kept else None))
+        todo += [((*path, inner.name), inner) for inner in reversed(held.layers)]
+    return items
+
+
+def _names_are_kept(weights: Weights) -> bool:
+    return any(weights.file.vars_name(group) is not None for group in weights.groups.values() if group in weights.file.groups)
