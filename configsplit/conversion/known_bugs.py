@@ -15,9 +15,14 @@ _CONVOLUTIONS = frozenset(
         *(f"{kind}Conv{rank}D" for kind in ("Depthwise", "Separable") for rank in (1, 2)),
     }
 )
+_ATTENTION = "MultiHeadAttention"
 _BIAS = (
     "Keras 3 (3.15) with TensorFlow adds its bias along the last axis, which is as long as that of the channels: "
     "run it with JAX or PyTorch, or with images of another width"
+)
+_PADDED = (
+    "in float64, where every step is masked, Keras 2 attends as if none were (it adds -1e9 to each score), and Keras 3 to all "
+    "alike: numbers differ at padded steps of the query"
 )
 
 
@@ -31,12 +36,20 @@ def cautions(inference: Inference) -> Iterator[Note]:
             continue
         seen.add(id(found))
         yield from (Note(layer.name, _BIAS) for layer in found.model.layers if _bias_astray(layer, found))
+        yield from (Note(layer.name, _PADDED) for layer in found.model.layers if _attends_in_double(layer, found))
         todo += [*found.inner.values(), *found.wrapped.values()]
 
 
-def has_channels_first(layer: Layer) -> bool:
+def may_need_caution(layer: Layer) -> bool:
     """Whether it is worth while to look at a layer."""
-    return _innermost(layer)[1].get("data_format") == "channels_first"
+    class_name, config = _innermost(layer)
+    return config.get("data_format") == "channels_first" or class_name == _ATTENTION
+
+
+def _attends_in_double(layer: Layer, inference: Inference) -> bool:
+    """Whether a MultiHeadAttention computes in float64; see ``Softmax.call`` of tf_keras 2.21 and Keras 3.15."""
+    spec = inference.specs.get(TensorRef(layer.name))
+    return _innermost(layer)[0] == _ATTENTION and spec is not None and spec.dtype == "float64"
 
 
 def _bias_astray(layer: Layer, inference: Inference) -> bool:

@@ -21,6 +21,7 @@ from configsplit.catalog.table import BUILT_IN
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import CallRef, Layer, Model, Node, TensorRef, TensorSpec
 from configsplit.inference.infer import NOTHING, RULE_ERRORS, Inference, called, trace
+from configsplit.inference.inputs import input_spec
 from configsplit.inference.masked_calls import ATTENTION, Untying, attended, given_masks, says_masks, taken_first
 
 Kind = Literal["made", "same", "given", "and", "or", "true", "joined", "any", "entry", "hidden", "unknown"]
@@ -241,9 +242,22 @@ def _taken(frame: _Frame, layer: Layer, ref: CallRef) -> list[tuple[TensorRef, M
     found: list[tuple[TensorRef, Mask | None]] = []
     for number, each in enumerate(tensors):
         told = None if given is None else given[number]
-        tied = given is None or layer.model is not None  # a nested model that is given none for a tensor leaves it tied
+        tied = given is None or (layer.model is not None and not _cast_away(frame, ref, number, each))
         found.append((each, Mask("given", (told,)) if told is not None else _tied(frame, ref, each) if tied else None))
     return found
+
+
+def _cast_away(frame: _Frame, call: CallRef, number: int, ref: TensorRef) -> bool:
+    """Whether a nested model of Keras 3 that is given no mask for a tensor casts it, and so loses the one that is tied to it.
+
+    Where it is given nothing at all as ``mask``, Keras looks for the masks before the cast (`Functional.call`, Keras 3.15).
+    """
+    inner = frame.inference.inner.get(call)
+    inputs = () if inner is None or frame.inference.dialect != "keras3" else inner.model.input_refs()
+    if inner is None or number >= len(inputs):
+        return False
+    declared = input_spec(inner.model, inner.model.by_name()[inputs[number].layer]).dtype
+    return declared not in (None, frame.inference.specs.get(ref, TensorSpec()).dtype)
 
 
 def _tied(frame: _Frame, call: CallRef, ref: TensorRef) -> Mask | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from functools import partial
 
-from configsplit.errors import CutError
+from configsplit.errors import CutError, DocumentError
 from configsplit.graph.model import Layer, LayerPath, Model, Node, TensorRef
 from configsplit.graph.provenance import Origin, Provenance, identity
 from configsplit.graph.references import outputs_used
@@ -53,6 +53,7 @@ def stand_ins(model: Model, names: Collection[str]) -> dict[TensorRef, TensorRef
 
     Raises:
         CutError: a layer takes or gives several tensors, or it is an input.
+        DocumentError: the layers that go feed one another in a ring.
     """
     layers, used = model.by_name(), outputs_used(model)
     takes = {
@@ -63,12 +64,19 @@ def stand_ins(model: Model, names: Collection[str]) -> dict[TensorRef, TensorRef
     staying = [use.ref for layer in model.layers if layer.name not in names for node in layer.calls for use in node.uses()]
     found: dict[TensorRef, TensorRef] = {}
     for ref in (*staying, *model.output_refs()):
-        source = ref
+        source, steps = ref, 0
         while source in takes:
-            source = takes[source]
+            source, steps = takes[source], steps + 1
+            if steps > len(takes):
+                raise _ring(source)
         if source != ref:
             found[ref] = source
     return found
+
+
+def _ring(ref: TensorRef) -> DocumentError:
+    hint = "no layer may depend on its own output; the document is damaged"
+    return DocumentError(f"the graph has a cycle through {ref.layer}", code="graph-cycle", where=ref.layer, hint=hint)
 
 
 def _only_input(layer: Layer, number: int, node: Node, used: dict[tuple[str, int], list[int]]) -> TensorRef:

@@ -48,7 +48,7 @@ def recipe(chance: Random, dialect: Generation, *, operations: bool = True, cust
         starts = [_start(sketch) for _ in range(sketch.pick((1, 1, 1, 2, 2, 3)))]
         starts += [Tensor((STEPS,), "bool")] if sketch.often(0.15) else []
         model, _ = functional(sketch, starts, depth=2, most=6, top=True)
-    return {"model": model, "values": sorted(sketch.values), "float64": sketch.often(0.05)}
+    return {"model": model, "values": sorted(sketch.values), "float64": sketch.often(0.05), "policy": sketch.often(0.05)}
 
 
 def _start(sketch: Sketch) -> Tensor:

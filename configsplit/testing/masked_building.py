@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -33,15 +34,26 @@ class Workshop:
         Raises:
             UnbuildableError: nothing is left.
         """
-        backend = self.framework.backend
-        before = backend.floatx()
-        backend.set_floatx("float64" if recipe["float64"] else before)
-        try:
+        with self._precision(recipe["float64"], recipe.get("policy", False)):
             model = self._model(recipe["model"])
-        finally:
-            backend.set_floatx(before)
         _fill(model.weights, np.random.default_rng(seed))
         return model
+
+    @contextmanager
+    def _precision(self, everything: bool, layers: bool) -> Iterator[None]:
+        """Double precision for inputs and layers alike, or, in Keras 3, for layers alone, between which models cast."""
+        backend = self.framework.backend
+        floatx, policy = backend.floatx(), self.framework.config.dtype_policy().name if self._new else ""
+        if everything:
+            backend.set_floatx("float64")
+        if policy and (everything or layers):
+            self.framework.config.set_dtype_policy("float64")
+        try:
+            yield
+        finally:
+            backend.set_floatx(floatx)
+            if policy:
+                self.framework.config.set_dtype_policy(policy)
 
     def _model(self, spec: Spec) -> Any:
         return self._functional(spec) if "steps" in spec else self._sequential(spec)

@@ -24,7 +24,7 @@ from configsplit.containers.addresses import V3
 from configsplit.containers.relayout import Relaying
 from configsplit.conversion import Migration, Note, Refusal, Replacement, Request, migrate
 from configsplit.conversion.convert import opened
-from configsplit.conversion.known_bugs import cautions, has_channels_first
+from configsplit.conversion.known_bugs import cautions, may_need_caution
 from configsplit.dialects import emit, read_entry, to_text
 from configsplit.errors import ConversionError, StoreError
 from configsplit.graph.json import dumps
@@ -162,7 +162,7 @@ def _with_backend(migration: Migration, document: Document, backend: str) -> Mig
 def _with_cautions(migration: Migration, document: Document) -> Migration:
     """Say what Keras itself will compute wrongly; only models with their channels first can be such."""
     model = migration.model
-    if model is None or not any(map(has_channels_first, (layer for _, layer in walk(model, inside("keras3"))))):
+    if model is None or not any(map(may_need_caution, (layer for _, layer in walk(model, inside("keras3"))))):
         return migration
     inference = trace(model, document.facts, dialect="keras3", read=read_entry)
     return replace(migration, notes=(*migration.notes, *dict.fromkeys(cautions(inference))))

@@ -116,7 +116,7 @@ FRAGMENTS = (("Activation", {"activation": "linear"}), ("Dropout", {"rate": 0.5}
 def insert(case: Case, chance: Random, folder: Path) -> Attempt:
     class_name, config = chance.choice(FRAGMENTS)
     fragment = folder / "fragment.json"
-    dtype = "float64" if case.recipe["float64"] else "float32"
+    dtype = "float64" if case.recipe["float64"] or case.recipe.get("policy") else "float32"
     fragment.write_text(json.dumps({"class_name": class_name, "config": {"name": "put_in", "dtype": dtype, **config}}))
     after = _anywhere(case, chance)
     edited = configsplit.insert(_document(case), fragment, after=after)
@@ -188,9 +188,10 @@ _SEVERAL = frozenset({"MultiHeadAttention", "GroupedQueryAttention"})
 
 def convert(case: Case, chance: Random, folder: Path) -> Attempt:
     """Other kernels, so numbers are close; a mask that is lost shows in the second digit."""
-    configsplit.convert(_document(case)).save(folder / "converted.keras")
+    made = configsplit.convert(_document(case))
+    made.save(folder / "converted.keras")
     got = lambda: frame("keras3").run_file(folder / "converted.keras", None, case.inputs)  # noqa: E731
-    return Attempt("convert", case.outputs, got, close=3e-5)
+    return Attempt("convert", case.outputs, got, tuple(note.what for note in made.notes), close=3e-5)
 
 
 VERBS: dict[str, Verb] = {

@@ -174,13 +174,18 @@ class _Opening:
         masks = mask if type(mask) is tuple else (mask,)
         arguments: dict[TensorRef, Use] = {}
         for ref, use, told in zip_longest(inputs, given, masks[: len(inputs)]):
-            arguments[ref] = self._with_mask(self._conformed(use, ref, place), use, told if type(told) is Use else None)
+            conformed = self._conformed(use, ref, place)
+            arguments[ref] = self._with_mask(conformed, use, told if type(told) is Use else None, type(mask) is tuple)
         return arguments
 
-    def _with_mask(self, conformed: Use, use: Use, mask: Use | None) -> Use:
-        """The argument with the mask that it is given, or that Keras 3 ties again to what it has conformed."""
+    def _with_mask(self, conformed: Use, use: Use, mask: Use | None, listed: bool) -> Use:
+        """The argument with the mask that it is given, or that Keras 3 ties again to what it has conformed.
+
+        Where masks are ``listed`` and there is none for it, a cast loses the one that was tied to it (`Functional.call`).
+        """
         tied_to = use.ref in self._masks.masks.tensors and self._masks.model.dialect == "keras3"
-        if mask is None and tied_to and conformed.ref != use.ref:
+        lost = listed and conformed.spec is not None and conformed.spec.dtype != self._dtype(use)
+        if mask is None and tied_to and conformed.ref != use.ref and not lost:
             mask = Use(self._masks.of(use.ref), spec=self._masks.spec(use.ref))
         if mask is None:
             return conformed
@@ -188,6 +193,9 @@ class _Opening:
         layer = tied(self._masks.model, replace(conformed, spec=spec), mask, spec, self._masks.taken)
         self._conforming.made.append(layer)
         return Use(TensorRef(layer.name), spec=spec)
+
+    def _dtype(self, use: Use) -> str | None:
+        return self._conforming.arriving.specs.get(use.ref, TensorSpec()).dtype
 
     def _conformed(self, use: Use, ref: TensorRef, place: str) -> Use:
         """The argument for an input of the nested model, with what Keras does to it in passing done by layers."""
