@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from configsplit import keras as keras
-    from configsplit.batch.batch import batch as batch
+    from configsplit.batches.batch import batch as batch
     from configsplit.errors import ConfigSplitError as ConfigSplitError
     from configsplit.models.document import Document as Document
     from configsplit.models.document import load as load
@@ -49,7 +49,7 @@ _HOMES = {
     "Document": "configsplit.models.document",
     "Edited": "configsplit.models.results",
     "Parts": "configsplit.models.results",
-    "batch": "configsplit.batch.batch",
+    "batch": "configsplit.batches.batch",
     "convert": "configsplit.verbs.convert",
     "cuts": "configsplit.verbs.cuts",
     "extract": "configsplit.verbs.surgery",

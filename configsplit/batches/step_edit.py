@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from configsplit.batch.step import Bench, Facts
+from configsplit.batches.step import Bench, Facts
 from configsplit.models.document import Document
 
 if TYPE_CHECKING:

@@ -277,7 +277,7 @@ class Recipe(Strict):
 
 # The JSON Schema of recipes, generated from the pydantic document; a test holds the committed file against it.
 #
-# ``python -m configsplit.batch.recipe FOLDER`` writes it.
+# ``python -m configsplit.batches.recipe FOLDER`` writes it.
 
 
 NAME = "recipe"
