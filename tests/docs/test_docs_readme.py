@@ -74,7 +74,7 @@ def test_the_python_that_is_shown_works(folder: Path, monkeypatch: pytest.Monkey
 
 
 def test_every_verb_of_the_command_line_is_listed_in_its_own_words() -> None:
-    from configsplit.cli.main import VERBS
+    from configsplit.verbs.table import VERBS
 
     assert re.findall(r"^\| `configsplit (\w+)` \| (.*) \|$", README, re.MULTILINE) == list(VERBS.items())
 

@@ -21,7 +21,7 @@ from configsplit.batch.glob import matches
 from configsplit.batch.jobs import settings
 from configsplit.batch.read_recipe import checked, read_recipe
 from configsplit.batch.recipe import STEPS, text
-from configsplit.cli.main import VERBS
+from configsplit.verbs.table import VERBS
 from configsplit.errors import ConfigSplitError
 
 KERAS3 = zoos.RELEASES / "keras-3.15.1"

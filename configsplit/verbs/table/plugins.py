@@ -1,0 +1,12 @@
+"""The record of ``plugins``."""
+
+from __future__ import annotations
+
+from configsplit.verbs.table.verb import JSON, PLUGINS, Verb
+
+VERB = Verb(
+    name="plugins",
+    function="configsplit.plugins.registry:plugins",
+    help="List the custom layer classes that are declared, and where each declaration comes from.",
+    options=(PLUGINS, JSON),
+)
