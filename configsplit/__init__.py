@@ -12,7 +12,9 @@ TensorFlow, h5py nor jsonschema.
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from configsplit.verbs.table import VERBS, function
@@ -73,3 +75,22 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+class _Room(ModuleType):
+    """A package of the house that is called like a verb (``configsplit.cuts``): it can be called as the verb."""
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        return function(self.__name__.rpartition(".")[2])(*arguments, **options)
+
+
+class _House(ModuleType):
+    """This package. Python sets each package that it imports as an attribute here, over the verb of that name."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in VERBS and isinstance(value, ModuleType):
+            value.__class__ = _Room
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _House

@@ -7,7 +7,7 @@ of Keras 2 is stopped or let through by a change, a Python warning says so.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from configsplit.errors import CutError
@@ -18,6 +18,17 @@ from configsplit.verbs import join as joining
 from configsplit.verbs import marking, surgery
 from configsplit.verbs.marking import LayerInfo
 from configsplit.verbs.surgery import Names
+from configsplit.verbs.table import function
+
+
+def edited(name: str) -> Callable[..., Any]:
+    """A verb that makes one model of one model, on live models."""
+
+    def verb(model: Any, *arguments: Any, custom_objects: Classes = None, **options: Any) -> Any:
+        whole = read(model, custom_objects)
+        return built(function(name)(whole.document, *arguments, **options), [whole])
+
+    return verb
 
 
 def extract(

@@ -69,8 +69,17 @@ VERB = Verb(
     options=(
         MODEL,
         Option("--at", help="Where to cut; repeat for successive cuts.", repeat=True, metavar="REF"),
-        Option("--pick", kind="choice", choices=("all", "first", "middle", "last"), default="all", only="recipe"),
-        Option("--max-tensors", help="For shares: at most so many tensors across.", kind="whole", least=1, only="recipe"),
+        Option(
+            "--pick", kind="choice", choices=("all", "first", "middle", "last"), default="all", only="recipe", goes_with="at"
+        ),
+        Option(
+            "--max-tensors",
+            help="For shares: at most so many tensors across.",
+            kind="whole",
+            least=1,
+            only="recipe",
+            goes_with="at",
+        ),
         Option("--out", help="The folder to write the parts into.", kind="path", required=True, use="save", only="command"),
         Option(
             "--boundary",
