@@ -1,4 +1,4 @@
-"""The table of verbs in README.md, made from their records: ``python -m configsplit.verbs.readme README.md`` writes it there."""
+"""The table of verbs in README.md, made from the records: ``python -m configsplit.verbs.readme README.md`` writes it."""
 
 from __future__ import annotations
 
