@@ -82,7 +82,10 @@ def test_the_table_of_verbs_is_that_of_their_records() -> None:
 LINKS = re.compile(r"\]\(([^)#:]+)\)")
 
 
-@pytest.mark.parametrize("page", ["README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))])
+PAGES = ["README.md", "CONTRIBUTING.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_links_lead_somewhere(page: str) -> None:
     path = ROOT / page
     assert [link for link in LINKS.findall(path.read_text("utf-8")) if not (path.parent / link).exists()] == []
