@@ -65,7 +65,7 @@ def _field(option: Option) -> Any:
 
 
 def _kind(option: Option) -> Any:
-    if option.kind == "choice":
+    if option.choices:
         return Literal[option.choices]
     kinds = {"flag": bool, "off": bool, "whole": int, "number": float, "bytes": Bytes, "whole or text": int | str}
     return kinds.get(option.kind, str)

@@ -45,11 +45,11 @@ def _option(option: Option) -> click.Option:
 
 
 def _type(option: Option) -> click.ParamType[Any] | None:
+    if option.choices:
+        return click.Choice(option.choices)
     match option.kind:
         case "path":
             return click.Path(path_type=Path)
-        case "choice":
-            return click.Choice(option.choices)
         case "whole":
             return click.INT if option.least is None else click.IntRange(int(option.least))
         case "number":

@@ -10,15 +10,7 @@ from typing import Any
 import click
 
 from configsplit.cli.numeric_lines import numeric_lines
-from configsplit.cli.output import (
-    but_for_masks,
-    limits_of,
-    note,
-    shape,
-    show,
-    size,
-    table,
-)
+from configsplit.cli.output import but_for_masks, limits_of, note, shape, show, size, table
 from configsplit.cli.stages import plan_lines, planned
 
 
@@ -55,13 +47,7 @@ def _done(model: Path, at: tuple[str, ...], out: Path, options: dict[str, Any], 
     parts = (
         plan.parts
         if plan
-        else cut(
-            document,
-            at,
-            boundary=options["boundary"],
-            shapes=options["shapes"],
-            boundary_dtype=options["boundary_dtype"],
-        )
+        else cut(document, at, boundary=options["boundary"], shapes=options["shapes"], boundary_dtype=options["boundary_dtype"])
     )
     numeric = options["verify"] == "numeric"
     saved = save(

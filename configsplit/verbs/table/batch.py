@@ -1,7 +1,5 @@
 """The record of ``batch``."""
 
-from __future__ import annotations
-
 from configsplit.verbs.table.verb import JSON, Option, Verb
 
 VERB = Verb(
@@ -15,20 +13,9 @@ VERB = Verb(
     """,
     options=(
         Option("recipe", kind="path", required=True),
-        Option(
-            "--zoo",
-            help="The models: a folder, a glob in quotes, or an fsspec URL.",
-            required=True,
-            metavar="DIR_OR_GLOB",
-        ),
+        Option("--zoo", help="The models: a folder, a glob in quotes, or an fsspec URL.", required=True, metavar="DIR_OR_GLOB"),
         Option("--out", help="A folder or an fsspec URL for the results.", required=True, metavar="DIR"),
-        Option(
-            "--jobs",
-            help="Worker processes; by default what cores and memory allow.",
-            kind="whole",
-            least=1,
-            metavar="N",
-        ),
+        Option("--jobs", help="Worker processes; by default what cores and memory allow.", kind="whole", least=1, metavar="N"),
         Option("--resume", help="Go on with what stands in --out: do what is missing or has changed.", kind="flag"),
         Option("--cluster", help="Run on a Dask cluster, e.g. tcp://10.0.0.1:8786.", metavar="ADDRESS"),
         Option("--dry-run", help="Say what would happen to each model and why; write nothing.", kind="flag", use="show"),

@@ -1,7 +1,5 @@
 """The record of ``convert``."""
 
-from __future__ import annotations
-
 from configsplit.verbs.table.verb import FORCE, JSON, MODEL, NO_WEIGHTS, SHAPES, SOURCE, Option, Verb
 
 VERB = Verb(
@@ -34,7 +32,6 @@ VERB = Verb(
         Option(
             "--backend",
             help="What computed the weights, where the file does not say it (Keras 1).",
-            kind="choice",
             choices=("tensorflow", "theano", "cntk"),
         ),
         *SOURCE,

@@ -1,11 +1,9 @@
 """The record of ``cuts``."""
 
-from __future__ import annotations
-
 from configsplit.verbs.table.verb import JSON, MODEL, PLUGINS, SHAPES, Option, Verb
 
 ORDERS = ("position", "bytes", "balance", "latency")
-SORT = Option("--sort", help="In which order; position by default, latency with two devices.", kind="choice", choices=ORDERS)
+SORT = Option("--sort", help="In which order; position by default, latency with two devices.", choices=ORDERS)
 
 VERB = Verb(
     name="cuts",

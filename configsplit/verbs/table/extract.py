@@ -1,7 +1,5 @@
 """The record of ``extract``."""
 
-from __future__ import annotations
-
 from configsplit.verbs.table.verb import MODEL, SHAPES, SOURCE, Needed, Option, Verb, output
 
 VERB = Verb(

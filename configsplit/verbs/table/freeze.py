@@ -1,7 +1,5 @@
 """The record of ``freeze``."""
 
-from __future__ import annotations
-
 from configsplit.verbs.table.verb import MODEL, SOURCE, Needed, Option, Verb, output
 
 VERB = Verb(

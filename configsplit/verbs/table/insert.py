@@ -1,7 +1,5 @@
 """The record of ``insert``."""
 
-from __future__ import annotations
-
 from configsplit.verbs.table.verb import MODEL, SOURCE, Option, Verb, donor, output
 
 VERB = Verb(

@@ -1,7 +1,5 @@
 """The record of ``inspect``."""
 
-from __future__ import annotations
-
 from configsplit.verbs.table.verb import JSON, MODEL, PLUGINS, WEIGHTS, Option, Verb
 
 VERB = Verb(

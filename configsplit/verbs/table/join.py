@@ -1,7 +1,5 @@
 """The record of ``join``."""
 
-from __future__ import annotations
-
 from configsplit.verbs.table.verb import PLUGINS, Option, Verb, output
 
 VERB = Verb(
@@ -18,7 +16,6 @@ VERB = Verb(
         Option(
             "--by",
             help="Whether outputs meet the inputs of the next model by position or by name.",
-            kind="choice",
             choices=("position", "name"),
             default="position",
         ),

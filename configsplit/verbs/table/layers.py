@@ -1,7 +1,5 @@
 """The record of ``layers``."""
 
-from __future__ import annotations
-
 from configsplit.verbs.table.verb import JSON, MODEL, SOURCE, Option, Verb
 
 VERB = Verb(
@@ -13,12 +11,7 @@ VERB = Verb(
     """,
     options=(
         MODEL,
-        Option(
-            "--before",
-            help="Upstream: all layers that compute this tensor, its own included.",
-            repeat=True,
-            metavar="REF",
-        ),
+        Option("--before", help="Upstream: all layers that compute this tensor, its own included.", repeat=True, metavar="REF"),
         Option("--after", help="Downstream: all layers that are computed from this tensor.", repeat=True, metavar="REF"),
         *SOURCE,
         JSON,

@@ -1,7 +1,5 @@
 """The record of ``plugins``."""
 
-from __future__ import annotations
-
 from configsplit.verbs.table.verb import JSON, PLUGINS, Verb
 
 VERB = Verb(

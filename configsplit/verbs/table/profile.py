@@ -1,7 +1,5 @@
 """The record of ``profile``."""
 
-from __future__ import annotations
-
 from configsplit.verbs.table.verb import JSON, LIMITS, MODEL, PLUGINS, WEIGHTS, Option, Verb
 
 VERB = Verb(

@@ -1,7 +1,5 @@
 """The record of ``remove``."""
 
-from __future__ import annotations
-
 from configsplit.verbs.table.verb import MODEL, SOURCE, Option, Verb, output
 
 VERB = Verb(
@@ -15,11 +13,7 @@ VERB = Verb(
     options=(
         MODEL,
         Option(
-            "--layer",
-            help="What to take out; * works, OUTER/INNER too. Repeat.",
-            required=True,
-            repeat=True,
-            metavar="LAYER",
+            "--layer", help="What to take out; * works, OUTER/INNER too. Repeat.", required=True, repeat=True, metavar="LAYER"
         ),
         *SOURCE,
         *output(),

@@ -1,7 +1,5 @@
 """The record of ``rename``."""
 
-from __future__ import annotations
-
 from configsplit.verbs.table.verb import MODEL, SOURCE, Option, Verb, output
 
 VERB = Verb(
@@ -11,12 +9,7 @@ VERB = Verb(
 
     All at once: a=b b=a swaps two names.
     """,
-    options=(
-        MODEL,
-        Option("names", required=True, repeat=True, metavar="OLD=NEW..."),
-        *SOURCE,
-        *output(),
-    ),
+    options=(MODEL, Option("names", required=True, repeat=True, metavar="OLD=NEW..."), *SOURCE, *output()),
     gives="file",
     recipe="``OLD=NEW``, patterns too.",
     live=True,

@@ -1,7 +1,5 @@
 """The record of ``replace``."""
 
-from __future__ import annotations
-
 from configsplit.verbs.table.verb import MODEL, SOURCE, Option, Verb, donor, output
 
 VERB = Verb(
@@ -17,11 +15,7 @@ VERB = Verb(
         MODEL,
         Option("--from", "from_", "What the donor takes; repeat for several.", required=True, repeat=True, metavar="REF"),
         Option(
-            "--to",
-            help="What the donor's output stands for; repeat for several.",
-            required=True,
-            repeat=True,
-            metavar="REF",
+            "--to", help="What the donor's output stands for; repeat for several.", required=True, repeat=True, metavar="REF"
         ),
         *donor("donor", "donor"),
         *SOURCE,

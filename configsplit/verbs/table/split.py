@@ -1,7 +1,5 @@
 """The record of ``split``."""
 
-from __future__ import annotations
-
 from configsplit.verbs.table.verb import (
     FORCE,
     FORMATS,
@@ -19,18 +17,12 @@ from configsplit.verbs.table.verb import (
 
 PLAN = (
     Option(
-        "--stages",
-        help="Instead of --at: the best pipeline of N parts.",
-        kind="whole",
-        least=1,
-        metavar="N",
-        only="command",
+        "--stages", help="Instead of --at: the best pipeline of N parts.", kind="whole", least=1, metavar="N", only="command"
     ),
     Option("--stages", kind="whole or text", only="recipe"),
     Option(
         "--balance",
         help="What --stages balances: parameters, multiply-accumulates (default), bytes of weights, measured milliseconds.",
-        kind="choice",
         choices=("params", "macs", "bytes", "latency"),
         goes_with="stages",
     ),
@@ -69,9 +61,7 @@ VERB = Verb(
     options=(
         MODEL,
         Option("--at", help="Where to cut; repeat for successive cuts.", repeat=True, metavar="REF"),
-        Option(
-            "--pick", kind="choice", choices=("all", "first", "middle", "last"), default="all", only="recipe", goes_with="at"
-        ),
+        Option("--pick", choices=("all", "first", "middle", "last"), default="all", only="recipe", goes_with="at"),
         Option(
             "--max-tensors",
             help="For shares: at most so many tensors across.",
@@ -84,17 +74,15 @@ VERB = Verb(
         Option(
             "--boundary",
             help="Of the legal cuts through REF: fewest bytes across, smallest head, or largest head.",
-            kind="choice",
             choices=("smallest", "early", "late"),
             default="smallest",
         ),
         WEIGHTS,
         NO_WEIGHTS._replace(help="Cut the architecture only."),
-        Option("--to", help="Format of the parts; as MODEL by default.", kind="choice", choices=FORMATS, use="save"),
+        Option("--to", help="Format of the parts; as MODEL by default.", choices=FORMATS, use="save"),
         Option(
             "--verify",
             help="What to check before the parts appear; numeric also runs them in Keras.",
-            kind="choice",
             choices=("none", "proof", "numeric"),
             default="proof",
             use="save",

@@ -1,7 +1,5 @@
 """The record of ``validate``."""
 
-from __future__ import annotations
-
 from configsplit.verbs.table.verb import JSON, Option, Verb
 
 VERB = Verb(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
-Kind = Literal["text", "path", "flag", "off", "choice", "whole", "number", "amount", "bytes", "whole or text"]
+Kind = Literal["text", "path", "flag", "off", "whole", "number", "amount", "bytes", "whole or text"]
 """What an option takes.
 
 A ``path`` in a recipe is seen from the recipe's folder. ``off`` is a flag that says no: ``--no-weights``, in recipes
@@ -19,6 +19,7 @@ class Option(NamedTuple):
     Attributes:
         flags: as the command line has it: ``--from``, ``--format --to``; an argument's name has no dashes.
         name: the keyword in Python; the flag's own word by default.
+        choices: the words that it may be.
         use: who takes it: the verb's function, who loads the model, who loads the donor, who saves the result, who shows it.
         only: on the command line alone, or in recipes alone.
         least, most: bounds of a number, ``open``: the lower one is none of them.
@@ -134,12 +135,7 @@ LIMITS = (
         "--timeout", help="Seconds that Keras may take; 3600 by default.", kind="number", least=0, open=True, only="command"
     ),
     Option("--memory", help="Memory that it may take.", kind="number", least=0, open=True, metavar="GB", only="command"),
-    Option(
-        "--unconfined",
-        help="Build the model though the system does not confine the process.",
-        kind="flag",
-        only="command",
-    ),
+    Option("--unconfined", help="Build the model though the system does not confine the process.", kind="flag", only="command"),
 )
 """Options of verbs that build a model."""
 
@@ -148,7 +144,6 @@ NO_WEIGHTS = Option("--no-weights", "with_weights", "Write the architecture only
 VERIFY = Option(
     "--verify",
     help="What to check before the file appears.",
-    kind="choice",
     choices=("none", "proof"),
     default="proof",
     use="save",
@@ -158,7 +153,7 @@ VERIFY = Option(
 
 def output(flags: str = "--format --to") -> tuple[Option, ...]:
     """Options of verbs that write a file; where --to is taken by another, --format alone names the format."""
-    format_ = Option(flags, "format", "Format, if --out does not tell.", kind="choice", choices=FORMATS, use="save")
+    format_ = Option(flags, "format", "Format, if --out does not tell.", choices=FORMATS, use="save")
     return (OUT, format_, NO_WEIGHTS, VERIFY, FORCE, JSON)
 
 

@@ -1,7 +1,5 @@
 """The record of ``verify``."""
 
-from __future__ import annotations
-
 from configsplit.verbs.table.verb import JSON, LIMITS, PLUGINS, Option, Verb
 
 VERB = Verb(
