@@ -40,8 +40,7 @@ def extract(
         TensorReferenceError, CutError, ShapeError: as `configsplit.extract` does; what is missing is named.
         DocumentError: no functional graph of the model can be had.
     """
-    whole = read(model, custom_objects)
-    return built(surgery.extract(whole.document, from_=from_, to=to, shapes=shapes), [whole])
+    return edited("extract")(model, from_=from_, to=to, shapes=shapes, custom_objects=custom_objects)
 
 
 def insert(model: Any, fragment: Any, *, after: str, before: Names = (), custom_objects: Classes = None) -> Any:
@@ -80,8 +79,7 @@ def remove(model: Any, layer: Names, *, custom_objects: Classes = None) -> Any:
     Raises:
         CutError, ShapeError, TensorReferenceError: as `configsplit.remove` does.
     """
-    whole = read(model, custom_objects)
-    return built(surgery.remove(whole.document, layer), [whole])
+    return edited("remove")(model, layer, custom_objects=custom_objects)
 
 
 def rename(model: Any, names: Mapping[str, str] | Iterable[str], *, custom_objects: Classes = None) -> Any:
@@ -90,8 +88,7 @@ def rename(model: Any, names: Mapping[str, str] | Iterable[str], *, custom_objec
     Raises:
         TensorReferenceError: no such layer, or two layers would have one name, or Keras allows no such name.
     """
-    whole = read(model, custom_objects)
-    return built(marking.rename(whole.document, names), [whole])
+    return edited("rename")(model, names, custom_objects=custom_objects)
 
 
 def freeze(
@@ -108,9 +105,8 @@ def freeze(
     Raises:
         CutError, TensorReferenceError: as `configsplit.freeze` does.
     """
-    whole = read(model, custom_objects)
-    edited = marking.freeze(whole.document, before=before, after=after, layer=layer, unfreeze=unfreeze)
-    return built(edited, [whole])
+    given = {"before": before, "after": after, "layer": layer, "unfreeze": unfreeze}
+    return edited("freeze")(model, custom_objects=custom_objects, **given)
 
 
 def layers(model: Any, *, before: Names = (), after: Names = (), custom_objects: Classes = None) -> tuple[LayerInfo, ...]:
