@@ -47,7 +47,7 @@ lint: $(STAMP)
 # What is made from the code and committed: the JSON Schemas, and the table of verbs in README.md. Tests hold it against the code.
 generated: $(STAMP)
 	$(BIN)/python -m configsplit.verbs.schemas schemas
-	$(BIN)/python -m configsplit.batch.recipe schemas
+	$(BIN)/python -m configsplit.batches.recipe schemas
 	$(BIN)/python -m configsplit.verbs.readme README.md
 
 format: $(STAMP)

@@ -72,7 +72,7 @@ class Verb(NamedTuple):
         help: what ``configsplit VERB --help`` says.
         options: in the order of the help.
         gives: ``file``: an `Edited` model, which everybody knows how to save and show. Else the verb has a file of its own,
-            ``cli/verb_NAME.py``, and if it stands in recipes a step in ``batch/steps.py``.
+            ``cli/verb_NAME.py``, and if it stands in recipes a step in ``batches/steps.py``.
         recipe: whether it can be a step of a recipe; a text is what recipes add.
         live: whether `configsplit.keras` has it too.
         needed: which options cannot all be left out.
