@@ -64,7 +64,7 @@ def test_a_worker_that_dies(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, res
         os.write(log.fileno(), b"noise\n" * 99 + b"the last word\n")
         return result
 
-    monkeypatch.setattr(process.confinement, "run", run)
+    monkeypatch.setattr(process.policy, "run", run)
     with pytest.raises(VerificationError, match="the last word") as caught:
         process.run_in_worker(JOB, tmp_path, limits=Limits(timeout=1))
     assert (caught.value.code, caught.value.where) == (code, "/nowhere/m.keras")

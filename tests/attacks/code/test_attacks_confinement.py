@@ -153,11 +153,11 @@ def _assert_ends(pid: int) -> None:
 def test_a_process_with_threads_is_not_confined_and_builds_nothing(tmp_path: Path) -> None:
     code = (
         "import threading, os, json\n"
-        "from configsplit.runtime import confined\n"
+        "from configsplit.runtime.confinement import start\n"
         "threading.Thread(target=threading.Event().wait, daemon=True).start()\n"
         f"p = {str(tmp_path / 'policy.json')!r}\n"
         "json.dump({'mode': 'linux', 'read': [], 'write': [], 'parent': os.getppid()}, open(p, 'w'))\n"
-        "os._exit(confined.main([p, 'antigravity']))"
+        "os._exit(start.main([p, 'antigravity']))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False, capture_output=True).returncode == start.NOT_CONFINED
 
