@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from typing import get_args
 
 import click
 import pytest
@@ -14,6 +15,10 @@ import configsplit.keras
 from configsplit.batches.recipe import STEPS
 from configsplit.batches.step_options import STEP_VERBS, options_of
 from configsplit.cli.command import command
+from configsplit.cutting.minimum_cut import Choice
+from configsplit.rewrites.compose import By
+from configsplit.verbs.cuts import Order
+from configsplit.verbs.plan import Balance
 from configsplit.verbs.table import VERBS, function, record
 
 EVERY = pytest.mark.parametrize("name", VERBS)
@@ -73,6 +78,15 @@ def test_the_steps_of_recipes_are_those_of_the_records() -> None:
 def test_live_verbs_are_those_of_the_records() -> None:
     live = {name for name in VERBS if callable(getattr(configsplit.keras, name, None))}
     assert live == {name for name in VERBS if record(name).live}
+
+
+@pytest.mark.parametrize(
+    ("name", "keyword", "type_"),
+    [("split", "boundary", Choice), ("split", "balance", Balance), ("cuts", "sort", Order), ("join", "by", By)],
+)
+def test_the_words_that_an_option_may_be_are_those_of_its_type(name: str, keyword: str, type_: object) -> None:
+    option = next(option for option in record(name).command_options() if option.keyword == keyword)
+    assert option.choices == get_args(type_)
 
 
 def test_annotations_of_public_verbs_can_be_read() -> None:
