@@ -11,13 +11,14 @@ PYTHON ?=
 CANDIDATES := $(if $(PYTHON),$(PYTHON),python3 python3.13 python3.12 python3.11 python)
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 
-.PHONY: help demo test browser lint format exhaustive bench clean
+.PHONY: help demo test browser lint generated format exhaustive bench clean
 
 help:
 	@echo "make demo        cut ResNet50 inside a residual branch, prove it, run both sides"
 	@echo "make test        all tests but the long matrices"
 	@echo "make browser     install Chromium, if there is none, for the test of report.html"
 	@echo "make lint        ruff and mypy"
+	@echo "make generated   write what is made from the code: JSON Schemas, README's table of verbs"
 	@echo "make exhaustive  the long matrices, every layer of large networks; writes docs/exhaustive.md"
 	@echo "make bench       the benchmarks, beside Keras; writes docs/benchmarks.md"
 	@echo "make clean       remove everything that the other targets made"
@@ -42,6 +43,12 @@ lint: $(STAMP)
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/mypy
+
+# What is made from the code and committed: the JSON Schemas, and the table of verbs in README.md. Tests hold it against the code.
+generated: $(STAMP)
+	$(BIN)/python -m configsplit.verbs.schemas schemas
+	$(BIN)/python -m configsplit.batches.recipe schemas
+	$(BIN)/python -m configsplit.verbs.readme README.md
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix $(CODE)

@@ -6,13 +6,16 @@
     parts = configsplit.split(model, at="conv4_block18_out")
     parts.save("out/")
 
-Everything heavy is imported when it is first used: ``import configsplit`` loads neither Keras, TensorFlow, h5py nor jsonschema.
+Every verb is a function here. What it needs is imported when it is first used: ``import configsplit`` loads neither Keras,
+TensorFlow, h5py nor jsonschema.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from configsplit.verbs.table import VERBS, function
 
 if TYPE_CHECKING:
     from configsplit import keras as keras
@@ -43,42 +46,29 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_HOMES = {
+_OTHERS = {
     "ConfigSplitError": "configsplit.errors",
     "Converted": "configsplit.verbs.convert",
     "Document": "configsplit.models.document",
     "Edited": "configsplit.models.results",
     "Parts": "configsplit.models.results",
-    "batch": "configsplit.batches.batch",
-    "convert": "configsplit.verbs.convert",
-    "cuts": "configsplit.verbs.cuts",
-    "extract": "configsplit.verbs.surgery",
-    "freeze": "configsplit.verbs.marking",
-    "insert": "configsplit.verbs.surgery",
-    "inspect": "configsplit.verbs.inspect",
-    "join": "configsplit.verbs.join",
-    "layers": "configsplit.verbs.marking",
     "load": "configsplit.models.document",
     "plan": "configsplit.verbs.plan",
-    "profile": "configsplit.verbs.profile",
-    "remove": "configsplit.verbs.surgery",
-    "rename": "configsplit.verbs.marking",
-    "replace": "configsplit.verbs.surgery",
-    "split": "configsplit.verbs.split",
-    "validate": "configsplit.verbs.validate",
-    "verify": "configsplit.verbs.verify",
     "verify_file": "configsplit.verbs.verify_file",
 }
+"""Public names besides the verbs."""
 
-__all__ = ["__version__", *_HOMES]
+__all__ = ["__version__", *sorted({*_OTHERS, *VERBS} - {"plugins"})]  # `configsplit.plugins` is what plug-ins import
 
 
 def __getattr__(name: str) -> Any:
     if name == "keras":
         return import_module("configsplit.keras")
-    if name not in _HOMES:
+    if name in VERBS:
+        return function(name)
+    if name not in _OTHERS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(_OTHERS[name]), name)
 
 
 def __dir__() -> list[str]:

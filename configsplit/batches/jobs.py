@@ -16,11 +16,9 @@ from configsplit.batches import storage
 from configsplit.batches.find_models import Member
 from configsplit.batches.glob import first_match
 from configsplit.batches.recipe import Limits, Recipe, Retry, Step, Verify
+from configsplit.batches.step_options import paths_of
 from configsplit.containers import digest
 from configsplit.errors import DocumentError
-
-FILES = ("model", "donor_weights", "profile", "devices", "models")
-"""Options of steps that are paths, written as seen from the recipe's folder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,10 +142,12 @@ def _common(chosen: Settings, home: Path) -> dict[str, Any]:
 
 def _step(step: Step, home: Path) -> dict[str, Any]:
     """A step as plain values, its paths absolute."""
-    options = getattr(step, step.verb)
-    given = options if isinstance(options, dict) else shlex.split(options) if isinstance(options, str) else options.model_dump()
-    if isinstance(given, dict):
-        given = {key: _path_option(value, home) if key in FILES else value for key, value in given.items()}
+    given: Any
+    if step.verb == "run":
+        given = shlex.split(step.options)
+    else:
+        paths = paths_of(step.verb)
+        given = {key: _path_option(value, home) if key in paths else value for key, value in step.options.model_dump().items()}
     return {"verb": step.verb, "options": given, "name": step.name or step.verb, "of": step.of, "missing": step.missing}
 
 
@@ -182,9 +182,8 @@ def _digest_of(chosen: Settings, home: Path) -> str:
 def _files(chosen: Settings) -> Iterable[str]:
     found = {spec for spec in chosen.plugins if spec.endswith(".py")}
     for step in chosen.steps:
-        options = getattr(step, step.verb)
-        for key in FILES:
-            value = getattr(options, key, None) or ()
+        for keyword in paths_of(step.verb):
+            value = getattr(step.options, keyword) or ()
             found |= {value} if isinstance(value, str) else set(value)
     return found
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Hashable, Iterable
+import re
+import shlex
+from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from configsplit.batches.recipe import Recipe, Step
 from configsplit.errors import DocumentError, RuntimeUnavailableError, StoreError
 from configsplit.graph.json import loads
+from configsplit.verbs.table import VERBS
 
 
 def read_recipe(path: str | Path) -> Recipe:
@@ -58,7 +61,7 @@ def _refusal(error: ValidationError, where: str) -> DocumentError:
             message[:1].lower() + message[1:],
             code="recipe-invalid",
             where=f"{where}: {steps}",
-            hint="docs/batch.md says what goes there",
+            hint=_nearest_value(first) or "docs/batch.md says what goes there",
         )
     known = _keys(first["loc"][:-1])
     close = difflib.get_close_matches(str(first["loc"][-1]), known, n=3, cutoff=0.5) or sorted(known)
@@ -68,6 +71,13 @@ def _refusal(error: ValidationError, where: str) -> DocumentError:
         where=f"{where}: {steps}",
         hint=f"{', '.join(close)} can stand there",
     )
+
+
+def _nearest_value(error: Mapping[str, Any]) -> str:
+    """What was meant where one of a few words should stand; empty where nothing is near."""
+    words = re.findall(r"'([^']*)'", str(error.get("ctx", {}).get("expected", "")))
+    close = difflib.get_close_matches(str(error["input"]), words, n=1, cutoff=0.5)
+    return f"did you mean {close[0]!r}?" if close else ""
 
 
 def _keys(place: Iterable[int | str]) -> set[str]:
@@ -111,7 +121,23 @@ def _check_steps(steps: Iterable[Step], where: str) -> None:
                 where=f"{where}[{number}].of",
                 hint=f"before it come {', '.join(seen)}" if seen else "leave `of` out to work on the model itself",
             )
+        _check_command(step.run, f"{where}[{number}].run")
         seen.append(name)
+
+
+def _check_command(command: str | None, where: str) -> None:
+    """The first word of ``run`` is a verb."""
+    try:
+        words = [] if command is None else shlex.split(command) or [""]
+    except ValueError as error:
+        raise DocumentError(
+            f"the command cannot be read: {error}", code="recipe-invalid", where=where, hint="check its quotes"
+        ) from None
+    if words and words[0] not in VERBS:
+        close = difflib.get_close_matches(words[0], VERBS, n=3, cutoff=0.5) or list(VERBS)
+        raise DocumentError(
+            f"there is no verb {words[0]!r}", code="recipe-invalid", where=where, hint=f"{', '.join(close)} can stand there"
+        )
 
 
 def _yaml(text: str, where: str) -> Any:

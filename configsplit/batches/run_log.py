@@ -25,8 +25,6 @@ NAME = "run.jsonl"
 LEDGER = "ledger.jsonl"
 REPORT = "report.html"
 MODELS = "models"
-OURS = (NAME, LEDGER, REPORT, MODELS)
-
 Record = dict[str, Any]
 
 

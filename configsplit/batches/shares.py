@@ -64,7 +64,7 @@ def places_for(document: Document, options: dict[str, Any]) -> list[str]:
         if _is_layer(document, text):
             found.append(text)
         elif (share := _SHARE.fullmatch(text.strip())) is not None:
-            priced = priced or [cuts(document, max_tensors=options["max_tensors"], shapes=options["shape"])]
+            priced = priced or [cuts(document, max_tensors=options["max_tensors"], shapes=options["shapes"])]
             found.append(_nearest(priced[0], text, share))
         elif re.search(r"(?<!@)\*", text):
             found += _picked(_pattern(document, text), options["pick"])

@@ -34,7 +34,7 @@ def split_step(step: Mapping[str, Any], bench: Bench) -> Facts:
         parts,
         target,
         to=options["to"],
-        weights=options["weights"],
+        weights=options["with_weights"],
         verify=bench.verify,  # type: ignore[arg-type]
         specs=bench.plugins,
     )
@@ -60,7 +60,7 @@ def _cut(document: Document, options: Mapping[str, Any]) -> tuple[Parts, Facts]:
         document,
         at,
         boundary=options["boundary"],
-        shapes=options["shape"],
+        shapes=options["shapes"],
         boundary_dtype=options["boundary_dtype"],
     )
     return parts, {"at": at}
@@ -78,8 +78,8 @@ def _planned(document: Document, options: Mapping[str, Any]) -> tuple[Parts, Fac
         devices=options["devices"] or (),
         max_boundary_bytes=options["max_boundary_bytes"],
         max_stage_bytes=options["max_stage_bytes"],
-        slack=options["slack"] / 100,
-        shapes=options["shape"],
+        slack=(options["slack"] or 0) / 100,
+        shapes=options["shapes"],
         boundary_dtype=options["boundary_dtype"],
     )
     told = ("balance", "unit", "largest", "bound", "state", "imbalance")

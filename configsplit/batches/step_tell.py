@@ -36,8 +36,7 @@ def inspect_step(step: Mapping[str, Any], bench: Bench) -> Facts:
 def cuts_step(step: Mapping[str, Any], bench: Bench) -> Facts:
     from configsplit.verbs.cuts import cuts
 
-    options = dict(step["options"])
-    found = cuts(bench.source(step), shapes=options.pop("shape"), **options)
+    found = cuts(bench.source(step), **step["options"])
     _tell(found.as_json(), step, bench)
     return {"places": len(found.places), "found": found.found}
 

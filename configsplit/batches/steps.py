@@ -8,7 +8,7 @@ from typing import Any
 
 from configsplit.batches.step import Bench, Facts
 from configsplit.batches.step_command import run_step
-from configsplit.batches.step_edit import EDITS, convert_step, edit_step, join_step
+from configsplit.batches.step_edit import convert_step, edit_step, join_step
 from configsplit.batches.step_split import split_step
 from configsplit.batches.step_tell import cuts_step, inspect_step, layers_step, verify_step
 from configsplit.graph.json import dumps
@@ -20,13 +20,12 @@ def carry_out(step: Mapping[str, Any], bench: Bench) -> Facts:
     Raises:
         ConfigSplitError: what the verb raises.
     """
-    facts = _VERBS[step["verb"]](step, bench)
+    facts = _OWN.get(step["verb"], edit_step)(step, bench)
     return {"step": step["name"], "verb": step["verb"], **facts}
 
 
-_VERBS: dict[str, Callable[[Mapping[str, Any], Bench], Facts]] = {
+_OWN: dict[str, Callable[[Mapping[str, Any], Bench], Facts]] = {
     "split": split_step,
-    **dict.fromkeys(EDITS, edit_step),
     "join": join_step,
     "verify": verify_step,
     "inspect": inspect_step,
@@ -35,6 +34,7 @@ _VERBS: dict[str, Callable[[Mapping[str, Any], Bench], Facts]] = {
     "convert": convert_step,
     "run": run_step,
 }
+"""The steps that are more than a verb of surgery and its file."""
 
 
 def as_json(value: Any) -> Any:

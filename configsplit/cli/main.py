@@ -1,4 +1,4 @@
-"""The command group. A verb's module is imported when the verb is called, so that ``--help`` answers at once."""
+"""The command group. A verb's record is read when the verb is called, so that ``--help`` answers at once."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import atexit
 import gc
 import os
 import sys
-from importlib import import_module
 from typing import Any
 
 import click
@@ -15,27 +14,7 @@ from configsplit import __version__
 from configsplit.cli.output import fail
 from configsplit.cli.refusals import REFUSALS, refusal
 from configsplit.errors import ConfigSplitError
-
-VERBS = {
-    "split": "Cut a model into parts, at any layer.",
-    "cuts": "List the places where a model can be cut, each with its price.",
-    "verify": "Prove that parts equal the whole that they were cut from.",
-    "extract": "Take out the sub-network between any tensors.",
-    "insert": "Put a fragment between a tensor and what takes it.",
-    "replace": "Let a donor take the place of what lies between tensors.",
-    "remove": "Take layers out; their input stands for their output.",
-    "rename": "Call layers otherwise; patterns work.",
-    "freeze": "Freeze layers before or behind a tensor, or by name.",
-    "layers": "List the layers upstream or downstream of a tensor.",
-    "join": "Undo a split, or compose models into one.",
-    "convert": "Bring a model of Keras 1 or 2 to Keras 3, configuration and weights.",
-    "inspect": "Tell what a model file is, without building it.",
-    "validate": "Hold files against the published JSON Schemas.",
-    "batch": "Do a recipe on every model of a zoo: thousands, unattended.",
-    "profile": "Measure what each layer takes on this machine, for balancing stages by latency (needs Keras).",
-    "plugins": "List the custom objects that are known, and where each comes from.",
-}
-"""Each verb is the function of that name in the module ``configsplit.cli.verb_<name>``."""
+from configsplit.verbs.table import VERBS
 
 
 class LazyGroup(click.Group):
@@ -47,8 +26,9 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in VERBS:
             return None
-        command: click.Command = getattr(import_module(f"configsplit.cli.verb_{cmd_name}"), cmd_name)
-        return command
+        from configsplit.cli.command import command
+
+        return command(cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Verbs"):

@@ -2,37 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import click
 
 from configsplit.errors import ConfigSplitError
-
-
-def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else.")(command)
-
-
-def plugin_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    option = click.option(
-        "--custom-objects", multiple=True, metavar="PATH_OR_MODULE", help="A plug-in that declares custom layer classes."
-    )
-    return option(command)
-
-
-def limit_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Options of verbs that build a model; `limits_of` takes them."""
-    options = (
-        click.option(
-            "--timeout", type=click.FloatRange(0, min_open=True), help="Seconds that Keras may take; 3600 by default."
-        ),
-        click.option("--memory", type=click.FloatRange(0, min_open=True), metavar="GB", help="Memory that it may take."),
-        click.option("--unconfined", is_flag=True, help="Build the model though the system does not confine the process."),
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
 
 
 def limits_of(timeout: float | None, memory: float | None, unconfined: bool) -> Any:

@@ -8,33 +8,17 @@ from typing import Any
 
 import click
 
-from configsplit.cli.output import json_option, note, show, size, table
+from configsplit.cli.output import note, show, size, table
 
 
-@click.command()
-@click.argument("recipe", type=click.Path(path_type=Path))
-@click.option("--zoo", required=True, metavar="DIR_OR_GLOB", help="The models: a folder, a glob in quotes, or an fsspec URL.")
-@click.option("--out", required=True, metavar="DIR", help="A folder or an fsspec URL for the results.")
-@click.option("--jobs", type=click.IntRange(1), metavar="N", help="Worker processes; by default what cores and memory allow.")
-@click.option("--resume", is_flag=True, help="Go on with what stands in --out: do what is missing or has changed.")
-@click.option("--cluster", metavar="ADDRESS", help="Run on a Dask cluster, e.g. tcp://10.0.0.1:8786.")
-@click.option("--dry-run", is_flag=True, help="Say what would happen to each model and why; write nothing.")
-@click.option("--force", is_flag=True, help="Begin anew in the output of an earlier batch.")
-@json_option
-@click.pass_context
-def batch(context: click.Context, /, recipe: Path, zoo: str, out: str, **options: Any) -> None:
-    """Do a RECIPE (YAML) on every model of a zoo, and leave a ledger and a report.
-
-    Each model ends as done, failed or skipped; one that fails, or kills its worker, never stops the others. After an
-    interruption of any kind the same command with --resume goes on, and the result is that of an undisturbed run.
-    Exit code 1 if a model failed.
-    """
+def batch(recipe: Path, zoo: str, out: str, **options: Any) -> None:
+    """Do a recipe on a zoo, or say what would be done."""
     if options["cluster"] and options["jobs"]:
         raise click.UsageError("--jobs is for workers on this machine: with --cluster the cluster says how many there are")
     if options["resume"] and options["force"]:
         raise click.UsageError("--resume and --force exclude each other")
     code = _dry(recipe, zoo, out, options) if options["dry_run"] else _run(recipe, zoo, out, options)
-    context.exit(code)
+    click.get_current_context().exit(code)
 
 
 def _run(recipe: Path, zoo: str, out: str, options: dict[str, Any]) -> int:

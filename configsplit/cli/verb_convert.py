@@ -7,41 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from configsplit.cli.output import json_option, note, show, size
-from configsplit.cli.surgery import MODEL, source_options
+from configsplit.cli.output import note, show, size
 
 if TYPE_CHECKING:
     from configsplit.verbs.convert import Converted, SavedConversion
 
 
-@click.command()
-@MODEL
-@click.option(
-    "--out", required=True, type=click.Path(path_type=Path), help="The file to write: .keras, or .json without weights."
-)
-@click.option(
-    "--lambda",
-    "lambdas",
-    multiple=True,
-    metavar="NAME=MODULE:FUNCTION",
-    help="What takes the place of the code of a Lambda layer; repeat for several.",
-)
-@click.option("--shape", "shapes", multiple=True, metavar="LAYER=None,28,28,128", help="A shape that nothing else tells.")
-@click.option(
-    "--backend",
-    type=click.Choice(["tensorflow", "theano", "cntk"]),
-    help="What computed the weights, where the file does not say it (Keras 1).",
-)
-@source_options
-@click.option("--force", is_flag=True, help="Replace an existing output.")
-@json_option
 def convert(model: Path, out: Path, as_json: bool, **options: Any) -> None:
-    """Bring MODEL from Keras 1 or 2 to Keras 3, configuration and weights, so that Keras 3 loads it as it is.
-
-    Layers, calls, weights and masks are translated by declared rules; where Keras 3 computes something else under the same
-    name, what computes the old numbers is written. What cannot be converted is listed, each layer with its reason and what to
-    do about it, and nothing is written then (exit code 1).
-    """
+    """Convert and write, or list what stands in the way."""
     from configsplit.verbs.convert import convert as make
 
     made = make(

@@ -8,47 +8,19 @@ from typing import Any
 
 import click
 
-from configsplit.cli.output import json_option, note, plugin_option, show, size
-from configsplit.cli.stages import as_amount, count
+from configsplit.cli.output import note, show, size
+from configsplit.cli.stages import count
 
 
-@click.command()
-@click.argument("model", type=click.Path(path_type=Path))
-@click.option("--max-tensors", type=click.IntRange(0), metavar="K", help="At most K tensors across; 1: single hand-offs.")
-@click.option("--max-bytes", callback=as_amount, metavar="BYTES", help="At most so many bytes per sample across.")
-@click.option("--before", metavar="REF", help="Only cuts that leave REF to the tail.")
-@click.option("--after", metavar="REF", help="Only cuts that have REF in the head.")
-@click.option(
-    "--sort",
-    type=click.Choice(["position", "bytes", "balance", "latency"]),
-    help="In which order; position by default, latency with two devices.",
-)
-@click.option(
-    "--head-speed", callback=as_amount, metavar="MACS_PER_S", help="Two devices: multiply-accumulates a second at the head."
-)
-@click.option("--tail-speed", callback=as_amount, metavar="MACS_PER_S", help="The same at the tail.")
-@click.option("--head-profile", type=click.Path(path_type=Path), help="Measured there instead: `configsplit profile`.")
-@click.option("--tail-profile", type=click.Path(path_type=Path), help="The same at the tail.")
-@click.option("--link", callback=as_amount, metavar="BYTES_PER_S", help="What passes between them.")
-@click.option(
-    "--input-bytes", callback=as_amount, metavar="BYTES", help="Size of an original input as it is sent, e.g. as JPEG."
-)
-@click.option("--shape", "shapes", multiple=True, metavar="LAYER=None,28,28,128", help="A shape that nothing else tells.")
-@plugin_option
-@json_option
 def cuts(model: Path, custom_objects: tuple[str, ...], as_json: bool, **options: Any) -> None:
-    """List the places where MODEL can be cut, each with its price.
-
-    One row for each layer call: the smallest boundary through it, each place once. REF is what --at takes to cut exactly there.
-    With --head-speed, --tail-speed and --link the places are ranked by the time from input to output on two devices.
-    """
+    """Show the places as a table."""
     from configsplit.models.document import load
     from configsplit.verbs.cuts import cuts as price
 
     found = price(
         load(model, custom_objects=custom_objects),
         max_tensors=options["max_tensors"],
-        max_bytes=None if options["max_bytes"] is None else int(options["max_bytes"]),
+        max_bytes=options["max_bytes"],
         before=options["before"],
         after=options["after"],
         sort=options["sort"],
@@ -73,7 +45,7 @@ def _devices(options: dict[str, Any]) -> Any:
         raise click.UsageError("two devices need --link, and a speed or a profile of each: --head-speed, --tail-profile, ...")
     from configsplit.verbs.cuts import TwoDevices
 
-    return TwoDevices(head=known[0][0], tail=known[1][0], link=link, input_bytes=None if sent is None else int(sent))
+    return TwoDevices(head=known[0][0], tail=known[1][0], link=link, input_bytes=sent)
 
 
 def _lines(found: Any, width: int) -> list[str]:

@@ -8,17 +8,11 @@ from typing import Any
 
 import click
 
-from configsplit.cli.output import json_option, plugin_option, shape, show, size, table
+from configsplit.cli.output import shape, show, size, table
 
 
-@click.command()
-@click.argument("model", type=click.Path(path_type=Path))
-@click.option("--weights", type=click.Path(path_type=Path), help="Weights that go with an architecture-only MODEL.")
-@click.option("--hazards", "only_hazards", is_flag=True, help="Only hazards, and what confines a process that builds models.")
-@plugin_option
-@json_option
 def inspect(model: Path, weights: Path | None, only_hazards: bool, custom_objects: tuple[str, ...], as_json: bool) -> None:
-    """Tell what MODEL is: dialect and evidence, inputs, outputs, layers, parameters, and what would be dangerous to build."""
+    """Show what a model is."""
     from configsplit.models.document import load
     from configsplit.verbs.inspect import inspect as look
 

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import click
 
-from configsplit.cli.output import fail, json_option, plugin_option, show, table
+from configsplit.cli.output import fail, show, table
 
 
-@click.command()
-@plugin_option
-@json_option
 def plugins(custom_objects: tuple[str, ...], as_json: bool) -> None:
-    """List the custom layer classes that are declared, and where each declaration comes from."""
-    from configsplit.plugins import Registry
+    """Show every declaration and its source."""
+    from configsplit.plugins.registry import plugins as known
 
-    registry = Registry.discover()
-    for spec in custom_objects:
-        registry = registry.load(spec)
+    registry = known(custom_objects)
     rows = [
         {
             "class": plugin.facts.class_name,

@@ -6,19 +6,9 @@ from pathlib import Path
 
 import click
 
-from configsplit.cli.output import json_option, limit_options, limits_of, note, plugin_option, show, table
+from configsplit.cli.output import limits_of, note, show, table
 
 
-@click.command()
-@click.argument("model", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), help="Write the profile there; `split --stages` takes it as --profile.")
-@click.option("--weights", type=click.Path(path_type=Path), help="Weights that go with an architecture-only MODEL.")
-@click.option("--samples", default=1, show_default=True, type=click.IntRange(1), help="Samples in one batch.")
-@click.option("--rounds", default=5, show_default=True, type=click.IntRange(1), help="Runs; the median counts.")
-@click.option("--force", is_flag=True, help="Replace an earlier profile.")
-@plugin_option
-@limit_options
-@json_option
 def profile(
     model: Path,
     out: Path | None,
@@ -32,7 +22,7 @@ def profile(
     unconfined: bool,
     as_json: bool,
 ) -> None:
-    """Measure how many milliseconds each layer of MODEL takes on this machine, one sample at a time. Needs Keras."""
+    """Measure, and show the slowest layers."""
     from configsplit.verbs.profile import profile as measure
 
     limits = limits_of(timeout, memory, unconfined)

@@ -10,61 +10,14 @@ from typing import Any
 import click
 
 from configsplit.cli.numeric_lines import numeric_lines
-from configsplit.cli.output import (
-    but_for_masks,
-    json_option,
-    limit_options,
-    limits_of,
-    note,
-    plugin_option,
-    shape,
-    show,
-    size,
-    table,
-)
-from configsplit.cli.stages import check_usage, plan_lines, planned, stage_options
+from configsplit.cli.output import but_for_masks, limits_of, note, shape, show, size, table
+from configsplit.cli.stages import plan_lines, planned
 
 
-@click.command()
-@click.argument("model", type=click.Path(path_type=Path))
-@click.option("--at", multiple=True, metavar="REF", help="Where to cut; repeat for successive cuts.")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="The folder to write the parts into.")
-@click.option(
-    "--boundary",
-    type=click.Choice(["smallest", "early", "late"]),
-    default="smallest",
-    show_default=True,
-    help="Of the legal cuts through REF: fewest bytes across, smallest head, or largest head.",
-)
-@click.option("--weights", type=click.Path(path_type=Path), help="Weights that go with an architecture-only MODEL.")
-@click.option("--no-weights", is_flag=True, help="Cut the architecture only.")
-@click.option("--to", type=click.Choice(["keras", "h5", "json"]), help="Format of the parts; as MODEL by default.")
-@click.option(
-    "--verify",
-    type=click.Choice(["none", "proof", "numeric"]),
-    default="proof",
-    show_default=True,
-    help="What to check before the parts appear; numeric also runs them in Keras.",
-)
-@click.option("--shape", "shapes", multiple=True, metavar="LAYER=None,28,28,128", help="A shape that nothing else tells.")
-@click.option("--boundary-dtype", metavar="DTYPE", help="Hand narrower floating tensors over as this type, e.g. float32.")
-@stage_options
-@plugin_option
-@limit_options
-@click.option("--force", is_flag=True, help="Replace the output of an earlier split.")
-@json_option
 def split(model: Path, at: tuple[str, ...], out: Path, as_json: bool, **options: Any) -> None:
-    """Cut MODEL at one or several tensors. REF and all it needs go into the head, what consumes REF into the tail.
-
-    With --stages N instead of --at configsplit finds the best pipeline of N parts: the largest part as small as it can be, then
-    the fewest bytes across the boundaries.
-
-    configsplit finds everything else that must cross there, writes the parts with their weights and a manifest.json that says
-    how they are wired, and proves from the files that together they are the original.
-    """
-    if options["weights"] and options["no_weights"]:
+    """Cut as was asked, write the parts, and show them."""
+    if options["weights"] and not options["with_weights"]:
         raise click.UsageError("--weights and --no-weights exclude each other")
-    check_usage(at, options)
     started = time.perf_counter()
     from configsplit.containers import Ahead
 
@@ -94,20 +47,14 @@ def _done(model: Path, at: tuple[str, ...], out: Path, options: dict[str, Any], 
     parts = (
         plan.parts
         if plan
-        else cut(
-            document,
-            at,
-            boundary=options["boundary"],
-            shapes=options["shapes"],
-            boundary_dtype=options["boundary_dtype"],
-        )
+        else cut(document, at, boundary=options["boundary"], shapes=options["shapes"], boundary_dtype=options["boundary_dtype"])
     )
     numeric = options["verify"] == "numeric"
     saved = save(
         parts,
         out,
         to=options["to"],
-        weights=not options["no_weights"],
+        weights=options["with_weights"],
         verify=options["verify"],
         force=options["force"],
         specs=options["custom_objects"],

@@ -7,18 +7,11 @@ from typing import Any
 
 import click
 
-from configsplit.cli.output import json_option, show
+from configsplit.cli.output import show
 
 
-@click.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
-@json_option
-@click.pass_context
-def validate(context: click.Context, files: tuple[Path, ...], as_json: bool) -> None:
-    """Hold each FILE against the JSON Schema that is published for it, and tell every violation with its place.
-
-    FILE is a model (.json, .keras, .h5), a manifest, a provenance record or a recipe, told apart by content.
-    """
+def validate(files: tuple[Path, ...], as_json: bool) -> None:
+    """Show every violation of every file."""
     from configsplit.verbs.validate import validate as check
 
     found = [check(file) for file in files]
@@ -27,7 +20,7 @@ def validate(context: click.Context, files: tuple[Path, ...], as_json: bool) -> 
     else:
         click.echo("\n".join(line for each in found for line in _lines(each)))
     if not all(each.valid for each in found):
-        context.exit(1)
+        click.get_current_context().exit(1)
 
 
 def _lines(found: Any) -> list[str]:

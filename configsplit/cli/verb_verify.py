@@ -8,18 +8,9 @@ from pathlib import Path
 import click
 
 from configsplit.cli.numeric_lines import numeric_lines
-from configsplit.cli.output import but_for_masks, json_option, limit_options, limits_of, plugin_option, show, size
+from configsplit.cli.output import but_for_masks, limits_of, show, size
 
 
-@click.command()
-@click.argument("directory", type=click.Path(path_type=Path))
-@click.option("--source", type=click.Path(path_type=Path), help="The original, if it is not where it was.")
-@click.option("--numeric", is_flag=True, help="Also run original and parts in Keras and compare bit for bit.")
-@click.option("--samples", default=4, show_default=True, type=click.IntRange(1), help="Samples of random input.")
-@click.option("--seed", default=0, show_default=True, help="Seed of the random input.")
-@plugin_option
-@limit_options
-@json_option
 def verify(
     directory: Path,
     source: Path | None,
@@ -32,12 +23,7 @@ def verify(
     unconfined: bool,
     as_json: bool,
 ) -> None:
-    """Prove that the parts in DIRECTORY equal the model that they were cut from; or check a file that surgery has written.
-
-    From the files on disk and without Keras: nothing was changed since, the parts recompose to the original graph, and every
-    weight is bit for bit the original's. With --numeric original and parts are also run, fed through numpy; a mask that was
-    never on or never off is named. A file is held against the provenance record beside it (FILE.provenance.json).
-    """
+    """Prove a folder of parts, or a file that surgery has written."""
     if directory.is_file():
         _file(directory, custom_objects, as_json)
         return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
@@ -117,15 +117,6 @@ _KERAS1_WEIGHT = re.compile(
     r"_(?:[WUb](?:_[a-z]+)?|gamma|beta|running_mean|running_std|alphas|betas|[ta]_left|[ta]_right|(?:depth|point)wise_kernel)$"
 )
 """How Keras 1 ends the name of a weight, behind the name of its layer."""
-
-
-def _names_in_weights(layer: Layer) -> Iterator[str]:
-    """The layer's own name; Keras 1 names the weights of a wrapper after the layer in it."""
-    yield layer.name
-    inner = layer.config.get("layer")
-    config = inner.get("config") if isinstance(inner, Mapping) else None
-    if isinstance(config, Mapping) and isinstance(name := config.get("name"), str) and name != layer.name:
-        yield from (name, f"forward_{name}", f"backward_{name}")
 
 
 def _owner(group: str, weight: str, owners: dict[str, list[LayerPath]]) -> LayerPath:

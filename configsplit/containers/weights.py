@@ -16,7 +16,7 @@ from configsplit.containers.hdf5.plain_format import Attribute, Unplain, kind_of
 from configsplit.containers.hdf5.read_plain import PlainFile
 from configsplit.containers.system import window
 from configsplit.containers.system.errors import hdf5_faults
-from configsplit.containers.system.window import Span, Window, crc32, stream
+from configsplit.containers.system.window import Span, Window, crc32
 from configsplit.errors import StoreError
 
 if TYPE_CHECKING:
@@ -261,11 +261,6 @@ class WeightFile:
         """The span of a dataset's bytes in the file that is open; None where they are packed or split."""
         info = self.datasets[path]
         return None if info.offset is None else Span(self.span.fd, self.span.offset + info.offset, info.nbytes)
-
-    def iter_bytes(self, path: str) -> Iterator[memoryview | bytes]:
-        """The bytes of a dataset, in bounded memory where they lie plain."""
-        place = self.place(path)
-        return stream([place]) if place else iter([self.read(path).tobytes()])
 
     def crc(self, path: str) -> int:
         """The CRC-32 of a dataset's values."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from configsplit.catalog.facts import LayerFacts
 from configsplit.catalog.keras3.refusals import Layout, Migration, Note, Refusal, Replacement, Stop
@@ -16,8 +15,6 @@ from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import Layer, LayerPath, Model, Node, TensorRef, Use, walk
 from configsplit.inference import RULE_ERRORS, Inference, trace
 from configsplit.inference.inputs import input_spec
-
-NONE: Mapping[Any, Any] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

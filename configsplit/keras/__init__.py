@@ -7,8 +7,11 @@ Works with models of Keras 3 (any backend) and of tf_keras. The original is not 
 document, and the results are built anew from theirs, with the weights of each layer set by provenance. docs/live.md says more.
 """
 
+from typing import Any
+
 from configsplit.keras.split import LiveParts, cut_trace, split, split_saved_model
-from configsplit.keras.verbs import extract, freeze, insert, join, layers, remove, rename, replace
+from configsplit.keras.verbs import edited, extract, freeze, insert, join, layers, remove, rename, replace
+from configsplit.verbs.table import VERBS, record
 
 __all__ = [
     "LiveParts",
@@ -24,3 +27,10 @@ __all__ = [
     "split",
     "split_saved_model",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """A verb that makes one model of one model needs nothing of its own here: its record says that it is live."""
+    if name in VERBS and (verb := record(name)).live and verb.gives == "file":
+        return edited(name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -7,7 +7,7 @@ of Keras 2 is stopped or let through by a change, a Python warning says so.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from configsplit.errors import CutError
@@ -18,6 +18,17 @@ from configsplit.verbs import join as joining
 from configsplit.verbs import marking, surgery
 from configsplit.verbs.marking import LayerInfo
 from configsplit.verbs.surgery import Names
+from configsplit.verbs.table import function
+
+
+def edited(name: str) -> Callable[..., Any]:
+    """A verb that makes one model of one model, on live models."""
+
+    def verb(model: Any, *arguments: Any, custom_objects: Classes = None, **options: Any) -> Any:
+        whole = read(model, custom_objects)
+        return built(function(name)(whole.document, *arguments, **options), [whole])
+
+    return verb
 
 
 def extract(
@@ -29,8 +40,7 @@ def extract(
         TensorReferenceError, CutError, ShapeError: as `configsplit.extract` does; what is missing is named.
         DocumentError: no functional graph of the model can be had.
     """
-    whole = read(model, custom_objects)
-    return built(surgery.extract(whole.document, from_=from_, to=to, shapes=shapes), [whole])
+    return edited("extract")(model, from_=from_, to=to, shapes=shapes, custom_objects=custom_objects)
 
 
 def insert(model: Any, fragment: Any, *, after: str, before: Names = (), custom_objects: Classes = None) -> Any:
@@ -69,8 +79,7 @@ def remove(model: Any, layer: Names, *, custom_objects: Classes = None) -> Any:
     Raises:
         CutError, ShapeError, TensorReferenceError: as `configsplit.remove` does.
     """
-    whole = read(model, custom_objects)
-    return built(surgery.remove(whole.document, layer), [whole])
+    return edited("remove")(model, layer, custom_objects=custom_objects)
 
 
 def rename(model: Any, names: Mapping[str, str] | Iterable[str], *, custom_objects: Classes = None) -> Any:
@@ -79,8 +88,7 @@ def rename(model: Any, names: Mapping[str, str] | Iterable[str], *, custom_objec
     Raises:
         TensorReferenceError: no such layer, or two layers would have one name, or Keras allows no such name.
     """
-    whole = read(model, custom_objects)
-    return built(marking.rename(whole.document, names), [whole])
+    return edited("rename")(model, names, custom_objects=custom_objects)
 
 
 def freeze(
@@ -97,9 +105,8 @@ def freeze(
     Raises:
         CutError, TensorReferenceError: as `configsplit.freeze` does.
     """
-    whole = read(model, custom_objects)
-    edited = marking.freeze(whole.document, before=before, after=after, layer=layer, unfreeze=unfreeze)
-    return built(edited, [whole])
+    given = {"before": before, "after": after, "layer": layer, "unfreeze": unfreeze}
+    return edited("freeze")(model, custom_objects=custom_objects, **given)
 
 
 def layers(model: Any, *, before: Names = (), after: Names = (), custom_objects: Classes = None) -> tuple[LayerInfo, ...]:

@@ -120,6 +120,18 @@ class Registry:
         return {plugin.facts.class_name: plugin for plugin in ordered}
 
 
+def plugins(custom_objects: Iterable[str] = ()) -> Registry:
+    """All that is known: what installed packages declare, and the user's own files and modules.
+
+    Raises:
+        PluginError: a file or module is missing, fails, or declares nothing of use; or a class is declared twice.
+    """
+    registry = Registry.discover()
+    for spec in custom_objects:
+        registry = registry.load(spec)
+    return registry
+
+
 def _functions(known: Iterable[Function], declared: Declared, place: Literal["installed", "given"]) -> list[Function]:
     """The functions that a plug-in adds. Raises PluginError where another one of the same place has declared one of them."""
     before = {(function.place, function.facts.name): function for function in known}

@@ -76,8 +76,3 @@ def framework(name: str) -> Framework:
             code="runtime-not-installed",
             hint=f"pip install 'configsplit[{_EXTRA.get(name, 'tensorflow')}]'",
         ) from None
-
-
-def framework_for(dialect: str) -> Framework:
-    """The imported framework for a dialect; raises what `framework_name` and `framework` raise."""
-    return framework(framework_name(dialect))

@@ -85,7 +85,16 @@ def _modules_of(module: str, known: set[str]) -> list[str]:
 def test_the_package_itself_imports_nothing_heavy_at_once() -> None:
     own = [found for file, found in everything() if file.module == "configsplit.__init__"]
     heads = [found.module for found in own if not (found.typing or found.lazy)]
-    assert {module.split(".")[0] for module in heads} <= {"__future__", "importlib", "typing"}
+    assert set(heads) == {"__future__", "importlib", "typing", "configsplit.verbs.table"}
+
+
+def test_a_record_of_a_verb_imports_nothing_but_what_records_are_made_of() -> None:
+    """So neither what other verbs are, nor what this one does, costs anything when its options are read."""
+    records = [(file, found) for file, found in everything() if file.module.startswith("configsplit.verbs.table.")]
+    assert len({file.module for file, _ in records}) > 10
+    light = {"__future__", "collections.abc", "importlib", "typing", "configsplit.verbs.table.verb"}
+    heavy = [(file, found.module) for file, found in records if found.module not in light and not (found.lazy or found.typing)]
+    assert not heavy
 
 
 @pytest.mark.parametrize("library", sorted(HOMES))

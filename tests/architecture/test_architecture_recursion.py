@@ -7,12 +7,16 @@ from collections.abc import Iterator
 
 from source_tree import File, files
 
-ITERATIVE = {"ir", "algorithms", "inference", "dialects", "rewrites", "migration", "stores", "report", "documents", "registry"}
-ALLOWED: set[str] = set()
+ALLOWED = {
+    # the inputs of a live model, which the user has written down as Python values
+    *(f"configsplit/runtime/live/signature.py:{name}" for name in ("_mapped", "nested", "spec_names")),
+    # builds a model with Keras, from a recipe that was drawn small
+    "configsplit/testing/masked_building.py:_layer",
+}
 
 
 def test_no_function_calls_itself() -> None:
-    found = {place for file in files() if file.package in ITERATIVE for place in _recursive(file)}
+    found = {place for file in files() for place in _recursive(file)}
     assert found == ALLOWED, "\n".join(sorted(found ^ ALLOWED))
 
 

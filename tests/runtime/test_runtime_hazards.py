@@ -10,6 +10,7 @@ import pytest
 from support.plugins import LAYERS
 
 from configsplit.errors import DocumentError
+from configsplit.hazards import hazards
 from configsplit.runtime.build import refuse_hazards
 from configsplit.runtime.examine import examine
 
@@ -135,11 +136,18 @@ def test_a_plug_ins_registered_name_does_not_cover_another_class() -> None:
         refuse_hazards(document, classes=["Scale"])
 
 
-def test_harmless_documents_pass() -> None:
-    refuse_hazards(layer("StringLookup", {"vocabulary": ["a"]}, module="keras.layers"))
-    refuse_hazards(layer("Dense", {"activation": {"module": "builtins", "class_name": "function", "config": "relu"}}))
-    refuse_hazards({"class_name": "Functional", "config": {}, "compile_config": {"class_name": "L", "module": "mine"}})
-    refuse_hazards(layer("TFOpLambda", {"function": "math.multiply"}))
+@pytest.mark.parametrize(
+    "document",
+    [
+        layer("StringLookup", {"vocabulary": ["a"]}, module="keras.layers"),
+        layer("Dense", {"activation": {"module": "builtins", "class_name": "function", "config": "relu"}}),
+        {"class_name": "Functional", "config": {}, "compile_config": {"class_name": "L", "module": "mine"}},
+        layer("TFOpLambda", {"function": "math.multiply"}),
+    ],
+)
+def test_harmless_documents_pass(document: Any) -> None:
+    refuse_hazards(document)
+    assert list(hazards(document)) == []
 
 
 def test_the_search_has_no_limit_of_depth() -> None:

@@ -83,10 +83,10 @@ for name in ("keras", "tf_keras", "tensorflow"):
     sys.modules[name] = None
 from configsplit.errors import RuntimeUnavailableError
 import configsplit.runtime.numeric, configsplit.runtime.worker
-from configsplit.runtime.frameworks import framework_for
+from configsplit.runtime.frameworks import framework, framework_name
 for dialect, extra in (("keras3", "configsplit[tensorflow]"), ("keras2", "configsplit[legacy]")):
     try:
-        framework_for(dialect)
+        framework(framework_name(dialect))
     except RuntimeUnavailableError as error:
         assert error.code == "runtime-not-installed" and extra in error.hint, error
     else:

@@ -21,8 +21,8 @@ from configsplit.batches.glob import matches
 from configsplit.batches.jobs import settings
 from configsplit.batches.read_recipe import checked, read_recipe
 from configsplit.batches.recipe import STEPS, text
-from configsplit.cli.main import VERBS
 from configsplit.errors import ConfigSplitError
+from configsplit.verbs.table import VERBS
 
 KERAS3 = zoos.RELEASES / "keras-3.15.1"
 OWN = {"batch", "plugins", "profile", "validate"}
@@ -67,6 +67,38 @@ def test_mistakes_are_named_with_their_place(plain: Any, code: str, where: str) 
 
 def test_a_key_is_answered_with_the_nearest() -> None:
     assert "max-tensors" in refused({"do": [{"split": {"at": "x", "max_tensors": 1}}]}).hint
+
+
+def test_a_value_is_answered_with_the_nearest() -> None:
+    error = refused({"do": [{"split": {"at": "x", "boundary": "smalest"}}]})
+    assert (error.code, error.where, error.hint) == (
+        "recipe-invalid",
+        "recipe: do[0].split.boundary",
+        "did you mean 'smallest'?",
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "hint"),
+    [("freez {model} --layer c1", "freeze"), ("'", "check its quotes"), ("", "split, cuts")],
+)
+def test_a_command_is_a_verb(command: str, hint: str) -> None:
+    error = refused({"do": [{"inspect": {}}, {"run": command}]})
+    assert (error.code, error.where) == ("recipe-invalid", "recipe: do[1].run")
+    assert error.hint.startswith(hint)
+
+
+@pytest.mark.parametrize(
+    ("step", "message"),
+    [
+        ({"split": {"at": "x", "balance": "macs"}}, "`balance` goes with `stages`"),
+        ({"split": {"stages": 2, "pick": "first"}}, "`pick` goes with `at`"),
+        ({"freeze": {"unfreeze": True}}, "say which layers: `before`, `after` or `layer`"),
+        ({"extract": {}}, "say where to start or to end: `from`, `to`"),
+    ],
+)
+def test_what_would_mean_nothing_is_refused_before_any_model_is_read(step: dict[str, Any], message: str) -> None:
+    assert refused({"do": [step]}).message == message
 
 
 def test_yaml(tmp_path: Path) -> None:
@@ -237,7 +269,7 @@ def test_a_share_is_the_nearest_place_there_is(at: str, expected: float) -> None
     from configsplit.batches.shares import places_for
 
     model = configsplit.load(zoos.RELEASES.parent / "seed" / "resnet152_scale_keras2.0.9.json")
-    found = places_for(model, {"at": [at], "max_tensors": None, "shape": ["data=None,224,224,3"], "pick": "all"})
+    found = places_for(model, {"at": [at], "max_tensors": None, "shapes": ["data=None,224,224,3"], "pick": "all"})
     rows = configsplit.cuts(model, shapes=["data=None,224,224,3"]).places
     unit = {"MACs": "macs", "params": "parameters", "layers": "calls", "weights": "weight_bytes"}[at.split()[-1]]
 

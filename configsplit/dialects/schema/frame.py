@@ -100,20 +100,6 @@ class KerasTensorConfig(Wire):
     keras_history: tuple[Name, Index, Index]
 
 
-class LegacyDocument(Wire):
-    """A whole document before Keras 3: the output of ``to_json()``, or ``model_config`` of a file."""
-
-    class_name: Name
-    config: LegacyConfig | SequentialConfig | tuple[SequentialEntry, ...]
-
-
-class Keras3Document(Wire):
-    """A whole document of Keras 3: the output of ``to_json()``, or ``config.json`` of an archive."""
-
-    class_name: Name
-    config: Keras3Config | SequentialConfig
-
-
 # Run a pydantic document over a value, and say what is wrong in the words and paths of configsplit.
 
 

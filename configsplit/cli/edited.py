@@ -1,80 +1,35 @@
-"""What the verbs of surgery share: their options, and how their result looks."""
+"""What the verbs of surgery share on the command line: how they are carried out, and how their result looks."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from configsplit.cli.output import json_option, note, plugin_option, show, size
+from configsplit.cli.output import note, show, size
 
 if TYPE_CHECKING:
-    from configsplit.models.document import Document
     from configsplit.models.results import Edited, SavedFile
-
-Command = Callable[..., Any]
-
-MODEL = click.argument("model", type=click.Path(path_type=Path))
+    from configsplit.verbs.table.verb import Verb
 
 
-def source_options(command: Command) -> Command:
-    """Options of verbs that read one model."""
-    weights = click.option(
-        "--weights", type=click.Path(path_type=Path), help="Weights that go with an architecture-only MODEL."
-    )
-    return weights(plugin_option(command))
-
-
-def output_options(*, to: bool) -> Callable[[Command], Command]:
-    """Options of verbs that write a file; ``to`` says whether --to is free to name the format, as it does for split."""
-
-    def add(command: Command) -> Command:
-        names = ["--format", *(["--to"] if to else [])]
-        for option in (
-            json_option,
-            click.option("--force", is_flag=True, help="Replace an existing output."),
-            click.option(
-                "--verify",
-                type=click.Choice(["none", "proof"]),
-                default="proof",
-                show_default=True,
-                help="What to check before the file appears.",
-            ),
-            click.option("--no-weights", is_flag=True, help="Write the architecture only (.json)."),
-            click.option(
-                *names, "file_format", type=click.Choice(["keras", "h5", "json"]), help="Format, if --out does not tell."
-            ),
-            click.option("--out", required=True, type=click.Path(path_type=Path), help="The file to write."),
-        ):
-            command = option(command)
-        return command
-
-    return add
-
-
-def read(model: Path, options: dict[str, Any]) -> Document:
-    """The model that is worked on."""
+def carry_out(verb: Verb, given: dict[str, Any]) -> None:
+    """Read the model, do what the verb does, write the result and show it."""
     from configsplit.models.document import load
+    from configsplit.verbs.edit import edit
 
-    return load(model, weights=options["weights"], custom_objects=options["custom_objects"])
-
-
-def fragment(path: Path, host: Document, options: dict[str, Any]) -> Document:
-    """What is put into it: a model, or the config of a single layer."""
-    from configsplit.models.fragments import load_fragment
-
-    return load_fragment(path, host, weights=options["donor_weights"], custom_objects=options["custom_objects"])
+    plugins = given["custom_objects"]
+    document = load(given["model"], weights=given["weights"], custom_objects=plugins)
+    write(edit(verb, document, given, plugins), given)
 
 
-def write(edited: Edited, out: Path, options: dict[str, Any]) -> None:
+def write(edited: Edited, options: dict[str, Any]) -> None:
     """Save the result and show it."""
     saved = edited.save(
-        out,
-        format=options["file_format"],
-        weights=not options["no_weights"],
+        options["out"],
+        format=options["format"],
+        weights=options["with_weights"],
         verify=options["verify"],
         force=options["force"],
     )

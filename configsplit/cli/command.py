@@ -1,0 +1,105 @@
+"""From a verb's record to its command: options as click has them, what must go together, and who carries it out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from importlib import import_module
+from inspect import cleandoc
+from pathlib import Path
+from typing import Any
+
+import click
+
+from configsplit.verbs.table import record
+from configsplit.verbs.table.verb import Option, Verb
+
+
+def command(name: str) -> click.Command:
+    """The command of a verb."""
+    verb = record(name)
+    params: list[click.Parameter] = [
+        _argument(option) if option.argument else _option(option) for option in verb.command_options()
+    ]
+    return click.Command(name, params=params, help=cleandoc(verb.help), callback=partial(_carry_out, verb))
+
+
+def _argument(option: Option) -> click.Argument:
+    many = -1 if option.repeat else 1
+    return click.Argument([option.keyword], type=_type(option), nargs=many, required=option.required, metavar=option.metavar)
+
+
+def _option(option: Option) -> click.Option:
+    default = {} if option.default is None else {"default": option.default, "show_default": True}
+    return click.Option(
+        [*option.flags.split(), option.keyword],
+        type=None if option.kind in ("flag", "off") else _type(option),
+        is_flag=option.kind in ("flag", "off"),
+        multiple=option.repeat,
+        required=option.required,
+        metavar=option.metavar,
+        callback=_CALLBACKS.get(option.kind),
+        help=option.help,
+        **default,
+    )
+
+
+def _type(option: Option) -> click.ParamType[Any] | None:
+    if option.choices:
+        return click.Choice(option.choices)
+    match option.kind:
+        case "path":
+            return click.Path(path_type=Path)
+        case "whole":
+            return click.INT if option.least is None else click.IntRange(int(option.least))
+        case "number":
+            return click.FloatRange(option.least, option.most, min_open=option.open)
+    return None
+
+
+def _amount(context: click.Context, option: click.Parameter, value: str | None) -> float | None:
+    """A number above 0, which may be written ``1e6``, ``200k``, ``1.5MB`` or ``2GiB``."""
+    if value is None:
+        return None
+    from configsplit.boundaries.costs import read_amount
+
+    found = read_amount(value)
+    if found is None:
+        raise click.BadParameter(f"{value!r} is not a number above 0 such as 1e6, 200k, 1.5MB or 2GiB", context, option)
+    return found
+
+
+def _bytes(context: click.Context, option: click.Parameter, value: str | None) -> int | None:
+    found = _amount(context, option, value)
+    return None if found is None else int(found)
+
+
+def _off(context: click.Context, option: click.Parameter, value: bool) -> bool:
+    return not value
+
+
+_CALLBACKS = {"amount": _amount, "bytes": _bytes, "off": _off}
+
+
+def _carry_out(verb: Verb, **given: Any) -> None:
+    """Every option by its keyword: to what all verbs share that give a file, or to the verb's own file."""
+    _check_usage(verb, given)
+    if verb.gives == "file":
+        from configsplit.cli.edited import carry_out
+
+        carry_out(verb, given)
+    else:
+        getattr(import_module(f"configsplit.cli.verb_{verb.name}"), verb.name)(**given)
+
+
+def _check_usage(verb: Verb, given: Mapping[str, Any]) -> None:
+    """Raises UsageError where too little or too much was given."""
+    words = {option.keyword: _words(option) for option in verb.command_options()}
+    if (wrong := verb.misused(given, words)) is not None:
+        raise click.UsageError(wrong)
+
+
+def _words(option: Option) -> str:
+    """``--at REF``."""
+    flag = option.flags.split()[0]
+    return flag if option.metavar is None or option.argument else f"{flag} {option.metavar}"

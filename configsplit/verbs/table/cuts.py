@@ -1,0 +1,47 @@
+"""The record of ``cuts``."""
+
+from configsplit.verbs.table.verb import JSON, MODEL, PLUGINS, SHAPES, Option, Verb
+
+ORDERS = ("position", "bytes", "balance", "latency")
+SORT = Option("--sort", help="In which order; position by default, latency with two devices.", choices=ORDERS)
+
+VERB = Verb(
+    name="cuts",
+    function="configsplit.verbs.cuts:cuts",
+    help="""List the places where MODEL can be cut, each with its price.
+
+    One row for each layer call: the smallest boundary through it, each place once. REF is what --at takes to cut exactly there.
+    With --head-speed, --tail-speed and --link the places are ranked by the time from input to output on two devices.
+    """,
+    options=(
+        MODEL,
+        Option("--max-tensors", help="At most K tensors across; 1: single hand-offs.", kind="whole", least=0, metavar="K"),
+        Option("--max-bytes", help="At most so many bytes per sample across.", kind="bytes", metavar="BYTES"),
+        Option("--before", help="Only cuts that leave REF to the tail.", metavar="REF"),
+        Option("--after", help="Only cuts that have REF in the head.", metavar="REF"),
+        SORT._replace(only="command"),
+        SORT._replace(only="recipe", choices=ORDERS[:3]),
+        Option(
+            "--head-speed",
+            help="Two devices: multiply-accumulates a second at the head.",
+            kind="amount",
+            metavar="MACS_PER_S",
+            only="command",
+        ),
+        Option("--tail-speed", help="The same at the tail.", kind="amount", metavar="MACS_PER_S", only="command"),
+        Option("--head-profile", help="Measured there instead: `configsplit profile`.", kind="path", only="command"),
+        Option("--tail-profile", help="The same at the tail.", kind="path", only="command"),
+        Option("--link", help="What passes between them.", kind="amount", metavar="BYTES_PER_S", only="command"),
+        Option(
+            "--input-bytes",
+            help="Size of an original input as it is sent, e.g. as JPEG.",
+            kind="bytes",
+            metavar="BYTES",
+            only="command",
+        ),
+        SHAPES,
+        PLUGINS,
+        JSON,
+    ),
+    recipe=True,
+)

@@ -1,0 +1,24 @@
+"""The record of ``extract``."""
+
+from configsplit.verbs.table.verb import MODEL, SHAPES, SOURCE, Needed, Option, Verb, output
+
+VERB = Verb(
+    name="extract",
+    function="configsplit.verbs.surgery:extract",
+    help="""Take the sub-network between any tensors out of MODEL: features at many layers (--to A --to B), a block, a tail.
+
+    Tensors in --from become inputs. If more is needed than what they give, the missing tensors are named.
+    """,
+    options=(
+        MODEL,
+        Option("--from", "from_", "Start here; repeat for several. The model's inputs by default.", repeat=True, metavar="REF"),
+        Option("--to", help="End here; repeat for several. The model's outputs by default.", repeat=True, metavar="REF"),
+        SHAPES,
+        *SOURCE,
+        *output("--format"),
+    ),
+    gives="file",
+    recipe=True,
+    live=True,
+    needed=Needed(("from_", "to"), "say where to start or to end: {from_}, {to}"),
+)

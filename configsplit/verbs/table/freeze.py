@@ -1,0 +1,25 @@
+"""The record of ``freeze``."""
+
+from configsplit.verbs.table.verb import MODEL, SOURCE, Needed, Option, Verb, output
+
+VERB = Verb(
+    name="freeze",
+    function="configsplit.verbs.marking:freeze",
+    help="""Freeze layers of MODEL: training leaves their weights alone. Say which: --before, --after or --layer.
+
+    The flag is set in each layer, in what it wraps and in what is nested in it; weights stay where the loader looks for them.
+    """,
+    options=(
+        MODEL,
+        Option("--before", help="All layers that compute this tensor, its own included.", repeat=True, metavar="REF"),
+        Option("--after", help="All layers that are computed from this tensor.", repeat=True, metavar="REF"),
+        Option("--layer", help="Layers by name; * works, OUTER/INNER too.", repeat=True, metavar="GLOB"),
+        Option("--unfreeze", help="Set them free instead.", kind="flag"),
+        *SOURCE,
+        *output(),
+    ),
+    gives="file",
+    recipe=True,
+    live=True,
+    needed=Needed(("before", "after", "layer"), "say which layers: {before}, {after} or {layer}"),
+)

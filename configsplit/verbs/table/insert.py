@@ -1,0 +1,24 @@
+"""The record of ``insert``."""
+
+from configsplit.verbs.table.verb import MODEL, SOURCE, Option, Verb, donor, output
+
+VERB = Verb(
+    name="insert",
+    function="configsplit.verbs.surgery:insert",
+    help="""Put a fragment into MODEL, between a tensor and all that takes it: noise, quantization, a probe, an adapter.
+
+    The fragment is a model with one input and one output, or a .json file with the config of a single layer
+    ({"class_name": ..., "config": ...}). Its layers come up flat; a name that is taken gets the suffix _2, _3, ...
+    """,
+    options=(
+        MODEL,
+        Option("--after", help="The tensor that the fragment takes.", required=True, metavar="REF"),
+        Option("--before", help="Only for this consumer of it; repeat for several.", repeat=True, metavar="LAYER"),
+        *donor("fragment", "fragment"),
+        *SOURCE,
+        *output(),
+    ),
+    gives="file",
+    recipe="``model`` is a path beside the recipe.",
+    live=True,
+)

@@ -1,0 +1,23 @@
+"""The record of ``inspect``."""
+
+from configsplit.verbs.table.verb import JSON, MODEL, PLUGINS, WEIGHTS, Option, Verb
+
+VERB = Verb(
+    name="inspect",
+    function="configsplit.verbs.inspect:inspect",
+    help="Tell what MODEL is: dialect and evidence, inputs, outputs, layers, parameters, and what would be dangerous to build.",
+    options=(
+        MODEL,
+        WEIGHTS,
+        Option(
+            "--hazards",
+            "only_hazards",
+            "Only hazards, and what confines a process that builds models.",
+            kind="flag",
+            only="command",
+        ),
+        PLUGINS,
+        JSON,
+    ),
+    recipe=True,
+)

@@ -1,0 +1,20 @@
+"""The record of ``profile``."""
+
+from configsplit.verbs.table.verb import JSON, LIMITS, MODEL, PLUGINS, WEIGHTS, Option, Verb
+
+VERB = Verb(
+    name="profile",
+    function="configsplit.verbs.profile:profile",
+    help="Measure how many milliseconds each layer of MODEL takes on this machine, one sample at a time. Needs Keras.",
+    options=(
+        MODEL,
+        Option("--out", help="Write the profile there; `split --stages` takes it as --profile.", kind="path", use="save"),
+        WEIGHTS,
+        Option("--samples", help="Samples in one batch.", kind="whole", default=1, least=1),
+        Option("--rounds", help="Runs; the median counts.", kind="whole", default=5, least=1),
+        Option("--force", help="Replace an earlier profile.", kind="flag", use="save"),
+        PLUGINS,
+        *LIMITS,
+        JSON,
+    ),
+)

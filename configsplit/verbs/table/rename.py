@@ -1,0 +1,16 @@
+"""The record of ``rename``."""
+
+from configsplit.verbs.table.verb import MODEL, SOURCE, Option, Verb, output
+
+VERB = Verb(
+    name="rename",
+    function="configsplit.verbs.marking:rename",
+    help="""Call layers of MODEL otherwise: conv1=stem, 'conv*=block1_conv*', encoder/fc=dense. The weights' names follow.
+
+    All at once: a=b b=a swaps two names.
+    """,
+    options=(MODEL, Option("names", required=True, repeat=True, metavar="OLD=NEW..."), *SOURCE, *output()),
+    gives="file",
+    recipe="``OLD=NEW``, patterns too.",
+    live=True,
+)

@@ -1,0 +1,27 @@
+"""The record of ``replace``."""
+
+from configsplit.verbs.table.verb import MODEL, SOURCE, Option, Verb, donor, output
+
+VERB = Verb(
+    name="replace",
+    function="configsplit.verbs.surgery:replace",
+    help="""Let a donor take the place of what lies between tensors of MODEL: a block, a branch, a head.
+
+    The donor's inputs take the tensors of --from and its outputs stand for those of --to, by position. Shapes and dtypes are
+    checked on both sides before anything is written. Layers that nothing needs any more vanish; the weights of the donor come
+    from its own file.
+    """,
+    options=(
+        MODEL,
+        Option("--from", "from_", "What the donor takes; repeat for several.", required=True, repeat=True, metavar="REF"),
+        Option(
+            "--to", help="What the donor's output stands for; repeat for several.", required=True, repeat=True, metavar="REF"
+        ),
+        *donor("donor", "donor"),
+        *SOURCE,
+        *output("--format"),
+    ),
+    gives="file",
+    recipe="``model`` is a path beside the recipe.",
+    live=True,
+)

@@ -1,0 +1,107 @@
+"""The record of ``split``."""
+
+from configsplit.verbs.table.verb import (
+    FORCE,
+    FORMATS,
+    JSON,
+    LIMITS,
+    MODEL,
+    NO_WEIGHTS,
+    PLUGINS,
+    SHAPES,
+    WEIGHTS,
+    Needed,
+    Option,
+    Verb,
+)
+
+PLAN = (
+    Option(
+        "--stages", help="Instead of --at: the best pipeline of N parts.", kind="whole", least=1, metavar="N", only="command"
+    ),
+    Option("--stages", kind="whole or text", only="recipe"),
+    Option(
+        "--balance",
+        help="What --stages balances: parameters, multiply-accumulates (default), bytes of weights, measured milliseconds.",
+        choices=("params", "macs", "bytes", "latency"),
+        goes_with="stages",
+    ),
+    Option("--profile", help="Milliseconds of each layer, for --balance latency.", kind="path", goes_with="stages"),
+    Option("--devices", help="Memory, speed and link of what runs each stage.", kind="path", goes_with="stages"),
+    Option(
+        "--max-boundary-bytes",
+        help="Most bytes per sample across a boundary.",
+        kind="bytes",
+        metavar="BYTES",
+        goes_with="stages",
+    ),
+    Option(
+        "--slack",
+        help="How much larger than possible the largest stage may be, for fewer bytes across.",
+        kind="number",
+        least=0,
+        most=1000,
+        metavar="PERCENT",
+        goes_with="stages",
+    ),
+    Option("--max-stage-bytes", help="Most bytes of weights in a stage.", kind="bytes", metavar="BYTES", goes_with="stages"),
+)
+
+VERB = Verb(
+    name="split",
+    function="configsplit.verbs.split:split",
+    help="""Cut MODEL at one or several tensors. REF and all it needs go into the head, what consumes REF into the tail.
+
+    With --stages N instead of --at configsplit finds the best pipeline of N parts: the largest part as small as it can be, then
+    the fewest bytes across the boundaries.
+
+    configsplit finds everything else that must cross there, writes the parts with their weights and a manifest.json that says
+    how they are wired, and proves from the files that together they are the original.
+    """,
+    options=(
+        MODEL,
+        Option("--at", help="Where to cut; repeat for successive cuts.", repeat=True, metavar="REF"),
+        Option("--pick", choices=("all", "first", "middle", "last"), default="all", only="recipe", goes_with="at"),
+        Option(
+            "--max-tensors",
+            help="For shares: at most so many tensors across.",
+            kind="whole",
+            least=1,
+            only="recipe",
+            goes_with="at",
+        ),
+        Option("--out", help="The folder to write the parts into.", kind="path", required=True, use="save", only="command"),
+        Option(
+            "--boundary",
+            help="Of the legal cuts through REF: fewest bytes across, smallest head, or largest head.",
+            choices=("smallest", "early", "late"),
+            default="smallest",
+        ),
+        WEIGHTS,
+        NO_WEIGHTS._replace(help="Cut the architecture only."),
+        Option("--to", help="Format of the parts; as MODEL by default.", choices=FORMATS, use="save"),
+        Option(
+            "--verify",
+            help="What to check before the parts appear; numeric also runs them in Keras.",
+            choices=("none", "proof", "numeric"),
+            default="proof",
+            use="save",
+            only="command",
+        ),
+        SHAPES,
+        Option("--boundary-dtype", help="Hand narrower floating tensors over as this type, e.g. float32.", metavar="DTYPE"),
+        *PLAN,
+        PLUGINS,
+        *LIMITS,
+        FORCE._replace(help="Replace the output of an earlier split."),
+        JSON,
+    ),
+    recipe="""``at`` or ``stages``.
+
+``at`` lists successive cuts. Each is a reference (``conv4_block18_out``, ``A,B``), a pattern (``block*_out``: a cut at
+every layer that matches, in the model's order, unless ``pick`` says which), or a share (``half the MACs``, ``30% of the
+params``).
+``stages`` is a number, or ``4 by params``.""",
+    live=True,
+    needed=Needed(("at", "stages"), "give either {at} (where to cut) or {stages} (how many parts)", several=False),
+)

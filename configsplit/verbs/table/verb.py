@@ -1,0 +1,167 @@
+"""What a verb's record is made of, and the options that several verbs have. Nothing is imported here that takes time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
+
+Kind = Literal["text", "path", "flag", "off", "whole", "number", "amount", "bytes", "whole or text"]
+"""What an option takes.
+
+A ``path`` in a recipe is seen from the recipe's folder. ``off`` is a flag that says no: ``--no-weights``, in recipes
+``weights: false``. ``amount`` is a number above 0 that may be written ``200k`` or ``1.5MB``; ``bytes`` is one that is whole.
+"""
+
+
+class Option(NamedTuple):
+    """An option or an argument of a verb, said once.
+
+    Attributes:
+        flags: as the command line has it: ``--from``, ``--format --to``; an argument's name has no dashes.
+        name: the keyword in Python; the flag's own word by default.
+        choices: the words that it may be.
+        use: who takes it: the verb's function, who loads the model, who loads the donor, who saves the result, who shows it.
+        only: on the command line alone, or in recipes alone.
+        least, most: bounds of a number, ``open``: the lower one is none of them.
+        goes_with: the option that it means nothing without.
+    """
+
+    flags: str
+    name: str = ""
+    help: str = ""
+    kind: Kind = "text"
+    choices: tuple[str, ...] = ()
+    default: Any = None
+    least: float | None = None
+    most: float | None = None
+    open: bool = False
+    required: bool = False
+    repeat: bool = False
+    metavar: str | None = None
+    use: Literal["verb", "load", "donor", "save", "show"] = "verb"
+    only: Literal["", "command", "recipe"] = ""
+    goes_with: str = ""
+
+    @property
+    def argument(self) -> bool:
+        return not self.flags.startswith("-")
+
+    @property
+    def key(self) -> str:
+        """Its word in a recipe."""
+        return self.flags.split()[0].lstrip("-").removeprefix("no-" if self.kind == "off" else "")
+
+    @property
+    def keyword(self) -> str:
+        return self.name or self.key.replace("-", "_")
+
+
+class Needed(NamedTuple):
+    """Options of which one must be given: one alone, or (``several``) more. ``said`` has the options' keywords in braces."""
+
+    names: tuple[str, ...]
+    said: str
+    several: bool = True
+
+
+class Verb(NamedTuple):
+    """All there is to know of a verb but what it does.
+
+    Attributes:
+        function: what it does: the module and name of its Python function, imported when it is called.
+        help: what ``configsplit VERB --help`` says.
+        options: in the order of the help.
+        gives: ``file``: an `Edited` model, which everybody knows how to save and show. Else the verb has a file of its own,
+            ``cli/verb_NAME.py``, and if it stands in recipes a step in ``batches/steps.py``.
+        recipe: whether it can be a step of a recipe; a text is what recipes add.
+        live: whether `configsplit.keras` has it too.
+        needed: which options cannot all be left out.
+    """
+
+    name: str
+    function: str
+    help: str
+    options: tuple[Option, ...]
+    gives: Literal["file", "own"] = "own"
+    recipe: bool | str = False
+    live: bool = False
+    needed: Needed | None = None
+
+    def command_options(self) -> tuple[Option, ...]:
+        return tuple(option for option in self.options if option.only != "recipe")
+
+    def recipe_options(self) -> tuple[Option, ...]:
+        return tuple(option for option in self.options if option.only != "command")
+
+    def of_function(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Of all that was given the keywords of the verb's function."""
+        own = {option.keyword for option in self.options if option.use == "verb"}
+        return {keyword: value for keyword, value in given.items() if keyword in own}
+
+    def misused(self, given: Mapping[str, Any], words: Mapping[str, str]) -> str | None:
+        """What is wrong with what was given together; ``words`` has what an option is called there, by its keyword."""
+        if (needed := self.needed) is not None:
+            count = sum(bool(given[name]) for name in needed.names)
+            if count == 0 or (count > 1 and not needed.several):
+                return needed.said.format(**words)
+        for option in self.options:
+            alone = option.goes_with and not given[option.goes_with]
+            if alone and given.get(option.keyword, option.default) not in (option.default, ()):
+                return f"{words[option.keyword].partition(' ')[0]} goes with {words[option.goes_with]}"
+        return None
+
+
+FORMATS = ("keras", "h5", "json")
+
+MODEL = Option("model", kind="path", required=True, use="load", only="command")
+WEIGHTS = Option("--weights", help="Weights that go with an architecture-only MODEL.", kind="path", use="load", only="command")
+PLUGINS = Option(
+    "--custom-objects",
+    help="A plug-in that declares custom layer classes.",
+    repeat=True,
+    metavar="PATH_OR_MODULE",
+    use="load",
+    only="command",
+)
+SOURCE = (WEIGHTS, PLUGINS)
+"""Options of verbs that read one model."""
+
+SHAPES = Option("--shape", "shapes", "A shape that nothing else tells.", repeat=True, metavar="LAYER=None,28,28,128")
+JSON = Option("--json", "as_json", "Print one JSON document, and nothing else.", kind="flag", use="show", only="command")
+FORCE = Option("--force", help="Replace an existing output.", kind="flag", use="save", only="command")
+
+LIMITS = (
+    Option(
+        "--timeout", help="Seconds that Keras may take; 3600 by default.", kind="number", least=0, open=True, only="command"
+    ),
+    Option("--memory", help="Memory that it may take.", kind="number", least=0, open=True, metavar="GB", only="command"),
+    Option("--unconfined", help="Build the model though the system does not confine the process.", kind="flag", only="command"),
+)
+"""Options of verbs that build a model."""
+
+OUT = Option("--out", help="The file to write.", kind="path", required=True, use="save", only="command")
+NO_WEIGHTS = Option("--no-weights", "with_weights", "Write the architecture only (.json).", kind="off", use="save")
+VERIFY = Option(
+    "--verify",
+    help="What to check before the file appears.",
+    choices=("none", "proof"),
+    default="proof",
+    use="save",
+    only="command",
+)
+
+
+def output(flags: str = "--format --to") -> tuple[Option, ...]:
+    """Options of verbs that write a file; where --to is taken by another, --format alone names the format."""
+    format_ = Option(flags, "format", "Format, if --out does not tell.", choices=FORMATS, use="save")
+    return (OUT, format_, NO_WEIGHTS, VERIFY, FORCE, JSON)
+
+
+def donor(what: str, word: str) -> tuple[Option, Option]:
+    """Options of verbs that put something into the model."""
+    told = f"The {what}: a model, or one layer's config."
+    weights = f"Weights that go with an architecture-only {word}."
+    return (
+        Option("--model", "donor", told, kind="path", required=True, use="donor"),
+        Option("--donor-weights", help=weights, kind="path", use="donor"),
+    )

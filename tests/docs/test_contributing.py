@@ -1,0 +1,188 @@
+"""The recipes of CONTRIBUTING.md are carried out: each diff is put into a copy of the package, and what was promised works."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+RELEASES = ROOT / "tests" / "corpus" / "releases"
+DOCUMENT = RELEASES / "keras-3.15.1" / "residual.json"
+
+
+@dataclass(frozen=True)
+class House:
+    """A copy of the project in which a recipe was carried out."""
+
+    root: Path
+
+    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
+        """Run Python on the copy alone: the folder comes before everything that is installed."""
+        environment = {**os.environ, "PYTHONPATH": str(self.root), "PYTHONDONTWRITEBYTECODE": "1"}
+        return subprocess.run(
+            [sys.executable, *command],
+            cwd=self.root,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+
+    def call(self, *arguments: str) -> str:
+        """What a command of the copy prints; it must succeed."""
+        done = self.run("-m", "configsplit", *arguments)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def python(self, code: str) -> str:
+        done = self.run("-c", code)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+
+def copied(folder: Path) -> House:
+    for name in ("configsplit", "custom_objects", "schemas", "docs"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "custom_objects").rename(folder / "configsplit" / "custom_objects")
+    (folder / "schemas").rename(folder / "configsplit" / "schemas")
+    (folder / "tests" / "docs").mkdir(parents=True)
+    shutil.copy(ROOT / "tests" / "docs" / "test_docs_errors.py", folder / "tests" / "docs")
+    (folder / "custom_objects").mkdir()
+    house = House(folder)
+    assert house.python("import configsplit; print(configsplit.__file__)") == str(folder / "configsplit" / "__init__.py")
+    return house
+
+
+def recipe(title: str) -> str:
+    section = PAGE.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+    return re.findall(r"^```diff\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)[0]
+
+
+def carry_out(house: House, title: str) -> None:
+    """Apply the diff of a section."""
+    for sign, name, body in re.findall(r"^(---|\+\+\+) (\S+)\n((?:(?!--- |\+\+\+ ).*\n)*)", recipe(title), re.MULTILINE):
+        lines, place = body.splitlines(), house.root / name
+        after = [line[1:] for line in lines if not line.startswith("-")]
+        if sign == "+++":
+            assert not place.exists(), name
+            place.write_text("\n".join(after) + "\n", "utf-8")
+            continue
+        text = place.read_text("utf-8")
+        before = [line[1:] for line in lines if not line.startswith("+")]
+        for short in [line for line in before if line.endswith("…")]:
+            whole = next(line for line in text.splitlines() if line.startswith(short.removesuffix("…")))
+            before, after = ([whole if line == short else line for line in each] for each in (before, after))
+        old, new = ("".join(f"{line}\n" for line in each) for each in (before, after))
+        assert text.count(old) == 1, f"{name} has these lines {text.count(old)} times:\n{old}"
+        place.write_text(text.replace(old, new), "utf-8")
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    return copied(tmp_path / "house")
+
+
+def written(folder: Path, old: str, **new: object) -> str:
+    """residual.json of Keras 3, with other keys in the entry of a layer."""
+    value = json.loads(DOCUMENT.read_text("utf-8"))
+    entry = next(layer for layer in value["config"]["layers"] if layer["config"]["name"] == old)
+    entry |= new
+    (folder / "model.json").write_text(json.dumps(value), "utf-8")
+    return str(folder / "model.json")
+
+
+def test_a_layer_class(house: House, tmp_path: Path) -> None:
+    """Nobody knows it before; then it is counted, harmless, and what it gives is inferred where no document says it."""
+    old = json.loads((RELEASES / "keras-2.3.1" / "residual.json").read_text("utf-8"))
+    layer = next(layer for layer in old["config"]["layers"] if layer["class_name"] == "Activation")
+    layer["class_name"] = "Gate"
+    name = layer["config"]["name"]
+    (tmp_path / "model.json").write_text(json.dumps(old), "utf-8")
+    split = ("split", str(tmp_path / "model.json"), "--at", name, "--out", str(tmp_path / "out"))
+    refused = house.run("-m", "configsplit", *split)
+    assert "error [shape-unknown]" in refused.stderr
+    carry_out(house, "A layer class")
+    assert "proven" in house.call(*split)
+    told = json.loads(house.call("inspect", split[1], "--json"))
+    assert (told["hazards"], told["uncounted"]) == ([], [])
+
+
+def test_an_operation(house: House, tmp_path: Path) -> None:
+    """As the last layer, whose output no document describes."""
+    model = written(tmp_path, "out", module="keras.src.ops.numpy", class_name="Wobble", config={"name": "out"})
+    before = json.loads(house.call("inspect", model, "--json"))
+    assert {each["code"] for each in before["hazards"]} == {"hazard-foreign-module"}
+    assert before["outputs"] == [{"name": "out", "shape": None, "dtype": None}]
+    carry_out(house, "An operation")
+    after = json.loads(house.call("inspect", model, "--json"))
+    assert after["hazards"] == []
+    assert after["outputs"] == [{"name": "out", "shape": [None, 7], "dtype": "float32"}]
+
+
+def test_a_verb(house: House, tmp_path: Path) -> None:
+    carry_out(house, "A verb")
+    model, out = str(RELEASES / "keras-3.15.1" / "residual.keras"), tmp_path / "pruned.keras"
+    assert re.search(r"^ +prune +Take out the layers that only training needs\.$", house.call("--help"), re.MULTILINE)
+    assert "--class CLASS" in house.call("prune", "--help")
+    assert "proven" in house.call("prune", model, "--class", "BatchNormalization", "--out", str(out))
+    kept = json.loads(house.call("layers", str(out), "--json"))["layers"]
+    assert "BatchNormalization" not in {layer["class"] for layer in kept}
+    assert house.run("-m", "configsplit", "prune", model, "--out", str(out)).returncode == 2
+    python = (
+        "import configsplit, configsplit.keras\n"
+        f"made = configsplit.prune(configsplit.load({model!r}), ['BatchNormalization'])\n"
+        "print(len(made.model.layers), callable(configsplit.keras.prune), 'prune' in configsplit.__all__)"
+    )
+    assert house.python(python) == f"{len(kept)} True True"
+    (tmp_path / "recipe.json").write_text(json.dumps({"do": [{"prune": {"class": "BatchNormalization"}}]}), "utf-8")
+    house.call("batch", str(tmp_path / "recipe.json"), "--zoo", model, "--out", str(tmp_path / "zoo"), "--jobs", "1", "--json")
+    assert len(list((tmp_path / "zoo" / "models").rglob("prune/residual.keras"))) == 1
+    assert '"prune"' in house.python("from configsplit.batches.recipe import text; print(text())")
+    assert "| `configsplit prune` |" in house.python("from configsplit.verbs.readme import rows; print(rows())")
+
+
+def test_a_hazard(house: House, tmp_path: Path) -> None:
+    entry = {"class_name": "Activation", "config": {"name": "a", "activation": "relu", "home": "http://example.org"}}
+    code = f"from configsplit.hazards import hazards; print([(each.code, each.where) for each in hazards({entry!r})])"
+    assert house.python(code) == "[]"
+    carry_out(house, "A hazard")
+    assert house.python(code) == "[('hazard-address', 'config.home')]"
+    the_page_is_right(house)
+
+
+def test_an_error(house: House, tmp_path: Path) -> None:
+    carry_out(house, "An error")
+    arguments = ("remove", str(DOCUMENT), "--layer", "*", "--out", str(tmp_path / "out.json"))
+    done = house.run("-m", "configsplit", *arguments)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("error [remove-everything] *: nothing would be left of the model\n  hint: ")
+    the_page_is_right(house)
+
+
+def the_page_is_right(house: House) -> None:
+    done = house.run("-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/docs/test_docs_errors.py")
+    assert done.returncode == 0, done.stdout
+
+
+def test_every_recipe_that_can_be_run_is_run() -> None:
+    shown = [section.partition("\n")[0] for section in PAGE.split("\n## ")[1:] if "```diff" in section]
+    tests = Path(__file__).read_text("utf-8")
+    assert [title for title in shown if f'carry_out(house, "{title}")' not in tests] == []
+    assert len(shown) == 5
+
+
+@pytest.mark.parametrize(
+    "path", sorted(set(re.findall(r"`((?:configsplit|tests|docs|catalog|verbs|batch|cli)/[\w/.-]+)`", PAGE)))
+)
+def test_every_place_that_is_named_is_there(path: str) -> None:
+    assert (ROOT / path).exists() or (ROOT / "configsplit" / path).exists() or "NAME" in path
