@@ -22,12 +22,13 @@ import tensorflow as tf
 import tf_keras
 
 from configsplit.catalog.layers.wrappers import WRAPPERS
-from configsplit.inference import ABSTRACT, BUILT_IN, OPAQUE, Table
-from configsplit.inference.masks import mask_rule
+from configsplit.catalog.table import class_facts
+from configsplit.inference import ABSTRACT, BUILT_IN, OPAQUE
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*was passed an input with a mask attached:UserWarning")
 
 FRAMEWORKS: dict[str, Any] = {"keras": keras, "tf_keras": tf_keras}
+DIALECTS = {"keras": "keras3", "tf_keras": "keras2"}
 
 
 def _layer_cases() -> ModuleType:
@@ -59,47 +60,60 @@ def test_the_class_is_known(framework: str, name: str) -> None:
 
 # --- arguments of the call
 
-USES_NONE = {
-    "BatchNormalization": "only in training",
-    "GroupNormalization": "tf_keras: a mask of steps does not fit the inputs, and the call fails",
-    "Lambda": "hands it to the function if that takes one, which its code tells and its name does not",
-    "Pipeline": "hands it to its layers",
-    "RNN": "in the table of users",
-    "StackedRNNCells": "takes none itself",
+
+def parameters(framework: str, name: str) -> list[str]:
+    return list(inspect.signature(_exported(framework)[name].call).parameters)
+
+
+DECLARED = [(framework, name) for framework, name in CLASSES if class_facts(name).class_name]
+
+NOT_USED = {
+    ("keras", "Lambda"): "goes to the function, if that takes one, which its code tells and its name does not",
+    ("tf_keras", "Lambda"): "goes to the function, if that takes one, which its code tells and its name does not",
+    ("keras", "Pipeline"): "goes to its layers",
+    ("tf_keras", "BatchNormalization"): "is used in training alone, and by the last releases alone",
 }
-"""Classes whose call takes a mask, and which change no output by it in inference, with the reason."""
+"""Classes whose call takes a mask that they do not use, and what becomes of it."""
 
 
-def mask_arguments(cls: type) -> list[str]:
-    return [name for name in inspect.signature(cls.call).parameters if name.endswith("mask") and name != "use_causal_mask"]
+@pytest.mark.parametrize(("framework", "name"), DECLARED)
+def test_the_masks_that_a_call_takes_are_declared(framework: str, name: str) -> None:
+    """``attention_mask`` is an ordinary tensor of the graph. Before Keras 3 attention reads its masks off the tensors."""
+    facts = class_facts(name, DIALECTS[framework])
+    taken = {each for each in parameters(framework, name) if each.endswith("mask")} - {"use_causal_mask", "attention_mask"}
+    read = {"query_mask", "value_mask", "key_mask"} if facts.attention == "named" and framework == "tf_keras" else set()
+    assert taken | read == ({"mask"} if (framework, name) in NOT_USED else set(facts.uses_mask or ()))
 
 
-@pytest.mark.parametrize(("framework", "name"), CLASSES)
-def test_a_class_that_takes_a_mask_is_declared_a_user(framework: str, name: str) -> None:
-    if mask_arguments(_exported(framework)[name]) and name not in USES_NONE and name not in OPAQUE and name not in ABSTRACT:
-        facts = Table().named(name)
-        assert facts is not None
-        declared = facts.uses_mask
-        if facts.class_name == "MultiHeadAttention" and framework == "tf_keras":
-            declared = ("attention_mask",)  # those of query, value and key it reads off the tensors
-        assert declared
-        assert set(declared) <= set(mask_arguments(_exported(framework)[name]))
+@pytest.mark.parametrize(("framework", "name"), sorted(NOT_USED))
+def test_an_exception_is_still_one(framework: str, name: str) -> None:
+    assert "mask" in parameters(framework, name)
+    assert not class_facts(name, DIALECTS[framework]).uses_mask
 
 
-@pytest.mark.parametrize("name", sorted(BUILT_IN))
-def test_a_declared_user_takes_a_mask(name: str) -> None:
-    """In one generation at least, unless it is gone from both."""
-    here = [framework for framework in FRAMEWORKS if name in _exported(framework)]
-    if BUILT_IN[name].uses_mask and here:
-        assert any(mask_arguments(_exported(framework)[name]) for framework in here)
+IGNORED = {
+    "Dense": "quantized layers alone do something with it",
+    "EinsumDense": "quantized layers alone do something with it",
+    "CenterCrop": "draws nothing",
+    "Resizing": "draws nothing",
+}
+"""Classes of Keras 3 whose call takes ``training`` and gives the same whatever it is."""
 
 
-@pytest.mark.parametrize("name", sorted(USES_NONE))
-def test_an_exception_is_still_one(name: str) -> None:
-    found = [framework for framework in FRAMEWORKS if name in _exported(framework)]
-    assert found
-    if name not in {"RNN", "StackedRNNCells"}:
-        assert any(mask_arguments(_exported(framework)[name]) for framework in found)
+@pytest.mark.parametrize(("framework", "name"), DECLARED)
+def test_whether_a_call_takes_training_is_declared(framework: str, name: str) -> None:
+    taken = "training" in parameters(framework, name) and not (framework == "keras" and name in IGNORED)
+    assert class_facts(name, DIALECTS[framework]).training == taken
+
+
+@pytest.mark.parametrize("name", sorted(IGNORED))
+def test_what_is_ignored_is_taken(name: str) -> None:
+    assert "training" in parameters("keras", name)
+
+
+@pytest.mark.parametrize(("framework", "name"), DECLARED)
+def test_whether_a_call_takes_states_is_declared(framework: str, name: str) -> None:
+    assert class_facts(name, DIALECTS[framework]).recurrent == ("initial_state" in parameters(framework, name))
 
 
 # --- what becomes of a mask, in a run
@@ -168,7 +182,7 @@ LOUD = {("tf_keras", "GroupNormalization")}
 
 @pytest.mark.parametrize(("framework", "name"), sorted(_cases()))
 def test_a_mask_goes_where_the_declaration_says(framework: str, name: str) -> None:
-    rule = mask_rule("keras3" if framework == "keras" else "keras2", Table().named(name))
+    rule = class_facts(name, DIALECTS[framework]).mask
     if (framework, name) in LOUD:
         with pytest.raises(tf.errors.InvalidArgumentError):
             masks_out(framework, name)
