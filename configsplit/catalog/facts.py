@@ -115,6 +115,7 @@ class LayerFacts:
         tells_kind: whether its config says with ``sparse`` and ``ragged`` which kind of tensor it gives.
         of_sparse: what it makes of a sparse tensor.
         of_ragged: the same of a ragged one; a recurrent class that does not keep the steps gives a dense one.
+        code_key: the key of the config with Python code that it runs.
         own_name: the name of the class itself, where Keras exports it under another.
         keras_class: ``module:Class`` of the real class for Keras 3, imported only when a model is built.
         tf_keras_class: the same for tf_keras.
@@ -146,6 +147,7 @@ class LayerFacts:
     tells_kind: bool = False
     of_sparse: TensorKind = "unknown"
     of_ragged: TensorKind = "unknown"
+    code_key: str = ""
     own_name: str = ""
     keras_class: str = ""
     tf_keras_class: str = ""

@@ -17,7 +17,7 @@ from typing import Literal, NamedTuple, TypeAlias
 from configsplit.catalog.facts import UNDECLARED, CallFacts, LayerFacts
 from configsplit.catalog.layers.keras1 import merge_hands_masks_on
 from configsplit.graph.json import FrozenDict
-from configsplit.graph.model import CallRef, Layer, Model, Node, TensorRef, TensorSpec
+from configsplit.graph.model import INPUT, CallRef, Layer, Model, Node, TensorRef, TensorSpec
 from configsplit.inference.infer import NOTHING, RULE_ERRORS, Inference, called, trace
 from configsplit.inference.inputs import input_spec
 from configsplit.inference.masked_calls import Untying, attended, given_masks, says_masks, taken_first
@@ -135,7 +135,7 @@ class _Frame:
 def _frame(inference: Inference, arriving: Arriving) -> _Frame:
     inputs = inference.model.input_refs()
     start = {
-        ref: Mask("unknown", why=(ref.layer, "InputLayer"), seen=False) if kind == "unknown" else Mask("entry", seen=False)
+        ref: Mask("unknown", why=(ref.layer, INPUT), seen=False) if kind == "unknown" else Mask("entry", seen=False)
         for ref, kind in zip(inputs, arriving, strict=False)
         if kind
     }

@@ -153,7 +153,7 @@ _NAMED: dict[str, Any] = {
     "uses_mask": ("query_mask", "value_mask", "key_mask"),
     "attention": "named",
     "training": True,
-    "deaf_when_frozen": True,
+    "keras3": {"deaf_when_frozen": True},
 }
 
 LAYERS = (

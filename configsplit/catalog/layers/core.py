@@ -199,7 +199,7 @@ _BASIC = (
     *declare("EinsumDense", one_output(einsum_shape), einsum_weights, einsum_macs, of_sparse="dense"),
     *declare("LocallyConnected1D LocallyConnected2D", one_output(local_shape, compute_dtype), local_weights, local_macs),
     LayerFacts(  # its code may do anything with a mask that it is given; one of its own it has from its config
-        class_name="Lambda", outputs=lambda_outputs, weights=no_weights, mask_key="mask", training=True
+        class_name="Lambda", outputs=lambda_outputs, weights=no_weights, mask_key="mask", training=True, code_key="function"
     ),
     *declare("Identity", one_output(first_shape, kept_dtype), same_tensor=always, numbers="kept", keras3={"mask": "passes"}),
     *declare("ActivityRegularization", one_output(first_shape, kept_dtype), mask="passes", same_tensor=always, numbers="kept"),

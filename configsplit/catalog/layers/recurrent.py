@@ -222,7 +222,7 @@ LAYERS = (
         conv_lstm_weights,
         conv_lstm_macs,
         "passes",
-        deaf_when_frozen=True,
+        keras3={"deaf_when_frozen": True},
         **_STEPS,
     ),
     *declare(
