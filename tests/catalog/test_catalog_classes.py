@@ -23,6 +23,7 @@ import tf_keras
 
 from configsplit.catalog.layers.wrappers import WRAPPERS
 from configsplit.catalog.table import class_facts
+from configsplit.graph.json import freeze
 from configsplit.inference import ABSTRACT, BUILT_IN, OPAQUE
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*was passed an input with a mask attached:UserWarning")
@@ -221,3 +222,91 @@ def test_a_merge_of_one_masked_input_keeps_its_mask_before_keras_3_only(name: st
         both = getattr(layer([one, two]), "_keras_mask", None).numpy()
         first, second = one._keras_mask.numpy(), two._keras_mask.numpy()
         assert (both == ((first & second) if kept else (first | second))).all()
+
+
+# --- what becomes of tensors and numbers, in a run
+
+
+@cache
+def run(framework: str, name: str) -> tuple[Any, Any]:
+    """What the first case of a class takes and gives, of several tensors the first."""
+    case = _cases()[framework, name]
+    layer = _exported(framework)[name](**case.kwargs)
+    values = [_value(case, number, shape) for number, shape in enumerate(_steps(case))]
+    outputs = layer(values) if case.listed else layer(*values, **case.call)
+    return values, tf.nest.flatten(outputs)[0]
+
+
+def _runnable(framework: str) -> list[str]:
+    return sorted(name for where, name in _cases() if where == framework)
+
+
+@pytest.mark.parametrize("name", _runnable("keras"))
+def test_a_class_that_gives_back_its_very_tensor_is_declared(name: str) -> None:
+    """Asked in Keras 3, where attention unties masks from the tensors that it takes."""
+    (taken, *_), given = run("keras", name)
+    config = freeze({"activation": _cases()["keras", name].kwargs.get("activation")})
+    assert class_facts(name).same_tensor(config) == (given is taken)
+
+
+def test_a_linear_activation_gives_back_its_very_tensor() -> None:
+    value = tf.ones((2, 3))
+    assert keras.layers.Activation("linear")(value) is value
+    assert class_facts("Activation").same_tensor(freeze({"activation": "linear"}))
+
+
+@pytest.mark.parametrize(("framework", "name"), sorted(_cases()))
+def test_numbers_stay_or_move_as_declared(framework: str, name: str) -> None:
+    numbers = class_facts(name, DIALECTS[framework]).numbers
+    if numbers in ("kept", "moved"):
+        values, given = run(framework, name)
+        taken, found = ([tf.reshape(each, [-1]).numpy() for each in several] for several in (values, [given]))
+        if numbers == "kept":
+            assert (taken[0] == found[0]).all()
+        assert {*found[0]} <= {0, *np.concatenate(taken)}
+
+
+@pytest.mark.parametrize("name", _runnable("keras"))
+def test_whether_what_is_inside_hears_that_it_is_frozen(name: str) -> None:
+    case = _cases()["keras", name]
+    layer = _exported("keras")[name](**case.kwargs)
+    entry = keras.layers.serialize(layer)
+    entry["config"]["trainable"] = False
+    try:
+        frozen = keras.layers.deserialize(entry)
+    except TypeError:  # a class without weights whose arguments do not hold the flag
+        assert not class_facts(name).deaf_when_frozen
+        return
+    values = [_value(case, number, shape) for number, shape in enumerate(_steps(case))]
+    frozen(values) if case.listed else frozen(*values, **case.call)
+    inner = frozen._flatten_layers(include_self=False)
+    deaf = any(each.trainable and each.trainable_weights for each in inner)
+    assert class_facts(name).deaf_when_frozen == deaf
+
+
+# --- keys of configs
+
+
+def config_of(framework: str, name: str) -> dict[str, Any]:
+    case = _cases()[framework, name]
+    found = _exported(framework)[name](**case.kwargs).get_config()
+    assert isinstance(found, dict)
+    return found
+
+
+@pytest.mark.parametrize(("framework", "name"), sorted(_cases()))
+def test_declared_keys_stand_in_the_config(framework: str, name: str) -> None:
+    facts = class_facts(name, DIALECTS[framework])
+    config = config_of(framework, name)
+    keys = {facts.limit_key, facts.mask_key, facts.code_key} - {""}
+    assert keys <= config.keys()
+    assert ("return_sequences" in config) == facts.recurrent
+    assert ("input_dim" in config) == (facts.limit_key == "input_dim")
+    assert ("sparse" in config) <= facts.tells_kind
+
+
+def test_the_name_of_its_own_is_the_name_of_the_class() -> None:
+    for layers in (keras.layers, tf_keras.layers):
+        for name, kind in vars(layers).items():
+            if name in BUILT_IN and inspect.isclass(kind):
+                assert (class_facts(name).own_name or name) == kind.__name__

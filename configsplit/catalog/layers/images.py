@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from configsplit.catalog.facts import CallFacts
+from configsplit.catalog.facts import CallFacts, always
 from configsplit.catalog.rules import (
     Outputs,
     channels_first,
@@ -85,5 +85,5 @@ LAYERS = (
     *declare("Equalization RandomGrayscale", one_output(first_shape, kept_dtype), training=True),
     *declare("MaxNumBoundingBoxes", boxes_outputs, training=True),
     *declare(_RANDOM, labelled_outputs, training=True),
-    *declare("RandomColorJitter", labelled_outputs, training=True, keras3={"mask": "passes"}),
+    *declare("RandomColorJitter", labelled_outputs, training=True, keras3={"mask": "passes", "same_tensor": always}),
 )
