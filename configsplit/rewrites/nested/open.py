@@ -251,8 +251,18 @@ class _Opening:
     def _with_training(self, layer: Layer, call: int, node: Node) -> Node:
         """A nested model that was called with a fixed ``training`` hands it on to the layers inside."""
         training = self._layer.calls[call].kwargs.get("training")
-        takes = layer.model is not None or (self._masks.inference.facts(layer) or UNDECLARED).training
-        if training is None or not takes or node.kwargs.get("training") is not None:
+        if training is None or node.kwargs.get("training") is not None:
+            return node
+        facts = self._masks.inference.facts(layer) or UNDECLARED
+        if facts.training is None and layer.model is None and training in (True, 1):
+            raise CutError(
+                f"{self._layer.name}@{call} cannot be opened: it is told to train, and nobody has said whether {layer.name!r} "
+                f"({layer.class_name}) takes that over",
+                code="cut-not-openable",
+                where=layer.name,
+                hint="declare the class in a plug-in: training=True where its call takes `training`",
+            )
+        if not (facts.training or layer.model is not None):
             return node
         return replace(node, kwargs=node.kwargs | {"training": training})
 
