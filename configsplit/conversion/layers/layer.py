@@ -111,7 +111,7 @@ def _shares(unit: Unit, entries: Sequence[FrozenDict]) -> list[int]:
 def _cell_count(entry: FrozenDict) -> int:
     name = str(entry["class_name"])
     rule = class_facts(name, "keras2").weights
-    if name not in KEYS or rule is None:
+    if name not in KEYS or rule is None or "cells" in entry["config"]:
         raise Stop(
             "convert-weights-unknown",
             f"nobody can say how many weights the cell {name} has",
