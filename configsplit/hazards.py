@@ -29,6 +29,7 @@ from configsplit.catalog import (
     is_pure_function,
     is_pure_node,
 )
+from configsplit.catalog.table import class_facts
 
 ROOTS = frozenset({"keras", "tf_keras"})
 """The packages whose classes are the framework's own; all others are the user's."""
@@ -149,7 +150,7 @@ class _Search:
                 "such a layer cannot be checked; replace it before you run the model",
             )
             return
-        if _bare(name) == "Lambda":
+        if class_facts(_bare(name)).code_key:
             yield from self._lambda(path, item, settings)
             return
         yield from _class(path, name, item)
@@ -184,7 +185,7 @@ class _Search:
 
     def _lambda(self, path: _Path, item: dict[str, Any], config: dict[str, Any]) -> Iterator[Hazard]:
         if "module" in item and item["module"] not in LAMBDA_PLACES:
-            yield _foreign(path, "Lambda", item["module"])
+            yield _foreign(path, _bare(str(item.get("class_name"))), item["module"])
         function = config.get("function")
         if isinstance(function, dict) and function.get("class_name") == "function":
             function = function.get("config")

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from configsplit.catalog.layers.attention import HEEDS_MASKS
+from configsplit.catalog.table import class_facts
 from configsplit.errors import CutError
 from configsplit.graph.calls import call_graph
 from configsplit.graph.model import CallRef, Model, TensorRef, TensorSpec
@@ -128,8 +130,8 @@ def check_sayable(document: Document, model: Model, masks: Masks, tensors: Itera
             hint=hint,
         )
     names = {call.layer for call in masks.used}
-    attends = any(layer.class_name == "MultiHeadAttention" and layer.name in names for layer in model.layers)
-    if attends and document.dialect == "keras2" and () < release < (2, 10):
+    attends = any(layer.name in names and class_facts(layer.class_name).attention == "named" for layer in model.layers)
+    if attends and document.dialect == "keras2" and () < release < HEEDS_MASKS:
         raise CutError(
             f"a mask reaches MultiHeadAttention, which heeds it since TF 2.10 and did not in {document.release}",
             code="cut-mask-lost",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
 from configsplit.errors import ShapeError
@@ -49,6 +49,35 @@ class WeightSpec:
 MaskRule: TypeAlias = Literal["stops", "passes", "makes", "unknown"]
 """What a class does with an implicit mask: drops it, hands it on, makes one of its own, or nobody has said."""
 
+Made: TypeAlias = Literal["", "not_zero", "differs"]
+"""The mask that a class makes: where its input is not 0, or where any number of a step differs from the ``mask_value`` of its
+config; "" if in a way of its own."""
+
+Merge: TypeAlias = Literal["", "numbers", "joined", "mode"]
+"""How a class makes one tensor of those that it takes in one list: number by number, joined along the config's ``axis``, or as
+the config's ``mode`` says (Keras 1)."""
+
+Attention: TypeAlias = Literal["", "listed", "named"]
+"""How a class takes query, value and key: in one list with their masks in another, or each under its name with a mask of its
+own (``query_mask``)."""
+
+Wraps: TypeAlias = Literal["", "whole", "steps", "directions"]
+"""How a class runs the layer in its config's ``layer``: on what it takes itself, step by step, or forward and backward."""
+
+Numbers: TypeAlias = Literal["changed", "kept", "moved", "coded", "split"]
+"""What becomes of the numbers that a class takes: it computes with them; all stay, in their order; they change places, or some
+go, or others come among them; each is looked up or put into a bin; words are split off texts and looked up."""
+
+TensorKind: TypeAlias = Literal["dense", "sparse", "ragged", "unknown"]
+
+
+def never(config: FrozenDict) -> bool:
+    return False
+
+
+def always(config: FrozenDict) -> bool:
+    return True
+
 
 def nobody_said(call: CallFacts) -> tuple[TensorSpec, ...]:
     """The rule of a class of which nothing was declared that tells what it gives."""
@@ -65,24 +94,93 @@ class LayerFacts:
             document has to tell, as for a class that nobody declared.
         weights: the layer's own weights in the order of ``layer.weights`` (trainable first); None where unknown.
         macs: multiply-accumulate operations of one call for one sample; None counts as 0.
+        input_of: the shape of the input that a config and the shape of the first weight imply; None where they do not.
         mask: what the class does with an implicit mask that arrives with its first argument.
+        mask_key: the key of the config without which it makes no mask of its own (``mask_zero``); "" where it makes one anyway.
+        mask_made: the mask that it makes.
         uses_mask: the arguments of ``call`` by which the class takes masks, ``("mask",)`` in most cases, where what it
             computes hangs on them; ``()`` if it takes none; None where nobody has said, so that it may use any.
+        mask_in_training: whether it uses a mask only while it is trained.
+        reads_masks: whether it computes with masks that it reads off the tensors it takes, which no argument hands over.
+        same_tensor: whether a config makes it give back the very tensor that it takes, when nothing is trained.
+        merge: how it makes one tensor of several.
+        attention: how it takes query, value and key.
+        wraps: how it runs the layer in its config.
+        recurrent: whether it carries states from step to step: its call takes ``initial_state``, its config says with
+            ``return_sequences`` whether it keeps the steps.
+        training: whether its call takes ``training``; None where nobody has said.
+        deaf_when_frozen: whether the layers inside it are trained on although it is loaded as frozen.
+        numbers: what becomes of the numbers that it takes.
+        limit_key: the key of the config with the number of ids that it looks up or counts (``input_dim``).
+        tells_kind: whether its config says with ``sparse`` and ``ragged`` which kind of tensor it gives.
+        of_sparse: what it makes of a sparse tensor.
+        of_ragged: the same of a ragged one; a recurrent class that does not keep the steps gives a dense one.
+        code_key: the key of the config with Python code that it runs.
+        own_name: the name of the class itself, where Keras exports it under another.
         keras_class: ``module:Class`` of the real class for Keras 3, imported only when a model is built.
         tf_keras_class: the same for tf_keras.
         keras3_places: where an archive of Keras 3 keeps each weight of ``layer.weights``, below the layer's own group
             (``first/vars/0``, ``stack/dense_1/vars/1``): needed to convert a layer that holds layers from an .h5 file.
+        keras3: the attributes that are others in Keras 3 (``{"mask": "passes"}``), see `within`.
     """
 
     class_name: str
     outputs: Callable[[CallFacts], tuple[TensorSpec, ...]] = nobody_said
     weights: Callable[[CallFacts], tuple[WeightSpec, ...]] | None = None
     macs: Callable[[CallFacts], int] | None = None
+    input_of: Callable[[FrozenDict, Shape], Shape] | None = None
     mask: MaskRule = "unknown"
+    mask_key: str = ""
+    mask_made: Made = ""
     uses_mask: tuple[str, ...] | None = None
+    mask_in_training: bool = False
+    reads_masks: bool = False
+    same_tensor: Callable[[FrozenDict], bool] = never
+    merge: Merge = ""
+    attention: Attention = ""
+    wraps: Wraps = ""
+    recurrent: bool = False
+    training: bool | None = None
+    deaf_when_frozen: bool = False
+    numbers: Numbers = "changed"
+    limit_key: str = ""
+    tells_kind: bool = False
+    of_sparse: TensorKind = "unknown"
+    of_ragged: TensorKind = "unknown"
+    code_key: str = ""
+    own_name: str = ""
     keras_class: str = ""
     tf_keras_class: str = ""
     keras3_places: tuple[str, ...] = ()
+    keras3: Mapping[str, Any] = field(default_factory=FrozenDict, hash=False)
+
+    def within(self, dialect: str) -> LayerFacts:
+        """What holds in one generation: "keras1", "keras2" or "keras3"."""
+        return replace(self, **self.keras3, keras3=FrozenDict()) if self.keras3 and dialect == "keras3" else self
+
+    def makes_mask(self, config: FrozenDict) -> bool:
+        """Whether a layer with this config makes the mask of its class: what has ``input_dim`` does if it is told to."""
+        key = self.mask_key or ("mask_zero" if "input_dim" in config else "")
+        return bool(config.get(key)) if key else True
+
+    def keeps_steps(self, config: FrozenDict) -> bool:
+        """Whether a layer with this config gives as many steps as it takes, and with them their mask."""
+        return not self.recurrent or bool(self._inner(config).get("return_sequences"))
+
+    def masked_outputs(self, config: FrozenDict) -> range:
+        """The numbers of the outputs that carry the mask which is handed on. States are never masked."""
+        if not self.keeps_steps(config):
+            return range(0)
+        return range(2 if self.wraps == "directions" and config.get("merge_mode", "concat") is None else 1)
+
+    def _inner(self, config: FrozenDict) -> Mapping[str, Any]:
+        inner = config.get("layer") if self.wraps == "directions" else None
+        found = inner.get("config") if isinstance(inner, FrozenDict) else config
+        return found if isinstance(found, FrozenDict) else FrozenDict()
+
+
+UNDECLARED = LayerFacts(class_name="")
+"""What is known of a class of which nobody has said anything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -195,12 +195,20 @@ def declare(
     macs: Callable[[CallFacts], int] | None = None,
     mask: MaskRule = "stops",
     uses_mask: tuple[str, ...] = (),
+    *,
+    training: bool | None = False,
+    **more: Any,
 ) -> list[LayerFacts]:
-    """One declaration for each of the space-separated class names."""
-    return [
-        LayerFacts(class_name=name, outputs=outputs, weights=weights, macs=macs, mask=mask, uses_mask=uses_mask)
-        for name in names.split()
-    ]
+    """One declaration for each of the space-separated class names; ``more`` are further attributes of `LayerFacts`."""
+    common: dict[str, Any] = {
+        "outputs": outputs,
+        "weights": weights,
+        "macs": macs,
+        "mask": mask,
+        "uses_mask": uses_mask,
+        "training": training,
+    }
+    return [LayerFacts(class_name=name, **common, **more) for name in names.split()]
 
 
 def wrapped(call: CallFacts, key: str = "layer") -> tuple[str, FrozenDict]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from itertools import chain
 from types import MappingProxyType
 
-from configsplit.catalog.facts import CallFacts, LayerFacts
+from configsplit.catalog.facts import UNDECLARED, CallFacts, LayerFacts
 from configsplit.catalog.layers import (
     attention,
     convolution,
@@ -37,6 +37,8 @@ _MERGE = LayerFacts(
     weights=no_weights,
     mask="passes",
     uses_mask=(),
+    merge="mode",
+    training=False,
 )
 
 _PIPELINE = wrappers.pipeline(lambda name: _BY_NAME[name])
@@ -45,34 +47,69 @@ BUILT_IN: Mapping[str, LayerFacts] = MappingProxyType({**_BY_NAME, "Merge": _MER
 """Class name -> facts, of every layer class of Keras 1, 2 and 3 that configsplit knows."""
 
 
+def _never(call: CallFacts) -> Outputs:
+    raise unknown(f"{call.class_name} is known by what it wraps")
+
+
+_WRAPPED = {
+    "TimeDistributed": LayerFacts(
+        class_name="TimeDistributed",
+        outputs=_never,
+        mask="passes",
+        uses_mask=("mask",),
+        wraps="steps",
+        training=True,
+        of_ragged="ragged",
+    ),
+    "SpectralNormalization": LayerFacts(
+        class_name="SpectralNormalization", outputs=_never, mask="stops", uses_mask=(), wraps="whole", training=True
+    ),
+}
+"""The wrappers that are known by the step inwards and the one outwards, see `WRAPPERS`."""
+
+_ALL = {**_WRAPPED, **BUILT_IN}
+_ALL_KERAS3 = {name: facts.within("keras3") for name, facts in _ALL.items()}
+
+
+def class_facts(class_name: str, dialect: str = "keras3") -> LayerFacts:
+    """What holds for a class of Keras in one generation, by its name since Keras 2; the record that says nothing for others."""
+    return (_ALL_KERAS3 if dialect == "keras3" else _ALL).get(class_name, UNDECLARED)
+
+
+def ships(facts: LayerFacts) -> bool:
+    """Whether a declaration is one of those that ship with configsplit, and no plug-in's."""
+    return any(facts is table.get(facts.class_name) for table in (_ALL, _ALL_KERAS3))
+
+
 class Table:
     """The facts in force: plug-ins by registered or class name, then the built-in ones."""
 
-    __slots__ = ("_facts",)
+    __slots__ = ("_facts", "_keras3")
 
     def __init__(self, facts: Mapping[str, LayerFacts] | None = None) -> None:
         self._facts = dict(facts or {})
+        self._keras3 = {name: each.within("keras3") for name, each in self._facts.items()}
 
     def of(self, layer: Layer, dialect: str) -> LayerFacts | None:
         """The facts of a layer of a document, or None for a class that nobody has declared."""
-        entry = layer.entry
+        entry, given = layer.entry, self._given(dialect)
         names = [str(entry.get("registered_name") or layer.class_name), layer.class_name]
         for name in (*names, *(name.rpartition(">")[2] for name in names)):
-            if (found := self._facts.get(name)) is not None:
+            if (found := given.get(name)) is not None:
                 return found
         if dialect == "keras3" and layers.is_operation(entry.get("module"), layer.class_name, entry.get("config")):
             return layers.OPERATION
         if any(">" in name for name in names) or ("module" in entry and entry["module"] is None):
-            return BUILT_IN.get(names[0]) if ">" in names[0] else None  # a custom class may have a built-in one's name
-        return self._built_in(_modern_name(layer.class_name, dialect))
+            return _built_in(names[0], dialect) if ">" in names[0] else None  # a custom class may have a built-in one's name
+        return _built_in(_modern_name(layer.class_name, dialect), dialect)
 
-    def named(self, class_name: str) -> LayerFacts | None:
+    def named(self, class_name: str, dialect: str) -> LayerFacts | None:
         """The facts of a class that stands inside another layer's config, by the name it has since Keras 2."""
-        bare = class_name.rpartition(">")[2]
-        return self._facts.get(class_name) or self._facts.get(bare) or self._built_in(class_name)
+        given = self._given(dialect)
+        return given.get(class_name) or given.get(class_name.rpartition(">")[2]) or _built_in(class_name, dialect)
 
-    def _built_in(self, class_name: str) -> LayerFacts | None:
-        return BUILT_IN.get(class_name) or (_WRAPPED.get(class_name))
+    def _given(self, dialect: str) -> Mapping[str, LayerFacts]:
+        return self._keras3 if dialect == "keras3" else self._facts
 
     def outputs(self, facts: LayerFacts, call: CallFacts) -> Outputs:
         """The outputs of a call. Raises ShapeError, or whatever a rule raises on a config it does not expect."""
@@ -106,14 +143,18 @@ class Table:
         while found is not None and found is _WRAPPED.get(call.class_name):
             outer.append(call)
             call = keras1.modern(WRAPPERS[call.class_name].inner(call))
-            found = self.named(call.class_name)
+            found = self.named(call.class_name, call.dialect)
         return outer, call
 
     def _innermost(self, facts: LayerFacts, call: CallFacts, inner: CallFacts) -> LayerFacts:
-        found = facts if inner is call else self.named(inner.class_name)
+        found = facts if inner is call else self.named(inner.class_name, inner.dialect)
         if found is None:
             raise unknown(f"there is no rule for the wrapped class {inner.class_name!r}")
         return found
+
+
+def _built_in(class_name: str, dialect: str) -> LayerFacts | None:
+    return (_ALL_KERAS3 if dialect == "keras3" else _ALL).get(class_name)
 
 
 def outwards(outer: list[CallFacts], outputs: Outputs) -> Outputs:
@@ -125,21 +166,6 @@ def outwards(outer: list[CallFacts], outputs: Outputs) -> Outputs:
 
 def _modern_name(class_name: str, dialect: str) -> str:
     return keras1.CLASSES.get(class_name, class_name) if dialect == "keras1" else class_name
-
-
-def _never(call: CallFacts) -> Outputs:
-    raise unknown(f"{call.class_name} is known by what it wraps")
-
-
-_WRAPPED = {
-    name: LayerFacts(
-        class_name=name,
-        outputs=_never,
-        mask="passes" if name == "TimeDistributed" else "stops",
-        uses_mask=("mask",) if name == "TimeDistributed" else (),
-    )
-    for name in WRAPPERS
-}
 
 
 # Layer classes about which a document cannot say what comes out, each with the reason; ``--shape`` or a plug-in can.

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
+from configsplit.catalog.table import class_facts
 from configsplit.errors import WeightsError
 from configsplit.graph.model import Inside, Layer, LayerPath, Model, nested, walk
 
@@ -27,15 +28,12 @@ TF213 = Layout("tf213", "_layer_checkpoint_dependencies")
 LEGACY = Layout("legacy", "model_weights")
 LEGACY_WEIGHTS = Layout("legacy", "")
 
-_TRUE_CLASS = {"GroupQueryAttention": "GroupedQueryAttention"}
-"""The one exported class whose own name is another than the exported one (Keras 3.0.5 to 3.15.1)."""
-
 
 @lru_cache(maxsize=1024)
 def snake_case(class_name: str) -> str:
     """The name that Keras gives to the group of a class: ``Conv2D`` -> ``conv2d``; a package (``pkg>``) is dropped."""
     name = class_name.rpartition(">")[2]
-    name = re.sub(r"\W+", "", _TRUE_CLASS.get(name, name))
+    name = re.sub(r"\W+", "", class_facts(name).own_name or name)
     name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
 

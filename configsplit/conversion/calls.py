@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from configsplit.catalog.keras3.configs import LOST, class_of
 from configsplit.catalog.keras3.objects import built_in
 from configsplit.catalog.keras3.refusals import Replacement, Stop
+from configsplit.catalog.table import class_facts
 from configsplit.conversion.building import Building, Made
 from configsplit.conversion.layers import lambdas, locally_connected, several, theano
 from configsplit.conversion.layers.layer import convert_layer
@@ -14,20 +16,8 @@ from configsplit.conversion.operations import convert, graph_nodes
 from configsplit.conversion.operations.arguments import plain_constant
 from configsplit.conversion.operations.neural import TOLD_TO_TRAIN
 from configsplit.graph.json import FrozenDict
-from configsplit.graph.model import CallRef, Layer, Model, Node, TensorRef, Use
+from configsplit.graph.model import INPUT, CallRef, Layer, Model, Node, TensorRef, Use
 from configsplit.inference.inputs import input_spec
-
-_RECURRENT = frozenset(
-    {"RNN", "LSTM", "GRU", "SimpleRNN", "CuDNNLSTM", "CuDNNGRU", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "Bidirectional"}
-)
-
-
-CHANGED: Mapping[str, str] = {
-    "RandomCrop": "is a Resizing now, which is what it computes where it does not train; that of Keras 3 does nothing then",
-    "RandomHeight": "is an Identity now, which is what it computes where it does not train; Keras 3 varies no heights",
-    "RandomWidth": "is an Identity now, which is what it computes where it does not train; Keras 3 varies no widths",
-}
-"""Classes of which something is lost on the way, and what."""
 
 
 def convert_call(building: Building, layer: Layer, number: int, model: Model | None, given: Mapping[str, Replacement]) -> None:
@@ -41,7 +31,7 @@ def convert_call(building: Building, layer: Layer, number: int, model: Model | N
         _input(building, layer)
     elif layer.model is not None:
         _model(building, layer, number, model)
-    elif layer.class_name == "Lambda":
+    elif class_facts(layer.class_name).code_key:
         lambdas.convert(building, layer, number, given)
     elif layer.class_name == "Merge" and building.around.dialect == "keras1":
         several.convert(building, layer, number, given)
@@ -68,11 +58,10 @@ def _rule(building: Building, layer: Layer) -> _Rule | None:
         return convert.convert
     if layer.class_name == "TensorFlowOpLayer":
         return graph_nodes.convert
-    if layer.class_name in ("LocallyConnected1D", "LocallyConnected2D"):
-        return locally_connected.convert
-    if layer.class_name.startswith("BatchNormalization"):
+    if class_of(layer.class_name) == several.NORMALIZATION:
         return _normalization(building, layer)
-    return (several.KERAS1 if building.around.dialect == "keras1" else several.KERAS2).get(layer.class_name)
+    own = several.KERAS1 if building.around.dialect == "keras1" else several.KERAS2
+    return {**locally_connected.RULES, **own}.get(layer.class_name)
 
 
 def _normalization(building: Building, layer: Layer) -> _Rule | None:
@@ -92,7 +81,7 @@ def _input(building: Building, layer: Layer) -> None:
         config["ragged"] = True
     if spec.shape is None and building.old.kind != "sequential":
         raise Stop("convert-shape-unknown", "the document does not say the shape of this input", "give it with --shape")
-    building.add(name, Made(built_in("keras.layers", "InputLayer", config), {0: Node()}, old=layer.name))
+    building.add(name, Made(built_in("keras.layers", INPUT, config), {0: Node()}, old=layer.name))
     building.tensors[TensorRef(layer.name)] = TensorRef(name)
 
 
@@ -115,10 +104,10 @@ def _plain(building: Building, layer: Layer, number: int) -> None:
         config = inside.entry["config"] | {"name": name}
         made = Made(inside.entry | {"config": config}, old=layer.name, slots=inside.slots, old_places=inside.old_places)
         building.add(name, made)
-        if (told := CHANGED.get(layer.class_name)) is not None:
+        if (told := LOST.get(layer.class_name)) is not None:
             building.note(layer.name, told)
         for key in ("renorm", "virtual_batch_size"):
-            if layer.class_name.startswith("BatchNormalization") and layer.config.get(key):
+            if class_of(layer.class_name) == several.NORMALIZATION and layer.config.get(key):
                 building.note(layer.name, f"trains without {key}, which Keras 3 does not have; what it predicts is the same")
     args, kwargs = _arguments(layer, layer.calls[number])
     building.layers[name].calls[number] = Node(building.moved(args), building.moved(kwargs))
@@ -133,9 +122,10 @@ def _same_outputs(building: Building, layer: Layer, number: int, name: str) -> N
 def _arguments(layer: Layer, node: Node) -> tuple[Any, FrozenDict]:
     """A call's arguments as the class of Keras 3 takes them."""
     kwargs = {key: value for key, value in node.kwargs.items() if value is not None}
-    if layer.class_name in _RECURRENT:
+    facts = class_facts(layer.class_name, "keras2")
+    if facts.recurrent:
         return _recurrent(layer, node, kwargs)
-    if layer.class_name in ("Attention", "AdditiveAttention") and layer.config.get("causal"):
+    if facts.attention == "listed" and layer.config.get("causal"):
         kwargs["use_causal_mask"] = True
     return node.args, FrozenDict(kwargs)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 
 from configsplit.catalog.keras3.refusals import Refusal
+from configsplit.catalog.table import class_facts
 from configsplit.conversion.building import OPS, Building, Made
 from configsplit.conversion.masks import with_masks
 from configsplit.graph.json import FrozenDict, rebuild
@@ -190,34 +191,6 @@ def _kind(dtype: str) -> str:
 # A Sequential whose file does not say what it takes: each layer is told the shape that its own weights imply.
 
 
-_Rule = Callable[[FrozenDict, Shape], Shape]
-
-
-def _channels(rank: int) -> _Rule:
-    def shape(config: FrozenDict, kernel: Shape) -> Shape:
-        channels, spatial = kernel[-2], (None,) * rank
-        return (None, channels, *spatial) if config.get("data_format") == "channels_first" else (None, *spatial, channels)
-
-    return shape
-
-
-_INPUTS: Mapping[str, _Rule] = {
-    "Dense": lambda config, kernel: (None, kernel[0]),
-    "Embedding": lambda config, kernel: (None, None),
-    "Conv1D": _channels(1),
-    "Conv2D": _channels(2),
-    "Conv3D": _channels(3),
-    "LSTM": lambda config, kernel: (None, None, kernel[0]),
-    "GRU": lambda config, kernel: (None, None, kernel[0]),
-    "SimpleRNN": lambda config, kernel: (None, None, kernel[0]),
-}
-"""What a layer takes, from the shape of its kernel."""
-
-_KEEPS = frozenset(
-    {"Activation", "Dropout", "GaussianNoise", "GaussianDropout", "AlphaDropout", "LeakyReLU", "ReLU", "ELU", "Masking"}
-)
-
-
 def told_shapes(model: Model, building: Building) -> Model:
     """The outermost model with a ``build_config`` for every layer with weights, if nothing says what it takes.
 
@@ -228,10 +201,12 @@ def told_shapes(model: Model, building: Building) -> Model:
     weighted = [layer for layer in model.layers if building.layers[layer.name].slots]
     if not weighted:
         return model
-    given = _first_input(model, weighted[0], building)
+    given = _implied(weighted[0], building)
     specs = {} if given is None else trace(model, building.around.facts, {TensorRef(model.layers[0].name): given}).specs
     before = {layer.name: specs.get(use.ref, TensorSpec()).shape for layer in model.layers for use in layer.calls[0].uses()}
     unknown = [layer.name for layer in weighted if before[layer.name] is None]
+    if given is not None and before[weighted[0].name] != given.shape:
+        unknown = [weighted[0].name]  # the layers before it change what the model takes
     if unknown:
         building.refusals.append(
             Refusal(
@@ -250,12 +225,8 @@ def _told(layer: Layer, shape: Shape | None) -> Layer:
     return replace(layer, entry=layer.entry | {"build_config": FrozenDict({"input_shape": shape})})
 
 
-def _first_input(model: Model, first: Layer, building: Building) -> TensorSpec | None:
-    """What the model takes, from the first layer with weights, if all before it keep the shape."""
-    ahead = model.layers[1 : model.layers.index(first)]
-    rule = _INPUTS.get(first.class_name)
-    if rule is None or any(layer.class_name not in _KEEPS for layer in ahead):
-        return None
-    old = building.layers[first.name].old or ""
-    shapes = building.weights(old).shapes
-    return TensorSpec(rule(first.config, shapes[0]), "float32") if shapes else None
+def _implied(layer: Layer, building: Building) -> TensorSpec | None:
+    """What a layer takes, as far as its config and the shape of its first weight imply it."""
+    rule = class_facts(layer.class_name).input_of
+    shapes = building.weights(building.layers[layer.name].old or "").shapes
+    return TensorSpec(rule(layer.config, shapes[0]), "float32") if rule is not None and shapes else None

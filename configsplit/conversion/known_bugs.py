@@ -5,17 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from configsplit.catalog.keras3.refusals import Note
+from configsplit.catalog.table import class_facts
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import Layer, Shape, TensorRef
 from configsplit.inference import Inference
 
-_CONVOLUTIONS = frozenset(
-    {
-        *(f"Conv{rank}D{end}" for rank in (1, 2, 3) for end in ("", "Transpose")),
-        *(f"{kind}Conv{rank}D" for kind in ("Depthwise", "Separable") for rank in (1, 2)),
-    }
-)
-_ATTENTION = "MultiHeadAttention"
 _BIAS = (
     "Keras 3 (3.15) with TensorFlow adds its bias along the last axis, which is as long as that of the channels: "
     "run it with JAX or PyTorch, or with images of another width"
@@ -43,21 +37,23 @@ def cautions(inference: Inference) -> Iterator[Note]:
 def may_need_caution(layer: Layer) -> bool:
     """Whether it is worth while to look at a layer."""
     class_name, config = _innermost(layer)
-    return config.get("data_format") == "channels_first" or class_name == _ATTENTION
+    return config.get("data_format") == "channels_first" or class_facts(class_name).attention == "named"
 
 
 def _attends_in_double(layer: Layer, inference: Inference) -> bool:
     """Whether a MultiHeadAttention computes in float64; see ``Softmax.call`` of tf_keras 2.21 and Keras 3.15."""
     spec = inference.specs.get(TensorRef(layer.name))
-    return _innermost(layer)[0] == _ATTENTION and spec is not None and spec.dtype == "float64"
+    return class_facts(_innermost(layer)[0]).attention == "named" and spec is not None and spec.dtype == "float64"
 
 
 def _bias_astray(layer: Layer, inference: Inference) -> bool:
     """Channels first, and as many of them as the image is wide; see ``add`` in Keras's TensorFlow backend."""
     class_name, config = _innermost(layer)
-    if class_name not in _CONVOLUTIONS or config.get("data_format") != "channels_first" or not config.get("use_bias", True):
+    facts = class_facts(class_name)
+    convolution = facts.macs is not None and "kernel_size" in config and not facts.recurrent
+    if not convolution or config.get("data_format") != "channels_first" or not config.get("use_bias", True):
         return False
-    axis = 2 if layer.class_name == "TimeDistributed" else 1
+    axis = 2 if class_facts(layer.class_name).wraps == "steps" else 1
     shapes = (_shape(inference, TensorRef(layer.name, number)) for number in range(len(layer.calls)))
     return any(len(shape) > axis and shape[-1] is not None and shape[-1] == shape[axis] for shape in shapes)
 
@@ -69,6 +65,6 @@ def _shape(inference: Inference, ref: TensorRef) -> Shape:
 
 def _innermost(layer: Layer) -> tuple[str, FrozenDict]:
     class_name, config = layer.class_name, layer.config
-    while class_name == "TimeDistributed" and isinstance(config.get("layer"), FrozenDict):
+    while class_facts(class_name).wraps == "steps" and isinstance(config.get("layer"), FrozenDict):
         class_name, config = str(config["layer"]["class_name"]), config["layer"]["config"]
     return class_name, config

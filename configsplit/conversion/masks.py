@@ -11,34 +11,25 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from configsplit.catalog.facts import UNDECLARED, LayerFacts
 from configsplit.catalog.keras3.refusals import Refusal, Stop
+from configsplit.catalog.layers.attention import HEEDS_MASKS
+from configsplit.catalog.table import Table, class_facts
 from configsplit.conversion.building import OPS, Building
 from configsplit.graph.calls import call_graph, topological
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import Layer, Model, Node, TensorRef, Use, leaves
-from configsplit.inference import BUILT_IN
-from configsplit.inference.masks import KERAS3_READS
 
 Mask = Callable[[], Use]
 """A mask that is made when somebody uses it."""
 
-_LOOPS = frozenset({"LSTM", "GRU", "SimpleRNN", "RNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "Bidirectional"})
-_TAKERS = _LOOPS | {"TimeDistributed", "BatchNormalization", "GlobalAveragePooling1D", "Softmax"}
-"""Layers of Keras 3 whose call has a ``mask``."""
-
-ATTENTION_USES_MASKS = (2, 10)
-"""The release of TensorFlow from which on MultiHeadAttention uses the masks of what it is given."""
-
-_LISTS = frozenset({"Attention", "AdditiveAttention"})
-_MERGES = frozenset({"Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum"})
-
 
 def with_masks(model: Model, building: Building) -> Model:
     """A functional model with every mask that a layer uses as a tensor of the graph; refusals go to ``building``."""
-    nested_attention = building.path and any(layer.class_name == "MultiHeadAttention" for layer in model.layers)
+    work = _Work(model, building)
+    nested_attention = building.path and any(work.new(layer).attention == "named" for layer in model.layers)
     if not nested_attention and not any(_begins(layer) for layer in model.layers):
         return model
-    work = _Work(model, building)
     graph = call_graph(model)
     position = topological(graph)
     for number in sorted(range(len(graph.calls)), key=position.__getitem__):
@@ -52,7 +43,8 @@ def with_masks(model: Model, building: Building) -> Model:
 
 
 def _begins(layer: Layer) -> bool:
-    return layer.class_name == "Masking" or (layer.class_name == "Embedding" and bool(layer.config.get("mask_zero")))
+    facts = class_facts(layer.class_name)
+    return bool(facts.mask_made) and facts.makes_mask(layer.config)
 
 
 class _Work:
@@ -61,35 +53,42 @@ class _Work:
     def __init__(self, model: Model, building: Building) -> None:
         self.layers: Mapping[str, Layer] = model.by_name()
         self.building = building
+        self.table = Table(building.around.facts)
         self.calls = {layer.name: list(layer.calls) for layer in model.layers}
         self.masks: dict[TensorRef, Mask] = {}
         self.unmasked: dict[TensorRef, Use] = {}
         self.made: list[Layer] = []
         self.names = set(self.layers)
 
+    def new(self, layer: Layer) -> LayerFacts:
+        """What is declared of a layer's class in Keras 3."""
+        return self.table.of(layer, "keras3") or UNDECLARED
+
     def settle(self, layer: Layer, number: int) -> None:
         """Give a call the masks that it uses, and find out those of its outputs."""
         node = layer.calls[number]
         arriving = [self.masks.get(use.ref) for use in leaves(node.args[:1])]
-        if any(arriving) and layer.class_name in KERAS3_READS:  # they compute with masks in Keras 3 alone
+        if any(arriving) and self.new(layer).reads_masks:  # they compute with masks in Keras 3 alone
             node = self.calls[layer.name][number] = node.map_uses(self._unmasked)
         self._use(layer, number, node, arriving)
         if type(given := node.kwargs.get("mask")) is Use:
             arriving = [lambda: given, *arriving[1:]]
         found = self._mask_of(layer, node, arriving)
         if found is not None:
-            count = 2 if layer.class_name == "Bidirectional" and layer.config.get("merge_mode", "concat") is None else 1
-            self.masks |= dict.fromkeys((TensorRef(layer.name, number, output) for output in range(count)), found)
+            outputs = self.new(layer).masked_outputs(layer.config)
+            self.masks |= dict.fromkeys((TensorRef(layer.name, number, output) for output in outputs), found)
 
     def _use(self, layer: Layer, number: int, node: Node, arriving: list[Mask | None]) -> None:
-        if not any(arriving) or node.kwargs.get("mask") is not None:
-            given: dict[str, Any] = {} if layer.class_name != "MultiHeadAttention" else self._attention(layer, number, node)
-        elif layer.class_name in _LISTS or (layer.model is not None and len(arriving) > 1):
+        facts, nested = self.new(layer), layer.model is not None
+        given: dict[str, Any] = {}
+        if facts.attention == "named":
+            given = dict(self._attention(layer, number, node))
+        elif not any(arriving) or node.kwargs.get("mask") is not None:
+            return
+        elif facts.attention == "listed" or (nested and len(arriving) > 1):
             given = {"mask": tuple(None if mask is None else mask() for mask in arriving)}
-        elif (layer.class_name in _TAKERS or layer.model is not None) and arriving[0] is not None:
+        elif (nested or "mask" in (facts.uses_mask or ())) and arriving[0] is not None:
             given = {"mask": arriving[0]()}
-        else:
-            given = {} if layer.class_name != "MultiHeadAttention" else self._attention(layer, number, node)
         if given:
             self.calls[layer.name][number] = replace(node, kwargs=node.kwargs | given)
 
@@ -109,7 +108,7 @@ class _Work:
 
     def _ignores_masks(self, layer: Layer) -> bool:
         release = self.building.around.release
-        return layer.class_name == "MultiHeadAttention" and (2, 0) < release < ATTENTION_USES_MASKS
+        return self.new(layer).attention == "named" and (2, 0) < release < HEEDS_MASKS
 
     def _unmasked(self, use: Use) -> Use:
         """The same tensor as an operation gives it, which hands no mask on; as it is where it has none."""
@@ -125,14 +124,13 @@ class _Work:
         there = [mask for mask in arriving if mask is not None]
         if not there or self._ignores_masks(layer) or layer.model is not None or str(layer.entry.get("module")).startswith(OPS):
             return None
-        if layer.class_name in _LOOPS:
-            return there[0] if _keeps_time(layer) and arriving[0] is not None else None
-        if layer.class_name in _MERGES:
-            return self._together(layer.name, there)
-        if layer.class_name == "Concatenate":
+        facts = self.table.of(layer, "keras2") or UNDECLARED  # it hands on what it handed on before
+        if facts.merge == "joined":
             return self._concatenated(layer, arriving, there)
-        facts = self.building.around.facts.get(layer.class_name) or BUILT_IN.get(layer.class_name)
-        return there[0] if facts is not None and facts.mask == "passes" and arriving[0] is not None else None
+        if facts.merge:
+            return self._together(layer.name, there)
+        passes = facts.mask == "passes" and facts.keeps_steps(layer.config) and facts.wraps != "steps"
+        return there[0] if passes and arriving[0] is not None else None
 
     # ------------------------------------------------------------------------------------------------------- making
 
@@ -148,7 +146,7 @@ class _Work:
 
     def _beginning(self, layer: Layer, node: Node) -> Mask:
         taken = node.uses()[0]
-        if layer.class_name == "Embedding":
+        if class_facts(layer.class_name).mask_made == "not_zero":
             return self._once(lambda: self._operation("numpy.NotEqual", "not_equal", (taken, 0)))
         value = layer.config.get("mask_value", 0.0)
 
@@ -203,10 +201,3 @@ class _Work:
         )
         self.made.append(Layer(name=name, class_name=class_name, entry=entry, calls=(Node(args),)))
         return Use(TensorRef(name))
-
-
-def _keeps_time(layer: Layer) -> bool:
-    if layer.class_name != "Bidirectional":
-        return bool(layer.config.get("return_sequences"))
-    inner = layer.config.get("layer")
-    return isinstance(inner, FrozenDict) and bool(inner["config"].get("return_sequences"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from configsplit.catalog.table import class_facts
 from configsplit.conversion.building import Building
 from configsplit.conversion.operations.arguments import Samples, plain_constant
 from configsplit.graph.model import Layer, TensorRef, Use
@@ -41,7 +42,9 @@ def follow(building: Building, layer: Layer, number: int) -> None:
     elif layer.is_input:
         keeps = not building.path or len(building.old.input_refs()) == 1
     else:
-        known = layer.model is not None or not (layer.class_name == "Lambda" or layer.class_name in building.around.facts)
+        known = layer.model is not None or not (
+            class_facts(layer.class_name).code_key or layer.class_name in building.around.facts
+        )
         uses = layer.calls[number].uses()
         keeps = known and _is_keras(layer) and bool(uses) and all(use.ref in building.samples for use in uses)
     if keeps:

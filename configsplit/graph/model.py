@@ -19,6 +19,9 @@ LayerPath: TypeAlias = tuple[str, ...]
 Shape: TypeAlias = tuple[int | None, ...]
 """Dimensions of a tensor, batch first; ``None`` where any size will do."""
 
+INPUT = "InputLayer"
+"""The class of layers that stand for the inputs of a model."""
+
 Structure: TypeAlias = Any
 """Nested tuples and FrozenDicts whose leaves are `Use`, `Constant`, `TensorRef` or plain JSON values (constants)."""
 
@@ -133,7 +136,7 @@ class Layer:
 
     @property
     def is_input(self) -> bool:
-        return self.class_name == "InputLayer"
+        return self.class_name == INPUT
 
     @property
     def is_operation(self) -> bool:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TypeAlias
 from configsplit.catalog.facts import CallFacts, LayerFacts
 from configsplit.catalog.layers.keras1 import modern, ordering, with_ordering
 from configsplit.catalog.layers.wrappers import WRAPPERS
-from configsplit.catalog.table import BUILT_IN, OPAQUE, Table, outwards
+from configsplit.catalog.table import OPAQUE, Table, class_facts, outwards
 from configsplit.errors import DocumentError, ShapeError
 from configsplit.graph.json import FrozenDict, rebuild
 from configsplit.graph.model import CallRef, Layer, Model, Node, Shape, TensorRef, TensorSpec, Use, leaves, walk
@@ -270,7 +270,8 @@ def _apply(frame: _Frame, layer: Layer, number: int) -> tuple[tuple[TensorSpec, 
         outputs = frame.result.table.outputs(facts, frame.result.call(layer, number))
     except RULE_ERRORS as error:
         return (), _why(frame, layer, number, error), False
-    return outputs, "the rule of its class does not tell", facts is BUILT_IN.get(layer.class_name)
+    sure = layer.class_name not in WRAPPERS and facts is class_facts(layer.class_name, frame.result.dialect)
+    return outputs, "the rule of its class does not tell", sure
 
 
 def _by_nature(layer: Layer) -> str:

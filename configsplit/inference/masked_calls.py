@@ -9,19 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from configsplit.graph.model import CHAINED, CallRef, Layer, Model, Node, Structure, TensorRef, Use, leaves
-from configsplit.inference.infer import called
-
-ATTENTION = frozenset({"MultiHeadAttention", "GroupedQueryAttention", "GroupQueryAttention"})
-"""Layers with masks of their own for query, value and key."""
-
-_SAME_OBJECT = frozenset(
-    {
-        "ActivityRegularization", "AlphaDropout", "Dropout", "GaussianDropout", "GaussianNoise", "Identity",
-        "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D",
-    }
-)  # fmt: skip
-"""Layers that give back the very tensor that they take, when nothing is trained."""
+from configsplit.catalog.facts import UNDECLARED
+from configsplit.graph.model import CHAINED, CallRef, Layer, Node, Structure, TensorRef, Use, leaves
+from configsplit.inference.infer import Inference, called
 
 
 def taken_first(node: Node) -> list[TensorRef]:
@@ -56,6 +46,11 @@ def fills_mask(node: Node) -> bool:
     return not others and len(node.args) == 1 and type(node.args[0]) is Use
 
 
+def attends(inference: Inference, layer: Layer) -> bool:
+    """Whether a layer has masks of its own for query, value and key."""
+    return (inference.facts(layer) or UNDECLARED).attention == "named"
+
+
 def attended(node: Node) -> dict[str, list[TensorRef]]:
     """The tensors of an attention call: query, value and, where it is given, key."""
     places = ("query", "value", "key")
@@ -68,14 +63,15 @@ def attended(node: Node) -> dict[str, list[TensorRef]]:
 class Untying:
     """Which calls of a Keras 3 model take a tensor after an attention layer has untied its mask."""
 
+    inference: Inference
     layers: Mapping[str, Layer]
     attention: dict[TensorRef, list[CallRef]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, model: Model, dialect: str) -> Untying:
-        found = cls(model.by_name())
-        for layer in model.layers if dialect == "keras3" else ():
-            for number, node in enumerate(layer.calls if layer.class_name in ATTENTION else ()):
+    def of(cls, inference: Inference) -> Untying:
+        found = cls(inference, inference.model.by_name())
+        for layer in inference.model.layers if inference.dialect == "keras3" else ():
+            for number, node in enumerate(layer.calls if attends(inference, layer) else ()):
                 for ref in {found.object(ref) for refs in attended(node).values() for ref in refs}:
                     found.attention.setdefault(ref, []).append(CallRef(layer.name, number))
         return found
@@ -84,8 +80,8 @@ class Untying:
         """The tensor that a tensor is the same object as."""
         while True:
             layer = self.layers[ref.layer]
-            linear = layer.class_name == "Activation" and layer.config.get("activation") == "linear"
-            if not (linear or layer.class_name in _SAME_OBJECT) or not (taken := taken_first(called(layer)[ref.call])):
+            same = (self.inference.facts(layer) or UNDECLARED).same_tensor(layer.config)
+            if not same or not (taken := taken_first(called(layer)[ref.call])):
                 return ref
             ref = taken[0]
 

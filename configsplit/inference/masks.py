@@ -12,48 +12,29 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, NamedTuple, TypeAlias
+from typing import TypeAlias
 
-from configsplit.catalog.facts import CallFacts, LayerFacts, MaskRule
-from configsplit.catalog.layers.keras1 import merge_hands_masks_on
-from configsplit.catalog.layers.wrappers import returns_sequences
-from configsplit.catalog.table import BUILT_IN
-from configsplit.graph.json import FrozenDict
-from configsplit.graph.model import CallRef, Layer, Model, Node, TensorRef, TensorSpec
-from configsplit.inference.infer import NOTHING, RULE_ERRORS, Inference, called, trace
+from configsplit.catalog.facts import LayerFacts
+from configsplit.graph.model import INPUT, CallRef, Layer, Model, Node, TensorRef, TensorSpec
+from configsplit.inference.infer import NOTHING, Inference, called, trace
 from configsplit.inference.inputs import input_spec
-from configsplit.inference.masked_calls import ATTENTION, Untying, attended, given_masks, says_masks, taken_first
-
-Kind = Literal["made", "same", "given", "and", "or", "true", "joined", "any", "entry", "hidden", "unknown"]
-
+from configsplit.inference.mask_rules import (
+    Mask,
+    MaskedCall,
+    Taken,
+    declared,
+    handed_on,
+    may_begin,
+    output_masks,
+    refs_of,
+    unwrapped,
+)
+from configsplit.inference.masked_calls import Untying, attended, given_masks, says_masks, taken_first
 
 Arriving: TypeAlias = tuple[str, ...]
 """For each input of a nested model what arrives there: "" for no mask, "entry" for one, "unknown" where nobody can say."""
 
 MaskKey: TypeAlias = tuple[int, Arriving]
-
-
-class Mask(NamedTuple):
-    """How the mask of a tensor comes about.
-
-    Attributes:
-        kind: "made" from the first argument of the tensor's own call; the "same" as that of ``sources[0]``; an ordinary tensor
-            of the graph that was "given" as a mask, ``sources[0]``; the masks of ``sources`` combined ("and", "or"), "joined"
-            along ``axis``, all "true" in the shape of that of ``sources[0]``, or "any" along its last axis; that of an "entry"
-            of a nested model; "hidden" in a layer that computes it by itself; "unknown" behind a class that nobody declared.
-        sources: tensors of the model whose masks it depends on; for "given", the mask itself.
-        axis: for "joined".
-        why: for "hidden" and "unknown", the layer and its class.
-        seen: whether Keras 3 sees it when it builds the model from its document, and not only when the model runs.
-        own: for "unknown": no mask arrives at the class that nobody declared, but it may make one itself.
-    """
-
-    kind: Kind
-    sources: tuple[TensorRef, ...] = ()
-    axis: int = 0
-    why: tuple[str, str] = ("", "")
-    seen: bool = True
-    own: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,12 +118,12 @@ class _Frame:
 def _frame(inference: Inference, arriving: Arriving) -> _Frame:
     inputs = inference.model.input_refs()
     start = {
-        ref: Mask("unknown", why=(ref.layer, "InputLayer"), seen=False) if kind == "unknown" else Mask("entry", seen=False)
+        ref: Mask("unknown", why=(ref.layer, INPUT), seen=False) if kind == "unknown" else Mask("entry", seen=False)
         for ref, kind in zip(inputs, arriving, strict=False)
         if kind
     }
     calls = dict.fromkeys(CallRef(ref.layer, ref.call) for ref in inference.specs)
-    untying = Untying.of(inference.model, inference.dialect)
+    untying = Untying.of(inference)
     return _Frame(inference, list(reversed(calls)), inference.model.by_name(), start, untying)
 
 
@@ -182,31 +163,12 @@ def _begins_anywhere(inference: Inference) -> bool:
     todo, seen = [inference], {id(inference)}
     while todo:
         level = todo.pop()
-        if any(_may_begin(level, layer) for layer in level.model.layers):
+        if any(may_begin(level, layer) for layer in level.model.layers):
             return True
         held = {id(each): each for each in (*level.inner.values(), *level.wrapped.values())}
         todo += [each for key, each in held.items() if key not in seen]
         seen |= held.keys()
     return False
-
-
-def _may_begin(inference: Inference, layer: Layer) -> bool:
-    if any(node.kwargs.get("mask") is not None for node in layer.calls if node.kwargs):
-        return True
-    if layer.is_input or layer.model is not None or layer.is_operation:
-        return False
-    facts, config = inference.facts(layer), layer.config
-    inner = config.get("layer")
-    while (
-        facts is not None and isinstance(inner, FrozenDict) and facts.class_name in ("TimeDistributed", "SpectralNormalization")
-    ):
-        if inner.get("class_name") in ("Functional", "Model", "Sequential"):
-            return False  # a level of its own
-        facts, config = inference.table.named(str(inner.get("class_name"))), inner.get("config", FrozenDict())
-        inner = config.get("layer") if isinstance(config, FrozenDict) else None
-    if facts is None or facts.mask == "unknown":
-        return True
-    return facts.mask == "makes" and ("input_dim" not in config or bool(config.get("mask_zero")))
 
 
 def _advance(frame: _Frame, done: Mapping[MaskKey, Masks]) -> MaskKey | None:
@@ -231,15 +193,15 @@ def _inner(frame: _Frame, layer: Layer, ref: CallRef) -> Inference | None:
     """The model that a call runs: a nested one, or one in TimeDistributed."""
     if layer.model is not None:
         return frame.inference.inner.get(ref)
-    return frame.inference.wrapped.get(ref) if layer.class_name == "TimeDistributed" else None
+    return frame.inference.wrapped.get(ref) if declared(frame.inference, layer).wraps == "steps" else None
 
 
-def _taken(frame: _Frame, layer: Layer, ref: CallRef) -> list[tuple[TensorRef, Mask | None]]:
+def _taken(frame: _Frame, layer: Layer, ref: CallRef) -> list[Taken]:
     """The tensors of a call's first argument, each with the mask that arrives with it or is given in its place."""
     node = called(layer)[ref.call]
     tensors = taken_first(node)
     given = given_masks(node, len(tensors))
-    found: list[tuple[TensorRef, Mask | None]] = []
+    found: list[Taken] = []
     for number, each in enumerate(tensors):
         told = None if given is None else given[number]
         tied = given is None or (layer.model is not None and not _cast_away(frame, ref, number, each))
@@ -273,7 +235,7 @@ def _tied(frame: _Frame, call: CallRef, ref: TensorRef) -> Mask | None:
 
 def _arriving(frame: _Frame, layer: Layer, ref: CallRef) -> Arriving:
     taken = _taken(frame, layer, ref)
-    if layer.class_name == "TimeDistributed" and layer.model is None:
+    if layer.model is None:  # TimeDistributed
         return tuple("unknown" if mask is not None else "" for _, mask in taken)
     return tuple("" if mask is None else "unknown" if mask.kind == "unknown" else "entry" for _, mask in taken)
 
@@ -295,7 +257,7 @@ def _settle_nested(frame: _Frame, layer: Layer, ref: CallRef, inner: Inference, 
         behind = sorted(inputs[each] for each in masks.behind([out]) if each in inputs)
         sources = tuple(taken[number][0] for number in behind if number < len(taken) and taken[number][1] is not None)
         if root in inputs and inputs[root] < len(taken) and kind == "entry":
-            made = _handed_on(frame, *taken[inputs[root]])
+            made = handed_on(frame.tensors, *taken[inputs[root]])
         else:
             made = Mask("unknown" if kind == "unknown" else "hidden", sources, why=(layer.name, layer.class_name))
         if made is not None:
@@ -308,62 +270,36 @@ def _hand_out(
     ref: CallRef,
     inner: Inference,
     masks: Masks,
-    taken: Sequence[tuple[TensorRef, Mask | None]],
+    taken: Sequence[Taken],
 ) -> None:
     """TimeDistributed hands on the mask that reaches it; before Keras 3 also what its model makes at every step."""
     arriving = [(each, mask) for each, mask in taken if mask is not None]
     if frame.inference.dialect == "keras3":
-        if arriving and (handed := _handed_on(frame, *arriving[0])) is not None:
+        if arriving and (handed := handed_on(frame.tensors, *arriving[0])) is not None:
             frame.tensors[TensorRef(*ref)] = handed
         return
     made = [masks.tensors[out] for out in inner.model.output_refs() if out in masks.tensors]
     if not arriving and made and all(mask.kind == "unknown" for mask in made):
         frame.tensors[TensorRef(*ref)] = made[0]._replace(sources=(), seen=False)
     elif arriving or made:
-        frame.tensors[TensorRef(*ref)] = Mask("hidden", _refs(arriving), why=(layer.name, layer.class_name))
-
-
-def _handed_on(frame: _Frame, ref: TensorRef, mask: Mask | None) -> Mask | None:
-    """The mask of an output that has it from a tensor, or from what was given for that."""
-    if mask is None or (mask.kind == "given" and frame.tensors.get(ref) != mask):
-        return mask
-    if mask.kind in ("hidden", "unknown"):
-        return mask._replace(sources=(ref,))
-    return Mask("same", (ref,), seen=mask.seen)
-
-
-def _refs(taken: Iterable[tuple[TensorRef, Mask | None]]) -> tuple[TensorRef, ...]:
-    return tuple(dict.fromkeys(ref for ref, _ in taken))
+        frame.tensors[TensorRef(*ref)] = Mask("hidden", refs_of(arriving), why=(layer.name, layer.class_name))
 
 
 def _settle(frame: _Frame, layer: Layer, ref: CallRef) -> None:
     """Enter which masks a plain layer's call uses, and those of its outputs."""
-    facts, call = _unwrapped(frame.inference, frame.inference.facts(layer), frame.inference.call(layer, ref.call))
+    facts, call = unwrapped(frame.inference, declared(frame.inference, layer), frame.inference.call(layer, ref.call))
     taken = _taken(frame, layer, ref)
-    if facts is None or facts.uses_mask is None:
+    if facts.uses_mask is None:
         _meet(frame, layer, ref, facts)
-    elif _uses(frame.inference, layer, facts):
+    elif facts.uses_mask or facts.reads_masks:
         _use(frame, layer, ref, _looked_at(frame, layer, ref, facts))
-    try:
-        found = _outputs(frame, facts, call, ref, taken)
-    except RULE_ERRORS:  # its config is odd
-        met = _refs((each, mask) for each, mask in taken if mask is not None)
-        found = dict.fromkeys(range(_count(frame, ref)), Mask("unknown", met, why=(layer.name, layer.class_name)))
-    if call.class_name == "Concatenate" and any(mask.kind in ("joined", "hidden") for mask in found.values()):
+    used, doubted = frame.used.get(ref, ()), ref in frame.doubted
+    it = MaskedCall(frame.inference, layer, ref, facts, call, taken, used, doubted, frame.tensors, frame.layers)
+    found = output_masks(it)
+    if facts.merge == "joined" and any(mask.kind in ("joined", "hidden") for mask in found.values()):
         _use(frame, layer, ref, [each for each, _ in taken])  # it fails where it finds some of its masks, but not all
     for number, mask in found.items():
         frame.tensors[TensorRef(*ref, number)] = mask
-
-
-def _unwrapped(inference: Inference, facts: LayerFacts | None, call: CallFacts) -> tuple[LayerFacts | None, CallFacts]:
-    """What SpectralNormalization wraps: it gives the very tensor that its layer gives, with its mask."""
-    inner = call.config.get("layer")
-    while facts is not None and call.class_name == "SpectralNormalization" and isinstance(inner, FrozenDict):
-        config = inner.get("config")
-        config = config if isinstance(config, FrozenDict) else FrozenDict()
-        call = replace(call, class_name=str(inner.get("class_name")), config=config)
-        facts, inner = inference.table.named(call.class_name), call.config.get("layer")
-    return facts, call
 
 
 def _use(frame: _Frame, layer: Layer, ref: CallRef, tensors: Sequence[TensorRef]) -> None:
@@ -379,12 +315,12 @@ def _may_arrive(frame: _Frame, layer: Layer, node: Node, mask: Mask | None) -> b
     given none."""
     if mask is None or mask.kind != "unknown":
         return mask is not None
+    facts = declared(frame.inference, layer)
     told = frame.inference.dialect == "keras3" and mask.seen and says_masks(node)
-    told = told or layer.class_name in _IN_TRAINING
-    return not told or (layer.class_name in KERAS3_READS and not mask.own)
+    return not (told or facts.mask_in_training) or (facts.reads_masks and not mask.own)
 
 
-def _meet(frame: _Frame, layer: Layer, ref: CallRef, facts: LayerFacts | None) -> None:
+def _meet(frame: _Frame, layer: Layer, ref: CallRef, facts: LayerFacts) -> None:
     """A class of which nobody has said whether it uses masks may use that of anything it takes."""
     node = called(layer)[ref.call]
     tensors = [use.ref for use in node.uses() if use.ref in frame.tensors]
@@ -392,32 +328,14 @@ def _meet(frame: _Frame, layer: Layer, ref: CallRef, facts: LayerFacts | None) -
     if doubted and any(_may_arrive(frame, layer, node, frame.tensors[each]) for each in doubted):
         frame.doubted[ref] = doubted
     _use(frame, layer, ref, [each for each in tensors if each not in doubted])
-    if (facts is None or facts.mask == "unknown") and ref in frame.used:
+    if facts.mask == "unknown" and ref in frame.used:
         frame.unknown[layer.name] = layer.class_name
-
-
-KERAS3_READS = frozenset({"Multiply", "Maximum", "Minimum"})
-"""Merging layers of Keras 3 that compute with the masks of what they take, which they read off the tensors."""
-
-
-_IN_TRAINING = frozenset({"BatchNormalization", "BatchNormalizationV1", "BatchNormalizationV2", "SyncBatchNormalization"})
-"""Classes that take a mask in Keras 3 alone, and use it in training alone."""
-
-
-def _uses(inference: Inference, layer: Layer, facts: LayerFacts) -> bool:
-    if layer.class_name in _IN_TRAINING and inference.dialect != "keras3":
-        return False
-    return bool(facts.uses_mask) or _reads(inference, layer)
-
-
-def _reads(inference: Inference, layer: Layer) -> bool:
-    return inference.dialect == "keras3" and layer.class_name in KERAS3_READS and not layer.is_operation
 
 
 def _looked_at(frame: _Frame, layer: Layer, ref: CallRef, facts: LayerFacts) -> list[TensorRef]:
     """The tensors whose masks a call looks at, where no argument gives them."""
     node = called(layer)[ref.call]
-    if layer.class_name in ATTENTION:
+    if facts.attention == "named":
         return _queried(frame.inference.dialect, node)
     if given_masks(node, 1) is not None:
         return []
@@ -428,161 +346,3 @@ def _queried(dialect: str, node: Node) -> list[TensorRef]:
     """Query, value and key. Keras 3 reads the mask of the query off the tensor, whatever is given for it."""
     given = {name for name in ("value", "key") if dialect == "keras3" and node.kwargs.get(f"{name}_mask") is not None}
     return [ref for name, refs in attended(node).items() if name not in given for ref in refs]
-
-
-def _outputs(
-    frame: _Frame,
-    facts: LayerFacts | None,
-    call: CallFacts,
-    ref: CallRef,
-    taken: list[tuple[TensorRef, Mask | None]],
-) -> dict[int, Mask]:
-    """The masks of a call's outputs, by the number of the output."""
-    rule = mask_rule(frame.inference.dialect, facts)
-    here = (ref.layer, call.class_name)
-    if rule == "makes" or _made_inside(frame.inference, facts, call):
-        return _beginning(frame, facts, call, here)
-    arriving = [(ref, mask) for ref, mask in taken if mask is not None]
-    if call.class_name in ATTENTION and frame.inference.dialect == "keras3" and ref in frame.used:
-        scores = {1: Mask("hidden", frame.used[ref], why=here)} if _count(frame, ref) > 1 else {}
-        first = _handed_on(frame, *taken[0])
-        return scores if first is None else {0: first, **scores}
-    met = bool(arriving) or ref in frame.used or ref in frame.doubted
-    if call.class_name == "Lambda" and not met and call.config.get("mask") is None:
-        return {}  # it makes a mask only where it was given one, or a function for that
-    if rule == "unknown":
-        known = [mask for _, mask in arriving if not mask.own]
-        seen = all(frame.tensors[each].seen for each in frame.used.get(ref, ())) and all(mask.seen for _, mask in arriving)
-        sources = tuple(dict.fromkeys((*_refs(arriving), *frame.used.get(ref, ()))))
-        return dict.fromkeys(range(_count(frame, ref)), Mask("unknown", sources, why=here, seen=seen, own=not known))
-    if not arriving or rule == "stops":
-        return {}
-    if call.class_name in ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate"):
-        found = _merged(frame.inference.dialect, call, taken, here)
-        return {} if found is None else {0: found}
-    if call.class_name == "Merge":
-        return {0: Mask("hidden", _refs(arriving), why=here)} if merge_hands_masks_on(call) else {}
-    if (first := _handed_on(frame, *taken[0])) is None:
-        return {}
-    if call.class_name == "TimeDistributed" and frame.inference.dialect != "keras3":
-        first = _of_steps(frame, call, taken[0][0], first, here)
-    return dict.fromkeys(_masked_outputs(call), first)
-
-
-_PASSES = {
-    "keras3": frozenset({"Identity", "Normalization", "RandomColorJitter", "Rescaling"}),
-    "keras2": frozenset({"Layer"}),
-}
-"""Classes that hand masks on in one generation alone, measured in Keras 3.15 and tf_keras 2.21: some support masking there,
-some give back the very tensor that they take."""
-
-
-def mask_rule(dialect: str, facts: LayerFacts | None) -> MaskRule:
-    """What a class does with a mask in one generation."""
-    if facts is None:
-        return "unknown"
-    passes = facts.class_name in _PASSES.get(dialect, ()) and facts is BUILT_IN.get(facts.class_name)
-    return "passes" if passes else facts.mask
-
-
-def _count(frame: _Frame, call: CallRef) -> int:
-    """How many outputs of a call are known."""
-    number = 1
-    while TensorRef(*call, number) in frame.inference.specs:
-        number += 1
-    return number
-
-
-def _beginning(frame: _Frame, facts: LayerFacts | None, call: CallFacts, here: tuple[str, str]) -> dict[int, Mask]:
-    if facts is not None and call.class_name != "TimeDistributed" and not _makes(call):
-        return {}
-    layer = frame.layers[here[0]]
-    built_in = layer.class_name in ("Embedding", "Masking", "TimeDistributed", "ReversibleEmbedding")
-    if frame.inference.dialect == "keras3" and call.class_name == "TimeDistributed":
-        return {}
-    return {0: Mask("made") if built_in else Mask("hidden", why=here)}
-
-
-def _made_inside(inference: Inference, facts: LayerFacts | None, call: CallFacts) -> bool:
-    """Before Keras 3 TimeDistributed hands out the mask that its layer makes at each step."""
-    if facts is None or call.class_name != "TimeDistributed" or inference.dialect == "keras3":
-        return False
-    try:
-        _, inner = inference.table.unwrap(facts, call)
-    except RULE_ERRORS:
-        return False
-    found = inference.table.named(inner.class_name)
-    return found is not None and found.mask == "makes" and _makes(inner)
-
-
-def _makes(call: CallFacts) -> bool:
-    """Embedding only makes a mask when it is told to."""
-    return bool(call.config.get("mask_zero")) if "input_dim" in call.config else True
-
-
-def _merged(dialect: str, call: CallFacts, taken: list[tuple[TensorRef, Mask | None]], here: tuple[str, str]) -> Mask | None:
-    """How a merging layer combines the masks of what it takes."""
-    there = [(ref, mask) for ref, mask in taken if mask is not None]
-    refs, seen = tuple(ref for ref, _ in there), all(mask.seen for _, mask in there)
-    if (doubt := next((mask for _, mask in there if mask.kind == "unknown"), None)) is not None:
-        return doubt._replace(sources=refs)
-    if call.kwargs.get("mask") is not None or any(mask.kind == "hidden" for _, mask in there):
-        return Mask("hidden", refs, why=here)
-    if call.class_name == "Concatenate":
-        return _concatenated(dialect, call, refs, len(taken), seen, here)
-    if dialect == "keras3":
-        return Mask("or", refs, seen=seen) if len(there) == len(taken) else None
-    return Mask("and", refs, seen=seen)
-
-
-def _concatenated(
-    dialect: str, call: CallFacts, refs: tuple[TensorRef, ...], count: int, seen: bool, here: tuple[str, str]
-) -> Mask:
-    """``Concatenate.compute_mask`` of tf_keras 2.21 and Keras 3.15, for masks of steps."""
-    shape = call.first.shape
-    axis = int(call.config.get("axis", -1))
-    last = axis == -1 or (shape is not None and axis == len(shape) - 1)
-    if last and dialect == "keras3" and len(refs) < count:
-        return Mask("true", refs[:1], seen=seen)
-    if last:
-        return Mask("or" if dialect == "keras3" else "and", refs, seen=seen)
-    if axis == 1 and len(refs) == count:
-        return Mask("joined", refs, axis=1, seen=seen)
-    return Mask("hidden", refs, why=here)
-
-
-def _of_steps(frame: _Frame, call: CallFacts, ref: TensorRef, mask: Mask, here: tuple[str, str]) -> Mask:
-    """What TimeDistributed makes of the mask that reaches it: its layer is asked at every step, of a mask of several numbers.
-
-    Where the layer hands none on, a step counts if anything in it did.
-    """
-    inner = call.config.get("layer")
-    kind = str(inner.get("class_name")) if isinstance(inner, FrozenDict) else ""
-    facts = frame.inference.table.named(kind)
-    if facts is None or facts.mask == "unknown":
-        return Mask("unknown", (ref,), why=here)
-    config = inner["config"] if isinstance(inner, FrozenDict) else FrozenDict()
-    if kind == "Bidirectional":
-        config = config["layer"]["config"]
-    if mask.kind != "same":
-        return Mask("hidden", (ref,), why=here) if mask.kind != "unknown" else mask
-    if facts.uses_mask and kind not in ("Softmax", "TimeDistributed") and not config.get("return_sequences"):
-        return Mask("any", (ref,))
-    return Mask("hidden", (ref,), why=here) if _made_at_steps(frame, mask.sources[0]) else mask
-
-
-def _made_at_steps(frame: _Frame, ref: TensorRef) -> bool:
-    """Whether a mask that TimeDistributed took from its layer, step by step, goes on: it has an axis more than others."""
-    return frame.tensors[ref].kind == "made" and frame.layers[ref.layer].class_name == "TimeDistributed"
-
-
-_RECURRENT = frozenset({"RNN", "LSTM", "GRU", "SimpleRNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "Bidirectional"})
-
-
-def _masked_outputs(call: CallFacts) -> range:
-    """The states of a recurrent layer are never masked, and its output only where it is a sequence."""
-    if call.class_name not in _RECURRENT:
-        return range(1)
-    if not returns_sequences(call):
-        return range(0)
-    return range(2 if call.class_name == "Bidirectional" and call.config.get("merge_mode", "concat") is None else 1)

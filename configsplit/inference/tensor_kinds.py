@@ -9,23 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Literal
 
+from configsplit.catalog.facts import UNDECLARED, TensorKind
+from configsplit.catalog.operations.layers import snake
 from configsplit.errors import CutError
 from configsplit.graph.calls import call_graph, topological
-from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import Layer, Node, TensorRef, TensorSpec
 from configsplit.inference import Inference
-
-Kind = Literal["dense", "sparse", "ragged", "unknown"]
-
-_SPARSE_MAKERS = frozenset(
-    {"CategoryEncoding", "Hashing", "HashedCrossing", "IntegerLookup", "StringLookup", "TextVectorization", "Discretization"}
-)
-_RECURRENT = frozenset({"LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional"})
-_POOLING = frozenset({"GlobalAveragePooling1D", "GlobalMaxPooling1D"})
-_STEP_BY_STEP = frozenset({"Embedding", "Dense", "Activation", "Dropout", "ReLU", "LeakyReLU", "ELU", "TimeDistributed"})
-"""Layers that treat every element or step of a ragged tensor by itself and give a ragged tensor."""
 
 
 def with_kinds(inference: Inference) -> tuple[Inference, frozenset[TensorRef]]:
@@ -55,61 +45,45 @@ def check_kinds(crossing: Sequence[TensorRef], unknown: frozenset[TensorRef], in
             )
 
 
-def _kinds(inference: Inference) -> dict[TensorRef, Kind]:
+def _kinds(inference: Inference) -> dict[TensorRef, TensorKind]:
     """What each tensor is that is not dense; empty for all but a few models."""
     model = inference.model
     layers = model.by_name()
-    if not any(_begins(layer) != "dense" for layer in model.layers):
+    if not any(_begins(inference, layer) != "dense" for layer in model.layers):
         return {}
     graph = call_graph(model)
     position = topological(graph)
-    found: dict[TensorRef, Kind] = {}
+    found: dict[TensorRef, TensorKind] = {}
     outputs: dict[tuple[str, int], list[TensorRef]] = {}
     for ref in inference.specs:
         outputs.setdefault((ref.layer, ref.call), []).append(ref)
     for number in sorted(range(len(graph.calls)), key=position.__getitem__):
         call = graph.calls[number]
         layer = layers[call.layer]
-        kind = _of_call(layer, layer.calls[call.call], found)
+        kind = _of_call(inference, layer, layer.calls[call.call], found)
         if kind != "dense":
             found |= dict.fromkeys(outputs.get((call.layer, call.call), []), kind)
     return found
 
 
-def _begins(layer: Layer) -> Kind:
+def _begins(inference: Inference, layer: Layer) -> TensorKind:
     """What a layer's own config says that it gives."""
     config = layer.config
-    makes = layer.is_input or layer.class_name in _SPARSE_MAKERS
+    makes = layer.is_input or (inference.facts(layer) or UNDECLARED).tells_kind
     if makes and config.get("sparse") is True and config.get("output_mode") != "int":
         return "sparse"
     return "ragged" if makes and config.get("ragged") is True and config.get("output_mode", "int") == "int" else "dense"
 
 
-def _of_call(layer: Layer, node: Node, found: Mapping[TensorRef, Kind]) -> Kind:
-    own = _begins(layer)
+def _of_call(inference: Inference, layer: Layer, node: Node, found: Mapping[TensorRef, TensorKind]) -> TensorKind:
+    own, facts = _begins(inference, layer), inference.facts(layer) or UNDECLARED
     taken = [found.get(use.ref, "dense") for use in node.uses()]
     if own != "dense" or all(kind == "dense" for kind in taken):
         return own
     if "unknown" in taken or layer.model is not None:
         return "unknown"
-    if layer.class_name == "Concatenate":
+    if facts.merge == "joined" or (layer.is_operation and snake(layer.class_name) == "concatenate"):
         return taken[0] if len(set(taken)) == 1 else "dense"
-    return _of_sparse(layer) if "sparse" in taken else _of_ragged(layer)
-
-
-def _of_sparse(layer: Layer) -> Kind:
-    return "dense" if layer.class_name in ("Dense", "EinsumDense") else "unknown"
-
-
-def _of_ragged(layer: Layer) -> Kind:
-    if layer.class_name in _RECURRENT:
-        return "ragged" if _returns_sequences(layer) else "dense"
-    if layer.class_name in _POOLING:
-        return "dense"
-    return "ragged" if layer.class_name in _STEP_BY_STEP else "unknown"
-
-
-def _returns_sequences(layer: Layer) -> bool:
-    inner = layer.config.get("layer")
-    config = inner.get("config") if isinstance(inner, FrozenDict) else layer.config
-    return isinstance(config, FrozenDict) and bool(config.get("return_sequences"))
+    if "sparse" in taken:
+        return facts.of_sparse
+    return "dense" if facts.of_ragged == "ragged" and not facts.keeps_steps(layer.config) else facts.of_ragged

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from configsplit.catalog.table import class_facts
 from configsplit.dialects import emit, parse, to_text
 from configsplit.errors import CutError, DocumentError
 from configsplit.graph.json import freeze
@@ -29,7 +30,6 @@ from configsplit.runtime.live.layers import classes_of, framework_of, layer_at
 from configsplit.runtime.live.signature import Inputs
 from configsplit.runtime.live.transfer import transfer
 from configsplit.verbs.marking import FORGOTTEN
-from configsplit.weights.order import FORGETFUL
 
 Classes: TypeAlias = Mapping[str, type] | None
 
@@ -203,7 +203,7 @@ def leaves_of(model: Model, origins: Provenance) -> Iterator[tuple[LayerPath, Or
 def _freeze_inside(made: Any, model: Model) -> None:
     """Keras 3 forgets that what is inside some layers is frozen."""
     for path, layer in walk(model):
-        if layer.class_name in FORGETFUL and layer.config.get(FLAG) is False:
+        if class_facts(layer.class_name).deaf_when_frozen and layer.config.get(FLAG) is False:
             found = layer_at(made, path)
             found.trainable = True  # TensorFlow's tracking drops an assignment that changes nothing
             found.trainable = False

@@ -11,7 +11,7 @@ from configsplit.dialects.detect import signs
 from configsplit.dialects.parse import chain_calls, model_kind
 from configsplit.errors import CutError, DocumentError
 from configsplit.graph.json import FrozenDict, loads
-from configsplit.graph.model import Layer, Model, TensorRef
+from configsplit.graph.model import INPUT, Layer, Model, TensorRef
 from configsplit.inference import BUILT_IN
 from configsplit.models.document import Document, load
 
@@ -65,9 +65,9 @@ def one_layer(entry: FrozenDict, path: Path, host: Document) -> Document:
         if host.dialect not in sign.dialects:
             raise _other_dialect(path, f"{' or '.join(sorted(sign.dialects))} ({sign.what})", host)
     class_name = str(entry["class_name"])
-    if class_name == "InputLayer":
+    if class_name == INPUT:
         raise DocumentError(
-            "an InputLayer is no fragment",
+            f"an {INPUT} is no fragment",
             code="fragment-invalid",
             where=str(path),
             hint="give a layer that computes something, or a model",
@@ -75,7 +75,7 @@ def one_layer(entry: FrozenDict, path: Path, host: Document) -> Document:
     name = str(entry.get("name") or entry["config"].get("name") or snake_case(class_name))
     made = _in_style(entry.without("inbound_nodes", "build_config"), host) | {"config": entry["config"] | {"name": name}}
     chain = [
-        Layer(name=f"{name}_input", class_name="InputLayer", implicit=True),
+        Layer(name=f"{name}_input", class_name=INPUT, implicit=True),
         Layer(name=name, class_name=class_name, entry=made | {"name": name, "inbound_nodes": None}),
     ]
     model = Model(

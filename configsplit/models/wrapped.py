@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from configsplit.catalog.table import class_facts
 from configsplit.cutting.minimum_cut import Choice
 from configsplit.dialects import DIALECTS, emit, read_entry
 from configsplit.dialects.parse import LIST
@@ -27,7 +28,8 @@ def wrapped(layer: Layer, dialect: str) -> Model | None:
         DocumentError: it is damaged.
     """
     entry = layer.config.get("layer")
-    if layer.class_name != "TimeDistributed" or not isinstance(entry, FrozenDict) or entry.get("class_name") not in _MODELS:
+    held = isinstance(entry, FrozenDict) and class_facts(layer.class_name, dialect).wraps == "steps"
+    if not held or not isinstance(entry, FrozenDict) or entry.get("class_name") not in _MODELS:
         return None
     return replace(read_entry(entry, dialect), entry=entry | {"config": None})
 

@@ -13,9 +13,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from configsplit.catalog.facts import UNDECLARED
+from configsplit.catalog.table import class_facts
 from configsplit.errors import CutError
 from configsplit.graph.json import FrozenDict
-from configsplit.graph.model import CallRef, Layer, Model, Node, TensorRef, TensorSpec, Use
+from configsplit.graph.model import INPUT, CallRef, Layer, Model, Node, TensorRef, TensorSpec, Use
 from configsplit.inference import Inference, Mask, Masks
 from configsplit.rewrites.casts import cast_layer
 from configsplit.rewrites.common import free_name
@@ -90,11 +92,11 @@ def tied(model: Model, use: Use, mask: Use | None, spec: TensorSpec, taken: set[
     inner_use = Use(TensorRef(source), spec=spec)
     shape_key = "batch_shape" if model.dialect == "keras3" else "batch_input_shape"
     taken_as = {shape_key: spec.shape, "dtype": spec.dtype, "sparse": False, "name": source}
-    begin: dict[str, Any] = {"class_name": "InputLayer", "config": FrozenDict(taken_as), "name": source, "inbound_nodes": None}
+    begin: dict[str, Any] = {"class_name": INPUT, "config": FrozenDict(taken_as), "name": source, "inbound_nodes": None}
     if model.dialect == "keras3":
         entry, begin = ({"module": "keras.layers", "registered_name": None, **each} for each in (entry, begin))
     same = Layer(name=out, class_name="Activation", entry=FrozenDict(entry), calls=(Node((inner_use,)),))
-    input_layer = Layer(name=source, class_name="InputLayer", entry=FrozenDict(begin), calls=(Node(),))
+    input_layer = Layer(name=source, class_name=INPUT, entry=FrozenDict(begin), calls=(Node(),))
     frame = {"name": name, "trainable": True, "layers": None, "input_layers": None, "output_layers": None}
     held = Model(
         name=name,
@@ -221,10 +223,11 @@ class MaskTensors:
         in TimeDistributed."""
         layer, home = self._layers[ref.layer], CallRef(ref.layer, ref.call)
         taken = layer.calls[ref.call].uses()[0].ref
-        inner = layer.config.get("layer") if layer.class_name == "TimeDistributed" else layer.entry
+        steps = (self.inference.facts(layer) or UNDECLARED).wraps == "steps"
+        inner = layer.config.get("layer") if steps else layer.entry
         kind = str(inner["class_name"]) if isinstance(inner, FrozenDict) else ""
         config = inner["config"] if isinstance(inner, FrozenDict) else FrozenDict()
-        if kind.endswith("Embedding"):
+        if class_facts(kind).mask_made == "not_zero":
             return self._operation(home, "not_equal", taken, constant=0)
         spec, own = self.inference.specs.get(taken, TensorSpec()), self.inference.specs.get(ref, TensorSpec())
         if spec.dtype != own.dtype and "float" in str(spec.dtype) and own.dtype is not None:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from configsplit.graph.json import FrozenDict
-from configsplit.graph.model import CallRef, Layer, Model, Node, TensorRef, TensorSpec
+from configsplit.graph.model import INPUT, CallRef, Layer, Model, Node, TensorRef, TensorSpec
 from configsplit.graph.provenance import Provenance
 from configsplit.graph.rebuild_order import rebuild_order
 from configsplit.rewrites.common import kept_origins, moved_layer, numbers_of
@@ -121,7 +121,7 @@ def _unique(wish: str, taken: set[str]) -> str:
 
 
 def _input_layer(name: str, spec: TensorSpec) -> Layer:
-    return Layer(name=name, class_name="InputLayer", calls=(Node(),), spec=spec)
+    return Layer(name=name, class_name=INPUT, calls=(Node(),), spec=spec)
 
 
 def _structure(refs: list[TensorRef]) -> TensorRef | tuple[TensorRef, ...]:

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, NamedTuple, TypeAlias
 
-from configsplit.catalog.facts import CallFacts
+from configsplit.catalog.facts import CallFacts, LayerFacts
 from configsplit.catalog.operations.layers import OPERATION, snake
+from configsplit.catalog.table import ships
 from configsplit.graph.json import FrozenDict, Number
 from configsplit.graph.model import CallRef, Layer, Node, TensorRef, Use, leaves
-from configsplit.inference import BUILT_IN, Inference, weights_of
+from configsplit.inference import Inference, weights_of
 from configsplit.inference.infer import RULE_ERRORS, called
 
 
@@ -54,23 +55,18 @@ class Reach:
 
 _KEPT = frozenset(
     {
-        "Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "GaussianNoise", "GaussianDropout",
-        "AlphaDropout", "ActivityRegularization", "Identity", "Masking", "Reshape", "Flatten", "InputLayer",
         "cast", "expand_dims", "squeeze", "reshape", "identity", "ravel", "copy", "stop_gradient", "to_int32", "to_int64",
     }
 )  # fmt: skip
 _MOVED = frozenset(
     {
-        "Permute", "Concatenate", "Cropping1D", "Cropping2D", "Cropping3D", "RepeatVector", "ZeroPadding1D", "ZeroPadding2D",
-        "ZeroPadding3D", "UpSampling1D", "UpSampling2D", "UpSampling3D", "SlicingOpLambda",
         "transpose", "swapaxes", "moveaxis", "concatenate", "concat", "stack", "get_item", "getitem", "slice", "strided_slice",
         "repeat", "tile", "split", "unstack", "take", "gather", "flip", "hstack", "vstack", "pad", "broadcast_to",
     }
 )  # fmt: skip
-"""Classes of layers, and operations in lower case."""
+"""Operations; of layers their declarations tell."""
 
-_CODED = frozenset({"StringLookup", "IntegerLookup", "TextVectorization", "Hashing", "Discretization"})
-_LIMITS = {"Embedding": "input_dim", "ReversibleEmbedding": "input_dim", "CategoryEncoding": "num_tokens"}
+_WAYS = {"kept": Way.KEPT, "moved": Way.MOVED, "coded": Way.CODED, "split": Way.CODED}
 _LIMIT_KEYS = ("input_dim", "num_tokens", "vocabulary_size", "vocab_size")
 _WORDS_EACH = 20
 
@@ -171,11 +167,13 @@ def _innermost(inference: Inference, layer: Layer, ref: CallRef) -> CallFacts:
         return call
 
 
-def _declared(inference: Inference, layer: Layer, call: CallFacts) -> bool:
-    """Whether the class is one that ships with Keras, and whose config is read as such."""
+def _declared(inference: Inference, layer: Layer, call: CallFacts) -> LayerFacts | None:
+    """What is declared of the class that is called; None where nobody has said what becomes of the numbers that it takes."""
     facts = inference.facts(layer)
-    inner = inference.table.named(call.class_name) if call.class_name != layer.class_name else facts
-    return inner is not None and (facts is OPERATION or inner is BUILT_IN.get(inner.class_name))
+    if facts is not OPERATION and call.class_name != layer.class_name:
+        facts = inference.table.named(call.class_name, call.dialect)
+    told = facts is not None and (facts is OPERATION or ships(facts) or facts.numbers != "changed" or facts.limit_key)
+    return facts if told else None
 
 
 def _operation(inference: Inference, layer: Layer, call: CallFacts) -> str:
@@ -192,33 +190,34 @@ def _operation(inference: Inference, layer: Layer, call: CallFacts) -> str:
 
 def _way(inference: Inference, layer: Layer, call: CallFacts) -> Way | None:
     """How a call hands on the numbers that it takes; None where they end, as in a product with weights."""
-    name = _operation(inference, layer, call) or call.class_name
-    if call.class_name in _CODED and _declared(inference, layer, call):
-        return Way.CODED
-    if not _declared(inference, layer, call):
+    facts, name = _declared(inference, layer, call), _operation(inference, layer, call)
+    if facts is None:
         return Way.CHANGED
     for names, way in ((_KEPT, Way.KEPT), (_MOVED, Way.MOVED)):
-        if name in names or call.class_name in names:
+        if name in names:
             return way
+    if (told := _WAYS.get(facts.numbers)) is not None:
+        return told
     return None if weights_of(inference, layer) else Way.CHANGED
 
 
 def _sink(inference: Inference, layer: Layer, call: CallFacts) -> _Sink:
-    if not _declared(inference, layer, call):
+    if (facts := _declared(inference, layer, call)) is None:
         return _guessed(call.config)
     if _operation(inference, layer, call):
         return _Sink()
-    config, name = call.config, call.class_name
-    if name in _LIMITS:
-        return _Sink(_number_in(config, (_LIMITS[name],)), zeros=bool(config.get("mask_zero")))
-    if name == "Masking":
+    config = call.config
+    if facts.limit_key:
+        zeros = facts.mask_made == "not_zero" and facts.makes_mask(config)
+        return _Sink(_number_in(config, (facts.limit_key,)), zeros=zeros)
+    if facts.mask_made == "differs":
         shape = call.first.shape if call.inputs else None
         return _Sink(padding=_values_in(config) or (0.0,), step=(shape[-1] or 0) if shape else 0)
-    if name in _CODED:
+    if facts.numbers in ("coded", "split"):
         known = config.get("vocabulary")
         words = tuple(map(str, known[:_WORDS_EACH])) if isinstance(known, tuple) else ()
         blank = config.get("mask_token", config.get("mask_value"))
-        return _Sink(words=words, blanks=() if blank is None else (str(blank),), vectorized=name == "TextVectorization")
+        return _Sink(words=words, blanks=() if blank is None else (str(blank),), vectorized=facts.numbers == "split")
     return _Sink()
 
 

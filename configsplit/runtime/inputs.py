@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from configsplit.catalog.facts import LayerFacts
+from configsplit.catalog.table import class_facts
 from configsplit.dialects import parse, read_entry
 from configsplit.errors import ConfigSplitError
 from configsplit.graph.json import FrozenDict, loads
@@ -63,7 +64,8 @@ def read_hints(text: str, words: Sequence[str] = (), facts: Mapping[str, LayerFa
         DocumentError: the text is not JSON.
     """
     entries = list(_entries(loads(text)))
-    sizes = [size for name, entry in entries if name == "Embedding" for size in [entry["config"].get("input_dim")]]
+    keys = [(class_facts(name), entry["config"]) for name, entry in entries]
+    sizes = [config.get(facts.limit_key) for facts, config in keys if facts.mask_made == "not_zero"]
     return Hints(
         convolutions=sum("Conv" in name for name, _ in entries),
         words=tuple(dict.fromkeys([*words, *_known_words(entries)]))[:_VOCABULARY_WORDS],

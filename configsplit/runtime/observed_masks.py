@@ -17,10 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from configsplit.catalog.table import class_facts
 from configsplit.runtime.frameworks import Framework
-
-_ALWAYS = ("Masking", "Embedding")
-"""Built-in classes whose mask is their own, whatever arrives."""
 
 
 @dataclass(slots=True)
@@ -89,7 +87,7 @@ class Watch:
 
 
 def _makes_its_own(layer: Any) -> bool:
-    return any(base.__name__ in _ALWAYS for base in type(layer).__mro__)
+    return any(class_facts(base.__name__).mask_made for base in type(layer).__mro__)
 
 
 def _numbers(mask: Any, used: Framework) -> Any:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from configsplit.errors import ConfigSplitError
+from configsplit.graph.model import INPUT
 from configsplit.runtime import arrays
 from configsplit.runtime.build import load
 from configsplit.runtime.confinement.policy import Limits
@@ -102,7 +103,7 @@ def _median(runs: Sequence[Sequence[float]]) -> float:
 def _timed(model: Any) -> Iterator[dict[str, list[float]]]:
     """Seconds of every call of every layer of the model itself while it runs."""
     times: dict[str, list[float]] = {}
-    layers = [layer for layer in getattr(model, "operations", model.layers) if type(layer).__name__ != "InputLayer"]
+    layers = [layer for layer in getattr(model, "operations", model.layers) if type(layer).__name__ != INPUT]
     originals = [(layer, layer.call) for layer in layers]
     try:
         for layer, original in originals:

@@ -10,15 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
+from configsplit.catalog.layers.attention import HEEDS_MASKS
+from configsplit.catalog.table import class_facts
 from configsplit.conversion import Migration, Refusal
 from configsplit.dialects import read_entry
 from configsplit.graph.model import LayerPath
-from configsplit.inference import ATTENTION, Inference, MaskKey, MaskLevels, Masks, every_mask, trace
+from configsplit.inference import Inference, MaskKey, MaskLevels, Masks, every_mask, trace
 from configsplit.models.document import Document
 from configsplit.models.wrapped import release_of
 from configsplit.saving.mask_proof import Reading, Values
-
-_ATTENTION_HEEDS_MASKS = (2, 10)
 
 _Level: TypeAlias = tuple[Inference, Masks]
 
@@ -29,12 +29,12 @@ def changed_masks(document: Document, old: Inference, migration: Migration) -> t
     if document.dialect != "keras2" or migration.model is None or not _any_known(before):
         return ()
     after = every_mask(trace(migration.model, document.facts, dialect="keras3", read=read_entry))
-    ignores = () < release_of(document) < _ATTENTION_HEEDS_MASKS
+    ignores = () < release_of(document) < HEEDS_MASKS
     found: dict[Refusal, None] = {}
     for path, was, now in _pairs(before, after, migration.origins):
         names = _old_names(path, migration.origins, now[0])
         for layer, class_name in _differing(was, now, names):
-            if not (ignores and class_name in ATTENTION):
+            if not (ignores and class_facts(class_name).attention == "named"):
                 found[_refusal((*path, layer), class_name)] = None
     return tuple(found)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
+from configsplit.catalog.operations.layers import snake
 from configsplit.errors import VerificationError
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import CallRef, Layer, Model, Node, TensorRef, Use, leaves
@@ -274,7 +275,7 @@ _FUNCTIONS = {
 def _function(layer: Layer) -> str | None:
     """What an operation does, where it is one that masks are computed with."""
     if layer.is_operation:
-        name = "joined" if layer.class_name == "Concatenate" else _FUNCTIONS.get(layer.class_name)
+        name = "joined" if snake(layer.class_name) == "concatenate" else _FUNCTIONS.get(layer.class_name)
     elif layer.class_name == "TFOpLambda":
         function = str(layer.config.get("function"))
         name = "joined" if function == "concat" else _FUNCTIONS.get(function)

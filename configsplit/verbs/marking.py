@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from math import prod
 
+from configsplit.catalog.table import class_facts
 from configsplit.errors import CutError, TensorReferenceError
 from configsplit.graph.model import Layer, LayerPath, walk
 from configsplit.graph.provenance import identity
@@ -19,7 +20,6 @@ from configsplit.rewrites.freeze import FLAG
 from configsplit.rewrites.freeze import freeze as freeze_layers
 from configsplit.rewrites.rename import rename as rename_layers
 from configsplit.verbs.surgery import Names, finish, listed
-from configsplit.weights.order import FORGETFUL
 from configsplit.weights.placement import inside
 
 FORGOTTEN = "Keras 3 forgets on loading that the layers inside are frozen: set its `trainable` to True and then to False"
@@ -94,7 +94,7 @@ def _forgotten(edited: Edited) -> list[str]:
     return [
         f"{'/'.join(path)}: {layer.class_name}: {FORGOTTEN}"
         for path, layer in walk(edited.model)
-        if layer.class_name in FORGETFUL and layer.config.get(FLAG) is False
+        if class_facts(layer.class_name).deaf_when_frozen and layer.config.get(FLAG) is False
     ]
 
 

@@ -9,16 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from configsplit.catalog.table import class_facts
 from configsplit.dialects import read_entry
 from configsplit.errors import WeightsError
 from configsplit.graph.model import Inside, Layer, LayerPath, Model, nested, walk
 from configsplit.inference import Inference, trace, weights_of
 from configsplit.rewrites.freeze import FLAG
-
-FORGETFUL = frozenset(
-    {"MultiHeadAttention", "GroupedQueryAttention", "GroupQueryAttention", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"}
-)
-"""Layers of Keras 3 that do not tell the layers inside them, on loading, that they are frozen: their weights stay trained."""
 
 
 class Weight(NamedTuple):
@@ -45,17 +41,16 @@ def loaded_order(
 
     ``kinds`` gives for each layer with weights whether each is trainable by kind, in the layer's own order.
     """
-    forgetful = FORGETFUL if dialect == "keras3" else frozenset[str]()
-    lists = [_leaf(layer, path, kinds, forgetful) for path, layer in walk(model, inside) if inside(layer) is None]
+    lists = [_leaf(layer, path, kinds, dialect) for path, layer in walk(model, inside) if inside(layer) is None]
     if dialect == "keras3" and model.kind == "functional" and model.config.get(FLAG) is False:
         return [weight for each in lists for weight in sorted([*each.trainable, *each.rest])]
     trainable = [weight for each in lists for weight in each.trainable]
     return trainable + [weight for each in lists for weight in each.rest]
 
 
-def _leaf(layer: Layer, path: LayerPath, kinds: Mapping[LayerPath, Sequence[bool]], forgetful: frozenset[str]) -> _Lists:
+def _leaf(layer: Layer, path: LayerPath, kinds: Mapping[LayerPath, Sequence[bool]], dialect: str) -> _Lists:
     weights = [(Weight(path, number), kind) for number, kind in enumerate(kinds.get(path, ()))]
-    trained = layer.config.get(FLAG) is not False or layer.class_name in forgetful
+    trained = layer.config.get(FLAG) is not False or class_facts(layer.class_name, dialect).deaf_when_frozen
     return _Lists(
         [weight for weight, kind in weights if kind and trained],
         [weight for weight, kind in weights if not (kind and trained)],

@@ -22,12 +22,14 @@ import tensorflow as tf
 import tf_keras
 
 from configsplit.catalog.layers.wrappers import WRAPPERS
-from configsplit.inference import ABSTRACT, BUILT_IN, OPAQUE, Table
-from configsplit.inference.masks import mask_rule
+from configsplit.catalog.table import class_facts
+from configsplit.graph.json import freeze
+from configsplit.inference import ABSTRACT, BUILT_IN, OPAQUE
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*was passed an input with a mask attached:UserWarning")
 
 FRAMEWORKS: dict[str, Any] = {"keras": keras, "tf_keras": tf_keras}
+DIALECTS = {"keras": "keras3", "tf_keras": "keras2"}
 
 
 def _layer_cases() -> ModuleType:
@@ -59,47 +61,60 @@ def test_the_class_is_known(framework: str, name: str) -> None:
 
 # --- arguments of the call
 
-USES_NONE = {
-    "BatchNormalization": "only in training",
-    "GroupNormalization": "tf_keras: a mask of steps does not fit the inputs, and the call fails",
-    "Lambda": "hands it to the function if that takes one, which its code tells and its name does not",
-    "Pipeline": "hands it to its layers",
-    "RNN": "in the table of users",
-    "StackedRNNCells": "takes none itself",
+
+def parameters(framework: str, name: str) -> list[str]:
+    return list(inspect.signature(_exported(framework)[name].call).parameters)
+
+
+DECLARED = [(framework, name) for framework, name in CLASSES if class_facts(name).class_name]
+
+NOT_USED = {
+    ("keras", "Lambda"): "goes to the function, if that takes one, which its code tells and its name does not",
+    ("tf_keras", "Lambda"): "goes to the function, if that takes one, which its code tells and its name does not",
+    ("keras", "Pipeline"): "goes to its layers",
+    ("tf_keras", "BatchNormalization"): "is used in training alone, and by the last releases alone",
 }
-"""Classes whose call takes a mask, and which change no output by it in inference, with the reason."""
+"""Classes whose call takes a mask that they do not use, and what becomes of it."""
 
 
-def mask_arguments(cls: type) -> list[str]:
-    return [name for name in inspect.signature(cls.call).parameters if name.endswith("mask") and name != "use_causal_mask"]
+@pytest.mark.parametrize(("framework", "name"), DECLARED)
+def test_the_masks_that_a_call_takes_are_declared(framework: str, name: str) -> None:
+    """``attention_mask`` is an ordinary tensor of the graph. Before Keras 3 attention reads its masks off the tensors."""
+    facts = class_facts(name, DIALECTS[framework])
+    taken = {each for each in parameters(framework, name) if each.endswith("mask")} - {"use_causal_mask", "attention_mask"}
+    read = {"query_mask", "value_mask", "key_mask"} if facts.attention == "named" and framework == "tf_keras" else set()
+    assert taken | read == ({"mask"} if (framework, name) in NOT_USED else set(facts.uses_mask or ()))
 
 
-@pytest.mark.parametrize(("framework", "name"), CLASSES)
-def test_a_class_that_takes_a_mask_is_declared_a_user(framework: str, name: str) -> None:
-    if mask_arguments(_exported(framework)[name]) and name not in USES_NONE and name not in OPAQUE and name not in ABSTRACT:
-        facts = Table().named(name)
-        assert facts is not None
-        declared = facts.uses_mask
-        if facts.class_name == "MultiHeadAttention" and framework == "tf_keras":
-            declared = ("attention_mask",)  # those of query, value and key it reads off the tensors
-        assert declared
-        assert set(declared) <= set(mask_arguments(_exported(framework)[name]))
+@pytest.mark.parametrize(("framework", "name"), sorted(NOT_USED))
+def test_an_exception_is_still_one(framework: str, name: str) -> None:
+    assert "mask" in parameters(framework, name)
+    assert not class_facts(name, DIALECTS[framework]).uses_mask
 
 
-@pytest.mark.parametrize("name", sorted(BUILT_IN))
-def test_a_declared_user_takes_a_mask(name: str) -> None:
-    """In one generation at least, unless it is gone from both."""
-    here = [framework for framework in FRAMEWORKS if name in _exported(framework)]
-    if BUILT_IN[name].uses_mask and here:
-        assert any(mask_arguments(_exported(framework)[name]) for framework in here)
+IGNORED = {
+    "Dense": "quantized layers alone do something with it",
+    "EinsumDense": "quantized layers alone do something with it",
+    "CenterCrop": "draws nothing",
+    "Resizing": "draws nothing",
+}
+"""Classes of Keras 3 whose call takes ``training`` and gives the same whatever it is."""
 
 
-@pytest.mark.parametrize("name", sorted(USES_NONE))
-def test_an_exception_is_still_one(name: str) -> None:
-    found = [framework for framework in FRAMEWORKS if name in _exported(framework)]
-    assert found
-    if name not in {"RNN", "StackedRNNCells"}:
-        assert any(mask_arguments(_exported(framework)[name]) for framework in found)
+@pytest.mark.parametrize(("framework", "name"), DECLARED)
+def test_whether_a_call_takes_training_is_declared(framework: str, name: str) -> None:
+    taken = "training" in parameters(framework, name) and not (framework == "keras" and name in IGNORED)
+    assert class_facts(name, DIALECTS[framework]).training == taken
+
+
+@pytest.mark.parametrize("name", sorted(IGNORED))
+def test_what_is_ignored_is_taken(name: str) -> None:
+    assert "training" in parameters("keras", name)
+
+
+@pytest.mark.parametrize(("framework", "name"), DECLARED)
+def test_whether_a_call_takes_states_is_declared(framework: str, name: str) -> None:
+    assert class_facts(name, DIALECTS[framework]).recurrent == ("initial_state" in parameters(framework, name))
 
 
 # --- what becomes of a mask, in a run
@@ -168,7 +183,7 @@ LOUD = {("tf_keras", "GroupNormalization")}
 
 @pytest.mark.parametrize(("framework", "name"), sorted(_cases()))
 def test_a_mask_goes_where_the_declaration_says(framework: str, name: str) -> None:
-    rule = mask_rule("keras3" if framework == "keras" else "keras2", Table().named(name))
+    rule = class_facts(name, DIALECTS[framework]).mask
     if (framework, name) in LOUD:
         with pytest.raises(tf.errors.InvalidArgumentError):
             masks_out(framework, name)
@@ -207,3 +222,91 @@ def test_a_merge_of_one_masked_input_keeps_its_mask_before_keras_3_only(name: st
         both = getattr(layer([one, two]), "_keras_mask", None).numpy()
         first, second = one._keras_mask.numpy(), two._keras_mask.numpy()
         assert (both == ((first & second) if kept else (first | second))).all()
+
+
+# --- what becomes of tensors and numbers, in a run
+
+
+@cache
+def run(framework: str, name: str) -> tuple[Any, Any]:
+    """What the first case of a class takes and gives, of several tensors the first."""
+    case = _cases()[framework, name]
+    layer = _exported(framework)[name](**case.kwargs)
+    values = [_value(case, number, shape) for number, shape in enumerate(_steps(case))]
+    outputs = layer(values) if case.listed else layer(*values, **case.call)
+    return values, tf.nest.flatten(outputs)[0]
+
+
+def _runnable(framework: str) -> list[str]:
+    return sorted(name for where, name in _cases() if where == framework)
+
+
+@pytest.mark.parametrize("name", _runnable("keras"))
+def test_a_class_that_gives_back_its_very_tensor_is_declared(name: str) -> None:
+    """Asked in Keras 3, where attention unties masks from the tensors that it takes."""
+    (taken, *_), given = run("keras", name)
+    config = freeze({"activation": _cases()["keras", name].kwargs.get("activation")})
+    assert class_facts(name).same_tensor(config) == (given is taken)
+
+
+def test_a_linear_activation_gives_back_its_very_tensor() -> None:
+    value = tf.ones((2, 3))
+    assert keras.layers.Activation("linear")(value) is value
+    assert class_facts("Activation").same_tensor(freeze({"activation": "linear"}))
+
+
+@pytest.mark.parametrize(("framework", "name"), sorted(_cases()))
+def test_numbers_stay_or_move_as_declared(framework: str, name: str) -> None:
+    numbers = class_facts(name, DIALECTS[framework]).numbers
+    if numbers in ("kept", "moved"):
+        values, given = run(framework, name)
+        taken, found = ([tf.reshape(each, [-1]).numpy() for each in several] for several in (values, [given]))
+        if numbers == "kept":
+            assert (taken[0] == found[0]).all()
+        assert {*found[0]} <= {0, *np.concatenate(taken)}
+
+
+@pytest.mark.parametrize("name", _runnable("keras"))
+def test_whether_what_is_inside_hears_that_it_is_frozen(name: str) -> None:
+    case = _cases()["keras", name]
+    layer = _exported("keras")[name](**case.kwargs)
+    entry = keras.layers.serialize(layer)
+    entry["config"]["trainable"] = False
+    try:
+        frozen = keras.layers.deserialize(entry)
+    except TypeError:  # a class without weights whose arguments do not hold the flag
+        assert not class_facts(name).deaf_when_frozen
+        return
+    values = [_value(case, number, shape) for number, shape in enumerate(_steps(case))]
+    frozen(values) if case.listed else frozen(*values, **case.call)
+    inner = frozen._flatten_layers(include_self=False)
+    deaf = any(each.trainable and each.trainable_weights for each in inner)
+    assert class_facts(name).deaf_when_frozen == deaf
+
+
+# --- keys of configs
+
+
+def config_of(framework: str, name: str) -> dict[str, Any]:
+    case = _cases()[framework, name]
+    found = _exported(framework)[name](**case.kwargs).get_config()
+    assert isinstance(found, dict)
+    return found
+
+
+@pytest.mark.parametrize(("framework", "name"), sorted(_cases()))
+def test_declared_keys_stand_in_the_config(framework: str, name: str) -> None:
+    facts = class_facts(name, DIALECTS[framework])
+    config = config_of(framework, name)
+    keys = {facts.limit_key, facts.mask_key, facts.code_key} - {""}
+    assert keys <= config.keys()
+    assert ("return_sequences" in config) == facts.recurrent
+    assert ("input_dim" in config) == (facts.limit_key == "input_dim")
+    assert ("sparse" in config) <= facts.tells_kind
+
+
+def test_the_name_of_its_own_is_the_name_of_the_class() -> None:
+    for layers in (keras.layers, tf_keras.layers):
+        for name, kind in vars(layers).items():
+            if name in BUILT_IN and inspect.isclass(kind):
+                assert (class_facts(name).own_name or name) == kind.__name__

@@ -36,7 +36,7 @@ What is unknown is never guessed. `configsplit` then names the layer and the rea
 
 In the tables, *weights* says whether a class has any; *operations* whether multiply-accumulates are counted (`-`: it multiplies
 and adds nothing up); *mask* what an implicit mask
-does there: it `stops`, `passes`, or the class `makes` one ([masks](masks.md) tells where Keras 3 does otherwise).
+does there: it `stops`, `passes`, or the class `makes` one ([masks](masks.md)).
 """
 
 OPERATIONS = """\
@@ -69,18 +69,18 @@ def kind(name: str) -> str:
     return "abstract" if name in ABSTRACT else "rule"
 
 
-def row(name: str) -> str:
+def row(name: str, dialect: str) -> str:
     if name in WRAPPERS:
         return f"| `{name}` | those of the layer inside | counted | {'passes' if name == 'TimeDistributed' else 'stops'} |"
-    facts = BUILT_IN[CLASSES.get(name, name)]
+    facts = BUILT_IN[CLASSES.get(name, name)].within(dialect)
     weights = "-" if facts.weights is no_weights else "yes"
     return f"| `{name}` | {weights} | {'counted' if facts.macs else '-'} | {facts.mask} |"
 
 
-def table(names: list[str]) -> Iterator[str]:
+def table(names: list[str], dialect: str) -> Iterator[str]:
     yield "| class | weights | operations | mask |"
     yield "|---|---|---|---|"
-    yield from (row(name) for name in names)
+    yield from (row(name, dialect) for name in names)
 
 
 def generation(title: str, names: list[str]) -> Iterator[str]:
@@ -95,7 +95,7 @@ def generation(title: str, names: list[str]) -> Iterator[str]:
             yield ""
             yield f"{what.capitalize()}: " + "; ".join(f"`{name}` ({reasons[name]})" for name in found) + "."
     yield ""
-    yield from table(ruled)
+    yield from table(ruled, "keras3" if title.startswith("Keras 3") else "keras2")
     yield ""
 
 

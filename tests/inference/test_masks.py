@@ -89,6 +89,17 @@ def test_a_class_nobody_declared_is_reported_where_a_mask_meets_it() -> None:
     assert not traced_masks(inferred(tf_keras.Model(x, Odd()(L.Embedding(11, 4)(x))))).unknown
 
 
+def test_a_normalization_at_every_step_keeps_a_mask_of_several_numbers() -> None:
+    """TimeDistributed asks its layer, which hands the mask on as it is: it does not become one of steps."""
+    x = tf_keras.Input((5, 6), dtype="int32")
+    made = L.TimeDistributed(L.Embedding(11, 4, mask_zero=True))(x)
+    for layer, kind, rank in ((L.BatchNormalization(), "hidden", 3), (L.GlobalAveragePooling1D(), "any", 2)):
+        out = L.TimeDistributed(layer)(made)
+        assert len(out._keras_mask.shape) == rank
+        inference = inferred(tf_keras.Model(x, out))
+        assert traced_masks(inference).tensors[inference.model.output_refs()[0]].kind == kind
+
+
 SINGLE = {case.name: case for case in reversed(CASES) if case.only != "keras" and hasattr(L, case.name)}
 
 

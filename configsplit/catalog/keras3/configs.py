@@ -141,6 +141,17 @@ _REMEDIES: Mapping[str, str] = {
 }
 
 
+NEVER_CUSTOM = frozenset({"Lambda", "Merge", *_WHY_NOT})
+"""Classes of older releases that Keras 3 does not have, or not as they were, and that are no classes of the user's either."""
+
+LOST: Mapping[str, str] = {
+    "RandomCrop": "is a Resizing now, which is what it computes where it does not train; that of Keras 3 does nothing then",
+    "RandomHeight": "is an Identity now, which is what it computes where it does not train; Keras 3 varies no heights",
+    "RandomWidth": "is an Identity now, which is what it computes where it does not train; Keras 3 varies no widths",
+}
+"""Classes of which something is lost on the way, and what."""
+
+
 def class_of(class_name: str) -> str:
     """The class of Keras 3 for one of Keras 2."""
     return CLASSES.get(class_name, class_name)

@@ -144,11 +144,22 @@ def grouped_macs(call: CallFacts) -> int:
     return _head_macs(call, grouped_weights(call), int(call.config["num_query_heads"]), 2 * int(call.config["head_dim"]))
 
 
-_EACH = ("query_mask", "value_mask", "key_mask")
+HEEDS_MASKS = (2, 10)
+"""The release of TensorFlow from which on MultiHeadAttention uses the masks of what it is given."""
+
+_LISTED: dict[str, Any] = {"mask": "passes", "uses_mask": ("mask",), "attention": "listed", "training": True}
+_NAMED: dict[str, Any] = {
+    "mask": "passes",
+    "uses_mask": ("query_mask", "value_mask", "key_mask"),
+    "attention": "named",
+    "training": True,
+    "keras3": {"deaf_when_frozen": True},
+}
 
 LAYERS = (
-    *declare("Attention", attention_outputs, attention_weights, attention_macs, "passes", ("mask",)),
-    *declare("AdditiveAttention", attention_outputs, additive_weights, attention_macs, "passes", ("mask",)),
-    *declare("MultiHeadAttention", multi_head_outputs, multi_head_weights, multi_head_macs, "passes", _EACH),
-    *declare("GroupQueryAttention GroupedQueryAttention", grouped_outputs, grouped_weights, grouped_macs, "passes", _EACH),
+    *declare("Attention", attention_outputs, attention_weights, attention_macs, **_LISTED),
+    *declare("AdditiveAttention", attention_outputs, additive_weights, attention_macs, **_LISTED),
+    *declare("MultiHeadAttention", multi_head_outputs, multi_head_weights, multi_head_macs, **_NAMED),
+    *declare("GroupQueryAttention", grouped_outputs, grouped_weights, grouped_macs, own_name="GroupedQueryAttention", **_NAMED),
+    *declare("GroupedQueryAttention", grouped_outputs, grouped_weights, grouped_macs, **_NAMED),
 )

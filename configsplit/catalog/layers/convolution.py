@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import prod
+from typing import Any
 
 from configsplit.catalog.facts import CallFacts
 from configsplit.catalog.layers.keras1 import deconvolution_outputs
@@ -22,6 +24,7 @@ from configsplit.catalog.rules import (
     window_length,
     with_channels,
 )
+from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import Shape
 
 
@@ -45,6 +48,12 @@ def _spatial(call: CallFacts, spatial: Shape) -> list[int | None]:
 def _with_filters(call: CallFacts, filters: int | None) -> Shape:
     shape = first_shape(call)
     return with_channels(call, shape[0], _spatial(call, split_channels(call, shape)[0]), filters)
+
+
+def image_of(rank: int, config: FrozenDict, kernel: Shape) -> Shape:
+    """What a convolution takes, as far as its kernel tells: so many channels, in images of any size."""
+    channels, spatial = kernel[-2], (None,) * rank
+    return (None, channels, *spatial) if config.get("data_format") == "channels_first" else (None, *spatial, channels)
 
 
 def conv_shape(call: CallFacts) -> Shape:
@@ -137,7 +146,9 @@ def transposed_macs(call: CallFacts) -> int:
 
 _CONVOLUTION = (
     *declare("Deconvolution2D", deconvolution_outputs, transposed_weights, transposed_macs),
-    *declare("Conv1D Conv2D Conv3D", one_output(conv_shape), conv_weights, conv_macs),
+    *declare("Conv1D", one_output(conv_shape), conv_weights, conv_macs, input_of=partial(image_of, 1)),
+    *declare("Conv2D", one_output(conv_shape), conv_weights, conv_macs, input_of=partial(image_of, 2)),
+    *declare("Conv3D", one_output(conv_shape), conv_weights, conv_macs, input_of=partial(image_of, 3)),
     *declare("DepthwiseConv1D DepthwiseConv2D", one_output(depthwise_shape), depthwise_weights, depthwise_macs),
     *declare("SeparableConv1D SeparableConv2D", one_output(conv_shape), separable_weights, separable_macs),
     *declare(
@@ -176,7 +187,10 @@ def adaptive_shape(call: CallFacts) -> Shape:
 
 _KINDS = (("{}Pooling{}D", window_shape), ("Global{}Pooling{}D", global_shape), ("Adaptive{}Pooling{}D", adaptive_shape))
 
-_TAKES_MASK = {"GlobalAveragePooling1D": ("mask",)}
+_STEPWISE: dict[str, dict[str, Any]] = {
+    "GlobalAveragePooling1D": {"uses_mask": ("mask",), "of_ragged": "dense"},
+    "GlobalMaxPooling1D": {"of_ragged": "dense"},
+}
 
 _POOLING = tuple(
     facts
@@ -184,7 +198,7 @@ _POOLING = tuple(
     for name, shape in _KINDS
     for kind, dtype in (("Max", kept_dtype), ("Average", declared_dtype))
     for class_name in (name.format(kind, rank),)
-    for facts in declare(class_name, one_output(shape, dtype), uses_mask=_TAKES_MASK.get(class_name, ()))
+    for facts in declare(class_name, one_output(shape, dtype), **_STEPWISE.get(class_name, {}))
 )
 
 

@@ -6,7 +6,7 @@ import re
 from math import prod
 from typing import Any
 
-from configsplit.catalog.facts import CallFacts, LayerFacts, WeightSpec
+from configsplit.catalog.facts import CallFacts, LayerFacts, WeightSpec, always
 from configsplit.catalog.rules import (
     Outputs,
     Weights,
@@ -186,12 +186,23 @@ def lambda_outputs(call: CallFacts) -> Outputs:
 
 
 _BASIC = (
-    *declare("Dense", one_output(dense_shape), dense_weights, dense_macs, mask="passes"),
-    *declare("EinsumDense", one_output(einsum_shape), einsum_weights, einsum_macs),
+    *declare(
+        "Dense",
+        one_output(dense_shape),
+        dense_weights,
+        dense_macs,
+        mask="passes",
+        input_of=lambda config, kernel: (None, kernel[0]),
+        of_sparse="dense",
+        of_ragged="ragged",
+    ),
+    *declare("EinsumDense", one_output(einsum_shape), einsum_weights, einsum_macs, of_sparse="dense"),
     *declare("LocallyConnected1D LocallyConnected2D", one_output(local_shape, compute_dtype), local_weights, local_macs),
-    LayerFacts(class_name="Lambda", outputs=lambda_outputs, weights=no_weights),  # its code may do anything with a mask
-    *declare("Identity", one_output(first_shape, kept_dtype)),
-    *declare("ActivityRegularization", one_output(first_shape, kept_dtype), mask="passes"),
+    LayerFacts(  # its code may do anything with a mask that it is given; one of its own it has from its config
+        class_name="Lambda", outputs=lambda_outputs, weights=no_weights, mask_key="mask", training=True, code_key="function"
+    ),
+    *declare("Identity", one_output(first_shape, kept_dtype), same_tensor=always, numbers="kept", keras3={"mask": "passes"}),
+    *declare("ActivityRegularization", one_output(first_shape, kept_dtype), mask="passes", same_tensor=always, numbers="kept"),
 )
 
 
@@ -223,9 +234,18 @@ def reversible_weights(call: CallFacts) -> Weights:
     return (*embedding_weights(call), weight(call, "reverse_embeddings", *sizes))
 
 
+_IDS: dict[str, Any] = {"mask": "makes", "mask_key": "mask_zero", "mask_made": "not_zero", "limit_key": "input_dim"}
+
 _EMBEDDING = (
-    *declare("Embedding", one_output(embedding_shape), embedding_weights, mask="makes"),
-    *declare("ReversibleEmbedding", reversible_outputs, reversible_weights, mask="makes"),
+    *declare(
+        "Embedding",
+        one_output(embedding_shape),
+        embedding_weights,
+        of_ragged="ragged",
+        input_of=lambda config, kernel: (None, None),
+        **_IDS,
+    ),
+    *declare("ReversibleEmbedding", reversible_outputs, reversible_weights, **_IDS),
 )
 
 
@@ -242,8 +262,16 @@ def prelu_weights(call: CallFacts) -> Weights:
 _SAME = one_output(first_shape, declared_dtype)
 
 _ACTIVATION = (
-    *declare("Activation ReLU", one_output(first_shape, kept_dtype), mask="passes"),
-    *declare("LeakyReLU ELU ThresholdedReLU", _SAME, mask="passes"),
+    *declare(
+        "Activation",
+        one_output(first_shape, kept_dtype),
+        mask="passes",
+        same_tensor=lambda config: config.get("activation") == "linear",
+        of_ragged="ragged",
+    ),
+    *declare("ReLU", one_output(first_shape, kept_dtype), mask="passes", of_ragged="ragged"),
+    *declare("LeakyReLU ELU", _SAME, mask="passes", of_ragged="ragged"),
+    *declare("ThresholdedReLU", _SAME, mask="passes"),
     *declare("Softmax", _SAME, mask="passes", uses_mask=("mask",)),
     *declare("PReLU", _SAME, prelu_weights, mask="passes"),
 )
@@ -252,11 +280,14 @@ _ACTIVATION = (
 # Dropout and noise: layers that change numbers while training, and neither shape nor weights.
 
 
+_NOISE: dict[str, Any] = {"mask": "passes", "training": True, "same_tensor": always, "numbers": "kept"}
+
 _DROPOUT = (
+    *declare("Dropout", one_output(first_shape, kept_dtype), of_ragged="ragged", **_NOISE),
     *declare(
-        "Dropout SpatialDropout1D SpatialDropout2D SpatialDropout3D AlphaDropout GaussianDropout GaussianNoise",
+        "SpatialDropout1D SpatialDropout2D SpatialDropout3D AlphaDropout GaussianDropout GaussianNoise",
         one_output(first_shape, kept_dtype),
-        mask="passes",
+        **_NOISE,
     ),
 )
 

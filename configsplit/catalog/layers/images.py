@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from configsplit.catalog.facts import CallFacts
+from configsplit.catalog.facts import CallFacts, always
 from configsplit.catalog.rules import (
     Outputs,
     channels_first,
@@ -71,17 +71,19 @@ def boxes_outputs(call: CallFacts) -> Outputs:
 
 _RANDOM = """
 AugMix AutoContrast ContrastLimitedAdaptiveHistogramEqualization CutMix MixUp RandAugment RandomBrightness
-RandomColorDegeneration RandomColorJitter RandomContrast RandomElasticTransform RandomErasing RandomFlip RandomGaussianBlur
+RandomColorDegeneration RandomContrast RandomElasticTransform RandomErasing RandomFlip RandomGaussianBlur
 RandomHue RandomInvert RandomPerspective RandomPosterization RandomRotation RandomSaturation RandomSharpness RandomShear
 RandomTranslation RandomZoom Solarization
 """
 
 LAYERS = (
     *declare("Resizing", one_output(target_shape, kept_dtype)),
-    *declare("CenterCrop RandomCrop", one_output(target_shape, declared_dtype)),
-    *declare("RandomHeight", one_output(random_height_shape, declared_dtype)),
-    *declare("RandomWidth", one_output(random_width_shape, declared_dtype)),
-    *declare("Equalization RandomGrayscale", one_output(first_shape, kept_dtype)),
-    *declare("MaxNumBoundingBoxes", boxes_outputs),
-    *declare(_RANDOM, labelled_outputs),
+    *declare("CenterCrop", one_output(target_shape, declared_dtype)),
+    *declare("RandomCrop", one_output(target_shape, declared_dtype), training=True),
+    *declare("RandomHeight", one_output(random_height_shape, declared_dtype), training=True),
+    *declare("RandomWidth", one_output(random_width_shape, declared_dtype), training=True),
+    *declare("Equalization RandomGrayscale", one_output(first_shape, kept_dtype), training=True),
+    *declare("MaxNumBoundingBoxes", boxes_outputs, training=True),
+    *declare(_RANDOM, labelled_outputs, training=True),
+    *declare("RandomColorJitter", labelled_outputs, training=True, keras3={"mask": "passes", "same_tensor": always}),
 )

@@ -99,7 +99,7 @@ def ordering(layers: Iterable[Layer]) -> str | None:
     return found.pop() if len(found) == 1 else None
 
 
-_MODES = {
+MODES = {
     "sum": "Add",
     "mul": "Multiply",
     "ave": "Average",
@@ -115,10 +115,10 @@ def merge_rule(find: Callable[[str], Callable[[CallFacts], Outputs]]) -> Callabl
 
     def merge(call: CallFacts) -> Outputs:
         mode = call.config.get("mode", "sum")
-        if mode not in _MODES:
+        if mode not in MODES:
             raise unknown("the mode of Merge is code, which is not run")
         inner = {"axis": call.config.get("concat_axis", -1), "axes": call.config.get("dot_axes", -1)}
-        return find(_MODES[mode])(replace(call, class_name=_MODES[mode], config=FrozenDict(inner)))
+        return find(MODES[mode])(replace(call, class_name=MODES[mode], config=FrozenDict(inner)))
 
     return merge
 

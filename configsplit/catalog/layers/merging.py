@@ -106,7 +106,8 @@ def dot_macs(call: CallFacts) -> int:
 
 
 LAYERS = (
-    *declare("Add Subtract Multiply Average Maximum Minimum", elementwise, mask="passes"),
-    *declare("Concatenate", concatenate, mask="passes"),
+    *declare("Add Subtract Average", elementwise, mask="passes", merge="numbers"),
+    *declare("Multiply Maximum Minimum", elementwise, mask="passes", merge="numbers", keras3={"reads_masks": True}),
+    *declare("Concatenate", concatenate, mask="passes", merge="joined", numbers="moved"),
     *declare("Dot", dot, macs=dot_macs),
 )

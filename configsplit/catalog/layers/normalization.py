@@ -75,11 +75,15 @@ _SAME = one_output(first_shape, declared_dtype)
 
 LAYERS = (
     *declare(
-        "BatchNormalization BatchNormalizationV1 BatchNormalizationV2", _SAME, batch_weights, mask="passes", uses_mask=("mask",)
+        "BatchNormalization BatchNormalizationV1 BatchNormalizationV2 SyncBatchNormalization",
+        _SAME,
+        batch_weights,
+        mask="passes",
+        training=True,
+        keras3={"uses_mask": ("mask",), "mask_in_training": True},
     ),
-    *declare("SyncBatchNormalization", _SAME, batch_weights, mask="passes", uses_mask=("mask",)),
     *declare("LayerNormalization", _SAME, layer_weights, mask="passes"),
-    *declare("GroupNormalization", _SAME, group_weights, mask="passes", uses_mask=("mask",)),
+    *declare("GroupNormalization", _SAME, group_weights, mask="passes", uses_mask=("mask",), keras3={"uses_mask": ()}),
     *declare("RMSNormalization", one_output(first_shape, kept_dtype), rms_weights),
     *declare("UnitNormalization", _SAME, mask="passes"),
 )

@@ -171,14 +171,14 @@ def rescaled_outputs(call: CallFacts) -> Outputs:
 
 
 LAYERS = (
-    *declare("Rescaling", rescaled_outputs),
-    *declare("Normalization", one_output(first_shape), normalization_weights),
-    *declare("CategoryEncoding", category_outputs),
-    *declare("Discretization", discretization_outputs),
-    *declare("Hashing", hashing_outputs),
-    *declare("HashedCrossing", crossing_outputs),
-    *declare("StringLookup IntegerLookup", lookup_outputs),
-    *declare("TextVectorization", text_outputs),
+    *declare("Rescaling", rescaled_outputs, keras3={"mask": "passes"}),
+    *declare("Normalization", one_output(first_shape), normalization_weights, keras3={"mask": "passes"}),
+    *declare("CategoryEncoding", category_outputs, tells_kind=True, limit_key="num_tokens"),
+    *declare("Discretization", discretization_outputs, tells_kind=True, numbers="coded"),
+    *declare("Hashing", hashing_outputs, tells_kind=True, numbers="coded"),
+    *declare("HashedCrossing", crossing_outputs, tells_kind=True),
+    *declare("StringLookup IntegerLookup", lookup_outputs, tells_kind=True, numbers="coded"),
+    *declare("TextVectorization", text_outputs, tells_kind=True, numbers="split"),
     *declare("STFTSpectrogram", one_output(stft_shape), stft_weights, stft_macs),
     *declare("MelSpectrogram", one_output(mel_shape)),
 )

@@ -128,10 +128,10 @@ def member_outputs(call: CallFacts) -> Outputs:
 
 
 _LEGACY = (
-    *declare("Layer", base_outputs),
+    *declare("Layer", base_outputs, mask="passes", keras3={"mask": "stops"}),
     *declare("AddLoss AddMetric", first_of_all),
     *declare("RandomFourierFeatures", one_output(fourier_shape), fourier_weights, fourier_macs),
-    *declare("DenseFeatures", one_output(features_shape), features_weights),
+    *declare("DenseFeatures", one_output(features_shape), features_weights, training=True),
     *declare("SequenceFeatures", sequence_outputs, features_weights),
     *declare("InstanceMethod InstanceProperty", member_outputs),
     *declare("CategoryCrossing", crossing_outputs),
@@ -150,7 +150,8 @@ _SAME = one_output(first_shape, declared_dtype)
 
 _APPLICATIONS = (
     *declare("LayerScale", _SAME, layer_scale_weights),
-    *declare("StochasticDepth CustomScaleLayer Custom>CustomScaleLayer", _SAME),  # tf_keras registers it as if a user had
+    *declare("StochasticDepth", _SAME, training=True),
+    *declare("CustomScaleLayer Custom>CustomScaleLayer", _SAME),  # tf_keras registers it as if a user had
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from configsplit.catalog.facts import CallFacts
 from configsplit.catalog.rules import (
@@ -199,17 +200,37 @@ def conv_lstm_macs(call: CallFacts) -> int:
 
 _CELLS = "SimpleRNNCell GRUCell LSTMCell PeepholeLSTMCell StackedRNNCells DropoutWrapper ResidualWrapper DeviceWrapper"
 
+_STEPS: dict[str, Any] = {"uses_mask": ("mask",), "recurrent": True, "training": True}
+
 LAYERS = (
-    *declare(_CELLS, cell_outputs, recurrent_weights, _step_macs),
-    *declare("LSTM GRU SimpleRNN RNN", recurrent_outputs, recurrent_weights, recurrent_macs, "passes", ("mask",)),
-    *declare("CuDNNLSTM CuDNNGRU", recurrent_outputs, recurrent_weights, recurrent_macs, "stops", ("mask",)),
-    *declare("ConvLSTM1D ConvLSTM2D ConvLSTM3D", conv_lstm_outputs, conv_lstm_weights, conv_lstm_macs, "passes", ("mask",)),
+    *declare(_CELLS, cell_outputs, recurrent_weights, _step_macs, training=True),
+    *declare(
+        "LSTM GRU SimpleRNN",
+        recurrent_outputs,
+        recurrent_weights,
+        recurrent_macs,
+        "passes",
+        of_ragged="ragged",
+        input_of=lambda config, kernel: (None, None, kernel[0]),
+        **_STEPS,
+    ),
+    *declare("RNN", recurrent_outputs, recurrent_weights, recurrent_macs, "passes", of_ragged="ragged", **_STEPS),
+    *declare("CuDNNLSTM CuDNNGRU", recurrent_outputs, recurrent_weights, recurrent_macs, "stops", **_STEPS),
+    *declare(
+        "ConvLSTM1D ConvLSTM2D ConvLSTM3D",
+        conv_lstm_outputs,
+        conv_lstm_weights,
+        conv_lstm_macs,
+        "passes",
+        keras3={"deaf_when_frozen": True},
+        **_STEPS,
+    ),
     *declare(
         "ConvRNN2D",
         lambda call: conv_lstm_outputs(over_cell(call)),
         lambda call: conv_lstm_weights(over_cell(call)),
         lambda call: conv_lstm_macs(over_cell(call)),
         mask="passes",
-        uses_mask=("mask",),
+        **_STEPS,
     ),
 )

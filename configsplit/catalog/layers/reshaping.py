@@ -98,12 +98,12 @@ def masked_dtype(call: CallFacts) -> str | None:
 
 
 LAYERS = (
-    *declare("Flatten", one_output(flatten_shape, kept_dtype)),
-    *declare("Reshape", one_output(reshape_shape, kept_dtype)),
-    *declare("Permute", one_output(permute_shape, kept_dtype)),
-    *declare("RepeatVector", one_output(repeat_shape, kept_dtype)),
-    *declare("UpSampling1D UpSampling2D UpSampling3D", one_output(upsampled_shape, kept_dtype)),
-    *declare("ZeroPadding1D ZeroPadding2D ZeroPadding3D", one_output(padded_shape, kept_dtype)),
-    *declare("Cropping1D Cropping2D Cropping3D", one_output(cropped_shape, kept_dtype)),
-    *declare("Masking", one_output(first_shape, masked_dtype), mask="makes"),
+    *declare("Flatten", one_output(flatten_shape, kept_dtype), numbers="kept"),
+    *declare("Reshape", one_output(reshape_shape, kept_dtype), numbers="kept"),
+    *declare("Permute", one_output(permute_shape, kept_dtype), numbers="moved"),
+    *declare("RepeatVector", one_output(repeat_shape, kept_dtype), numbers="moved"),
+    *declare("UpSampling1D UpSampling2D UpSampling3D", one_output(upsampled_shape, kept_dtype), numbers="moved"),
+    *declare("ZeroPadding1D ZeroPadding2D ZeroPadding3D", one_output(padded_shape, kept_dtype), numbers="moved"),
+    *declare("Cropping1D Cropping2D Cropping3D", one_output(cropped_shape, kept_dtype), numbers="moved"),
+    *declare("Masking", one_output(first_shape, masked_dtype), mask="makes", mask_made="differs", numbers="kept"),
 )

@@ -113,12 +113,6 @@ def bidirectional_macs(call: CallFacts) -> int:
     return sum(facts.macs(inner) if facts.macs else 0 for facts, inner in _directions(call))
 
 
-def returns_sequences(call: CallFacts) -> bool:
-    """Whether a recurrent layer, or the two in a Bidirectional, keep the time axis and with it the mask."""
-    config = wrapped(call)[1] if call.class_name == "Bidirectional" else call.config
-    return bool(config.get("return_sequences"))
-
-
 # ------------------------------------------------------------------------------------------------------------- pipelines
 
 Find: TypeAlias = Callable[[str], LayerFacts]
@@ -137,6 +131,8 @@ def pipeline(find: Find) -> LayerFacts:
         macs=lambda call: sum(facts.macs(inner) if facts.macs else 0 for facts, inner in _steps(find, call)),
         mask="stops",
         uses_mask=(),
+        training=False,
+        keras3={"training": True},
     )
 
 
@@ -165,4 +161,17 @@ def _run_through(find: Find, call: CallFacts) -> list[tuple[LayerFacts, CallFact
     return done
 
 
-LAYERS = (*declare("Bidirectional", bidirectional_outputs, bidirectional_weights, bidirectional_macs, "passes", ("mask",)),)
+LAYERS = (
+    *declare(
+        "Bidirectional",
+        bidirectional_outputs,
+        bidirectional_weights,
+        bidirectional_macs,
+        "passes",
+        ("mask",),
+        wraps="directions",
+        recurrent=True,
+        training=True,
+        of_ragged="ragged",
+    ),
+)

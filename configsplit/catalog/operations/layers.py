@@ -79,6 +79,7 @@ OPERATION = declare("Operation", keras_operation, macs=operation_macs)[0]
 """The facts of every operation of Keras 3, whose class names are those of layers (``Add``, ``Reshape``) over again."""
 
 LAYERS = (
-    *declare("TFOpLambda SlicingOpLambda", function_operation, macs=operation_macs),
+    *declare("TFOpLambda", function_operation, macs=operation_macs),
+    *declare("SlicingOpLambda", function_operation, macs=operation_macs, numbers="moved"),
     *declare("TensorFlowOpLayer", graph_operation, macs=operation_macs),
 )

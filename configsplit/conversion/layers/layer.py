@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from configsplit.catalog.facts import CallFacts
 from configsplit.catalog.keras3 import from_keras1
-from configsplit.catalog.keras3.configs import class_of, converted
+from configsplit.catalog.keras3.configs import NEVER_CUSTOM, class_of, converted
 from configsplit.catalog.keras3.keys import KEYS
 from configsplit.catalog.keras3.objects import built_in, policy
 from configsplit.catalog.keras3.places import keras2_recipes, places, slots
 from configsplit.catalog.keras3.refusals import Stop
+from configsplit.catalog.operations.layers import snake
 from configsplit.catalog.recipes import Recipe, Slot
+from configsplit.catalog.table import class_facts
 from configsplit.conversion.building import NOTHING, Inside, Stored, Surroundings, Unit
 from configsplit.conversion.layers import theano
 from configsplit.graph.json import FrozenDict
-from configsplit.graph.model import LayerPath
+from configsplit.graph.model import LayerPath, TensorSpec
 
 _SIDES = ("layer", "backward_layer", "cell")
-_CELLS = {"LSTMCell": 2, "GRUCell": 2, "SimpleRNNCell": 2}
 _MODELS = ("Functional", "Model", "Sequential")
 
 
@@ -55,7 +57,7 @@ def _children(unit: Unit, around: Surroundings) -> list[Unit]:
     listed: list[tuple[tuple[str, int | None], FrozenDict]] = [
         ((key, None), config[key]) for key in _SIDES if isinstance(config.get(key), FrozenDict)
     ]
-    if unit.entry["class_name"] == "Bidirectional" and not isinstance(config.get("backward_layer"), FrozenDict):
+    if _wraps(unit) == "directions" and not isinstance(config.get("backward_layer"), FrozenDict):
         listed.append((("", None), config["layer"]))  # Keras makes it from the other, and it has weights all the same
     cells = config.get("cells")
     if type(cells) is tuple:
@@ -70,9 +72,13 @@ def _children(unit: Unit, around: Surroundings) -> list[Unit]:
     return found
 
 
+def _wraps(unit: Unit) -> str:
+    return class_facts(str(unit.entry["class_name"]), "keras2").wraps
+
+
 def _own_first(unit: Unit) -> int:
     """How many weights of its own a wrapper has before those inside: in an archive its group stands before theirs."""
-    return _SPECTRAL if unit.entry["class_name"] == "SpectralNormalization" and unit.stored.places else 0
+    return _SPECTRAL if _wraps(unit) == "whole" and unit.stored.places else 0
 
 
 _SPECTRAL = 2
@@ -86,11 +92,11 @@ def _shares(unit: Unit, entries: Sequence[FrozenDict]) -> list[int]:
         Stop: the numbers do not go up.
     """
     total = len(unit.stored.shapes)
-    if unit.entry["class_name"] == "SpectralNormalization":
+    if _wraps(unit) == "whole":
         total = max(total - (_own_first(unit) or 1), 0)
     if len(entries) <= 1 or not total:
         return [total] * len(entries)
-    if unit.entry["class_name"] == "Bidirectional":
+    if _wraps(unit) == "directions":
         return [total // 2, total - total // 2]
     counts = [_cell_count(entry) for entry in entries]
     if sum(counts) != total:
@@ -104,13 +110,14 @@ def _shares(unit: Unit, entries: Sequence[FrozenDict]) -> list[int]:
 
 def _cell_count(entry: FrozenDict) -> int:
     name = str(entry["class_name"])
-    if name not in _CELLS:
+    rule = class_facts(name, "keras2").weights
+    if name not in KEYS or rule is None or "cells" in entry["config"]:
         raise Stop(
             "convert-weights-unknown",
             f"nobody can say how many weights the cell {name} has",
             "save the model as .keras, where every cell has a place of its own",
         )
-    return _CELLS[name] + bool(entry["config"].get("use_bias", True))
+    return len(rule(CallFacts(name, entry["config"], (TensorSpec((None, 1)),), dialect="keras2")))  # however wide its input is
 
 
 def _prefixes(unit: Unit, listed: Sequence[tuple[tuple[str, int | None], FrozenDict]]) -> list[str]:
@@ -118,21 +125,15 @@ def _prefixes(unit: Unit, listed: Sequence[tuple[tuple[str, int | None], FrozenD
     found, taken = [], dict[str, int]()
     for (key, number), entry in listed:
         if number is None:
-            sides = {"layer": "forward_layer", "": "backward_layer"} if unit.entry["class_name"] == "Bidirectional" else {}
+            sides = {"layer": "forward_layer", "": "backward_layer"} if _wraps(unit) == "directions" else {}
             side = sides.get(key, key)
             found.append(f"{unit.prefix}{side}/")
             continue
-        name = _snake(str(entry["class_name"]))
+        name = snake(str(entry["class_name"]))
         again = taken.get(name, 0)
         taken[name] = again + 1
         found.append(f"{unit.prefix}cells/{name}_{again}/" if again else f"{unit.prefix}cells/{name}/")
     return found
-
-
-def _snake(class_name: str) -> str:
-    return {"LSTMCell": "lstm_cell", "GRUCell": "gru_cell", "SimpleRNNCell": "simple_rnn_cell"}.get(
-        class_name, class_name.lower()
-    )
 
 
 def _is_model(entry: FrozenDict) -> bool:
@@ -150,21 +151,6 @@ def _is_custom(entry: FrozenDict, around: Surroundings) -> bool:
     module = entry.get("module")
     foreign = isinstance(module, str) and module.partition(".")[0] not in ("keras", "tf_keras", "tensorflow")
     return foreign or (known not in KEYS and not from_keras1.knows(name) and name not in NEVER_CUSTOM)
-
-
-NEVER_CUSTOM = frozenset(
-    {
-        "CategoryCrossing",
-        "DenseFeatures",
-        "Lambda",
-        "LocallyConnected1D",
-        "LocallyConnected2D",
-        "Merge",
-        "RandomFourierFeatures",
-        "SequenceFeatures",
-    }
-)
-"""Classes of older releases that Keras 3 does not have, and that are no classes of the user's either."""
 
 
 def _convert(unit: Unit, around: Surroundings) -> None:
@@ -189,7 +175,7 @@ def _convert(unit: Unit, around: Surroundings) -> None:
         if recipes is None:
             recipes = keras2_recipes(class_name, config, stored.shapes, around.backend)
         unit.own = _placed(unit, new, class_name, recipes)
-    elif new == "SpectralNormalization" and stored.shapes:
+    elif class_facts(new).wraps == "whole" and stored.shapes:
         unit.own = _spectral(unit)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from configsplit.catalog.keras3 import objects
 from configsplit.catalog.keras3.refusals import Stop
 from configsplit.catalog.recipes import Recipe
 from configsplit.conversion.building import Building
-from configsplit.conversion.layers.several import Parts
+from configsplit.conversion.layers.several import Parts, Rule
 from configsplit.conversion.operations.arguments import piece
 from configsplit.graph.model import Layer, Use
 
@@ -155,3 +156,6 @@ def _weights(parts: Parts, config: dict[str, Any], first: bool) -> tuple[Recipe 
     if bias is not None and first:
         bias = bias.then("reshape", (config["filters"], *config["lengths"]))  # not transposed: so did every release of Keras
     return (kernel, bias)
+
+
+RULES: Mapping[str, Rule] = {"LocallyConnected1D": convert, "LocallyConnected2D": convert}

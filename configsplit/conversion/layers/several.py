@@ -9,6 +9,7 @@ from configsplit.catalog.keras3 import objects
 from configsplit.catalog.keras3.configs import converted
 from configsplit.catalog.keras3.objects import built_in
 from configsplit.catalog.keras3.refusals import Replacement, Stop
+from configsplit.catalog.layers.keras1 import MODES
 from configsplit.catalog.recipes import Recipe, Slot
 from configsplit.conversion.building import Building, Made
 from configsplit.conversion.layers.lambdas import replaced
@@ -177,6 +178,8 @@ KERAS1: Mapping[str, Rule] = {
 KERAS2: Mapping[str, Rule] = {"RandomFourierFeatures": _fourier}
 
 
+NORMALIZATION = "BatchNormalization"
+
 # BatchNormalization of kinds that Keras 3 does not have, as several layers and operations.
 
 
@@ -236,12 +239,12 @@ def along_several(building: Building, layer: Layer, number: int) -> None:
     there, back = tuple(order), tuple(order.index(place) + 1 for place in range(1, rank))
     moved = [sizes[place - 1] for place in order]
     flat = (*moved[: len(others)], -1)
-    config = dict(converted("BatchNormalization", layer.config | {"axis": -1}))
+    config = dict(converted(NORMALIZATION, layer.config | {"axis": -1}))
     count = len(building.weights(layer.name).shapes)
     weights = [Recipe((at,)).then("reshape", (-1,)) for at in range(min(count, _weights(layer)))]
     value = parts.call("order", "Permute", {"dims": there}, parts.input) if there != tuple(range(1, rank)) else parts.input
     value = parts.call("flat", "Reshape", {"target_shape": flat}, value)
-    value = parts.call("normal", "BatchNormalization", config, value, *weights)
+    value = parts.call("normal", NORMALIZATION, config, value, *weights)
     value = parts.call("apart", "Reshape", {"target_shape": tuple(moved)}, value)
     parts.done(parts.call("back", "Permute", {"dims": back}, value) if there != tuple(range(1, rank)) else value)
 
@@ -253,15 +256,6 @@ def _weights(layer: Layer) -> int:
 
 # The Merge layer of Keras 1, whose mode says which layer of Keras 3 it is.
 
-
-_MODES: Mapping[str, str] = {
-    "sum": "Add",
-    "mul": "Multiply",
-    "ave": "Average",
-    "max": "Maximum",
-    "concat": "Concatenate",
-    "dot": "Dot",
-}
 
 EPSILON = 1e-7
 """What Keras 1 never divided by less than."""
@@ -277,22 +271,22 @@ def convert(building: Building, layer: Layer, number: int, given: Mapping[str, R
     tensors = building.moved(layer.calls[number].args[0])
     if mode == "cos":
         building.outputs_are(layer, number, _cosine(building, layer, tensors))
-    elif isinstance(mode, str) and mode in _MODES:
+    elif isinstance(mode, str) and mode in MODES:
         name = building.names[layer.name]
-        made = building.add(name, Made(_entry(layer, name, _MODES[mode]), old=layer.name))
+        made = building.add(name, Made(_entry(layer, name, mode), old=layer.name))
         made.calls[number] = Node((tensors,))
         building.tensors[TensorRef(layer.name, number)] = TensorRef(name, number)
     else:
         replaced(building, layer, number, given)
 
 
-def _entry(layer: Layer, name: str, class_name: str) -> FrozenDict:
+def _entry(layer: Layer, name: str, mode: str) -> FrozenDict:
     config: dict[str, Any] = {"name": name, "trainable": True, "dtype": "float32"}
-    if class_name == "Concatenate":
+    if mode == "concat":
         config["axis"] = layer.config.get("concat_axis", -1)
-    if class_name == "Dot":
+    if mode == "dot":
         config |= {"axes": layer.config.get("dot_axes", -1), "normalize": False}
-    return built_in("keras.layers", class_name, config)
+    return built_in("keras.layers", MODES[mode], config)
 
 
 def _cosine(building: Building, layer: Layer, tensors: Any) -> Use:

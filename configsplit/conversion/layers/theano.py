@@ -8,16 +8,14 @@ from typing import Any
 
 from configsplit.catalog.keras3 import from_keras1
 from configsplit.catalog.keras3.refusals import Stop
+from configsplit.catalog.keras3.theano import CONVOLUTIONS, PADDED_BEFORE, POOLS
+from configsplit.catalog.table import class_facts
 from configsplit.conversion.building import Building
 from configsplit.conversion.layers.several import Parts
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import Layer, Node
 
 Plain = Callable[[Building, Layer, int], None]
-
-_CONVOLUTIONS = {"Conv1D": 1, "Conv2D": 2, "Conv3D": 3, "DepthwiseConv2D": 2}
-_POOLS = {f"{kind}Pooling{rank}D": rank for kind in ("Max", "Average") for rank in (1, 2, 3)}
-_OTHERS = {"SeparableConv1D": 1, "SeparableConv2D": 2, "ConvLSTM2D": 2, "Conv2DTranspose": 2, "Conv3DTranspose": 3}
 
 
 def words(building: Building, layer: Layer) -> tuple[str, FrozenDict]:
@@ -31,7 +29,7 @@ def pads_itself(building: Building, layer: Layer) -> bool:
     """Whether a layer is a convolution whose padding has to stand before it."""
     name, config = words(building, layer)
     padding = config.get("padding")
-    if name not in _CONVOLUTIONS or padding not in ("same", "full"):
+    if name not in PADDED_BEFORE or padding not in ("same", "full"):
         return False
     return padding == "full" or (building.around.backend == "theano" and _differs(name, config))
 
@@ -40,7 +38,7 @@ def convert(building: Building, layer: Layer, number: int, plain: Plain) -> None
     """One call of such a convolution: zeros as Theano put them, and the convolution without padding."""
     parts = Parts(building, layer, number)
     name, config = words(building, layer)
-    rank = _CONVOLUTIONS[name]
+    rank = PADDED_BEFORE[name]
     amounts = tuple(_amounts(config, window, dilation) for window, dilation in _windows(config, rank))
     settings: dict[str, Any] = {"padding": amounts if rank > 1 else amounts[0], "data_format": config.get("data_format")}
     value = parts.call("padding", f"ZeroPadding{rank}D", settings, parts.input)
@@ -55,16 +53,18 @@ def check(name: str, config: FrozenDict, backend: str) -> None:
     """Raises Stop for a layer that Theano padded, and whose padding cannot be put before it."""
     if backend != "theano":
         return
-    if name == "ConvLSTM2D" and any(window % 2 == 0 for window, _ in _windows(config, 2)):  # states are padded in any case
+    if class_facts(name).recurrent and any(
+        window % 2 == 0 for window, _ in _windows(config, 2)
+    ):  # states are padded in any case
         raise Stop(
             "convert-backend",
-            "the ConvLSTM2D has an even window, and Theano padded its states on other sides than Keras 3 does",
+            f"the {name} has an even window, and Theano padded its states on other sides than Keras 3 does",
             "take an odd window, and train the model anew",
         )
     if config.get("padding") != "same":
         return
-    pooled = name in _POOLS and any(window > 1 for window, _ in _windows(config, _POOLS[name], "pool_size"))
-    if pooled or (name in {**_CONVOLUTIONS, **_OTHERS} and _differs(name, config)):
+    pooled = name in POOLS and any(window > 1 for window, _ in _windows(config, POOLS[name], "pool_size"))
+    if pooled or (name in CONVOLUTIONS and _differs(name, config)):
         raise Stop(
             "convert-backend",
             f"the {name} pads by 'same', and Theano padded other sides than Keras 3 does",
@@ -74,7 +74,7 @@ def check(name: str, config: FrozenDict, backend: str) -> None:
 
 def _differs(name: str, config: FrozenDict) -> bool:
     """Whether Theano's zeros are elsewhere: before the input there are half a window of them, behind it as many or one less."""
-    rank = {**_CONVOLUTIONS, **_OTHERS}[name]
+    rank = CONVOLUTIONS[name]
     steps = {stride for stride, _ in _windows(config, rank, "strides")}
     return steps != {1} or any(window % 2 == 0 for window, _ in _windows(config, rank))
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import zip_longest
 
+from configsplit.catalog.facts import UNDECLARED
 from configsplit.errors import CutError
 from configsplit.graph.json import FrozenDict, rebuild
 from configsplit.graph.model import Layer, Model, Node, TensorRef, TensorSpec, Use, leaves
@@ -19,15 +20,6 @@ from configsplit.inference import traced_masks
 from configsplit.inference.inputs import input_spec
 from configsplit.rewrites.masks import MaskTensors, tied
 from configsplit.rewrites.nested.conforming import Arriving, Conforming
-
-_TAKES_TRAINING = frozenset(
-    {
-        "BatchNormalization", "BatchNormalizationV1", "Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D",
-        "AlphaDropout", "GaussianDropout", "GaussianNoise", "LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional",
-        "TimeDistributed", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "MultiHeadAttention", "Functional", "Sequential", "Model",
-    }
-)  # fmt: skip
-"""Classes whose call takes ``training``; a nested model hands its own on to them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +251,18 @@ class _Opening:
     def _with_training(self, layer: Layer, call: int, node: Node) -> Node:
         """A nested model that was called with a fixed ``training`` hands it on to the layers inside."""
         training = self._layer.calls[call].kwargs.get("training")
-        if training is None or layer.class_name not in _TAKES_TRAINING or node.kwargs.get("training") is not None:
+        if training is None or node.kwargs.get("training") is not None:
+            return node
+        facts = self._masks.inference.facts(layer) or UNDECLARED
+        if facts.training is None and layer.model is None and training in (True, 1):
+            raise CutError(
+                f"{self._layer.name}@{call} cannot be opened: it is told to train, and nobody has said whether {layer.name!r} "
+                f"({layer.class_name}) takes that over",
+                code="cut-not-openable",
+                where=layer.name,
+                hint="declare the class in a plug-in: training=True where its call takes `training`",
+            )
+        if not (facts.training or layer.model is not None):
             return node
         return replace(node, kwargs=node.kwargs | {"training": training})
 

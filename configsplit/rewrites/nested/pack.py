@@ -13,7 +13,7 @@ from typing import Any
 
 from configsplit.errors import CutError
 from configsplit.graph.json import FrozenDict
-from configsplit.graph.model import Layer, Model, Node, TensorRef, TensorSpec, Use
+from configsplit.graph.model import INPUT, Layer, Model, Node, TensorRef, TensorSpec, Use
 from configsplit.rewrites.casts import cast_layer, is_exact
 from configsplit.rewrites.common import free_name, redirected
 from configsplit.rewrites.part import in_order
@@ -81,7 +81,7 @@ class _Builder:
 
     def input(self, size: int, dtype: str) -> TensorRef:
         name = self._name("packed")
-        self.made.append(Layer(name=name, class_name="InputLayer", calls=(Node(),), spec=TensorSpec((None, size), dtype)))
+        self.made.append(Layer(name=name, class_name=INPUT, calls=(Node(),), spec=TensorSpec((None, size), dtype)))
         return TensorRef(name)
 
     def layer(self, class_name: str, uses: Sequence[Use], dtype: str, **config: Any) -> TensorRef:

@@ -31,6 +31,7 @@ def live_facts(lives: Sequence[Any], works: Framework, known: Collection[str]) -
             weights=partial(_weights, layers),
             mask=_mask(layers, works),
             uses_mask=_mask_arguments(layers),
+            training=any("training" in inspect.signature(layer.call).parameters for layer in layers),
         )
         for name, layers in found.items()
     ]

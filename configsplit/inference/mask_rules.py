@@ -1,0 +1,263 @@
+"""What becomes of masks at one call of a plain layer, by what is declared of its class: where they begin, how those of several
+tensors are combined, and which outputs carry them.
+
+`configsplit.inference.masks` goes through the calls of a model and of those nested in it by these rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple, TypeAlias
+
+from configsplit.catalog.facts import UNDECLARED, CallFacts, LayerFacts
+from configsplit.catalog.layers.keras1 import merge_hands_masks_on
+from configsplit.graph.json import FrozenDict
+from configsplit.graph.model import CallRef, Layer, TensorRef
+from configsplit.inference.infer import RULE_ERRORS, Inference
+
+Kind = Literal["made", "same", "given", "and", "or", "true", "joined", "any", "entry", "hidden", "unknown"]
+
+
+class Mask(NamedTuple):
+    """How the mask of a tensor comes about.
+
+    Attributes:
+        kind: "made" from the first argument of the tensor's own call; the "same" as that of ``sources[0]``; an ordinary tensor
+            of the graph that was "given" as a mask, ``sources[0]``; the masks of ``sources`` combined ("and", "or"), "joined"
+            along ``axis``, all "true" in the shape of that of ``sources[0]``, or "any" along its last axis; that of an "entry"
+            of a nested model; "hidden" in a layer that computes it by itself; "unknown" behind a class that nobody declared.
+        sources: tensors of the model whose masks it depends on; for "given", the mask itself.
+        axis: for "joined".
+        why: for "hidden" and "unknown", the layer and its class.
+        seen: whether Keras 3 sees it when it builds the model from its document, and not only when the model runs.
+        own: for "unknown": no mask arrives at the class that nobody declared, but it may make one itself.
+    """
+
+    kind: Kind
+    sources: tuple[TensorRef, ...] = ()
+    axis: int = 0
+    why: tuple[str, str] = ("", "")
+    seen: bool = True
+    own: bool = False
+
+
+Taken: TypeAlias = tuple[TensorRef, Mask | None]
+"""A tensor of a call's first argument, and the mask that arrives with it or is given in its place."""
+
+
+# --------------------------------------------------------------------------------------------------------- what is declared
+
+
+def declared(inference: Inference, layer: Layer) -> LayerFacts:
+    return inference.facts(layer) or UNDECLARED
+
+
+def inside(inference: Inference, class_name: str) -> LayerFacts:
+    """What is declared of a class inside a wrapper."""
+    return inference.table.named(class_name, inference.dialect) or UNDECLARED
+
+
+def unwrapped(inference: Inference, facts: LayerFacts, call: CallFacts) -> tuple[LayerFacts, CallFacts]:
+    """What SpectralNormalization wraps: it gives the very tensor that its layer gives, with its mask."""
+    inner = call.config.get("layer")
+    while facts.wraps == "whole" and isinstance(inner, FrozenDict):
+        config = inner.get("config")
+        config = config if isinstance(config, FrozenDict) else FrozenDict()
+        call = replace(call, class_name=str(inner.get("class_name")), config=config)
+        facts, inner = inside(inference, call.class_name), call.config.get("layer")
+    return facts, call
+
+
+def may_begin(inference: Inference, layer: Layer) -> bool:
+    """Whether a layer makes a mask, or may, or is given one."""
+    if any(node.kwargs.get("mask") is not None for node in layer.calls if node.kwargs):
+        return True
+    if layer.is_input or layer.model is not None or layer.is_operation:
+        return False
+    facts, config = declared(inference, layer), layer.config
+    inner = config.get("layer")
+    while isinstance(inner, FrozenDict) and facts.wraps in ("steps", "whole"):
+        if inner.get("class_name") in ("Functional", "Model", "Sequential"):
+            return False  # a level of its own
+        facts, config = inside(inference, str(inner.get("class_name"))), inner.get("config", FrozenDict())
+        inner = config.get("layer") if isinstance(config, FrozenDict) else None
+    return facts.mask == "unknown" or (facts.mask == "makes" and facts.makes_mask(config))
+
+
+# ------------------------------------------------------------------------------------------------------- masks of outputs
+
+
+@dataclass(frozen=True, slots=True)
+class MaskedCall:
+    """One call of a plain layer, and the masks that reach it.
+
+    Attributes:
+        facts, call: what is declared of the class, and the call as rules see it; of what SpectralNormalization wraps.
+        taken: the tensors of the first argument.
+        used: the tensors whose masks the call uses, or may.
+        doubted: whether a mask that nobody knows of may reach a class that nobody declared.
+        tensors: the masks so far; ``layers`` those of the model.
+    """
+
+    inference: Inference
+    layer: Layer
+    ref: CallRef
+    facts: LayerFacts
+    call: CallFacts
+    taken: list[Taken]
+    used: tuple[TensorRef, ...]
+    doubted: bool
+    tensors: Mapping[TensorRef, Mask]
+    layers: Mapping[str, Layer]
+
+    @property
+    def here(self) -> tuple[str, str]:
+        return self.ref.layer, self.call.class_name
+
+    @property
+    def keras3(self) -> bool:
+        return self.inference.dialect == "keras3"
+
+    def count(self) -> int:
+        """How many outputs are known."""
+        number = 1
+        while TensorRef(*self.ref, number) in self.inference.specs:
+            number += 1
+        return number
+
+
+def output_masks(it: MaskedCall) -> dict[int, Mask]:
+    """The masks of a call's outputs, by the number of the output."""
+    try:
+        return _outputs(it)
+    except RULE_ERRORS:  # its config is odd
+        met = refs_of((each, mask) for each, mask in it.taken if mask is not None)
+        return dict.fromkeys(range(it.count()), Mask("unknown", met, why=(it.layer.name, it.layer.class_name)))
+
+
+def _outputs(it: MaskedCall) -> dict[int, Mask]:
+    facts = it.facts
+    if facts.mask == "makes" or _made_inside(it.inference, facts, it.call):
+        return _beginning(it)
+    arriving = [(ref, mask) for ref, mask in it.taken if mask is not None]
+    if facts.attention == "named" and it.keras3 and it.used:
+        return _attended(it)
+    if facts.mask == "unknown":
+        return _unknown(it, arriving)
+    if not arriving or facts.mask == "stops":
+        return {}
+    if facts.merge == "mode":
+        return {0: Mask("hidden", refs_of(arriving), why=it.here)} if merge_hands_masks_on(it.call) else {}
+    if facts.merge:
+        found = _merged(it)
+        return {} if found is None else {0: found}
+    if (first := handed_on(it.tensors, *it.taken[0])) is None:
+        return {}
+    if facts.wraps == "steps" and not it.keras3:
+        first = _of_steps(it, it.taken[0][0], first)
+    return dict.fromkeys(facts.masked_outputs(it.call.config), first)
+
+
+def _attended(it: MaskedCall) -> dict[int, Mask]:
+    """The output has the mask of the query; the scores one that the layer computes."""
+    scores = {1: Mask("hidden", it.used, why=it.here)} if it.count() > 1 else {}
+    first = handed_on(it.tensors, *it.taken[0])
+    return scores if first is None else {0: first, **scores}
+
+
+def _unknown(it: MaskedCall, arriving: list[tuple[TensorRef, Mask]]) -> dict[int, Mask]:
+    """Of a class that nobody declared. Lambda makes a mask only where it was given one, or a function for that."""
+    met = arriving or it.used or it.doubted
+    if it.facts.mask_key and not met and not it.facts.makes_mask(it.call.config):
+        return {}
+    known = [mask for _, mask in arriving if not mask.own]
+    seen = all(it.tensors[each].seen for each in it.used) and all(mask.seen for _, mask in arriving)
+    sources = tuple(dict.fromkeys((*refs_of(arriving), *it.used)))
+    return dict.fromkeys(range(it.count()), Mask("unknown", sources, why=it.here, seen=seen, own=not known))
+
+
+def handed_on(tensors: Mapping[TensorRef, Mask], ref: TensorRef, mask: Mask | None) -> Mask | None:
+    """The mask of an output that has it from a tensor, or from what was given for that."""
+    if mask is None or (mask.kind == "given" and tensors.get(ref) != mask):
+        return mask
+    if mask.kind in ("hidden", "unknown"):
+        return mask._replace(sources=(ref,))
+    return Mask("same", (ref,), seen=mask.seen)
+
+
+def refs_of(taken: Iterable[Taken]) -> tuple[TensorRef, ...]:
+    return tuple(dict.fromkeys(ref for ref, _ in taken))
+
+
+# ------------------------------------------------------------------------------------------------------- class by class
+
+
+def _beginning(it: MaskedCall) -> dict[int, Mask]:
+    if it.facts.wraps != "steps" and not it.facts.makes_mask(it.call.config):
+        return {}
+    outer = declared(it.inference, it.layer)
+    return {0: Mask("made") if outer.mask_made or outer.wraps == "steps" else Mask("hidden", why=it.here)}
+
+
+def _made_inside(inference: Inference, facts: LayerFacts, call: CallFacts) -> bool:
+    """Before Keras 3 TimeDistributed hands out the mask that its layer makes at each step."""
+    if facts.wraps != "steps" or inference.dialect == "keras3":
+        return False
+    try:
+        _, inner = inference.table.unwrap(facts, call)
+    except RULE_ERRORS:
+        return False
+    found = inside(inference, inner.class_name)
+    return found.mask == "makes" and found.makes_mask(inner.config)
+
+
+def _merged(it: MaskedCall) -> Mask | None:
+    """How a merging layer combines the masks of what it takes."""
+    there = [(ref, mask) for ref, mask in it.taken if mask is not None]
+    refs, seen = refs_of(there), all(mask.seen for _, mask in there)
+    if (doubt := next((mask for _, mask in there if mask.kind == "unknown"), None)) is not None:
+        return doubt._replace(sources=refs)
+    if it.call.kwargs.get("mask") is not None or any(mask.kind == "hidden" for _, mask in there):
+        return Mask("hidden", refs, why=it.here)
+    if it.facts.merge == "joined":
+        return _joined(it, refs, seen)
+    if it.keras3:
+        return Mask("or", refs, seen=seen) if len(there) == len(it.taken) else None
+    return Mask("and", refs, seen=seen)
+
+
+def _joined(it: MaskedCall, refs: tuple[TensorRef, ...], seen: bool) -> Mask:
+    """``Concatenate.compute_mask`` of tf_keras 2.21 and Keras 3.15, for masks of steps."""
+    shape, count = it.call.first.shape, len(it.taken)
+    axis = int(it.call.config.get("axis", -1))
+    last = axis == -1 or (shape is not None and axis == len(shape) - 1)
+    if last and it.keras3 and len(refs) < count:
+        return Mask("true", refs[:1], seen=seen)
+    if last:
+        return Mask("or" if it.keras3 else "and", refs, seen=seen)
+    if axis == 1 and len(refs) == count:
+        return Mask("joined", refs, axis=1, seen=seen)
+    return Mask("hidden", refs, why=it.here)
+
+
+def _of_steps(it: MaskedCall, ref: TensorRef, mask: Mask) -> Mask:
+    """What TimeDistributed makes of the mask that reaches it: its layer is asked at every step, of a mask of several numbers.
+
+    Where the layer hands none on, a step counts if anything in it did.
+    """
+    inner = it.call.config.get("layer")
+    facts = inside(it.inference, str(inner.get("class_name")) if isinstance(inner, FrozenDict) else "")
+    if facts.mask == "unknown":
+        return Mask("unknown", (ref,), why=it.here)
+    config = inner["config"] if isinstance(inner, FrozenDict) else FrozenDict()
+    if mask.kind != "same":
+        return Mask("hidden", (ref,), why=it.here) if mask.kind != "unknown" else mask
+    if facts.uses_mask and not (facts.mask == "passes" and facts.keeps_steps(config)):
+        return Mask("any", (ref,))
+    return Mask("hidden", (ref,), why=it.here) if _made_at_steps(it, mask.sources[0]) else mask
+
+
+def _made_at_steps(it: MaskedCall, ref: TensorRef) -> bool:
+    """Whether a mask that TimeDistributed took from its layer, step by step, goes on: it has an axis more than others."""
+    return it.tensors[ref].kind == "made" and declared(it.inference, it.layers[ref.layer]).wraps == "steps"
