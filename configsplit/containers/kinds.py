@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
 
+from configsplit.containers.system.files import read_at
 from configsplit.errors import StoreError
 
 HEAD = 4096
@@ -43,7 +43,7 @@ def kind_of(fd: int, size: int) -> str:
     Raises:
         StoreError: it is something else; the message names what.
     """
-    head = os.pread(fd, HEAD, 0)
+    head = read_at(fd, HEAD, 0)
     if not head:
         raise StoreError("the file is empty", code="file-empty", hint="a save or download that failed leaves such a file")
     if head.startswith(b"PK\x03\x04"):  # before HDF5: a member of the archive may lie where a user block would end
@@ -61,7 +61,7 @@ def _is_hdf5(fd: int, head: bytes, size: int) -> bool:
         return True
     block = 512
     while block < size:
-        if os.pread(fd, len(HDF5_MAGIC), block) == HDF5_MAGIC:
+        if read_at(fd, len(HDF5_MAGIC), block) == HDF5_MAGIC:
             return True
         block *= 2
     return False

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeAlias
+from typing import IO, Any, TypeAlias
 
 import numpy as np
 
@@ -27,15 +27,14 @@ class Relaying:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._fd = -1
-        self._end = 0
+        self._file: IO[bytes] | None = None
 
     def __enter__(self) -> Relaying:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if self._fd >= 0:
-            os.close(self._fd)
+        if self._file is not None:
+            self._file.close()
 
     def item(self, file: WeightFile, sources: Sequence[str], recipe: Recipe, dst: str) -> Move | Relaid:
         """A new dataset: a byte range of the source for a copy, else computed now.
@@ -62,15 +61,12 @@ class Relaying:
 
     def _write(self, values: Values) -> Span:
         with system_faults(self.folder):
-            if self._fd < 0:
-                self._fd, name = tempfile.mkstemp(prefix=".configsplit-", dir=self.folder)
-                Path(name).unlink()
-            data = memoryview(values.tobytes())
-            start = done = self._end
-            while data.nbytes > done - start:
-                done += os.pwrite(self._fd, data[done - start :], done)
-            self._end = done
-        return Span(self._fd, start, done - start)
+            if self._file is None:
+                self._file = tempfile.TemporaryFile(dir=self.folder)  # noqa: SIM115 - `__exit__` closes it
+            start = self._file.seek(0, os.SEEK_END)
+            size = self._file.write(values.tobytes())
+            self._file.flush()
+        return Span(self._file.fileno(), start, size)
 
 
 def read(file: WeightFile, path: str) -> Values:

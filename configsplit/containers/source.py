@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import stat
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from configsplit.containers import archive, kinds
 from configsplit.containers.shard_index import is_index, shard_names
 from configsplit.containers.system.errors import system_faults
+from configsplit.containers.system.files import open_regular, read_at
 from configsplit.containers.system.window import Span, sha256, sha256_and_crc32, stream
 from configsplit.errors import StoreError
 
@@ -62,13 +62,13 @@ def digest(path: Path | str, stop: Event | None = None) -> str:
 def _digest_one(path: Path, stop: Event | None) -> tuple[str, str | None]:
     """SHA-256 of a file, and its text if it is the index of sharded weights."""
     with system_faults(path):
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        fd, status = open_regular(path)
         try:
-            size = os.fstat(fd).st_size
+            size = status.st_size
             own = sha256([Span(fd, 0, size)], stop)
-            if size > archive.MAX_TEXT or not is_index(os.pread(fd, kinds.HEAD, 0)):
+            if size > archive.MAX_TEXT or not is_index(read_at(fd, kinds.HEAD, 0)):
                 return own, None
-            return own, os.pread(fd, size, 0).decode("utf-8", "replace")
+            return own, read_at(fd, size, 0).decode("utf-8", "replace")
         finally:
             os.close(fd)
 
@@ -116,12 +116,9 @@ class Source:
 
     def _open(self, path: Path) -> Span:
         with system_faults(path):
-            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            fd, status = open_regular(path)
             self._stack.callback(os.close, fd)
-            status = os.fstat(fd)
         self._opened.append((path, fd, _stamp(status)))
-        if not stat.S_ISREG(status.st_mode):
-            raise StoreError("this is not a regular file", code="file-kind", where=str(path), hint="name a model file")
         return Span(fd, 0, status.st_size)
 
     def is_as(self, other: Source) -> bool:

@@ -10,11 +10,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from configsplit.containers.addresses import LEGACY, LEGACY_WEIGHTS, TF213, V3, Layout
-from configsplit.containers.hdf5.confined import confined
 from configsplit.containers.hdf5.index import DatasetInfo, GroupInfo, Index, check_overlaps
 from configsplit.containers.hdf5.plain_format import Attribute, Unplain, kind_of
 from configsplit.containers.hdf5.read_plain import PlainFile
 from configsplit.containers.system import window
+from configsplit.containers.system.confined import confined
 from configsplit.containers.system.errors import hdf5_faults
 from configsplit.containers.system.window import Span, Window, crc32, stream
 from configsplit.errors import StoreError

@@ -17,6 +17,7 @@ from configsplit.containers.hdf5.plain_format import Unplain
 from configsplit.containers.hdf5.write_plain import PlainSkeleton
 from configsplit.containers.system.direct import write_new
 from configsplit.containers.system.errors import hdf5_write_faults, system_faults
+from configsplit.containers.system.files import room_in
 from configsplit.containers.system.threads import Workers
 from configsplit.containers.system.window import Cancelled, Piece, Span, digest_of, stream
 from configsplit.errors import StoreError, WeightsError
@@ -160,10 +161,10 @@ def _checksum(member: _Member, stop: Event | None) -> int:
 
 
 def _check_room(folder: Path, size: int) -> None:
-    room = os.statvfs(folder)
-    if size > room.f_bavail * room.f_frsize:
+    room = room_in(folder)
+    if room is not None and size > room:
         raise StoreError(
-            f"{size} bytes are to be written, {room.f_bavail * room.f_frsize} are free",
+            f"{size} bytes are to be written, {room} are free",
             code="disk-full",
             where=str(folder),
             hint="free some space or choose another --out; nothing was written",

@@ -115,3 +115,23 @@ def test_the_table_of_libraries_says_the_same() -> None:
     rows = dict(re.findall(r"^\| (\w+) \| (.*?) \|$", PICTURE, re.MULTILINE))
     for library, homes in HOMES.items():
         assert set(re.findall(r"`(\w+)`", rows[library])) == homes, library
+
+
+# What not every operating system has. `runtime` confines processes, `batch` runs a pool of them.
+OF_THE_SYSTEM = {"fcntl", "resource", "select", "selectors", "signal", "termios", "msvcrt", "pwd", "grp"}
+OF_OS = re.compile(
+    r"\bos\.(?:fork|wait\w*|kill\w*|getppid|setsid|p(?:read|write)\w*|sendfile|copy_file_range|splice|posix_\w+|O_(?!RDONLY|RDWR)\w+"
+    r"|statvfs|uname|ge?te?[ug]id|sync\b|fsync|sched_\w+)|[\"']/proc/"
+)
+SYSTEM_HOMES = ("configsplit.containers.system.", "configsplit.runtime.confinement.", "configsplit.batch.")
+
+
+def test_the_operating_system_is_touched_in_one_room() -> None:
+    wrong = []
+    for file in files():
+        if file.module.startswith(SYSTEM_HOMES):
+            continue
+        wrong += [f"{file!r}:{found.line} imports {found.module}" for found in imports(file) if found.module in OF_THE_SYSTEM]
+        lines = enumerate(file.path.read_text("utf-8").splitlines(), 1)
+        wrong += [f"{file!r}:{number} {line.strip()}" for number, line in lines if OF_OS.search(line)]
+    assert not wrong, "\n".join(wrong)

@@ -7,13 +7,13 @@ stays in proportion to the file, whatever a hostile file says.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator
 from struct import error as StructError  # noqa: N812
 
 from configsplit.containers.hdf5 import plain_format as form
 from configsplit.containers.hdf5.index import MAX_DEPTH, DatasetInfo, GroupInfo, Index
 from configsplit.containers.hdf5.plain_format import Attribute, Kind, Unplain
+from configsplit.containers.system.files import read_at
 from configsplit.containers.system.window import Span
 
 _BLOCK = 1 << 14
@@ -285,7 +285,7 @@ class _Bytes:
         number, start = divmod(at, _BLOCK)
         if start + size <= _BLOCK:
             return self._block(number)[start : start + size]
-        found = os.pread(self.span.fd, size, self.span.offset + at)
+        found = read_at(self.span.fd, size, self.span.offset + at)
         if len(found) != size:
             raise Unplain
         return found
@@ -297,7 +297,7 @@ class _Bytes:
                 del self._blocks[next(iter(self._blocks))]
             at = number * _BLOCK
             size = min(_BLOCK, self.span.length - at)
-            found = self._blocks[number] = os.pread(self.span.fd, size, self.span.offset + at)
+            found = self._blocks[number] = read_at(self.span.fd, size, self.span.offset + at)
             if len(found) != size:
                 raise Unplain
         return found

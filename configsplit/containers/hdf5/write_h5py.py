@@ -19,6 +19,7 @@ from configsplit.containers.archive import is_safe_name
 from configsplit.containers.hdf5.index import DatasetInfo
 from configsplit.containers.hdf5.read_h5py import attribute_names, read_attribute
 from configsplit.containers.system.errors import hdf5_write_faults
+from configsplit.containers.system.files import open_regular
 from configsplit.containers.system.window import Span
 from configsplit.containers.weights import WeightFile
 from configsplit.errors import WeightsError
@@ -183,9 +184,9 @@ class Skeleton:
         with hdf5_write_faults(self.path):
             self._groups.clear()
             self._file.close()
-            fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+            fd, status = open_regular(self.path)
         self.discard()
-        return fd, _fill(fd, os.fstat(fd).st_size, self._holes)
+        return fd, _fill(fd, status.st_size, self._holes)
 
     def discard(self) -> None:
         """Close the file and remove its name."""
