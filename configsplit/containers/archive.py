@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import IO
 
+from configsplit.containers.opening import MAX_TEXT
 from configsplit.containers.system.files import read_at
 from configsplit.containers.system.window import CHUNK, Span, Window
 from configsplit.errors import StoreError
@@ -17,7 +18,6 @@ from configsplit.errors import StoreError
 CONFIG = "config.json"
 METADATA = "metadata.json"
 WEIGHTS = "model.weights.h5"
-MAX_TEXT = 256 << 20
 MAX_MEMBERS = 100_000
 MAX_RATIO = 200
 SMALL = 64 << 20

@@ -13,10 +13,11 @@ from typing import IO, Any, TypeAlias
 import numpy as np
 
 from configsplit.catalog.recipes import Recipe
+from configsplit.containers.arrays import Arrays
+from configsplit.containers.hdf5.plain_format import Unplain
 from configsplit.containers.system.errors import system_faults
 from configsplit.containers.system.window import Span, stream
-from configsplit.containers.weights import WeightFile
-from configsplit.containers.writing import Move, Relaid
+from configsplit.containers.writing import Fresh, Move, Relaid
 from configsplit.errors import WeightsError
 
 Values: TypeAlias = "np.ndarray[Any, Any]"
@@ -36,7 +37,7 @@ class Relaying:
         if self._file is not None:
             self._file.close()
 
-    def item(self, file: WeightFile, sources: Sequence[str], recipe: Recipe, dst: str) -> Move | Relaid:
+    def item(self, file: Arrays, sources: Sequence[str], recipe: Recipe, dst: str) -> Move | Relaid | Fresh:
         """A new dataset: a byte range of the source for a copy, else computed now.
 
         Raises:
@@ -57,7 +58,10 @@ class Relaying:
                 hint="the file is damaged, or was written by a release that nobody has measured",
             ) from None
         values = np.ascontiguousarray(_one(found)).reshape(np.shape(_one(found)))
-        return Relaid(dst, file.datasets[taken[0]].type_key, values.shape, self._write(values))
+        try:
+            return Relaid(dst, file.type_key(taken[0]), values.shape, self._write(values))
+        except Unplain:  # a type that only HDF5 itself can tell of
+            return Fresh(dst, values)
 
     def _write(self, values: Values) -> Span:
         with system_faults(self.folder):
@@ -69,8 +73,8 @@ class Relaying:
         return Span(self._file.fileno(), start, size)
 
 
-def read(file: WeightFile, path: str) -> Values:
-    """The values of a dataset; h5py is loaded only where they do not lie plain."""
+def read(file: Arrays, path: str) -> Values:
+    """The values of an array; h5py is loaded only where they do not lie plain."""
     place, info = file.place(path), file.datasets[path]
     if place is None:
         return file.read(path)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from threading import Event
 
-from configsplit.containers import Source, digest, open_source
+from configsplit.containers import Source, open_source
 from configsplit.dialects import parse
 from configsplit.errors import VerificationError
 from configsplit.graph.model import LayerPath, Model, walk
@@ -17,12 +16,6 @@ from configsplit.models.wrapped import inside
 from configsplit.records import provenance as record
 from configsplit.weights.parts import Weights, weights_in
 from configsplit.weights.placement import datasets
-
-
-def file_digest(path: Path, stop: Event | None = None) -> str:
-    """SHA-256 of a file, whatever is in it; of sharded weights, that of all shards."""
-    with Source(path=path) as opened:
-        return digest(path, stop) if opened.kind == "json" else opened.sha256(stop)
 
 
 def compare(

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from threading import Event
 from typing import Literal
 
 from configsplit import __version__
@@ -35,7 +33,7 @@ from configsplit.models.results import Edited, Format, SavedFile
 from configsplit.models.wrapped import inside
 from configsplit.records import provenance as record
 from configsplit.records.manifest import Source as SourceRecord
-from configsplit.saving.file_proof import compare, file_digest
+from configsplit.saving.file_proof import compare
 from configsplit.saving.manifesting import relative
 from configsplit.saving.parts import metadata, versions
 from configsplit.weights.complete import check_complete, check_layouts
@@ -78,10 +76,10 @@ def save(
             each.check_same(source)
         plan = _plan(edited, sources, path, format, weights)
         with Workers() as workers:
-            digests = [workers.submit(partial(_digests, each)) for each in edited.documents]
+            digests = [(workers.submit(each.sha256), workers.submit(each.weights_sha256)) for each in sources]
             model, apart = _write(edited, plan, path, staging, workers)
         written, beside = model.result(), None if apart is None else apart.result()
-        made = _record(edited, written, beside, [digest.result() for digest in digests], path, plan)
+        made = _record(edited, written, beside, [(own.result(), beside.result()) for own, beside in digests], path, plan)
         prepare_text(staging.path(f"{path.name}{record.SUFFIX}"), record.to_text(made)).run()
         counts = None
         if verify == "proof":
@@ -174,14 +172,6 @@ def _weights_job(place: Path, gathering: Gathering, source: Source) -> Job:
 
 
 # ---------------------------------------------------------------- the record
-
-
-def _digests(document: Document, stop: Event) -> tuple[str, str | None]:
-    with open_source(document.path) as opened:
-        own = opened.sha256(stop)
-    if document.weights is None:
-        return own, None
-    return own, file_digest(document.weights, stop)
 
 
 def _record(

@@ -18,7 +18,6 @@ from configsplit.containers import (
     Task,
     Workers,
     Written,
-    digest,
     open_source,
     prepare_archive,
     prepare_h5,
@@ -89,7 +88,8 @@ def save(
     with Staging(directory, folder=True, force=force) as staging, open_source(document.path, document.weights) as source:
         document.check_same(source)
         with Workers() as workers:
-            digests = _SourceDigests(workers, source, document.weights, ahead)
+            own = partial(ahead.sha256, source) if ahead else workers.submit(source.sha256).result
+            beside = workers.submit(source.weights_sha256)
             plan = _plan(parts, source, to, weights)
             files = _write_parts(parts, plan, staging, workers)
             if plan.weights is not None:  # checked while the bytes move: nothing appears before all is well
@@ -99,8 +99,8 @@ def save(
             taken = manifesting.source(document, Path(directory), weights=plan.weights is not None)
             draft = manifesting.draft(parts, taken, [file.names for file in files], manifesting.rest(parts))
             found = None if verify == "none" else _begin_proof(draft, plan, document, files, workers)
-        apart = digests.weights() if taken.weights else None
-        made = manifesting.complete(draft, (digests.source(), apart), [file.written() for file in files])
+        digests = own(), beside.result() if taken.weights else None
+        made = manifesting.complete(draft, digests, [file.written() for file in files])
         folder = prepare_text(staging.path(manifesting.NAME), manifesting.to_text(made)).run().path.parent
         numeric = None
         if verify == "numeric":
@@ -130,16 +130,6 @@ def _proven(proving: Proving, number: int, file: _Files, stop: Event) -> list[in
     return proving.part(number, model.path.parent, stop)
 
 
-class _SourceDigests:
-    """Digests of the source and of its separate weights, computed while parts are written."""
-
-    def __init__(self, workers: Workers, source: Source, weights: Path | None, ahead: Ahead | None) -> None:
-        self.source: Callable[[], str] = partial(ahead.sha256, source) if ahead else workers.submit(source.sha256).result
-        self.weights: Callable[[], str | None] = lambda: None
-        if weights is not None:
-            self.weights = workers.submit(partial(digest, weights)).result
-
-
 @dataclass(frozen=True, slots=True)
 class _Plan:
     """How the parts are written: their format, and the weights to take along."""
@@ -157,7 +147,7 @@ def _plan(parts: Parts, source: Source, to: Format | None, with_weights: bool) -
     """
     document = parts.document
     file = source.weights if with_weights else None
-    wanted: Format = to or _natural_format(source.kind, file is not None)
+    wanted: Format = to or (source.written_as if file is not None else "json")
     if file is None:
         if wanted != "json" and to is not None:
             raise StoreError(
@@ -176,12 +166,6 @@ def _plan(parts: Parts, source: Source, to: Format | None, with_weights: bool) -
             hint=f"write --to {'h5' if layout == 'legacy' else 'keras'}, or --to json for architecture and weights apart",
         )
     return _Plan(source, wanted, weights_in(document.model, file))
-
-
-def _natural_format(kind: str, has_weights: bool) -> Format:
-    if kind == "json" or not has_weights:
-        return "json"
-    return "h5" if kind == "h5" else "keras"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import Literal
 from configsplit.containers import (
     Asset,
     Empty,
+    Item,
     Move,
     Relaid,
     Source,
@@ -265,7 +266,7 @@ def refused(made: Converted) -> ConversionError:
     )
 
 
-def _items(migration: Migration, old: OldWeights, relaying: Relaying) -> Iterator[Empty | Move | Relaid]:
+def _items(migration: Migration, old: OldWeights, relaying: Relaying) -> Iterator[Item]:
     """Every layer's group, and in it each weight from its origin."""
     if migration.model is None:
         return

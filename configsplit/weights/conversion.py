@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 from configsplit.catalog.layers.keras1 import stored as keras1_shapes
-from configsplit.containers.weights import WeightFile
+from configsplit.containers.arrays import Arrays
 from configsplit.conversion import Layout
 from configsplit.conversion.building import Stored
 from configsplit.errors import WeightsError
@@ -21,7 +21,7 @@ from configsplit.weights.placement import inside as known_inside
 class OldWeights:
     """The weights in a file of Keras 1 or 2, of every layer that has some, nested and wrapped ones included."""
 
-    def __init__(self, document: Document, file: WeightFile) -> None:
+    def __init__(self, document: Document, file: Arrays) -> None:
         self.document = document
         self.file = file
         self.found: Weights = weights_in(document.model, file)

@@ -24,14 +24,14 @@ from configsplit.inference import Inference, weights_of
 from configsplit.models.wrapped import inside
 
 if TYPE_CHECKING:
-    from configsplit.containers.weights import WeightFile
+    from configsplit.containers.arrays import Arrays
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
     """The weights of a source: the file, and the group of every layer in it."""
 
-    file: WeightFile
+    file: Arrays
     groups: dict[LayerPath, str]
     layers: dict[LayerPath, Layer]
     inside: Inside
@@ -58,7 +58,7 @@ def _place(dataset: str) -> tuple[tuple[int, int | str], ...]:
     return tuple((0, int(step)) if step.isdigit() else (1, "" if step == "vars" else step) for step in dataset.split("/"))
 
 
-def weights_in(model: Model, file: WeightFile) -> Weights:
+def weights_in(model: Model, file: Arrays) -> Weights:
     """The weights of a document in its file.
 
     Raises:
@@ -89,7 +89,7 @@ def _reach(dialect: str) -> Inside:
     return lambda layer: None if (model := held(layer)) is None else reordered(model)
 
 
-def as_rebuilt(model: Model, file: WeightFile) -> Model:
+def as_rebuilt(model: Model, file: Arrays) -> Model:
     """The model with its layers in the order by which Keras addresses their weights when it loads the file.
 
     Raises:
@@ -110,7 +110,7 @@ def as_rebuilt(model: Model, file: WeightFile) -> Model:
     return model
 
 
-def _tied(file: WeightFile, groups: Mapping[LayerPath, str], layers: Mapping[LayerPath, Layer]) -> dict[LayerPath, str]:
+def _tied(file: Arrays, groups: Mapping[LayerPath, str], layers: Mapping[LayerPath, Layer]) -> dict[LayerPath, str]:
     """Layers that stand in two containers: Keras saves each object once, where it meets it first, and every other layer.
 
     A layer for which the file has no group at all is therefore one that was saved elsewhere; its document entry is there

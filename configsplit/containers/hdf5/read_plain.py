@@ -22,8 +22,6 @@ _HEADER_LIMIT = 1 << 20
 _MAX_TEXT = 512 << 20
 _IGNORED = {form.NIL, form.OLD_FILL, form.FILL, form.OLD_TIME, form.TIME}
 _DAMAGE = (StructError, IndexError, ValueError, OSError)
-_TYPE_PREFIX = b"\x03\x00"
-"""H5Tencode puts the number of the message and a version before a datatype."""
 
 
 class PlainFile:
@@ -168,10 +166,10 @@ class PlainFile:
         if layout[:2] != b"\x03\x01" or stored != nbytes or kind.variable:  # 3: the version, 1: contiguous
             raise Unplain
         if offset == form.UNDEFINED and not nbytes:
-            return DatasetInfo(raw, shape, kind.dtype, 0, None, _TYPE_PREFIX + kind.raw, attributes)
+            return DatasetInfo(raw, shape, kind.dtype, 0, None, form.TYPE_PREFIX + kind.raw, attributes)
         if offset + nbytes > self._bytes.span.length:
             raise Unplain
-        return DatasetInfo(raw, shape, kind.dtype, nbytes, offset, _TYPE_PREFIX + kind.raw, attributes)
+        return DatasetInfo(raw, shape, kind.dtype, nbytes, offset, form.TYPE_PREFIX + kind.raw, attributes)
 
     def _kind(self, body: bytes) -> Kind:
         if body not in self._kinds:
