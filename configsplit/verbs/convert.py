@@ -8,19 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from configsplit.containers import (
-    Asset,
-    Empty,
-    Item,
-    Move,
-    Relaid,
-    Source,
-    Staging,
-    addresses,
-    open_source,
-    prepare_archive,
-    prepare_text,
-)
+from configsplit.containers import Asset, Empty, Item, Move, Source, Staging, Workers, addresses, open_source
 from configsplit.containers.addresses import V3
 from configsplit.containers.relayout import Relaying
 from configsplit.conversion import Migration, Note, Refusal, Replacement, Request, migrate
@@ -28,13 +16,14 @@ from configsplit.conversion.convert import opened
 from configsplit.conversion.known_bugs import cautions, may_need_caution
 from configsplit.dialects import emit, read_entry, to_text
 from configsplit.errors import ConversionError, StoreError
-from configsplit.graph.json import dumps
 from configsplit.graph.model import TensorRef, TensorSpec, walk
 from configsplit.inference import trace
 from configsplit.models.document import Document, given_shapes, load
 from configsplit.models.wrapped import inside, release_of
 from configsplit.saving.converted_masks import changed_masks
 from configsplit.saving.reread import reread
+from configsplit.saving.writer import Content, Placed, begin, metadata_of
+from configsplit.weights.complete import no_weights
 from configsplit.weights.conversion import OldWeights
 from configsplit.weights.parts import check_shapes
 
@@ -219,38 +208,32 @@ def _save(made: Converted, path: Path, force: bool, with_weights: bool) -> Saved
             where=str(path),
             hint="name the output .keras, or .json for the architecture alone",
         )
-    text = to_text(model)
     with ExitStack() as stack:
         staging = stack.enter_context(Staging(path, folder=False, force=force))
         source = stack.enter_context(open_source(document.path, document.weights))
         document.check_same(source)
-        place = staging.path(path.name)
-        if suffix == ".json" or not with_weights:
-            written, counts = prepare_text(place, text).run(), (0, 0)
-        elif source.weights is None:
-            raise StoreError(
-                "a .keras file needs weights, and the source has none",
-                code="format-needs-weights",
-                where=str(path),
-                hint="give them with --weights FILE, or name the output .json",
-            )
-        else:
-            relaying = stack.enter_context(Relaying(place.parent))
+        content, items = Content(text=to_text(model)), list[Item]()
+        if suffix == ".keras" and with_weights:
+            if source.weights is None:
+                raise no_weights("a .keras file", str(path), "give them with --weights FILE, or name the output .json")
+            relaying = stack.enter_context(Relaying(staging.path(path.name).parent))
             old = OldWeights(document, source.weights)
             items = list(_items(made.migration, old, relaying))
-            counts = sum(isinstance(item, (Move, Relaid)) for item in items), sum(isinstance(item, Relaid) for item in items)
-            job = prepare_archive(
-                place,
-                config_text=text,
-                metadata_text=dumps({"keras_version": WRITTEN_FOR, "date_saved": "1980-01-01@00:00:00"}),
-                items=items,
+            content = replace(
+                content,
+                placed=Placed(items),
+                metadata=metadata_of(WRITTEN_FOR),
                 assets=_assets(made.migration, old, source),
             )
-            written = job.run()
-        reread(place, document.facts)
+        with Workers() as workers:
+            files = begin(workers, staging, path.name, "keras", content)
+        written, _ = files.written()
+        reread(written.path, document.facts)
         source.check_unchanged()
         staging.commit()
-    return SavedConversion(path, written.sha256, len(model.layers), *counts)
+    weights = [item for item in items if not isinstance(item, Empty)]
+    relaid = sum(not isinstance(item, Move) for item in weights)
+    return SavedConversion(path, written.sha256, len(model.layers), len(weights), relaid)
 
 
 def refused(made: Converted) -> ConversionError:
