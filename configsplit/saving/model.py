@@ -20,7 +20,7 @@ from configsplit.records import provenance as record
 from configsplit.records.manifest import Source as SourceRecord
 from configsplit.saving.file_proof import compare
 from configsplit.saving.manifesting import relative
-from configsplit.saving.writer import SUFFIXES, Content, Files, Placed, begin, content_like
+from configsplit.saving.writer import SUFFIXES, Content, Files, begin, content_like
 from configsplit.weights.complete import check_complete, check_layouts, no_weights
 from configsplit.weights.parts import Weights, check_shapes, weights_in
 from configsplit.weights.placement import Gathering, check_copies
@@ -121,11 +121,9 @@ def _write(edited: Edited, plan: _Plan, path: Path, staging: Staging, workers: W
     text, gathering = edited.text or to_text(edited.model), plan.gathering
     if gathering is None:
         return begin(workers, staging, path.name, plan.format, Content(text=text))
-    like = gathering.first.file
-    legacy = like.layout.kind == "legacy"
-    placed = Placed((), gathering.legacy(), like) if legacy else Placed(gathering.moves(), like=like)
-    source = next(source for source in plan.sources if source.weights is like)
-    return begin(workers, staging, path.name, plan.format, content_like(source, text, placed, plan.sources))
+    source = next(source for source in plan.sources if source.weights is gathering.first.file)
+    content = content_like(source, text, gathering.placed(), plan.sources)
+    return begin(workers, staging, path.name, plan.format, content)
 
 
 # ---------------------------------------------------------------- the record

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Literal
 
 from configsplit.containers import Ahead, Staging, Workers, open_source, prepare_text
 from configsplit.dialects import to_text
-from configsplit.graph.model import Model
 from configsplit.graph.provenance import Provenance
 from configsplit.models.results import Format, Parts
-from configsplit.saving.writer import Files, Placed, begin, content_like
+from configsplit.saving.writer import Files, begin, content_like
 from configsplit.weights.complete import check_format, no_weights
-from configsplit.weights.legacy_groups import legacy_layers
-from configsplit.weights.parts import Weights, check_shapes, moves, weights_in
+from configsplit.weights.parts import Weights, check_shapes, weights_in
+from configsplit.weights.placement import Gathering
 
 if TYPE_CHECKING:
     from configsplit.containers import Source
@@ -164,13 +163,8 @@ def _bytes(origins: Provenance, weights: Weights | None) -> int:
 
 def _write_part(parts: Parts, number: int, plan: _Plan, staging: Staging, workers: Workers) -> Files:
     part = parts.split.parts[number].model
-    placed = None if plan.weights is None else placed_for(part, parts.origins[number], plan.weights)
+    placed = None
+    if plan.weights is not None:
+        placed = Gathering(part, parts.origins[number], [plan.weights], is_part=True).placed()
     content = content_like(plan.source, to_text(part), placed)
     return begin(workers, staging, f"part-{number}.{plan.format}", plan.format, content)
-
-
-def placed_for(part: Model, origins: Provenance, weights: Weights) -> Placed:
-    """What the weights of a part are made of."""
-    if weights.file.layout.kind == "legacy":
-        return Placed(layers=legacy_layers(part, origins, weights), like=weights.file)
-    return Placed(items=moves(part, origins, weights), like=weights.file)

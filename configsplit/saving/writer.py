@@ -11,10 +11,7 @@ from pathlib import Path
 
 from configsplit.containers import (
     Asset,
-    Item,
     Job,
-    LegacyLayer,
-    Move,
     Source,
     Staging,
     Task,
@@ -25,27 +22,13 @@ from configsplit.containers import (
     prepare_text,
     prepare_weights,
 )
-from configsplit.containers.arrays import Arrays
 from configsplit.graph.json import dumps
 from configsplit.models.results import Format
+from configsplit.weights.placement import Placed
 
 SUFFIXES: dict[str, Format] = {".keras": "keras", ".h5": "h5", ".hdf5": "h5", ".json": "json"}
 UNDATED = "1980-01-01@00:00:00"
 """What ``metadata.json`` says where no source has one: the same input gives the same bytes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """What the weights of a file are made of: ``items`` in the layout of Keras 3, or ``layers`` in the legacy one, with the
-    habits of the arrays that they are ``like``."""
-
-    items: Sequence[Item] = ()
-    layers: Sequence[LegacyLayer] | None = None
-    like: Arrays | None = None
-
-    def groups(self, source: Source) -> dict[str, str]:
-        """The groups of a source's weights that are moved, and where to."""
-        return {item.src: item.dst for item in self.items if isinstance(item, Move) and item.source is source.weights}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +95,7 @@ def content_like(source: Source, text: str, placed: Placed | None, others: Seque
     return Content(
         text=text,
         placed=placed,
-        assets=[asset for each in (others or (source,)) for asset in Asset.moved(each, placed.groups(each))],
+        assets=[asset for each in (others or (source,)) for asset in Asset.moved(each, placed.groups(each.weights))],
         metadata=source.metadata_text or metadata_of("3.0.0"),
         versions={key: str(value) for key, value in source.metadata.items() if key in ("keras_version", "backend")},
     )

@@ -22,10 +22,11 @@ from configsplit.models.document import Document, given_shapes, load
 from configsplit.models.wrapped import inside, release_of
 from configsplit.saving.converted_masks import changed_masks
 from configsplit.saving.reread import reread
-from configsplit.saving.writer import Content, Placed, begin, metadata_of
+from configsplit.saving.writer import Content, begin, metadata_of
 from configsplit.weights.complete import no_weights
 from configsplit.weights.conversion import OldWeights
 from configsplit.weights.parts import check_shapes
+from configsplit.weights.placement import Placed
 
 WRITTEN_FOR = "3.15.1"
 """The release of Keras whose spelling is written."""
