@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from configsplit.containers import Asset, Empty, Item, Move, Source, Staging, Workers, addresses, open_source
-from configsplit.containers.addresses import V3
+from configsplit.containers import Empty, Move, Staging, Workers, open_source
 from configsplit.containers.relayout import Relaying
 from configsplit.conversion import Migration, Note, Refusal, Replacement, Request, migrate
 from configsplit.conversion.convert import opened
@@ -22,11 +21,10 @@ from configsplit.models.document import Document, given_shapes, load
 from configsplit.models.wrapped import inside, release_of
 from configsplit.saving.converted_masks import changed_masks
 from configsplit.saving.reread import reread
-from configsplit.saving.writer import Content, begin, metadata_of
+from configsplit.saving.writer import Content, begin, content_like, metadata_of
 from configsplit.weights.complete import no_weights
 from configsplit.weights.conversion import OldWeights
 from configsplit.weights.parts import check_shapes
-from configsplit.weights.placement import Placed
 
 WRITTEN_FOR = "3.15.1"
 """The release of Keras whose spelling is written."""
@@ -213,28 +211,22 @@ def _save(made: Converted, path: Path, force: bool, with_weights: bool) -> Saved
         staging = stack.enter_context(Staging(path, folder=False, force=force))
         source = stack.enter_context(open_source(document.path, document.weights))
         document.check_same(source)
-        content, items = Content(text=to_text(model)), list[Item]()
+        content = Content(text=to_text(model))
         if suffix == ".keras" and with_weights:
             if source.weights is None:
                 raise no_weights("a .keras file", str(path), "give them with --weights FILE, or name the output .json")
             relaying = stack.enter_context(Relaying(staging.path(path.name).parent))
-            old = OldWeights(document, source.weights)
-            items = list(_items(made.migration, old, relaying))
-            content = replace(
-                content,
-                placed=Placed(items),
-                metadata=metadata_of(WRITTEN_FOR),
-                assets=_assets(made.migration, old, source),
-            )
+            placed = OldWeights(document, source.weights).placed(made.migration, relaying)
+            content = replace(content_like(source, content.text, placed), metadata=metadata_of(WRITTEN_FOR))
         with Workers() as workers:
             files = begin(workers, staging, path.name, "keras", content)
         written, _ = files.written()
         reread(written.path, document.facts)
         source.check_unchanged()
         staging.commit()
-    weights = [item for item in items if not isinstance(item, Empty)]
-    relaid = sum(not isinstance(item, Move) for item in weights)
-    return SavedConversion(path, written.sha256, len(model.layers), len(weights), relaid)
+    items = [] if content.placed is None else [item for item in content.placed.items if not isinstance(item, Empty)]
+    relaid = sum(not isinstance(item, Move) for item in items)
+    return SavedConversion(path, written.sha256, len(model.layers), len(items), relaid)
 
 
 def refused(made: Converted) -> ConversionError:
@@ -248,30 +240,3 @@ def refused(made: Converted) -> ConversionError:
         hint=first.remedy,
         refusals=tuple(refusal.as_json() for refusal in made.refusals),
     )
-
-
-def _items(migration: Migration, old: OldWeights, relaying: Relaying) -> Iterator[Item]:
-    """Every layer's group, and in it each weight from its origin."""
-    if migration.model is None:
-        return
-    for path, group in addresses(migration.model, V3, inside=inside("keras3")).items():
-        yield Empty(group, path[-1])
-        layout = migration.layouts.get(path)
-        if layout is None:
-            continue
-        sources = old.sources(layout)
-        for slot in layout.slots:
-            yield relaying.item(old.file, sources, slot.recipe, f"{group}/{slot.place}")
-
-
-def _assets(migration: Migration, old: OldWeights, source: Source) -> list[Asset]:
-    """Vocabularies and the like go with the layer whose group they lie under."""
-    if migration.model is None:
-        return []
-    targets = addresses(migration.model, V3, inside=inside("keras3"))
-    moved = {
-        old.found.groups[origin]: targets[path]
-        for path, origin in migration.origins.items()
-        if path in targets and origin in old.found.groups
-    }
-    return Asset.moved(source, moved)

@@ -29,14 +29,17 @@ _WRAPS = frozenset({"layer", "cell", "cells", "forward_layer", "backward_layer"}
 @dataclass(frozen=True, slots=True)
 class Placed:
     """What the weights of a file are made of: ``items`` in the layout of Keras 3, or ``layers`` in the legacy one, with the
-    habits of the arrays that they are ``like``."""
+    habits of the arrays that they are ``like``. ``moved`` says which groups go where if no group moves as one."""
 
     items: Sequence[Item] = ()
     layers: Sequence[LegacyLayer] | None = None
     like: Arrays | None = None
+    moved: Mapping[str, str] | None = None
 
-    def groups(self, source: Arrays | None) -> dict[str, str]:
-        """The groups of a source's weights that are moved, and where to."""
+    def groups(self, source: Arrays | None) -> Mapping[str, str]:
+        """The groups of a source's weights that are moved, and where to; assets go along."""
+        if self.moved is not None:
+            return self.moved
         return {item.src: item.dst for item in self.items if isinstance(item, Move) and item.source is source}
 
 
