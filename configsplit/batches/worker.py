@@ -28,7 +28,7 @@ def main() -> None:
     threading.Thread(target=_listen, args=(jobs,), daemon=True).start()
     from configsplit.batches.job import do
     from configsplit.containers import Workers
-    from configsplit.containers.system.direct import settle_later
+    from configsplit.containers.system.files import settle_later
 
     Workers.usual = 1  # there are as many of us as there are cores
     settle_later()  # outputs are held against their digests before an earlier run's are relied on

@@ -4,11 +4,11 @@ The only importer of h5py, and only once weights are touched: cutting a ``.json`
 """
 
 from configsplit.containers.addresses import Layout, addresses, inner_weights, is_stored, snake_case
-from configsplit.containers.archive import MAX_TEXT
+from configsplit.containers.ahead import Ahead
 from configsplit.containers.assets import Asset
+from configsplit.containers.opening import MAX_TEXT
 from configsplit.containers.source import Source, digest, open_source
 from configsplit.containers.staging import Staging
-from configsplit.containers.system.ahead import Ahead
 from configsplit.containers.system.named_files import Stamp, read_plain, stamp
 from configsplit.containers.system.threads import Task, Workers
 from configsplit.containers.writing import (

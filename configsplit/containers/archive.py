@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import struct
 import tempfile
 import zipfile
@@ -11,13 +10,14 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import IO
 
+from configsplit.containers.opening import MAX_TEXT
+from configsplit.containers.system.files import read_at
 from configsplit.containers.system.window import CHUNK, Span, Window
 from configsplit.errors import StoreError
 
 CONFIG = "config.json"
 METADATA = "metadata.json"
 WEIGHTS = "model.weights.h5"
-MAX_TEXT = 256 << 20
 MAX_MEMBERS = 100_000
 MAX_RATIO = 200
 SMALL = 64 << 20
@@ -99,12 +99,12 @@ class Archive:
             StoreError: its local header says something else than the archive's directory does.
         """
         info = self.members[name]
-        raw = os.pread(self.span.fd, _LOCAL_HEADER.size, self.span.offset + info.header_offset)
+        raw = read_at(self.span.fd, _LOCAL_HEADER.size, self.span.offset + info.header_offset)
         if len(raw) < _LOCAL_HEADER.size:
             raise self._damaged(f"the member {name!r} has no header")
         magic, _, flags, packing, _, _, _, _, _, name_size, extra_size = _LOCAL_HEADER.unpack(raw)
         start = info.header_offset + _LOCAL_HEADER.size
-        written = os.pread(self.span.fd, name_size, self.span.offset + start)
+        written = read_at(self.span.fd, name_size, self.span.offset + start)
         start += name_size + extra_size
         agrees = magic == b"PK\x03\x04" and packing == info.compress_type and not flags & _ENCRYPTED
         if not agrees or written != info.orig_filename.encode("utf-8") or start + info.compress_size > self.span.length:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
 
+from configsplit.containers.opening import Opened
 from configsplit.errors import StoreError
 
-HEAD = 4096
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 BOM = b"\xef\xbb\xbf"
 
@@ -37,31 +36,17 @@ _ONNX = re.compile(rb"\x08[\x01-\x14](?:\x12.{0,80}?\x1a|\x12|:|B)", re.DOTALL)
 _CONFLICT = re.compile(rb"^(?:<{7} |={7}\r?$|>{7} )", re.MULTILINE)
 
 
-def kind_of(fd: int, size: int) -> str:
-    """``"h5"``, ``"zip"`` or ``"json"``.
-
-    Raises:
-        StoreError: it is something else; the message names what.
-    """
-    head = os.pread(fd, HEAD, 0)
-    if not head:
-        raise StoreError("the file is empty", code="file-empty", hint="a save or download that failed leaves such a file")
-    if head.startswith(b"PK\x03\x04"):  # before HDF5: a member of the archive may lie where a user block would end
-        return "zip"
-    if _is_hdf5(fd, head, size):
-        return "h5"
-    if head.removeprefix(BOM).lstrip()[:1] in (b"{", b"[", b'"'):
-        return "json"
-    raise foreign(head)
+def is_zip(opened: Opened) -> bool:
+    return opened.head.startswith(b"PK\x03\x04")
 
 
-def _is_hdf5(fd: int, head: bytes, size: int) -> bool:
+def is_hdf5(opened: Opened) -> bool:
     """An HDF5 file may begin with a block of the user's own, of 512 bytes or a power of two above."""
-    if head.startswith(HDF5_MAGIC):
-        return True
+    if not opened.head or opened.head.startswith(HDF5_MAGIC):
+        return bool(opened.head)
     block = 512
-    while block < size:
-        if os.pread(fd, len(HDF5_MAGIC), block) == HDF5_MAGIC:
+    while block < opened.span.length:
+        if opened.at(block, len(HDF5_MAGIC)) == HDF5_MAGIC:
             return True
         block *= 2
     return False
@@ -69,6 +54,8 @@ def _is_hdf5(fd: int, head: bytes, size: int) -> bool:
 
 def foreign(head: bytes) -> StoreError:
     """The error that names what a file is that configsplit does not read."""
+    if not head:
+        return StoreError("the file is empty", code="file-empty", hint="a save or download that failed leaves such a file")
     what, advice = _name(head)
     return StoreError(f"this is {what}", code="not-a-model", hint=f"{advice}; {_EXPECTED}" if advice else _EXPECTED)
 

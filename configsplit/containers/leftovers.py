@@ -7,7 +7,6 @@ under way then is brought to its end: all was written and checked by that time. 
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -19,7 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from configsplit.containers.system.direct import settle
+from configsplit.containers.system.files import Folder, machine, opened_folder, settle
 from configsplit.errors import StoreError
 
 NEW, OLD, GONE = "new", "old", "gone"
@@ -34,14 +33,14 @@ Move = tuple[Path, Path]
 
 def _prefix() -> str:
     """Locks may not reach other machines that see the same disk: these have hidden folders of another name."""
-    return f".configsplit-{hashlib.sha256(os.uname().nodename.encode()).hexdigest()[:8]}-"
+    return f".configsplit-{hashlib.sha256(machine().encode()).hexdigest()[:8]}-"
 
 
 class Hidden:
     """A new hidden folder in ``parent``, locked for as long as this process lives and has not closed it."""
 
     def __init__(self, parent: Path) -> None:
-        self.path, self._fd = _made(parent)
+        self.path, self._folder = _made(parent)
         try:
             for name in (NEW, OLD):
                 (self.path / name).mkdir()
@@ -65,26 +64,25 @@ class Hidden:
         if committed:
             _mark_done(self.path)
         _discard(self.path)
-        os.close(self._fd)
+        self._folder.close()
         if self.path.is_dir():  # where no more files could be opened, there is one more now
             _discard(self.path)
 
 
-def _made(parent: Path) -> tuple[Path, int]:
+def _made(parent: Path) -> tuple[Path, Folder]:
     while True:
         path = Path(tempfile.mkdtemp(prefix=_prefix(), dir=parent))
         try:
-            fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+            folder = Folder(path)
         except FileNotFoundError:  # as below, a moment earlier
             continue
         except BaseException:
             path.rmdir()
             raise
-        with suppress(OSError):  # a file system without locks: then nobody else gets one either
-            fcntl.flock(fd, fcntl.LOCK_EX)
+        folder.lock(wait=True)  # where there are no locks nobody else gets one either
         if path.is_dir():
-            return path, fd
-        os.close(fd)  # somebody took it for a leftover in the moment before it was locked
+            return path, folder
+        folder.close()  # somebody took it for a leftover in the moment before it was locked
 
 
 @contextmanager
@@ -94,10 +92,9 @@ def alone(folder: Path, patience: float = _PATIENCE) -> Iterator[None]:
     Raises:
         StoreError: another does, and does not come to an end.
     """
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
+    with opened_folder(folder) as held:
         deadline = time.monotonic() + patience
-        while not _locked(fd):
+        while held.lock() is False:
             if time.monotonic() > deadline:
                 raise StoreError(
                     "another process holds the folder",
@@ -107,18 +104,6 @@ def alone(folder: Path, patience: float = _PATIENCE) -> Iterator[None]:
                 )
             time.sleep(0.005)
         yield
-    finally:
-        os.close(fd)
-
-
-def _locked(fd: int) -> bool:
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:  # a file system without locks
-        return True
-    return True
 
 
 def sweep(parent: Path) -> None:
@@ -132,16 +117,9 @@ def sweep(parent: Path) -> None:
 
 
 def _take(path: Path) -> None:
-    with suppress(OSError):
-        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-        try:
-            if os.fstat(fd).st_uid != os.geteuid():
-                return
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if finish(path):
-                _discard(path)
-        finally:
-            os.close(fd)
+    with suppress(OSError), opened_folder(path, follow=False) as held:
+        if held.is_mine() and held.lock() and finish(path):
+            _discard(path)
 
 
 def finish(hidden: Path) -> bool:

@@ -8,15 +8,16 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeAlias
+from typing import IO, Any, TypeAlias
 
 import numpy as np
 
 from configsplit.catalog.recipes import Recipe
+from configsplit.containers.arrays import Arrays
+from configsplit.containers.hdf5.plain_format import Unplain
 from configsplit.containers.system.errors import system_faults
 from configsplit.containers.system.window import Span, stream
-from configsplit.containers.weights import WeightFile
-from configsplit.containers.writing import Move, Relaid
+from configsplit.containers.writing import Fresh, Move, Relaid
 from configsplit.errors import WeightsError
 
 Values: TypeAlias = "np.ndarray[Any, Any]"
@@ -27,17 +28,16 @@ class Relaying:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._fd = -1
-        self._end = 0
+        self._file: IO[bytes] | None = None
 
     def __enter__(self) -> Relaying:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if self._fd >= 0:
-            os.close(self._fd)
+        if self._file is not None:
+            self._file.close()
 
-    def item(self, file: WeightFile, sources: Sequence[str], recipe: Recipe, dst: str) -> Move | Relaid:
+    def item(self, file: Arrays, sources: Sequence[str], recipe: Recipe, dst: str) -> Move | Relaid | Fresh:
         """A new dataset: a byte range of the source for a copy, else computed now.
 
         Raises:
@@ -58,23 +58,23 @@ class Relaying:
                 hint="the file is damaged, or was written by a release that nobody has measured",
             ) from None
         values = np.ascontiguousarray(_one(found)).reshape(np.shape(_one(found)))
-        return Relaid(dst, file.datasets[taken[0]].type_key, values.shape, self._write(values))
+        try:
+            return Relaid(dst, file.type_key(taken[0]), values.shape, self._write(values))
+        except Unplain:  # a type that only HDF5 itself can tell of
+            return Fresh(dst, values)
 
     def _write(self, values: Values) -> Span:
         with system_faults(self.folder):
-            if self._fd < 0:
-                self._fd, name = tempfile.mkstemp(prefix=".configsplit-", dir=self.folder)
-                Path(name).unlink()
-            data = memoryview(values.tobytes())
-            start = done = self._end
-            while data.nbytes > done - start:
-                done += os.pwrite(self._fd, data[done - start :], done)
-            self._end = done
-        return Span(self._fd, start, done - start)
+            if self._file is None:
+                self._file = tempfile.TemporaryFile(dir=self.folder)  # noqa: SIM115 - `__exit__` closes it
+            start = self._file.seek(0, os.SEEK_END)
+            size = self._file.write(values.tobytes())
+            self._file.flush()
+        return Span(self._file.fileno(), start, size)
 
 
-def read(file: WeightFile, path: str) -> Values:
-    """The values of a dataset; h5py is loaded only where they do not lie plain."""
+def read(file: Arrays, path: str) -> Values:
+    """The values of an array; h5py is loaded only where they do not lie plain."""
     place, info = file.place(path), file.datasets[path]
     if place is None:
         return file.read(path)

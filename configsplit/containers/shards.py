@@ -52,7 +52,7 @@ class ShardedFile(WeightFile):
         return self._homes[path].text(path, name) if path in self._homes else None
 
     def handle(self, path: str) -> Any:
-        self.info(path)
+        self.check_there(path)
         return self._homes[path].handle(path)
 
 

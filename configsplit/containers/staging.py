@@ -11,8 +11,8 @@ from types import TracebackType
 
 from configsplit.containers.archive import is_safe_name
 from configsplit.containers.leftovers import NEW, OLD, Hidden, Move, alone, sweep
-from configsplit.containers.system.direct import settle
 from configsplit.containers.system.errors import system_faults
+from configsplit.containers.system.files import opened_folder
 from configsplit.containers.system.signals import Signals
 from configsplit.errors import StoreError
 
@@ -224,11 +224,8 @@ def _undo() -> Iterator[list[Callable[[], object]]]:
 
 def _sync(folder: Path) -> None:
     """Make the names in a folder last."""
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        settle(fd)
-    finally:
-        os.close(fd)
+    with opened_folder(folder) as held:
+        held.settle()
 
 
 def _umask() -> int:

@@ -1,32 +1,27 @@
-"""A file of weights, opened: its layout, its groups and datasets, and the bytes of each."""
+"""Arrays in HDF5: an index, texts in attributes, and values that lie plain or that HDF5 itself has to read."""
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Mapping
 from functools import cached_property
-from threading import Event
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from configsplit.containers.addresses import LEGACY, LEGACY_WEIGHTS, TF213, V3, Layout
-from configsplit.containers.hdf5.confined import confined
+from configsplit.containers.arrays import Arrays, prefixes
 from configsplit.containers.hdf5.index import DatasetInfo, GroupInfo, Index, check_overlaps
 from configsplit.containers.hdf5.plain_format import Attribute, Unplain, kind_of
 from configsplit.containers.hdf5.read_plain import PlainFile
-from configsplit.containers.system import window
+from configsplit.containers.system.confined import confined
 from configsplit.containers.system.errors import hdf5_faults
-from configsplit.containers.system.window import Span, Window, crc32
+from configsplit.containers.system.window import Span, Window
 from configsplit.errors import StoreError
 
 if TYPE_CHECKING:
     import numpy as np
 
-STATE_GROUPS = ("optimizer", "metrics", "optimizer_weights")
-"""Groups of training state at the root: known, left behind by every cut."""
 
-
-class WeightFile:
+class WeightFile(Arrays):
     """An HDF5 file of weights, or the span of an archive that holds one. It is closed by who opened it.
 
     Attributes:
@@ -36,7 +31,7 @@ class WeightFile:
     """
 
     def __init__(self, span: Span, where: str) -> None:
-        self.span = span
+        self.span, self.size = span, span.length
         self.where = where
         self._opened: list[Any] = []
         try:
@@ -44,12 +39,8 @@ class WeightFile:
         except StoreError:
             self.close()
             raise
-        self.groups = index.groups
-        self.datasets = index.datasets
-        self._children: dict[str, list[str]] = {}
-        for path in (*self.groups, *self.datasets):
-            if path:
-                self._children.setdefault(path.rpartition("/")[0], []).append(path)
+        self.groups: Mapping[str, GroupInfo] = index.groups
+        self.datasets: Mapping[str, DatasetInfo] = index.datasets
 
     def _read_index(self) -> Index:
         self._plain: PlainFile | None = None
@@ -105,31 +96,6 @@ class WeightFile:
             hint=f"its groups are {sorted(self.children(''))[:8]}; a save that failed midway also leaves such a file",
         )
 
-    def children(self, group: str) -> list[str]:
-        """Paths of the groups and datasets directly in a group, groups first."""
-        return self._children.get(group, [])
-
-    def datasets_below(self, path: str) -> list[str]:
-        """All datasets of a subtree (or the dataset itself), outer ones first."""
-        return [item for item in self.subtree(path) if item in self.datasets]
-
-    def subtree(self, path: str) -> Iterator[str]:
-        """The path and everything below it, parents first."""
-        todo = [path]
-        while todo:
-            item = todo.pop()
-            yield item
-            todo.extend(reversed(self.children(item)))
-
-    def has_datasets(self, path: str) -> bool:
-        """Whether any dataset lies below a group."""
-        return any(item in self.datasets for item in self.subtree(path))
-
-    def strays(self, addresses: Iterable[str]) -> list[str]:
-        """Datasets that lie below none of the addresses and are no training state: weights that no layer claims."""
-        known = {*addresses, *STATE_GROUPS, "model_weights/top_level_model_weights", "top_level_model_weights"}
-        return [path for path in self.datasets if not known & set(_prefixes(path))]
-
     def attributes(self, path: str) -> dict[str, Any]:
         """All attributes of a group or dataset, as numpy values.
 
@@ -151,7 +117,7 @@ class WeightFile:
         """
         if self._plain is None:
             raise Unplain
-        return self._plain.attributes(self.info(path).raw)
+        return self._plain.attributes(self._info(path).raw)
 
     def attribute_strings(self, attribute: Attribute) -> list[bytes]:
         """The strings of a plain attribute. Raises Unplain where it holds something else."""
@@ -170,7 +136,7 @@ class WeightFile:
         return {name: [text.decode("utf-8", "surrogateescape") for text in texts] for name, texts in found.items()}
 
     def text(self, path: str, name: str) -> str | None:
-        """A string attribute, None where there is none. Raises StoreError where the file is damaged."""
+        """As `Arrays.text`. Raises StoreError where the file is damaged."""
         if not (path in self.groups and self.groups[path].attributes):
             return None
         try:
@@ -241,16 +207,7 @@ class WeightFile:
             names = self.attributes(container).get("layer_names")
         return names is not None and names.dtype.kind == "S"
 
-    def vars_name(self, group: str) -> str | None:
-        """The layer's name as Keras 3.6 and later leave it on the ``vars`` group; None in older files."""
-        return self.text(f"{group}/vars" if group else "vars", "name")
-
     def read(self, path: str) -> np.ndarray[Any, Any]:
-        """The values of a dataset, all of them in memory.
-
-        Raises:
-            StoreError: there is no such dataset, or it is damaged.
-        """
         from configsplit.containers.hdf5 import read_h5py
 
         place = f"{self.where}:{path}"
@@ -258,49 +215,15 @@ class WeightFile:
             return read_h5py.read_values(self.handle(path), place)
 
     def place(self, path: str) -> Span | None:
-        """The span of a dataset's bytes in the file that is open; None where they are packed or split."""
         info = self.datasets[path]
         return None if info.offset is None else Span(self.span.fd, self.span.offset + info.offset, info.nbytes)
 
-    def crc(self, path: str) -> int:
-        """The CRC-32 of a dataset's values."""
-        place = self.place(path)
-        return crc32([place]) if place else zlib.crc32(self.read(path).tobytes())
+    def type_key(self, path: str) -> bytes:
+        return self.datasets[path].type_key
 
-    def first_difference(
-        self, pairs: Sequence[tuple[str, str]], other: WeightFile, stop: Event | None = None
-    ) -> tuple[str, str] | None:
-        """The first pair (a dataset here, one of the other file) that is not equal bit by bit; None if all are.
-
-        Shape, type and every value are compared, in bounded memory where they lie plain in both files.
-        """
-        plain: list[tuple[str, str]] = []
-        for mine, its in pairs:
-            one, two = self.datasets[mine], other.datasets[its]
-            if (one.shape, one.dtype) != (two.shape, two.dtype):
-                return mine, its
-            if self.place(mine) is not None and other.place(its) is not None:
-                plain.append((mine, its))
-            elif self.read(mine).tobytes() != other.read(its).tobytes():
-                return mine, its
-        spans = ((left, right) for mine, its in plain if (left := self.place(mine)) and (right := other.place(its)))
-        number = window.first_difference(spans, stop)
-        return None if number is None else plain[number]
-
-    def same(self, path: str, other: WeightFile, other_path: str) -> bool:
-        """Whether two datasets are equal bit by bit: shape, type and every value."""
-        return self.first_difference([(path, other_path)], other) is None
-
-    def info(self, path: str) -> GroupInfo | DatasetInfo:
-        """What is known of a group or dataset.
-
-        Raises:
-            StoreError: there is none.
-        """
-        info = self.groups.get(path) or self.datasets.get(path)
-        if info is None:
-            raise StoreError("there is no such group or dataset", code="weights-missing", where=f"{self.where}:{path}")
-        return info
+    def _info(self, path: str) -> GroupInfo | DatasetInfo:
+        self.check_there(path)
+        return self.groups[path] if path in self.groups else self.datasets[path]
 
     def handle(self, path: str) -> Any:
         """The h5py object at a path.
@@ -310,14 +233,8 @@ class WeightFile:
         """
         from h5py import h5g, h5o
 
-        info = self.info(path)
+        info = self._info(path)
         return h5o.open(self._file, info.raw) if path else h5g.open(self._file, b"/")
-
-
-def _prefixes(path: str) -> Iterator[str]:
-    while path:
-        yield path
-        path = path.rpartition("/")[0]
 
 
 def _normalised(index: Index, where: str) -> Index:
@@ -329,7 +246,7 @@ def _normalised(index: Index, where: str) -> Index:
         plain = path.replace("\\", "/")
         if plain in groups and groups[plain].raw != b"":
             raise StoreError(f"two groups are both {plain!r}", code="hdf5-alias", where=where)
-        for parent in reversed([*_prefixes(plain)][1:]):
+        for parent in reversed([*prefixes(plain)][1:]):
             groups.setdefault(parent, GroupInfo(b"", 0))
         groups[plain] = info
     return Index(groups, {path.replace("\\", "/"): info for path, info in index.datasets.items()})

@@ -17,13 +17,14 @@ from configsplit.containers.hdf5.plain_format import Unplain
 from configsplit.containers.hdf5.write_plain import PlainSkeleton
 from configsplit.containers.system.direct import write_new
 from configsplit.containers.system.errors import hdf5_write_faults, system_faults
+from configsplit.containers.system.files import room_in
 from configsplit.containers.system.threads import Workers
 from configsplit.containers.system.window import Cancelled, Piece, Span, digest_of, stream
 from configsplit.errors import StoreError, WeightsError
 
 if TYPE_CHECKING:
+    from configsplit.containers.arrays import Arrays
     from configsplit.containers.hdf5.write_h5py import Skeleton
-    from configsplit.containers.weights import WeightFile
 
 
 class Move(NamedTuple):
@@ -32,7 +33,7 @@ class Move(NamedTuple):
     ``rename`` is the layer's new name, for the ``name`` attribute that Keras 3.6 and later keep beside the weights.
     """
 
-    source: WeightFile
+    source: Arrays
     src: str
     dst: str
     rename: str | None = None
@@ -67,7 +68,7 @@ Item = Move | Empty | Fresh | Relaid
 class Stored(NamedTuple):
     """A dataset of some file."""
 
-    source: WeightFile
+    source: Arrays
     path: str
 
 
@@ -80,7 +81,7 @@ class LegacyLayer(NamedTuple):
     """
 
     name: str
-    source: WeightFile | None = None
+    source: Arrays | None = None
     group: str = ""
     weights: tuple[tuple[str, Any], ...] | None = None
 
@@ -160,10 +161,10 @@ def _checksum(member: _Member, stop: Event | None) -> int:
 
 
 def _check_room(folder: Path, size: int) -> None:
-    room = os.statvfs(folder)
-    if size > room.f_bavail * room.f_frsize:
+    room = room_in(folder)
+    if room is not None and size > room:
         raise StoreError(
-            f"{size} bytes are to be written, {room.f_bavail * room.f_frsize} are free",
+            f"{size} bytes are to be written, {room} are free",
             code="disk-full",
             where=str(folder),
             hint="free some space or choose another --out; nothing was written",
@@ -194,9 +195,7 @@ def prepare_archive(
     return Job(path=path, members=(*texts, weights, *extra), zipped=True, _owned=owned)
 
 
-def prepare_h5(
-    path: Path, *, attributes: Mapping[str, str], layers: Sequence[LegacyLayer], like: WeightFile | None = None
-) -> Job:
+def prepare_h5(path: Path, *, attributes: Mapping[str, str], layers: Sequence[LegacyLayer], like: Arrays | None = None) -> Job:
     """A whole model in legacy HDF5. ``attributes`` are the root's: ``model_config``, ``keras_version``, ``backend``.
 
     ``like`` is a legacy file whose habits are kept: kind of strings, ``top_level_model_weights``.
@@ -221,7 +220,7 @@ def prepare_weights(
     items: Iterable[Item] = (),
     layers: Sequence[LegacyLayer] | None = None,
     attributes: Mapping[str, str] | None = None,
-    like: WeightFile | None = None,
+    like: Arrays | None = None,
 ) -> Job:
     """A file of weights alone: in the v3 layout from ``items``, or in the legacy one from ``layers`` and ``attributes``.
 
@@ -289,7 +288,7 @@ def _add_layers(
     root: str,
     layers: Sequence[LegacyLayer],
     versions: Mapping[str, str],
-    like: WeightFile | None,
+    like: Arrays | None,
 ) -> None:
     fixed = like is not None and like.fixed_strings
     skeleton.group(root)
@@ -307,11 +306,13 @@ def _add_layers(
 
 def _add_layer(skeleton: Skeleton | PlainSkeleton, place: str, layer: LegacyLayer, fixed: bool) -> None:
     source, group = layer.source, layer.group
-    if source is not None and layer.weights is None:
+    if source is not None and layer.weights is None and source.groups[group].attributes:
         weights: Sequence[tuple[str, Any]] = [(name, f"{group}/{name}") for name in source.weight_names(group)]
         skeleton.copy_attributes(source, group, place)  # verbatim: the kind of strings, the chunks
     else:
         weights = layer.weights or ()
+        if source is not None and layer.weights is None:
+            weights = [(name, f"{group}/{name}") for name in source.weight_names(group)]
         skeleton.group(place)
         skeleton.set_names(place, "weight_names", [name for name, _ in weights], fixed=fixed)
     for name, values in weights:

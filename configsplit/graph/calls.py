@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from configsplit.errors import DocumentError
 from configsplit.graph.model import CallRef, Model, TensorRef
+from configsplit.graph.once import once
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class CallGraph:
         return self.number[CallRef(ref.layer, ref.call)]
 
 
+@once
 def call_graph(model: Model) -> CallGraph:
     """The graph of the top level of a model; nested models count as one call each."""
     calls = [CallRef(layer.name, index) for layer in model.layers for index in range(len(layer.calls))]

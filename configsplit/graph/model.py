@@ -144,7 +144,7 @@ class Layer:
         return str(self.entry.get("module") or "").startswith(OPERATION_MODULES)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, weakref_slot=True)
 class Model:
     """A functional or Sequential model.
 

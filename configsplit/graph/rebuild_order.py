@@ -11,8 +11,10 @@ from dataclasses import replace
 
 from configsplit.graph.calls import CallGraph, call_graph
 from configsplit.graph.model import Model, Node
+from configsplit.graph.once import once
 
 
+@once
 def rebuild_order(model: Model) -> tuple[str, ...]:
     """Names of the layers of a functional model in the order that Keras computes; a Sequential keeps its own."""
     if model.kind == "sequential":

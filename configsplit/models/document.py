@@ -10,7 +10,6 @@ from pathlib import Path
 
 from configsplit.catalog.facts import LayerFacts
 from configsplit.containers import Source, open_source
-from configsplit.containers.source import Kind
 from configsplit.dialects import Detection, parse, read_entry
 from configsplit.dialects.dialect import Generation
 from configsplit.errors import ConfigSplitError, ShapeError, StoreError
@@ -28,7 +27,7 @@ class Document:
         model: the graph.
         detection: the dialect, and the evidence for it.
         path: the file that was read; ``weights`` is the file of weights that goes with it, if apart.
-        kind: "json", "keras", "h5" or "dir".
+        kind: "json", "keras", "h5", "dir", or another of `configsplit.containers.source.CONTAINERS`.
         release: what the file says of the release that wrote it; empty where it says nothing.
         registry: the plug-ins in force.
         notes: what had to be put right in the file to read it, in sentences.
@@ -38,7 +37,7 @@ class Document:
     model: Model
     detection: Detection
     path: Path
-    kind: Kind
+    kind: str
     weights: Path | None = None
     release: str = ""
     registry: Registry = field(default_factory=Registry)

@@ -147,7 +147,7 @@ class Source(Record):
 
     file: PlainName
     sha256: Digest
-    format: Literal["keras", "h5", "json", "dir"]
+    format: str
     dialect: Literal["keras1", "keras2", "keras3"]
     path: Below | None = None
     weights: PlainName | None = None

@@ -4,25 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from threading import Event
 
-from configsplit.containers import Source, digest, open_source
+from configsplit.containers import Source, open_source
 from configsplit.dialects import parse
 from configsplit.errors import VerificationError
 from configsplit.graph.model import LayerPath, Model, walk
 from configsplit.graph.provenance import Origin, Provenance
-from configsplit.graph.rebuild_order import rebuild_order
 from configsplit.models.document import Document
 from configsplit.models.wrapped import inside
 from configsplit.records import provenance as record
+from configsplit.saving.order import check_order
 from configsplit.weights.parts import Weights, weights_in
 from configsplit.weights.placement import datasets
-
-
-def file_digest(path: Path, stop: Event | None = None) -> str:
-    """SHA-256 of a file, whatever is in it; of sharded weights, that of all shards."""
-    with Source(path=path) as opened:
-        return digest(path, stop) if opened.kind == "json" else opened.sha256(stop)
 
 
 def compare(
@@ -41,7 +34,7 @@ def compare(
     with open_source(path, apart) as opened:
         model = parse(opened.config_text).model
         _check_layers(path, model, told)
-        _check_order(path, model)
+        check_order(str(path), model)
         if opened.weights is None:
             return 0, 0
         ours = weights_in(model, opened.weights)
@@ -66,15 +59,6 @@ def _check_layers(path: Path, model: Model, told: record.ProvenanceRecord) -> No
         raise VerificationError(
             f"the record and the file do not speak of the same layers, the first is {wrong[0][0]!r}",
             code="verify-provenance",
-            where=str(path),
-        )
-
-
-def _check_order(path: Path, model: Model) -> None:
-    if rebuild_order(model) != tuple(layer.name for layer in model.layers):
-        raise VerificationError(
-            "the layers do not stand in the order in which Keras rebuilds them, so weights would go astray",
-            code="verify-order",
             where=str(path),
         )
 

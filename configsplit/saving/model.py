@@ -5,28 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from threading import Event
 from typing import Literal
 
 from configsplit import __version__
-from configsplit.containers import (
-    Asset,
-    Item,
-    Job,
-    Move,
-    Source,
-    Staging,
-    Task,
-    Workers,
-    Written,
-    open_source,
-    prepare_archive,
-    prepare_h5,
-    prepare_text,
-    prepare_weights,
-)
+from configsplit.containers import Source, Staging, Workers, Written, open_source, prepare_text
 from configsplit.dialects import to_text
 from configsplit.errors import StoreError
 from configsplit.graph.model import walk
@@ -35,14 +18,12 @@ from configsplit.models.results import Edited, Format, SavedFile
 from configsplit.models.wrapped import inside
 from configsplit.records import provenance as record
 from configsplit.records.manifest import Source as SourceRecord
-from configsplit.saving.file_proof import compare, file_digest
+from configsplit.saving.file_proof import compare
 from configsplit.saving.manifesting import relative
-from configsplit.saving.parts import metadata, versions
-from configsplit.weights.complete import check_complete, check_layouts
+from configsplit.saving.writer import SUFFIXES, Content, Files, begin, content_like
+from configsplit.weights.complete import check_complete, check_layouts, no_weights
 from configsplit.weights.parts import Weights, check_shapes, weights_in
 from configsplit.weights.placement import Gathering, check_copies
-
-_SUFFIXES: dict[str, Format] = {".keras": "keras", ".h5": "h5", ".hdf5": "h5", ".json": "json"}
 
 Check = Literal["none", "proof"]
 
@@ -78,10 +59,10 @@ def save(
             each.check_same(source)
         plan = _plan(edited, sources, path, format, weights)
         with Workers() as workers:
-            digests = [workers.submit(partial(_digests, each)) for each in edited.documents]
-            model, apart = _write(edited, plan, path, staging, workers)
-        written, beside = model.result(), None if apart is None else apart.result()
-        made = _record(edited, written, beside, [digest.result() for digest in digests], path, plan)
+            digests = [(workers.submit(each.sha256), workers.submit(each.weights_sha256)) for each in sources]
+            files = _write(edited, plan, path, staging, workers)
+        written, beside = files.written()
+        made = _record(edited, written, beside, [(own.result(), beside.result()) for own, beside in digests], path, plan)
         prepare_text(staging.path(f"{path.name}{record.SUFFIX}"), record.to_text(made)).run()
         counts = None
         if verify == "proof":
@@ -104,7 +85,7 @@ class _Plan:
 
 
 def _plan(edited: Edited, sources: Sequence[Source], path: Path, wanted: Format | None, with_weights: bool) -> _Plan:
-    chosen = wanted or _SUFFIXES.get(path.suffix.lower())
+    chosen = wanted or SUFFIXES.get(path.suffix.lower())
     if chosen is None:
         raise StoreError(
             f"the suffix {path.suffix!r} does not tell a format",
@@ -117,12 +98,8 @@ def _plan(edited: Edited, sources: Sequence[Source], path: Path, wanted: Format 
     ]
     if not any(found):
         if chosen != "json":
-            raise StoreError(
-                f"a .{chosen} file needs weights, and there are none",
-                code="format-needs-weights",
-                where=str(path),
-                hint="name the output .json, or give weights with --weights FILE",
-            )
+            hint = "name the output .json, or give weights with --weights FILE"
+            raise no_weights(f"a .{chosen} file", str(path), hint)
         return _Plan(chosen, sources, None)
     flags = {number: document.model for number, document in enumerate(edited.documents)}
     gathering = Gathering(edited.model, edited.provenance, found, edited.inference, flags)
@@ -140,48 +117,16 @@ def _weights(document: Document, source: Source) -> Weights | None:
     return found
 
 
-def _write(
-    edited: Edited, plan: _Plan, path: Path, staging: Staging, workers: Workers
-) -> tuple[Task[Written], Task[Written] | None]:
-    text = edited.text or to_text(edited.model)
-    gathering, place = plan.gathering, staging.path(path.name)
+def _write(edited: Edited, plan: _Plan, path: Path, staging: Staging, workers: Workers) -> Files:
+    text, gathering = edited.text or to_text(edited.model), plan.gathering
     if gathering is None:
-        return workers.submit(prepare_text(place, text).run), None
-    like = gathering.first.file
-    source = next(source for source in plan.sources if source.weights is like)
-    if plan.format == "json":
-        apart = _weights_job(staging.path(f"{path.stem}.weights.h5"), gathering, source)
-        return workers.submit(prepare_text(place, text).run), workers.submit(apart.run)
-    if plan.format == "h5":
-        attributes = {"model_config": text, **versions(source)}
-        return workers.submit(prepare_h5(place, attributes=attributes, layers=gathering.legacy(), like=like).run), None
-    items = gathering.moves()
-    assets = [asset for each in plan.sources for asset in Asset.moved(each, _groups(items, each))]
-    job = prepare_archive(place, config_text=text, metadata_text=metadata(source), items=items, assets=assets)
-    return workers.submit(job.run), None
-
-
-def _groups(items: Sequence[Item], source: Source) -> dict[str, str]:
-    """The groups of a source's weights that are moved, and where to."""
-    return {item.src: item.dst for item in items if isinstance(item, Move) and item.source is source.weights}
-
-
-def _weights_job(place: Path, gathering: Gathering, source: Source) -> Job:
-    if gathering.first.file.layout.kind != "legacy":
-        return prepare_weights(place, items=gathering.moves())
-    like = gathering.first.file
-    return prepare_weights(place, layers=gathering.legacy(), attributes=versions(source), like=like)
+        return begin(workers, staging, path.name, plan.format, Content(text=text))
+    source = next(source for source in plan.sources if source.weights is gathering.first.file)
+    content = content_like(source, text, gathering.placed(), plan.sources)
+    return begin(workers, staging, path.name, plan.format, content)
 
 
 # ---------------------------------------------------------------- the record
-
-
-def _digests(document: Document, stop: Event) -> tuple[str, str | None]:
-    with open_source(document.path) as opened:
-        own = opened.sha256(stop)
-    if document.weights is None:
-        return own, None
-    return own, file_digest(document.weights, stop)
 
 
 def _record(

@@ -9,30 +9,14 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Literal
 
-from configsplit.containers import (
-    Ahead,
-    Asset,
-    Job,
-    Move,
-    Staging,
-    Task,
-    Workers,
-    Written,
-    digest,
-    open_source,
-    prepare_archive,
-    prepare_h5,
-    prepare_text,
-    prepare_weights,
-)
+from configsplit.containers import Ahead, Staging, Workers, open_source, prepare_text
 from configsplit.dialects import to_text
-from configsplit.errors import StoreError
-from configsplit.graph.json import dumps
-from configsplit.graph.model import Model
 from configsplit.graph.provenance import Provenance
 from configsplit.models.results import Format, Parts
-from configsplit.weights.legacy_groups import legacy_layers
-from configsplit.weights.parts import Weights, check_shapes, moves, weights_in
+from configsplit.saving.writer import Files, begin, content_like
+from configsplit.weights.complete import check_format, no_weights
+from configsplit.weights.parts import Weights, check_shapes, weights_in
+from configsplit.weights.placement import Gathering
 
 if TYPE_CHECKING:
     from configsplit.containers import Source
@@ -89,7 +73,8 @@ def save(
     with Staging(directory, folder=True, force=force) as staging, open_source(document.path, document.weights) as source:
         document.check_same(source)
         with Workers() as workers:
-            digests = _SourceDigests(workers, source, document.weights, ahead)
+            own = partial(ahead.sha256, source) if ahead else workers.submit(source.sha256).result
+            beside = workers.submit(source.weights_sha256)
             plan = _plan(parts, source, to, weights)
             files = _write_parts(parts, plan, staging, workers)
             if plan.weights is not None:  # checked while the bytes move: nothing appears before all is well
@@ -99,8 +84,8 @@ def save(
             taken = manifesting.source(document, Path(directory), weights=plan.weights is not None)
             draft = manifesting.draft(parts, taken, [file.names for file in files], manifesting.rest(parts))
             found = None if verify == "none" else _begin_proof(draft, plan, document, files, workers)
-        apart = digests.weights() if taken.weights else None
-        made = manifesting.complete(draft, (digests.source(), apart), [file.written() for file in files])
+        digests = own(), beside.result() if taken.weights else None
+        made = manifesting.complete(draft, digests, [file.written() for file in files])
         folder = prepare_text(staging.path(manifesting.NAME), manifesting.to_text(made)).run().path.parent
         numeric = None
         if verify == "numeric":
@@ -113,7 +98,7 @@ def save(
 
 
 def _begin_proof(
-    draft: Manifest, plan: _Plan, document: Document, files: Sequence[_Files], workers: Workers
+    draft: Manifest, plan: _Plan, document: Document, files: Sequence[Files], workers: Workers
 ) -> Callable[[], Proof]:
     """Prove the graphs while bytes move, and let the bytes of each part be compared as soon as it is written."""
     from configsplit.saving.proof import Proving
@@ -125,19 +110,9 @@ def _begin_proof(
     return lambda: whole.with_weights(task.result() for task in tasks)
 
 
-def _proven(proving: Proving, number: int, file: _Files, stop: Event) -> list[int]:
+def _proven(proving: Proving, number: int, file: Files, stop: Event) -> list[int]:
     model, _ = file.written()
     return proving.part(number, model.path.parent, stop)
-
-
-class _SourceDigests:
-    """Digests of the source and of its separate weights, computed while parts are written."""
-
-    def __init__(self, workers: Workers, source: Source, weights: Path | None, ahead: Ahead | None) -> None:
-        self.source: Callable[[], str] = partial(ahead.sha256, source) if ahead else workers.submit(source.sha256).result
-        self.weights: Callable[[], str | None] = lambda: None
-        if weights is not None:
-            self.weights = workers.submit(partial(digest, weights)).result
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,47 +132,17 @@ def _plan(parts: Parts, source: Source, to: Format | None, with_weights: bool) -
     """
     document = parts.document
     file = source.weights if with_weights else None
-    wanted: Format = to or _natural_format(source.kind, file is not None)
+    wanted: Format = to or (source.written_as if file is not None else "json")
+    where = str(document.path)
     if file is None:
         if wanted != "json" and to is not None:
-            raise StoreError(
-                f"a .{wanted} part needs weights, and the source has none",
-                code="format-needs-weights",
-                where=str(document.path),
-                hint="give them with --weights FILE, or write --to json",
-            )
+            raise no_weights(f"a .{wanted} part", where, "give them with --weights FILE, or write --to json")
         return _Plan(source, "json", None)
-    layout = file.layout.kind
-    if (wanted == "keras" and layout == "legacy") or (wanted == "h5" and layout != "legacy"):
-        raise StoreError(
-            f"the weights of the source are in the {'old HDF5' if layout == 'legacy' else 'Keras 3'} layout",
-            code="format-layout",
-            where=str(document.path),
-            hint=f"write --to {'h5' if layout == 'legacy' else 'keras'}, or --to json for architecture and weights apart",
-        )
+    check_format(wanted, file.layout.kind, where, "write --to {0}, or --to json for architecture and weights apart")
     return _Plan(source, wanted, weights_in(document.model, file))
 
 
-def _natural_format(kind: str, has_weights: bool) -> Format:
-    if kind == "json" or not has_weights:
-        return "json"
-    return "h5" if kind == "h5" else "keras"
-
-
-@dataclass(frozen=True, slots=True)
-class _Files:
-    """The files of one part, and the text of its document."""
-
-    names: tuple[str, str | None]
-    text: str
-    model: Task[Written]
-    weights: Task[Written] | None = None
-
-    def written(self) -> tuple[Written, Written | None]:
-        return self.model.result(), None if self.weights is None else self.weights.result()
-
-
-def _write_parts(parts: Parts, plan: _Plan, staging: Staging, workers: Workers) -> list[_Files]:
+def _write_parts(parts: Parts, plan: _Plan, staging: Staging, workers: Workers) -> list[Files]:
     """Begin with the part that has the most bytes: the others, and all that is left to do, then cost no time."""
     sizes = [_bytes(origins, plan.weights) for origins in parts.origins]
     begun = {number: _write_part(parts, number, plan, staging, workers) for number in _largest_first(sizes)}
@@ -216,47 +161,10 @@ def _bytes(origins: Provenance, weights: Weights | None) -> int:
     return sum(weights.file.datasets[name].nbytes for group in groups for name in weights.file.datasets_below(group))
 
 
-def _write_part(parts: Parts, number: int, plan: _Plan, staging: Staging, workers: Workers) -> _Files:
-    text = to_text(parts.split.parts[number].model)
-    model, apart = _jobs(parts, number, text, plan, staging)
-    names = model.path.name, None if apart is None else apart.path.name
-    return _Files(names, text, workers.submit(model.run), None if apart is None else workers.submit(apart.run))
-
-
-def _jobs(parts: Parts, number: int, text: str, plan: _Plan, staging: Staging) -> tuple[Job, Job | None]:
-    """The files of a part: the model, and its weights where they stand apart."""
-    part, origins, name = parts.split.parts[number].model, parts.origins[number], f"part-{number}"
-    if plan.weights is None:
-        return prepare_text(staging.path(f"{name}.json"), text), None
-    if plan.format == "json":
-        apart = _weights_job(staging.path(f"{name}.weights.h5"), part, origins, plan, plan.weights)
-        return prepare_text(staging.path(f"{name}.json"), text), apart
-    if plan.format == "h5":
-        attributes = {"model_config": text, **versions(plan.source)}
-        layers = legacy_layers(part, origins, plan.weights)
-        return prepare_h5(staging.path(f"{name}.h5"), attributes=attributes, layers=layers, like=plan.weights.file), None
-    items = moves(part, origins, plan.weights)
-    assets = Asset.moved(plan.source, {item.src: item.dst for item in items if isinstance(item, Move)})
-    return prepare_archive(
-        staging.path(f"{name}.keras"),
-        config_text=text,
-        metadata_text=metadata(plan.source),
-        items=items,
-        assets=assets,
-    ), None
-
-
-def _weights_job(path: Path, part: Model, origins: Provenance, plan: _Plan, weights: Weights) -> Job:
-    if weights.file.layout.kind != "legacy":
-        return prepare_weights(path, items=moves(part, origins, weights))
-    layers = legacy_layers(part, origins, weights)
-    return prepare_weights(path, layers=layers, attributes=versions(plan.source), like=weights.file)
-
-
-def versions(source: Source) -> dict[str, str]:
-    return {key: str(value) for key, value in source.metadata.items() if key in ("keras_version", "backend")}
-
-
-def metadata(source: Source) -> str:
-    """The source's own ``metadata.json``: the parts are its weights, and the same input gives the same bytes."""
-    return source.metadata_text or dumps({"keras_version": "3.0.0", "date_saved": "1980-01-01@00:00:00"})
+def _write_part(parts: Parts, number: int, plan: _Plan, staging: Staging, workers: Workers) -> Files:
+    part = parts.split.parts[number].model
+    placed = None
+    if plan.weights is not None:
+        placed = Gathering(part, parts.origins[number], [plan.weights], is_part=True).placed()
+    content = content_like(plan.source, to_text(part), placed)
+    return begin(workers, staging, f"part-{number}.{plan.format}", plan.format, content)

@@ -19,12 +19,12 @@ from configsplit.errors import VerificationError
 from configsplit.graph.equality import differences
 from configsplit.graph.model import LayerPath, Model
 from configsplit.graph.provenance import Provenance
-from configsplit.graph.rebuild_order import rebuild_order
 from configsplit.models.document import Document
 from configsplit.records import manifest as record
 from configsplit.rewrites.join import Piece, join
 from configsplit.rewrites.split import Source as Wire
 from configsplit.saving.mask_proof import prove_masks
+from configsplit.saving.order import check_order
 from configsplit.saving.part_claims import check_parts
 from configsplit.saving.surroundings import prove_assets, prove_surroundings
 from configsplit.saving.whole import whole_of
@@ -88,7 +88,8 @@ class Proving:
         whole = self._whole
         prove_graph(whole.model, self._models, self._manifest)
         prove_masks(self._document, whole.opened, self._models, self._manifest)
-        _prove_order(self._models, self._manifest)
+        for part, model in zip(self._manifest.parts, self._models, strict=True):
+            check_order(part.file, model)
         check_parts(whole, self._models, self._manifest)
         return Proof(len(self._models), len(whole.model.layers), 0, 0)
 
@@ -136,16 +137,6 @@ def wire(tensor: record.WiredTensor) -> Wire:
     if isinstance(source, record.FromInput):
         return Wire(None, source.input)
     return Wire(source.part, source.output)
-
-
-def _prove_order(models: list[Model], manifest: record.Manifest) -> None:
-    for part, model in zip(manifest.parts, models, strict=True):
-        if rebuild_order(model) != tuple(layer.name for layer in model.layers):
-            raise VerificationError(
-                "the layers do not stand in the order in which Keras rebuilds them, so weights would go astray",
-                code="verify-order",
-                where=part.file,
-            )
 
 
 def _compare(

@@ -2,38 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from configsplit.containers import (
-    Asset,
-    Empty,
-    Move,
-    Relaid,
-    Source,
-    Staging,
-    addresses,
-    open_source,
-    prepare_archive,
-    prepare_text,
-)
-from configsplit.containers.addresses import V3
+from configsplit.containers import Empty, Move, Staging, Workers, open_source
 from configsplit.containers.relayout import Relaying
 from configsplit.conversion import Migration, Note, Refusal, Replacement, Request, migrate
 from configsplit.conversion.convert import opened
 from configsplit.conversion.known_bugs import cautions, may_need_caution
 from configsplit.dialects import emit, read_entry, to_text
 from configsplit.errors import ConversionError, StoreError
-from configsplit.graph.json import dumps
 from configsplit.graph.model import TensorRef, TensorSpec, walk
 from configsplit.inference import trace
 from configsplit.models.document import Document, given_shapes, load
 from configsplit.models.wrapped import inside, release_of
 from configsplit.saving.converted_masks import changed_masks
 from configsplit.saving.reread import reread
+from configsplit.saving.writer import Content, begin, content_like, metadata_of
+from configsplit.weights.complete import no_weights
 from configsplit.weights.conversion import OldWeights
 from configsplit.weights.parts import check_shapes
 
@@ -218,38 +207,26 @@ def _save(made: Converted, path: Path, force: bool, with_weights: bool) -> Saved
             where=str(path),
             hint="name the output .keras, or .json for the architecture alone",
         )
-    text = to_text(model)
     with ExitStack() as stack:
         staging = stack.enter_context(Staging(path, folder=False, force=force))
         source = stack.enter_context(open_source(document.path, document.weights))
         document.check_same(source)
-        place = staging.path(path.name)
-        if suffix == ".json" or not with_weights:
-            written, counts = prepare_text(place, text).run(), (0, 0)
-        elif source.weights is None:
-            raise StoreError(
-                "a .keras file needs weights, and the source has none",
-                code="format-needs-weights",
-                where=str(path),
-                hint="give them with --weights FILE, or name the output .json",
-            )
-        else:
-            relaying = stack.enter_context(Relaying(place.parent))
-            old = OldWeights(document, source.weights)
-            items = list(_items(made.migration, old, relaying))
-            counts = sum(isinstance(item, (Move, Relaid)) for item in items), sum(isinstance(item, Relaid) for item in items)
-            job = prepare_archive(
-                place,
-                config_text=text,
-                metadata_text=dumps({"keras_version": WRITTEN_FOR, "date_saved": "1980-01-01@00:00:00"}),
-                items=items,
-                assets=_assets(made.migration, old, source),
-            )
-            written = job.run()
-        reread(place, document.facts)
+        content = Content(text=to_text(model))
+        if suffix == ".keras" and with_weights:
+            if source.weights is None:
+                raise no_weights("a .keras file", str(path), "give them with --weights FILE, or name the output .json")
+            relaying = stack.enter_context(Relaying(staging.path(path.name).parent))
+            placed = OldWeights(document, source.weights).placed(made.migration, relaying)
+            content = replace(content_like(source, content.text, placed), metadata=metadata_of(WRITTEN_FOR))
+        with Workers() as workers:
+            files = begin(workers, staging, path.name, "keras", content)
+        written, _ = files.written()
+        reread(written.path, document.facts)
         source.check_unchanged()
         staging.commit()
-    return SavedConversion(path, written.sha256, len(model.layers), *counts)
+    items = [] if content.placed is None else [item for item in content.placed.items if not isinstance(item, Empty)]
+    relaid = sum(not isinstance(item, Move) for item in items)
+    return SavedConversion(path, written.sha256, len(model.layers), len(items), relaid)
 
 
 def refused(made: Converted) -> ConversionError:
@@ -263,30 +240,3 @@ def refused(made: Converted) -> ConversionError:
         hint=first.remedy,
         refusals=tuple(refusal.as_json() for refusal in made.refusals),
     )
-
-
-def _items(migration: Migration, old: OldWeights, relaying: Relaying) -> Iterator[Empty | Move | Relaid]:
-    """Every layer's group, and in it each weight from its origin."""
-    if migration.model is None:
-        return
-    for path, group in addresses(migration.model, V3, inside=inside("keras3")).items():
-        yield Empty(group, path[-1])
-        layout = migration.layouts.get(path)
-        if layout is None:
-            continue
-        sources = old.sources(layout)
-        for slot in layout.slots:
-            yield relaying.item(old.file, sources, slot.recipe, f"{group}/{slot.place}")
-
-
-def _assets(migration: Migration, old: OldWeights, source: Source) -> list[Asset]:
-    """Vocabularies and the like go with the layer whose group they lie under."""
-    if migration.model is None:
-        return []
-    targets = addresses(migration.model, V3, inside=inside("keras3"))
-    moved = {
-        old.found.groups[origin]: targets[path]
-        for path, origin in migration.origins.items()
-        if path in targets and origin in old.found.groups
-    }
-    return Asset.moved(source, moved)

@@ -7,13 +7,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from configsplit.containers import open_source
+from configsplit.containers import Source, open_source
 from configsplit.errors import StoreError, VerificationError
 from configsplit.models.document import load
 from configsplit.models.fragments import load_fragment
 from configsplit.records import provenance as record
 from configsplit.records.manifest import Source as SourceRecord
-from configsplit.saving.file_proof import compare, file_digest
+from configsplit.saving.file_proof import compare
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +95,14 @@ def _check_digests(
         if weights is not None and source.weights_sha256 is not None:
             wanted[weights] = source.weights_sha256
     for place, recorded in wanted.items():
-        if file_digest(place) != recorded:
+        if _digest(place) != recorded:
             raise VerificationError(
                 "the file was changed since: its SHA-256 is not that of the record",
                 code="verify-changed-file",
                 where=str(place),
             )
+
+
+def _digest(path: Path) -> str:
+    with Source(path=path) as opened:
+        return opened.sha256()

@@ -61,13 +61,24 @@ def check_layouts(gathering: Gathering, chosen: Format, path: Path) -> None:
             where=files[-1].where,
             hint="load one of them in Keras and save it in the other's format",
         )
-    legacy = kinds == {"legacy"}
+    layout = gathering.first.file.layout.kind
+    check_format(chosen, layout, str(path), "name the output .{0}, or .json for architecture and weights apart")
+    if layout == "legacy":
+        check_frozen(gathering)
+
+
+def check_format(chosen: Format, layout: str, where: str, hint: str) -> None:
+    """Raises StoreError where a format cannot hold weights of a layout; ``hint`` names the format that can as ``{0}``."""
+    legacy = layout == "legacy"
     if (chosen == "keras" and legacy) or (chosen == "h5" and not legacy):
         raise StoreError(
             f"the weights of the source are in the {'old HDF5' if legacy else 'Keras 3'} layout",
             code="format-layout",
-            where=str(path),
-            hint=f"name the output .{'h5' if legacy else 'keras'}, or .json for architecture and weights apart",
+            where=where,
+            hint=hint.format("h5" if legacy else "keras"),
         )
-    if legacy:
-        check_frozen(gathering)
+
+
+def no_weights(what: str, where: str, hint: str) -> StoreError:
+    """The error for a file whose format needs weights, where there are none."""
+    return StoreError(f"{what} needs weights, and the source has none", code="format-needs-weights", where=where, hint=hint)

@@ -6,8 +6,11 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 from configsplit.catalog.layers.keras1 import stored as keras1_shapes
-from configsplit.containers.weights import WeightFile
-from configsplit.conversion import Layout
+from configsplit.containers import Empty, Item, addresses
+from configsplit.containers.addresses import V3
+from configsplit.containers.arrays import Arrays
+from configsplit.containers.relayout import Relaying
+from configsplit.conversion import Layout, Migration
 from configsplit.conversion.building import Stored
 from configsplit.errors import WeightsError
 from configsplit.graph.model import Layer, LayerPath, Model, Shape, walk
@@ -15,13 +18,14 @@ from configsplit.inference import trace, weights_of
 from configsplit.models.document import Document
 from configsplit.models.wrapped import inside
 from configsplit.weights.parts import Weights, weights_in
+from configsplit.weights.placement import Placed
 from configsplit.weights.placement import inside as known_inside
 
 
 class OldWeights:
     """The weights in a file of Keras 1 or 2, of every layer that has some, nested and wrapped ones included."""
 
-    def __init__(self, document: Document, file: WeightFile) -> None:
+    def __init__(self, document: Document, file: Arrays) -> None:
         self.document = document
         self.file = file
         self.found: Weights = weights_in(document.model, file)
@@ -61,6 +65,28 @@ class OldWeights:
                 hint="the archive was changed, or comes from a release that nobody has measured",
             )
         return wanted
+
+    def placed(self, migration: Migration, relaying: Relaying) -> Placed:
+        """What the weights of the converted model are made of: every layer's group, and in it each weight from its origin.
+
+        Raises:
+            WeightsError: a weight is not there, or not of the shape that its recipe is for.
+        """
+        if migration.model is None:
+            return Placed()
+        targets = addresses(migration.model, V3, inside=inside("keras3"))
+        items: list[Item] = []
+        for path, group in targets.items():
+            items.append(Empty(group, path[-1]))
+            if (layout := migration.layouts.get(path)) is not None:
+                sources = self.sources(layout)
+                items += [relaying.item(self.file, sources, slot.recipe, f"{group}/{slot.place}") for slot in layout.slots]
+        moved = {
+            self.found.groups[origin]: targets[path]
+            for path, origin in migration.origins.items()
+            if path in targets and origin in self.found.groups
+        }
+        return Placed(items, like=self.file, moved=moved)
 
     @cached_property
     def datasets(self) -> dict[LayerPath, Sequence[str]]:

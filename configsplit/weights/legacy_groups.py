@@ -1,43 +1,14 @@
-"""What the legacy layout (.h5) of a part is made of: one group for each layer, with the weights of all that is in it."""
+"""The one group that the legacy layout (.h5) has for a wrapper, where that holds a part of what it held in the source."""
 
 from __future__ import annotations
 
 from collections import Counter
 
-from configsplit.containers import LegacyLayer, is_stored
 from configsplit.errors import WeightsError
-from configsplit.graph.model import Layer, LayerPath, Model, walk
+from configsplit.graph.model import Layer, LayerPath, walk
 from configsplit.graph.provenance import Provenance
 from configsplit.weights.order import piece_order
 from configsplit.weights.parts import Weights
-
-
-def legacy_layers(part: Model, provenance: Provenance, weights: Weights) -> list[LegacyLayer]:
-    """What a part's file in the legacy layout is made of: one group for each layer, in order."""
-    made: list[LegacyLayer] = []
-    told_apart = provenance.told_apart()
-    for layer in part.layers:
-        if not is_stored(part, layer):
-            continue
-        origin = provenance.origin((layer.name,))
-        if origin is None or weights.groups.get(origin.path[:1]) not in weights.file.groups:
-            made.append(LegacyLayer(layer.name))
-        elif (layer.name,) in told_apart:
-            made.append(_legacy_piece(layer, provenance, origin.path, weights))
-        elif len(origin.path) == 1:
-            made.append(LegacyLayer(layer.name, weights.file, weights.groups[origin.path]))
-        else:
-            group = weights.groups[origin.path[:1]]
-            pairs = tuple((name, f"{group}/{name}") for name in weights.names(origin.path))
-            made.append(LegacyLayer(layer.name, weights.file, group, pairs))
-    return made
-
-
-def _legacy_piece(layer: Layer, provenance: Provenance, wrapper: LayerPath, weights: Weights) -> LegacyLayer:
-    """A wrapper that holds a part of the model that it held in the source: of its weights those of the layers in that part."""
-    group = weights.groups[wrapper[:1]]
-    names = legacy_piece_names(layer, provenance, wrapper, weights)
-    return LegacyLayer(layer.name, weights.file, group, tuple((name, f"{group}/{name}") for name in names))
 
 
 def legacy_piece_names(layer: Layer, provenance: Provenance, wrapper: LayerPath, weights: Weights) -> list[str]:

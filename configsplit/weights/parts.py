@@ -14,24 +14,23 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from configsplit.catalog.layers.keras1 import stored
-from configsplit.containers import Empty, Move, addresses, inner_weights, is_stored
+from configsplit.containers import addresses, inner_weights, is_stored
 from configsplit.errors import WeightsError
 from configsplit.graph.json import dumps
 from configsplit.graph.model import Inside, Layer, LayerPath, Model, Shape, walk
-from configsplit.graph.provenance import Provenance
 from configsplit.graph.rebuild_order import reordered, stands_as_rebuilt
 from configsplit.inference import Inference, weights_of
 from configsplit.models.wrapped import inside
 
 if TYPE_CHECKING:
-    from configsplit.containers.weights import WeightFile
+    from configsplit.containers.arrays import Arrays
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
     """The weights of a source: the file, and the group of every layer in it."""
 
-    file: WeightFile
+    file: Arrays
     groups: dict[LayerPath, str]
     layers: dict[LayerPath, Layer]
     inside: Inside
@@ -58,7 +57,7 @@ def _place(dataset: str) -> tuple[tuple[int, int | str], ...]:
     return tuple((0, int(step)) if step.isdigit() else (1, "" if step == "vars" else step) for step in dataset.split("/"))
 
 
-def weights_in(model: Model, file: WeightFile) -> Weights:
+def weights_in(model: Model, file: Arrays) -> Weights:
     """The weights of a document in its file.
 
     Raises:
@@ -89,7 +88,7 @@ def _reach(dialect: str) -> Inside:
     return lambda layer: None if (model := held(layer)) is None else reordered(model)
 
 
-def as_rebuilt(model: Model, file: WeightFile) -> Model:
+def as_rebuilt(model: Model, file: Arrays) -> Model:
     """The model with its layers in the order by which Keras addresses their weights when it loads the file.
 
     Raises:
@@ -110,7 +109,7 @@ def as_rebuilt(model: Model, file: WeightFile) -> Model:
     return model
 
 
-def _tied(file: WeightFile, groups: Mapping[LayerPath, str], layers: Mapping[LayerPath, Layer]) -> dict[LayerPath, str]:
+def _tied(file: Arrays, groups: Mapping[LayerPath, str], layers: Mapping[LayerPath, Layer]) -> dict[LayerPath, str]:
     """Layers that stand in two containers: Keras saves each object once, where it meets it first, and every other layer.
 
     A layer for which the file has no group at all is therefore one that was saved elsewhere; its document entry is there
@@ -241,63 +240,3 @@ _HOLDS_LAYERS = {"layer", "cell", "cells"}
 
 def _listed(shapes: Sequence[Shape]) -> str:
     return ", ".join(str(tuple(shape)).replace(" ", "") for shape in shapes) or "none"
-
-
-def moves(part: Model, provenance: Provenance, weights: Weights) -> list[Move | Empty]:
-    """What a part's file in the v3 layout (``.keras``, ``.weights.h5``) is made of."""
-    file = weights.file
-
-    def has_weights(path: LayerPath, _: str) -> bool:
-        origin = provenance.origin(path)
-        group = None if origin is None else weights.groups.get(origin.path)  # the input of a Sequential has none
-        return group is not None and file.has_datasets(group)
-
-    targets = addresses(part, file.layout, has_weights, _reach(part.dialect))
-    items: list[Move | Empty] = [Empty("", part.name if file.vars_name("") else None)] if "vars" in file.groups else []
-    told_apart = provenance.told_apart()
-    for layer in part.layers:
-        if (target := targets.get((layer.name,))) is None:
-            continue
-        if (layer.name,) in told_apart:
-            items += _piece(layer, part, provenance, weights, targets)
-        else:
-            items.append(_moved((layer.name,), target, provenance, weights))
-    return items
-
-
-def _moved(path: LayerPath, target: str, provenance: Provenance, weights: Weights) -> Move | Empty:
-    origin = provenance.origin(path)
-    source = None if origin is None else weights.groups.get(origin.path)
-    if origin is None or source is None or source not in weights.file.groups:
-        return Empty(target, path[-1] if _names_are_kept(weights) else None)
-    return Move(weights.file, source, target, path[-1] if path[-1] != origin.path[-1] else None)
-
-
-def _piece(
-    layer: Layer, part: Model, provenance: Provenance, weights: Weights, targets: Mapping[LayerPath, str]
-) -> list[Move | Empty]:
-    """A wrapper that holds a part of the model that it held in the source: its layers move one by one."""
-    kept = _names_are_kept(weights)
-    items: list[Move | Empty] = []
-    todo: list[tuple[LayerPath, Layer]] = [((layer.name,), layer)]
-    told_apart = provenance.told_apart()
-    while todo:
-        path, each = todo.pop()
-        if path not in targets:
-            continue
-        held = weights.inside(each)
-        if path not in provenance.layers:  # a fresh input, or a layer that packs
-            items.append(Empty(targets[path], path[-1] if kept else None))
-            continue
-        if path not in told_apart or held is None:
-            items.append(_moved(path, targets[path], provenance, weights))
-            continue
-        items.append(Empty(targets[path], path[-1] if kept else None))
-        if each.model is None:
-            items.append(Empty(f"{targets[path]}/layer", held.name if kept else None))
-        todo += [((*path, inner.name), inner) for inner in reversed(held.layers)]
-    return items
-
-
-def _names_are_kept(weights: Weights) -> bool:
-    return any(weights.file.vars_name(group) is not None for group in weights.groups.values() if group in weights.file.groups)

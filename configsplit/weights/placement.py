@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from configsplit.containers import Empty, LegacyLayer, Move, Stored, addresses, is_stored
+from configsplit.containers import Empty, Item, LegacyLayer, Move, Stored, addresses, is_stored
+from configsplit.containers.arrays import Arrays
 from configsplit.dialects import read_entry
 from configsplit.errors import WeightsError
 from configsplit.graph.model import Inside, Layer, LayerPath, Model, walk
@@ -17,6 +18,7 @@ from configsplit.graph.provenance import Origin, Provenance
 from configsplit.inference import BUILT_IN, Inference, trace, weights_of
 from configsplit.models.wrapped import inside as held_by
 from configsplit.rewrites.freeze import FLAG
+from configsplit.weights.legacy_groups import legacy_piece_names
 from configsplit.weights.order import loaded_order
 from configsplit.weights.parts import Weights
 
@@ -24,15 +26,50 @@ _WRAPS = frozenset({"layer", "cell", "cells", "forward_layer", "backward_layer"}
 """Config keys of layers that hold others, whose weights change their order when they are frozen."""
 
 
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """What the weights of a file are made of: ``items`` in the layout of Keras 3, or ``layers`` in the legacy one, with the
+    habits of the arrays that they are ``like``. ``moved`` says which groups go where if no group moves as one."""
+
+    items: Sequence[Item] = ()
+    layers: Sequence[LegacyLayer] | None = None
+    like: Arrays | None = None
+    moved: Mapping[str, str] | None = None
+
+    def groups(self, source: Arrays | None) -> Mapping[str, str]:
+        """The groups of a source's weights that are moved, and where to; assets go along."""
+        if self.moved is not None:
+            return self.moved
+        return {item.src: item.dst for item in self.items if isinstance(item, Move) and item.source is source}
+
+
 @dataclass(frozen=True)
 class Gathering:
-    """A model, where its layers came from, and the weights of each source (None for a source without)."""
+    """A model, where its layers came from, and the weights of each source (None for a source without).
+
+    Attributes:
+        inference: what is known of the model; needed where layers may have been frozen or thawed.
+        flags: the models of the sources, as far as layers may have been frozen or thawed since.
+        is_part: the model is a part of one source, of which nothing was changed: weights keep their names and, in a wrapper
+            that was divided, their order; and what is not said to come from somewhere inside of it is fresh.
+    """
 
     model: Model
     provenance: Provenance
     sources: Sequence[Weights | None]
-    inference: Inference
+    inference: Inference | None = None
     flags: Mapping[int, Model] = field(default_factory=dict)
+    is_part: bool = False
+
+    def placed(self) -> Placed:
+        """What the file is made of, in the layout of the first source.
+
+        Raises:
+            WeightsError: a weight cannot be placed for certain.
+        """
+        if self.first.file.layout.kind == "legacy":
+            return Placed(layers=self.legacy(), like=self.first.file)
+        return Placed(self.moves(), like=self.first.file)
 
     @cached_property
     def first(self) -> Weights:
@@ -42,12 +79,12 @@ class Gathering:
     @cached_property
     def reach(self) -> Inside:
         """What a layer holds: the nested model that it is, or the model that it wraps."""
-        return held_by(self.model.dialect)
+        return self.first.inside if self.is_part else held_by(self.model.dialect)
 
     @cached_property
     def changed_inside(self) -> set[LayerPath]:
         """Nested models inside which something has an origin of its own."""
-        return {path[:length] for path in self.provenance.layers for length in range(1, len(path))}
+        return self.provenance.told_apart()
 
     @cached_property
     def names_are_kept(self) -> bool:
@@ -58,7 +95,8 @@ class Gathering:
 
     def origin(self, path: LayerPath) -> tuple[Weights, Origin] | None:
         """The weights that a layer's origin lies in; None where it has none."""
-        origin = self.provenance.origin(path)
+        told = not self.is_part or path in self.provenance.layers or path[:1] not in self.changed_inside
+        origin = self.provenance.origin(path) if told else None
         weights = None if origin is None else self.sources[origin.source]
         if origin is None or weights is None:
             return None
@@ -91,7 +129,8 @@ class Gathering:
 
     def _has_weights(self, path: LayerPath, _: str) -> bool:
         found = self.origin(path)
-        return found is not None and found[0].file.has_datasets(found[0].groups[found[1].path])
+        group = None if found is None else found[0].groups.get(found[1].path)  # the input of a Sequential has none
+        return found is not None and group is not None and found[0].file.has_datasets(group)
 
     def _move(self, path: LayerPath, target: str) -> Move | Empty:
         found = self.origin(path)
@@ -112,18 +151,29 @@ class Gathering:
     def _legacy(self, layer: Layer) -> LegacyLayer:
         path = (layer.name,)
         found = self.origin(path)
+        if self.is_part and found is not None and path in self.changed_inside:
+            return self._piece(layer, *found)
         moved = layer.model is not None and (found is None or self._flags_differ(layer))
-        if moved or (path in self.changed_inside and self.reach(layer) is not None):
+        if not self.is_part and (moved or (path in self.changed_inside and self.reach(layer) is not None)):
             return LegacyLayer(layer.name, self.first.file, "", self._nested(layer))
         if found is None or found[0].groups[found[1].path[:1]] not in found[0].file.groups:
             return LegacyLayer(layer.name)
         weights, origin = found
         group = weights.groups[origin.path[:1]]
-        if origin.path == path:
+        if origin.path == path or (self.is_part and len(origin.path) == 1):
             return LegacyLayer(layer.name, weights.file, group)
         pairs = [(name, Stored(weights.file, f"{group}/{name}")) for name in weights.names(origin.path)]
-        renamed = tuple((_renamed(name, origin.path[-1], layer.name), stored) for name, stored in pairs)
-        return LegacyLayer(layer.name, weights.file, group, renamed)
+        if not self.is_part:
+            pairs = [(_renamed(name, origin.path[-1], layer.name), stored) for name, stored in pairs]
+        return LegacyLayer(layer.name, weights.file, group, tuple(pairs))
+
+    def _piece(self, layer: Layer, weights: Weights, origin: Origin) -> LegacyLayer:
+        """A wrapper that holds a part of the model that it held: of its weights those of the layers in that part."""
+        group = weights.groups[origin.path[:1]]
+        if group not in weights.file.groups:
+            return LegacyLayer(layer.name)
+        names = legacy_piece_names(layer, self.provenance, origin.path, weights)
+        return LegacyLayer(layer.name, weights.file, group, tuple((name, f"{group}/{name}") for name in names))
 
     def _nested(self, layer: Layer) -> tuple[tuple[str, Stored], ...]:
         """The weights of all layers in a nested model, in the order in which they will be loaded."""
@@ -150,7 +200,8 @@ class Gathering:
         Raises:
             WeightsError: nobody can say, or the order depends on how the layer is made inside.
         """
-        inference = inside(self.inference, path[:-1]) or self._wrapped(path[:-1])
+        inference = None if self.inference is None else inside(self.inference, path[:-1])
+        inference = inference or self._wrapped(path[:-1])
         declared = None if inference is None else weights_of(inference, layer)
         kinds = [spec.trainable for spec in declared or ()]
         mixed = len(set(kinds)) > 1 and bool(layer.config.keys() & _WRAPS)

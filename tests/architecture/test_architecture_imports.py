@@ -131,3 +131,23 @@ def test_no_room_has_the_name_of_a_public_function() -> None:
     import configsplit
 
     assert not set(configsplit.__all__) & {file.package for file in files()}
+
+
+# What not every operating system has. `runtime` confines processes, `batches` runs a pool of them.
+OF_THE_SYSTEM = {"fcntl", "resource", "select", "selectors", "signal", "termios", "msvcrt", "pwd", "grp"}
+OF_OS = re.compile(
+    r"\bos\.(?:fork|wait\w*|kill\w*|getppid|setsid|p(?:read|write)\w*|sendfile|copy_file_range|splice|posix_\w+|O_(?!RDONLY|RDWR)\w+"
+    r"|statvfs|uname|ge?te?[ug]id|sync\b|fsync|sched_\w+)|[\"']/proc/"
+)
+SYSTEM_HOMES = ("configsplit.containers.system.", "configsplit.runtime.confinement.", "configsplit.batches.")
+
+
+def test_the_operating_system_is_touched_in_one_room() -> None:
+    wrong = []
+    for file in files():
+        if file.module.startswith(SYSTEM_HOMES):
+            continue
+        wrong += [f"{file!r}:{found.line} imports {found.module}" for found in imports(file) if found.module in OF_THE_SYSTEM]
+        lines = enumerate(file.path.read_text("utf-8").splitlines(), 1)
+        wrong += [f"{file!r}:{number} {line.strip()}" for number, line in lines if OF_OS.search(line)]
+    assert not wrong, "\n".join(wrong)

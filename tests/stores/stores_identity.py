@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from configsplit.containers import Asset, Job, LegacyLayer, Move, Source, prepare_archive, prepare_h5, prepare_weights
-from configsplit.containers.weights import STATE_GROUPS, WeightFile
+from configsplit.containers.arrays import STATE_GROUPS, Arrays
 
 HERE = Path(__file__).parent
 CORPUS = HERE.parent / "corpus" / "releases"
@@ -32,12 +32,12 @@ def name(path: Path) -> str:
     return f"{path.parent.name}/{path.name}"
 
 
-def layers(weights: WeightFile) -> list[LegacyLayer]:
+def layers(weights: Arrays) -> list[LegacyLayer]:
     root = weights.layout.container
     return [LegacyLayer(layer, weights, f"{root}/{layer}".lstrip("/")) for layer in weights.layer_names]
 
 
-def moves(weights: WeightFile) -> list[Move]:
+def moves(weights: Arrays) -> list[Move]:
     return [Move(weights, item, item) for item in weights.children("") if item not in STATE_GROUPS]
 
 

@@ -157,7 +157,8 @@ def test_a_flipped_bit_in_the_weights(tmp_path: Path) -> None:
 
 
 def test_an_oversized_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("configsplit.containers.archive.MAX_TEXT", 1000)
+    for module in ("archive", "opening", "h5_model"):
+        monkeypatch.setattr(f"configsplit.containers.{module}.MAX_TEXT", 1000)
     assert refusal(keras_file(tmp_path)) == "config-too-large"
     assert refusal(CORPUS / "keras-3.15.1" / "residual.json") == "config-too-large"
     assert refusal(CORPUS / "keras-3.15.1" / "residual.h5") == "config-too-large"

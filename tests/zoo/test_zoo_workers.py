@@ -17,7 +17,7 @@ import zoos
 import configsplit
 from configsplit.batches.batch import batch
 from configsplit.batches.worker_pool import Lost, Slot
-from configsplit.containers.system import direct
+from configsplit.containers.system import files
 
 KILLER = "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n"
 HANGER = "import time\nwhile True:\n    time.sleep(1)\n"
@@ -148,9 +148,9 @@ def test_files_last_at_once_unless_that_was_put_off(later: bool, tmp_path: Path,
     """A worker leaves it to the end of the batch; one split by hand does not."""
     settled: list[int] = []
     monkeypatch.setattr(os, "fsync", settled.append)
-    monkeypatch.setattr(direct, "_AT_ONCE", [True])
+    monkeypatch.setattr(files, "_LASTS_AT_ONCE", [True])
     if later:
-        direct.settle_later()
+        files.settle_later()
     model = configsplit.load(zoos.RELEASES / "keras-3.15.1" / "residual.keras")
     configsplit.split(model, at="bn1").save(tmp_path / "parts")
     assert (len(settled) >= 3) is not later

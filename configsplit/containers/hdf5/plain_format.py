@@ -6,6 +6,7 @@ needs neither h5py nor numpy, whose import takes longer than the work.
 
 from __future__ import annotations
 
+import re
 from struct import Struct
 from struct import error as StructError  # noqa: N812 - it is a class, whatever its name
 from typing import NamedTuple
@@ -47,6 +48,8 @@ _FLOATS = {  # size -> precision, exponent at, exponent bits, mantissa at, manti
     8: (64, 52, 11, 0, 52, 1023, 63),
 }
 _FLOAT = Struct("<HHBBBBI")
+TYPE_PREFIX = b"\x03\x00"
+"""H5Tencode puts the number of the message and a version before a datatype."""
 _RANKS = {rank: Struct(f"<{rank}Q") for rank in range(33)}
 
 
@@ -125,6 +128,26 @@ def _variable(body: bytes, low: int, middle: int, size: int) -> Kind:
     if low != 1 or middle > 1 or size != REFERENCE.size or body[8:20] != VARIABLE_BASE:
         raise Unplain
     return Kind(body[:20], size, "object", variable=True)
+
+
+def type_key_of(dtype: str) -> bytes:
+    """The datatype of numbers that numpy calls so, as HDF5 encodes it.
+
+    Raises:
+        Unplain: they are none that plain HDF5 has.
+    """
+    found = re.fullmatch(r"(?:(u?int|float)(8|16|32|64)|>([iuf])([248]))", dtype)
+    if found is None:
+        raise Unplain
+    kind, size = (found[1] or found[3])[0], int(found[2]) // 8 if found[2] else int(found[4])
+    reverse = 0 if found[1] else 1
+    if kind != "f":
+        low = reverse | (8 if kind == "i" else 0)
+        return TYPE_PREFIX + TYPE.pack(0x10 | FIXED, low, 0, 0, size) + bytes((0, 0, size * 8, 0))
+    if size not in _FLOATS:
+        raise Unplain
+    precision, *rest, middle = _FLOATS[size]
+    return TYPE_PREFIX + TYPE.pack(0x10 | FLOAT, 0x20 | reverse, middle, 0, size) + _FLOAT.pack(0, precision, *rest)
 
 
 _KINDS = {FIXED: _fixed, FLOAT: _float, STRING: _string, OPAQUE: _opaque, VARIABLE: _variable}

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from h5py import h5, h5a, h5d, h5f, h5fd, h5g, h5l, h5o, h5p, h5s, h5t, h5z
 
-from configsplit.containers.hdf5.confined import confined, is_want_of_memory
 from configsplit.containers.hdf5.index import MAX_DEPTH, DatasetInfo, GroupInfo, Index, check_overlaps, refusal
+from configsplit.containers.system.confined import confined, is_want_of_memory
 from configsplit.containers.system.errors import HDF5_FAULTS, hdf5_faults
 from configsplit.containers.system.window import Span, Window
 from configsplit.errors import StoreError

@@ -7,13 +7,13 @@ stays in proportion to the file, whatever a hostile file says.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator
 from struct import error as StructError  # noqa: N812
 
 from configsplit.containers.hdf5 import plain_format as form
 from configsplit.containers.hdf5.index import MAX_DEPTH, DatasetInfo, GroupInfo, Index
 from configsplit.containers.hdf5.plain_format import Attribute, Kind, Unplain
+from configsplit.containers.system.files import read_at
 from configsplit.containers.system.window import Span
 
 _BLOCK = 1 << 14
@@ -22,8 +22,6 @@ _HEADER_LIMIT = 1 << 20
 _MAX_TEXT = 512 << 20
 _IGNORED = {form.NIL, form.OLD_FILL, form.FILL, form.OLD_TIME, form.TIME}
 _DAMAGE = (StructError, IndexError, ValueError, OSError)
-_TYPE_PREFIX = b"\x03\x00"
-"""H5Tencode puts the number of the message and a version before a datatype."""
 
 
 class PlainFile:
@@ -168,10 +166,10 @@ class PlainFile:
         if layout[:2] != b"\x03\x01" or stored != nbytes or kind.variable:  # 3: the version, 1: contiguous
             raise Unplain
         if offset == form.UNDEFINED and not nbytes:
-            return DatasetInfo(raw, shape, kind.dtype, 0, None, _TYPE_PREFIX + kind.raw, attributes)
+            return DatasetInfo(raw, shape, kind.dtype, 0, None, form.TYPE_PREFIX + kind.raw, attributes)
         if offset + nbytes > self._bytes.span.length:
             raise Unplain
-        return DatasetInfo(raw, shape, kind.dtype, nbytes, offset, _TYPE_PREFIX + kind.raw, attributes)
+        return DatasetInfo(raw, shape, kind.dtype, nbytes, offset, form.TYPE_PREFIX + kind.raw, attributes)
 
     def _kind(self, body: bytes) -> Kind:
         if body not in self._kinds:
@@ -285,7 +283,7 @@ class _Bytes:
         number, start = divmod(at, _BLOCK)
         if start + size <= _BLOCK:
             return self._block(number)[start : start + size]
-        found = os.pread(self.span.fd, size, self.span.offset + at)
+        found = read_at(self.span.fd, size, self.span.offset + at)
         if len(found) != size:
             raise Unplain
         return found
@@ -297,7 +295,7 @@ class _Bytes:
                 del self._blocks[next(iter(self._blocks))]
             at = number * _BLOCK
             size = min(_BLOCK, self.span.length - at)
-            found = self._blocks[number] = os.pread(self.span.fd, size, self.span.offset + at)
+            found = self._blocks[number] = read_at(self.span.fd, size, self.span.offset + at)
             if len(found) != size:
                 raise Unplain
         return found

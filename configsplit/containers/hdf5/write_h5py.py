@@ -16,11 +16,12 @@ import numpy as np
 from h5py import h5a, h5d, h5f, h5g, h5i, h5o, h5p, h5s, h5t, string_dtype
 
 from configsplit.containers.archive import is_safe_name
-from configsplit.containers.hdf5.index import DatasetInfo
+from configsplit.containers.arrays import Arrays
+from configsplit.containers.hdf5.plain_format import Unplain
 from configsplit.containers.hdf5.read_h5py import attribute_names, read_attribute
 from configsplit.containers.system.errors import hdf5_write_faults
+from configsplit.containers.system.files import open_regular
 from configsplit.containers.system.window import Span
-from configsplit.containers.weights import WeightFile
 from configsplit.errors import WeightsError
 
 HEADER_LIMIT = 64512
@@ -72,9 +73,9 @@ class Skeleton:
                 self._groups[place] = h5g.create(above, pieces[depth - 1].encode(), self._link, self._group_plan)
         return self._groups[path]
 
-    def copy_tree(self, source: WeightFile, src: str, dst: str, name: str | None) -> None:
+    def copy_tree(self, source: Arrays, src: str, dst: str, name: str | None) -> None:
         """Copy a subtree; ``name`` becomes the layer's name on its ``vars`` group, where there is one."""
-        source.info(src)
+        source.check_there(src)
         for item in source.subtree(src):
             place = (dst + item[len(src) :]).strip("/")
             if item in source.datasets:
@@ -85,31 +86,39 @@ class Skeleton:
         if name is not None and own in self._groups and h5a.exists(self.group(own), b"name"):
             self.set_name(own, name)
 
-    def copy_attributes(self, source: WeightFile, src: str, dst: str) -> None:
+    def copy_attributes(self, source: Arrays, src: str, dst: str) -> None:
         """Make a group with the attributes of another, types included."""
         group = self.group(dst)
         if source.groups[src].attributes:
-            _copy_attributes(source.handle(src), group, source.span.length)
+            _copy_attributes(source.handle(src), group, source.size)
 
-    def copy_dataset(self, source: WeightFile, src: str, dst: str) -> None:
+    def copy_dataset(self, source: Arrays, src: str, dst: str) -> None:
         """Make a dataset whose bytes are to come from another file.
 
         Raises:
             WeightsError: two weights would go to the same place.
         """
-        info = source.info(src)
-        if not isinstance(info, DatasetInfo):
+        source.check_there(src)
+        if (info := source.datasets.get(src)) is None:
             raise WeightsError("this is a group, not a weight", code="weights-missing", where=f"{source.where}:{src}")
-        group, name = self._parent(dst)
         place = source.place(src)
-        if place is None and info.nbytes:  # packed: HDF5 copies it as it is, filters kept
-            source.read(src)  # in a process with limits, else HDF5 might never come back from the copy
-            above, _, leaf = info.raw.rpartition(b"/")
-            h5o.copy(h5o.open(source.handle(""), above or b"/"), leaf, group, name)
+        if place is None and info.nbytes:
+            self._copy_values(source, src, dst)
             return
-        made = self._hole(group, name, info.type_key, info.shape, place if info.nbytes else None)
+        group, name = self._parent(dst)
+        made = self._hole(group, name, _type_key(source, src), info.shape, place if info.nbytes else None)
         if info.attributes:
-            _copy_attributes(source.handle(src), made, source.span.length)
+            _copy_attributes(source.handle(src), made, source.size)
+
+    def _copy_values(self, source: Arrays, src: str, dst: str) -> None:
+        """What HDF5 has packed it copies as it is, filters kept."""
+        values = source.read(src)  # in a process with limits, else HDF5 might never come back from the copy
+        if (dataset := source.handle(src)) is None:
+            self.write(dst, values)
+            return
+        group, name = self._parent(dst)
+        above, _, leaf = h5i.get_name(dataset).rpartition(b"/")
+        h5o.copy(h5o.open(source.handle(""), above or b"/"), leaf, group, name)
 
     def place_dataset(self, type_key: bytes, shape: tuple[int, ...], place: Span | None, dst: str) -> None:
         """Make a dataset whose bytes are to come from a place in any file. Raises WeightsError where its name is taken."""
@@ -183,9 +192,9 @@ class Skeleton:
         with hdf5_write_faults(self.path):
             self._groups.clear()
             self._file.close()
-            fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+            fd, status = open_regular(self.path)
         self.discard()
-        return fd, _fill(fd, os.fstat(fd).st_size, self._holes)
+        return fd, _fill(fd, status.st_size, self._holes)
 
     def discard(self) -> None:
         """Close the file and remove its name."""
@@ -195,6 +204,13 @@ class Skeleton:
                 self._file.close()
         finally:
             self.path.unlink(missing_ok=True)
+
+
+def _type_key(source: Arrays, path: str) -> bytes:
+    try:
+        return source.type_key(path)
+    except Unplain:
+        return bytes(h5t.py_create(np.dtype(source.datasets[path].dtype), logical=True).encode())
 
 
 def _plans() -> tuple[Any, Any, Any]:

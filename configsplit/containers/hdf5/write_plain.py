@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from configsplit.containers.archive import is_safe_name
 from configsplit.containers.hdf5 import plain_format as form
-from configsplit.containers.hdf5.index import DatasetInfo
 from configsplit.containers.hdf5.plain_format import Unplain
 from configsplit.containers.hdf5.plain_layout import Dataset, Group, Text, attribute_message, fixed_messages, lay_out
 from configsplit.containers.system.window import Piece, Span
 
 if TYPE_CHECKING:
-    from configsplit.containers.weights import WeightFile
+    from configsplit.containers.arrays import Arrays
 
 HEADER_LIMIT = 64512
 """Largest attribute that Keras writes in one piece (HDF5's own limit is 64 KiB of object header)."""
@@ -46,9 +45,9 @@ class PlainSkeleton:
             found = self._groups[place]
         return found
 
-    def copy_tree(self, source: WeightFile, src: str, dst: str, name: str | None) -> None:
+    def copy_tree(self, source: Arrays, src: str, dst: str, name: str | None) -> None:
         """Copy a subtree; ``name`` becomes the layer's name on its ``vars`` group, where there is one."""
-        source.info(src)
+        source.check_there(src)
         for item in source.subtree(src):
             place = (dst + item[len(src) :]).strip("/")
             if item in source.datasets:
@@ -59,18 +58,19 @@ class PlainSkeleton:
         if name is not None and own in self._groups and "name" in self._groups[own].attributes:
             self.set_name(own, name)
 
-    def copy_attributes(self, source: WeightFile, src: str, dst: str) -> None:
+    def copy_attributes(self, source: Arrays, src: str, dst: str) -> None:
         """Make a group with the attributes of another, types included."""
         group = self.group(dst)
         if source.groups[src].attributes:
             _copy_attributes(source, src, group)
 
-    def copy_dataset(self, source: WeightFile, src: str, dst: str) -> None:
+    def copy_dataset(self, source: Arrays, src: str, dst: str) -> None:
         """Make a dataset whose bytes are to come from another file."""
-        info, place = source.info(src), source.place(src)
-        if not isinstance(info, DatasetInfo) or (place is None and info.nbytes) or not is_safe_name(dst):
+        info = source.datasets.get(src)
+        place = None if info is None else source.place(src)
+        if info is None or (place is None and info.nbytes) or not is_safe_name(dst):
             raise Unplain
-        made = self.place_dataset(info.type_key, info.shape, place if info.nbytes else None, dst)
+        made = self.place_dataset(source.type_key(src), info.shape, place if info.nbytes else None, dst)
         if info.attributes:
             _copy_attributes(source, src, made)
 
@@ -140,7 +140,7 @@ def _add(thing: Group | Dataset, name: str, attribute: bytes | Text) -> None:
     thing.attributes[name] = attribute
 
 
-def _copy_attributes(source: WeightFile, src: str, thing: Group | Dataset) -> None:
+def _copy_attributes(source: Arrays, src: str, thing: Group | Dataset) -> None:
     for name, attribute in sorted(source.plain_attributes(src).items()):
         if form.kind_of(attribute.type).variable:
             _add(thing, name, Text(attribute.type, attribute.shape, source.attribute_strings(attribute)))

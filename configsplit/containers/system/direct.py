@@ -11,13 +11,14 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from configsplit.containers.system.files import settle
 from configsplit.errors import StoreError
 
 WORTH = 4 << 20
 """Bytes below which a file goes through the page cache: it is written in no time and probably read at once."""
 _PAGE = 4096
 _DIRECT = getattr(os, "O_DIRECT", 0)
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 
 def write_new(path: Path, size: int, blocks: Iterable[memoryview]) -> None:
@@ -68,25 +69,10 @@ def _through_cache(fd: int) -> bool:
     """Write through the page cache from now on; whether that is a change."""
     if not _DIRECT:
         return False
-    import fcntl  # not on Windows, which has no O_DIRECT either
-
+    try:
+        import fcntl
+    except ImportError:  # nobody can change how a file is written then
+        return False
     flags = fcntl.fcntl(fd, fcntl.F_GETFL)
     fcntl.fcntl(fd, fcntl.F_SETFL, flags & ~_DIRECT)
     return bool(flags & _DIRECT)
-
-
-# When what was written has to survive a power cut: at once, or where many small files are written, later and all together.
-
-
-_AT_ONCE = [True]
-
-
-def settle(fd: int) -> None:
-    """Make a file or folder last, unless somebody has promised to do it later."""
-    if _AT_ONCE[0]:
-        os.fsync(fd)
-
-
-def settle_later() -> None:
-    """From now on this process leaves it to another to call ``os.sync``: a disk takes milliseconds for every file."""
-    _AT_ONCE[0] = False

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from configsplit.containers.system.errors import system_faults
+from configsplit.containers.system.files import open_regular
 from configsplit.errors import StoreError
 
 
@@ -52,14 +53,9 @@ def read_plain(path: Path, most: int) -> bytes:
         StoreError: it is something else, cannot be read, or has more than ``most`` bytes.
     """
     with system_faults(path):
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW)
-        try:
-            if not stat.S_ISREG(os.fstat(fd).st_mode):
-                raise StoreError("this is no regular file", code="file-kind", where=str(path))
-            with os.fdopen(os.dup(fd), "rb") as file:
-                text = file.read(most + 1)
-        finally:
-            os.close(fd)
+        fd, _ = open_regular(path, follow=False)
+        with os.fdopen(fd, "rb") as file:
+            text = file.read(most + 1)
     if len(text) > most:
         raise StoreError(f"the file has more than {most} bytes", code="file-kind", where=str(path))
     return text

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from threading import Event
 from typing import NamedTuple, TypeAlias
 
+from configsplit.containers.system.files import read_into
 from configsplit.errors import StoreError
 
 CHUNK = 2 << 20
@@ -62,7 +63,7 @@ class Window(io.RawIOBase):
         want = min(len(buffer), self.span.length - self._at)
         if want <= 0:
             return 0
-        got = os.preadv(self.span.fd, [memoryview(buffer)[:want]], self.span.offset + self._at)
+        got = read_into(self.span.fd, memoryview(buffer)[:want], self.span.offset + self._at)
         self._at += got
         return got
 
@@ -99,7 +100,7 @@ def _read(piece: Piece, at: int, into: memoryview) -> int:
     if isinstance(piece, bytes):
         into[:] = piece[at : at + len(into)]
         return len(into)
-    if got := os.preadv(piece.fd, [into], piece.offset + at):
+    if got := read_into(piece.fd, into, piece.offset + at):
         return got
     raise StoreError("the file became shorter while it was read", code="source-changed")
 
@@ -189,14 +190,14 @@ class _Passage:
 
     def _load(self, fd: int, at: int) -> None:
         at -= at % _PAGE  # else the system lets go of the page at the seam, and reads it twice
-        into = [memoryview(self._block)[: self._end - at]]
+        into = memoryview(self._block)[: self._end - at]
         try:
-            got = os.preadv(fd, into, at, self._flags) if self._flags else os.preadv(fd, into, at)
+            got = read_into(fd, into, at, self._flags)
         except OSError as error:
             if not self._flags or error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
                 raise
             self._flags = 0
-            got = os.preadv(fd, into, at)
+            got = read_into(fd, into, at)
         if not got:
             raise StoreError("the file became shorter while it was read", code="source-changed")
         self._fd, self._start, self._stop = fd, at, at + got

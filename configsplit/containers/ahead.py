@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import stat
 import threading
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
 from configsplit.containers.source import Source
+from configsplit.containers.system.forked import Forked, can_fork
 from configsplit.errors import StoreError
 
 WORTH = 1 << 20
@@ -27,35 +26,19 @@ class Ahead:
 
     def __init__(self, path: Path) -> None:
         self._source = Source(path=path)
-        self._child = self._answer = 0
+        self._child: Forked | None = None
 
     def __enter__(self) -> Ahead:
         with suppress(OSError, ValueError, StoreError):
-            status = self._source.path.stat()
-            if stat.S_ISREG(status.st_mode) and status.st_size >= WORTH and _may_fork():
+            path = self._source.path
+            if path.is_file() and path.stat().st_size >= WORTH and can_fork() and threading.active_count() == 1:
                 self._source.kind  # noqa: B018 - opens the file, which must be the one that is cut
-                self._begin()
+                self._child = Forked(lambda orphaned: self._source.sha256(orphaned).encode("ascii"))
         return self
 
-    def _begin(self) -> None:
-        self._answer, give = os.pipe()
-        alone = _Alone(os.getpid())
-        self._child = os.fork()
-        if self._child:
-            os.close(give)
-            return
-        try:
-            os.write(give, self._source.sha256(alone).encode("ascii"))
-        finally:
-            os._exit(0)  # whatever happened: the parent's buffers, handlers and temporary files are not the child's
-
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if self._child:
-            import signal
-
-            os.kill(self._child, signal.SIGKILL)
-            os.waitpid(self._child, 0)
-            os.close(self._answer)
+        if self._child is not None:
+            self._child.end()
         self._source.close()
 
     def sha256(self, source: Source) -> str:
@@ -64,23 +47,8 @@ class Ahead:
         Raises:
             StoreError: as `Source.sha256` does.
         """
-        if self._child and self._source.is_as(source):
-            digest = os.read(self._answer, _DIGITS)
+        if self._child is not None and self._source.is_as(source):
+            digest = self._child.said() or b""
             if len(digest) == _DIGITS:  # else the child met something that is wrong with the file, or was killed
                 return digest.decode("ascii")
         return source.sha256()
-
-
-class _Alone(threading.Event):
-    """Set as soon as the parent is gone: nobody wants the digest then."""
-
-    def __init__(self, parent: int) -> None:
-        super().__init__()
-        self._parent = parent
-
-    def is_set(self) -> bool:
-        return os.getppid() != self._parent
-
-
-def _may_fork() -> bool:
-    return hasattr(os, "fork") and threading.active_count() == 1

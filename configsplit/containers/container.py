@@ -1,0 +1,107 @@
+"""What a kind of file or folder has to tell of the model in it. One file for each kind; `source` knows them all."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from threading import Event
+from typing import Any, ClassVar, Literal, Protocol
+
+from configsplit.containers.arrays import Arrays
+from configsplit.containers.opening import MAX_TEXT, Opened
+from configsplit.containers.shard_index import is_index, shard_names
+from configsplit.containers.system.window import sha256
+
+Format = Literal["keras", "h5", "json"]
+
+
+class Container(Protocol):
+    """A model on disk. A new kind tells how it is known, its architecture and its arrays; the rest may be left as it is.
+
+    Attributes:
+        kind: its name, which records keep.
+        written_as: the format in which parts of it are written, unless somebody asks for another.
+    """
+
+    kind: ClassVar[str]
+    written_as: ClassVar[Format] = "keras"
+    opened: Opened
+
+    def __init__(self, opened: Opened) -> None:
+        self.opened = opened
+
+    @classmethod
+    def recognises(cls, opened: Opened) -> bool:
+        """Whether it is one of this kind, by its content and never by its name."""
+        ...
+
+    def config_text(self) -> str:
+        """The architecture, as JSON text.
+
+        Raises:
+            StoreError: there is none, or it is damaged.
+        """
+        ...
+
+    def weights(self) -> Arrays | None:
+        """The weights of the model in it; None where it has none.
+
+        Raises:
+            StoreError: they are damaged or hostile.
+        """
+        ...
+
+    def named_weights(self) -> Arrays | None:
+        """The weights in it where somebody names it as a file of weights alone."""
+        return self.weights()
+
+    def metadata(self) -> Mapping[str, Any]:
+        """What it says of the release that wrote it: ``keras_version``, ``backend``."""
+        return {}
+
+    def metadata_text(self) -> str:
+        """``metadata.json`` as it stands; "" where there is none."""
+        return ""
+
+    def training_config(self) -> bool:
+        """Whether it holds the state of training, which every cut leaves behind."""
+        return False
+
+    def assets(self) -> tuple[str, ...]:
+        """Names of all assets (``assets/layers/string_lookup/vocabulary.txt``), in the order of the container."""
+        return ()
+
+    def asset_size(self, name: str) -> int:
+        raise KeyError(name)
+
+    def asset(self, name: str) -> Iterator[bytes]:
+        """The bytes of an asset, piece by piece. Raises StoreError where it is damaged."""
+        raise KeyError(name)
+
+    def sha256(self, stop: Event | None = None) -> str:
+        """SHA-256 of the file (`digest_of_file`); of a folder, that of its `sha256sum` listing, sorted by name. May run in a
+        thread.
+
+        Raises:
+            StoreError: it is damaged, or changed.
+        """
+        return digest_of_file(self.opened, stop)
+
+
+def digest_of_file(opened: Opened, stop: Event | None = None) -> str:
+    """SHA-256 of any one file; of the index of sharded weights, that of the listing of index and shards.
+
+    Raises:
+        StoreError: it cannot be read.
+    """
+    own = sha256([opened.span], stop)
+    if opened.span.length > MAX_TEXT or not is_index(opened.head):
+        return own
+    names = shard_names(opened.small(opened.span).decode("utf-8", "replace"), str(opened.path))
+    shards = [(name, sha256([opened.beside(name)], stop)) for name in names]
+    return listing_digest([(opened.path.name, own), *shards])
+
+
+def listing_digest(digests: Iterable[tuple[str, str]]) -> str:
+    """SHA-256 of what `sha256sum` prints of several files: names with their digests."""
+    return hashlib.sha256("".join(f"{sha}  {name}\n" for name, sha in digests).encode()).hexdigest()

@@ -1,0 +1,122 @@
+"""Files that are open: each read through one descriptor, and held to be the same file until the end."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+
+from configsplit.containers.system.errors import system_faults
+from configsplit.containers.system.files import open_regular, read_at
+from configsplit.containers.system.window import Span, stream
+from configsplit.errors import StoreError
+
+HEAD = 4096
+MAX_TEXT = 256 << 20
+"""Bytes of an architecture; no Keras model comes near it."""
+
+
+class Files:
+    """Every file that one model is read from. ``scratch`` is a folder for unpacking what is packed."""
+
+    def __init__(self, scratch: str | None = None) -> None:
+        self.scratch = scratch
+        self.stack = ExitStack()
+        self._opened: list[tuple[Path, int, tuple[int, int, int]]] = []
+
+    def open(self, path: Path) -> Span:
+        """A file as a whole.
+
+        Raises:
+            StoreError: it cannot be read, or is no regular file.
+        """
+        with system_faults(path):
+            fd, status = open_regular(path)
+            self.stack.callback(os.close, fd)
+        self._opened.append((path, fd, _stamp(status)))
+        return Span(fd, 0, status.st_size)
+
+    def __enter__(self) -> Files:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stack.close()
+
+    def states(self) -> list[tuple[int, ...]]:
+        """Which files were opened, and in which state each was."""
+        return [(found.st_dev, found.st_ino, *was) for _, fd, was in self._opened for found in [os.fstat(fd)]]
+
+    def check_unchanged(self) -> None:
+        """Raises StoreError where a file has another size or time of change than when it was opened, or its path leads to
+        another."""
+        changed = [path for path, fd, was in self._opened if _stamp(os.fstat(fd)) != was or not _leads_to(path, fd)]
+        if changed:
+            hint = "wait until the program that writes it is done"
+            raise StoreError("the file changed while it was read", code="source-changed", where=str(changed[0]), hint=hint)
+
+
+class Opened:
+    """A path that a model or its weights are at: a file, or a folder. It is opened when it is first looked at."""
+
+    def __init__(self, path: Path, files: Files) -> None:
+        self.path, self.files = path, files
+
+    @cached_property
+    def is_folder(self) -> bool:
+        return self.path.is_dir()
+
+    @cached_property
+    def span(self) -> Span:
+        return self.files.open(self.path)
+
+    @cached_property
+    def head(self) -> bytes:
+        """The first bytes of a file, by which it is known; none of a folder."""
+        return b"" if self.is_folder else self.at(0, HEAD)
+
+    def at(self, place: int, size: int) -> bytes:
+        """Bytes of the file from ``place`` on."""
+        with system_faults(self.path):
+            return read_at(self.span.fd, size, place)
+
+    def has(self, name: str) -> bool:
+        """Whether a folder has a file of that name."""
+        return self.is_folder and (self.path / name).is_file()
+
+    def member(self, name: str) -> Span:
+        """A file in a folder. Raises StoreError as `Files.open` does."""
+        return self.files.open(self.path / name)
+
+    def beside(self, name: str) -> Span:
+        """A file in the same folder. Raises StoreError as `Files.open` does."""
+        return self.files.open(self.path.with_name(name))
+
+    def small(self, span: Span) -> bytes:
+        """A file that holds an architecture, whole.
+
+        Raises:
+            StoreError: it is larger than 256 MiB.
+        """
+        if span.length > MAX_TEXT:
+            raise too_large(span.length, self.path)
+        return b"".join(bytes(piece) for piece in stream([span]))
+
+
+def too_large(size: int, path: Path) -> StoreError:
+    """The error for an architecture that is none."""
+    hint = "256 MiB is the limit; no Keras model comes near it"
+    return StoreError(f"the architecture has {size} bytes", code="config-too-large", where=str(path), hint=hint)
+
+
+def _leads_to(path: Path, fd: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(fd))
+    except OSError:
+        return False
+
+
+def _stamp(status: os.stat_result) -> tuple[int, int, int]:
+    """The time of change, unlike that of writing, cannot be set back."""
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns
