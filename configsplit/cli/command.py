@@ -30,17 +30,19 @@ def _argument(option: Option) -> click.Argument:
 
 
 def _option(option: Option) -> click.Option:
-    default = {} if option.default is None else {"default": option.default, "show_default": True}
+    more: dict[str, Any] = {} if option.default is None else {"default": option.default, "show_default": True}
+    if option.kind in ("flag", "off"):
+        more["is_flag"] = True  # click takes a plain False for an option whose value may be left out: no value may begin with -
+    else:
+        more["type"] = _type(option)
     return click.Option(
         [*option.flags.split(), option.keyword],
-        type=None if option.kind in ("flag", "off") else _type(option),
-        is_flag=option.kind in ("flag", "off"),
         multiple=option.repeat,
         required=option.required,
         metavar=option.metavar,
         callback=_CALLBACKS.get(option.kind),
         help=option.help,
-        **default,
+        **more,
     )
 
 

@@ -45,9 +45,12 @@ def _spelt(value: Any) -> Any:
     return [_spelt(item) for item in value] if isinstance(value, list) else value
 
 
+_LARGEST = 10_000_000
+
+
 def _large(name: str, size: Any) -> Any:
-    if not isinstance(size, str if name == "$number" else int):
-        return None
+    if not isinstance(size, str if name == "$number" else int) or (isinstance(size, int) and size > _LARGEST):
+        return None  # a later edit has changed the size itself
     if name == "$deep":
         made: Any = []
         for _ in range(size):
