@@ -60,7 +60,7 @@ def _field(option: Option) -> Any:
     elif default is None and not option.required:
         kind = kind | None
     about = None if option.kind == "off" else option.help or None
-    extra: dict[str, Any] = {} if option.repeat else {"ge": option.least, "le": option.most}
+    extra: dict[str, Any] = {} if option.repeat else {"gt" if option.open else "ge": option.least, "le": option.most}
     return kind, Field(... if option.required else default, alias=option.key, description=about, **extra)
 
 

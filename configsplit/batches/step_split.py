@@ -15,6 +15,7 @@ from configsplit.rewrites.split import bytes_per_sample
 
 if TYPE_CHECKING:
     from configsplit.models.results import Parts
+    from configsplit.runtime.confinement.policy import Limits
 
 
 def split_step(step: Mapping[str, Any], bench: Bench) -> Facts:
@@ -37,6 +38,7 @@ def split_step(step: Mapping[str, Any], bench: Bench) -> Facts:
         weights=options["with_weights"],
         verify=bench.verify,  # type: ignore[arg-type]
         specs=bench.plugins,
+        limits=limits_of(options) if bench.verify == "numeric" else None,
     )
     bench.made[step["name"]] = target
     manifest = saved.manifest
@@ -50,6 +52,13 @@ def split_step(step: Mapping[str, Any], bench: Bench) -> Facts:
         "proof": None if saved.proof is None else asdict(saved.proof),
         "numeric": None if saved.numeric is None else numeric_facts(saved.numeric),
     }
+
+
+def limits_of(options: Mapping[str, Any]) -> Limits:
+    """What Keras may take in a numeric verification."""
+    from configsplit.runtime.confinement.policy import Limits
+
+    return Limits.of(options["timeout"], options["memory"], options["unconfined"])
 
 
 def _cut(document: Document, options: Mapping[str, Any]) -> tuple[Parts, Facts]:

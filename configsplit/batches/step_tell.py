@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from configsplit.batches.step import Bench, Facts
-from configsplit.batches.step_split import numeric_facts
+from configsplit.batches.step_split import limits_of, numeric_facts
 from configsplit.graph.json import dumps
 
 
@@ -21,7 +21,9 @@ def verify_step(step: Mapping[str, Any], bench: Bench) -> Facts:
     if place is not None and place.is_file():
         checked = verify_file(place, custom_objects=bench.plugins)
         return {"proof": {"layers": checked.layers, "weights": checked.weights, "bytes": checked.bytes}}
-    found = verify(bench.parts(step), custom_objects=bench.plugins, **options)
+    own = {name: options[name] for name in ("numeric", "samples", "seed")}
+    limits = limits_of(options) if options["numeric"] else None
+    found = verify(bench.parts(step), custom_objects=bench.plugins, limits=limits, **own)
     return {"proof": asdict(found.proof), "numeric": None if found.numeric is None else numeric_facts(found.numeric)}
 
 

@@ -14,8 +14,7 @@ def limits_of(timeout: float | None, memory: float | None, unconfined: bool) -> 
     """What `configsplit.runtime.confinement.policy` calls Limits."""
     from configsplit.runtime.confinement.policy import Limits
 
-    given = {} if timeout is None else {"timeout": timeout}
-    return Limits(memory=None if memory is None else int(memory * (1 << 30)), confined=not unconfined, **given)
+    return Limits.of(timeout, memory, unconfined)
 
 
 def show(document: Any) -> None:

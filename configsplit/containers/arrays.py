@@ -157,11 +157,6 @@ class Arrays(Protocol):
         if path not in self.groups and path not in self.datasets:
             raise StoreError("there is no such group or dataset", code="weights-missing", where=f"{self.where}:{path}")
 
-    def iter_bytes(self, path: str) -> Iterator[memoryview | bytes]:
-        """The bytes of an array, in bounded memory where they lie plain."""
-        place = self.place(path)
-        return stream([place]) if place else iter([self.read(path).tobytes()])
-
     def crc(self, path: str) -> int:
         """The CRC-32 of an array's values."""
         place = self.place(path)

@@ -249,6 +249,13 @@ def test_how_far_to_verify(tmp_path: Path) -> None:
     assert (numeric["framework"], numeric["outputs"], "seconds" in numeric) == ("keras", ["out"], False)
 
 
+def test_what_keras_may_take_in_a_step(tmp_path: Path) -> None:
+    zoo, out = three(tmp_path), tmp_path / "out"
+    step = {"split": {"at": "half the MACs", "timeout": 0.01, "memory": 4}}
+    batch({"models": {"include": "*.keras"}, "verify": "numeric", "do": [step]}, zoo=zoo, out=out, jobs=1)
+    assert zoos.ledger(out)["residual.keras"]["error"]["code"] == "runtime-timeout"
+
+
 def test_weights_beside_an_architecture(tmp_path: Path) -> None:
     zoo = three(tmp_path)
     shutil.copy(KERAS3 / "residual.weights.h5", zoo / "residual.weights.h5")

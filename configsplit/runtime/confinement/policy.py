@@ -27,6 +27,7 @@ from configsplit.errors import RuntimeUnavailableError
 from configsplit.runtime.confinement.start import NOT_CONFINED
 
 _GB = 1 << 30
+_TIMEOUT = 3600.0
 _KEPT = """
     KERAS_BACKEND TF_USE_LEGACY_KERAS TF_ENABLE_ONEDNN_OPTS TF_NUM_INTRAOP_THREADS TF_NUM_INTEROP_THREADS OMP_NUM_THREADS
     OPENBLAS_NUM_THREADS LANG LC_ALL LC_CTYPE TZ LD_LIBRARY_PATH DYLD_LIBRARY_PATH SYSTEMROOT
@@ -44,9 +45,15 @@ class Limits:
         confined: whether the operating system holds it; False only where the user says so.
     """
 
-    timeout: float = 3600.0
+    timeout: float = _TIMEOUT
     memory: int | None = None
     confined: bool = True
+
+    @classmethod
+    def of(cls, timeout: float | None, gigabytes: float | None, unconfined: bool) -> Limits:
+        """Limits as options give them; None for what is usual."""
+        memory = None if gigabytes is None else int(gigabytes * _GB)
+        return cls(timeout=_TIMEOUT if timeout is None else timeout, memory=memory, confined=not unconfined)
 
     def memory_for(self, files: Iterable[Path]) -> int:
         if self.memory is not None:

@@ -131,11 +131,9 @@ JSON = Option("--json", "as_json", "Print one JSON document, and nothing else.",
 FORCE = Option("--force", help="Replace an existing output.", kind="flag", use="save", only="command")
 
 LIMITS = (
-    Option(
-        "--timeout", help="Seconds that Keras may take; 3600 by default.", kind="number", least=0, open=True, only="command"
-    ),
-    Option("--memory", help="Memory that it may take.", kind="number", least=0, open=True, metavar="GB", only="command"),
-    Option("--unconfined", help="Build the model though the system does not confine the process.", kind="flag", only="command"),
+    Option("--timeout", help="Seconds that Keras may take; 3600 by default.", kind="number", least=0, open=True),
+    Option("--memory", help="Memory that it may take.", kind="number", least=0, open=True, metavar="GB"),
+    Option("--unconfined", help="Build the model though the system does not confine the process.", kind="flag"),
 )
 """Options of verbs that build a model."""
 
