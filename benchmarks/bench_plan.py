@@ -25,9 +25,9 @@ from measure import OUT, machine, table, write_section
 
 import configsplit
 from configsplit.boundaries.costs import Costs
-from configsplit.cuts.pipeline.plan import Best, best_plan
-from configsplit.cuts.pipeline.search import Terms
-from configsplit.cuts.pipeline.units import Measure, Units, units_of
+from configsplit.cutting.pipeline.plan import Best, best_plan
+from configsplit.cutting.pipeline.search import Terms
+from configsplit.cutting.pipeline.units import Measure, Units, units_of
 from configsplit.graph.calls import CallGraph, call_graph
 from configsplit.models.document import Document
 
@@ -142,7 +142,7 @@ def greedy(costs: Costs, stages: int) -> list[set[int]]:
 
 
 def single_places(costs: Costs) -> list[set[int]]:
-    from configsplit.cuts.places import cut_places, segmented
+    from configsplit.cutting.places import cut_places, segmented
 
     whole = segmented(costs.graph, costs.price)
     places = cut_places(costs.graph, whole, costs.price)

@@ -12,16 +12,14 @@ TensorFlow, h5py nor jsonschema.
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from configsplit.verbs.table import VERBS, function
 
 if TYPE_CHECKING:
     from configsplit import keras as keras
-    from configsplit.batch.batch import batch as batch
+    from configsplit.batches.batch import batch as batch
     from configsplit.errors import ConfigSplitError as ConfigSplitError
     from configsplit.models.document import Document as Document
     from configsplit.models.document import load as load
@@ -60,13 +58,16 @@ _OTHERS = {
 }
 """Public names besides the verbs."""
 
-__all__ = ["__version__", *sorted((*_OTHERS, *VERBS))]
+_PUBLIC = {*_OTHERS, *VERBS} - {"plugins"}
+"""``configsplit.plugins`` is the package that plug-ins import."""
+
+__all__ = ["__version__", *sorted(_PUBLIC)]
 
 
 def __getattr__(name: str) -> Any:
     if name == "keras":
         return import_module("configsplit.keras")
-    if name in VERBS:
+    if name in VERBS and name in _PUBLIC:
         return function(name)
     if name not in _OTHERS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -75,22 +76,3 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted(__all__)
-
-
-class _Room(ModuleType):
-    """A package of the house that is called like a verb (``configsplit.cuts``): it can be called as the verb."""
-
-    def __call__(self, *arguments: Any, **options: Any) -> Any:
-        return function(self.__name__.rpartition(".")[2])(*arguments, **options)
-
-
-class _House(ModuleType):
-    """This package. Python sets each package that it imports as an attribute here, over the verb of that name."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name in VERBS and isinstance(value, ModuleType):
-            value.__class__ = _Room
-        super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _House

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from configsplit.catalog.facts import WeightSpec
-from configsplit.cuts.pipeline.units import Measure
+from configsplit.cutting.pipeline.units import Measure
 from configsplit.errors import CutError, StoreError, nearest
 from configsplit.graph.calls import CallGraph
 from configsplit.graph.model import Layer, Model, TensorRef, TensorSpec, Use

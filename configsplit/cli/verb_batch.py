@@ -24,7 +24,7 @@ def batch(recipe: Path, zoo: str, out: str, **options: Any) -> None:
 def _run(recipe: Path, zoo: str, out: str, options: dict[str, Any]) -> int:
     import gc
 
-    from configsplit.batch.batch import batch as work
+    from configsplit.batches.batch import batch as work
     from configsplit.cli.batch_view import view
 
     gc.enable()  # other verbs are over before garbage could matter; this one may run all night
@@ -64,7 +64,7 @@ def _lines(summary: Any) -> list[str]:
 
 
 def _dry(recipe: Path, zoo: str, out: str, options: dict[str, Any]) -> int:
-    from configsplit.batch.batch import plan
+    from configsplit.batches.batch import plan
 
     plans, excluded = plan(recipe, zoo=zoo, out=out, jobs=options["jobs"], cluster=options["cluster"])
     if options["as_json"]:

@@ -320,6 +320,14 @@ def _sequential(entry: FrozenDict, done: dict[int, Model], dialect: Dialect) -> 
         )
         for name, item in zip(names, items, strict=True)
     ]
+    for index, layer in enumerate(chain[1:], 1):
+        if layer.is_input:
+            raise DocumentError(
+                f"{layer.name!r} is an InputLayer in the middle of a Sequential",
+                code="document-bad-reference",
+                where=f"layers[{index}]",
+                hint="only the first layer of a Sequential may be one; take it out",
+            )
     if not chain[0].is_input:
         chain.insert(0, Layer(name=_implicit_name(names), class_name="InputLayer", implicit=True))
     return Model(

@@ -46,9 +46,6 @@ def _check_inputs(model: Model, layers: Mapping[str, Layer]) -> None:
         if layer.is_input and any(node.uses() for node in layer.calls):
             where = f"layers[{index}].inbound_nodes"
             raise DocumentError("an InputLayer takes no tensor", code="document-bad-reference", where=where, hint=_HINT)
-        if layer.is_input and index and model.kind == "sequential":
-            message = "an InputLayer stands in the middle of a Sequential"
-            raise DocumentError(message, code="document-bad-reference", where=f"layers[{index}]", hint=_HINT)
     for ref in model.input_refs():
         if not layers[ref.layer].is_input:
             message = f"the model cannot begin at {ref.layer!r}, which is no InputLayer"

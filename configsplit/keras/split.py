@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from configsplit.cuts.minimum_cut import Choice
+from configsplit.cutting.minimum_cut import Choice
 from configsplit.errors import CutError, DocumentError, TensorReferenceError, WeightsError
 from configsplit.graph.model import LayerPath, walk
 from configsplit.graph.provenance import Origin, Provenance

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from configsplit.cuts.minimum_cut import Choice
+from configsplit.cutting.minimum_cut import Choice
 from configsplit.dialects import DIALECTS, emit, read_entry
 from configsplit.dialects.parse import LIST
 from configsplit.errors import CutError

@@ -45,8 +45,18 @@ def join(pieces: Sequence[Piece], outputs: Sequence[Source], frame: Model) -> Mo
         tensors.append([_moved(ref, piece, stands_for) for ref in piece.model.output_refs()])
     made = tuple(_complete(layer, calls[name]) for name, layer in layers.items())
     ordered = tuple(inputs[index] for index in sorted(inputs))
-    ends = tuple(ordered[source.number] if source.part is None else tensors[source.part][source.number] for source in outputs)
+    ends = tuple(_end(source, ordered, tensors) for source in outputs)
     return replace(frame, layers=made, inputs=ordered, outputs=ends)
+
+
+def _end(source: Source, inputs: Sequence[TensorRef], tensors: Sequence[Sequence[TensorRef]]) -> TensorRef:
+    """The tensor that an output of the whole is."""
+    try:
+        return inputs[source.number] if source.part is None else tensors[source.part][source.number]
+    except IndexError:
+        there = "input" if source.part is None else f"part {source.part}"
+        message = f"the manifest takes output {source.number} of {there}, which there is not"
+        raise VerificationError(message, code="verify-wiring") from None
 
 
 def _resolve(

@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from configsplit.cuts.minimum_cut import Choice, heads
-from configsplit.cuts.partition import partition
+from configsplit.cutting.minimum_cut import Choice, heads
+from configsplit.cutting.partition import partition
 from configsplit.errors import ShapeError
 from configsplit.graph.calls import CallGraph, call_graph
 from configsplit.graph.model import Model, TensorRef, TensorSpec

@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from configsplit.boundaries.costs import Costs, read_profile, sized
 from configsplit.boundaries.forbidden import barriers, with_masks
-from configsplit.cuts.places import CutPlace, Tally, cut_places, segmented
-from configsplit.cuts.working_set import WorkingSets
+from configsplit.cutting.places import CutPlace, Tally, cut_places, segmented
+from configsplit.cutting.working_set import WorkingSets
 from configsplit.errors import CutError
 from configsplit.graph.calls import call_graph
 from configsplit.graph.model import TensorRef, TensorSpec

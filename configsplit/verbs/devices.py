@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from configsplit.boundaries.costs import read_amount, read_table
-from configsplit.cuts.pipeline.search import UNLIMITED, Terms
+from configsplit.cutting.pipeline.search import UNLIMITED, Terms
 from configsplit.errors import CutError
 
 NANOSECONDS = 1_000_000_000

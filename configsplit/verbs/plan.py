@@ -14,10 +14,10 @@ from configsplit.boundaries.costs import Costs, read_profile, sized
 from configsplit.boundaries.forbidden import Barriers, barriers, with_masks
 from configsplit.boundaries.masks import functional, handed_over, needed
 from configsplit.boundaries.shapes import untold
-from configsplit.cuts.partition import partition
-from configsplit.cuts.pipeline.plan import Best, State, best_plan
-from configsplit.cuts.pipeline.search import Terms
-from configsplit.cuts.pipeline.units import Measure, bonded, units_of
+from configsplit.cutting.partition import partition
+from configsplit.cutting.pipeline.plan import Best, State, best_plan
+from configsplit.cutting.pipeline.search import Terms
+from configsplit.cutting.pipeline.units import Measure, bonded, units_of
 from configsplit.errors import CutError
 from configsplit.graph.calls import CallGraph, call_graph
 from configsplit.graph.model import TensorRef, TensorSpec

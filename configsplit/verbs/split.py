@@ -8,7 +8,7 @@ from functools import partial
 
 from configsplit.boundaries.masks import calls_of, closed_sources, functional, handed_over, needed, prepared
 from configsplit.boundaries.shapes import untold
-from configsplit.cuts.minimum_cut import Choice
+from configsplit.cutting.minimum_cut import Choice
 from configsplit.errors import CutError
 from configsplit.graph.calls import call_graph
 from configsplit.graph.model import CallRef, TensorRef, TensorSpec

@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from configsplit.cuts.minimum_cut import FlowNetwork, heads
+from configsplit.cutting.minimum_cut import FlowNetwork, heads
 from configsplit.errors import CutError, DocumentError
 from configsplit.graph.calls import CallGraph, call_graph, topological
 from configsplit.graph.model import Layer, Model, Node, TensorRef, Use

@@ -22,7 +22,7 @@ class File:
 
     @property
     def package(self) -> str:
-        """The room it stands in: ``cuts`` for ``configsplit.cuts.places``; empty for the package's own two files."""
+        """The room it stands in: ``cutting`` for ``configsplit.cutting.places``; empty for the package's own two files."""
         steps = self.module.split(".")
         return "" if len(steps) < 2 or steps[1] in ("__init__", "__main__") else steps[1]
 

@@ -14,7 +14,7 @@ from support.frameworks import PLUGINS
 from support.outcomes import NOTHING_TO_CUT
 from support.places import calls, spread
 
-from configsplit.cuts.minimum_cut import Choice
+from configsplit.cutting.minimum_cut import Choice
 from configsplit.dialects import parse, to_text
 from configsplit.errors import CutError
 from configsplit.graph.calls import call_graph, closure

@@ -6,8 +6,8 @@ import random
 from collections.abc import Sequence
 from itertools import pairwise
 
-from configsplit.cuts.pipeline.search import Terms
-from configsplit.cuts.pipeline.units import Measure
+from configsplit.cutting.pipeline.search import Terms
+from configsplit.cutting.pipeline.units import Measure
 from configsplit.graph.calls import CallGraph, call_graph
 from configsplit.graph.model import Layer, Model, Node, TensorRef, Use
 

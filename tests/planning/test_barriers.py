@@ -11,7 +11,7 @@ import pytest
 from support import corpus
 
 import configsplit
-from configsplit.cuts.pipeline.units import components
+from configsplit.cutting.pipeline.units import components
 from configsplit.errors import ConfigSplitError, CutError
 
 

@@ -8,9 +8,9 @@ from fractions import Fraction
 import pytest
 from brute_force import check_heads, crossing, exhaustive, fewest_bytes, graph_of, random_measure, random_model
 
-from configsplit.cuts.pipeline.plan import best_plan
-from configsplit.cuts.pipeline.search import UNLIMITED, Terms
-from configsplit.cuts.pipeline.units import Measure, contracted, units_of
+from configsplit.cutting.pipeline.plan import best_plan
+from configsplit.cutting.pipeline.search import UNLIMITED, Terms
+from configsplit.cutting.pipeline.units import Measure, contracted, units_of
 from configsplit.errors import CutError
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from brute_force import crossing, every_head, graph_of, random_measure, random_model
 
-from configsplit.cuts.minimum_cut import heads
-from configsplit.cuts.places import CutPlace, Tally, cut_places, segmented
-from configsplit.cuts.working_set import WorkingSets
+from configsplit.cutting.minimum_cut import heads
+from configsplit.cutting.places import CutPlace, Tally, cut_places, segmented
+from configsplit.cutting.working_set import WorkingSets
 from configsplit.errors import CutError
 from configsplit.graph.calls import CallGraph, topological
 from configsplit.graph.model import Model, TensorRef

@@ -16,7 +16,7 @@ from splits import Split
 from configsplit.errors import DocumentError, RuntimeUnavailableError, VerificationError
 from configsplit.runtime import process
 from configsplit.runtime.confinement.policy import Limits
-from configsplit.runtime.frameworks import framework, framework_name
+from configsplit.runtime.frameworks import framework_name
 from configsplit.runtime.numeric import verify_numeric
 
 

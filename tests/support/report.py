@@ -28,6 +28,7 @@ SECTIONS = {
     "numeric": "keras.applications, run in Keras 3 with made-up weights",
     "seed": "The model that started it all: ResNet152 with Scale layers, Keras 2.0.9",
     "corpus": "Small nasty models, saved by 20 releases in every way they offer",
+    "padded": "Those of them that have masks, on padded inputs",
 }
 
 
@@ -60,7 +61,8 @@ def publish() -> str:
     for section, title in SECTIONS.items():
         here = sorted((row for name, row in rows if name == section), key=lambda row: row.title)
         if here:
-            lines += [f"## {title}", "", *table([*here, total(here, "**all**")], "model" if section != "corpus" else "release")]
+            first = "release" if section in ("corpus", "padded") else "model"
+            lines += [f"## {title}", "", *table([*here, total(here, "**all**")], first)]
             lines += ["", *_notes(here), ""]
     text = "\n".join(lines).rstrip() + "\n"
     PAGE.parent.mkdir(exist_ok=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import zoos
 
-from configsplit.batch.batch import batch
+from configsplit.batches.batch import batch
 from configsplit.errors import StoreError
 
 
@@ -71,7 +71,7 @@ def test_a_worker_is_lost_and_one_comes_and_the_bytes_are_those_of_a_local_run(t
 
 
 def test_no_scheduler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("configsplit.batch.engines.PATIENCE", 2)
+    monkeypatch.setattr("configsplit.batches.engines.PATIENCE", 2)
     zoo = zoos.architectures(tmp_path / "zoo", 1)
     with pytest.raises(StoreError) as error:
         batch(zoos.PARTS, zoo=zoo, out=tmp_path / "out", cluster="tcp://127.0.0.1:9")

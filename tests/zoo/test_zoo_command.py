@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 import zoos
 
-from configsplit.batch.batch import batch
+from configsplit.batches.batch import batch
 from configsplit.cli.batch_view import Progress, printable
 from configsplit.errors import RuntimeUnavailableError
 

@@ -17,7 +17,7 @@ import h5py
 import pytest
 import zoos
 
-from configsplit.batch.batch import batch
+from configsplit.batches.batch import batch
 
 RESIDUAL = zoos.RELEASES / "keras-3.15.1" / "residual.keras"
 

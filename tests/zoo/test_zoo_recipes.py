@@ -16,11 +16,11 @@ import yaml
 import zoos
 
 import configsplit
-from configsplit.batch.batch import batch, plan
-from configsplit.batch.glob import matches
-from configsplit.batch.jobs import settings
-from configsplit.batch.read_recipe import checked, read_recipe
-from configsplit.batch.recipe import STEPS, text
+from configsplit.batches.batch import batch, plan
+from configsplit.batches.glob import matches
+from configsplit.batches.jobs import settings
+from configsplit.batches.read_recipe import checked, read_recipe
+from configsplit.batches.recipe import STEPS, text
 from configsplit.errors import ConfigSplitError
 from configsplit.verbs.table import VERBS
 
@@ -116,7 +116,7 @@ def test_yaml(tmp_path: Path) -> None:
 
 def test_the_published_schema_is_that_of_the_code() -> None:
     published = resources.files("configsplit.schemas").joinpath("recipe.schema.json").read_text("utf-8")
-    assert published == text(), "run: python -m configsplit.batch.recipe schemas"
+    assert published == text(), "run: python -m configsplit.batches.recipe schemas"
     schema = json.loads(published)
     jsonschema.Draft202012Validator.check_schema(schema)
     validator = jsonschema.Draft202012Validator(schema)
@@ -266,7 +266,7 @@ def test_weights_beside_an_architecture(tmp_path: Path) -> None:
     [("half the MACs", 0.5), ("a quarter of the params", 0.25), ("30% of the layers", 0.3), ("half weights", 0.5)],
 )
 def test_a_share_is_the_nearest_place_there_is(at: str, expected: float) -> None:
-    from configsplit.batch.shares import places_for
+    from configsplit.batches.shares import places_for
 
     model = configsplit.load(zoos.RELEASES.parent / "seed" / "resnet152_scale_keras2.0.9.json")
     found = places_for(model, {"at": [at], "max_tensors": None, "shapes": ["data=None,224,224,3"], "pick": "all"})

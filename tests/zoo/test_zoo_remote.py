@@ -20,7 +20,7 @@ import zoos
 from moto.server import ThreadedMotoServer
 
 import configsplit
-from configsplit.batch.batch import batch
+from configsplit.batches.batch import batch
 from configsplit.errors import StoreError
 
 KERAS3 = zoos.RELEASES / "keras-3.15.1"

@@ -12,7 +12,7 @@ import pytest
 import zoos
 from browser import visit
 
-from configsplit.batch.batch import batch
+from configsplit.batches.batch import batch
 
 KERAS3 = zoos.RELEASES / "keras-3.15.1"
 EVIL = "<img src=x onerror=alert(1)>'\"&.json"

@@ -16,7 +16,7 @@ import psutil
 import pytest
 import zoos
 
-from configsplit.batch.batch import batch
+from configsplit.batches.batch import batch
 from configsplit.errors import StoreError
 
 

@@ -15,8 +15,8 @@ import pytest
 import zoos
 
 import configsplit
-from configsplit.batch.batch import batch
-from configsplit.batch.worker_pool import Lost, Slot
+from configsplit.batches.batch import batch
+from configsplit.batches.worker_pool import Lost, Slot
 from configsplit.containers.system import direct
 
 KILLER = "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n"
@@ -92,9 +92,9 @@ def test_what_failed_for_want_of_a_worker_is_tried_again_on_resume_and_what_is_b
 
 
 def job(zoo: Path, out: Path, **changes: Any) -> dict[str, Any]:
-    from configsplit.batch.find_models import find
-    from configsplit.batch.planning import items
-    from configsplit.batch.read_recipe import checked
+    from configsplit.batches.find_models import find
+    from configsplit.batches.planning import items
+    from configsplit.batches.read_recipe import checked
 
     recipe = checked(zoos.PARTS | changes)
     item = next(iter(items(recipe, find(str(zoo), recipe.models), Path(), str(out)).values()))

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Protocol
 
-from configsplit.cuts.minimum_cut import Choice, heads
+from configsplit.cutting.minimum_cut import Choice, heads
 from configsplit.errors import CutError
 from configsplit.graph.calls import CallGraph, call_graph, topological
 from configsplit.graph.json import FrozenDict

@@ -6,7 +6,7 @@ from configsplit.verbs.table.verb import JSON, Option, Verb
 
 VERB = Verb(
     name="batch",
-    function="configsplit.batch.batch:batch",
+    function="configsplit.batches.batch:batch",
     help="""Do a RECIPE (YAML) on every model of a zoo, and leave a ledger and a report.
 
     Each model ends as done, failed or skipped; one that fails, or kills its worker, never stops the others. After an

@@ -1,6 +1,7 @@
 """One input, run in this process under limits: it ends in a result or a coded error, soon, and in little memory.
 
-``python tests/attacks/fuzz/fuzz_run.py FIRST COUNT FOLDER`` runs many and writes each failure into a folder.
+``python tests/attacks/fuzz/fuzz_run.py FIRST COUNT FOLDER`` runs many and writes each failure into a folder; with a fourth
+argument, docs/security.md, it writes there what was seen, if nothing failed.
 """
 
 from __future__ import annotations
@@ -108,8 +109,8 @@ def _say(text: str) -> None:
     sys.stdout.flush()
 
 
-def main(first: int, count: int, folder: Path) -> int:
-    """Run many inputs, and keep the first that fails at each place."""
+def main(first: int, count: int, folder: Path, page: Path | None = None) -> int:
+    """Run many inputs, and keep the first that fails at each place; how many places there are."""
     folder.mkdir(parents=True, exist_ok=True)
     places: dict[str, int] = {}
     worst, most, codes = (0.0, -1), (0, -1), {0: 0, 1: 0, 2: 0}
@@ -127,8 +128,25 @@ def main(first: int, count: int, folder: Path) -> int:
         if (number - first) % 1000 == 999:
             _say(f"# {number - first + 1} inputs, exit codes {codes}, longest {worst}, largest growth {most}")
     _say("\n".join(f"{times:6} {place}" for place, times in sorted(places.items(), key=lambda each: -each[1])))
+    if page is not None and not places:
+        _publish(page, count, codes, worst[0], most[0])
     return len(places)
 
 
+BEGIN, END = "<!-- fuzz -->", "<!-- end of fuzz -->"
+
+
+def _publish(page: Path, count: int, codes: dict[int, int], seconds: float, grown: int) -> None:
+    before, _, rest = page.read_text("utf-8").partition(BEGIN)
+    _, _, after = rest.partition(END)
+    refused = sum(number for code, number in codes.items() if code)
+    told = (
+        f"`fuzz_run.py` on {count:,} inputs: {codes[0]:,} ended in a result, {refused:,} in a coded error, none in "
+        f"anything else. The longest took {seconds:.1f} s of processor time, the hungriest {grown >> 20} MB."
+    )
+    page.write_text(f"{before}{BEGIN}\n{told}\n{END}{after}", "utf-8")
+
+
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])) > 0)
+    numbers, paths = sys.argv[1:3], [Path(each) for each in sys.argv[3:]]
+    sys.exit(main(*map(int, numbers), *paths) > 0)

@@ -105,7 +105,7 @@ class Slot:
         self._scratch = tempfile.mkdtemp(prefix="configsplit-worker-")
         self._process = subprocess.Popen(
             # -P keeps the working directory out of sys.path: a folder of models must not bring a module of its own
-            [sys.executable, "-P", "-m", "configsplit.batch.worker"],
+            [sys.executable, "-P", "-m", "configsplit.batches.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,

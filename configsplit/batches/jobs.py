@@ -12,11 +12,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from configsplit import __version__
-from configsplit.batch import storage
-from configsplit.batch.find_models import Member
-from configsplit.batch.glob import first_match
-from configsplit.batch.recipe import Limits, Recipe, Retry, Step, Verify
-from configsplit.batch.step_options import paths_of
+from configsplit.batches import storage
+from configsplit.batches.find_models import Member
+from configsplit.batches.glob import first_match
+from configsplit.batches.recipe import Limits, Recipe, Retry, Step, Verify
+from configsplit.batches.step_options import paths_of
 from configsplit.containers import digest
 from configsplit.errors import DocumentError
 

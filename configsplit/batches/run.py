@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import Any
 
-from configsplit.batch.engines import Engine
-from configsplit.batch.planning import Item
-from configsplit.batch.run_log import Output, Record
-from configsplit.batch.worker_pool import RUNNING
+from configsplit.batches.engines import Engine
+from configsplit.batches.planning import Item
+from configsplit.batches.run_log import Output, Record
+from configsplit.batches.worker_pool import RUNNING
 from configsplit.errors import ConfigSplitError, StoreError
 
 Event = Mapping[str, Any]

@@ -23,10 +23,10 @@ from functools import partial
 from math import ceil, floor
 from typing import Literal, get_args
 
-from configsplit.cuts.pipeline.improve import polished, price_of
-from configsplit.cuts.pipeline.places import Budget, Lattice, Place, lattice, segments, thinned
-from configsplit.cuts.pipeline.search import Chain, ChainSearch, Terms
-from configsplit.cuts.pipeline.units import Units, contracted, deep_order, in_line, runs_joined
+from configsplit.cutting.pipeline.improve import polished, price_of
+from configsplit.cutting.pipeline.places import Budget, Lattice, Place, lattice, segments, thinned
+from configsplit.cutting.pipeline.search import Chain, ChainSearch, Terms
+from configsplit.cutting.pipeline.units import Units, contracted, deep_order, in_line, runs_joined
 from configsplit.errors import CutError
 
 State = Literal["optimal", "bounded"]

@@ -11,9 +11,9 @@ from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from configsplit.cuts.minimum_cut import FlowNetwork, heads
-from configsplit.cuts.pipeline.places import segments
-from configsplit.cuts.pipeline.units import Measure, Units, units_of
+from configsplit.cutting.minimum_cut import FlowNetwork, heads
+from configsplit.cutting.pipeline.places import segments
+from configsplit.cutting.pipeline.units import Measure, Units, units_of
 from configsplit.graph.calls import CallGraph
 from configsplit.graph.model import TensorRef
 
@@ -144,7 +144,7 @@ class _Segment:
         return inside | self._cut(inside, free) if free else inside
 
     def _cut(self, inside: int, free: int) -> int:
-        """The free units on the head's side of a minimum cut (see `configsplit.cuts.minimum_cut`)."""
+        """The free units on the head's side of a minimum cut (see `configsplit.cutting.minimum_cut`)."""
         units, members = self._units, bits(free)
         node = {self._first + member: index + 2 for index, member in enumerate(members)}
         touched = [index for unit in node for index in (*units.takes[unit], *units.gives[unit])]

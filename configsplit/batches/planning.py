@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from configsplit.batch import jobs
-from configsplit.batch.find_models import Member, Zoo
-from configsplit.batch.recipe import Recipe, Retry
+from configsplit.batches import jobs
+from configsplit.batches.find_models import Member, Zoo
+from configsplit.batches.recipe import Recipe, Retry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

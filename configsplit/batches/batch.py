@@ -10,14 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from configsplit.batch import engines, run_log, storage
-from configsplit.batch.engines import Engine
-from configsplit.batch.find_models import Zoo, find
-from configsplit.batch.planning import Item, Plan, foreseen, items
-from configsplit.batch.read_recipe import checked, read_recipe
-from configsplit.batch.recipe import Recipe
-from configsplit.batch.run import Run, Watch
-from configsplit.batch.summary import Summary
+from configsplit.batches import engines, run_log, storage
+from configsplit.batches.engines import Engine
+from configsplit.batches.find_models import Zoo, find
+from configsplit.batches.planning import Item, Plan, foreseen, items
+from configsplit.batches.read_recipe import checked, read_recipe
+from configsplit.batches.recipe import Recipe
+from configsplit.batches.run import Run, Watch
+from configsplit.batches.summary import Summary
 from configsplit.errors import StoreError
 
 
@@ -104,7 +104,7 @@ def _engine(address: str | None, workers: int | None, work: Mapping[str, Item], 
         with engines.cluster(address) as engine:
             yield engine
     elif alone:
-        from configsplit.batch.engines import attempt_here
+        from configsplit.batches.engines import attempt_here
 
         with ThreadPoolExecutor(1) as executor:
             yield Engine(executor, 1, "this process", attempt_here)
@@ -121,7 +121,7 @@ def _workers(todo: list[dict[str, Any]]) -> int:
 
 def _finished(run: Run, zoo: Zoo, recipe: Recipe, started: float) -> Summary:
     """Write ledger and report, and sum up."""
-    from configsplit.batch.report_page import page
+    from configsplit.batches.report_page import page
 
     output, root = run.output, str(run.output.root)
     summary = Summary(

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from configsplit import __version__
-from configsplit.batch import storage
+from configsplit.batches import storage
 from configsplit.containers.system import errors
 from configsplit.errors import StoreError
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from configsplit.batch.recipe import Recipe, Step
+from configsplit.batches.recipe import Recipe, Step
 from configsplit.errors import DocumentError, RuntimeUnavailableError, StoreError
 from configsplit.graph.json import loads
 from configsplit.verbs.table import VERBS

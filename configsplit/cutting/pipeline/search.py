@@ -18,7 +18,7 @@ from itertools import accumulate, pairwise
 from math import ceil, floor, gcd, inf
 from typing import TypeAlias
 
-from configsplit.cuts.pipeline.places import Budget, Lattice, Place, Window
+from configsplit.cutting.pipeline.places import Budget, Lattice, Place, Window
 
 UNLIMITED = 1 << 100
 """A limit that nothing reaches."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, create_model, model_validator
 
-from configsplit.batch.step_options import STEP_VERBS, Bytes, Strict, Texts, listed, options_of
+from configsplit.batches.step_options import STEP_VERBS, Bytes, Strict, Texts, listed, options_of
 from configsplit.verbs.schemas import DRAFT
 
 Verify = Literal["none", "proof", "numeric"]
@@ -119,7 +119,7 @@ class Recipe(Strict):
 
 # The JSON Schema of recipes, generated from the pydantic document; a test holds the committed file against it.
 #
-# ``python -m configsplit.batch.recipe FOLDER`` writes it.
+# ``python -m configsplit.batches.recipe FOLDER`` writes it.
 
 
 NAME = "recipe"

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from configsplit.batch.step import Bench, Facts
+from configsplit.batches.step import Bench, Facts
 from configsplit.errors import ConfigSplitError
 
 

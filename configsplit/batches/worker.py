@@ -1,6 +1,6 @@
 """The worker process: one job a line on stdin, one answer a line on stdout, ``ready`` first; gone when stdin is closed.
 
-    python -P -m configsplit.batch.worker
+    python -P -m configsplit.batches.worker
 
 A process of our own rather than one of ``multiprocessing``: it can be started from daemonic processes, as Dask's workers are,
 never imports the program that called us, and notices the death of its parent even by kill -9.
@@ -26,7 +26,7 @@ def main() -> None:
     answers = _own_stdout()
     jobs: queue.SimpleQueue[str] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(jobs,), daemon=True).start()
-    from configsplit.batch.job import do
+    from configsplit.batches.job import do
     from configsplit.containers import Workers
     from configsplit.containers.system.direct import settle_later
 

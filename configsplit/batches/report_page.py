@@ -10,8 +10,8 @@ from importlib import resources
 from typing import Any
 
 from configsplit import __version__
-from configsplit.batch.recipe import Recipe
-from configsplit.batch.summary import Summary
+from configsplit.batches.recipe import Recipe
+from configsplit.batches.summary import Summary
 
 _ESCAPES = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"})
 
@@ -32,7 +32,7 @@ def page(summary: Summary, zoo: str, recipe: Recipe, records: Iterable[dict[str,
 
 
 def _text(name: str) -> str:
-    return resources.files("configsplit.batch").joinpath("page", name).read_text("utf-8")
+    return resources.files("configsplit.batches").joinpath("page", name).read_text("utf-8")
 
 
 def _digest(text: str) -> str:

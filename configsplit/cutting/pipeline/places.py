@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from configsplit.cuts.pipeline.units import Units
+from configsplit.cutting.pipeline.units import Units
 
 
 class Window(NamedTuple):

@@ -6,11 +6,11 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from configsplit.batch.step import Bench, Facts
-from configsplit.batch.step_command import run_step
-from configsplit.batch.step_edit import convert_step, edit_step, join_step
-from configsplit.batch.step_split import split_step
-from configsplit.batch.step_tell import cuts_step, inspect_step, layers_step, verify_step
+from configsplit.batches.step import Bench, Facts
+from configsplit.batches.step_command import run_step
+from configsplit.batches.step_edit import convert_step, edit_step, join_step
+from configsplit.batches.step_split import split_step
+from configsplit.batches.step_tell import cuts_step, inspect_step, layers_step, verify_step
 from configsplit.graph.json import dumps
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
-from configsplit.cuts.pipeline.search import Terms
-from configsplit.cuts.pipeline.units import Measure, Tensor, Units, connected
+from configsplit.cutting.pipeline.search import Terms
+from configsplit.cutting.pipeline.units import Measure, Tensor, Units, connected
 
 Two = Callable[[Units, Terms, int | None], frozenset[int] | None]
 """The head (calls) of the best plan of two stages; with a number, of fewest bytes where no stage takes longer than that."""

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from configsplit.batch.job import do
-from configsplit.batch.worker_pool import attempt, close_all, stop_all
+from configsplit.batches.job import do
+from configsplit.batches.worker_pool import attempt, close_all, stop_all
 from configsplit.errors import RuntimeUnavailableError, StoreError
 
 EACH = 500_000_000

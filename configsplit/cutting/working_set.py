@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from configsplit.cuts.places import CutPlace, Segments, bits
+from configsplit.cutting.places import CutPlace, Segments, bits
 from configsplit.graph.calls import CallGraph
 from configsplit.graph.model import TensorRef
 

@@ -17,11 +17,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from configsplit import __version__
-from configsplit.batch import storage
-from configsplit.batch.files import Skipped, forget_source, measure, outputs_of, stamp
-from configsplit.batch.shares import is_missing
-from configsplit.batch.step import Bench
-from configsplit.batch.steps import as_json, carry_out
+from configsplit.batches import storage
+from configsplit.batches.files import Skipped, forget_source, measure, outputs_of, stamp
+from configsplit.batches.shares import is_missing
+from configsplit.batches.step import Bench
+from configsplit.batches.steps import as_json, carry_out
 from configsplit.containers.system.errors import system_faults
 from configsplit.dialects import emit
 from configsplit.errors import ConfigSplitError, StoreError

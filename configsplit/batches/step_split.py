@@ -7,8 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from configsplit.batch.shares import places_for, stages
-from configsplit.batch.step import Bench, Facts
+from configsplit.batches.shares import places_for, stages
+from configsplit.batches.step import Bench, Facts
 from configsplit.graph.model import TensorSpec
 from configsplit.models.document import Document
 from configsplit.rewrites.split import bytes_per_sample

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from configsplit.batch.step import Bench, Facts
+from configsplit.batches.step import Bench, Facts
 from configsplit.models.document import Document
 from configsplit.verbs.edit import edit
 from configsplit.verbs.table import record

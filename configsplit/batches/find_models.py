@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from configsplit.batch import storage
-from configsplit.batch.glob import MAGIC, first_match, matches, root_of
-from configsplit.batch.recipe import DEFAULT_EXCLUDE, DEFAULT_INCLUDE, Models
+from configsplit.batches import storage
+from configsplit.batches.glob import MAGIC, first_match, matches, root_of
+from configsplit.batches.recipe import DEFAULT_EXCLUDE, DEFAULT_INCLUDE, Models
 from configsplit.errors import StoreError
 
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from configsplit.batch.step import Bench, Facts
-from configsplit.batch.step_split import numeric_facts
+from configsplit.batches.step import Bench, Facts
+from configsplit.batches.step_split import numeric_facts
 from configsplit.graph.json import dumps
 
 
