@@ -26,15 +26,17 @@ class Costs:
     """Costs of the calls of one graph, of one sample.
 
     A layer's weights are paid for once by each part that calls it. A nested model counts as one call with all that is in it.
+    ``open_size`` stands for sizes that are not known: `configsplit.boundaries.pricing` tells what does not depend on them.
     """
 
     graph: CallGraph
     inference: Inference
     avoid: frozenset[TensorRef] = frozenset()
+    open_size: int = 1
 
     def price(self, ref: TensorRef) -> int:
         """Bytes per sample of a tensor; of those that must not cross, more than all others together."""
-        return UNKNOWN if ref in self.avoid else bytes_per_sample(self.inference.specs.get(ref, TensorSpec()))
+        return UNKNOWN if ref in self.avoid else bytes_per_sample(self.inference.specs.get(ref, TensorSpec()), self.open_size)
 
     @cached_property
     def macs(self) -> Measure:

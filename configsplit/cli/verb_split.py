@@ -19,7 +19,7 @@ from configsplit.cli.output import (
     size,
     table,
 )
-from configsplit.cli.stages import plan_lines, planned
+from configsplit.cli.stages import plan_lines, planned, tried
 
 
 def split(model: Path, at: tuple[str, ...], out: Path, as_json: bool, **options: Any) -> None:
@@ -34,7 +34,7 @@ def split(model: Path, at: tuple[str, ...], out: Path, as_json: bool, **options:
     if as_json:
         from configsplit.records.manifest import to_text
 
-        made = {"plan": plan.as_json()} if plan else {}
+        made = {"plan": plan.as_json()} if plan else {"tried": list(parts.tried)} if parts.tried else {}
         show({"directory": str(out), "verified": options["verify"], **made, "manifest": json.loads(to_text(saved.manifest))})
         return
     if plan:
@@ -60,6 +60,7 @@ def _done(model: Path, at: tuple[str, ...], out: Path, options: dict[str, Any], 
             at,
             boundary=options["boundary"],
             shapes=options["shapes"],
+            sizes=options["sizes"],
             boundary_dtype=options["boundary_dtype"],
         )
     )
@@ -91,6 +92,8 @@ def _lines(parts: Any, saved: Any, verify: str, seconds: float) -> list[str]:
         lines += table([_row("gives", item, _fate(manifest, number, index)) for index, item in enumerate(part.outputs)])
     if manifest.shared_layers:
         lines.append(f"shared  {', '.join(manifest.shared_layers)}: their weights stand in several parts")
+    if parts.tried:
+        lines.append(f"boundary  the smallest: {tried(parts.tried)}")
     lines += ["", *_verdict(saved, verify), f"written to {saved.directory} in {seconds:.2f} s"]
     return lines
 

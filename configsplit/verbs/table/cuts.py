@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from configsplit.verbs.table.verb import JSON, MODEL, PLUGINS, SHAPES, Option, Verb
+from configsplit.verbs.table.verb import JSON, MODEL, PLUGINS, SHAPES, SIZES, Option, Verb
 
 ORDERS = ("position", "bytes", "balance", "latency")
 SORT = Option("--sort", help="In which order; position by default, latency with two devices.", kind="choice", choices=ORDERS)
@@ -42,6 +42,7 @@ VERB = Verb(
             only="command",
         ),
         SHAPES,
+        SIZES,
         PLUGINS,
         JSON,
     ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from configsplit.verbs.table.verb import JSON, MODEL, PLUGINS, WEIGHTS, Option, Verb
+from configsplit.verbs.table.verb import JSON, MODEL, PLUGINS, SIZES, WEIGHTS, Option, Verb
 
 VERB = Verb(
     name="inspect",
@@ -11,6 +11,7 @@ VERB = Verb(
     options=(
         MODEL,
         WEIGHTS,
+        SIZES,
         Option(
             "--hazards",
             "only_hazards",
