@@ -37,7 +37,11 @@ class Formula:
 
     def _powers(self, powers: Exponents) -> list[str]:
         marks = {1: "", 2: "²"}
-        return [name + marks[power] for name, power in zip(self.names, powers, strict=True) if power]
+        return [
+            (f"({name})" if "=" in name else name) + marks[power]
+            for name, power in zip(self.names, powers, strict=True)
+            if power
+        ]
 
 
 Figure = int | Formula

@@ -19,7 +19,7 @@ from configsplit.errors import ShapeError
 from configsplit.graph.calls import CallGraph, call_graph
 from configsplit.graph.model import Model, TensorRef, TensorSpec
 from configsplit.graph.references import outputs_used, tensor_name
-from configsplit.inference import Inference
+from configsplit.inference import Inference, explain
 from configsplit.models.document import Document
 
 TRIED = (224, 32, 1024, 64, 96, 160, 299, 512)
@@ -28,10 +28,12 @@ TRIED = (224, 32, 1024, 64, 96, 160, 299, 512)
 UNEVEN = ((224, 1024), (1024, 224))
 """Tried too, in turns, where several sizes are open."""
 
-_STEP = 64 * 3 * 7
-"""What formulas are fitted to multiples of: the strides of networks, and their patches, divide it."""
+_STEPS = (64 * 3 * 7, 64, 16)
+"""What formulas are fitted to multiples of: the strides of networks, and their patches, divide the first; the others are for
+models that take no sequences as long as that."""
 
-_MOST_NAMES = 3
+_MOST_NAMES = {1: 4, 2: 3}
+"""How many sizes a formula of a degree may be of: fitting it takes a power of that."""
 
 Choice = TypeVar("Choice")
 
@@ -79,8 +81,8 @@ class Pricing:
         Raises:
             ShapeError: the model cannot have the sizes that are given, or takes none of those that are tried.
         """
+        self._check()
         if not self.is_open:
-            self._check()
             return Costs(self.graph, self.base, self.avoid)
         if not self.takes_any:
             raise self.needed("the model takes none of the sizes that were tried, and what it costs")
@@ -94,16 +96,25 @@ class Pricing:
             if costs is not None:
                 yield sizes, costs
 
-    def same(self, choose: Callable[[Costs], Choice], what: str, key: Callable[[Choice], object] = lambda each: each) -> Choice:
+    def same(self, choose: Callable[[Costs], Choice], what: str) -> Choice:
         """A choice, if it is the same for every size tried.
 
         Raises:
             ShapeError: it is not.
         """
+        found, agreed = self.chosen(choose)
+        if not agreed:
+            raise self.needed(what)
+        return found
+
+    def chosen(
+        self, choose: Callable[[Costs], Choice], key: Callable[[Choice], object] = lambda each: each
+    ) -> tuple[Choice, bool]:
+        """A choice, and whether it is the same for every size tried: else that for the first one."""
+        found = [choose(self.costs)]
         if not self.is_open:
-            return choose(self.costs)
-        found: list[Choice] = []
-        seen: list[Sequence[int]] = []
+            return found[0], True
+        seen = [self._prices(self.costs)]
         sizes: set[int] = set()
         for tried, costs in self.trials():
             sizes.update(tried)
@@ -111,10 +122,8 @@ class Pricing:
                 seen.append(prices)
                 found.append(choose(costs))
             if key(found[-1]) != key(found[0]):
-                raise self.needed(what)
-        if len(sizes) < 2:
-            raise self.needed(what)
-        return found[0]
+                return found[0], False
+        return found[0], len(sizes) > 1
 
     @cached_property
     def varies(self) -> bool:
@@ -169,13 +178,17 @@ class Pricing:
         """Figures out of costs, each as a number if it is the same for any size, else as a formula."""
         if not self.is_open:
             return list(make(self.costs))
-        count = len(make(self.costs))
-        found: list[Figure | None] = [None] * count
-        for degree in (1, 2):
-            if None in found:
-                better = self._fitted(make, degree)
-                found = [each if each is not None else new for each, new in zip(found, better or found, strict=True)]
+        found = self._fitted(make, 1) or [None] * len(make(self.costs))
+        if None in found and (better := self._fitted(make, 2)):
+            found = [new if each is None else each for each, new in zip(found, better, strict=True)]
+        if None in found:
+            found = [new if each is None else each for each, new in zip(found, self._constant(make), strict=True)]
         return [Formula(self.names) if each is None else each for each in found]
+
+    def _constant(self, make: Callable[[Costs], Sequence[int]]) -> list[Figure | None]:
+        """Figures that are the same for every size tried, where no formula can be fitted."""
+        columns = zip(*(make(costs) for _, costs in self.trials()), strict=True)
+        return [column[0] if len(set(column)) == 1 else None for column in columns]
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -186,26 +199,26 @@ class Pricing:
 
     def _fitted(self, make: Callable[[Costs], Sequence[int]], degree: int) -> list[Figure | None] | None:
         """Formulas of a degree; None where the model does not take the sizes that they are fitted to."""
-        places = [_STEP * (number + 1) for number in range(degree + 1)]
-        for groups in self._groups():
+        for step, groups in product(_STEPS, self._groups(_MOST_NAMES[degree])):
+            places = [step * (number + 1) for number in range(degree + 1)]
             corners = [self._together(groups, sizes) for sizes in product(places, repeat=len(groups))]
-            check = tuple(_STEP * (degree + 2 + number) for number in range(len(groups)))
+            check = tuple(step * (degree + 2 + number) for number in range(len(groups)))
             checked = self._together(groups, check)
             if checked is None or None in corners:
                 continue
             columns = zip(*(make(costs) for costs in corners if costs is not None), strict=True)
-            names = [group[0].name for group in groups]
+            names = ["=".join(each.name for each in group) for group in groups]
             return [fitted(names, places, values, {check: at}) for values, at in zip(columns, make(checked), strict=True)]
         return None
 
-    def _groups(self) -> Iterator[list[list[Open]]]:
+    def _groups(self, most: int) -> Iterator[list[list[Open]]]:
         """Open sizes that are one variable: each for itself; or those on one axis, which several inputs may have to share."""
-        if 0 < len(self.opens) <= _MOST_NAMES:
+        if 0 < len(self.opens) <= most:
             yield [[each] for each in self.opens]
         axes: dict[int, list[Open]] = {}
         for each in self.opens:
             axes.setdefault(each.axis, []).append(each)
-        if 0 < len(axes) <= _MOST_NAMES:
+        if 0 < len(axes) <= most:
             yield list(axes.values())
 
     def _together(self, groups: Sequence[Sequence[Open]], sizes: Sequence[int]) -> Costs | None:
@@ -234,7 +247,8 @@ class Pricing:
         if lost is not None:
             names = [ref.layer for ref in self.model.input_refs() if ref in self.given]
             raise ShapeError(
-                f"with these sizes of {', '.join(map(repr, names))} {self._name(lost)!r} would have no elements, or no shape",
+                f"with these sizes of {', '.join(map(repr, names))} {self._name(lost)!r} would have no elements, or no shape"
+                + (f" ({why})" if (why := explain(self.base, lost)) else ""),
                 code="size-unfit",
                 where=names[0],
                 hint="give sizes that the model takes",

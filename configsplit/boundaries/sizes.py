@@ -43,6 +43,11 @@ def given_sizes(inference: Inference, sizes: Iterable[str] | Specs) -> dict[Tens
     return found
 
 
+def moved(sizes: Specs, old: Model, new: Model) -> dict[TensorRef, TensorSpec]:
+    """The same sizes for a rewritten form of the model, which has the same inputs in the same order."""
+    return {ref: sizes[before] for before, ref in zip(old.input_refs(), new.input_refs(), strict=True) if before in sizes}
+
+
 def _parsed(text: str) -> tuple[str, Shape]:
     name, equals, numbers = text.rpartition("=")
     try:

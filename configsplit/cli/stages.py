@@ -67,7 +67,9 @@ def _proof(plan: Any) -> str:
 def _least(plan: Any) -> str:
     if plan.bytes_state == "tried":
         return tried(plan.tried)
-    return "the least for it" if plan.bytes_state == "optimal" else "the least found"
+    if plan.bytes_state == "optimal":
+        return "the least for it"
+    return "the least found" if isinstance(plan.bytes, int) else "for some sizes another plan has less"
 
 
 def tried(sizes: tuple[int, int]) -> str:
@@ -78,7 +80,7 @@ def tried(sizes: tuple[int, int]) -> str:
 def amount(value: Any, unit: str) -> str:
     """``12.3 ms``, ``3.9 G multiply-accumulates``."""
     if not isinstance(value, int):
-        return f"{figure(value, count)} ({unit})"
+        return f"{figure(value, count)} {unit}" if value.terms else str(value)
     return f"{value / 1e6:.4g} ms" if unit == "ns" else f"{count(value)} {unit}"
 
 

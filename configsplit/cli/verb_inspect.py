@@ -27,7 +27,9 @@ def inspect(model: Path, only_hazards: bool, custom_objects: tuple[str, ...], as
 
 
 def _lines(found: Any) -> list[str]:
-    macs = figure(found.macs, "{:,}".format)
+    macs = figure(
+        found.macs, lambda number: f"{number:,}" if isinstance(number, int) else f"{number:,.2f}".rstrip("0").rstrip(".")
+    )
     release = f", release {found.release}" if found.release else ""
     lines = [f"{click.style(found.file, bold=True)}  {found.title}{release}, .{found.format}, {size(found.bytes)}"]
     lines += [f"  because {item}" for item in found.evidence]

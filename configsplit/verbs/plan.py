@@ -16,7 +16,7 @@ from configsplit.boundaries.formulas import Figure, Formula, plain
 from configsplit.boundaries.masks import functional, handed_over, needed
 from configsplit.boundaries.pricing import Pricing
 from configsplit.boundaries.shapes import untold
-from configsplit.boundaries.sizes import given_sizes
+from configsplit.boundaries.sizes import given_sizes, moved
 from configsplit.cutting.partition import partition
 from configsplit.cutting.pipeline.plan import Best, best_plan
 from configsplit.cutting.pipeline.search import UNLIMITED, Terms
@@ -80,7 +80,8 @@ class Plan:
             ``smallest``, slack included.
         imbalance: the largest stage's cost over the mean.
         uncounted: layers that nobody can count and that count as nothing; a plan that goes by them is never optimal.
-        tried: the smallest and the largest size that the plan was tried for, where it goes by open sizes.
+        tried: the smallest and the largest size that the plan was tried for, where it goes by open sizes. (Where only bytes do,
+            and not every size has the same plan, this is that of the first size tried, and its bytes are "bounded".)
     """
 
     document: Document
@@ -229,6 +230,7 @@ class _Work:
 
     pricing: Pricing
     best: Best
+    agreed: bool
     split: Split
     inference: Inference
 
@@ -236,24 +238,36 @@ class _Work:
 def _work(document: Document, whole: Surfaced, wish: _Wish, more: Barriers | None = None) -> _Work:
     """The best plan that cuts nowhere where `split` would refuse."""
     graph, (inference, doubtful) = call_graph(whole.model), with_kinds(document.infer(whole.given, whole.model))
-    pricing = Pricing(document, whole.model, {**whole.given, **wish.sizes}, inference, doubtful)
+    pricing = Pricing(
+        document, whole.model, {**whole.given, **moved(wish.sizes, document.model, whole.model)}, inference, doubtful
+    )
     if min(wish.terms.bytes, default=UNLIMITED) < UNLIMITED and pricing.is_open:
         raise pricing.needed("which boundaries keep to the limit of bytes")
     shut = barriers(inference, doubtful)
     shut = replace(shut, masked=more.masked, lost=more.lost) if more else shut
 
+    measure = partial(wish.measure, document=document)
+
     def choose(costs: Costs) -> Best:
-        every = units_of(graph, costs.price, wish.measure(costs, document), costs.weights)
+        every = units_of(graph, costs.price, measure(costs), costs.weights)
         units = bonded(every, graph, shut.all)
         if len(units) < wish.terms.stages <= len(every):
             shut.refuse(inference)
             units = every  # the shape that nobody can tell is named when the parts are built
         return best_plan(units, wish.terms, slack=wish.slack)
 
-    best = pricing.same(choose, f"the best plan of {wish.terms.stages} stages", key=lambda each: each.heads)
+    best, agreed = pricing.chosen(choose, key=lambda each: each.heads)
+    if not agreed and not _settled(pricing, wish, measure):
+        raise pricing.needed(f"the best plan of {wish.terms.stages} stages")
     done = _parts(document, whole, graph, inference, best)
     check_kinds([ref for part in done.parts for ref in part.inputs], doubtful, inference)
-    return _Work(pricing, best, done, inference)
+    return _Work(pricing, best if agreed else replace(best, bytes_state="bounded"), agreed, done, inference)
+
+
+def _settled(pricing: Pricing, wish: _Wish, measure: Callable[[Costs], Measure]) -> bool:
+    """Whether what is balanced is the same for any size: then only bytes depend on it."""
+    links = any(link is not None for link in wish.terms.link)
+    return not pricing.varies or (not links and len({(*measure(costs).own,) for costs in pricing.distinct}) == 1)
 
 
 def _parts(document: Document, whole: Surfaced, graph: CallGraph, inference: Inference, best: Best) -> Split:
@@ -267,12 +281,11 @@ def _described(document: Document, whole: Surfaced, work: _Work, wish: _Wish, dt
     edges = [frozenset[int](), *best.heads, frozenset(call for call in range(len(graph.calls)) if not graph.is_input[call])]
     members = [set(outer - inner) for inner, outer in pairwise(edges)]
     stages = _stages(document, pricing, members, wish)
-    spent, links = [stage.cost for stage in stages], any(link is not None for link in wish.terms.link)
+    spent, settled = [stage.cost for stage in stages], _settled(pricing, wish, partial(wish.measure, document=document))
     known = [each for each in spent if isinstance(each, int)]
-    settled = len(known) == len(spent) and not (pricing.varies and links)
     largest, smallest, bound = (best.largest, best.smallest, best.bound) if settled else (_alone(spent, wish, pricing),) * 3
     (across,) = pricing.figures(lambda costs: [sum(_crossing_bytes(costs, best.heads))])
-    tried, uncounted = pricing.varies and len(spent) > 1, pricing.costs.uncounted
+    tried, uncounted = work.agreed and pricing.varies and len(spent) > 1, pricing.costs.uncounted
     states: list[State] = ["tried" if tried and not settled else best.state, "tried" if tried else best.bytes_state]
     if uncounted and wish.balance != "latency":
         states = ["bounded" if state == "optimal" else state for state in states]

@@ -10,7 +10,7 @@ from configsplit.boundaries.costs import Costs
 from configsplit.boundaries.masks import calls_of, closed_sources, functional, handed_over, needed, prepared
 from configsplit.boundaries.pricing import Pricing
 from configsplit.boundaries.shapes import untold
-from configsplit.boundaries.sizes import given_sizes
+from configsplit.boundaries.sizes import given_sizes, moved
 from configsplit.cutting.minimum_cut import Choice, Cost, heads
 from configsplit.errors import CutError
 from configsplit.graph.calls import call_graph
@@ -68,7 +68,8 @@ def split(
         inference, doubtful = with_kinds(document.infer(whole.given, whole.model))
         model = described(whole.model, inference.specs) if whole.steps else whole.model
         why = partial(untold, document, whole, inference)
-        pricing = Pricing(document, model, {**whole.given, **pictured}, inference, doubtful)
+        at_sizes = {**whole.given, **moved(pictured, document.model, model)}
+        pricing = Pricing(document, model, at_sizes, inference, doubtful)
         price = _price(pricing, whole.boundaries, boundary)
         tried[:] = [pricing.span if price and pricing.varies else None]
         done = split_model(model, whole.boundaries, inference.specs, boundary, why, doubtful, price)
