@@ -15,7 +15,7 @@ from configsplit.catalog.facts import WeightSpec
 from configsplit.cutting.pipeline.units import Measure
 from configsplit.errors import CutError, StoreError, nearest
 from configsplit.graph.calls import CallGraph
-from configsplit.graph.model import Layer, Model, TensorRef, TensorSpec, Use
+from configsplit.graph.model import Layer, Model, TensorRef, TensorSpec, Use, walk
 from configsplit.inference import Inference, counted, operations_of, weights_of
 from configsplit.models.document import Document
 from configsplit.rewrites.split import ITEM_SIZE, UNKNOWN, bytes_per_sample
@@ -67,8 +67,14 @@ class Costs:
 
     @cached_property
     def uncounted(self) -> tuple[str, ...]:
-        """Layers of which nobody has declared weights or operations."""
+        """Layers of which nobody can tell weights or operations."""
         return counted(self.inference).unknown
+
+    @cached_property
+    def undeclared(self) -> tuple[str, ...]:
+        """Those of them whose class nobody has declared; of the others a shape is unknown, or what is in a wrapper."""
+        layers = {"/".join(path): layer for path, layer in walk(self.inference.model)}
+        return tuple(name for name in self.uncounted if name in layers and self.inference.facts(layers[name]) is None)
 
     def milliseconds(self, profile: Mapping[str, float], layers: Collection[str]) -> Measure:
         """Measured times in whole nanoseconds; ``LAYER`` gives the time of one call, ``LAYER@CALL`` that of a certain one.

@@ -35,6 +35,11 @@ class Formula:
             pieces.append(sign + " × ".join([amount(abs(coefficient)), *self._powers(powers)]))
         return "".join(pieces) + (" + …" if most is not None and len(self.terms) > most else "")
 
+    def at(self, sizes: Sequence[int]) -> Fraction:
+        """The price at certain sizes, in the order of ``names``."""
+        factors = (prod(size**power for size, power in zip(sizes, powers, strict=True)) for powers, _ in self.terms)
+        return sum((price * factor for factor, (_, price) in zip(factors, self.terms, strict=True)), Fraction())
+
     def _powers(self, powers: Exponents) -> list[str]:
         marks = {1: "", 2: "²"}
         return [
@@ -70,15 +75,12 @@ def fitted(
     terms = sorted(
         ((powers, value) for powers, value in table.items() if value), key=lambda term: (sum(term[0]), term[0]), reverse=True
     )
-    for sizes, value in checks.items():
-        if (
-            sum(factor * prod(size**power for size, power in zip(sizes, powers, strict=True)) for powers, factor in terms)
-            != value
-        ):
-            return None
+    found = Formula(tuple(names), tuple(terms))
+    if any(found.at(sizes) != value for sizes, value in checks.items()):
+        return None
     if not any(any(powers) for powers, _ in terms):
         return int(terms[0][1]) if terms else 0
-    return Formula(tuple(names), tuple(terms))
+    return found
 
 
 def _lagrange(places: Sequence[int], at: int) -> list[Fraction]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from configsplit.boundaries.shapes import told
-from configsplit.errors import ShapeError, nearest
+from configsplit.errors import ShapeError
 from configsplit.graph.model import Model, Shape, TensorRef, TensorSpec
 from configsplit.inference import Inference
 
@@ -37,7 +37,7 @@ def given_sizes(inference: Inference, sizes: Iterable[str] | Specs) -> dict[Tens
     found = {}
     for name, numbers in map(_parsed, sizes):
         if name not in by_name:
-            hint = nearest(name, by_name) or f"the inputs are {', '.join(map(repr, by_name))}"
+            hint = f"its inputs: {', '.join(map(repr, by_name))}"
             raise ShapeError(f"the model has no input {name!r}", code="size-no-input", where=name, hint=hint)
         found[by_name[name]] = _fitting(name, declared[by_name[name]], numbers)
     return found

@@ -37,7 +37,7 @@ def plan_lines(plan: Any) -> list[str]:
         f"  across in all  {figure(plan.bytes, size)} a sample ({_least(plan)})",
     ]
     if plan.uncounted:
-        lines.append(f"  not counted    {', '.join(plan.uncounted)}: nobody has declared what they cost")
+        lines.append(f"  not counted    {uncounted(plan)}")
     rows = [
         (
             stage.device or f"stage {number}",
@@ -70,6 +70,13 @@ def _least(plan: Any) -> str:
     if plan.bytes_state == "optimal":
         return "the least for it"
     return "the least found" if isinstance(plan.bytes, int) else "for some sizes another plan has less"
+
+
+def uncounted(found: Any) -> str:
+    """Which layers count as nothing, and why."""
+    others = [name for name in found.uncounted if name not in found.undeclared]
+    why = [f"{', '.join(found.undeclared)} (nobody has declared the class)"] if found.undeclared else []
+    return "; ".join([*why, *([f"{', '.join(others)} (a shape is unknown, or they wrap a model)"] if others else [])])
 
 
 def tried(sizes: tuple[int, int]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from configsplit.cli.output import figure, note, show, size
-from configsplit.cli.stages import count
+from configsplit.cli.stages import count, uncounted
 
 
 def cuts(model: Path, custom_objects: tuple[str, ...], as_json: bool, **options: Any) -> None:
@@ -33,7 +33,7 @@ def cuts(model: Path, custom_objects: tuple[str, ...], as_json: bool, **options:
         return
     click.echo("\n".join(_lines(found, shutil.get_terminal_size((110, 24)).columns)))
     if found.uncounted:
-        note(f"{click.style('warning', fg='yellow')}: nobody has declared {', '.join(found.uncounted)}; they count as nothing")
+        note(f"{click.style('warning', fg='yellow')}: not counted: {uncounted(found)}")
 
 
 def _devices(options: dict[str, Any]) -> Any:

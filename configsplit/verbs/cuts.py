@@ -112,7 +112,7 @@ class Cuts:
 
     Attributes:
         found: how many there were before filters.
-        uncounted: layers that nobody can count and that count as nothing.
+        uncounted: layers that nobody can count and that count as nothing; ``undeclared`` those whose class is not declared.
         sizes: the open sizes that formulas are of: what they are called, and the input and axis of each.
         unsettled: how many boundaries are the smallest through a tensor for some of the sizes tried only; they are left out.
         tried: the smallest and the largest of these sizes.
@@ -122,6 +122,7 @@ class Cuts:
     places: tuple[Cut, ...]
     found: int
     uncounted: tuple[str, ...]
+    undeclared: tuple[str, ...]
     sizes: Mapping[str, str]
     unsettled: int
     tried: tuple[int, int] | None
@@ -131,6 +132,7 @@ class Cuts:
             "model": self.document.path.name,
             "found": self.found,
             "uncounted": list(self.uncounted),
+            "undeclared": list(self.undeclared),
             "open_sizes": dict(self.sizes),
             "unsettled": self.unsettled,
             "tried": None if self.tried is None else list(self.tried),
@@ -199,6 +201,7 @@ def cuts(
         places=tuple(_sorted(rows, order)),
         found=len(every),
         uncounted=pricing.costs.uncounted,
+        undeclared=pricing.costs.undeclared,
         sizes={each.name: f"{each.ref.layer}[{each.axis}]" for each in pricing.opens},
         unsettled=unsettled,
         tried=pricing.span if pricing.varies else None,

@@ -80,6 +80,7 @@ class Plan:
             ``smallest``, slack included.
         imbalance: the largest stage's cost over the mean.
         uncounted: layers that nobody can count and that count as nothing; a plan that goes by them is never optimal.
+        undeclared: those of them whose class nobody has declared.
         tried: the smallest and the largest size that the plan was tried for, where it goes by open sizes. (Where only bytes do,
             and not every size has the same plan, this is that of the first size tried, and its bytes are "bounded".)
     """
@@ -97,6 +98,7 @@ class Plan:
     bytes_state: State
     imbalance: float | None
     uncounted: tuple[str, ...]
+    undeclared: tuple[str, ...]
     tried: tuple[int, int] | None
     parts: Parts
 
@@ -108,7 +110,11 @@ class Plan:
         """The plan as plain values."""
         rows: dict[str, Any] = {"stages": list(map(_row, self.stages)), "boundaries": list(map(_row, self.boundaries))}
         objective = f"smallest largest stage ({self.unit}), then fewest bytes across the boundaries"
-        lists = {"uncounted": list(self.uncounted), "tried": None if self.tried is None else list(self.tried)}
+        lists = {
+            "uncounted": list(self.uncounted),
+            "undeclared": list(self.undeclared),
+            "tried": None if self.tried is None else list(self.tried),
+        }
         return {"objective": objective, **_row(self), **rows, **lists}
 
 
@@ -303,6 +309,7 @@ def _described(document: Document, whole: Surfaced, work: _Work, wish: _Wish, dt
         bytes_state=states[1],
         imbalance=(max(known) * len(spent) / (sum(known) or 1) if any(known) else 1.0) if settled else None,
         uncounted=uncounted,
+        undeclared=pricing.costs.undeclared,
         tried=pricing.span if tried else None,
         parts=_as_parts(document, whole, work, dtype),
     )
