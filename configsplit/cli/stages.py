@@ -69,7 +69,7 @@ def _least(plan: Any) -> str:
         return tried(plan.tried)
     if plan.bytes_state == "optimal":
         return "the least for it"
-    return "the least found" if isinstance(plan.bytes, int) else "for some sizes another plan has less"
+    return "the least found" if plan.tried or isinstance(plan.bytes, int) else "for some sizes another plan has less"
 
 
 def uncounted(found: Any) -> str:

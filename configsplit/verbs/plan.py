@@ -292,9 +292,13 @@ def _described(document: Document, whole: Surfaced, work: _Work, wish: _Wish, dt
     largest, smallest, bound = (best.largest, best.smallest, best.bound) if settled else (_alone(spent, wish, pricing),) * 3
     (across,) = pricing.figures(lambda costs: [sum(_crossing_bytes(costs, best.heads))])
     tried, uncounted = work.agreed and pricing.varies and len(spent) > 1, pricing.costs.uncounted
-    states: list[State] = ["tried" if tried and not settled else best.state, "tried" if tried else best.bytes_state]
+    states: list[State] = [best.state, best.bytes_state]
     if uncounted and wish.balance != "latency":
-        states = ["bounded" if state == "optimal" else state for state in states]
+        states = ["bounded", "bounded"]
+    if tried:
+        states = [
+            "tried" if state == "optimal" and goes else state for state, goes in zip(states, (not settled, True), strict=True)
+        ]
     return Plan(
         document=document,
         balance=wish.balance,

@@ -286,23 +286,24 @@ def test_the_command_line_shows_formulas_and_takes_sizes(tmp_path: Path) -> None
 
 
 def test_recipes_take_sizes(tmp_path: Path) -> None:
-    networks.without_top("MobileNetV2", None, tmp_path)
-    text(None, tmp_path / "text.json")
+    zoo = tmp_path / "zoo"
+    zoo.mkdir()
+    networks.without_top("MobileNetV2", None, zoo)
 
-    def ledger(name: str, *steps: dict[str, Any]) -> dict[str, Any]:
-        recipe = {"recipe": 1, "do": list(steps), "verify": "none", "models": {"include": name}}
-        configsplit.batch(recipe, zoo=tmp_path, out=tmp_path / f"out-{len(steps)}-{len(str(steps))}", jobs=1)
-        (line,) = (tmp_path / f"out-{len(steps)}-{len(str(steps))}" / "ledger.jsonl").read_text().splitlines()
+    def ledger(*steps: dict[str, Any]) -> dict[str, Any]:
+        out = tmp_path / str(len(list(tmp_path.iterdir())))
+        configsplit.batch({"recipe": 1, "do": list(steps), "verify": "none"}, zoo=zoo, out=out, jobs=1)
+        (line,) = (out / "ledger.jsonl").read_text().splitlines()
         found: dict[str, Any] = json.loads(line)
         return found
 
-    network, size = "MobileNetV2_None.json", ["input_layer=1,224,224,3"]
-    assert ledger(network, {"split": {"at": "half the MACs"}})["error"]["code"] == "size-needed"
-    assert ledger(network, {"split": {"stages": 3}})["error"]["code"] == "size-needed"
-    split = ledger(network, {"split": {"at": "half the MACs", "size": size}})
+    size = ["input_layer=1,224,224,3"]
+    assert ledger({"split": {"at": "half the MACs"}})["error"]["code"] == "size-needed"
+    assert ledger({"split": {"stages": 3}})["error"]["code"] == "size-needed"
+    split = ledger({"split": {"at": "half the MACs", "size": size}})
     assert split["outcome"] == "done"
-    planned, told = ledger(network, {"split": {"stages": 3, "size": size}}, {"inspect": {}})["steps"]
+    planned, told = ledger({"split": {"stages": 3, "size": size}}, {"inspect": {}})["steps"]
     assert planned["plan"]["state"] == "optimal"
     assert told["macs"] is None
     assert told["macs_formula"] == "47751/8 × H × W"
-    assert ledger(network, {"inspect": {"size": size}})["steps"][0]["macs"] == 299_494_272
+    assert ledger({"inspect": {"size": size}})["steps"][0]["macs"] == 299_494_272
