@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
+from math import prod
 from typing import TypeVar
 
 from configsplit.boundaries.costs import Costs, sized
@@ -31,6 +32,9 @@ UNEVEN = ((224, 1024), (1024, 224))
 _STEPS = (64 * 3 * 7, 64, 16)
 """What formulas are fitted to multiples of: the strides of networks, and their patches, divide the first; the others are for
 models that take no sequences as long as that."""
+
+_HELD = (64, 512, 1024)
+"""Sizes at which a formula must be right besides: a layer may treat small ones otherwise (cut off what is longer)."""
 
 _MOST_NAMES = {1: 4, 2: 3}
 """How many sizes a formula of a degree may be of: fitting it takes a power of that."""
@@ -203,12 +207,16 @@ class Pricing:
             places = [step * (number + 1) for number in range(degree + 1)]
             corners = [self._together(groups, sizes) for sizes in product(places, repeat=len(groups))]
             check = tuple(step * (degree + 2 + number) for number in range(len(groups)))
-            checked = self._together(groups, check)
-            if checked is None or None in corners:
+            if None in corners or self._together(groups, check) is None:
                 continue
+            held = {sizes: self._together(groups, sizes) for sizes in (check, *((size,) * len(groups) for size in _HELD))}
             columns = zip(*(make(costs) for costs in corners if costs is not None), strict=True)
+            rows = {sizes: make(costs) for sizes, costs in held.items() if costs is not None}
             names = ["=".join(each.name for each in group) for group in groups]
-            return [fitted(names, places, values, {check: at}) for values, at in zip(columns, make(checked), strict=True)]
+            return [
+                fitted(names, places, values, {sizes: row[number] for sizes, row in rows.items()})
+                for number, values in enumerate(columns)
+            ]
         return None
 
     def _groups(self, most: int) -> Iterator[list[list[Open]]]:
@@ -222,7 +230,7 @@ class Pricing:
             yield list(axes.values())
 
     def _together(self, groups: Sequence[Sequence[Open]], sizes: Sequence[int]) -> Costs | None:
-        return self._at({each: size for group, size in zip(groups, sizes, strict=True) for each in group}, sum(sizes))
+        return self._at({each: size for group, size in zip(groups, sizes, strict=True) for each in group}, prod(sizes) ** 3)
 
     def _at(self, sizes: dict[Open, int], loose: int) -> Costs | None:
         """Costs at certain sizes, ``loose`` standing for those that even then nobody knows; None if the model has not them."""

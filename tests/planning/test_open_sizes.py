@@ -307,3 +307,18 @@ def test_recipes_take_sizes(tmp_path: Path) -> None:
     assert told["macs"] is None
     assert told["macs_formula"] == "47751/8 × H × W"
     assert ledger({"inspect": {"size": size}})["steps"][0]["macs"] == 299_494_272
+
+
+def test_what_is_cut_off_has_no_formula(tmp_path: Path) -> None:
+    import keras
+    from keras import layers
+
+    words = layers.Input((None,), dtype="int32", name="words")
+    first = layers.Embedding(50, 16, name="embed")(words)[:, :200]
+    end = layers.Dense(3, name="end")(layers.Dense(8, name="dense")(first))
+    document = networks.saved(keras.Model(words, end, name="cut"), tmp_path / "cut.json")
+    rows = {row.at: row for row in configsplit.cuts(document).places}
+    assert str(rows["embed"].bytes) == "64 × L"
+    assert str(rows["dense"].bytes) == "depends on L"
+    (row,) = (row for row in configsplit.cuts(document, sizes=["words=150"]).places if row.at == "dense")
+    assert row.bytes == 150 * 8 * 4
