@@ -64,7 +64,7 @@ __all__ = ["__version__", *sorted({*_OTHERS, *VERBS} - {"plugins"})]  # `configs
 def __getattr__(name: str) -> Any:
     if name == "keras":
         return import_module("configsplit.keras")
-    if name in VERBS:
+    if name in VERBS and name != "plugins":
         return function(name)
     if name not in _OTHERS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import Any
 
-from configsplit.errors import ConfigSplitError, CutError
+from configsplit.boundaries.formulas import Formula
+from configsplit.errors import ConfigSplitError, CutError, ShapeError
 from configsplit.graph.model import walk
 from configsplit.graph.references import matching
 from configsplit.models.document import Document
-from configsplit.verbs.cuts import Cut, Cuts, cuts
+from configsplit.verbs.cuts import Cuts, cuts
 
 _NUMBERS = {
     "half": Fraction(1, 2),
@@ -64,7 +65,8 @@ def places_for(document: Document, options: dict[str, Any]) -> list[str]:
         if _is_layer(document, text):
             found.append(text)
         elif (share := _SHARE.fullmatch(text.strip())) is not None:
-            priced = priced or [cuts(document, max_tensors=options["max_tensors"], shapes=options["shapes"])]
+            given = {"shapes": options["shapes"], "sizes": options["sizes"]}
+            priced = priced or [cuts(document, max_tensors=options["max_tensors"], **given)]
             found.append(_nearest(priced[0], text, share))
         elif re.search(r"(?<!@)\*", text):
             found += _picked(_pattern(document, text), options["pick"])
@@ -95,8 +97,10 @@ def _picked(names: Sequence[str], pick: str) -> list[str]:
 def _nearest(priced: Cuts, text: str, share: re.Match[str]) -> str:
     """The place whose head is nearest to a share of the whole; of equals the one with fewest bytes across, then the first."""
     wanted, unit = _fraction(share["number"]), _UNITS[share["unit"].lower()]
-    rows = [(place, *_sides(place, unit)) for place in priced.places if place.at]
-    rows = [row for row in rows if row[1] + row[2]]
+    sides = [(place, getattr(place.before, unit), getattr(place.after, unit)) for place in priced.places if place.at]
+    if any(isinstance(side, Formula) for row in sides for side in row[1:]):
+        raise _depends(text, priced)
+    rows = [row for row in sides if row[1] + row[2]]
     if not rows:
         raise CutError(
             f"there is no place for {text!r}: the model has no cut at all, or nothing of that kind to share",
@@ -104,17 +108,29 @@ def _nearest(priced: Cuts, text: str, share: re.Match[str]) -> str:
             where=text,
             hint="name a layer for this model in an override",
         )
-    best = min(rows, key=lambda row: (abs(Fraction(row[1], row[1] + row[2]) - wanted), row[0].bytes))
-    return best[0].at
+    near = min(abs(Fraction(head, head + tail) - wanted) for _, head, tail in rows)
+    nearest = [place for place, head, tail in rows if abs(Fraction(head, head + tail) - wanted) == near]
+    sized = [place.bytes for place in nearest if isinstance(place.bytes, int)]
+    if len(sized) < len(nearest):
+        if len({place.bytes for place in nearest}) > 1:
+            raise _depends(text, priced)
+        return nearest[0].at
+    return nearest[sized.index(min(sized))].at
+
+
+def _depends(text: str, priced: Cuts) -> ShapeError:
+    inputs = ", ".join(priced.sizes.values())
+    return ShapeError(
+        f"which place is meant by {text!r} depends on open sizes: {inputs or 'of tensors that nobody can tell'}",
+        code="size-needed",
+        where=text,
+        hint='give the sizes of the inputs, for prices only: `size: ["INPUT=1,224,224,3"]`',
+    )
 
 
 def _fraction(text: str) -> Fraction:
     number = text.lower().removesuffix("%").strip()
     return _NUMBERS[number] if number in _NUMBERS else Fraction(number) / 100
-
-
-def _sides(place: Cut, unit: str) -> tuple[int, int]:
-    return getattr(place.before, unit), getattr(place.after, unit)
 
 
 def is_missing(error: ConfigSplitError) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,9 +70,15 @@ def _cut(document: Document, options: Mapping[str, Any]) -> tuple[Parts, Facts]:
         at,
         boundary=options["boundary"],
         shapes=options["shapes"],
+        sizes=options["sizes"],
         boundary_dtype=options["boundary_dtype"],
     )
-    return parts, {"at": at}
+    return parts, {"at": at, **_tried(parts.tried)}
+
+
+def _tried(sizes: Sequence[int] | None) -> Facts:
+    """What the ledger says of a choice that goes by open sizes."""
+    return {} if sizes is None else {"tried": list(sizes)}
 
 
 def _planned(document: Document, options: Mapping[str, Any]) -> tuple[Parts, Facts]:
@@ -89,10 +95,11 @@ def _planned(document: Document, options: Mapping[str, Any]) -> tuple[Parts, Fac
         max_stage_bytes=options["max_stage_bytes"],
         slack=(options["slack"] or 0) / 100,
         shapes=options["shapes"],
+        sizes=options["sizes"],
         boundary_dtype=options["boundary_dtype"],
     )
-    told = ("balance", "unit", "largest", "bound", "state", "imbalance")
-    return found.parts, {"stages": count, "plan": {name: getattr(found, name) for name in told}}
+    names, told = ("balance", "unit", "largest", "bound", "state", "imbalance"), found.as_json()
+    return found.parts, {"stages": count, "plan": {name: told[name] for name in names}, **_tried(found.tried)}
 
 
 def _part(part: Any, model: Any, folder: Path) -> Facts:

@@ -8,6 +8,7 @@ from typing import Any
 
 from configsplit.batches.step import Bench, Facts
 from configsplit.batches.step_split import limits_of, numeric_facts
+from configsplit.boundaries.formulas import plain
 from configsplit.graph.json import dumps
 
 
@@ -30,9 +31,9 @@ def verify_step(step: Mapping[str, Any], bench: Bench) -> Facts:
 def inspect_step(step: Mapping[str, Any], bench: Bench) -> Facts:
     from configsplit.verbs.inspect import inspect
 
-    found = inspect(bench.source(step))
+    found = inspect(bench.source(step), **step["options"])
     _tell(found.as_json(), step, bench)
-    return {"parameters": found.parameters, "macs": found.macs, "classes": dict(found.classes)}
+    return {"parameters": found.parameters, **plain("macs", found.macs), "classes": dict(found.classes)}
 
 
 def cuts_step(step: Mapping[str, Any], bench: Bench) -> Facts:

@@ -15,7 +15,7 @@ from configsplit.catalog.facts import WeightSpec
 from configsplit.cutting.pipeline.units import Measure
 from configsplit.errors import CutError, StoreError, nearest
 from configsplit.graph.calls import CallGraph
-from configsplit.graph.model import Layer, Model, TensorRef, TensorSpec, Use
+from configsplit.graph.model import Layer, Model, TensorRef, TensorSpec, Use, walk
 from configsplit.inference import Inference, counted, operations_of, weights_of
 from configsplit.models.document import Document
 from configsplit.rewrites.split import ITEM_SIZE, UNKNOWN, bytes_per_sample
@@ -26,15 +26,17 @@ class Costs:
     """Costs of the calls of one graph, of one sample.
 
     A layer's weights are paid for once by each part that calls it. A nested model counts as one call with all that is in it.
+    ``open_size`` stands for sizes that are not known: `configsplit.boundaries.pricing` tells what does not depend on them.
     """
 
     graph: CallGraph
     inference: Inference
     avoid: frozenset[TensorRef] = frozenset()
+    open_size: int = 1
 
     def price(self, ref: TensorRef) -> int:
         """Bytes per sample of a tensor; of those that must not cross, more than all others together."""
-        return UNKNOWN if ref in self.avoid else bytes_per_sample(self.inference.specs.get(ref, TensorSpec()))
+        return UNKNOWN if ref in self.avoid else bytes_per_sample(self.inference.specs.get(ref, TensorSpec()), self.open_size)
 
     @cached_property
     def macs(self) -> Measure:
@@ -65,8 +67,14 @@ class Costs:
 
     @cached_property
     def uncounted(self) -> tuple[str, ...]:
-        """Layers of which nobody has declared weights or operations."""
+        """Layers of which nobody can tell weights or operations."""
         return counted(self.inference).unknown
+
+    @cached_property
+    def undeclared(self) -> tuple[str, ...]:
+        """Those of them whose class nobody has declared; of the others a shape is unknown, or what is in a wrapper."""
+        layers = {"/".join(path): layer for path, layer in walk(self.inference.model)}
+        return tuple(name for name in self.uncounted if name in layers and self.inference.facts(layers[name]) is None)
 
     def milliseconds(self, profile: Mapping[str, float], layers: Collection[str]) -> Measure:
         """Measured times in whole nanoseconds; ``LAYER`` gives the time of one call, ``LAYER@CALL`` that of a certain one.

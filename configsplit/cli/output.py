@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import click
@@ -53,6 +53,11 @@ def size(count: float) -> str:
             return f"{count:.3g} {unit}" if count < 100 else f"{count:.0f} {unit}"
         count /= 1000
     return f"{count:.3g} GB"
+
+
+def figure(value: Any, amount: Callable[[float], str]) -> str:
+    """A number, or a formula of open sizes: ``16 B × H × W``, of long ones the beginning."""
+    return amount(value) if isinstance(value, (int, float)) else value.told(lambda factor: amount(float(factor)), 2)
 
 
 def shape(dimensions: Iterable[int | None] | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from configsplit.cli.output import size, table
+from configsplit.cli.output import figure, size, table
 
 
 def planned(document: Any, options: Mapping[str, Any]) -> Any:
@@ -20,6 +20,7 @@ def planned(document: Any, options: Mapping[str, Any]) -> Any:
         devices=options["devices"] or (),
         slack=(options["slack"] or 0) / 100,
         shapes=options["shapes"],
+        sizes=options["sizes"],
         boundary_dtype=options["boundary_dtype"],
         max_boundary_bytes=options["max_boundary_bytes"],
         max_stage_bytes=options["max_stage_bytes"],
@@ -29,30 +30,64 @@ def planned(document: Any, options: Mapping[str, Any]) -> Any:
 def plan_lines(plan: Any) -> list[str]:
     """A plan for people: what was achieved, and one line for each stage and boundary."""
     unit = plan.unit
-    proof = "proven optimal" if plan.state == "optimal" else f"no plan is below {amount(plan.bound, unit)}"
-    if plan.largest != plan.smallest:
-        proof = f"{amount(plan.smallest, unit)} without slack, {proof}"
-    least = "the least for it" if plan.bytes_state == "optimal" else "the least found"
+    shape = "" if plan.imbalance is None else f", {plan.imbalance:.3f} × the mean"
     lines = [
-        f"plan  {len(plan.stages)} stages by {plan.balance}, {plan.imbalance:.3f} × the mean",
-        f"  largest stage  {amount(plan.largest, unit)} ({proof})",
-        f"  across in all  {size(plan.bytes)} a sample ({least})",
+        f"plan  {len(plan.stages)} stages by {plan.balance}{shape}",
+        f"  largest stage  {amount(plan.largest, unit)} ({_proof(plan)})",
+        f"  across in all  {figure(plan.bytes, size)} a sample ({_least(plan)})",
     ]
+    if plan.uncounted:
+        lines.append(f"  not counted    {uncounted(plan)}")
     rows = [
         (
             stage.device or f"stage {number}",
             f"{stage.calls} layers",
             f"{count(stage.parameters)} parameters",
-            f"{count(stage.macs)} MACs",
-            f"then {size(plan.boundaries[number].bytes)}" if number < len(plan.boundaries) else "",
+            f"{figure(stage.macs, count)} MACs",
+            f"then {figure(plan.boundaries[number].bytes, size)}" if number < len(plan.boundaries) else "",
         )
         for number, stage in enumerate(plan.stages)
     ]
     return [*lines, *table(rows), ""]
 
 
-def amount(value: int, unit: str) -> str:
+def _proof(plan: Any) -> str:
+    """What is known of the largest stage."""
+    if plan.state == "tried":
+        return tried(plan.tried)
+    if plan.state == "optimal":
+        proof = "proven optimal"
+    elif isinstance(plan.bound, int):
+        proof = f"no plan is below {amount(plan.bound, plan.unit)}" + (" of what is counted" if plan.uncounted else "")
+    else:
+        proof = "the smallest found"
+    return proof if plan.largest == plan.smallest else f"{amount(plan.smallest, plan.unit)} without slack, {proof}"
+
+
+def _least(plan: Any) -> str:
+    if plan.bytes_state == "tried":
+        return tried(plan.tried)
+    if plan.bytes_state == "optimal":
+        return "the least for it"
+    return "the least found" if plan.tried or isinstance(plan.bytes, int) else "for some sizes another plan has less"
+
+
+def uncounted(found: Any) -> str:
+    """Which layers count as nothing, and why."""
+    others = [name for name in found.uncounted if name not in found.undeclared]
+    why = [f"{', '.join(found.undeclared)} (nobody has declared the class)"] if found.undeclared else []
+    return "; ".join([*why, *([f"{', '.join(others)} (a shape is unknown, or they wrap a model)"] if others else [])])
+
+
+def tried(sizes: tuple[int, int]) -> str:
+    """What is known of a choice that goes by open sizes."""
+    return f"the same choice for every size tried, from {sizes[0]} to {sizes[1]}"
+
+
+def amount(value: Any, unit: str) -> str:
     """``12.3 ms``, ``3.9 G multiply-accumulates``."""
+    if not isinstance(value, int):
+        return f"{figure(value, count)} {unit}" if value.terms else str(value)
     return f"{value / 1e6:.4g} ms" if unit == "ns" else f"{count(value)} {unit}"
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from configsplit.cli.output import note, show, size
-from configsplit.cli.stages import count
+from configsplit.cli.output import figure, note, show, size
+from configsplit.cli.stages import count, uncounted
 
 
 def cuts(model: Path, custom_objects: tuple[str, ...], as_json: bool, **options: Any) -> None:
@@ -26,13 +26,14 @@ def cuts(model: Path, custom_objects: tuple[str, ...], as_json: bool, **options:
         sort=options["sort"],
         devices=_devices(options),
         shapes=options["shapes"],
+        sizes=options["sizes"],
     )
     if as_json:
         show(found.as_json())
         return
     click.echo("\n".join(_lines(found, shutil.get_terminal_size((110, 24)).columns)))
     if found.uncounted:
-        note(f"{click.style('warning', fg='yellow')}: nobody has declared {', '.join(found.uncounted)}; they count as nothing")
+        note(f"{click.style('warning', fg='yellow')}: not counted: {uncounted(found)}")
 
 
 def _devices(options: dict[str, Any]) -> Any:
@@ -50,31 +51,43 @@ def _devices(options: dict[str, Any]) -> Any:
 
 def _lines(found: Any, width: int) -> list[str]:
     """The table; the column of references takes what room is left."""
-    rows = [_row(place) for place in found.places]
+    rows = [_row(place, bool(found.sizes)) for place in found.places]
     if not rows:
         return [f"no place to cut at ({found.found} without the filters)"]
-    header = _header(found.places[0].latency is not None)
+    header = _header(found.places[0].latency is not None, bool(found.sizes))
     widths = [max(len(row[column]) for row in (header, *rows)) for column in range(1, len(header))]
     room = max(20, width - sum(widths) - 2 * len(widths))
     first = min(room, max(len(row[0]) for row in (header, *rows)))
     lines = [_line(header, first, widths), *(_line(row, first, widths) for row in rows)]
-    return [*lines, f"{len(rows)} of {found.found} places; before | after the cut, for one sample"]
+    return [*lines, f"{len(rows)} of {found.found} places; before | after the cut, for one sample", *_of_sizes(found)]
 
 
-def _header(timed: bool) -> tuple[str, ...]:
-    return ("at", "bytes", *(("latency",) if timed else ()), "parameters", "weights", "MACs", "peak activations")
+def _of_sizes(found: Any) -> list[str]:
+    """What formulas are of, and what was left out because of open sizes."""
+    if not found.sizes:
+        return []
+    names = ", ".join(f"{name} is {place}" if name != place else name for name, place in found.sizes.items())
+    lines = [f"open sizes: {names}; layers round where strides do not divide them", "--size INPUT=... gives numbers"]
+    if found.unsettled:
+        lines.append(f"{found.unsettled} places more for some sizes from {found.tried[0]} to {found.tried[1]} only, left out")
+    return lines
 
 
-def _row(place: Any) -> tuple[str, ...]:
+def _header(timed: bool, opened: bool) -> tuple[str, ...]:
+    peak = () if opened else ("peak activations",)
+    return ("at", "bytes", *(("latency",) if timed else ()), "parameters", "weights", "MACs", *peak)
+
+
+def _row(place: Any, opened: bool) -> tuple[str, ...]:
     before, after = place.before, place.after
     return (
         place.at or place.through,
-        size(place.bytes + (place.input_bytes if place.latency else 0)),
+        size(place.bytes + place.input_bytes) if place.latency else figure(place.bytes, size),
         *((f"{place.latency.total * 1000:.4g} ms",) if place.latency else ()),
         f"{count(before.parameters)} | {count(after.parameters)}",
         f"{size(before.weight_bytes)} | {size(after.weight_bytes)}",
-        f"{count(before.macs)} | {count(after.macs)}",
-        f"{size(before.peak_activation_bytes)} | {size(after.peak_activation_bytes)}",
+        f"{figure(before.macs, count)} | {figure(after.macs, count)}",
+        *(() if opened else (f"{size(before.peak_activation_bytes)} | {size(after.peak_activation_bytes)}",)),
     )
 
 

@@ -8,15 +8,15 @@ from typing import Any
 
 import click
 
-from configsplit.cli.output import shape, show, size, table
+from configsplit.cli.output import figure, shape, show, size, table
 
 
-def inspect(model: Path, weights: Path | None, only_hazards: bool, custom_objects: tuple[str, ...], as_json: bool) -> None:
+def inspect(model: Path, only_hazards: bool, custom_objects: tuple[str, ...], as_json: bool, **options: Any) -> None:
     """Show what a model is."""
     from configsplit.models.document import load
     from configsplit.verbs.inspect import inspect as look
 
-    found = look(load(model, weights=weights, custom_objects=custom_objects))
+    found = look(load(model, weights=options["weights"], custom_objects=custom_objects), sizes=options["sizes"])
     if only_hazards:
         _hazards(found, as_json)
         return
@@ -27,13 +27,16 @@ def inspect(model: Path, weights: Path | None, only_hazards: bool, custom_object
 
 
 def _lines(found: Any) -> list[str]:
+    macs = figure(
+        found.macs, lambda number: f"{number:,}" if isinstance(number, int) else f"{number:,.2f}".rstrip("0").rstrip(".")
+    )
     release = f", release {found.release}" if found.release else ""
     lines = [f"{click.style(found.file, bold=True)}  {found.title}{release}, .{found.format}, {size(found.bytes)}"]
     lines += [f"  because {item}" for item in found.evidence]
     lines += [f"  {click.style('note', fg='yellow')}  {item}" for item in found.notes]
     lines += ["", f"{found.kind} model {found.name!r}, {found.layers} layers"]
     lines += table([(word, *_tensor(item)) for word, items in _ends(found) for item in items])
-    lines += [f"  {found.parameters:,} parameters (from {found.parameters_from}), {found.macs:,} multiply-accumulates a sample"]
+    lines += [f"  {found.parameters:,} parameters (from {found.parameters_from}), {macs} multiply-accumulates a sample"]
     lines += ["", *_classes(found.classes)]
     for word, names in _peculiarities(found):
         if names:

@@ -11,7 +11,7 @@ import click
 
 from configsplit.cli.numeric_lines import numeric_lines
 from configsplit.cli.output import but_for_masks, limits_of, note, shape, show, size, table
-from configsplit.cli.stages import plan_lines, planned
+from configsplit.cli.stages import plan_lines, planned, tried
 
 
 def split(model: Path, at: tuple[str, ...], out: Path, as_json: bool, **options: Any) -> None:
@@ -26,7 +26,7 @@ def split(model: Path, at: tuple[str, ...], out: Path, as_json: bool, **options:
     if as_json:
         from configsplit.records.manifest import to_text
 
-        made = {"plan": plan.as_json()} if plan else {}
+        made = {"plan": plan.as_json()} if plan else {"tried": list(parts.tried)} if parts.tried else {}
         show({"directory": str(out), "verified": options["verify"], **made, "manifest": json.loads(to_text(saved.manifest))})
         return
     if plan:
@@ -47,7 +47,14 @@ def _done(model: Path, at: tuple[str, ...], out: Path, options: dict[str, Any], 
     parts = (
         plan.parts
         if plan
-        else cut(document, at, boundary=options["boundary"], shapes=options["shapes"], boundary_dtype=options["boundary_dtype"])
+        else cut(
+            document,
+            at,
+            boundary=options["boundary"],
+            shapes=options["shapes"],
+            sizes=options["sizes"],
+            boundary_dtype=options["boundary_dtype"],
+        )
     )
     numeric = options["verify"] == "numeric"
     saved = save(
@@ -77,6 +84,8 @@ def _lines(parts: Any, saved: Any, verify: str, seconds: float) -> list[str]:
         lines += table([_row("gives", item, _fate(manifest, number, index)) for index, item in enumerate(part.outputs)])
     if manifest.shared_layers:
         lines.append(f"shared  {', '.join(manifest.shared_layers)}: their weights stand in several parts")
+    if parts.tried:
+        lines.append(f"boundary  the smallest: {tried(parts.tried)}")
     lines += ["", *_verdict(saved, verify), f"written to {saved.directory} in {seconds:.2f} s"]
     return lines
 

@@ -50,6 +50,7 @@ def split(
     *,
     boundary: Choice = "smallest",
     shapes: Iterable[str] = (),
+    sizes: Iterable[str] = (),
     boundary_dtype: str | None = None,
     inputs: Inputs = None,
     trace: bool | None = None,
@@ -62,7 +63,7 @@ def split(
 
     Args:
         model: a model of Keras 3 or tf_keras, built.
-        at, boundary, shapes, boundary_dtype: as for `configsplit.split`.
+        at, boundary, shapes, boundary_dtype, sizes: as for `configsplit.split`.
         inputs: for a model whose class hides its graph: what it is called on (arrays, shapes with None for the batch, or a
             list or dict of these), where Keras itself does not remember.
         trace: True cuts the TensorFlow graph in any case, False in no case.
@@ -78,13 +79,13 @@ def split(
         DocumentError: no functional graph of the model can be had, and the TensorFlow graph is not to be cut, or Keras runs on
             another backend.
     """
-    asked_of_graphs = bool(boundary_dtype or list(shapes := tuple(shapes)))
+    asked_of_graphs = bool(boundary_dtype or list(shapes := tuple(shapes)) or list(sizes := tuple(sizes)))
     if trace:
         _refuse_for_trace(asked_of_graphs)
         return cut_trace(model, at, boundary=boundary, inputs=inputs)
     try:
         whole = read(model, custom_objects, inputs)
-        parts = split_document(whole.document, at, boundary=boundary, shapes=shapes, boundary_dtype=boundary_dtype)
+        parts = split_document(whole.document, at, boundary=boundary, shapes=shapes, sizes=sizes, boundary_dtype=boundary_dtype)
     except (DocumentError, TensorReferenceError) as error:
         hidden = error.code == "live-no-graph" or (isinstance(error, TensorReferenceError) and whole.live is not model)
         if not hidden or trace is False or asked_of_graphs or not can_trace(framework_of(model)):
@@ -97,7 +98,7 @@ def split(
 def _refuse_for_trace(asked_of_graphs: bool) -> None:
     if asked_of_graphs:
         raise CutError(
-            "shapes and boundary_dtype are for graphs of Keras: a TensorFlow graph knows its shapes and keeps its dtypes",
+            "shapes, sizes, boundary_dtype are for graphs of Keras: a TensorFlow graph knows its shapes and keeps its dtypes",
             code="trace-options",
             hint="leave them out, or trace=True",
         )

@@ -27,7 +27,8 @@ class Parts(Sequence[Extracted]):
     """The parts of one split: a sequence in which each runs after those before it.
 
     ``whole`` is the model that was cut, with nested models opened as far as the cuts needed; ``origins`` gives, per part,
-    where its layers came from in the document; ``inference`` describes the tensors of ``whole``.
+    where its layers came from in the document; ``inference`` describes the tensors of ``whole``. Where the choice of boundaries
+    goes by sizes that are open, ``tried`` are the smallest and the largest for which it was the same.
     """
 
     document: Document
@@ -35,6 +36,7 @@ class Parts(Sequence[Extracted]):
     split: Split
     origins: tuple[Provenance, ...]
     inference: Inference
+    tried: tuple[int, int] | None = None
 
     def __len__(self) -> int:
         return len(self.split.parts)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from configsplit.cutting.minimum_cut import Choice, heads
+from configsplit.cutting.minimum_cut import Choice, Cost, heads
 from configsplit.cutting.partition import partition
 from configsplit.errors import ShapeError
 from configsplit.graph.calls import CallGraph, call_graph
@@ -54,13 +54,14 @@ class Split:
     shared: tuple[str, ...]
 
 
-def bytes_per_sample(spec: TensorSpec) -> int:
-    """Size of one sample of a tensor: the product of its dimensions behind the batch; dimensions of any size count as 1."""
+def bytes_per_sample(spec: TensorSpec, open_size: int = 1) -> int:
+    """Size of one sample of a tensor: the product of its dimensions behind the batch; those of any size count as ``open_size``,
+    which is a price only for who knows it."""
     if spec.shape is None:
         return UNKNOWN
     size = ITEM_SIZE.get(spec.dtype or "float32", 4)
     for dimension in spec.shape[1:]:
-        size *= dimension or 1
+        size *= open_size if dimension is None else dimension
     return size
 
 
@@ -81,11 +82,12 @@ def split(
     choice: Choice = "smallest",
     why: Why | None = None,
     avoid: Collection[TensorRef] = (),
+    price: Cost | None = None,
 ) -> Split:
     """Cut ``model`` at one or several boundaries; ``specs`` describes every tensor of its top level.
 
     ``why`` says of a tensor without a shape why it has none, and how to give it; tensors to
-    ``avoid`` cross only where there is no other way.
+    ``avoid`` cross only where there is no other way. ``price`` is that of a tensor, by default what ``specs`` tells.
 
     Raises:
         CutError: a boundary cannot be cut.
@@ -93,7 +95,8 @@ def split(
     """
     graph = call_graph(model)
     prices = dict.fromkeys(avoid, UNKNOWN)
-    chosen = heads(graph, boundaries, choice, lambda ref: prices.get(ref) or bytes_per_sample(specs.get(ref, TensorSpec())))
+    price = price or (lambda ref: prices.get(ref) or bytes_per_sample(specs.get(ref, TensorSpec())))
+    chosen = heads(graph, boundaries, choice, price)
     return assemble(model, graph, partition(graph, chosen), specs, why)
 
 

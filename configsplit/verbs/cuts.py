@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from configsplit.boundaries.costs import Costs, read_profile, sized
+from configsplit.boundaries.costs import Costs, read_profile
 from configsplit.boundaries.forbidden import barriers, with_masks
+from configsplit.boundaries.formulas import Figure, Formula, plain
+from configsplit.boundaries.pricing import Pricing
+from configsplit.boundaries.sizes import given_sizes
 from configsplit.cutting.places import CutPlace, Tally, cut_places, segmented
 from configsplit.cutting.working_set import WorkingSets
 from configsplit.errors import CutError
-from configsplit.graph.calls import call_graph
 from configsplit.graph.model import TensorRef, TensorSpec
 from configsplit.graph.references import boundary, outputs_used, tensor_name
 from configsplit.inference.tensor_kinds import with_kinds
@@ -28,8 +30,11 @@ class Side:
     calls: int
     parameters: int
     weight_bytes: int
-    macs: int
-    peak_activation_bytes: int
+    macs: Figure
+    peak_activation_bytes: Figure
+
+    def as_json(self) -> dict[str, Any]:
+        return {key: value for name in self.__slots__ for key, value in plain(name, getattr(self, name)).items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +57,7 @@ class Cut:
     Attributes:
         at: what ``--at`` takes to cut exactly there; empty for the two ways of not cutting at all.
         through: the first call, in document order, whose smallest boundary this is.
-        tensors: what crosses; ``bytes`` is its size per sample.
+        tensors: what crosses; ``bytes`` is its size per sample, a formula where it depends on open sizes, as other figures do.
         input_bytes: original inputs that the tail takes directly, per sample.
         latency: with two devices.
     """
@@ -60,29 +65,28 @@ class Cut:
     at: str
     through: str
     tensors: tuple[str, ...]
-    bytes: int
-    input_bytes: int
+    bytes: Figure
+    input_bytes: Figure
     before: Side
     after: Side
     latency: Latency | None = None
 
     @property
-    def imbalance(self) -> float:
-        """The larger side's multiply-accumulates over their mean."""
-        total = self.before.macs + self.after.macs
-        return 2 * max(self.before.macs, self.after.macs) / total if total else 1.0
+    def imbalance(self) -> float | None:
+        """The larger side's multiply-accumulates over their mean; None where they depend on open sizes."""
+        before, after = self.before.macs, self.after.macs
+        if isinstance(before, Formula) or isinstance(after, Formula):
+            return None
+        return 2 * max(before, after) / (before + after) if before + after else 1.0
 
     def as_json(self) -> dict[str, Any]:
-        sides = {word: {name: getattr(side, name) for name in side.__slots__} for word, side in self._sides()}
-        plain: dict[str, Any] = {"at": self.at, "through": self.through, "tensors": list(self.tensors), "bytes": self.bytes}
-        plain |= {"input_bytes": self.input_bytes, "imbalance": self.imbalance, **sides}
+        found: dict[str, Any] = {"at": self.at, "through": self.through, "tensors": list(self.tensors)}
+        found |= {**plain("bytes", self.bytes), **plain("input_bytes", self.input_bytes), "imbalance": self.imbalance}
+        found |= {"before": self.before.as_json(), "after": self.after.as_json()}
         if self.latency is not None:
             times = self.latency
-            plain["seconds"] = {"total": times.total, "head": times.head, "link": times.link, "tail": times.tail}
-        return plain
-
-    def _sides(self) -> list[tuple[str, Side]]:
-        return [("before", self.before), ("after", self.after)]
+            found["seconds"] = {"total": times.total, "head": times.head, "link": times.link, "tail": times.tail}
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,18 +108,34 @@ class TwoDevices:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cuts:
-    """The places, in the order asked for; ``found`` is how many there were before filters."""
+    """The places, in the order asked for.
+
+    Attributes:
+        found: how many there were before filters.
+        uncounted: layers that nobody can count and that count as nothing; ``undeclared`` those whose class is not declared.
+        sizes: the open sizes that formulas are of: what they are called, and the input and axis of each.
+        unsettled: how many boundaries are the smallest through a tensor for some of the sizes tried only; they are left out.
+        tried: the smallest and the largest of these sizes.
+    """
 
     document: Document
     places: tuple[Cut, ...]
     found: int
     uncounted: tuple[str, ...]
+    undeclared: tuple[str, ...]
+    sizes: Mapping[str, str]
+    unsettled: int
+    tried: tuple[int, int] | None
 
     def as_json(self) -> dict[str, Any]:
         return {
             "model": self.document.path.name,
             "found": self.found,
             "uncounted": list(self.uncounted),
+            "undeclared": list(self.undeclared),
+            "open_sizes": dict(self.sizes),
+            "unsettled": self.unsettled,
+            "tried": None if self.tried is None else list(self.tried),
             "cuts": [place.as_json() for place in self.places],
         }
 
@@ -130,6 +150,7 @@ def cuts(
     sort: Order | None = None,
     devices: TwoDevices | None = None,
     shapes: Iterable[str] | Mapping[TensorRef, TensorSpec] = (),
+    sizes: Iterable[str] | Mapping[TensorRef, TensorSpec] = (),
 ) -> Cuts:
     """The places where a model can be cut: for every layer call the smallest boundary through it, each head once. A boundary
     that `split` would refuse is no place.
@@ -142,11 +163,12 @@ def cuts(
         after: only places that have this tensor in the head.
         sort: along the model ("position"), fewest bytes first, best balanced first (multiply-accumulates), or fastest first.
         devices: rank by latency on two devices; both ways of not cutting are among the places then.
-        shapes: as for `split`.
+        shapes, sizes: as for `split`. Without the sizes of inputs that have open ones, figures are formulas.
 
     Raises:
         TensorReferenceError: ``before`` or ``after`` names no tensor.
         CutError: the order asks for devices that are not given.
+        ShapeError: what was asked for depends on sizes that are open.
     """
     if sort == "latency" and devices is None:
         raise CutError(
@@ -158,18 +180,59 @@ def cuts(
     given = dict(shapes) if isinstance(shapes, Mapping) else given_shapes(model, list(shapes))
     inference, doubtful = with_kinds(document.infer(given))
     shut = with_masks(barriers(inference, doubtful), document, inference).all
-    costs = Costs(call_graph(model), sized(document, model, given, inference), doubtful)
-    book = _Book(costs)
-    every = [place for place in cut_places(costs.graph, book.whole, costs.price) if shut.isdisjoint(place.tensors)]
-    lies = _Filter(costs, book, before, after, max_tensors, max_bytes)
+    pricing = Pricing(document, model, {**given, **given_sizes(document.infer(), sizes)}, inference, doubtful)
+    ranked = max_bytes is not None or sort in ("bytes", "balance") or devices is not None
+    if ranked and pricing.is_open:
+        raise pricing.needed("which places are the best" if max_bytes is None else "which places keep to the limit of bytes")
+    book = _Book(pricing.costs)
+    every, unsettled = _places(pricing, shut)
+    lies = _Filter(pricing.costs, book, before, after, max_tensors, max_bytes)
     kept = [place for place in every if lies.within(place)]
     rows = [book.row(place) for place in kept]
+    if pricing.is_open:
+        rows = _as_formulas(pricing, kept, rows)
     if devices is not None:
-        clock = _Clock(costs, book, devices)
+        clock = _Clock(pricing.costs, book, devices)
         ends = clock.ends() if before is None and after is None else []
         rows = [*ends, *(clock.timed(row, place) for row, place in zip(rows, kept, strict=True))]
     order = sort or ("position" if devices is None else "latency")
-    return Cuts(document=document, places=tuple(_sorted(rows, order)), found=len(every), uncounted=costs.uncounted)
+    return Cuts(
+        document=document,
+        places=tuple(_sorted(rows, order)),
+        found=len(every),
+        uncounted=pricing.costs.uncounted,
+        undeclared=pricing.costs.undeclared,
+        sizes={each.name: f"{each.ref.layer}[{each.axis}]" for each in pricing.opens},
+        unsettled=unsettled,
+        tried=pricing.span if pricing.varies else None,
+    )
+
+
+def _places(pricing: Pricing, shut: frozenset[TensorRef]) -> tuple[list[CutPlace], int]:
+    """The places of a model, and how many there are besides for some of the sizes tried only."""
+    found: list[dict[tuple[int, int], CutPlace]] = []
+    for costs in pricing.distinct:
+        places = cut_places(pricing.graph, segmented(pricing.graph, costs.price), costs.price)
+        found.append({(place.segment, place.mask): place for place in places if shut.isdisjoint(place.tensors)})
+    always = set(found[0]).intersection(*found)
+    return [place for key, place in found[0].items() if key in always], len(set().union(*found)) - len(always)
+
+
+def _as_formulas(pricing: Pricing, places: Sequence[CutPlace], rows: Sequence[Cut]) -> list[Cut]:
+    """The same rows for any size. Which calls hold the most at once depends on the size: peaks are not told."""
+
+    def prices(costs: Costs) -> list[int]:
+        book = _Book(costs)
+        return [price for place in places for price in book.of_size(place)]
+
+    figures, peak = iter(pricing.figures(prices)), Formula(pricing.names)
+    priced = []
+    for row in rows:
+        across, direct, head, tail = (next(figures) for _ in range(4))
+        before = replace(row.before, macs=head, peak_activation_bytes=peak)
+        after = replace(row.after, macs=tail, peak_activation_bytes=peak)
+        priced.append(replace(row, bytes=across, input_bytes=direct, before=before, after=after))
+    return priced
 
 
 class _Filter:
@@ -247,6 +310,10 @@ class _Book:
             if any(taker >= first and not mask >> (taker - first) & 1 for taker in takers)
         )
 
+    def of_size(self, place: CutPlace) -> tuple[int, int, int, int]:
+        """What depends on the sizes of inputs: bytes across, bytes of inputs behind, multiply-accumulates of both sides."""
+        return (sum(map(self._costs.price, place.tensors)), self._direct(place), *self._tallies[2].sides(place))
+
     def everything(self) -> Side:
         """The whole model as one side."""
         return _side(len(self.whole.order), [tally.total for tally in self._tallies], self._working.whole)
@@ -280,21 +347,21 @@ class _Clock:
 
     def timed(self, row: Cut, place: CutPlace) -> Cut:
         (head, pace), (tail, other) = self._sides
-        return self._with(row, head.sides(place)[0] / pace, tail.sides(place)[1] / other, row.input_bytes)
+        return self._with(row, head.sides(place)[0] / pace, tail.sides(place)[1] / other, self._book.of_size(place)[:2])
 
     def ends(self) -> list[Cut]:
         """The two ways of not cutting."""
         whole, ((head, pace), (tail, other)) = self._book.everything(), self._sides
         return [
-            self._with(_uncut(ALL_TAIL, _NOTHING, whole), 0.0, tail.total / other, self._book.inputs),
-            self._with(_uncut(ALL_HEAD, whole, _NOTHING), head.total / pace, 0.0, 0),
+            self._with(_uncut(ALL_TAIL, _NOTHING, whole), 0.0, tail.total / other, (0, self._book.inputs)),
+            self._with(_uncut(ALL_HEAD, whole, _NOTHING), head.total / pace, 0.0, (0, 0)),
         ]
 
-    def _with(self, row: Cut, head: float, tail: float, sent: int) -> Cut:
-        devices, inputs = self._devices, self._book.inputs
+    def _with(self, row: Cut, head: float, tail: float, crossing: tuple[int, int]) -> Cut:
+        (across, sent), devices, inputs = crossing, self._devices, self._book.inputs
         if devices.input_bytes is not None and inputs:
             sent = devices.input_bytes * sent // inputs
-        latency = Latency(head=head, link=(row.bytes + sent) / devices.link, tail=tail)
+        latency = Latency(head=head, link=(across + sent) / devices.link, tail=tail)
         return replace(row, input_bytes=sent, latency=latency)
 
 
@@ -305,9 +372,9 @@ def _uncut(name: str, before: Side, after: Side) -> Cut:
 def _sorted(rows: Sequence[Cut], order: Order) -> list[Cut]:
     """Ties stay in the order of the model."""
     if order == "bytes":
-        return sorted(rows, key=lambda row: row.bytes)
+        return sorted(rows, key=lambda row: row.bytes if isinstance(row.bytes, int) else 0)
     if order == "balance":
-        return sorted(rows, key=lambda row: row.imbalance)
+        return sorted(rows, key=lambda row: row.imbalance or 0)
     if order == "latency":
         return sorted(rows, key=lambda row: row.latency.total if row.latency else 0.0)
     return sorted(rows, key=lambda row: row.before.calls) if any(row.latency for row in rows) else list(rows)

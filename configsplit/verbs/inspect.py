@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from math import prod
 from typing import Any
 
 from configsplit.boundaries.contradictions import contradictions
+from configsplit.boundaries.formulas import Figure, Formula, plain
+from configsplit.boundaries.pricing import Pricing
+from configsplit.boundaries.sizes import given_sizes, open_sizes
 from configsplit.containers import open_source
 from configsplit.dialects import Sign, emit
 from configsplit.errors import RuntimeUnavailableError
-from configsplit.graph.model import Layer, TensorSpec, walk
+from configsplit.graph.model import Layer, TensorRef, TensorSpec, walk
 from configsplit.hazards import Hazard, hazards
 from configsplit.inference import BUILT_IN, counted
 from configsplit.models.document import Document
@@ -22,8 +26,8 @@ class Inspection:
     """What there is to know of a model file.
 
     ``parameters`` are counted in the file's weights where it has any, else implied by the layers; ``macs`` are
-    multiply-accumulate operations for one sample. ``uncounted`` are layers that nobody has declared, ``notes`` what had to be
-    put right to read the file.
+    multiply-accumulate operations for one sample, a formula where they depend on sizes that are open. ``uncounted`` are layers
+    that nobody has declared, ``notes`` what had to be put right to read the file.
     """
 
     file: str
@@ -41,7 +45,7 @@ class Inspection:
     classes: dict[str, int]
     parameters: int
     parameters_from: str
-    macs: int
+    macs: Figure
     uncounted: tuple[str, ...]
     shared: dict[str, int]
     nested: tuple[str, ...]
@@ -50,13 +54,19 @@ class Inspection:
     notes: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        found = asdict(self)
+        place = list(found).index("macs")
+        return dict([*list(found.items())[:place], *plain("macs", self.macs).items(), *list(found.items())[place + 1 :]])
 
 
-def inspect(document: Document) -> Inspection:
-    """Look at a model file; see `Inspection`."""
+def inspect(document: Document, *, sizes: Iterable[str] | Mapping[TensorRef, TensorSpec] = ()) -> Inspection:
+    """Look at a model file; see `Inspection`. ``sizes`` of open inputs as for `split`.
+
+    Raises:
+        ShapeError: the sizes do not fit the model.
+    """
     model, inference = document.model, document.infer()
-    counts = counted(inference)
+    counts, (macs, uncounted) = counted(inference), _operations(document, given_sizes(inference, sizes))
     everywhere = list(walk(model))
     stored = _stored_parameters(document)
     return Inspection(
@@ -75,14 +85,27 @@ def inspect(document: Document) -> Inspection:
         classes=dict(Counter(layer.class_name for _, layer in everywhere).most_common()),
         parameters=counts.parameters if stored is None else stored,
         parameters_from="the layers' configurations" if stored is None else "the file's weights",
-        macs=counts.operations,
-        uncounted=counts.unknown,
+        macs=macs,
+        uncounted=uncounted,
         shared={"/".join(path): len(layer.calls) for path, layer in everywhere if len(layer.calls) > 1},
         nested=tuple("/".join(path) for path, layer in everywhere if layer.model is not None),
         custom=_custom(document, [layer for _, layer in everywhere]),
         hazards=tuple(hazards(emit(model), classes=document.registry.names())),
         notes=(*document.notes, *contradictions(document)),
     )
+
+
+def _operations(document: Document, sizes: Mapping[TensorRef, TensorSpec]) -> tuple[Figure, tuple[str, ...]]:
+    """Multiply-accumulates of one sample, and the layers that nobody can count at any size."""
+    inference = document.infer()
+    if sizes or open_sizes(inference):
+        pricing = Pricing(document, document.model, sizes, inference)
+        if not pricing.takes_any:
+            return Formula(pricing.names), ()
+        (macs,) = pricing.figures(lambda costs: [counted(costs.inference).operations])
+        return macs, counted(pricing.costs.inference).unknown
+    counts = counted(inference)
+    return counts.operations, counts.unknown
 
 
 def confinement() -> tuple[tuple[str, ...], str]:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from configsplit.boundaries.costs import Costs, read_profile, sized
+from configsplit.boundaries.costs import Costs, read_profile
 from configsplit.boundaries.forbidden import Barriers, barriers, with_masks
+from configsplit.boundaries.formulas import Figure, Formula, plain
 from configsplit.boundaries.masks import functional, handed_over, needed
+from configsplit.boundaries.pricing import Pricing
 from configsplit.boundaries.shapes import untold
+from configsplit.boundaries.sizes import given_sizes, moved
 from configsplit.cutting.partition import partition
-from configsplit.cutting.pipeline.plan import Best, State, best_plan
-from configsplit.cutting.pipeline.search import Terms
+from configsplit.cutting.pipeline.plan import Best, best_plan
+from configsplit.cutting.pipeline.search import UNLIMITED, Terms
 from configsplit.cutting.pipeline.units import Measure, bonded, units_of
 from configsplit.errors import CutError
 from configsplit.graph.calls import CallGraph, call_graph
@@ -35,6 +38,8 @@ from configsplit.verbs.split import hand_over_as
 
 Balance = Literal["params", "macs", "bytes", "latency"]
 
+State = Literal["optimal", "bounded", "tried"]
+
 UNITS = {"params": "parameters", "macs": "multiply-accumulates", "bytes": "bytes of weights", "latency": "ns"}
 """What each balance counts. With devices that have speeds the unit of ``largest`` is ns."""
 
@@ -48,10 +53,10 @@ class Stage:
 
     device: str | None
     calls: int
-    cost: int
+    cost: Figure
     parameters: int
     weight_bytes: int
-    macs: int
+    macs: Figure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,21 +64,25 @@ class Boundary:
     """What crosses between two neighbouring stages, tensors that only pass over one of them included."""
 
     tensors: tuple[str, ...]
-    bytes: int
+    bytes: Figure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Where to cut, and what is known of it.
+    """Where to cut, and what is known of it. Figures that depend on open sizes are formulas.
 
     Attributes:
         balance: what the stages are balanced by; ``unit`` is its unit.
         largest: the slowest stage or link; ``smallest`` the same without slack; ``bound``: no plan has a smaller one.
-        state: "optimal" if ``smallest`` is proven to be the smallest there is, else "bounded".
+        state: "optimal" if ``smallest`` is proven to be the smallest there is, "tried" if that depends on open sizes and every
+            size tried gives this plan, else "bounded".
         bytes: sum of the bytes per sample across each boundary; ``bytes_state`` whether it is the least for a largest stage of
             ``smallest``, slack included.
         imbalance: the largest stage's cost over the mean.
-        uncounted: layers that nobody has declared and that count as nothing.
+        uncounted: layers that nobody can count and that count as nothing; a plan that goes by them is never optimal.
+        undeclared: those of them whose class nobody has declared.
+        tried: the smallest and the largest size that the plan was tried for, where it goes by open sizes. (Where only bytes do,
+            and not every size has the same plan, this is that of the first size tried, and its bytes are "bounded".)
     """
 
     document: Document
@@ -81,14 +90,16 @@ class Plan:
     unit: str
     stages: tuple[Stage, ...]
     boundaries: tuple[Boundary, ...]
-    largest: int
-    smallest: int
-    bound: int
+    largest: Figure
+    smallest: Figure
+    bound: Figure
     state: State
-    bytes: int
+    bytes: Figure
     bytes_state: State
-    imbalance: float
+    imbalance: float | None
     uncounted: tuple[str, ...]
+    undeclared: tuple[str, ...]
+    tried: tuple[int, int] | None
     parts: Parts
 
     def save(self, directory: str | Path, **options: Any) -> Any:
@@ -97,14 +108,19 @@ class Plan:
 
     def as_json(self) -> dict[str, Any]:
         """The plan as plain values."""
-        plain = {name: getattr(self, name) for name in self.__slots__ if name not in ("document", "parts")}
-        rows: dict[str, Any] = {"stages": _rows(self.stages), "boundaries": _rows(self.boundaries)}
+        rows: dict[str, Any] = {"stages": list(map(_row, self.stages)), "boundaries": list(map(_row, self.boundaries))}
         objective = f"smallest largest stage ({self.unit}), then fewest bytes across the boundaries"
-        return {"objective": objective, **plain, **rows, "uncounted": list(self.uncounted)}
+        lists = {
+            "uncounted": list(self.uncounted),
+            "undeclared": list(self.undeclared),
+            "tried": None if self.tried is None else list(self.tried),
+        }
+        return {"objective": objective, **_row(self), **rows, **lists}
 
 
-def _rows(items: Iterable[Any]) -> list[dict[str, Any]]:
-    return [{name: getattr(item, name) for name in item.__slots__} for item in items]
+def _row(item: Any) -> dict[str, Any]:
+    names = (name for name in item.__slots__ if name not in ("document", "parts"))
+    return {key: value for name in names for key, value in plain(name, getattr(item, name)).items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +132,7 @@ class _Wish:
     profile: Mapping[str, float] | None
     devices: tuple[Device, ...]
     slack: Fraction
+    sizes: Mapping[TensorRef, TensorSpec] = field(default_factory=dict)
 
     def measure(self, costs: Costs, document: Document) -> Measure:
         """What is balanced. Layers that make masks explicit were never measured: they count as nothing."""
@@ -139,6 +156,7 @@ def plan(
     max_stage_bytes: int | None = None,
     slack: float = 0.0,
     shapes: Iterable[str] | Mapping[TensorRef, TensorSpec] = (),
+    sizes: Iterable[str] | Mapping[TensorRef, TensorSpec] = (),
     boundary_dtype: str | None = None,
 ) -> Plan:
     """The best way to cut a model into a pipeline of stages. Pure: nothing is written, ``save`` of the result carries it out.
@@ -153,14 +171,16 @@ def plan(
         max_stage_bytes: most bytes of weights in any stage.
         slack: by how much the largest stage may exceed the smallest possible, for fewer bytes across: 0.05 for 5%.
         shapes: as for `split`. The shape of an input holds for the costs only: the parts keep what the document says.
+        sizes: as for `split`.
         boundary_dtype: as for `split`.
 
     Raises:
         CutError: no plan keeps to the limits, or what was given does not fit the model. Or so many stages can only be made by
             a cut through a tensor that may be sparse or ragged, or whose mask cannot cross.
-        ShapeError: the shape of a tensor that crosses is unknown.
+        ShapeError: the shape of a tensor that crosses is unknown; or the best plan depends on a size that is open.
     """
     wish = _wish(stages, balance, profile, devices, max_boundary_bytes, max_stage_bytes, slack)
+    wish = replace(wish, sizes=given_sizes(document.infer(), sizes))
     whole = surface(document.model, [], told=told_shapes(document, shapes))
     work = _work(document, whole, wish)
     whole, work = _with_masks(document, whole, work, wish)
@@ -214,9 +234,9 @@ def _wish(
 class _Work:
     """A plan of one form of the model, and the parts that come out of it."""
 
-    costs: Costs
-    measure: Measure
+    pricing: Pricing
     best: Best
+    agreed: bool
     split: Split
     inference: Inference
 
@@ -224,19 +244,36 @@ class _Work:
 def _work(document: Document, whole: Surfaced, wish: _Wish, more: Barriers | None = None) -> _Work:
     """The best plan that cuts nowhere where `split` would refuse."""
     graph, (inference, doubtful) = call_graph(whole.model), with_kinds(document.infer(whole.given, whole.model))
-    costs = Costs(graph, sized(document, whole.model, whole.given, inference))
-    measure = wish.measure(costs, document)
+    pricing = Pricing(
+        document, whole.model, {**whole.given, **moved(wish.sizes, document.model, whole.model)}, inference, doubtful
+    )
+    if min(wish.terms.bytes, default=UNLIMITED) < UNLIMITED and pricing.is_open:
+        raise pricing.needed("which boundaries keep to the limit of bytes")
     shut = barriers(inference, doubtful)
     shut = replace(shut, masked=more.masked, lost=more.lost) if more else shut
-    every = units_of(graph, costs.price, measure, costs.weights)
-    units = bonded(every, graph, shut.all)
-    if len(units) < wish.terms.stages <= len(every):
-        shut.refuse(inference)
-        units = every  # the shape that nobody can tell is named when the parts are built
-    best = best_plan(units, wish.terms, slack=wish.slack)
+
+    measure = partial(wish.measure, document=document)
+
+    def choose(costs: Costs) -> Best:
+        every = units_of(graph, costs.price, measure(costs), costs.weights)
+        units = bonded(every, graph, shut.all)
+        if len(units) < wish.terms.stages <= len(every):
+            shut.refuse(inference)
+            units = every  # the shape that nobody can tell is named when the parts are built
+        return best_plan(units, wish.terms, slack=wish.slack)
+
+    best, agreed = pricing.chosen(choose, key=lambda each: each.heads)
+    if not agreed and not _settled(pricing, wish, measure):
+        raise pricing.needed(f"the best plan of {wish.terms.stages} stages")
     done = _parts(document, whole, graph, inference, best)
     check_kinds([ref for part in done.parts for ref in part.inputs], doubtful, inference)
-    return _Work(costs, measure, best, done, inference)
+    return _Work(pricing, best if agreed else replace(best, bytes_state="bounded"), agreed, done, inference)
+
+
+def _settled(pricing: Pricing, wish: _Wish, measure: Callable[[Costs], Measure]) -> bool:
+    """Whether what is balanced is the same for any size: then only bytes depend on it."""
+    links = any(link is not None for link in wish.terms.link)
+    return not pricing.varies or (not links and len({(*measure(costs).own,) for costs in pricing.distinct}) == 1)
 
 
 def _parts(document: Document, whole: Surfaced, graph: CallGraph, inference: Inference, best: Best) -> Split:
@@ -246,50 +283,81 @@ def _parts(document: Document, whole: Surfaced, graph: CallGraph, inference: Inf
 
 
 def _described(document: Document, whole: Surfaced, work: _Work, wish: _Wish, dtype: str | None) -> Plan:
-    costs, best, graph = work.costs, work.best, work.costs.graph
+    pricing, best, graph = work.pricing, work.best, work.pricing.graph
     edges = [frozenset[int](), *best.heads, frozenset(call for call in range(len(graph.calls)) if not graph.is_input[call])]
     members = [set(outer - inner) for inner, outer in pairwise(edges)]
-    spent = [work.measure.of(calls) for calls in members]
-    stages = tuple(_stage(number, calls, spent[number], costs, wish) for number, calls in enumerate(members))
+    stages = _stages(document, pricing, members, wish)
+    spent, settled = [stage.cost for stage in stages], _settled(pricing, wish, partial(wish.measure, document=document))
+    known = [each for each in spent if isinstance(each, int)]
+    largest, smallest, bound = (best.largest, best.smallest, best.bound) if settled else (_alone(spent, wish, pricing),) * 3
+    (across,) = pricing.figures(lambda costs: [sum(_crossing_bytes(costs, best.heads))])
+    tried, uncounted = work.agreed and pricing.varies and len(spent) > 1, pricing.costs.uncounted
+    states: list[State] = [best.state, best.bytes_state]
+    if uncounted and wish.balance != "latency":
+        states = ["bounded", "bounded"]
+    if tried:
+        states = [
+            "tried" if state == "optimal" and goes else state for state, goes in zip(states, (not settled, True), strict=True)
+        ]
     return Plan(
         document=document,
         balance=wish.balance,
         unit=wish.unit,
         stages=stages,
-        boundaries=_boundaries(whole, costs, best.heads),
-        largest=best.largest,
-        smallest=best.smallest,
-        bound=best.bound,
-        state=best.state,
-        bytes=best.bytes,
-        bytes_state=best.bytes_state,
-        imbalance=max(spent) * len(spent) / (sum(spent) or 1) if any(spent) else 1.0,
-        uncounted=costs.uncounted,
+        boundaries=_boundaries(whole, pricing, best.heads),
+        largest=largest,
+        smallest=smallest,
+        bound=bound,
+        state=states[0],
+        bytes=across,
+        bytes_state=states[1],
+        imbalance=(max(known) * len(spent) / (sum(known) or 1) if any(known) else 1.0) if settled else None,
+        uncounted=uncounted,
+        undeclared=pricing.costs.undeclared,
+        tried=pricing.span if tried else None,
         parts=_as_parts(document, whole, work, dtype),
     )
 
 
-def _stage(number: int, calls: set[int], spent: int, costs: Costs, wish: _Wish) -> Stage:
-    return Stage(
-        device=wish.devices[number].name if wish.devices else None,
-        calls=len(calls),
-        cost=spent,
-        parameters=costs.parameters.of(calls),
-        weight_bytes=costs.weights.of(calls),
-        macs=costs.macs.of(calls),
+def _alone(spent: Sequence[Figure], wish: _Wish, pricing: Pricing) -> Figure:
+    """The largest stage where that depends on open sizes: known only if there is no other."""
+    return spent[0] if len(spent) == 1 and wish.terms.alike else Formula(pricing.names)
+
+
+def _stages(document: Document, pricing: Pricing, members: Sequence[set[int]], wish: _Wish) -> tuple[Stage, ...]:
+    measures: tuple[Callable[[Costs], Measure], ...] = (lambda costs: wish.measure(costs, document), lambda costs: costs.macs)
+    spent, macs = (pricing.figures(lambda costs, of=of: list(map(of(costs).of, members))) for of in measures)  # type: ignore[misc]
+    return tuple(
+        Stage(
+            device=wish.devices[number].name if wish.devices else None,
+            calls=len(calls),
+            cost=spent[number],
+            parameters=pricing.costs.parameters.of(calls),
+            weight_bytes=pricing.costs.weights.of(calls),
+            macs=macs[number],
+        )
+        for number, calls in enumerate(members)
     )
 
 
-def _boundaries(whole: Surfaced, costs: Costs, heads: Sequence[frozenset[int]]) -> tuple[Boundary, ...]:
-    graph, layers, used = costs.graph, whole.model.by_name(), outputs_used(whole.model)
+def _boundaries(whole: Surfaced, pricing: Pricing, heads: Sequence[frozenset[int]]) -> tuple[Boundary, ...]:
+    layers, used = whole.model.by_name(), outputs_used(whole.model)
+    bytes_ = pricing.figures(lambda costs: _crossing_bytes(costs, heads))
     found = []
-    for head in heads:
-        made = [(ref, takers) for ref, takers in graph.consumers.items() if graph.producer(ref) in head]
-        crossing = [ref for ref, takers in made if not head.issuperset(takers)]
-        crossing.sort(key=lambda ref: (graph.producer(ref), ref.output))
-        names = tuple(tensor_name(ref, layers, used) for ref in crossing)
-        found.append(Boundary(tensors=names, bytes=sum(map(costs.price, crossing))))
+    for head, size in zip(heads, bytes_, strict=True):
+        names = tuple(tensor_name(ref, layers, used) for ref in _crossing(pricing.graph, head))
+        found.append(Boundary(tensors=names, bytes=size))
     return tuple(found)
+
+
+def _crossing(graph: CallGraph, head: frozenset[int]) -> list[TensorRef]:
+    made = [(ref, takers) for ref, takers in graph.consumers.items() if graph.producer(ref) in head]
+    crossing = [ref for ref, takers in made if not head.issuperset(takers)]
+    return sorted(crossing, key=lambda ref: (graph.producer(ref), ref.output))
+
+
+def _crossing_bytes(costs: Costs, heads: Sequence[frozenset[int]]) -> list[int]:
+    return [sum(map(costs.price, _crossing(costs.graph, head))) for head in heads]
 
 
 def _as_parts(document: Document, whole: Surfaced, work: _Work, dtype: str | None) -> Parts:

@@ -6,9 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
+from configsplit.boundaries.costs import Costs
 from configsplit.boundaries.masks import calls_of, closed_sources, functional, handed_over, needed, prepared
+from configsplit.boundaries.pricing import Pricing
 from configsplit.boundaries.shapes import untold
-from configsplit.cutting.minimum_cut import Choice
+from configsplit.boundaries.sizes import given_sizes, moved
+from configsplit.cutting.minimum_cut import Choice, Cost, heads
 from configsplit.errors import CutError
 from configsplit.graph.calls import call_graph
 from configsplit.graph.model import CallRef, TensorRef, TensorSpec
@@ -30,6 +33,7 @@ def split(
     *,
     boundary: Choice = "smallest",
     shapes: Iterable[str] | Mapping[TensorRef, TensorSpec] = (),
+    sizes: Iterable[str] | Mapping[TensorRef, TensorSpec] = (),
     boundary_dtype: str | None = None,
 ) -> Parts:
     """Cut a model; pure, the document is unchanged and nothing is written.
@@ -40,18 +44,22 @@ def split(
         boundary: which of the legal cuts through the tensor: the one with the fewest bytes across ("smallest"), the
             smallest head ("early"), or the largest ("late").
         shapes: shapes of tensors that neither the document nor any rule tells: ``"LAYER=None,28,28,128"``.
+        sizes: sizes of inputs that the document leaves open, for prices only: ``"INPUT=1,224,224,3"``, or the open ones alone:
+            ``"INPUT=224,224"``. The parts keep what the document says.
         boundary_dtype: hand tensors of a narrower floating type over as this one, cast back behind the boundary.
 
     Raises:
         TensorReferenceError: a reference names no tensor, or several.
         CutError: the model cannot be cut there.
-        ShapeError: the shape of a tensor that crosses is unknown.
+        ShapeError: the shape of a tensor that crosses is unknown; or which boundary is the smallest depends on a size that is
+            open.
     """
     texts = [at] if isinstance(at, str) else list(at)
     if not texts:
         raise CutError("no place to cut at was given", code="cut-nowhere", hint="name a layer: --at LAYER")
     wrapping, wanted = DocumentWrapping(document, boundary), [places_in(document, text) for text in texts]
-    told = told_shapes(document, shapes)
+    told, pictured = told_shapes(document, shapes), given_sizes(document.infer(), sizes)
+    tried: list[tuple[int, int] | None] = []
 
     def surfaced(opened: Sequence[str] = ()) -> Surfaced:
         return prepared(document, surface(document.model, wanted, wrapping, opened, told))
@@ -60,7 +68,11 @@ def split(
         inference, doubtful = with_kinds(document.infer(whole.given, whole.model))
         model = described(whole.model, inference.specs) if whole.steps else whole.model
         why = partial(untold, document, whole, inference)
-        done = split_model(model, whole.boundaries, inference.specs, boundary, why, doubtful)
+        at_sizes = {**whole.given, **moved(pictured, document.model, model)}
+        pricing = Pricing(document, model, at_sizes, inference, doubtful)
+        price = _price(pricing, whole.boundaries, boundary)
+        tried[:] = [pricing.span if price and pricing.varies else None]
+        done = split_model(model, whole.boundaries, inference.specs, boundary, why, doubtful, price)
         check_kinds([ref for part in done.parts for ref in part.inputs], doubtful, inference)
         return done, inference
 
@@ -80,7 +92,24 @@ def split(
     if boundary_dtype is not None:
         whole, done, inference = hand_over_as(boundary_dtype, document, whole, done, inference)
     origins = tuple(part.provenance.after(whole.provenance) for part in done.parts)
-    return Parts(document=document, whole=whole, split=done, origins=origins, inference=inference)
+    return Parts(document=document, whole=whole, split=done, origins=origins, inference=inference, tried=tried[-1])
+
+
+def _price(pricing: Pricing, boundaries: Sequence[Sequence[TensorRef]], choice: Choice) -> Cost | None:
+    """What tensors cost where there is a choice between boundaries and they are chosen by cost.
+
+    Raises:
+        ShapeError: the choice depends on a size that is open.
+    """
+
+    def chosen(costs: Costs, by: Choice = "smallest") -> list[set[int]]:
+        return heads(pricing.graph, boundaries, by, costs.price)
+
+    free = Costs(pricing.graph, pricing.known)
+    if choice != "smallest" or chosen(free, "early") == chosen(free, "late"):
+        return None
+    pricing.same(chosen, "which boundary is the smallest")
+    return pricing.costs.price
 
 
 def hand_over_as(

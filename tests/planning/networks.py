@@ -56,3 +56,18 @@ def document(name: str, folder: Path) -> Document:
     path = folder / f"{name}.json"
     path.write_text(live(name).to_json())
     return configsplit.load(path)
+
+
+def without_top(name: str, size: int | None, folder: Path) -> Document:
+    """A network without its top, for images of one size or of any."""
+    import keras
+
+    keras.backend.clear_session()
+    model = getattr(keras.applications, name)(weights=None, include_top=False, input_shape=(size, size, 3))
+    return saved(model, folder / f"{name}_{size}.json")
+
+
+def saved(model: Any, path: Path) -> Document:
+    """The architecture of a live model, read by configsplit."""
+    path.write_text(model.to_json())
+    return configsplit.load(path)

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 from configsplit.cutting.minimum_cut import Choice, heads
-from configsplit.errors import CutError
+from configsplit.errors import CutError, ShapeError
 from configsplit.graph.calls import CallGraph, call_graph, topological
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import Layer, Model, TensorRef, TensorSpec
@@ -71,9 +71,7 @@ def crossing_sets(
     there = [number for number, cut in enumerate(cuts) if cut]
     order = sorted(there, key=lambda number: max(position[graph.producer(ref)] for ref in cuts[number]))
     specs = wrapping.specs(model, given) if there else {}
-    chosen = heads(
-        graph, [cuts[number] for number in there], wrapping.choice, lambda ref: bytes_per_sample(specs.get(ref, TensorSpec()))
-    )
+    chosen = _chosen(graph, [cuts[number] for number in there], wrapping.choice, specs)
     found: list[tuple[TensorRef, ...]] = []
     head: set[int] = set()
     for each, number in zip(chosen, order, strict=True):
@@ -87,6 +85,23 @@ def crossing_sets(
             )
         found.append(crossing)
     return found, [order.index(number) if number in there else None for number in range(len(cuts))]
+
+
+def _chosen(graph: CallGraph, cuts: Sequence[Sequence[TensorRef]], choice: Choice, specs: Specs) -> list[set[int]]:
+    """The heads that are meant. Raises ShapeError where the smallest of several boundaries depends on sizes that are open."""
+
+    def by(choice: Choice) -> list[set[int]]:
+        return heads(graph, cuts, choice, lambda ref: bytes_per_sample(specs.get(ref, TensorSpec())))
+
+    opened = (ref for ref in graph.consumers if None in (specs.get(ref, TensorSpec()).shape or ())[1:])
+    if choice == "smallest" and (ref := next(opened, None)) and by("early") != by("late"):
+        raise ShapeError(
+            f"which boundary in the wrapped model is the smallest depends on the size of {ref.layer!r}, which is open",
+            code="size-needed",
+            where=ref.layer,
+            hint="take another: --boundary early, or late",
+        )
+    return by(choice)
 
 
 def _crossing(graph: CallGraph, head: Collection[int]) -> tuple[TensorRef, ...]:

@@ -1,6 +1,6 @@
 """The record of ``cuts``."""
 
-from configsplit.verbs.table.verb import JSON, MODEL, PLUGINS, SHAPES, Option, Verb
+from configsplit.verbs.table.verb import JSON, MODEL, PLUGINS, SHAPES, SIZES, Option, Verb
 
 ORDERS = ("position", "bytes", "balance", "latency")
 SORT = Option("--sort", help="In which order; position by default, latency with two devices.", choices=ORDERS)
@@ -40,6 +40,7 @@ VERB = Verb(
             only="command",
         ),
         SHAPES,
+        SIZES,
         PLUGINS,
         JSON,
     ),

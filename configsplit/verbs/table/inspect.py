@@ -1,6 +1,6 @@
 """The record of ``inspect``."""
 
-from configsplit.verbs.table.verb import JSON, MODEL, PLUGINS, WEIGHTS, Option, Verb
+from configsplit.verbs.table.verb import JSON, MODEL, PLUGINS, SIZES, WEIGHTS, Option, Verb
 
 VERB = Verb(
     name="inspect",
@@ -9,6 +9,7 @@ VERB = Verb(
     options=(
         MODEL,
         WEIGHTS,
+        SIZES,
         Option(
             "--hazards",
             "only_hazards",

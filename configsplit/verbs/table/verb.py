@@ -127,6 +127,13 @@ SOURCE = (WEIGHTS, PLUGINS)
 """Options of verbs that read one model."""
 
 SHAPES = Option("--shape", "shapes", "A shape that nothing else tells.", repeat=True, metavar="LAYER=None,28,28,128")
+SIZES = Option(
+    "--size",
+    "sizes",
+    "Size of an input that MODEL leaves open, for prices only; files keep it open.",
+    repeat=True,
+    metavar="INPUT=1,224,224,3",
+)
 JSON = Option("--json", "as_json", "Print one JSON document, and nothing else.", kind="flag", use="show", only="command")
 FORCE = Option("--force", help="Replace an existing output.", kind="flag", use="save", only="command")
 
