@@ -102,6 +102,7 @@ class LayerFacts:
             computes hangs on them; ``()`` if it takes none; None where nobody has said, so that it may use any.
         mask_in_training: whether it uses a mask only while it is trained.
         reads_masks: whether it computes with masks that it reads off the tensors it takes, which no argument hands over.
+        unties_masks: whether it takes the masks off the very tensors that it takes, so that what runs behind it finds none.
         same_tensor: whether a config makes it give back the very tensor that it takes, when nothing is trained.
         merge: how it makes one tensor of several.
         attention: how it takes query, value and key.
@@ -135,6 +136,7 @@ class LayerFacts:
     uses_mask: tuple[str, ...] | None = None
     mask_in_training: bool = False
     reads_masks: bool = False
+    unties_masks: bool = False
     same_tensor: Callable[[FrozenDict], bool] = never
     merge: Merge = ""
     attention: Attention = ""

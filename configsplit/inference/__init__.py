@@ -4,7 +4,7 @@ from configsplit.catalog.table import ABSTRACT, BUILT_IN, OPAQUE, Table
 from configsplit.inference.counts import Counts, count, counted, layer_weights, operations_of, weights_of
 from configsplit.inference.infer import RULE_ERRORS, Inference, ReadModel, explain, infer, trace, trail
 from configsplit.inference.mask_rules import Mask
-from configsplit.inference.masked_calls import attended, attends, fills_mask
+from configsplit.inference.masked_calls import attended, fills_mask
 from configsplit.inference.masks import MaskKey, MaskLevels, Masks, every_mask, masked, traced_masks
 
 __all__ = [
@@ -21,7 +21,6 @@ __all__ = [
     "ReadModel",
     "Table",
     "attended",
-    "attends",
     "count",
     "counted",
     "every_mask",

@@ -1,17 +1,8 @@
-"""What a call says of masks: the tensors whose masks count, the masks that are given as arguments, and masks that are untied.
-
-MultiHeadAttention of Keras 3 unties the masks of query, value and key from the very tensors that it takes, so that whatever
-runs behind it takes them without one.
-"""
+"""What a call says of masks: the tensors whose masks count, and the masks that are given as arguments."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-
-from configsplit.catalog.facts import UNDECLARED
-from configsplit.graph.model import CHAINED, CallRef, Layer, Node, Structure, TensorRef, Use, leaves
-from configsplit.inference.infer import Inference, called
+from configsplit.graph.model import CHAINED, Node, Structure, TensorRef, Use, leaves
 
 
 def taken_first(node: Node) -> list[TensorRef]:
@@ -46,68 +37,9 @@ def fills_mask(node: Node) -> bool:
     return not others and len(node.args) == 1 and type(node.args[0]) is Use
 
 
-def attends(inference: Inference, layer: Layer) -> bool:
-    """Whether a layer has masks of its own for query, value and key."""
-    return (inference.facts(layer) or UNDECLARED).attention == "named"
-
-
 def attended(node: Node) -> dict[str, list[TensorRef]]:
     """The tensors of an attention call: query, value and, where it is given, key."""
     places = ("query", "value", "key")
     given: dict[str, Structure] = dict(zip(places, node.args, strict=False))
     given |= {name: node.kwargs[name] for name in places if name in node.kwargs}
     return {name: [use.ref for use in leaves((value,))] for name, value in given.items()}
-
-
-@dataclass(slots=True)
-class Untying:
-    """Which calls of a Keras 3 model take a tensor after an attention layer has untied its mask."""
-
-    inference: Inference
-    layers: Mapping[str, Layer]
-    attention: dict[TensorRef, list[CallRef]] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, inference: Inference) -> Untying:
-        found = cls(inference, inference.model.by_name())
-        for layer in inference.model.layers if inference.dialect == "keras3" else ():
-            for number, node in enumerate(layer.calls if attends(inference, layer) else ()):
-                for ref in {found.object(ref) for refs in attended(node).values() for ref in refs}:
-                    found.attention.setdefault(ref, []).append(CallRef(layer.name, number))
-        return found
-
-    def object(self, ref: TensorRef) -> TensorRef:
-        """The tensor that a tensor is the same object as."""
-        while True:
-            layer = self.layers[ref.layer]
-            same = (self.inference.facts(layer) or UNDECLARED).same_tensor(layer.config)
-            if not same or not (taken := taken_first(called(layer)[ref.call])):
-                return ref
-            ref = taken[0]
-
-    def untied(self, call: CallRef, ref: TensorRef) -> bool | None:
-        """Whether a tensor has lost its mask when a call takes it; None where the order of running decides, which no
-        dependency fixes."""
-        certain: bool | None = False
-        for attention in self.attention.get(self.object(ref), ()) if self.attention else ():
-            if attention == call or self._needs(attention, call):
-                continue
-            if self._needs(call, attention):
-                return True
-            certain = None
-        return certain
-
-    def _needs(self, call: CallRef, other: CallRef) -> bool:
-        """Whether a call needs what another gives."""
-        todo = [call]
-        done: set[CallRef] = set()
-        while todo:
-            current = todo.pop()
-            for use in called(self.layers[current.layer])[current.call].uses():
-                before = CallRef(use.ref.layer, use.ref.call)
-                if before == other:
-                    return True
-                if before not in done:
-                    done.add(before)
-                    todo.append(before)
-        return False

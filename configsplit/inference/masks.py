@@ -17,7 +17,6 @@ from typing import TypeAlias
 from configsplit.catalog.facts import LayerFacts
 from configsplit.graph.model import INPUT, CallRef, Layer, Model, Node, TensorRef, TensorSpec
 from configsplit.inference.infer import NOTHING, Inference, called, trace
-from configsplit.inference.inputs import input_spec
 from configsplit.inference.mask_rules import (
     Mask,
     MaskedCall,
@@ -29,7 +28,8 @@ from configsplit.inference.mask_rules import (
     refs_of,
     unwrapped,
 )
-from configsplit.inference.masked_calls import Untying, attended, given_masks, says_masks, taken_first
+from configsplit.inference.masked_calls import attended, given_masks, says_masks, taken_first
+from configsplit.inference.untying import Untying, casts, untyings
 
 Arriving: TypeAlias = tuple[str, ...]
 """For each input of a nested model what arrives there: "" for no mask, "entry" for one, "unknown" where nobody can say."""
@@ -115,7 +115,7 @@ class _Frame:
         return replace(masks, entries=frozenset(begun[ref] for ref in masks.heeded() if ref in begun))
 
 
-def _frame(inference: Inference, arriving: Arriving) -> _Frame:
+def _frame(inference: Inference, arriving: Arriving, untying: Untying) -> _Frame:
     inputs = inference.model.input_refs()
     start = {
         ref: Mask("unknown", why=(ref.layer, INPUT), seen=False) if kind == "unknown" else Mask("entry", seen=False)
@@ -123,7 +123,6 @@ def _frame(inference: Inference, arriving: Arriving) -> _Frame:
         if kind
     }
     calls = dict.fromkeys(CallRef(ref.layer, ref.call) for ref in inference.specs)
-    untying = Untying.of(inference)
     return _Frame(inference, list(reversed(calls)), inference.model.by_name(), start, untying)
 
 
@@ -143,7 +142,8 @@ def every_mask(inference: Inference) -> MaskLevels:
     root: MaskKey = (id(inference), ())
     if not _begins_anywhere(inference):
         return {root: (inference, Masks())}
-    stack: list[tuple[MaskKey, _Frame]] = [(root, _frame(inference, ()))]
+    untying = untyings(inference)
+    stack: list[tuple[MaskKey, _Frame]] = [(root, _frame(inference, (), untying[id(inference)]))]
     while stack:
         key, frame = stack[-1]
         missing = _advance(frame, done)
@@ -154,7 +154,7 @@ def every_mask(inference: Inference) -> MaskLevels:
         else:
             ref = frame.todo[-1]
             inner = frame.inference.inner.get(ref) or frame.inference.wrapped[ref]
-            stack.append((missing, _frame(inner, missing[1])))
+            stack.append((missing, _frame(inner, missing[1], untying[id(inner)])))
     return found
 
 
@@ -204,22 +204,17 @@ def _taken(frame: _Frame, layer: Layer, ref: CallRef) -> list[Taken]:
     found: list[Taken] = []
     for number, each in enumerate(tensors):
         told = None if given is None else given[number]
-        tied = given is None or (layer.model is not None and not _cast_away(frame, ref, number, each))
+        tied = given is None or (layer.model is not None and not _cast_away(frame, ref, number))
         found.append((each, Mask("given", (told,)) if told is not None else _tied(frame, ref, each) if tied else None))
     return found
 
 
-def _cast_away(frame: _Frame, call: CallRef, number: int, ref: TensorRef) -> bool:
+def _cast_away(frame: _Frame, call: CallRef, number: int) -> bool:
     """Whether a nested model of Keras 3 that is given no mask for a tensor casts it, and so loses the one that is tied to it.
 
     Where it is given nothing at all as ``mask``, Keras looks for the masks before the cast (`Functional.call`, Keras 3.15).
     """
-    inner = frame.inference.inner.get(call)
-    inputs = () if inner is None or frame.inference.dialect != "keras3" else inner.model.input_refs()
-    if inner is None or number >= len(inputs):
-        return False
-    declared = input_spec(inner.model, inner.model.by_name()[inputs[number].layer]).dtype
-    return declared not in (None, frame.inference.specs.get(ref, TensorSpec()).dtype)
+    return frame.inference.dialect == "keras3" and casts(frame.inference, call, number)
 
 
 def _tied(frame: _Frame, call: CallRef, ref: TensorRef) -> Mask | None:

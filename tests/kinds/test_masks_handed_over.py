@@ -164,6 +164,24 @@ def into_wrapped(k: Any, mine: Any) -> Any:
     return finished(k, x, k.layers.TimeDistributed(steps, name="each")(inner(embedded(k, x))))
 
 
+def untied_inside(k: Any, mine: Any) -> Any:
+    """Attention inside a nested model of Keras 3 takes the mask off the tensor outside, which is the same one."""
+    inner_x = k.Input((6, 4), name="inner_x")
+    inner = k.Model(inner_x, k.layers.MultiHeadAttention(1, 4, name="mha")(inner_x, inner_x), name="inner")
+    x = ids(k)
+    one = embedded(k, x)
+    return finished(k, x, k.layers.LSTM(3, name="l")(k.layers.Subtract(name="s")([one, inner(one)])))
+
+
+def grouped(k: Any, mine: Any) -> Any:
+    """Grouped attention leaves masks where they are."""
+    x = ids(k)
+    one = embedded(k, x)
+    heads = k.layers.GroupQueryAttention(2, 2, 1, name="gqa")(one, one)
+    turned = k.layers.Dense(4, name="d")(heads)
+    return finished(k, x, k.layers.LSTM(3, name="l")(k.layers.Subtract(name="s")([one, turned])))
+
+
 @dataclass(frozen=True)
 class Kind:
     name: str
@@ -193,6 +211,11 @@ KINDS = [
     Kind("through a cast into a nested model", nested_of_another_dtype, "inner/id", only="keras"),
     Kind("in both directions", both_ways, "emb"),
     Kind("through a nested model that combines masks", into_wrapped, "emb"),
+    Kind("untied inside a nested model, behind both", untied_inside, "s", crosses=False, only="keras"),
+    Kind("untied inside a nested model, on one branch", untied_inside, "inner", crosses=False, only="keras"),
+    Kind("untied inside a nested model, inside", untied_inside, "inner/mha", crosses=False, only="keras"),
+    Kind("left alone by grouped attention", grouped, "d", only="keras"),
+    Kind("left alone by grouped attention, behind both", grouped, "s", only="keras"),
     Kind("a nested model that combines masks, inside", into_wrapped, "inner/same"),
 ]
 CASES = [(works, kind) for works in (K3, K2) for kind in KINDS if kind.only in ("", works.name)]

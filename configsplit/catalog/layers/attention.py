@@ -159,7 +159,13 @@ _NAMED: dict[str, Any] = {
 LAYERS = (
     *declare("Attention", attention_outputs, attention_weights, attention_macs, **_LISTED),
     *declare("AdditiveAttention", attention_outputs, additive_weights, attention_macs, **_LISTED),
-    *declare("MultiHeadAttention", multi_head_outputs, multi_head_weights, multi_head_macs, **_NAMED),
+    *declare(
+        "MultiHeadAttention",
+        multi_head_outputs,
+        multi_head_weights,
+        multi_head_macs,
+        **_NAMED | {"keras3": {"deaf_when_frozen": True, "unties_masks": True}},
+    ),
     *declare("GroupQueryAttention", grouped_outputs, grouped_weights, grouped_macs, own_name="GroupedQueryAttention", **_NAMED),
     *declare("GroupedQueryAttention", grouped_outputs, grouped_weights, grouped_macs, **_NAMED),
 )
