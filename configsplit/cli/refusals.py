@@ -9,7 +9,9 @@ import errno
 
 from configsplit.errors import ConfigSplitError, StoreError
 
-REFUSALS = (MemoryError, OSError, ImportError, RuntimeError)
+REFUSALS = (MemoryError, OSError, ImportError, RuntimeError, SyntaxError)
+"""Python's compiler calls it a syntax error where it gets no memory for a module that was never compiled."""
+
 _THREADS = "can't start new thread"
 _MEMORY = ("failed to map segment", "Cannot allocate memory")
 _FILES = "Too many open files"
@@ -28,7 +30,7 @@ def refusal(error: BaseException) -> ConfigSplitError | None:
         )
     if isinstance(error, OSError):
         return StoreError(error.strerror or text, code="io-failed", where=str(error.filename or ""))
-    if isinstance(error, ImportError):
+    if isinstance(error, (ImportError, SyntaxError)):
         hint = "raise `ulimit -n` and `ulimit -v`, or install configsplit anew"
         return StoreError(f"a module cannot be loaded: {text}", code="module-not-loaded", hint=hint)
     return None
