@@ -41,13 +41,14 @@ the target, ``mode`` of the target, ``environment``, ``stdout`` (``closed``, ``a
 
 def content(folder: Path) -> dict[str, str]:
     """Everything below a folder, hidden things too: kind, mode and digest of each."""
-    found = {}
-    for path in sorted(folder.rglob("*")):
-        with contextlib.suppress(FileNotFoundError):  # another run beside this one tidies up
-            status = path.lstat()
-            digest = hashlib.sha256(path.read_bytes()).hexdigest() if stat.S_ISREG(status.st_mode) else ""
-            found[str(path.relative_to(folder))] = f"{stat.filemode(status.st_mode)} {digest}"
-    return found
+    while True:
+        found = {}
+        with contextlib.suppress(FileNotFoundError):  # another run beside this one tidies up: look again
+            for path in sorted(folder.rglob("*")):
+                status = path.lstat()
+                digest = hashlib.sha256(path.read_bytes()).hexdigest() if stat.S_ISREG(status.st_mode) else ""
+                found[str(path.relative_to(folder))] = f"{stat.filemode(status.st_mode)} {digest}"
+            return found
 
 
 class Moments:
