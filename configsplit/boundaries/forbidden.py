@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from configsplit.boundaries.masks import check_sayable
+from configsplit.boundaries.masks import check_order, check_sayable
 from configsplit.errors import CutError
 from configsplit.graph.calls import call_graph
 from configsplit.graph.model import TensorRef, TensorSpec
@@ -58,6 +58,10 @@ def with_masks(known: Barriers, document: Document, inference: Inference) -> Bar
     heeded = masks.heeded()
     if not heeded:
         return known
+    try:
+        check_order(masks)
+    except CutError as error:
+        return replace(known, masked=frozenset(inference.specs), lost=error)
     try:
         check_sayable(document, inference.model, masks, sorted(heeded))
     except CutError as error:

@@ -34,8 +34,25 @@ def calls_of(part: Extracted, model: Model) -> list[CallRef]:
 
 
 def needed(done: Split, masks: Masks) -> tuple[Handover, ...]:
-    """Every tensor that crosses and whose mask is used, or may be, behind the boundary, with the calls there that take it."""
+    """Every tensor that crosses and whose mask is used, or may be, behind the boundary, with the calls there that take it.
+
+    Raises:
+        CutError: see `check_order`.
+    """
+    check_order(masks)
     return _heeded_behind(done, masks, masks.used)
+
+
+def check_order(masks: Masks) -> None:
+    """Raises CutError where Keras's order of running decides whether a mask is found: a part may be run in another one."""
+    for call in masks.hanging_on_order():
+        raise CutError(
+            f"{call.layer!r} finds a mask only if Keras runs it before an attention layer that takes the mask off the same "
+            "tensor, and a part may be run in another order than the whole",
+            code="cut-mask-lost",
+            where=call.layer,
+            hint=f"give {call.layer!r} its mask as an argument when the model is built: layer(x, mask=...)",
+        )
 
 
 def doubts(done: Split, inference: Inference) -> tuple[str, ...]:

@@ -77,6 +77,11 @@ class Masks:
                 todo += mask.sources if mask.kind != "given" else ()
         return found
 
+    def hanging_on_order(self) -> list[CallRef]:
+        """The ``loose`` calls on whose mask a number hangs."""
+        counts = {CallRef(ref.layer, ref.call) for ref in self.heeded()} | self.used.keys()
+        return sorted(self.loose & counts)
+
     def root(self, ref: TensorRef) -> TensorRef:
         """The tensor whose mask it is that a tensor carries."""
         while (mask := self.tensors.get(ref)) is not None and mask.kind == "same":

@@ -264,6 +264,27 @@ def _declared(call: CallFacts) -> tuple[TensorSpec, ...]:
     return (TensorSpec((*(call.first.shape or (None,))[:1], 4), call.first.dtype),)
 
 
+def test_where_the_order_of_running_decides_on_a_mask_no_cut_is_made(tmp_path: Path) -> None:
+    """The second call of the nested attention takes the mask off the tensor that the GRU takes, which may run before it."""
+    k = K3.module
+    inner_x = k.Input((6, 4), name="inner_x")
+    inner = k.Model(inner_x, k.layers.MultiHeadAttention(1, 4, name="mha")(inner_x, inner_x), name="inner")
+    x = ids(k)
+    one = embedded(k, x)
+    first = inner(one)
+    joined = k.layers.Concatenate(name="c")([first, inner(first), one])
+    model = k.Model(x, [k.layers.GRU(3, name="g")(first), k.layers.LSTM(3, name="l")(joined)])
+    model.save(tmp_path / "m.keras")
+    document = configsplit.load(tmp_path / "m.keras")
+    for at in ("emb", "c", "g", "l"):
+        with pytest.raises(CutError, match="another order") as caught:
+            configsplit.split(document, at=at)
+        assert (caught.value.code, caught.value.where) == ("cut-mask-lost", "g")
+    with pytest.raises(CutError, match="another order"):
+        configsplit.plan(document, 2)
+    assert configsplit.cuts(document).places == ()
+
+
 @pytest.mark.parametrize("mask", ["unknown", "passes", "stops"])
 def test_what_comes_out_of_a_custom_class_is_known_once_it_is_declared(mask: Any, tmp_path: Path) -> None:
     K2.module.backend.clear_session()
