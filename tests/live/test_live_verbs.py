@@ -293,3 +293,13 @@ def test_models_of_two_keras_do_not_mix() -> None:
         refused("surgery-dialect", lambda: live.insert(branching(keras), layer, after="c1"))
     refused("live-not-keras", lambda: live.extract({"no": "model"}, to="c1"))
     refused("live-not-keras", lambda: live.extract(layer, to="c1"))
+
+
+def test_operations_inside_a_wrapper_are_no_layers_to_freeze() -> None:
+    keras = importlib.import_module("keras")
+    step = keras.Input((3,))
+    inner = keras.Model(step, keras.ops.add(keras.layers.Dense(3)(step), 1.0))
+    whole = keras.Sequential([keras.Input((4, 3)), keras.layers.TimeDistributed(inner, name="td"), keras.layers.Dense(2)])
+    made = live.insert(whole, keras.layers.Dropout(0.5), after="td")
+    x = np.ones((2, 4, 3), "float32")
+    assert np.array_equal(np.asarray(made(x)), np.asarray(whole(x)))

@@ -67,7 +67,8 @@ def _dtype(variable: Any) -> str:
 @contextmanager
 def _same_order(origin: Any, layer: Any) -> Iterator[None]:
     """tf_keras lists trained weights first, so a copy that is frozen otherwise would list its own in another order."""
-    pairs = list(zip(inner_layers(origin), inner_layers(layer), strict=False))
+    both = zip(inner_layers(origin), inner_layers(layer), strict=False)
+    pairs = [(its, mine) for its, mine in both if hasattr(mine, "trainable")]  # operations of Keras 3 are no layers
     flags = [mine.trainable for _, mine in pairs]
     if flags == [its.trainable for its, _ in pairs]:
         yield
