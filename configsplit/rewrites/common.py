@@ -81,7 +81,19 @@ def as_functional(model: Model, spec: TensorSpec) -> Model:
     explicit = replace(first, entry=FrozenDict(), spec=spec, implicit=False) if first.implicit else first
     keep = {key: model.config[key] for key in ("trainable",) if key in model.config}
     frame = {"name": model.name, **keep, "layers": None, "input_layers": None, "output_layers": None}
-    return replace(model, kind="functional", layers=(explicit, *rest), entry=FrozenDict(), config=FrozenDict(frame), form="")
+    return replace(
+        model,
+        kind="functional",
+        layers=(explicit, *rest),
+        entry=FrozenDict(),
+        config=FrozenDict(frame),
+        form=functional_form(model),
+    )
+
+
+def functional_form(model: Model) -> str:
+    """The `Model.form` that is left of a model's where it is functional: a list of layers spells Sequential models alone."""
+    return "" if model.form == "list" else model.form
 
 
 def as_chain(model: Model, like: Model) -> Model:

@@ -18,6 +18,7 @@ from configsplit.graph.model import Layer, Model, Node, TensorRef, TensorSpec, U
 from configsplit.graph.provenance import Origin, Provenance
 from configsplit.inference import traced_masks
 from configsplit.inference.inputs import input_spec
+from configsplit.rewrites.common import functional_form
 from configsplit.rewrites.masks import MaskTensors, tied
 from configsplit.rewrites.nested.conforming import Arriving, Conforming
 
@@ -97,8 +98,7 @@ def _as_functional(model: Model) -> Model:
     """A Sequential that is opened becomes a functional model: its document object is made afresh."""
     keep = {key: model.config[key] for key in ("name", "trainable") if key in model.config}
     frame = {"name": model.name, **keep, "layers": None, "input_layers": None, "output_layers": None}
-    form = "" if model.form == "list" else model.form  # a list of layers is a spelling of Sequential models alone
-    return replace(model, kind="functional", entry=FrozenDict(), config=FrozenDict(frame), form=form)
+    return replace(model, kind="functional", entry=FrozenDict(), config=FrozenDict(frame), form=functional_form(model))
 
 
 def _openable(layer: Layer) -> Model:
