@@ -6,7 +6,7 @@ tensors are combined, and which outputs carry them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -221,23 +221,24 @@ def _merged(it: MaskedCall) -> Mask | None:
     if it.call.kwargs.get("mask") is not None or any(mask.kind == "hidden" for _, mask in there):
         return Mask("hidden", refs, why=it.here)
     if it.facts.merge == "joined":
-        return _joined(it, refs, seen)
+        return _joined(it, [ref for ref, _ in there], seen)
     if it.keras3:
         return Mask("or", refs, seen=seen) if len(there) == len(it.taken) else None
     return Mask("and", refs, seen=seen)
 
 
-def _joined(it: MaskedCall, refs: tuple[TensorRef, ...], seen: bool) -> Mask:
-    """``Concatenate.compute_mask`` of tf_keras 2.21 and Keras 3.15, for masks of steps."""
+def _joined(it: MaskedCall, masked: Sequence[TensorRef], seen: bool) -> Mask:
+    """``Concatenate.compute_mask`` of tf_keras 2.21 and Keras 3.15, for masks of steps; one tensor may be there twice."""
+    refs = tuple(dict.fromkeys(masked))
     shape, count = it.call.first.shape, len(it.taken)
     axis = int(it.call.config.get("axis", -1))
     last = axis == -1 or (shape is not None and axis == len(shape) - 1)
-    if last and it.keras3 and len(refs) < count:
+    if last and it.keras3 and len(masked) < count:
         return Mask("true", refs[:1], seen=seen)
     if last:
         return Mask("or" if it.keras3 else "and", refs, seen=seen)
-    if axis == 1 and len(refs) == count:
-        return Mask("joined", refs, axis=1, seen=seen)
+    if axis == 1 and len(masked) == count:
+        return Mask("joined", tuple(masked), axis=1, seen=seen)
     return Mask("hidden", refs, why=it.here)
 
 
