@@ -128,4 +128,4 @@ class DocumentWrapping:
         """Whether a layer of a model, also inside nested ones, would use a mask that reaches it, or may."""
         plain = [layer for _, layer in walk(inference.model) if layer.model is None and not layer.is_input]
         facts = [inference.facts(layer) for layer in plain]
-        return any(each is None or each.uses_mask != () for each in facts)
+        return any(each is None or each.uses_mask != () or each.reads_masks for each in facts)
