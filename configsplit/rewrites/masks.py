@@ -16,6 +16,7 @@ from typing import Any
 from configsplit.catalog.facts import UNDECLARED
 from configsplit.catalog.table import class_facts
 from configsplit.errors import CutError
+from configsplit.graph.calls import call_graph, closure
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import INPUT, CallRef, Layer, Model, Node, TensorRef, TensorSpec, Use
 from configsplit.inference import Inference, Mask, Masks
@@ -52,7 +53,7 @@ def hand_over(model: Model, handovers: Sequence[Handover], masks: Masks, inferen
     Raises:
         CutError: a mask is computed inside a layer, and by no operations outside of it.
     """
-    work = MaskTensors(model, masks, inference)
+    work = MaskTensors(model, masks, inference, upstream=True)
     ties: list[Layer] = []
     instead: dict[tuple[CallRef, TensorRef], TensorRef] = {}
     far: list[tuple[CallRef, CallRef]] = []
@@ -147,27 +148,28 @@ def cannot_follow(mask: Mask) -> CutError:
 class MaskTensors:
     """Masks as tensors of the graph, made when they are asked for, and each once.
 
-    ``made`` has the operation layers, each with the call beside which it stands.
+    ``made`` has the operation layers, each with the call beside which it stands. Two masks that are computed alike are one;
+    with ``upstream`` only where the first comes about before the second: a part can take nothing from a later one.
     """
 
     model: Model
     masks: Masks
     inference: Inference
+    upstream: bool = False
     made: list[tuple[Layer, CallRef]] = field(default_factory=list)
     taken: set[str] = field(init=False)
     _layers: Mapping[str, Layer] = field(init=False)
-    _there: dict[tuple[Any, ...], TensorRef] = field(init=False)
+    _there: dict[tuple[Any, ...], list[tuple[TensorRef, CallRef]]] = field(init=False)
     _done: dict[TensorRef, TensorRef] = field(default_factory=dict)
     _specs: dict[TensorRef, TensorSpec] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.taken = {layer.name for layer in self.model.layers}
         self._layers = self.model.by_name()
-        self._there = {
-            key: TensorRef(layer.name)
-            for layer in self.model.layers
-            if layer.is_operation and len(layer.calls) == 1 and (key := _key_of(layer)) is not None
-        }
+        self._there = {}
+        for layer in self.model.layers:
+            if layer.is_operation and len(layer.calls) == 1 and (key := _key_of(layer)) is not None:
+                self._there.setdefault(key, []).append((TensorRef(layer.name), CallRef(layer.name)))
 
     def of(self, ref: TensorRef) -> TensorRef:
         """The mask of a tensor; those it depends on are made first, from an explicit stack.
@@ -285,17 +287,24 @@ class MaskTensors:
         shape: tuple[int | None, ...] | None,
     ) -> TensorRef:
         key = (function, tuple(each.ref if type(each) is Use else each for each in args), config.get("axis"))
-        if key in self._there:
-            return self._there[key]
+        there = self._there.setdefault(key, [])
+        for made, beside in reversed(there):
+            if not self.upstream or self._comes_first(beside, home):
+                return made
         calls = len(self._layers[home.layer].calls)
         name = free_name(f"{home.layer}_{home.call}_mask" if calls > 1 else f"{home.layer}_mask", self.taken)
         if self.model.dialect == "keras3" and (self.model.form == _SINCE_3_11 or function not in ("any", "concatenate")):
             config = {**config, "name": name}
         make = _keras3 if self.model.dialect == "keras3" else _keras2
         self.made.append((make(name, function, args, config), home))
-        self._there[key] = TensorRef(name)
+        there.append((TensorRef(name), home))
         self._specs[TensorRef(name)] = TensorSpec(shape, "bool")
         return TensorRef(name)
+
+    def _comes_first(self, call: CallRef, other: CallRef) -> bool:
+        """Whether a call is another one, or is needed by it."""
+        graph = call_graph(self.model)
+        return graph.number[call] in closure([graph.number[other]], graph.before)
 
 
 _KERAS3 = {"NotEqual": "not_equal", "Any": "any", "LogicalAnd": "logical_and", "LogicalOr": "logical_or"}
