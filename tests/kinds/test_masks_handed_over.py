@@ -182,6 +182,37 @@ def grouped(k: Any, mine: Any) -> Any:
     return finished(k, x, k.layers.LSTM(3, name="l")(k.layers.Subtract(name="s")([one, turned])))
 
 
+def doubled(k: Any, mine: Any) -> Any:
+    """One tensor twice: both places have its mask."""
+    x = ids(k)
+    one = embedded(k, x)
+    numbers = k.layers.Concatenate(name="numbers")([one, one])
+    both = k.layers.Multiply(name="p")([numbers, k.layers.Dense(8, name="d")(numbers)])
+    steps = k.layers.Concatenate(axis=1, name="steps")([both, both])
+    merged = k.layers.Average(name="s")([steps, steps])
+    ends = [k.layers.LSTM(3, name="l")(merged), k.layers.Dense(3)(k.layers.GlobalMaxPooling1D()(merged))]
+    return finished(k, x, k.layers.Add()(ends))
+
+
+def asked_later(k: Any, mine: Any) -> Any:
+    """The operation that Keras 3 writes down for a mask stands behind a cut, before which that mask is needed."""
+    x = ids(k)
+    one = embedded(k, x)
+    steps = k.layers.Concatenate(axis=1, name="steps")([one, k.layers.LeakyReLU(name="leak")(one)])
+    merged = k.layers.Maximum(name="m")([steps, k.layers.LeakyReLU(name="again")(steps)])
+    other = k.layers.Embedding(9, 4, mask_zero=True, name="other")(x)
+    ends = [k.layers.LSTM(3, name="l")(merged), k.layers.LSTM(3, name="ol")(other)]
+    return finished(k, x, k.layers.Add(name="s")(ends))
+
+
+def functional_in_sequentials(k: Any, mine: Any) -> Any:
+    inner_x = k.Input((6, 4), name="inner_x")
+    inner = k.Model(inner_x, k.layers.GlobalAveragePooling1D(name="pool")(inner_x), name="inner")
+    nested = k.Sequential([k.Input((6, 4)), inner, k.layers.LayerNormalization(name="norm")], name="nested")
+    emb = k.layers.Embedding(9, 4, mask_zero=True, name="emb")
+    return k.Sequential([ids(k), emb, k.layers.Dropout(0.1, name="drop"), nested, k.layers.Dense(2, name="o")])
+
+
 @dataclass(frozen=True)
 class Kind:
     name: str
@@ -217,6 +248,11 @@ KINDS = [
     Kind("left alone by grouped attention", grouped, "d", only="keras"),
     Kind("left alone by grouped attention, behind both", grouped, "s", only="keras"),
     Kind("a nested model that combines masks, inside", into_wrapped, "inner/same"),
+    Kind("one tensor twice, along its steps", doubled, "steps"),
+    Kind("one tensor twice, along its numbers", doubled, "numbers"),
+    Kind("a mask that is written down behind the cut", asked_later, "steps"),
+    Kind("a mask that is written down between two cuts", asked_later, "steps|m"),
+    Kind("into a functional model inside two Sequentials", functional_in_sequentials, "drop"),
 ]
 CASES = [(works, kind) for works in (K3, K2) for kind in KINDS if kind.only in ("", works.name)]
 
@@ -244,6 +280,19 @@ def test_h5_files_of_keras_3(make: Make, tmp_path: Path) -> None:
 
 
 # ---------------------------------------------------------------- refusals and the proof
+
+
+def test_a_wrapped_model_that_reads_masks_off_its_tensors_stays_whole(tmp_path: Path) -> None:
+    """Merging layers of Keras 3 compute with the mask of each step, which no part of the wrapped model would have."""
+    k = K3.module
+    step = k.Input((4,), name="step")
+    dense = k.layers.Dense(4, name="d")(step)
+    each = k.Model(step, k.layers.Multiply(name="p")([dense, dense, step]), name="each")
+    emb = k.layers.Embedding(9, 4, mask_zero=True, name="emb")
+    k.Sequential([ids(k), emb, k.layers.TimeDistributed(each, name="td")]).save(tmp_path / "m.keras")
+    with pytest.raises(CutError) as caught:
+        configsplit.split(configsplit.load(tmp_path / "m.keras"), "td/d")
+    assert caught.value.code == "cut-mask-lost"
 
 
 @pytest.mark.parametrize("file", sorted(path.name for path in FILES.glob("*.json")))
