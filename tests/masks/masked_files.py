@@ -21,6 +21,9 @@ from configsplit.testing.masked_sketch import Generation, Spec
 KINDS: tuple[tuple[Generation, str], ...] = (("keras3", "keras"), ("keras3", "h5"), ("keras2", "h5"), ("keras2", "json"))
 """Every dialect with every format in which it is saved: ``json`` with its weights beside it."""
 
+LIVE = "live"
+"""No file: the model as Keras built it. Only the names of its layers are read from its JSON."""
+
 
 class PartError(Exception):
     """Keras cannot load what was written, or cannot run it."""
@@ -37,11 +40,13 @@ class Frame:
 
     def save(self, model: Any, folder: Path, suffix: str, name: str = "model") -> tuple[Path, Path | None]:
         """The file, and its weights where they are apart."""
-        path = folder / f"{name}.{suffix}"
-        if suffix != "json":
+        path = folder / f"{name}.{'json' if suffix == LIVE else suffix}"
+        if path.suffix != ".json":
             model.save(str(path))
             return path, None
         path.write_text(model.to_json())
+        if suffix == LIVE:
+            return path, None
         weights = folder / f"{name}.weights.h5"
         model.save_weights(str(weights))
         return path, weights
@@ -149,8 +154,9 @@ def case(generation: Generation, suffix: str, seed: int, folder: Path, custom: f
     works = frame(generation)
     found = drawn(generation, suffix, seed, custom)
     try:
-        path, weights = works.save(works.workshop.build(found, seed), folder, suffix)
-        original = works.load(path, weights)
+        built = works.workshop.build(found, seed)
+        path, weights = works.save(built, folder, suffix)
+        original = built if suffix == LIVE else works.load(path, weights)
         inputs = arrays(found, [str(getattr(each.dtype, "name", each.dtype)) for each in original.inputs], seed)
         outputs = works.run(original, inputs)
     except Exception:  # noqa: BLE001 - shapes that do not fit, in as many ways as there are layers

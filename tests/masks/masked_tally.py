@@ -12,7 +12,8 @@ from pathlib import Path
 from random import Random
 
 import numpy as np
-from masked_files import Case, PartError, case
+from masked_files import LIVE, Case, PartError, case
+from masked_live import LIVE_VERBS
 from masked_verbs import VERBS, Attempt, NothingToDoError
 
 from configsplit.errors import ConfigSplitError
@@ -66,7 +67,8 @@ class Tally:
         folder = scratch / str(index)
         folder.mkdir()
         try:
-            attempt = VERBS[self.verb](made, Random(f"{self.verb}/{number}/{index}"), folder)
+            verbs = LIVE_VERBS if self.suffix == LIVE else VERBS
+            attempt = verbs[self.verb](made, Random(f"{self.verb}/{number}/{index}"), folder)
         except NothingToDoError:
             return
         except ConfigSplitError as error:
@@ -162,6 +164,6 @@ def _line(row: dict[str, object]) -> str:
     assert isinstance(refused, dict)
     assert isinstance(row["wrong"], list)
     codes = ", ".join(f"{code} {number}" for code, number in sorted(refused.items(), key=lambda item: -item[1])) or "0"
-    files = f"{re.sub('keras', 'Keras ', str(row['generation']))} `.{row['suffix']}`"
+    files = re.sub("keras", "Keras ", str(row["generation"])) + (" live" if row["suffix"] == LIVE else f" `.{row['suffix']}`")
     counts = " | ".join(str(row[key]) for key in ("models", "tries", "identical", "warned", "no_place"))
     return f"| {row['verb']} | {files} | {float(str(row['custom'])):.0%} | {counts} | {codes} | {len(row['wrong'])} |\n"

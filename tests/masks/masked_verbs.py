@@ -7,13 +7,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from masked_files import Case, Place, frame
 
 import configsplit
+from configsplit.cutting.minimum_cut import Choice
 from configsplit.testing.masked_building import Arrays
+
+BOUNDARIES: tuple[Choice, ...] = get_args(Choice)
 
 
 class NothingToDoError(Exception):
@@ -38,7 +41,7 @@ def _document(case: Case) -> Any:
     return configsplit.load(case.path, weights=case.weights)
 
 
-def _anywhere(case: Case, chance: Random) -> str:
+def anywhere(case: Case, chance: Random) -> str:
     """Any tensor of any layer, seldom an input, seldom the last, for there is little to see there."""
     pool = [each for each in case.places if each.class_name != "InputLayer"]
     last = [each for each in pool if each.at_surface][-1:]
@@ -47,7 +50,7 @@ def _anywhere(case: Case, chance: Random) -> str:
     return place.name if place.calls == 1 else f"{place.name}@{chance.randrange(place.calls)}"
 
 
-def _at_surface(case: Case, chance: Random) -> Place:
+def at_surface(case: Case, chance: Random) -> Place:
     pool = [each for each in case.places if each.at_surface and each.calls == 1 and each.class_name != "InputLayer"]
     if not pool:
         raise NothingToDoError
@@ -55,10 +58,10 @@ def _at_surface(case: Case, chance: Random) -> Place:
 
 
 def _cut(case: Case, chance: Random) -> tuple[str, Any]:
-    at = [_anywhere(case, chance) for _ in range(chance.choice((1, 1, 1, 2)))]
+    at = [anywhere(case, chance) for _ in range(chance.choice((1, 1, 1, 2)))]
     if chance.random() < 0.06:
-        at[0] += f",{_anywhere(case, chance)}"
-    boundary = chance.choice(("smallest", "early", "late"))
+        at[0] += f",{anywhere(case, chance)}"
+    boundary = chance.choice(BOUNDARIES)
     return f"split --at {' --at '.join(at)} --boundary {boundary}", configsplit.split(_document(case), at, boundary=boundary)
 
 
@@ -85,7 +88,7 @@ def _edited(case: Case, asked: str, edited: Any, folder: Path) -> Attempt:
 
 def extract(case: Case, chance: Random, folder: Path) -> Attempt:
     """Up to a tensor, or from one. What takes over at a masked tensor is fed its mask too, if it has an input for it."""
-    place = _at_surface(case, chance).name
+    place = at_surface(case, chance).name
     if len(case.tensors(place)) > 1:  # of several outputs only those in use are named
         raise NothingToDoError
     if chance.random() < 0.4:
@@ -114,26 +117,34 @@ FRAGMENTS = (("Activation", {"activation": "linear"}), ("Dropout", {"rate": 0.5}
 
 
 def insert(case: Case, chance: Random, folder: Path) -> Attempt:
-    class_name, config = chance.choice(FRAGMENTS)
-    fragment = folder / "fragment.json"
-    dtype = "float64" if case.recipe["float64"] or case.recipe.get("policy") else "float32"
-    fragment.write_text(json.dumps({"class_name": class_name, "config": {"name": "put_in", "dtype": dtype, **config}}))
-    after = _anywhere(case, chance)
+    fragment, after = folder / "fragment.json", anywhere(case, chance)
+    entry = fragment_for(case, chance)
+    fragment.write_text(json.dumps(entry))
     edited = configsplit.insert(_document(case), fragment, after=after)
-    return _edited(case, f"insert {class_name} --after {after}", edited, folder)
+    return _edited(case, f"insert {entry['class_name']} --after {after}", edited, folder)
+
+
+def fragment_for(case: Case, chance: Random) -> dict[str, Any]:
+    class_name, config = chance.choice(FRAGMENTS)
+    dtype = "float64" if case.recipe["float64"] or case.recipe.get("policy") else "float32"
+    return {"class_name": class_name, "config": {"name": "put_in", "dtype": dtype, **config}}
 
 
 def remove(case: Case, chance: Random, folder: Path) -> Attempt:
+    layer = removable(case, chance)
+    return _edited(case, f"remove --layer {layer}", configsplit.remove(_document(case), layer), folder)
+
+
+def removable(case: Case, chance: Random) -> str:
     pool = [each.name for each in case.places if each.class_name in ("Dropout", "GaussianNoise", "SpatialDropout1D")]
     if not pool:
         raise NothingToDoError
-    layer = chance.choice(pool).replace("@0/", "/")
-    return _edited(case, f"remove --layer {layer}", configsplit.remove(_document(case), layer), folder)
+    return chance.choice(pool).replace("@0/", "/")
 
 
 def replace(case: Case, chance: Random, folder: Path) -> Attempt:
     """A layer by its equal: a model of that layer alone, built by Keras, which knows of no mask."""
-    place = _at_surface(case, chance).name
+    place = at_surface(case, chance).name
     layer = case.layer(place)
     tensors, names = _arguments(case, layer)
     if _told(case, layer) or not names or len(set(names)) != len(names) or not hasattr(layer, "get_config"):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from masked_files import KINDS
+from masked_files import KINDS, LIVE
+from masked_live import LIVE_VERBS
 from masked_tally import Tally, store
 
 from configsplit.testing.masked_sketch import Generation
@@ -29,12 +30,18 @@ def test_edits_compute_the_same_bits_or_are_refused_or_warned_of(verb: str, gene
     check(Tally(verb, generation, suffix, CUSTOM).run(range(100, 104), tries=2), models=2)
 
 
+@pytest.mark.parametrize("verb", LIVE_VERBS)
+@pytest.mark.parametrize("generation", ["keras2", "keras3"])
+def test_live_models_compute_the_same_bits(verb: str, generation: Generation) -> None:
+    check(Tally(verb, generation, LIVE, CUSTOM).run(range(3), tries=2), models=2)
+
+
 @pytest.mark.exhaustive
 @FILES
 @pytest.mark.parametrize("custom", [0.0, CUSTOM])
 def test_thousands_of_masked_models_cut_anywhere(generation: Generation, suffix: str, custom: float) -> None:
     """A thousand with classes that nobody has declared, a thousand without."""
-    tally = Tally("split", generation, suffix, custom).run(range(1000, 2000))
+    tally = Tally("split", generation, suffix, custom).run(range(1000, 2000), tries=1)
     store(tally)
     check(tally, models=900)
 
@@ -42,9 +49,18 @@ def test_thousands_of_masked_models_cut_anywhere(generation: Generation, suffix:
 @pytest.mark.exhaustive
 @pytest.mark.parametrize(("verb", "generation", "suffix"), [*EDITS, ("convert", "keras2", "h5"), ("convert", "keras2", "json")])
 def test_hundreds_of_masked_models_edited(verb: str, generation: Generation, suffix: str) -> None:
-    tally = Tally(verb, generation, suffix, CUSTOM).run(range(5000, 5500))
+    tally = Tally(verb, generation, suffix, CUSTOM).run(range(5000, 5250), tries=2)
     store(tally)
-    check(tally, models=450)
+    check(tally, models=220)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("verb", LIVE_VERBS)
+@pytest.mark.parametrize("generation", ["keras2", "keras3"])
+def test_hundreds_of_live_masked_models(verb: str, generation: Generation) -> None:
+    tally = Tally(verb, generation, LIVE, CUSTOM).run(range(7000, 7100), tries=2)
+    store(tally)
+    check(tally, models=90)
 
 
 def check(tally: Tally, models: int) -> None:
