@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from configsplit.graph.calls import call_graph, closure
@@ -96,9 +96,12 @@ def functional_form(model: Model) -> str:
     return "" if model.form == "list" else model.form
 
 
-def as_chain(model: Model, like: Model) -> Model:
-    """The model as a Sequential again, if ``like`` was one and it is a chain still; else as it is."""
-    if like.kind != "sequential" or model.kind == "sequential" or not _is_chain(model):
+def as_chain(model: Model, like: Model, known: Iterable[TensorRef]) -> Model:
+    """The model as a Sequential again, if ``like`` was one and it is a chain still; else as it is.
+
+    ``known`` are the tensors that its layers give: no Sequential may hold a layer that gives several, taken or not.
+    """
+    if like.kind != "sequential" or model.kind == "sequential" or not _is_chain(model) or any(ref.output for ref in known):
         return model
     by_name, order = model.by_name(), [model.input_refs()[0].layer]
     takers = {layer.calls[0].uses()[0].ref.layer: layer.name for layer in model.layers if not layer.is_input}

@@ -162,7 +162,8 @@ def _from_document(made: Rewritten, opened: Surfaced) -> Rewritten:
 def finish(verb: str, documents: tuple[Document, ...], made: Rewritten, arguments: Mapping[str, Any]) -> Edited:
     """The last steps of every verb: arguments described, a chain a Sequential again, layers in Keras's order, read anew."""
     document = documents[0]
-    model = as_chain(described(made.model, document.infer(model=made.model).specs), document.model)
+    specs = document.infer(model=made.model).specs
+    model = as_chain(described(made.model, specs), document.model, specs)
     for layer in model.layers:
         if layer.spec is not None and layer.spec.shape is None and not layer.implicit:
             raise ShapeError(

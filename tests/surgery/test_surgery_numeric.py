@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import Any
 
@@ -200,3 +201,21 @@ def test_a_chain_stays_a_chain(name: str, suffix: str, tmp_path: Path) -> None:
     joined = configsplit.join(head, tail)
     assert joined.model.kind == "sequential"
     assert same(run(joined.save(tmp_path / f"joined.{suffix}").path, works, row), run(path, works, row))
+
+
+@pytest.mark.parametrize("works", ["keras", "tf_keras"])
+def test_a_sequential_that_would_hold_a_layer_of_several_outputs_becomes_functional(works: str, tmp_path: Path) -> None:
+    keras = importlib.import_module(works)
+    x = keras.Input((4, 3))
+    both = keras.layers.Bidirectional(keras.layers.GRU(2, return_sequences=True), merge_mode=None, name="both")(x)
+    inner = keras.Model(x, keras.layers.GlobalAveragePooling1D(name="pool")(both[0]), name="inner")
+    whole = keras.Sequential([keras.Input((4, 3)), keras.layers.Dense(3), inner])
+    suffix = "keras" if works == "keras" else "h5"
+    whole.save(tmp_path / f"whole.{suffix}")
+    fragment = tmp_path / "fragment.json"
+    fragment.write_text('{"class_name": "Activation", "config": {"name": "put_in", "activation": "linear"}}')
+    made = configsplit.insert(configsplit.load(tmp_path / f"whole.{suffix}"), fragment, after="inner/pool")
+    made.save(tmp_path / f"made.{suffix}")
+    value = np.random.default_rng(0).normal(size=(2, 4, 3)).astype("float32")
+    loaded = keras.models.load_model(tmp_path / f"made.{suffix}", compile=False)
+    assert np.array_equal(np.asarray(loaded(value)), np.asarray(whole(value)))
