@@ -46,8 +46,9 @@ class WeightSpec:
     trainable: bool = True
 
 
-MaskRule: TypeAlias = Literal["stops", "passes", "makes", "unknown"]
-"""What a class does with an implicit mask: drops it, hands it on, makes one of its own, or nobody has said."""
+MaskRule: TypeAlias = Literal["stops", "passes", "makes", "may_pass", "unknown"]
+"""What a class does with an implicit mask: drops it, hands it on, makes one of its own; "may_pass": it makes none, and nobody
+has said whether it drops or hands on the one that arrives; "unknown": nobody has said anything."""
 
 Made: TypeAlias = Literal["", "not_zero", "differs"]
 """The mask that a class makes: where its input is not 0, or where any number of a step differs from the ``mask_value`` of its

@@ -143,7 +143,7 @@ def _outputs(it: MaskedCall) -> dict[int, Mask]:
     arriving = [(ref, mask) for ref, mask in it.taken if mask is not None]
     if facts.attention == "named" and it.keras3 and it.used:
         return _attended(it)
-    if facts.mask == "unknown":
+    if facts.mask == "unknown" or (facts.mask == "may_pass" and arriving):
         return _unknown(it, arriving)
     if not arriving or facts.mask == "stops":
         return {}
@@ -249,7 +249,7 @@ def _of_steps(it: MaskedCall, ref: TensorRef, mask: Mask) -> Mask:
     """
     inner = it.call.config.get("layer")
     facts = inside(it.inference, str(inner.get("class_name")) if isinstance(inner, FrozenDict) else "")
-    if facts.mask == "unknown":
+    if facts.mask in ("unknown", "may_pass"):
         return Mask("unknown", (ref,), why=it.here)
     config = inner["config"] if isinstance(inner, FrozenDict) else FrozenDict()
     if mask.kind != "same":

@@ -328,7 +328,7 @@ def _meet(frame: _Frame, layer: Layer, ref: CallRef, facts: LayerFacts) -> None:
     if doubted and any(_may_arrive(frame, layer, node, frame.tensors[each]) for each in doubted):
         frame.doubted[ref] = doubted
     _use(frame, layer, ref, [each for each in tensors if each not in doubted])
-    if facts.mask == "unknown" and ref in frame.used:
+    if facts.mask in ("unknown", "may_pass") and ref in frame.used:
         frame.unknown[layer.name] = layer.class_name
 
 
@@ -337,6 +337,8 @@ def _looked_at(frame: _Frame, layer: Layer, ref: CallRef, facts: LayerFacts) -> 
     node = called(layer)[ref.call]
     if facts.attention == "named":
         return _queried(frame.inference.dialect, node)
+    if any(name.endswith("_mask") for name in facts.uses_mask or ()):  # Keras 3 fills in `value_mask` with that of `value`
+        return [use.ref for use in node.uses()]
     if given_masks(node, 1) is not None:
         return []
     return taken_first(node)

@@ -421,3 +421,27 @@ def test_the_proof_sees_a_tail_that_ties_no_mask(tmp_path: Path) -> None:
     with pytest.raises(VerificationError) as caught:
         configsplit.verify(saved.directory)
     assert caught.value.code == "verify-masks"
+
+
+def test_a_class_that_takes_the_mask_of_its_second_tensor(tmp_path: Path) -> None:
+    """Keras 3 fills in ``other_mask`` with the mask of the argument ``other``; a plug-in says that the class takes it."""
+    k = K3.module
+
+    class Beside(k.layers.Layer):  # type: ignore[name-defined, misc]
+        def call(self, x: Any, other: Any, other_mask: Any = None) -> Any:
+            return x if other_mask is None else x + k.ops.cast(other_mask, x.dtype)[:, :, None]
+
+        def compute_output_shape(self, x_shape: Any, other_shape: Any) -> Any:
+            return x_shape
+
+    x = ids(k)
+    plain = k.layers.Embedding(9, 4, name="plain")(x)
+    k.Model(x, Beside(name="beside")(plain, k.layers.Dense(4, name="d")(embedded(k, x)))).save(tmp_path / "m.keras")
+    plugin = tmp_path / "beside.py"
+    plugin.write_text(
+        "from configsplit.plugins import LayerFacts\n"
+        "LAYERS = (LayerFacts(class_name='Beside', mask='stops', uses_mask=('other_mask',)),)\n"
+    )
+    document = configsplit.load(tmp_path / "m.keras", custom_objects=[plugin])
+    parts = configsplit.split(document, "d")
+    assert [each.ref.layer for each in parts.whole.masks] == ["d"]

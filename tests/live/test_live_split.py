@@ -11,7 +11,7 @@ import pytest
 from live_models import branching, run, same
 
 import configsplit.keras
-from configsplit.errors import TensorReferenceError
+from configsplit.errors import CutError, TensorReferenceError
 
 
 def forward(keras: Any, parts: tuple[Any, ...], *values: np.ndarray) -> list[np.ndarray]:
@@ -91,3 +91,28 @@ def test_it_is_there_without_an_import_of_its_own() -> None:
     """As the documentation has it: ``import configsplit``, then ``configsplit.keras.split``."""
     code = "import configsplit, sys; assert 'numpy' not in sys.modules; configsplit.keras.split"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+@pytest.mark.parametrize("supports", [True, False])
+def test_a_mask_behind_a_class_of_the_user_crosses_or_the_cut_is_refused(keras: Any, supports: bool) -> None:
+    """A class that does not support masks hands one on all the same where it gives back the tensor that it takes."""
+
+    class Same(keras.layers.Layer):  # type: ignore[name-defined, misc]
+        def __init__(self, name: str | None = None, **options: Any) -> None:
+            super().__init__(name=name, **options)
+            self.supports_masking = supports
+
+        def call(self, x: Any) -> Any:
+            return x
+
+    first, last = keras.layers.Embedding(9, 4, mask_zero=True), keras.layers.LSTM(3)
+    model = keras.Sequential([keras.Input((6,), dtype="int32"), first, Same(name="twin"), last])
+    if not supports:
+        with pytest.raises(CutError) as caught:
+            configsplit.keras.split(model, "twin")
+        assert caught.value.code == "cut-mask-unknown"
+        return
+    halves = configsplit.keras.split(model, "twin")
+    values = np.array([[1, 2, 0, 0, 3, 0], [0, 0, 0, 0, 0, 0]], "int32")
+    crossed = [np.asarray(each) for each in halves[0](values)]
+    assert np.array_equal(np.asarray(halves[1](crossed)), np.asarray(model(values)))

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from configsplit.catalog.facts import CallFacts, LayerFacts, MaskRule, WeightSpec
+from configsplit.catalog.table import class_facts
 from configsplit.errors import ShapeError
 from configsplit.graph.json import rebuild
 from configsplit.graph.model import TensorSpec
@@ -94,9 +95,23 @@ def _mask_arguments(layers: Sequence[Any]) -> tuple[str, ...] | None:
 
 
 def _mask(layers: Sequence[Any], works: Framework) -> MaskRule:
-    """What Keras 2 does with a mask at such a layer; nobody can say of a class that computes masks in its own way."""
+    """What such a layer does with a mask, as far as anybody can see without running its code.
+
+    Nobody can say of a class that computes masks in its own way. One that does not support masks still hands one on where its
+    code gives back the very tensor that it takes, or one that a layer inside it has put a mask on.
+    """
     base = works.module.layers.Layer
-    if any(type(layer).compute_mask is not base.compute_mask for layer in layers):
+    inside = [inner for layer in layers for inner in inner_layers(layer)]
+    if any(_computes_masks(each, base) for each in layers) or any(_makes_masks(each, base) for each in inside):
         return "unknown"
-    rules = {bool(layer.supports_masking) for layer in layers}
-    return "unknown" if len(rules) > 1 else "passes" if rules.pop() else "stops"
+    plain = len(inside) == len(layers) and all(bool(layer.supports_masking) for layer in layers)
+    return "passes" if plain else "may_pass"
+
+
+def _computes_masks(layer: Any, base: type) -> bool:
+    return getattr(type(layer), "compute_mask", base.compute_mask) is not base.compute_mask  # type: ignore[attr-defined]
+
+
+def _makes_masks(layer: Any, base: type) -> bool:
+    facts = class_facts(type(layer).__name__)
+    return facts.mask == "makes" if facts.class_name else _computes_masks(layer, base)
