@@ -48,7 +48,8 @@ def remove(case: Case, chance: Random, folder: Path) -> Attempt:
 def extract(case: Case, chance: Random, folder: Path) -> Attempt:
     """What leads to a tensor, or what begins at one, fed as an array."""
     place, head = at_surface(case, chance).name, chance.random() < 0.5
-    if len(case.tensors(place)) > 1:  # of several outputs only those in use are named
+    called = case.layer(place)._inbound_nodes
+    if len(case.tensors(place)) > 1 or len(called) > 1:  # of several outputs or calls only those in use are named
         raise NothingToDoError
     where: dict[str, Any] = {"to": place} if head else {"from_": place}
     made = configsplit.keras.extract(case.original, **where, custom_objects=_classes(case))

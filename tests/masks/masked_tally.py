@@ -49,9 +49,11 @@ class Tally:
     refused: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
 
-    def run(self, numbers: range, tries: int = 3) -> Tally:
-        """So many attempts on the model of each number."""
+    def run(self, numbers: range, tries: int = 3, models: int | None = None) -> Tally:
+        """So many attempts on the model of each number, until there are so many models."""
         for number in numbers:
+            if self.models == models:
+                break
             with tempfile.TemporaryDirectory() as scratch:
                 made = case(self.generation, self.suffix, number, Path(scratch), self.custom)
                 if made is None:
