@@ -51,19 +51,20 @@ def said(document: Document, model: Model) -> Model:
     return with_mask_arguments(model, traced_masks(inference), inference)
 
 
-def mask_changes(document: Document, model: Model, made: Rewritten, inference: Inference) -> tuple[str, ...]:
-    """Layers that used a mask and use none any more, or the other way round, as warnings."""
-    before, after = traced_masks(document.infer()), traced_masks(inference)
-    had, has = _heeding(document.model, before), _heeding(model, after)
-    there = {
-        CallRef(origin.path[0], old): CallRef(path[0], new)
+def mask_changes(documents: Sequence[Document], model: Model, made: Rewritten, inference: Inference) -> tuple[str, ...]:
+    """Layers of any source that used a mask there and use none any more, or the other way round, as warnings."""
+    befores, after = [traced_masks(each.infer()) for each in documents], traced_masks(inference)
+    hads = [_heeding(each.model, masks) for each, masks in zip(documents, befores, strict=True)]
+    has = _heeding(model, after)
+    there = [
+        (befores[origin.source], CallRef(origin.path[0], old) in hads[origin.source], CallRef(origin.path[0], old), new)
         for path, origin in made.provenance.layers.items()
-        if len(path) == len(origin.path) == 1 and not origin.source
-        for new, old in enumerate(origin.calls)
-    }
-    loose = [new.layer for old, new in there.items() if old in before.loose or new in after.loose]
-    lost = [new.layer for old, new in there.items() if old in had and new not in has]
-    gained = [new.layer for old, new in there.items() if old not in had and new in has]
+        if len(path) == len(origin.path) == 1
+        for new, old in ((CallRef(path[0], number), call) for number, call in enumerate(origin.calls))
+    ]
+    loose = [new.layer for before, _, old, new in there if old in before.loose or new in after.loose]
+    lost = [new.layer for _, had, _, new in there if had and new not in has]
+    gained = [new.layer for _, had, _, new in there if not had and new in has]
     return tuple(
         [f"{name}: it used a mask, and none arrives any more" for name in dict.fromkeys(lost)]
         + [f"{name}: a mask arrives at it now, which it uses" for name in dict.fromkeys(gained)]

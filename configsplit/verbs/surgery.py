@@ -184,7 +184,7 @@ def finish(verb: str, documents: tuple[Document, ...], made: Rewritten, argument
         provenance=made.provenance,
         inference=inference,
         arguments=arguments,
-        warnings=(*contradictions(document), *warnings, *mask_changes(document, model, made, inference)),
+        warnings=(*contradictions(document), *warnings, *mask_changes(documents, model, made, inference)),
     )
 
 
