@@ -1,9 +1,67 @@
-"""For all tests: frameworks that keep quiet and stay off the GPU, in this process and in those that it starts."""
+"""For all tests: quiet frameworks off the GPU, `support` to import, shared frameworks, long matrices only where asked for.
+
+Nothing outlives a run: its temporary folder, which all processes of a test have for theirs, goes when the run has passed.
+"""
 
 from __future__ import annotations
 
 import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from support.frameworks import FrameworkProcess
+from support.thinned import LONG
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Before any test is collected: Hypothesis tests belong to the long ones too, with more examples."""
+    if config.option.markexpr == "exhaustive":
+        os.environ[LONG] = "1"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """A matrix of an hour is nothing that plain `pytest` may start."""
+    if "exhaustive" in config.option.markexpr:
+        return
+    long = [item for item in items if item.get_closest_marker("exhaustive")]
+    if long:
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item not in set(long)]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _temporary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Whatever tests and the processes that they kill leave behind, they leave in the folder of this run."""
+    folder, before = tmp_path_factory.mktemp("temporary", numbered=False), os.environ.get("TMPDIR")
+    os.environ["TMPDIR"], tempfile.tempdir = str(folder), None
+    yield
+    os.environ.pop("TMPDIR")
+    os.environ.update({} if before is None else {"TMPDIR": before})
+    tempfile.tempdir = None
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """pytest takes the folder of a run that passed away, but not the empty one above it."""
+    made = getattr(config, "_tmp_path_factory", None)
+    if made is not None and made._basetemp is not None and not hasattr(config, "workerinput"):
+        with suppress(OSError):
+            made._basetemp.parent.rmdir()
+
+
+@pytest.fixture(scope="session")
+def processes() -> Iterator[dict[str, FrameworkProcess]]:
+    """One long-lived process for each framework, shared by all rooms."""
+    found: dict[str, FrameworkProcess] = {}
+    yield found
+    for process in found.values():
+        process.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +23,6 @@ RELEASES = CORPUS / "releases"
 
 KERAS = "residual siamese nested2 nested_out_ref mimo rnn_state bn_chain_part order_mix reuse_output struct_nested own_store"
 TF_KERAS = "residual siamese nested2 mimo bn_chain_part shared_seq reuse_output struct_nested custom_block preproc_text"
-
-
-@pytest.fixture(scope="module")
-def processes() -> Iterator[dict[str, FrameworkProcess]]:
-    found: dict[str, FrameworkProcess] = {}
-    yield found
-    for process in found.values():
-        process.close()
 
 
 FILES = [

@@ -15,9 +15,10 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from stores_identity import CORPUS, files, identity, name, open_arguments
+from support.thinned import examples
 
 from configsplit.containers import Empty, Move, open_source, prepare_weights, writing
 from configsplit.containers.hdf5 import read_h5py, write_h5py
@@ -303,7 +304,7 @@ VALUES = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@examples(60)
 @given(
     datasets=st.dictionaries(PATHS, st.tuples(TYPES, SHAPES), min_size=1, max_size=60),
     groups=st.lists(PATHS, max_size=20),
@@ -337,7 +338,7 @@ def test_random_trees(
         os.close(fd)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@examples(60)
 @given(names=st.dictionaries(PATHS, NAMES, min_size=1, max_size=80))
 def test_names_of_any_alphabet(names: dict[str, str], tmp_path: Path) -> None:
     items = [Empty(path, name) for path, name in names.items()]

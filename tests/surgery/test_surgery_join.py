@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 from documents import files, is_whole, title
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.frameworks import PLUGINS
+from support.thinned import examples
 from surgery_making import document
 from test_random_numeric import places, run, run_parts
 
@@ -106,7 +107,7 @@ def check_same(path: Path, out: Path) -> None:
 
 
 @pytest.mark.parametrize("dialect", ["keras2", "keras3"])
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@examples(40)
 @given(data=st.data())
 def test_a_random_model_comes_back(dialect: str, data: st.DataObject) -> None:
     model = data.draw(models(dialect, masks=False))  # type: ignore[arg-type]
