@@ -82,7 +82,9 @@ def test_system_4_the_seed_model_at_the_layer_where_everything_else_failed(cut: 
     assert cut(CORPUS / "seed" / "resnet152_scale_keras2.0.9.json", "res3a_branch2a") == []
 
 
+@pytest.mark.exhaustive
 def test_resnet50_inside_a_branch(cut: Any, tmp_path: Path) -> None:
+    """README.md's own cut, and tests/surgery has the same graph with fewer channels."""
     import keras
 
     model = keras.applications.ResNet50(weights=None)
