@@ -5,18 +5,23 @@ Nothing outlives a run: its temporary folder, which all processes of a test have
 
 from __future__ import annotations
 
+import ctypes
+import gc
+import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # as many processes run as there are processors
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from support.frameworks import FrameworkProcess
@@ -58,6 +63,24 @@ def pytest_unconfigure(config: pytest.Config) -> None:
             made._basetemp.parent.rmdir()
 
 
+ROOM = 1 << 30
+"""Bytes that a process of tests may hold before it is tidied up behind a file."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _tidy() -> Iterator[None]:
+    """Behind a file of tests models go for good, where they have become many, and their memory back to the system."""
+    yield
+    statistics = Path("/proc/self/statm")
+    if statistics.exists() and int(statistics.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") > ROOM:
+        for name in ("keras", "tf_keras"):
+            if name in sys.modules:
+                sys.modules[name].backend.clear_session()
+        gc.collect()
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).malloc_trim(0)
+
+
 @pytest.fixture(scope="session")
 def processes() -> Iterator[dict[str, FrameworkProcess]]:
     """One long-lived process for each framework, shared by all rooms."""
@@ -65,3 +88,17 @@ def processes() -> Iterator[dict[str, FrameworkProcess]]:
     yield found
     for process in found.values():
         process.close()
+
+
+@pytest.fixture
+def near_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numeric verification runs here, still through files: a process of its own loads a framework, which takes seconds.
+
+    What that process adds is tested in tests/runtime/test_runtime_process.py, tests/attacks/code and tests/cli.
+    """
+    from configsplit.runtime import numeric, worker
+
+    def run(job: Mapping[str, Any], folder: Path, *, limits: Any) -> dict[str, Any]:
+        return worker.run_job(json.loads(json.dumps(job)))
+
+    monkeypatch.setattr(numeric, "run_in_worker", run)

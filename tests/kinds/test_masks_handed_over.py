@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.made import cut_and_run, fill, inputs_for
+from support.thinned import thinned
 
 import configsplit
 from configsplit.catalog.facts import CallFacts, LayerFacts
@@ -257,7 +258,7 @@ KINDS = [
 CASES = [(works, kind) for works in (K3, K2) for kind in KINDS if kind.only in ("", works.name)]
 
 
-@pytest.mark.parametrize(("works", "kind"), CASES, ids=lambda value: getattr(value, "name", ""))
+@pytest.mark.parametrize(("works", "kind"), thinned(CASES, 28), ids=lambda value: getattr(value, "name", ""))
 def test_the_parts_compute_what_the_whole_computes(works: Any, kind: Kind, tmp_path: Path) -> None:
     works.module.backend.clear_session()
     model = fill(kind.make(works.module, CLASSES[works.name]))

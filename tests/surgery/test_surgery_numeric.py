@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.thinned import thinned
 from surgery_live import KINDS, branched, chain, images, run, same, saved, values, with_weights, works_of
 from surgery_making import NOISE, layer_file
 
@@ -15,6 +16,12 @@ import configsplit
 from configsplit.runtime.build import load
 
 BOTH = pytest.mark.parametrize(("name", "suffix"), KINDS, scope="module")
+
+
+def with_each(name: str, cases: list[Any]) -> Any:
+    """Every case in every framework and format; half of them in `make test`."""
+    matrix = [(*kind, case) for case in cases for kind in KINDS]
+    return pytest.mark.parametrize(("name", "suffix", name), thinned(matrix, len(matrix) // 2), scope="module")
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +69,7 @@ def test_a_tail_that_begins_inside_a_nested_model(made: Any, wanted: list[np.nda
     assert same(run(tail, works, *run(head, works, images())), wanted)
 
 
-@BOTH
-@pytest.mark.parametrize("after", ["active", "inner/three", "scores", "image"])
+@with_each("after", ["active", "inner/three", "scores", "image"])
 def test_noise_is_no_noise_when_nothing_is_trained(
     made: Any, wanted: list[np.ndarray], suffix: str, tmp_path: Path, after: str
 ) -> None:
@@ -138,23 +144,21 @@ def test_other_names_compute_the_same(made: Any, wanted: list[np.ndarray], suffi
     assert same(values(live(images(), training=False), works), wanted)
 
 
-@BOTH
-@pytest.mark.parametrize(
-    ("options", "frozen", "inside"),
-    [
-        ({"before": "active"}, ["stem", "normal", "active"], []),
-        ({"before": "inner/two"}, ["stem", "normal", "active", "deep", "sum"], ["one", "two"]),
-        ({"after": "inner/one"}, ["pooled", "scores"], ["two", "three", "four"]),
-        ({"layer": "inner"}, ["inner"], ["one", "two", "three", "four"]),
-        ({"layer": ["inner/two", "inner/three"]}, [], ["two", "three"]),
-    ],
-    ids=["before", "before-inside", "after-inside", "nested", "inside"],
-)
-def test_frozen_layers_stay_what_they_are(
-    made: Any, wanted: list[np.ndarray], suffix: str, tmp_path: Path, options: Any, frozen: list[str], inside: list[str]
-) -> None:
+FROZEN = {
+    "before": ({"before": "active"}, ["stem", "normal", "active"], []),
+    "before-inside": ({"before": "inner/two"}, ["stem", "normal", "active", "deep", "sum"], ["one", "two"]),
+    "after-inside": ({"after": "inner/one"}, ["pooled", "scores"], ["two", "three", "four"]),
+    "nested": ({"layer": "inner"}, ["inner"], ["one", "two", "three", "four"]),
+    "inside": ({"layer": ["inner/two", "inner/three"]}, [], ["two", "three"]),
+}
+"""What is asked for, and which layers are frozen then, outside and inside of the nested model."""
+
+
+@with_each("case", list(FROZEN))
+def test_frozen_layers_stay_what_they_are(made: Any, wanted: list[np.ndarray], suffix: str, tmp_path: Path, case: str) -> None:
     """A legacy file lists the weights of a nested model in another order when some of them are frozen."""
     works, _, path = made
+    options, frozen, inside = FROZEN[case]
     out = configsplit.freeze(configsplit.load(path), **options).save(tmp_path / f"out.{suffix}").path
     live = load(out, framework=works, classes={})
     fixed = [layer for layer in frozen if works.name == "keras" or layer != "inner"]  # tf_keras forgets a model's own flag
@@ -167,8 +171,7 @@ def test_frozen_layers_stay_what_they_are(
     assert same(values(again(images(), training=False), works), wanted)
 
 
-@BOTH
-@pytest.mark.parametrize("at", [["active"], ["inner/two"], ["active", "inner/three"]])
+@with_each("at", [["active"], ["inner/two"], ["active", "inner/three"]])
 def test_parts_join_to_what_they_were_cut_from(
     made: Any, wanted: list[np.ndarray], suffix: str, tmp_path: Path, at: list[str]
 ) -> None:
