@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -35,13 +36,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """A matrix of an hour is nothing that plain `pytest` may start."""
-    if "exhaustive" in config.option.markexpr:
-        return
-    long = [item for item in items if item.get_closest_marker("exhaustive")]
-    if long:
-        config.hook.pytest_deselected(items=long)
-        items[:] = [item for item in items if item not in set(long)]
+    """A matrix of an hour is nothing that plain `pytest` may start; what takes long is not what others wait for at the end."""
+    if "exhaustive" not in config.option.markexpr:
+        long = {item for item in items if item.get_closest_marker("exhaustive")}
+        config.hook.pytest_deselected(items=list(long))
+        items[:] = [item for item in items if item not in long]
+    if hasattr(config, "workerinput"):
+        tests = Counter(item.path for item in items)
+        items.sort(key=lambda item: (item.get_closest_marker("first") is None, -tests[item.path], str(item.path)))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -11,8 +11,10 @@ from masked_tally import Tally, store
 
 from configsplit.testing.masked_sketch import Generation
 
-pytestmark = pytest.mark.filterwarnings("ignore:Layer .* was passed an input with a mask")
-"""What Keras 3 says of each layer that stops a mask."""
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Layer .* was passed an input with a mask"),  # Keras 3 says so of each that stops one
+    pytest.mark.first,
+]
 
 CUSTOM = 0.2
 """The share of classes that nobody has declared."""

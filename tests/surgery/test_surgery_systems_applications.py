@@ -18,6 +18,8 @@ import configsplit.keras
 from configsplit import Document
 from configsplit.runtime.frameworks import Framework
 
+pytestmark = pytest.mark.first
+
 KINDS = [("keras", "keras"), ("tf_keras", "h5")]
 
 

@@ -19,6 +19,8 @@ from configsplit.errors import RuntimeUnavailableError, VerificationError
 from configsplit.runtime.confinement import policy, start
 from configsplit.runtime.confinement.policy import Limits, in_force, mode, profile, run
 
+pytestmark = pytest.mark.first
+
 HERE = Path(__file__).resolve().parent
 PATIENCE = 120
 """Seconds for what is certain to come, however busy the machine is."""
