@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from masked_files import KINDS, LIVE
 from masked_live import LIVE_VERBS
 from masked_tally import Tally, store
+from support.thinned import in_turn
 
 from configsplit.testing.masked_sketch import Generation
 
@@ -20,21 +19,17 @@ CUSTOM = 0.2
 """The share of classes that nobody has declared."""
 
 FILES = pytest.mark.parametrize(("generation", "suffix"), KINDS, ids=[f"{one}-{two}" for one, two in KINDS])
-CUTS = [(*kind, custom) for kind in KINDS for custom in (0.0, CUSTOM)]
 EDITS = [(verb, *kind) for verb in ("extract", "insert", "replace", "remove", "join") for kind in (KINDS[0], KINDS[2])]
+SOME_CUTS = in_turn([(*kind, custom) for custom in (0.0, CUSTOM)] for kind in KINDS)
+SOME_EDITS = in_turn(EDITS[first : first + 2] for first in range(0, len(EDITS), 2))
 
 
-def every_other(cases: list[Any]) -> list[Any]:
-    """Of each pair of cases that differ in the last choice alone one, in turn; the rest is for the long run."""
-    return [pytest.param(*case, marks=[pytest.mark.exhaustive] * (number % 4 in (1, 2))) for number, case in enumerate(cases)]
-
-
-@pytest.mark.parametrize(("generation", "suffix", "custom"), every_other(CUTS))
+@pytest.mark.parametrize(("generation", "suffix", "custom"), SOME_CUTS)
 def test_parts_compute_the_same_bits_or_the_cut_is_refused(generation: Generation, suffix: str, custom: float) -> None:
     check(Tally("split", generation, suffix, custom).run(range(3)), models=2)
 
 
-@pytest.mark.parametrize(("verb", "generation", "suffix"), [*every_other(EDITS), ("convert", "keras2", "h5")])
+@pytest.mark.parametrize(("verb", "generation", "suffix"), [*SOME_EDITS, ("convert", "keras2", "h5")])
 def test_edits_compute_the_same_bits_or_are_refused_or_warned_of(verb: str, generation: Generation, suffix: str) -> None:
     check(Tally(verb, generation, suffix, CUSTOM).run(range(100, 104), tries=2), models=2)
 

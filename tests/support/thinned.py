@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import pytest
@@ -25,6 +25,16 @@ def thinned(cases: Iterable[Any], keep: int) -> list[Any]:
     lot = random.Random(len(known))
     kept = {lot.randrange(start, end) for start, end in itertools.pairwise(bounds) if end > start}
     return [pytest.param(*case, marks=() if number in kept else pytest.mark.exhaustive) for number, case in enumerate(known)]
+
+
+def in_turn(groups: Iterable[Sequence[tuple[Any, ...]]]) -> list[Any]:
+    """Parameters of a test: of each group of cases one runs always, the first of the first group, the second of the second."""
+    marks = ((), pytest.mark.exhaustive)
+    return [
+        pytest.param(*case, marks=marks[place != number % len(group)])
+        for number, group in enumerate(groups)
+        for place, case in enumerate(group)
+    ]
 
 
 def examples(count: int, few: int = 0) -> Callable[[Any], Any]:
