@@ -11,33 +11,22 @@ PYTHON ?=
 CANDIDATES := $(if $(PYTHON),$(PYTHON),python3 python3.13 python3.12 python3.11 python)
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 
-.PHONY: help demo test browser lint generated format exhaustive bench clean
+.PHONY: help demo test lint generated format exhaustive bench clean
 
 help:
 	@echo "make demo        cut ResNet50 inside a residual branch, prove it, run both sides"
-	@echo "make test        all tests but the long matrices"
-	@echo "make browser     install Chromium, if there is none, for the test of report.html"
+	@echo "make test        all tests but the long matrices; one of them looks at a page in Chromium or Chrome, if there is one"
 	@echo "make lint        ruff and mypy"
 	@echo "make generated   write what is made from the code: JSON Schemas, README's table of verbs"
-	@echo "make exhaustive  the long matrices, every layer of large networks; writes docs/exhaustive.md"
+	@echo "make exhaustive  the long matrices, all that the samples of make test leave out; writes docs/exhaustive.md"
 	@echo "make bench       the benchmarks, beside Keras; writes docs/benchmarks.md"
 	@echo "make clean       remove everything that the other targets made"
 
 demo: $(STAMP)
 	@$(BIN)/python examples/demo.py
 
-test: $(STAMP) browser
-	$(BIN)/pytest -m "not exhaustive" -n $(WORKERS) --dist loadfile
-
-# One test looks at a batch's report in a browser: it needs some Chromium or Chrome, wherever that comes from.
-CHROMES := chromium chromium-browser google-chrome google-chrome-stable
-browser:
-	@test -z "$(CHROMIUM)" || exit 0; test ! -d "/Applications/Google Chrome.app" || exit 0; \
-	for name in $(CHROMES); do ! command -v $$name >/dev/null 2>&1 || exit 0; done; \
-	echo "installing Chromium for the test of report.html"; \
-	sudo=; test "$$(id -u)" = 0 || sudo=sudo; \
-	{ $$sudo apt-get update -qq && $$sudo apt-get install -y -qq --no-install-recommends chromium; } >/dev/null 2>&1 \
-	    || echo "no Chromium here, and none could be installed: the test of report.html will fail and say so" >&2
+test: $(STAMP)
+	$(BIN)/pytest -m "not exhaustive" -n $(WORKERS) --dist loadfile --no-loadscope-reorder -rs
 
 lint: $(STAMP)
 	$(BIN)/ruff check $(CODE)

@@ -1,9 +1,106 @@
-"""For all tests: frameworks that keep quiet and stay off the GPU, in this process and in those that it starts."""
+"""For all tests: quiet frameworks off the GPU, `support` to import, shared frameworks, long matrices only where asked for.
+
+Nothing outlives a run: its temporary folder, which all processes of a test have for theirs, goes when the run has passed.
+"""
 
 from __future__ import annotations
 
+import ctypes
+import gc
+import json
 import os
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # as many processes run as there are processors
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from support.frameworks import FrameworkProcess
+from support.thinned import LONG
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Before any test is collected: Hypothesis tests belong to the long ones too, with more examples."""
+    if config.option.markexpr == "exhaustive":
+        os.environ[LONG] = "1"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """A matrix of an hour is nothing that plain `pytest` may start; what takes long is not what others wait for at the end."""
+    if "exhaustive" not in config.option.markexpr:
+        long = {item for item in items if item.get_closest_marker("exhaustive")}
+        config.hook.pytest_deselected(items=list(long))
+        items[:] = [item for item in items if item not in long]
+    if hasattr(config, "workerinput"):
+        tests = Counter(item.path for item in items)
+        items.sort(key=lambda item: (item.get_closest_marker("first") is None, -tests[item.path], str(item.path)))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _temporary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Whatever tests and the processes that they kill leave behind, they leave in the folder of this run."""
+    folder, before = tmp_path_factory.mktemp("temporary", numbered=False), os.environ.get("TMPDIR")
+    os.environ["TMPDIR"], tempfile.tempdir = str(folder), None
+    yield
+    os.environ.pop("TMPDIR")
+    os.environ.update({} if before is None else {"TMPDIR": before})
+    tempfile.tempdir = None
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """pytest takes the folder of a run that passed away, but not the empty one above it."""
+    made = getattr(config, "_tmp_path_factory", None)
+    if made is not None and made._basetemp is not None and not hasattr(config, "workerinput"):
+        with suppress(OSError):
+            made._basetemp.parent.rmdir()
+
+
+ROOM = 1 << 30
+"""Bytes that a process of tests may hold before it is tidied up behind a file."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _tidy() -> Iterator[None]:
+    """Behind a file of tests models go for good, where they have become many, and their memory back to the system."""
+    yield
+    statistics = Path("/proc/self/statm")
+    if statistics.exists() and int(statistics.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") > ROOM:
+        for name in ("keras", "tf_keras"):
+            if name in sys.modules:
+                sys.modules[name].backend.clear_session()
+        gc.collect()
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).malloc_trim(0)
+
+
+@pytest.fixture(scope="session")
+def processes() -> Iterator[dict[str, FrameworkProcess]]:
+    """One long-lived process for each framework, shared by all rooms."""
+    found: dict[str, FrameworkProcess] = {}
+    yield found
+    for process in found.values():
+        process.close()
+
+
+@pytest.fixture
+def near_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numeric verification runs here, still through files: a process of its own loads a framework, which takes seconds.
+
+    What that process adds is tested in tests/runtime/test_runtime_process.py, tests/attacks/code and tests/cli.
+    """
+    from configsplit.runtime import numeric, worker
+
+    def run(job: Mapping[str, Any], folder: Path, *, limits: Any) -> dict[str, Any]:
+        return worker.run_job(json.loads(json.dumps(job)))
+
+    monkeypatch.setattr(numeric, "run_in_worker", run)

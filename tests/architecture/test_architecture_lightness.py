@@ -26,7 +26,7 @@ except SystemExit as end:
 
 def loaded(code: str, folder: Path) -> set[str]:
     done = subprocess.run(
-        [sys.executable, "-c", REPORT.format(code=code)], capture_output=True, text=True, cwd=folder, timeout=120, check=True
+        [sys.executable, "-c", REPORT.format(code=code)], capture_output=True, text=True, cwd=folder, timeout=300, check=True
     )
     return set(done.stderr.rpartition("LOADED ")[2].split())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -38,15 +39,25 @@ def test_the_same_command_gives_the_same_bytes(model: Path, options: list[str], 
     assert contents(tmp_path / "run-1" / "out") == contents(tmp_path / "run-2" / "out")
 
 
+HELD = """
+import time
+from configsplit.__main__ import main
+from configsplit.containers.staging import Staging
+Staging.commit = lambda *_, **__: time.sleep(600)
+main()
+"""
+"""The command line, which stops before the hidden folder becomes the output: so that it is not done when the signal comes."""
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_split_leaves_nothing(number: signal.Signals, tmp_path: Path) -> None:
     model = tmp_path / "model" / "chain.json"
     model.parent.mkdir()
-    model.write_text(chain(8_000))
+    model.write_text(chain(8))
     target = tmp_path / "target"
     target.mkdir()
     running = subprocess.Popen(
-        command("split", model, "--at", "a4000", "--out", target / "deep" / "out"),
+        [sys.executable, "-c", HELD, "split", str(model), "--at", "a4", "--out", str(target / "deep" / "out")],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -55,7 +66,7 @@ def test_an_interrupted_split_leaves_nothing(number: signal.Signals, tmp_path: P
     try:
         _wait_for_a_hidden_folder(target, running)
         running.send_signal(number)
-        out, err = running.communicate(timeout=60)
+        out, err = running.communicate(timeout=300)
     finally:
         running.kill()
     assert running.returncode == 128 + number, err
@@ -72,7 +83,7 @@ def _hear_signals() -> None:
 
 def _wait_for_a_hidden_folder(folder: Path, running: subprocess.Popen[str]) -> None:
     """Until the split writes: its hidden folder stands beside the output, and the output not yet."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while not any(folder.glob("deep/.configsplit-*/new/*")):
         assert running.poll() is None, running.communicate()
         assert time.monotonic() < deadline
@@ -88,7 +99,7 @@ def test_a_closed_pipe_is_no_error_message(tmp_path: Path) -> None:
     assert running.stderr is not None
     running.stdout.close()
     err = running.stderr.read()
-    running.wait(timeout=60)
+    running.wait(timeout=300)
     assert "Traceback" not in err
 
 

@@ -41,7 +41,7 @@ def test_verify_numerically(parts: Path) -> None:
     assert numeric["outputs"][0]["shape"] == [3, 2]
 
 
-def test_verify_numerically_without_weights(tmp_path: Path) -> None:
+def test_verify_numerically_without_weights(near_worker: None, tmp_path: Path) -> None:
     model = RELEASES / "tf_keras-2.21" / "residual.json"
     assert run("split", model, "--at", "c2", "--out", tmp_path / "parts").code == 0
     done = run("verify", tmp_path / "parts", "--numeric")

@@ -67,9 +67,11 @@ def test_the_largest_numbers_that_are_written() -> None:
 def test_a_key_that_stands_twice_is_found_in_no_time() -> None:
     text = "{" + ",".join(f'"{number}":0' for number in range(100_000)) + ',"99999":1}'
     start = time.process_time()
+    assert len(json.loads(text)) == 100_000
+    read = time.process_time()
     with pytest.raises(DocumentError, match="'99999' stands twice"):
         loads(text)
-    assert time.process_time() - start < 3
+    assert time.process_time() - read < 50 * (read - start), "comparing each with each takes thousands of times as long"
 
 
 def test_every_fixture_is_sound() -> None:

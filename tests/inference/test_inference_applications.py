@@ -11,7 +11,7 @@ from live import FRAMEWORKS, forgetful, inferred, inferred_weights, live_specs, 
 from configsplit.dialects import parse
 from configsplit.inference import counted, infer
 
-SMALL = [("keras", "MobileNetV3Small"), ("keras", "EfficientNetB0"), ("tf_keras", "MobileNetV2"), ("tf_keras", "ResNet50")]
+SMALL = [("keras", "MobileNetV3Small"), ("tf_keras", "MobileNetV2")]
 
 
 def _constructors(framework: Any) -> list[str]:
@@ -72,7 +72,7 @@ OPERATIONS = {"ResNet50": 3.86e9, "VGG16": 15.47e9, "MobileNet": 0.57e9, "Mobile
 """Multiply-accumulate operations of one 224x224 image, as the literature gives them."""
 
 
-@pytest.mark.parametrize("constructor", ["ResNet50", *(pytest.param(c, marks=pytest.mark.exhaustive) for c in OPERATIONS)])
+@pytest.mark.parametrize("constructor", ["MobileNetV2", *(pytest.param(c, marks=pytest.mark.exhaustive) for c in OPERATIONS)])
 def test_operations_are_those_of_the_literature(constructor: str) -> None:
     model = getattr(FRAMEWORKS["keras"].applications, constructor)(weights=None)
     found = counted(inferred(model))

@@ -54,7 +54,7 @@ def test_an_activation_called_on_a_tensor_is_not_frozen(tmp_path: Path) -> None:
     assert {layer.name: layer.trainable for layer in frozen.layers if layer.weights} == {"d1": False, "d2": False}
 
 
-def test_old_weights_beside_an_architecture_are_read_by_what_is_in_them(tmp_path: Path) -> None:
+def test_old_weights_beside_an_architecture_are_read_by_what_is_in_them(near_worker: None, tmp_path: Path) -> None:
     """Keras since 2.12 takes any ``*.weights.h5`` for the newer layout, which those of parts of Keras 2 have not."""
     model = configsplit.load(OLD / "residual.json", weights=OLD / "residual.weights_only.h5")
     saved = configsplit.split(model, at="bn2").save(tmp_path / "parts", verify="numeric")

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from support.frameworks import FrameworkProcess, Original, process_for
 from support.made import cut_and_run, fill, inputs_for, run, same
+from support.thinned import in_turn
 
 import configsplit
 import configsplit.keras
@@ -31,7 +32,6 @@ from configsplit.runtime.frameworks import Framework, framework
 from configsplit.saving.divisions import prove_division
 
 FRAMEWORKS = pytest.mark.parametrize("name", ["keras", "tf_keras"])
-FILES = pytest.mark.parametrize(("name", "suffix"), [("keras", "keras"), ("tf_keras", "h5")])
 OTHER_FILES = pytest.mark.parametrize(("name", "suffix"), [("keras", "h5"), ("tf_keras", "keras")])
 
 
@@ -48,7 +48,7 @@ def residual(keras: Any, name: str = "inner") -> Any:
 def over_time(keras: Any, inner: Any, shape: tuple[int | None, ...] = (4, 6, 3)) -> Any:
     video = keras.Input(shape, name="video")
     steps = keras.layers.TimeDistributed(inner, name="td")(video)
-    return fill(keras.Model(video, keras.layers.LSTM(3, name="rnn")(steps)))
+    return fill(keras.Model(video, keras.layers.SimpleRNN(3, name="rnn")(steps)))
 
 
 def plain(keras: Any) -> Any:
@@ -68,7 +68,7 @@ def in_a_sequential(keras: Any) -> Any:
         [keras.Input((6, 3)), layers.Conv1D(4, 3, name="c1"), layers.Flatten(name="f"), layers.Dense(3, name="d")], name="cnn"
     )
     steps = layers.TimeDistributed(inner, name="td")
-    return fill(keras.Sequential([keras.Input((4, 6, 3)), steps, layers.LSTM(4, name="r"), layers.Dense(2, name="o")]))
+    return fill(keras.Sequential([keras.Input((4, 6, 3)), steps, layers.SimpleRNN(4, name="r"), layers.Dense(2, name="o")]))
 
 
 def functional_in_sequential(keras: Any) -> Any:
@@ -100,7 +100,7 @@ def in_nested(keras: Any) -> Any:
     layers = keras.layers
     start = keras.Input((4, 6, 3), name="start")
     steps = layers.TimeDistributed(residual(keras), name="td")(start)
-    encoder = keras.Model(start, layers.LSTM(3, name="l")(steps), name="enc")
+    encoder = keras.Model(start, layers.SimpleRNN(3, name="l")(steps), name="enc")
     ends = [keras.Input((4, 6, 3), name=name) for name in ("one", "two")]
     return fill(keras.Model(ends, layers.Add(name="s")([encoder(end) for end in ends])))
 
@@ -176,10 +176,10 @@ KINDS = [
         "a layer on both sides, rebuilt in another order", reordered, "td/dens@0", 2, lambda m: m.shared_layers == ("td/dens",)
     ),
 ]
+MATRIX = [[(kind, *file) for file in (("keras", "keras"), ("tf_keras", "h5"))] for kind in KINDS]
 
 
-@FILES
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+@pytest.mark.parametrize(("kind", "name", "suffix"), in_turn(MATRIX), ids=lambda item: getattr(item, "name", item))
 def test_a_model_in_a_wrapper_is_cut(kind: Wrapped, name: str, suffix: str, tmp_path: Path) -> None:
     check(kind, framework(name), suffix, tmp_path)
 
@@ -195,13 +195,13 @@ def check(kind: Wrapped, works: Framework, suffix: str, folder: Path) -> None:
     works.module.backend.clear_session()
     model = kind.make(works.module)
     inputs = inputs_for(model)
-    manifest = cut_and_run(model, kind.at, folder, works, suffix=suffix, inputs=inputs)
+    given: list[Any] = []
+    manifest = cut_and_run(model, kind.at, folder, works, suffix=suffix, inputs=inputs, given=given)
     assert sum(len(step.pieces) for step in manifest.opened) == kind.pieces
     assert kind.holds(manifest), manifest
-    files = folder / f"model.{suffix}", folder / f"joined.{suffix}"
-    configsplit.join(folder / "parts").save(files[1])
-    one, other = (run(load(path, framework=works, classes={}), inputs, works) for path in files)
-    assert all(same(np.asarray(left), np.asarray(right)) for left, right in zip(one, other, strict=True))
+    joined = configsplit.join(folder / "parts").save(folder / f"joined.{suffix}").path
+    again = run(load(joined, framework=works, classes={}), inputs, works)
+    assert all(same(np.asarray(left), np.asarray(right)) for left, right in zip(given, again, strict=True))
 
 
 @FRAMEWORKS

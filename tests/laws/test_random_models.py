@@ -7,8 +7,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from support.thinned import examples
 
 import configsplit
 from configsplit.dialects import emit, parse, read_entry, to_text
@@ -46,7 +47,7 @@ def rejoin(model: Model, boundaries: list[tuple[TensorRef, ...]], choice: str) -
 
 
 @DIALECTS
-@settings(deadline=None, max_examples=60)
+@examples(60)
 @given(data=st.data())
 def test_a_round_trip_loses_nothing(dialect: str, data: st.DataObject) -> None:
     model = data.draw(models(dialect))
@@ -56,7 +57,7 @@ def test_a_round_trip_loses_nothing(dialect: str, data: st.DataObject) -> None:
 
 
 @DIALECTS
-@settings(deadline=None, max_examples=80)
+@examples(80)
 @given(data=st.data())
 def test_join_undoes_split(dialect: str, data: st.DataObject) -> None:
     model = data.draw(models(dialect))
@@ -87,7 +88,7 @@ def inner_places(model: Model) -> list[str]:
 
 
 @DIALECTS
-@settings(deadline=None, max_examples=40)
+@examples(40)
 @given(data=st.data())
 def test_cuts_inside_whatever_holds_layers_are_proven_and_joined(dialect: str, data: st.DataObject) -> None:
     """As files: the proof of what is opened and divided, and the document that comes back."""
@@ -108,7 +109,7 @@ def test_cuts_inside_whatever_holds_layers_are_proven_and_joined(dialect: str, d
 
 
 @DIALECTS
-@settings(deadline=None, max_examples=60)
+@examples(60)
 @given(data=st.data())
 def test_join_undoes_a_split_inside_nested_models(dialect: str, data: st.DataObject) -> None:
     model = data.draw(models(dialect))

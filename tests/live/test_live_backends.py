@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.first
+
 HERE = Path(__file__).resolve().parent
 RUN = """
 import sys

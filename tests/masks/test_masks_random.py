@@ -6,26 +6,30 @@ import pytest
 from masked_files import KINDS, LIVE
 from masked_live import LIVE_VERBS
 from masked_tally import Tally, store
+from support.thinned import in_turn
 
 from configsplit.testing.masked_sketch import Generation
 
-pytestmark = pytest.mark.filterwarnings("ignore:Layer .* was passed an input with a mask")
-"""What Keras 3 says of each layer that stops a mask."""
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Layer .* was passed an input with a mask"),  # Keras 3 says so of each that stops one
+    pytest.mark.first,
+]
 
 CUSTOM = 0.2
 """The share of classes that nobody has declared."""
 
 FILES = pytest.mark.parametrize(("generation", "suffix"), KINDS, ids=[f"{one}-{two}" for one, two in KINDS])
 EDITS = [(verb, *kind) for verb in ("extract", "insert", "replace", "remove", "join") for kind in (KINDS[0], KINDS[2])]
+SOME_CUTS = in_turn([(*kind, custom) for custom in (0.0, CUSTOM)] for kind in KINDS)
+SOME_EDITS = in_turn(EDITS[first : first + 2] for first in range(0, len(EDITS), 2))
 
 
-@FILES
-@pytest.mark.parametrize("custom", [0.0, CUSTOM])
+@pytest.mark.parametrize(("generation", "suffix", "custom"), SOME_CUTS)
 def test_parts_compute_the_same_bits_or_the_cut_is_refused(generation: Generation, suffix: str, custom: float) -> None:
     check(Tally("split", generation, suffix, custom).run(range(3)), models=2)
 
 
-@pytest.mark.parametrize(("verb", "generation", "suffix"), [*EDITS, ("convert", "keras2", "h5")])
+@pytest.mark.parametrize(("verb", "generation", "suffix"), [*SOME_EDITS, ("convert", "keras2", "h5")])
 def test_edits_compute_the_same_bits_or_are_refused_or_warned_of(verb: str, generation: Generation, suffix: str) -> None:
     check(Tally(verb, generation, suffix, CUSTOM).run(range(100, 104), tries=2), models=2)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,9 @@ def names() -> list[str]:
     return sorted(name for name, value in found if inspect.isfunction(value) and name[0].isupper())
 
 
-@cache
+@lru_cache(maxsize=1)
 def live(name: str) -> Any:
+    """A network with its weights: only the last one asked for is kept, since some hold half a gigabyte."""
     import keras
 
     keras.backend.clear_session()
@@ -51,20 +52,33 @@ def alexnet() -> Any:
     )
 
 
+@cache
+def _text(name: str) -> str:
+    text = str(live(name).to_json())
+    live.cache_clear()
+    return text
+
+
 def document(name: str, folder: Path) -> Document:
     """The architecture of a network, read by configsplit."""
     path = folder / f"{name}.json"
-    path.write_text(live(name).to_json())
+    path.write_text(_text(name))
     return configsplit.load(path)
+
+
+@cache
+def _text_without_top(name: str, size: int | None) -> str:
+    import keras
+
+    keras.backend.clear_session()
+    return str(getattr(keras.applications, name)(weights=None, include_top=False, input_shape=(size, size, 3)).to_json())
 
 
 def without_top(name: str, size: int | None, folder: Path) -> Document:
     """A network without its top, for images of one size or of any."""
-    import keras
-
-    keras.backend.clear_session()
-    model = getattr(keras.applications, name)(weights=None, include_top=False, input_shape=(size, size, 3))
-    return saved(model, folder / f"{name}_{size}.json")
+    path = folder / f"{name}_{size}.json"
+    path.write_text(_text_without_top(name, size))
+    return configsplit.load(path)
 
 
 def saved(model: Any, path: Path) -> Document:

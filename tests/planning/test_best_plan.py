@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import pytest
 from brute_force import check_heads, crossing, exhaustive, fewest_bytes, graph_of, random_measure, random_model
+from support.thinned import thinned
 
 from configsplit.cutting.pipeline.plan import best_plan
 from configsplit.cutting.pipeline.search import UNLIMITED, Terms
@@ -42,21 +43,21 @@ def check(seed: int, terms: Terms, *, shared: bool, weighed: bool = False, effor
         assert (found.state, found.bytes_state) == ("optimal", "optimal")
 
 
-@pytest.mark.parametrize("block", range(20))
+@pytest.mark.parametrize("block", thinned(range(20), 5))
 def test_the_plan_is_the_best_of_all(block: int) -> None:
     for seed in range(60 * block, 60 * block + 60):
         for stages in (1, 2, 3, 4):
             check(seed, Terms.equal(stages), shared=False)
 
 
-@pytest.mark.parametrize("block", range(10))
+@pytest.mark.parametrize("block", thinned(range(10), 4))
 def test_shared_layers_are_paid_for_in_each_stage_that_calls_them(block: int) -> None:
     for seed in range(10_000 + 60 * block, 10_000 + 60 * block + 60):
         for stages in (2, 3, 4):
             check(seed, Terms.equal(stages), shared=True)
 
 
-@pytest.mark.parametrize("block", range(10))
+@pytest.mark.parametrize("block", thinned(range(10), 4))
 def test_limits_are_kept(block: int) -> None:
     for seed in range(20_000 + 50 * block, 20_000 + 50 * block + 50):
         chance = random.Random(seed)
@@ -64,7 +65,7 @@ def test_limits_are_kept(block: int) -> None:
         check(seed, Terms.equal(chance.randint(2, 4), weight=weight, across=across), shared=seed % 2 == 0, weighed=True)
 
 
-@pytest.mark.parametrize("block", range(10))
+@pytest.mark.parametrize("block", thinned(range(10), 4))
 def test_devices_of_different_speeds_and_links(block: int) -> None:
     for seed in range(30_000 + 50 * block, 30_000 + 50 * block + 50):
         chance = random.Random(seed)
@@ -78,7 +79,7 @@ def test_devices_of_different_speeds_and_links(block: int) -> None:
         check(seed, terms, shared=seed % 2 == 0, weighed=True)
 
 
-@pytest.mark.parametrize("block", range(5))
+@pytest.mark.parametrize("block", thinned(range(5), 2))
 def test_slack_buys_the_fewest_bytes(block: int) -> None:
     for seed in range(50_000 + 40 * block, 50_000 + 40 * block + 40):
         model, price = random_model(seed)
@@ -98,7 +99,7 @@ def test_slack_buys_the_fewest_bytes(block: int) -> None:
         assert (found.state, found.bytes_state) == ("optimal", "optimal")
 
 
-@pytest.mark.parametrize("block", range(10))
+@pytest.mark.parametrize("block", thinned(range(10), 4))
 def test_units_that_stay_together_lose_nothing_where_every_stage_has_a_cost(block: int) -> None:
     met = 0
     for seed in range(60_000 + 60 * block, 60_000 + 60 * block + 60):
@@ -117,7 +118,7 @@ def test_units_that_stay_together_lose_nothing_where_every_stage_has_a_cost(bloc
     assert met > 20
 
 
-@pytest.mark.parametrize("effort", [0, 3, 10, 30, 100])
+@pytest.mark.parametrize("effort", [0, 10, *(pytest.param(more, marks=pytest.mark.exhaustive) for more in (3, 30, 100))])
 def test_a_search_that_gives_up_says_so_and_its_bound_holds(effort: int) -> None:
     for seed in range(40_000, 40_080):
         for stages in (2, 3):

@@ -11,7 +11,7 @@ import pytest
 
 from configsplit.verbs.cuts import cuts
 
-SOME = ["MobileNetV2", "VGG16", "DenseNet121", "EfficientNetB0", "InceptionV3", "ConvNeXtTiny"]
+SOME = ["MobileNetV2", "EfficientNetB0", "ConvNeXtTiny"]
 
 
 def macs_of_the_trace(model: Any) -> int:
@@ -72,10 +72,11 @@ def test_parameters_and_operations_of_every_network(name: str, tmp_path: Path) -
 def test_the_profiler_of_tensorflow_agrees(tmp_path: Path) -> None:
     """`tf.compat.v1.profiler` counts two operations for each multiply-accumulate, and one for each bias, batch norm and
     activation besides: a few per cent, which is why the other tests count the products themselves."""
+    import keras
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-    model = networks.live("VGG16")
+    model = keras.applications.VGG16(weights=None, include_top=False, input_shape=(224, 224, 3))
     traced = tf.function(lambda image: model(image, training=False)).get_concrete_function(
         tf.TensorSpec((1, 224, 224, 3), "float32")
     )
@@ -83,5 +84,5 @@ def test_the_profiler_of_tensorflow_agrees(tmp_path: Path) -> None:
     options["output"] = "none"
     frozen = convert_variables_to_constants_v2(traced)
     flops = tf.compat.v1.profiler.profile(frozen.graph, options=options).total_float_ops
-    found = cuts(networks.document("VGG16", tmp_path)).places[0]
+    found = cuts(networks.saved(model, tmp_path / "vgg16.json")).places[0]
     assert found.before.macs + found.after.macs == pytest.approx(flops / 2, rel=0.01)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from brute_force import crossing, every_head, graph_of, random_measure, random_model
+from support.thinned import thinned
 
 from configsplit.cutting.minimum_cut import heads
 from configsplit.cutting.places import CutPlace, Tally, cut_places, segmented
@@ -28,7 +29,7 @@ def smallest(graph: CallGraph, refs: list[TensorRef], price: dict[TensorRef, int
     return without_inputs(graph, head)
 
 
-@pytest.mark.parametrize("block", range(10))
+@pytest.mark.parametrize("block", thinned(range(10), 4))
 def test_there_is_one_row_for_the_smallest_boundary_through_each_tensor(block: int) -> None:
     for seed in range(SEEDS * block, SEEDS * block + SEEDS):
         model, price = random_model(seed)
@@ -46,7 +47,7 @@ def test_there_is_one_row_for_the_smallest_boundary_through_each_tensor(block: i
         assert set(rows) == expected - {None}
 
 
-@pytest.mark.parametrize("block", range(10))
+@pytest.mark.parametrize("block", thinned(range(10), 4))
 def test_the_reference_of_a_row_cuts_exactly_there(block: int) -> None:
     for seed in range(SEEDS * block, SEEDS * block + SEEDS):
         model, price = random_model(seed)
@@ -63,7 +64,7 @@ def _name(graph: CallGraph, model: Model, place: CutPlace) -> str:
     return f"{layer}@{call}" if len(model.by_name()[layer].calls) > 1 else layer
 
 
-@pytest.mark.parametrize("block", range(5))
+@pytest.mark.parametrize("block", thinned(range(5), 2))
 def test_no_place_through_which_a_single_tensor_passes_is_missing(block: int) -> None:
     for seed in range(SEEDS * block, SEEDS * block + SEEDS):
         model, price = random_model(seed)
@@ -89,7 +90,7 @@ def naive_peaks(graph: CallGraph, order: list[int], inside: int, price: dict[Ten
     return max(steps[:inside]), max(steps[inside:], default=0)
 
 
-@pytest.mark.parametrize("block", range(5))
+@pytest.mark.parametrize("block", thinned(range(5), 2))
 def test_the_figures_of_a_row_are_those_of_both_sides(block: int) -> None:
     for seed in range(SEEDS * block, SEEDS * block + SEEDS):
         model, price = random_model(seed)

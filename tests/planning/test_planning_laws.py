@@ -6,16 +6,15 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from support.thinned import examples
 
 import configsplit
 from configsplit.dialects import to_text
 from configsplit.errors import CutError
 from configsplit.models.document import Document
 from configsplit.testing import models
-
-QUIET = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def loaded(folder: str, text: str) -> Document:
@@ -25,7 +24,7 @@ def loaded(folder: str, text: str) -> Document:
 
 
 @pytest.mark.parametrize("dialect", ["keras2", "keras3"])
-@QUIET
+@examples(60)
 @given(data=st.data())
 def test_every_plan_is_carried_out(dialect: str, data: st.DataObject) -> None:
     model = data.draw(models(dialect, masks=False))  # type: ignore[arg-type]
@@ -44,7 +43,7 @@ def test_every_plan_is_carried_out(dialect: str, data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("dialect", ["keras2", "keras3"])
-@QUIET
+@examples(60)
 @given(data=st.data())
 def test_every_row_is_carried_out(dialect: str, data: st.DataObject) -> None:
     model = data.draw(models(dialect, masks=False))  # type: ignore[arg-type]

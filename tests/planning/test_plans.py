@@ -85,7 +85,7 @@ def test_wrong_usage(arguments: list[str], tmp_path: Path) -> None:
     assert done.exit_code == 2
 
 
-def test_numbers_come_out_the_same(tmp_path: Path) -> None:
+def test_numbers_come_out_the_same(near_worker: None, tmp_path: Path) -> None:
     found = plan(configsplit.load(RESIDUAL.with_suffix(".keras")), 3)
     saved = found.save(tmp_path / "out", verify="numeric")
     assert saved.numeric is not None

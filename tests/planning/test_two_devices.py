@@ -25,7 +25,7 @@ JPEG = 150_000
 """Bytes of a photo as it is sent."""
 
 
-@pytest.fixture(scope="module", params=["AlexNet", "VGG16", "VGG19"])
+@pytest.fixture(scope="module", params=["AlexNet", "VGG16", pytest.param("VGG19", marks=pytest.mark.exhaustive)])
 def network(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Document:
     return networks.document(str(request.param), tmp_path_factory.mktemp("networks"))
 

@@ -93,14 +93,14 @@ QUIET = {"deadline": None, "derandomize": True, "phases": [Phase.generate], "sup
 
 
 @KINDS
-@settings(max_examples=5, **QUIET)
+@settings(max_examples=3, **QUIET)
 @given(data=st.data())
 def test_random_models_cut_anywhere_compute_the_same_bits(dialect: str, suffix: str, data: st.DataObject) -> None:
     check(dialect, suffix, data)
 
 
 @KINDS
-@settings(max_examples=5, **QUIET)
+@settings(max_examples=3, **QUIET)
 @given(data=st.data())
 def test_so_do_those_with_classes_that_nobody_has_declared(dialect: str, suffix: str, data: st.DataObject) -> None:
     check(dialect, suffix, data, custom=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +25,6 @@ KERAS = "residual siamese nested2 nested_out_ref mimo rnn_state bn_chain_part or
 TF_KERAS = "residual siamese nested2 mimo bn_chain_part shared_seq reuse_output struct_nested custom_block preproc_text"
 
 
-@pytest.fixture(scope="module")
-def processes() -> Iterator[dict[str, FrameworkProcess]]:
-    found: dict[str, FrameworkProcess] = {}
-    yield found
-    for process in found.values():
-        process.close()
-
-
 FILES = [
     *(RELEASES / "keras-3.15.1" / f"{name}.keras" for name in KERAS.split()),
     *(path for name in TF_KERAS.split() for path in sorted((RELEASES / "tf_keras-2.21").glob(f"{name}.[kh]*"))[:1]),
@@ -47,7 +38,7 @@ FILES = [
 def test_parts_compute_the_same_bits(path: Path, processes: dict[str, FrameworkProcess], tmp_path: Path) -> None:
     recorded = path.with_name(f"{path.name.partition('.')[0]}.io.npz")
     row = Row(path.name)
-    try_file(CorpusFile(path, None, recorded if recorded.exists() else None), tmp_path, row, processes, numeric=5)
+    try_file(CorpusFile(path, None, recorded if recorded.exists() else None), tmp_path, row, processes, numeric=3)
     assert row.failures == []
     assert not row.unread
     assert not row.not_run
@@ -91,7 +82,9 @@ def test_system_4_the_seed_model_at_the_layer_where_everything_else_failed(cut: 
     assert cut(CORPUS / "seed" / "resnet152_scale_keras2.0.9.json", "res3a_branch2a") == []
 
 
+@pytest.mark.exhaustive
 def test_resnet50_inside_a_branch(cut: Any, tmp_path: Path) -> None:
+    """README.md's own cut, and tests/surgery has the same graph with fewer channels."""
     import keras
 
     model = keras.applications.ResNet50(weights=None)

@@ -1,17 +1,15 @@
-"""Frameworks for the tests of the runtime room, and a worker that runs within the test's process: imports cost seconds."""
+"""Frameworks for the tests of the runtime room."""
 
 from __future__ import annotations
 
 import gc
-import json
 import os
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from configsplit.runtime import numeric, worker
+from configsplit.runtime import numeric
 from configsplit.runtime.frameworks import Framework, framework
 
 
@@ -36,16 +34,6 @@ def _imported(name: str) -> Framework:
     gc.collect()
     gc.freeze()  # the framework's own million objects need not be looked at after every step of a job
     return found
-
-
-@pytest.fixture
-def near_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs jobs here, still through files: what the process boundary adds is tested in test_runtime_process.py."""
-
-    def run(job: Mapping[str, Any], folder: Path, *, limits: Any) -> dict[str, Any]:
-        return worker.run_job(json.loads(json.dumps(job)))
-
-    monkeypatch.setattr(numeric, "run_in_worker", run)
 
 
 @pytest.fixture

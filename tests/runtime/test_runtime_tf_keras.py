@@ -75,7 +75,7 @@ def test_a_model_that_samples_is_told_from_a_wrong_split(k: Any, tmp_path: Path,
     assert not report.deterministic
 
 
-def test_a_sequential_without_a_name_gets_the_made_up_weights_of_its_layer(tmp_path: Path) -> None:
+def test_a_sequential_without_a_name_gets_the_made_up_weights_of_its_layer(near_worker: None, tmp_path: Path) -> None:
     """Keras 2.0 wrote it as a bare list; called otherwise on each side, whole and parts would get other numbers."""
     source = Path(__file__).resolve().parents[1] / "corpus" / "releases" / "keras-2.0.0" / "shared_seq.json"
     saved = split(load(source), "sq@0/sqd@0").save(tmp_path / "parts", verify="numeric")

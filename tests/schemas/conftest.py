@@ -1,7 +1,6 @@
-"""Makes `support` and the documents of the laws importable."""
+"""Makes the documents of the laws importable."""
 
 import sys
 from pathlib import Path
 
-TESTS = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(TESTS), str(TESTS / "laws")]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "laws"))

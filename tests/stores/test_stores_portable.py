@@ -56,7 +56,7 @@ def run(attributes: tuple[str, ...], modules: tuple[str, ...], source: Path, out
     """The digests of what is written where these names are missing."""
     out.mkdir(exist_ok=True)
     arguments = [",".join(attributes), ",".join(modules), str(source), str(out), how]
-    done = subprocess.run([sys.executable, "-c", HIDE, *arguments], capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run([sys.executable, "-c", HIDE, *arguments], capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stderr
     return {
         path.relative_to(out).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()

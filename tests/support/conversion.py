@@ -76,10 +76,10 @@ class Outcome:
 class Bench:
     """Keras 3 and tf_keras, each in a process of its own, and a folder to work in."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, tf_keras: FrameworkProcess | None = None) -> None:
         self.folder = folder
         self.keras = FrameworkProcess("keras", PLUGINS, "support.converted_keras")
-        self.tf_keras = FrameworkProcess("tf_keras")
+        self.tf_keras = tf_keras or FrameworkProcess("tf_keras")
 
     def close(self) -> None:
         self.keras.close()

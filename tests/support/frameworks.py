@@ -27,8 +27,15 @@ class Failed(Exception):  # noqa: N818 - an answer, not a mistake in the test
     """The framework could not load or run a model; the message is the framework's own."""
 
 
+_ALIVE: list[FrameworkProcess] = []
+"""Those that run, the one that was asked last at the end."""
+
+_MOST = 2
+"""How many may run beside one process of tests: each holds half a gigabyte and more."""
+
+
 class FrameworkProcess:
-    """A worker for "keras" or "tf_keras"; started when first needed, and again if a file killed it."""
+    """A worker for "keras" or "tf_keras"; started when first needed, and again if a file killed it or others took its place."""
 
     def __init__(self, name: str, plugins: Path = PLUGINS, functions: str = "") -> None:
         self.name = name
@@ -57,7 +64,12 @@ class FrameworkProcess:
         return dict(found)
 
     def _started(self) -> subprocess.Popen[str]:
+        if self in _ALIVE:
+            _ALIVE.remove(self)
+        _ALIVE.append(self)
         if self._process is None:
+            while len(_ALIVE) > _MOST:
+                _ALIVE[0].close()
             surroundings = environment()
             surroundings["PYTHONPATH"] = f"{Path(__file__).resolve().parents[1]}:{surroundings['PYTHONPATH']}"
             command = [sys.executable, "-P", "-m", "support.framework_worker", str(self.plugins), self.name, self.functions]
@@ -67,6 +79,8 @@ class FrameworkProcess:
         return self._process
 
     def close(self) -> None:
+        if self in _ALIVE:
+            _ALIVE.remove(self)
         if self._process is not None:
             process, self._process = self._process, None
             process.communicate()

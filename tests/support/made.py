@@ -94,9 +94,13 @@ def cut_and_run(
     suffix: str = "keras",
     inputs: list[Any] | None = None,
     classes: Any = None,
+    given: list[Any] | None = None,
     **options: Any,
 ) -> Manifest:
-    """Save, cut (several cuts with ``|``), prove, run whole and parts from disk; every output must have the same bits."""
+    """Save, cut (several cuts with ``|``), prove, run whole and parts from disk; every output must have the same bits.
+
+    What the whole gave is put into ``given``.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"model.{suffix}"
     values = inputs_for(model) if inputs is None else inputs
@@ -108,6 +112,8 @@ def cut_and_run(
     saved = configsplit.split(configsplit.load(path), at.split("|"), **options).save(folder / "parts")
     whole = run(load(path, framework=works, classes=classes or {}), values, works)
     parts = run_parts(saved.directory, saved.manifest, values, works, classes)
+    if given is not None:
+        given += whole
     assert len(whole) == len(parts)
     for one, other in zip(flat(whole, works), flat(parts, works), strict=True):
         assert same(one, other)

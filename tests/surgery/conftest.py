@@ -1,7 +1,7 @@
-"""Makes `support` and the helpers of the reference tests importable."""
+"""Makes the helpers of the reference tests and the documents of the laws importable."""
 
 import sys
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(TESTS), str(TESTS / "reference"), str(TESTS / "laws")]
+sys.path[:0] = [str(TESTS / "reference"), str(TESTS / "laws")]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from configsplit.runtime.build import load
 from configsplit.runtime.frameworks import Framework, framework
@@ -57,6 +59,25 @@ def chain(keras: Any, seed: int = 2) -> Any:
     layers = keras.layers
     steps = [layers.Dense(8, activation="tanh", name="a"), layers.Dropout(0.5, name="drop"), layers.Dense(4, name="b")]
     return with_weights(keras.Sequential([keras.Input((6,), name="row"), *steps], name="chain"), seed)
+
+
+BUILDERS = {
+    ("ResNet50", "keras"): ("resnet", "stack_residual_blocks_v1"),
+    ("ResNet50", "tf_keras"): ("resnet", "stack1"),
+    ("InceptionV3", "keras"): ("inception_v3", "conv2d_bn"),
+    ("InceptionV3", "tf_keras"): ("inception_v3", "conv2d_bn"),
+}
+"""The function that Keras builds most of a network with: it takes a tensor and a number of channels."""
+
+
+def narrowed(works: Framework, network: str, share: int, **options: Any) -> Any:
+    """A network as Keras wires it and names its layers, with one of so many channels: all that a cut sees, in few bytes."""
+    module, builder = BUILDERS[network, works.name]
+    place = importlib.import_module(f"{works.name}.src.applications.{module}")
+    build = getattr(place, builder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(place, builder, lambda x, filters, *rest, **more: build(x, filters // share, *rest, **more))
+        return getattr(works.module.applications, network)(weights=None, **options)
 
 
 def saved(model: Any, folder: Path, name: str) -> Path:

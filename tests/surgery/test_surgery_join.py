@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 from documents import files, is_whole, title
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.frameworks import PLUGINS
+from support.thinned import examples, thinned
 from surgery_making import document
 from test_random_numeric import places, run, run_parts
 
@@ -65,7 +66,7 @@ def chosen(path: Path) -> list[list[str]]:
     return [chance.sample(kind, min(TRIES, len(kind))) for kind in (found, inside)]
 
 
-@pytest.mark.parametrize("path", [path for path in files() if is_whole(path)], ids=title)
+@pytest.mark.parametrize("path", thinned([path for path in files() if is_whole(path)], 70), ids=title)
 def test_a_corpus_file_comes_back(path: Path, tmp_path: Path) -> None:
     """Two cuts of the surface and two inside nested models, of those that are not refused."""
     whole = configsplit.load(path, custom_objects=[PLUGINS])
@@ -106,7 +107,7 @@ def check_same(path: Path, out: Path) -> None:
 
 
 @pytest.mark.parametrize("dialect", ["keras2", "keras3"])
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@examples(40)
 @given(data=st.data())
 def test_a_random_model_comes_back(dialect: str, data: st.DataObject) -> None:
     model = data.draw(models(dialect, masks=False))  # type: ignore[arg-type]

@@ -6,8 +6,9 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from support.thinned import examples
 from surgery_making import NOISE, document, layer_file, reloaded, surface_places, written
 from surgery_meaning import Meanings
 
@@ -21,7 +22,6 @@ from configsplit.graph.references import outputs_used
 from configsplit.testing import models
 
 DIALECTS = pytest.mark.parametrize("dialect", ["keras2", "keras3"])
-QUIET = {"deadline": None, "suppress_health_check": list(HealthCheck)}
 
 
 def names(model: Model) -> tuple[str, ...]:
@@ -34,7 +34,7 @@ def check_unchanged(before: Document, after: Document) -> None:
 
 
 @DIALECTS
-@settings(max_examples=60, **QUIET)
+@examples(60)
 @given(data=st.data())
 def test_what_is_inserted_and_removed_again_leaves_no_trace(dialect: str, data: st.DataObject) -> None:
     model = data.draw(models(dialect, masks=False))  # type: ignore[arg-type]
@@ -48,7 +48,7 @@ def test_what_is_inserted_and_removed_again_leaves_no_trace(dialect: str, data: 
 
 
 @DIALECTS
-@settings(max_examples=60, **QUIET)
+@examples(60)
 @given(data=st.data())
 def test_an_equal_donor_changes_nothing_but_names(dialect: str, data: st.DataObject) -> None:
     model = data.draw(models(dialect, masks=False))  # type: ignore[arg-type]
@@ -67,7 +67,7 @@ def test_an_equal_donor_changes_nothing_but_names(dialect: str, data: st.DataObj
 
 
 @DIALECTS
-@settings(max_examples=60, **QUIET)
+@examples(60)
 @given(data=st.data())
 def test_extracting_everything_changes_nothing(dialect: str, data: st.DataObject) -> None:
     model = data.draw(models(dialect, masks=False))  # type: ignore[arg-type]
@@ -84,7 +84,7 @@ def test_extracting_everything_changes_nothing(dialect: str, data: st.DataObject
 
 
 @DIALECTS
-@settings(max_examples=60, **QUIET)
+@examples(60)
 @given(data=st.data())
 def test_an_extract_means_what_it_meant(dialect: str, data: st.DataObject) -> None:
     model = data.draw(models(dialect, masks=False))  # type: ignore[arg-type]
@@ -100,7 +100,7 @@ def test_an_extract_means_what_it_meant(dialect: str, data: st.DataObject) -> No
 
 
 @DIALECTS
-@settings(max_examples=60, **QUIET)
+@examples(60)
 @given(data=st.data())
 def test_names_that_are_changed_back_are_what_they_were(dialect: str, data: st.DataObject) -> None:
     model = data.draw(models(dialect, masks=False))  # type: ignore[arg-type]
@@ -120,7 +120,7 @@ def test_names_that_are_changed_back_are_what_they_were(dialect: str, data: st.D
 
 
 @DIALECTS
-@settings(max_examples=40, **QUIET)
+@examples(40)
 @given(data=st.data())
 def test_what_is_frozen_and_freed_is_trained_again(dialect: str, data: st.DataObject) -> None:
     model = data.draw(models(dialect, masks=False))  # type: ignore[arg-type]
@@ -136,7 +136,7 @@ def test_what_is_frozen_and_freed_is_trained_again(dialect: str, data: st.DataOb
 
 
 @DIALECTS
-@settings(max_examples=60, **QUIET)
+@examples(60)
 @given(data=st.data())
 def test_upstream_and_downstream_are_the_two_sides_of_a_cut(dialect: str, data: st.DataObject) -> None:
     """Every layer that an output needs lies on one side at least, and a tensor's own layer upstream of it."""

@@ -8,21 +8,35 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.thinned import thinned
 from surgery_live import KINDS, branched, chain, images, run, same, saved, values, with_weights, works_of
 from surgery_making import NOISE, layer_file
 
 import configsplit
 from configsplit.runtime.build import load
 
-BOTH = pytest.mark.parametrize(("name", "suffix"), KINDS)
+BOTH = pytest.mark.parametrize(("name", "suffix"), KINDS, scope="module")
 
 
-@pytest.fixture
-def made(name: str, suffix: str, tmp_path: Path) -> tuple[Any, Any, Path]:
-    """The framework, the live model, and its file."""
+def with_each(name: str, cases: list[Any]) -> Any:
+    """Every case in every framework and format; half of them in `make test`."""
+    matrix = [(*kind, case) for case in cases for kind in KINDS]
+    return pytest.mark.parametrize(("name", "suffix", name), thinned(matrix, len(matrix) // 2), scope="module")
+
+
+@pytest.fixture(scope="module")
+def made(name: str, suffix: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any, Path]:
+    """The framework, the live model, and its file: nothing changes any of them."""
     works = works_of(name)
     model = branched(works.module)
-    return works, model, saved(model, tmp_path, f"whole.{suffix}")
+    return works, model, saved(model, tmp_path_factory.mktemp("made"), f"whole.{suffix}")
+
+
+@pytest.fixture(scope="module")
+def wanted(made: Any) -> list[np.ndarray]:
+    """What the file gives for `images`."""
+    works, _, path = made
+    return run(path, works, images())
 
 
 def part_of(keras: Any, model: Any, start: str, end: str) -> Any:
@@ -47,25 +61,26 @@ def test_a_block_between_two_tensors(made: Any, suffix: str, tmp_path: Path) -> 
 
 
 @BOTH
-def test_a_tail_that_begins_inside_a_nested_model(made: Any, suffix: str, tmp_path: Path) -> None:
+def test_a_tail_that_begins_inside_a_nested_model(made: Any, wanted: list[np.ndarray], suffix: str, tmp_path: Path) -> None:
     works, _, path = made
     document = configsplit.load(path)
     head = configsplit.extract(document, to="inner/two").save(tmp_path / f"head.{suffix}").path
     tail = configsplit.extract(document, from_="inner/two").save(tmp_path / f"tail.{suffix}").path
-    assert same(run(tail, works, *run(head, works, images())), run(path, works, images()))
+    assert same(run(tail, works, *run(head, works, images())), wanted)
 
 
-@BOTH
-@pytest.mark.parametrize("after", ["active", "inner/three", "scores", "image"])
-def test_noise_is_no_noise_when_nothing_is_trained(made: Any, suffix: str, tmp_path: Path, after: str) -> None:
+@with_each("after", ["active", "inner/three", "scores", "image"])
+def test_noise_is_no_noise_when_nothing_is_trained(
+    made: Any, wanted: list[np.ndarray], suffix: str, tmp_path: Path, after: str
+) -> None:
     works, _, path = made
     edited = configsplit.insert(configsplit.load(path), layer_file(tmp_path, NOISE), after=after)
     out = edited.save(tmp_path / f"out.{suffix}").path
     live = load(out, framework=works, classes={})
     assert live.get_layer("gaussian_noise").stddev == 0.5
-    assert same(run(out, works, images()), run(path, works, images()))
+    assert same(values(live(images(), training=False), works), wanted)
     back = configsplit.remove(configsplit.load(out), "gaussian_noise").save(tmp_path / f"back.{suffix}").path
-    assert same(run(back, works, images()), run(path, works, images()))
+    assert same(run(back, works, images()), wanted)
 
 
 @BOTH
@@ -117,7 +132,7 @@ def test_a_layer_inside_a_nested_model_is_removed(made: Any, suffix: str, tmp_pa
 
 
 @BOTH
-def test_other_names_compute_the_same(made: Any, suffix: str, tmp_path: Path) -> None:
+def test_other_names_compute_the_same(made: Any, wanted: list[np.ndarray], suffix: str, tmp_path: Path) -> None:
     works, _, path = made
     edited = configsplit.rename(
         configsplit.load(path), ["s*=new_*", "inner/t*=x*", "inner=outer", "deep=normal", "normal=deep"]
@@ -126,55 +141,54 @@ def test_other_names_compute_the_same(made: Any, suffix: str, tmp_path: Path) ->
     live = load(out, framework=works, classes={})
     assert {"new_tem", "new_um", "new_cores", "outer", "deep"} <= {layer.name for layer in live.layers}
     assert [layer.name for layer in live.get_layer("outer").layers] == ["given", "one", "xwo", "xhree", "four"]
-    assert same(run(out, works, images()), run(path, works, images()))
+    assert same(values(live(images(), training=False), works), wanted)
 
 
-@BOTH
-@pytest.mark.parametrize(
-    ("options", "frozen", "inside"),
-    [
-        ({"before": "active"}, ["stem", "normal", "active"], []),
-        ({"before": "inner/two"}, ["stem", "normal", "active", "deep", "sum"], ["one", "two"]),
-        ({"after": "inner/one"}, ["pooled", "scores"], ["two", "three", "four"]),
-        ({"layer": "inner"}, ["inner"], ["one", "two", "three", "four"]),
-        ({"layer": ["inner/two", "inner/three"]}, [], ["two", "three"]),
-    ],
-    ids=["before", "before-inside", "after-inside", "nested", "inside"],
-)
-def test_frozen_layers_stay_what_they_are(
-    made: Any, suffix: str, tmp_path: Path, options: Any, frozen: list[str], inside: list[str]
-) -> None:
+FROZEN = {
+    "before": ({"before": "active"}, ["stem", "normal", "active"], []),
+    "before-inside": ({"before": "inner/two"}, ["stem", "normal", "active", "deep", "sum"], ["one", "two"]),
+    "after-inside": ({"after": "inner/one"}, ["pooled", "scores"], ["two", "three", "four"]),
+    "nested": ({"layer": "inner"}, ["inner"], ["one", "two", "three", "four"]),
+    "inside": ({"layer": ["inner/two", "inner/three"]}, [], ["two", "three"]),
+}
+"""What is asked for, and which layers are frozen then, outside and inside of the nested model."""
+
+
+@with_each("case", list(FROZEN))
+def test_frozen_layers_stay_what_they_are(made: Any, wanted: list[np.ndarray], suffix: str, tmp_path: Path, case: str) -> None:
     """A legacy file lists the weights of a nested model in another order when some of them are frozen."""
     works, _, path = made
+    options, frozen, inside = FROZEN[case]
     out = configsplit.freeze(configsplit.load(path), **options).save(tmp_path / f"out.{suffix}").path
     live = load(out, framework=works, classes={})
-    wanted = [layer for layer in frozen if works.name == "keras" or layer != "inner"]  # tf_keras forgets a model's own flag
-    assert [layer.name for layer in live.layers if not layer.trainable] == wanted
+    fixed = [layer for layer in frozen if works.name == "keras" or layer != "inner"]  # tf_keras forgets a model's own flag
+    assert [layer.name for layer in live.layers if not layer.trainable] == fixed
     assert [layer.name for layer in live.get_layer("inner").layers if not layer.trainable] == inside
-    assert same(run(out, works, images()), run(path, works, images()))
+    assert same(values(live(images(), training=False), works), wanted)
     freed = configsplit.freeze(configsplit.load(out), layer="*", unfreeze=True).save(tmp_path / f"freed.{suffix}").path
     again = load(freed, framework=works, classes={})
     assert all(layer.trainable for layer in (*again.layers, *again.get_layer("inner").layers))
-    assert same(run(freed, works, images()), run(path, works, images()))
+    assert same(values(again(images(), training=False), works), wanted)
 
 
-@BOTH
-@pytest.mark.parametrize("at", [["active"], ["inner/two"], ["active", "inner/three"]])
-def test_parts_join_to_what_they_were_cut_from(made: Any, suffix: str, tmp_path: Path, at: list[str]) -> None:
+@with_each("at", [["active"], ["inner/two"], ["active", "inner/three"]])
+def test_parts_join_to_what_they_were_cut_from(
+    made: Any, wanted: list[np.ndarray], suffix: str, tmp_path: Path, at: list[str]
+) -> None:
     works, _, path = made
     configsplit.split(configsplit.load(path), at).save(tmp_path / "parts")
     out = configsplit.join(tmp_path / "parts").save(tmp_path / f"out.{suffix}").path
-    assert same(run(out, works, images()), run(path, works, images()))
+    assert same(run(out, works, images()), wanted)
 
 
 @BOTH
-def test_models_in_a_row_become_one(made: Any, suffix: str, tmp_path: Path) -> None:
+def test_models_in_a_row_become_one(made: Any, wanted: list[np.ndarray], suffix: str, tmp_path: Path) -> None:
     works, _, path = made
     document = configsplit.load(path)
     head = configsplit.extract(document, to="active").save(tmp_path / f"head.{suffix}").path
     tail = configsplit.extract(document, from_="active").save(tmp_path / f"tail.{suffix}").path
     out = configsplit.join(head, tail).save(tmp_path / f"out.{suffix}").path
-    assert same(run(out, works, images()), run(path, works, images()))
+    assert same(run(out, works, images()), wanted)
 
 
 @BOTH

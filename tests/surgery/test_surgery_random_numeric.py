@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.thinned import thinned
 from surgery_making import NOISE, layer_file, written
 from test_random_numeric import KINDS, MASKS, QUIET, REFUSALS, build, padded, places, run
 
@@ -66,16 +67,21 @@ def unsure(operation: Operation, suffix: str) -> set[str]:
     return {"weights-order-unknown"} if operation is frozen and suffix == "h5" else set()
 
 
-@pytest.mark.parametrize("operation", [inserted, renamed, frozen, rejoined, replaced], ids=lambda f: f.__name__)
-@pytest.mark.parametrize(("dialect", "suffix"), KINDS.args[1])
-@settings(max_examples=4, **QUIET)
+OPERATIONS = [inserted, renamed, frozen, rejoined, replaced]
+MATRIX = [(operation, *kind) for operation in OPERATIONS for kind in KINDS.args[1]]
+
+
+@pytest.mark.parametrize(
+    ("operation", "dialect", "suffix"), thinned(MATRIX, 10), ids=lambda item: getattr(item, "__name__", item)
+)
+@settings(max_examples=2, **QUIET)
 @given(data=st.data())
 def test_random_models_compute_the_same_bits(dialect: str, suffix: str, operation: Operation, data: st.DataObject) -> None:
     check(dialect, suffix, operation, data)
 
 
 @pytest.mark.exhaustive
-@pytest.mark.parametrize("operation", [inserted, renamed, frozen, rejoined, replaced], ids=lambda f: f.__name__)
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda f: f.__name__)
 @pytest.mark.parametrize(("dialect", "suffix"), KINDS.args[1])
 @settings(max_examples=60, **QUIET)
 @given(data=st.data())

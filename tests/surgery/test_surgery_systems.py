@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from surgery_live import run, same, saved, values, with_weights, works_of
+from surgery_live import narrowed, run, same, saved, values, with_weights, works_of
 from surgery_making import NOISE, layer_file
 
 import configsplit
@@ -125,7 +125,7 @@ def test_system_8_a_layer_becomes_two_branches_and_a_merge(name: str, suffix: st
 def test_system_9_train_only_what_lies_behind(name: str, suffix: str, tmp_path: Path) -> None:
     """Layers downstream of a cut-off by breadth-first search (InceptionV3 from ``mixed9``): here InceptionV3 itself."""
     works = works_of(name)
-    model = works.module.applications.InceptionV3(weights=None, input_shape=(75, 75, 3), classes=4)
+    model = narrowed(works, "InceptionV3", 8, input_shape=(75, 75, 3), classes=4)
     path = saved(model, tmp_path, f"net.{suffix}")
     document = configsplit.load(path)
     behind = {layer.name for layer in configsplit.layers(document, after="mixed9")}

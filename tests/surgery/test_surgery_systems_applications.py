@@ -11,12 +11,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from surgery_live import run, same, saved, values, with_weights, works_of
+from surgery_live import narrowed, run, same, saved, values, with_weights, works_of
 
 import configsplit
 import configsplit.keras
 from configsplit import Document
 from configsplit.runtime.frameworks import Framework
+
+pytestmark = pytest.mark.first
 
 KINDS = [("keras", "keras"), ("tf_keras", "h5")]
 
@@ -34,12 +36,20 @@ class Residual(NamedTuple):
     wanted: list[np.ndarray]
 
 
-@pytest.fixture(scope="module", params=KINDS, ids=[name for name, _ in KINDS])
+WIDTHS = [
+    pytest.param((*kind, share), marks=[pytest.mark.exhaustive] * (share == 1), id=f"{kind[0]}-{share}")
+    for kind in KINDS
+    for share in (16, 1)
+]
+"""The whole width, 25 million weights, is for the long run; README.md has it in any case."""
+
+
+@pytest.fixture(scope="module", params=WIDTHS)
 def resnet(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Residual:
-    name, suffix = request.param
+    name, suffix, share = request.param
     works = works_of(name)
     works.module.utils.set_random_seed(7)
-    model = works.module.applications.ResNet50(weights=None, input_shape=(32, 32, 3), classes=10)
+    model = narrowed(works, "ResNet50", share, input_shape=(32, 32, 3), classes=10)
     chance = np.random.default_rng(7)
     for layer in model.layers:
         if type(layer).__name__ == "BatchNormalization":

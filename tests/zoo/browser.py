@@ -15,16 +15,19 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
 
 
 def executable() -> str:
-    """Where Chromium is."""
-    named = [os.environ.get("CHROMIUM", ""), *NAMES, MAC]
-    found = next((path for name in named if name and (path := shutil.which(name))), None)
-    assert found, "Chromium is needed to look at report.html: `make browser` installs it, or CHROMIUM=/path says where it is"
+    """Where Chromium is. A person who has none is asked for it; one who names one, by CHROMIUM, must have it there."""
+    named = os.environ.get("CHROMIUM")
+    found = next((path for name in ([named] if named else [*NAMES, MAC]) if (path := shutil.which(name))), None)
+    assert found or not named, f"CHROMIUM={named} is no program"
+    if found is None:
+        pytest.skip("report.html was NOT looked at: install Chromium or Chrome, or set CHROMIUM=/path")
     return found
 
 

@@ -37,7 +37,7 @@ def ended(process: subprocess.Popen[bytes]) -> None:
 def scheduler(tmp_path: Path) -> Iterator[str]:
     told = tmp_path / "scheduler.json"
     process = dask("scheduler", "--port", 0, "--host", "127.0.0.1", "--no-dashboard", "--scheduler-file", told)
-    until = time.monotonic() + 60
+    until = time.monotonic() + zoos.PATIENCE
     while not (told.exists() and told.read_text().strip()) and time.monotonic() < until:
         time.sleep(0.05)
     yield json.loads(told.read_text())["address"]

@@ -82,42 +82,52 @@ def test_globs_files_and_an_output_within_the_zoo(tmp_path: Path) -> None:
     assert zoos.run(recipe, "--zoo", odd, "--out", tmp_path / "odd", "--jobs", 1).returncode == 0
 
 
+VIEW = (
+    "2 workers",
+    r"\d+ of 13, [\d.]+ models/s, [\d.]+ k?B/s, \d+:\d\d left",
+    r"failed  bad\.json: \[json-invalid\]",
+    r"000/model00005\.json +\d+ s",
+)
+
+
 def test_a_terminal_shows_a_live_view(tmp_path: Path) -> None:
-    zoo = zoos.architectures(tmp_path / "zoo", 60)
+    """One model waits at a gate until everything has been seen that a running batch shows."""
+    zoo, gate = zoos.architectures(tmp_path / "zoo", 12), tmp_path / "gate"
     (zoo / "bad.json").write_text("{")
+    plan = zoos.recipe(tmp_path, zoos.held(tmp_path, "model00005.json", gate))
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        zoos.command(zoos.recipe(tmp_path, zoos.PARTS), "--zoo", zoo, "--out", tmp_path / "out", "--jobs", 2),
+        zoos.command(plan, "--zoo", zoo, "--out", tmp_path / "out", "--jobs", 2),
         stdout=subprocess.DEVNULL,
         stderr=theirs,
         env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "120"},
     )
     os.close(theirs)
-    seen = b""
-    while process.poll() is None or select.select([ours], [], [], 0)[0]:
-        if select.select([ours], [], [], 0.2)[0]:
-            try:
-                seen += os.read(ours, 65536)
-            except OSError:  # the other side is closed
-                break
-    assert process.wait() == 1
-    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen.decode())
-    assert "2 workers" in text
-    assert re.search(r"\d+ of 61, [\d.]+ models/s, [\d.]+ k?B/s, \d+:\d\d left", text)
-    assert "failed  bad.json: [json-invalid]" in text
-    assert re.search(r"000/model\d{5}\.json +\d+ s", text), "what each worker is at"
+    seen, missing, until = "", list(VIEW), time.monotonic() + zoos.PATIENCE
+    while missing and time.monotonic() < until and select.select([ours], [], [], zoos.PATIENCE)[0]:
+        try:
+            seen += os.read(ours, 65536).decode(errors="replace")
+        except OSError:  # the other side is closed
+            break
+        text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen)
+        missing = [pattern for pattern in missing if not re.search(pattern, text)]
+    gate.touch()
+    os.close(ours)
+    assert missing == [], seen
+    assert process.wait(zoos.PATIENCE) == 1
 
 
 def test_ctrl_c_ends_with_130_and_resume_goes_on(tmp_path: Path) -> None:
-    zoo, recipe, out = zoos.architectures(tmp_path / "zoo", 120), zoos.recipe(tmp_path, zoos.PARTS), tmp_path / "out"
+    """One model waits at a gate, so that the batch cannot be through when the signal comes."""
+    zoo, out, gate = zoos.architectures(tmp_path / "zoo", 12), tmp_path / "out", tmp_path / "gate"
+    recipe = zoos.recipe(tmp_path, zoos.held(tmp_path, "model00005.json", gate))
     process = zoos.start(recipe, "--zoo", zoo, "--out", out, "--jobs", 2)
-    until = time.monotonic() + 60
-    while not (out.exists() and (out / "run.jsonl").exists() and zoos.records(out)) and time.monotonic() < until:
-        time.sleep(0.01)
+    zoos.wait_for(lambda: zoos.records(out), process)
     process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=30)
-    assert process.returncode == 130
+    _, told = process.communicate(timeout=zoos.PATIENCE)
+    assert process.returncode == 130, told
     assert "--resume goes on" in told
+    gate.touch()
     assert zoos.run(recipe, "--zoo", zoo, "--out", out, "--resume").returncode == 0
     assert zoos.run(recipe, "--zoo", zoo, "--out", tmp_path / "whole").returncode == 0
     assert zoos.results(out) == zoos.results(tmp_path / "whole")
@@ -144,7 +154,7 @@ def test_without_an_extra(hidden: str, tmp_path: Path) -> None:
     more = ["--cluster", "tcp://127.0.0.1:9"] if hidden == "distributed" else []
     code = f"import sys; sys.modules[{hidden!r}] = None; from configsplit.cli.main import main; main()"
     command = [sys.executable, "-c", code, "batch", str(recipe), "--zoo", source, "--out", str(tmp_path / "out"), *more]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=zoos.PATIENCE)
     if hidden in ("psutil", "rich"):
         assert done.returncode == 0, done.stderr
     else:

@@ -149,7 +149,7 @@ def test_unreadable_members(tmp_path: Path) -> None:
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=300,
         )
     finally:
         (zoo / "closed").chmod(0o700)

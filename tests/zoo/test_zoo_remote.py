@@ -123,7 +123,7 @@ def test_s3_in_and_out_with_workers_and_a_kill(tmp_path: Path, s3: Any) -> None:
     whole = zoos.run(plan, "--zoo", "s3://zoos/zoo", "--out", "s3://zoos/whole", "--jobs", 2)
     assert whole.returncode == 1, whole.stderr  # one model is broken
     process = zoos.start(plan, "--zoo", "s3://zoos/zoo", "--out", "s3://zoos/hit", "--jobs", 2)
-    until = time.monotonic() + 60
+    until = time.monotonic() + zoos.PATIENCE
     while not s3.exists("zoos/hit/run") and time.monotonic() < until:
         s3.invalidate_cache()
         time.sleep(0.02)

@@ -7,9 +7,8 @@ import os
 import random
 import shutil
 import signal
-import subprocess
-import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -20,35 +19,28 @@ from configsplit.batches.batch import batch
 from configsplit.errors import StoreError
 
 
-def hunted(zoo: Path, recipe: Path, out: Path, kills: int, seconds: float, seed: int) -> int:
-    """Run a batch to its end with kill -9 at random moments, each once models are under way; how often it was hit."""
-    numbers, hits = random.Random(seed), 0
-    for _ in range(10 * kills):
-        begun = size(out)
+def hunted(zoo: Path, recipe: Path, out: Path, kills: int, models: int, seed: int) -> None:
+    """Run a batch with kill -9 at random moments: each when some more models, drawn by lot, are through."""
+    numbers = random.Random(seed)
+    for _ in range(kills):
+        wanted = len(zoos.records(out)) + numbers.randint(1, models // (kills + 1))
         process = zoos.start(recipe, "--zoo", zoo, "--out", out, "--resume", "--jobs", 2)
-        while hits < kills and size(out) == begun and process.poll() is None:
-            time.sleep(0.005)
-        try:
-            process.wait(numbers.uniform(0, seconds) if hits < kills else None)
-        except subprocess.TimeoutExpired:
-            hits += 1
-            os.kill(process.pid, signal.SIGKILL)
-        out_text, err_text = process.communicate(timeout=3600)
-        if process.returncode != -signal.SIGKILL:
-            assert process.returncode == 0, (out_text, err_text)
-            return hits
-    raise AssertionError("the batch never came to its end")
+        zoos.wait_for(lambda wanted=wanted: len(zoos.records(out)) >= wanted, process)
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate(timeout=zoos.PATIENCE)
+        assert process.returncode == -signal.SIGKILL
 
 
-def size(out: Path) -> int:
-    """Bytes of the run log."""
-    return (out / "run.jsonl").stat().st_size if (out / "run.jsonl").exists() else 0
-
-
-def check(zoo: Path, recipe: Path, folder: Path, kills: int, seconds: float, seed: int) -> None:
+def check(folder: Path, kills: int, models: int, seed: int) -> None:
+    """The last model waits at a gate until all kills are done, so that no batch is through before it is hit."""
+    zoo, gate = zoos.architectures(folder / "zoo", models), folder / "gate"
+    recipe = zoos.recipe(folder, zoos.held(folder, f"model{models - 1:05d}.json", gate))
     whole, hit = folder / "whole", folder / "hit"
-    assert zoos.run(recipe, "--zoo", zoo, "--out", whole, "--jobs", 2).returncode == 0
-    assert hunted(zoo, recipe, hit, kills, seconds, seed) >= kills - 1
+    hunted(zoo, recipe, hit, kills, models, seed)
+    gate.touch()
+    for out in (hit, whole):
+        done = zoos.run(recipe, "--zoo", zoo, "--out", out, "--resume", "--jobs", 2)
+        assert done.returncode == 0, done.stderr
     assert zoos.results(hit) == zoos.results(whole)
     times = Counter(record["model"] for record in zoos.records(hit))
     assert set(times) == set(zoos.ledger(whole))
@@ -56,28 +48,29 @@ def check(zoo: Path, recipe: Path, folder: Path, kills: int, seconds: float, see
     assert not list(hit.glob(".*")), "something was left behind"
 
 
-def test_a_few_hundred_models_and_a_few_kills(tmp_path: Path) -> None:
-    zoo = zoos.architectures(tmp_path / "zoo", 300)
-    check(zoo, zoos.recipe(tmp_path, zoos.PARTS), tmp_path, kills=4, seconds=0.7, seed=7)
+def test_many_models_and_a_few_kills(tmp_path: Path) -> None:
+    check(tmp_path, kills=3, models=80, seed=7)
 
 
 @pytest.mark.exhaustive
 def test_ten_thousand_models_and_twenty_kills(tmp_path: Path) -> None:
-    zoo = zoos.architectures(tmp_path / "zoo", 10_000)
-    check(zoo, zoos.recipe(tmp_path, zoos.PARTS), tmp_path, kills=20, seconds=3, seed=20)
+    check(tmp_path, kills=20, models=10_000, seed=20)
 
 
 def test_workers_die_with_the_batch(tmp_path: Path) -> None:
-    zoo = zoos.architectures(tmp_path / "zoo", 100)
-    process = zoos.start(zoos.recipe(tmp_path, zoos.PARTS), "--zoo", zoo, "--out", tmp_path / "out", "--jobs", 2)
-    workers: list[psutil.Process] = []
-    while len(workers) < 2:
-        workers = [
-            each for each in psutil.Process(process.pid).children(recursive=True) if "worker" in " ".join(each.cmdline())
-        ]
+    zoo, plan = zoos.architectures(tmp_path / "zoo", 4), zoos.held(tmp_path, "*.json", tmp_path / "gate")
+    process = zoos.start(zoos.recipe(tmp_path, plan), "--zoo", zoo, "--out", tmp_path / "out", "--jobs", 2)
+    batch_itself, workers = psutil.Process(process.pid), list[psutil.Process]()
+
+    def there() -> bool:
+        with suppress(psutil.NoSuchProcess):
+            workers[:] = [each for each in batch_itself.children(recursive=True) if "worker" in " ".join(each.cmdline())]
+        return len(workers) == 2
+
+    zoos.wait_for(there, process)
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
-    assert psutil.wait_procs(workers, timeout=10)[1] == []
+    assert psutil.wait_procs(workers, timeout=zoos.PATIENCE)[1] == []
 
 
 def test_a_source_that_changed_is_done_again_and_no_other(tmp_path: Path) -> None:
@@ -186,15 +179,15 @@ def test_force_begins_anew(tmp_path: Path) -> None:
 
 
 def test_two_batches_do_not_share_an_output(tmp_path: Path) -> None:
-    zoo, out, plan = zoos.architectures(tmp_path / "zoo", 80), tmp_path / "out", zoos.recipe(tmp_path, zoos.PARTS)
+    zoo, out, gate = zoos.architectures(tmp_path / "zoo", 3), tmp_path / "out", tmp_path / "gate"
+    plan = zoos.recipe(tmp_path, zoos.held(tmp_path, "model00002.json", gate))
     first = zoos.start(plan, "--zoo", zoo, "--out", out, "--jobs", 1)
-    while not (out / "run.jsonl").exists():
-        time.sleep(0.01)
-    time.sleep(0.05)
+    zoos.wait_for((out / "run.jsonl").exists, first)
     second = zoos.run(plan, "--zoo", zoo, "--out", out, "--resume")
     assert second.returncode == 1
     assert "batch-running" in second.stderr
-    first.communicate(timeout=120)
+    gate.touch()
+    first.communicate(timeout=zoos.PATIENCE)
     assert first.returncode == 0
 
 

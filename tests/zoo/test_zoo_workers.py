@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +38,12 @@ LAYERS = (LayerFacts(class_name="Nothing", outputs=same_as_input),)
 """
 
 
-def faulty(folder: Path, code: str, **changes: Any) -> dict[str, Any]:
-    """A recipe in which one of the models, model00002.json, meets a plug-in with a fault."""
+def faulty(folder: Path, code: str, limits: Mapping[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
+    """A recipe in which one of the models, model00002.json, meets a plug-in with a fault, and has its own limits."""
     plugin = folder / "fault.py"
     plugin.write_text(code, "utf-8")
-    return {**zoos.PARTS, "overrides": [{"models": "model00002.json", "plugins": str(plugin)}], **changes}
+    override = {"models": "model00002.json", "plugins": str(plugin), "limits": limits or {}}
+    return {**zoos.PARTS, "overrides": [override], **changes}
 
 
 def check_only_one_failed(out: Path, code: str) -> dict[str, Any]:
@@ -58,7 +60,7 @@ def check_only_one_failed(out: Path, code: str) -> dict[str, Any]:
     ("code", "limits", "expected", "attempts"),
     [
         (KILLER, {}, "worker-killed", 3),
-        (HANGER, {"seconds": 3}, "worker-timeout", 1),
+        (HANGER, {"seconds": 1}, "worker-timeout", 1),
         (EATER, {"memory": "400MB"}, "worker-memory", 3),
         (QUITTER, {}, "worker-killed", 3),
     ],
@@ -106,7 +108,7 @@ def test_a_worker_that_died_idle_is_nobodys_fault(tmp_path: Path) -> None:
     work, slot = job(zoos.architectures(tmp_path / "zoo", 1), tmp_path / "out"), Slot()
     first = slot.run(work)
     os.kill(first["run"]["pid"], signal.SIGKILL)
-    psutil.wait_procs([psutil.Process(first["run"]["pid"])], timeout=5)
+    psutil.wait_procs([psutil.Process(first["run"]["pid"])], timeout=zoos.PATIENCE)
     second = slot.run(work)
     slot.close()
     assert second["result"] == first["result"]
@@ -125,11 +127,13 @@ def test_what_a_worker_has_started_goes_with_it(tmp_path: Path) -> None:
     code = "import subprocess, time\nfrom pathlib import Path\nchild = subprocess.Popen(['sleep', '600'])\n"
     code += f"Path({str(mark)!r}).write_text(str(child.pid))\nwhile True:\n    time.sleep(1)\n"
     (tmp_path / "parent.py").write_text(code)
-    zoo = zoos.architectures(tmp_path / "zoo", 1)
-    work, slot = job(zoo, tmp_path / "out", plugins=[str(tmp_path / "parent.py")], limits={"seconds": 1.5}), Slot()
-    with pytest.raises(Lost) as lost:
-        slot.run(work)
-    assert lost.value.cause == "timeout"
+    zoo, slot = zoos.architectures(tmp_path / "zoo", 1), Slot()
+    for seconds in (1.5, 15, 150):  # until it was long enough to start the child
+        with pytest.raises(Lost) as lost:
+            slot.run(job(zoo, tmp_path / "out", plugins=[str(tmp_path / "parent.py")], limits={"seconds": seconds}))
+        assert lost.value.cause == "timeout"
+        if mark.exists():
+            break
     child = int(mark.read_text())
     assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,17 @@ from typing import Any
 RELEASES = Path(__file__).resolve().parents[1] / "corpus" / "releases"
 PARTS = {"recipe": 1, "do": [{"split": {"at": "half the layers"}}]}
 """A recipe that fits any model of more than one layer."""
+
+HOLD = """
+import time
+from pathlib import Path
+while not Path({gate!r}).exists():
+    time.sleep(0.01)
+from configsplit.catalog.facts import LayerFacts, same_as_input
+LAYERS = (LayerFacts(class_name="Nothing", outputs=same_as_input),)
+"""
+PATIENCE = 300.0
+"""Seconds for what is certain to come, however busy the machine is."""
 
 
 def architecture(name: str, length: int) -> str:
@@ -47,6 +60,25 @@ def architectures(folder: Path, count: int) -> Path:
     return folder
 
 
+def held(folder: Path, models: str, gate: Path) -> dict[str, Any]:
+    """`PARTS`, by which these models are not through before there is a file ``gate``: a plug-in of theirs waits for it.
+
+    So a batch is under way for as long as a test needs it to be, on a fast machine and on a slow one.
+    """
+    plugin = folder / "hold.py"
+    plugin.write_text(HOLD.format(gate=str(gate)), "utf-8")
+    return {**PARTS, "overrides": [{"models": models, "plugins": str(plugin)}]}
+
+
+def wait_for(here: Callable[[], object], process: subprocess.Popen[Any]) -> None:
+    """Wait until something is there that a running process brings about."""
+    until = time.monotonic() + PATIENCE
+    while not here():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < until, "it never came"
+        time.sleep(0.005)
+
+
 def recipe(folder: Path, plain: Mapping[str, Any], name: str = "recipe.json") -> Path:
     """A recipe in a file."""
     place = folder / name
@@ -68,7 +100,8 @@ def ledger(out: Path) -> dict[str, dict[str, Any]]:
 
 def records(out: Path) -> list[dict[str, Any]]:
     """The records of the run log, in the order in which models were through; a line that was cut off is none."""
-    lines = (out / "run.jsonl").read_bytes().splitlines(keepends=True)
+    log = out / "run.jsonl"
+    lines = log.read_bytes().splitlines(keepends=True) if log.exists() else []
     found = [json.loads(line) for line in lines if line.endswith(b"\n")]
     return [line for line in found if "model" in line]
 
@@ -100,7 +133,13 @@ def start(*arguments: object, environment: Mapping[str, str] | None = None) -> s
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, **(environment or {})},
+        preexec_fn=_hear_signals,
     )
+
+
+def _hear_signals() -> None:
+    """A shell that runs the tests in the background makes their processes deaf to Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def run(*arguments: object, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:

@@ -98,6 +98,6 @@ def test_nothing_of_it_is_built(attack: Attack, tmp_path: Path, canary: Path) ->
     job = {"custom_objects": [], "allow_lambda": False, "steps": [
         {"model": str(tmp_path / f"{attack.name}.json"), "weights": None, "outputs": str(tmp_path / "o.npz")}]}  # fmt: skip
     with pytest.raises(DocumentError) as caught:
-        process.run_in_worker(job, tmp_path, limits=Limits(timeout=60))
+        process.run_in_worker(job, tmp_path, limits=Limits(timeout=300))
     assert caught.value.code.startswith("hazard-")
     assert not canary.exists()

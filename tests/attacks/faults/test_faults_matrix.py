@@ -71,6 +71,10 @@ def test_a_fault_of_the_system(world: World, verb: str, fault: str) -> None:
 CODES = {"disk-full", "no-descriptors", "no-memory", "module-not-loaded", "io-failed"}
 
 
+STRIDE = len(VERBS)
+"""So that the verbs begin at different moments, and each kind of moment is met; `test_all_moments` meets all."""
+
+
 def moments(verb: str, count: int, stride: int) -> range:
     """Every so many, beginning elsewhere for each verb: all together they meet each kind of moment."""
     return range(VERBS.index(verb) % stride, count, stride)
@@ -125,12 +129,12 @@ ERRORS = {"no space": errno.ENOSPC, "a broken disk": errno.EIO, "too many files"
 @pytest.mark.parametrize("name", SIGNALS)
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_signal_at_some_moments(world: World, verb: str, name: str) -> None:
-    struck(world, verb, 6, signal=SIGNALS[name])
+    struck(world, verb, STRIDE, signal=SIGNALS[name])
 
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_an_error_of_the_system_at_some_moments(world: World, verb: str) -> None:
-    struck(world, verb, 6, errno=errno.ENOSPC)
+    struck(world, verb, STRIDE, errno=errno.ENOSPC)
 
 
 @pytest.mark.exhaustive

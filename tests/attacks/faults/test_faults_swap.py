@@ -87,7 +87,7 @@ def two(world: World, other: World, verb: str, stride: int) -> None:
 
 @pytest.mark.parametrize("verb", ["split", "rename"])
 def test_two_processes_on_one_output(world: World, other: World, verb: str) -> None:
-    two(world, other, verb, 4)
+    two(world, other, verb, 8)
 
 
 @pytest.mark.exhaustive

@@ -1,0 +1,48 @@
+"""A sample of a long matrix for `make test`; what it leaves out is run by `make exhaustive`."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import random
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+LONG = "CONFIGSPLIT_EXHAUSTIVE"
+"""Set in the environment by tests/conftest.py where ``-m exhaustive`` was asked for."""
+
+
+def thinned(cases: Iterable[Any], keep: int) -> list[Any]:
+    """Parameters of a test, of which ``keep`` run always, drawn by lot: the same in every run, spread over the matrix.
+
+    A tuple is a case of several arguments. The rest runs where ``-m exhaustive`` is asked for: no case is ever lost.
+    """
+    known = [case if isinstance(case, tuple) else (case,) for case in cases]
+    bounds = [number * len(known) // keep for number in range(keep + 1)]
+    lot = random.Random(len(known))
+    kept = {lot.randrange(start, end) for start, end in itertools.pairwise(bounds) if end > start}
+    return [pytest.param(*case, marks=() if number in kept else pytest.mark.exhaustive) for number, case in enumerate(known)]
+
+
+def in_turn(groups: Iterable[Sequence[tuple[Any, ...]]]) -> list[Any]:
+    """Parameters of a test: of each group of cases one runs always, the first of the first group, the second of the second."""
+    marks = ((), pytest.mark.exhaustive)
+    return [
+        pytest.param(*case, marks=marks[place != number % len(group)])
+        for number, group in enumerate(groups)
+        for place, case in enumerate(group)
+    ]
+
+
+def examples(count: int, few: int = 0) -> Callable[[Any], Any]:
+    """Settings of a Hypothesis test: so many examples where ``-m exhaustive`` is asked for, ``few`` or a quarter otherwise."""
+
+    def decorated(test: Any) -> Any:
+        drawn = count if os.environ.get(LONG) else few or max(10, count // 4)
+        test = settings(max_examples=drawn, deadline=None, suppress_health_check=list(HealthCheck))(test)
+        return pytest.mark.exhaustive(test) if os.environ.get(LONG) else test
+
+    return decorated
