@@ -25,6 +25,11 @@ def unknown(message: str) -> ShapeError:
     return ShapeError(message, code="shape-unknown")
 
 
+def impossible(message: str) -> ShapeError:
+    """The error of a rule whose inputs no tensors of a model can be."""
+    return ShapeError(message, code="shape-contradicted")
+
+
 def shape_of(spec: TensorSpec) -> Shape:
     """Raises ShapeError where the shape is unknown."""
     if spec.shape is None:

@@ -39,9 +39,15 @@ class Archive:
             raise self._damaged(f"the archive is truncated or damaged: {error}") from error
         infos = self._zip.infolist()
         self.members = {info.filename: info for info in infos}
+        self._check_start(infos)
         self._check_names(infos)
         for info in infos:
             self._check_size(info)
+
+    def _check_start(self, infos: list[zipfile.ZipInfo]) -> None:
+        """What stands before the first member may be an archive of its own, which others read in this one's place."""
+        if infos and min(info.header_offset for info in infos) > 0:
+            raise self._hostile("archive-damaged", "something stands before the archive's first member; readers differ in it")
 
     def _check_names(self, infos: list[zipfile.ZipInfo]) -> None:
         if len(infos) > MAX_MEMBERS:

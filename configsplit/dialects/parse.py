@@ -158,7 +158,9 @@ def _read_one(entry: FrozenDict, done: dict[int, Model], dialect: Dialect, notes
         check(model)
         notes += repairs
         return model
-    return _sequential(entry, done, dialect)
+    model = _sequential(entry, done, dialect)
+    notes += dialect.read_otherwise(model)
+    return model
 
 
 # ---------------------------------------------------------------- functional

@@ -6,6 +6,7 @@ from configsplit.inference.infer import RULE_ERRORS, Inference, ReadModel, expla
 from configsplit.inference.mask_rules import Mask
 from configsplit.inference.masked_calls import attended, fills_mask
 from configsplit.inference.masks import MaskKey, MaskLevels, Masks, every_mask, masked, traced_masks
+from configsplit.inference.recorded import agree, in_words
 
 __all__ = [
     "ABSTRACT",
@@ -20,12 +21,14 @@ __all__ = [
     "Masks",
     "ReadModel",
     "Table",
+    "agree",
     "attended",
     "count",
     "counted",
     "every_mask",
     "explain",
     "fills_mask",
+    "in_words",
     "infer",
     "layer_weights",
     "masked",

@@ -47,9 +47,9 @@ def called(layer: Layer) -> tuple[Node, ...]:
 class Inference:
     """What is known of one model for one set of inputs.
 
-    ``specs`` has every output of every call of the model's own layers; ``reasons`` says of each unknown one why, and
-    ``contradictions`` what the document records of a tensor that cannot be true. ``inner`` holds the same for each call of a
-    nested model, ``wrapped`` for each call of a wrapper around one.
+    ``specs`` has every output of every call of the model's own layers; ``reasons`` says of each unknown one why,
+    ``contradictions`` what the document records of a tensor that cannot be true, and ``clashes`` which calls take what cannot
+    stand together. ``inner`` holds the same for each call of a nested model, ``wrapped`` for each call of a wrapper around one.
     """
 
     model: Model
@@ -58,6 +58,7 @@ class Inference:
     specs: dict[TensorRef, TensorSpec] = field(default_factory=dict)
     reasons: dict[TensorRef, str] = field(default_factory=dict)
     contradictions: dict[TensorRef, str] = field(default_factory=dict)
+    clashes: dict[CallRef, str] = field(default_factory=dict)
     inner: dict[CallRef, Inference] = field(default_factory=dict)
     wrapped: dict[CallRef, Inference] = field(default_factory=dict)
     ordering: str | None = None
@@ -269,6 +270,8 @@ def _apply(frame: _Frame, layer: Layer, number: int) -> tuple[tuple[TensorSpec, 
     try:
         outputs = frame.result.table.outputs(facts, frame.result.call(layer, number))
     except RULE_ERRORS as error:
+        if isinstance(error, ShapeError) and error.code == "shape-contradicted":
+            frame.result.clashes[CallRef(layer.name, number)] = error.message
         return (), _why(frame, layer, number, error), False
     sure = layer.class_name not in WRAPPERS and facts is class_facts(layer.class_name, frame.result.dialect)
     return outputs, "the rule of its class does not tell", sure
@@ -316,7 +319,8 @@ def _settle(frame: _Frame, ref: CallRef, outputs: tuple[TensorSpec, ...], reason
     for number in range(max(len(outputs), frame.counts.get(ref, 0))):
         tensor = TensorRef(*ref, number)
         told = outputs[number] if number < len(outputs) else TensorSpec()
-        spec = frame.given.get(tensor) or _recorded(frame, tensor, told, exact)
+        known, given = _recorded(frame, tensor, told, exact), frame.given.get(tensor)
+        spec = known if given is None else replace(given, dtype=given.dtype or known.dtype or "float32")
         if not _is_possible(spec.shape):
             spec, reason = replace(spec, shape=None), f"no tensor has the shape {spec.shape}"
         result.specs[tensor] = spec

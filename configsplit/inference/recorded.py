@@ -68,7 +68,7 @@ def weighed(recorded: Recorded, told: TensorSpec, exact: bool) -> tuple[TensorSp
     believed = TensorSpec(_merged(spec.shape, told.shape), spec.dtype if keeps else told.dtype, spec.sparse, spec.ragged)
     explained = believed.dtype == spec.dtype or (floats and recorded.cast)
     contradicted = recorded.disputed or not explained or not agree(spec.shape, told.shape)
-    return believed, f"but its class gives {_words(believed)}" if contradicted else ""
+    return believed, f"but its class gives {in_words(believed)}" if contradicted else ""
 
 
 def _merged(recorded: Shape | None, told: Shape) -> Shape:
@@ -79,9 +79,10 @@ def _merged(recorded: Shape | None, told: Shape) -> Shape:
 
 
 def described_as(recorded: Recorded, why: str) -> str:
-    return f"recorded as {_words(recorded.spec)}, {why}"
+    return f"recorded as {in_words(recorded.spec)}, {why}"
 
 
-def _words(spec: TensorSpec) -> str:
+def in_words(spec: TensorSpec) -> str:
+    """``(None, 28) float32``, as far as it is known."""
     shape = "?" if spec.shape is None else f"({', '.join('None' if size is None else str(size) for size in spec.shape)})"
-    return f"{shape} {spec.dtype}"
+    return f"{shape} {spec.dtype}" if spec.dtype else shape

@@ -15,7 +15,7 @@ from configsplit.dialects.dialect import Generation
 from configsplit.errors import ConfigSplitError, ShapeError, StoreError
 from configsplit.graph.model import Model, TensorRef, TensorSpec
 from configsplit.graph.references import boundary
-from configsplit.inference import Inference, trace
+from configsplit.inference import Inference, agree, in_words, trace
 from configsplit.plugins import Registry
 
 
@@ -67,6 +67,17 @@ class Document:
         if not shapes and (model is None or model is self.model):
             return self._inference
         return trace(model or self.model, self.facts, shapes or {}, read=read_entry)
+
+    def infer_given(self, shapes: Mapping[TensorRef, TensorSpec], model: Model | None = None) -> Inference:
+        """What `infer` tells where the user says some of the shapes.
+
+        Raises:
+            ShapeError: the document or the rules of its classes tell something else.
+        """
+        found = self.infer(shapes, model)
+        if shapes:
+            _hold_given(shapes, self.infer(None, model), found)
+        return found
 
     @cached_property
     def _inference(self) -> Inference:
@@ -141,6 +152,24 @@ def given_shapes(model: Model, texts: Sequence[str]) -> dict[TensorRef, TensorSp
     return {ref: spec for name, spec in map(named_shape, texts) for ref in boundary(model, name)}
 
 
+def _hold_given(shapes: Mapping[TensorRef, TensorSpec], before: Inference, after: Inference) -> None:
+    """Of two facts that contradict each other nobody can say which is false."""
+    for ref, given in shapes.items():
+        known = before.specs.get(ref, TensorSpec())
+        same_dtype = given.dtype is None or known.dtype is None or given.dtype == known.dtype
+        if not same_dtype or not agree(given.shape, known.shape):
+            raise _contradicted(ref.layer, f"{ref.layer!r} is said to be {in_words(given)}, but it is {in_words(known)}")
+    new = [(ref.layer, why) for ref, why in after.contradictions.items() if ref not in before.contradictions]
+    new += [(call.layer, why) for call, why in after.clashes.items() if call not in before.clashes]
+    for layer, why in new:
+        raise _contradicted(layer, f"if that were so, {layer!r} would not be what it is: {why}")
+
+
+def _contradicted(where: str, message: str) -> ShapeError:
+    hint = "leave --shape out where the shape is known; sizes that the model leaves open are given with --size"
+    return ShapeError(message, code="shape-contradicted", where=where, hint=hint)
+
+
 def named_shape(text: str) -> tuple[str, TensorSpec]:
     """The name in ``LAYER=None,28,28,128:float32``, and what is said of it.
 
@@ -157,4 +186,4 @@ def named_shape(text: str) -> tuple[str, TensorSpec]:
         raise ShapeError(
             f"{text!r} does not give a shape", code="shape-syntax", hint="write LAYER=None,28,28,128 (None for any size)"
         )
-    return name, TensorSpec(shape, dtype.strip() or "float32")
+    return name, TensorSpec(shape, dtype.strip() or None)

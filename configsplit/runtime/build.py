@@ -15,7 +15,7 @@ import numpy as np
 
 from configsplit.errors import DocumentError, WeightsError, nearest
 from configsplit.hazards import ROOTS, hazards
-from configsplit.runtime.examine import examine, with_names
+from configsplit.runtime.examine import buildable, examine
 from configsplit.runtime.frameworks import Framework
 from configsplit.runtime.resolving import resolving
 
@@ -180,7 +180,7 @@ def load(
     models = framework.module.models
     with safe_scope(framework, classes, allow_lambda=allow_lambda):
         if examined.kind == "json":
-            model = models.model_from_json(with_names(examined.text), custom_objects=dict(classes))
+            model = models.model_from_json(buildable(examined.text), custom_objects=dict(classes))
         else:
             model = models.load_model(str(path), custom_objects=dict(classes), compile=False, safe_mode=not allow_lambda)
         if weights is not None:

@@ -55,10 +55,16 @@ def _vocabulary(source: Source) -> list[str]:
     return [word for text in texts for word in text.splitlines()[:_WORDS_EACH]]
 
 
-def with_names(text: str) -> str:
-    """A document in which every Sequential has its layer's name: Keras 2.0 to 2.2 wrote one within a model as a bare list of
-    layers, which today's reader calls by a name of its own."""
+def buildable(text: str) -> str:
+    """A document as today's readers should get it.
+
+    What ``compile()`` would use at the top is left out: Keras 3 compiles what it reads from JSON, and nothing here trains. And
+    every Sequential has its layer's name: Keras 2.0 to 2.2 wrote one within a model as a bare list of layers, which today's
+    reader calls by a name of its own.
+    """
     document = json.loads(text)
+    if isinstance(document, dict):
+        document = {key: value for key, value in document.items() if key not in ("compile_config", "training_config")}
     todo: list[Any] = [document]
     while todo:
         item = todo.pop()

@@ -117,14 +117,15 @@ def convert(
         )
     document = replace(document, model=opened(document.model, read_entry))
     given = shapes if isinstance(shapes, Mapping) else given_shapes(document.model, shapes)
+    inference = document.infer_given(given)
     with open_source(document.path, document.weights) as source:
         old = None if source.weights is None else OldWeights(document, source.weights)
         if old is not None:
-            check_shapes(document.model, document.infer(given), old.found)
+            check_shapes(document.model, inference, old.found)
         found = backend or str(source.metadata.get("backend") or document.model.entry.get("backend") or "")
         request = Request(
             model=document.model,
-            inference=document.infer(given),
+            inference=inference,
             stored={} if old is None else old.stored,
             facts=document.facts,
             lambdas={**_declared(document), **_replacements(lambdas)},

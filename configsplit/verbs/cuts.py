@@ -178,7 +178,7 @@ def cuts(
         )
     model = document.model
     given = dict(shapes) if isinstance(shapes, Mapping) else given_shapes(model, list(shapes))
-    inference, doubtful = with_kinds(document.infer(given))
+    inference, doubtful = with_kinds(document.infer_given(given))
     shut = with_masks(barriers(inference, doubtful), document, inference).all
     pricing = Pricing(document, model, {**given, **given_sizes(document.infer(), sizes)}, inference, doubtful)
     ranked = max_bytes is not None or sort in ("bytes", "balance") or devices is not None

@@ -243,7 +243,7 @@ class _Work:
 
 def _work(document: Document, whole: Surfaced, wish: _Wish, more: Barriers | None = None) -> _Work:
     """The best plan that cuts nowhere where `split` would refuse."""
-    graph, (inference, doubtful) = call_graph(whole.model), with_kinds(document.infer(whole.given, whole.model))
+    graph, (inference, doubtful) = call_graph(whole.model), with_kinds(document.infer_given(whole.given, whole.model))
     pricing = Pricing(
         document, whole.model, {**whole.given, **moved(wish.sizes, document.model, whole.model)}, inference, doubtful
     )

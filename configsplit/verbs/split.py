@@ -65,7 +65,7 @@ def split(
         return prepared(document, surface(document.model, wanted, wrapping, opened, told))
 
     def cut(whole: Surfaced) -> tuple[Split, Inference]:
-        inference, doubtful = with_kinds(document.infer(whole.given, whole.model))
+        inference, doubtful = with_kinds(document.infer_given(whole.given, whole.model))
         model = described(whole.model, inference.specs) if whole.steps else whole.model
         why = partial(untold, document, whole, inference)
         at_sizes = {**whole.given, **moved(pictured, document.model, model)}

@@ -53,7 +53,7 @@ def extract(document: Document, *, from_: Names = (), to: Names = (), shapes: It
     if not starts and not ends:
         raise CutError("no tensor was given", code="extract-nothing", hint="say where to start or to end: --from, --to")
     opened = surfaced(document, *starts, *ends)
-    inference, doubtful = with_kinds(document.infer(given_shapes(opened.model, tuple(shapes)), opened.model))
+    inference, doubtful = with_kinds(document.infer_given(given_shapes(opened.model, tuple(shapes)), opened.model))
     fed = flat(opened.boundaries[: len(starts)])
     _require_shapes(opened.model, fed, inference)
     check_kinds(fed, doubtful, inference)
@@ -184,7 +184,7 @@ def finish(verb: str, documents: tuple[Document, ...], made: Rewritten, argument
         provenance=made.provenance,
         inference=inference,
         arguments=arguments,
-        warnings=(*contradictions(document), *warnings, *mask_changes(documents, model, made, inference)),
+        warnings=(*document.notes, *contradictions(document), *warnings, *mask_changes(documents, model, made, inference)),
     )
 
 

@@ -7,12 +7,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from support.made import fill, flat, inputs_for, run, run_parts, same
 
 import configsplit
+from configsplit.cli.main import cli
 from configsplit.errors import ShapeError
 from configsplit.runtime.build import load
 from configsplit.runtime.frameworks import Framework, framework
+from configsplit.verbs.table import VERBS, record
 
 FRAMEWORKS = pytest.mark.parametrize("name", ["keras", "tf_keras"])
 
@@ -103,3 +106,61 @@ def test_a_given_shape_holds_where_the_dtype_is_widened(name: str, tmp_path: Pat
     saved = parts.save(tmp_path / "parts")
     assert [(tensor.dtype, tensor.shape) for tensor in saved.manifest.parts[1].inputs] == [("float32", (None, 6, 3))]
     assert configsplit.verify(tmp_path / "parts").proof == saved.proof
+
+
+SETTLED: dict[str, list[str]] = {
+    "split": ["split", "MODEL", "--at", "odd", "--out", "out"],
+    "stages": ["split", "MODEL", "--stages", "2", "--out", "out"],
+    "cuts": ["cuts", "MODEL"],
+    "extract": ["extract", "MODEL", "--to", "odd", "--out", "out.json", "--no-weights"],
+    "convert": ["convert", "MODEL", "--out", "out.json"],
+}
+"""Every verb that takes --shape."""
+
+
+def test_every_verb_that_takes_a_shape_is_here() -> None:
+    takes = {name for name in VERBS if any(option.key == "shape" for option in record(name).options)}
+    assert takes == {line[0] for line in SETTLED.values()}
+
+
+def settled(path: Path, dialect: str) -> Path:
+    """start -> odd (undeclared) -> add with a Dense of a known shape."""
+    works = framework("keras" if dialect == "keras3" else "tf_keras")
+    layers = works.module.layers
+    start = works.module.Input((6, 3), name="start")
+    both = layers.Add(name="add")([layers.Dense(3, name="fc")(start), odd_class(works)(name="odd")(start)])
+    path.write_text(works.module.Model(start, layers.Dense(2, name="end")(both)).to_json())
+    return path
+
+
+WRONG = {
+    "an input": "start=None,6,4",
+    "a rank": "start=None,6",
+    "a declared class": "fc=None,6,5",
+    "a dtype": "fc=None,6,3:float16",
+    "what follows from it": "odd=None,6,5",
+}
+
+
+@pytest.mark.parametrize("dialect", ["keras2", "keras3"])
+@pytest.mark.parametrize("wrong", WRONG)
+@pytest.mark.parametrize("verb", SETTLED)
+def test_two_facts_that_contradict_each_other_are_an_error(
+    verb: str, wrong: str, dialect: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if verb == "convert" and dialect == "keras3":
+        return  # that is refused before anything else
+    monkeypatch.chdir(tmp_path)
+    words = [str(settled(tmp_path / "m.json", dialect)) if word == "MODEL" else word for word in SETTLED[verb]]
+    done = CliRunner().invoke(cli, [*words, "--shape", WRONG[wrong]])
+    assert done.exit_code == 1
+    assert "error [shape-contradicted]" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["m.json"]
+
+
+@pytest.mark.parametrize("dialect", ["keras2", "keras3"])
+@pytest.mark.parametrize("right", ["odd=None,6,3", "odd=None,6,3:float32", "fc=None,6,3", "start=None,6,3"])
+def test_what_agrees_may_be_said_again(right: str, dialect: str, tmp_path: Path) -> None:
+    document = configsplit.load(settled(tmp_path / "m.json", dialect))
+    saved = configsplit.split(document, "odd", shapes=["odd=None,6,3", right]).save(tmp_path / "parts")
+    assert [tensor.shape for tensor in saved.manifest.parts[1].inputs if tensor.name == "odd"] == [(None, 6, 3)]

@@ -74,6 +74,13 @@ def test_two_members_of_one_name(tmp_path: Path) -> None:
     assert refusal(keras_file(tmp_path, ("config.json", b"{}"))) == "archive-duplicate-member"
 
 
+def test_an_archive_behind_another(tmp_path: Path) -> None:
+    """Readers of the directory at the end take the last one, readers from the start the first."""
+    one, two = keras_file(tmp_path).read_bytes(), keras_file(tmp_path).read_bytes()
+    (path := tmp_path / "two.keras").write_bytes(one + two)
+    assert refusal(path) == "archive-damaged"
+
+
 @pytest.mark.parametrize(
     "name",
     ["../evil", "assets/../../evil", "/etc/passwd", "assets//x", "C:/x", "assets\\..\\x", "assets/./x", "..", "assets/a\0b"],

@@ -7,7 +7,7 @@ from functools import reduce
 
 from configsplit.catalog.facts import CallFacts
 from configsplit.catalog.operations.arguments import promote
-from configsplit.catalog.rules import Outputs, axis_of, compute_dtype, declare, is_float, known, shape_of, unknown
+from configsplit.catalog.rules import Outputs, axis_of, compute_dtype, declare, impossible, is_float, known, shape_of
 from configsplit.graph.model import Shape, TensorSpec
 
 
@@ -24,7 +24,7 @@ def _common(first: int | None, second: int | None) -> int | None:
     if second == 1:
         return first
     if first is not None and second is not None:
-        raise unknown(f"the sizes {first} and {second} do not go together")
+        raise impossible(f"the sizes {first} and {second} do not go together")
     return second if first is None else first
 
 
@@ -51,7 +51,7 @@ def elementwise(call: CallFacts) -> Outputs:
     shapes = _same_rank([shape_of(spec) for spec in call.inputs])
     batches = {shape[0] for shape in shapes} - {None}
     if len(batches) > 1:
-        raise unknown("the inputs have different batch sizes")
+        raise impossible("the inputs have different batch sizes")
     tail = reduce(broadcast, (shape[1:] for shape in shapes))
     if call.dialect == "keras3":
         columns = zip(tail, *(shape[1:] for shape in shapes), strict=True)
@@ -79,7 +79,7 @@ def joined(shapes: list[Shape], axis: int, *, fill: bool) -> Shape:
 def concatenate(call: CallFacts) -> Outputs:
     shapes = [shape_of(spec) for spec in call.inputs]
     if len({len(shape) for shape in shapes}) != 1:
-        raise unknown("the inputs have different ranks")
+        raise impossible("the inputs have different ranks")
     return _merge_output(call, joined(shapes, int(call.config.get("axis", -1)), fill=call.dialect != "keras3"))
 
 

@@ -60,8 +60,7 @@ def hashing_outputs(call: CallFacts) -> Outputs:
     shape, bins = first_shape(call), int(call.config["num_bins"])
     if call.config.get("output_mode", "int") == "int":
         return (TensorSpec(shape, _written_dtype(call)),)
-    whole = (*shape[:-1], bins) if call.dialect == "keras3" else encoded_shape(call, shape, bins)
-    return (TensorSpec(whole, _written_dtype(call)),)
+    return (TensorSpec(encoded_shape(call, shape, bins), _written_dtype(call)),)
 
 
 def crossing_outputs(call: CallFacts) -> Outputs:
@@ -85,12 +84,15 @@ def _vocabulary_size(call: CallFacts) -> int:
     return len([token for token in vocabulary if token not in ("", config.get("mask_token"))]) + special
 
 
+def _counted_dtype(call: CallFacts) -> str:
+    """What Keras 3 gives for encoded words, where it declares float32 for all of them."""
+    return "float32" if call.config["output_mode"] == "tf_idf" else "int64"
+
+
 def lookup_outputs(call: CallFacts) -> Outputs:
     config, shape = call.config, first_shape(call)
     if config.get("output_mode", "int") != "int":
-        counts = call.class_name == "IntegerLookup" and config["output_mode"] != "tf_idf"
-        flows = "int64" if counts else "float32"  # Keras 3 declares float32 for all of them
-        dtype = flows if call.dialect == "keras3" else _written_dtype(call, "float32")
+        dtype = _counted_dtype(call) if call.dialect == "keras3" else _written_dtype(call, "float32")
         return (TensorSpec(encoded_shape(call, shape, _vocabulary_size(call)), dtype),)
     if call.dialect != "keras3" and config.get("invert"):
         return (TensorSpec(shape, "string" if call.class_name == "StringLookup" else str(config["vocabulary_dtype"])),)
@@ -104,8 +106,8 @@ def text_outputs(call: CallFacts) -> Outputs:
     size = _vocabulary_size(call)
     if call.dialect != "keras3":
         return (TensorSpec((shape[0], size), "float32"),)
-    split = config.get("split", "whitespace") is not None or len(shape) <= 1  # adds the axis that is then counted over
-    return (TensorSpec((*(shape if split else shape[:-1]), size), "float32"),)
+    alone = config.get("split", "whitespace") is None and len(shape) == 1  # no axis of words to count over but the batch's
+    return (TensorSpec((size,) if alone else (shape[0], size), _counted_dtype(call)),)
 
 
 def normalization_weights(call: CallFacts) -> Weights:

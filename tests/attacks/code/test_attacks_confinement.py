@@ -329,37 +329,95 @@ def test_with_the_first_gate_open_nothing_gets_out(
 PLAIN = """
 import json, sys
 from pathlib import Path
-import tf_keras
+import keras, numpy, tf_keras
 
 def main(arguments):
-    for name, path in json.loads(Path(arguments[0]).read_text()).items():
+    keras.config.enable_unsafe_deserialization()
+    tf_keras.src.saving.serialization_lib.enable_unsafe_deserialization()
+    told = {}
+    for name, place in json.loads(Path(arguments[0]).read_text()).items():
+        works = keras if place["dialect"] == "keras3" else tf_keras
         try:
-            tf_keras.models.model_from_json(Path(path).read_text())
+            model = works.models.model_from_json(Path(place["path"]).read_text())
+            told[name] = "loaded"
+            model.predict_on_batch(numpy.zeros((1, 4, 3), "float32"))
+            told[name] = "run"
         except BaseException as error:
-            print(name, error)
+            told[name] = told.get(name) or f"{type(error).__name__}: {error}"[:300]
+        if place["canary"] and Path(place["canary"]).exists():
+            told[name] = "fired"
+    Path(arguments[0]).with_name("result.json").write_text(json.dumps(told))
     return 0
 """
 
 
+def _in_plain_keras(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, Any]) -> dict[str, str]:
+    """What becomes of files in Keras itself, out of safe mode and not confined."""
+    private = tmp_path / "private"
+    (tmp_path / "models" / "plain.py").write_text(PLAIN)
+    monkeypatch.setenv("PYTHONPATH", f"{HERE}{os.pathsep}{tmp_path / 'models'}")
+    (private / "files.json").write_text(json.dumps(files))
+    with (private / "log").open("w+b") as log:
+        run("plain", [str(private / "files.json")], private, read=[], limits=Limits(timeout=600, confined=False), log=log)
+        log.seek(0)
+        assert (private / "result.json").exists(), log.read().decode("utf-8", "replace")[-3000:]
+    told: dict[str, str] = json.loads((private / "result.json").read_text())
+    return told
+
+
 @linux
 def test_the_attacks_are_live(world: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same files in plain tf_keras: a canary that no attack can reach would prove nothing above."""
+    """The same files in plain Keras: a canary that no attack can reach would prove nothing above."""
     pytest.importorskip("tf_keras")
     import attacks
 
-    private, outside = tmp_path / "private", tmp_path / "outside"
-    (tmp_path / "models" / "plain.py").write_text(PLAIN)
-    monkeypatch.setenv("PYTHONPATH", f"{HERE}{os.pathsep}{tmp_path / 'models'}")
-    live = ["lambda_exec", "lambda_eval", "lambda_os_system", "print_to_a_file", "write_file", "copy_file", "make_folder"]
-    each = {attack.name: attack for attack in attacks.ATTACKS}
-    files = {name: str(each[name].write(private, outside / name)) for name in live}
-    (private / "files.json").write_text(json.dumps(files))
-    with (private / "log").open("w+b") as log:
-        run("plain", [str(private / "files.json")], private, read=[], limits=Limits(timeout=6000, confined=False), log=log)
-        log.seek(0)
-        assert {path.name for path in outside.iterdir()} - {"secret"} == set(live), log.read().decode("utf-8", "replace")[
-            -3000:
-        ]
+    last = sorted(attacks.ATTACKS, key=lambda each: each.name == "dump_debug_info")  # it spoils the process for all others
+    files = {
+        each.name: {
+            "path": str(each.write(tmp_path / "private", tmp_path / "outside" / each.name)),
+            "canary": str(tmp_path / "outside" / each.name),
+            "dialect": each.dialect,
+        }
+        for each in last
+    }
+    told = _in_plain_keras(tmp_path, monkeypatch, files)
+    assert {name for name, end in told.items() if end == "fired"} == {each.name for each in attacks.ATTACKS if each.fires}
+
+
+@linux
+def test_without_the_hostile_bit_keras_builds_and_runs_them(
+    world: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So an attack is refused for what it is. A call on constants alone no Keras can finish, whatever it calls."""
+    pytest.importorskip("tf_keras")
+    import attacks
+
+    files = {
+        each.name: {"path": str(each.write_control(tmp_path / "private")), "canary": "", "dialect": each.dialect}
+        for each in attacks.ATTACKS
+    }
+    told = _in_plain_keras(tmp_path, monkeypatch, files)
+    for attack in attacks.ATTACKS:
+        if attack.on_constants:
+            assert "_keras_history" in told[attack.name], (attack.name, told[attack.name])
+        else:
+            assert told[attack.name] == "run", (attack.name, told[attack.name])
+
+
+def test_what_compile_would_use_is_not_even_looked_up(tmp_path: Path) -> None:
+    """It is no hazard, since nothing here trains; Keras 3 compiles what it reads from JSON, if it is let."""
+    keras = pytest.importorskip("keras")
+    from configsplit.runtime import build
+    from configsplit.runtime.frameworks import framework
+
+    path = _model([{"module": "keras.layers", "class_name": "Dense", "config": {"units": 2}}], tmp_path / "m.json")
+    document = json.loads(path.read_text())
+    evil = {"module": "os", "class_name": "system", "config": {"command": "true"}, "registered_name": None}
+    for optimizer in ("adam", evil):
+        path.write_text(json.dumps({**document, "compile_config": {"optimizer": optimizer, "loss": "mse"}}))
+        assert not build.load(path, framework=framework("keras"), classes={}).compiled
+    with pytest.raises(TypeError, match="system"):
+        keras.models.model_from_json(path.read_text())
 
 
 @linux

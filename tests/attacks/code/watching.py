@@ -17,13 +17,13 @@ _CODE = ("marshal.loads", "pickle.find_class")
 
 
 class _Watch:
-    def __init__(self, allowed: Path) -> None:
-        self.allowed, self.seen = str(allowed), list[str]()
+    def __init__(self, allowed: Path, secret: Path) -> None:
+        self.allowed, self.secret, self.seen = str(allowed), str(secret), list[str]()
 
     def event(self, name: str, arguments: tuple[Any, ...]) -> None:
         if name in _PROGRAMS or name in _NETWORK or (name in _CODE and not _while_importing()):
             self.seen.append(f"{name} {arguments[:2]!r}")
-        elif name == "open" and self._writes(arguments) and not self._may(arguments[0]):
+        elif name == "open" and not (self._may(arguments[0]) if self._writes(arguments) else self._may_read(arguments[0])):
             self.seen.append(f"open {arguments[0]!r}")
         elif name in _CHANGES and not self._may(arguments[0]) and arguments[-1] in (-1, None):
             # with a descriptor of a folder a name says nothing: a folder that may not be written to is not opened
@@ -41,6 +41,9 @@ class _Watch:
             return True
         place = os.path.abspath(os.fsdecode(path))  # noqa: PTH100 - pathlib would raise events of its own
         return place.startswith(self.allowed) or place == os.devnull or place.endswith(".pyc") or ".pyc." in place
+
+    def _may_read(self, path: Any) -> bool:
+        return isinstance(path, int) or not os.path.abspath(os.fsdecode(path)).startswith(self.secret)  # noqa: PTH100
 
 
 def _while_importing() -> bool:
@@ -61,9 +64,12 @@ sys.addaudithook(_hook)
 
 
 @contextlib.contextmanager
-def watching(allowed: Path) -> Iterator[list[str]]:
-    """What happens in the block beyond writing below ``allowed``; an audit hook cannot be taken away, only put to sleep."""
-    watch = _Watch(allowed)
+def watching(allowed: Path, secret: Path) -> Iterator[list[str]]:
+    """What happens in the block beyond writing below ``allowed``, and anything at all below ``secret``.
+
+    An audit hook cannot be taken away, only put to sleep.
+    """
+    watch = _Watch(allowed, secret)
     _active.append(watch)
     try:
         yield watch.seen

@@ -14,6 +14,8 @@ from typing import Any
 
 from fault_server import content
 
+from configsplit.verbs.table import VERBS, record
+
 RELEASES = Path(__file__).resolve().parents[2] / "corpus" / "releases"
 SERVER = Path(__file__).with_name("fault_server.py")
 
@@ -27,8 +29,19 @@ LINES: dict[str, list[str]] = {
     "freeze": ["freeze", "k2.h5", "--layer", "c1", "--out", "{out}.h5"],
     "join": ["join", "parts", "--out", "{out}.keras"],
     "convert": ["convert", "k2.h5", "--out", "{out}.keras"],
+    "profile": ["profile", "k3.keras", "--out", "{out}.json"],
 }
-"""All but batch, whose work is done by other processes; see test_faults_batch.py."""
+"""All but batch, whose work is done by other processes; see test_faults_batch.py. What ``profile`` measures in another process
+is given to it by fault_server.py: here it writes."""
+
+
+def writing() -> set[str]:
+    """The verbs that have an output, as their records say."""
+    return {name for name in VERBS if any(option.key == "out" for option in record(name).options)}
+
+
+HANGS = 300
+"""Seconds of the clock: long, for machines that do much else."""
 
 verbs_run: list[str] = []
 """Each command that was run, for the table in docs/security.md."""
@@ -37,6 +50,7 @@ OTHER = {
     "split": ["split", "k3.keras", "--at", "c1", "--out", "{out}"],
     **{verb: ["rename", "k3.keras", "c2=other", "--out", "{out}.keras"] for verb in LINES if verb != "split"},
     **{verb: ["rename", "k2.h5", "c2=other", "--out", "{out}.h5"] for verb in ("extract", "remove", "freeze")},
+    "profile": ["rename", "k3.keras", "c2=other", "--no-weights", "--out", "{out}.json"],
 }
 """What has been written to the same place before."""
 
@@ -108,7 +122,7 @@ class World:
 
     def receive(self) -> Done:
         assert self._server.stdout is not None
-        assert self.ready(300), "it hangs"
+        assert self.ready(HANGS), "it hangs"
         answer = json.loads(self._server.stdout.readline())
         assert "broken" not in answer, answer
         return Done(**answer)

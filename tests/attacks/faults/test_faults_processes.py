@@ -22,7 +22,10 @@ SHELL = {
 """Each with one verb, in turn: what comes after the start is the matrix's."""
 
 
-@pytest.mark.parametrize(("fault", "verb"), list(zip(SHELL, LINES, strict=True)))
+VERBS = [verb for verb in LINES if verb != "profile"]  # which would run Keras
+
+
+@pytest.mark.parametrize(("fault", "verb"), list(zip(SHELL, VERBS, strict=True)))
 def test_a_fault_from_the_start(world: World, fault: str, verb: str) -> None:
     target, whole = world.target(), world.whole(verb)
     words = [str(world.folder / word) if (world.folder / word).exists() else word for word in world.line(LINES[verb], target)]

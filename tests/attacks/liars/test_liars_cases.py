@@ -6,6 +6,7 @@ import csv
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import configsplit
@@ -40,6 +41,28 @@ def test_what_later_releases_misread_is_cut_as_its_own_release_means_it(held: An
     """Whole and parts differ by the axis that Keras 3.15 puts before, and by nothing else."""
     (found,) = held(FILES / MISREAD, "base")
     assert "float32(1, 3, 2) against float32(3, 2)" in found
+
+
+def test_what_later_releases_misread_is_told_by_every_verb_that_reports() -> None:
+    document = configsplit.load(FILES / MISREAD)
+    (note,) = [note for note in configsplit.inspect(document).notes if "list of one" in note]
+    assert note.startswith("the one output of 'base' is written as a list: Keras up to 3.10")
+    assert note in configsplit.validate(FILES / MISREAD).notes
+    assert note in configsplit.extract(document, to="base").warnings
+
+
+def test_a_sequential_that_is_opened_keeps_the_spelling_of_its_release(processes: Any, tmp_path: Path) -> None:
+    """Keras 3.11 and later write the one output of a nested model without a list, and read a list as what it is."""
+    keras = pytest.importorskip("keras")
+    start = keras.Input((6,), name="start")
+    base = keras.Model(start, keras.layers.Dense(4, name="fc")(start), name="base")
+    model = keras.Sequential([keras.Input((6,), name="x"), base, keras.layers.Dense(2, name="head")])
+    model.save(path := tmp_path / "m.keras")
+    configsplit.extract(configsplit.load(path), to=["base", "head"]).save(out := tmp_path / "out.keras")
+    again, sample = keras.models.load_model(out), np.ones((3, 6), "float32")
+    base_out, head_out = again.predict(sample, verbose=0)
+    assert np.array_equal(head_out, model.predict(sample, verbose=0))
+    assert np.array_equal(base_out, base.predict(sample, verbose=0))
 
 
 NESTED = sorted(path for path in FILES.iterdir() if path.name.startswith("n"))
