@@ -158,7 +158,7 @@ _NODES = words("""
     reverse_sequence scatter_nd segment_max segment_mean segment_min segment_prod segment_sum shape_n size slice
     space_to_batch_nd batch_to_space_nd space_to_depth split_v string_lower string_upper
     sparse_softmax_cross_entropy_with_logits
-    softmax_cross_entropy_with_logits svd tensor_scatter_update top_k top_kv2 truncate_div truncate_mod unpack
+    reverse where softmax_cross_entropy_with_logits svd tensor_scatter_update top_k top_kv2 truncate_div truncate_mod unpack
     unsorted_segment_max unsorted_segment_sum upper_bound xdivy xlog1py xlogy fft fft2d fft3d ifft ifft2d ifft3d rfft irfft
     bitwise_and bitwise_or bitwise_xor left_shift right_shift imag conj complex angle zeta polygamma igamma igammac
     logical_xor dilation2d hsv_to_rgb rgb_to_hsv adjust_contrastv2 adjust_hue adjust_saturation
