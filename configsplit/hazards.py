@@ -238,7 +238,9 @@ def _class(path: _Path, name: str, item: dict[str, Any]) -> Iterator[Hazard]:
 
 
 def _is_operation(class_name: str) -> bool:
-    from configsplit.catalog.operations import operation_table  # the rules of 323 operations, which most models have none of
+    from configsplit.catalog.operations import (
+        operation_table,  # the declarations of 326 operations, which most models have none of
+    )
     from configsplit.catalog.operations.layers import snake
 
     return snake(class_name) in operation_table.KERAS
@@ -290,14 +292,9 @@ def _called(name: str, config: dict[str, Any]) -> Any:
 
 
 def _is_pure(name: str, called: str) -> bool:
-    from configsplit.catalog.operations import operation_table
-    from configsplit.catalog.operations.layers import snake
-
     if name in _FUNCTION_LAYERS:
-        return is_pure_function(called, operation_table.FUNCTIONS)
-    if name == "InstanceProperty":
-        return called in PROPERTIES
-    return is_pure_node(snake(called), operation_table.NODES)
+        return is_pure_function(called)
+    return called in PROPERTIES if name == "InstanceProperty" else is_pure_node(called)
 
 
 def _constants(path: _Path, name: str, nodes: Any) -> Iterator[Hazard]:

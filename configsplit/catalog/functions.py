@@ -4,7 +4,7 @@ functions by place and name, and the names under which initializers, regularizer
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 from configsplit.catalog.words import words
 
@@ -61,14 +61,6 @@ OPERATION_PLACES = tuple(
 )  # fmt: skip
 """Where Keras 3 keeps the classes of its operations."""
 
-_PLACES = frozenset(
-    {
-        "", "__operators__", "math", "nn", "linalg", "image", "dtypes", "debugging", "manip", "quantization",
-        "experimental.numpy", "keras.activations", "keras.backend",
-    }
-)  # fmt: skip
-"""Packages of TensorFlow's interface in which every function of which shapes are known (``inference``) is pure."""
-
 _MORE: Mapping[str, str] = {
     "": """
         acosh argsort asinh atanh batch_to_space bitcast boolean_mask clip_by_global_norm clip_by_norm complex constant
@@ -102,7 +94,7 @@ _MORE: Mapping[str, str] = {
     "linalg": """
         adjoint band_part banded_triangular_solve cholesky cholesky_solve cross det diag diag_part eig eigh eigh_tridiagonal
         eigvals eigvalsh expm eye global_norm inv logdet logm lstsq lu lu_matrix_inverse lu_reconstruct lu_solve matrix_rank
-        matrix_transpose matvec pinv qr set_diag slogdet solve sqrtm svd tensor_diag tensor_diag_part tensordot trace
+        matrix_transpose matvec normalize pinv qr set_diag slogdet solve sqrtm svd tensor_diag tensor_diag_part tensordot trace
         triangular_solve tridiagonal_matmul tridiagonal_solve
     """,
     "signal": """
@@ -120,7 +112,7 @@ _MORE: Mapping[str, str] = {
         per_image_standardization psnr random_brightness random_contrast random_crop random_flip_left_right
         random_flip_up_down random_hue random_saturation resize_bicubic resize_bilinear resize_nearest_neighbor resize_area
         resize_image_with_crop_or_pad resize_images resize_with_crop_or_pad resize_with_pad rgb_to_grayscale rgb_to_hsv
-        rgb_to_yiq rgb_to_yuv rot90 sobel_edges ssim ssim_multiscale total_variation yiq_to_rgb yuv_to_rgb
+        rgb_to_yiq rgb_to_yuv rot90 sobel_edges ssim ssim_multiscale total_variation transpose yiq_to_rgb yuv_to_rgb
     """,
     "quantization": """
         dequantize fake_quant_with_min_max_args fake_quant_with_min_max_vars_per_channel quantize quantize_and_dequantize
@@ -136,6 +128,20 @@ _MORE: Mapping[str, str] = {
         unicode_split unicode_transcode upper
     """,
     "dtypes": "complex saturate_cast",
+    "experimental.numpy": """
+        abs absolute add all amax amin any arctan2 argmax argmin average broadcast_to ceil clip concatenate copy cos cosh
+        cumprod cumsum divide einsum equal exp expand_dims expm1 flip floor floor_divide greater greater_equal identity
+        isfinite isinf isnan less less_equal log log10 log1p log2 logical_and logical_not logical_or logical_xor matmul max
+        maximum mean min minimum mod multiply negative not_equal ones_like pad power prod reciprocal repeat reshape roll round
+        select shape sign sin sinh sort split sqrt square squeeze stack std subtract sum swapaxes take tan tanh tile transpose
+        tril triu true_divide var where zeros_like
+    """,
+    "keras.backend": """
+        all any argmax argmin bias_add cast clip concatenate conv1d conv2d conv3d cumprod cumsum depthwise_conv2d expand_dims
+        gather max mean min one_hot ones prod repeat reshape reverse separable_conv2d shape squeeze stack std sum tile
+        transpose zeros zeros_like var
+    """,
+    "keras.activations": "mish",
     "debugging": "check_numerics",
 }
 """Pure functions besides, place by place."""
@@ -152,12 +158,11 @@ _NODES = words("""
     reverse_sequence scatter_nd segment_max segment_mean segment_min segment_prod segment_sum shape_n size slice
     space_to_batch_nd batch_to_space_nd space_to_depth split_v string_lower string_upper
     sparse_softmax_cross_entropy_with_logits
-    softmax_cross_entropy_with_logits svd tensor_scatter_update top_k top_kv2 truncate_div truncate_mod unpack
+    reverse where softmax_cross_entropy_with_logits svd tensor_scatter_update top_k top_kv2 truncate_div truncate_mod unpack
     unsorted_segment_max unsorted_segment_sum upper_bound xdivy xlog1py xlogy fft fft2d fft3d ifft ifft2d ifft3d rfft irfft
     bitwise_and bitwise_or bitwise_xor left_shift right_shift imag conj complex angle zeta polygamma igamma igammac
     logical_xor dilation2d hsv_to_rgb rgb_to_hsv adjust_contrastv2 adjust_hue adjust_saturation
     """)
-_NEVER_NODES = frozenset({"copy", "stack"})  # TensorFlow's graphs call a debugger's tap and a resource so
 
 
 PROPERTIES = words(
@@ -169,18 +174,20 @@ PROPERTIES = words(
 """Properties of tensors that an InstanceProperty may read."""
 
 
-def is_pure_function(name: str, known: Collection[str]) -> bool:
-    """Whether a function of TensorFlow's interface (``math.reduce_mean``) is on the list.
+def is_pure_function(name: str) -> bool:
+    """Whether a function of TensorFlow's interface (``math.reduce_mean``) is declared or on the list."""
+    from configsplit.catalog.tensorflow import table
 
-    ``known`` has the functions of which ``inference`` knows shapes, by the last part of their names.
-    """
     place, _, last = name.removeprefix("compat.v1.").removeprefix("compat.v2.").rpartition(".")
-    return (place in _PLACES and last in known) or last in _PURE.get(place, ())
+    return last in _PURE.get(place, ()) or table.function(name) is not None
 
 
-def is_pure_node(name: str, known: Collection[str]) -> bool:
-    """Whether an operation of TensorFlow's graphs is on the list; ``name`` in small letters, as ``known`` has it."""
-    return name not in _NEVER_NODES and (name in known or name in _NODES)
+def is_pure_node(name: str) -> bool:
+    """Whether an operation of TensorFlow's graphs (``MatMul``) is declared or on the list."""
+    from configsplit.catalog.operations.layers import snake
+    from configsplit.catalog.tensorflow import table
+
+    return name in table.NODES or snake(name) in _NODES
 
 
 def is_dtype(name: str) -> bool:

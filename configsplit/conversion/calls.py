@@ -9,12 +9,12 @@ from configsplit.catalog.keras3.configs import LOST, class_of
 from configsplit.catalog.keras3.objects import built_in
 from configsplit.catalog.keras3.refusals import Replacement, Stop
 from configsplit.catalog.table import class_facts
+from configsplit.catalog.tensorflow.call import plain_constant
+from configsplit.catalog.tensorflow.neural import TOLD_TO_TRAIN
 from configsplit.conversion.building import Building, Made
 from configsplit.conversion.layers import lambdas, locally_connected, several, theano
 from configsplit.conversion.layers.layer import convert_layer
-from configsplit.conversion.operations import convert, graph_nodes
-from configsplit.conversion.operations.arguments import plain_constant
-from configsplit.conversion.operations.neural import TOLD_TO_TRAIN
+from configsplit.conversion.operations import convert_function, convert_node
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import INPUT, CallRef, Layer, Model, Node, TensorRef, Use
 from configsplit.inference.inputs import input_spec
@@ -55,9 +55,9 @@ _Rule = Callable[[Building, Layer, int], None]
 def _rule(building: Building, layer: Layer) -> _Rule | None:
     """The rule of a layer that becomes operations, or several layers."""
     if layer.class_name in ("TFOpLambda", "SlicingOpLambda"):
-        return convert.convert
+        return convert_function
     if layer.class_name == "TensorFlowOpLayer":
-        return graph_nodes.convert
+        return convert_node
     if class_of(layer.class_name) == several.NORMALIZATION:
         return _normalization(building, layer)
     own = several.KERAS1 if building.around.dialect == "keras1" else several.KERAS2

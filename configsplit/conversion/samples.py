@@ -9,30 +9,12 @@ from __future__ import annotations
 from typing import Any
 
 from configsplit.catalog.table import class_facts
+from configsplit.catalog.tensorflow import table
+from configsplit.catalog.tensorflow.call import Samples, plain_constant
 from configsplit.conversion.building import Building
-from configsplit.conversion.operations.arguments import Samples, plain_constant
 from configsplit.graph.model import Layer, TensorRef, Use
 
 _OPERATIONS = frozenset({"TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer"})
-
-_EACH = frozenset(
-    {
-        "abs", "acos", "add", "asin", "atan", "atan2", "batch_normalization", "cast", "ceil", "clip_by_value", "cos",
-        "cosh", "divide", "divide_no_nan", "dropout", "elu", "equal", "erf", "exp", "expm1", "floor", "floordiv",
-        "gelu", "greater", "greater_equal", "hard_sigmoid", "identity", "l2_normalize", "leaky_relu", "less",
-        "less_equal", "log", "log1p", "log_sigmoid", "log_softmax", "logical_and", "logical_not", "logical_or",
-        "maximum", "minimum", "mod", "multiply", "negative", "not_equal", "ones_like", "pow", "real_div", "reciprocal",
-        "relu", "relu6", "round", "rsqrt", "selu", "sigmoid", "sign", "silu", "sin", "sinh", "softmax", "softmax_v2",
-        "softplus", "softsign", "sqrt", "square", "squared_difference", "stop_gradient", "sub", "subtract", "swish",
-        "tan", "tanh", "truediv", "where", "zeros_like",
-    }
-)  # fmt: skip
-"""Functions whose result has the first axis of the widest of their arguments."""
-
-_IMAGES = frozenset(
-    {"avg_pool", "avg_pool2d", "conv2d", "convolution", "depth_to_space", "max_pool", "max_pool2d", "resize", "space_to_depth"}
-)
-"""Functions that work on each image of a batch by itself."""
 
 
 def follow(building: Building, layer: Layer, number: int) -> None:
@@ -60,7 +42,9 @@ def _is_keras(layer: Layer) -> bool:
 
 
 def _function_keeps(building: Building, layer: Layer, number: int) -> bool:
-    name = str(layer.config.get("function", "getitem")).rpartition(".")[2]
+    title = str(layer.config.get("function", "getitem"))
+    name, function = title.rpartition(".")[2], table.function(title)
+    rows = "" if function is None else function.rows
     node = layer.calls[number]
     uses = [use for use in node.uses() if use.ref not in building.symbols]
     if not uses or TensorRef(layer.name, number) in building.symbols:
@@ -68,13 +52,13 @@ def _function_keeps(building: Building, layer: Layer, number: int) -> bool:
     ranks = [_rank(building, use) for use in uses]
     if None in ranks:
         return False
-    if name in _EACH or name in ("__or__", "__and__"):
+    if rows == "each":
         widest = max(rank or 0 for rank in ranks)
         return all(use.ref in building.samples for use, rank in zip(uses, ranks, strict=True) if rank == widest)
     if uses[0].ref not in building.samples:
         return False
     given = {key: plain_constant(value) for key, value in node.kwargs.items()}
-    return name in _IMAGES or _arranges(building, name, given, ranks[0] or 0, uses)
+    return rows == "images" or _arranges(building, name, given, ranks[0] or 0, uses)
 
 
 def _arranges(building: Building, name: str, given: dict[str, Any], rank: int, uses: list[Use]) -> bool:

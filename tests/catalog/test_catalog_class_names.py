@@ -31,12 +31,6 @@ EXPECTED: dict[str, tuple[str, str]] = {
         "BatchNormalization Dense Dot EinsumDense PReLU Permute RandomFourierFeatures Reshape",
         "rules for classes that Keras 3 does not have, and what those make",
     ),
-    "conversion/operations/graph_nodes.py": (
-        "AvgPool3D Conv2D Conv3D Identity MaxPool3D Maximum Minimum Reshape Softmax",
-        "operations of TensorFlow's graphs, by their own names",
-    ),
-    "conversion/operations/neural.py": ("Dropout", "made"),
-    "conversion/operations/shapes.py": ("Reshape", "made"),
     "graph/model.py": ("InputLayer Layer", "`Layer.is_input`, and configsplit's own class in an annotation"),
     "graph/references.py": (
         "Bidirectional RNN SpectralNormalization TimeDistributed",

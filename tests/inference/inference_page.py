@@ -10,6 +10,7 @@ from configsplit.catalog.layers.keras1 import CLASSES
 from configsplit.catalog.layers.wrappers import WRAPPERS
 from configsplit.catalog.operations.operation_table import KERAS
 from configsplit.catalog.rules import no_weights
+from configsplit.catalog.tensorflow.table import FUNCTIONS
 from configsplit.inference import ABSTRACT, BUILT_IN, OPAQUE
 
 HERE = Path(__file__).parent
@@ -103,7 +104,8 @@ def page() -> str:
     lines = [HEAD]
     for title, names in GENERATIONS.items():
         lines += generation(title, names)
-    return "\n".join([*lines, OPERATIONS.format(count=len(KERAS)), NOT_TOLD])
+    ruled = {*KERAS, *(name for name, declared in FUNCTIONS.items() if declared.outputs is not None)}
+    return "\n".join([*lines, OPERATIONS.format(count=len(ruled)), NOT_TOLD])
 
 
 if __name__ == "__main__":

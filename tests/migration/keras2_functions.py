@@ -101,6 +101,7 @@ FUNCTIONS: Mapping[str, tuple[Shape, Callable[[Any], Any]]] = {
     "triangles": (_SQUARE, lambda x: tf.linalg.band_part(x, -1, 0) + tf.linalg.band_part(x, 1, 2) * 3.0),
     "diagonals": (_SQUARE, lambda x: tf.linalg.diag_part(x) + tf.linalg.trace(x)[:, None]),
     "inverse": (_SQUARE, lambda x: tf.linalg.inv(x + 3.0 * np.eye(4, dtype="float32")) + tf.linalg.det(x)[:, None, None]),
+    "inverse adjoint": (_SQUARE, lambda x: tf.linalg.inv(x + 3.0 * np.eye(4, dtype="float32"), adjoint=True)),
     "zero or": (
         _SEQUENCE,
         lambda x: (

@@ -1,16 +1,12 @@
-"""The arguments of an operation layer, in whichever of three ways the document spells them.
-
-Keras 3 puts static arguments into the config and the rest into the node; ``TFOpLambda`` has one positional argument and names
-the others; ``TensorFlowOpLayer`` keeps a node of a TensorFlow graph, with constants by position.
-"""
+"""The arguments of an operation, by the names that its declaration has, and what tensors and constants among them are."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
-from configsplit.catalog.facts import CallFacts
 from configsplit.catalog.rules import Outputs, axes_of, policy, shape_of, unknown
 from configsplit.graph.json import FrozenDict, Number
 from configsplit.graph.model import Constant, Shape, TensorSpec
@@ -29,33 +25,39 @@ class Operand:
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """What an operation is called with. ``tensorflow`` tells TensorFlow's dtype rules from those of Keras 3."""
+    """What an operation is called with, by the names that its declaration has.
 
-    positional: tuple[Any, ...]
-    named: Mapping[str, Any]
+    ``tensorflow`` tells TensorFlow's dtype rules from those of Keras 3.
+    """
+
+    names: tuple[str, ...]
+    given: Mapping[str, Any]
     tensorflow: bool
 
-    def get(self, position: int, names: str, default: Any = _MISSING) -> Any:
-        """The argument at a position, or by any of several space-separated names. Raises ShapeError where it is missing."""
-        if 0 <= position < len(self.positional):
-            return plain(self.positional[position])
-        for name in names.split():
-            if name in self.named:
-                return plain(self.named[name])
+    def get(self, which: int | str, default: Any = _MISSING) -> Any:
+        """The argument of a name, or at a place among the declared parameters. Raises ShapeError where it is missing."""
+        name = which if isinstance(which, str) else self.names[which]
+        if name in self.given:
+            return plain(self.given[name])
         if default is _MISSING:
-            raise unknown(f"the argument {names.split()[0]!r} is missing")
+            raise unknown(f"the argument {name!r} is missing")
         return default
 
-    def operand(self, position: int, names: str = "x input a tensor data values") -> Operand:
-        return operand(self.get(position, names))
+    def number(self, which: int | str, default: Any = _MISSING) -> int:
+        """A whole number; the default also stands for None."""
+        value = self.get(which, default)
+        return int(default if value is None and default is not _MISSING else value)
 
-    def operands(self, position: int, names: str) -> list[Operand]:
+    def operand(self, which: int | str) -> Operand:
+        return operand(self.get(which))
+
+    def operands(self, which: int | str) -> list[Operand]:
         """A list of tensors given as one argument."""
-        found = self.get(position, names)
+        found = self.get(which)
         return [operand(item) for item in (found if isinstance(found, tuple) else (found,))]
 
-    def axes(self, rank: int, position: int = 1, names: str = "axis", default: Any = None) -> tuple[int, ...]:
-        return axes_of(self.get(position, names, default), rank)
+    def axes(self, rank: int, which: int | str = "axis") -> tuple[int, ...]:
+        return axes_of(self.get(which, None), rank)
 
 
 def plain(value: Any) -> Any:
@@ -98,21 +100,40 @@ def promoted(operands: list[Operand], *, tensorflow: bool) -> str | None:
     return promote([*dtypes, *numbers])
 
 
-def arguments(call: CallFacts) -> Arguments:
-    """The arguments of one call of an operation layer."""
-    if call.class_name == "TensorFlowOpLayer":
-        return _graph_arguments(call)
-    named = {**call.config, **call.kwargs}
-    return Arguments(call.args, named, call.class_name in ("TFOpLambda", "SlicingOpLambda"))
+class Parameter(NamedTuple):
+    """One parameter of an operation: its name, those that it had in other releases, whether it takes all that is left."""
+
+    name: str
+    others: tuple[str, ...]
+    several: bool
 
 
-def _graph_arguments(call: CallFacts) -> Arguments:
-    """TensorFlow counts inputs and constants together; attributes hold one key that names their type."""
-    node, constants = call.config["node_def"], call.config.get("constants") or {}
-    tensors = iter(call.inputs)
-    placed = [constants[str(i)] if str(i) in constants else next(tensors, None) for i in range(len(node["input"]))]
-    named = {key: next(iter(value.values()), None) for key, value in (node.get("attr") or {}).items()}
-    return Arguments(tuple(placed), named, True)
+@cache
+def parameters(declared: str) -> tuple[Parameter, ...]:
+    """The parameters of a declaration, in order: ``input axis|dim``, ``*operands subscripts``."""
+    found = ((each.startswith("*"), each.removeprefix("*").split("|")) for each in declared.split())
+    return tuple(Parameter(names[0], tuple(names[1:]), several) for several, names in found)
+
+
+def bound(declared: str, positional: Sequence[Any], named: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments by the names that are declared; what has no place among them keeps the name that it has."""
+    given: dict[str, Any] = {}
+    known, rest = parameters(declared), tuple(positional)
+    for parameter in known:
+        if rest or parameter.several:
+            given[parameter.name], rest = (rest, ()) if parameter.several else (rest[0], rest[1:])
+    names = {other: parameter.name for parameter in known for other in parameter.others}
+    for key, value in named.items():
+        name = names.get(key, key)
+        if value is not None or name not in given:
+            given[name] = value
+    return given
+
+
+def arguments(declared: str, positional: Sequence[Any], named: Mapping[str, Any], *, tensorflow: bool) -> Arguments:
+    """One call of an operation as the rule for its outputs asks for it."""
+    names = tuple(parameter.name for parameter in parameters(declared))
+    return Arguments(names, bound(declared, positional, named), tensorflow)
 
 
 def one(shape: Shape, dtype: str | None) -> Outputs:

@@ -6,8 +6,21 @@ import re
 from itertools import pairwise
 from typing import Any
 
-from configsplit.catalog.operations.arguments import Arguments, Operand, one, operand, promoted
-from configsplit.catalog.operations.common import Operation
+from configsplit.catalog.operations.arguments import Arguments, Operand, one, promoted
+from configsplit.catalog.operations.common import Operation, Rule, declared
+from configsplit.catalog.operations.rearranging import (
+    broadcast_to,
+    concat,
+    expand_dims,
+    get_item,
+    reshape,
+    squeeze,
+    stack,
+    swap,
+    tile,
+    transpose,
+    unstack,
+)
 from configsplit.catalog.rules import Outputs, axes_of, axis_of, elements, known, product, unknown
 from configsplit.graph.model import Shape, TensorSpec
 
@@ -38,7 +51,7 @@ def _ravel(given: Arguments) -> Outputs:
 def _moveaxis(given: Arguments) -> Outputs:
     found = given.operand(0)
     rank = len(found.shape)
-    sources, targets = (axes_of(given.get(-1, name), rank) for name in ("source", "destination"))
+    sources, targets = (axes_of(given.get(name), rank) for name in ("source", "destination"))
     order = [axis for axis in range(rank) if axis not in sources]
     for target, source in sorted(zip(targets, sources, strict=True)):
         order.insert(target, source)
@@ -46,17 +59,17 @@ def _moveaxis(given: Arguments) -> Outputs:
 
 
 def _rot90(given: Arguments) -> Outputs:
-    found = given.operand(0, "array")
-    first, second = axes_of(given.get(-1, "axes", (0, 1)), len(found.shape))
+    found = given.operand("array")
+    first, second = axes_of(given.get("axes", (0, 1)), len(found.shape))
     shape = list(found.shape)
-    if int(given.get(-1, "k", 1)) % 2:
+    if given.number("k", 1) % 2:
         shape[first], shape[second] = shape[second], shape[first]
     return like(tuple(shape), found)
 
 
-def _repeat(given: Arguments) -> Outputs:
+def repeated(given: Arguments) -> Outputs:
     """So many times each, or a number for each place along the axis."""
-    found, times, axis = given.operand(0), given.get(-1, "repeats"), given.get(-1, "axis", None)
+    found, times, axis = given.operand(0), given.get("repeats"), given.get("axis", None)
     shape, place = (ravelled(found.shape), 0) if axis is None else (found.shape, axis_of(int(axis), len(found.shape)))
     several = times if isinstance(times, tuple) else (times,)
     size = shape[place]
@@ -65,7 +78,7 @@ def _repeat(given: Arguments) -> Outputs:
 
 
 def _pad(given: Arguments) -> Outputs:
-    found, width = given.operand(0), given.get(-1, "pad_width")
+    found, width = given.operand(0), given.get("pad_width")
     pairs = width if isinstance(width, tuple) else ((width, width),)
     if not isinstance(pairs[0], tuple):
         pairs = (pairs,)
@@ -80,9 +93,9 @@ _TERM = re.compile(r"\(([^)]*)\)|(\S+)")
 
 def _rearrange(given: Arguments) -> Outputs:
     """``b h (w s) c -> b (h w) (s c)``. Raises ShapeError where a size in brackets cannot be told."""
-    found, pattern = given.operand(0, "tensor"), str(given.get(1, "pattern"))
+    found, pattern = given.operand("tensor"), str(given.get("pattern"))
     before, after = (_terms(side) for side in pattern.split("->"))
-    sizes = {name: int(size) for name, size in given.named.items() if type(size) is int}
+    sizes = {name: int(size) for name, size in given.given.items() if type(size) is int}
     lengths: dict[str, int | None] = {}
     for term, size in zip(before, found.shape, strict=True):
         lengths.update(_term_sizes(term, size, sizes))
@@ -109,11 +122,10 @@ def _term_sizes(term: list[str], size: int | None, sizes: dict[str, int]) -> dic
 
 def tensors_of(given: Arguments) -> list[Operand]:
     """The operands, given as one list or one by one."""
-    first = given.get(0, "xs x")
-    return [operand(item) for item in (first if isinstance(first, tuple) else given.positional)]
+    return given.operands(0)
 
 
-def _stacked(axis: int) -> Operation:
+def _stacked(axis: int) -> Rule:
     """hstack, vstack and dstack join along their axis; vectors along the only one they have, but for dstack."""
 
     def rule(given: Arguments) -> Outputs:
@@ -134,7 +146,7 @@ def _deep(shape: Shape) -> Shape:
 
 
 def _append(given: Arguments) -> Outputs:
-    pair, axis = [given.operand(0, "x1"), given.operand(1, "x2")], given.get(-1, "axis", None)
+    pair, axis = [given.operand("x1"), given.operand("x2")], given.get("axis", None)
     dtype = promoted(pair, tensorflow=False)
     shapes = [ravelled(item.shape) if axis is None else item.shape for item in pair]
     place = 0 if axis is None else axis_of(int(axis), len(shapes[0]))
@@ -142,12 +154,12 @@ def _append(given: Arguments) -> Outputs:
     return one(changed(shapes[0], place, None if None in lengths else sum(known(size) for size in lengths)), dtype)
 
 
-def _split_along(axis: int | None) -> Operation:
+def _split_along(axis: int | None) -> Rule:
     """Sections of nearly equal size, or places to cut."""
 
     def rule(given: Arguments) -> Outputs:
-        found, parts = given.operand(0), given.get(-1, "indices_or_sections")
-        chosen = given.get(-1, "axis", 0) if axis is None else axis
+        found, parts = given.operand(0), given.get("indices_or_sections")
+        chosen = given.get("axis", 0) if axis is None else axis
         place = axis_of(int(chosen), len(found.shape))
         lengths = _sections(found.shape[place], parts)
         return tuple(TensorSpec(changed(found.shape, place, length), found.dtype) for length in lengths)
@@ -175,7 +187,7 @@ def _diagonal_length(rows: int | None, columns: int | None, offset: int) -> int 
 
 
 def _diag(given: Arguments) -> Outputs:
-    found, offset = given.operand(0), int(given.get(-1, "k", 0))
+    found, offset = given.operand(0), given.number("k", 0)
     if len(found.shape) == 1:
         size = None if found.shape[0] is None else found.shape[0] + abs(offset)
         return like((size, size), found)
@@ -186,16 +198,16 @@ def _diag(given: Arguments) -> Outputs:
 def _diagflat(given: Arguments) -> Outputs:
     found = given.operand(0)
     size = product(found.shape)
-    size = None if size is None else size + abs(int(given.get(-1, "k", 0)))
+    size = None if size is None else size + abs(given.number("k", 0))
     return like((size, size), found)
 
 
 def _plane(given: Arguments) -> tuple[Operand, Shape, int | None]:
     """The operand, its shape without the two axes of a plane, and the length of the plane's diagonal."""
     found = given.operand(0)
-    axes = tuple(axis_of(int(given.get(-1, name, place)), len(found.shape)) for place, name in enumerate(("axis1", "axis2")))
+    axes = tuple(axis_of(given.number(name, place), len(found.shape)) for place, name in enumerate(("axis1", "axis2")))
     rest = tuple(size for axis, size in enumerate(found.shape) if axis not in axes)
-    return found, rest, _diagonal_length(found.shape[axes[0]], found.shape[axes[1]], int(given.get(-1, "offset", 0)))
+    return found, rest, _diagonal_length(found.shape[axes[0]], found.shape[axes[1]], given.number("offset", 0))
 
 
 def _diagonal(given: Arguments) -> Outputs:
@@ -209,26 +221,33 @@ def _trace(given: Arguments) -> Outputs:
 
 
 OPERATIONS: dict[str, Operation] = {
-    name: rule
-    for rule, names in (
-        (_ravel, "ravel"),
-        (_moveaxis, "moveaxis"),
-        (_rot90, "rot90"),
-        (_repeat, "repeat"),
-        (_pad, "pad"),
-        (_rearrange, "rearrange"),
-        (_stacked(1), "hstack"),
-        (_stacked(0), "vstack"),
-        (_stacked(2), "dstack"),
-        (_append, "append"),
-        (_split_along(None), "split array_split"),
-        (_split_along(1), "hsplit"),
-        (_split_along(0), "vsplit"),
-        (_split_along(2), "dsplit"),
-        (_diag, "diag"),
-        (_diagflat, "diagflat"),
-        (_diagonal, "diagonal"),
-        (_trace, "trace"),
-    )
-    for name in names.split()
+    **declared("ravel", "x", _ravel),
+    **declared("moveaxis", "x source destination", _moveaxis),
+    **declared("rot90", "array k axes", _rot90),
+    **declared("repeat", "x repeats axis", repeated),
+    **declared("pad", "x constant_values pad_width mode", _pad),
+    **declared("rearrange", "tensor pattern", _rearrange),
+    **declared("hstack", "xs", _stacked(1)),
+    **declared("vstack", "xs", _stacked(0)),
+    **declared("dstack", "xs", _stacked(2)),
+    **declared("append", "x1 x2 axis", _append),
+    **declared("split array_split", "x indices_or_sections axis", _split_along(None)),
+    **declared("hsplit", "x indices_or_sections", _split_along(1)),
+    **declared("vsplit", "x indices_or_sections", _split_along(0)),
+    **declared("dsplit", "x indices_or_sections", _split_along(2)),
+    **declared("diag", "x k", _diag),
+    **declared("diagflat", "x k", _diagflat),
+    **declared("diagonal", "x offset axis1 axis2", _diagonal),
+    **declared("trace", "x offset axis1 axis2", _trace),
+    **declared("reshape", "x newshape", reshape),
+    **declared("broadcast_to", "x shape", broadcast_to),
+    **declared("transpose", "x axes", transpose),
+    **declared("expand_dims", "x axis", expand_dims),
+    **declared("squeeze", "x axis", squeeze),
+    **declared("concatenate", "xs axis", concat),
+    **declared("stack", "x axis", stack),
+    **declared("unstack", "x num axis", unstack),
+    **declared("tile", "x repeats", tile),
+    **declared("swapaxes", "x axis1 axis2", swap),
+    **declared("get_item", "x key", get_item),
 }

@@ -8,9 +8,9 @@ from typing import TypeAlias
 
 from configsplit.catalog.layers.merging import broadcast
 from configsplit.catalog.operations.arguments import INTEGERS, Arguments, Operand, dtype_name, one, operand, promote, promoted
-from configsplit.catalog.operations.common import Operation, position
+from configsplit.catalog.operations.common import Operation, Rule, cast, declared, position, reduced
 from configsplit.catalog.rules import Outputs, axis_of, is_float, product
-from configsplit.graph.model import Shape, TensorSpec
+from configsplit.graph.model import TensorSpec
 
 Dtype: TypeAlias = Callable[["str | None"], "str | None"]
 
@@ -52,7 +52,7 @@ def always(dtype: str) -> Dtype:
 # ------------------------------------------------------------------------------------------------------------ elementwise
 
 
-def _unary(dtype: Dtype) -> Operation:
+def _unary(dtype: Dtype) -> Rule:
     def rule(given: Arguments) -> Outputs:
         found = given.operand(0)
         return one(found.shape, dtype(found.dtype))
@@ -61,10 +61,10 @@ def _unary(dtype: Dtype) -> Operation:
 
 
 def _pair(given: Arguments) -> tuple[Operand, Operand]:
-    return given.operand(0, "x x1 abs_"), given.operand(1, "y x2 angle fill_value")
+    return given.operand(0), given.operand(1)
 
 
-def _binary(dtype: Dtype = kept) -> Operation:
+def _binary(dtype: Dtype = kept) -> Rule:
     def rule(given: Arguments) -> Outputs:
         pair = _pair(given)
         return one(broadcast(pair[0].shape, pair[1].shape), dtype(promoted([*pair], tensorflow=False)))
@@ -72,7 +72,7 @@ def _binary(dtype: Dtype = kept) -> Operation:
     return rule
 
 
-def _strict(integer: str, fraction: str, dtype: Dtype = kept) -> Operation:
+def _strict(integer: str, fraction: str, dtype: Dtype = kept) -> Rule:
     """Some operations make arrays of Python's numbers before they look at dtypes."""
 
     def rule(given: Arguments) -> Outputs:
@@ -106,79 +106,73 @@ def _clip(given: Arguments) -> Outputs:
     return one(found.shape, counted(found.dtype))
 
 
-def _written(given: Arguments) -> Outputs:
+def written(given: Arguments) -> Outputs:
     """Operations whose static dtype, where there is one, is the output's."""
     found = given.operand(0)
-    return one(found.shape, dtype_name(given.get(-1, "dtype", None)) or found.dtype)
+    return one(found.shape, dtype_name(given.get("dtype", None)) or found.dtype)
 
 
 def _choice(given: Arguments) -> Outputs:
     """numpy.select: the choices and the default decide, not the conditions."""
-    found = [operand(item) for item in given.get(1, "choicelist")]
+    found = [operand(item) for item in given.get("choicelist")]
     return one(found[0].shape, promote(item.dtype for item in found if item.dtype))
 
 
 # ------------------------------------------------------------------------------------------------------------- reductions
 
 
-def reduced(given: Arguments, found: Operand, names: str = "axis axes") -> Shape:
-    axes = given.axes(len(found.shape), -1, names)
-    keep = bool(given.get(-1, "keepdims", False))
-    return tuple(1 if axis in axes else size for axis, size in enumerate(found.shape) if keep or axis not in axes)
-
-
-def _reduction(dtype: Dtype) -> Operation:
+def _reduction(dtype: Dtype) -> Rule:
     def rule(given: Arguments) -> Outputs:
         found = given.operand(0)
-        written = dtype_name(given.get(-1, "dtype", None))
-        return one(reduced(given, found), written or dtype(found.dtype))
+        written = dtype_name(given.get("dtype", None))
+        return one(reduced(given), written or dtype(found.dtype))
 
     return rule
 
 
 def _quantile(given: Arguments) -> Outputs:
     """Several quantiles at once stand in front."""
-    found, quantiles = given.operand(0), given.operand(1, "q")
-    return one((*quantiles.shape, *reduced(given, found)), as_float(found.dtype))
+    found, quantiles = given.operand(0), given.operand("q")
+    return one((*quantiles.shape, *reduced(given)), as_float(found.dtype))
 
 
 def _average(given: Arguments) -> Outputs:
     operands = [given.operand(0)]
-    if isinstance(given.get(1, "weights", None), TensorSpec):
-        operands.append(given.operand(1, "weights"))
-    return one(reduced(given, operands[0]), as_float(promoted(operands, tensorflow=False)))
+    if isinstance(given.get("weights", None), TensorSpec):
+        operands.append(given.operand("weights"))
+    return one(reduced(given), as_float(promoted(operands, tensorflow=False)))
 
 
 def _moments(given: Arguments) -> Outputs:
     found = given.operand(0)
-    return (TensorSpec(reduced(given, found), found.dtype),) * 2
+    return (TensorSpec(reduced(given, "axes"), found.dtype),) * 2
 
 
 def _running(given: Arguments) -> Outputs:
     """Cumulative sums flatten where they have no axis."""
     found = given.operand(0)
-    shape = (product(found.shape),) if given.get(-1, "axis", None) is None else found.shape
-    return one(shape, dtype_name(given.get(-1, "dtype", None)) or counted(found.dtype))
+    shape = (product(found.shape),) if given.get("axis", None) is None else found.shape
+    return one(shape, dtype_name(given.get("dtype", None)) or counted(found.dtype))
 
 
 def _difference(given: Arguments) -> Outputs:
-    found, times = given.operand(0), int(given.get(-1, "n", 1))
-    place = axis_of(int(given.get(-1, "axis", -1)), len(found.shape))
+    found, times = given.operand(0), given.number("n", 1)
+    place = axis_of(given.number("axis", -1), len(found.shape))
     size = found.shape[place]
     length = None if size is None else max(size - times, 0)
     return one((*found.shape[:place], length, *found.shape[place + 1 :]), found.dtype)
 
 
 def _trapezoid(given: Arguments) -> Outputs:
-    found = given.operand(0, "y")
-    place = axis_of(int(given.get(-1, "axis", -1)), len(found.shape))
+    found = given.operand("y")
+    place = axis_of(given.number("axis", -1), len(found.shape))
     return one((*found.shape[:place], *found.shape[place + 1 :]), as_float(found.dtype))
 
 
 def _half(given: Arguments) -> Outputs:
     """A gated linear unit multiplies one half of an axis with the other."""
     found = given.operand(0)
-    place = axis_of(int(given.get(-1, "axis", -1)), len(found.shape))
+    place = axis_of(given.number("axis", -1), len(found.shape))
     size = found.shape[place]
     return one((*found.shape[:place], None if size is None else size // 2, *found.shape[place + 1 :]), found.dtype)
 
@@ -188,51 +182,79 @@ def _ratio(dtype: str | None) -> str | None:
 
 
 OPERATIONS: dict[str, Operation] = {
-    name: rule
-    for rule, names in (
-        (
-            _unary(kept),
-            "bitwise_invert bitwise_not conj conjugate erf erfinv rsqrt sigmoid nan_to_num trunc fliplr flipud hard_shrink "
-            "soft_shrink sparsemax sparse_sigmoid threshold",
-        ),
-        (_unary(real), "abs absolute imag real"),
-        (_unary(lambda dtype: as_float(real(dtype))), "angle"),
-        (
-            _unary(as_float),
-            "arccos arccosh arcsin arcsinh arctan arctanh ceil cosh erfc exp2 fabs floor sinc log10 log1p log2",
-        ),
-        (_unary(as_wide_float), "cbrt deg2rad i0 rad2deg"),
-        (_unary(counted), "square"),
-        (_unary(always("float32")), "reciprocal normalize"),
-        (_unary(always("bool")), "isneginf isposinf isreal signbit"),
-        (_clip, "clip"),
-        (_written, "zeros_like ones_like empty_like full_like convert_to_tensor array saturate_cast"),
-        (_binary(), "fmax fmin bitwise_and bitwise_or bitwise_xor"),
-        (_binary(counted), "mod fmod"),
-        (_binary(_ratio), "divide true_divide divide_no_nan logaddexp logaddexp2"),
-        (_binary(lambda dtype: dtype if dtype == "bool" else as_wide_float(dtype)), "heaviside hypot"),
-        (_binary(always("bool")), "isclose"),
-        (_strict("int64", "float32"), "gcd lcm"),
-        (_strict("int64", "float32", as_float), "ldexp nextafter"),
-        (_strict("float32", "float32", as_float), "arctan2"),
-        (_shift, "bitwise_left_shift bitwise_right_shift left_shift right_shift"),
-        (_member, "is_in"),
-        (_scalar_truth, "all_close"),
-        (_polar, "polar"),
-        (_choice, "select"),
-        (_reduction(totalled), "sum prod nansum nanprod"),
-        (_reduction(kept), "nanmax nanmin ptp"),
-        (_reduction(as_float), "mean median std var nanmean nanmedian nanstd nanvar norm"),
-        (_reduction(always("float32")), "logsumexp"),
-        (_reduction(always("int32")), "count_nonzero"),
-        (_quantile, "percentile quantile nanpercentile nanquantile"),
-        (_average, "average"),
-        (_moments, "moments"),
-        (_running, "cumsum cumprod nancumsum nancumprod"),
-        (_difference, "diff"),
-        (_trapezoid, "trapezoid"),
-        (_half, "glu"),
-        (position, "nanargmax nanargmin"),
-    )
-    for name in names.split()
+    **declared(
+        "bitwise_invert bitwise_not conj conjugate erf erfinv rsqrt sigmoid trunc fliplr flipud sparse_sigmoid copy "
+        "hard_sigmoid hard_silu hard_tanh log_sigmoid mish negative relu relu6 selu sign silu softplus softsign "
+        "sparse_plus tanh_shrink",
+        "x",
+        _unary(kept),
+    ),
+    **declared("nan_to_num", "x nan posinf neginf", _unary(kept)),
+    **declared("hard_shrink soft_shrink", "x threshold", _unary(kept)),
+    **declared("sparsemax flip log_softmax softmax sort", "x axis", _unary(kept)),
+    **declared("threshold", "x threshold default_value", _unary(kept)),
+    **declared("elu celu", "x alpha", _unary(kept)),
+    **declared("gelu", "x approximate", _unary(kept)),
+    **declared("leaky_relu", "x negative_slope", _unary(kept)),
+    **declared("re_lu", "x negative_slope max_value threshold", _unary(kept)),
+    **declared("roll", "x shift axis", _unary(kept)),
+    **declared("round", "x decimals", _unary(kept)),
+    **declared("squareplus", "x b", _unary(kept)),
+    **declared("stop_gradient", "variable", _unary(kept)),
+    **declared("tril triu", "x k", _unary(kept)),
+    **declared("fake_quant_with_min_max_vars", "inputs min_vals max_vals num_bits narrow_range axis", _unary(kept)),
+    **declared("abs absolute imag real", "x", _unary(real)),
+    **declared("angle", "x", _unary(lambda dtype: as_float(real(dtype)))),
+    **declared(
+        "arccos arccosh arcsin arcsinh arctan arctanh ceil cosh erfc exp2 fabs floor sinc log10 log1p log2 cos exp expm1 "
+        "log sin sinh sqrt tan tanh",
+        "x",
+        _unary(as_float),
+    ),
+    **declared("cbrt deg2rad i0 rad2deg", "x", _unary(as_wide_float)),
+    **declared("square", "x", _unary(counted)),
+    **declared("reciprocal", "x", _unary(always("float32"))),
+    **declared("normalize", "x axis order epsilon", _unary(always("float32"))),
+    **declared("isneginf isposinf isreal signbit isfinite isinf isnan logical_not", "x", _unary(always("bool"))),
+    **declared("clip", "x x_min x_max", _clip),
+    **declared("zeros_like ones_like empty_like array saturate_cast", "x dtype", written),
+    **declared("full_like", "x fill_value dtype", written),
+    **declared("convert_to_tensor", "x dtype sparse ragged", written),
+    **declared("fmax fmin add floor_divide maximum minimum multiply power subtract", "x1 x2", _binary()),
+    **declared("bitwise_and bitwise_or bitwise_xor", "x y", _binary()),
+    **declared("mod fmod", "x1 x2", _binary(counted)),
+    **declared("divide true_divide divide_no_nan logaddexp logaddexp2", "x1 x2", _binary(_ratio)),
+    **declared("heaviside hypot", "x1 x2", _binary(lambda dtype: dtype if dtype == "bool" else as_wide_float(dtype))),
+    **declared("isclose", "x1 x2 rtol atol equal_nan", _binary(always("bool"))),
+    **declared(
+        "equal greater greater_equal less less_equal logical_and logical_or logical_xor not_equal",
+        "x1 x2",
+        _binary(always("bool")),
+    ),
+    **declared("gcd lcm", "x1 x2", _strict("int64", "float32")),
+    **declared("ldexp nextafter", "x1 x2", _strict("int64", "float32", as_float)),
+    **declared("arctan2", "x1 x2", _strict("float32", "float32", as_float)),
+    **declared("bitwise_left_shift bitwise_right_shift left_shift right_shift", "x y", _shift),
+    **declared("is_in", "x1 x2 assume_unique invert", _member),
+    **declared("all_close", "x1 x2 rtol atol equal_nan", _scalar_truth),
+    **declared("polar", "abs_ angle", _polar),
+    **declared("select", "condlist choicelist default", _choice),
+    **declared("sum nansum nanprod", "x axis keepdims", _reduction(totalled)),
+    **declared("prod", "x axis keepdims dtype", _reduction(totalled)),
+    **declared("nanmax nanmin ptp amax amin", "x axis keepdims", _reduction(kept)),
+    **declared("max min", "x axis keepdims initial", _reduction(kept)),
+    **declared("mean median std var nanmean nanmedian nanstd nanvar", "x axis keepdims", _reduction(as_float)),
+    **declared("norm", "x ord axis keepdims", _reduction(as_float)),
+    **declared("logsumexp", "x axis keepdims", _reduction(always("float32"))),
+    **declared("count_nonzero", "x axis", _reduction(always("int32"))),
+    **declared("percentile quantile nanpercentile nanquantile", "x q axis method keepdims", _quantile),
+    **declared("average", "x weights axis", _average),
+    **declared("moments", "x axes keepdims synchronized", _moments),
+    **declared("cumsum cumprod nancumsum nancumprod", "x axis dtype", _running),
+    **declared("diff", "a n axis", _difference),
+    **declared("trapezoid", "y x dx axis", _trapezoid),
+    **declared("glu", "x axis", _half),
+    **declared("nanargmax nanargmin argmax argmin", "x axis keepdims", position),
+    **declared("cast", "x dtype", cast),
+    **declared("all any", "x axis keepdims", _reduction(always("bool"))),
 }

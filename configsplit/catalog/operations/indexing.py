@@ -7,8 +7,9 @@ import re
 from configsplit.catalog.layers.merging import broadcast
 from configsplit.catalog.operations.arguments import Arguments, dtype_name, one, promoted
 from configsplit.catalog.operations.arrays import changed, like, ravelled, tensors_of
-from configsplit.catalog.operations.common import Operation, where
+from configsplit.catalog.operations.common import Operation, declared, where
 from configsplit.catalog.operations.elementwise import as_float
+from configsplit.catalog.operations.rearranging import one_hot, take
 from configsplit.catalog.rules import Outputs, axis_of, product, unknown
 from configsplit.graph.model import TensorSpec
 
@@ -17,12 +18,12 @@ from configsplit.graph.model import TensorSpec
 
 def _indices_of(given: Arguments) -> Outputs:
     """The sorting order, which flattens where there is no axis."""
-    found, axis = given.operand(0), given.get(-1, "axis", -1)
+    found, axis = given.operand(0), given.get("axis", -1)
     return one(ravelled(found.shape) if axis is None else found.shape, "int32")
 
 
 def _along_axis(given: Arguments) -> Outputs:
-    found, indices, axis = given.operand(0), given.operand(1, "indices"), given.get(-1, "axis", None)
+    found, indices, axis = given.operand(0), given.operand("indices"), given.get("axis", None)
     if axis is None:
         return one(ravelled(indices.shape), found.dtype)
     place = axis_of(int(axis), len(found.shape))
@@ -32,34 +33,34 @@ def _along_axis(given: Arguments) -> Outputs:
 
 
 def _slice(given: Arguments) -> Outputs:
-    return like(tuple(given.get(-1, "shape")), given.operand(0, "inputs"))
+    return like(tuple(given.get("shape")), given.operand("inputs"))
 
 
 def _first(given: Arguments) -> Outputs:
-    found = given.operand(0, "inputs x images")
+    found = given.operand(0)
     return like(found.shape, found)
 
 
 def _scatter(given: Arguments) -> Outputs:
-    return like(tuple(given.get(-1, "shape")), given.operand(1, "values"))
+    return like(tuple(given.get("shape")), given.operand("values"))
 
 
 def _nonzero(given: Arguments) -> Outputs:
-    return (TensorSpec((None,), "int32"),) * len(given.operand(0, "x condition").shape)
+    return (TensorSpec((None,), "int32"),) * len(given.operand(0).shape)
 
 
 def _where(given: Arguments) -> Outputs:
     """With a condition alone, the places where it holds."""
-    return _nonzero(given) if given.get(1, "x1", None) is None else where(given)
+    return _nonzero(given) if given.get("x1", None) is None else where(given)
 
 
 def _unravelled(given: Arguments) -> Outputs:
-    found = given.operand(0, "indices")
-    return (TensorSpec(found.shape, found.dtype),) * len(given.get(-1, "shape"))
+    found = given.operand("indices")
+    return (TensorSpec(found.shape, found.dtype),) * len(given.get("shape"))
 
 
 def _searched(given: Arguments) -> Outputs:
-    return one(given.operand(1, "values").shape, "int32")
+    return one(given.operand("values").shape, "int32")
 
 
 def _digitized(given: Arguments) -> Outputs:
@@ -72,37 +73,37 @@ def _bincount(given: Arguments) -> Outputs:
 
 
 def _histogram(given: Arguments) -> Outputs:
-    dtype, bins = given.operand(0).dtype, int(given.get(-1, "bins", 10))
+    dtype, bins = given.operand(0).dtype, given.number("bins", 10)
     return TensorSpec((bins,), dtype), TensorSpec((bins + 1,), dtype)
 
 
 def _unique(given: Arguments) -> Outputs:
     """The values, and whatever else is asked for: first places, the way back, how often."""
-    found, axis, size = given.operand(0), given.get(-1, "axis", None), given.get(-1, "size", None)
+    found, axis, size = given.operand(0), given.get("axis", None), given.get("size", None)
     values = (size,) if axis is None else changed(found.shape, axis_of(int(axis), len(found.shape)), size)
     length = product(found.shape) if axis is None else found.shape[axis]
     extras = (("return_index", size), ("return_inverse", length), ("return_counts", size))
-    more = [TensorSpec((each,), "int32") for name, each in extras if given.get(-1, name, False)]
+    more = [TensorSpec((each,), "int32") for name, each in extras if given.get(name, False)]
     return (TensorSpec(values, found.dtype), *more)
 
 
-def _top(given: Arguments) -> Outputs:
+def top_places(given: Arguments) -> Outputs:
     found = given.operand(0)
-    shape = (*found.shape[:-1], int(given.get(-1, "k")))
+    shape = (*found.shape[:-1], given.number("k", 1))
     return TensorSpec(shape, found.dtype), TensorSpec(shape, "int32")
 
 
 def _in_top(given: Arguments) -> Outputs:
-    return one(given.operand(0, "targets").shape, "bool")
+    return one(given.operand("targets").shape, "bool")
 
 
 def _multi_hot(given: Arguments) -> Outputs:
     """One-hot along a new axis, and the largest of all labels of a sample."""
-    shape, axis = list(given.operand(0, "inputs").shape), int(given.get(-1, "axis", -1))
+    shape, axis = list(given.operand("inputs").shape), given.number("axis", -1)
     labels = 1 if len(shape) > 1 else 0
-    shape.insert(axis_of(axis, len(shape) + 1), int(given.get(-1, "num_classes")))
+    shape.insert(axis_of(axis, len(shape) + 1), given.number("num_classes"))
     del shape[labels]
-    return one(tuple(shape), dtype_name(given.get(-1, "dtype", None)) or "float32")
+    return one(tuple(shape), dtype_name(given.get("dtype", None)) or "float32")
 
 
 # ------------------------------------------------------------------------------------------------------------------ making
@@ -118,34 +119,34 @@ def _ndim(given: Arguments) -> Outputs:
 
 
 def _full(given: Arguments) -> Outputs:
-    shape = given.get(-1, "shape")
-    found = given.operand(0, "fill_value")
-    written = dtype_name(given.get(-1, "dtype", None))
+    shape = given.get("shape")
+    found = given.operand("fill_value")
+    written = dtype_name(given.get("dtype", None))
     return one(tuple(shape) if isinstance(shape, tuple) else (int(shape),), written or promoted([found], tensorflow=False))
 
 
 def _spaced(given: Arguments) -> Outputs:
     """Numbers between two ends, along a new axis; with ``retstep`` also how far apart they are."""
-    ends = [given.operand(0, "start"), given.operand(1, "stop")]
+    ends = [given.operand("start"), given.operand("stop")]
     shape = list(broadcast(ends[0].shape, ends[1].shape))
     rest = tuple(shape)
-    shape.insert(axis_of(int(given.get(-1, "axis", 0)), len(shape) + 1), int(given.get(-1, "num", 50)))
-    dtype = dtype_name(given.get(-1, "dtype", None)) or as_float(promoted(ends, tensorflow=False))
+    shape.insert(axis_of(given.number("axis", 0), len(shape) + 1), given.number("num", 50))
+    dtype = dtype_name(given.get("dtype", None)) or as_float(promoted(ends, tensorflow=False))
     outputs: Outputs = (TensorSpec(tuple(shape), dtype),)
-    return (*outputs, TensorSpec(rest, dtype)) if given.get(-1, "retstep", False) else outputs
+    return (*outputs, TensorSpec(rest, dtype)) if given.get("retstep", False) else outputs
 
 
 def _meshgrid(given: Arguments) -> Outputs:
     found = tensors_of(given)
     shape = [size for item in found for size in (item.shape or (1,))]
-    if given.get(-1, "indexing", "xy") == "xy" and len(shape) > 1:
+    if given.get("indexing", "xy") == "xy" and len(shape) > 1:
         shape[:2] = shape[1], shape[0]
     return tuple(TensorSpec(tuple(shape), item.dtype) for item in found)
 
 
 def _vander(given: Arguments) -> Outputs:
     found = given.operand(0)
-    number = given.get(-1, "N", None)
+    number = given.get("N", None)
     return like((*found.shape, found.shape[0] if number is None else int(number)), found)
 
 
@@ -155,7 +156,7 @@ _BITS = re.compile(r"\d+$")
 def _view(given: Arguments) -> Outputs:
     """The same bytes as another dtype; the last axis takes what a wider or narrower number makes of it."""
     found = given.operand(0)
-    dtype = dtype_name(given.get(-1, "dtype", None)) or found.dtype
+    dtype = dtype_name(given.get("dtype", None)) or found.dtype
     old, new = _bits(found.dtype), _bits(dtype)
     last = found.shape[-1] if found.shape else None
     return one((*found.shape[:-1], None if last is None else last * old // new), dtype)
@@ -171,31 +172,33 @@ def _bits(dtype: str | None) -> int:
 
 
 OPERATIONS: dict[str, Operation] = {
-    name: rule
-    for rule, names in (
-        (_indices_of, "argsort argpartition"),
-        (_along_axis, "take_along_axis"),
-        (_slice, "slice"),
-        (_first, "slice_update scatter_update"),
-        (_scatter, "scatter"),
-        (_nonzero, "nonzero"),
-        (_where, "where"),
-        (_unravelled, "unravel_index"),
-        (_searched, "search_sorted"),
-        (_digitized, "digitize"),
-        (_bincount, "bincount"),
-        (_histogram, "histogram"),
-        (_unique, "unique"),
-        (_top, "top_k"),
-        (_in_top, "in_top_k"),
-        (_multi_hot, "multi_hot"),
-        (_size, "size"),
-        (_ndim, "ndim"),
-        (_full, "full"),
-        (_spaced, "linspace logspace geomspace"),
-        (_meshgrid, "meshgrid"),
-        (_vander, "vander"),
-        (_view, "view"),
-    )
-    for name in names.split()
+    **declared("argsort", "x axis", _indices_of),
+    **declared("argpartition", "x kth axis", _indices_of),
+    **declared("take_along_axis", "x indices axis", _along_axis),
+    **declared("slice", "inputs start_indices shape", _slice),
+    **declared("slice_update", "inputs start_indices updates", _first),
+    **declared("scatter_update", "inputs indices updates reduction", _first),
+    **declared("scatter", "indices values shape", _scatter),
+    **declared("nonzero", "x", _nonzero),
+    **declared("where", "condition x1 x2", _where),
+    **declared("unravel_index", "indices shape", _unravelled),
+    **declared("search_sorted", "sorted_sequence values side", _searched),
+    **declared("digitize", "x bins", _digitized),
+    **declared("bincount", "x weights minlength sparse", _bincount),
+    **declared("histogram", "x bins range", _histogram),
+    **declared("unique", "x sorted return_index return_inverse return_counts axis size fill_value", _unique),
+    **declared("top_k", "x k sorted", top_places),
+    **declared("in_top_k", "targets predictions k", _in_top),
+    **declared("multi_hot", "inputs num_classes axis dtype sparse", _multi_hot),
+    **declared("size", "x", _size),
+    **declared("ndim", "x", _ndim),
+    **declared("full", "fill_value shape dtype", _full),
+    **declared("linspace", "start stop num endpoint retstep dtype axis", _spaced),
+    **declared("logspace", "start stop num endpoint base dtype axis", _spaced),
+    **declared("geomspace", "start stop num endpoint dtype axis", _spaced),
+    **declared("meshgrid", "*x indexing", _meshgrid),
+    **declared("vander", "x N increasing", _vander),
+    **declared("view", "x dtype", _view),
+    **declared("take", "x indices axis", take),
+    **declared("one_hot", "x num_classes axis dtype sparse", one_hot),
 }

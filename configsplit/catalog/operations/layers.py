@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from configsplit.catalog.facts import CallFacts
-from configsplit.catalog.operations.arguments import arguments
-from configsplit.catalog.operations.common import Operation
+from configsplit.catalog.operations.arguments import Arguments, arguments
 from configsplit.catalog.rules import Outputs, declare, unknown
+from configsplit.errors import ShapeError
 from configsplit.graph.model import OPERATION_MODULES
+
+if TYPE_CHECKING:
+    from configsplit.catalog.operations.common import Operation
+    from configsplit.catalog.tensorflow.declare import Function
 
 
 def snake(name: str) -> str:
@@ -17,50 +21,44 @@ def snake(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
-def _run(name: str, call: CallFacts, table: Mapping[str, Operation]) -> Outputs:
-    rule = table.get(name)
-    if rule is None:
-        raise unknown(f"there is no rule for the operation {name!r}")
-    return rule(arguments(call))
+def _operation(call: CallFacts) -> tuple[Operation | Function, Arguments]:
+    """What an operation layer calls, and with what arguments. Raises ShapeError where nothing of that name is declared."""
+    from configsplit.catalog.operations import operation_table  # over 500 declarations, which most models have none of
+    from configsplit.catalog.tensorflow import nodes, table
 
-
-def _operation(call: CallFacts) -> str:
-    """The operation's name. Of ``math.reduce_mean``, ``compat.v1.squeeze``, ``__operators__.add`` the last part tells."""
+    found: Operation | Function | None
     if call.class_name == "TensorFlowOpLayer":
-        return snake(str(call.config["node_def"]["op"]))
-    if call.class_name in ("TFOpLambda", "SlicingOpLambda"):
-        return str(call.config["function"]).rpartition(".")[2]
-    return snake(call.class_name)
+        name, found, given, _ = nodes.read_node(call.config, call.inputs)
+        if found is not None:
+            return found, Arguments(found.names, given, tensorflow=True)
+    elif call.class_name in ("TFOpLambda", "SlicingOpLambda"):
+        name = str(call.config.get("function", "__operators__.getitem"))
+        found = table.function(name)
+        if found is not None:
+            return found, arguments(found.parameters, call.args, call.kwargs, tensorflow=True)
+    else:
+        name = snake(call.class_name)
+        found = operation_table.KERAS.get(name)
+        if found is not None:  # its static arguments stand in the config
+            return found, arguments(found.parameters, call.args, {**call.config, **call.kwargs}, tensorflow=False)
+    raise unknown(f"there is no rule for the operation {name!r}")
 
 
-def keras_operation(call: CallFacts) -> Outputs:
-    from configsplit.catalog.operations import operation_table  # the rules of 323 operations, which most models have none of
-
-    return _run(_operation(call), call, operation_table.KERAS)
-
-
-def function_operation(call: CallFacts) -> Outputs:
-    from configsplit.catalog.operations import operation_table
-
-    return _run(_operation(call), call, operation_table.FUNCTIONS)
-
-
-def graph_operation(call: CallFacts) -> Outputs:
-    from configsplit.catalog.operations import operation_table
-
-    return _run(_operation(call), call, operation_table.NODES)
+def operation_outputs(call: CallFacts) -> Outputs:
+    """Shapes and dtypes of what an operation layer gives."""
+    found, given = _operation(call)
+    if found.outputs is None:
+        raise unknown(f"there is no rule for the shape of {call.config.get('function', call.config.get('name'))!r}")
+    return found.outputs(given)
 
 
 def operation_macs(call: CallFacts) -> int:
     """Products of matrices, convolutions and attention; everything else multiplies and adds nothing up."""
-    from configsplit.catalog.operations import operation_table
-
-    rule = operation_table.MACS.get(_MAC_NAMES.get(_operation(call), _operation(call)))
-    return 0 if rule is None else rule(arguments(call))
-
-
-_MAC_NAMES = {"mat_mul": "matmul", "batch_mat_mul": "matmul", "batch_mat_mul_v2": "matmul"}
-"""What TensorFlow's graphs call it."""
+    try:
+        found, given = _operation(call)
+    except ShapeError:
+        return 0
+    return 0 if found.macs is None else found.macs(given)
 
 
 def is_operation(module: object, class_name: str, config: object) -> bool:
@@ -75,11 +73,11 @@ def is_operation(module: object, class_name: str, config: object) -> bool:
     return snake(class_name) in operation_table.KERAS
 
 
-OPERATION = declare("Operation", keras_operation, macs=operation_macs)[0]
+OPERATION = declare("Operation", operation_outputs, macs=operation_macs)[0]
 """The facts of every operation of Keras 3, whose class names are those of layers (``Add``, ``Reshape``) over again."""
 
 LAYERS = (
-    *declare("TFOpLambda", function_operation, macs=operation_macs),
-    *declare("SlicingOpLambda", function_operation, macs=operation_macs, numbers="moved"),
-    *declare("TensorFlowOpLayer", graph_operation, macs=operation_macs),
+    *declare("TFOpLambda", operation_outputs, macs=operation_macs),
+    *declare("SlicingOpLambda", operation_outputs, macs=operation_macs, numbers="moved"),
+    *declare("TensorFlowOpLayer", operation_outputs, macs=operation_macs),
 )

@@ -13,7 +13,7 @@ from typing import Any
 from configsplit.catalog.facts import CallFacts
 from configsplit.catalog.layers import convolution
 from configsplit.catalog.operations.arguments import Arguments, one
-from configsplit.catalog.operations.common import Operation
+from configsplit.catalog.operations.common import Operation, Rule, declared, same
 from configsplit.catalog.operations.elementwise import as_float
 from configsplit.catalog.rules import Outputs, axis_of, elements, known, sizes, split_channels, window_length
 from configsplit.graph.json import FrozenDict
@@ -24,13 +24,13 @@ _STATIC = ("strides", "padding", "data_format", "dilation_rate", "output_padding
 
 def _layer_call(given: Arguments, **config: Any) -> CallFacts:
     """The call of the layer that computes the same."""
-    found = given.operand(0, "inputs")
-    static = {name: given.get(-1, name) for name in _STATIC if given.get(-1, name, None) is not None}
+    found = given.operand("inputs")
+    static = {name: given.get(name) for name in _STATIC if given.get(name, None) is not None}
     return CallFacts("", FrozenDict({**static, **config}), (TensorSpec(found.shape, found.dtype),))
 
 
-def _kernel(given: Arguments, position: int = 1, name: str = "kernel") -> Shape:
-    return given.operand(position, name).shape
+def _kernel(given: Arguments, name: str = "kernel") -> Shape:
+    return given.operand(name).shape
 
 
 def _conv(given: Arguments) -> Outputs:
@@ -46,7 +46,7 @@ def _depthwise(given: Arguments) -> Outputs:
 
 
 def _separable(given: Arguments) -> Outputs:
-    kernel, pointwise = _kernel(given, 1, "depthwise_kernel"), _kernel(given, 2, "pointwise_kernel")
+    kernel, pointwise = _kernel(given, "depthwise_kernel"), _kernel(given, "pointwise_kernel")
     call = _layer_call(given, kernel_size=kernel[:-2], filters=pointwise[-1])
     return one(convolution.conv_shape(call), call.first.dtype)
 
@@ -57,7 +57,7 @@ def _transposed(given: Arguments) -> Outputs:
     return one(convolution.transposed_shape(call), call.first.dtype)
 
 
-def _pool(rule: Callable[[CallFacts], Shape]) -> Operation:
+def _pool(rule: Callable[[CallFacts], Shape]) -> Rule:
     def pooled(given: Arguments) -> Outputs:
         call = _layer_call(given)
         return one(rule(call), call.first.dtype)
@@ -71,7 +71,7 @@ def _pool(rule: Callable[[CallFacts], Shape]) -> Operation:
 def _pairs(given: Arguments) -> tuple[tuple[int, ...], ...]:
     """Kernel, dilation, padding and stride of fold and unfold."""
     given_as = (("kernel_size", 1), ("dilation", 1), ("padding", 0), ("stride", 1))
-    return tuple(sizes(given.get(-1, name, default), 2) for name, default in given_as)
+    return tuple(sizes(given.get(name, default), 2) for name, default in given_as)
 
 
 def _places(spatial: Shape, pairs: tuple[tuple[int, ...], ...]) -> list[int | None]:
@@ -92,15 +92,15 @@ def _unfold(given: Arguments) -> Outputs:
 def _fold(given: Arguments) -> Outputs:
     found, pairs = given.operand(0), _pairs(given)
     batch, depth, _ = found.shape
-    return one((batch, known(depth) // prod(pairs[0]), *sizes(given.get(-1, "output_size"), 2)), found.dtype)
+    return one((batch, known(depth) // prod(pairs[0]), *sizes(given.get("output_size"), 2)), found.dtype)
 
 
-def _blocks(grow: bool) -> Operation:
+def _blocks(grow: bool) -> Rule:
     """Channels into space, or space into channels."""
 
     def rule(given: Arguments) -> Outputs:
-        found, block = given.operand(0), int(given.get(-1, "block_size"))
-        first = given.get(-1, "data_format", None) == "channels_first"
+        found, block = given.operand(0), given.number("block_size")
+        first = given.get("data_format", None) == "channels_first"
         call = CallFacts("", FrozenDict({"data_format": "channels_first" if first else "channels_last"}))
         spatial, channels = split_channels(call, found.shape)
         lengths = [_scaled(size, block, grow) for size in spatial]
@@ -119,67 +119,37 @@ def _scaled(size: int | None, factor: int, grow: bool) -> int | None:
 # --------------------------------------------------------------------------------------------- normalization, losses, others
 
 
-def _same(given: Arguments) -> Outputs:
-    found = given.operand(0, "x query")
-    return one(found.shape, found.dtype)
-
-
 def _target_dtype(given: Arguments) -> str | None:
-    return given.operand(1, "output").dtype
+    return given.operand("output").dtype
 
 
 def _elementwise_loss(given: Arguments) -> Outputs:
-    return one(given.operand(1, "output").shape, _target_dtype(given))
+    return one(given.operand("output").shape, _target_dtype(given))
 
 
 def _axis_loss(given: Arguments) -> Outputs:
-    shape = given.operand(1, "output").shape
-    place = axis_of(int(given.get(-1, "axis", -1)), len(shape))
+    shape = given.operand("output").shape
+    place = axis_of(given.number("axis", -1), len(shape))
     return one((*shape[:place], *shape[place + 1 :]), _target_dtype(given))
 
 
 def _sparse_loss(given: Arguments) -> Outputs:
-    return one(given.operand(0, "target").shape, _target_dtype(given))
+    return one(given.operand("target").shape, _target_dtype(given))
 
 
 def _ctc_loss(given: Arguments) -> Outputs:
-    found = given.operand(1, "output")
+    found = given.operand("output")
     return one(found.shape[:1], as_float(found.dtype))
 
 
 def _ctc_decode(given: Arguments) -> Outputs:
-    found, paths = given.operand(0, "inputs"), int(given.get(-1, "top_paths", 1))
+    found, paths = given.operand("inputs"), given.number("top_paths", 1)
     batch, steps, _ = found.shape
     return TensorSpec((paths, batch, steps), "int32"), TensorSpec((batch, paths), as_float(found.dtype))
 
 
 def _scalar(given: Arguments) -> Outputs:
-    return one((), as_float(given.operand(0, "x1").dtype))
-
-
-OPERATIONS: dict[str, Operation] = {
-    name: rule
-    for rule, names in (
-        (_conv, "conv"),
-        (_depthwise, "depthwise_conv"),
-        (_separable, "separable_conv"),
-        (_transposed, "conv_transpose"),
-        (_pool(convolution.window_shape), "max_pool average_pool"),
-        (_pool(convolution.adaptive_shape), "adaptive_max_pool adaptive_average_pool"),
-        (_unfold, "unfold"),
-        (_fold, "fold"),
-        (_blocks(True), "depth_to_space"),
-        (_blocks(False), "space_to_depth"),
-        (_same, "batch_norm layer_norm rms_norm dot_product_attention"),
-        (_elementwise_loss, "binary_crossentropy"),
-        (_axis_loss, "categorical_crossentropy"),
-        (_sparse_loss, "sparse_categorical_crossentropy"),
-        (_ctc_loss, "ctc_loss"),
-        (_ctc_decode, "ctc_decode"),
-        (_scalar, "psnr"),
-    )
-    for name in names.split()
-}
+    return one((), as_float(given.operand("x1").dtype))
 
 
 # ------------------------------------------------------------------------------------------------------- multiplications
@@ -198,25 +168,55 @@ def _depthwise_macs(given: Arguments) -> int:
 
 
 def _separable_macs(given: Arguments) -> int:
-    kernels = elements(_kernel(given, 1, "depthwise_kernel")) + elements(_kernel(given, 2, "pointwise_kernel"))
+    kernels = elements(_kernel(given, "depthwise_kernel")) + elements(_kernel(given, "pointwise_kernel"))
     return _spatial(given, _separable(given)[0].shape) * kernels
 
 
 def _transposed_macs(given: Arguments) -> int:
     """Every input position meets the whole kernel once."""
-    return _spatial(given, given.operand(0, "inputs").shape) * elements(_kernel(given))
+    return _spatial(given, given.operand("inputs").shape) * elements(_kernel(given))
 
 
 def _attention_macs(given: Arguments) -> int:
     """Scores and their weighted sum, for every head of the query."""
-    query, key = given.operand(0, "query").shape, given.operand(1, "key").shape
+    query, key = given.operand("query").shape, given.operand("key").shape
     return 2 * known(query[1]) * known(key[1]) * known(query[2]) * known(query[3])
 
 
-MACS: dict[str, Callable[[Arguments], int]] = {
-    "conv": _conv_macs,
-    "depthwise_conv": _depthwise_macs,
-    "separable_conv": _separable_macs,
-    "conv_transpose": _transposed_macs,
-    "dot_product_attention": _attention_macs,
+OPERATIONS: dict[str, Operation] = {
+    **declared("conv", "inputs kernel strides padding data_format dilation_rate", _conv, _conv_macs),
+    **declared("depthwise_conv", "inputs kernel strides padding data_format dilation_rate", _depthwise, _depthwise_macs),
+    **declared(
+        "separable_conv",
+        "inputs depthwise_kernel pointwise_kernel strides padding data_format dilation_rate",
+        _separable,
+        _separable_macs,
+    ),
+    **declared(
+        "conv_transpose",
+        "inputs kernel strides padding output_padding data_format dilation_rate",
+        _transposed,
+        _transposed_macs,
+    ),
+    **declared("max_pool average_pool", "inputs pool_size strides padding data_format", _pool(convolution.window_shape)),
+    **declared("adaptive_max_pool adaptive_average_pool", "inputs output_size data_format", _pool(convolution.adaptive_shape)),
+    **declared("unfold", "x kernel_size dilation padding stride", _unfold),
+    **declared("fold", "x output_size kernel_size dilation padding stride", _fold),
+    **declared("depth_to_space", "x block_size data_format", _blocks(True)),
+    **declared("space_to_depth", "x block_size data_format", _blocks(False)),
+    **declared("batch_norm", "x mean variance offset scale axis epsilon", same),
+    **declared("layer_norm", "x gamma beta axis epsilon rms_scaling", same),
+    **declared("rms_norm", "x scale axis epsilon", same),
+    **declared(
+        "dot_product_attention",
+        "query key value bias mask scale is_causal flash_attention attn_logits_soft_cap",
+        same,
+        _attention_macs,
+    ),
+    **declared("binary_crossentropy", "target output from_logits", _elementwise_loss),
+    **declared("categorical_crossentropy", "target output from_logits axis", _axis_loss),
+    **declared("sparse_categorical_crossentropy", "target output from_logits axis", _sparse_loss),
+    **declared("ctc_loss", "target output target_length output_length mask_index", _ctc_loss),
+    **declared("ctc_decode", "inputs sequence_lengths strategy beam_width top_paths merge_repeated mask_index", _ctc_decode),
+    **declared("psnr", "x1 x2 max_val", _scalar),
 }

@@ -7,32 +7,42 @@ from functools import reduce
 from typing import Any
 
 from configsplit.catalog.layers.merging import broadcast
-from configsplit.catalog.operations.arguments import Arguments, Operand, one, operand, promoted
+from configsplit.catalog.operations.arguments import Arguments, Operand, one, promoted
 from configsplit.catalog.operations.arrays import ravelled
-from configsplit.catalog.operations.common import Operation
+from configsplit.catalog.operations.common import Operation, Rule, declared
 from configsplit.catalog.operations.elementwise import as_float
-from configsplit.catalog.operations.rearranging import matmul, matmul_shape
 from configsplit.catalog.rules import Outputs, axes_of, axis_of, elements, known, unknown
 from configsplit.graph.model import Shape, TensorSpec
 
 
 def _pair(given: Arguments) -> tuple[Operand, Operand]:
-    return given.operand(0, "x1 a x"), given.operand(1, "x2 b y")
+    return given.operand(0), given.operand(1)
 
 
 def _dtype(pair: tuple[Operand, Operand]) -> str | None:
     return promoted([*pair], tensorflow=False)
 
 
-def matmul_dtype(found: list[Operand]) -> str | None:
-    """Small integers multiplied and added up are declared as int32."""
-    dtype = promoted(found, tensorflow=False)
-    return "int32" if {item.dtype for item in found} == {"int8"} else dtype
+def _product_dtype(given: Arguments, found: list[Operand]) -> str | None:
+    """Keras 3 declares small integers that are multiplied and added up as int32."""
+    small = not given.tensorflow and {item.dtype for item in found} == {"int8"}
+    return "int32" if small else promoted(found, tensorflow=given.tensorflow)
 
 
-def _small(given: Arguments) -> Outputs:
+def matmul(given: Arguments) -> Outputs:
+    """As NumPy multiplies matrices: a vector is a row on the left, a column on the right. TensorFlow may transpose before."""
     pair = _pair(given)
-    return one(matmul_shape(pair[0].shape, pair[1].shape), matmul_dtype([*pair]))
+    left, right = (item.shape for item in pair)
+    if _transposes(given, "a"):
+        left = (*left[:-2], left[-1], left[-2])
+    if _transposes(given, "b"):
+        right = (*right[:-2], right[-1], right[-2])
+    rows, columns = left[-2:-1], right[-1:] if len(right) > 1 else ()
+    return one((*broadcast(left[:-2], right[:-2]), *rows, *columns), _product_dtype(given, [*pair]))
+
+
+def _transposes(given: Arguments, side: str) -> bool:
+    return any(given.get(f"{turn}_{side}", False) for turn in ("transpose", "adjoint"))
 
 
 def _dot(given: Arguments) -> Outputs:
@@ -60,14 +70,14 @@ def _vdot(given: Arguments) -> Outputs:
 
 def _contracted(given: Arguments, pair: tuple[Operand, Operand]) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """The axes of either operand that are summed over."""
-    axes: Any = given.get(-1, "axes", 2)
+    axes: Any = given.get("axes", 2)
     ranks = len(pair[0].shape), len(pair[1].shape)
     if isinstance(axes, tuple):
         return axes_of(axes[0], ranks[0]), axes_of(axes[1], ranks[1])
     return tuple(range(ranks[0] - int(axes), ranks[0])), tuple(range(int(axes)))
 
 
-def _tensordot(given: Arguments) -> Outputs:
+def tensordot(given: Arguments) -> Outputs:
     pair = _pair(given)
     gone = _contracted(given, pair)
     rest = (size for item, axes in zip(pair, gone, strict=True) for axis, size in enumerate(item.shape) if axis not in axes)
@@ -85,7 +95,7 @@ def _kron(given: Arguments) -> Outputs:
 def _cross(given: Arguments) -> Outputs:
     """Vectors of two or three; two vectors of two leave one number."""
     pair = _pair(given)
-    axes = [given.get(-1, "axis", None) or given.get(-1, name, -1) for name in ("axisa", "axisb", "axisc")]
+    axes = [given.get("axis", None) or given.get(name, -1) for name in ("axisa", "axisb", "axisc")]
     places = [axis_of(int(axis), len(item.shape)) for axis, item in zip(axes, pair, strict=False)]
     sizes = [item.shape[place] for place, item in zip(places, pair, strict=True)]
     rests = [item.shape[:place] + item.shape[place + 1 :] for place, item in zip(places, pair, strict=True)]
@@ -97,7 +107,7 @@ def _cross(given: Arguments) -> Outputs:
 
 
 def _correlate(given: Arguments) -> Outputs:
-    pair, mode = _pair(given), given.get(-1, "mode", "valid")
+    pair, mode = _pair(given), given.get("mode", "valid")
     sizes = sorted(known(item.shape[0]) for item in pair)
     length = {"valid": sizes[1] - sizes[0] + 1, "same": sizes[1], "full": sizes[0] + sizes[1] - 1}[mode]
     return one((length,), as_float(_dtype(pair)))
@@ -122,9 +132,8 @@ def _terms(given: Arguments) -> tuple[list[Operand], list[str], str]:
 
     Raises ShapeError where an operand and its term do not fit.
     """
-    subscripts = str(given.get(-1, "subscripts equation")).replace(" ", "")
-    items = given.get(0, "inputs x operands", ())
-    found = [operand(item) for item in (items if isinstance(items, tuple) and items else given.positional)]
+    subscripts = str(given.get("equation" if given.tensorflow else "subscripts")).replace(" ", "")
+    found = given.operands("inputs" if given.tensorflow else "operands")
     left, arrow, result = subscripts.partition("->")
     terms = left.split(",")
     if len(terms) != len(found):
@@ -154,30 +163,10 @@ def _sizes(found: list[Operand], terms: list[str]) -> dict[str, int | None]:
     return sizes
 
 
-def _einsum(given: Arguments) -> Outputs:
+def einsum(given: Arguments) -> Outputs:
     found, terms, result = _terms(given)
     sizes = _sizes(found, terms)
-    return one(tuple(sizes[letter] for letter in result), matmul_dtype(found))
-
-
-_PRODUCTS: dict[str, Operation] = {
-    name: rule
-    for rule, names in (
-        (_small, "matmul"),
-        (_dot, "dot"),
-        (_inner, "inner"),
-        (_outer, "outer"),
-        (_vdot, "vdot"),
-        (_tensordot, "tensordot"),
-        (_kron, "kron"),
-        (_cross, "cross"),
-        (_correlate, "correlate"),
-        (_corrcoef, "corrcoef"),
-        (_distances, "c_dist"),
-        (_einsum, "einsum"),
-    )
-    for name in names.split()
-}
+    return one(tuple(sizes[letter] for letter in result), _product_dtype(given, found))
 
 
 # ------------------------------------------------------------------------------------------------------- multiplications
@@ -188,7 +177,7 @@ def _each(shape: Shape) -> int:
     return elements(shape[1:] if shape[:1] == (None,) else shape)
 
 
-def _output_times(rule: Operation, summed: Callable[[Arguments], int | None]) -> Callable[[Arguments], int]:
+def _output_times(rule: Rule, summed: Callable[[Arguments], int | None]) -> Callable[[Arguments], int]:
     """Each element of the output is a sum of so many products."""
 
     def macs(given: Arguments) -> int:
@@ -200,8 +189,7 @@ def _output_times(rule: Operation, summed: Callable[[Arguments], int | None]) ->
 def _last(given: Arguments) -> int | None:
     """The axis that a matrix sums over: the left one's last, unless TensorFlow is told to transpose it."""
     shape = _pair(given)[0].shape
-    flipped = len(shape) > 1 and any(given.get(-1, name, False) for name in ("transpose_a", "adjoint_a", "adj_x"))
-    return shape[-2 if flipped else -1]
+    return shape[-2 if len(shape) > 1 and _transposes(given, "a") else -1]
 
 
 def _tensordot_sum(given: Arguments) -> int | None:
@@ -211,6 +199,9 @@ def _tensordot_sum(given: Arguments) -> int | None:
 
 def _all(given: Arguments) -> int | None:
     return _each(_pair(given)[0].shape)
+
+
+matmul_macs, tensordot_macs = _output_times(matmul, _last), _output_times(tensordot, _tensordot_sum)
 
 
 def einsum_macs(given: Arguments) -> int:
@@ -223,16 +214,6 @@ def einsum_macs(given: Arguments) -> int:
     return reduce(lambda total, letter: total * known(sizes[letter]), set(sizes) - set(batch), 1)
 
 
-MACS: dict[str, Callable[[Arguments], int]] = {
-    "matmul": _output_times(matmul, _last),
-    "dot": _output_times(_dot, _last),
-    "inner": _output_times(_inner, _last),
-    "vdot": _output_times(_vdot, _all),
-    "tensordot": _output_times(_tensordot, _tensordot_sum),
-    "einsum": einsum_macs,
-}
-
-
 # Linear algebra in ``keras.ops``: decompositions, solutions, and numbers that stand for a matrix.
 
 
@@ -241,7 +222,7 @@ def _square(given: Arguments) -> Outputs:
     return one(found.shape, found.dtype)
 
 
-def _scalar_each(dtype: str | None = None) -> Operation:
+def _scalar_each(dtype: str | None = None) -> Rule:
     def rule(given: Arguments) -> Outputs:
         found = given.operand(0)
         return one(found.shape[:-2], dtype or found.dtype)
@@ -274,7 +255,7 @@ def _pinv(given: Arguments) -> Outputs:
 
 
 def _qr(given: Arguments) -> Outputs:
-    found, complete = given.operand(0), given.get(-1, "mode", "reduced") == "complete"
+    found, complete = given.operand(0), given.get("mode", "reduced") == "complete"
     *batch, rows, columns = found.shape
     inner = rows if complete else _smaller(found.shape)
     return TensorSpec((*batch, rows, inner), found.dtype), TensorSpec((*batch, inner, columns), found.dtype)
@@ -284,39 +265,46 @@ def _svd(given: Arguments) -> Outputs:
     found, least = given.operand(0), _smaller(given.operand(0).shape)
     *batch, rows, columns = found.shape
     values = TensorSpec((*batch, least), found.dtype)
-    if not given.get(-1, "compute_uv", True):
+    if not given.get("compute_uv", True):
         return (values,)
-    full = given.get(-1, "full_matrices", True)
+    full = given.get("full_matrices", True)
     left, right = (rows, rows if full else least), (columns if full else least, columns)
     return TensorSpec((*batch, *left), found.dtype), values, TensorSpec((*batch, *right), found.dtype)
 
 
 def _solved(given: Arguments) -> Outputs:
-    return one(given.operand(1, "b").shape, given.operand(0, "a").dtype)
+    return one(given.operand("b").shape, given.operand("a").dtype)
 
 
 def _least_squares(given: Arguments) -> Outputs:
-    left, right = given.operand(0, "a"), given.operand(1, "b")
+    left, right = given.operand("a"), given.operand("b")
     return one((left.shape[-1], *right.shape[1:]), left.dtype)
 
 
-_LINEAR: dict[str, Operation] = {
-    name: rule
-    for rule, names in (
-        (_square, "cholesky cholesky_inverse inv"),
-        (_scalar_each(), "det logdet"),
-        (_scalar_each("int32"), "matrix_rank"),
-        (_sign_and_log, "slogdet"),
-        (_eigen, "eig eigh"),
-        (_lu, "lu_factor"),
-        (_pinv, "pinv"),
-        (_qr, "qr"),
-        (_svd, "svd"),
-        (_solved, "solve solve_triangular"),
-        (_least_squares, "lstsq"),
-    )
-    for name in names.split()
+OPERATIONS: dict[str, Operation] = {
+    **declared("matmul", "x1 x2", matmul, matmul_macs),
+    **declared("dot", "x1 x2", _dot, _output_times(_dot, _last)),
+    **declared("inner", "x1 x2", _inner, _output_times(_inner, _last)),
+    **declared("outer", "x1 x2", _outer),
+    **declared("vdot", "x1 x2", _vdot, _output_times(_vdot, _all)),
+    **declared("tensordot", "x1 x2 axes", tensordot, tensordot_macs),
+    **declared("kron", "x1 x2", _kron),
+    **declared("cross", "x1 x2 axisa axisb axisc axis", _cross),
+    **declared("correlate", "x1 x2 mode", _correlate),
+    **declared("corrcoef", "x", _corrcoef),
+    **declared("c_dist", "x y", _distances),
+    **declared("einsum", "*operands subscripts", einsum, einsum_macs),
+    **declared("cholesky cholesky_inverse", "x upper", _square),
+    **declared("inv", "x", _square),
+    **declared("det logdet", "x", _scalar_each()),
+    **declared("matrix_rank", "x tol", _scalar_each("int32")),
+    **declared("slogdet", "x", _sign_and_log),
+    **declared("eig eigh", "x", _eigen),
+    **declared("lu_factor", "x", _lu),
+    **declared("pinv", "x rcond", _pinv),
+    **declared("qr", "x mode", _qr),
+    **declared("svd", "x full_matrices compute_uv", _svd),
+    **declared("solve", "a b", _solved),
+    **declared("solve_triangular", "a b lower", _solved),
+    **declared("lstsq", "a b rcond", _least_squares),
 }
-
-
-OPERATIONS: dict[str, Operation] = {**_PRODUCTS, **_LINEAR}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from configsplit.catalog.operations.arguments import Arguments, Operand, one, operand
-from configsplit.catalog.operations.common import Operation
+from configsplit.catalog.operations.common import Operation, declared
 from configsplit.catalog.operations.elementwise import as_float
 from configsplit.catalog.rules import Outputs, known, sizes, window_length
 from configsplit.graph.model import Shape, TensorSpec
@@ -13,7 +13,7 @@ from configsplit.graph.model import Shape, TensorSpec
 
 def _complex(given: Arguments) -> Operand:
     """The real part of a pair of real and imaginary parts."""
-    pair = given.get(0, "x")
+    pair = given.get("x")
     return operand(pair[0] if isinstance(pair, tuple) else pair)
 
 
@@ -27,46 +27,46 @@ def _fourier(given: Arguments) -> Outputs:
 
 
 def _real_fourier(given: Arguments) -> Outputs:
-    found, length = given.operand(0), given.get(-1, "fft_length", None)
+    found, length = given.operand(0), given.get("fft_length", None)
     size = found.shape[-1] if length is None else int(length)
     return _parts(found, (*found.shape[:-1], None if size is None else size // 2 + 1))
 
 
 def _inverse_real_fourier(given: Arguments) -> Outputs:
-    found, length = _complex(given), given.get(-1, "fft_length", None)
+    found, length = _complex(given), given.get("fft_length", None)
     size = found.shape[-1]
     last = int(length) if length is not None else (None if size is None else 2 * (size - 1))
     return one((*found.shape[:-1], last), as_float(found.dtype))
 
 
 def _short_time(given: Arguments) -> Outputs:
-    found, transform = given.operand(0), int(given.get(-1, "fft_length"))
-    stride, size = int(given.get(-1, "sequence_stride")), found.shape[-1]
-    if size is not None and given.get(-1, "center", True):
+    found, transform = given.operand(0), given.number("fft_length")
+    stride, size = given.number("sequence_stride"), found.shape[-1]
+    if size is not None and given.get("center", True):
         size += 2 * (transform // 2)
     frames = None if size is None else 1 + (size - transform) // stride
     return _parts(found, (*found.shape[:-1], frames, transform // 2 + 1))
 
 
 def _inverse_short_time(given: Arguments) -> Outputs:
-    found, length = _complex(given), given.get(-1, "length", None)
+    found, length = _complex(given), given.get("length", None)
     if length is None and (frames := found.shape[-2]) is not None:
-        stride, transform = int(given.get(-1, "sequence_stride")), int(given.get(-1, "fft_length"))
+        stride, transform = given.number("sequence_stride"), given.number("fft_length")
         length = (frames - 1) * stride + transform
-        length -= 2 * (transform // 2) if given.get(-1, "center", True) else 0
+        length -= 2 * (transform // 2) if given.get("center", True) else 0
     return one((*found.shape[:-2], length), as_float(found.dtype))
 
 
 def _extracted(given: Arguments) -> Outputs:
     found = given.operand(0)
-    window, stride = int(given.get(-1, "sequence_length")), int(given.get(-1, "sequence_stride"))
+    window, stride = given.number("sequence_length"), given.number("sequence_stride")
     size = found.shape[-1]
     frames = None if size is None else 1 + (size - window) // stride
     return one((*found.shape[:-1], frames, window), found.dtype)
 
 
 def _segments(given: Arguments) -> Outputs:
-    found, number = given.operand(0, "data"), given.get(-1, "num_segments", None)
+    found, number = given.operand("data"), given.get("num_segments", None)
     return one((number, *found.shape[1:]), found.dtype)
 
 
@@ -82,12 +82,12 @@ def _as_real(given: Arguments) -> Outputs:
 
 
 def _first(given: Arguments) -> bool:
-    return bool(given.get(-1, "data_format", None) == "channels_first")
+    return bool(given.get("data_format", None) == "channels_first")
 
 
 def _image(given: Arguments) -> tuple[Operand, int]:
     """An image, batched or not, and the axis of its height."""
-    found = given.operand(0, "images inputs x image1")
+    found = given.operand(0)
     return found, len(found.shape) - (2 if _first(given) else 3)
 
 
@@ -108,7 +108,7 @@ def _grey(given: Arguments) -> Outputs:
 
 
 def _resized(given: Arguments) -> Outputs:
-    height, width = sizes(given.get(-1, "size"), 2)
+    height, width = sizes(given.get("size"), 2)
     return _sized(given, height, width)
 
 
@@ -126,8 +126,8 @@ def _bordered(given: Arguments, what: str, sign: int) -> Outputs:
     ends = (("height", ("top", "bottom")), ("width", ("left", "right")))
     lengths = []
     for size, (target, sides) in zip(found.shape[start : start + 2], ends, strict=True):
-        wished = given.get(-1, f"target_{target}", None)
-        amounts = [given.get(-1, f"{side}_{what}", None) for side in sides]
+        wished = given.get(f"target_{target}", None)
+        amounts = [given.get(f"{side}_{what}", None) for side in sides]
         lengths.append(wished if wished is not None else _bordered_length(size, sign, amounts))
     return _sized(given, *lengths)
 
@@ -141,12 +141,12 @@ def _patches(given: Arguments) -> Outputs:
     found, start = _image(given)
     spatial = found.shape[start : start + 2]
     window, strides, dilation = (
-        sizes(given.get(-1, "size"), 2),
-        given.get(-1, "strides", None),
-        given.get(-1, "dilation_rate", 1),
+        sizes(given.get("size"), 2),
+        given.get("strides", None),
+        given.get("dilation_rate", 1),
     )
     steps = window if strides is None else sizes(strides, 2)
-    padding = given.get(-1, "padding", "valid")
+    padding = given.get("padding", "valid")
     axes = zip(spatial, window, steps, sizes(dilation, 2), strict=True)
     lengths = [window_length(size, reach, stride, padding, gap) for size, reach, stride, gap in axes]
     channels = found.shape[start - 1] if _first(given) else found.shape[start + 2]
@@ -161,40 +161,52 @@ def _sobel(given: Arguments) -> Outputs:
 
 
 def _mapped(given: Arguments) -> Outputs:
-    return one(given.operand(1, "coordinates").shape[1:], given.operand(0, "inputs").dtype)
+    return one(given.operand("coordinates").shape[1:], given.operand("inputs").dtype)
 
 
 def _similarity(given: Arguments) -> Outputs:
-    found = given.operand(0, "image1 x1")
+    found = given.operand(0)
     return one(found.shape[:-3], as_float(found.dtype))
 
 
 def _scaled(given: Arguments) -> Outputs:
-    return one(tuple(given.get(1, "output_shape")), given.operand(0, "images").dtype)
+    return one(tuple(given.get("output_shape")), given.operand("images").dtype)
 
 
 OPERATIONS: dict[str, Operation] = {
-    name: rule
-    for rule, names in (
-        (_fourier, "fft fft2 ifft2"),
-        (_real_fourier, "rfft"),
-        (_inverse_real_fourier, "irfft"),
-        (_short_time, "stft"),
-        (_inverse_short_time, "istft"),
-        (_extracted, "extract_sequences"),
-        (_segments, "segment_sum segment_max segment_min segment_prod"),
-        (_as_complex, "view_as_complex"),
-        (_as_real, "view_as_real"),
-        (_same_image, "rgb_to_hsv hsv_to_rgb elastic_transform gaussian_blur affine_transform perspective_transform"),
-        (_grey, "rgb_to_grayscale"),
-        (_resized, "resize"),
-        (_cropped, "crop_images"),
-        (_padded, "pad_images"),
-        (_patches, "extract_patches"),
-        (_sobel, "sobel_edges"),
-        (_mapped, "map_coordinates"),
-        (_similarity, "ssim"),
-        (_scaled, "scale_and_translate"),
-    )
-    for name in names.split()
+    **declared("fft fft2 ifft2", "x", _fourier),
+    **declared("rfft", "x fft_length", _real_fourier),
+    **declared("irfft", "x fft_length", _inverse_real_fourier),
+    **declared("stft", "x sequence_length sequence_stride fft_length window center", _short_time),
+    **declared("istft", "x sequence_length sequence_stride fft_length length window center", _inverse_short_time),
+    **declared("extract_sequences", "x sequence_length sequence_stride", _extracted),
+    **declared("segment_sum segment_max segment_min segment_prod", "data segment_ids num_segments sorted", _segments),
+    **declared("view_as_complex", "x", _as_complex),
+    **declared("view_as_real", "x", _as_real),
+    **declared("rgb_to_hsv hsv_to_rgb", "images data_format", _same_image),
+    **declared("elastic_transform", "images alpha sigma interpolation fill_mode fill_value seed data_format", _same_image),
+    **declared("gaussian_blur", "images kernel_size sigma data_format", _same_image),
+    **declared("affine_transform", "images transform interpolation fill_mode fill_value data_format", _same_image),
+    **declared("perspective_transform", "images start_points end_points interpolation fill_value data_format", _same_image),
+    **declared("rgb_to_grayscale", "images data_format", _grey),
+    **declared(
+        "resize",
+        "images size interpolation antialias crop_to_aspect_ratio pad_to_aspect_ratio fill_mode fill_value data_format",
+        _resized,
+    ),
+    **declared(
+        "crop_images",
+        "images top_cropping left_cropping bottom_cropping right_cropping target_height target_width data_format",
+        _cropped,
+    ),
+    **declared(
+        "pad_images",
+        "images top_padding left_padding bottom_padding right_padding target_height target_width data_format",
+        _padded,
+    ),
+    **declared("extract_patches", "images size strides dilation_rate padding data_format", _patches),
+    **declared("sobel_edges", "images data_format", _sobel),
+    **declared("map_coordinates", "inputs coordinates order fill_mode fill_value", _mapped),
+    **declared("ssim", "image1 image2 max_val filter_size filter_sigma k1 k2 data_format", _similarity),
+    **declared("scale_and_translate", "images output_shape scale translation spatial_dims method antialias", _scaled),
 }

@@ -8,9 +8,9 @@ from typing import Any
 from configsplit.catalog.keras3 import objects
 from configsplit.catalog.keras3.refusals import Stop
 from configsplit.catalog.recipes import Recipe
+from configsplit.catalog.tensorflow.call import piece
 from configsplit.conversion.building import Building
 from configsplit.conversion.layers.several import Parts, Rule
-from configsplit.conversion.operations.arguments import piece
 from configsplit.graph.model import Layer, Use
 
 _OUT, _WINDOW = "xy", "ij"

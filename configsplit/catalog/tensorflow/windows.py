@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from configsplit.conversion.operations.arguments import Operation, piece
-from configsplit.conversion.operations.basic import FULL, Rule
+from configsplit.catalog.operations.common import same
+from configsplit.catalog.tensorflow.call import FULL, OperationCall, piece
+from configsplit.catalog.tensorflow.declare import Function, GraphNode, Rows, function, node
 from configsplit.graph.model import Use
 
 
-def _first(op: Operation, name: str = "data_format") -> bool:
+def _first(op: OperationCall, name: str = "data_format") -> bool:
     """Whether the channels come first (``NCHW``)."""
     return str(op.static(name) or "N...C").startswith("NC")
 
 
-def _window(op: Operation, name: str, rank: int) -> tuple[int, ...]:
+def _window(op: OperationCall, which: int | str, rank: int) -> tuple[int, ...]:
     """One number for each spatial axis, from one number, as many, or those of batch and channels besides."""
-    value = op.static(name)
+    value = op.static(which)
     sizes = tuple(int(each) for each in value) if type(value) is tuple else (int(1 if value is None else value),)
     if len(sizes) == 1:
         return sizes * rank
@@ -26,26 +26,26 @@ def _window(op: Operation, name: str, rank: int) -> tuple[int, ...]:
         return sizes
     whole, spatial = (sizes[:2], sizes[2:]) if _first(op) else ((sizes[0], sizes[-1]), sizes[1:-1])
     if len(sizes) != rank + 2 or whole != (1, 1):
-        raise op.stop(f"has {name} = {sizes}, over samples or channels")
+        raise op.stop(f"has {op.name(which)} = {sizes}, over samples or channels")
     return spatial
 
 
-def _format(op: Operation) -> str:
+def _format(op: OperationCall) -> str:
     return "channels_first" if _first(op) else "channels_last"
 
 
-def _padding(op: Operation) -> tuple[str, tuple[tuple[int, int], ...]]:
+def _padding(op: OperationCall) -> tuple[str, tuple[tuple[int, int], ...]]:
     """The way to pad, and how much on each side where the call says so itself."""
     value = op.static("padding", "VALID")
     if value == "EXPLICIT":  # in a graph the amounts stand in a list of their own
-        sides = tuple(int(each) for each in op.static("explicit", ()))
+        sides = tuple(int(each) for each in op.static("explicit_paddings", ()))
         value = tuple(zip(sides[::2], sides[1::2], strict=True))
     if type(value) is tuple:
         return "valid", tuple((int(before), int(after)) for before, after in value)
     return str(value).lower(), ()
 
 
-def _padded(op: Operation, name: str, amounts: tuple[tuple[int, int], ...]) -> Any:
+def _padded(op: OperationCall, name: str, amounts: tuple[tuple[int, int], ...]) -> Any:
     tensor = op.tensor(name)
     return op.emit("numpy.Pad", tensor, pad_width=amounts, mode="constant") if any(map(any, amounts)) else tensor
 
@@ -53,7 +53,7 @@ def _padded(op: Operation, name: str, amounts: tuple[tuple[int, int], ...]) -> A
 # --------------------------------------------------------------------------------------------------------------- pooling
 
 
-def pool(kind: str, op: Operation) -> Use:
+def pool(kind: str, op: OperationCall) -> Use:
     rank = op.rank("input") - 2
     mode, amounts = _padding(op)
     if any(map(any, amounts)):
@@ -62,10 +62,10 @@ def pool(kind: str, op: Operation) -> Use:
     return op.emit(kind, op.tensor("input"), **config, data_format=_format(op))
 
 
-def any_pool(op: Operation) -> Use:
+def any_pool(op: OperationCall) -> Use:
     """``tf.nn.pool``, whose kind of pooling is an argument; without strides it moves by one."""
     rank = op.rank("input") - 2
-    if set(_window(op, "dilation_rate", rank)) != {1} or set(_window(op, "dilations", rank)) != {1}:
+    if set(_window(op, "dilations", rank)) != {1}:
         raise op.stop("pools windows with holes")
     kind = {"MAX": "nn.MaxPool", "AVG": "nn.AveragePool"}[str(op.static("pooling_type")).upper()]
     config = {"pool_size": _window(op, "window_shape", rank), "strides": _window(op, "strides", rank)}
@@ -75,36 +75,27 @@ def any_pool(op: Operation) -> Use:
 # ----------------------------------------------------------------------------------------------------------- convolutions
 
 
-def _dilation(op: Operation, rank: int) -> tuple[int, ...]:
-    names = [name for name in ("dilations", "dilation_rate", "rate") if op.has(name)]
-    return _window(op, names[0], rank) if names else (1,) * rank
-
-
-def _kernel(op: Operation) -> Any:
-    return op.tensor("filters" if op.has("filters") else "filter", "input")
-
-
 def _same(sizes: tuple[int, ...]) -> int | tuple[int, ...]:
     """One number where all are alike: Keras 3.15 cannot read several for a depthwise convolution from a file."""
     return sizes[0] if len(set(sizes)) == 1 else sizes
 
 
-def conv(kind: str, op: Operation) -> Use:
+def conv(kind: str, op: OperationCall) -> Use:
     rank = op.rank("input") - 2
     mode, amounts = _padding(op)
     config = {
-        "strides": _same(_window(op, "stride" if op.has("stride") else "strides", rank)),
+        "strides": _same(_window(op, 2, rank)),
         "padding": mode,
-        "dilation_rate": _same(_dilation(op, rank)),
+        "dilation_rate": _same(_window(op, "dilations", rank)),
     }
     if kind == "nn.DepthwiseConv" and not all(type(config[name]) is int for name in ("strides", "dilation_rate")):
         raise op.stop("moves or dilates rows and columns differently")
-    return op.emit(kind, _padded(op, "input", amounts), _kernel(op), **config, data_format=_format(op))
+    return op.emit(kind, _padded(op, "input", amounts), op.tensor(1, "input"), **config, data_format=_format(op))
 
 
-def separable(op: Operation) -> Use:
+def separable(op: OperationCall) -> Use:
     mode, amounts = _padding(op)
-    config = {"strides": _same(_window(op, "strides", 2)), "padding": mode, "dilation_rate": _same(_dilation(op, 2))}
+    config = {"strides": _same(_window(op, "strides", 2)), "padding": mode, "dilation_rate": _same(_window(op, "dilations", 2))}
     kernels = op.tensor("depthwise_filter", "input"), op.tensor("pointwise_filter", "input")
     return op.emit("nn.SeparableConv", _padded(op, "input", amounts), *kernels, **config, data_format=_format(op))
 
@@ -112,11 +103,11 @@ def separable(op: Operation) -> Use:
 # ---------------------------------------------------------------------------------------------------------------- blocks
 
 
-def blocks(kind: str, op: Operation) -> Use:
+def blocks(kind: str, op: OperationCall) -> Use:
     return op.emit(kind, op.tensor("input"), block_size=op.static("block_size"), data_format=_format(op))
 
 
-def patches(op: Operation) -> Use:
+def patches(op: OperationCall) -> Use:
     config: dict[str, Any] = {
         "size": _window(op, "sizes", 2),
         "strides": _window(op, "strides", 2),
@@ -129,7 +120,7 @@ def patches(op: Operation) -> Use:
     return op.emit("image.ExtractPatches", op.tensor("images"), **config, data_format="channels_last")
 
 
-def neighbours(op: Operation) -> Use:
+def neighbours(op: OperationCall) -> Use:
     """``x / (bias + alpha * sum of the squares of the channels around) ** beta``."""
     radius = int(op.static("depth_radius", 5))
     channels = (op.spec("input").shape or (None,))[-1]
@@ -146,26 +137,95 @@ def neighbours(op: Operation) -> Use:
     return op.emit("numpy.TrueDivide", op.tensor("input"), power)
 
 
-_CONV = "input filters filter strides stride padding data_format dilations dilation_rate rate use_cudnn_on_gpu explicit"
+_STATIC = {name: name for name in ("strides", "padding", "data_format")}
+_PADDED = _STATIC | {"explicit_paddings": "explicit_paddings"}
+_POOL = "ksize strides padding data_format"
+_CONV = "padding data_format dilations"
 
-ROWS: Mapping[str, tuple[str, Rule]] = {
-    "max_pool max_pool1d max_pool2d max_pool3d": (
-        "input ksize strides padding data_format explicit",
-        partial(pool, "nn.MaxPool"),
+
+def _pooling(names: str, parameters: str, kind: str, *nodes: GraphNode, rows: Rows = "") -> dict[str, Function]:
+    return function(names, parameters, None, partial(pool, kind), *nodes, rows=rows)
+
+
+def _filtering(names: str, parameters: str, kind: str, *nodes: GraphNode, rows: Rows = "") -> dict[str, Function]:
+    return function(names, parameters, None, partial(conv, kind), *nodes, rows=rows)
+
+
+FUNCTIONS: dict[str, Function] = {
+    **_pooling(
+        "max_pool max_pool2d",
+        f"input|value {_POOL} explicit_paddings",
+        "nn.MaxPool",
+        node("MaxPool", "input", ksize="ksize", **_PADDED),
+        rows="images",
     ),
-    "avg_pool avg_pool1d avg_pool2d avg_pool3d": (
-        "input ksize strides padding data_format explicit",
-        partial(pool, "nn.AveragePool"),
+    **_pooling("max_pool1d max_pool3d", f"input {_POOL}", "nn.MaxPool", node("MaxPool3D", "input", ksize="ksize", **_STATIC)),
+    **_pooling(
+        "avg_pool avg_pool2d",
+        f"input|value {_POOL}",
+        "nn.AveragePool",
+        node("AvgPool", "input", ksize="ksize", **_STATIC),
+        rows="images",
     ),
-    "pool": ("input window_shape pooling_type strides padding data_format dilations dilation_rate", any_pool),
-    "conv1d conv2d conv3d convolution": (_CONV, partial(conv, "nn.Conv")),
-    "depthwise_conv2d depthwise_conv2d_native": (_CONV, partial(conv, "nn.DepthwiseConv")),
-    "separable_conv2d": (
-        "input depthwise_filter pointwise_filter strides padding data_format dilations dilation_rate rate",
+    **_pooling(
+        "avg_pool1d avg_pool3d", f"input {_POOL}", "nn.AveragePool", node("AvgPool3D", "input", ksize="ksize", **_STATIC)
+    ),
+    **_filtering(
+        "conv2d",
+        f"input filters|filter strides {_CONV} explicit_paddings use_cudnn_on_gpu",
+        "nn.Conv",
+        node("Conv2D", "input filters", dilations="dilations", **_PADDED),
+        rows="images",
+    ),
+    **_filtering("convolution", f"input filters|filter strides {_CONV}|dilation_rate", "nn.Conv", rows="images"),
+    **_filtering("conv1d", f"input|value filters stride {_CONV} use_cudnn_on_gpu", "nn.Conv"),
+    **_filtering(
+        "conv3d",
+        f"input filters|filter strides {_CONV}",
+        "nn.Conv",
+        node("Conv3D", "input filters", dilations="dilations", **_STATIC),
+    ),
+    **_filtering(
+        "depthwise_conv2d depthwise_conv2d_native",
+        f"input filter strides {_CONV}|rate explicit_paddings",
+        "nn.DepthwiseConv",
+        node("DepthwiseConv2dNative", "input filter", dilations="dilations", **_PADDED),
+    ),
+    **function("pool", "input window_shape pooling_type strides padding data_format dilations|dilation_rate", None, any_pool),
+    **function(
+        "separable_conv2d",
+        "input depthwise_filter pointwise_filter strides padding data_format dilations|rate",
+        None,
         separable,
     ),
-    "depth_to_space": ("input block_size data_format", partial(blocks, "nn.DepthToSpace")),
-    "space_to_depth": ("input block_size data_format", partial(blocks, "nn.SpaceToDepth")),
-    "extract_patches": ("images sizes strides rates padding", patches),
-    "local_response_normalization lrn": ("input depth_radius bias alpha beta", neighbours),
+    **function(
+        "depth_to_space",
+        "input block_size data_format",
+        None,
+        partial(blocks, "nn.DepthToSpace"),
+        node("DepthToSpace", "input", block_size="block_size", data_format="data_format"),
+        rows="images",
+    ),
+    **function(
+        "space_to_depth",
+        "input block_size data_format",
+        None,
+        partial(blocks, "nn.SpaceToDepth"),
+        node("SpaceToDepth", "input", block_size="block_size", data_format="data_format"),
+        rows="images",
+    ),
+    **function(
+        "image.extract_patches",
+        "images sizes strides rates padding",
+        None,
+        patches,
+        node("ExtractImagePatches", "images", ksizes="sizes", strides="strides", rates="rates", padding="padding"),
+    ),
+    **function(
+        "local_response_normalization lrn",
+        "input depth_radius bias alpha beta",
+        same,
+        neighbours,
+        node("LRN", "input", **{name: name for name in ("depth_radius", "bias", "alpha", "beta")}),
+    ),
 }

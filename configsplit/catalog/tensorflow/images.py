@@ -2,18 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from configsplit.conversion.operations.arguments import Operation, piece
-from configsplit.conversion.operations.basic import FULL, Rule
+from configsplit.catalog.operations.arguments import Arguments, one
+from configsplit.catalog.operations.common import same
+from configsplit.catalog.operations.rearranging import target_shape
+from configsplit.catalog.rules import Outputs
+from configsplit.catalog.tensorflow.call import FULL, OperationCall, piece
+from configsplit.catalog.tensorflow.declare import Function, function, node
 from configsplit.graph.model import Use
 
 _ALL = piece(None, None, None)
 
+# ---------------------------------------------------------------------------------------------------------------- outputs
 
-def resize(op: Operation) -> Use:
+
+def _resized(given: Arguments) -> Outputs:
+    """An image of another size, in float32 unless the nearest pixel is taken."""
+    found = given.operand("images")
+    start = len(found.shape) - 3
+    shape = (*found.shape[:start], *target_shape(given.get("size")), *found.shape[start + 2 :])
+    return one(shape, found.dtype if given.get("method", "bilinear") in ("nearest", 1) else "float32")
+
+
+def _with_channels(number: int, given: Arguments) -> Outputs:
+    found = given.operand("images")
+    return one((*found.shape[:-1], number), found.dtype)
+
+
+# ------------------------------------------------------------------------------------------------------------ in Keras 3
+
+
+def resize(op: OperationCall) -> Use:
     method = str(op.static("method", "bilinear")).lower()
     if op.static("preserve_aspect_ratio", False):
         raise op.stop("keeps the aspect ratio")
@@ -27,26 +48,26 @@ def resize(op: Operation) -> Use:
     return op.emit("image.Resize", op.tensor("images"), **config)
 
 
-def flip(axis: int, op: Operation) -> Use:
+def flip(axis: int, op: OperationCall) -> Use:
     return op.emit("numpy.Flip", op.tensor("image"), axis=axis)
 
 
-def turn(op: Operation) -> Use:
+def turn(op: OperationCall) -> Use:
     axes = (op.rank("image") - 3, op.rank("image") - 2)
     return op.emit("numpy.Rot90", op.tensor("image"), k=int(op.static("k", 1)), axes=axes)
 
 
-def gray(op: Operation) -> Use:
+def gray(op: OperationCall) -> Use:
     if not str(op.spec("images").dtype or "float32").startswith(("float", "bfloat")):
         raise op.stop("rounds colours to whole numbers")
     return op.emit("image.RGBToGrayscale", op.tensor("images"), data_format="channels_last")
 
 
-def colour(op: Operation) -> Use:
+def colour(op: OperationCall) -> Use:
     return op.emit("numpy.Repeat", op.tensor("images"), repeats=3, axis=-1)
 
 
-def _sides(op: Operation, name: str) -> tuple[int, int, int]:
+def _sides(op: OperationCall, name: str) -> tuple[int, int, int]:
     """Height, width and channels. Raises Stop where one is open."""
     shape = op.spec(name).shape
     if shape is None or None in shape[-3:]:
@@ -55,17 +76,17 @@ def _sides(op: Operation, name: str) -> tuple[int, int, int]:
     return height, width, channels
 
 
-def _cut(op: Operation, name: str, top: int, left: int, height: int, width: int) -> Use:
+def _cut(op: OperationCall, name: str, top: int, left: int, height: int, width: int) -> Use:
     rows, columns = piece(top, top + height, None), piece(left, left + width, None)
     return op.emit("numpy.GetItem", op.tensor(name), (FULL, rows, columns, _ALL))
 
 
-def crop(op: Operation) -> Use:
+def crop(op: OperationCall) -> Use:
     names = ("offset_height", "offset_width", "target_height", "target_width")
     return _cut(op, "image", *(int(op.static(name)) for name in names))
 
 
-def middle(op: Operation) -> Use:
+def middle(op: OperationCall) -> Use:
     """TensorFlow leaves ``int((size - size * fraction) / 2)`` away on each side."""
     height, width, _ = _sides(op, "image")
     fraction = float(op.static("central_fraction"))
@@ -73,7 +94,7 @@ def middle(op: Operation) -> Use:
     return _cut(op, "image", top, left, height - 2 * top, width - 2 * left)
 
 
-def frame(op: Operation) -> Use:
+def frame(op: OperationCall) -> Use:
     height, width, _ = _sides(op, "image")
     top, left = int(op.static("offset_height")), int(op.static("offset_width"))
     below, right = int(op.static("target_height")) - top - height, int(op.static("target_width")) - left - width
@@ -81,7 +102,7 @@ def frame(op: Operation) -> Use:
     return op.emit("numpy.Pad", op.tensor("image"), pad_width=amounts, mode="constant")
 
 
-def standard(op: Operation) -> Use:
+def standard(op: OperationCall) -> Use:
     """Each image by its own mean and deviation, of which at least one over the root of its numbers is taken."""
     height, width, channels = _sides(op, "image")
     x: Any = op.tensor("image")
@@ -94,13 +115,13 @@ def standard(op: Operation) -> Use:
     return op.emit("numpy.TrueDivide", op.emit("numpy.Subtract", x, op.emit("numpy.Mean", x, **over)), floor)
 
 
-def brightness(op: Operation) -> Use:
+def brightness(op: OperationCall) -> Use:
     if not str(op.spec("image").dtype or "float32").startswith("float"):
         raise op.stop("rounds and bounds whole numbers")
     return op.emit("numpy.Add", op.tensor("image"), op.static("delta"))
 
 
-def contrast(op: Operation) -> Use:
+def contrast(op: OperationCall) -> Use:
     if not str(op.spec("images").dtype or "float32").startswith("float"):
         raise op.stop("rounds and bounds whole numbers")
     rank = op.rank("images")
@@ -109,23 +130,32 @@ def contrast(op: Operation) -> Use:
     return op.emit("numpy.Add", wide, mean)
 
 
-def colours(kind: str, op: Operation) -> Use:
+def colours(kind: str, op: OperationCall) -> Use:
     return op.emit(kind, op.tensor("images"), data_format="channels_last")
 
 
-ROWS: Mapping[str, tuple[str, Rule]] = {
-    "image.resize": ("images size method preserve_aspect_ratio antialias", resize),
-    "image.flip_left_right": ("image", partial(flip, -2)),
-    "image.flip_up_down": ("image", partial(flip, -3)),
-    "image.rot90": ("image k", turn),
-    "image.rgb_to_grayscale": ("images", gray),
-    "image.grayscale_to_rgb": ("images", colour),
-    "image.crop_to_bounding_box": ("image offset_height offset_width target_height target_width", crop),
-    "image.pad_to_bounding_box": ("image offset_height offset_width target_height target_width check_dims", frame),
-    "image.central_crop": ("image central_fraction", middle),
-    "image.per_image_standardization": ("image", standard),
-    "image.adjust_brightness": ("image delta", brightness),
-    "image.adjust_contrast": ("images contrast_factor", contrast),
-    "image.rgb_to_hsv": ("images", partial(colours, "image.RGBToHSV")),
-    "image.hsv_to_rgb": ("images", partial(colours, "image.HSVToRGB")),
+_BOX = "image offset_height offset_width target_height target_width"
+
+FUNCTIONS: dict[str, Function] = {
+    **function("image.resize", "images size method preserve_aspect_ratio antialias", _resized, resize, rows="images"),
+    **function(
+        "image.resize_bilinear",
+        "images size align_corners half_pixel_centers",
+        _resized,
+        None,
+        node("ResizeBilinear", "images size"),
+    ),
+    **function("image.flip_left_right", "image", same, partial(flip, -2)),
+    **function("image.flip_up_down", "image", same, partial(flip, -3)),
+    **function("image.rot90", "image k", None, turn),
+    **function("image.rgb_to_grayscale", "images", partial(_with_channels, 1), gray),
+    **function("image.grayscale_to_rgb", "images", partial(_with_channels, 3), colour),
+    **function("image.crop_to_bounding_box", _BOX, None, crop),
+    **function("image.pad_to_bounding_box", _BOX, None, frame),
+    **function("image.central_crop", "image central_fraction", None, middle),
+    **function("image.per_image_standardization", "image", None, standard),
+    **function("image.adjust_brightness", "image delta", same, brightness),
+    **function("image.adjust_contrast", "images contrast_factor", same, contrast),
+    **function("image.rgb_to_hsv", "images", same, partial(colours, "image.RGBToHSV")),
+    **function("image.hsv_to_rgb", "images", same, partial(colours, "image.HSVToRGB")),
 }

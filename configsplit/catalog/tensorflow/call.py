@@ -1,15 +1,15 @@
-"""The arguments of one operation, as the rules of the table ask for them."""
+"""One call of a TensorFlow function on its way to Keras 3, as the declarations beside this file ask for its arguments."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from configsplit.catalog.keras3.refusals import Stop
-from configsplit.conversion.building import Building
 from configsplit.graph.json import FrozenDict, Number, rebuild
-from configsplit.graph.model import Constant, Layer, Node, TensorSpec, Use
+from configsplit.graph.model import Constant, Shape, TensorRef, TensorSpec, Use
 
 INSTEAD = "put a layer that computes the same in its place (`configsplit replace`)"
 """The remedy for an operation that has no rule."""
@@ -19,38 +19,96 @@ def plain_constant(value: Any) -> Any:
     return rebuild(value, lambda item: item.value if type(item) is Constant else item)
 
 
+class Building(Protocol):
+    """The new model, as far as the conversion of one call asks it.
+
+    Attributes:
+        tensors: old tensor -> new tensor.
+        symbols: old tensors that are shapes, of which Keras 3 makes no tensors.
+        samples: old tensors that have a row for each sample that the model is given.
+    """
+
+    tensors: dict[TensorRef, TensorRef]
+    symbols: dict[TensorRef, Dimensions]
+    samples: dict[TensorRef, None]
+
+    def spec(self, ref: TensorRef) -> TensorSpec:
+        """Shape and dtype of an old tensor, as far as they are known."""
+
+    def operation(self, kind: str, wish: str, args: Iterable[Any], config: Mapping[str, Any]) -> Use:
+        """Call an operation of Keras 3; ``config`` are its static arguments."""
+
+    def with_kwargs(self, made: Use, kwargs: Mapping[str, Any]) -> None:
+        """Give an operation that was called a moment ago more arguments, by name."""
+
+    def layer(self, class_name: str, wish: str, config: Mapping[str, Any]) -> str:
+        """Add a layer of Keras that the old model did not have; its name."""
+
+    def call(self, name: str, *args: Any, **kwargs: Any) -> Use:
+        """Call a new layer."""
+
+    def note(self, layer: str, what: str) -> None:
+        """Tell the user what is not what it was."""
+
+
 @dataclass(frozen=True, slots=True)
-class Operation:
-    """One call of one TensorFlow function; ``given`` are its arguments by name, tensors among them old ones."""
+class OperationCall:
+    """One call of one TensorFlow function.
+
+    Attributes:
+        building: the new model.
+        layer: the name of the old layer.
+        title: what messages call the function.
+        names: its declared parameters, in order.
+        given: the arguments by those names, tensors among them old ones.
+    """
 
     building: Building
-    layer: Layer
-    number: int
+    layer: str
     title: str
-    given: dict[str, Any]
+    names: tuple[str, ...]
+    given: Mapping[str, Any]
+
+    def value(self, which: int | str) -> Any:
+        """An argument as it is, by name or by its place among the parameters; None where there is none."""
+        return self.given.get(self.name(which))
+
+    def name(self, which: int | str) -> str:
+        return which if isinstance(which, str) else self.names[which]
 
     def stop(self, reason: str) -> Stop:
         return Stop("convert-operation", f"{self.title} {reason}", INSTEAD)
 
     def has(self, name: str) -> bool:
-        return self.given.get(name) is not None
+        return self.value(name) is not None
 
-    def spec(self, name: str) -> TensorSpec:
+    def spec(self, which: int | str) -> TensorSpec:
         """Shape and dtype of a tensor argument."""
-        value = self.given.get(name)
+        value = self.value(which)
         return self.building.spec(value.ref) if type(value) is Use else TensorSpec()
 
-    def rank(self, name: str) -> int:
-        shape = self.spec(name).shape
+    def shape(self, which: int | str) -> Shape:
+        """That of a tensor or of a constant; empty where it is not known."""
+        value = self.value(which)
+        if type(value) is Use:
+            return self.spec(which).shape or ()
+        found: list[int] = []
+        while type(value) is tuple:
+            found.append(len(value))
+            value = value[0]
+        return tuple(found)
+
+    def rank(self, which: int | str) -> int:
+        shape = self.spec(which).shape
         if shape is None:
             raise self.stop("is called on a tensor of unknown shape")
         return len(shape)
 
-    def tensor(self, name: str, like: str | None = None) -> Any:
+    def tensor(self, which: int | str, like: int | str | None = None) -> Any:
         """A tensor (a new one), or a constant in its place; an array takes the dtype of the tensor ``like``."""
-        value = self.given.get(name)
+        value = self.value(which)
         if value is None:
-            raise self.stop(f"lacks its argument {name!r}")
+            raise self.stop(f"lacks its argument {self.name(which)!r}")
         return self.new(value, None if like is None else self.spec(like).dtype)
 
     def new(self, value: Any, dtype: str | None = None) -> Any:
@@ -62,9 +120,9 @@ class Operation:
             return array(value, dtype)
         return rebuild(value, self.new) if type(value) is tuple else value
 
-    def static(self, name: str, default: Any = None) -> Any:
+    def static(self, which: int | str, default: Any = None) -> Any:
         """An argument that has to be known when the model is built."""
-        value = self.given.get(name)
+        name, value = self.name(which), self.value(which)
         if value is None:
             return default
         if type(value) is Use and (known := self.building.symbols.get(value.ref)) is not None:
@@ -77,14 +135,14 @@ class Operation:
 
     def sizes(self, name: str) -> tuple[Size, ...]:
         """A shape as an argument; None for what only the running model knows."""
-        value = self.given.get(name)
+        value = self.value(name)
         if type(value) is Use:
             value = (value,) if self._dimension(value, name).scalar else self._dimension(value, name).sizes
         items = value if type(value) is tuple else (value,)
         return tuple(self._dimension(item, name).sizes[0] if type(item) is Use else item for item in items)
 
     def _dimension(self, use: Use, name: str) -> Dimensions:
-        known: Dimensions | None = self.building.symbols.get(use.ref)
+        known = self.building.symbols.get(use.ref)
         if known is None:
             raise self.stop(f"takes {name!r} from a tensor")
         return known
@@ -93,11 +151,6 @@ class Operation:
         """Call an operation of Keras; ``config`` are its static arguments."""
         wish = kind.rpartition(".")[2]
         return self.building.operation(kind, _snake(wish), args, config)
-
-    def with_kwargs(self, made: Use, **kwargs: Any) -> None:
-        """Give an operation that was called a moment ago more arguments, by name."""
-        calls = self.building.layers[made.ref.layer].calls
-        calls[0] = Node(calls[0].args, calls[0].kwargs | kwargs)
 
     def outputs(self, use: Use, count: int) -> tuple[Use, ...]:
         """Several outputs of one operation."""
@@ -147,3 +200,12 @@ def _dtype(value: object) -> str:
 def piece(start: object, stop: object, step: object) -> FrozenDict:
     """A slice, as Keras 3 writes it."""
     return FrozenDict({"class_name": "__slice__", "config": FrozenDict({"start": start, "stop": stop, "step": step})})
+
+
+FULL = FrozenDict({"class_name": "__ellipsis__", "config": FrozenDict()})
+"""``...`` among the places of a slice."""
+
+
+def dtype_of(value: object) -> str:
+    """The name of a dtype: ``float32`` of ``<dtype: 'float32'>``."""
+    return str(value).removeprefix("<dtype: '").removesuffix("'>")
