@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -218,6 +219,18 @@ def test_times_of_inner_layers_decide_what_is_opened(tmp_path: Path) -> None:
     with pytest.raises(CutError, match="'base/relu'") as raised:
         configsplit.plan(whole, 2, balance="latency", profile=times | {"base/first": 1.0})
     assert raised.value.code == "profile-missing-layer"
+
+
+@pytest.mark.parametrize("key", ["class_name", "module"])
+def test_a_model_of_a_class_of_the_users_own_stays_whole(key: str, tmp_path: Path) -> None:
+    entry = json.loads(config("shell"))
+    (base,) = (layer for layer in entry["config"]["layers"] if layer["config"]["name"] == "base")
+    base[key] = "Backbone" if key == "class_name" else "mine"
+    path = tmp_path / "own.json"
+    path.write_text(json.dumps(entry))
+    own = configsplit.load(path)
+    assert [row.at for row in configsplit.cuts(own).places] == ["augment/flip", "augment", "base", "pool"]
+    assert [each.tensors for each in configsplit.plan(own, 2).boundaries] == [("pool",)]
 
 
 def test_a_model_that_calls_too_many_is_refused(tmp_path: Path) -> None:

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from configsplit.catalog import CLASSES
 from configsplit.errors import CutError, ShapeError
-from configsplit.graph.model import CallRef, LayerPath, Model, TensorRef
+from configsplit.graph.model import CallRef, Layer, LayerPath, Model, TensorRef
 from configsplit.graph.provenance import Provenance
 from configsplit.graph.references import Place, outputs_used
 from configsplit.inference.infer import called
@@ -121,8 +122,15 @@ def _open(level: Level, wrapping: Wrapping | None, wanted: Callable[[LayerPath],
 
 def _next(level: Level, shut: set[str], wanted: Callable[[LayerPath], bool]) -> str | None:
     """The first nested model that is to be opened still."""
-    held = (layer.name for layer in level.model.layers if layer.model is not None and layer.name not in shut)
+    held = (layer.name for layer in level.model.layers if _opens(layer) and layer.name not in shut)
     return next((name for name in held if wanted(level.provenance.layers[name,].path)), None)
+
+
+def _opens(layer: Layer) -> bool:
+    """Whether a layer is a nested model of a class of Keras: one of the user's own may do something else than its graph."""
+    module = layer.entry.get("module")
+    known = CLASSES.get(layer.class_name)
+    return layer.model is not None and known is not None and (module is None or module in known)
 
 
 def _opened(level: Level, name: str, wrapping: Wrapping | None) -> Opened | None:
@@ -165,7 +173,7 @@ def _tensors(model: Model, wanted: Callable[[LayerPath], bool]) -> Iterator[_Ten
             for call in range(len(called(layer))):
                 outputs = numbers.get((layer.name, call), [0])
                 yield from (_Tensor(Place(inside, TensorRef(layer.name, call, output)), handed) for output in outputs)
-                if layer.model is not None and wanted(path_of((inside, CallRef(layer.name)))):
+                if layer.model is not None and _opens(layer) and wanted(path_of((inside, CallRef(layer.name)))):
                     todo.append(((*inside, CallRef(layer.name, call)), layer.model))
 
 
