@@ -205,7 +205,7 @@ def test_shares_look_inside(tmp_path: Path) -> None:
     options = {"at": ["half the MACs"], "shapes": [], "sizes": [], "max_tensors": None, "pick": "all", "whole_nested": False}
     whole = document("shell", tmp_path)
     assert places_for(whole, options) == ["base/first"]
-    assert places_for(whole, options | {"whole_nested": True}) == ["augment"]
+    assert places_for(whole, options | {"whole_nested": True}) == ["pool"]
 
 
 def test_times_of_inner_layers_decide_what_is_opened(tmp_path: Path) -> None:
