@@ -7,7 +7,7 @@ carries a stable ``code`` that scripts may rely on; docs/errors.md lists the cod
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 
@@ -85,7 +85,16 @@ class RuntimeUnavailableError(ConfigSplitError):
     """The step needs Keras or tf_keras, which is not installed."""
 
 
+def closest(name: str, known: Iterable[str]) -> list[str]:
+    """The names closest to a misspelt one, at most three, the closest first."""
+    return difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """A hint with the real names closest to a misspelt one."""
-    close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
-    return f"did you mean {', '.join(map(repr, close))}?" if close else "`configsplit layers MODEL` lists the names"
+    return did_you_mean(closest(name, known))
+
+
+def did_you_mean(names: Sequence[str]) -> str:
+    """The same hint where the names are found already."""
+    return f"did you mean {', '.join(map(repr, names))}?" if names else "`configsplit layers MODEL` lists the names"

@@ -65,7 +65,7 @@ def places_for(document: Document, options: dict[str, Any]) -> list[str]:
         if _is_layer(document, text):
             found.append(text)
         elif (share := _SHARE.fullmatch(text.strip())) is not None:
-            given = {"shapes": options["shapes"], "sizes": options["sizes"]}
+            given = {name: options[name] for name in ("shapes", "sizes", "whole_nested")}
             priced = priced or [cuts(document, max_tensors=options["max_tensors"], **given)]
             found.append(_nearest(priced[0], text, share))
         elif re.search(r"(?<!@)\*", text):

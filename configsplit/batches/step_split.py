@@ -97,6 +97,7 @@ def _planned(document: Document, options: Mapping[str, Any]) -> tuple[Parts, Fac
         shapes=options["shapes"],
         sizes=options["sizes"],
         boundary_dtype=options["boundary_dtype"],
+        whole_nested=options["whole_nested"],
     )
     names, told = ("balance", "unit", "largest", "bound", "state", "imbalance"), found.as_json()
     return found.parts, {"stages": count, "plan": {name: told[name] for name in names}, **_tried(found.tried)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import isfinite, prod
@@ -15,7 +15,7 @@ from configsplit.catalog.facts import WeightSpec
 from configsplit.cutting.pipeline.units import Measure
 from configsplit.errors import CutError, StoreError, nearest
 from configsplit.graph.calls import CallGraph
-from configsplit.graph.model import Layer, Model, TensorRef, TensorSpec, Use, walk
+from configsplit.graph.model import CallRef, Layer, Model, TensorRef, TensorSpec, Use, walk
 from configsplit.inference import Inference, counted, operations_of, weights_of
 from configsplit.models.document import Document
 from configsplit.rewrites.split import ITEM_SIZE, UNKNOWN, bytes_per_sample
@@ -76,27 +76,28 @@ class Costs:
         layers = {"/".join(path): layer for path, layer in walk(self.inference.model)}
         return tuple(name for name in self.uncounted if name in layers and self.inference.facts(layers[name]) is None)
 
-    def milliseconds(self, profile: Mapping[str, float], layers: Collection[str]) -> Measure:
-        """Measured times in whole nanoseconds; ``LAYER`` gives the time of one call, ``LAYER@CALL`` that of a certain one.
-        Each of ``layers`` must have one, but for inputs.
+    def milliseconds(
+        self, profile: Mapping[str, float], names: Mapping[CallRef, Sequence[str]], known: Collection[str]
+    ) -> Measure:
+        """Measured times in whole nanoseconds. ``names`` are those under which the profile may have the time of a call; one
+        without names is what Keras does in passing, and counts as nothing. ``known`` are all layers that may be measured.
 
         Raises:
             CutError: the profile does not fit the model.
         """
-        names = {call.layer for call in self.graph.calls}
         for key in profile:
-            if key not in names and key.rpartition("@")[0] not in names:
+            if key not in known and key.rpartition("@")[0] not in known:
                 raise CutError(
                     f"the profile has a time for {key!r}, and the model has no such layer",
                     code="profile-unknown-layer",
                     where=key,
-                    hint=nearest(key, names),
+                    hint=nearest(key, known),
                 )
         own, missing = [], []
         for call, is_input in zip(self.graph.calls, self.graph.is_input, strict=True):
-            time = profile.get(f"{call.layer}@{call.call}", profile.get(call.layer))
-            if time is None and not is_input and call.layer in layers:
-                missing.append(call.layer)
+            time = next((profile[name] for name in names.get(call, ()) if name in profile), None)
+            if time is None and not is_input and call in names:
+                missing.append(names[call][-1])
             own.append(round((time or 0) * 1e6))
         if missing:
             raise CutError(

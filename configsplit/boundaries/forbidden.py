@@ -24,16 +24,18 @@ class Barriers:
         doubtful: tensors of which nobody can say whether they are sparse or ragged.
         untold: tensors whose shape or dtype nobody can tell.
         masked: tensors with a mask that is used and cannot cross, for the reason in ``lost``.
+        nameless: tensors that no reference names.
     """
 
     doubtful: frozenset[TensorRef] = frozenset()
     untold: frozenset[TensorRef] = frozenset()
     masked: frozenset[TensorRef] = frozenset()
     lost: CutError | None = None
+    nameless: frozenset[TensorRef] = frozenset()
 
     @property
     def all(self) -> frozenset[TensorRef]:
-        return self.doubtful | self.untold | self.masked
+        return self.doubtful | self.untold | self.masked | self.nameless
 
     def refuse(self, inference: Inference) -> None:
         """Raises CutError: the reason of the first, where a way around them was not found."""

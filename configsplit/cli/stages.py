@@ -22,6 +22,7 @@ def planned(document: Any, options: Mapping[str, Any]) -> Any:
         shapes=options["shapes"],
         sizes=options["sizes"],
         boundary_dtype=options["boundary_dtype"],
+        whole_nested=options["whole_nested"],
         max_boundary_bytes=options["max_boundary_bytes"],
         max_stage_bytes=options["max_stage_bytes"],
     )

@@ -27,6 +27,7 @@ def cuts(model: Path, custom_objects: tuple[str, ...], as_json: bool, **options:
         devices=_devices(options),
         shapes=options["shapes"],
         sizes=options["sizes"],
+        whole_nested=options["whole_nested"],
     )
     if as_json:
         show(found.as_json())
@@ -97,7 +98,7 @@ def _line(row: tuple[str, ...], first: int, widths: list[int]) -> str:
 
 
 def _shortened(text: str, width: int) -> str:
-    """Long boundaries end in how many tensors there are more."""
+    """Long boundaries end in how many tensors there are more; of a long reference its end is the layer itself."""
     if len(text) <= width:
         return text
     names = text.split(",")
@@ -105,7 +106,7 @@ def _shortened(text: str, width: int) -> str:
     while kept > 1 and len(_more(names, kept)) > width:
         kept -= 1
     short = _more(names, kept)
-    return short if len(short) <= width else f"{short[: width - 1]}…"
+    return short if len(short) <= width else f"…{short[1 - width :]}"
 
 
 def _more(names: list[str], kept: int) -> str:

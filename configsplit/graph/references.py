@@ -6,10 +6,10 @@ A layer whose own name contains ``@``, ``:``, ``,`` or ``/`` wins over the other
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from configsplit.errors import TensorReferenceError, nearest
+from configsplit.errors import TensorReferenceError, closest, did_you_mean
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import CallRef, Inside, Layer, LayerPath, Model, TensorRef, nested, walk
 
@@ -66,7 +66,11 @@ def _descend(model: Model, text: str, inside: Inside) -> Iterable[Place]:
         layers = within.by_name()
         outer = None if _find(layers, rest) else _outer(layers, rest)
         if outer is None:
-            found += [Place(around, ref) for ref in _tensors(layers, outputs_used(within), rest)]
+            named = _find(layers, rest)
+            if named is None:
+                match = _SUFFIX.match(rest)
+                raise _unknown(match["layer"] if match else rest, walk(model, inside), [call.layer for call in around])
+            found += [Place(around, ref) for ref in _tensors(layers, outputs_used(within), named)]
             continue
         layer, call, inner = outer
         held = inside(layer)
@@ -139,15 +143,25 @@ def _find(layers: dict[str, Layer], text: str) -> tuple[str, str | None, str | N
     return None
 
 
-def _tensors(layers: dict[str, Layer], used: dict[tuple[str, int], list[int]], text: str) -> Iterable[TensorRef]:
-    found = _find(layers, text)
-    if found is None:
-        match = _SUFFIX.match(text)
-        name = match["layer"] if match else text
-        raise TensorReferenceError(
-            f"the model has no layer {name!r}", code="reference-unknown-layer", hint=nearest(name, layers)
-        )
-    name, call, output = found
+def _unknown(name: str, layers: Iterable[tuple[LayerPath, Layer]], around: Sequence[str] = ()) -> TensorReferenceError:
+    """No layer has a name. Those that are like it are told with all that leads to them; if there are any inside the model that
+    was named, those."""
+    called: dict[str, list[LayerPath]] = {}
+    for path, layer in layers:
+        if not layer.implicit:
+            for text in dict.fromkeys((path[-1], "/".join(path))):
+                called.setdefault(text, []).append(path)
+    likely = [name] if name in called else closest(name, called)
+    paths = list(dict.fromkeys(path for text in likely for path in called[text]))
+    inside = [path for path in paths if path[: len(around)] == tuple(around)]
+    hint = did_you_mean(["/".join(path) for path in (inside or paths)[:3]])
+    return TensorReferenceError(f"the model has no layer {name!r}", code="reference-unknown-layer", hint=hint)
+
+
+def _tensors(
+    layers: dict[str, Layer], used: dict[tuple[str, int], list[int]], named: tuple[str, str | None, str | None]
+) -> Iterable[TensorRef]:
+    name, call, output = named
     for number in _calls(layers[name], call):
         outputs = used[name, number]
         if output is not None and int(output) not in outputs:
@@ -198,11 +212,7 @@ def matching(model: Model, pattern: str) -> dict[LayerPath, tuple[str, ...]]:
     matches = ((path, compiled.fullmatch(_JOINT.join(path))) for path in paths)
     found = {path: match.groups() for path, match in matches if match is not None} if "*" in pattern else {}
     if not found:
-        raise TensorReferenceError(
-            f"the model has no layer {pattern!r}",
-            code="reference-unknown-layer",
-            hint=nearest(pattern, ("/".join(path) for path in paths)),
-        )
+        raise _unknown(pattern, walk(model))
     return found
 
 

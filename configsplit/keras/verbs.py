@@ -109,13 +109,16 @@ def freeze(
     return edited("freeze")(model, custom_objects=custom_objects, **given)
 
 
-def layers(model: Any, *, before: Names = (), after: Names = (), custom_objects: Classes = None) -> tuple[LayerInfo, ...]:
-    """The layers upstream or downstream of tensors; all layers if none is given.
+def layers(
+    model: Any, *, before: Names = (), after: Names = (), whole_nested: bool = False, custom_objects: Classes = None
+) -> tuple[LayerInfo, ...]:
+    """The layers upstream or downstream of tensors; all layers if none is given. Those inside a nested model come right behind
+    it, unless nested models are to be left whole.
 
     Raises:
         TensorReferenceError: no such tensor.
     """
-    return marking.layers(read(model, custom_objects).document, before=before, after=after)
+    return marking.layers(read(model, custom_objects).document, before=before, after=after, whole_nested=whole_nested)
 
 
 def join(*models: Any, by: By = "position", custom_objects: Classes = None) -> Any:

@@ -101,20 +101,31 @@ def _median(runs: Sequence[Sequence[float]]) -> float:
 
 @contextmanager
 def _timed(model: Any) -> Iterator[dict[str, list[float]]]:
-    """Seconds of every call of every layer of the model itself while it runs."""
+    """Seconds of every call of every layer of the model while it runs, those in nested models as ``OUTER/INNER``."""
     times: dict[str, list[float]] = {}
-    layers = [layer for layer in getattr(model, "operations", model.layers) if type(layer).__name__ != INPUT]
-    originals = [(layer, layer.call) for layer in layers]
+    originals = [(name, layer, layer.call) for name, layer in _layers(model)]
     try:
-        for layer, original in originals:
+        for name, layer, original in originals:
             # past __setattr__, which would take the function for something to be saved
-            object.__setattr__(layer, "call", partial(_clocked, original, times.setdefault(layer.name, [])))
+            object.__setattr__(layer, "call", partial(_clocked, original, times.setdefault(name, [])))
         yield times
     finally:
-        for layer, _ in originals:
+        for _, layer, _ in originals:
             object.__delattr__(layer, "call")
         for name in [name for name, calls in times.items() if not calls]:
             del times[name]
+
+
+def _layers(model: Any) -> Iterator[tuple[str, Any]]:
+    """Every layer and operation with its path, each once."""
+    todo, seen = [("", model)], {id(model)}
+    for before, within in todo:  # grows while it is read
+        for layer in getattr(within, "operations", within.layers):
+            if type(layer).__name__ != INPUT and id(layer) not in seen:
+                seen.add(id(layer))
+                yield before + layer.name, layer
+                if hasattr(layer, "layers"):
+                    todo.append((f"{before}{layer.name}/", layer))
 
 
 def _clocked(original: Callable[..., Any], times: list[float], *args: Any, **kwargs: Any) -> Any:

@@ -8,85 +8,21 @@ from pathlib import Path
 from typing import Any, Literal
 
 from configsplit.boundaries.costs import Costs, read_profile
+from configsplit.boundaries.cut_rows import Book, Cut, Latency, Side
+from configsplit.boundaries.flattened import Flattened, flattened
 from configsplit.boundaries.forbidden import barriers, with_masks
-from configsplit.boundaries.formulas import Figure, Formula, plain
+from configsplit.boundaries.formulas import Formula
 from configsplit.boundaries.pricing import Pricing
-from configsplit.boundaries.sizes import given_sizes
+from configsplit.boundaries.reach import Reach
+from configsplit.boundaries.sizes import given_sizes, moved
 from configsplit.cutting.places import CutPlace, Tally, cut_places, segmented
-from configsplit.cutting.working_set import WorkingSets
 from configsplit.errors import CutError
-from configsplit.graph.model import TensorRef, TensorSpec
-from configsplit.graph.references import boundary, outputs_used, tensor_name
+from configsplit.graph.model import LayerPath, TensorRef, TensorSpec
 from configsplit.inference.tensor_kinds import with_kinds
-from configsplit.models.document import Document, given_shapes
+from configsplit.models.document import Document
+from configsplit.models.wrapped import told_shapes
 
 Order = Literal["position", "bytes", "balance", "latency"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Side:
-    """What lies on one side of a cut, for one sample. Layers that both sides call count on both."""
-
-    calls: int
-    parameters: int
-    weight_bytes: int
-    macs: Figure
-    peak_activation_bytes: Figure
-
-    def as_json(self) -> dict[str, Any]:
-        return {key: value for name in self.__slots__ for key, value in plain(name, getattr(self, name)).items()}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Latency:
-    """Seconds from input to output on two devices with a link between them."""
-
-    head: float
-    link: float
-    tail: float
-
-    @property
-    def total(self) -> float:
-        return self.head + self.link + self.tail
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cut:
-    """One place to cut at.
-
-    Attributes:
-        at: what ``--at`` takes to cut exactly there; empty for the two ways of not cutting at all.
-        through: the first call, in document order, whose smallest boundary this is.
-        tensors: what crosses; ``bytes`` is its size per sample, a formula where it depends on open sizes, as other figures do.
-        input_bytes: original inputs that the tail takes directly, per sample.
-        latency: with two devices.
-    """
-
-    at: str
-    through: str
-    tensors: tuple[str, ...]
-    bytes: Figure
-    input_bytes: Figure
-    before: Side
-    after: Side
-    latency: Latency | None = None
-
-    @property
-    def imbalance(self) -> float | None:
-        """The larger side's multiply-accumulates over their mean; None where they depend on open sizes."""
-        before, after = self.before.macs, self.after.macs
-        if isinstance(before, Formula) or isinstance(after, Formula):
-            return None
-        return 2 * max(before, after) / (before + after) if before + after else 1.0
-
-    def as_json(self) -> dict[str, Any]:
-        found: dict[str, Any] = {"at": self.at, "through": self.through, "tensors": list(self.tensors)}
-        found |= {**plain("bytes", self.bytes), **plain("input_bytes", self.input_bytes), "imbalance": self.imbalance}
-        found |= {"before": self.before.as_json(), "after": self.after.as_json()}
-        if self.latency is not None:
-            times = self.latency
-            found["seconds"] = {"total": times.total, "head": times.head, "link": times.link, "tail": times.tail}
-        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +87,7 @@ def cuts(
     devices: TwoDevices | None = None,
     shapes: Iterable[str] | Mapping[TensorRef, TensorSpec] = (),
     sizes: Iterable[str] | Mapping[TensorRef, TensorSpec] = (),
+    whole_nested: bool = False,
 ) -> Cuts:
     """The places where a model can be cut: for every layer call the smallest boundary through it, each head once. A boundary
     that `split` would refuse is no place.
@@ -164,6 +101,7 @@ def cuts(
         sort: along the model ("position"), fewest bytes first, best balanced first (multiply-accumulates), or fastest first.
         devices: rank by latency on two devices; both ways of not cutting are among the places then.
         shapes, sizes: as for `split`. Without the sizes of inputs that have open ones, figures are formulas.
+        whole_nested: only places outside of nested models.
 
     Raises:
         TensorReferenceError: ``before`` or ``after`` names no tensor.
@@ -176,36 +114,100 @@ def cuts(
             code="cuts-no-devices",
             hint="give --head-speed (or --head-profile), the same of the tail, and --link",
         )
-    model = document.model
-    given = dict(shapes) if isinstance(shapes, Mapping) else given_shapes(model, list(shapes))
-    inference, doubtful = with_kinds(document.infer_given(given))
-    shut = with_masks(barriers(inference, doubtful), document, inference).all
-    pricing = Pricing(document, model, {**given, **given_sizes(document.infer(), sizes)}, inference, doubtful)
-    ranked = max_bytes is not None or sort in ("bytes", "balance") or devices is not None
-    if ranked and pricing.is_open:
-        raise pricing.needed("which places are the best" if max_bytes is None else "which places keep to the limit of bytes")
-    book = _Book(pricing.costs)
-    every, unsettled = _places(pricing, shut)
-    lies = _Filter(pricing.costs, book, before, after, max_tensors, max_bytes)
-    kept = [place for place in every if lies.within(place)]
-    rows = [book.row(place) for place in kept]
-    if pricing.is_open:
-        rows = _as_formulas(pricing, kept, rows)
-    if devices is not None:
-        clock = _Clock(pricing.costs, book, devices)
-        ends = clock.ends() if before is None and after is None else []
-        rows = [*ends, *(clock.timed(row, place) for row, place in zip(rows, kept, strict=True))]
-    order = sort or ("position" if devices is None else "latency")
+    wish = _Wish(max_tensors, max_bytes, before, after, sort or ("position" if devices is None else "latency"), devices)
+    told, sized = told_shapes(document, shapes), given_sizes(document.infer(), sizes)
+    view = _view(flattened(document, told, whole=whole_nested), sized)
+    found, beyond = _listed(view, wish)
+    if beyond:  # looked at as closed, too
+        less = flattened(document, told, lambda path: path not in beyond)
+        found = found.with_those_of(_listed(_view(less, sized), wish, ends=False)[0])
+    costs, opens = view.pricing.costs, view.pricing.opens
     return Cuts(
         document=document,
-        places=tuple(_sorted(rows, order)),
-        found=len(every),
-        uncounted=pricing.costs.uncounted,
-        undeclared=pricing.costs.undeclared,
-        sizes={each.name: f"{each.ref.layer}[{each.axis}]" for each in pricing.opens},
-        unsettled=unsettled,
-        tried=pricing.span if pricing.varies else None,
+        places=tuple(_sorted(found.rows, wish.sort)),
+        found=found.count,
+        uncounted=view.seen.paths(costs.uncounted),
+        undeclared=view.seen.paths(costs.undeclared),
+        sizes={each.name: f"{each.ref.layer}[{each.axis}]" for each in opens},
+        unsettled=found.unsettled,
+        tried=view.pricing.span if view.pricing.varies else None,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What was asked for."""
+
+    tensors: int | None
+    bytes: int | None
+    before: str | None
+    after: str | None
+    sort: Order
+    devices: TwoDevices | None
+
+    @property
+    def ranked(self) -> bool:
+        """Whether the choice or the order goes by prices."""
+        return self.bytes is not None or self.sort in ("bytes", "balance") or self.devices is not None
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """One form of the model, with some nested models opened: its prices, and the tensors that must not cross."""
+
+    seen: Flattened
+    pricing: Pricing
+    shut: frozenset[TensorRef]
+
+
+def _view(seen: Flattened, sizes: Mapping[TensorRef, TensorSpec]) -> _View:
+    document, whole = seen.document, seen.flat.whole
+    inference, doubtful = with_kinds(document.infer_given(whole.given, whole.model))
+    shut = with_masks(replace(barriers(inference, doubtful), nameless=seen.nameless), document, inference).all
+    given = {**whole.given, **moved(sizes, document.model, whole.model)}
+    return _View(seen, Pricing(document, whole.model, given, inference, doubtful), shut)
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """The rows of one view, how many calls of the original lie before each, and how many places there were."""
+
+    rows: tuple[Cut, ...]
+    before: tuple[int, ...]
+    count: int
+    unsettled: int
+
+    def with_those_of(self, other: _Listed) -> _Listed:
+        """With the rows of another view that are not among these, each where it belongs."""
+        known = {(row.at, row.tensors) for row in self.rows}
+        more = [pair for pair in zip(other.before, other.rows, strict=True) if (pair[1].at, pair[1].tensors) not in known]
+        pairs = sorted((*zip(self.before, self.rows, strict=True), *more), key=lambda pair: pair[0])
+        count, unsettled = self.count + len(more), max(self.unsettled, other.unsettled)
+        return _Listed(tuple(row for _, row in pairs), tuple(before for before, _ in pairs), count, unsettled)
+
+
+def _listed(view: _View, wish: _Wish, *, ends: bool = True) -> tuple[_Listed, set[LayerPath]]:
+    """The rows that are wanted; and the nested models in which places lie that no reference reaches."""
+    pricing = view.pricing
+    if wish.ranked and pricing.is_open:
+        raise pricing.needed("which places are the best" if wish.bytes is None else "which places keep to the limit of bytes")
+    book = Book(view.seen, pricing.costs)
+    every, unsettled = _places(pricing, view.shut)
+    reach = Reach(view.seen, book.whole)
+    beyond = {place: reach.beyond(place, book.at(place)) for place in every}
+    reached = [place for place in every if not beyond[place]]
+    lies = _Filter(view.seen, book, wish)
+    kept = [place for place in reached if lies.within(place)]
+    rows = [book.row(place) for place in kept]
+    if pricing.is_open:
+        rows = _as_formulas(view, kept, rows)
+    before = [reach.calls(place) for place in kept]
+    if wish.devices is not None:
+        clock = _Clock(view.seen, pricing.costs, book, wish.devices)
+        rows = [clock.timed(row, place) for row, place in zip(rows, kept, strict=True)]
+        if ends and wish.before is None and wish.after is None:
+            rows, before = [*clock.ends(), *rows], [0, 0, *before]
+    return _Listed(tuple(rows), tuple(before), len(reached), unsettled), set().union(*beyond.values())
 
 
 def _places(pricing: Pricing, shut: frozenset[TensorRef]) -> tuple[list[CutPlace], int]:
@@ -218,11 +220,12 @@ def _places(pricing: Pricing, shut: frozenset[TensorRef]) -> tuple[list[CutPlace
     return [place for key, place in found[0].items() if key in always], len(set().union(*found)) - len(always)
 
 
-def _as_formulas(pricing: Pricing, places: Sequence[CutPlace], rows: Sequence[Cut]) -> list[Cut]:
+def _as_formulas(view: _View, places: Sequence[CutPlace], rows: Sequence[Cut]) -> list[Cut]:
     """The same rows for any size. Which calls hold the most at once depends on the size: peaks are not told."""
+    pricing = view.pricing
 
     def prices(costs: Costs) -> list[int]:
-        book = _Book(costs)
+        book = Book(view.seen, costs)
         return [price for place in places for price in book.of_size(place)]
 
     figures, peak = iter(pricing.figures(prices)), Formula(pricing.names)
@@ -238,13 +241,10 @@ def _as_formulas(pricing: Pricing, places: Sequence[CutPlace], rows: Sequence[Cu
 class _Filter:
     """Which places are wanted."""
 
-    def __init__(
-        self, costs: Costs, book: _Book, before: str | None, after: str | None, tensors: int | None, size: int | None
-    ) -> None:
-        self._book, self._tensors, self._bytes = book, tensors, size
-        model = costs.inference.model
-        self._out = [costs.graph.producer(ref) for ref in boundary(model, before)] if before else []
-        self._in = [costs.graph.producer(ref) for ref in boundary(model, after)] if after else []
+    def __init__(self, seen: Flattened, book: Book, wish: _Wish) -> None:
+        self._book, self._tensors, self._bytes = book, wish.tensors, wish.bytes
+        self._out = [seen.graph.producer(ref) for ref in seen.tensors(wish.before)] if wish.before else []
+        self._in = [seen.graph.producer(ref) for ref in seen.tensors(wish.after)] if wish.after else []
 
     def within(self, place: CutPlace) -> bool:
         if self._tensors is not None and len(place.tensors) > self._tensors:
@@ -257,73 +257,6 @@ class _Filter:
         return not head.intersection(self._out) and all(call in head or self._book.is_input(call) for call in self._in)
 
 
-class _Book:
-    """Everything that a row says of a place."""
-
-    def __init__(self, costs: Costs) -> None:
-        self._costs, graph = costs, costs.graph
-        self.whole = segmented(graph, costs.price)
-        self._tallies = [Tally(self.whole, measure) for measure in (costs.parameters, costs.weights, costs.macs)]
-        self._working = WorkingSets(graph, self.whole, costs.price)
-        model = costs.inference.model
-        self._layers, self._used = model.by_name(), outputs_used(model)
-        refs = [ref for ref in model.input_refs() if graph.consumers.get(ref)]
-        self._places = {call: unit for unit, call in enumerate(self.whole.order)}
-        self._inputs = {ref: [self._places[call] for call in graph.consumers[ref]] for ref in refs}
-        self.inputs = sum(map(costs.price, refs))
-
-    def is_input(self, call: int) -> bool:
-        return self._costs.graph.is_input[call]
-
-    def name(self, ref: TensorRef) -> str:
-        return tensor_name(ref, self._layers, self._used)
-
-    def row(self, place: CutPlace) -> Cut:
-        call = self._costs.graph.calls[place.through]
-        through = self.name(TensorRef(*call, self._used[call][0])) if len(self._used[call]) == 1 else self._call(call)
-        names = tuple(map(self.name, place.tensors))
-        sides = [tally.sides(place) for tally in self._tallies]
-        peaks = self._working.peaks(place)
-        inside = self.whole.marks[place.segment] + place.mask.bit_count()
-        calls = (inside, len(self.whole.order) - inside)
-        before, after = (_side(calls[side], [pair[side] for pair in sides], peaks[side]) for side in (0, 1))
-        return Cut(
-            at=",".join(map(self.name, place.at)) or through,
-            through=through,
-            tensors=names,
-            bytes=place.bytes,
-            input_bytes=self._direct(place),
-            before=before,
-            after=after,
-        )
-
-    def _call(self, call: tuple[str, int]) -> str:
-        layer, number = call
-        return f"{layer}@{number}" if len(self._layers[layer].calls) > 1 else layer
-
-    def _direct(self, place: CutPlace) -> int:
-        """Bytes of the original inputs that the tail takes."""
-        first, mask = self.whole.marks[place.segment], place.mask
-        return sum(
-            self._costs.price(ref)
-            for ref, takers in self._inputs.items()
-            if any(taker >= first and not mask >> (taker - first) & 1 for taker in takers)
-        )
-
-    def of_size(self, place: CutPlace) -> tuple[int, int, int, int]:
-        """What depends on the sizes of inputs: bytes across, bytes of inputs behind, multiply-accumulates of both sides."""
-        return (sum(map(self._costs.price, place.tensors)), self._direct(place), *self._tallies[2].sides(place))
-
-    def everything(self) -> Side:
-        """The whole model as one side."""
-        return _side(len(self.whole.order), [tally.total for tally in self._tallies], self._working.whole)
-
-
-def _side(calls: int, sums: Sequence[int], peak: int) -> Side:
-    parameters, weights, macs = sums
-    return Side(calls=calls, parameters=parameters, weight_bytes=weights, macs=macs, peak_activation_bytes=peak)
-
-
 _NOTHING = Side(calls=0, parameters=0, weight_bytes=0, macs=0, peak_activation_bytes=0)
 
 ALL_TAIL, ALL_HEAD = "(all on the tail)", "(all on the head)"
@@ -333,8 +266,8 @@ class _Clock:
     """Seconds on two devices. Inputs begin at the head: what the tail takes of them crosses the link too. Results go back for
     nothing."""
 
-    def __init__(self, costs: Costs, book: _Book, devices: TwoDevices) -> None:
-        self._book, self._devices = book, devices
+    def __init__(self, seen: Flattened, costs: Costs, book: Book, devices: TwoDevices) -> None:
+        self._seen, self._book, self._devices = seen, book, devices
         self._sides = [self._measured(costs, device) for device in (devices.head, devices.tail)]
 
     def _measured(self, costs: Costs, device: float | str | Path | Mapping[str, float]) -> tuple[Tally, float]:
@@ -342,8 +275,7 @@ class _Clock:
         if isinstance(device, (int, float)):
             return Tally(self._book.whole, costs.macs), float(device)
         profile = device if isinstance(device, Mapping) else read_profile(device)
-        layers = {layer.name for layer in costs.inference.model.layers}
-        return Tally(self._book.whole, costs.milliseconds(profile, layers)), 1e9
+        return Tally(self._book.whole, self._seen.milliseconds(costs, profile)), 1e9
 
     def timed(self, row: Cut, place: CutPlace) -> Cut:
         (head, pace), (tail, other) = self._sides

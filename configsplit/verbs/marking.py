@@ -140,10 +140,14 @@ class LayerInfo:
         }
 
 
-def layers(document: Document, *, before: Names = (), after: Names = ()) -> tuple[LayerInfo, ...]:
+def layers(document: Document, *, before: Names = (), after: Names = (), whole_nested: bool = False) -> tuple[LayerInfo, ...]:
     """The layers upstream or downstream of tensors, in document order; all layers if none is given.
 
-    A tensor's own layer is upstream of it. A nested model is one entry, but one that a tensor lies in is looked into.
+    Args:
+        document: the model.
+        before, after: tensors. A tensor's own layer is upstream of it.
+        whole_nested: list nested models without the layers inside them, which come right behind them otherwise; but one that
+            a tensor lies in is looked into all the same.
 
     Raises:
         TensorReferenceError: no such tensor.
@@ -153,7 +157,8 @@ def layers(document: Document, *, before: Names = (), after: Names = ()) -> tupl
     inference = document.infer()
     found = []
     for path, layer in walk(document.model):
-        if path in wanted and not layer.implicit:
+        within = not whole_nested and any(path[:length] in wanted for length in range(1, len(path)))
+        if (path in wanted or within) and not layer.implicit:
             around = inside(inference, path[:-1])
             found.append(LayerInfo(path, layer.class_name, len(layer.calls), _flag(layer), _parameters(layer, around, path)))
     return tuple(found)

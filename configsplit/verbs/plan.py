@@ -10,28 +10,28 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from configsplit.boundaries.carrying import Carried, carried_out
 from configsplit.boundaries.costs import Costs, read_profile
+from configsplit.boundaries.flattened import Flattened, flattened
 from configsplit.boundaries.forbidden import Barriers, barriers, with_masks
 from configsplit.boundaries.formulas import Figure, Formula, plain
-from configsplit.boundaries.masks import functional, handed_over, needed
+from configsplit.boundaries.masks import needed
 from configsplit.boundaries.pricing import Pricing
-from configsplit.boundaries.shapes import untold
 from configsplit.boundaries.sizes import given_sizes, moved
 from configsplit.cutting.partition import partition
 from configsplit.cutting.pipeline.plan import Best, best_plan
 from configsplit.cutting.pipeline.search import UNLIMITED, Terms
 from configsplit.cutting.pipeline.units import Measure, bonded, units_of
 from configsplit.errors import CutError
-from configsplit.graph.calls import CallGraph, call_graph
+from configsplit.graph.calls import CallGraph
 from configsplit.graph.model import TensorRef, TensorSpec
-from configsplit.graph.references import outputs_used, tensor_name
 from configsplit.inference import Inference, traced_masks
-from configsplit.inference.tensor_kinds import check_kinds, with_kinds
+from configsplit.inference.tensor_kinds import with_kinds
 from configsplit.models.document import Document
 from configsplit.models.results import Parts
 from configsplit.models.wrapped import told_shapes
 from configsplit.rewrites.masks import cannot_follow
-from configsplit.rewrites.nested.surface import Surfaced, surface
+from configsplit.rewrites.nested.surface import Told
 from configsplit.rewrites.split import Split, assemble
 from configsplit.verbs.devices import Device, read_devices, terms
 from configsplit.verbs.split import hand_over_as
@@ -134,10 +134,10 @@ class _Wish:
     slack: Fraction
     sizes: Mapping[TensorRef, TensorSpec] = field(default_factory=dict)
 
-    def measure(self, costs: Costs, document: Document) -> Measure:
-        """What is balanced. Layers that make masks explicit were never measured: they count as nothing."""
+    def measure(self, costs: Costs, seen: Flattened) -> Measure:
+        """What is balanced."""
         if self.balance == "latency":
-            return costs.milliseconds(self.profile or {}, {layer.name for layer in document.model.layers})
+            return seen.milliseconds(costs, self.profile or {})
         return {"params": costs.parameters, "macs": costs.macs, "bytes": costs.weights}[self.balance]
 
     @property
@@ -158,6 +158,7 @@ def plan(
     shapes: Iterable[str] | Mapping[TensorRef, TensorSpec] = (),
     sizes: Iterable[str] | Mapping[TensorRef, TensorSpec] = (),
     boundary_dtype: str | None = None,
+    whole_nested: bool = False,
 ) -> Plan:
     """The best way to cut a model into a pipeline of stages. Pure: nothing is written, ``save`` of the result carries it out.
 
@@ -173,6 +174,7 @@ def plan(
         shapes: as for `split`. The shape of an input holds for the costs only: the parts keep what the document says.
         sizes: as for `split`.
         boundary_dtype: as for `split`.
+        whole_nested: never cut inside a nested model.
 
     Raises:
         CutError: no plan keeps to the limits, or what was given does not fit the model. Or so many stages can only be made by
@@ -181,31 +183,33 @@ def plan(
     """
     wish = _wish(stages, balance, profile, devices, max_boundary_bytes, max_stage_bytes, slack)
     wish = replace(wish, sizes=given_sizes(document.infer(), sizes))
-    whole = surface(document.model, [], told=told_shapes(document, shapes))
-    work = _work(document, whole, wish)
-    whole, work = _with_masks(document, whole, work, wish)
-    return _described(document, whole, work, wish, boundary_dtype)
+    seen = _seen(document, told_shapes(document, shapes), wish, whole=whole_nested or stages == 1)
+    work = _around_masks(seen, _work(seen, wish), wish)
+    done = carried_out(seen, work.best.heads)
+    if done.masked:
+        work = replace(work, best=replace(work.best, bytes_state="bounded"))  # masks that cross were not priced
+    return _described(seen, work, done, wish, boundary_dtype)
 
 
-def _with_masks(document: Document, whole: Surfaced, work: _Work, wish: _Wish) -> tuple[Surfaced, _Work]:
-    """The same plan with the masks that are needed behind its boundaries handed over; another where one cannot be."""
+def _seen(document: Document, told: Sequence[Told], wish: _Wish, *, whole: bool) -> Flattened:
+    """The model with its nested models opened; balanced by times, those whose layers were measured one by one."""
+    if wish.profile is None:
+        return flattened(document, told, whole=whole)
+    measured = tuple(wish.profile)
+    return flattened(document, told, lambda path: any(key.startswith(f"{'/'.join(path)}/") for key in measured), whole=whole)
+
+
+def _around_masks(seen: Flattened, work: _Work, wish: _Wish) -> _Work:
+    """The same plan, or another where a mask that is needed behind one of its boundaries cannot be handed over."""
     masks = traced_masks(work.inference)
-    if not needed(work.split, masks):
-        return whole, work
-    shut = with_masks(Barriers(), document, work.inference)
+    if not masks.heeded() or not needed(_parts(seen, work), masks):
+        return work
+    shut = with_masks(Barriers(), seen.document, work.inference)
     closed = frozenset(ref for ref in masks.heeded() if masks.tensors[ref].kind == "hidden")
-    if shut.masked or closed:
-        lost = shut.lost or cannot_follow(masks.tensors[min(closed)])
-        work = _work(document, whole, wish, Barriers(masked=shut.masked | closed, lost=lost))
-    if whole.model.kind == "sequential" and needed(work.split, masks):
-        whole = functional(document, whole, work.inference)
-        work = _work(document, whole, wish)
-    masks = traced_masks(work.inference)
-    if not needed(work.split, masks):
-        return whole, work
-    whole, done, inference = handed_over(document, whole, work.split, work.inference, masks)
-    best = replace(work.best, bytes_state="bounded")  # masks that cross were not priced
-    return whole, replace(work, split=done, inference=inference, best=best)
+    if not shut.masked and not closed:
+        return work
+    lost = shut.lost or cannot_follow(masks.tensors[min(closed)])
+    return _work(seen, wish, Barriers(masked=shut.masked | closed, lost=lost))
 
 
 def _wish(
@@ -237,22 +241,22 @@ class _Work:
     pricing: Pricing
     best: Best
     agreed: bool
-    split: Split
     inference: Inference
 
 
-def _work(document: Document, whole: Surfaced, wish: _Wish, more: Barriers | None = None) -> _Work:
+def _work(seen: Flattened, wish: _Wish, more: Barriers | None = None) -> _Work:
     """The best plan that cuts nowhere where `split` would refuse."""
-    graph, (inference, doubtful) = call_graph(whole.model), with_kinds(document.infer_given(whole.given, whole.model))
+    document, whole, graph = seen.document, seen.flat.whole, seen.graph
+    inference, doubtful = with_kinds(document.infer_given(whole.given, whole.model))
     pricing = Pricing(
         document, whole.model, {**whole.given, **moved(wish.sizes, document.model, whole.model)}, inference, doubtful
     )
     if min(wish.terms.bytes, default=UNLIMITED) < UNLIMITED and pricing.is_open:
         raise pricing.needed("which boundaries keep to the limit of bytes")
-    shut = barriers(inference, doubtful)
+    shut = replace(barriers(inference, doubtful), nameless=seen.nameless)
     shut = replace(shut, masked=more.masked, lost=more.lost) if more else shut
 
-    measure = partial(wish.measure, document=document)
+    measure = partial(wish.measure, seen=seen)
 
     def choose(costs: Costs) -> Best:
         every = units_of(graph, costs.price, measure(costs), costs.weights)
@@ -265,9 +269,7 @@ def _work(document: Document, whole: Surfaced, wish: _Wish, more: Barriers | Non
     best, agreed = pricing.chosen(choose, key=lambda each: each.heads)
     if not agreed and not _settled(pricing, wish, measure):
         raise pricing.needed(f"the best plan of {wish.terms.stages} stages")
-    done = _parts(document, whole, graph, inference, best)
-    check_kinds([ref for part in done.parts for ref in part.inputs], doubtful, inference)
-    return _Work(pricing, best if agreed else replace(best, bytes_state="bounded"), agreed, done, inference)
+    return _Work(pricing, best if agreed else replace(best, bytes_state="bounded"), agreed, inference)
 
 
 def _settled(pricing: Pricing, wish: _Wish, measure: Callable[[Costs], Measure]) -> bool:
@@ -276,22 +278,22 @@ def _settled(pricing: Pricing, wish: _Wish, measure: Callable[[Costs], Measure])
     return not pricing.varies or (not links and len({(*measure(costs).own,) for costs in pricing.distinct}) == 1)
 
 
-def _parts(document: Document, whole: Surfaced, graph: CallGraph, inference: Inference, best: Best) -> Split:
-    heads = [set(head) for head in best.heads]
-    parts = partition(graph, heads) if heads else [[call for call in range(len(graph.calls)) if not graph.is_input[call]]]
-    return assemble(whole.model, graph, parts, inference.specs, partial(untold, document, whole, inference))
+def _parts(seen: Flattened, work: _Work) -> Split:
+    """What the plan makes of the flat graph."""
+    heads = [set(head) for head in work.best.heads]
+    return assemble(seen.model, seen.graph, partition(seen.graph, heads), work.inference.specs)
 
 
-def _described(document: Document, whole: Surfaced, work: _Work, wish: _Wish, dtype: str | None) -> Plan:
-    pricing, best, graph = work.pricing, work.best, work.pricing.graph
+def _described(seen: Flattened, work: _Work, done: Carried, wish: _Wish, dtype: str | None) -> Plan:
+    document, pricing, best, graph = seen.document, work.pricing, work.best, seen.graph
     edges = [frozenset[int](), *best.heads, frozenset(call for call in range(len(graph.calls)) if not graph.is_input[call])]
     members = [set(outer - inner) for inner, outer in pairwise(edges)]
-    stages = _stages(document, pricing, members, wish)
-    spent, settled = [stage.cost for stage in stages], _settled(pricing, wish, partial(wish.measure, document=document))
+    stages = _stages(seen, pricing, members, wish)
+    spent, settled = [stage.cost for stage in stages], _settled(pricing, wish, partial(wish.measure, seen=seen))
     known = [each for each in spent if isinstance(each, int)]
     largest, smallest, bound = (best.largest, best.smallest, best.bound) if settled else (_alone(spent, wish, pricing),) * 3
     (across,) = pricing.figures(lambda costs: [sum(_crossing_bytes(costs, best.heads))])
-    tried, uncounted = work.agreed and pricing.varies and len(spent) > 1, pricing.costs.uncounted
+    tried, uncounted = work.agreed and pricing.varies and len(spent) > 1, seen.paths(pricing.costs.uncounted)
     states: list[State] = [best.state, best.bytes_state]
     if uncounted and wish.balance != "latency":
         states = ["bounded", "bounded"]
@@ -304,7 +306,7 @@ def _described(document: Document, whole: Surfaced, work: _Work, wish: _Wish, dt
         balance=wish.balance,
         unit=wish.unit,
         stages=stages,
-        boundaries=_boundaries(whole, pricing, best.heads),
+        boundaries=_boundaries(seen, pricing, best.heads),
         largest=largest,
         smallest=smallest,
         bound=bound,
@@ -313,9 +315,9 @@ def _described(document: Document, whole: Surfaced, work: _Work, wish: _Wish, dt
         bytes_state=states[1],
         imbalance=(max(known) * len(spent) / (sum(known) or 1) if any(known) else 1.0) if settled else None,
         uncounted=uncounted,
-        undeclared=pricing.costs.undeclared,
+        undeclared=seen.paths(pricing.costs.undeclared),
         tried=pricing.span if tried else None,
-        parts=_as_parts(document, whole, work, dtype),
+        parts=_as_parts(document, done, dtype),
     )
 
 
@@ -324,8 +326,8 @@ def _alone(spent: Sequence[Figure], wish: _Wish, pricing: Pricing) -> Figure:
     return spent[0] if len(spent) == 1 and wish.terms.alike else Formula(pricing.names)
 
 
-def _stages(document: Document, pricing: Pricing, members: Sequence[set[int]], wish: _Wish) -> tuple[Stage, ...]:
-    measures: tuple[Callable[[Costs], Measure], ...] = (lambda costs: wish.measure(costs, document), lambda costs: costs.macs)
+def _stages(seen: Flattened, pricing: Pricing, members: Sequence[set[int]], wish: _Wish) -> tuple[Stage, ...]:
+    measures: tuple[Callable[[Costs], Measure], ...] = (lambda costs: wish.measure(costs, seen), lambda costs: costs.macs)
     spent, macs = (pricing.figures(lambda costs, of=of: list(map(of(costs).of, members))) for of in measures)  # type: ignore[misc]
     return tuple(
         Stage(
@@ -340,12 +342,11 @@ def _stages(document: Document, pricing: Pricing, members: Sequence[set[int]], w
     )
 
 
-def _boundaries(whole: Surfaced, pricing: Pricing, heads: Sequence[frozenset[int]]) -> tuple[Boundary, ...]:
-    layers, used = whole.model.by_name(), outputs_used(whole.model)
+def _boundaries(seen: Flattened, pricing: Pricing, heads: Sequence[frozenset[int]]) -> tuple[Boundary, ...]:
     bytes_ = pricing.figures(lambda costs: _crossing_bytes(costs, heads))
     found = []
     for head, size in zip(heads, bytes_, strict=True):
-        names = tuple(tensor_name(ref, layers, used) for ref in _crossing(pricing.graph, head))
+        names = tuple(seen.names[ref] for ref in _crossing(pricing.graph, head))
         found.append(Boundary(tensors=names, bytes=size))
     return tuple(found)
 
@@ -360,8 +361,8 @@ def _crossing_bytes(costs: Costs, heads: Sequence[frozenset[int]]) -> list[int]:
     return [sum(map(costs.price, _crossing(costs.graph, head))) for head in heads]
 
 
-def _as_parts(document: Document, whole: Surfaced, work: _Work, dtype: str | None) -> Parts:
-    done, inference = work.split, work.inference
+def _as_parts(document: Document, carried: Carried, dtype: str | None) -> Parts:
+    whole, done, inference = carried.whole, carried.split, carried.inference
     if dtype is not None:
         whole, done, inference = hand_over_as(dtype, document, whole, done, inference)
     origins = tuple(part.provenance.after(whole.provenance) for part in done.parts)

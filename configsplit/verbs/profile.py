@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from configsplit.containers import Staging, prepare_text
 from configsplit.graph.json import dumps
-from configsplit.graph.model import TensorSpec
+from configsplit.graph.model import TensorSpec, walk
 from configsplit.models.document import load
 
 if TYPE_CHECKING:
@@ -18,16 +18,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """What was measured: milliseconds of one call of each layer for one sample; ``LAYER: milliseconds`` in its file."""
+    """What was measured: milliseconds of one call of each layer for one sample; ``LAYER: milliseconds`` in its file.
+
+    A nested model has a time, and so has each layer inside it, as ``OUTER/INNER``; ``outermost`` are those of the model itself.
+    """
 
     milliseconds: Mapping[str, float]
     framework: str
     version: str
+    outermost: tuple[str, ...]
 
     @property
     def total(self) -> float:
         """Milliseconds of all layers, each counted once."""
-        return sum(self.milliseconds.values())
+        return sum(self.milliseconds[name] for name in self.outermost)
 
     def save(self, path: str | Path, *, force: bool = False) -> None:
         """Write the profile as one JSON object.
@@ -81,6 +85,9 @@ def profile(
         custom_objects=list(custom_objects),
         limits=limits or Limits(),
     )
-    silent = {layer.name: 0.0 for layer in document.model.layers if not layer.is_input}
-    times = {name: round(time / samples, 6) for name, time in found["milliseconds"].items() if name in silent}
-    return Profile(milliseconds=silent | times, framework=found["framework"], version=found["version"])
+    names = {"/".join(path): path[:-1] for path, layer in walk(document.model) if not layer.is_input}
+    times = {name: round(time / samples, 6) for name, time in found["milliseconds"].items() if name in names}
+    timed = {names[name] for name in times}  # of a model that Keras runs as one nothing inside is known
+    silent = {name: 0.0 for name, around in names.items() if not around or around in timed}
+    outermost = tuple(name for name, around in names.items() if not around)
+    return Profile(milliseconds=silent | times, framework=found["framework"], version=found["version"], outermost=outermost)

@@ -62,7 +62,7 @@ def split(
     tried: list[tuple[int, int] | None] = []
 
     def surfaced(opened: Sequence[str] = ()) -> Surfaced:
-        return prepared(document, surface(document.model, wanted, wrapping, opened, told))
+        return prepared(document, surface(document.model, wanted, wrapping, opened, told, every_call=True))
 
     def cut(whole: Surfaced) -> tuple[Split, Inference]:
         inference, doubtful = with_kinds(document.infer_given(whole.given, whole.model))

@@ -36,7 +36,7 @@ def test_a_misspelt_layer_is_answered_with_the_nearest_names(tmp_path: Path) -> 
 
 def test_a_misspelt_layer_in_a_nested_model(tmp_path: Path) -> None:
     model = RELEASES / "keras-3.15.1" / "nested2.keras"
-    assert "'d0'" in split_fails("reference-unknown-layer", tmp_path, model, "--at", "mid/inner/d00")
+    assert "'mid/inner/d0'" in split_fails("reference-unknown-layer", tmp_path, model, "--at", "mid/inner/d00")
 
 
 def test_nothing_lies_before_an_input(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from configsplit.errors import CutError
+from configsplit.errors import CutError, ShapeError
 from configsplit.graph.model import CallRef, Model, Node, TensorRef, TensorSpec
 from configsplit.graph.provenance import Provenance, identity
 from configsplit.graph.references import Place
@@ -82,7 +82,7 @@ class _Into(NamedTuple):
 
 
 @dataclass(slots=True)
-class _Level:
+class Level:
     """A model whose tensors are being brought up: that of the document, or one in a wrapper of the level before."""
 
     model: Model
@@ -107,15 +107,27 @@ class _Level:
         return sorted({call.call for call in inside if call.layer == name})
 
     def open(self, name: str, calls: Sequence[int], wrapping: Wrapping | None) -> None:
-        opened = open_calls(self.model, name, calls, _arriving(self.model, self.given(), wrapping))
+        self.take(name, open_calls(self.model, name, calls, arriving(self.model, self.given(), wrapping)))
+
+    def take(self, name: str, opened: Opened) -> None:
+        """Go on with the model in which a nested model is opened; it is entered among the steps."""
         self.places = [[followed(place, opened, name) for place in boundary] for boundary in self.places]
         self.told = [told._replace(place=followed(told.place, opened, name)) for told in self.told]
         self.model, self.provenance = opened.model, opened.provenance.after(self.provenance)
         self.steps.append(Step(name, opened.calls))
 
-    def open_all(self, name: str, wrapping: Wrapping | None) -> None:
+    def open_around(self, name: str, wrapping: Wrapping | None) -> None:
         """Open every call of a nested model in which a wanted tensor lies."""
         self.open(name, self._calls(name), wrapping)
+
+    def open_every(self, name: str, wrapping: Wrapping | None) -> None:
+        """Open every call, so that no part has the weights of a layer twice; where others cannot be opened they stay closed."""
+        known, calls = arriving(self.model, self.given(), wrapping), range(len(self.model.by_name()[name].calls))
+        try:
+            opened = open_calls(self.model, name, calls, known)
+        except (CutError, ShapeError):
+            opened = open_calls(self.model, name, self._calls(name), known)
+        self.take(name, opened)
 
     def told_inside(self, name: str, calls: Sequence[int]) -> list[Told]:
         """What is said of tensors of the model in a wrapper, whichever of these calls it was said of."""
@@ -125,7 +137,7 @@ class _Level:
             if place.inside and place.inside[0].layer == name and place.inside[0].call in calls
         ]
 
-    def inside(self, name: str, wrapping: Wrapping) -> _Level:
+    def inside(self, name: str, wrapping: Wrapping) -> Level:
         """The level of the model in a wrapper, with one boundary for each cut that anything wants in it."""
         wanted: dict[tuple[Place, ...], list[tuple[int, int]]] = {}
         calls = self._calls(name)
@@ -137,7 +149,7 @@ class _Level:
                     wanted.setdefault(key, []).append((number, call))
         into = _Into(name, tuple(calls), tuple(map(tuple, wanted.values())))
         model = wrapping.read(self.model.by_name()[name])
-        return _Level(model, [list(cut) for cut in wanted], into, self.told_inside(name, calls))
+        return Level(model, [list(cut) for cut in wanted], into, self.told_inside(name, calls))
 
     def cut(self, into: _Into, done: Surfaced, wrapping: Wrapping) -> None:
         """Divide a wrapper, and say where the tensors are that were wanted inside. What lies at the ends of the wrapped model
@@ -192,7 +204,7 @@ class _Level:
         return Surfaced(model, kept.after(self.provenance), there, tuple(self.steps), given=given)
 
 
-def _arriving(model: Model, given: Specs, wrapping: Wrapping | None) -> Arriving:
+def arriving(model: Model, given: Specs, wrapping: Wrapping | None) -> Arriving:
     """What is known of the tensors of a model of which something is opened."""
     if wrapping is None:
         return Arriving(trace(model, given=given))
@@ -205,23 +217,26 @@ def surface(
     wrapping: Wrapping | None = None,
     also: Sequence[str] = (),
     told: Iterable[Told] = (),
+    *,
+    every_call: bool = False,
 ) -> Surfaced:
     """Open and divide whatever the places lie in, from the outside in.
 
     ``wrapping`` reads and writes models that stand in the config of a wrapper; ``also`` names nested models, as they are called
-    once the places are at the surface, all calls of which are opened then; ``told`` is what the user says of tensors.
+    once the places are at the surface, all calls of which are opened then; ``told`` is what the user says of tensors. With
+    ``every_call`` nested models are opened in all their calls, also in those in which no place lies.
 
     Raises:
         CutError: one of them cannot be opened.
         ShapeError: nobody can say what shape crosses inside a wrapper.
     """
-    levels = [_Level(model, [list(boundary) for boundary in boundaries], None, said := list(told))]
+    levels = [Level(model, [list(boundary) for boundary in boundaries], None, said := list(told))]
     more = list(reversed(also))
     while True:
         level = levels[-1]
         name = level.container()
         if name is not None and level.is_nested(name):
-            level.open_all(name, wrapping)
+            (level.open_every if every_call else level.open_around)(name, wrapping)
         elif name is not None:
             levels.append(level.inside(name, known(wrapping, name)))
         elif level.into is None and more:
@@ -242,7 +257,7 @@ def reopen(
 ) -> Surfaced:
     """Repeat the steps of an earlier `surface`. ``check`` is shown each division: the model around before it, the wrapped
     model, and what came out."""
-    levels = [(_Level(model, [], None, said := list(told)), list(reversed(list(steps))))]
+    levels = [(Level(model, [], None, said := list(told)), list(reversed(list(steps))))]
     finished: dict[int, Surfaced] = {}
     while True:
         level, todo = levels[-1]
@@ -261,7 +276,7 @@ def reopen(
         else:
             step = todo[-1]
             inner = known(wrapping, step.layer).read(level.model.by_name()[step.layer])
-            levels.append((_Level(inner, [], None, level.told_inside(step.layer, step.calls)), list(reversed(step.inside))))
+            levels.append((Level(inner, [], None, level.told_inside(step.layer, step.calls)), list(reversed(step.inside))))
 
 
 # Where tensors are after a step of `surface`, and what is said of them.

@@ -1,6 +1,6 @@
 """The record of ``cuts``."""
 
-from configsplit.verbs.table.verb import JSON, MODEL, PLUGINS, SHAPES, SIZES, Option, Verb
+from configsplit.verbs.table.verb import JSON, MODEL, PLUGINS, SHAPES, SIZES, WHOLE_NESTED, Option, Verb
 
 ORDERS = ("position", "bytes", "balance", "latency")
 SORT = Option("--sort", help="In which order; position by default, latency with two devices.", choices=ORDERS)
@@ -39,6 +39,7 @@ VERB = Verb(
             metavar="BYTES",
             only="command",
         ),
+        WHOLE_NESTED,
         SHAPES,
         SIZES,
         PLUGINS,

@@ -1,18 +1,20 @@
 """The record of ``layers``."""
 
-from configsplit.verbs.table.verb import JSON, MODEL, SOURCE, Option, Verb
+from configsplit.verbs.table.verb import JSON, MODEL, SOURCE, WHOLE_NESTED, Option, Verb
 
 VERB = Verb(
     name="layers",
     function="configsplit.verbs.marking:layers",
     help="""List the layers of MODEL that lie upstream or downstream of a tensor; all of them without --before and --after.
 
-    A nested model is one line, unless the tensor lies in it. F marks layers that are frozen.
+    Layers inside a nested model come behind it, as OUTER/INNER, which is how --at and the other verbs call them. F marks layers
+    that are frozen.
     """,
     options=(
         MODEL,
         Option("--before", help="Upstream: all layers that compute this tensor, its own included.", repeat=True, metavar="REF"),
         Option("--after", help="Downstream: all layers that are computed from this tensor.", repeat=True, metavar="REF"),
+        WHOLE_NESTED._replace(help="Leave out what is inside nested models."),
         *SOURCE,
         JSON,
     ),

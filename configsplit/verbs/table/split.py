@@ -11,6 +11,7 @@ from configsplit.verbs.table.verb import (
     SHAPES,
     SIZES,
     WEIGHTS,
+    WHOLE_NESTED,
     Needed,
     Option,
     Verb,
@@ -45,6 +46,8 @@ PLAN = (
         metavar="PERCENT",
         goes_with="stages",
     ),
+    WHOLE_NESTED._replace(only="command", goes_with="stages"),
+    WHOLE_NESTED._replace(only="recipe"),
     Option("--max-stage-bytes", help="Most bytes of weights in a stage.", kind="bytes", metavar="BYTES", goes_with="stages"),
 )
 

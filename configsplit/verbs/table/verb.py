@@ -134,6 +134,7 @@ SIZES = Option(
     repeat=True,
     metavar="INPUT=1,224,224,3",
 )
+WHOLE_NESTED = Option("--whole-nested", help="Leave nested models whole: no place inside them.", kind="flag", default=False)
 JSON = Option("--json", "as_json", "Print one JSON document, and nothing else.", kind="flag", use="show", only="command")
 FORCE = Option("--force", help="Replace an existing output.", kind="flag", use="save", only="command")
 

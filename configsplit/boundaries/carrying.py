@@ -1,0 +1,148 @@
+"""Carry out what was chosen on a flat graph: on the model in which only those nested models are open that a boundary lies in.
+
+A nested model all calls inside of which are in one stage stays closed. One that is opened is opened in all its calls, so that
+no part holds the weights of a layer twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from configsplit.boundaries.flattened import Flattened
+from configsplit.boundaries.masks import closed_sources, functional, handed_over, needed, prepared
+from configsplit.boundaries.shapes import untold
+from configsplit.cutting.partition import partition
+from configsplit.graph.calls import CallGraph, call_graph, topological
+from configsplit.graph.model import LayerPath, Model
+from configsplit.inference import Inference, traced_masks
+from configsplit.inference.tensor_kinds import check_kinds, with_kinds
+from configsplit.models.wrapped import DocumentWrapping
+from configsplit.rewrites.nested.flat import Flat, Inner, flatten, outer_calls, path_of
+from configsplit.rewrites.nested.open import described
+from configsplit.rewrites.nested.surface import Surfaced
+from configsplit.rewrites.split import Split, assemble
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """The parts; ``masked`` says that masks cross besides what was chosen."""
+
+    whole: Surfaced
+    split: Split
+    inference: Inference
+    masked: bool
+
+
+def carried_out(seen: Flattened, heads: Sequence[frozenset[int]]) -> Carried:
+    """Cut behind each of some nested heads of the flat graph.
+
+    Raises:
+        CutError: a tensor that crosses may be sparse or ragged, or its mask cannot cross.
+        ShapeError: the shape of a tensor that crosses is unknown.
+    """
+    work = _Carrying(seen, heads)
+    whole, done, inference = work.cut()
+    while handovers := needed(done, masks := traced_masks(inference)):
+        more = {whole.provenance.layers[name,].path for name in closed_sources(whole, masks, handovers)}
+        if not more <= work.opened:
+            work.opened |= more
+            whole, done, inference = work.cut()
+        elif whole.model.kind == "sequential":
+            whole, done, inference = work.assembled(functional(seen.document, whole, inference))
+        else:
+            whole, done, inference = handed_over(seen.document, whole, done, inference, masks)
+            return Carried(whole, done, inference, True)
+    return Carried(whole, done, inference, work.crosses_besides(done))
+
+
+class _Carrying:
+    """One model, cut at given places, with as much of it open as has to be."""
+
+    def __init__(self, seen: Flattened, heads: Sequence[frozenset[int]]) -> None:
+        self._document, self._seen, self._last = seen.document, seen, len(heads)
+        graph = seen.graph
+        stage = [sum(call not in head for head in heads) for call in range(len(graph.calls))]
+        self._stages = {inner: stage[graph.number[call]] for inner, call in seen.flat.calls.items()}
+        self._within: dict[Inner, set[int]] = {}
+        for outer, numbers in seen.groups.items():
+            self._within[outer] = {stage[number] for number in numbers}
+        self.opened = self._needed() if heads else set()
+        self._flat = seen.flat
+
+    def _needed(self) -> set[LayerPath]:
+        """The nested models that are cut, and those in which a layer is that no output needs: its cost is none of a stage's."""
+        cut = {path_of(outer) for outer, found in self._within.items() if len(found) > 1}
+        return cut | {path_of(outer) for inside, _ in self._seen.flat.dead for outer in outer_calls(inside)}
+
+    def _opened(self) -> Flat:
+        if self.opened == self._seen.flat.opened:
+            return self._seen.flat
+        return flatten(self._document.model, DocumentWrapping(self._document), self._seen.told, self.opened.__contains__)
+
+    def cut(self) -> tuple[Surfaced, Split, Inference]:
+        """The parts of the model with what has to be open opened."""
+        while True:
+            self._flat = self._opened()
+            whole = prepared(self._document, self._flat.whole)
+            closed = self._in_between(whole.model)
+            if closed <= self.opened:
+                return self.assembled(whole)
+            self.opened |= closed
+
+    def assembled(self, whole: Surfaced) -> tuple[Surfaced, Split, Inference]:
+        """The parts of one form of the model."""
+        inference, doubtful = with_kinds(self._document.infer(whole.given, whole.model))
+        model = described(whole.model, inference.specs) if whole.steps else whole.model
+        graph = call_graph(model)
+        stage = self._staged(model, graph)
+        heads = [{call for call, number in enumerate(stage) if number <= head} for head in range(self._last)]
+        calls = [call for call in range(len(graph.calls)) if not graph.is_input[call]]
+        parts = partition(graph, heads) if heads else [calls]
+        done = assemble(model, graph, parts, inference.specs, partial(untold, self._document, whole, inference))
+        check_kinds([ref for part in done.parts for ref in part.inputs], doubtful, inference)
+        return whole, done, inference
+
+    def _known(self, graph: CallGraph) -> dict[int, int]:
+        """The stages of the calls that are calls of the original, or of closed models."""
+        found = {}
+        for inner, call in self._flat.calls.items():
+            within = self._within.get(inner, ())
+            number = self._stages.get(inner, min(within, default=None))
+            if number is not None:
+                found[graph.number[call]] = number
+        return found
+
+    def _staged(self, model: Model, graph: CallGraph) -> list[int]:
+        """The stage of each call; inputs are in none (-1). What was put in stands right before those that take it; what makes
+        masks right behind what it makes them of, since a mask is smaller."""
+        known = self._known(graph)
+        masking = {layer.name for layer in model.layers} - {layer.name for layer in self._flat.whole.model.layers}
+        position = topological(graph)
+        order = sorted(range(len(graph.calls)), key=position.__getitem__)
+        stage = [-1 if graph.is_input[call] else known.get(call, -2) for call in range(len(graph.calls))]
+        for call in reversed(order):
+            if stage[call] == -2:
+                stage[call] = min((stage[taker] for taker in graph.after[call]), default=self._last)
+        for call in order:
+            makers = [stage[maker] for maker in graph.before[call] if not graph.is_input[maker]]
+            if call not in known and graph.calls[call].layer in masking and makers:
+                stage[call] = max(makers)
+        return stage
+
+    def _in_between(self, model: Model) -> set[LayerPath]:
+        """Closed models that hand something through from a stage before the one that they are in."""
+        graph, layers = call_graph(model), model.by_name()
+        stage = self._staged(model, graph)
+        found = set()
+        for maker, takers in enumerate(graph.after):
+            layer = layers[graph.calls[maker].layer]
+            if layer.model is not None and any(stage[taker] < stage[maker] for taker in takers):
+                found.add(self._flat.whole.provenance.layers[layer.name,].path)
+        return found
+
+    def crosses_besides(self, done: Split) -> bool:
+        """Whether a tensor crosses that was none of those that were chosen between: a mask."""
+        there = {layer.name for layer in self._flat.whole.model.layers}
+        return any(ref.layer not in there for part in done.parts for ref in part.inputs)
