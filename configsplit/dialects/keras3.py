@@ -112,4 +112,5 @@ KERAS3 = Dialect(
     ends=ends,
     recovered=recovered,
     form=form,
+    lists_of_one=True,
 )
