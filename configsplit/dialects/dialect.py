@@ -35,6 +35,7 @@ class Dialect:
         recovered: a functional model with wrong call numbers put right, and what was put right, in sentences; the flag says
             whether there are references that do not resolve.
         read_otherwise: what of a Sequential other releases of this generation would take for something else, in sentences.
+        lists_of_one: whether releases differ in what a list of one output is: see `lists_of_one`.
         form: the `Model.form` of the outermost model, once it is read: what the whole document shows of its release.
     """
 
@@ -52,6 +53,7 @@ class Dialect:
     recovered: Callable[[Model, bool], tuple[Model, tuple[str, ...]]]
     read_otherwise: Callable[[Model], tuple[str, ...]]
     form: Callable[[Model], str]
+    lists_of_one: bool = False
 
 
 def input_entry(shape_key: str, layer: Layer, modern: bool) -> FrozenDict:

@@ -127,4 +127,5 @@ KERAS3 = Dialect(
     recovered=recovered,
     read_otherwise=read_otherwise,
     form=form,
+    lists_of_one=True,
 )

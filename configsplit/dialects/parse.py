@@ -13,6 +13,7 @@ from typing import Any
 from configsplit.dialects.detect import DIALECTS, Detection, detect
 from configsplit.dialects.dialect import Dialect
 from configsplit.dialects.envelope import unwrapped
+from configsplit.dialects.lists_of_one import flat, writes_bare
 from configsplit.dialects.schema.frame import Envelope, SequentialConfig, validate
 from configsplit.dialects.sound import check
 from configsplit.errors import DocumentError, nearest
@@ -124,17 +125,23 @@ def _emptied(entry: FrozenDict, *keys: str) -> FrozenDict:
 def _read(document: FrozenDict, dialect: Dialect, notes: list[str]) -> Model:
     """Read a model and all that are nested in it, innermost first; what has to be put right is added to ``notes``."""
     found: list[tuple[FrozenDict, str]] = []
+    chained: set[int] = set()
     todo = [(document, "")]
     while todo:
         entry, where = todo.pop()
         found.append((entry, where))
-        todo.extend((item, place) for item, place in _items(entry, where) if model_kind(item) is not None)
+        inner = [(item, place) for item, place in _items(entry, where) if model_kind(item) is not None]
+        todo += inner
+        if model_kind(entry) == "sequential":
+            chained.update(id(item) for item, _ in inner)
     done: dict[int, Model] = {}
+    singles = dialect.lists_of_one and not writes_bare(entry for entry, _ in found)
     for entry, where in reversed(found):
         try:
-            done[id(entry)] = _read_one(entry, done, dialect, notes)
+            model = _read_one(entry, done, dialect, notes)
         except DocumentError as error:
             raise error.within(where) if where else error from None
+        done[id(entry)] = flat(model, id(entry) in chained, notes) if singles else model
     return done[id(document)]
 
 
@@ -151,8 +158,8 @@ def _items(entry: FrozenDict, where: str) -> Iterable[tuple[FrozenDict, str]]:
 def _read_one(entry: FrozenDict, done: dict[int, Model], dialect: Dialect, notes: list[str]) -> Model:
     if model_kind(entry) == "functional":
         model = _functional(entry["config"], done, dialect)
-        model, repairs = dialect.recovered(model, unresolved := not _is_resolved(model))
-        if unresolved:
+        model, repairs = dialect.recovered(model, not _is_resolved(model))
+        if not _is_resolved(model):
             _check_references(model)
         _check_inputs(model)
         check(model)

@@ -3,11 +3,14 @@
 Two releases are known for it. Keras 3.0 numbers the calls of a layer as they were made, not as they are recorded, so that a
 model cut out of another speaks of call 1 of a layer with one call. Keras 3.2.1 writes 0 for every call of a nested Sequential
 that is shared. In both, every recorded call is used by something, and calls of a layer are recorded in the order of calling.
+
+Keras 3.0 to 3.10 put an InputLayer ``...CLONE`` in the place of a tensor at which a model was begun, and go on counting it by
+the call (3.0, 3.1) or the output that the tensor had where it came from. An InputLayer has one of each.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import product
 from typing import Any
@@ -15,6 +18,9 @@ from typing import Any
 from configsplit.errors import DocumentError
 from configsplit.graph.json import rebuild
 from configsplit.graph.model import Layer, Model, Node, TensorRef, Use, leaves
+
+_CLONE = "CLONE"
+"""What Keras puts behind the name of a tensor to name the InputLayer that takes its place."""
 
 MOST_READINGS = 4096
 """Readings of one layer's references that are tried; more of them are never unambiguous in practice."""
@@ -31,6 +37,7 @@ def recovered(model: Model, unresolved: bool) -> tuple[Model, tuple[str, ...]]:
         DocumentError: the calls of a shared Sequential have lost their numbers, and several readings are possible.
     """
     notes: list[str] = []
+    model = _cloned(model, notes)
     for index in _shared_chains(model):
         layer = model.layers[index]
         used = _used(model, layer.name)
@@ -39,6 +46,27 @@ def recovered(model: Model, unresolved: bool) -> tuple[Model, tuple[str, ...]]:
             notes.append(f"the calls of {layer.name!r} had lost their numbers; only one reading is possible")
     model = _recounted(model, notes) if unresolved else model
     return model, tuple(notes)
+
+
+def _cloned(model: Model, notes: list[str]) -> Model:
+    """References to InputLayers that Keras cloned, with the only numbers that such a layer has."""
+    clones = {layer.name for layer in model.layers if layer.is_input and layer.name.endswith(_CLONE)}
+    wrong = {ref for ref in _references(model) if ref.layer in clones and ref != TensorRef(ref.layer)}
+    if not wrong:
+        return model
+    notes += [f"{ref.layer!r} was used as call {ref.call}, output {ref.output}; it has only the first" for ref in sorted(wrong)]
+    return _replaced(model, {ref: TensorRef(ref.layer) for ref in wrong})
+
+
+def _replaced(model: Model, instead: Mapping[TensorRef, TensorRef]) -> Model:
+    def use(old: Use) -> Use:
+        return replace(old, ref=instead.get(old.ref, old.ref))
+
+    def end(item: Any) -> Any:
+        return instead.get(item, item) if type(item) is TensorRef else item
+
+    layers = tuple(replace(layer, calls=tuple(node.map_uses(use) for node in layer.calls)) for layer in model.layers)
+    return replace(model, layers=layers, inputs=rebuild(model.inputs, end), outputs=rebuild(model.outputs, end))
 
 
 def _recounted(model: Model, notes: list[str]) -> Model:

@@ -6,8 +6,8 @@ A layer whose own name contains ``@``, ``:``, ``,`` or ``/`` wins over the other
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple, TypeAlias
 
 from configsplit.errors import TensorReferenceError, closest, did_you_mean
 from configsplit.graph.json import FrozenDict
@@ -33,6 +33,14 @@ class Place(NamedTuple):
     ref: TensorRef
 
 
+Gives: TypeAlias = Callable[[Place], bool]
+"""Whether a call is known to give an output, though nothing in the document uses it."""
+
+
+def _only_used(place: Place) -> bool:
+    return False
+
+
 def boundary(model: Model, text: str) -> tuple[TensorRef, ...]:
     """The tensors of the model's own layers that ``text`` names; as `places`, but nested models stay closed."""
     found = places(model, text)
@@ -44,20 +52,21 @@ def boundary(model: Model, text: str) -> tuple[TensorRef, ...]:
     return tuple(place.ref for place in found)
 
 
-def places(model: Model, text: str, inside: Inside = nested) -> tuple[Place, ...]:
+def places(model: Model, text: str, inside: Inside = nested, gives: Gives = _only_used) -> tuple[Place, ...]:
     """The tensors that ``text`` names, in the order given, each once.
 
-    ``inside`` says what can be reached into: nested models alone, or what is in wrappers too.
+    ``inside`` says what can be reached into: nested models alone, or what is in wrappers too. ``gives`` says which outputs can
+    be named besides those that something uses; a name without an output means those that are used.
 
     Raises:
         TensorReferenceError: no such layer, call or output, or a bare name of a layer that is called several times.
     """
     layers = model.by_name()
     pieces = [text] if _find(layers, text) else _pieces(layers, text)
-    return tuple(dict.fromkeys(place for piece in pieces for place in _descend(model, piece.strip(), inside)))
+    return tuple(dict.fromkeys(place for piece in pieces for place in _descend(model, piece.strip(), inside, gives)))
 
 
-def _descend(model: Model, text: str, inside: Inside) -> Iterable[Place]:
+def _descend(model: Model, text: str, inside: Inside, gives: Gives) -> Iterable[Place]:
     """Places named by ``OUTER/INNER``, from the outside in, by an explicit stack."""
     found: list[Place] = []
     todo: list[tuple[tuple[CallRef, ...], Model, str]] = [((), model, text)]
@@ -70,7 +79,7 @@ def _descend(model: Model, text: str, inside: Inside) -> Iterable[Place]:
             if named is None:
                 match = _SUFFIX.match(rest)
                 raise _unknown(match["layer"] if match else rest, walk(model, inside), [call.layer for call in around])
-            found += [Place(around, ref) for ref in _tensors(layers, outputs_used(within), named)]
+            found += _tensors(layers, outputs_used(within), named, around, gives)
             continue
         layer, call, inner = outer
         held = inside(layer)
@@ -159,18 +168,24 @@ def _unknown(name: str, layers: Iterable[tuple[LayerPath, Layer]], around: Seque
 
 
 def _tensors(
-    layers: dict[str, Layer], used: dict[tuple[str, int], list[int]], named: tuple[str, str | None, str | None]
-) -> Iterable[TensorRef]:
+    layers: dict[str, Layer],
+    used: dict[tuple[str, int], list[int]],
+    named: tuple[str, str | None, str | None],
+    around: tuple[CallRef, ...],
+    gives: Gives,
+) -> Iterable[Place]:
     name, call, output = named
     for number in _calls(layers[name], call):
-        outputs = used[name, number]
-        if output is not None and int(output) not in outputs:
-            raise TensorReferenceError(
-                f"nothing in the model uses output {output} of {name!r}",
-                code="reference-unknown-output",
-                hint=f"outputs in use: {', '.join(map(str, outputs))}",
-            )
-        yield from (TensorRef(name, number, each) for each in ([int(output)] if output is not None else outputs))
+        outputs = used[name, number] if output is None else [int(output)]
+        for place in (Place(around, TensorRef(name, number, each)) for each in outputs):
+            if place.ref.output not in used[name, number] and not gives(place):
+                raise TensorReferenceError(
+                    f"nothing in the model uses output {output} of {name!r}",
+                    code="reference-unknown-output",
+                    hint=f"outputs in use: {', '.join(map(str, used[name, number]))}; `configsplit extract --to` makes one of "
+                    "the others an output of the model, where its class has it",
+                )
+            yield place
 
 
 def _calls(layer: Layer, call: str | None) -> list[int]:

@@ -20,6 +20,7 @@ from configsplit.catalog.table import OPAQUE, Table, class_facts, outwards
 from configsplit.errors import DocumentError, ShapeError
 from configsplit.graph.json import FrozenDict, rebuild
 from configsplit.graph.model import CallRef, Layer, Model, Node, Shape, TensorRef, TensorSpec, Use, leaves, walk
+from configsplit.inference.built import built_on
 from configsplit.inference.conforming import conformed
 from configsplit.inference.inputs import input_spec
 from configsplit.inference.recorded import Recorded, described_as, recorded_in, weighed
@@ -120,6 +121,7 @@ class _Frame:
     counts: dict[CallRef, int]
     given: Mapping[TensorRef, TensorSpec]
     recorded: Mapping[TensorRef, Recorded]
+    built: Mapping[TensorRef, TensorSpec]
     as_recorded: bool
     bound: Mapping[TensorRef, TensorSpec]
     reader: _Reader | None
@@ -182,7 +184,8 @@ def _frame(
         bound = {ref: conformed(spec, _declared(model, layers, ref)) for ref, spec in bound.items()}
     as_recorded = all(_fits(spec, _declared(model, layers, ref)) for ref, spec in bound.items())
     counts, recorded = _output_counts(model), recorded_in(model)
-    return _Frame(result, deque(_ordered(model)), layers, counts, given, recorded, as_recorded, bound, reader)
+    built = built_on(model, result.facts) if as_recorded else NOTHING
+    return _Frame(result, deque(_ordered(model)), layers, counts, given, recorded, built, as_recorded, bound, reader)
 
 
 def _declared(model: Model, layers: dict[str, Layer], ref: TensorRef) -> TensorSpec:
@@ -321,6 +324,8 @@ def _settle(frame: _Frame, ref: CallRef, outputs: tuple[TensorSpec, ...], reason
         told = outputs[number] if number < len(outputs) else TensorSpec()
         known, given = _recorded(frame, tensor, told, exact), frame.given.get(tensor)
         spec = known if given is None else replace(given, dtype=given.dtype or known.dtype or "float32")
+        if spec.shape is None and tensor not in frame.recorded:
+            spec = frame.built.get(tensor, spec)
         if not _is_possible(spec.shape):
             spec, reason = replace(spec, shape=None), f"no tensor has the shape {spec.shape}"
         result.specs[tensor] = spec

@@ -259,9 +259,19 @@ def _settle_nested(frame: _Frame, layer: Layer, ref: CallRef, inner: Inference, 
         if root in inputs and inputs[root] < len(taken) and kind == "entry":
             made = handed_on(frame.tensors, *taken[inputs[root]])
         else:
-            made = Mask("unknown" if kind == "unknown" else "hidden", sources, why=(layer.name, layer.class_name))
+            made = Mask("hidden", sources, why=(layer.name, layer.class_name))
+            if kind == "unknown":  # what is to be declared is the class inside, or the one that the mask arrives from
+                arrived = taken[inputs[root]][1] if root in inputs and inputs[root] < len(taken) else None
+                why = _within(layer, masks.tensors[root]) if arrived is None else arrived.why
+                made = made._replace(kind="unknown", why=why)
         if made is not None:
             frame.tensors[TensorRef(*ref, number)] = made._replace(seen=False)
+
+
+def _within(layer: Layer, mask: Mask) -> tuple[str, str]:
+    """Where in a nested model an unknown mask comes from: its path, and the class there."""
+    name, class_name = mask.why
+    return f"{layer.name}/{name}", class_name
 
 
 def _hand_out(
@@ -280,7 +290,7 @@ def _hand_out(
         return
     made = [masks.tensors[out] for out in inner.model.output_refs() if out in masks.tensors]
     if not arriving and made and all(mask.kind == "unknown" for mask in made):
-        frame.tensors[TensorRef(*ref)] = made[0]._replace(sources=(), seen=False)
+        frame.tensors[TensorRef(*ref)] = made[0]._replace(sources=(), seen=False, why=_within(layer, made[0]))
     elif arriving or made:
         frame.tensors[TensorRef(*ref)] = Mask("hidden", refs_of(arriving), why=(layer.name, layer.class_name))
 

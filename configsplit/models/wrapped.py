@@ -44,6 +44,17 @@ def places_in(document: Document, text: str) -> tuple[Place, ...]:
     return places(document.model, text, inside(document.dialect))
 
 
+def gives(document: Document, place: Place) -> bool:
+    """Whether the layer of a place gives that output, whether or not something uses it: its class and config tell."""
+    inference = document.infer()
+    for call in place.inside:
+        inner = inference.inner.get(call) or inference.wrapped.get(call)
+        if inner is None:
+            return False
+        inference = inner
+    return place.ref in inference.specs
+
+
 def told_shapes(document: Document, shapes: Iterable[str] | Mapping[TensorRef, TensorSpec]) -> list[Told]:
     """What the user says of shapes, as ``LAYER=None,28,28,128`` with references as `places_in` takes them, or of the
     document's own layers.
@@ -73,8 +84,9 @@ class DocumentWrapping:
         found = wrapped(layer, self.document.dialect)
         if found is None:
             raise CutError(f"{layer.name!r} holds no model", code="cut-not-openable", where=layer.name)
-        form = self.document.model.form
-        return replace(found, form=found.form or (form if form != LIST else ""))
+        outer = self.document.model.form
+        own = found.form or DIALECTS[self.document.dialect].form(found)
+        return replace(found, form=own or (outer if outer != LIST else ""))
 
     def write(self, model: Model) -> FrozenDict:
         """Keras 3 finds a class inside another's config by its module, also in .h5 files, where layers have none."""

@@ -81,19 +81,9 @@ def as_functional(model: Model, spec: TensorSpec) -> Model:
     explicit = replace(first, entry=FrozenDict(), spec=spec, implicit=False) if first.implicit else first
     keep = {key: model.config[key] for key in ("trainable",) if key in model.config}
     frame = {"name": model.name, **keep, "layers": None, "input_layers": None, "output_layers": None}
-    return replace(
-        model,
-        kind="functional",
-        layers=(explicit, *rest),
-        entry=FrozenDict(),
-        config=FrozenDict(frame),
-        form=functional_form(model),
-    )
-
-
-def functional_form(model: Model) -> str:
-    """The `Model.form` that is left of a model's where it is functional: a list of layers spells Sequential models alone."""
-    return "" if model.form == "list" else model.form
+    form = "" if model.form == "list" else model.form  # a list of layers is a spelling of Sequential models alone
+    made = FrozenDict(frame)
+    return replace(model, kind="functional", layers=(explicit, *rest), entry=FrozenDict(), config=made, form=form)
 
 
 def as_chain(model: Model, like: Model, known: Iterable[TensorRef]) -> Model:
@@ -108,10 +98,10 @@ def as_chain(model: Model, like: Model, known: Iterable[TensorRef]) -> Model:
     while order[-1] in takers:
         order.append(takers[order[-1]])
     layers = tuple(_bare(by_name[name]) for name in order)
-    old = like.layers[0]
-    if old.name == order[0]:
+    old, kept = like.layers[0], _keeps_input(like, layers)
+    if kept:
         layers = (old, *layers[1:])
-    stale = () if old.name == order[0] else OF_ITS_INPUT
+    stale = () if kept else OF_ITS_INPUT
     return replace(
         model,
         kind="sequential",
@@ -122,6 +112,15 @@ def as_chain(model: Model, like: Model, known: Iterable[TensorRef]) -> Model:
         config=like.config.without(*stale),
         form=like.form,
     )
+
+
+def _keeps_input(like: Model, layers: Sequence[Layer]) -> bool:
+    """Whether a chain begins as ``like`` does: an input that no entry describes is told by the layer behind it."""
+    old = like.layers[0]
+    if not old.implicit:
+        return old.name == layers[0].name
+    told_by = [(layer.class_name, layer.entry, layer.model) for layer in (like.layers[1], layers[1])]
+    return old.name == layers[0].name and told_by[0] == told_by[1]
 
 
 OF_ITS_INPUT = ("build_config", "build_input_shape", "compile_config")

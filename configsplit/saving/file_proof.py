@@ -13,6 +13,7 @@ from configsplit.graph.provenance import Origin, Provenance
 from configsplit.models.document import Document
 from configsplit.models.wrapped import inside
 from configsplit.records import provenance as record
+from configsplit.saving.buildable import check_buildable
 from configsplit.saving.order import check_order
 from configsplit.weights.parts import Weights, weights_in
 from configsplit.weights.placement import datasets
@@ -35,6 +36,7 @@ def compare(
         model = parse(opened.config_text).model
         _check_layers(path, model, told)
         check_order(str(path), model)
+        check_buildable(str(path), model, weights=opened.weights is not None)
         if opened.weights is None:
             return 0, 0
         ours = weights_in(model, opened.weights)

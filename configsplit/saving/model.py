@@ -18,6 +18,7 @@ from configsplit.models.results import Edited, Format, SavedFile
 from configsplit.models.wrapped import inside
 from configsplit.records import provenance as record
 from configsplit.records.manifest import Source as SourceRecord
+from configsplit.saving.buildable import check_buildable
 from configsplit.saving.file_proof import compare
 from configsplit.saving.manifesting import relative
 from configsplit.saving.writer import SUFFIXES, Content, Files, begin, content_like
@@ -118,6 +119,7 @@ def _weights(document: Document, source: Source) -> Weights | None:
 
 
 def _write(edited: Edited, plan: _Plan, path: Path, staging: Staging, workers: Workers) -> Files:
+    check_buildable(path.name, edited.model, weights=plan.gathering is not None)
     text, gathering = edited.text or to_text(edited.model), plan.gathering
     if gathering is None:
         return begin(workers, staging, path.name, plan.format, Content(text=text))

@@ -13,6 +13,7 @@ from configsplit.containers import Ahead, Staging, Workers, open_source, prepare
 from configsplit.dialects import to_text
 from configsplit.graph.provenance import Provenance
 from configsplit.models.results import Format, Parts
+from configsplit.saving.buildable import check_buildable
 from configsplit.saving.writer import Files, begin, content_like
 from configsplit.weights.complete import check_format, no_weights
 from configsplit.weights.parts import Weights, check_shapes, weights_in
@@ -163,6 +164,7 @@ def _bytes(origins: Provenance, weights: Weights | None) -> int:
 
 def _write_part(parts: Parts, number: int, plan: _Plan, staging: Staging, workers: Workers) -> Files:
     part = parts.split.parts[number].model
+    check_buildable(f"part-{number}.{plan.format}", part, weights=plan.weights is not None)
     placed = None
     if plan.weights is not None:
         placed = Gathering(part, parts.origins[number], [plan.weights], is_part=True).placed()

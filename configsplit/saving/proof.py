@@ -23,6 +23,7 @@ from configsplit.models.document import Document
 from configsplit.records import manifest as record
 from configsplit.rewrites.join import Piece, join
 from configsplit.rewrites.split import Source as Wire
+from configsplit.saving.buildable import check_buildable
 from configsplit.saving.mask_proof import prove_masks
 from configsplit.saving.order import check_order
 from configsplit.saving.part_claims import check_parts
@@ -90,6 +91,7 @@ class Proving:
         prove_masks(self._document, whole.opened, self._models, self._manifest)
         for part, model in zip(self._manifest.parts, self._models, strict=True):
             check_order(part.file, model)
+            check_buildable(part.file, model, weights=part.weights is not None or Path(part.file).suffix != ".json")
         check_parts(whole, self._models, self._manifest)
         return Proof(len(self._models), len(whole.model.layers), 0, 0)
 

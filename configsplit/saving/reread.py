@@ -10,6 +10,7 @@ from configsplit.containers import open_source
 from configsplit.dialects import parse, read_entry
 from configsplit.inference import trace
 from configsplit.models.wrapped import inside
+from configsplit.saving.buildable import check_buildable
 from configsplit.saving.order import check_order
 from configsplit.weights.parts import check_shapes, weights_in
 
@@ -24,6 +25,7 @@ def reread(place: Path, facts: Mapping[str, LayerFacts]) -> None:
     with open_source(place) as written:
         model = parse(written.config_text).model
         check_order(str(place), model, inside("keras3"))
+        check_buildable(str(place), model, weights=written.weights is not None)
         if written.weights is not None:
             inference = trace(model, facts, dialect="keras3", read=read_entry)
             check_shapes(model, inference, weights_in(model, written.weights))

@@ -12,12 +12,14 @@ outputs, shared layers, nested functional and Sequential models (called several 
 TimeDistributed around layers and around whole models, Bidirectional, layers with several outputs, tensors in keyword arguments
 and lists, Masking anywhere, and on demand classes that nobody has declared.
 
-`models` gives documents, drawn by configsplit's own document code. `masked_models` gives recipes that real Keras builds, with
-masks in every place where a mask can be: see `configsplit.testing.masked`.
+`models` gives documents, drawn by configsplit's own document code; `old_chains` gives Sequentials in the spelling of older
+releases and in that of today. `masked_models` gives recipes that real Keras builds, with masks in every place where a mask can
+be: see `configsplit.testing.masked`.
 """
 
 from configsplit.testing.masked import masked_models
 from configsplit.testing.models import models
+from configsplit.testing.old_chains import Spelt, old_chains
 from configsplit.testing.sketch import Generation
 
-__all__ = ["Generation", "masked_models", "models"]
+__all__ = ["Generation", "Spelt", "masked_models", "models", "old_chains"]

@@ -42,11 +42,11 @@ def models(
         masks: whether Masking layers are drawn. Keras 3 cannot read an ``.h5`` back in which a mask is used: it has operations.
         custom: whether classes that nobody has declared are among the layers, to which masks may or may not matter.
     """
-    model = _functional(draw, Sketch(dialect, "", masks=masks, custom=custom), depth, most, 2)
+    model = drawn_functional(draw, Sketch(dialect, "", masks=masks, custom=custom), depth, most, 2)
     return parse(to_text(model)).model
 
 
-def _functional(draw: Draw, sketch: Sketch, depth: int, most: int, ends: int) -> Model:
+def drawn_functional(draw: Draw, sketch: Sketch, depth: int, most: int, ends: int) -> Model:
     """A model with at most ``ends`` inputs and outputs."""
     for _ in range(draw(st.integers(1, ends))):
         sketch.add_input()
@@ -103,7 +103,7 @@ def _nest(draw: Draw, sketch: Sketch, depth: int) -> None:
         inner = sketch.layers[name].model
         ref = sketch.call_again(name, _arguments(draw, sketch, len(inner.input_refs()) if inner else 1))
     else:
-        inner = _functional(draw, sketch.inner("m"), depth, 4, 2)
+        inner = drawn_functional(draw, sketch.inner("m"), depth, 4, 2)
         class_name = "Functional" if sketch.dialect == "keras3" else "Model"
         name = sketch.add(class_name, _arguments(draw, sketch, len(inner.input_refs())), inner)
         ref = TensorRef(name)
@@ -140,7 +140,7 @@ def _sequential(draw: Draw, inner: Sketch) -> Model:
 def _wrap(draw: Draw, sketch: Sketch, depth: int) -> None:
     """A model at every time step, functional or Sequential."""
     inner = replace(sketch.inner("w"), spec=STEP)
-    model = _sequential(draw, inner) if draw(st.booleans()) else _functional(draw, inner, depth, 5, 1)
+    model = _sequential(draw, inner) if draw(st.booleans()) else drawn_functional(draw, inner, depth, 5, 1)
     name = sketch.add("TimeDistributed", sketch.one(pick(draw, sketch)), trainable=True, layer=_held_model(model))
     sketch.tensors.append(TensorRef(name))
 

@@ -34,6 +34,9 @@ Backend = Literal["tensorflow", "theano", "cntk"]
 
 SUFFIXES = (".keras", ".json")
 
+_HINT_KERAS3 = "Keras 3 loads it; `configsplit validate` says what is wrong with it if not"
+_HINT_OLDER = "Keras 3.15 may not load it as it is; any verb that writes it, `configsplit extract` say, puts it right"
+
 
 @dataclass(frozen=True, slots=True)
 class SavedConversion:
@@ -113,7 +116,7 @@ def convert(
             "this is a model of Keras 3 already",
             code="convert-keras3",
             where=str(document.path),
-            hint="Keras 3 loads it; `configsplit validate` says what is wrong with it if not",
+            hint=_HINT_OLDER if document.notes else _HINT_KERAS3,
         )
     document = replace(document, model=opened(document.model, read_entry))
     given = shapes if isinstance(shapes, Mapping) else given_shapes(document.model, shapes)

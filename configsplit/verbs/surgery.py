@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace as replace_fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from configsplit.inference.tensor_kinds import check_kinds, with_kinds
 from configsplit.models.document import Document, given_shapes
 from configsplit.models.fragments import check_dialect, load_fragment
 from configsplit.models.results import Edited
-from configsplit.models.wrapped import DocumentWrapping
+from configsplit.models.wrapped import DocumentWrapping, gives
 from configsplit.rewrites.common import Rewritten, as_chain, as_functional
 from configsplit.rewrites.extract import between, consumers
 from configsplit.rewrites.insert import attach, put_in_place
@@ -152,7 +153,8 @@ def surfaced(document: Document, *texts: str) -> Surfaced:
     """The model with every tensor that is named at its surface; a Sequential becomes the functional model that it is."""
     spec = document.infer().specs.get(document.model.input_refs()[0], TensorSpec())
     model = as_functional(document.model, spec)
-    return surface(model, [places(document.model, text) for text in texts], DocumentWrapping(document))
+    wanted = [places(document.model, text, gives=partial(gives, document)) for text in texts]
+    return surface(model, wanted, DocumentWrapping(document))
 
 
 def _from_document(made: Rewritten, opened: Surfaced) -> Rewritten:

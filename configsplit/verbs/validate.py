@@ -19,10 +19,12 @@ from configsplit.dialects import DIALECTS, detect, parse
 from configsplit.dialects.envelope import unwrapped
 from configsplit.dialects.parse import model_kind
 from configsplit.dialects.schema.frame import path as dotted
-from configsplit.errors import ConfigSplitError, DocumentError, StoreError
+from configsplit.errors import ConfigSplitError, DocumentError, StoreError, VerificationError
 from configsplit.graph.json import FrozenDict, loads, thaw
+from configsplit.graph.model import Model
 from configsplit.hazards import Hazard, hazards
 from configsplit.plugins import Registry
+from configsplit.saving.buildable import check_buildable
 from configsplit.verbs.violations import Found, explained
 
 Steps = tuple[str | int, ...]
@@ -109,7 +111,17 @@ def _architecture(file: Path, value: Any, text: str) -> Validation:
             found.append(_of_error(error))
     else:
         notes = parsed.notes
+        found += _unbuildable(parsed.model)
     return Validation(str(file), name, tuple(found), notes, _hazards(document))
+
+
+def _unbuildable(model: Model) -> list[Violation]:
+    """What Keras cannot build, though every object of the document is as the schema wants it."""
+    try:
+        check_buildable("", model, weights=False)
+    except VerificationError as error:
+        return [_of_error(error)]
+    return []
 
 
 def _hazards(document: FrozenDict) -> tuple[Hazard, ...]:

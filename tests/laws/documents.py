@@ -16,6 +16,9 @@ GRAPHLESS = frozenset({"subclassed"})
 LOST_A_CALL = frozenset({"keras-3.0.5/tied", "keras-3.0.5/trunk_cut"})
 """Keras 3.0 wrote references to call 1 of a layer with one call; Keras itself refuses them ("loops or disconnected nodes")."""
 
+LISTS_OF_ONE = frozenset({"keras-3.0.5/func_in_seq", "keras-3.6.0/func_in_seq", "keras-3.6.0/wrappers"})
+"""Keras 3.0 to 3.10 wrote a single output as a list of one; Keras 3.11 misreads that inside a Sequential or a wrapper."""
+
 
 def texts() -> list[Path]:
     """Every architecture document that stands in a file of its own."""
@@ -39,8 +42,9 @@ def model_name(path: Path) -> str:
 
 
 def is_whole(path: Path) -> bool:
-    """Whether the file holds a graph, as far as its release did not lose it."""
-    return model_name(path) not in LOST_A_CALL and path.name.partition(".")[0] not in GRAPHLESS
+    """Whether the file holds a graph, as far as its release did not lose it, in the spelling of today."""
+    put_right = LOST_A_CALL | LISTS_OF_ONE
+    return model_name(path) not in put_right and path.name.partition(".")[0] not in GRAPHLESS
 
 
 @cache

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from pathlib import Path
 
 import pytest
-from documents import GRAPHLESS, LOST_A_CALL, SEED, files, is_whole, model_name, text_of, texts, title
+from documents import GRAPHLESS, LISTS_OF_ONE, LOST_A_CALL, SEED, files, is_whole, model_name, text_of, texts, title
 
 from configsplit.dialects import emit, parse, to_text
 from configsplit.errors import DocumentError
@@ -76,3 +77,16 @@ def test_call_numbers_that_a_release_wrote_wrongly_are_put_right(path: Path) -> 
     wrong = [(one, two) for one, two in zip(before, after, strict=True) if one != two]
     assert len(wrong) == 1  # and nothing else is touched
     assert wrong[0][1] == wrong[0][0].replace(", 1, 0]", ", 0, 0]", 1)
+
+
+@pytest.mark.parametrize("path", [path for path in ALL if model_name(path) in LISTS_OF_ONE], ids=title)
+def test_a_list_of_one_output_is_put_right_and_nothing_else(path: Path) -> None:
+    text = text_of(path)
+    parsed = parse(text)
+    assert ["was a list of one" in note for note in parsed.notes] == [True]
+    right = to_text(parsed.model)
+    assert (parse(right).notes, parse(right).model) == ((), parsed.model)
+    before, after = text.split('"output_layers": '), right.split('"output_layers": ')
+    wrong = [(one, two) for one, two in zip(before, after, strict=True) if one != two]
+    assert len(wrong) == 1
+    assert wrong[0][1] == re.sub(r"^\[(\[[^]]*\])\]", r"\1", wrong[0][0])

@@ -13,12 +13,12 @@ from itertools import zip_longest
 
 from configsplit.catalog.facts import UNDECLARED
 from configsplit.errors import CutError
-from configsplit.graph.json import FrozenDict, rebuild
+from configsplit.graph.json import rebuild
 from configsplit.graph.model import Layer, Model, Node, TensorRef, TensorSpec, Use, leaves
 from configsplit.graph.provenance import Origin, Provenance
 from configsplit.inference import traced_masks
 from configsplit.inference.inputs import input_spec
-from configsplit.rewrites.common import functional_form
+from configsplit.rewrites.common import as_functional
 from configsplit.rewrites.masks import MaskTensors, tied
 from configsplit.rewrites.nested.conforming import Arriving, Conforming
 
@@ -77,8 +77,7 @@ def open_calls(model: Model, name: str, calls: Sequence[int], arriving: Arriving
         layers=tuple(layers),
         outputs=rebuild(model.outputs, lambda leaf: work.resolve(leaf) if type(leaf) is TensorRef else leaf),
     )
-    if model.kind == "sequential":
-        made = _as_functional(made)
+    made = as_functional(made, arriving.specs.get(model.input_refs()[0], TensorSpec()))
     return Opened(made, work.provenance(made), work, opened, names)
 
 
@@ -92,13 +91,6 @@ def described(model: Model, specs: Mapping[TensorRef, TensorSpec]) -> Model:
 
     layers = (replace(layer, calls=tuple(node.map_uses(fill) for node in layer.calls)) for layer in model.layers)
     return model.with_layers(tuple(layers))
-
-
-def _as_functional(model: Model) -> Model:
-    """A Sequential that is opened becomes a functional model: its document object is made afresh."""
-    keep = {key: model.config[key] for key in ("name", "trainable") if key in model.config}
-    frame = {"name": model.name, **keep, "layers": None, "input_layers": None, "output_layers": None}
-    return replace(model, kind="functional", entry=FrozenDict(), config=FrozenDict(frame), form=functional_form(model))
 
 
 def _openable(layer: Layer) -> Model:

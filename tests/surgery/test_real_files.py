@@ -1,0 +1,173 @@
+"""Files of people, as their releases wrote them: what is cut and changed in them is loaded by the Keras it is for.
+
+What each computes was recorded in the release that wrote it (the ``_ref`` beside it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.frameworks import FrameworkProcess
+
+import configsplit
+from configsplit.errors import TensorReferenceError, VerificationError
+from configsplit.graph.equality import differences
+from configsplit.models.results import Edited
+from configsplit.runtime import arrays
+
+FAULTS = Path(__file__).resolve().parents[1] / "corpus" / "faults"
+
+
+@pytest.fixture(scope="module", name="frameworks")
+def _frameworks() -> Iterator[dict[str, FrameworkProcess]]:
+    found = {name: FrameworkProcess(name) for name in ("keras", "tf_keras")}
+    yield found
+    for each in found.values():
+        each.close()
+
+
+def computed(framework: FrameworkProcess, model: Path, given: list[np.ndarray]) -> list[np.ndarray]:
+    """What a file computes, loaded by Keras's own loader in a process of its own."""
+    inputs, outputs = model.with_suffix(".in.npz"), model.with_suffix(".out.npz")
+    arrays.save(inputs, [arrays.encode(array) for array in given])
+    places = [{"file": str(inputs), "index": index} for index in range(len(given))]
+    step = {
+        "model": str(model),
+        "weights": None,
+        "inputs": places,
+        "outputs": str(outputs),
+        "fill": None,
+        "probe": [],
+        "seed": 0,
+    }
+    framework.run(step, patience=900)
+    return [stored.values for stored in arrays.load(outputs)]
+
+
+def recorded(name: str) -> list[np.ndarray]:
+    with np.load(FAULTS / f"{name}.npz") as file:
+        return [file[key] for key in sorted(file.files)]
+
+
+def as_recorded(found: list[np.ndarray], name: str) -> bool:
+    wanted = recorded(name)
+    assert [each.shape for each in found] == [each.shape for each in wanted]
+    return all(
+        np.abs(one - other).max() <= 1e-5 * max(np.abs(other).max(), 1e-9) for one, other in zip(found, wanted, strict=True)
+    )
+
+
+# ---------------------------------------------------------------- a Sequential that begins with a model
+
+
+OLD = ("2.1.6", "2.2.4", "tf-1.15")
+
+
+def edited(verb: str, release: str) -> Edited:
+    document = configsplit.load(FAULTS / f"m_{release}.h5")
+    if verb == "insert":
+        return configsplit.insert(document, FAULTS / "noise.json", after="effnet-b3/b1_act")
+    return configsplit.replace(document, FAULTS / "act.json", from_="effnet-b3/b1_bn", to="effnet-b3/b1_act")
+
+
+@pytest.mark.parametrize("verb", ["insert", "replace"])
+@pytest.mark.parametrize("release", OLD)
+def test_what_begins_with_a_model_is_changed_inside(
+    verb: str, release: str, tmp_path: Path, frameworks: dict[str, FrameworkProcess]
+) -> None:
+    edited(verb, release).save(tmp_path / "m.h5")
+    found = computed(frameworks["tf_keras"], tmp_path / "m.h5", recorded(f"in_{release}"))
+    assert as_recorded(found, f"ref_{release}")
+
+
+@pytest.mark.parametrize("release", OLD)
+@pytest.mark.parametrize("at", ["effnet-b3/b1_act", "effnet-b3", "gap"])
+def test_what_begins_with_a_model_is_cut_anywhere(
+    at: str, release: str, tmp_path: Path, frameworks: dict[str, FrameworkProcess]
+) -> None:
+    source = FAULTS / f"m_{release}.h5"
+    configsplit.split(configsplit.load(source), at).save(tmp_path / "parts")
+    head = computed(frameworks["tf_keras"], tmp_path / "parts" / "part-0.h5", recorded(f"in_{release}"))
+    tail = computed(frameworks["tf_keras"], tmp_path / "parts" / "part-1.h5", head)
+    assert as_recorded(tail, f"ref_{release}")
+    configsplit.extract(configsplit.load(source), to=at).save(tmp_path / "head.h5")
+    again = computed(frameworks["tf_keras"], tmp_path / "head.h5", recorded(f"in_{release}"))
+    assert [each.tobytes() for each in again] == [each.tobytes() for each in head]
+    assert differences(configsplit.join(tmp_path / "parts").model, configsplit.load(source).model) == []
+
+
+# ---------------------------------------------------------------- one output, written as a list of one
+
+
+@pytest.mark.parametrize(
+    ("model", "given", "to", "wanted"),
+    [
+        ("tl2_3.4.1", "tl2_3.4.1_in", "dense_5", "tl2_3.4.1_ref"),
+        ("tl2_3.9.2", "tl2_3.9.2_in", "dense_3", "tl2_3.9.2_ref"),
+        ("x_dense", "n_in", ("enc", "out"), "x_dense_ref"),
+        ("reinput_3.1.1", "reinput_3.1.1_in", "conv2d_5", "reinput_3.1.1_ref"),
+        ("bottleneck_3.2.1", "bottleneck_3.2.1_in", "c2", "bottleneck_3.2.1_ref"),
+        ("bottleneck_3.9.2", "bottleneck_3.9.2_in", "c2", "bottleneck_3.9.2_ref"),
+    ],
+)
+def test_what_older_releases_of_keras_3_wrote_is_written_for_today(
+    model: str, given: str, to: str | tuple[str, ...], wanted: str, tmp_path: Path, frameworks: dict[str, FrameworkProcess]
+) -> None:
+    document = configsplit.load(FAULTS / f"{model}.keras")
+    configsplit.extract(document, to=to).save(tmp_path / "m.keras")
+    assert as_recorded(computed(frameworks["keras"], tmp_path / "m.keras", recorded(given)), wanted)
+    assert configsplit.validate(tmp_path / "m.keras").valid
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [("tl2_3.4.1", "list of one"), ("reinput_3.1.1", "as call 1, output 0"), ("bottleneck_3.9.2", "as call 0, output 1")],
+)
+def test_what_was_put_right_is_said(model: str, said: str) -> None:
+    assert said in configsplit.load(FAULTS / f"{model}.keras").notes[0]
+
+
+def test_a_list_that_is_meant_is_not_read_as_a_tensor(tmp_path: Path) -> None:
+    """Keras 3.15 says of its InputLayers whether they are optional, and a list of one is a list to it: it cannot build this."""
+    source = FAULTS / "list_kept.json"
+    assert [each.code for each in configsplit.validate(source).violations] == ["verify-buildable"]
+    document = configsplit.load(source)
+    with pytest.raises(VerificationError, match="written as a list") as caught:
+        configsplit.extract(document, to=document.model.layers[-2].name).save(tmp_path / "m.json", verify="none")
+    assert caught.value.code == "verify-buildable"
+    with pytest.raises(VerificationError) as caught:
+        configsplit.split(document, document.model.layers[-2].name).save(tmp_path / "parts", verify="none")
+    assert (caught.value.code, list(tmp_path.iterdir())) == ("verify-buildable", [])
+
+
+# ---------------------------------------------------------------- outputs that nothing uses
+
+
+@pytest.mark.parametrize("source", ["s2s_2.2.4.h5", "s2s_tf-2.13.h5", "s2s_k3.keras"])
+def test_the_decoder_of_a_training_graph_gives_its_states(
+    source: str, tmp_path: Path, frameworks: dict[str, FrameworkProcess]
+) -> None:
+    """What the Keras tutorial builds anew in code: one step of the decoder, its states in and out."""
+    document = configsplit.load(FAULTS / source)
+    starts, ends = ["dec_in", "enc:1", "enc:2"], ["probs", "dec:1", "dec:2"]
+    made = configsplit.extract(document, from_=starts, to=ends)
+    place = made.save(tmp_path / f"m{Path(source).suffix}").path
+    framework = frameworks["keras" if document.dialect == "keras3" else "tf_keras"]
+    name = Path(source).stem
+    assert as_recorded(computed(framework, place, recorded(f"{name}_dec_in")), f"{name}_dec_ref")
+
+
+@pytest.mark.parametrize("name", ["dec:3", "probs:1", "dec_in:1"])
+def test_an_output_that_the_class_does_not_have_is_refused(name: str) -> None:
+    document = configsplit.load(FAULTS / "s2s_k3.keras")
+    with pytest.raises(TensorReferenceError, match="nothing in the model uses output"):
+        configsplit.extract(document, to=name)
+
+
+def test_no_cut_goes_through_an_output_that_nothing_takes() -> None:
+    with pytest.raises(TensorReferenceError, match=r"output 1 of 'dec'") as caught:
+        configsplit.split(configsplit.load(FAULTS / "s2s_k3.keras"), "dec:1")
+    assert "extract --to" in caught.value.hint
