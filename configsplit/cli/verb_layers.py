@@ -15,7 +15,8 @@ def layers(model: Path, before: tuple[str, ...], after: tuple[str, ...], as_json
     from configsplit.models.document import load
     from configsplit.verbs.marking import layers as look
 
-    found = look(load(model, weights=options["weights"], custom_objects=options["custom_objects"]), before=before, after=after)
+    document = load(model, weights=options["weights"], custom_objects=options["custom_objects"])
+    found = look(document, before=before, after=after, sizes=options["sizes"])
     if as_json:
         show({"file": model.name, "before": before, "after": after, "layers": [layer.as_json() for layer in found]})
         return

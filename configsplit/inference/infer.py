@@ -48,7 +48,8 @@ class Inference:
     """What is known of one model for one set of inputs.
 
     ``specs`` has every output of every call of the model's own layers; ``reasons`` says of each unknown one why, and
-    ``contradictions`` what the document records of a tensor that cannot be true. ``inner`` holds the same for each call of a
+    ``contradictions`` what the document records of a tensor that cannot be true. ``by_record`` are those that only the document
+    tells, ``given`` what the user says. ``inner`` holds the same for each call of a
     nested model, ``wrapped`` for each call of a wrapper around one.
     """
 
@@ -58,6 +59,8 @@ class Inference:
     specs: dict[TensorRef, TensorSpec] = field(default_factory=dict)
     reasons: dict[TensorRef, str] = field(default_factory=dict)
     contradictions: dict[TensorRef, str] = field(default_factory=dict)
+    by_record: set[TensorRef] = field(default_factory=set)
+    given: Mapping[TensorRef, TensorSpec] = field(default_factory=lambda: NOTHING)
     inner: dict[CallRef, Inference] = field(default_factory=dict)
     wrapped: dict[CallRef, Inference] = field(default_factory=dict)
     ordering: str | None = None
@@ -137,7 +140,7 @@ def trace(
     done: dict[_Key, Inference] = {}
     written = ordering(layer for _, layer in walk(model)) if language == "keras1" else None
     root: _Key = (id(model), None)
-    stack = [(root, _frame(Inference(model, table, language, ordering=written), (), given, reader))]
+    stack = [(root, _frame(Inference(model, table, language, given=given, ordering=written), (), given, reader))]
     while stack:
         key, frame = stack[-1]
         nested = _advance(frame, done)
@@ -338,6 +341,10 @@ def _recorded(frame: _Frame, tensor: TensorRef, told: TensorSpec, exact: bool) -
     if recorded is None or (told.shape is not None and not frame.as_recorded):
         return told
     spec, why = weighed(recorded, told, exact)
+    if told.shape is not None and frame.layers[tensor.layer].is_input:
+        spec = replace(spec, shape=told.shape)  # an input says itself what it takes; what is left open there is open
+    if told.shape is None and spec.shape is not None:
+        frame.result.by_record.add(tensor)
     if why:
         frame.result.contradictions[tensor] = described_as(recorded, why)
     return spec

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from math import prod
 
+from configsplit.boundaries.sizes import given_sizes
 from configsplit.catalog.table import class_facts
 from configsplit.errors import CutError, TensorReferenceError
 from configsplit.graph.model import Layer, LayerPath, walk
@@ -140,17 +141,19 @@ class LayerInfo:
         }
 
 
-def layers(document: Document, *, before: Names = (), after: Names = ()) -> tuple[LayerInfo, ...]:
+def layers(document: Document, *, before: Names = (), after: Names = (), sizes: Iterable[str] = ()) -> tuple[LayerInfo, ...]:
     """The layers upstream or downstream of tensors, in document order; all layers if none is given.
 
     A tensor's own layer is upstream of it. A nested model is one entry, but one that a tensor lies in is looked into.
+    Weights whose shape goes by an open size of an input are counted where ``sizes`` gives it (``"INPUT=1,224,224,3"``).
 
     Raises:
         TensorReferenceError: no such tensor.
+        ShapeError: a size does not fit.
     """
     named = bool(listed(before) or listed(after))
     wanted = set(_reached(document, before, after)) if named else {(layer.name,) for layer in document.model.layers}
-    inference = document.infer()
+    inference = document.infer(given_sizes(document.infer(), sizes))
     found = []
     for path, layer in walk(document.model):
         if path in wanted and not layer.implicit:

@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
-from configsplit.runtime import numeric, worker
+from configsplit.runtime import compare, numeric, worker
+from configsplit.runtime.feeding import Feed
 from configsplit.runtime.frameworks import Framework, framework
+from configsplit.runtime.reports import NumericReport
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -45,12 +47,14 @@ def near_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     def run(job: Mapping[str, Any], folder: Path, *, limits: Any) -> dict[str, Any]:
         return worker.run_job(json.loads(json.dumps(job)))
 
-    monkeypatch.setattr(numeric, "run_in_worker", run)
+    for module in (numeric, compare):
+        monkeypatch.setattr(module, "run_in_worker", run)
 
 
 @pytest.fixture
-def verify(near_worker: None) -> Callable[..., numeric.NumericReport]:
-    def run(split: Any, **options: Any) -> numeric.NumericReport:
-        return numeric.verify_numeric(split.folder, split.manifest, split.source, **options)
+def verify(near_worker: None) -> Callable[..., NumericReport]:
+    def run(split: Any, **options: Any) -> NumericReport:
+        feed = Feed(**{name: options.pop(name) for name in ("samples", "seed", "arrays", "ranges") if name in options})
+        return numeric.verify_numeric(split.folder, split.manifest, split.source, feed=feed, **options)
 
     return run
