@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from configsplit.models.document import load as load
     from configsplit.models.results import Edited as Edited
     from configsplit.models.results import Parts as Parts
+    from configsplit.verbs.compare import compare as compare
     from configsplit.verbs.convert import Converted as Converted
     from configsplit.verbs.convert import convert as convert
     from configsplit.verbs.cuts import cuts as cuts
@@ -52,6 +53,7 @@ _OTHERS = {
     "Document": "configsplit.models.document",
     "Edited": "configsplit.models.results",
     "Parts": "configsplit.models.results",
+    "compare": "configsplit.verbs.compare",
     "load": "configsplit.models.document",
     "plan": "configsplit.verbs.plan",
     "verify_file": "configsplit.verbs.verify_file",

@@ -98,9 +98,10 @@ def near_worker(monkeypatch: pytest.MonkeyPatch) -> None:
 
     What that process adds is tested in tests/runtime/test_runtime_process.py, tests/attacks/code and tests/cli.
     """
-    from configsplit.runtime import numeric, worker
+    from configsplit.runtime import compare, numeric, worker
 
     def run(job: Mapping[str, Any], folder: Path, *, limits: Any) -> dict[str, Any]:
         return worker.run_job(json.loads(json.dumps(job)))
 
-    monkeypatch.setattr(numeric, "run_in_worker", run)
+    for module in (numeric, compare):
+        monkeypatch.setattr(module, "run_in_worker", run)

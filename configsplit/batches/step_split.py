@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from configsplit.batches.shares import places_for, stages
 from configsplit.batches.step import Bench, Facts
+from configsplit.boundaries.records import opened_shapes
 from configsplit.graph.model import TensorSpec
 from configsplit.models.document import Document
 from configsplit.rewrites.split import bytes_per_sample
@@ -25,7 +26,9 @@ def split_step(step: Mapping[str, Any], bench: Bench) -> Facts:
         ConfigSplitError: as `split`, `plan` and `save` do.
     """
     options = step["options"]
-    parts, told = (_cut if options["stages"] is None else _planned)(bench.source(step), options)
+    document = bench.source(step)
+    options = {**options, "shapes": (*options["shapes"], *opened_shapes(document, options["opened"]))}
+    parts, told = (_cut if options["stages"] is None else _planned)(document, options)
     if bench.dry:
         return {**told, "layers": [len(model.layers) for model in parts.models]}
     from configsplit.saving.parts import save
@@ -140,6 +143,7 @@ def numeric_facts(report: Any) -> Facts:
         "framework": report.framework,
         "version": report.version,
         "samples": report.samples,
+        "tolerance": report.tolerance,
         "weights": report.weights,
         "outputs": [output.name for output in report.outputs],
         "unexercised": list(report.unexercised),

@@ -11,6 +11,8 @@ from configsplit.batches.step_split import limits_of, numeric_facts
 from configsplit.boundaries.formulas import plain
 from configsplit.graph.json import dumps
 
+_OWN = ("numeric", "samples", "seed", "inputs", "input_ranges", "sizes", "tolerance")
+
 
 def verify_step(step: Mapping[str, Any], bench: Bench) -> Facts:
     from configsplit.verbs.verify import verify
@@ -22,7 +24,7 @@ def verify_step(step: Mapping[str, Any], bench: Bench) -> Facts:
     if place is not None and place.is_file():
         checked = verify_file(place, custom_objects=bench.plugins)
         return {"proof": {"layers": checked.layers, "weights": checked.weights, "bytes": checked.bytes}}
-    own = {name: options[name] for name in ("numeric", "samples", "seed")}
+    own = {name: options[name] for name in _OWN}
     limits = limits_of(options) if options["numeric"] else None
     found = verify(bench.parts(step), custom_objects=bench.plugins, limits=limits, **own)
     return {"proof": asdict(found.proof), "numeric": None if found.numeric is None else numeric_facts(found.numeric)}

@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from configsplit.cli.compared_lines import fed_line, tolerated
+
 _KINDS = (
     ("layer", "masks seen both ways, on and off"),
     ("boundary", "boolean tensors between the parts seen both ways"),
@@ -22,10 +24,11 @@ def numeric_lines(report: Any) -> list[str]:
     outputs = ", ".join(f"{output.name} {'×'.join(map(str, output.shape))}" for output in report.outputs)
     how = "made-up weights" if report.weights == "filled" else "the files' weights"
     verdict = (
-        f"{word}: outputs bit-identical in {report.framework} {report.version} on {report.samples} samples "
+        f"{word}: {tolerated(report)} in {report.framework} {report.version} on {report.samples} samples "
         f"({outputs}; {how}; {report.seconds:.1f} s)"
     )
-    return [verdict, *_seen(report), *(f"  not exercised: {each}" for each in missing), *_not_numbers(report)]
+    fed = [fed_line(report)] if report.given or report.sized else []
+    return [verdict, *fed, *_seen(report), *(f"  not exercised: {each}" for each in missing), *_not_numbers(report)]
 
 
 def _seen(report: Any) -> list[str]:

@@ -79,6 +79,8 @@ def table(rows: Sequence[Sequence[str]], *, indent: str = "  ") -> list[str]:
     return [(indent + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))).rstrip() for row in rows]
 
 
-def but_for_masks(warnings: Iterable[str]) -> str:
-    """What a proof leaves open: masks that classes may make which nobody has declared."""
-    return " but for masks of undeclared classes" if any(each.startswith("masks: ") for each in warnings) else ""
+def but_for(warnings: Iterable[str]) -> str:
+    """What a proof leaves open: masks and shapes of classes that nobody has declared."""
+    told = list(warnings)
+    open_ = [word for word in ("masks", "shapes") if any(each.startswith(f"{word}: ") for each in told)]
+    return f" but for {' and '.join(open_)} of undeclared classes" if open_ else ""

@@ -16,7 +16,7 @@ def layers(model: Path, before: tuple[str, ...], after: tuple[str, ...], as_json
     from configsplit.verbs.marking import layers as look
 
     document = load(model, weights=options["weights"], custom_objects=options["custom_objects"])
-    found = look(document, before=before, after=after, whole_nested=options["whole_nested"])
+    found = look(document, before=before, after=after, sizes=options["sizes"], whole_nested=options["whole_nested"])
     if as_json:
         show({"file": model.name, "before": before, "after": after, "layers": [layer.as_json() for layer in found]})
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -12,21 +13,16 @@ from configsplit.cli.output import limits_of, note, show, table
 def profile(
     model: Path,
     out: Path | None,
-    weights: Path | None,
-    samples: int,
-    rounds: int,
     force: bool,
-    custom_objects: tuple[str, ...],
-    timeout: float | None,
-    memory: float | None,
-    unconfined: bool,
     as_json: bool,
+    **options: Any,
 ) -> None:
     """Measure, and show the slowest layers."""
     from configsplit.verbs.profile import profile as measure
 
-    limits = limits_of(timeout, memory, unconfined)
-    found = measure(model, weights=weights, samples=samples, rounds=rounds, custom_objects=custom_objects, limits=limits)
+    limits = limits_of(options["timeout"], options["memory"], options["unconfined"])
+    own = {name: options[name] for name in ("weights", "samples", "rounds", "sizes", "custom_objects")}
+    found = measure(model, **own, limits=limits)
     if out is not None:
         found.save(out, force=force)
         note(f"written to {out}")

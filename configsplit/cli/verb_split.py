@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from configsplit.cli.numeric_lines import numeric_lines
-from configsplit.cli.output import but_for_masks, limits_of, note, shape, show, size, table
+from configsplit.cli.output import but_for, limits_of, note, shape, show, size, table
 from configsplit.cli.stages import plan_lines, planned, tried
 
 
@@ -43,6 +43,10 @@ def _done(model: Path, at: tuple[str, ...], out: Path, options: dict[str, Any], 
     from configsplit.verbs.split import split as cut
 
     document = load(model, weights=options["weights"], custom_objects=options["custom_objects"])
+    if options["opened"]:
+        from configsplit.boundaries.records import opened_shapes
+
+        options["shapes"] = (*options["shapes"], *opened_shapes(document, options["opened"]))
     plan = planned(document, options) if options["stages"] else None
     parts = (
         plan.parts
@@ -121,7 +125,7 @@ def _verdict(saved: Any, verify: str) -> list[str]:
         return ["not verified (--verify none)"]
     proof, tick = saved.proof, click.style("proven", fg="green", bold=True)
     weights = f"; {proof.weights} weights, {size(proof.bytes)}, bit for bit" if proof.weights else ""
-    but = but_for_masks(saved.manifest.warnings)
+    but = but_for(saved.manifest.warnings)
     lines = [f"{tick}{but}: the {proof.parts} parts recompose to the original graph of {proof.layers} layers{weights}"]
     if verify == "numeric" and saved.numeric is not None:
         lines += numeric_lines(saved.numeric)

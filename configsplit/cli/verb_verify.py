@@ -4,46 +4,33 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 
+from configsplit.cli.compared_lines import compared_lines
 from configsplit.cli.numeric_lines import numeric_lines
-from configsplit.cli.output import but_for_masks, limits_of, show, size
+from configsplit.cli.output import but_for, limits_of, show, size
 
 
-def verify(
-    directory: Path,
-    source: Path | None,
-    numeric: bool,
-    samples: int,
-    seed: int,
-    custom_objects: tuple[str, ...],
-    timeout: float | None,
-    memory: float | None,
-    unconfined: bool,
-    as_json: bool,
-) -> None:
-    """Prove a folder of parts, or a file that surgery has written."""
+def verify(directory: Path, other: Path | None, as_json: bool, **options: Any) -> None:
+    """Prove a folder of parts, or a file that surgery has written; or compare two models."""
+    _check_usage(directory, other, options)
+    if other is not None:
+        _compare(directory, other, as_json, options)
+        return
     if directory.is_file():
-        _file(directory, custom_objects, as_json)
+        _file(directory, options["custom_objects"], as_json)
         return
     from configsplit.verbs.verify import verify as prove
 
-    found = prove(
-        directory,
-        source=source,
-        numeric=numeric,
-        samples=samples,
-        seed=seed,
-        custom_objects=custom_objects,
-        limits=limits_of(timeout, memory, unconfined) if numeric else None,
-    )
+    found = prove(directory, source=options["source"], numeric=options["numeric"], **_own(options))
     if as_json:
         numbers = None if found.numeric is None else found.numeric.as_json()
         show({"directory": str(directory), "proof": asdict(found.proof), "numeric": numbers})
         return
     proof, tick = found.proof, click.style("proven", fg="green", bold=True)
-    but = but_for_masks(found.manifest.warnings)
+    but = but_for(found.manifest.warnings)
     click.echo(
         f"{tick}{but}: {proof.parts} parts of {found.manifest.source.file} recompose to its graph of {proof.layers} layers"
     )
@@ -51,6 +38,49 @@ def verify(
         click.echo(f"{tick}: {proof.weights} weights, {size(proof.bytes)}, are bit for bit the original's")
     if found.numeric is not None:
         click.echo("\n".join(numeric_lines(found.numeric)))
+
+
+_FED = ("samples", "seed", "inputs", "input_ranges", "sizes", "tolerance", "custom_objects")
+
+
+def _own(options: dict[str, Any]) -> dict[str, Any]:
+    """What both kinds of run take."""
+    limits = limits_of(options["timeout"], options["memory"], options["unconfined"]) if options["numeric"] else None
+    return {**{name: options[name] for name in _FED}, "limits": limits}
+
+
+def _check_usage(directory: Path, other: Path | None, options: dict[str, Any]) -> None:
+    """Raises UsageError for options that mean nothing here."""
+    if other is not None:
+        if not options["numeric"]:
+            raise click.UsageError("two models are compared by running them: verify A B --numeric")
+        if options["source"] is not None:
+            raise click.UsageError("--source goes with a folder of parts")
+        return
+    for name in ("bisect", "weights", "other_weights"):
+        if options[name]:
+            raise click.UsageError(f"--{name.replace('_', '-')} goes with two models: verify A B --numeric")
+    if options["numeric"] and directory.is_file():
+        raise click.UsageError("a single file is not run: compare it with its original, verify A B --numeric")
+
+
+def _compare(one: Path, other: Path, as_json: bool, options: dict[str, Any]) -> None:
+    """Show what two models have given; ends with 1 where that is not equal."""
+    from configsplit.verbs.compare import compare
+
+    apart = {name: options[name] for name in ("weights", "other_weights", "bisect")}
+    found = compare(one, other, **apart, **_own(options))
+    if as_json:
+        show({"model": str(one), "other": str(other), "numeric": found.as_json()})
+    else:
+        click.echo("\n".join(compared_lines(found, *_apart(one, other))))
+    if not found.passed:
+        click.get_current_context().exit(1)
+
+
+def _apart(one: Path, other: Path) -> tuple[str, str]:
+    """The names of two files; with their folders where they are the same."""
+    return (one.name, other.name) if one.name != other.name else (str(one), str(other))
 
 
 def _file(path: Path, custom_objects: tuple[str, ...], as_json: bool) -> None:

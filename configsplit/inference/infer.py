@@ -50,7 +50,8 @@ class Inference:
 
     ``specs`` has every output of every call of the model's own layers; ``reasons`` says of each unknown one why,
     ``contradictions`` what the document records of a tensor that cannot be true, and ``clashes`` which calls take what cannot
-    stand together. ``inner`` holds the same for each call of a nested model, ``wrapped`` for each call of a wrapper around one.
+    stand together. ``by_record`` are the tensors that only the document tells of, ``given`` what the user says. ``inner`` holds
+    the same for each call of a nested model, ``wrapped`` for each call of a wrapper around one.
     """
 
     model: Model
@@ -60,6 +61,8 @@ class Inference:
     reasons: dict[TensorRef, str] = field(default_factory=dict)
     contradictions: dict[TensorRef, str] = field(default_factory=dict)
     clashes: dict[CallRef, str] = field(default_factory=dict)
+    by_record: set[TensorRef] = field(default_factory=set)
+    given: Mapping[TensorRef, TensorSpec] = field(default_factory=lambda: NOTHING)
     inner: dict[CallRef, Inference] = field(default_factory=dict)
     wrapped: dict[CallRef, Inference] = field(default_factory=dict)
     ordering: str | None = None
@@ -140,7 +143,7 @@ def trace(
     done: dict[_Key, Inference] = {}
     written = ordering(layer for _, layer in walk(model)) if language == "keras1" else None
     root: _Key = (id(model), None)
-    stack = [(root, _frame(Inference(model, table, language, ordering=written), (), given, reader))]
+    stack = [(root, _frame(Inference(model, table, language, given=given, ordering=written), (), given, reader))]
     while stack:
         key, frame = stack[-1]
         nested = _advance(frame, done)
@@ -347,6 +350,10 @@ def _recorded(frame: _Frame, tensor: TensorRef, told: TensorSpec, exact: bool) -
     if recorded is None or (told.shape is not None and not frame.as_recorded):
         return told
     spec, why = weighed(recorded, told, exact)
+    if told.shape is not None and frame.layers[tensor.layer].is_input:
+        spec = replace(spec, shape=told.shape)  # an input says itself what it takes; what is left open there is open
+    if told.shape is None and spec.shape is not None:
+        frame.result.by_record.add(tensor)
     if why:
         frame.result.contradictions[tensor] = described_as(recorded, why)
     return spec

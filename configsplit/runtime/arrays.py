@@ -50,6 +50,11 @@ def decode(item: Stored) -> Array:
     return item.values.view(wanted) if wanted.itemsize == item.values.itemsize else item.values.astype(wanted)
 
 
+def as_bfloat16(values: Array) -> Stored:
+    """Numbers as bfloat16, whose bits are the upper half of a float32."""
+    return Stored("bfloat16", (values.astype(np.float32).view(np.uint32) >> 16).astype(np.uint16))
+
+
 def _as_bytes(array: Array) -> Array:
     return strings([item if isinstance(item, bytes) else str(item).encode() for item in array.ravel().tolist()], array.shape)
 
@@ -110,6 +115,14 @@ def greatest_difference(left: Stored, right: Stored) -> float | None:
         apart = np.abs(a - b)
     apart = np.where((a == b) | np.isnan(a), 0.0, apart)
     return float(apart.max(initial=0.0))
+
+
+def greatest_value(item: Stored) -> float:
+    """The largest finite absolute value; 0 where there is none, as of texts."""
+    if item.dtype == "string":
+        return 0.0
+    values = np.abs(_as_float(item))
+    return float(values[np.isfinite(values)].max(initial=0.0))
 
 
 def _as_float(item: Stored) -> Array:

@@ -182,25 +182,39 @@ def load(
         if examined.kind == "json":
             model = models.model_from_json(buildable(examined.text), custom_objects=dict(classes))
         else:
-            model = models.load_model(str(path), custom_objects=dict(classes), compile=False, safe_mode=not allow_lambda)
+            with _named_as_its_kind(path, examined.kind) as file:
+                model = models.load_model(str(file), custom_objects=dict(classes), compile=False, safe_mode=not allow_lambda)
         if weights is not None:
             with _named_as_its_layout(weights, examined.layout) as file:
                 model.load_weights(str(file))
     return model
 
 
-@contextlib.contextmanager
-def _named_as_its_layout(weights: Path, layout: str) -> Iterator[Path]:
+_SUFFIXES = {"keras": (".keras",), "h5": (".h5", ".hdf5")}
+
+
+def _named_as_its_kind(path: Path, kind: str) -> contextlib.AbstractContextManager[Path]:
+    """Keras goes by a file's name, configsplit by its content: what was read is handed over under a name that says so."""
+    suffixes = _SUFFIXES.get(kind, (path.suffix,))
+    return contextlib.nullcontext(path) if path.suffix in suffixes else _called(path, f"model{suffixes[0]}")
+
+
+def _named_as_its_layout(weights: Path, layout: str) -> contextlib.AbstractContextManager[Path]:
     """Since Keras 2.12 ``*.weights.h5`` is read in the newer layout, whatever is in it; older weights need another name."""
     if layout != "legacy" or not weights.name.endswith(".weights.h5"):
-        yield weights
-        return
+        return contextlib.nullcontext(weights)
+    return _called(weights, "weights_only.h5")
+
+
+@contextlib.contextmanager
+def _called(path: Path, name: str) -> Iterator[Path]:
+    """The same file under another name, for a while."""
     with tempfile.TemporaryDirectory() as folder:
-        other = Path(folder, "weights_only.h5")
+        other = Path(folder, name)
         try:
-            other.symlink_to(weights.resolve())
+            other.symlink_to(path.resolve())
         except OSError:  # Windows asks for a privilege
-            shutil.copyfile(weights, other)
+            shutil.copyfile(path, other)
         yield other
 
 

@@ -12,6 +12,7 @@ from enum import IntEnum
 from typing import Any, NamedTuple, TypeAlias
 
 from configsplit.catalog.facts import CallFacts, LayerFacts
+from configsplit.catalog.operations.arguments import arguments
 from configsplit.catalog.operations.layers import OPERATION, snake
 from configsplit.catalog.table import ships
 from configsplit.graph.json import FrozenDict, Number
@@ -35,6 +36,7 @@ class Reach:
 
     Attributes:
         limit: ids below it are valid in every layer that looks them up; 0 where none does.
+        certain: of these the smallest to which the very numbers come, not what is computed from them.
         guess: the same for undeclared layers, by the names in their configs: it may as well be a number of features.
         zeros: whether 0 is padding somewhere: to an Embedding with ``mask_zero``, or perhaps to an undeclared layer.
         padding: the numbers by which a Masking knows padding.
@@ -44,6 +46,7 @@ class Reach:
     """
 
     limit: int = 0
+    certain: int = field(default=0, compare=False)
     guess: int = 0
     zeros: bool = False
     padding: tuple[float, ...] = ()
@@ -204,8 +207,8 @@ def _way(inference: Inference, layer: Layer, call: CallFacts) -> Way | None:
 def _sink(inference: Inference, layer: Layer, call: CallFacts) -> _Sink:
     if (facts := _declared(inference, layer, call)) is None:
         return _guessed(call.config)
-    if _operation(inference, layer, call):
-        return _Sink()
+    if name := _operation(inference, layer, call):
+        return _Sink(_depth(call)) if name == "one_hot" else _Sink()
     config = call.config
     if facts.limit_key:
         zeros = facts.mask_made == "not_zero" and facts.makes_mask(config)
@@ -219,6 +222,14 @@ def _sink(inference: Inference, layer: Layer, call: CallFacts) -> _Sink:
         blank = config.get("mask_token", config.get("mask_value"))
         return _Sink(words=words, blanks=() if blank is None else (str(blank),), vectorized=facts.numbers == "split")
     return _Sink()
+
+
+def _depth(call: CallFacts) -> tuple[int, ...]:
+    """How many numbers ``one_hot`` knows: of any other it makes zeros, as if it were none."""
+    try:
+        return (int(arguments(call).get(1, "num_classes depth")),)
+    except RULE_ERRORS:
+        return ()
 
 
 def _guessed(config: FrozenDict) -> _Sink:
@@ -268,6 +279,7 @@ def _reach(found: list[tuple[Way, _Sink]]) -> Reach:
     read = [sink for way, sink in found if way <= Way.MOVED]
     return Reach(
         limit=min((limit for _, sink in own for limit in sink.limits), default=0),
+        certain=min((limit for way, sink in own if way <= Way.MOVED for limit in sink.limits), default=0),
         guess=min((guess for _, sink in own for guess in sink.guesses), default=0),
         zeros=any(sink.zeros for _, sink in own),
         padding=_once(value for _, sink in maskings for value in sink.padding),

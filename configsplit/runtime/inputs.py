@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from configsplit.dialects import parse, read_entry
 from configsplit.errors import ConfigSplitError
 from configsplit.graph.json import FrozenDict, loads
 from configsplit.inference import trace
-from configsplit.runtime.arrays import Array, Stored, strings
+from configsplit.runtime.arrays import Array, Stored, as_bfloat16, strings
 from configsplit.runtime.input_uses import Reach, reaches
 from configsplit.runtime.padding import across, padding
 
@@ -29,6 +30,16 @@ _DEEP = 10
 _SENTENCES = (1, 4, 0, 2)
 _NEAR = 4
 """Of so many steps that are not padding one looks almost like it."""
+
+
+class Range(NamedTuple):
+    """Bounds of the numbers of an input; both may be drawn."""
+
+    low: float
+    high: float
+
+
+NO_RANGES: Mapping[int, Range] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,12 +114,18 @@ def _known_words(entries: Sequence[tuple[str, FrozenDict]]) -> Iterator[str]:
 
 
 def make_inputs(
-    specs: Sequence[Mapping[str, Any]], hints: Hints, *, samples: int, seed: int, free_dimension: int | None = None
+    specs: Sequence[Mapping[str, Any]],
+    hints: Hints,
+    *,
+    samples: int,
+    seed: int,
+    free_dimension: int | None = None,
+    ranges: Mapping[int, Range] = NO_RANGES,
 ) -> list[Stored]:
     """One tensor for each ``{"name", "shape", "dtype"}`` of a manifest's inputs, in the order of the model's inputs.
 
     An unknown batch size becomes ``samples``; every other unknown dimension takes one common size, because branches that
-    meet must agree on it.
+    meet must agree on it. ``ranges`` holds the numbers of some inputs, by their place, within bounds.
     """
     free = free_dimension or hints.free_dimension
     made = []
@@ -116,7 +133,8 @@ def make_inputs(
         batch, *rest = spec["shape"] or [None]
         shape = (batch or samples, *(free if size is None else size for size in rest))
         rng = np.random.default_rng([seed, number])
-        made.append(_Drawing(rng, shape, str(spec["dtype"] or "float32"), hints, hints.of(number), number).stored())
+        dtype, reach = str(spec["dtype"] or "float32"), hints.of(number)
+        made.append(_Drawing(rng, shape, dtype, hints, reach, number, ranges.get(number)).stored())
     return made
 
 
@@ -130,6 +148,7 @@ class _Drawing:
     hints: Hints
     reach: Reach
     shift: int
+    range: Range | None = None
 
     def stored(self) -> Stored:
         if self.dtype == "string":
@@ -137,8 +156,8 @@ class _Drawing:
         if self.dtype == "bool":
             return Stored(self.dtype, ~padding(self.rng, self.shape, self.shift))
         values = self._numbers()
-        if self.dtype == "bfloat16":  # its bits are the upper half of a float32
-            return Stored(self.dtype, (values.astype(np.float32).view(np.uint32) >> 16).astype(np.uint16))
+        if self.dtype == "bfloat16":
+            return as_bfloat16(values)
         return Stored(self.dtype, values.astype(self.dtype))
 
     @property
@@ -152,7 +171,7 @@ class _Drawing:
         return min((limit for limit in (self.reach.limit, self.reach.guess) if limit), default=0)
 
     def _numbers(self) -> Array:
-        values = self._ids() if self._whole else self.rng.standard_normal(self.shape)
+        values = self._within() if self.range else self._ids() if self._whole else self.rng.standard_normal(self.shape)
         pads = self._pads()
         if not pads or not values.size:
             return values
@@ -160,6 +179,12 @@ class _Drawing:
         if self.reach.padding and self._step > 1:
             values = self._almost(values, left_out, pads[-1])
         return self._filled(values, left_out, pads)
+
+    def _within(self) -> Array:
+        low, high = self.range or Range(0, 0)
+        if self._whole:
+            return self.rng.integers(math.ceil(low), math.floor(high), self.shape, endpoint=True)
+        return self.rng.uniform(low, high, self.shape)
 
     @property
     def _step(self) -> int:
@@ -181,9 +206,11 @@ class _Drawing:
         zero = [] if self.reach.padding or blanks or not sequence else [0.0]
         if self.reach.zeros and (self._whole or sequence):
             zero = [0.0]
-        return list(dict.fromkeys([*zero, *filter(self._possible, (*map(float, blanks), *self.reach.padding))]))
+        return list(dict.fromkeys(filter(self._possible, (*zero, *map(float, blanks), *self.reach.padding))))
 
     def _possible(self, value: float) -> bool:
+        if self.range is not None and not self.range.low <= value <= self.range.high:
+            return False
         if not self._whole:
             return True
         above = -math.inf if not self._limit and "uint" not in self.dtype else 0
@@ -206,7 +233,7 @@ class _Drawing:
         kept = np.flatnonzero(~left_out.reshape(-1, self._step)[:, 0])
         near = kept[::_NEAR]
         steps[near, self.rng.integers(0, self._step, len(near))] = pad
-        if 0 not in self.reach.padding:
+        if 0 not in self.reach.padding and self._possible(0.0):
             steps[kept[2 :: 2 * _NEAR]] = 0
         return steps.reshape(self.shape)
 

@@ -2,87 +2,24 @@
 
 from __future__ import annotations
 
-import math
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from configsplit.catalog.facts import LayerFacts
 from configsplit.errors import VerificationError
-from configsplit.plugins import Registry
 from configsplit.runtime import arrays
-from configsplit.runtime.arrays import Stored, greatest_difference, same_bits
+from configsplit.runtime.arrays import Stored, same_bits
 from configsplit.runtime.confinement.policy import Limits
-from configsplit.runtime.coverage import MaskReport, boolean, made_by_layers, not_numbers
+from configsplit.runtime.coverage import MaskReport, boolean, made_by_layers
 from configsplit.runtime.examine import examine
+from configsplit.runtime.feeding import Feed, Specs, choices, facts_of, fed_inputs, save_choices
 from configsplit.runtime.frameworks import framework_name
-from configsplit.runtime.inputs import make_inputs, read_hints
+from configsplit.runtime.inputs import read_hints
 from configsplit.runtime.process import run_in_worker
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutputReport:
-    """One output of the original model against the same output of the parts.
-
-    ``max_abs_difference`` is None where shapes differ or the values are not numbers. ``nan`` counts the elements of the
-    original's output that are NaN: there equal bits say that both sides went wrong, not that both are right.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    dtype: str
-    identical: bool
-    max_abs_difference: float | None
-    nan: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NumericReport:
-    """What a numeric verification found.
-
-    Attributes:
-        outputs: one report for each output of the original.
-        framework, version, backend: what ran the original ("keras", "3.15.1", "tensorflow").
-        weights: "file", or "filled" where the model came without weights and both sides got the same made-up ones.
-        first_difference: the first part with an output that differs from the same tensor inside the original; None where
-            all is identical, or where the tensors at the cut cannot be named in the live original.
-        deterministic: False if the original, run once more with other random seeds, did not repeat itself: it samples at
-            inference, and no split of it can be compared.
-        masks: every mask that a layer of the original made while it ran, and every boolean input and boolean tensor between
-            the parts, with how often each was on and off.
-    """
-
-    outputs: tuple[OutputReport, ...]
-    framework: str
-    version: str
-    backend: str
-    weights: Literal["file", "filled"]
-    samples: int
-    seed: int
-    seconds: float
-    first_difference: int | None = None
-    deterministic: bool = True
-    masks: tuple[MaskReport, ...] = ()
-
-    @property
-    def identical(self) -> bool:
-        return all(output.identical for output in self.outputs)
-
-    @property
-    def unexercised(self) -> tuple[str, ...]:
-        """What equal outputs say nothing about, in words: masks that were never on or never off, outputs without a number."""
-        masks = [missing for mask in self.masks if (missing := mask.missing())]
-        return (*masks, *(f"{output.name!r} is NaN throughout" for output in self.outputs if _nothing_but_nan(output)))
-
-    def as_json(self) -> dict[str, Any]:
-        return {"identical": self.identical, "unexercised": list(self.unexercised), **asdict(self)}
-
-
-def _nothing_but_nan(output: OutputReport) -> bool:
-    return output.nan > 0 and output.nan == math.prod(output.shape)
+from configsplit.runtime.reports import NumericReport, OutputReport, output_report
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +30,8 @@ class _Job:
     manifest: Mapping[str, Any]
     source: Path
     source_weights: Path | None
-    seed: int
+    feed: Feed
+    tolerance: float
     custom_objects: tuple[str, ...]
     allow_lambda: bool
     limits: Limits
@@ -107,17 +45,17 @@ def verify_numeric(
     source: Path,
     *,
     source_weights: Path | None = None,
-    samples: int = 4,
-    seed: int = 0,
+    feed: Feed = Feed(),  # noqa: B008 - frozen
+    inputs: Specs | None = None,
+    tolerance: float = 0.0,
     custom_objects: Sequence[str] = (),
     allow_lambda: bool = False,
-    free_dimension: int | None = None,
     limits: Limits = Limits(),  # noqa: B008 - frozen
 ) -> NumericReport:
     """Run the original and the parts in real Keras on the same inputs, through files on disk, and compare bit for bit.
 
-    ``free_dimension`` sets the size of dimensions that the model leaves open, where the default does not suit it.
-    ``limits`` holds the processes that build the models.
+    ``inputs`` describes what is fed where sizes that the manifest leaves open are known. ``limits`` holds the processes that
+    build the models.
 
     Raises:
         RuntimeUnavailableError: the Keras that the dialect needs is not installed, or there is none; or the process that builds
@@ -136,24 +74,28 @@ def verify_numeric(
             manifest=manifest,
             source=source,
             source_weights=source_weights,
-            seed=seed,
+            feed=feed,
+            tolerance=tolerance,
             custom_objects=tuple(custom_objects),
             allow_lambda=allow_lambda,
             limits=limits,
             filled=_must_fill(manifest, bare=examined.kind == "json" and source_weights is None),
             folder=Path(folder),
         )
-        hints = read_hints(examined.text, examined.words, _facts(custom_objects))
-        inputs = make_inputs(manifest["inputs"], hints, samples=samples, seed=seed, free_dimension=free_dimension)
-        arrays.save(job.folder / "inputs.npz", inputs)
-        return _verify(job, samples, started)
+        hints = read_hints(examined.text, examined.words, facts_of(custom_objects))
+        waiting = save_choices(job.folder, choices(inputs or manifest["inputs"], hints, feed))
+        return _verify(job, waiting, started)
 
 
-def _verify(job: _Job, samples: int, started: float) -> NumericReport:
-    steps = [_source_step(job, "whole"), *(_part_step(job, i) for i in range(len(job.manifest["parts"])))]
+def _verify(job: _Job, waiting: list[str], started: float) -> NumericReport:
+    steps = [
+        _source_step(job, "whole") | {"choices": waiting},
+        *(_part_step(job, i) for i in range(len(job.manifest["parts"]))),
+    ]
     ran = _run(job, steps)[0]
     outputs = _compare(job)
-    different = not all(output.identical for output in outputs)
+    fed = fed_inputs(job.folder, [str(entry["name"]) for entry in job.manifest["inputs"]])
+    different = not all(output.within(job.tolerance) for output in outputs)
     first, deterministic = _explain(job) if different else (None, True)
     return NumericReport(
         outputs=outputs,
@@ -161,20 +103,17 @@ def _verify(job: _Job, samples: int, started: float) -> NumericReport:
         version=ran["version"],
         backend=ran["backend"],
         weights="filled" if job.filled else "file",
-        samples=samples,
-        seed=job.seed,
+        samples=fed[0].shape[0] if fed and fed[0].shape else 1,
+        seed=job.feed.seed,
         seconds=round(time.monotonic() - started, 3),
         first_difference=first,
         deterministic=deterministic,
         masks=_coverage(job, ran["masks"]),
+        inputs=fed,
+        given=job.feed.arrays is not None,
+        sized=any(None in list(entry["shape"] or ())[1:] for entry in job.manifest["inputs"]),
+        tolerance=job.tolerance,
     )
-
-
-def _facts(custom_objects: Sequence[str]) -> Mapping[str, LayerFacts]:
-    registry = Registry.discover()
-    for spec in custom_objects:
-        registry = registry.load(spec)
-    return registry.facts()
 
 
 def _coverage(job: _Job, made: Sequence[Mapping[str, Any]]) -> tuple[MaskReport, ...]:
@@ -225,7 +164,7 @@ def _source_step(job: _Job, name: str, *, seed: int | None = None, probe: Sequen
         "outputs": str(job.folder / f"{name}.npz"),
         "fill": {} if job.filled else None,
         "probe": list(probe),
-        "seed": job.seed if seed is None else seed,
+        "seed": job.feed.seed if seed is None else seed,
     }
 
 
@@ -236,12 +175,22 @@ def _part_step(job: _Job, number: int) -> dict[str, Any]:
         "model": str(_inside(job.directory, part["file"])),
         "weights": str(_inside(job.directory, weights)) if weights else None,
         "framework": framework_name(part.get("dialect", job.manifest["source"]["dialect"])),
-        "inputs": [_place(job, item["from"], number) for item in part["inputs"]],
+        "inputs": [_place(job, item["from"], number) | _crossing(job, part, item) for item in part["inputs"]],
         "outputs": str(job.folder / f"part-{number}.npz"),
         "fill": {new: "/".join(old) for new, old in part.get("layers", {}).items()} if job.filled else None,
         "probe": [],
-        "seed": job.seed,
+        "seed": job.feed.seed,
     }
+
+
+def _crossing(job: _Job, part: Mapping[str, Any], item: Mapping[str, Any]) -> dict[str, Any]:
+    """What the manifest says of a tensor that crosses, for the worker to hold against what flows."""
+    source = item["from"]
+    if "part" not in source:
+        return {}
+    given = job.manifest["parts"][source["part"]]["outputs"][source["output"]]
+    told = {"tensor": given.get("tensor") or item["name"], "part": part["file"]}
+    return {"boundary": {**told, "shape": item["shape"], "dtype": item["dtype"]}}
 
 
 def _inside(directory: Path, name: str) -> Path:
@@ -293,18 +242,7 @@ def _compare(job: _Job) -> tuple[OutputReport, ...]:
             hint="the manifest belongs to another model",
         )
     pairs = [(entry["name"], one, _read(job, entry["from"])) for entry, one in zip(declared, whole, strict=True)]
-    return tuple(_output_report(name, one, other) for name, one, other in pairs)
-
-
-def _output_report(name: str, one: Stored, other: Stored) -> OutputReport:
-    return OutputReport(
-        name=name,
-        shape=tuple(one.values.shape),
-        dtype=one.dtype,
-        identical=same_bits(one, other),
-        max_abs_difference=greatest_difference(one, other),
-        nan=not_numbers(one),
-    )
+    return tuple(output_report(name, one, other) for name, one, other in pairs)
 
 
 def _explain(job: _Job) -> tuple[int | None, bool]:
@@ -312,7 +250,7 @@ def _explain(job: _Job) -> tuple[int | None, bool]:
     parts = job.manifest["parts"]
     named = [(p, o, str(entry.get("tensor", ""))) for p, part in enumerate(parts) for o, entry in enumerate(part["outputs"])]
     probe = _source_step(job, "probe", probe=[tensor for _, _, tensor in named])
-    given = _run(job, [_source_step(job, "again", seed=job.seed + 1), probe])[1]["given"]
+    given = _run(job, [_source_step(job, "again", seed=job.feed.seed + 1), probe])[1]["given"]
     pairs = zip(arrays.load(job.folder / "whole.npz"), arrays.load(job.folder / "again.npz"), strict=True)
     deterministic = all(same_bits(one, other) for one, other in pairs)
     inside = dict(zip(given, arrays.load(job.folder / "probe.npz"), strict=False))

@@ -96,7 +96,7 @@ def _died(code: int, limits: Limits, log: Path, where: str) -> NoReturn:
         "runtime-failed",
         log,
         where,
-        "the file may need another Keras release, or custom objects",
+        "the file may need another Keras release, custom objects, or other inputs (--size, --input-range, --inputs)",
     )
 
 

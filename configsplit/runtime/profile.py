@@ -23,10 +23,11 @@ from configsplit.runtime import arrays
 from configsplit.runtime.build import load
 from configsplit.runtime.confinement.policy import Limits
 from configsplit.runtime.examine import examine
+from configsplit.runtime.feeding import Feed, choices, facts_of, save_choices
 from configsplit.runtime.frameworks import framework, framework_name
-from configsplit.runtime.inputs import make_inputs, read_hints
+from configsplit.runtime.inputs import read_hints
 from configsplit.runtime.process import run_module
-from configsplit.runtime.worker import call, custom_classes
+from configsplit.runtime.worker import call, custom_classes, first_taken
 
 _WARM_UP = 2
 
@@ -58,12 +59,13 @@ def measure(
     }
     with tempfile.TemporaryDirectory(prefix="configsplit-profile-") as name:
         folder = Path(name)
-        hints = read_hints(examined.text, examined.words)
-        arrays.save(folder / "inputs.npz", make_inputs(inputs, hints, samples=samples, seed=0))
+        hints = read_hints(examined.text, examined.words, facts_of(custom_objects))
+        waiting = save_choices(folder, choices(inputs, hints, Feed(samples=samples)))
         files = [path, *([] if weights is None else [weights])]
         settings = {"TF_DETERMINISTIC_OPS": "0"}  # what is measured should run as it does elsewhere
+        work = {**job, "choices": waiting}
         return run_module(
-            "configsplit.runtime.profile", job, folder, models=[path], read=files, limits=limits, settings=settings
+            "configsplit.runtime.profile", work, folder, models=[path], read=files, limits=limits, settings=settings
         )
 
 
@@ -71,19 +73,25 @@ def main(arguments: Sequence[str]) -> int:
     """Measure what the job in ``arguments[0]`` asks for; ``result.json`` appears beside it."""
     path = Path(arguments[0])
     try:
-        result = _measured(json.loads(path.read_text()), path.parent)
+        result = _measured(json.loads(path.read_text()))
     except ConfigSplitError as error:
         result = {"error": {**error.as_json(), "type": type(error).__name__}}
     (path.parent / "result.json").write_text(json.dumps(result))
     return 0
 
 
-def _measured(job: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+def _measured(job: Mapping[str, Any]) -> dict[str, Any]:
     used = framework(job["framework"])
     classes = custom_classes(job["custom_objects"], used.name)
     weights = Path(job["weights"]) if job["weights"] else None
     model = load(Path(job["model"]), weights, framework=used, classes=classes)
-    inputs = arrays.load(folder / "inputs.npz")
+
+    def taken(choice: str) -> list[arrays.Stored]:
+        tensors = arrays.load(Path(choice))
+        call(model, used, tensors)
+        return tensors
+
+    inputs = first_taken(job["choices"], taken)
     runs = []
     for number in range(_WARM_UP + job["rounds"]):
         with _timed(model) as times:

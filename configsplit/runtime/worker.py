@@ -22,9 +22,10 @@ import hashlib
 import importlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -35,6 +36,7 @@ from configsplit.runtime.arrays import Array
 from configsplit.runtime.build import Classes, layers_with_weights, load, variables
 from configsplit.runtime.frameworks import Framework, framework
 from configsplit.runtime.observed_masks import watched
+from configsplit.runtime.recorded_calls import recording
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -83,26 +85,92 @@ def make_deterministic(used: Framework, seed: int) -> None:
 
 
 def run_step(step: Mapping[str, Any], used: Framework, classes: Classes, *, allow_lambda: bool) -> dict[str, Any]:
-    """Load, fill if asked, run, write, and forget.
+    """Load, fill if asked, run, write, and forget. Of several ``choices`` of inputs the first is taken that the model takes.
 
     Returns ``given``, the names of the layers whose outputs were asked for and given, and ``masks``, what the masks of the run
     were (`configsplit.runtime.observed_masks`).
     """
+    found = _ran(step, used, classes, allow_lambda=allow_lambda)
+    used.module.backend.clear_session()
+    gc.collect()
+    return found
+
+
+def _ran(step: Mapping[str, Any], used: Framework, classes: Classes, *, allow_lambda: bool) -> dict[str, Any]:
     weights = Path(step["weights"]) if step["weights"] else None
     model = load(Path(step["model"]), weights, framework=used, classes=classes, allow_lambda=allow_lambda)
-    inputs = [arrays.load(Path(source["file"]))[source["index"]] for source in step["inputs"]]
+    return first_taken(step.get("choices") or [""], lambda choice: _run(model, step, used, choice))
+
+
+T = TypeVar("T")
+
+
+def first_taken(choices: Sequence[str], attempt: Callable[[str], T]) -> T:
+    """What comes of the first of several inputs that a model takes; what it says of the first, where it takes none."""
+    refusal: Exception | None = None
+    for choice in choices:
+        try:
+            return attempt(choice)
+        except (ConfigSplitError, MemoryError):
+            raise
+        except Exception as error:  # noqa: BLE001 - what a model says of a size that it does not take is its own
+            refusal = refusal or error
+    raise refusal or RuntimeError("there was nothing to run the model on")
+
+
+def _run(model: Any, step: Mapping[str, Any], used: Framework, choice: str) -> dict[str, Any]:
+    """One run; on ``choice``, if there is one, which stays in the place of the inputs if the model takes it."""
+    if choice:
+        shutil.copyfile(choice, step["inputs"][0]["file"])
+    inputs = [_read(source) for source in step["inputs"]]
     if step["fill"] is not None:
         if not model.built:  # a Sequential without an input shape has no weights before its first call
             call(model, used, inputs)
         fill_weights(model, used, step["fill"])
-    model, given = _probed(model, used, step["probe"])
+    if step.get("record"):
+        return _recorded(model, used, inputs, step)
+    probed, given = _probed(model, used, step["probe"])
     with watched(used) as watch:
-        outputs = call(model, used, inputs)
+        outputs = call(probed, used, inputs)
     arrays.save(Path(step["outputs"]), outputs)
-    del model
-    used.module.backend.clear_session()
-    gc.collect()
     return {"given": given, "masks": watch.masks()}
+
+
+def _recorded(model: Any, used: Framework, inputs: Sequence[arrays.Stored], step: Mapping[str, Any]) -> dict[str, Any]:
+    """One run of which everything is kept that its layers give (`configsplit.runtime.recorded_calls`)."""
+    tensors = [to_tensor(item, used) for item in inputs]
+    with recording(model, used, Path(step["record"]), lambda tensor: to_stored(tensor, used)) as recorder:
+        recorder.feed(tensors)
+        outputs = call_on(model, used, tensors)
+    arrays.save(Path(step["outputs"]), outputs)
+    return {"calls": recorder.calls}
+
+
+def _read(source: Mapping[str, Any]) -> arrays.Stored:
+    """A tensor that waits on disk.
+
+    Raises:
+        VerificationError: it crosses a boundary, and is not what the part says that it takes.
+    """
+    found: arrays.Stored = arrays.load(Path(source["file"]))[source["index"]]
+    told = source.get("boundary")
+    if told is None or (_takes(told["shape"], found.values.shape) and told["dtype"] in (None, found.dtype)):
+        return found
+    name, sizes = told["tensor"], ", ".join("any" if size is None else str(size) for size in told["shape"] or ())
+    raise VerificationError(
+        f"the boundary {name!r} is not what {told['part']} says: it takes {told['dtype']} ({sizes}), and what flows is "
+        f"{found.dtype} {found.values.shape}",
+        code="verify-boundary",
+        where=name,
+        hint=f"what the file records of it is false: split again with --shape {name}=None,28,28,128 or --open {name}, or "
+        "declare the class that makes it in a plug-in",
+    )
+
+
+def _takes(shape: Sequence[int | None] | None, given: Sequence[int]) -> bool:
+    if shape is None:
+        return True
+    return len(shape) == len(given) and all(size in (None, is_) for size, is_ in zip(shape, given, strict=True))
 
 
 def call(model: Any, used: Framework, inputs: Sequence[arrays.Stored]) -> list[arrays.Stored]:
@@ -111,7 +179,11 @@ def call(model: Any, used: Framework, inputs: Sequence[arrays.Stored]) -> list[a
     Raises:
         VerificationError: the number of inputs does not fit, or an output is sparse or ragged.
     """
-    tensors = [to_tensor(item, used) for item in inputs]
+    return call_on(model, used, [to_tensor(item, used) for item in inputs])
+
+
+def call_on(model: Any, used: Framework, tensors: list[Any]) -> list[arrays.Stored]:
+    """The same on tensors of the framework."""
     outputs = model(_structured(model, used, tensors), training=False)
     return [to_stored(tensor, used) for tensor in used.flatten(outputs)]
 

@@ -11,6 +11,7 @@ from typing import Any
 from configsplit import __version__
 from configsplit.boundaries.contradictions import contradictions
 from configsplit.boundaries.masks import doubts
+from configsplit.boundaries.records import unsure
 from configsplit.containers import Written
 from configsplit.dialects import emit
 from configsplit.graph.model import LayerPath, TensorRef, TensorSpec, walk
@@ -41,8 +42,9 @@ def rest(parts: Parts) -> Rest:
     """Look through the whole document: its frame, what had to be put right to read it, and what in it is a hazard."""
     whole = emit(parts.document.model)
     dangers = (f"{found.where}: {found.message}" for found in hazards(whole, classes=parts.document.registry.names()))
-    masks = doubts(parts.split, parts.inference)
-    return Rest(_frame(parts, whole), (*parts.document.notes, *masks, *contradictions(parts.document), *dangers))
+    masks, originals = doubts(parts.split, parts.inference), set(parts.split.model.input_refs())
+    shapes = unsure(parts.inference, (ref for part in parts.split.parts for ref in part.inputs if ref not in originals))
+    return Rest(_frame(parts, whole), (*parts.document.notes, *masks, *shapes, *contradictions(parts.document), *dangers))
 
 
 UNTOLD = "0" * 64

@@ -1,18 +1,22 @@
-"""Parts of a split run in Keras beside their original: bit-identical outputs, or an error."""
+"""Parts of a split run in Keras beside their original: equal outputs, or an error."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from configsplit.boundaries.sizes import given_sizes
 from configsplit.errors import VerificationError
+from configsplit.graph.model import TensorSpec
 from configsplit.models.document import Document
 from configsplit.records import manifest as record
 
 if TYPE_CHECKING:
     from configsplit.runtime.confinement.policy import Limits
-    from configsplit.runtime.numeric import NumericReport
+    from configsplit.runtime.feeding import Feed
+    from configsplit.runtime.reports import NumericReport, OutputReport
 
 
 def run(
@@ -20,18 +24,20 @@ def run(
     manifest: record.Manifest,
     document: Document,
     *,
-    samples: int = 4,
-    seed: int = 0,
+    feed: Feed | None = None,
+    sizes: Iterable[str] = (),
+    tolerance: float = 0.0,
     specs: tuple[str, ...] = (),
     limits: Limits | None = None,
 ) -> NumericReport:
-    """Run original and parts in Keras and demand bit-identical outputs.
+    """Run original and parts in Keras and demand outputs that are equal to the bit, or within ``tolerance``.
 
     Raises:
         VerificationError: an output differs.
         RuntimeUnavailableError: the framework is not installed.
     """
     from configsplit.runtime.confinement.policy import Limits
+    from configsplit.runtime.feeding import Feed
     from configsplit.runtime.numeric import verify_numeric
 
     report = verify_numeric(
@@ -39,23 +45,43 @@ def run(
         json.loads(record.to_text(manifest)),
         document.path,
         source_weights=document.weights,
-        samples=samples,
-        seed=seed,
+        feed=feed or Feed(),
+        inputs=described_inputs(document, sizes),
+        tolerance=tolerance,
         custom_objects=specs,
         limits=limits or Limits(),
     )
-    if not report.identical:
+    if not report.passed:
         raise VerificationError(
-            f"the parts do not compute what the original computes: {_difference(report)}",
+            f"the parts do not compute what the original computes: {difference(report.outputs, tolerance)}",
             code="verify-numeric",
             where=str(folder),
         )
     return report
 
 
-def _difference(report: NumericReport) -> str:
-    apart = [output.max_abs_difference for output in report.outputs if not output.identical]
+def described_inputs(document: Document, sizes: Iterable[str] = ()) -> list[dict[str, Any]]:
+    """Name, shape and dtype of each input of a model, with the sizes that the user gives.
+
+    Raises:
+        ShapeError: a size names no input, or does not fit.
+    """
+    inference = document.infer()
+    known = {**inference.specs, **given_sizes(inference, sizes)}
+    refs = document.model.input_refs()
+    return [
+        {"name": ref.layer, "shape": spec.shape, "dtype": spec.dtype} for ref in refs for spec in [known.get(ref, _NOTHING)]
+    ]
+
+
+_NOTHING = TensorSpec()
+
+
+def difference(outputs: Iterable[OutputReport], tolerance: float) -> str:
+    """By how much the outputs differ that do, in words."""
+    apart = [output.max_abs_difference for output in outputs if not output.within(tolerance)]
     known = [value for value in apart if value is not None]
     if len(known) < len(apart):
         return "outputs differ in shape, or where one side is not a number"
-    return f"outputs differ by up to {max(known):g}"
+    allowed = f", more than the tolerance of {tolerance:g}" if tolerance else ""
+    return f"outputs differ by up to {max(known):g}{allowed}"

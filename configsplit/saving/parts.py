@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from configsplit.models.document import Document
     from configsplit.records.manifest import Manifest
     from configsplit.runtime.confinement.policy import Limits
-    from configsplit.runtime.numeric import NumericReport
+    from configsplit.runtime.reports import NumericReport
     from configsplit.saving.proof import Proof, Proving
 
 Verify = Literal["none", "proof", "numeric"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from configsplit.boundaries.masks import masked_again, prepared
+from configsplit.boundaries.records import blamed
 from configsplit.dialects import parse, to_text
 from configsplit.errors import CutError, VerificationError
 from configsplit.graph.model import CallRef, LayerPath, Model, TensorRef, TensorSpec
@@ -102,18 +103,21 @@ def _cast(cast: record.Casting, specs: Specs) -> Cast:
 
 
 def _check_shapes(document: Document, manifest: record.Manifest) -> None:
-    """What the user is said to have given must not contradict what the original tells by itself."""
+    """What the user is said to have given must not contradict what the original tells by itself. The shape that it records of
+    a class which nobody has declared may be false; but another dtype would let Keras round, and is not taken on trust."""
     for shape in manifest.shapes:
-        known = _known(document.infer(), shape)
+        known, certain = _known(document.infer(), shape)
         dtypes = {known.dtype, shape.dtype} - {None}
-        if known.shape is not None and (len(dtypes) > 1 or not agree(known.shape, shape.shape)):
+        if known.shape is not None and (len(dtypes) > 1 or (certain and not agree(known.shape, shape.shape))):
             raise refused(f"a shape of {shape.tensor[0]!r} that contradicts the original", "shapes")
 
 
-def _known(inference: Inference, shape: record.Shape) -> TensorSpec:
+def _known(inference: Inference, shape: record.Shape) -> tuple[TensorSpec, bool]:
+    """What the original tells, and whether that is more than a record of a class which nobody has declared."""
     for call in shape.inside:
         inner = inference.inner.get(CallRef(*call)) or inference.wrapped.get(CallRef(*call))
         if inner is None:
-            return TensorSpec()
+            return TensorSpec(), False
         inference = inner
-    return inference.specs.get(TensorRef(*shape.tensor), TensorSpec())
+    ref = TensorRef(*shape.tensor)
+    return inference.specs.get(ref, TensorSpec()), CallRef(ref.layer, ref.call) not in blamed(inference)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from math import prod
 
+from configsplit.boundaries.sizes import given_sizes
 from configsplit.catalog.table import class_facts
 from configsplit.errors import CutError, TensorReferenceError
 from configsplit.graph.model import Layer, LayerPath, walk
@@ -140,21 +141,30 @@ class LayerInfo:
         }
 
 
-def layers(document: Document, *, before: Names = (), after: Names = (), whole_nested: bool = False) -> tuple[LayerInfo, ...]:
+def layers(
+    document: Document,
+    *,
+    before: Names = (),
+    after: Names = (),
+    sizes: Iterable[str] = (),
+    whole_nested: bool = False,
+) -> tuple[LayerInfo, ...]:
     """The layers upstream or downstream of tensors, in document order; all layers if none is given.
 
     Args:
         document: the model.
         before, after: tensors. A tensor's own layer is upstream of it.
+        sizes: ``"INPUT=1,224,224,3"``: weights whose shape goes by an open size of an input are counted where it is given.
         whole_nested: list nested models without the layers inside them, which come right behind them otherwise; but one that
             a tensor lies in is looked into all the same.
 
     Raises:
         TensorReferenceError: no such tensor.
+        ShapeError: a size does not fit.
     """
     named = bool(listed(before) or listed(after))
     wanted = set(_reached(document, before, after)) if named else {(layer.name,) for layer in document.model.layers}
-    inference = document.infer()
+    inference = document.infer(given_sizes(document.infer(), sizes))
     found = []
     for path, layer in walk(document.model):
         within = not whole_nested and any(path[:length] in wanted for length in range(1, len(path)))

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from configsplit.containers import Staging, prepare_text
 from configsplit.graph.json import dumps
-from configsplit.graph.model import TensorSpec, walk
+from configsplit.graph.model import walk
 from configsplit.models.document import load
+from configsplit.saving.numeric import described_inputs
 
 if TYPE_CHECKING:
     from configsplit.runtime.confinement.policy import Limits
@@ -51,6 +52,7 @@ def profile(
     weights: str | Path | None = None,
     samples: int = 1,
     rounds: int = 5,
+    sizes: Iterable[str] = (),
     custom_objects: Sequence[str] = (),
     limits: Limits | None = None,
 ) -> Profile:
@@ -61,6 +63,7 @@ def profile(
         weights: a weights file that goes with an architecture-only file; without one Keras makes weights up.
         samples: how many samples are run at once; times are for one.
         rounds: runs; the median counts.
+        sizes: sizes of inputs that the model leaves open: ``"INPUT=1,224,224,3"``, or the open ones alone.
         custom_objects: plug-ins besides the installed ones.
         limits: time and memory for it, and whether the operating system confines it.
 
@@ -72,14 +75,11 @@ def profile(
     from configsplit.runtime.profile import measure
 
     document = load(path, weights=weights, custom_objects=custom_objects)
-    specs = document.infer().specs
-    described = [(ref, specs.get(ref, TensorSpec())) for ref in document.model.input_refs()]
-    inputs = [{"name": ref.layer, "shape": spec.shape, "dtype": spec.dtype} for ref, spec in described]
     found = measure(
         document.path,
         document.weights,
         document.dialect,
-        inputs,
+        described_inputs(document, sizes),
         samples=samples,
         rounds=rounds,
         custom_objects=list(custom_objects),

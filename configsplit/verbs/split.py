@@ -9,6 +9,7 @@ from functools import partial
 from configsplit.boundaries.costs import Costs
 from configsplit.boundaries.masks import calls_of, closed_sources, functional, handed_over, needed, prepared
 from configsplit.boundaries.pricing import Pricing
+from configsplit.boundaries.records import opened_shapes
 from configsplit.boundaries.shapes import untold
 from configsplit.boundaries.sizes import given_sizes, moved
 from configsplit.cutting.minimum_cut import Choice, Cost, heads
@@ -33,6 +34,7 @@ def split(
     *,
     boundary: Choice = "smallest",
     shapes: Iterable[str] | Mapping[TensorRef, TensorSpec] = (),
+    opened: Iterable[str] = (),
     sizes: Iterable[str] | Mapping[TensorRef, TensorSpec] = (),
     boundary_dtype: str | None = None,
 ) -> Parts:
@@ -44,6 +46,7 @@ def split(
         boundary: which of the legal cuts through the tensor: the one with the fewest bytes across ("smallest"), the
             smallest head ("early"), or the largest ("late").
         shapes: shapes of tensors that neither the document nor any rule tells: ``"LAYER=None,28,28,128"``.
+        opened: ``"LAYER"`` or ``"LAYER=1,2"``: sizes of a recorded shape that are to be open; all but batch and last.
         sizes: sizes of inputs that the document leaves open, for prices only: ``"INPUT=1,224,224,3"``, or the open ones alone:
             ``"INPUT=224,224"``. The parts keep what the document says.
         boundary_dtype: hand tensors of a narrower floating type over as this one, cast back behind the boundary.
@@ -58,11 +61,12 @@ def split(
     if not texts:
         raise CutError("no place to cut at was given", code="cut-nowhere", hint="name a layer: --at LAYER")
     wrapping, wanted = DocumentWrapping(document, boundary), [places_in(document, text) for text in texts]
-    told, pictured = told_shapes(document, shapes), given_sizes(document.infer(), sizes)
+    told = [*told_shapes(document, shapes), *told_shapes(document, opened_shapes(document, opened))]
+    pictured = given_sizes(document.infer(), sizes)
     tried: list[tuple[int, int] | None] = []
 
-    def surfaced(opened: Sequence[str] = ()) -> Surfaced:
-        return prepared(document, surface(document.model, wanted, wrapping, opened, told, every_call=True))
+    def surfaced(closed: Sequence[str] = ()) -> Surfaced:
+        return prepared(document, surface(document.model, wanted, wrapping, closed, told, every_call=True))
 
     def cut(whole: Surfaced) -> tuple[Split, Inference]:
         inference, doubtful = with_kinds(document.infer_given(whole.given, whole.model))
@@ -76,13 +80,13 @@ def split(
         check_kinds([ref for part in done.parts for ref in part.inputs], doubtful, inference)
         return done, inference
 
-    opened: list[str] = []
+    masked: list[str] = []
     whole = surfaced()
     done, inference = cut(whole)
     while handovers := needed(done, masks := traced_masks(inference)):
         if more := closed_sources(whole, masks, handovers):
-            opened += more
-            whole = surfaced(opened)
+            masked += more
+            whole = surfaced(masked)
         elif whole.model.kind == "sequential":
             whole = functional(document, whole, inference)
         else:

@@ -10,6 +10,7 @@ from typing import Any
 
 from configsplit.boundaries.contradictions import contradictions
 from configsplit.boundaries.mask_changes import check_extracted, mask_changes, said
+from configsplit.boundaries.records import opened_shapes, unsure
 from configsplit.boundaries.shapes import check_given, check_taken, name, same, told
 from configsplit.dialects import emit, parse, to_text
 from configsplit.errors import CutError, ShapeError
@@ -35,7 +36,9 @@ from configsplit.weights.placement import inside
 Names = str | Iterable[str]
 
 
-def extract(document: Document, *, from_: Names = (), to: Names = (), shapes: Iterable[str] = ()) -> Edited:
+def extract(
+    document: Document, *, from_: Names = (), to: Names = (), shapes: Iterable[str] = (), opened: Iterable[str] = ()
+) -> Edited:
     """The sub-network between any tensors.
 
     Args:
@@ -43,6 +46,7 @@ def extract(document: Document, *, from_: Names = (), to: Names = (), shapes: It
         from_: tensors to start from, which become inputs; the inputs of the model that are needed, by default.
         to: tensors to end at; the outputs of the model by default.
         shapes: ``LAYER=None,28,28,128`` for tensors whose shape nothing else tells.
+        opened: ``LAYER`` or ``LAYER=1,2``: sizes of a recorded shape that are to be open.
 
     Raises:
         TensorReferenceError: a name does not say which tensor is meant.
@@ -53,14 +57,16 @@ def extract(document: Document, *, from_: Names = (), to: Names = (), shapes: It
     starts, ends = listed(from_), listed(to)
     if not starts and not ends:
         raise CutError("no tensor was given", code="extract-nothing", hint="say where to start or to end: --from, --to")
-    opened = surfaced(document, *starts, *ends)
-    inference, doubtful = with_kinds(document.infer_given(given_shapes(opened.model, tuple(shapes)), opened.model))
-    fed = flat(opened.boundaries[: len(starts)])
-    _require_shapes(opened.model, fed, inference)
+    told = (*shapes, *opened_shapes(document, opened))
+    whole = surfaced(document, *starts, *ends)
+    inference, doubtful = with_kinds(document.infer_given(given_shapes(whole.model, told), whole.model))
+    fed = flat(whole.boundaries[: len(starts)])
+    _require_shapes(whole.model, fed, inference)
     check_kinds(fed, doubtful, inference)
-    made = between(opened.model, fed, flat(opened.boundaries[len(starts) :]), inference.specs)
+    made = between(whole.model, fed, flat(whole.boundaries[len(starts) :]), inference.specs)
     check_extracted(made, inference)
-    return finish("extract", (document,), _from_document(made, opened), {"from": starts, "to": ends})
+    doubts = unsure(inference, (ref for ref in fed if ref not in whole.model.input_refs()))
+    return finish("extract", (document,), _from_document(made, whole), {"from": starts, "to": ends}, doubts)
 
 
 def insert(
@@ -161,7 +167,9 @@ def _from_document(made: Rewritten, opened: Surfaced) -> Rewritten:
     return Rewritten(made.model, made.provenance.after(opened.provenance))
 
 
-def finish(verb: str, documents: tuple[Document, ...], made: Rewritten, arguments: Mapping[str, Any]) -> Edited:
+def finish(
+    verb: str, documents: tuple[Document, ...], made: Rewritten, arguments: Mapping[str, Any], doubts: Sequence[str] = ()
+) -> Edited:
     """The last steps of every verb: arguments described, a chain a Sequential again, layers in Keras's order, read anew."""
     document = documents[0]
     specs = document.infer(model=made.model).specs
@@ -178,7 +186,8 @@ def finish(verb: str, documents: tuple[Document, ...], made: Rewritten, argument
         model = in_order(said(document, model))
     model = parse(to_text(_without_stale(model, document.model))).model
     inference = document.infer(model=model)
-    warnings = [f"{found.where}: {found.message}" for found in hazards(emit(model), classes=document.registry.names())]
+    warnings = [*doubts]
+    warnings += [f"{found.where}: {found.message}" for found in hazards(emit(model), classes=document.registry.names())]
     return Edited(
         verb=verb,
         documents=documents,

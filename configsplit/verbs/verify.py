@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from configsplit.containers import MAX_TEXT, Source, Stamp, Workers, digest, open_source, read_plain, stamp
+from configsplit.containers import MAX_TEXT, Source, Stamp, open_source, read_plain, stamp
 from configsplit.errors import StoreError, VerificationError
 from configsplit.models.document import load
 from configsplit.records import manifest as record
 from configsplit.saving.numeric import run
 from configsplit.saving.proof import Proof, prove
+from configsplit.verbs.origins import Place, check_digests, find, weights_of
 
 if TYPE_CHECKING:
     from configsplit.runtime.confinement.policy import Limits
-    from configsplit.runtime.numeric import NumericReport
+    from configsplit.runtime.reports import NumericReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,10 @@ def verify(
     numeric: bool = False,
     samples: int = 4,
     seed: int = 0,
+    inputs: str | Path | None = None,
+    input_ranges: Iterable[str] = (),
+    sizes: Iterable[str] = (),
+    tolerance: float = 0.0,
     custom_objects: tuple[str, ...] = (),
     limits: Limits | None = None,
 ) -> Verified:
@@ -43,8 +48,12 @@ def verify(
     Args:
         directory: what `split` wrote.
         source: the original; by default where the manifest says, or beside the folder.
-        numeric: also run original and parts in Keras, fed through numpy, and demand bit-identical outputs.
+        numeric: also run original and parts in Keras, fed through numpy, and demand equal outputs.
         samples: samples of input for that, of the given ``seed``, drawn to exercise what is in the model (docs/numeric.md).
+        inputs: an ``.npz`` file with the user's own samples instead, by the names of the inputs or in their order.
+        input_ranges: bounds of what is drawn: ``"LOW,HIGH"`` for every input of numbers, ``"INPUT=LOW,HIGH"`` for one.
+        sizes: sizes of inputs that the model leaves open: ``"INPUT=1,224,224,3"``, or the open ones alone.
+        tolerance: by how much outputs may differ, times their largest value where that is above 1; 0 asks for equal bits.
         custom_objects: plug-ins for it.
         limits: time and memory for it, and whether the operating system confines it.
 
@@ -63,7 +72,10 @@ def verify(
     files.check_unchanged()
     if not numeric:
         return Verified(manifest, proof)
-    found = run(folder, manifest, document, samples=samples, seed=seed, specs=custom_objects, limits=limits)
+    from configsplit.runtime.feeding import Feed
+
+    feed = Feed(samples=samples, seed=seed, arrays=None if inputs is None else Path(inputs), ranges=tuple(input_ranges))
+    found = run(folder, manifest, document, feed=feed, sizes=sizes, tolerance=tolerance, specs=custom_objects, limits=limits)
     files.check_unchanged()
     return Verified(manifest, proof, found)
 
@@ -111,44 +123,21 @@ def read_manifest(folder: Path) -> record.Manifest:
     return record.from_text(text, str(place))
 
 
-def _find(folder: Path, source: record.Source, given: str | Path | None) -> tuple[Path, Path | None]:
+_HINT = "say where it is: --source FILE"
+
+
+def _find(folder: Path, source: record.Source, given: str | Path | None) -> Place:
     """The original file, and its separate weights."""
-    weights = None
-    if source.weights is not None:
-        weights = _first([folder / (source.weights_path or ""), folder.parent / source.weights], source.weights)
     if given is not None:
-        return Path(given), weights
-    return _first([folder / (source.path or ""), folder.parent / source.file, Path(source.file)], source.file), weights
-
-
-def _first(places: list[Path], name: str) -> Path:
-    for place in places:
-        if place.is_file() or (place / "config.json").is_file():
-            return place
-    raise StoreError(
-        f"the original {name!r} is not where it was",
-        code="source-missing",
-        where=str(places[0]),
-        hint="say where it is: --source FILE",
-    )
+        return Path(given), weights_of(folder, source, folder.parent, _HINT)
+    return find(folder, source, folder.parent, _HINT)
 
 
 def _check_digests(folder: Path, manifest: record.Manifest, source: Source, weights: Path | None) -> None:
     """Raises VerificationError if a file is not the one that the manifest speaks of."""
-    wanted: dict[Path, str] = {}
-    if weights is not None and manifest.source.weights_sha256:
-        wanted[weights] = manifest.source.weights_sha256
+    wanted: dict[Path, str | None] = {} if weights is None else {weights: manifest.source.weights_sha256}
     for part in manifest.parts:
         wanted[folder / part.file] = part.sha256
-        if part.weights and part.weights_sha256:
+        if part.weights:
             wanted[folder / part.weights] = part.weights_sha256
-    with Workers() as workers:
-        found = {path: workers.submit(partial(digest, path)) for path in wanted}
-        found[source.path] = workers.submit(source.sha256)
-    for path, value in {**wanted, source.path: manifest.source.sha256}.items():
-        if found[path].result() != value:
-            raise VerificationError(
-                "the file was changed since the split: its SHA-256 is not that of the manifest",
-                code="verify-changed-file",
-                where=str(path),
-            )
+    check_digests(wanted, [(source, manifest.source.sha256)], " the split: its SHA-256 is not that of the manifest")

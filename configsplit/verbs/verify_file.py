@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from configsplit.containers import Source, open_source
-from configsplit.errors import StoreError, VerificationError
+from configsplit.errors import StoreError
 from configsplit.models.document import load
 from configsplit.models.fragments import load_fragment
 from configsplit.records import provenance as record
-from configsplit.records.manifest import Source as SourceRecord
 from configsplit.saving.file_proof import compare
+from configsplit.verbs.origins import Place, check_digests, find
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ def verify_file(path: str | Path, *, custom_objects: Sequence[str | Path] = ()) 
     path = Path(path)
     told = read_record(path)
     apart = None if told.result.weights is None else path.with_name(told.result.weights)
-    places = [_find(path.parent, source) for source in told.sources]
+    places = [find(path.parent, source, path.parent, "put it there, or beside the file") for source in told.sources]
     _check_digests(path, apart, told, places)
     host = load(places[0][0], weights=places[0][1], custom_objects=custom_objects)
     more = (load_fragment(model, host, weights=weights, custom_objects=custom_objects) for model, weights in places[1:])
@@ -65,44 +65,12 @@ def read_record(path: Path) -> record.ProvenanceRecord:
         ) from None
 
 
-def _find(folder: Path, source: SourceRecord) -> tuple[Path, Path | None]:
-    weights = None
-    if source.weights is not None:
-        weights = _first([folder / (source.weights_path or ""), folder / source.weights], source.weights)
-    return _first([folder / (source.path or ""), folder / source.file], source.file), weights
-
-
-def _first(places: Sequence[Path], name: str) -> Path:
-    for place in places:
-        if place.is_file() or (place / "config.json").is_file():
-            return place
-    raise StoreError(
-        f"the source {name!r} is not where it was",
-        code="source-missing",
-        where=str(places[0]),
-        hint="put it there, or beside the file",
-    )
-
-
-def _check_digests(
-    path: Path, apart: Path | None, told: record.ProvenanceRecord, places: Sequence[tuple[Path, Path | None]]
-) -> None:
-    wanted = {path: told.result.sha256}
-    if apart is not None and told.result.weights_sha256 is not None:
-        wanted[apart] = told.result.weights_sha256
-    for source, (model, weights) in zip(told.sources, places, strict=True):
-        wanted[model] = source.sha256
-        if weights is not None and source.weights_sha256 is not None:
-            wanted[weights] = source.weights_sha256
-    for place, recorded in wanted.items():
-        if _digest(place) != recorded:
-            raise VerificationError(
-                "the file was changed since: its SHA-256 is not that of the record",
-                code="verify-changed-file",
-                where=str(place),
-            )
-
-
-def _digest(path: Path) -> str:
-    with Source(path=path) as opened:
-        return opened.sha256()
+def _check_digests(path: Path, apart: Path | None, told: record.ProvenanceRecord, places: Sequence[Place]) -> None:
+    wanted = {} if apart is None else {apart: told.result.weights_sha256}
+    with ExitStack() as stack:
+        models = [(stack.enter_context(Source(path=path)), told.result.sha256)]
+        for source, (model, weights) in zip(told.sources, places, strict=True):
+            models.append((stack.enter_context(Source(path=model)), source.sha256))
+            if weights is not None:
+                wanted[weights] = source.weights_sha256
+        check_digests(wanted, models, ": its SHA-256 is not that of the record")

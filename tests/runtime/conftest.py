@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from configsplit.runtime import numeric
+from configsplit.runtime.feeding import Feed
 from configsplit.runtime.frameworks import Framework, framework
+from configsplit.runtime.reports import NumericReport
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -37,8 +39,9 @@ def _imported(name: str) -> Framework:
 
 
 @pytest.fixture
-def verify(near_worker: None) -> Callable[..., numeric.NumericReport]:
-    def run(split: Any, **options: Any) -> numeric.NumericReport:
-        return numeric.verify_numeric(split.folder, split.manifest, split.source, **options)
+def verify(near_worker: None) -> Callable[..., NumericReport]:
+    def run(split: Any, **options: Any) -> NumericReport:
+        feed = Feed(**{name: options.pop(name) for name in ("samples", "seed", "arrays", "ranges") if name in options})
+        return numeric.verify_numeric(split.folder, split.manifest, split.source, feed=feed, **options)
 
     return run

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from configsplit.errors import DocumentError, WeightsError
-from configsplit.runtime.build import rebuild, safe_scope
+from configsplit.runtime.build import load, rebuild, safe_scope
 
 
 @pytest.fixture(params=["keras3", "keras2"])
@@ -95,3 +95,13 @@ def test_safe_mode_holds_even_past_the_search(used: Any) -> None:
         layers.Lambda.from_config(copy.deepcopy(config))
     with safe_scope(used, {}, allow_lambda=True):
         assert layers.Lambda.from_config(copy.deepcopy(config)).name == "l"
+
+
+@pytest.mark.parametrize(("kind", "name"), [("keras", "m.h5"), ("keras", "model"), ("h5", "m.keras"), ("h5", "m.bin")])
+def test_keras_is_handed_what_was_read_whatever_its_name_says(used: Any, kind: str, name: str, tmp_path: Any) -> None:
+    model = nested(used.module)
+    model.save(tmp_path / f"model.{kind}")
+    (tmp_path / f"model.{kind}").rename(tmp_path / name)
+    x = np.ones((2, 3), np.float32)
+    made = load(tmp_path / name, framework=used, classes={})
+    assert np.array_equal(np.asarray(made(x)), np.asarray(model(x)))

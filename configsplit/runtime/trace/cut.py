@@ -13,7 +13,7 @@ from configsplit.containers.staging import Staging
 from configsplit.cutting.minimum_cut import Choice, heads
 from configsplit.cutting.partition import partition
 from configsplit.display import html
-from configsplit.errors import CutError
+from configsplit.errors import CutError, ShapeError
 from configsplit.graph.model import TensorRef
 from configsplit.rewrites.split import Source, Wiring
 from configsplit.runtime.frameworks import Framework
@@ -172,6 +172,8 @@ def cut_trace(
     graph = op_graph(trace)
     boundaries = [[_cuttable(graph, tensor, text) for tensor in named_tensors(trace, text)] for text in at]
     try:
+        if boundary == "smallest":
+            _check_sizes(trace, graph, boundaries)
         parts = partition(graph.graph, heads(graph.graph, boundaries, boundary, graph.cost))
     except CutError as error:  # it speaks of ops; say what was asked for as well
         raise error.within(" | ".join(at)) from None
@@ -179,6 +181,26 @@ def cut_trace(
     for number in range(len(parts)):
         check_crossing(graph, wiring.crossing(number))
     return _built(trace, graph, parts, wiring)
+
+
+def _check_sizes(trace: Trace, graph: OpGraph, boundaries: Sequence[Sequence[TensorRef]]) -> None:
+    """Raises ShapeError where there are several boundaries and a tensor that may cross has a size that nobody knows."""
+    early, late = (heads(graph.graph, boundaries, choice, graph.cost) for choice in ("early", "late"))
+    for first, last in zip(early, late, strict=True):
+        if first == last:
+            continue
+        for ref, takers in graph.graph.consumers.items():
+            maker = graph.graph.producer(ref)
+            may_cross = maker in last and not graph.graph.is_input[maker] and any(taker not in first for taker in takers)
+            if may_cross and graph.is_open(ref):
+                opens = [name for name, tensor in zip(trace.names, trace.inputs, strict=True) if graph.is_open(ref_of(tensor))]
+                name = opens[0] if opens else ref.layer
+                raise ShapeError(
+                    f"which boundary is the smallest depends on the size of {name!r}, which is open",
+                    code="size-needed",
+                    where=name,
+                    hint='trace the model on inputs of known size (inputs=), or say boundary="early" or "late"',
+                )
 
 
 def _cuttable(graph: OpGraph, tensor: Any, text: str) -> TensorRef:

@@ -38,8 +38,13 @@ class OpGraph:
     captured: dict[str, Any]
     inputs: tuple[TensorRef, ...]
 
+    def is_open(self, ref: TensorRef) -> bool:
+        """Whether a size behind the batch is not known."""
+        shape = self.tensor(ref).shape
+        return shape.rank is None or None in shape.as_list()[1:]
+
     def cost(self, ref: TensorRef) -> int:
-        """Bytes of one sample, for the search of the smallest cut."""
+        """Bytes of one sample, for the search of the smallest cut; no price where a size is open."""
         tensor = self.tensor(ref)
         kind = dtype_name(tensor)
         shape = None if tensor.shape.rank is None else tuple(tensor.shape.as_list())

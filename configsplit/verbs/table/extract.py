@@ -1,6 +1,6 @@
 """The record of ``extract``."""
 
-from configsplit.verbs.table.verb import MODEL, SHAPES, SOURCE, Needed, Option, Verb, output
+from configsplit.verbs.table.verb import MODEL, OPENED, SHAPES, SOURCE, Needed, Option, Verb, output
 
 VERB = Verb(
     name="extract",
@@ -14,6 +14,7 @@ VERB = Verb(
         Option("--from", "from_", "Start here; repeat for several. The model's inputs by default.", repeat=True, metavar="REF"),
         Option("--to", help="End here; repeat for several. The model's outputs by default.", repeat=True, metavar="REF"),
         SHAPES,
+        OPENED,
         *SOURCE,
         *output("--format"),
     ),

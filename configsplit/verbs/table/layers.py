@@ -1,6 +1,6 @@
 """The record of ``layers``."""
 
-from configsplit.verbs.table.verb import JSON, MODEL, SOURCE, WHOLE_NESTED, Option, Verb
+from configsplit.verbs.table.verb import JSON, MODEL, SIZES, SOURCE, WHOLE_NESTED, Option, Verb
 
 VERB = Verb(
     name="layers",
@@ -15,6 +15,7 @@ VERB = Verb(
         Option("--before", help="Upstream: all layers that compute this tensor, its own included.", repeat=True, metavar="REF"),
         Option("--after", help="Downstream: all layers that are computed from this tensor.", repeat=True, metavar="REF"),
         WHOLE_NESTED._replace(help="Leave out what is inside nested models."),
+        SIZES._replace(help="Size of an input that MODEL leaves open, to count parameters that depend on it."),
         *SOURCE,
         JSON,
     ),

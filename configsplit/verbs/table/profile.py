@@ -1,6 +1,6 @@
 """The record of ``profile``."""
 
-from configsplit.verbs.table.verb import JSON, LIMITS, MODEL, PLUGINS, WEIGHTS, Option, Verb
+from configsplit.verbs.table.verb import JSON, LIMITS, MODEL, PLUGINS, SIZES, WEIGHTS, Option, Verb
 
 VERB = Verb(
     name="profile",
@@ -12,6 +12,7 @@ VERB = Verb(
         WEIGHTS,
         Option("--samples", help="Samples in one batch.", kind="whole", default=1, least=1),
         Option("--rounds", help="Runs; the median counts.", kind="whole", default=5, least=1),
+        SIZES._replace(help="Size of an input that MODEL leaves open."),
         Option("--force", help="Replace an earlier profile.", kind="flag", use="save"),
         PLUGINS,
         *LIMITS,

@@ -127,6 +127,13 @@ SOURCE = (WEIGHTS, PLUGINS)
 """Options of verbs that read one model."""
 
 SHAPES = Option("--shape", "shapes", "A shape that nothing else tells.", repeat=True, metavar="LAYER=None,28,28,128")
+OPENED = Option(
+    "--open",
+    "opened",
+    "Leave sizes open that the file records of LAYER: all but batch and last, or these axes.",
+    repeat=True,
+    metavar="LAYER[=AXIS,AXIS]",
+)
 SIZES = Option(
     "--size",
     "sizes",

@@ -1,0 +1,58 @@
+"""Arrays that a user hands over in an ``.npz`` file: no pickles, nothing larger than it says, and not without bounds."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from configsplit.containers.archive import Archive
+from configsplit.containers.kinds import is_zip
+from configsplit.containers.opening import Files, Opened
+from configsplit.errors import StoreError
+
+MAX_BYTES = 1 << 30
+"""Bytes of all arrays of a file together."""
+
+_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+_KINDS = "biufcSU"
+
+
+def read_arrays(path: Path) -> Mapping[str, np.ndarray[Any, Any]]:
+    """The arrays of an ``.npz`` file by name, in its order.
+
+    Raises:
+        StoreError: it cannot be read, is no such file, is damaged or hostile, holds Python objects, or too much.
+    """
+    with Files() as files:
+        opened = Opened(path, files)
+        if opened.is_folder or not is_zip(opened):
+            hint = "write it with numpy.savez(FILE, input_name=array)"
+            raise StoreError("this is no .npz file", code="inputs-not-npz", where=str(path), hint=hint)
+        archive = Archive(opened.span, str(path))
+        total = sum(info.file_size for info in archive.members.values())
+        if total > MAX_BYTES:
+            message = f"the arrays have {total} bytes, more than the {MAX_BYTES} that are read"
+            raise StoreError(message, code="inputs-too-large", where=str(path), hint="give fewer samples")
+        members = ((name, b"".join(archive.chunks(name))) for name in archive.members)
+        return {name.removesuffix(".npy"): _array(data, f"{path}: {name}") for name, data in members}
+
+
+def _array(data: bytes, where: str) -> np.ndarray[Any, Any]:
+    stream = io.BytesIO(data)
+    try:
+        shape, fortran, dtype = _HEADERS[np.lib.format.read_magic(stream)](stream)
+    except (ValueError, KeyError, SyntaxError, TypeError, RecursionError, MemoryError) as error:
+        raise StoreError(f"this is no array: {error}", code="inputs-not-npz", where=where) from None
+    if dtype.hasobject or dtype.kind not in _KINDS:
+        message = f"the array holds {'Python objects' if dtype.hasobject else dtype}, which are not read: they may run code"
+        hint = "save numbers, booleans or texts (dtype U or S)"
+        raise StoreError(message, code="inputs-not-npz", where=where, hint=hint)
+    if dtype.itemsize * math.prod(shape) != len(data) - stream.tell() or min(shape, default=0) < 0:
+        raise StoreError("the array is damaged: its size is not what it says", code="inputs-not-npz", where=where)
+    found = np.zeros(shape, dtype) if not dtype.itemsize else np.frombuffer(data, dtype, offset=stream.tell())
+    return found.reshape(shape, order="F" if fortran else "C")

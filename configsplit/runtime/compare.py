@@ -1,0 +1,278 @@
+"""Two models of the same inputs, each in the Keras that it is for: whether they compute the same, and where they part.
+
+The first tensor at which they part is found among the tensors that every layer gave. Which of the one model stands for which
+of the other: as a record of provenance says where there is one, else of the same name; what has no namesake by its place among
+the layers of its class, where both models have as many of these, with the same shapes.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from configsplit.errors import VerificationError
+from configsplit.graph.model import LayerPath
+from configsplit.runtime import arrays
+from configsplit.runtime.arrays import same_bits
+from configsplit.runtime.confinement.policy import Limits
+from configsplit.runtime.examine import examine
+from configsplit.runtime.feeding import FedInput, Feed, Specs, choices, facts_of, fed_inputs, save_choices
+from configsplit.runtime.frameworks import framework_name
+from configsplit.runtime.inputs import read_hints
+from configsplit.runtime.matching import Call, Pair, matched
+from configsplit.runtime.process import run_in_worker
+from configsplit.runtime.reports import OutputReport, output_report
+
+_NEIGHBOURS = 2
+"""So many tensors are shown before the first that differs, and behind it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """One of the models: its file, its weights if they stand apart, its dialect, and the names of its outputs."""
+
+    path: Path
+    weights: Path | None
+    dialect: str
+    outputs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    """What ran a model: "tf_keras", "2.21.0"."""
+
+    framework: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """A tensor inside the one model against the one of the other that stands for it.
+
+    Attributes:
+        name, other: references to them: ``block1/conv@1:0``, numbers only where they are needed.
+        by: how it was found which stands for which: "record", "name" or "position".
+        difference: as `OutputReport.max_abs_difference`.
+        equal: whether they are equal, within the tolerance.
+    """
+
+    name: str
+    class_name: str
+    other: str
+    other_class: str
+    by: str
+    shape: tuple[int, ...]
+    other_shape: tuple[int, ...]
+    difference: float | None
+    largest: float
+    equal: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parting:
+    """Where two models part.
+
+    Attributes:
+        first: the first tensor that differs, in the order in which the first model runs; None where all that were compared
+            are equal.
+        before, behind: tensors that it is computed from, and that are computed from it.
+        compared: how many tensors were compared; ``alone`` and ``other_alone`` are those of each model that had none to be
+            compared with.
+    """
+
+    first: Compared | None
+    before: tuple[Compared, ...]
+    behind: tuple[Compared, ...]
+    compared: int
+    alone: tuple[str, ...]
+    other_alone: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """What a comparison found; see `configsplit.runtime.reports.NumericReport` for the fields that both have."""
+
+    outputs: tuple[OutputReport, ...]
+    ran: Ran
+    other: Ran
+    inputs: tuple[FedInput, ...]
+    given: bool
+    seed: int
+    tolerance: float
+    seconds: float
+    deterministic: bool = True
+    parting: Parting | None = None
+
+    @property
+    def identical(self) -> bool:
+        return all(output.identical for output in self.outputs)
+
+    @property
+    def passed(self) -> bool:
+        return all(output.within(self.tolerance) for output in self.outputs)
+
+    def as_json(self) -> dict[str, Any]:
+        return {"identical": self.identical, "passed": self.passed, **asdict(self)}
+
+
+def compare_numeric(
+    one: Side,
+    other: Side,
+    inputs: Specs,
+    order: Sequence[int],
+    *,
+    names: Mapping[LayerPath, LayerPath] | None = None,
+    feed: Feed = Feed(),  # noqa: B008 - frozen
+    tolerance: float = 0.0,
+    bisect: bool = False,
+    custom_objects: Sequence[str] = (),
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+) -> Comparison:
+    """Run two models in Keras on the same inputs, and compare what they give.
+
+    Args:
+        one, other: the models.
+        inputs: what is fed to the first; ``order`` says which of them each input of the other takes.
+        names: the layers of the first model that those of the other came from, where a record tells; all by name without.
+        feed: what is fed.
+        tolerance: by how much outputs may differ.
+        bisect: also compare the tensors inside, where outputs differ.
+        custom_objects: plug-ins.
+        limits: what the processes may take that build the models.
+
+    Raises:
+        RuntimeUnavailableError, DocumentError, StoreError: as `configsplit.runtime.numeric.verify_numeric`.
+        VerificationError: a model could not be run, or they have different numbers of outputs. A difference in numbers is no
+            error.
+    """
+    started = time.monotonic()
+    examined = examine(one.path, one.weights)
+    with tempfile.TemporaryDirectory(prefix="configsplit-") as name:
+        folder = Path(name)
+        hints = read_hints(examined.text, examined.words, facts_of(custom_objects))
+        waiting = save_choices(folder, choices(inputs, hints, feed))
+
+        def run(steps: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+            job = {"custom_objects": list(custom_objects), "allow_lambda": False, "steps": steps}
+            done: list[dict[str, Any]] = run_in_worker(job, folder, limits=limits)["steps"]
+            return done
+
+        first = _step(one, folder, "one", range(len(inputs)), feed.seed) | {"choices": waiting}
+        ran = run([first, _step(other, folder, "other", order, feed.seed)])
+        outputs = _outputs(one, other, folder)
+        parting, deterministic = None, True
+        if not all(output.within(tolerance) for output in outputs):
+            again = _step(one, folder, "again", range(len(inputs)), feed.seed + 1)
+            steps = [_inside(one, folder, "one", range(len(inputs)), feed), _inside(other, folder, "other", order, feed)]
+            told = run([again, *(steps if bisect else ())])
+            deterministic = _same(folder / "one.npz", folder / "again.npz")
+            if bisect:
+                calls = [[Call.read(number, each) for number, each in enumerate(step["calls"])] for step in told[1:]]
+                parting = _parting(calls[0], calls[1], order, names, tolerance)
+        return Comparison(
+            outputs=outputs,
+            ran=Ran(framework=ran[0]["framework"], version=ran[0]["version"]),
+            other=Ran(framework=ran[1]["framework"], version=ran[1]["version"]),
+            inputs=fed_inputs(folder, [str(spec["name"]) for spec in inputs]),
+            given=feed.arrays is not None,
+            seed=feed.seed,
+            tolerance=tolerance,
+            seconds=round(time.monotonic() - started, 3),
+            deterministic=deterministic,
+            parting=parting,
+        )
+
+
+def _step(side: Side, folder: Path, name: str, order: Sequence[int], seed: int) -> dict[str, Any]:
+    return {
+        "model": str(side.path),
+        "weights": None if side.weights is None else str(side.weights),
+        "framework": framework_name(side.dialect),
+        "inputs": [{"file": str(folder / "inputs.npz"), "index": number} for number in order],
+        "outputs": str(folder / f"{name}.npz"),
+        "fill": None,
+        "probe": [],
+        "seed": seed,
+    }
+
+
+def _inside(side: Side, folder: Path, name: str, order: Sequence[int], feed: Feed) -> dict[str, Any]:
+    """The same run once more, with all that layers give on disk."""
+    return _step(side, folder, f"{name}-inside", order, feed.seed) | {"record": str(folder / f"{name}-calls")}
+
+
+def _outputs(one: Side, other: Side, folder: Path) -> tuple[OutputReport, ...]:
+    ours, theirs = arrays.load(folder / "one.npz"), arrays.load(folder / "other.npz")
+    if len(ours) != len(theirs):
+        raise VerificationError(
+            f"the models have {len(ours)} and {len(theirs)} outputs",
+            code="compare-outputs",
+            where=str(other.path),
+            hint="two models of the same inputs and outputs are compared; `extract` takes the part that both have",
+        )
+    names = one.outputs if len(one.outputs) == len(ours) else tuple(map(str, range(len(ours))))
+    return tuple(output_report(*each) for each in zip(names, ours, theirs, strict=True))
+
+
+def _same(one: Path, other: Path) -> bool:
+    return all(same_bits(a, b) for a, b in zip(arrays.load(one), arrays.load(other), strict=True))
+
+
+# Where they part.
+
+
+def _parting(
+    ours: Sequence[Call],
+    theirs: Sequence[Call],
+    order: Sequence[int],
+    names: Mapping[LayerPath, LayerPath] | None,
+    tolerance: float,
+) -> Parting:
+    pairs = matched(ours, theirs, order, names)
+    found = {pair.ours.number: _compared(pair, tolerance) for pair in pairs}
+    rows = [(number, row) for number in sorted(found) for row in found[number]]
+    at = next((place for place, (_, row) in enumerate(rows) if not row.equal), None)
+    before: list[Compared] = []
+    behind: list[Compared] = []
+    if at is not None:
+        number = rows[at][0]
+        sources = {maker[0] for maker in ours[number].takes if maker is not None}
+        before = [row for source in sorted(sources & found.keys()) for row in found[source]] or [row for _, row in rows[:at]]
+        takers = [call.number for call in ours if any(maker and maker[0] == number for maker in call.takes)]
+        behind = [row for taker in takers if taker in found for row in found[taker]] or [row for _, row in rows[at + 1 :]]
+    seen = {pair.theirs.number for pair in pairs}
+    return Parting(
+        first=None if at is None else rows[at][1],
+        before=tuple(before[-_NEIGHBOURS:]),
+        behind=tuple(behind[:_NEIGHBOURS]),
+        compared=len(rows),
+        alone=tuple(call.name() for call in ours if call.number not in found),
+        other_alone=tuple(call.name() for call in theirs if call.number not in seen),
+    )
+
+
+def _compared(pair: Pair, tolerance: float) -> list[Compared]:
+    ours, theirs = arrays.load(pair.ours.file), arrays.load(pair.theirs.file)
+    several = len(ours) > 1
+    found = []
+    for number, (mine, its) in enumerate(zip(ours, theirs, strict=False)):
+        report = output_report("", mine, its)
+        found.append(
+            Compared(
+                name=pair.ours.name(number if several else None),
+                class_name=pair.ours.class_name,
+                other=pair.theirs.name(number if several else None),
+                other_class=pair.theirs.class_name,
+                by=pair.by,
+                shape=report.shape,
+                other_shape=tuple(its.values.shape),
+                difference=report.max_abs_difference,
+                largest=report.largest,
+                equal=report.within(tolerance),
+            )
+        )
+    return found

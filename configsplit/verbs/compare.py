@@ -1,0 +1,163 @@
+"""`verify A B --numeric`: two models of the same inputs run in Keras, each in the one it is for, and where they part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from configsplit.boundaries.shapes import told
+from configsplit.containers import open_source, stamp
+from configsplit.errors import ConfigSplitError, StoreError, VerificationError
+from configsplit.graph.model import LayerPath, TensorSpec, walk
+from configsplit.inference.recorded import agree
+from configsplit.models.document import Document, load
+from configsplit.records import provenance as record
+from configsplit.saving.file_proof import provenance_of
+from configsplit.saving.numeric import described_inputs
+
+if TYPE_CHECKING:
+    from configsplit.runtime.compare import Comparison
+    from configsplit.runtime.confinement.policy import Limits
+
+
+def compare(
+    model: str | Path,
+    other: str | Path,
+    *,
+    weights: str | Path | None = None,
+    other_weights: str | Path | None = None,
+    samples: int = 4,
+    seed: int = 0,
+    inputs: str | Path | None = None,
+    input_ranges: Iterable[str] = (),
+    sizes: Iterable[str] = (),
+    tolerance: float = 0.0,
+    bisect: bool = False,
+    custom_objects: Sequence[str | Path] = (),
+    limits: Limits | None = None,
+) -> Comparison:
+    """Run two models on the same inputs and compare what they give: an original and what was made of it, or two versions.
+
+    Args:
+        model, other: the files; what the inputs of ``other`` are called may differ, then they go by their order.
+        weights, other_weights: the weights that go with an architecture-only file.
+        samples, seed: of what is drawn.
+        inputs: an ``.npz`` file with the user's own samples instead, by the names of the inputs of ``model`` or in their order.
+        input_ranges: bounds of what is drawn: ``"LOW,HIGH"`` for every input of numbers, ``"INPUT=LOW,HIGH"`` for one.
+        sizes: sizes of inputs that ``model`` leaves open: ``"INPUT=1,224,224,3"``, or the open ones alone.
+        tolerance: by how much outputs may differ, times their largest value where that is above 1; 0 asks for equal bits.
+        bisect: where outputs differ, find the first tensor inside that does.
+        custom_objects: plug-ins.
+        limits: time and memory for the processes, and whether the operating system confines them.
+
+    Raises:
+        VerificationError: the models do not take the same inputs, or one cannot be run. That they differ is no error.
+        StoreError: a file cannot be read, or has no weights.
+        RuntimeUnavailableError: the Keras of one is not installed.
+    """
+    from configsplit.runtime.compare import Side, compare_numeric
+    from configsplit.runtime.confinement.policy import Limits
+    from configsplit.runtime.feeding import Feed
+
+    documents = [
+        load(path, weights=apart, custom_objects=custom_objects) for path, apart in ((model, weights), (other, other_weights))
+    ]
+    places = [place for document in documents for place in (document.path, document.weights) if place is not None]
+    stamps = {place: stamp(place) for place in places}
+    for document in documents:
+        _require_weights(document)
+    fed, order = _same_inputs(described_inputs(documents[0], sizes), described_inputs(documents[1]), str(other))
+    sides = [
+        Side(
+            path=document.path,
+            weights=document.weights,
+            dialect=document.dialect,
+            outputs=tuple(ref.layer for ref in document.model.output_refs()),
+        )
+        for document in documents
+    ]
+    found = compare_numeric(
+        sides[0],
+        sides[1],
+        fed,
+        order,
+        names=_names(documents[0], documents[1]) if bisect else None,
+        feed=Feed(samples=samples, seed=seed, arrays=None if inputs is None else Path(inputs), ranges=tuple(input_ranges)),
+        tolerance=tolerance,
+        bisect=bisect,
+        custom_objects=[str(spec) for spec in custom_objects],
+        limits=limits or Limits(),
+    )
+    for place, before in stamps.items():
+        if stamp(place) != before:
+            message = "the file was changed or replaced while it was verified"
+            raise VerificationError(message, code="verify-changed-file", where=str(place))
+    return found
+
+
+def _require_weights(document: Document) -> None:
+    """Two models without weights would get made-up ones, and could only be equal by being called alike."""
+    with open_source(document.path, document.weights) as source:
+        if source.weights is None and any(layer.class_name for layer in document.model.layers if not layer.is_input):
+            raise StoreError(
+                "the file has no weights: what it computes cannot be compared",
+                code="compare-no-weights",
+                where=str(document.path),
+                hint="give them with --weights FILE (of the first model), --other-weights FILE (of the second)",
+            )
+
+
+def _same_inputs(
+    ours: Sequence[Mapping[str, Any]], theirs: Sequence[Mapping[str, Any]], where: str
+) -> tuple[list[dict[str, Any]], list[int]]:
+    """What to feed, and which of it each input of the other model takes: by name, or in order where names differ.
+
+    Raises:
+        VerificationError: the models take different inputs.
+    """
+    names, others = [str(each["name"]) for each in ours], [str(each["name"]) for each in theirs]
+    if len(names) != len(others):
+        raise _unlike(f"the models have {len(names)} and {len(others)} inputs: {', '.join(names)}; {', '.join(others)}", where)
+    order = [names.index(name) for name in others] if set(names) == set(others) else list(range(len(names)))
+    fed = [dict(each) for each in ours]
+    for number, its in zip(order, theirs, strict=True):
+        mine = fed[number]
+        if not agree(mine["shape"], its["shape"]) or (mine["dtype"] or "float32") != (its["dtype"] or "float32"):
+            specs = [told(TensorSpec(each["shape"], each["dtype"])) for each in (mine, its)]
+            raise _unlike(f"the input {mine['name']!r} is {specs[0]}, {its['name']!r} of the other {specs[1]}", where)
+        if mine["shape"] and its["shape"]:
+            mine["shape"] = [size if other is None else other for size, other in zip(mine["shape"], its["shape"], strict=True)]
+        mine["shape"] = mine["shape"] or its["shape"]
+    return fed, order
+
+
+def _unlike(message: str, where: str) -> VerificationError:
+    hint = "two models that take the same are compared; `extract` takes out the part that does"
+    return VerificationError(message, code="compare-inputs", where=where, hint=hint)
+
+
+def _names(one: Document, other: Document) -> dict[LayerPath, LayerPath] | None:
+    """The layers of the first model that those of the other came from, where the record beside either file tells."""
+    if (found := _recorded(other, one)) is not None:
+        return found
+    if (back := _recorded(one, other)) is not None:
+        return {theirs: mine for mine, theirs in back.items()}
+    return None
+
+
+def _recorded(made: Document, source: Document) -> dict[LayerPath, LayerPath] | None:
+    """Layer -> origin, if the record beside ``made`` speaks of this very file and says that ``source`` is what it came from."""
+    place = made.path.with_name(made.path.name + record.SUFFIX)
+    try:
+        told = record.from_text(place.read_text("utf-8"), str(place))
+    except (OSError, UnicodeDecodeError, ConfigSplitError):
+        return None
+    with open_source(made.path) as mine, open_source(source.path) as its:
+        digests = mine.sha256(), its.sha256()
+    numbers = [number for number, each in enumerate(told.sources) if each.sha256 == digests[1]]
+    if told.result.sha256 != digests[0] or not numbers:
+        return None
+    provenance = provenance_of(told)
+    origins = {path: provenance.origin(path) for path, _ in walk(made.model)}
+    return {path: origin.path for path, origin in origins.items() if origin is not None and origin.source == numbers[0]}

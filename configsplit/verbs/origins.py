@@ -1,0 +1,53 @@
+"""The files that a manifest or a record names: where they lie, and whether they are still the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from configsplit.containers import Source, Workers, digest
+from configsplit.errors import StoreError, VerificationError
+from configsplit.records.manifest import Source as SourceRecord
+
+Place = tuple[Path, Path | None]
+"""A model, and its weights if they stand apart."""
+
+
+def find(folder: Path, source: SourceRecord, beside: Path, hint: str) -> Place:
+    """A source as a record in ``folder`` names it, there or ``beside``.
+
+    Raises:
+        StoreError: it is not there.
+    """
+    return _first([folder / (source.path or ""), beside / source.file, Path(source.file)], source.file, hint), weights_of(
+        folder, source, beside, hint
+    )
+
+
+def weights_of(folder: Path, source: SourceRecord, beside: Path, hint: str) -> Path | None:
+    """The weights of a source that stand apart, if they do. Raises StoreError where they are missing."""
+    if source.weights is None:
+        return None
+    return _first([folder / (source.weights_path or ""), beside / source.weights], source.weights, hint)
+
+
+def _first(places: Sequence[Path], name: str, hint: str) -> Path:
+    for place in places:
+        if place.is_file() or (place / "config.json").is_file():
+            return place
+    raise StoreError(f"the original {name!r} is not where it was", code="source-missing", where=str(places[0]), hint=hint)
+
+
+def check_digests(wanted: Mapping[Path, str | None], models: Sequence[tuple[Source, str]], since: str) -> None:
+    """Hold files, and models that may be folders, against their recorded SHA-256; those that have none are left out.
+
+    Raises:
+        VerificationError: one is not the file that the record speaks of.
+    """
+    with Workers() as workers:
+        found = [(path, value, workers.submit(partial(digest, path))) for path, value in wanted.items() if value]
+        found += [(source.path, value, workers.submit(source.sha256)) for source, value in models]
+    for path, value, task in found:
+        if task.result() != value:
+            raise VerificationError(f"the file was changed since{since}", code="verify-changed-file", where=str(path))

@@ -1,0 +1,58 @@
+"""`configsplit verify A B --numeric`, and the user's own data, in the confined process."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command_line import RESIDUAL, run
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    shutil.copy(RESIDUAL, tmp_path / "model.keras")
+    return tmp_path / "model.keras"
+
+
+def test_a_model_before_and_after_surgery(model: Path, tmp_path: Path) -> None:
+    renamed = tmp_path / "renamed.keras"
+    assert run("rename", model, "c2=second", "--out", renamed).code == 0
+    done = run("verify", model, renamed, "--numeric", "--samples", "2", "--tolerance", "1e-6")
+    assert (done.code, done.err) == (0, "")
+    assert "verified: outputs bit-identical (a tolerance of 1e-06 was allowed), model.keras in keras 3" in done.out
+    assert "(drawn, seed 0)" in done.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("verify", "a", "b"), "verify A B --numeric"),
+        (("verify", "a", "b", "--numeric", "--source", "c"), "--source goes with"),
+        (("verify", "a", "--bisect"), "--bisect goes with two models"),
+        (("verify", "a", "--other-weights", "w"), "--other-weights goes with two models"),
+        (("verify", "a", "--tolerance", "1"), "--tolerance goes with --numeric"),
+        (("verify", "a", "--inputs", "x.npz"), "--inputs goes with --numeric"),
+        (("verify", "a", "--size", "x=1"), "--size goes with --numeric"),
+        (("verify", str(RESIDUAL), "--numeric"), "verify A B --numeric"),
+    ],
+)
+def test_options_that_mean_nothing(arguments: tuple[str, ...], said: str) -> None:
+    done = run(*arguments)
+    assert (done.code, done.out) == (2, "")
+    assert said in done.err
+
+
+def test_the_users_own_samples(model: Path, tmp_path: Path) -> None:
+    assert run("split", model, "--at", "c2", "--out", tmp_path / "parts").code == 0
+    manifest = json.loads((tmp_path / "parts" / "manifest.json").read_text())
+    (entry,) = manifest["inputs"]
+    np.savez(tmp_path / "own.npz", **{entry["name"]: np.zeros((3, *entry["shape"][1:]))})
+    done = run("verify", tmp_path / "parts", "--numeric", "--inputs", tmp_path / "own.npz")
+    assert (done.code, done.err) == (0, "")
+    assert "on 3 samples" in done.out
+    assert "(your own)" in done.out
+    np.savez(tmp_path / "own.npz", strange=np.zeros(3))
+    run("verify", tmp_path / "parts", "--numeric", "--inputs", tmp_path / "own.npz").failed("inputs-unfit")

@@ -1,0 +1,123 @@
+"""Shapes that a file records of a class which nobody has declared: told, loosened, and held against what flows."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import configsplit
+from configsplit.errors import ConfigSplitError, ShapeError, VerificationError
+
+CLASS = """
+import keras
+
+@keras.saving.register_keras_serializable("lies")
+class Longer(keras.layers.Layer):
+    def call(self, x):
+        return keras.ops.repeat(x, 16, axis=1)
+
+    def compute_output_shape(self, shape):
+        return shape
+"""
+PLUGIN = """
+from configsplit.plugins import LayerFacts
+
+LAYERS = [LayerFacts(class_name="Longer", keras_class="lying_layers:Longer")]
+"""
+
+
+@pytest.fixture
+def liar(keras3: Any, near_worker: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A model of which the file says that ``liar`` gives (None, 4, 8), while (None, 64, 8) flows."""
+    (tmp_path / "lying_layers.py").write_text(CLASS)
+    (tmp_path / "plugin.py").write_text(PLUGIN)
+    monkeypatch.syspath_prepend(tmp_path)
+    sys.modules.pop("lying_layers", None)
+    from lying_layers import Longer  # type: ignore[import-not-found]
+
+    k = keras3.module
+    given = k.Input((4, 8), name="x")
+    h = k.layers.Dense(8, name="a")(given)
+    h = k.layers.Dense(8, name="b")(Longer(name="liar")(h))
+    k.Model(given, k.layers.Dense(2, name="c")(h)).save(tmp_path / "liar.keras")
+    return tmp_path / "liar.keras"
+
+
+def cut(model: Path, at: str, **options: Any) -> Any:
+    document = configsplit.load(model)
+    return configsplit.split(document, at, **options).save(model.parent / "parts")
+
+
+def told(saved: Any) -> list[str]:
+    return [warning for warning in saved.manifest.warnings if warning.startswith("shapes: ")]
+
+
+@pytest.mark.parametrize(("at", "how"), [("liar", "'liar' comes out of Longer"), ("b", "'b' is computed from Longer")])
+def test_the_lie_is_told_and_found(at: str, how: str, liar: Path) -> None:
+    (warning,) = told(saved := cut(liar, at))
+    assert how in warning
+    assert "--open liar" in warning
+    with pytest.raises(VerificationError) as caught:
+        configsplit.verify(saved.directory, numeric=True, custom_objects=(str(liar.parent / "plugin.py"),))
+    assert (caught.value.code, caught.value.where) == ("verify-boundary", at)
+    assert "(any, 4, 8)" in caught.value.message
+    assert "(4, 64, 8)" in caught.value.message
+
+
+@pytest.mark.parametrize("options", [{"opened": ["liar"]}, {"opened": ["liar=1"]}, {"shapes": ["liar=None,64,8"]}])
+def test_a_part_that_was_loosened_is_fed(options: dict[str, Any], liar: Path) -> None:
+    saved = cut(liar, "liar", **options)
+    assert told(saved) == []
+    verified = configsplit.verify(saved.directory, numeric=True, custom_objects=(str(liar.parent / "plugin.py"),))
+    assert verified.numeric is not None
+    assert verified.numeric.identical
+    assert verified.numeric.outputs[0].shape == (4, 64, 2)
+
+
+def test_before_the_class_nothing_is_unsure(liar: Path) -> None:
+    assert told(cut(liar, "a")) == []
+
+
+def test_an_extract_that_starts_there_says_so(liar: Path) -> None:
+    document = configsplit.load(liar)
+    made = configsplit.extract(document, from_="liar")
+    assert any("'liar' comes out of Longer" in warning for warning in made.warnings)
+    (start,) = configsplit.extract(document, from_="liar", opened=["liar"]).model.input_refs()
+    loosened = configsplit.extract(document, from_="liar", opened=["liar"])
+    assert loosened.inference.specs[start].shape == (None, None, 8)
+    assert not any("comes out of" in warning for warning in loosened.warnings)
+
+
+@pytest.mark.parametrize("name", ["liar=3", "liar=0", "nowhere"])
+def test_what_cannot_be_opened(name: str, liar: Path) -> None:
+    with pytest.raises(ConfigSplitError) as caught:
+        cut(liar, "liar", opened=[name])
+    assert caught.value.code == ("open-axis" if isinstance(caught.value, ShapeError) else "reference-unknown-layer")
+
+
+def test_a_model_that_takes_few_positions_is_run_on_as_many(keras3: Any, near_worker: None, tmp_path: Path) -> None:
+    """Embeddings of positions that are computed in the graph: seven of them are tried first, and there are five."""
+    k = keras3.module
+    ids = k.Input((None,), dtype="int32", name="ids")
+    places = k.ops.cumsum(k.ops.ones_like(ids), axis=1) - 1
+    h = k.layers.Add(name="sum")(
+        [k.layers.Embedding(11, 6, name="tokens")(ids), k.layers.Embedding(5, 6, name="places")(places)]
+    )
+    k.Model(ids, k.layers.Dense(2, name="d")(h)).save(tmp_path / "m.keras")
+    saved = configsplit.split(configsplit.load(tmp_path / "m.keras"), "sum").save(tmp_path / "parts")
+    report = configsplit.verify(saved.directory, numeric=True).numeric
+    assert report is not None
+    assert (report.identical, report.inputs[0].shape) == (True, (4, 5))
+    report = configsplit.verify(saved.directory, numeric=True, sizes=["ids=3"], input_ranges=["9,10"], samples=2).numeric
+    assert report is not None
+    assert report.inputs[0].shape == (2, 3)
+    with pytest.raises(Exception, match="indices"):
+        configsplit.verify(saved.directory, numeric=True, sizes=["ids=6"])
+    np.savez(tmp_path / "own.npz", np.array([[1, 2]]))
+    report = configsplit.verify(saved.directory, numeric=True, inputs=tmp_path / "own.npz").numeric
+    assert report is not None
+    assert (report.samples, report.given) == (1, True)
