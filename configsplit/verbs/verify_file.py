@@ -39,7 +39,7 @@ def verify_file(path: str | Path, *, custom_objects: Sequence[str | Path] = ()) 
     places = [_find(path.parent, source) for source in told.sources]
     _check_digests(path, apart, told, places)
     if told.verb == "convert":
-        return _converted(path, told, places[0], custom_objects)
+        return _converted(path, told, places, custom_objects)
     host = load(places[0][0], weights=places[0][1], custom_objects=custom_objects)
     more = (load_fragment(model, host, weights=weights, custom_objects=custom_objects) for model, weights in places[1:])
     documents = [host, *more]
@@ -50,12 +50,12 @@ def verify_file(path: str | Path, *, custom_objects: Sequence[str | Path] = ()) 
 
 
 def _converted(
-    path: Path, told: record.ProvenanceRecord, place: tuple[Path, Path | None], custom_objects: Sequence[str | Path]
+    path: Path, told: record.ProvenanceRecord, places: Sequence[tuple[Path, Path | None]], custom_objects: Sequence[str | Path]
 ) -> Checked:
     """Convert the source once more as the record says, and hold the file against that."""
     from configsplit.verbs.verify_conversion import verify_conversion
 
-    found = verify_conversion(path, told, *place, custom_objects=custom_objects)
+    found = verify_conversion(path, told, places, custom_objects=custom_objects)
     return Checked(told, len(told.layers), found.weights, found.bytes)
 
 

@@ -72,6 +72,20 @@ def test_weights_that_were_laid_out_anew_are_told_with_their_recipe(tmp_path: Pa
     assert caught.value.code == "verify-provenance"
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [{"arguments": {"lambda": 1}}, {"arguments": {}}, {"sources": []}, {"needs": {"Scale": "not shipped"}}, {"layers": []}],
+)
+def test_a_record_that_lies_is_refused(changed: dict[str, Any], tmp_path: Path) -> None:
+    convert(RESIDUAL).save(tmp_path / "new.keras")
+    found = told(tmp_path / "new.keras")
+    layers = [] if "sources" in changed else found["layers"]  # a layer from a source that is not listed is no record
+    tell(tmp_path / "new.keras", {**found, "layers": layers, **changed})
+    with pytest.raises(VerificationError) as caught:
+        verify_file(tmp_path / "new.keras")
+    assert caught.value.code == "verify-provenance"
+
+
 def flipped(members: Mapping[str, bytes]) -> dict[str, bytes]:
     """One bit of one weight changed."""
     stream = io.BytesIO(members["model.weights.h5"])
