@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from configsplit.models.document import load as load
     from configsplit.models.results import Edited as Edited
     from configsplit.models.results import Parts as Parts
+    from configsplit.saving.conversion import Converted as Converted
     from configsplit.verbs.compare import compare as compare
-    from configsplit.verbs.convert import Converted as Converted
     from configsplit.verbs.convert import convert as convert
     from configsplit.verbs.cuts import cuts as cuts
     from configsplit.verbs.inspect import inspect as inspect
@@ -49,7 +49,7 @@ __version__ = "0.1.0"
 
 _OTHERS = {
     "ConfigSplitError": "configsplit.errors",
-    "Converted": "configsplit.verbs.convert",
+    "Converted": "configsplit.saving.conversion",
     "Document": "configsplit.models.document",
     "Edited": "configsplit.models.results",
     "Parts": "configsplit.models.results",

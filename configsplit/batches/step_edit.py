@@ -12,6 +12,7 @@ from configsplit.verbs.table import record
 
 if TYPE_CHECKING:
     from configsplit.models.results import Edited
+    from configsplit.runtime.converted import ConvertedReport
 
 
 def edit_step(step: Mapping[str, Any], bench: Bench) -> Facts:
@@ -64,19 +65,45 @@ def convert_step(step: Mapping[str, Any], bench: Bench) -> Facts:
     Raises:
         ConfigSplitError: as `convert` does; something in it cannot be converted.
     """
-    from configsplit.verbs.convert import convert, refused
+    from configsplit.batches.step_split import limits_of
+    from configsplit.saving.conversion import refused
+    from configsplit.verbs.convert import convert
 
     document, options = bench.source(step), step["options"]
-    made = convert(document, lambdas=options["lambdas"], shapes=options["shapes"], backend=options["backend"])
+    wanted = {name: options[name] for name in ("lambdas", "shapes", "backend", "missing_weights")}
+    made = convert(document, **wanted)
     if made.refusals:
         raise refused(made)
-    told = {"notes": [note.as_json() for note in made.notes]}
+    told: Facts = {
+        "notes": [note.as_json() for note in made.notes],
+        "needs": made.needs,
+        "absent": ["/".join(each.path) for each in made.absent],
+    }
     if bench.dry:
         return told
     whole = options["with_weights"] and (document.kind != "json" or document.weights is not None)
     place = bench.folder / step["name"] / f"{bench.path.stem}.{'keras' if whole else 'json'}"
     place.parent.mkdir(parents=True, exist_ok=True)
-    saved = made.save(place, weights=options["with_weights"])
+    saved = made.save(
+        place,
+        weights=options["with_weights"],
+        verify=bench.verify,  # type: ignore[arg-type]
+        custom_objects=bench.plugins,
+        limits=limits_of(options) if bench.verify == "numeric" else None,
+    )
     bench.made[step["name"]] = place
     counts = {"layers": saved.layers, "weights": saved.weights, "relaid": saved.relaid}
-    return {"file": place.name, "bytes": place.stat().st_size, **counts, **told}
+    proof = None if saved.compared is None else {"weights": saved.compared}
+    numeric = None if saved.numeric is None else _converted_facts(saved.numeric)
+    return {"file": place.name, "bytes": place.stat().st_size, **counts, **told, "proof": proof, "numeric": numeric}
+
+
+def _converted_facts(report: ConvertedReport) -> Facts:
+    """What both models computed, without how long it took."""
+    return {
+        "frameworks": list(report.frameworks),
+        "samples": report.samples,
+        "identical": report.identical,
+        "difference": report.difference,
+        "unexercised": list(report.unexercised),
+    }

@@ -113,6 +113,7 @@ class LayerFacts:
         training: whether its call takes ``training``; None where nobody has said.
         deaf_when_frozen: whether the layers inside it are trained on although it is loaded as frozen.
         numbers: what becomes of the numbers that it takes.
+        weight_key: the key of the config that says whether it has a weight, and that its first releases did not write.
         limit_key: the key of the config with the number of ids that it looks up or counts (``input_dim``).
         tells_kind: whether its config says with ``sparse`` and ``ragged`` which kind of tensor it gives.
         of_sparse: what it makes of a sparse tensor.
@@ -146,6 +147,7 @@ class LayerFacts:
     training: bool | None = None
     deaf_when_frozen: bool = False
     numbers: Numbers = "changed"
+    weight_key: str = ""
     limit_key: str = ""
     tells_kind: bool = False
     of_sparse: TensorKind = "unknown"

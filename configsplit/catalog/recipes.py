@@ -21,6 +21,11 @@ class Recipe(NamedTuple):
     sources: tuple[int, ...]
     steps: tuple[Step, ...] = ()
 
+    def __str__(self) -> str:
+        """``transpose (1, 0), concatenate 0``; ``copy`` without steps."""
+        steps = (step.name if step.argument is None else f"{step.name} {step.argument}" for step in self.steps)
+        return ", ".join(steps) or "copy"
+
     def then(self, name: str, argument: Any = None) -> Recipe:
         """The recipe with one more step."""
         return Recipe(self.sources, (*self.steps, Step(name, argument)))

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from configsplit.cli.output import note, show, size
+from configsplit.cli.output import limits_of, note, show, size
 
 if TYPE_CHECKING:
-    from configsplit.verbs.convert import Converted, SavedConversion
+    from configsplit.runtime.converted import ConvertedReport
+    from configsplit.saving.conversion import Converted, SavedConversion
 
 
 def convert(model: Path, out: Path, as_json: bool, **options: Any) -> None:
@@ -23,11 +24,20 @@ def convert(model: Path, out: Path, as_json: bool, **options: Any) -> None:
         lambdas=options["lambdas"],
         shapes=options["shapes"],
         backend=options["backend"],
+        missing_weights=options["missing_weights"],
         custom_objects=options["custom_objects"],
     )
     if made.refusals:
         _refuse(made, as_json)
-    saved = made.save(out, force=options["force"])
+    saved = made.save(
+        out,
+        force=options["force"],
+        verify=options["verify"],
+        samples=options["samples"],
+        seed=options["seed"],
+        custom_objects=options["custom_objects"],
+        limits=limits_of(options["timeout"], options["memory"], options["unconfined"]),
+    )
     if as_json:
         show(_as_json(made, saved))
         return
@@ -59,6 +69,11 @@ def _as_json(made: Converted, saved: SavedConversion) -> dict[str, Any]:
         "layers": saved.layers,
         "weights": saved.weights,
         "relaid": saved.relaid,
+        "absent": ["/".join(each.path) for each in made.absent],
+        "needs": made.needs,
+        "record": f"{saved.path.name}.provenance.json",
+        "proof": None if saved.compared is None else {"weights": saved.compared},
+        "numeric": None if saved.numeric is None else saved.numeric.as_json(),
         "refusals": [],
         "notes": [remark.as_json() for remark in made.notes],
     }
@@ -75,4 +90,32 @@ def _lines(made: Converted, saved: SavedConversion) -> list[str]:
     if saved.weights:
         moved = f"{saved.weights - saved.relaid} weights copied bit for bit"
         lines.append(f"  {moved}{f', {saved.relaid} laid out anew' if saved.relaid else ''}")
+    if made.needs:
+        lines.append(f"  needs these classes: {', '.join(f'{name} ({place})' for name, place in made.needs.items())}")
+    if made.absent:
+        names = ", ".join("/".join(each.path) for each in made.absent)
+        lines.append(f"  {click.style('begin with fresh weights', fg='yellow')}: {names}")
+    if saved.compared is not None and not made.absent:
+        told = f", and every weight is what was made of {source.path.name}'s" if saved.compared else ""
+        lines.append(f"{click.style('proven', fg='green', bold=True)}: the graph is what the rules give{told}")
+    if saved.numeric is not None:
+        lines += _numbers(saved.numeric)
     return lines
+
+
+def _numbers(report: ConvertedReport) -> list[str]:
+    """What both models computed."""
+    old, new = report.frameworks
+    what = (
+        "outputs bit-identical"
+        if report.identical
+        else f"outputs equal but for rounding, off by {report.difference:.1e} at most,"
+    )
+    word = (
+        click.style("verified in part", fg="yellow", bold=True)
+        if report.unexercised
+        else click.style("verified", fg="green", bold=True)
+    )
+    lines = [f"{word}: {what} in {old} and {new} on {report.samples} samples ({report.seconds:.1f} s)"]
+    lines += [f"  {output.name}: off by {output.difference:.1e}" for output in report.outputs if output.difference]
+    return [*lines, *(f"  not exercised: {each}" for each in report.unexercised)]

@@ -95,4 +95,8 @@ def _file(path: Path, custom_objects: tuple[str, ...], as_json: bool) -> None:
     tick = click.style("proven", fg="green", bold=True)
     click.echo(f"{tick}: {path.name} is what {found.record.verb} made of {sources}: {found.layers} layers accounted for")
     if found.weights:
-        click.echo(f"{tick}: {found.weights} weights, {size(found.bytes)}, are bit for bit those of their origins")
+        relaid = len(found.record.weights.relaid) if found.record.weights else 0
+        but = f", {relaid} of them laid out anew as the record says" if relaid else ""
+        click.echo(f"{tick}: {found.weights} weights, {size(found.bytes)}, are bit for bit those of their origins{but}")
+    for each in found.record.weights.absent if found.record.weights else ():
+        click.echo(f"{click.style('not proven', fg='yellow', bold=True)}: {'/'.join(each.layer)} begins with fresh weights")

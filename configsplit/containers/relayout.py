@@ -43,23 +43,11 @@ class Relaying:
         Raises:
             WeightsError: the values do not have the shapes that the recipe is for.
         """
-        taken = [sources[number] for number in recipe.sources]
         if not recipe.steps:
-            return Move(file, taken[0], dst)
-        found: Any = [read(file, path) for path in taken]
+            return Move(file, sources[recipe.sources[0]], dst)
+        values = relaid(file, sources, recipe)
         try:
-            for step in recipe.steps:
-                found = STEPS[step.name](found, step.argument)
-        except (ValueError, IndexError) as error:
-            raise WeightsError(
-                f"the weights cannot be laid out for Keras 3: {error}",
-                code="weights-shape",
-                where=f"{file.where}:{taken[0]}",
-                hint="the file is damaged, or was written by a release that nobody has measured",
-            ) from None
-        values = np.ascontiguousarray(_one(found)).reshape(np.shape(_one(found)))
-        try:
-            return Relaid(dst, file.type_key(taken[0]), values.shape, self._write(values))
+            return Relaid(dst, file.type_key(sources[recipe.sources[0]]), values.shape, self._write(values))
         except Unplain:  # a type that only HDF5 itself can tell of
             return Fresh(dst, values)
 
@@ -71,6 +59,27 @@ class Relaying:
             size = self._file.write(values.tobytes())
             self._file.flush()
         return Span(self._file.fileno(), start, size)
+
+
+def relaid(file: Arrays, sources: Sequence[str], recipe: Recipe) -> Values:
+    """What a recipe makes of weights.
+
+    Raises:
+        WeightsError: the values do not have the shapes that the recipe is for.
+    """
+    taken = [sources[number] for number in recipe.sources]
+    found: Any = [read(file, path) for path in taken]
+    try:
+        for step in recipe.steps:
+            found = STEPS[step.name](found, step.argument)
+    except (ValueError, IndexError) as error:
+        raise WeightsError(
+            f"the weights cannot be laid out for Keras 3: {error}",
+            code="weights-shape",
+            where=f"{file.where}:{taken[0]}",
+            hint="the file is damaged, or was written by a release that nobody has measured",
+        ) from None
+    return np.ascontiguousarray(_one(found)).reshape(np.shape(_one(found)))
 
 
 def read(file: Arrays, path: str) -> Values:

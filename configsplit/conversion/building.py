@@ -166,6 +166,7 @@ class Surroundings:
 
     ``release`` is the one that wrote the file, as far as it says so.
     ``model`` converts a model that stands inside a wrapper; the path is its own.
+    ``initialize`` says that weights which the file lacks may begin anew.
     """
 
     dialect: str
@@ -173,6 +174,7 @@ class Surroundings:
     facts: Mapping[str, LayerFacts]
     release: tuple[int, ...]
     model: Callable[[FrozenDict, LayerPath], FrozenDict]
+    initialize: bool = False
 
 
 @dataclass(frozen=True, slots=True)

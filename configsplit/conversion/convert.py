@@ -28,6 +28,7 @@ class Request:
         lambdas: what takes the place of the code of Lambda layers, by layer name.
         backend: the backend that the weights were made with ("tensorflow", "theano"), as far as anybody knows.
         release: the release that wrote the file, as numbers; empty where it does not say.
+        initialize: whether weights that the file lacks may begin anew.
         read: reads a model that stands inside a layer's config, in the dialect that is named.
         write: the document of a model.
     """
@@ -39,6 +40,7 @@ class Request:
     lambdas: Mapping[str, Replacement] = field(default_factory=dict)
     backend: str = "tensorflow"
     release: tuple[int, ...] = ()
+    initialize: bool = False
     read: Callable[[FrozenDict, str], Model]
     write: Callable[[Model], FrozenDict]
 
@@ -113,7 +115,8 @@ def _one(path: LayerPath, model: Model, inference: Inference | None, work: _Work
     def convert(entry: FrozenDict, inner: LayerPath) -> FrozenDict:
         return _wrapped(entry, inner, work)
 
-    around = Surroundings(model.dialect or request.model.dialect, request.backend, request.facts, request.release, convert)
+    dialect = model.dialect or request.model.dialect
+    around = Surroundings(dialect, request.backend, request.facts, request.release, convert, request.initialize)
     names, notes = new_names(path, model)
     building = Building(model, path, inference, around, request.stored, names, notes=notes)
     graph = call_graph(model)

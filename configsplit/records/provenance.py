@@ -34,8 +34,34 @@ class Result(Record):
     weights_sha256: Digest | None = None
 
 
+class Relaid(Record):
+    """A weight that a conversion laid out anew: where it is in the file, what it was made of, and by which steps."""
+
+    weight: str
+    origin: tuple[str, ...] = Field(default=(), alias="from")
+    recipe: str
+
+
+class Missing(Record):
+    """A layer that begins with fresh weights, since the source does not hold all that it has, or may not."""
+
+    layer: tuple[str, ...]
+    reason: str
+
+
+class Accounts(Record):
+    """Every weight of a conversion: how many were copied bit for bit, which were laid out anew, and which are absent."""
+
+    copied: Count = 0
+    relaid: tuple[Relaid, ...] = ()
+    absent: tuple[Missing, ...] = ()
+
+
 class ProvenanceRecord(Record):
-    """The whole of the record. ``arguments`` are those of the verb, as they were given."""
+    """The whole of the record. ``arguments`` are those of the verb, as they were given.
+
+    A conversion also tells the ``weights``, and which classes whoever loads the file ``needs``, with where each is.
+    """
 
     provenance_version: Literal[1] = VERSION
     configsplit: str
@@ -44,6 +70,8 @@ class ProvenanceRecord(Record):
     result: Result
     sources: tuple[Source, ...]
     layers: tuple[Came, ...]
+    weights: Accounts | None = None
+    needs: dict[str, str] = Field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
     @model_validator(mode="after")
@@ -58,6 +86,8 @@ def to_text(record: ProvenanceRecord) -> str:
     plain = record.model_dump(by_alias=True, mode="json")
     plain["result"] = _compact(plain["result"])
     plain["sources"] = [_compact(source) for source in plain["sources"]]
+    if record.weights is None:  # only conversions tell of them
+        del plain["weights"], plain["needs"]
     layers = plain.pop("layers")
     head = dumps(plain, indent=2).rstrip("}\n")
     return f'{head},\n  "layers": [\n' + ",\n".join(f"    {dumps(layer)}" for layer in layers) + "\n  ]\n}\n"

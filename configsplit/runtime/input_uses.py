@@ -12,8 +12,7 @@ from enum import IntEnum
 from typing import Any, NamedTuple, TypeAlias
 
 from configsplit.catalog.facts import CallFacts, LayerFacts
-from configsplit.catalog.operations.arguments import arguments
-from configsplit.catalog.operations.layers import OPERATION, snake
+from configsplit.catalog.operations.layers import OPERATION, operation_arguments, snake
 from configsplit.catalog.table import ships
 from configsplit.graph.json import FrozenDict, Number
 from configsplit.graph.model import CallRef, Layer, Node, TensorRef, Use, leaves
@@ -227,7 +226,7 @@ def _sink(inference: Inference, layer: Layer, call: CallFacts) -> _Sink:
 def _depth(call: CallFacts) -> tuple[int, ...]:
     """How many numbers ``one_hot`` knows: of any other it makes zeros, as if it were none."""
     try:
-        return (int(arguments(call).get(1, "num_classes depth")),)
+        return (operation_arguments(call).number(1),)
     except RULE_ERRORS:
         return ()
 

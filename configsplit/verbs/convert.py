@@ -3,84 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from configsplit.containers import Empty, Move, Staging, Workers, open_source
-from configsplit.containers.relayout import Relaying
-from configsplit.conversion import Migration, Note, Refusal, Replacement, Request, migrate
+from configsplit.containers import open_source
+from configsplit.conversion import Migration, Note, Replacement, Request, migrate
 from configsplit.conversion.convert import opened
 from configsplit.conversion.known_bugs import cautions, may_need_caution
-from configsplit.dialects import emit, read_entry, to_text
-from configsplit.errors import ConversionError, StoreError
+from configsplit.dialects import emit, read_entry
+from configsplit.errors import ConversionError
 from configsplit.graph.model import TensorRef, TensorSpec, walk
 from configsplit.inference import trace
 from configsplit.models.document import Document, given_shapes, load
 from configsplit.models.wrapped import inside, release_of
+from configsplit.saving.conversion import Converted
 from configsplit.saving.converted_masks import changed_masks
-from configsplit.saving.reread import reread
-from configsplit.saving.writer import Content, begin, content_like, metadata_of
-from configsplit.weights.complete import no_weights
+from configsplit.weights.accounts import Absent, absent
 from configsplit.weights.conversion import OldWeights
+from configsplit.weights.left_out import completed
 from configsplit.weights.parts import check_shapes
 
-WRITTEN_FOR = "3.15.1"
-"""The release of Keras whose spelling is written."""
-
 Backend = Literal["tensorflow", "theano", "cntk"]
-
-
-SUFFIXES = (".keras", ".json")
+MissingWeights = Literal["refuse", "initialize"]
 
 _HINT_KERAS3 = "Keras 3 loads it; `configsplit validate` says what is wrong with it if not"
 _HINT_OLDER = "Keras 3.15 may not load it as it is; any verb that writes it, `configsplit extract` say, puts it right"
-
-
-@dataclass(frozen=True, slots=True)
-class SavedConversion:
-    """What was written: how many layers and weights, and how many of those were laid out anew."""
-
-    path: Path
-    sha256: str
-    layers: int
-    weights: int = 0
-    relaid: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Converted:
-    """A conversion: the new model, or what was refused. Not yet written.
-
-    Attributes:
-        document: the old model.
-        migration: the new graph, where its layers and weights come from, what was refused.
-        backend: the backend that the weights are taken to be made with; empty where nothing tells.
-    """
-
-    document: Document
-    migration: Migration
-    backend: str
-
-    @property
-    def refusals(self) -> tuple[Refusal, ...]:
-        return self.migration.refusals
-
-    @property
-    def notes(self) -> tuple[Note, ...]:
-        return self.migration.notes
-
-    def save(self, path: str | Path, *, force: bool = False, weights: bool = True) -> SavedConversion:
-        """Write it: a ``.keras`` archive, or the architecture alone as ``.json``.
-
-        Raises:
-            ConversionError: something was refused; nothing is written then.
-            StoreError: the output exists or cannot be written, or the source cannot be read.
-            WeightsError: the weights do not fit the layers.
-        VerificationError: what was written is not what Keras would rebuild.
-        """
-        return _save(self, Path(path), force, weights)
 
 
 def convert(
@@ -90,6 +38,7 @@ def convert(
     lambdas: Mapping[str, str] | Sequence[str] = (),
     shapes: Mapping[TensorRef, TensorSpec] | Sequence[str] = (),
     backend: Backend | None = None,
+    missing_weights: MissingWeights = "refuse",
     custom_objects: Sequence[str | Path] = (),
 ) -> Converted:
     """Convert a model of Keras 1 or 2 to Keras 3, configuration and weights; nothing is written yet.
@@ -100,6 +49,8 @@ def convert(
         lambdas: what takes the place of Lambda layers' code: ``{"lam": "module:function"}`` or ``["lam=module:function"]``.
         shapes: shapes that nothing else tells, as for `split`.
         backend: the backend of the weights, where the file does not say it: Theano turns convolution kernels round.
+        missing_weights: what becomes of a custom layer of which the file does not hold all weights, or may not: refused, or
+            named in the notes and left to begin with fresh ones.
         custom_objects: plug-in files or modules.
 
     Returns:
@@ -118,10 +69,13 @@ def convert(
             where=str(document.path),
             hint=_HINT_OLDER if document.notes else _HINT_KERAS3,
         )
+    arguments = _arguments(lambdas, shapes, backend, missing_weights)
     document = replace(document, model=opened(document.model, read_entry))
-    given = shapes if isinstance(shapes, Mapping) else given_shapes(document.model, shapes)
-    inference = document.infer_given(given)
     with open_source(document.path, document.weights) as source:
+        if source.weights is not None:
+            document = completed(document, source.weights)
+        given = shapes if isinstance(shapes, Mapping) else given_shapes(document.model, shapes)
+        inference = document.infer_given(given)
         old = None if source.weights is None else OldWeights(document, source.weights)
         if old is not None:
             check_shapes(document.model, inference, old.found)
@@ -134,13 +88,42 @@ def convert(
             lambdas={**_declared(document), **_replacements(lambdas)},
             backend=found,
             release=release_of(document),
+            initialize=missing_weights == "initialize",
             read=read_entry,
             write=emit,
         )
         migration = _with_cautions(_with_backend(migrate(request), document, found), document)
         if not migration.refusals and (changed := changed_masks(document, request.inference, migration)):
             migration = replace(migration, refusals=changed, model=None)
-        return Converted(document=document, migration=migration, backend=found)
+        lost = () if source.weights is None else absent(document, migration, source.weights)
+        migration = _without_weights(migration, lost, missing_weights)
+        return Converted(document=document, migration=migration, backend=found, arguments=arguments, absent=lost)
+
+
+def _without_weights(migration: Migration, lost: Sequence[Absent], wanted: MissingWeights) -> Migration:
+    """Refuse layers whose weights are not in the file, or name them."""
+    if lost and wanted == "refuse":
+        return replace(migration, refusals=tuple(each.refusal() for each in lost), model=None)
+    notes = (Note("/".join(each.path), f"begins with fresh weights: {each.reason}") for each in lost)
+    return replace(migration, notes=(*migration.notes, *notes))
+
+
+def _arguments(
+    lambdas: Mapping[str, str] | Sequence[str],
+    shapes: Mapping[TensorRef, TensorSpec] | Sequence[str],
+    backend: Backend | None,
+    missing_weights: MissingWeights,
+) -> dict[str, Any]:
+    """What was asked for, as a record has it and as `convert` takes it again."""
+    code = [f"{name}={target}" for name, target in lambdas.items()] if isinstance(lambdas, Mapping) else list(lambdas)
+    told = list(map(_shape, shapes.items())) if isinstance(shapes, Mapping) else list(shapes)
+    return {"lambdas": code, "shapes": told, "backend": backend, "missing_weights": missing_weights}
+
+
+def _shape(given: tuple[TensorRef, TensorSpec]) -> str:
+    ref, spec = given
+    sizes = ",".join(map(str, spec.shape or ()))
+    return f"{ref.layer}@{ref.call}:{ref.output}={sizes}:{spec.dtype or 'float32'}"
 
 
 def _with_backend(migration: Migration, document: Document, backend: str) -> Migration:
@@ -192,55 +175,4 @@ def _syntax(text: str) -> ConversionError:
         f"{text!r} does not say what takes the place of a Lambda layer",
         code="convert-lambda-syntax",
         hint="write NAME=module:function",
-    )
-
-
-# --------------------------------------------------------------------------------------------------------------- writing
-
-
-def _save(made: Converted, path: Path, force: bool, with_weights: bool) -> SavedConversion:
-    model = made.migration.model
-    if model is None:
-        raise refused(made)
-    document = made.document
-    suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
-        raise StoreError(
-            f"the suffix {path.suffix!r} does not tell a format of Keras 3",
-            code="output-suffix",
-            where=str(path),
-            hint="name the output .keras, or .json for the architecture alone",
-        )
-    with ExitStack() as stack:
-        staging = stack.enter_context(Staging(path, folder=False, force=force))
-        source = stack.enter_context(open_source(document.path, document.weights))
-        document.check_same(source)
-        content = Content(text=to_text(model))
-        if suffix == ".keras" and with_weights:
-            if source.weights is None:
-                raise no_weights("a .keras file", str(path), "give them with --weights FILE, or name the output .json")
-            relaying = stack.enter_context(Relaying(staging.path(path.name).parent))
-            placed = OldWeights(document, source.weights).placed(made.migration, relaying)
-            content = replace(content_like(source, content.text, placed), metadata=metadata_of(WRITTEN_FOR))
-        with Workers() as workers:
-            files = begin(workers, staging, path.name, "keras", content)
-        written, _ = files.written()
-        reread(written.path, document.facts)
-        source.check_unchanged()
-        staging.commit()
-    items = [] if content.placed is None else [item for item in content.placed.items if not isinstance(item, Empty)]
-    relaid = sum(not isinstance(item, Move) for item in items)
-    return SavedConversion(path, written.sha256, len(model.layers), len(items), relaid)
-
-
-def refused(made: Converted) -> ConversionError:
-    """The error of a conversion that cannot be written; it carries every refusal."""
-    first, *rest = made.refusals
-    more = f" (and {len(rest)} more)" if rest else ""
-    return ConversionError(
-        f"{first.reason}{more}",
-        code=first.code,
-        where=first.layer,
-        hint=first.remedy,
-        refusals=tuple(refusal.as_json() for refusal in made.refusals),
     )

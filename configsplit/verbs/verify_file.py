@@ -38,6 +38,8 @@ def verify_file(path: str | Path, *, custom_objects: Sequence[str | Path] = ()) 
     apart = None if told.result.weights is None else path.with_name(told.result.weights)
     places = [find(path.parent, source, path.parent, "put it there, or beside the file") for source in told.sources]
     _check_digests(path, apart, told, places)
+    if told.verb == "convert":
+        return _converted(path, told, places, custom_objects)
     host = load(places[0][0], weights=places[0][1], custom_objects=custom_objects)
     more = (load_fragment(model, host, weights=weights, custom_objects=custom_objects) for model, weights in places[1:])
     documents = [host, *more]
@@ -45,6 +47,16 @@ def verify_file(path: str | Path, *, custom_objects: Sequence[str | Path] = ()) 
         sources = [stack.enter_context(open_source(model, weights)) for model, weights in places]
         count, size = compare(path, apart, told, sources, documents)
     return Checked(told, len(told.layers), count, size)
+
+
+def _converted(
+    path: Path, told: record.ProvenanceRecord, places: Sequence[tuple[Path, Path | None]], custom_objects: Sequence[str | Path]
+) -> Checked:
+    """Convert the source once more as the record says, and hold the file against that."""
+    from configsplit.verbs.verify_conversion import verify_conversion
+
+    found = verify_conversion(path, told, places, custom_objects=custom_objects)
+    return Checked(told, len(told.layers), found.weights, found.bytes)
 
 
 def read_record(path: Path) -> record.ProvenanceRecord:

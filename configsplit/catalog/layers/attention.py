@@ -147,7 +147,13 @@ def grouped_macs(call: CallFacts) -> int:
 HEEDS_MASKS = (2, 10)
 """The release of TensorFlow from which on MultiHeadAttention uses the masks of what it is given."""
 
-_LISTED: dict[str, Any] = {"mask": "passes", "uses_mask": ("mask",), "attention": "listed", "training": True}
+_LISTED: dict[str, Any] = {
+    "mask": "passes",
+    "uses_mask": ("mask",),
+    "attention": "listed",
+    "training": True,
+    "weight_key": "use_scale",
+}
 _NAMED: dict[str, Any] = {
     "mask": "passes",
     "uses_mask": ("query_mask", "value_mask", "key_mask"),

@@ -44,6 +44,11 @@ def _operation(call: CallFacts) -> tuple[Operation | Function, Arguments]:
     raise unknown(f"there is no rule for the operation {name!r}")
 
 
+def operation_arguments(call: CallFacts) -> Arguments:
+    """What an operation layer is called with. Raises ShapeError where nothing of that name is declared."""
+    return _operation(call)[1]
+
+
 def operation_outputs(call: CallFacts) -> Outputs:
     """Shapes and dtypes of what an operation layer gives."""
     found, given = _operation(call)

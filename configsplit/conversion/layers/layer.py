@@ -232,9 +232,12 @@ def custom_weights(unit: Unit, around: Surroundings) -> Inside | None:
     facts = around.facts.get(str(unit.entry["class_name"]))
     declared: Sequence[str] = () if facts is None else facts.keras3_places
     if declared and not stored.shapes:
+        if around.initialize:
+            return None
         raise _lost(unit.entry, declared[0])
     if stored.places:
-        _check_lost(unit, declared)
+        if not around.initialize:
+            _check_lost(unit, declared)
         inner = [place.removeprefix(unit.prefix) for place in stored.places if place.startswith(unit.prefix)]
         made = tuple(Slot(unit.prefix + place, Recipe((unit.start + at,))) for at, place in enumerate(inner))
         return Inside(FrozenDict(), made, tuple(unit.prefix + place for place in inner))
@@ -260,7 +263,7 @@ def _lost(entry: FrozenDict, place: str) -> Stop:
     return Stop(
         "convert-weights-lost",
         f"the file has no weights for {place!r} of the {entry['class_name']}: the release that wrote it did not save them",
-        "convert the .h5 of the same model, which has them",
+        "convert the .h5 of the same model, which has them; or let them begin anew: --missing-weights initialize",
     )
 
 

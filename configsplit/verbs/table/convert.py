@@ -1,6 +1,6 @@
 """The record of ``convert``."""
 
-from configsplit.verbs.table.verb import FORCE, JSON, MODEL, NO_WEIGHTS, SHAPES, SOURCE, Option, Verb
+from configsplit.verbs.table.verb import FORCE, JSON, LIMITS, MODEL, NO_WEIGHTS, SHAPES, SOURCE, VERIFY, Option, Verb
 
 VERB = Verb(
     name="convert",
@@ -9,7 +9,9 @@ VERB = Verb(
 
     Layers, calls, weights and masks are translated by declared rules; where Keras 3 computes something else under the same
     name, what computes the old numbers is written. What cannot be converted is listed, each layer with its reason and what to
-    do about it, and nothing is written then (exit code 1).
+    do about it, and nothing is written then (exit code 1). A record beside the file says where each layer and weight came from;
+    `configsplit verify FILE` holds the file against it. With --verify numeric the old model is also run in tf_keras and the new
+    one in Keras 3.
     """,
     options=(
         MODEL,
@@ -30,11 +32,29 @@ VERB = Verb(
         ),
         SHAPES,
         Option(
+            "--missing-weights",
+            help="A custom layer whose weights MODEL lacks: refuse it, or let it begin with fresh ones.",
+            choices=("refuse", "initialize"),
+            default="refuse",
+        ),
+        Option(
             "--backend",
             help="What computed the weights, where the file does not say it (Keras 1).",
             choices=("tensorflow", "theano", "cntk"),
         ),
         *SOURCE,
+        VERIFY._replace(choices=("none", "proof", "numeric"), help="What to check before the file appears; numeric: run both."),
+        Option(
+            "--samples",
+            help="Samples of random input for --verify numeric.",
+            kind="whole",
+            default=4,
+            least=1,
+            use="save",
+            only="command",
+        ),
+        Option("--seed", help="Seed of the random input.", kind="whole", default=0, use="save", only="command"),
+        *LIMITS,
         FORCE,
         NO_WEIGHTS._replace(only="recipe"),
         JSON,

@@ -1,0 +1,229 @@
+"""A conversion held against its original by numbers: the old model in tf_keras, the new one in Keras 3, on the same inputs.
+
+Two frameworks may round in another order, so that equal bits cannot be demanded of every model: the largest difference is told,
+and one that no rounding explains is an error.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from configsplit.catalog.facts import LayerFacts
+from configsplit.errors import ConfigSplitError, VerificationError
+from configsplit.runtime import arrays
+from configsplit.runtime.arrays import Stored, greatest_difference, same_bits
+from configsplit.runtime.confinement.policy import Limits
+from configsplit.runtime.coverage import MaskReport, boolean, made_by_layers, not_numbers
+from configsplit.runtime.examine import examine
+from configsplit.runtime.frameworks import framework_name
+from configsplit.runtime.inputs import make_inputs, read_hints
+from configsplit.runtime.process import run_in_worker
+
+BOUND = 1e-5
+"""The largest difference that rounding may make, relative to the largest number of an output."""
+
+HALF = 1e-2
+"""The same where an output or a layer is of half precision."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputDifference:
+    """One output of both models; ``difference`` is None where both are the same texts, ``largest`` the largest number in it.
+    ``nan`` counts the elements that are NaN on both sides, which say little."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    identical: bool
+    difference: float | None
+    largest: float
+    nan: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConvertedReport:
+    """What both models computed: every output within what rounding explains, else there is no report but an error.
+
+    ``frameworks`` ran the old and the new model; ``unexercised`` are masks that were never on or never off.
+    """
+
+    outputs: tuple[OutputDifference, ...]
+    frameworks: tuple[str, str]
+    samples: int
+    seed: int
+    seconds: float
+    unexercised: tuple[str, ...] = ()
+
+    @property
+    def identical(self) -> bool:
+        return all(output.identical for output in self.outputs)
+
+    @property
+    def difference(self) -> float:
+        """The largest absolute difference of any output."""
+        return max((output.difference or 0.0 for output in self.outputs), default=0.0)
+
+    def as_json(self) -> dict[str, Any]:
+        return {"identical": self.identical, "difference": self.difference, **asdict(self)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Original:
+    """The old model: its files, what its inputs are (``{"name", "shape", "dtype"}``), and the names of its outputs.
+
+    ``half`` says whether a layer of it computes in half precision, ``bare`` that it has no weights.
+    """
+
+    path: Path
+    weights: Path | None
+    dialect: str
+    facts: Mapping[str, LayerFacts]
+    inputs: Sequence[Mapping[str, Any]]
+    outputs: Sequence[str]
+    half: bool
+    bare: bool
+
+
+def compare_converted(
+    original: Original, converted: Path, *, samples: int, seed: int, custom_objects: Sequence[str], limits: Limits
+) -> ConvertedReport:
+    """Run an old model and its conversion, each in a confined process, and compare their outputs.
+
+    Raises:
+        RuntimeUnavailableError: nothing that runs today reads the old model's dialect (Keras 1), or it is not installed.
+        VerificationError: a model has no weights, or does not run, or an output differs by more than rounding explains.
+        DocumentError: a file holds code or reaches outside, and must not be run.
+    """
+    started = time.monotonic()
+    names = framework_name(original.dialect), "keras"
+    if original.bare:
+        raise VerificationError(
+            "there are no weights to run the models with",
+            code="verify-converted-weights",
+            where=str(original.path),
+            hint="give them with --weights FILE, or use --verify proof",
+        )
+    with tempfile.TemporaryDirectory(prefix="configsplit-") as folder:
+        place = Path(folder)
+        given = _inputs(original, samples, seed)
+        arrays.save(place / "inputs.npz", given)
+        old = _run(original.path, original.weights, names[0], len(given), place / "old", seed, custom_objects, limits)
+        new = _run(converted, None, names[1], len(given), place / "new", seed, custom_objects, limits)
+        outputs = _outputs(original, arrays.load(place / "old.npz"), arrays.load(place / "new.npz"))
+    masks = (*made_by_layers(old["masks"]), *_boolean(original, given))
+    return ConvertedReport(
+        outputs=outputs,
+        frameworks=(f"{names[0]} {old['version']}", f"Keras {new['version']}"),
+        samples=samples,
+        seed=seed,
+        seconds=round(time.monotonic() - started, 3),
+        unexercised=tuple(missing for mask in masks if (missing := mask.missing())),
+    )
+
+
+def _inputs(original: Original, samples: int, seed: int) -> list[Stored]:
+    """The same kind of input as a split is verified with."""
+    examined = examine(original.path, original.weights)
+    hints = read_hints(examined.text, examined.words, original.facts)
+    return make_inputs(original.inputs, hints, samples=samples, seed=seed)
+
+
+def _boolean(original: Original, given: Sequence[Stored]) -> list[MaskReport]:
+    names = [str(spec["name"]) for spec in original.inputs]
+    return [report for name, tensor in zip(names, given, strict=True) for report in boolean("input", name, tensor)]
+
+
+def _run(
+    model: Path,
+    weights: Path | None,
+    framework: str,
+    inputs: int,
+    place: Path,
+    seed: int,
+    custom_objects: Sequence[str],
+    limits: Limits,
+) -> dict[str, Any]:
+    """Run one model in a process of its own, and say what ran it."""
+    step = {
+        "model": str(model),
+        "weights": None if weights is None else str(weights),
+        "framework": framework,
+        "inputs": [{"file": str(place.parent / "inputs.npz"), "index": number} for number in range(inputs)],
+        "outputs": f"{place}.npz",
+        "fill": None,
+        "probe": [],
+        "seed": seed,
+    }
+    job = {"custom_objects": list(custom_objects), "allow_lambda": False, "steps": [step]}
+    try:
+        told: dict[str, Any] = run_in_worker(job, place.parent, limits=limits)["steps"][0]
+    except VerificationError as error:
+        if error.code != "runtime-failed":
+            raise
+        raise _does_not_run(error, framework, str(model)) from None
+    return told
+
+
+def _does_not_run(error: ConfigSplitError, framework: str, where: str) -> VerificationError:
+    which = "the converted model does not run in Keras 3" if framework == "keras" else f"{framework} does not run the original"
+    return VerificationError(
+        f"{which}, so that nothing was compared: {error.message}",
+        code="verify-converted-run",
+        where=where,
+        hint="declare custom classes for both frameworks in a plug-in (--custom-objects FILE.py), or use --verify proof",
+    )
+
+
+def _outputs(original: Original, old: Sequence[Stored], new: Sequence[Stored]) -> tuple[OutputDifference, ...]:
+    names = original.outputs
+    if len(old) != len(new):
+        raise _differs(original, f"it gives {len(new)} outputs, the original {len(old)}")
+    labels = names if len(names) == len(old) else [f"output {number}" for number in range(len(old))]
+    return tuple(_output(original, name, *pair) for name, *pair in zip(labels, old, new, strict=True))
+
+
+def _output(original: Original, name: str, old: Stored, new: Stored) -> OutputDifference:
+    identical, difference = same_bits(old, new), greatest_difference(old, new)
+    largest = _largest(old)
+    if not identical and difference is None:
+        raise _differs(original, f"output {name!r} is {_told(new)}, in the original {_told(old)}, or NaN in one of them alone")
+    bound = HALF if original.half or "16" in old.dtype else BOUND
+    if difference is not None and difference > bound * max(largest, 1e-6):
+        raise _differs(original, f"output {name!r} is off by {difference:.3g}, and its largest number is {largest:.3g}")
+    return OutputDifference(
+        name=name,
+        shape=tuple(old.values.shape),
+        dtype=old.dtype,
+        identical=identical,
+        difference=difference,
+        largest=largest,
+        nan=not_numbers(old),
+    )
+
+
+def _told(tensor: Stored) -> str:
+    return f"{tensor.dtype} {tuple(tensor.values.shape)}"
+
+
+def _largest(tensor: Stored) -> float:
+    """The largest finite number of a tensor, without its sign."""
+    if tensor.dtype in ("string", "bfloat16"):
+        return 1.0
+    values = np.abs(tensor.values.astype(np.complex128 if tensor.values.dtype.kind == "c" else np.float64))
+    return float(np.where(np.isfinite(values), values, 0.0).max(initial=0.0))
+
+
+def _differs(original: Original, what: str) -> VerificationError:
+    return VerificationError(
+        f"the converted model does not compute what the original computes: {what}",
+        code="verify-converted",
+        where=str(original.path),
+        hint="nothing was written; please report it, with the file if you can",
+    )

@@ -1,0 +1,261 @@
+"""A conversion and the writing of it: the file, its record beside it, the proof; whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from configsplit import __version__
+from configsplit.containers import Source, Staging, Workers, Written, open_source, prepare_text
+from configsplit.containers.relayout import Relaying
+from configsplit.conversion import Migration, Note, Refusal
+from configsplit.dialects import to_text
+from configsplit.errors import ConversionError, StoreError
+from configsplit.graph.model import TensorSpec, walk
+from configsplit.models.document import Document
+from configsplit.models.wrapped import inside
+from configsplit.records import provenance as record
+from configsplit.records.manifest import Source as SourceRecord
+from configsplit.saving.conversion_proof import accounts, prove
+from configsplit.saving.manifesting import relative
+from configsplit.saving.reread import reread
+from configsplit.saving.writer import Content, begin, content_like, metadata_of
+from configsplit.weights.accounts import Absent
+from configsplit.weights.complete import no_weights
+from configsplit.weights.conversion import OldWeights
+
+if TYPE_CHECKING:
+    from configsplit.runtime.confinement.policy import Limits
+    from configsplit.runtime.converted import ConvertedReport, Original
+
+WRITTEN_FOR = "3.15.1"
+"""The release of Keras whose spelling is written."""
+
+SUFFIXES = (".keras", ".json")
+
+Check = Literal["none", "proof", "numeric"]
+
+
+@dataclass(frozen=True, slots=True)
+class SavedConversion:
+    """What was written: how many layers and weights, and how many of those were laid out anew.
+
+    ``compared`` weights were read anew and held against what they were made of; ``numeric`` is what both models computed.
+    """
+
+    path: Path
+    sha256: str
+    layers: int
+    weights: int = 0
+    relaid: int = 0
+    compared: int | None = None
+    record: record.ProvenanceRecord | None = None
+    numeric: ConvertedReport | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Converted:
+    """A conversion: the new model, or what was refused. Not yet written.
+
+    Attributes:
+        document: the old model.
+        migration: the new graph, where its layers and weights come from, what was refused.
+        backend: the backend that the weights are taken to be made with; empty where nothing tells.
+        arguments: what was asked for, as the record has it.
+        absent: layers that begin with fresh weights, since the file does not hold all of theirs.
+    """
+
+    document: Document
+    migration: Migration
+    backend: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    absent: tuple[Absent, ...] = ()
+
+    @property
+    def refusals(self) -> tuple[Refusal, ...]:
+        return self.migration.refusals
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        return self.migration.notes
+
+    @cached_property
+    def needs(self) -> dict[str, str]:
+        """The custom classes that whoever loads the result has to have -> where each is, or ``not shipped``."""
+        model, known = self.migration.model, self.document.facts
+        layers = [] if model is None else [layer for _, layer in walk(model, inside("keras3"))]
+        names = {str(layer.entry.get("registered_name")) for layer in layers if layer.entry.get("module", "") is None}
+        facts = {name: known.get(name) or known.get(name.rpartition(">")[2]) for name in sorted(names)}
+        return {name: (each.keras_class if each else "") or "not shipped" for name, each in facts.items()}
+
+    def save(
+        self,
+        path: str | Path,
+        *,
+        force: bool = False,
+        weights: bool = True,
+        verify: Check = "proof",
+        samples: int = 4,
+        seed: int = 0,
+        custom_objects: Sequence[str | Path] = (),
+        limits: Limits | None = None,
+    ) -> SavedConversion:
+        """Write it: a ``.keras`` archive, or the architecture alone as ``.json``; and a record beside it.
+
+        Args:
+            path: the file; its suffix tells the format.
+            force: replace existing files.
+            weights: False leaves the weights behind; the file is ``.json`` then.
+            verify: "proof" reads the file anew and holds every weight against what it was made of; "numeric" also runs the old
+                model in tf_keras and the new one in Keras 3, before the file appears.
+            samples, seed: of the input for that.
+            custom_objects: the plug-ins that the models need to run.
+            limits: what Keras may take.
+
+        Raises:
+            ConversionError: something was refused; nothing is written then.
+            StoreError: the output exists or cannot be written, or the source cannot be read.
+            WeightsError: the weights do not fit the layers.
+            VerificationError: what was written is not what Keras would rebuild, or it computes something else than the old
+                model, or one of the two does not run.
+            RuntimeUnavailableError: "numeric" needs a framework that is not there, or that nobody has for Keras 1.
+        """
+        run = _Run(samples, seed, tuple(map(str, custom_objects)), limits) if verify == "numeric" else None
+        return _save(self, Path(path), force, weights, verify, run)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """How both models are run."""
+
+    samples: int
+    seed: int
+    custom_objects: tuple[str, ...]
+    limits: Limits | None
+
+
+def _save(made: Converted, path: Path, force: bool, with_weights: bool, verify: Check, run: _Run | None) -> SavedConversion:
+    model = made.migration.model
+    if model is None:
+        raise refused(made)
+    document = made.document
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise StoreError(
+            f"the suffix {path.suffix!r} does not tell a format of Keras 3",
+            code="output-suffix",
+            where=str(path),
+            hint="name the output .keras, or .json for the architecture alone",
+        )
+    with ExitStack() as stack:
+        staging = stack.enter_context(Staging(path, folder=False, force=force))
+        source = stack.enter_context(open_source(document.path, document.weights))
+        document.check_same(source)
+        content = Content(text=to_text(model))
+        whole = suffix == ".keras" and with_weights
+        if whole:
+            if source.weights is None:
+                raise no_weights("a .keras file", str(path), "give them with --weights FILE, or name the output .json")
+            relaying = stack.enter_context(Relaying(staging.path(path.name).parent))
+            placed = OldWeights(document, source.weights).placed(made.migration, relaying)
+            content = replace(content_like(source, content.text, placed), metadata=metadata_of(WRITTEN_FOR))
+        with Workers() as workers:
+            digests = workers.submit(source.sha256), workers.submit(source.weights_sha256)
+            files = begin(workers, staging, path.name, "keras", content)
+            written, _ = files.written()
+            told = _record(made, written, (digests[0].result(), digests[1].result()), path, source if whole else None)
+        prepare_text(staging.path(f"{path.name}{record.SUFFIX}"), record.to_text(told)).run()
+        reread(written.path, document.facts)
+        compared = None if verify == "none" else prove(written.path, made.migration, document, source).weights
+        numeric = None if run is None else _compared(made, written.path, run)
+        source.check_unchanged()
+        staging.commit()
+    counts = told.weights or record.Accounts()
+    number = len(counts.relaid)
+    return SavedConversion(path, written.sha256, len(model.layers), counts.copied + number, number, compared, told, numeric)
+
+
+def _compared(made: Converted, place: Path, run: _Run) -> ConvertedReport:
+    """What both models compute. Raises VerificationError where that differs."""
+    from configsplit.runtime.confinement.policy import Limits
+    from configsplit.runtime.converted import compare_converted
+
+    limits, old = run.limits or Limits(), original(made.document)
+    return compare_converted(old, place, samples=run.samples, seed=run.seed, custom_objects=run.custom_objects, limits=limits)
+
+
+def original(document: Document) -> Original:
+    """What there is to know of an old model that is to be run."""
+    from configsplit.runtime.converted import Original
+
+    specs = [(ref.layer, document.infer().specs.get(ref, TensorSpec())) for ref in document.model.input_refs()]
+    return Original(
+        path=document.path,
+        weights=document.weights,
+        dialect=document.dialect,
+        facts=document.facts,
+        inputs=[{"name": name, "shape": spec.shape, "dtype": spec.dtype} for name, spec in specs],
+        outputs=[ref.layer for ref in document.model.output_refs()],
+        half=any("16" in str(layer.config.get("dtype")) for _, layer in walk(document.model)),
+        bare=document.kind == "json" and document.weights is None,
+    )
+
+
+def _record(
+    made: Converted, written: Written, digests: tuple[str, str | None], path: Path, source: Source | None
+) -> record.ProvenanceRecord:
+    document = made.document
+    apart = document.weights
+    return record.ProvenanceRecord(
+        configsplit=__version__,
+        verb="convert",
+        arguments=dict(made.arguments),
+        result=record.Result(file=path.name, sha256=written.sha256),
+        sources=(
+            SourceRecord(
+                file=document.path.name,
+                sha256=digests[0],
+                format=document.kind,
+                dialect=document.dialect,
+                path=relative(document.path, path.parent),
+                weights=None if apart is None else apart.name,
+                weights_path=None if apart is None else relative(apart, path.parent),
+                weights_sha256=None if apart is None else digests[1],
+            ),
+        ),
+        layers=tuple(came(made.migration)),
+        weights=record.Accounts() if source is None else accounts(document, made.migration, source, made.absent),
+        needs=made.needs,
+        warnings=tuple(f"{note.layer}: {note.what}" for note in made.notes),
+    )
+
+
+def came(migration: Migration) -> Iterator[record.Came]:
+    """Every layer of the new model, and the old one that it comes from."""
+    if migration.model is None:
+        return
+    for path, layer in walk(migration.model, inside("keras3")):
+        origin = migration.origins.get(path)
+        if layer.implicit or (origin is None and len(path) > 1):
+            continue
+        if origin is None:
+            yield record.Came(layer=path)
+        else:
+            yield record.Came(layer=path, source=0, origin=origin)  # type: ignore[call-arg]
+
+
+def refused(made: Converted) -> ConversionError:
+    """The error of a conversion that cannot be written; it carries every refusal."""
+    first, *rest = made.refusals
+    more = f" (and {len(rest)} more)" if rest else ""
+    return ConversionError(
+        f"{first.reason}{more}",
+        code=first.code,
+        where=first.layer,
+        hint=first.remedy,
+        refusals=tuple(refusal.as_json() for refusal in made.refusals),
+    )

@@ -1,0 +1,109 @@
+"""Proof of a conversion: the file read anew, its graph the one that the rules give, every weight what it was made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from configsplit.catalog.recipes import Recipe
+from configsplit.containers import Source, addresses, open_source
+from configsplit.containers.addresses import V3
+from configsplit.containers.arrays import Arrays
+from configsplit.containers.relayout import read, relaid
+from configsplit.conversion import Migration
+from configsplit.dialects import to_text
+from configsplit.errors import VerificationError
+from configsplit.models.document import Document
+from configsplit.models.wrapped import inside
+from configsplit.records import provenance as record
+from configsplit.weights.accounts import Absent
+from configsplit.weights.conversion import OldWeights
+
+
+@dataclass(frozen=True, slots=True)
+class ConversionProof:
+    """How many weights of a conversion were held against what they were made of, and their bytes."""
+
+    weights: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """A weight of the new file: its dataset, the old datasets that its recipe counts by, and the recipe."""
+
+    place: str
+    sources: Sequence[str]
+    recipe: Recipe
+
+
+def _wanted(migration: Migration, old: OldWeights) -> Iterator[_Wanted]:
+    if migration.model is None:
+        return
+    targets = addresses(migration.model, V3, inside=inside("keras3"))
+    for path, layout in migration.layouts.items():
+        sources = old.sources(layout)
+        for slot in layout.slots:
+            yield _Wanted(f"{targets[path]}/{slot.place}", sources, slot.recipe)
+
+
+def accounts(document: Document, migration: Migration, source: Source, absent: Sequence[Absent]) -> record.Accounts:
+    """What a record says of the weights."""
+    wanted = [] if source.weights is None else list(_wanted(migration, OldWeights(document, source.weights)))
+    anew = [each for each in wanted if each.recipe.steps]
+    return record.Accounts(
+        copied=len(wanted) - len(anew),
+        relaid=tuple(
+            record.Relaid(  # type: ignore[call-arg]
+                weight=each.place,
+                origin=tuple(each.sources[number] for number in each.recipe.sources),
+                recipe=str(each.recipe),
+            )
+            for each in anew
+        ),
+        absent=tuple(record.Missing(layer=each.path, reason=each.reason) for each in absent),
+    )
+
+
+def prove(path: Path, migration: Migration, document: Document, source: Source) -> ConversionProof:
+    """Read a converted file anew, and hold it against the conversion, done once more.
+
+    Raises:
+        VerificationError: its graph is another one, or a weight is not what its recipe makes of the source's.
+    """
+    with open_source(path) as written:
+        if migration.model is None or written.config_text != to_text(migration.model):
+            raise VerificationError(
+                "the graph is not the one that the rules of conversion give for the source",
+                code="verify-graph",
+                where=str(path),
+                hint="the file was changed, or written by another release of configsplit; convert the source again",
+            )
+        if written.weights is None or source.weights is None:
+            return ConversionProof(0, 0)
+        sizes = list(
+            _held(path, written.weights, list(_wanted(migration, OldWeights(document, source.weights))), source.weights)
+        )
+    return ConversionProof(len(sizes), sum(sizes))
+
+
+def _held(path: Path, ours: Arrays, wanted: Sequence[_Wanted], theirs: Arrays) -> Iterator[int]:
+    """The size of each weight, once it is found to be what its recipe makes."""
+    if strange := sorted(ours.datasets.keys() ^ {each.place for each in wanted}):
+        raise _differs(path, f"the weight {strange[0]!r} is in the file or in the conversion, but not in both")
+    for each in wanted:
+        if not _is(ours, each, theirs):
+            raise _differs(path, f"the weight {each.place!r} is not what was made of {each.sources[0]!r}: {each.recipe}")
+        yield ours.datasets[each.place].nbytes
+
+
+def _is(ours: Arrays, wanted: _Wanted, theirs: Arrays) -> bool:
+    if not wanted.recipe.steps:
+        return ours.same(wanted.place, theirs, wanted.sources[wanted.recipe.sources[0]])
+    made, found = relaid(theirs, wanted.sources, wanted.recipe), read(ours, wanted.place)
+    return made.shape == found.shape and made.dtype == found.dtype and made.tobytes() == found.tobytes()
+
+
+def _differs(path: Path, message: str) -> VerificationError:
+    return VerificationError(message, code="verify-weights", where=str(path))

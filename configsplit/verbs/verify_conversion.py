@@ -1,0 +1,63 @@
+"""Check a converted file: the conversion is done once more from the source, and the file is held against it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from configsplit.containers import open_source
+from configsplit.errors import VerificationError
+from configsplit.records.provenance import Accounts, ProvenanceRecord
+from configsplit.saving.conversion import came
+from configsplit.saving.conversion_proof import ConversionProof, accounts, prove
+from configsplit.verbs.convert import convert
+
+
+def verify_conversion(
+    path: Path,
+    told: ProvenanceRecord,
+    places: Sequence[tuple[Path, Path | None]],
+    *,
+    custom_objects: Sequence[str | Path] = (),
+) -> ConversionProof:
+    """Hold a converted file against its source: its graph is what the rules of conversion give, each weight is what the
+    record says (a copy, or laid out anew by its recipe), and no layer lacks weights but those that the record names.
+
+    Raises:
+        VerificationError: the file or the record says something else.
+        ConfigSplitError: as `convert` does; the source cannot be converted as the record says.
+    """
+    if len(places) != 1 or not _sound(told.arguments):
+        raise _false(path, "it has not the sources or the arguments of a conversion")
+    ((source, weights),) = places
+    made = convert(source, weights=weights, custom_objects=custom_objects, **told.arguments)
+    if made.refusals:
+        raise _false(path, f"{made.refusals[0].layer!r} cannot be converted: {made.refusals[0].reason}")
+    with open_source(source, weights) as opened:
+        proof = prove(path, made.migration, made.document, opened)
+        real = accounts(made.document, made.migration, opened, made.absent) if path.suffix == ".keras" else Accounts()
+    if told.layers != tuple(came(made.migration)):
+        raise _false(path, "its layers come from others than the record says")
+    if told.weights != real or told.needs != made.needs:
+        raise _false(path, "its weights, or the classes that it needs, are others than the record says")
+    return proof
+
+
+def _sound(arguments: Mapping[str, Any]) -> bool:
+    """Whether a record's arguments are those that `convert` takes; a record may have been changed."""
+    if arguments.keys() != {"lambdas", "shapes", "backend", "missing_weights"}:
+        return False
+    lists = [arguments["lambdas"], arguments["shapes"]]
+    texts = all(isinstance(found, (list, tuple)) and all(isinstance(each, str) for each in found) for found in lists)
+    backend = arguments["backend"] is None or isinstance(arguments["backend"], str)
+    return texts and backend and arguments["missing_weights"] in ("refuse", "initialize")
+
+
+def _false(path: Path, what: str) -> VerificationError:
+    return VerificationError(
+        f"the record does not tell what the conversion gives: {what}",
+        code="verify-provenance",
+        where=str(path),
+        hint="give the plug-ins that it was converted with (--custom-objects); if the record was changed, convert anew",
+    )

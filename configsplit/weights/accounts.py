@@ -1,0 +1,80 @@
+"""What became of every weight of a conversion: copied, laid out anew, or absent, since the old file does not hold it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from configsplit.containers.arrays import Arrays
+from configsplit.conversion import Migration, Refusal
+from configsplit.dialects import read_entry
+from configsplit.graph.model import Layer, LayerPath, walk
+from configsplit.inference import Inference, trace, weights_of
+from configsplit.models.document import Document
+from configsplit.models.wrapped import inside
+from configsplit.weights.placement import inside as known_inside
+
+MAY_LACK = "2.2.4-tf"
+"""What TensorFlow 1.13 to 2.1 call themselves; the first did not save the weights of layers in lists, not even in ``.h5``."""
+
+_ANEW = "or let what is missing begin anew: --missing-weights initialize"
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """A layer of which the old file does not hold all weights, or may not: nobody has declared what its class has."""
+
+    path: LayerPath
+    class_name: str
+    lost: tuple[str, ...] = ()
+
+    @property
+    def reason(self) -> str:
+        if self.lost:
+            what = f"the file has no weights for {self.lost[0]!r} of the {self.class_name}"
+            return f"{what}: the release that wrote it did not save them"
+        what = f"the file holds no weights of the {self.class_name}, and nobody has declared whether it has any"
+        return f"{what}; the release that wrote it did not save those of layers in a list of lists"
+
+    def refusal(self) -> Refusal:
+        """The refusal of a conversion that would lose what the layer had learnt."""
+        first = (
+            "convert the .h5 of the same model" if self.lost else "declare the class in a plug-in (--custom-objects FILE.py)"
+        )
+        code = "convert-weights-lost" if self.lost else "convert-weights-absent"
+        return Refusal("/".join(self.path), code, self.reason, f"{first}; {_ANEW}")
+
+
+def absent(document: Document, migration: Migration, file: Arrays) -> tuple[Absent, ...]:
+    """The layers of a conversion whose weights are missing in the old file, or may be."""
+    if migration.model is None:
+        return ()
+    inference = trace(migration.model, document.facts, dialect="keras3", read=read_entry)
+    held, may_lack = inside("keras3"), _may_lack(document, file)
+    found: list[Absent] = []
+    for path, layer in walk(migration.model, held):
+        if not layer.is_input and held(layer) is None:
+            found += _of_layer(path, layer, known_inside(inference, path[:-1]), migration, document, may_lack)
+    return tuple(found)
+
+
+def _may_lack(document: Document, file: Arrays) -> bool:
+    """Whether the release that wrote the weights left some out and said nothing."""
+    return file.layout.kind != "legacy" or (document.dialect == "keras2" and document.release in ("", MAY_LACK))
+
+
+def _of_layer(
+    path: LayerPath, layer: Layer, around: Inference | None, migration: Migration, document: Document, may_lack: bool
+) -> Iterator[Absent]:
+    layout = migration.layouts.get(path)
+    places = () if layout is None else tuple(slot.place for slot in layout.slots)
+    facts = document.facts.get(str(layer.entry.get("registered_name"))) or document.facts.get(layer.class_name)
+    if facts is not None and facts.keras3_places:
+        if lost := sorted({*facts.keras3_places} - {*places}):
+            yield Absent(path, layer.class_name, tuple(lost))
+        return
+    declared = None if around is None else weights_of(around, layer)
+    if declared is not None and len(declared) > len(places):
+        yield Absent(path, layer.class_name, tuple(spec.name for spec in declared[len(places) :]))
+    elif declared is None and not places and may_lack:
+        yield Absent(path, layer.class_name)
