@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 
 import pytest
 from source_tree import ROOT, File, Import, files, imports
@@ -36,6 +37,13 @@ def everything() -> list[tuple[File, Import]]:
 
 def test_every_room_of_the_house_is_in_the_table() -> None:
     assert {file.package for file in files()} - {ABOVE_ALL} == set(RANKS) - {"schemas"}
+
+
+def test_every_package_is_installed() -> None:
+    """`pyproject.toml` lists them, since two of them stand at the top; a package that is left out is missing in a wheel."""
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]["packages"]
+    there = {".".join(path.parent.relative_to(ROOT).parts) for path in (ROOT / "configsplit").rglob("__init__.py")}
+    assert sorted(listed) == sorted(there | {"configsplit.custom_objects", "configsplit.schemas"})
 
 
 def test_packages_import_only_lower_ranks() -> None:
