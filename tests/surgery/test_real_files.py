@@ -18,7 +18,7 @@ from configsplit.graph.equality import differences
 from configsplit.models.results import Edited
 from configsplit.runtime import arrays
 
-FAULTS = Path(__file__).resolve().parents[1] / "corpus" / "faults"
+FAULTS = Path(__file__).resolve().parent / "real_files"
 
 
 @pytest.fixture(scope="module", name="frameworks")
