@@ -38,13 +38,16 @@ def live(tensor: Any) -> Live:
 
 
 def flowing(framework: Any, model: Any, tensors: list[Any]) -> list[Live]:
-    """The outputs as they are declared, of the dtype that flows: Keras 3 declares floats for many layers that keep integers."""
+    """The outputs as they are declared, of the dtype and rank that flow: Keras 3 declares floats for many layers that keep
+    integers, and an axis too many for words that are counted."""
     declared = [live(tensor) for tensor in tensors]
     given = [live(tensor) for tensor in model.inputs]
-    if framework is tf_keras or all(dtype.startswith(("float", "bfloat", "string")) for _, dtype in given):
+    if framework is tf_keras or all(dtype.startswith(("float", "bfloat")) for _, dtype in given):
         return declared
-    made = tf.nest.flatten(model([tf.ones([size or 2 for size in shape], dtype) for shape, dtype in given]))
-    return [(shape, live(tensor)[1]) for (shape, _), tensor in zip(declared, made, strict=True)]
+    fed = [tf.fill([size or 2 for size in shape], "a" if dtype == "string" else tf.ones([], dtype)) for shape, dtype in given]
+    made = [live(tensor) for tensor in tf.nest.flatten(model(fed))]
+    pairs = zip(declared, made, strict=True)
+    return [(told if len(told) == len(shape) else (None, *shape[1:]), dtype) for (told, _), (shape, dtype) in pairs]
 
 
 def forgetful(model: Model) -> Model:
