@@ -6,7 +6,6 @@ The only importer of h5py, and only once weights are touched: cutting a ``.json`
 from configsplit.containers.addresses import Layout, addresses, inner_weights, is_stored, snake_case
 from configsplit.containers.ahead import Ahead
 from configsplit.containers.assets import Asset
-from configsplit.containers.given_arrays import read_arrays
 from configsplit.containers.opening import MAX_TEXT
 from configsplit.containers.source import Source, digest, open_source
 from configsplit.containers.staging import Staging
@@ -56,7 +55,6 @@ __all__ = [
     "prepare_h5",
     "prepare_text",
     "prepare_weights",
-    "read_arrays",
     "read_plain",
     "snake_case",
     "stamp",

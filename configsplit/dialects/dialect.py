@@ -34,7 +34,6 @@ class Dialect:
         ends: the structure of inputs or outputs as this dialect writes it in a document of the given `Model.form`.
         recovered: a functional model with wrong call numbers put right, and what was put right, in sentences; the flag says
             whether there are references that do not resolve.
-        read_otherwise: what of a Sequential other releases of this generation would take for something else, in sentences.
         lists_of_one: whether releases differ in what a list of one output is: see `lists_of_one`.
         form: the `Model.form` of the outermost model, once it is read: what the whole document shows of its release.
     """
@@ -51,7 +50,6 @@ class Dialect:
     functional_entry: Callable[[bool], FrozenDict]
     ends: Callable[[Any, str], Any]
     recovered: Callable[[Model, bool], tuple[Model, tuple[str, ...]]]
-    read_otherwise: Callable[[Model], tuple[str, ...]]
     form: Callable[[Model], str]
     lists_of_one: bool = False
 

@@ -136,11 +136,6 @@ def recovered(model: Model, unresolved: bool) -> tuple[Model, tuple[str, ...]]:
     return model, ()
 
 
-def read_otherwise(model: Model) -> tuple[str, ...]:
-    """A list of one and what is in it are alike before Keras 3."""
-    return ()
-
-
 def form(model: Model) -> str:
     """Functional models are spelled one way only."""
     return model.form
@@ -168,6 +163,5 @@ KERAS2 = Dialect(
     functional_entry=functional_entry,
     ends=ends,
     recovered=recovered,
-    read_otherwise=read_otherwise,
     form=form,
 )

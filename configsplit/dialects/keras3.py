@@ -82,20 +82,6 @@ def ends(structure: Any, form: str) -> Any:
     return (structure,) if type(structure) is TensorRef and form != BARE else structure
 
 
-def read_otherwise(model: Model) -> tuple[str, ...]:
-    """Models in a Sequential whose one output stands in a list: what comes next gets the tensor up to 3.10, the list since."""
-    listed = (layer.name for layer in model.layers if layer.model is not None and _gives_a_list_of_one(layer.model))
-    return tuple(
-        f"the one output of {name!r} is written as a list: Keras up to 3.10, which writes it so, means the tensor; Keras 3.11 "
-        "and later takes a list of one, and cannot load the file, or computes something else"
-        for name in listed
-    )
-
-
-def _gives_a_list_of_one(model: Model) -> bool:
-    return model.kind == "functional" and type(model.outputs) is tuple and len(model.outputs) == 1
-
-
 def form(model: Model) -> str:
     """Whether the file comes from 3.11 or later: a bare reference anywhere, or the ``optional`` of its InputLayers."""
     models = [model, *(layer.model for _, layer in walk(model) if layer.model is not None)]
@@ -125,7 +111,6 @@ KERAS3 = Dialect(
     functional_entry=functional_entry,
     ends=ends,
     recovered=recovered,
-    read_otherwise=read_otherwise,
     form=form,
     lists_of_one=True,
 )

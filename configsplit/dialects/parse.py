@@ -165,9 +165,7 @@ def _read_one(entry: FrozenDict, done: dict[int, Model], dialect: Dialect, notes
         check(model)
         notes += repairs
         return model
-    model = _sequential(entry, done, dialect)
-    notes += dialect.read_otherwise(model)
-    return model
+    return _sequential(entry, done, dialect)
 
 
 # ---------------------------------------------------------------- functional

@@ -50,8 +50,9 @@ class Inference:
 
     ``specs`` has every output of every call of the model's own layers; ``reasons`` says of each unknown one why,
     ``contradictions`` what the document records of a tensor that cannot be true, and ``clashes`` which calls take what cannot
-    stand together. ``by_record`` are the tensors that only the document tells of, ``given`` what the user says. ``inner`` holds
-    the same for each call of a nested model, ``wrapped`` for each call of a wrapper around one.
+    stand together. ``by_record`` are the tensors that only the document tells of, ``by_build`` those whose shape their
+    takers were built on (their dtype is what these compute in), ``given`` what the user says. ``inner`` holds the same for each
+    call of a nested model, ``wrapped`` for each call of a wrapper around one.
     """
 
     model: Model
@@ -62,6 +63,7 @@ class Inference:
     contradictions: dict[TensorRef, str] = field(default_factory=dict)
     clashes: dict[CallRef, str] = field(default_factory=dict)
     by_record: set[TensorRef] = field(default_factory=set)
+    by_build: set[TensorRef] = field(default_factory=set)
     given: Mapping[TensorRef, TensorSpec] = field(default_factory=lambda: NOTHING)
     inner: dict[CallRef, Inference] = field(default_factory=dict)
     wrapped: dict[CallRef, Inference] = field(default_factory=dict)
@@ -327,8 +329,9 @@ def _settle(frame: _Frame, ref: CallRef, outputs: tuple[TensorSpec, ...], reason
         told = outputs[number] if number < len(outputs) else TensorSpec()
         known, given = _recorded(frame, tensor, told, exact), frame.given.get(tensor)
         spec = known if given is None else replace(given, dtype=given.dtype or known.dtype or "float32")
-        if spec.shape is None and tensor not in frame.recorded:
-            spec = frame.built.get(tensor, spec)
+        if spec.shape is None and tensor not in frame.recorded and tensor in frame.built:
+            spec = frame.built[tensor]
+            result.by_build.add(tensor)
         if not _is_possible(spec.shape):
             spec, reason = replace(spec, shape=None), f"no tensor has the shape {spec.shape}"
         result.specs[tensor] = spec

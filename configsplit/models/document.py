@@ -158,14 +158,14 @@ def _hold_given(shapes: Mapping[TensorRef, TensorSpec], before: Inference, after
     corrected = False
     for ref, given in shapes.items():
         known = before.specs.get(ref, TensorSpec())
-        same_dtype = given.dtype is None or known.dtype is None or given.dtype == known.dtype
+        same_dtype = ref in before.by_build or given.dtype is None or known.dtype is None or given.dtype == known.dtype
         same_shape = agree(given.shape, known.shape)
         corrected = corrected or (not same_shape and ref in before.by_record)
         if not same_dtype or not (same_shape or ref in before.by_record):
             raise _contradicted(ref.layer, f"{ref.layer!r} is said to be {in_words(given)}, but it is {in_words(known)}")
-    new = [(ref.layer, why) for ref, why in after.contradictions.items() if ref not in before.contradictions]
+    new = [(ref.layer, why) for ref, why in after.contradictions.items() if ref not in before.contradictions and not corrected]
     new += [(call.layer, why) for call, why in after.clashes.items() if call not in before.clashes]
-    for layer, why in () if corrected else new:
+    for layer, why in new:
         raise _contradicted(layer, f"if that were so, {layer!r} would not be what it is: {why}")
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from configsplit.catalog.facts import LayerFacts
-from configsplit.containers import read_arrays
+from configsplit.containers.given_arrays import read_arrays
 from configsplit.errors import VerificationError
 from configsplit.plugins import Registry
 from configsplit.runtime import arrays

@@ -120,4 +120,6 @@ def _known(inference: Inference, shape: record.Shape) -> tuple[TensorSpec, bool]
             return TensorSpec(), False
         inference = inner
     ref = TensorRef(*shape.tensor)
+    if ref in inference.by_build:  # of its dtype nothing is told
+        return TensorSpec(inference.specs[ref].shape), True
     return inference.specs.get(ref, TensorSpec()), CallRef(ref.layer, ref.call) not in blamed(inference)

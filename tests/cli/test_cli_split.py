@@ -224,6 +224,9 @@ def test_folders_on_the_way_are_made(tmp_path: Path) -> None:
 def test_names_of_all_kinds(name: str, model: str, tmp_path: Path) -> None:
     source = RELEASES / model
     made = edited(source, tmp_path / f"model{source.suffix}", renamed("c2", name))
+    if "/" in name and "keras-3" in model:  # which Keras 3 itself refuses
+        run("split", made, "--at", name, "--out", tmp_path / "out").failed("verify-buildable")
+        return
     manifest = split(made, "--at", name, "--out", tmp_path / "out")
     assert name in {tensor["tensor"] for tensor in manifest["parts"][0]["outputs"]}
     assert run("verify", tmp_path / "out").code == 0

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from configsplit.containers import given_arrays as reading
-from configsplit.containers import read_arrays
+from configsplit.containers.given_arrays import read_arrays
 from configsplit.errors import StoreError, VerificationError
 from configsplit.runtime.feeding import Feed, choices, given_inputs, read_ranges
 from configsplit.runtime.input_uses import Reach

@@ -276,7 +276,8 @@ def test_a_share_is_the_nearest_place_there_is(at: str, expected: float) -> None
     from configsplit.batches.shares import places_for
 
     model = configsplit.load(zoos.RELEASES.parent / "seed" / "resnet152_scale_keras2.0.9.json")
-    found = places_for(model, {"at": [at], "max_tensors": None, "shapes": ["data=None,224,224,3"], "sizes": (), "pick": "all"})
+    options = {"max_tensors": None, "shapes": ["data=None,224,224,3"], "sizes": (), "whole_nested": False, "pick": "all"}
+    found = places_for(model, {"at": [at], **options})
     rows = configsplit.cuts(model, shapes=["data=None,224,224,3"]).places
     unit = {"MACs": "macs", "params": "parameters", "layers": "calls", "weights": "weight_bytes"}[at.split()[-1]]
 

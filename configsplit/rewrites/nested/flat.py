@@ -121,9 +121,10 @@ def _open(level: Level, wrapping: Wrapping | None, wanted: Callable[[LayerPath],
 
 
 def _next(level: Level, shut: set[str], wanted: Callable[[LayerPath], bool]) -> str | None:
-    """The first nested model that is to be opened still."""
-    held = (layer.name for layer in level.model.layers if _opens(layer) and layer.name not in shut)
-    return next((name for name in held if wanted(level.provenance.layers[name,].path)), None)
+    """The first nested model that is to be opened still, but for those that were put in, which tie masks to tensors."""
+    origins = level.provenance.layers
+    held = (layer.name for layer in level.model.layers if _opens(layer) and layer.name not in shut and (layer.name,) in origins)
+    return next((name for name in held if wanted(origins[name,].path)), None)
 
 
 def _opens(layer: Layer) -> bool:

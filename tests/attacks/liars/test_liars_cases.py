@@ -46,7 +46,7 @@ def test_what_later_releases_misread_is_cut_as_its_own_release_means_it(held: An
 def test_what_later_releases_misread_is_told_by_every_verb_that_reports() -> None:
     document = configsplit.load(FILES / MISREAD)
     (note,) = [note for note in configsplit.inspect(document).notes if "list of one" in note]
-    assert note.startswith("the one output of 'base' is written as a list: Keras up to 3.10")
+    assert note.startswith("the output of the model 'base' was a list of one, as Keras 3.0 to 3.10 write a single tensor")
     assert note in configsplit.validate(FILES / MISREAD).notes
     assert note in configsplit.extract(document, to="base").warnings
 
