@@ -160,11 +160,12 @@ class _Texts:
         return f"{before}{name}@{call}" if len(layers[name].calls) > 1 else f"{before}{name}"
 
     def _within(self, inside: tuple[CallRef, ...]) -> tuple[str, Model]:
-        if inside not in self._around:
-            before, model = self._within(inside[:-1])
-            layer = self._of_model(model)[0][inside[-1].layer]
-            number = f"@{inside[-1].call}" if len(layer.calls) > 1 else ""
-            self._around[inside] = f"{before}{layer.name}{number}/", layer.model or model
+        for depth in range(1, len(inside) + 1):
+            if inside[:depth] not in self._around:
+                before, model = self._around[inside[: depth - 1]]
+                layer, call = self._of_model(model)[0][inside[depth - 1].layer], inside[depth - 1].call
+                number = f"@{call}" if len(layer.calls) > 1 else ""
+                self._around[inside[:depth]] = f"{before}{layer.name}{number}/", layer.model or model
         return self._around[inside]
 
     def _of_model(self, model: Model) -> tuple[dict[str, Layer], dict[tuple[str, int], list[int]]]:
