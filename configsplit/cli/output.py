@@ -80,7 +80,8 @@ def table(rows: Sequence[Sequence[str]], *, indent: str = "  ") -> list[str]:
 
 
 def but_for(warnings: Iterable[str]) -> str:
-    """What a proof leaves open: masks and shapes of classes that nobody has declared."""
+    """What a proof leaves open: masks, shapes and graphs of classes that nobody has declared."""
     told = list(warnings)
-    open_ = [word for word in ("masks", "shapes") if any(each.startswith(f"{word}: ") for each in told)]
-    return f" but for {' and '.join(open_)} of undeclared classes" if open_ else ""
+    open_ = [word for word in ("masks", "shapes", "graphs") if any(each.startswith(f"{word}: ") for each in told)]
+    *first, last = open_ or [""]
+    return f" but for {', '.join(first)}{' and ' if first else ''}{last} of undeclared classes" if open_ else ""

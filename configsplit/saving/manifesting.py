@@ -11,6 +11,7 @@ from typing import Any
 from configsplit import __version__
 from configsplit.boundaries.contradictions import contradictions
 from configsplit.boundaries.masks import doubts
+from configsplit.boundaries.own_graphs import own_graphs
 from configsplit.boundaries.records import unsure
 from configsplit.containers import Written
 from configsplit.dialects import emit
@@ -44,7 +45,9 @@ def rest(parts: Parts) -> Rest:
     dangers = (f"{found.where}: {found.message}" for found in hazards(whole, classes=parts.document.registry.names()))
     masks, originals = doubts(parts.split, parts.inference), set(parts.split.model.input_refs())
     shapes = unsure(parts.inference, (ref for part in parts.split.parts for ref in part.inputs if ref not in originals))
-    return Rest(_frame(parts, whole), (*parts.document.notes, *masks, *shapes, *contradictions(parts.document), *dangers))
+    graphs = own_graphs(parts.document, {origin.path for each in parts.origins for origin in each.layers.values()})
+    doubtful = (*masks, *shapes, *graphs)
+    return Rest(_frame(parts, whole), (*parts.document.notes, *doubtful, *contradictions(parts.document), *dangers))
 
 
 UNTOLD = "0" * 64

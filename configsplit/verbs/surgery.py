@@ -10,6 +10,7 @@ from typing import Any
 
 from configsplit.boundaries.contradictions import contradictions
 from configsplit.boundaries.mask_changes import check_extracted, mask_changes, said
+from configsplit.boundaries.own_graphs import own_graphs
 from configsplit.boundaries.records import opened_shapes, unsure
 from configsplit.boundaries.shapes import check_given, check_taken, name, same, told
 from configsplit.dialects import emit, parse, to_text
@@ -186,7 +187,9 @@ def finish(
         model = in_order(said(document, model))
     model = parse(to_text(_without_stale(model, document.model))).model
     inference = document.infer(model=model)
-    warnings = [*doubts]
+    whole = [origin.path for origin in made.provenance.layers.values() if not origin.source]
+    whole += [()] if model.entry.get("class_name") == document.model.entry.get("class_name") else []
+    warnings = [*doubts, *own_graphs(document, whole)]
     warnings += [f"{found.where}: {found.message}" for found in hazards(emit(model), classes=document.registry.names())]
     return Edited(
         verb=verb,

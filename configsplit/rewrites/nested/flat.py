@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from configsplit.catalog import CLASSES
 from configsplit.errors import CutError, ShapeError
+from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import CallRef, Layer, LayerPath, Model, TensorRef
 from configsplit.graph.provenance import Provenance
 from configsplit.graph.references import Place, outputs_used
@@ -129,9 +130,13 @@ def _next(level: Level, shut: set[str], wanted: Callable[[LayerPath], bool]) -> 
 
 def _opens(layer: Layer) -> bool:
     """Whether a layer is a nested model of a class of Keras: one of the user's own may do something else than its graph."""
-    module = layer.entry.get("module")
-    known = CLASSES.get(layer.class_name)
-    return layer.model is not None and known is not None and (module is None or module in known)
+    return layer.model is not None and is_of_keras(layer.entry)
+
+
+def is_of_keras(entry: FrozenDict) -> bool:
+    """Whether the object of a model in a document names a class of Keras."""
+    module, known = entry.get("module"), CLASSES.get(str(entry.get("class_name")))
+    return known is not None and (module is None or module in known)
 
 
 def _opened(level: Level, name: str, wrapping: Wrapping | None) -> Opened | None:
