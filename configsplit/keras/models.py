@@ -166,8 +166,14 @@ def built(edited: Edited, sources: Sequence[Live]) -> Any:
 
 
 def build(model: Model, origins: Provenance, sources: Sequence[Live]) -> Any:
-    """A live model out of a rewritten document, each layer with what its origin among the sources has learnt."""
+    """A live model out of a rewritten document, each layer with what its origin among the sources has learnt.
+
+    Raises:
+        CutError: a nested model was taken apart whose class computes something of its own.
+        WeightsError: a layer's weights cannot be placed for certain.
+    """
     works = sources[0].works
+    _check_opened(origins, sources)
     classes = {name: kind for source in reversed(sources) for name, kind in source.classes.items()}
     made = rebuild(json.loads(to_text(model)), framework=works, classes=classes, allow_lambda=True)
     found: dict[str, Any] = {}
@@ -181,6 +187,23 @@ def build(model: Model, origins: Provenance, sources: Sequence[Live]) -> Any:
     transfer(made, found, works, fresh=fresh)
     _freeze_inside(made, model)
     return made
+
+
+def _check_opened(origins: Provenance, sources: Sequence[Live]) -> None:
+    """What a class of the user's own does in its ``call`` is in no graph, and would be gone."""
+    paths = dict.fromkeys(
+        (each.source, each.path[:length]) for each in origins.layers.values() for length in range(1, len(each.path))
+    )
+    for number, path in paths:
+        source = sources[number]
+        held = None if source.live is None else source.layer(path)
+        if isinstance(held, source.works.module.Model) and not shows_its_graph(held, source.works):
+            raise CutError(
+                f"{'/'.join(path)!r} cannot be taken apart: its class, {type(held).__name__}, has a `call` of its own",
+                code="cut-not-openable",
+                where="/".join(path),
+                hint=f"cut before or after {'/'.join(path)!r}",
+            )
 
 
 def leaves_of(model: Model, origins: Provenance) -> Iterator[tuple[LayerPath, Origin]]:

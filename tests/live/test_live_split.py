@@ -116,3 +116,20 @@ def test_a_mask_behind_a_class_of_the_user_crosses_or_the_cut_is_refused(keras: 
     values = np.array([[1, 2, 0, 0, 3, 0], [0, 0, 0, 0, 0, 0]], "int32")
     crossed = [np.asarray(each) for each in halves[0](values)]
     assert np.array_equal(np.asarray(halves[1](crossed)), np.asarray(model(values)))
+
+
+def test_a_nested_model_with_a_call_of_its_own_is_not_taken_apart(keras: Any) -> None:
+    class Twice(keras.Model):  # type: ignore[name-defined, misc]
+        def call(self, x: Any, training: Any = None, mask: Any = None) -> Any:
+            return 2 * super().call(x, training=training)
+
+    x = keras.Input((4,))
+    own = Twice(x, keras.layers.Dense(2)(keras.layers.Dense(3, name="a")(x)), name="own")
+    y = keras.Input((4,))
+    whole = keras.Model(y, keras.layers.Dense(1)(own(keras.layers.Dense(4)(y))))
+    with pytest.raises(CutError) as caught:
+        configsplit.keras.split(whole, "own/a", trace=False)
+    assert caught.value.code == "cut-not-openable"
+    value = np.random.default_rng(0).normal(size=(2, 4)).astype("float32")
+    parts = configsplit.keras.split(whole, "own")
+    assert np.array_equal(forward(keras, parts, value)[0], run(keras, whole, value)[0])
