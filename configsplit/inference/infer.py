@@ -329,6 +329,8 @@ def _settle(frame: _Frame, ref: CallRef, outputs: tuple[TensorSpec, ...], reason
         told = outputs[number] if number < len(outputs) else TensorSpec()
         known, given = _recorded(frame, tensor, told, exact), frame.given.get(tensor)
         spec = known if given is None else replace(given, dtype=given.dtype or known.dtype or "float32")
+        if given is not None:
+            result.by_record.discard(tensor)
         if spec.shape is None and tensor not in frame.recorded and tensor in frame.built:
             spec = frame.built[tensor]
             result.by_build.add(tensor)
