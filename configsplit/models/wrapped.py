@@ -11,7 +11,7 @@ from configsplit.dialects import DIALECTS, emit, read_entry
 from configsplit.dialects.parse import LIST
 from configsplit.errors import CutError
 from configsplit.graph.json import FrozenDict
-from configsplit.graph.model import Inside, Layer, Model, TensorRef, TensorSpec, leaves, walk
+from configsplit.graph.model import CallRef, Inside, Layer, Model, TensorRef, TensorSpec, leaves, walk
 from configsplit.graph.references import Place, places
 from configsplit.inference import Inference, traced_masks
 from configsplit.models.document import Document, named_shape
@@ -125,8 +125,9 @@ class DocumentWrapping:
         """
         layer = model.by_name()[name]
         given = any(leaves(layer.calls[call].kwargs) for call in calls)
-        arriving = traced_masks(self.document.infer(model=model)).tensors
-        reached = any(use.ref in arriving for call in calls for use in layer.calls[call].uses())
+        masks = traced_masks(self.document.infer(model=model))
+        taken = [(CallRef(name, call), use.ref) for call in calls for use in layer.calls[call].uses()]
+        reached = any(ref in masks.tensors or call in masks.loose for call, ref in taken)
         within = self.document.infer(model=inner)
         if given or (reached and self._may_use(within)) or traced_masks(within).used:
             raise CutError(
@@ -136,8 +137,34 @@ class DocumentWrapping:
                 hint=f"cut before or after {name!r}",
             )
 
+    def check_pruned(self, model: Model, kept: Model) -> None:
+        """Attention of Keras 3 takes masks off the tensors that it takes, whether anything needs what it gives or not."""
+        there = kept.by_name()
+        gone = [layer for layer in model.layers if layer.name not in there]
+        if self.document.dialect != "keras3" or not gone:
+            return
+        inference = self.document.infer(model=model)
+        unties = [
+            layer for layer in gone if any((facts := inference.facts(each)) and facts.unties_masks for each in _plain(layer))
+        ]
+        masks = traced_masks(inference).tensors if unties else {}
+        for layer in unties:
+            if any(use.ref in masks for node in layer.calls for use in node.uses()):
+                raise CutError(
+                    f"{layer.name!r} takes the mask off a tensor that others take, and no part would hold it, since nothing "
+                    "needs what it gives",
+                    code="cut-mask-lost",
+                    where=layer.name,
+                    hint="cut outside of the nested model that it stands in",
+                )
+
     def _may_use(self, inference: Inference) -> bool:
         """Whether a layer of a model, also inside nested ones, would use a mask that reaches it, or may."""
-        plain = [layer for _, layer in walk(inference.model) if layer.model is None and not layer.is_input]
-        facts = [inference.facts(layer) for layer in plain]
+        facts = [inference.facts(each) for layer in inference.model.layers for each in _plain(layer)]
         return any(each is None or each.uses_mask != () or each.reads_masks for each in facts)
+
+
+def _plain(layer: Layer) -> list[Layer]:
+    """The layer itself, or those in the nested model that it is, InputLayers left out."""
+    found = [layer] if layer.model is None else [each for _, each in walk(layer.model) if each.model is None]
+    return [each for each in found if not each.is_input]

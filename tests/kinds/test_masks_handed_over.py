@@ -424,6 +424,21 @@ def test_the_proof_sees_a_tail_that_ties_no_mask(tmp_path: Path) -> None:
     assert caught.value.code == "verify-masks"
 
 
+def test_attention_that_nothing_needs_unties_masks_all_the_same(tmp_path: Path) -> None:
+    """Opened, its nested model would lose it: what comes next would find the mask again."""
+    k = K3.module
+    inner_x = k.Input((6, 4), name="inner_x")
+    heads = k.layers.MultiHeadAttention(1, 4, name="mha")(inner_x, inner_x)
+    inner = k.Model(inner_x, [heads, k.layers.LSTM(3, name="il")(k.layers.Dense(4, name="id")(inner_x))], name="inner")
+    x = ids(k)
+    k.Model(x, k.layers.Dense(2, name="o")(inner(embedded(k, x))[1])).save(tmp_path / "m.keras")
+    document = configsplit.load(tmp_path / "m.keras")
+    with pytest.raises(CutError) as caught:
+        configsplit.split(document, "inner/id")
+    assert caught.value.code == "cut-mask-lost"
+    assert len(configsplit.split(document, "inner:1")) == 2
+
+
 def test_a_class_that_takes_the_mask_of_its_second_tensor(tmp_path: Path) -> None:
     """Keras 3 fills in ``other_mask`` with the mask of the argument ``other``; a plug-in says that the class takes it."""
     k = K3.module

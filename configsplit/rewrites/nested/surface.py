@@ -193,12 +193,18 @@ class Level:
         """What is said of tensors that are at the surface."""
         return {told.place.ref: told.spec for told in self.told if not told.place.inside}
 
-    def finished(self) -> Surfaced:
-        """Nothing is hidden any more: what no output needs goes, where anything was opened."""
+    def finished(self, wrapping: Wrapping | None = None) -> Surfaced:
+        """Nothing is hidden any more: what no output needs goes, where anything was opened.
+
+        Raises:
+            CutError: by ``wrapping``, where something goes that took a mask off a tensor.
+        """
         wanted = tuple(tuple(place.ref for place in boundary) for boundary in self.places)
         if not self.steps:
             return Surfaced(self.model, self.provenance, wanted, given=self.given())
         model, kept = prune(self.model)
+        if wrapping is not None:
+            wrapping.check_pruned(self.model, model)
         there = tuple(tuple(alive(ref, kept) for ref in boundary) for boundary in wanted)
         given = still_told(self.given(), kept)
         return Surfaced(model, kept.after(self.provenance), there, tuple(self.steps), given=given)
@@ -242,10 +248,10 @@ def surface(
         elif level.into is None and more:
             level.open(more[-1], range(len(level.model.by_name()[more.pop()].calls)), wrapping)
         elif level.into is None:
-            return replace(level.finished(), told=tuple(said))
+            return replace(level.finished(wrapping), told=tuple(said))
         else:
             levels.pop()
-            levels[-1].cut(level.into, level.finished(), known(wrapping, level.into.layer))
+            levels[-1].cut(level.into, level.finished(wrapping), known(wrapping, level.into.layer))
 
 
 def reopen(
@@ -264,8 +270,8 @@ def reopen(
         if not todo:
             levels.pop()
             if not levels:
-                return replace(level.finished(), told=tuple(said))
-            finished[len(levels)] = level.finished()
+                return replace(level.finished(wrapping), told=tuple(said))
+            finished[len(levels)] = level.finished(wrapping)
         elif not todo[-1].cuts:
             level.open(todo[-1].layer, todo[-1].calls, wrapping)
             todo.pop()

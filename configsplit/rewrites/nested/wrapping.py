@@ -46,6 +46,9 @@ class Wrapping(Protocol):
     def check_masks(self, model: Model, name: str, calls: Sequence[int], inner: Model) -> None:
         """Raises CutError if a mask would be lost between the parts of the model in the wrapper ``name``."""
 
+    def check_pruned(self, model: Model, kept: Model) -> None:
+        """Raises CutError if a layer that no output needs, and that is gone from ``kept``, took a mask off a tensor."""
+
 
 def known(wrapping: Wrapping | None, name: str) -> Wrapping:
     """Raises CutError where nobody can read wrappers: nothing in them can have been named there."""
