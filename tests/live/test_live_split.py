@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 from typing import Any
@@ -133,3 +134,21 @@ def test_a_nested_model_with_a_call_of_its_own_is_not_taken_apart(keras: Any) ->
     value = np.random.default_rng(0).normal(size=(2, 4)).astype("float32")
     parts = configsplit.keras.split(whole, "own")
     assert np.array_equal(forward(keras, parts, value)[0], run(keras, whole, value)[0])
+
+
+def test_a_sequential_with_a_call_of_its_own_is_cut_as_it_runs_or_not_at_all() -> None:
+    keras = importlib.import_module("keras")
+
+    class Twice(keras.Sequential):  # type: ignore[name-defined, misc]
+        def call(self, x: Any, training: Any = None, mask: Any = None) -> Any:
+            return 2 * super().call(x, training=training)
+
+    value = np.random.default_rng(0).normal(size=(2, 4)).astype("float32")
+    whole = Twice([keras.Input((4,)), keras.layers.Dense(3, name="a"), keras.layers.Dense(2, name="b")])
+    parts = configsplit.keras.split(whole, "a", trace=False)
+    assert np.array_equal(forward(keras, parts, value)[0], run(keras, whole, value)[0])
+    y = keras.Input((4,))
+    outer = keras.Model(y, keras.layers.Dense(1)(Twice([keras.Input((4,)), keras.layers.Dense(3, name="c")], name="own")(y)))
+    with pytest.raises(CutError) as caught:
+        configsplit.keras.split(outer, "own/c", trace=False)
+    assert caught.value.code == "cut-not-openable"

@@ -28,11 +28,11 @@ _GRAPH_KEYS = {"layers", "input_layers", "output_layers"}
 
 def shows_its_graph(model: Any, works: Framework) -> bool:
     """Whether the configuration of a model is the graph that it computes."""
-    if isinstance(model, works.module.Sequential):
-        return True
     own = next(base for base in type(model).__mro__ if "call" in vars(base))
     if own.__module__.partition(".")[0] != works.name:
         return False  # whatever its graph says, it computes something of its own
+    if isinstance(model, works.module.Sequential):
+        return True
     try:
         return bool(set(model.get_config()) >= _GRAPH_KEYS)
     except (NotImplementedError, TypeError, ValueError):

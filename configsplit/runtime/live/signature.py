@@ -41,7 +41,8 @@ def _check_arguments(model: Any) -> None:
 
 def _remembered(model: Any, works: Framework) -> Any:
     if getattr(model, "inputs", None):
-        return _mapped(model.input, lambda leaf: _spec(leaf, works))
+        one = isinstance(model, works.module.Sequential)  # of Keras 3, which has no `input` before it is called
+        return _mapped(model.inputs[0] if one else model.input, lambda leaf: _spec(leaf, works))
     known = _save_spec(model) if works.name == "tf_keras" else _built_shape(model)
     if known is None:
         _refuse(model)
