@@ -45,7 +45,7 @@ def test_live_models_compute_the_same_bits(verb: str, generation: Generation) ->
 @pytest.mark.parametrize("custom", [0.0, CUSTOM])
 def test_thousands_of_masked_models_cut_anywhere(generation: Generation, suffix: str, custom: float) -> None:
     """A thousand with classes that nobody has declared, a thousand without."""
-    tally = Tally("split", generation, suffix, custom).run(range(1000, 4000), tries=1, models=1000)
+    tally = Tally("split", generation, suffix, custom).run(range(20_000, 23_000), tries=1, models=1000)
     store(tally)
     check(tally, models=1000)
 
@@ -53,7 +53,7 @@ def test_thousands_of_masked_models_cut_anywhere(generation: Generation, suffix:
 @pytest.mark.exhaustive
 @pytest.mark.parametrize(("verb", "generation", "suffix"), [*EDITS, ("convert", "keras2", "h5"), ("convert", "keras2", "json")])
 def test_hundreds_of_masked_models_edited(verb: str, generation: Generation, suffix: str) -> None:
-    tally = Tally(verb, generation, suffix, CUSTOM).run(range(5000, 7000), tries=2, models=250)
+    tally = Tally(verb, generation, suffix, CUSTOM).run(range(25_000, 27_000), tries=2, models=250)
     store(tally)
     check(tally, models=250)
 
@@ -62,7 +62,7 @@ def test_hundreds_of_masked_models_edited(verb: str, generation: Generation, suf
 @pytest.mark.parametrize("verb", LIVE_VERBS)
 @pytest.mark.parametrize("generation", ["keras2", "keras3"])
 def test_hundreds_of_live_masked_models(verb: str, generation: Generation) -> None:
-    tally = Tally(verb, generation, LIVE, CUSTOM).run(range(7000, 8000), tries=2, models=100)
+    tally = Tally(verb, generation, LIVE, CUSTOM).run(range(28_000, 29_000), tries=2, models=100)
     store(tally)
     check(tally, models=100)
 
