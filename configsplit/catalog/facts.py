@@ -72,11 +72,11 @@ go, or others come among them; each is looked up or put into a bin; words are sp
 TensorKind: TypeAlias = Literal["dense", "sparse", "ragged", "unknown"]
 
 
-def never(config: FrozenDict) -> bool:
+def never(call: CallFacts) -> bool:
     return False
 
 
-def always(config: FrozenDict) -> bool:
+def always(call: CallFacts) -> bool:
     return True
 
 
@@ -104,7 +104,8 @@ class LayerFacts:
         mask_in_training: whether it uses a mask only while it is trained.
         reads_masks: whether it computes with masks that it reads off the tensors it takes, which no argument hands over.
         unties_masks: whether it takes the masks off the very tensors that it takes, so that what runs behind it finds none.
-        same_tensor: whether a config makes it give back the very tensor that it takes, when nothing is trained.
+        same_tensor: whether a call gives back the very tensor that it takes, and a mask with it, when nothing is trained; None
+            where that hangs on the backend, or nobody can tell.
         merge: how it makes one tensor of several.
         attention: how it takes query, value and key.
         wraps: how it runs the layer in its config.
@@ -139,7 +140,7 @@ class LayerFacts:
     mask_in_training: bool = False
     reads_masks: bool = False
     unties_masks: bool = False
-    same_tensor: Callable[[FrozenDict], bool] = never
+    same_tensor: Callable[[CallFacts], bool | None] = never
     merge: Merge = ""
     attention: Attention = ""
     wraps: Wraps = ""

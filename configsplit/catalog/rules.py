@@ -216,6 +216,15 @@ def declare(
     return [LayerFacts(class_name=name, **common, **more) for name in names.split()]
 
 
+def on_jax(shape: Callable[[CallFacts], Shape]) -> dict[str, Any]:
+    """Of a class of Keras 3 that gives back the very tensor on JAX, though not on TensorFlow, where it changes nothing."""
+
+    def same_tensor(call: CallFacts) -> bool | None:
+        return None if shape(call) == call.first.shape else False
+
+    return {"same_tensor": same_tensor}
+
+
 def wrapped(call: CallFacts, key: str = "layer") -> tuple[str, FrozenDict]:
     """Class name and config of a layer that stands inside another one's config."""
     entry = call.config[key]

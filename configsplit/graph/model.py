@@ -79,7 +79,7 @@ class Node:
 
     args: tuple[Structure, ...] = ()
     kwargs: FrozenDict = field(default_factory=FrozenDict)
-    form: str = ""
+    form: str = field(default="", compare=False)
 
     def uses(self) -> list[Use]:
         """All tensor arguments in the order in which Keras visits them: positional, then keywords, dict keys sorted.
@@ -103,6 +103,10 @@ class Node:
 
 CHAINED = "chained"
 """`Node.form` of a call inside a Sequential, of whose arguments no document says anything."""
+
+OPENED = "opened"
+"""`Node.form` of a call that takes a tensor into or out of a nested model that was opened: of the masks that come through there
+the document said nothing."""
 
 
 OPERATION_MODULES = ("keras.src.ops", "keras.ops", "keras.src.activations", "keras.src.quantizers")

@@ -84,6 +84,14 @@ class Inference:
     def facts(self, layer: Layer) -> LayerFacts | None:
         return self.table.of(layer, self.dialect)
 
+    def gives_back(self, layer: Layer, number: int) -> bool | None:
+        """Whether a call gives back the very tensor that it takes; None where that hangs on the backend, or nobody can tell."""
+        facts = self.facts(layer)
+        try:
+            return facts is not None and facts.same_tensor(self.call(layer, number))
+        except RULE_ERRORS:
+            return None
+
     def outputs(self) -> list[TensorSpec]:
         return [self.specs.get(ref, TensorSpec()) for ref in self.model.output_refs()]
 

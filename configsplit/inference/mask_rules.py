@@ -32,6 +32,7 @@ class Mask(NamedTuple):
         why: for "hidden" and "unknown", the layer and its class.
         seen: whether Keras 3 sees it when it builds the model from its document, and not only when the model runs.
         own: for "unknown": no mask arrives at the class that nobody declared, but it may make one itself.
+        given_back: for "unknown": the call may give back the very tensor that it takes; on some backends it does.
     """
 
     kind: Kind
@@ -40,6 +41,7 @@ class Mask(NamedTuple):
     why: tuple[str, str] = ("", "")
     seen: bool = True
     own: bool = False
+    given_back: bool = False
 
 
 Taken: TypeAlias = tuple[TensorRef, Mask | None]
@@ -145,8 +147,10 @@ def _outputs(it: MaskedCall) -> dict[int, Mask]:
         return _attended(it)
     if facts.mask == "unknown" or (facts.mask == "may_pass" and arriving):
         return _unknown(it, arriving)
-    if not arriving or facts.mask == "stops":
+    if not arriving:
         return {}
+    if facts.mask == "stops":
+        return {number: mask._replace(seen=False) for number, mask in _given_back(it, arriving).items()}
     if facts.merge == "mode":
         return {0: Mask("hidden", refs_of(arriving), why=it.here)} if merge_hands_masks_on(it.call) else {}
     if facts.merge:
@@ -164,6 +168,15 @@ def _attended(it: MaskedCall) -> dict[int, Mask]:
     scores = {1: Mask("hidden", it.used, why=it.here)} if it.count() > 1 else {}
     first = handed_on(it.tensors, *it.taken[0])
     return scores if first is None else {0: first, **scores}
+
+
+def _given_back(it: MaskedCall, arriving: list[tuple[TensorRef, Mask]]) -> dict[int, Mask]:
+    """Keras ties masks to tensors: what gives back the very tensor that it takes stops none, whatever its class says."""
+    same = it.facts.same_tensor(it.call)
+    if same is None:
+        return {number: mask._replace(given_back=True) for number, mask in _unknown(it, arriving).items()}
+    first = handed_on(it.tensors, *it.taken[0]) if same else None
+    return {} if first is None else {0: first}
 
 
 def _unknown(it: MaskedCall, arriving: list[tuple[TensorRef, Mask]]) -> dict[int, Mask]:

@@ -76,8 +76,7 @@ class Untying:
         call = CallRef(ref.layer, ref.call)
         taken = taken_first(called(layer)[ref.call])
         if layer.model is None:
-            same = (self.inference.facts(layer) or UNDECLARED).same_tensor(layer.config)
-            return taken[0] if same and taken else None
+            return taken[0] if taken and self.inference.gives_back(layer, ref.call) else None
         inner = self.inference.inner.get(call)
         number = None if inner is None else self.inside[id(inner)].same.get(ref.output)
         if number is None or number >= len(taken) or casts(self.inference, call, number):

@@ -123,6 +123,14 @@ def _policy(dtype: str | None) -> str:
 def may_come_out(mask: Mask) -> CutError:
     """What is said of a mask that may come out of a class which nobody declared."""
     name, class_name = mask.why
+    if mask.given_back:
+        return CutError(
+            f"a mask may come out of layer {name!r} ({class_name}): where a backend gives back the very tensor that it took, "
+            "the mask stays on it",
+            code="cut-mask-unknown",
+            where=name,
+            hint=f"cut before {name!r}, or behind the last layer that uses a mask",
+        )
     does = "makes one" if mask.own else "hands on the mask that arrives there"
     return CutError(
         f"a mask may come out of layer {name!r}: nobody has declared whether {class_name} {does}",

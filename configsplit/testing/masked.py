@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from configsplit.testing.masked_layers import embedding, masking, one_input
 from configsplit.testing.masked_sketch import FEATURES, SENTENCES, STEPS, Generation, Sketch, Spec, Tensor
-from configsplit.testing.masked_steps import Graph, again, attention, by_hand, merge
+from configsplit.testing.masked_steps import Graph, again, attention, by_hand, merge, operate
 from configsplit.testing.sketch import Draw
 
 
@@ -140,7 +140,7 @@ def _begin(graph: Graph, tensor: Tensor) -> None:
 
 
 def _step(graph: Graph, depth: int) -> None:
-    steps = (*(_layer,) * 12, *(merge,) * 4, *(attention,) * 3, *(again,) * 2, *(by_hand,) * 2)
+    steps = (*(_layer,) * 12, *(merge,) * 4, *(attention,) * 3, *(again,) * 2, *(by_hand,) * 2, operate)
     if depth and graph.sketch.often(0.25):
         _model(graph, depth - 1)
     else:

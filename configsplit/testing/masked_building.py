@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from configsplit.testing.masked_classes import masked_classes
-from configsplit.testing.masked_sketch import BATCH, Spec
+from configsplit.testing.masked_sketch import BATCH, UNCHANGING, Spec
 
 Arrays = list["np.ndarray[Any, Any]"]
 
@@ -74,8 +74,8 @@ class Workshop:
         if "layers" in spec or "steps" in spec:
             return self._model(spec)
         layers, config = self.framework.layers, {"name": spec["name"], **spec["config"]}
-        if spec["class"] == "not_equal":
-            return self._not_zero
+        if spec["class"] == "not_equal" or spec["class"] in UNCHANGING:
+            return self._operation(spec["class"])
         if spec["class"] in self.objects:
             return self.objects[spec["class"]](**config)
         made = getattr(layers, spec["class"])
@@ -84,8 +84,18 @@ class Workshop:
             return made(cells if len(cells) > 1 else cells[0], **config)
         return made(self._layer(spec["held"]), **config) if "held" in spec else made(**config)
 
-    def _not_zero(self, x: Any) -> Any:
-        return self.framework.ops.not_equal(x, 0) if self._new else self.framework.backend.not_equal(x, 0)
+    def _operation(self, name: str) -> Callable[[Any], Any]:
+        """A function of one tensor, which stands in the model as a layer of its own."""
+        found = self.framework.ops if self._new else self.framework.backend
+        turn = "transpose" if self._new else "permute_dimensions"
+        return {
+            "not_equal": lambda x: found.not_equal(x, 0),
+            "cast": lambda x: found.cast(x, "float32"),
+            "stop_gradient": lambda x: found.stop_gradient(x),
+            "reshape": lambda x: found.reshape(x, (-1, *x.shape[1:])),
+            "transpose": lambda x: getattr(found, turn)(x, tuple(range(len(x.shape)))),
+            "multiply": lambda x: x * 1.5,
+        }[name]
 
     def _functional(self, spec: Spec) -> Any:
         inputs = [self._input(record) for record in spec["inputs"]]

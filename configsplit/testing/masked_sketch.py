@@ -16,6 +16,9 @@ T = TypeVar("T")
 BATCH, STEPS, SENTENCES, FEATURES = 6, 4, 3, 3
 """Sizes in all models. Words of a sentence are STEPS; a document has SENTENCES."""
 
+UNCHANGING = ("cast", "cast", "stop_gradient", "reshape", "transpose", "multiply")
+"""Operations of one tensor that change no shape; the first gives back the very tensor that it takes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tensor:

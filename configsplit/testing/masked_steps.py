@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from configsplit.testing.masked_layers import recurrent_layer
-from configsplit.testing.masked_sketch import FEATURES, STEPS, Made, Sketch, Spec, Tensor, named
+from configsplit.testing.masked_sketch import FEATURES, STEPS, UNCHANGING, Made, Sketch, Spec, Tensor, named
 
 
 @dataclass(slots=True)
@@ -123,6 +123,13 @@ def by_hand(graph: Graph) -> None:
     elif masks and sequences:
         tensor, mask = graph.sketch.pick(sequences), graph.sketch.pick(masks)
         graph.call(_user(graph.sketch, tensor), tensor.ref, mask=mask.ref)
+
+
+def operate(graph: Graph) -> None:
+    """An operation that changes nothing. Some give back the very tensor that they take, and with it a mask that others stop."""
+    tensor = graph.choose()
+    if tensor.kind == "float" and graph.sketch.operations:
+        graph.call((graph.sketch.layer(graph.sketch.pick(UNCHANGING)), [tensor.like()]), tensor.ref)
 
 
 def _user(sketch: Sketch, tensor: Tensor) -> Made:

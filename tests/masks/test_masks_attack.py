@@ -85,7 +85,8 @@ Add AdditiveAttention Attention AttentionPool Average BatchNormalization Bidirec
 ConvLSTM1D CrossPool Dense Dot Dropout Embedding EverySecond Flatten GRU GlobalAveragePooling1D GlobalMaxPooling1D
 HiddenBlock HiddenBlockPass Invert LSTM LayerNormalization MakeMask MaskedMean Masking Maximum Minimum Model
 MultiHeadAttention Multiply MySequential PairMean PassScale Peek RNN RegMaskedMean RegMyModel Reshape Reverse Score
-Sequential SimpleRNN SpatialDropout1D StopScale Subtract TimeDistributed ZeroMasked ZeroStop not_equal
+Sequential SimpleRNN SpatialDropout1D StopScale Subtract TimeDistributed ZeroMasked ZeroStop
+cast multiply not_equal reshape stop_gradient transpose
 """
 MUST = {"keras2": set(DRAWN.split())}
 MUST["keras3"] = MUST["keras2"] | {"GroupQueryAttention"}

@@ -201,7 +201,7 @@ _BASIC = (
     LayerFacts(  # its code may do anything with a mask that it is given; one of its own it has from its config
         class_name="Lambda", outputs=lambda_outputs, weights=no_weights, mask_key="mask", training=True, code_key="function"
     ),
-    *declare("Identity", one_output(first_shape, kept_dtype), same_tensor=always, numbers="kept", keras3={"mask": "passes"}),
+    *declare("Identity", one_output(first_shape, kept_dtype), numbers="kept", keras3={"mask": "passes", "same_tensor": always}),
     *declare("ActivityRegularization", one_output(first_shape, kept_dtype), mask="passes", same_tensor=always, numbers="kept"),
 )
 
@@ -266,7 +266,7 @@ _ACTIVATION = (
         "Activation",
         one_output(first_shape, kept_dtype),
         mask="passes",
-        same_tensor=lambda config: config.get("activation") == "linear",
+        same_tensor=lambda call: call.config.get("activation") == "linear",
         of_ragged="ragged",
     ),
     *declare("ReLU", one_output(first_shape, kept_dtype), mask="passes", of_ragged="ragged"),

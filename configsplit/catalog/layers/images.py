@@ -14,6 +14,7 @@ from configsplit.catalog.rules import (
     declared_dtype,
     first_shape,
     kept_dtype,
+    on_jax,
     one_output,
     shape_of,
     unknown,
@@ -78,7 +79,7 @@ RandomTranslation RandomZoom Solarization
 
 LAYERS = (
     *declare("Resizing", one_output(target_shape, kept_dtype)),
-    *declare("CenterCrop", one_output(target_shape, declared_dtype)),
+    *declare("CenterCrop", one_output(target_shape, declared_dtype), keras3=on_jax(target_shape)),
     *declare("RandomCrop", one_output(target_shape, declared_dtype), training=True),
     *declare("RandomHeight", one_output(random_height_shape, declared_dtype), training=True),
     *declare("RandomWidth", one_output(random_width_shape, declared_dtype), training=True),

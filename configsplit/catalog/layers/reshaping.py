@@ -9,6 +9,7 @@ from configsplit.catalog.rules import (
     declare,
     first_shape,
     kept_dtype,
+    on_jax,
     one_output,
     product,
     sizes,
@@ -92,18 +93,29 @@ def _changed(call: CallFacts, key: str, sign: int) -> Shape:
     return with_channels(call, shape[0], lengths, channels)
 
 
+def _stays(call: CallFacts) -> bool | None:
+    """`jax.numpy.transpose` that moves no axis gives back the very tensor."""
+    dims = call.config["dims"]
+    return None if tuple(dims) == tuple(range(1, len(dims) + 1)) else False
+
+
 def masked_dtype(call: CallFacts) -> str | None:
     """Keras 3 multiplies what it masks, which makes numbers of booleans."""
     return "int32" if call.dialect == "keras3" and call.first.dtype == "bool" else kept_dtype(call)
 
 
 LAYERS = (
-    *declare("Flatten", one_output(flatten_shape, kept_dtype), numbers="kept"),
-    *declare("Reshape", one_output(reshape_shape, kept_dtype), numbers="kept"),
-    *declare("Permute", one_output(permute_shape, kept_dtype), numbers="moved"),
+    *declare("Flatten", one_output(flatten_shape, kept_dtype), numbers="kept", keras3=on_jax(flatten_shape)),
+    *declare("Reshape", one_output(reshape_shape, kept_dtype), numbers="kept", keras3=on_jax(reshape_shape)),
+    *declare("Permute", one_output(permute_shape, kept_dtype), numbers="moved", keras3={"same_tensor": _stays}),
     *declare("RepeatVector", one_output(repeat_shape, kept_dtype), numbers="moved"),
     *declare("UpSampling1D UpSampling2D UpSampling3D", one_output(upsampled_shape, kept_dtype), numbers="moved"),
     *declare("ZeroPadding1D ZeroPadding2D ZeroPadding3D", one_output(padded_shape, kept_dtype), numbers="moved"),
-    *declare("Cropping1D Cropping2D Cropping3D", one_output(cropped_shape, kept_dtype), numbers="moved"),
+    *declare(
+        "Cropping1D Cropping2D Cropping3D",
+        one_output(cropped_shape, kept_dtype),
+        numbers="moved",
+        keras3=on_jax(cropped_shape),
+    ),
     *declare("Masking", one_output(first_shape, masked_dtype), mask="makes", mask_made="differs", numbers="kept"),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import reduce
-from typing import NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from configsplit.catalog.layers.merging import broadcast
 from configsplit.catalog.operations.arguments import Arguments, dtype_name, one, promoted
@@ -14,6 +14,10 @@ from configsplit.graph.model import Shape
 Rule: TypeAlias = Callable[[Arguments], Outputs]
 Macs: TypeAlias = Callable[[Arguments], int]
 
+GivesBack: TypeAlias = Literal["no", "perhaps", "surely"]
+"""Whether a call that changes neither shape nor dtype gives back the very tensor that it takes, and a mask with it; "perhaps":
+on some backend, or for some arguments."""
+
 
 class Operation(NamedTuple):
     """The declaration of one operation of Keras 3; every declared one is harmless.
@@ -22,16 +26,20 @@ class Operation(NamedTuple):
         parameters: what it is called with and then what it is made with, by name and in order (see `arguments.parameters`).
         outputs: the rule for the shapes and dtypes of what it gives.
         macs: the rule for its multiply-accumulates, if it has any.
+        gives_back: whether it may give back the very tensor that it takes.
     """
 
     parameters: str
     outputs: Rule
     macs: Macs | None = None
+    gives_back: GivesBack = "no"
 
 
-def declared(names: str, parameters: str, outputs: Rule, macs: Macs | None = None) -> dict[str, Operation]:
+def declared(
+    names: str, parameters: str, outputs: Rule, macs: Macs | None = None, gives_back: GivesBack = "no"
+) -> dict[str, Operation]:
     """One declaration for each of several operations, by the names of their functions."""
-    return dict.fromkeys(names.split(), Operation(parameters, outputs, macs))
+    return dict.fromkeys(names.split(), Operation(parameters, outputs, macs, gives_back))
 
 
 def same(given: Arguments) -> Outputs:

@@ -183,12 +183,13 @@ def _ratio(dtype: str | None) -> str | None:
 
 OPERATIONS: dict[str, Operation] = {
     **declared(
-        "bitwise_invert bitwise_not conj conjugate erf erfinv rsqrt sigmoid trunc fliplr flipud sparse_sigmoid copy "
+        "bitwise_invert bitwise_not erf erfinv rsqrt sigmoid trunc fliplr flipud sparse_sigmoid copy "
         "hard_sigmoid hard_silu hard_tanh log_sigmoid mish negative relu relu6 selu sign silu softplus softsign "
         "sparse_plus tanh_shrink",
         "x",
         _unary(kept),
     ),
+    **declared("conj conjugate", "x", _unary(kept), gives_back="perhaps"),
     **declared("nan_to_num", "x nan posinf neginf", _unary(kept)),
     **declared("hard_shrink soft_shrink", "x threshold", _unary(kept)),
     **declared("sparsemax flip log_softmax softmax sort", "x axis", _unary(kept)),
@@ -200,10 +201,11 @@ OPERATIONS: dict[str, Operation] = {
     **declared("roll", "x shift axis", _unary(kept)),
     **declared("round", "x decimals", _unary(kept)),
     **declared("squareplus", "x b", _unary(kept)),
-    **declared("stop_gradient", "variable", _unary(kept)),
+    **declared("stop_gradient", "variable", _unary(kept), gives_back="perhaps"),
     **declared("tril triu", "x k", _unary(kept)),
     **declared("fake_quant_with_min_max_vars", "inputs min_vals max_vals num_bits narrow_range axis", _unary(kept)),
-    **declared("abs absolute imag real", "x", _unary(real)),
+    **declared("abs absolute imag", "x", _unary(real)),
+    **declared("real", "x", _unary(real), gives_back="perhaps"),
     **declared("angle", "x", _unary(lambda dtype: as_float(real(dtype)))),
     **declared(
         "arccos arccosh arcsin arcsinh arctan arctanh ceil cosh erfc exp2 fabs floor sinc log10 log1p log2 cos exp expm1 "
@@ -217,9 +219,10 @@ OPERATIONS: dict[str, Operation] = {
     **declared("normalize", "x axis order epsilon", _unary(always("float32"))),
     **declared("isneginf isposinf isreal signbit isfinite isinf isnan logical_not", "x", _unary(always("bool"))),
     **declared("clip", "x x_min x_max", _clip),
-    **declared("zeros_like ones_like empty_like array saturate_cast", "x dtype", written),
+    **declared("zeros_like ones_like empty_like saturate_cast", "x dtype", written),
+    **declared("array", "x dtype", written, gives_back="perhaps"),
     **declared("full_like", "x fill_value dtype", written),
-    **declared("convert_to_tensor", "x dtype sparse ragged", written),
+    **declared("convert_to_tensor", "x dtype sparse ragged", written, gives_back="surely"),
     **declared("fmax fmin add floor_divide maximum minimum multiply power subtract", "x1 x2", _binary()),
     **declared("bitwise_and bitwise_or bitwise_xor", "x y", _binary()),
     **declared("mod fmod", "x1 x2", _binary(counted)),
@@ -243,7 +246,8 @@ OPERATIONS: dict[str, Operation] = {
     **declared("prod", "x axis keepdims dtype", _reduction(totalled)),
     **declared("nanmax nanmin ptp amax amin", "x axis keepdims", _reduction(kept)),
     **declared("max min", "x axis keepdims initial", _reduction(kept)),
-    **declared("mean median std var nanmean nanmedian nanstd nanvar", "x axis keepdims", _reduction(as_float)),
+    **declared("mean median std var nanstd nanvar", "x axis keepdims", _reduction(as_float)),
+    **declared("nanmean nanmedian", "x axis keepdims", _reduction(as_float), gives_back="perhaps"),
     **declared("norm", "x ord axis keepdims", _reduction(as_float)),
     **declared("logsumexp", "x axis keepdims", _reduction(always("float32"))),
     **declared("count_nonzero", "x axis", _reduction(always("int32"))),
@@ -251,10 +255,10 @@ OPERATIONS: dict[str, Operation] = {
     **declared("average", "x weights axis", _average),
     **declared("moments", "x axes keepdims synchronized", _moments),
     **declared("cumsum cumprod nancumsum nancumprod", "x axis dtype", _running),
-    **declared("diff", "a n axis", _difference),
+    **declared("diff", "a n axis", _difference, gives_back="perhaps"),
     **declared("trapezoid", "y x dx axis", _trapezoid),
     **declared("glu", "x axis", _half),
     **declared("nanargmax nanargmin argmax argmin", "x axis keepdims", position),
-    **declared("cast", "x dtype", cast),
+    **declared("cast", "x dtype", cast, gives_back="surely"),
     **declared("all any", "x axis keepdims", _reduction(always("bool"))),
 }

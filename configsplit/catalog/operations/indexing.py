@@ -198,7 +198,7 @@ OPERATIONS: dict[str, Operation] = {
     **declared("geomspace", "start stop num endpoint dtype axis", _spaced),
     **declared("meshgrid", "*x indexing", _meshgrid),
     **declared("vander", "x N increasing", _vander),
-    **declared("view", "x dtype", _view),
+    **declared("view", "x dtype", _view, gives_back="perhaps"),
     **declared("take", "x indices axis", take),
     **declared("one_hot", "x num_classes axis dtype sparse", one_hot),
 }

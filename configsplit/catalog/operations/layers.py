@@ -9,7 +9,7 @@ from configsplit.catalog.facts import CallFacts
 from configsplit.catalog.operations.arguments import Arguments, arguments
 from configsplit.catalog.rules import Outputs, declare, unknown
 from configsplit.errors import ShapeError
-from configsplit.graph.model import OPERATION_MODULES
+from configsplit.graph.model import OPERATION_MODULES, TensorSpec
 
 if TYPE_CHECKING:
     from configsplit.catalog.operations.common import Operation
@@ -66,6 +66,22 @@ def operation_macs(call: CallFacts) -> int:
     return 0 if found.macs is None else found.macs(given)
 
 
+def operation_gives_back(call: CallFacts) -> bool | None:
+    """Whether an operation layer gives back the very tensor that it takes; None where nobody can tell."""
+    try:
+        found, given = _operation(call)
+        if found.gives_back == "no":
+            return False
+        kept = found.outputs is None or call.first in found.outputs(given)
+    except ShapeError:
+        return None
+    return (True if found.gives_back == "surely" and _known(call.first) else None) if kept else False
+
+
+def _known(spec: TensorSpec) -> bool:
+    return spec.shape is not None and spec.dtype is not None
+
+
 def is_operation(module: object, class_name: str, config: object) -> bool:
     """Whether a Keras 3 entry is an operation. In .h5 files the module is missing: only layers have ``trainable`` then."""
     if isinstance(module, str):
@@ -78,11 +94,11 @@ def is_operation(module: object, class_name: str, config: object) -> bool:
     return snake(class_name) in operation_table.KERAS
 
 
-OPERATION = declare("Operation", operation_outputs, macs=operation_macs)[0]
+OPERATION = declare("Operation", operation_outputs, macs=operation_macs, same_tensor=operation_gives_back)[0]
 """The facts of every operation of Keras 3, whose class names are those of layers (``Add``, ``Reshape``) over again."""
 
 LAYERS = (
-    *declare("TFOpLambda", operation_outputs, macs=operation_macs),
-    *declare("SlicingOpLambda", operation_outputs, macs=operation_macs, numbers="moved"),
-    *declare("TensorFlowOpLayer", operation_outputs, macs=operation_macs),
+    *declare("TFOpLambda", operation_outputs, macs=operation_macs, same_tensor=operation_gives_back),
+    *declare("SlicingOpLambda", operation_outputs, macs=operation_macs, same_tensor=operation_gives_back, numbers="moved"),
+    *declare("TensorFlowOpLayer", operation_outputs, macs=operation_macs, same_tensor=operation_gives_back),
 )

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from configsplit.catalog.operations.arguments import Arguments, one, parameters
-from configsplit.catalog.operations.common import Macs, Rule, reduced, same
+from configsplit.catalog.operations.common import GivesBack, Macs, Rule, reduced, same
 from configsplit.catalog.rules import Outputs
 from configsplit.catalog.tensorflow.call import Dimensions, OperationCall
 from configsplit.graph.model import Use
@@ -43,6 +43,7 @@ class Function(NamedTuple):
         nodes: how it stands in graphs.
         rows: which samples a row of the output comes from.
         macs: the rule for its multiply-accumulates, if it has any.
+        gives_back: whether it may give back the very tensor that it takes.
     """
 
     parameters: str
@@ -51,6 +52,7 @@ class Function(NamedTuple):
     nodes: tuple[GraphNode, ...] = ()
     rows: Rows = ""
     macs: Macs | None = None
+    gives_back: GivesBack = "no"
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -82,9 +84,11 @@ def as_bool(given: Arguments) -> Outputs:
     return one(given.operand(0).shape, "bool")
 
 
-def unary(names: str, parameter: str, kind: str, nodes: str = "", outputs: Rule = same) -> dict[str, Function]:
+def unary(
+    names: str, parameter: str, kind: str, nodes: str = "", outputs: Rule = same, gives_back: GivesBack = "no"
+) -> dict[str, Function]:
     """Functions of one tensor, number by number."""
-    return function(names, parameter, outputs, partial(single, kind), *nodes.split(), rows="each")
+    return function(names, parameter, outputs, partial(single, kind), *nodes.split(), rows="each", gives_back=gives_back)
 
 
 def single(kind: str, op: OperationCall) -> Use:

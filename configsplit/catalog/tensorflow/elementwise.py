@@ -207,7 +207,7 @@ _BINARY = {
     **function("multiply_no_nan", "x y", _both, no_nan, "MulNoNan", rows="each"),
     **function("where where_v2", "condition x y", where, choice, "SelectV2", rows="each"),
     **function("compat.v1.where", "condition x y", _chosen, choice_of_rows, "Select"),
-    **function("add_n", "inputs", _summed, add_n, node("AddN", "*inputs")),
+    **function("add_n", "inputs", _summed, add_n, node("AddN", "*inputs"), gives_back="perhaps"),
 }
 
 _LIKE = "input|tensor dtype layout optimize"
@@ -239,7 +239,7 @@ _UNARY = {
     **unary("erfinv", "x", "math.Erfinv", "Erfinv"),
     **unary("floor", "x", "numpy.Floor", "Floor"),
     **unary("ceil", "x", "numpy.Ceil", "Ceil"),
-    **unary("round rint", "x", "numpy.Round", "Round Rint"),
+    **unary("round rint", "x", "numpy.Round", "Round Rint", gives_back="perhaps"),
     **unary("sign", "x", "numpy.Sign", "Sign"),
     **unary("reciprocal", "x", "numpy.Reciprocal", "Reciprocal Inv"),
     **unary("sigmoid", "x", "nn.Sigmoid", "Sigmoid"),
@@ -257,12 +257,24 @@ _UNARY = {
     **unary("logical_not", "x", "numpy.LogicalNot", "LogicalNot", as_bool),
     **function("identity", "input", same, partial(shapes.whole, rule=unchanged), "Identity", rows="each"),
     **function("ensure_shape", "x shape", same, partial(shapes.whole, rule=unchanged), "EnsureShape"),
-    **function("convert_to_tensor", "value dtype dtype_hint|preferred_dtype", same, partial(shapes.whole, rule=unchanged)),
+    **function(
+        "convert_to_tensor",
+        "value dtype dtype_hint|preferred_dtype",
+        same,
+        partial(shapes.whole, rule=unchanged),
+        gives_back="surely",
+    ),
     **function(
         "check_numerics", "tensor message", same, partial(shapes.whole, rule=unchanged), node("CheckNumerics", "tensor")
     ),
     **function(
-        "cast", "x dtype", cast, partial(shapes.whole, rule=converted_dtype), node("Cast", "x", DstT="dtype"), rows="each"
+        "cast",
+        "x dtype",
+        cast,
+        partial(shapes.whole, rule=converted_dtype),
+        node("Cast", "x", DstT="dtype"),
+        rows="each",
+        gives_back="surely",
     ),
     **function("gelu", "features approximate", same, gelu, rows="each"),
     **function("silu swish", "features beta", same, silu, rows="each"),

@@ -59,7 +59,7 @@ def concatenated_relu(op: OperationCall) -> Use:
 
 
 FUNCTIONS: dict[str, Function] = {
-    **function("dropout", "x rate noise_shape seed keep_prob", same, dropout, rows="each"),
+    **function("dropout", "x rate noise_shape seed keep_prob", same, dropout, rows="each", gives_back="perhaps"),
     **function("moments", "x axes shift keepdims|keep_dims", _moments, moments),
     **function("batch_normalization", "x mean variance offset scale variance_epsilon", same, batch_normalization, rows="each"),
     **function("crelu", "features axis", None, concatenated_relu),

@@ -237,7 +237,7 @@ FUNCTIONS: dict[str, Function] = {
     **function(
         "concat", "values axis", rearranging.concat, concat, node("ConcatV2", "*values axis"), node("Concat", "axis *values")
     ),
-    **function("stack", "values axis", rearranging.stack, stack, node("Pack", "*values", axis="axis")),
+    **function("stack", "values axis", rearranging.stack, stack, node("Pack", "*values", axis="axis"), gives_back="perhaps"),
     **function("unstack", "value num axis", rearranging.unstack, unstack, node("Unpack", "value", num="num", axis="axis")),
     **function("zeros", "shape dtype layout", _made, partial(filled, 0.0)),
     **function("ones", "shape dtype layout", _made, partial(filled, 1.0)),

@@ -14,7 +14,7 @@ from itertools import zip_longest
 from configsplit.catalog.facts import UNDECLARED
 from configsplit.errors import CutError
 from configsplit.graph.json import rebuild
-from configsplit.graph.model import Layer, Model, Node, TensorRef, TensorSpec, Use, leaves
+from configsplit.graph.model import CHAINED, OPENED, Layer, Model, Node, TensorRef, TensorSpec, Use, leaves
 from configsplit.graph.provenance import Origin, Provenance
 from configsplit.inference import traced_masks
 from configsplit.inference.inputs import input_spec
@@ -219,9 +219,13 @@ class _Opening:
     def rewired(self, layer: Layer) -> Layer:
         """A layer of the surface, its arguments pointing to where they are now."""
         if layer.name != self._layer.name:
-            return replace(layer, calls=tuple(node.map_uses(self._outer) for node in layer.calls))
-        calls = (node if call in self._opened else node.map_uses(self._outer) for call, node in enumerate(layer.calls))
+            return replace(layer, calls=tuple(map(self._rewired, layer.calls)))
+        calls = (node if call in self._opened else self._rewired(node) for call, node in enumerate(layer.calls))
         return replace(layer, calls=tuple(calls))
+
+    def _rewired(self, node: Node) -> Node:
+        comes_out = any(use.ref.layer == self._layer.name and use.ref.call in self._opened for use in node.uses())
+        return _through(node.map_uses(self._outer), comes_out)
 
     def surfaced(self) -> list[Layer]:
         """The layers that come up, with one round of calls for each call that is opened; before them what conforms the
@@ -237,7 +241,8 @@ class _Opening:
         return [*(layer for layer, _ in self._masks.made), *self._conforming.made]
 
     def _call(self, layer: Layer, node: Node, position: int) -> Node:
-        moved = node.map_uses(partial(self._inner, position))
+        comes_in = any(use.ref in self._arguments[self._opened[position]] for use in node.uses())
+        moved = _through(node.map_uses(partial(self._inner, position)), comes_in)
         return self._with_training(layer, self._opened[position], moved)
 
     def _with_training(self, layer: Layer, call: int, node: Node) -> Node:
@@ -274,6 +279,10 @@ class _Opening:
             else:
                 origins[(layer.name,)] = Origin((layer.name,), tuple(range(len(layer.calls))))
         return Provenance(origins)
+
+
+def _through(node: Node, opened: bool) -> Node:
+    return replace(node, form=OPENED) if opened and node.form != CHAINED else node
 
 
 def renamed(layer: Layer, name: str) -> Layer:
