@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from masked_files import KINDS, LIVE
 from masked_live import LIVE_VERBS
@@ -17,6 +19,9 @@ pytestmark = [
 
 CUSTOM = 0.2
 """The share of classes that nobody has declared."""
+
+SHARE = float(os.environ.get("MASKED_MODELS", "1"))
+"""The share of their models that the long runs take; all of them take some three hours of one core."""
 
 FILES = pytest.mark.parametrize(("generation", "suffix"), KINDS, ids=[f"{one}-{two}" for one, two in KINDS])
 EDITS = [(verb, *kind) for verb in ("extract", "insert", "replace", "remove", "join") for kind in (KINDS[0], KINDS[2])]
@@ -45,26 +50,26 @@ def test_live_models_compute_the_same_bits(verb: str, generation: Generation) ->
 @pytest.mark.parametrize("custom", [0.0, CUSTOM])
 def test_thousands_of_masked_models_cut_anywhere(generation: Generation, suffix: str, custom: float) -> None:
     """A thousand with classes that nobody has declared, a thousand without."""
-    tally = Tally("split", generation, suffix, custom).run(range(20_000, 23_000), tries=1, models=1000)
+    tally = Tally("split", generation, suffix, custom).run(range(20_000, 23_000), tries=1, models=round(1000 * SHARE))
     store(tally)
-    check(tally, models=1000)
+    check(tally, models=round(1000 * SHARE))
 
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize(("verb", "generation", "suffix"), [*EDITS, ("convert", "keras2", "h5"), ("convert", "keras2", "json")])
 def test_hundreds_of_masked_models_edited(verb: str, generation: Generation, suffix: str) -> None:
-    tally = Tally(verb, generation, suffix, CUSTOM).run(range(25_000, 27_000), tries=2, models=250)
+    tally = Tally(verb, generation, suffix, CUSTOM).run(range(25_000, 27_000), tries=2, models=round(250 * SHARE))
     store(tally)
-    check(tally, models=250)
+    check(tally, models=round(250 * SHARE))
 
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("verb", LIVE_VERBS)
 @pytest.mark.parametrize("generation", ["keras2", "keras3"])
 def test_hundreds_of_live_masked_models(verb: str, generation: Generation) -> None:
-    tally = Tally(verb, generation, LIVE, CUSTOM).run(range(28_000, 29_000), tries=2, models=100)
+    tally = Tally(verb, generation, LIVE, CUSTOM).run(range(28_000, 29_000), tries=2, models=round(100 * SHARE))
     store(tally)
-    check(tally, models=100)
+    check(tally, models=round(100 * SHARE))
 
 
 def check(tally: Tally, models: int) -> None:
