@@ -75,11 +75,14 @@ class Node:
     """One call of a layer.
 
     ``form`` is the dialect's spelling of the call where it has several; the dialect that read it writes it the same way.
+    ``opened`` marks a call that takes a tensor into or out of a nested model that was opened: of the masks that come through
+    there the document said nothing.
     """
 
     args: tuple[Structure, ...] = ()
     kwargs: FrozenDict = field(default_factory=FrozenDict)
-    form: str = field(default="", compare=False)
+    form: str = ""
+    opened: bool = field(default=False, compare=False)
 
     def uses(self) -> list[Use]:
         """All tensor arguments in the order in which Keras visits them: positional, then keywords, dict keys sorted.
@@ -98,15 +101,11 @@ class Node:
         def leaf(value: Any) -> Any:
             return change(value) if type(value) is Use else value
 
-        return Node(rebuild(self.args, leaf), rebuild(self.kwargs, leaf), self.form)
+        return Node(rebuild(self.args, leaf), rebuild(self.kwargs, leaf), self.form, self.opened)
 
 
 CHAINED = "chained"
 """`Node.form` of a call inside a Sequential, of whose arguments no document says anything."""
-
-OPENED = "opened"
-"""`Node.form` of a call that takes a tensor into or out of a nested model that was opened: of the masks that come through there
-the document said nothing."""
 
 
 OPERATION_MODULES = ("keras.src.ops", "keras.ops", "keras.src.activations", "keras.src.quantizers")

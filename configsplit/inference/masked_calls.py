@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from configsplit.graph.model import CHAINED, OPENED, Node, Structure, TensorRef, Use, leaves
+from configsplit.graph.model import CHAINED, Node, Structure, TensorRef, Use, leaves
 
 
 def taken_first(node: Node) -> list[TensorRef]:
@@ -28,7 +28,7 @@ def says_masks(node: Node) -> bool:
     down. Of calls with several arguments it says nothing, whatever masks they find when they run.
     """
     masks = [name for name in node.kwargs if name == "mask" or name.endswith("_mask")]
-    return node.form not in (CHAINED, OPENED) and (bool(masks) or fills_mask(node))
+    return node.form != CHAINED and not node.opened and (bool(masks) or fills_mask(node))
 
 
 def fills_mask(node: Node) -> bool:

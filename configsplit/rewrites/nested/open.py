@@ -14,7 +14,7 @@ from itertools import zip_longest
 from configsplit.catalog.facts import UNDECLARED
 from configsplit.errors import CutError
 from configsplit.graph.json import rebuild
-from configsplit.graph.model import CHAINED, OPENED, Layer, Model, Node, TensorRef, TensorSpec, Use, leaves
+from configsplit.graph.model import Layer, Model, Node, TensorRef, TensorSpec, Use, leaves
 from configsplit.graph.provenance import Origin, Provenance
 from configsplit.inference import traced_masks
 from configsplit.inference.inputs import input_spec
@@ -282,7 +282,7 @@ class _Opening:
 
 
 def _through(node: Node, opened: bool) -> Node:
-    return replace(node, form=OPENED) if opened and node.form != CHAINED else node
+    return replace(node, opened=True) if opened else node
 
 
 def renamed(layer: Layer, name: str) -> Layer:
