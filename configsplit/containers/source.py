@@ -16,9 +16,10 @@ from configsplit.containers.json_text import JsonText
 from configsplit.containers.keras_archive import KerasArchive, KerasFolder
 from configsplit.containers.kinds import foreign
 from configsplit.containers.opening import Files, Opened
+from configsplit.containers.tfjs import TfjsModel
 from configsplit.errors import StoreError
 
-CONTAINERS: list[type[Container]] = [KerasArchive, H5Model, JsonText, KerasFolder]
+CONTAINERS: list[type[Container]] = [KerasArchive, H5Model, TfjsModel, JsonText, KerasFolder]
 """Every kind of container, the first that recognises a file or folder is the one it is. An archive comes before HDF5: a member
 of it may lie where a user block would end. `KerasFolder` takes every folder, and says what is in one that it cannot read."""
 

@@ -315,19 +315,27 @@ def _settle(frame: _Frame, layer: Layer, ref: CallRef) -> None:
 def _use(frame: _Frame, layer: Layer, ref: CallRef, tensors: Sequence[TensorRef]) -> None:
     """Enter that a call uses the masks tied to tensors, those that have one."""
     node = called(layer)[ref.call]
-    there = tuple(dict.fromkeys(each for each in tensors if _may_arrive(frame, layer, node, _tied(frame, ref, each))))
+    masks = {each: mask for each in tensors if (mask := _tied(frame, ref, each)) is not None and _listens(frame, layer, mask)}
+    doubted = tuple(each for each, mask in masks.items() if _told_of_none(frame, node, mask))
+    there = tuple(each for each in masks if each not in doubted)
+    if doubted:
+        frame.doubted[ref] = (*frame.doubted.get(ref, ()), *doubted)
     if there:
         frame.used[ref] = there
 
 
-def _may_arrive(frame: _Frame, layer: Layer, node: Node, mask: Mask | None) -> bool:
-    """Whether there may be a mask. Where Keras 3 has written down that a call takes none, a class that nobody declared has
-    given none."""
-    if mask is None or mask.kind != "unknown":
-        return mask is not None
+def _listens(frame: _Frame, layer: Layer, mask: Mask) -> bool:
+    """Whether a class that uses masks uses this one, when nothing is trained."""
     facts = declared(frame.inference, layer)
-    told = frame.inference.dialect == "keras3" and mask.seen and says_masks(node)
-    return not (told or facts.mask_in_training) or (facts.reads_masks and not mask.own)
+    return mask.kind != "unknown" or not facts.mask_in_training or (facts.reads_masks and not mask.own)
+
+
+def _told_of_none(frame: _Frame, node: Node, mask: Mask) -> bool:
+    """Whether Keras 3 saw no mask when it built a call, of a class that nobody declared and that none reaches.
+
+    What such a class holds may still make one when it runs, or hand on one that reaches it.
+    """
+    return mask.kind == "unknown" and mask.own and frame.inference.dialect == "keras3" and mask.seen and says_masks(node)
 
 
 def _meet(frame: _Frame, layer: Layer, ref: CallRef, facts: LayerFacts) -> None:
@@ -335,7 +343,7 @@ def _meet(frame: _Frame, layer: Layer, ref: CallRef, facts: LayerFacts) -> None:
     node = called(layer)[ref.call]
     tensors = [use.ref for use in node.uses() if use.ref in frame.tensors]
     doubted = tuple(each for each in tensors if frame.tensors[each].own)
-    if doubted and any(_may_arrive(frame, layer, node, frame.tensors[each]) for each in doubted):
+    if doubted:
         frame.doubted[ref] = doubted
     _use(frame, layer, ref, [each for each in tensors if each not in doubted])
     if facts.mask in ("unknown", "may_pass") and ref in frame.used:

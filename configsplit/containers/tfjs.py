@@ -1,0 +1,230 @@
+"""A layers model of TensorFlow.js: ``model.json`` with the architecture and a manifest of weights, and binary shards beside it.
+
+The manifest lists groups: files whose bytes follow one another, and the weights in them, one behind the other, by name, shape
+and type (https://github.com/tensorflow/tfjs, ``io/types.ts``). Each weight belongs to the layer that its name begins with.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from itertools import accumulate
+from math import prod
+from threading import Event
+from typing import TYPE_CHECKING, Any
+
+from configsplit.containers.addresses import LEGACY_WEIGHTS
+from configsplit.containers.arrays import Arrays, Listed, ListedArrays
+from configsplit.containers.container import Container, listing_digest
+from configsplit.containers.json_text import JsonText
+from configsplit.containers.kinds import decode_text
+from configsplit.containers.opening import Opened
+from configsplit.containers.system.window import Span, sha256, stream
+from configsplit.errors import DocumentError, StoreError
+from configsplit.graph.json import dumps, loads
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_KEYS = re.compile(rb'"(?:modelTopology|weightsManifest)"\s*:|"format"\s*:\s*"(?:layers|graph)-model"')
+_SHARD = re.compile(r"[^/\\:\x00]+")
+MOST_SHARDS = 10_000
+MOST_WEIGHTS = 1_000_000
+LARGEST = 1 << 48
+ITEM_SIZE = {"float32": 4, "int32": 4, "bool": 1, "complex64": 8}
+"""Types of TensorFlow.js; its strings are no weights."""
+
+
+class TfjsModel(Container):
+    kind = "tfjs"
+    written_as = "h5"
+
+    @classmethod
+    def recognises(cls, opened: Opened) -> bool:
+        return JsonText.recognises(opened) and _KEYS.search(opened.head) is not None
+
+    @cached_property
+    def _index(self) -> Mapping[str, Any]:
+        try:
+            found = loads(decode_text(self.opened.small(self.opened.span), str(self.opened.path)))
+        except DocumentError as error:
+            raise error.within(str(self.opened.path)) from None
+        if not isinstance(found, Mapping):
+            raise self._refusal("the file is no JSON object")
+        return found
+
+    @cached_property
+    def _topology(self) -> Mapping[str, Any]:
+        topology = self._index.get("modelTopology")
+        if isinstance(topology, Mapping) and "node" in topology:
+            raise StoreError(
+                "this is a graph model of TensorFlow.js: operations without layers",
+                code="not-a-model",
+                where=str(self.opened.path),
+                hint="the Keras model it was converted from is needed, or that saved as a layers model",
+            )
+        if not isinstance(topology, Mapping):
+            raise self._refusal("there is no modelTopology")
+        return topology
+
+    def config_text(self) -> str:
+        return dumps(self._topology.get("model_config", self._topology))
+
+    def metadata(self) -> dict[str, str]:
+        found = {name: self._topology.get(name) for name in ("keras_version", "backend")}
+        return {name: value for name, value in found.items() if isinstance(value, str)}
+
+    def training_config(self) -> bool:
+        return "training_config" in self._topology or "trainingConfig" in self._index
+
+    def weights(self) -> Arrays | None:
+        if not self._groups:
+            return None
+        homes = dict(_homes(self._topology.get("model_config", self._topology)))
+        listed: dict[str, Listed] = {}
+        for group in self._groups:
+            for name, array in self._arrays(group):
+                if not (home := _home(name, homes)):
+                    raise self._refusal(f"the weight {name!r} begins with the name of no layer, or of several")
+                if f"{home}/{name}" in listed:
+                    raise self._refusal(f"the weight {name!r} is there twice")
+                listed[f"{home}/{name}"] = array
+        return ListedArrays(str(self.opened.path), LEGACY_WEIGHTS, listed)
+
+    @cached_property
+    def _groups(self) -> tuple[Mapping[str, Any], ...]:
+        found = self._index.get("weightsManifest", ())
+        if not isinstance(found, tuple) or not all(isinstance(group, Mapping) for group in found):
+            raise self._refusal("weightsManifest is no list of groups")
+        return found
+
+    @cached_property
+    def _shards(self) -> Mapping[str, Span]:
+        """Every file of the manifest, opened once: a plain name in the folder of ``model.json``."""
+        names = [name for group in self._groups for name in self._list(group, "paths")]
+        if len(names) > MOST_SHARDS or len(set(names)) != len(names):
+            raise self._refusal("a shard is named twice, or there are too many")
+        for name in names:
+            if not isinstance(name, str) or not _SHARD.fullmatch(name) or name.startswith("."):
+                raise self._refusal(f"the manifest names {name!r}, which is no plain name of a file beside it")
+        return {name: self.opened.beside(name) for name in names}
+
+    def _list(self, group: Mapping[str, Any], key: str) -> tuple[Any, ...]:
+        found = group.get(key)
+        if not isinstance(found, tuple) or len(found) > MOST_WEIGHTS:
+            raise self._refusal(f"a group of the manifest has no list of {key}")
+        return found
+
+    def _arrays(self, group: Mapping[str, Any]) -> Iterator[tuple[str, Listed]]:
+        """The weights of a group, where they lie in the row of its files."""
+        spans = [self._shards[name] for name in self._list(group, "paths")]
+        at = 0
+        for entry in self._list(group, "weights"):
+            name, shape, dtype = self._entry(entry)
+            size = prod(shape) * ITEM_SIZE[dtype]
+            pieces = list(_pieces(spans, at, size))
+            if sum(piece.length for piece in pieces) != size:
+                raise self._refusal(f"the shards end before {name!r} does: a download that did not finish")
+            at += size
+            data = pieces[0] if len(pieces) == 1 else _Joined(pieces, shape, dtype)
+            yield name, Listed(shape, dtype, size, data)
+        if at != sum(span.length for span in spans):
+            raise self._refusal("the shards have more bytes than the manifest has weights")
+
+    def _entry(self, entry: object) -> tuple[str, tuple[int, ...], str]:
+        if not isinstance(entry, Mapping) or not isinstance(entry.get("name"), str):
+            raise self._refusal("a weight of the manifest has no name")
+        name, shape, dtype = entry["name"], entry.get("shape"), entry.get("dtype")
+        if entry.get("quantization") is not None:
+            raise StoreError(
+                f"the weight {name!r} is quantized: what it was before is lost",
+                code="weights-quantized",
+                where=str(self.opened.path),
+                hint="convert the Keras model to TensorFlow.js anew without --quantize_*, or give the weights as .h5",
+            )
+        if dtype not in ITEM_SIZE:
+            raise self._refusal(f"the weight {name!r} is of the type {dtype!r}")
+        if not isinstance(shape, tuple) or not all(type(size) is int and 0 <= size < LARGEST for size in shape):
+            raise self._refusal(f"the weight {name!r} has no shape")
+        if prod(shape) > LARGEST or len(shape) > 32 or not all(name.split("/")):
+            raise self._refusal(f"the weight {name!r} is no array")
+        return name, shape, dtype
+
+    def sha256(self, stop: Event | None = None) -> str:
+        """Of the listing of ``model.json`` and its shards."""
+        own = self.opened.path.name, sha256([self.opened.span], stop)
+        return listing_digest([own, *((name, sha256([span], stop)) for name, span in self._shards.items())])
+
+    def _refusal(self, what: str) -> StoreError:
+        return StoreError(
+            what,
+            code="tfjs-manifest",
+            where=str(self.opened.path),
+            hint="give the model.json of a layers model, with its shards beside it as TensorFlow.js wrote them",
+        )
+
+
+class _Joined:
+    """An array that lies in several shards."""
+
+    def __init__(self, pieces: list[Span], shape: tuple[int, ...], dtype: str) -> None:
+        self._pieces, self._shape, self._dtype = pieces, shape, dtype
+
+    def __call__(self) -> np.ndarray[Any, Any]:
+        import numpy as np  # values are asked for where they are computed with, and by nobody who copies them
+
+        raw = b"".join(bytes(piece) for piece in stream(self._pieces))
+        return np.frombuffer(raw, np.dtype(self._dtype)).reshape(self._shape)
+
+
+def _pieces(spans: Iterable[Span], at: int, size: int) -> Iterator[Span]:
+    """Where ``size`` bytes lie in a row of files, from ``at`` on; an array of none lies at the beginning of one."""
+    spans = list(spans)
+    for span, end in zip(spans, accumulate(span.length for span in spans), strict=True):
+        begin = end - span.length
+        first, last = max(at, begin), min(at + size, end)
+        if first < last or (size == 0 and begin <= at <= end):
+            yield Span(span.fd, span.offset + first - begin, last - first)
+            if size == 0:
+                return
+
+
+def _homes(config: object) -> Iterator[tuple[str, str]]:
+    """Every layer by its name, and the layer of the outermost model that it stands in; "" where the name stands in several."""
+    found: dict[str, str] = {}
+    for top in _layers(config):
+        todo, name = [top], _name(top)
+        while todo:
+            entry = todo.pop()
+            if (own := _name(entry)) and found.setdefault(own, name) != name:
+                found[own] = ""
+            todo += _layers(entry)
+    yield from found.items()
+
+
+def _home(name: str, homes: Mapping[str, str]) -> str:
+    """The outermost layer that a weight belongs to, by the first name of a layer in its own, which may have slashes in it; ""
+    where there is none, or where it stands in several."""
+    steps = name.split("/")
+    for first in range(len(steps)):
+        for last in range(len(steps), first, -1):
+            if (home := homes.get("/".join(steps[first:last]))) is not None:
+                return home
+    return ""
+
+
+def _name(entry: Mapping[str, Any]) -> str:
+    config = entry.get("config")
+    name = config.get("name") if isinstance(config, Mapping) else None
+    return name if isinstance(name, str) else str(entry.get("name") or "")
+
+
+def _layers(entry: object) -> list[Mapping[str, Any]]:
+    """The layers of a model, and the one in a wrapper."""
+    config = entry.get("config") if isinstance(entry, Mapping) else None
+    held = config if isinstance(config, tuple) else ()
+    if isinstance(config, Mapping):
+        layers = config.get("layers")
+        held = (*(layers if isinstance(layers, tuple) else ()), config.get("layer"))
+    return [each for each in held if isinstance(each, Mapping)]
