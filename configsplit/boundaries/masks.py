@@ -22,15 +22,7 @@ from configsplit.rewrites.mask_arguments import with_mask_arguments
 from configsplit.rewrites.masks import Handover, hand_over, may_come_out
 from configsplit.rewrites.nested.open import described
 from configsplit.rewrites.nested.surface import Surfaced
-from configsplit.rewrites.part import Extracted
 from configsplit.rewrites.split import Split, assemble
-
-
-def calls_of(part: Extracted, model: Model) -> list[CallRef]:
-    """The calls of the whole that a part holds, InputLayers left out."""
-    inputs = {layer.name for layer in model.layers if layer.is_input}
-    origins = part.provenance.layers.values()
-    return [CallRef(origin.path[0], call) for origin in origins if origin.path[0] not in inputs for call in origin.calls]
 
 
 def needed(done: Split, masks: Masks) -> tuple[Handover, ...]:
@@ -68,9 +60,9 @@ def doubts(done: Split, inference: Inference) -> tuple[str, ...]:
 
 def _heeded_behind(done: Split, masks: Masks, used: Mapping[CallRef, tuple[TensorRef, ...]]) -> tuple[Handover, ...]:
     graph, originals = call_graph(done.model), set(done.model.input_refs())
-    homes = {call: number for number, part in enumerate(done.parts) for call in calls_of(part, done.model)}
+    homes = {call: number for number, calls in enumerate(done.calls) for call in calls}
     found: list[Handover] = []
-    for ref in dict.fromkeys(ref for part in done.parts for ref in part.inputs if ref not in originals):
+    for ref in dict.fromkeys(ref for taken in done.inputs for ref in taken if ref not in originals):
         if ref not in masks.tensors:
             continue
         groups: dict[int, list[CallRef]] = {}
@@ -174,7 +166,7 @@ def handed_over(
     inferred, _ = with_kinds(document.infer(kept_specs(whole, handovers, inference), made.model))
     model = described(made.model, inferred.specs)
     graph = call_graph(model)
-    parts = [calls_of(part, done.model) for part in done.parts]
+    parts = [list(calls) for calls in done.calls]
     for call, beside in (*made.near, *made.far):
         _home(parts, beside).append(call)
     numbered = [sorted(graph.number[call] for call in calls) for calls in parts]

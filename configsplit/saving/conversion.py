@@ -26,7 +26,7 @@ from configsplit.saving.reread import reread
 from configsplit.saving.writer import Content, begin, content_like, metadata_of
 from configsplit.weights.accounts import Absent
 from configsplit.weights.complete import no_weights
-from configsplit.weights.conversion import OldWeights
+from configsplit.weights.conversion import NewWeights, OldWeights
 
 if TYPE_CHECKING:
     from configsplit.runtime.confinement.policy import Limits
@@ -67,6 +67,7 @@ class Converted:
         backend: the backend that the weights are taken to be made with; empty where nothing tells.
         arguments: what was asked for, as the record has it.
         absent: layers that begin with fresh weights, since the file does not hold all of theirs.
+        old: the old weights, while the file is open that they are in.
     """
 
     document: Document
@@ -74,6 +75,7 @@ class Converted:
     backend: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
     absent: tuple[Absent, ...] = ()
+    old: OldWeights | None = field(default=None, repr=False, compare=False)
 
     @property
     def refusals(self) -> tuple[Refusal, ...]:
@@ -153,30 +155,43 @@ def _save(made: Converted, path: Path, force: bool, with_weights: bool, verify: 
         )
     with ExitStack() as stack:
         staging = stack.enter_context(Staging(path, folder=False, force=force))
-        source = stack.enter_context(open_source(document.path, document.weights))
-        document.check_same(source)
+        source = stack.enter_context(document.opened())
         content = Content(text=to_text(model))
-        whole = suffix == ".keras" and with_weights
-        if whole:
-            if source.weights is None:
+        new = None
+        if suffix == ".keras" and with_weights:
+            if (new := new_weights(made, source)) is None:
                 raise no_weights("a .keras file", str(path), "give them with --weights FILE, or name the output .json")
             relaying = stack.enter_context(Relaying(staging.path(path.name).parent))
-            placed = OldWeights(document, source.weights).placed(made.migration, relaying)
-            content = replace(content_like(source, content.text, placed), metadata=metadata_of(WRITTEN_FOR))
+            content = replace(content_like(source, content.text, new.placed(relaying)), metadata=metadata_of(WRITTEN_FOR))
         with Workers() as workers:
             digests = workers.submit(source.sha256), workers.submit(source.weights_sha256)
             files = begin(workers, staging, path.name, "keras", content)
             written, _ = files.written()
-            told = _record(made, written, (digests[0].result(), digests[1].result()), path, source if whole else None)
+            told = _record(made, written, (digests[0].result(), digests[1].result()), path, new)
         prepare_text(staging.path(f"{path.name}{record.SUFFIX}"), record.to_text(told)).run()
-        reread(written.path, document.facts)
-        compared = None if verify == "none" else prove(written.path, made.migration, document, source).weights
+        with open_source(written.path) as anew:
+            reread(anew, document.facts)
+            compared = None if verify == "none" else prove(anew, content.text, new).weights
         numeric = None if run is None else _compared(made, written.path, run)
         source.check_unchanged()
         staging.commit()
     counts = told.weights or record.Accounts()
     number = len(counts.relaid)
     return SavedConversion(path, written.sha256, len(model.layers), counts.copied + number, number, compared, told, numeric)
+
+
+def new_weights(made: Converted, source: Source) -> NewWeights | None:
+    """What the weights of the new model are made of; None where nothing was made, or the source has none.
+
+    Raises:
+        WeightsError: the source lacks one.
+    """
+    if made.migration.model is None or source.weights is None:
+        return None
+    old = made.old
+    if old is None or old.file is not source.weights:
+        old = OldWeights(made.document, source.weights)
+    return NewWeights(made.migration.model, made.migration, old)
 
 
 def _compared(made: Converted, place: Path, run: _Run) -> ConvertedReport:
@@ -206,7 +221,7 @@ def original(document: Document) -> Original:
 
 
 def _record(
-    made: Converted, written: Written, digests: tuple[str, str | None], path: Path, source: Source | None
+    made: Converted, written: Written, digests: tuple[str, str | None], path: Path, new: NewWeights | None
 ) -> record.ProvenanceRecord:
     document = made.document
     apart = document.weights
@@ -228,7 +243,7 @@ def _record(
             ),
         ),
         layers=tuple(came(made.migration)),
-        weights=record.Accounts() if source is None else accounts(document, made.migration, source, made.absent),
+        weights=record.Accounts() if new is None else accounts(new, made.absent),
         needs=made.needs,
         warnings=tuple(f"{note.layer}: {note.what}" for note in made.notes),
     )

@@ -44,7 +44,7 @@ def rest(parts: Parts) -> Rest:
     whole = emit(parts.document.model)
     dangers = (f"{found.where}: {found.message}" for found in hazards(whole, classes=parts.document.registry.names()))
     masks, originals = doubts(parts.split, parts.inference), set(parts.split.model.input_refs())
-    shapes = unsure(parts.inference, (ref for part in parts.split.parts for ref in part.inputs if ref not in originals))
+    shapes = unsure(parts.inference, (ref for taken in parts.split.inputs for ref in taken if ref not in originals))
     graphs = own_graphs(parts.document, {origin.path for each in parts.origins for origin in each.layers.values()})
     doubtful = (*masks, *shapes, *graphs)
     return Rest(_frame(parts, whole), (*parts.document.notes, *doubtful, *contradictions(parts.document), *dangers))

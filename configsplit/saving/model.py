@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from configsplit import __version__
-from configsplit.containers import Source, Staging, Workers, Written, open_source, prepare_text
+from configsplit.containers import Source, Staging, Workers, Written, prepare_text
 from configsplit.dialects import to_text
 from configsplit.errors import StoreError
 from configsplit.graph.model import walk
@@ -55,9 +55,7 @@ def save(
     """
     path = Path(path)
     with Staging(path, folder=False, force=force) as staging, ExitStack() as stack:
-        sources = [stack.enter_context(open_source(each.path, each.weights)) for each in edited.documents]
-        for each, source in zip(edited.documents, sources, strict=True):
-            each.check_same(source)
+        sources = [stack.enter_context(each.opened()) for each in edited.documents]
         plan = _plan(edited, sources, path, format, weights)
         with Workers() as workers:
             digests = [(workers.submit(each.sha256), workers.submit(each.weights_sha256)) for each in sources]

@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Literal
 
-from configsplit.containers import Ahead, Staging, Workers, open_source, prepare_text
+from configsplit.containers import Ahead, Staging, Workers, prepare_text
 from configsplit.dialects import to_text
 from configsplit.graph.provenance import Provenance
 from configsplit.models.results import Format, Parts
@@ -62,7 +62,7 @@ def save(
         verify: "proof" holds the files against the source before they appear; "numeric" also runs them in Keras.
         force: replace the output of an earlier split.
         specs: plug-ins for the numeric verification, besides the installed ones.
-        ahead: the digest of the source file, if it was begun before.
+        ahead: the source that the document was read from, if its digest was begun before.
         limits: time and memory for the numeric verification, and whether the operating system confines it.
 
     Raises:
@@ -71,10 +71,9 @@ def save(
         VerificationError: the parts do not equal the whole.
     """
     document = parts.document
-    with Staging(directory, folder=True, force=force) as staging, open_source(document.path, document.weights) as source:
-        document.check_same(source)
+    with Staging(directory, folder=True, force=force) as staging, document.opened() as source:
         with Workers() as workers:
-            own = partial(ahead.sha256, source) if ahead else workers.submit(source.sha256).result
+            own = ahead.sha256 if ahead is not None and ahead.source is source else workers.submit(source.sha256).result
             beside = workers.submit(source.weights_sha256)
             plan = _plan(parts, source, to, weights)
             files = _write_parts(parts, plan, staging, workers)

@@ -98,7 +98,7 @@ def compare(
 
 def _require_weights(document: Document) -> None:
     """Two models without weights would get made-up ones, and could only be equal by being called alike."""
-    with open_source(document.path, document.weights) as source:
+    with document.opened() as source:
         if source.weights is None and any(layer.class_name for layer in document.model.layers if not layer.is_input):
             raise StoreError(
                 "the file has no weights: what it computes cannot be compared",

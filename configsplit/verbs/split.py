@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from configsplit.boundaries.costs import Costs
-from configsplit.boundaries.masks import calls_of, closed_sources, functional, handed_over, needed, prepared
+from configsplit.boundaries.masks import closed_sources, functional, handed_over, needed, prepared
 from configsplit.boundaries.pricing import Pricing
 from configsplit.boundaries.records import opened_shapes
 from configsplit.boundaries.shapes import untold
@@ -77,7 +77,7 @@ def split(
         price = _price(pricing, whole.boundaries, boundary)
         tried[:] = [pricing.span if price and pricing.varies else None]
         done = split_model(model, whole.boundaries, inference.specs, boundary, why, doubtful, price)
-        check_kinds([ref for part in done.parts for ref in part.inputs], doubtful, inference)
+        check_kinds([ref for taken in done.inputs for ref in taken], doubtful, inference)
         return done, inference
 
     masked: list[str] = []
@@ -137,7 +137,7 @@ def hand_over_as(
     known = {cast.ref: inference.specs[cast.ref] for cast in casts}  # what takes the tensors now is new, and records nothing
     inferred, _ = with_kinds(document.infer({**whole.given, **known}, widened.model))
     graph = call_graph(widened.model)
-    parts = [calls_of(part, done.model) for part in done.parts]
+    parts = [list(calls) for calls in done.calls]
     for cast, near, far in zip(casts, widened.near, widened.far, strict=True):
         parts[_home(parts, CallRef(cast.ref.layer, cast.ref.call))].append(near)
         for takers, back in zip(cast.takers, far, strict=True):
@@ -150,9 +150,9 @@ def hand_over_as(
 def _casts(dtype: str, done: Split, inference: Inference) -> list[Cast]:
     """Every narrower floating tensor that crosses, with the calls that take it in each part."""
     graph, originals = call_graph(done.model), set(done.model.input_refs())
-    homes = {call: number for number, part in enumerate(done.parts) for call in calls_of(part, done.model)}
+    homes = {call: number for number, calls in enumerate(done.calls) for call in calls}
     found: list[Cast] = []
-    for ref in dict.fromkeys(ref for part in done.parts for ref in part.inputs if ref not in originals):
+    for ref in dict.fromkeys(ref for taken in done.inputs for ref in taken if ref not in originals):
         spec = inference.specs[ref]
         if not is_exact(spec.dtype, dtype):
             continue

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from configsplit.containers import MAX_TEXT, Source, Stamp, open_source, read_plain, stamp
+from configsplit.containers import MAX_TEXT, Source, Stamp, read_plain, stamp
 from configsplit.errors import StoreError, VerificationError
-from configsplit.models.document import load
+from configsplit.models.document import reading
 from configsplit.records import manifest as record
 from configsplit.saving.numeric import run
 from configsplit.saving.proof import Proof, prove
@@ -65,8 +65,7 @@ def verify(
     manifest = read_manifest(folder)
     original, weights = _find(folder, manifest.source, source)
     files = _Files.of(folder, manifest, original, weights)
-    document = load(original, weights=weights, custom_objects=custom_objects)
-    with open_source(original, weights) as opened:
+    with reading(original, weights=weights, custom_objects=custom_objects) as document, document.opened() as opened:
         _check_digests(folder, manifest, opened, weights)
         proof = prove(folder, manifest, opened, document)
     files.check_unchanged()

@@ -7,9 +7,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from configsplit.containers import Source, open_source
+from configsplit.containers import Source
 from configsplit.errors import StoreError
-from configsplit.models.document import load
+from configsplit.models.document import reading
 from configsplit.models.fragments import load_fragment
 from configsplit.records import provenance as record
 from configsplit.saving.file_proof import compare
@@ -40,11 +40,11 @@ def verify_file(path: str | Path, *, custom_objects: Sequence[str | Path] = ()) 
     _check_digests(path, apart, told, places)
     if told.verb == "convert":
         return _converted(path, told, places, custom_objects)
-    host = load(places[0][0], weights=places[0][1], custom_objects=custom_objects)
-    more = (load_fragment(model, host, weights=weights, custom_objects=custom_objects) for model, weights in places[1:])
-    documents = [host, *more]
     with ExitStack() as stack:
-        sources = [stack.enter_context(open_source(model, weights)) for model, weights in places]
+        host = stack.enter_context(reading(places[0][0], weights=places[0][1], custom_objects=custom_objects))
+        more = (load_fragment(model, host, weights=weights, custom_objects=custom_objects) for model, weights in places[1:])
+        documents = [host, *more]
+        sources = [stack.enter_context(each.opened()) for each in documents]
         count, size = compare(path, apart, told, sources, documents)
     return Checked(told, len(told.layers), count, size)
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 from configsplit.catalog.layers.keras1 import stored as keras1_shapes
+from configsplit.catalog.recipes import Recipe
 from configsplit.containers import Empty, Item, addresses
 from configsplit.containers.addresses import V3
 from configsplit.containers.arrays import Arrays
@@ -65,28 +67,6 @@ class OldWeights:
                 hint="the archive was changed, or comes from a release that nobody has measured",
             )
         return wanted
-
-    def placed(self, migration: Migration, relaying: Relaying) -> Placed:
-        """What the weights of the converted model are made of: every layer's group, and in it each weight from its origin.
-
-        Raises:
-            WeightsError: a weight is not there, or not of the shape that its recipe is for.
-        """
-        if migration.model is None:
-            return Placed()
-        targets = addresses(migration.model, V3, inside=inside("keras3"))
-        items: list[Item] = []
-        for path, group in targets.items():
-            items.append(Empty(group, path[-1]))
-            if (layout := migration.layouts.get(path)) is not None:
-                sources = self.sources(layout)
-                items += [relaying.item(self.file, sources, slot.recipe, f"{group}/{slot.place}") for slot in layout.slots]
-        moved = {
-            self.found.groups[origin]: targets[path]
-            for path, origin in migration.origins.items()
-            if path in targets and origin in self.found.groups
-        }
-        return Placed(items, like=self.file, moved=moved)
 
     @cached_property
     def datasets(self) -> dict[LayerPath, Sequence[str]]:
@@ -179,3 +159,54 @@ class OldWeights:
             where=self.file.where,
             hint="declare its layers in a plug-in (--custom-objects FILE.py), or save the model as .keras",
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Laid:
+    """A weight of the new file: its dataset, the old datasets that its recipe counts by, and the recipe."""
+
+    place: str
+    sources: Sequence[str]
+    recipe: Recipe
+
+
+class NewWeights:
+    """What the weights of a converted model are made of.
+
+    Attributes:
+        file: the old file.
+        targets: the group of each layer in the new one.
+        laid: per layer, its weights.
+    """
+
+    def __init__(self, model: Model, migration: Migration, old: OldWeights) -> None:
+        """Raises WeightsError where the old file lacks a weight."""
+        self.file, self._migration, self._old = old.file, migration, old
+        self.targets = addresses(model, V3, inside=inside("keras3"))
+        self.laid = {path: self._laid(path, layout) for path, layout in migration.layouts.items()}
+
+    def _laid(self, path: LayerPath, layout: Layout) -> list[Laid]:
+        sources = self._old.sources(layout)
+        return [Laid(f"{self.targets[path]}/{slot.place}", sources, slot.recipe) for slot in layout.slots]
+
+    def every(self) -> list[Laid]:
+        """The weights of all layers."""
+        return [weight for weights in self.laid.values() for weight in weights]
+
+    def placed(self, relaying: Relaying) -> Placed:
+        """As a writer takes them: every layer's group, and in it each weight from its origin.
+
+        Raises:
+            WeightsError: a weight is not of the shape that its recipe is for.
+        """
+        items: list[Item] = []
+        for path, group in self.targets.items():
+            items.append(Empty(group, path[-1]))
+            items += [relaying.item(self.file, each.sources, each.recipe, each.place) for each in self.laid.get(path, ())]
+        groups = self._old.found.groups
+        moved = {
+            groups[origin]: self.targets[path]
+            for path, origin in self._migration.origins.items()
+            if path in self.targets and origin in groups
+        }
+        return Placed(items, like=self.file, moved=moved)
