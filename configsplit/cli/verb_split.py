@@ -38,11 +38,12 @@ def split(model: Path, at: tuple[str, ...], out: Path, as_json: bool, **options:
 
 def _done(at: tuple[str, ...], out: Path, options: dict[str, Any], ahead: Any) -> tuple[Any, Any, Any]:
     """The parts, the plan that they follow if stages were asked for, and what was saved."""
-    from configsplit.models.document import document_in, registry_with
+    from configsplit.models.document import document_in
+    from configsplit.plugins.registry import plugins
     from configsplit.saving.parts import save
     from configsplit.verbs.split import split as cut
 
-    document = document_in(ahead.source, registry_with(options["custom_objects"]))
+    document = document_in(ahead.source, plugins(options["custom_objects"]))
     if options["opened"]:
         from configsplit.boundaries.records import opened_shapes
 

@@ -26,8 +26,8 @@ from configsplit.runtime.build import rebuild
 from configsplit.runtime.frameworks import Framework
 from configsplit.runtime.live.declared import live_facts
 from configsplit.runtime.live.functional import recovered, shows_its_graph
+from configsplit.runtime.live.kinds import Inputs, LiveModel
 from configsplit.runtime.live.layers import classes_of, framework_of, layer_at
-from configsplit.runtime.live.signature import Inputs
 from configsplit.runtime.live.transfer import transfer
 from configsplit.verbs.marking import FORGOTTEN
 
@@ -57,7 +57,7 @@ class Live:
         return self.live if self.single else layer_at(self.live, tuple(path))
 
 
-def read(model: Any, classes: Classes = None, inputs: Inputs = None) -> Live:
+def read(model: Any, classes: Classes = None, inputs: Inputs | None = None) -> Live:
     """A live model with its document; where its class hides its graph, a graph that Keras itself traces and that computes
     the same.
 
@@ -150,7 +150,7 @@ def _read_config(config: Mapping[str, Any], host: Live, classes: Classes) -> Liv
     return Live(live=None, document=document, works=host.works, classes=known, single=True)
 
 
-def built(edited: Edited, sources: Sequence[Live]) -> Any:
+def built(edited: Edited, sources: Sequence[Live]) -> LiveModel:
     """The result of a verb as a live model.
 
     Raises:
@@ -165,7 +165,7 @@ def built(edited: Edited, sources: Sequence[Live]) -> Any:
     return build(edited.model, edited.provenance, sources)
 
 
-def build(model: Model, origins: Provenance, sources: Sequence[Live]) -> Any:
+def build(model: Model, origins: Provenance, sources: Sequence[Live]) -> LiveModel:
     """A live model out of a rewritten document, each layer with what its origin among the sources has learnt.
 
     Raises:
@@ -175,7 +175,7 @@ def build(model: Model, origins: Provenance, sources: Sequence[Live]) -> Any:
     works = sources[0].works
     _check_opened(origins, sources)
     classes = {name: kind for source in reversed(sources) for name, kind in source.classes.items()}
-    made = rebuild(json.loads(to_text(model)), framework=works, classes=classes, allow_lambda=True)
+    made: LiveModel = rebuild(json.loads(to_text(model)), framework=works, classes=classes, allow_lambda=True)
     found: dict[str, Any] = {}
     fresh: set[str] = set()
     for path, origin in leaves_of(model, origins):

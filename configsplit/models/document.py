@@ -18,6 +18,7 @@ from configsplit.graph.model import Model, TensorRef, TensorSpec
 from configsplit.graph.references import boundary
 from configsplit.inference import Inference, agree, in_words, trace
 from configsplit.plugins import Registry
+from configsplit.plugins.registry import plugins
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,15 +50,20 @@ class Document:
 
     @property
     def dialect(self) -> Generation:
+        """The generation of Keras that wrote it."""
         return self.detection.dialect.name
 
     @cached_property
     def facts(self) -> Mapping[str, LayerFacts]:
+        """What plug-ins declare of classes, by name."""
         return self.registry.facts()
 
     @contextmanager
     def opened(self) -> Iterator[Source]:
         """The file: as it is kept open, or opened for this block.
+
+        Returns:
+            The open file, for a ``with`` statement.
 
         Raises:
             StoreError: it cannot be read, or holds another architecture than was read from it.
@@ -76,13 +82,27 @@ class Document:
             yield source
 
     def infer(self, shapes: Mapping[TensorRef, TensorSpec] | None = None, model: Model | None = None) -> Inference:
-        """Shape and dtype of every tensor of the model (or of a rewritten form of it)."""
+        """Shape and dtype of every tensor of the model (or of a rewritten form of it).
+
+        Args:
+            shapes: shapes that are known besides, the batch first, None for an open size.
+            model: the rewritten form.
+
+        Returns:
+            What is known of every tensor, and why of the others nothing is.
+        """
         if not shapes and (model is None or model is self.model):
             return self._inference
         return trace(model or self.model, self.facts, shapes or {}, read=read_entry)
 
     def infer_given(self, shapes: Mapping[TensorRef, TensorSpec], model: Model | None = None) -> Inference:
         """What `infer` tells where the user says some of the shapes.
+
+        Args:
+            shapes, model: as for `infer`.
+
+        Returns:
+            As `infer` does.
 
         Raises:
             ShapeError: the document or the rules of its classes tell something else.
@@ -121,6 +141,9 @@ def load(
         custom_objects: plug-in files or modules, besides the installed ones.
         registry: the installed ones, where they were looked up before; one who loads many models does so once.
 
+    Returns:
+        The model; nothing of it stays open.
+
     Raises:
         StoreError: the file cannot be read, or is something else.
         DocumentError: its architecture is damaged, or of no known dialect.
@@ -140,19 +163,18 @@ def reading(
 ) -> Iterator[Document]:
     """`load`, with the file kept open inside the ``with`` block: what is done there opens it no second time.
 
-    Args, Raises: see `load`.
+    Args:
+        path, weights, custom_objects, registry: as for `load`.
+
+    Returns:
+        The model, for a ``with`` statement. It can be used behind the block, too: its file is opened again then.
+
+    Raises:
+        StoreError, DocumentError, PluginError: as `load` does.
     """
-    registry = registry_with(custom_objects, registry)
+    known = plugins(custom_objects, registry)
     with open_source(path, weights) as source:
-        yield document_in(source, registry)
-
-
-def registry_with(custom_objects: Iterable[str | Path], registry: Registry | None = None) -> Registry:
-    """The plug-ins that are installed (or those of ``registry``) and the given ones. Raises PluginError."""
-    registry = Registry.discover() if registry is None else registry
-    for spec in custom_objects:
-        registry = registry.load(str(spec))
-    return registry
+        yield document_in(source, known)
 
 
 def document_in(source: Source, registry: Registry) -> Document:

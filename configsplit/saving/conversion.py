@@ -14,7 +14,7 @@ from configsplit.containers import Source, Staging, Workers, Written, open_sourc
 from configsplit.containers.relayout import Relaying
 from configsplit.conversion import Migration, Note, Refusal
 from configsplit.dialects import to_text
-from configsplit.errors import ConversionError, StoreError
+from configsplit.errors import ConversionError, StoreError, check_choice
 from configsplit.graph.model import TensorSpec, walk
 from configsplit.models.document import Document
 from configsplit.models.wrapped import inside
@@ -79,10 +79,12 @@ class Converted:
 
     @property
     def refusals(self) -> tuple[Refusal, ...]:
+        """What stands in the way, each with its remedy; nothing can be written while there is any."""
         return self.migration.refusals
 
     @property
     def notes(self) -> tuple[Note, ...]:
+        """What there is to know of the result, layer by layer."""
         return self.migration.notes
 
     @cached_property
@@ -118,7 +120,11 @@ class Converted:
             custom_objects: the plug-ins that the models need to run.
             limits: what Keras may take.
 
+        Returns:
+            What was written: the file, its digest, its layers and weights, and how many of these were held against the old.
+
         Raises:
+            OptionError: an option is none of the words that it may be.
             ConversionError: something was refused; nothing is written then.
             StoreError: the output exists or cannot be written, or the source cannot be read.
             WeightsError: the weights do not fit the layers.
@@ -126,6 +132,7 @@ class Converted:
                 model, or one of the two does not run.
             RuntimeUnavailableError: "numeric" needs a framework that is not there, or that nobody has for Keras 1.
         """
+        check_choice("verify", verify, Check)
         run = _Run(samples, seed, tuple(map(str, custom_objects)), limits) if verify == "numeric" else None
         return _save(self, Path(path), force, weights, verify, run)
 

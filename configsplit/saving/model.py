@@ -11,7 +11,7 @@ from typing import Literal
 from configsplit import __version__
 from configsplit.containers import Source, Staging, Workers, Written, prepare_text
 from configsplit.dialects import to_text
-from configsplit.errors import StoreError
+from configsplit.errors import StoreError, check_choice
 from configsplit.graph.model import walk
 from configsplit.models.document import Document
 from configsplit.models.results import Edited, Format, SavedFile
@@ -49,10 +49,14 @@ def save(
         force: replace existing files.
 
     Raises:
+        OptionError: an option is none of the words that it may be.
         StoreError: the output exists or cannot be written, or a source cannot be read.
         WeightsError: weights do not fit, are missing, or cannot be placed for certain.
         VerificationError: what was written is not what it should be.
     """
+    check_choice("verify", verify, Check)
+    if format is not None:
+        check_choice("format", format, Format)
     path = Path(path)
     with Staging(path, folder=False, force=force) as staging, ExitStack() as stack:
         sources = [stack.enter_context(each.opened()) for each in edited.documents]

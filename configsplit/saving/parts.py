@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from threading import Event
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from configsplit.containers import Ahead, Staging, Workers, prepare_text
 from configsplit.dialects import to_text
+from configsplit.errors import check_choice
 from configsplit.graph.provenance import Provenance
-from configsplit.models.results import Format, Parts
+from configsplit.models.results import Format, Parts, Verify
 from configsplit.saving.buildable import check_buildable
 from configsplit.saving.writer import Files, begin, content_like
 from configsplit.weights.complete import check_format, no_weights
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from configsplit.runtime.confinement.policy import Limits
     from configsplit.runtime.reports import NumericReport
     from configsplit.saving.proof import Proof, Proving
-
-Verify = Literal["none", "proof", "numeric"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +65,14 @@ def save(
         limits: time and memory for the numeric verification, and whether the operating system confines it.
 
     Raises:
+        OptionError: an option is none of the words that it may be.
         StoreError: the output exists or cannot be written, or the source cannot be read.
         WeightsError: weights do not fit the architecture, or cannot be placed for certain.
         VerificationError: the parts do not equal the whole.
     """
+    check_choice("verify", verify, Verify)
+    if to is not None:
+        check_choice("to", to, Format)
     document = parts.document
     with Staging(directory, folder=True, force=force) as staging, document.opened() as source:
         with Workers() as workers:

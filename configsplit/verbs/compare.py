@@ -51,6 +51,9 @@ def compare(
         custom_objects: plug-ins.
         limits: time and memory for the processes, and whether the operating system confines them.
 
+    Returns:
+        For every output how far the two are apart, whether all bits are equal, and where a difference begins.
+
     Raises:
         VerificationError: the models do not take the same inputs, or one cannot be run. That they differ is no error.
         StoreError: a file cannot be read, or has no weights.

@@ -12,7 +12,7 @@ from configsplit.conversion import Migration, Note, Replacement, Request, migrat
 from configsplit.conversion.convert import opened
 from configsplit.conversion.known_bugs import cautions, may_need_caution
 from configsplit.dialects import emit, read_entry
-from configsplit.errors import ConversionError
+from configsplit.errors import ConversionError, check_choice
 from configsplit.graph.model import TensorRef, TensorSpec, walk
 from configsplit.inference import trace
 from configsplit.models.document import Document, given_shapes, reading
@@ -57,9 +57,13 @@ def convert(
         The conversion; look at its ``refusals`` before `Converted.save`, which raises if there are any.
 
     Raises:
+        OptionError: an option is none of the words that it may be.
         ConversionError: the model is of Keras 3 already.
         StoreError, DocumentError, WeightsError: the file cannot be read, or is damaged.
     """
+    check_choice("missing_weights", missing_weights, MissingWeights)
+    if backend is not None:
+        check_choice("backend", backend, Backend)
     with ExitStack() as stack:
         read = document
         if not isinstance(read, Document):

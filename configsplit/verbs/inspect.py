@@ -61,6 +61,14 @@ class Inspection:
 def inspect(document: Document, *, sizes: Iterable[str] | Mapping[TensorRef, TensorSpec] = ()) -> Inspection:
     """Look at a model file; see `Inspection`. ``sizes`` of open inputs as for `split`.
 
+    Args:
+        document: what `load` gave.
+        sizes: sizes of inputs that the document leaves open, as for `split`.
+
+    Returns:
+        Dialect and evidence, layers, inputs and outputs (shapes with the batch first), parameters, multiply-accumulates of one
+        sample, hazards.
+
     Raises:
         ShapeError: the sizes do not fit the model.
     """

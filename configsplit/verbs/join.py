@@ -11,7 +11,7 @@ from configsplit.boundaries.shapes import fits, told
 from configsplit.containers import stamp
 from configsplit.dialects import DIALECTS, Detection, emit, parse, read_entry
 from configsplit.dialects.parse import LIST
-from configsplit.errors import CutError, ShapeError, VerificationError
+from configsplit.errors import CutError, ShapeError, VerificationError, check_choice
 from configsplit.graph.json import FrozenDict, dumps, freeze
 from configsplit.graph.model import LayerPath, Model, TensorSpec, walk
 from configsplit.graph.provenance import Origin, Provenance
@@ -43,12 +43,17 @@ def join(*models: Document | str | Path, by: By = "position", custom_objects: It
         by: for composition, whether outputs meet inputs by position or by name.
         custom_objects: plug-ins, besides the installed ones.
 
+    Returns:
+        The whole model, not yet written.
+
     Raises:
+        OptionError: an option is none of the words that it may be.
         StoreError: there is no manifest, or a file cannot be read.
         VerificationError: the parts do not give the graph that was cut.
         CutError: the models do not fit together.
         ShapeError: an output is not what the next model takes.
     """
+    check_choice("by", by, By)
     specs = tuple(custom_objects)
     if len(models) == 1 and not isinstance(models[0], Document):
         return rejoin(Path(models[0]), specs)

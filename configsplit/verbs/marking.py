@@ -32,6 +32,13 @@ def rename(document: Document, names: Mapping[str, str] | Iterable[str]) -> Edit
 
     All at once, so that two layers may swap their names. The weights' names in the file follow.
 
+    Args:
+        document: the model; it is not changed.
+        names: old name -> new name, or ``OLD=NEW`` texts; patterns keep what ``*`` stands for.
+
+    Returns:
+        The new model, not yet written.
+
     Raises:
         TensorReferenceError: no such layer, or two layers would have one name, or Keras could not load the name.
     """
@@ -73,6 +80,9 @@ def freeze(document: Document, *, before: Names = (), after: Names = (), layer: 
         after: tensors; all layers that are computed from them.
         layer: names of layers, patterns with ``*``, ``OUTER/INNER``; a nested model stands for all that is in it.
         unfreeze: set them free instead.
+
+    Returns:
+        The new model, not yet written.
 
     Raises:
         TensorReferenceError: no such layer or tensor.
@@ -157,6 +167,9 @@ def layers(
         sizes: ``"INPUT=1,224,224,3"``: weights whose shape goes by an open size of an input are counted where it is given.
         whole_nested: list nested models without the layers inside them, which come right behind them otherwise; but one that
             a tensor lies in is looked into all the same.
+
+    Returns:
+        One entry for each layer: name, class, whether it is trained, and how many numbers its weights have.
 
     Raises:
         TensorReferenceError: no such tensor.

@@ -22,7 +22,7 @@ from configsplit.cutting.partition import partition
 from configsplit.cutting.pipeline.plan import Best, best_plan
 from configsplit.cutting.pipeline.search import UNLIMITED, Terms
 from configsplit.cutting.pipeline.units import Measure, bonded, units_of
-from configsplit.errors import CutError
+from configsplit.errors import CutError, nearest_choice
 from configsplit.graph.calls import CallGraph
 from configsplit.graph.model import TensorRef, TensorSpec
 from configsplit.inference import Inference, traced_masks
@@ -176,6 +176,10 @@ def plan(
         boundary_dtype: as for `split`.
         whole_nested: never cut inside a nested model.
 
+    Returns:
+        The plan: its stages and boundaries with what each costs (bytes and multiply-accumulates of one sample, milliseconds for
+        ``latency``), its parts, and whether it is proven optimal.
+
     Raises:
         CutError: no plan keeps to the limits, or what was given does not fit the model. Or so many stages can only be made by
             a cut through a tensor that may be sparse or ragged, or whose mask cannot cross.
@@ -222,7 +226,8 @@ def _wish(
     slack: float,
 ) -> _Wish:
     if balance not in get_args(Balance):
-        raise CutError(f"stages cannot be balanced by {balance!r}", code="plan-balance", hint=", ".join(get_args(Balance)))
+        hint = nearest_choice(balance, get_args(Balance))
+        raise CutError(f"stages cannot be balanced by {balance!r}", code="plan-balance", where="balance", hint=hint)
     if (profile is None) == (balance == "latency"):
         raise CutError(
             "a profile and --balance latency go together",

@@ -13,7 +13,7 @@ from configsplit.boundaries.records import opened_shapes
 from configsplit.boundaries.shapes import untold
 from configsplit.boundaries.sizes import given_sizes, moved
 from configsplit.cutting.minimum_cut import Choice, Cost, heads
-from configsplit.errors import CutError
+from configsplit.errors import CutError, check_choice
 from configsplit.graph.calls import call_graph
 from configsplit.graph.model import CallRef, TensorRef, TensorSpec
 from configsplit.inference import Inference, traced_masks
@@ -51,12 +51,17 @@ def split(
             ``"INPUT=224,224"``. The parts keep what the document says.
         boundary_dtype: hand tensors of a narrower floating type over as this one, cast back behind the boundary.
 
+    Returns:
+        The parts in an order in which each can run, not yet written.
+
     Raises:
+        OptionError: an option is none of the words that it may be.
         TensorReferenceError: a reference names no tensor, or several.
         CutError: the model cannot be cut there.
         ShapeError: the shape of a tensor that crosses is unknown; or which boundary is the smallest depends on a size that is
             open.
     """
+    check_choice("boundary", boundary, Choice)
     texts = [at] if isinstance(at, str) else list(at)
     if not texts:
         raise CutError("no place to cut at was given", code="cut-nowhere", hint="name a layer: --at LAYER")

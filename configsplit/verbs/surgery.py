@@ -49,6 +49,9 @@ def extract(
         shapes: ``LAYER=None,28,28,128`` for tensors whose shape nothing else tells.
         opened: ``LAYER`` or ``LAYER=1,2``: sizes of a recorded shape that are to be open.
 
+    Returns:
+        The new model, not yet written.
+
     Raises:
         TensorReferenceError: a name does not say which tensor is meant.
         CutError: more is needed than what it starts from; what is missing is named. Or a start may be sparse or ragged, and
@@ -82,6 +85,9 @@ def insert(
         before: the calls that take the fragment's output in its place; all, and the model's own output, by default.
         donor_weights: a weights file that goes with an architecture-only fragment.
 
+    Returns:
+        The new model, not yet written.
+
     Raises:
         CutError: the fragment has several inputs or outputs, or is of another generation of Keras.
         ShapeError: shapes or dtypes do not fit.
@@ -113,6 +119,9 @@ def replace(
         from_, to: tensors; what nothing needs any more vanishes.
         donor_weights: a weights file that goes with an architecture-only donor.
 
+    Returns:
+        The new model, not yet written.
+
     Raises:
         CutError: numbers do not fit, or a start is computed from an end.
         ShapeError: shapes or dtypes do not fit.
@@ -127,6 +136,13 @@ def replace(
 
 def remove(document: Document, layer: Names) -> Edited:
     """Take layers out; what took their output takes their input instead. Patterns with ``*`` and ``OUTER/INNER`` work.
+
+    Args:
+        document: the model; it is not changed.
+        layer: names of layers, or patterns.
+
+    Returns:
+        The new model, not yet written.
 
     Raises:
         CutError: a layer takes or gives several tensors.

@@ -74,6 +74,9 @@ def validate(file: str | Path) -> Validation:
 
     Returns:
         Every violation. A file that cannot be read, or is something else, is one violation with the code of that error.
+
+    Raises:
+        Nothing: what is wrong is a violation.
     """
     try:
         return _validate(Path(file))

@@ -49,13 +49,16 @@ def verify(
         directory: what `split` wrote.
         source: the original; by default where the manifest says, or beside the folder.
         numeric: also run original and parts in Keras, fed through numpy, and demand equal outputs.
-        samples: samples of input for that, of the given ``seed``, drawn to exercise what is in the model (docs/numeric.md).
+        samples, seed: of the input for that, which is drawn to exercise what is in the model (docs/numeric.md).
         inputs: an ``.npz`` file with the user's own samples instead, by the names of the inputs or in their order.
         input_ranges: bounds of what is drawn: ``"LOW,HIGH"`` for every input of numbers, ``"INPUT=LOW,HIGH"`` for one.
         sizes: sizes of inputs that the model leaves open: ``"INPUT=1,224,224,3"``, or the open ones alone.
         tolerance: by how much outputs may differ, times their largest value where that is above 1; 0 asks for equal bits.
         custom_objects: plug-ins for it.
         limits: time and memory for it, and whether the operating system confines it.
+
+    Returns:
+        The manifest, what was proven, and what the models computed if they were run.
 
     Raises:
         VerificationError: the parts do not equal the whole, or a file was changed since the split.

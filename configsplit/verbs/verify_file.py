@@ -29,6 +29,13 @@ class Checked:
 def verify_file(path: str | Path, *, custom_objects: Sequence[str | Path] = ()) -> Checked:
     """Hold a file that a verb of surgery wrote against the record beside it.
 
+    Args:
+        path: the file; its record is ``FILE.provenance.json``.
+        custom_objects: the plug-ins that it was made with.
+
+    Returns:
+        The record, and how many layers and weights were held against it, with the bytes of these.
+
     Raises:
         VerificationError: a file was changed since, or a weight is not that of its origin.
         StoreError: the record or a source is missing.

@@ -17,7 +17,7 @@ from configsplit.errors import CutError, ShapeError
 from configsplit.graph.model import TensorRef
 from configsplit.rewrites.split import Source, Wiring
 from configsplit.runtime.frameworks import Framework
-from configsplit.runtime.live.signature import Inputs
+from configsplit.runtime.live.kinds import Inputs
 from configsplit.runtime.trace.graph import OpGraph, check_crossing, op_graph, ref_of
 from configsplit.runtime.trace.module import Piece, make_piece
 from configsplit.runtime.trace.names import named_tensors
@@ -165,7 +165,7 @@ class TracedParts(Sequence[TracedPart]):
 
 
 def cut_trace(
-    model: Any, works: Framework, at: Sequence[str], *, boundary: Choice = "smallest", inputs: Inputs = None
+    model: Any, works: Framework, at: Sequence[str], *, boundary: Choice = "smallest", inputs: Inputs | None = None
 ) -> TracedParts:
     """Trace a model and cut its graph; see `configsplit.keras.cut_trace`."""
     trace = traced(model, works, inputs)
