@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 def convert(model: Path, out: Path, as_json: bool, **options: Any) -> None:
     """Convert and write, or list what stands in the way."""
     from configsplit.models.document import reading
-    from configsplit.verbs import convert as verb
+    from configsplit.verbs import convert
 
     with reading(model, weights=options["weights"], custom_objects=options["custom_objects"]) as document:
-        made = verb.convert(
+        made = convert.convert(
             document,
             lambdas=options["lambdas"],
             shapes=options["shapes"],

@@ -14,10 +14,10 @@ from configsplit.cli.output import figure, shape, show, size, table
 def inspect(model: Path, only_hazards: bool, custom_objects: tuple[str, ...], as_json: bool, **options: Any) -> None:
     """Show what a model is."""
     from configsplit.models.document import reading
-    from configsplit.verbs.inspect import inspect as look
+    from configsplit.verbs import inspect
 
     with reading(model, weights=options["weights"], custom_objects=custom_objects) as document:
-        found = look(document, sizes=options["sizes"])
+        found = inspect.inspect(document, sizes=options["sizes"])
     if only_hazards:
         _hazards(found, as_json)
         return

@@ -41,7 +41,7 @@ def _done(at: tuple[str, ...], out: Path, options: dict[str, Any], ahead: Any) -
     from configsplit.models.document import document_in
     from configsplit.plugins.registry import plugins
     from configsplit.saving.parts import save
-    from configsplit.verbs.split import split as cut
+    from configsplit.verbs import split
 
     document = document_in(ahead.source, plugins(options["custom_objects"]))
     if options["opened"]:
@@ -52,7 +52,7 @@ def _done(at: tuple[str, ...], out: Path, options: dict[str, Any], ahead: Any) -
     parts = (
         plan.parts
         if plan
-        else cut(
+        else split.split(
             document,
             at,
             boundary=options["boundary"],

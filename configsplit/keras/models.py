@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import warnings as python_warnings
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,7 +19,7 @@ from configsplit.hazards import hazards
 from configsplit.models.document import Document
 from configsplit.models.fragments import one_layer
 from configsplit.models.results import Edited
-from configsplit.models.wrapped import inside as held_by
+from configsplit.models.wrapped import held_by
 from configsplit.plugins import Plugin, Registry
 from configsplit.rewrites.freeze import FLAG
 from configsplit.runtime.build import rebuild
@@ -161,7 +161,7 @@ def built(edited: Edited, sources: Sequence[Live]) -> LiveModel:
     code = {f"{found.where}: {found.message}" for found in hazards(emit(edited.model), classes=known)}
     for warning in edited.warnings:
         if warning not in code and FORGOTTEN not in warning:  # what Keras forgets on loading is set below
-            python_warnings.warn(warning, stacklevel=3)
+            warnings.warn(warning, stacklevel=3)
     return build(edited.model, edited.provenance, sources)
 
 

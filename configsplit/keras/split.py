@@ -13,12 +13,11 @@ from configsplit.graph.model import LayerPath, walk
 from configsplit.graph.provenance import Origin, Provenance
 from configsplit.keras.models import Classes, Live, build, leaves_of, read
 from configsplit.models.results import Parts
-from configsplit.models.wrapped import inside as held_by
+from configsplit.models.wrapped import held_by
 from configsplit.runtime.live.kinds import Inputs, LiveModel
 from configsplit.runtime.live.layers import framework_of, layer_at
 from configsplit.runtime.live.transfer import same_weights
-from configsplit.runtime.trace.cut import TracedParts
-from configsplit.runtime.trace.cut import cut_trace as cut
+from configsplit.runtime.trace.cut import TracedParts, cut_graph
 from configsplit.runtime.trace.trace import can_trace
 from configsplit.verbs.split import split as split_document
 from configsplit.verbs.surgery import listed
@@ -182,7 +181,7 @@ def cut_trace(
     texts = listed(at)
     if not texts:
         raise CutError("no place to cut at was given", code="cut-nowhere", hint="name a layer")
-    return cut(model, framework_of(model), texts, boundary=boundary, inputs=inputs)
+    return cut_graph(model, framework_of(model), texts, boundary=boundary, inputs=inputs)
 
 
 def split_saved_model(

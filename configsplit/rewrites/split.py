@@ -29,7 +29,7 @@ class Untold(NamedTuple):
 Why = Callable[[TensorRef], Untold]
 
 
-class Source(NamedTuple):
+class Wire(NamedTuple):
     """Where a part's input or the whole's output comes from: output ``number`` of a part, or (``part`` None) the whole's
     input of that number."""
 
@@ -56,8 +56,8 @@ class Split:
     calls: tuple[tuple[CallRef, ...], ...]
     inputs: tuple[tuple[TensorRef, ...], ...]
     gives: tuple[tuple[TensorRef, ...], ...]
-    wires: tuple[tuple[Source, ...], ...]
-    outputs: tuple[Source, ...]
+    wires: tuple[tuple[Wire, ...], ...]
+    outputs: tuple[Wire, ...]
     shared: tuple[str, ...]
 
     @cached_property
@@ -92,7 +92,7 @@ ITEM_SIZE = {
 """Bytes of one element; 4 for all others. A string has no size of its own: 16 stands for a short word."""
 
 
-def split(
+def split_model(
     model: Model,
     boundaries: Sequence[Sequence[TensorRef]],
     specs: Mapping[TensorRef, TensorSpec],
@@ -200,14 +200,14 @@ class Wiring:
     def outputs(self, number: int) -> list[TensorRef]:
         return list(self._gives[number])
 
-    def source(self, ref: TensorRef) -> Source:
+    def source(self, ref: TensorRef) -> Wire:
         """Where a part gets an input from."""
-        return Source(None, self._inputs[ref]) if ref in self._inputs else self.giver(ref)
+        return Wire(None, self._inputs[ref]) if ref in self._inputs else self.giver(ref)
 
-    def giver(self, ref: TensorRef) -> Source:
+    def giver(self, ref: TensorRef) -> Wire:
         """The part, and its output, that gives a tensor."""
         number = self._giver(ref)
-        return Source(number, list(self._gives[number]).index(ref))
+        return Wire(number, list(self._gives[number]).index(ref))
 
     def shared(self) -> tuple[str, ...]:
         """Layers that are called in more than one part."""

@@ -17,9 +17,10 @@ from configsplit.dialects import to_text
 from configsplit.errors import ConversionError, StoreError, check_choice
 from configsplit.graph.model import TensorSpec, walk
 from configsplit.models.document import Document
-from configsplit.models.wrapped import inside
-from configsplit.records import provenance as record
-from configsplit.records.manifest import Source as SourceRecord
+from configsplit.models.wrapped import held_by
+from configsplit.records import provenance
+from configsplit.records.manifest import SourceFile
+from configsplit.records.provenance import SUFFIX, Accounts, Came, ProvenanceRecord, Result
 from configsplit.saving.conversion_proof import accounts, prove
 from configsplit.saving.manifesting import relative
 from configsplit.saving.reread import reread
@@ -53,7 +54,7 @@ class SavedConversion:
     weights: int = 0
     relaid: int = 0
     compared: int | None = None
-    record: record.ProvenanceRecord | None = None
+    record: ProvenanceRecord | None = None
     numeric: ConvertedReport | None = None
 
 
@@ -91,7 +92,7 @@ class Converted:
     def needs(self) -> dict[str, str]:
         """The custom classes that whoever loads the result has to have -> where each is, or ``not shipped``."""
         model, known = self.migration.model, self.document.facts
-        layers = [] if model is None else [layer for _, layer in walk(model, inside("keras3"))]
+        layers = [] if model is None else [layer for _, layer in walk(model, held_by("keras3"))]
         names = {str(layer.entry.get("registered_name")) for layer in layers if layer.entry.get("module", "") is None}
         facts = {name: known.get(name) or known.get(name.rpartition(">")[2]) for name in sorted(names)}
         return {name: (each.keras_class if each else "") or "not shipped" for name, each in facts.items()}
@@ -175,14 +176,14 @@ def _save(made: Converted, path: Path, force: bool, with_weights: bool, verify: 
             files = begin(workers, staging, path.name, "keras", content)
             written, _ = files.written()
             told = _record(made, written, (digests[0].result(), digests[1].result()), path, new)
-        prepare_text(staging.path(f"{path.name}{record.SUFFIX}"), record.to_text(told)).run()
+        prepare_text(staging.path(f"{path.name}{SUFFIX}"), provenance.to_text(told)).run()
         with open_source(written.path) as anew:
             reread(anew, document.facts)
             compared = None if verify == "none" else prove(anew, content.text, new).weights
         numeric = None if run is None else _compared(made, written.path, run)
         source.check_unchanged()
         staging.commit()
-    counts = told.weights or record.Accounts()
+    counts = told.weights or Accounts()
     number = len(counts.relaid)
     return SavedConversion(path, written.sha256, len(model.layers), counts.copied + number, number, compared, told, numeric)
 
@@ -229,16 +230,16 @@ def original(document: Document) -> Original:
 
 def _record(
     made: Converted, written: Written, digests: tuple[str, str | None], path: Path, new: NewWeights | None
-) -> record.ProvenanceRecord:
+) -> ProvenanceRecord:
     document = made.document
     apart = document.weights
-    return record.ProvenanceRecord(
+    return ProvenanceRecord(
         configsplit=__version__,
         verb="convert",
         arguments=dict(made.arguments),
-        result=record.Result(file=path.name, sha256=written.sha256),
+        result=Result(file=path.name, sha256=written.sha256),
         sources=(
-            SourceRecord(
+            SourceFile(
                 file=document.path.name,
                 sha256=digests[0],
                 format=document.kind,
@@ -250,24 +251,24 @@ def _record(
             ),
         ),
         layers=tuple(came(made.migration)),
-        weights=record.Accounts() if new is None else accounts(new, made.absent),
+        weights=Accounts() if new is None else accounts(new, made.absent),
         needs=made.needs,
         warnings=tuple(f"{note.layer}: {note.what}" for note in made.notes),
     )
 
 
-def came(migration: Migration) -> Iterator[record.Came]:
+def came(migration: Migration) -> Iterator[Came]:
     """Every layer of the new model, and the old one that it comes from."""
     if migration.model is None:
         return
-    for path, layer in walk(migration.model, inside("keras3")):
+    for path, layer in walk(migration.model, held_by("keras3")):
         origin = migration.origins.get(path)
         if layer.implicit or (origin is None and len(path) > 1):
             continue
         if origin is None:
-            yield record.Came(layer=path)
+            yield Came(layer=path)
         else:
-            yield record.Came(layer=path, source=0, origin=origin)  # type: ignore[call-arg]
+            yield Came(layer=path, source=0, origin=origin)  # type: ignore[call-arg]
 
 
 def refused(made: Converted) -> ConversionError:

@@ -10,7 +10,7 @@ from configsplit.containers import Source
 from configsplit.containers.arrays import Arrays
 from configsplit.containers.relayout import read, relaid
 from configsplit.errors import VerificationError
-from configsplit.records import provenance as record
+from configsplit.records.provenance import Accounts, Missing, Relaid
 from configsplit.weights.accounts import Absent
 from configsplit.weights.conversion import Laid, NewWeights
 
@@ -23,21 +23,21 @@ class ConversionProof:
     bytes: int
 
 
-def accounts(new: NewWeights | None, absent: Sequence[Absent]) -> record.Accounts:
+def accounts(new: NewWeights | None, absent: Sequence[Absent]) -> Accounts:
     """What a record says of the weights."""
     wanted = [] if new is None else new.every()
     anew = [each for each in wanted if each.recipe.steps]
-    return record.Accounts(
+    return Accounts(
         copied=len(wanted) - len(anew),
         relaid=tuple(
-            record.Relaid(  # type: ignore[call-arg]
+            Relaid(  # type: ignore[call-arg]
                 weight=each.place,
                 origin=tuple(each.sources[number] for number in each.recipe.sources),
                 recipe=str(each.recipe),
             )
             for each in anew
         ),
-        absent=tuple(record.Missing(layer=each.path, reason=each.reason) for each in absent),
+        absent=tuple(Missing(layer=each.path, reason=each.reason) for each in absent),
     )
 
 

@@ -15,9 +15,10 @@ from configsplit.errors import StoreError, check_choice
 from configsplit.graph.model import walk
 from configsplit.models.document import Document
 from configsplit.models.results import Edited, Format, SavedFile
-from configsplit.models.wrapped import inside
-from configsplit.records import provenance as record
-from configsplit.records.manifest import Source as SourceRecord
+from configsplit.models.wrapped import held_by
+from configsplit.records import provenance
+from configsplit.records.manifest import SourceFile
+from configsplit.records.provenance import SUFFIX, Came, ProvenanceRecord, Result
 from configsplit.saving.buildable import check_buildable
 from configsplit.saving.file_proof import compare
 from configsplit.saving.manifesting import relative
@@ -66,7 +67,7 @@ def save(
             files = _write(edited, plan, path, staging, workers)
         written, beside = files.written()
         made = _record(edited, written, beside, [(own.result(), beside.result()) for own, beside in digests], path, plan)
-        prepare_text(staging.path(f"{path.name}{record.SUFFIX}"), record.to_text(made)).run()
+        prepare_text(staging.path(f"{path.name}{SUFFIX}"), provenance.to_text(made)).run()
         counts = None
         if verify == "proof":
             counts = compare(written.path, None if beside is None else beside.path, made, sources, edited.documents)
@@ -140,16 +141,16 @@ def _record(
     digests: Sequence[tuple[str, str | None]],
     path: Path,
     plan: _Plan,
-) -> record.ProvenanceRecord:
+) -> ProvenanceRecord:
     with_weights = plan.gathering is not None
     sources = (
         _source(document, digest, path.parent, with_weights) for document, digest in zip(edited.documents, digests, strict=True)
     )
-    return record.ProvenanceRecord(
+    return ProvenanceRecord(
         configsplit=__version__,
         verb=edited.verb,
         arguments=dict(edited.arguments),
-        result=record.Result(
+        result=Result(
             file=path.name,
             sha256=written.sha256,
             weights=None if beside is None else beside.path.name,
@@ -161,9 +162,9 @@ def _record(
     )
 
 
-def _source(document: Document, digests: tuple[str, str | None], folder: Path, with_weights: bool) -> SourceRecord:
+def _source(document: Document, digests: tuple[str, str | None], folder: Path, with_weights: bool) -> SourceFile:
     taken = document.weights if with_weights else None
-    return SourceRecord(
+    return SourceFile(
         file=document.path.name,
         sha256=digests[0],
         format=document.kind,
@@ -175,14 +176,14 @@ def _source(document: Document, digests: tuple[str, str | None], folder: Path, w
     )
 
 
-def _came(edited: Edited) -> list[record.Came]:
+def _came(edited: Edited) -> list[Came]:
     told = []
-    for path, layer in walk(edited.model, inside(edited.model.dialect)):
+    for path, layer in walk(edited.model, held_by(edited.model.dialect)):
         origin = edited.provenance.layers.get(path)
         if layer.implicit:
             continue
         if origin is not None:
-            told.append(record.Came(layer=path, source=origin.source, origin=origin.path))  # type: ignore[call-arg]
+            told.append(Came(layer=path, source=origin.source, origin=origin.path))  # type: ignore[call-arg]
         elif len(path) == 1:
-            told.append(record.Came(layer=path))
+            told.append(Came(layer=path))
     return told

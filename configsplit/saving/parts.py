@@ -82,6 +82,7 @@ def save(
             files = _write_parts(parts, plan, staging, workers)
             if plan.weights is not None:  # checked while the bytes move: nothing appears before all is well
                 check_shapes(document.model, document.infer(), plan.weights)
+            from configsplit.records import manifest
             from configsplit.saving import manifesting
 
             taken = manifesting.source(document, Path(directory), weights=plan.weights is not None)
@@ -89,7 +90,7 @@ def save(
             found = None if verify == "none" else _begin_proof(draft, plan, document, files, workers)
         digests = own(), beside.result() if taken.weights else None
         made = manifesting.complete(draft, digests, [file.written() for file in files])
-        folder = prepare_text(staging.path(manifesting.NAME), manifesting.to_text(made)).run().path.parent
+        folder = prepare_text(staging.path(manifest.NAME), manifest.to_text(made)).run().path.parent
         numeric = None
         if verify == "numeric":
             from configsplit.saving.numeric import run

@@ -8,7 +8,7 @@ from configsplit.catalog.facts import LayerFacts
 from configsplit.containers import Source
 from configsplit.dialects import parse, read_entry
 from configsplit.inference import trace
-from configsplit.models.wrapped import inside
+from configsplit.models.wrapped import held_by
 from configsplit.saving.buildable import check_buildable
 from configsplit.saving.order import check_order
 from configsplit.weights.parts import check_shapes, weights_in
@@ -22,7 +22,7 @@ def reread(written: Source, facts: Mapping[str, LayerFacts]) -> None:
         WeightsError, DocumentError: it is not what Keras 3 would load.
     """
     model, where = parse(written.config_text).model, str(written.path)
-    check_order(where, model, inside("keras3"))
+    check_order(where, model, held_by("keras3"))
     check_buildable(where, model, weights=written.weights is not None)
     if written.weights is not None:
         inference = trace(model, facts, dialect="keras3", read=read_entry)

@@ -12,7 +12,7 @@ from configsplit.errors import ConfigSplitError, StoreError, VerificationError
 from configsplit.graph.model import LayerPath, TensorSpec, walk
 from configsplit.inference.recorded import agree
 from configsplit.models.document import Document, load
-from configsplit.records import provenance as record
+from configsplit.records.provenance import SUFFIX, from_text
 from configsplit.saving.file_proof import provenance_of
 from configsplit.saving.numeric import described_inputs
 
@@ -151,9 +151,9 @@ def _names(one: Document, other: Document) -> dict[LayerPath, LayerPath] | None:
 
 def _recorded(made: Document, source: Document) -> dict[LayerPath, LayerPath] | None:
     """Layer -> origin, if the record beside ``made`` speaks of this very file and says that ``source`` is what it came from."""
-    place = made.path.with_name(made.path.name + record.SUFFIX)
+    place = made.path.with_name(made.path.name + SUFFIX)
     try:
-        told = record.from_text(place.read_text("utf-8"), str(place))
+        told = from_text(place.read_text("utf-8"), str(place))
     except (OSError, UnicodeDecodeError, ConfigSplitError):
         return None
     with open_source(made.path) as mine, open_source(source.path) as its:

@@ -16,7 +16,7 @@ from configsplit.errors import ConversionError, check_choice
 from configsplit.graph.model import TensorRef, TensorSpec, walk
 from configsplit.inference import trace
 from configsplit.models.document import Document, given_shapes, reading
-from configsplit.models.wrapped import inside, release_of
+from configsplit.models.wrapped import held_by, release_of
 from configsplit.saving.conversion import Converted
 from configsplit.saving.converted_masks import changed_masks
 from configsplit.weights.accounts import Absent, absent
@@ -170,7 +170,7 @@ def _with_backend(migration: Migration, document: Document, backend: str) -> Mig
 def _with_cautions(migration: Migration, document: Document) -> Migration:
     """Say what Keras itself will compute wrongly; only models with their channels first can be such."""
     model = migration.model
-    if model is None or not any(map(may_need_caution, (layer for _, layer in walk(model, inside("keras3"))))):
+    if model is None or not any(map(may_need_caution, (layer for _, layer in walk(model, held_by("keras3"))))):
         return migration
     inference = trace(model, document.facts, dialect="keras3", read=read_entry)
     return replace(migration, notes=(*migration.notes, *dict.fromkeys(cautions(inference))))

@@ -20,12 +20,11 @@ from configsplit.inference.tensor_kinds import with_kinds
 from configsplit.models.document import Document, load
 from configsplit.models.fragments import check_dialect
 from configsplit.models.results import Edited
-from configsplit.models.wrapped import inside
+from configsplit.models.wrapped import held_by
 from configsplit.records.manifest import Manifest
 from configsplit.rewrites.common import as_functional
 from configsplit.rewrites.compose import By, compose
-from configsplit.rewrites.join import Piece, filled
-from configsplit.rewrites.join import join as join_pieces
+from configsplit.rewrites.join import Piece, filled, join_pieces
 from configsplit.rewrites.part import in_order
 from configsplit.saving.mask_proof import prove_masks
 from configsplit.saving.part_claims import check_parts
@@ -234,7 +233,7 @@ def _closed(manifest: Manifest, parts: Sequence[Document], homes: dict[LayerPath
 def _provenance(model: Model, homes: dict[LayerPath, list[Origin]]) -> Provenance:
     """Layers as they stand in the parts; of a nested model that was opened, those inside."""
     origins: dict[LayerPath, Origin] = {}
-    for path, _ in walk(model, inside(model.dialect)):
+    for path, _ in walk(model, held_by(model.dialect)):
         whole = any(path[:length] in origins for length in range(1, len(path)))
         if path in homes and not whole:
             origins[path] = homes[path][0]

@@ -24,8 +24,7 @@ from configsplit.models.wrapped import DocumentWrapping, places_in, told_shapes
 from configsplit.rewrites.casts import Cast, is_exact, widen
 from configsplit.rewrites.nested.open import described
 from configsplit.rewrites.nested.surface import Surfaced, surface
-from configsplit.rewrites.split import Split, assemble
-from configsplit.rewrites.split import split as split_model
+from configsplit.rewrites.split import Split, assemble, split_model
 
 
 def split(

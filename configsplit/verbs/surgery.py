@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace as replace_fields
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,9 +30,8 @@ from configsplit.rewrites.insert import attach, put_in_place
 from configsplit.rewrites.nested.open import described
 from configsplit.rewrites.nested.surface import Surfaced, surface
 from configsplit.rewrites.part import in_order
-from configsplit.rewrites.remove import remove as remove_layers
-from configsplit.rewrites.remove import stand_ins
-from configsplit.weights.placement import inside
+from configsplit.rewrites.remove import remove_layers, stand_ins
+from configsplit.weights.placement import known_inside
 
 Names = str | Iterable[str]
 
@@ -155,7 +154,7 @@ def remove(document: Document, layer: Names) -> Edited:
     for path in paths:
         levels.setdefault(path[:-1], []).append(path[-1])
     for place, names in levels.items():
-        _check_removal(place, names, inside(inference, place))
+        _check_removal(place, names, known_inside(inference, place))
     spec = inference.specs[document.model.input_refs()[0]]
     made = remove_layers(as_functional(document.model, spec), paths)
     return finish("remove", (document,), made, {"layer": patterns})
@@ -226,7 +225,7 @@ def _without_stale(model: Model, before: Model) -> Model:
         stale += ["build_config", "build_input_shape"]
     if [ref.layer for ref in model.output_refs()] != [ref.layer for ref in before.output_refs()]:
         stale += ["compile_config"]
-    return replace_fields(model, entry=model.entry.without(*stale), config=model.config.without(*stale))
+    return dataclasses.replace(model, entry=model.entry.without(*stale), config=model.config.without(*stale))
 
 
 def _donor(document: Document, model: Document | str | Path, weights: Path | None) -> Document:

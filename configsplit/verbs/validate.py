@@ -18,7 +18,7 @@ from configsplit.containers import open_source
 from configsplit.dialects import DIALECTS, detect, parse
 from configsplit.dialects.envelope import unwrapped
 from configsplit.dialects.parse import model_kind
-from configsplit.dialects.schema.frame import path as dotted
+from configsplit.dialects.schema.frame import dotted
 from configsplit.errors import ConfigSplitError, DocumentError, StoreError, VerificationError
 from configsplit.graph.json import FrozenDict, loads, thaw
 from configsplit.graph.model import Model

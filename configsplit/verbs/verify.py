@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from configsplit.containers import MAX_TEXT, Source, Stamp, read_plain, stamp
 from configsplit.errors import StoreError, VerificationError
 from configsplit.models.document import reading
-from configsplit.records import manifest as record
+from configsplit.records.manifest import NAME, Manifest, SourceFile, from_text
 from configsplit.saving.numeric import run
 from configsplit.saving.proof import Proof, prove
 from configsplit.verbs.origins import Place, check_digests, find, weights_of
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class Verified:
     """The result of `verify`: the proof, and what Keras computed if it was asked."""
 
-    manifest: record.Manifest
+    manifest: Manifest
     proof: Proof
     numeric: NumericReport | None = None
 
@@ -89,7 +89,7 @@ class _Files:
     stamps: dict[Path, Stamp]
 
     @classmethod
-    def of(cls, folder: Path, manifest: record.Manifest, original: Path, weights: Path | None) -> _Files:
+    def of(cls, folder: Path, manifest: Manifest, original: Path, weights: Path | None) -> _Files:
         """Raises StoreError where a part is a link, a pipe or a device."""
         names = [name for part in manifest.parts for name in (part.file, part.weights) if name]
         own = {folder / name: stamp(folder / name, follow=False) for name in names}
@@ -104,13 +104,13 @@ class _Files:
                 )
 
 
-def read_manifest(folder: Path) -> record.Manifest:
+def read_manifest(folder: Path) -> Manifest:
     """The manifest of a folder of parts.
 
     Raises:
         StoreError: there is none.
     """
-    place = folder / record.NAME
+    place = folder / NAME
     try:
         text = read_plain(place, MAX_TEXT).decode("utf-8")
     except (StoreError, UnicodeDecodeError) as error:
@@ -122,20 +122,20 @@ def read_manifest(folder: Path) -> record.Manifest:
             where=str(place),
             hint="give the folder that `configsplit split` wrote",
         ) from None
-    return record.from_text(text, str(place))
+    return from_text(text, str(place))
 
 
 _HINT = "say where it is: --source FILE"
 
 
-def _find(folder: Path, source: record.Source, given: str | Path | None) -> Place:
+def _find(folder: Path, source: SourceFile, given: str | Path | None) -> Place:
     """The original file, and its separate weights."""
     if given is not None:
         return Path(given), weights_of(folder, source, folder.parent, _HINT)
     return find(folder, source, folder.parent, _HINT)
 
 
-def _check_digests(folder: Path, manifest: record.Manifest, source: Source, weights: Path | None) -> None:
+def _check_digests(folder: Path, manifest: Manifest, source: Source, weights: Path | None) -> None:
     """Raises VerificationError if a file is not the one that the manifest speaks of."""
     wanted: dict[Path, str | None] = {} if weights is None else {weights: manifest.source.weights_sha256}
     for part in manifest.parts:

@@ -11,7 +11,7 @@ from configsplit.containers import Source
 from configsplit.errors import StoreError
 from configsplit.models.document import reading
 from configsplit.models.fragments import load_fragment
-from configsplit.records import provenance as record
+from configsplit.records.provenance import SUFFIX, ProvenanceRecord, from_text
 from configsplit.saving.file_proof import compare
 from configsplit.verbs.origins import Place, check_digests, find
 
@@ -20,7 +20,7 @@ from configsplit.verbs.origins import Place, check_digests, find
 class Checked:
     """A file that is what its record says: how many layers it has, how many weights were compared, and their bytes."""
 
-    record: record.ProvenanceRecord
+    record: ProvenanceRecord
     layers: int
     weights: int
     bytes: int
@@ -57,7 +57,7 @@ def verify_file(path: str | Path, *, custom_objects: Sequence[str | Path] = ()) 
 
 
 def _converted(
-    path: Path, told: record.ProvenanceRecord, places: Sequence[tuple[Path, Path | None]], custom_objects: Sequence[str | Path]
+    path: Path, told: ProvenanceRecord, places: Sequence[tuple[Path, Path | None]], custom_objects: Sequence[str | Path]
 ) -> Checked:
     """Convert the source once more as the record says, and hold the file against that."""
     from configsplit.verbs.verify_conversion import verify_conversion
@@ -66,15 +66,15 @@ def _converted(
     return Checked(told, len(told.layers), found.weights, found.bytes)
 
 
-def read_record(path: Path) -> record.ProvenanceRecord:
+def read_record(path: Path) -> ProvenanceRecord:
     """The record beside a file.
 
     Raises:
         StoreError: there is none.
     """
-    place = path.with_name(path.name + record.SUFFIX)
+    place = path.with_name(path.name + SUFFIX)
     try:
-        return record.from_text(place.read_text("utf-8"), str(place))
+        return from_text(place.read_text("utf-8"), str(place))
     except (OSError, UnicodeDecodeError) as error:
         raise StoreError(
             f"no provenance record can be read there: {error}",
@@ -84,7 +84,7 @@ def read_record(path: Path) -> record.ProvenanceRecord:
         ) from None
 
 
-def _check_digests(path: Path, apart: Path | None, told: record.ProvenanceRecord, places: Sequence[Place]) -> None:
+def _check_digests(path: Path, apart: Path | None, told: ProvenanceRecord, places: Sequence[Place]) -> None:
     wanted = {} if apart is None else {apart: told.result.weights_sha256}
     with ExitStack() as stack:
         models = [(stack.enter_context(Source(path=path)), told.result.sha256)]

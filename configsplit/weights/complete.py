@@ -10,9 +10,9 @@ from configsplit.errors import StoreError, WeightsError
 from configsplit.graph.model import Layer, LayerPath, walk
 from configsplit.inference import weights_of
 from configsplit.models.results import Edited, Format
-from configsplit.models.wrapped import inside as held_by
+from configsplit.models.wrapped import held_by
 from configsplit.weights.parts import Weights
-from configsplit.weights.placement import Gathering, check_frozen, inside
+from configsplit.weights.placement import Gathering, check_frozen, known_inside
 
 
 def check_complete(edited: Edited, found: Sequence[Weights | None]) -> None:
@@ -26,7 +26,7 @@ def check_complete(edited: Edited, found: Sequence[Weights | None]) -> None:
         there = origin is not None and found[origin.source] is not None
         if there or layer.is_input or layer.model is not None or (len(path) == 1 and not is_stored(edited.model, layer)):
             continue
-        around = inside(edited.inference, path[:-1])
+        around = known_inside(edited.inference, path[:-1])
         declared = () if around is None else weights_of(around, layer)
         if declared is None or declared:
             raise _missing(edited, path, layer, declared is None)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from configsplit.catalog.layers.keras1 import stored as keras1_shapes
+from configsplit.catalog.layers.keras1 import stored_shapes
 from configsplit.catalog.recipes import Recipe
 from configsplit.containers import Empty, Item, addresses
 from configsplit.containers.addresses import V3
@@ -18,10 +18,9 @@ from configsplit.errors import WeightsError
 from configsplit.graph.model import Layer, LayerPath, Model, Shape, walk
 from configsplit.inference import trace, weights_of
 from configsplit.models.document import Document
-from configsplit.models.wrapped import inside
+from configsplit.models.wrapped import held_by
 from configsplit.weights.parts import Weights, weights_in
-from configsplit.weights.placement import Placed
-from configsplit.weights.placement import inside as known_inside
+from configsplit.weights.placement import Placed, known_inside
 
 
 class OldWeights:
@@ -71,7 +70,7 @@ class OldWeights:
     @cached_property
     def datasets(self) -> dict[LayerPath, Sequence[str]]:
         """Each layer's datasets; a model's own are those of its layers."""
-        reach = inside(self.document.dialect)
+        reach = held_by(self.document.dialect)
         found: dict[LayerPath, Sequence[str]] = {}
         for path, layer in walk(self.document.model, reach):
             if len(path) == 1 and reach(layer) is not None and self._legacy:
@@ -94,7 +93,7 @@ class OldWeights:
         if group is None or group not in self.file.groups:
             return {}
         names = self.file.weight_names(group)
-        model = inside(self.document.dialect)(layer)
+        model = held_by(self.document.dialect)(layer)
         if model is None or not names:
             return {}
         by_name = self._by_name(path, model)
@@ -103,7 +102,7 @@ class OldWeights:
 
     def _by_name(self, path: LayerPath, model: Model) -> dict[LayerPath, Sequence[str]] | None:
         """None where the names do not tell, or tell something else than the shapes."""
-        reach = inside(self.document.dialect)
+        reach = held_by(self.document.dialect)
         leaves = [inner for inner, each in walk(model, reach) if reach(each) is None and not each.is_input]
         try:
             return {inner: self.found.names((*path, *inner)) for inner in leaves}
@@ -146,7 +145,7 @@ class OldWeights:
         if self.document.dialect != "keras1":
             return wanted
         group = self.found.groups[path]
-        return keras1_shapes(layer, wanted, [self.file.datasets[f"{group}/{name}"].shape for name in names])
+        return stored_shapes(layer, wanted, [self.file.datasets[f"{group}/{name}"].shape for name in names])
 
     @staticmethod
     def _kinds(declared: list[bool], count: int) -> list[bool]:
@@ -182,7 +181,7 @@ class NewWeights:
     def __init__(self, model: Model, migration: Migration, old: OldWeights) -> None:
         """Raises WeightsError where the old file lacks a weight."""
         self.file, self._migration, self._old = old.file, migration, old
-        self.targets = addresses(model, V3, inside=inside("keras3"))
+        self.targets = addresses(model, V3, inside=held_by("keras3"))
         self.laid = {path: self._laid(path, layout) for path, layout in migration.layouts.items()}
 
     def _laid(self, path: LayerPath, layout: Layout) -> list[Laid]:
