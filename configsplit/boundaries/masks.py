@@ -59,20 +59,11 @@ def doubts(done: Split, inference: Inference) -> tuple[str, ...]:
 
 
 def _heeded_behind(done: Split, masks: Masks, used: Mapping[CallRef, tuple[TensorRef, ...]]) -> tuple[Handover, ...]:
-    graph, originals = call_graph(done.model), set(done.model.input_refs())
-    homes = {call: number for number, calls in enumerate(done.calls) for call in calls}
     found: list[Handover] = []
-    for ref in dict.fromkeys(ref for taken in done.inputs for ref in taken if ref not in originals):
+    for ref, takers in done.crossing().items():
         if ref not in masks.tensors:
             continue
-        groups: dict[int, list[CallRef]] = {}
-        for taker in graph.consumers[ref]:
-            call = graph.calls[taker]
-            if homes[call] != homes[CallRef(ref.layer, ref.call)]:
-                groups.setdefault(homes[call], []).append(call)
-        heeding = [
-            tuple(calls) for number, calls in sorted(groups.items()) if _heeded(ref, calls, number, homes, done, masks, used)
-        ]
+        heeding = [tuple(calls) for number, calls in takers.items() if _heeded(ref, calls, number, done, masks, used)]
         if heeding:
             found.append(Handover(ref, tuple(heeding)))
     return tuple(found)
@@ -82,7 +73,6 @@ def _heeded(
     ref: TensorRef,
     calls: Iterable[CallRef],
     part: int,
-    homes: Mapping[CallRef, int],
     done: Split,
     masks: Masks,
     used: Mapping[CallRef, tuple[TensorRef, ...]],
@@ -102,7 +92,7 @@ def _heeded(
         for out in handed.get(call, ()):
             if taken in masks.tensors[out].sources:
                 following = [(out, graph.calls[each]) for each in graph.consumers.get(out, ())]
-                fresh = [pair for pair in following if pair not in seen and homes[pair[1]] == part]
+                fresh = [pair for pair in following if pair not in seen and done.homes[pair[1]] == part]
                 seen.update(fresh)
                 todo += fresh
     return False

@@ -61,6 +61,21 @@ class Split:
     shared: tuple[str, ...]
 
     @cached_property
+    def homes(self) -> Mapping[CallRef, int]:
+        """The part that each call is in."""
+        return {call: number for number, calls in enumerate(self.calls) for call in calls}
+
+    def crossing(self) -> dict[TensorRef, dict[int, list[CallRef]]]:
+        """Every tensor that crosses, with the calls that take it in each other part; parts in order."""
+        graph, originals = call_graph(self.model), set(self.model.input_refs())
+        found: dict[TensorRef, dict[int, list[CallRef]]] = {}
+        for ref in (ref for taken in self.inputs for ref in taken if ref not in originals and ref not in found):
+            behind = [graph.calls[taker] for taker in graph.consumers[ref]]
+            homes = sorted({self.homes[call] for call in behind} - {self.homes[CallRef(ref.layer, ref.call)]})
+            found[ref] = {home: [call for call in behind if self.homes[call] == home] for home in homes}
+        return found
+
+    @cached_property
     def parts(self) -> tuple[Extracted, ...]:
         """The parts, with their provenance; built when they are first asked for, since masks and casts may come in between."""
         originals = set(self.model.input_refs())

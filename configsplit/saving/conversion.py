@@ -19,10 +19,9 @@ from configsplit.graph.model import TensorSpec, walk
 from configsplit.models.document import Document
 from configsplit.models.wrapped import held_by
 from configsplit.records import provenance
-from configsplit.records.manifest import SourceFile
 from configsplit.records.provenance import SUFFIX, Accounts, Came, ProvenanceRecord, Result
+from configsplit.saving import manifesting
 from configsplit.saving.conversion_proof import accounts, prove
-from configsplit.saving.manifesting import relative
 from configsplit.saving.reread import reread
 from configsplit.saving.writer import Content, begin, content_like, metadata_of
 from configsplit.weights.accounts import Absent
@@ -231,25 +230,12 @@ def original(document: Document) -> Original:
 def _record(
     made: Converted, written: Written, digests: tuple[str, str | None], path: Path, new: NewWeights | None
 ) -> ProvenanceRecord:
-    document = made.document
-    apart = document.weights
     return ProvenanceRecord(
         configsplit=__version__,
         verb="convert",
         arguments=dict(made.arguments),
         result=Result(file=path.name, sha256=written.sha256),
-        sources=(
-            SourceFile(
-                file=document.path.name,
-                sha256=digests[0],
-                format=document.kind,
-                dialect=document.dialect,
-                path=relative(document.path, path.parent),
-                weights=None if apart is None else apart.name,
-                weights_path=None if apart is None else relative(apart, path.parent),
-                weights_sha256=None if apart is None else digests[1],
-            ),
-        ),
+        sources=(manifesting.source(made.document, path.parent, weights=True, digests=digests),),
         layers=tuple(came(made.migration)),
         weights=Accounts() if new is None else accounts(new, made.absent),
         needs=made.needs,

@@ -183,18 +183,20 @@ def _frame(parts: Parts, whole: Mapping[str, Any]) -> dict[str, Any]:
     return {**whole, "config": bare}
 
 
-def source(document: Document, directory: Path, *, weights: bool) -> SourceFile:
-    """The source as the draft of a manifest in ``directory`` names it, and with ``weights`` what its weights stand in."""
+def source(
+    document: Document, directory: Path, *, weights: bool, digests: tuple[str, str | None] = (UNTOLD, UNTOLD)
+) -> SourceFile:
+    """The source as a record in ``directory`` names it, and with ``weights`` what its weights stand in."""
     apart = document.weights if weights else None
     return SourceFile(
         file=document.path.name,
-        sha256=UNTOLD,
+        sha256=digests[0],
         format=document.kind,
         dialect=document.dialect,
         path=relative(document.path, directory),
         weights=None if apart is None else apart.name,
         weights_path=None if apart is None else relative(apart, directory),
-        weights_sha256=None if apart is None else UNTOLD,
+        weights_sha256=None if apart is None else digests[1],
     )
 
 

@@ -17,11 +17,10 @@ from configsplit.models.document import Document
 from configsplit.models.results import Edited, Format, SavedFile
 from configsplit.models.wrapped import held_by
 from configsplit.records import provenance
-from configsplit.records.manifest import SourceFile
 from configsplit.records.provenance import SUFFIX, Came, ProvenanceRecord, Result
 from configsplit.saving.buildable import check_buildable
 from configsplit.saving.file_proof import compare
-from configsplit.saving.manifesting import relative
+from configsplit.saving.manifesting import source
 from configsplit.saving.writer import SUFFIXES, Content, Files, begin, content_like
 from configsplit.weights.complete import check_complete, check_layouts, no_weights
 from configsplit.weights.parts import Weights, check_shapes, weights_in
@@ -144,7 +143,8 @@ def _record(
 ) -> ProvenanceRecord:
     with_weights = plan.gathering is not None
     sources = (
-        _source(document, digest, path.parent, with_weights) for document, digest in zip(edited.documents, digests, strict=True)
+        source(document, path.parent, weights=with_weights, digests=each)
+        for document, each in zip(edited.documents, digests, strict=True)
     )
     return ProvenanceRecord(
         configsplit=__version__,
@@ -159,20 +159,6 @@ def _record(
         sources=tuple(sources),
         layers=tuple(_came(edited)),
         warnings=edited.warnings,
-    )
-
-
-def _source(document: Document, digests: tuple[str, str | None], folder: Path, with_weights: bool) -> SourceFile:
-    taken = document.weights if with_weights else None
-    return SourceFile(
-        file=document.path.name,
-        sha256=digests[0],
-        format=document.kind,
-        dialect=document.dialect,
-        path=relative(document.path, folder),
-        weights=None if taken is None else taken.name,
-        weights_path=None if taken is None else relative(taken, folder),
-        weights_sha256=None if taken is None else digests[1],
     )
 
 

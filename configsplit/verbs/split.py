@@ -153,20 +153,11 @@ def hand_over_as(
 
 def _casts(dtype: str, done: Split, inference: Inference) -> list[Cast]:
     """Every narrower floating tensor that crosses, with the calls that take it in each part."""
-    graph, originals = call_graph(done.model), set(done.model.input_refs())
-    homes = {call: number for number, calls in enumerate(done.calls) for call in calls}
-    found: list[Cast] = []
-    for ref in dict.fromkeys(ref for taken in done.inputs for ref in taken if ref not in originals):
-        spec = inference.specs[ref]
-        if not is_exact(spec.dtype, dtype):
-            continue
-        groups: dict[int, list[CallRef]] = {}
-        for taker in graph.consumers[ref]:
-            call = graph.calls[taker]
-            if homes[call] != homes[CallRef(ref.layer, ref.call)]:
-                groups.setdefault(homes[call], []).append(call)
-        found.append(Cast(ref, dtype, tuple(tuple(groups[number]) for number in sorted(groups))))
-    return found
+    return [
+        Cast(ref, dtype, tuple(map(tuple, takers.values())))
+        for ref, takers in done.crossing().items()
+        if is_exact(inference.specs[ref].dtype, dtype)
+    ]
 
 
 def _home(parts: Sequence[Sequence[CallRef]], call: CallRef) -> int:
