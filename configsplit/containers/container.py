@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal, Protocol
 from configsplit.containers.arrays import Arrays
 from configsplit.containers.opening import MAX_TEXT, Opened
 from configsplit.containers.shard_index import is_index, shard_names
-from configsplit.containers.system.window import sha256
+from configsplit.containers.system.hashing import sha256
 
 Format = Literal["keras", "h5", "json"]
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
+from configsplit.containers.container import Format
 from configsplit.graph.model import LayerPath, Model
 from configsplit.graph.provenance import Origin, Provenance
 from configsplit.inference import Inference
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from configsplit.runtime.confinement.policy import Limits
     from configsplit.saving.parts import Saved
 
-Format = Literal["keras", "h5", "json"]
 Verify = Literal["none", "proof", "numeric"]
 
 

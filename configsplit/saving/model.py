@@ -10,11 +10,12 @@ from typing import Literal
 
 from configsplit import __version__
 from configsplit.containers import Source, Staging, Workers, Written, prepare_text
+from configsplit.containers.container import Format
 from configsplit.dialects import to_text
 from configsplit.errors import StoreError, check_choice
 from configsplit.graph.model import walk
 from configsplit.models.document import Document
-from configsplit.models.results import Edited, Format, SavedFile
+from configsplit.models.results import Edited, SavedFile
 from configsplit.models.wrapped import held_by
 from configsplit.records import provenance
 from configsplit.records.provenance import SUFFIX, Came, ProvenanceRecord, Result

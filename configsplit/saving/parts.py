@@ -10,10 +10,11 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from configsplit.containers import Ahead, Staging, Workers, prepare_text
+from configsplit.containers.container import Format
 from configsplit.dialects import to_text
 from configsplit.errors import check_choice
 from configsplit.graph.provenance import Provenance
-from configsplit.models.results import Format, Parts, Verify
+from configsplit.models.results import Parts, Verify
 from configsplit.saving.buildable import check_buildable
 from configsplit.saving.writer import Files, begin, content_like
 from configsplit.weights.complete import check_format, no_weights

@@ -22,8 +22,8 @@ from configsplit.containers import (
     prepare_text,
     prepare_weights,
 )
+from configsplit.containers.container import Format
 from configsplit.graph.json import dumps
-from configsplit.models.results import Format
 from configsplit.weights.placement import Placed
 
 SUFFIXES: dict[str, Format] = {".keras": "keras", ".h5": "h5", ".hdf5": "h5", ".json": "json"}

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from configsplit.containers import is_stored
+from configsplit.containers.container import Format
 from configsplit.errors import StoreError, WeightsError
 from configsplit.graph.model import Layer, LayerPath, walk
 from configsplit.inference import weights_of
-from configsplit.models.results import Edited, Format
+from configsplit.models.results import Edited
 from configsplit.models.wrapped import held_by
 from configsplit.weights.parts import Weights
 from configsplit.weights.placement import Gathering, check_frozen, known_inside
