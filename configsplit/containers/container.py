@@ -13,6 +13,11 @@ from configsplit.containers.shard_index import is_index, shard_names
 from configsplit.containers.system.hashing import sha256
 
 Format = Literal["keras", "h5", "json"]
+"""What is written; `configsplit.saving.writer` says how."""
+
+SUFFIXES: dict[str, Format] = {".keras": "keras", ".h5": "h5", ".hdf5": "h5", ".json": "json"}
+HOLDS: dict[Format, tuple[str, ...]] = {"keras": ("v3", "tf213"), "h5": ("legacy",), "json": ("v3", "tf213", "legacy")}
+"""The layouts of weights that stand in each, in it or (``json``) beside it."""
 
 
 class Container(Protocol):

@@ -10,7 +10,7 @@ from typing import Literal
 
 from configsplit import __version__
 from configsplit.containers import Source, Staging, Workers, Written, prepare_text
-from configsplit.containers.container import Format
+from configsplit.containers.container import SUFFIXES, Format
 from configsplit.dialects import to_text
 from configsplit.errors import StoreError, check_choice
 from configsplit.graph.model import walk
@@ -22,7 +22,7 @@ from configsplit.records.provenance import SUFFIX, Came, ProvenanceRecord, Resul
 from configsplit.saving.buildable import check_buildable
 from configsplit.saving.file_proof import compare
 from configsplit.saving.manifesting import source
-from configsplit.saving.writer import SUFFIXES, Content, Files, begin, content_like
+from configsplit.saving.writer import Content, Files, begin, content_like
 from configsplit.weights.complete import check_complete, check_layouts, no_weights
 from configsplit.weights.parts import Weights, check_shapes, weights_in
 from configsplit.weights.placement import Gathering, check_copies

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from configsplit.containers import is_stored
-from configsplit.containers.container import Format
+from configsplit.containers.container import HOLDS, Format
 from configsplit.errors import StoreError, WeightsError
 from configsplit.graph.model import Layer, LayerPath, walk
 from configsplit.inference import weights_of
@@ -70,13 +70,12 @@ def check_layouts(gathering: Gathering, chosen: Format, path: Path) -> None:
 
 def check_format(chosen: Format, layout: str, where: str, hint: str) -> None:
     """Raises StoreError where a format cannot hold weights of a layout; ``hint`` names the format that can as ``{0}``."""
-    legacy = layout == "legacy"
-    if (chosen == "keras" and legacy) or (chosen == "h5" and not legacy):
+    if layout not in HOLDS[chosen]:
         raise StoreError(
-            f"the weights of the source are in the {'old HDF5' if legacy else 'Keras 3'} layout",
+            f"the weights of the source are in the {'old HDF5' if layout == 'legacy' else 'Keras 3'} layout",
             code="format-layout",
             where=where,
-            hint=hint.format("h5" if legacy else "keras"),
+            hint=hint.format(next(each for each, layouts in HOLDS.items() if layout in layouts)),
         )
 
 
