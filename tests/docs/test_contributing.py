@@ -235,3 +235,12 @@ def test_every_recipe_that_can_be_run_is_run() -> None:
 )
 def test_every_place_that_is_named_is_there(path: str) -> None:
     assert (ROOT / path).exists() or (ROOT / "configsplit" / path).exists() or "NAME" in path
+
+
+HOUSE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("path", sorted(set(re.findall(r"`((?!\w+\.(?:py|md)`)[\w/]+(?:/|\.py|\.md))`", HOUSE))))
+def test_every_file_of_the_house_is_there(path: str) -> None:
+    """Named by its end, as in `cutting/minimum_cut.py`, or from the root."""
+    assert (ROOT / path).exists() or any((ROOT / "configsplit").rglob(path.rstrip("/")))
