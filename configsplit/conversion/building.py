@@ -178,7 +178,7 @@ class Surroundings:
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class Inside:
     """A layer's entry for Keras 3 (without name and calls) and its weights, below its own group.
 
     ``old_places`` are where an archive of tf.keras has the weights that recipes count by.
@@ -201,7 +201,7 @@ class Unit:
     path: LayerPath = ()
     children: list[Unit] = field(default_factory=list)
     made: FrozenDict | None = None
-    own: Reach | None = None
+    own: Inside | None = None
     depth: int = 0
 
 

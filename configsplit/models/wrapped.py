@@ -11,7 +11,7 @@ from configsplit.dialects import DIALECTS, emit, read_entry
 from configsplit.dialects.parse import LIST
 from configsplit.errors import CutError
 from configsplit.graph.json import FrozenDict
-from configsplit.graph.model import CallRef, Layer, Model, Reach, TensorRef, TensorSpec, leaves, walk
+from configsplit.graph.model import CallRef, HeldBy, Layer, Model, TensorRef, TensorSpec, leaves, walk
 from configsplit.graph.references import Place, places
 from configsplit.inference import Inference, traced_masks
 from configsplit.models.document import Document, named_shape
@@ -34,7 +34,7 @@ def wrapped(layer: Layer, dialect: str) -> Model | None:
     return replace(read_entry(entry, dialect), entry=entry | {"config": None})
 
 
-def held_by(dialect: str) -> Reach:
+def held_by(dialect: str) -> HeldBy:
     """What a layer of a document holds: the nested model that it is, or the model that it wraps."""
     return lambda layer: layer.model or wrapped(layer, dialect)
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from configsplit.dialects import DIALECTS
 from configsplit.errors import VerificationError
-from configsplit.graph.model import Layer, LayerPath, Model, Reach, TensorRef
+from configsplit.graph.model import HeldBy, Layer, LayerPath, Model, TensorRef
 from configsplit.inference.inputs import input_spec
 from configsplit.models.wrapped import held_by
 
@@ -57,7 +57,7 @@ def _is_shapeless(model: Model) -> bool:
     return chain and input_spec(model, model.layers[0]).shape is None
 
 
-def _models(model: Model, reach: Reach) -> Iterator[_Held]:
+def _models(model: Model, reach: HeldBy) -> Iterator[_Held]:
     """The model and all that it holds; iterative."""
     todo = [_Held((), model, model)]
     while todo:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from configsplit.catalog.table import class_facts
 from configsplit.dialects import read_entry
 from configsplit.errors import WeightsError
-from configsplit.graph.model import Layer, LayerPath, Model, Reach, nested, walk
+from configsplit.graph.model import HeldBy, Layer, LayerPath, Model, nested, walk
 from configsplit.inference import Inference, trace, weights_of
 from configsplit.rewrites.freeze import FLAG
 
@@ -31,7 +31,9 @@ class _Lists(NamedTuple):
     rest: list[Weight]
 
 
-def loaded_order(model: Model, kinds: Mapping[LayerPath, Sequence[bool]], dialect: str, inside: Reach = nested) -> list[Weight]:
+def loaded_order(
+    model: Model, kinds: Mapping[LayerPath, Sequence[bool]], dialect: str, inside: HeldBy = nested
+) -> list[Weight]:
     """The weights of a nested model in the order in which the loader takes them.
 
     Layer by layer, but those that are trained first. A functional model of Keras 3 that is frozen itself trains none; tf_keras
@@ -66,7 +68,7 @@ Names = Mapping[LayerPath, Sequence[str]]
 
 
 def piece_order(
-    piece: Model, whole: Model, origins: Mapping[LayerPath, LayerPath], names: Names, file: Sequence[str], reach: Reach
+    piece: Model, whole: Model, origins: Mapping[LayerPath, LayerPath], names: Names, file: Sequence[str], reach: HeldBy
 ) -> list[Weight]:
     """The weights of a piece in the order in which the loader takes them; layers are named as in the piece.
 
@@ -92,7 +94,7 @@ def piece_order(
     return loaded_order(piece, {path: told[origins[path]] for path in paths}, piece.dialect, reach)
 
 
-def _kinds(model: Model, names: Names, reach: Reach) -> dict[LayerPath, Sequence[bool]]:
+def _kinds(model: Model, names: Names, reach: HeldBy) -> dict[LayerPath, Sequence[bool]]:
     """Whether each weight of each layer is trainable by kind, as far as it matters for the order."""
     found: dict[LayerPath, Sequence[bool]] = {}
     todo: list[tuple[LayerPath, Inference]] = [((), trace(model, dialect=model.dialect, read=read_entry))]

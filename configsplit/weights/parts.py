@@ -17,7 +17,7 @@ from configsplit.catalog.layers.keras1 import stored_shapes
 from configsplit.containers import addresses, inner_weights, is_stored
 from configsplit.errors import WeightsError
 from configsplit.graph.json import dumps
-from configsplit.graph.model import Layer, LayerPath, Model, Reach, Shape, walk
+from configsplit.graph.model import HeldBy, Layer, LayerPath, Model, Shape, walk
 from configsplit.graph.rebuild_order import reordered, stands_as_rebuilt
 from configsplit.inference import Inference, weights_of
 from configsplit.models.wrapped import held_by
@@ -33,7 +33,7 @@ class Weights:
     file: Arrays
     groups: dict[LayerPath, str]
     layers: dict[LayerPath, Layer]
-    inside: Reach
+    inside: HeldBy
 
     def names(self, path: LayerPath) -> tuple[str, ...]:
         """In a legacy file: the weight names of a layer, or of one inside a nested model, whose group holds them flat."""
@@ -80,7 +80,7 @@ def weights_in(model: Model, file: Arrays) -> Weights:
     return Weights(file, groups, layers, reach)
 
 
-def _reach(dialect: str) -> Reach:
+def _reach(dialect: str) -> HeldBy:
     """What a layer holds, its layers in the order in which Keras 3 rebuilds them, whatever the document says."""
     held = held_by(dialect)
     if dialect != "keras3":

@@ -13,7 +13,7 @@ from configsplit.containers import Empty, Item, LegacyLayer, Move, Stored, addre
 from configsplit.containers.arrays import Arrays
 from configsplit.dialects import read_entry
 from configsplit.errors import WeightsError
-from configsplit.graph.model import Layer, LayerPath, Model, Reach, walk
+from configsplit.graph.model import HeldBy, Layer, LayerPath, Model, walk
 from configsplit.graph.provenance import Origin, Provenance
 from configsplit.inference import BUILT_IN, Inference, trace, weights_of
 from configsplit.models.wrapped import held_by
@@ -77,7 +77,7 @@ class Gathering:
         return next(weights for weights in self.sources if weights is not None)
 
     @cached_property
-    def reach(self) -> Reach:
+    def reach(self) -> HeldBy:
         """What a layer holds: the nested model that it is, or the model that it wraps."""
         return self.first.inside if self.is_part else held_by(self.model.dialect)
 

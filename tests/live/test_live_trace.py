@@ -71,7 +71,7 @@ def untouched(model: Any) -> Any:
 
 
 def test_two_saved_models_run_on_their_own(keras: Any, from_disk: FromDisk, tmp_path: Path) -> None:
-    """Reach a residual block that is one layer for Keras: two tensors cross, a variable is in both parts, a loop is in one."""
+    """Inside a residual block that is one layer for Keras: two tensors cross, a variable is in both parts, a loop is in one."""
     model = network(keras)
     wanted = numbers(keras, model(pictures(), training=False))
     before = untouched(model)

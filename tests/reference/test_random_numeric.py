@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import configsplit
 from configsplit.dialects import to_text
 from configsplit.errors import CutError, ShapeError
-from configsplit.graph.model import Model, Reach
+from configsplit.graph.model import HeldBy, Model
 from configsplit.graph.references import outputs_used
 from configsplit.models.wrapped import held_by
 from configsplit.records.manifest import FromInput, Manifest
@@ -74,7 +74,7 @@ def run_parts(folder: Path, manifest: Manifest, inputs: list[np.ndarray], works:
     ]
 
 
-def places(model: Model, prefix: str = "", reach: Reach | None = None) -> list[str]:
+def places(model: Model, prefix: str = "", reach: HeldBy | None = None) -> list[str]:
     """References to every tensor, also of those inside nested models, and wrapped ones unless ``reach`` says otherwise."""
     reach, found = reach or held_by(model.dialect), []
     for (name, call), outputs in outputs_used(model).items():

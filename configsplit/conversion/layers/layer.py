@@ -15,7 +15,7 @@ from configsplit.catalog.keras3.refusals import Stop
 from configsplit.catalog.operations.layers import snake
 from configsplit.catalog.recipes import Recipe, Slot
 from configsplit.catalog.table import class_facts
-from configsplit.conversion.building import NOTHING, Reach, Stored, Surroundings, Unit
+from configsplit.conversion.building import NOTHING, Inside, Stored, Surroundings, Unit
 from configsplit.conversion.layers import theano
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import LayerPath, TensorSpec
@@ -24,7 +24,7 @@ _SIDES = ("layer", "backward_layer", "cell")
 _MODELS = ("Functional", "Model", "Sequential")
 
 
-def convert_layer(entry: FrozenDict, path: LayerPath, stored: Stored, around: Surroundings) -> Reach:
+def convert_layer(entry: FrozenDict, path: LayerPath, stored: Stored, around: Surroundings) -> Inside:
     """Convert a layer's entry with everything inside it.
 
     Raises:
@@ -42,7 +42,7 @@ def convert_layer(entry: FrozenDict, path: LayerPath, stored: Stored, around: Su
     if root.made is None:
         raise AssertionError(path)
     found = [unit.own for unit in units if unit.own is not None]
-    return Reach(
+    return Inside(
         root.made,
         tuple(slot for own in found for slot in own.slots),
         tuple(place for own in found for place in own.old_places),
@@ -179,12 +179,12 @@ def _convert(unit: Unit, around: Surroundings) -> None:
         unit.own = _spectral(unit)
 
 
-def _spectral(unit: Unit) -> Reach:
+def _spectral(unit: Unit) -> Inside:
     """Keras 3 stores the kernel of the layer inside once more, before the vector of the power iteration; so do archives."""
     last = unit.start + (1 if unit.stored.places else len(unit.stored.shapes) - 1)
     own = (Recipe((unit.start,)), Recipe((last,)))
     made = tuple(Slot(f"{unit.prefix}vars/{number}", recipe) for number, recipe in enumerate(own))
-    return Reach(FrozenDict(), made, tuple(f"{unit.prefix}vars/{number}" for number in range(_own_first(unit))))
+    return Inside(FrozenDict(), made, tuple(f"{unit.prefix}vars/{number}" for number in range(_own_first(unit))))
 
 
 def _with_children(unit: Unit) -> FrozenDict:
@@ -198,11 +198,11 @@ def _with_children(unit: Unit) -> FrozenDict:
     return unit.entry | {"config": FrozenDict(config)}
 
 
-def _placed(unit: Unit, new: str, old: str, recipes: Sequence[Recipe]) -> Reach:
+def _placed(unit: Unit, new: str, old: str, recipes: Sequence[Recipe]) -> Inside:
     moved = [Recipe(tuple(unit.start + source for source in recipe.sources), recipe.steps) for recipe in recipes]
     made = tuple(Slot(unit.prefix + slot.place, slot.recipe) for slot in slots(new, moved))
     count = len(unit.stored.shapes)
-    return Reach(FrozenDict(), made, tuple(unit.prefix + place for place in places(old, count, old=True)))
+    return Inside(FrozenDict(), made, tuple(unit.prefix + place for place in places(old, count, old=True)))
 
 
 # Layers of classes that Keras does not have: carried as they are, with their weights where a plug-in or the file says.
@@ -224,7 +224,7 @@ def _own_config(config: Any) -> FrozenDict:
     return kept | {"dtype": policy(kept["dtype"])} if "dtype" in kept else kept
 
 
-def custom_weights(unit: Unit, around: Surroundings) -> Reach | None:
+def custom_weights(unit: Unit, around: Surroundings) -> Inside | None:
     """The weights of a custom layer; None in an architecture without weights. Raises Stop where nobody knows their places."""
     stored = unit.stored
     if stored is NOTHING:
@@ -240,7 +240,7 @@ def custom_weights(unit: Unit, around: Surroundings) -> Reach | None:
             _check_lost(unit, declared)
         inner = [place.removeprefix(unit.prefix) for place in stored.places if place.startswith(unit.prefix)]
         made = tuple(Slot(unit.prefix + place, Recipe((unit.start + at,))) for at, place in enumerate(inner))
-        return Reach(FrozenDict(), made, tuple(unit.prefix + place for place in inner))
+        return Inside(FrozenDict(), made, tuple(unit.prefix + place for place in inner))
     found = declared or _plain_places(unit)
     if len(found) != len(stored.shapes):
         raise Stop(
@@ -249,7 +249,7 @@ def custom_weights(unit: Unit, around: Surroundings) -> Reach | None:
             "declare all of them, in the order of layer.weights: keras3_places in the plug-in",
         )
     made = tuple(Slot(unit.prefix + place, Recipe((unit.start + at,))) for at, place in enumerate(found))
-    return Reach(FrozenDict(), made, tuple(slot.place for slot in made))
+    return Inside(FrozenDict(), made, tuple(slot.place for slot in made))
 
 
 def _check_lost(unit: Unit, declared: Sequence[str]) -> None:

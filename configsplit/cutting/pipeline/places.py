@@ -1,7 +1,7 @@
 """The places at which a plan may cut: heads of units whose costs leave a chance to the stages before and behind them.
 
 Heads form a distributive lattice (Birkhoff 1937). A unit that every other one precedes or follows splits it: all heads lie in
-one *segment* between two such units, and heads of different segments are nested by themselves. Reach a segment heads are
+one *segment* between two such units, and heads of different segments are nested by themselves. Inside a segment heads are
 enumerated by branching on one unit after the other, in or out, and a branch ends where no window can be met any more.
 """
 
