@@ -349,7 +349,7 @@ def test_a_vocabulary_that_was_changed(tmp_path: Path) -> None:
 # ---------------------------------------------------------------- swapped while it is read
 
 
-POINTS = ["load", "open_source", "_check_digests", "prove"]
+POINTS = ["reading", "_check_digests", "prove"]
 
 
 @pytest.mark.parametrize("point", POINTS)
