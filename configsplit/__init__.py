@@ -6,6 +6,11 @@
     parts = configsplit.split(model, at="conv4_block18_out")
     parts.save("out/")
 
+or, with the file opened once:
+
+    with configsplit.reading("resnet152.keras") as model:
+        configsplit.split(model, at="conv4_block18_out").save("out/")
+
 Every verb is a function here. What it needs is imported when it is first used: ``import configsplit`` loads neither Keras,
 TensorFlow, h5py nor jsonschema.
 """
@@ -23,6 +28,7 @@ if TYPE_CHECKING:
     from configsplit.errors import ConfigSplitError as ConfigSplitError
     from configsplit.models.document import Document as Document
     from configsplit.models.document import load as load
+    from configsplit.models.document import reading as reading
     from configsplit.models.results import Edited as Edited
     from configsplit.models.results import Parts as Parts
     from configsplit.saving.conversion import Converted as Converted
@@ -56,6 +62,7 @@ _OTHERS = {
     "compare": "configsplit.verbs.compare",
     "load": "configsplit.models.document",
     "plan": "configsplit.verbs.plan",
+    "reading": "configsplit.models.document",
     "verify_file": "configsplit.verbs.verify_file",
 }
 """Public names besides the verbs."""

@@ -7,8 +7,11 @@ carries a stable ``code`` that scripts may rely on; docs/errors.md lists the cod
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeAlias, get_args
+
+Json: TypeAlias = Mapping[str, "Json"] | Sequence["Json"] | str | int | float | bool | None
+"""A value as JSON has it."""
 
 
 class ConfigSplitError(Exception):
@@ -27,13 +30,29 @@ class ConfigSplitError(Exception):
         return f"{place}{self.message}{advice}"
 
     def within(self, where: str) -> ConfigSplitError:
-        """Put ``where`` in front of the place; used while an error unwinds, so that its place becomes a whole path."""
+        """Put a place in front of the error's own; used while an error unwinds, so that its place becomes a whole path.
+
+        Args:
+            where: the place, a step of a path or a file.
+
+        Returns:
+            The error itself.
+        """
         joint = "" if not self.where or self.where.startswith("[") else "."
         self.where = f"{where}{joint}{self.where}"
         return self
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Json]:
+        """The error as one JSON object.
+
+        Returns:
+            ``code``, ``message``, ``where`` and ``hint``.
+        """
         return {"code": self.code, "message": self.message, "where": self.where, "hint": self.hint}
+
+
+class OptionError(ConfigSplitError):
+    """A function was given a word that it does not take."""
 
 
 class DocumentError(ConfigSplitError):
@@ -69,7 +88,7 @@ class ConversionError(ConfigSplitError):
         super().__init__(message, code=code, where=where, hint=hint)
         self.refusals = refusals
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Json]:
         return {**super().as_json(), "refusals": list(self.refusals)}
 
 
@@ -98,3 +117,23 @@ def nearest(name: str, known: Iterable[str]) -> str:
 def did_you_mean(names: Sequence[str]) -> str:
     """The same hint where the names are found already."""
     return f"did you mean {', '.join(map(repr, names))}?" if names else "`configsplit layers MODEL` lists the names"
+
+
+def check_choice(option: str, value: object, choices: object) -> None:
+    """Hold the word that was given for an option against the ``Literal`` of those that it may be.
+
+    Raises:
+        OptionError: it is none of them; the hint names the nearest first.
+    """
+    words: tuple[str, ...] = get_args(choices)
+    if value not in words:
+        raise OptionError(
+            f"{option} cannot be {value!r}", code="option-unknown", where=option, hint=nearest_choice(str(value), words)
+        )
+
+
+def nearest_choice(value: str, words: Sequence[str]) -> str:
+    """A hint with all words that an option may be, the nearest first."""
+    close = difflib.get_close_matches(value, words, n=1, cutoff=0.4)
+    listed = f"it is one of {', '.join(map(repr, words))}"
+    return f"did you mean {close[0]!r}? {listed}" if close else listed

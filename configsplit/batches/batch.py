@@ -18,11 +18,11 @@ from configsplit.batches.read_recipe import checked, read_recipe
 from configsplit.batches.recipe import Recipe
 from configsplit.batches.run import Run, Watch
 from configsplit.batches.summary import Summary
-from configsplit.errors import StoreError
+from configsplit.errors import Json, StoreError
 
 
 def batch(
-    recipe: str | Path | Recipe | Mapping[str, Any],
+    recipe: str | Path | Recipe | Mapping[str, Json],
     *,
     zoo: str | Path,
     out: str | Path,
@@ -44,6 +44,9 @@ def batch(
         cluster: the address of a Dask scheduler, in place of workers on this machine.
         watch: is told what happens, one event at a time.
 
+    Returns:
+        What became of every model: outcomes by name, counts, and times in seconds.
+
     Raises:
         DocumentError: the recipe is none.
         StoreError: there are no models, or the output cannot be written or belongs to somebody else.
@@ -62,7 +65,7 @@ def batch(
 
 
 def plan(
-    recipe: str | Path | Recipe | Mapping[str, Any],
+    recipe: str | Path | Recipe | Mapping[str, Json],
     *,
     zoo: str | Path,
     out: str | Path,
@@ -83,7 +86,7 @@ def plan(
     return plans, members.excluded
 
 
-def _prepared(recipe: str | Path | Recipe | Mapping[str, Any], zoo: str, out: str) -> tuple[Recipe, Zoo, dict[str, Item]]:
+def _prepared(recipe: str | Path | Recipe | Mapping[str, Json], zoo: str, out: str) -> tuple[Recipe, Zoo, dict[str, Item]]:
     home = Path()
     if isinstance(recipe, (str, Path)):
         read, home = read_recipe(recipe), Path(recipe).absolute().parent

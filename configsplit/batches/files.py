@@ -9,8 +9,7 @@ from typing import Any
 
 from configsplit.containers import digest, open_source
 from configsplit.errors import StoreError
-from configsplit.records import manifest as manifests
-from configsplit.records import provenance as provenances
+from configsplit.records import manifest, provenance
 
 
 class Skipped(Exception):  # noqa: N818 - not an error
@@ -45,14 +44,14 @@ def outputs_of(folder: Path, known: Mapping[Path, str] = MappingProxyType({})) -
 
 def forget_source(folder: Path) -> None:
     """A source that was streamed here lies nowhere near the outputs: records keep its name and digest, and no path."""
-    for path in folder.rglob(manifests.NAME):
-        read = manifests.from_text(path.read_text("utf-8"), str(path))
+    for path in folder.rglob(manifest.NAME):
+        read = manifest.from_text(path.read_text("utf-8"), str(path))
         source = read.source.model_copy(update={"path": None, "weights_path": None})
-        path.write_text(manifests.to_text(read.model_copy(update={"source": source})), "utf-8")
-    for path in folder.rglob(f"*{provenances.SUFFIX}"):
-        told = provenances.from_text(path.read_text("utf-8"), str(path))
+        path.write_text(manifest.to_text(read.model_copy(update={"source": source})), "utf-8")
+    for path in folder.rglob(f"*{provenance.SUFFIX}"):
+        told = provenance.from_text(path.read_text("utf-8"), str(path))
         sources = tuple(each.model_copy(update={"path": None, "weights_path": None}) for each in told.sources)
-        path.write_text(provenances.to_text(told.model_copy(update={"sources": sources})), "utf-8")
+        path.write_text(provenance.to_text(told.model_copy(update={"sources": sources})), "utf-8")
 
 
 def stamp(path: Path) -> list[tuple[str, int, int]]:

@@ -26,8 +26,12 @@ def _save(edited: Edited, document: Document, step: Mapping[str, Any], bench: Be
     options = step["options"]
     place = bench.folder / step["name"] / f"{bench.path.stem}.{_suffix(document, options)}"
     place.parent.mkdir(parents=True, exist_ok=True)
-    verify = "none" if bench.verify == "none" else "proof"
-    saved = edited.save(place, format=options["format"], weights=options["with_weights"], verify=verify)
+    saved = edited.save(
+        place,
+        format=options["format"],
+        weights=options["with_weights"],
+        verify="none" if bench.verify == "none" else "proof",
+    )
     bench.made[step["name"]] = place
     bench.written(place.parent, saved.record.result)
     files = [path for path in (saved.path, saved.weights) if path is not None]
@@ -35,7 +39,7 @@ def _save(edited: Edited, document: Document, step: Mapping[str, Any], bench: Be
         "file": saved.path.name,
         "layers": saved.layers,
         "bytes": sum(path.stat().st_size for path in files),
-        "proof": None if verify == "none" else {"weights": saved.compared or 0, "bytes": saved.bytes},
+        "proof": None if bench.verify == "none" else {"weights": saved.compared or 0, "bytes": saved.bytes},
         "warnings": list(edited.warnings),
     }
 

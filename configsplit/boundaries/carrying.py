@@ -101,7 +101,7 @@ class _Carrying:
         calls = [call for call in range(len(graph.calls)) if not graph.is_input[call]]
         parts = partition(graph, heads) if heads else [calls]
         done = assemble(model, graph, parts, inference.specs, partial(untold, self._document, whole, inference))
-        check_kinds([ref for part in done.parts for ref in part.inputs], doubtful, inference)
+        check_kinds([ref for taken in done.inputs for ref in taken], doubtful, inference)
         return whole, done, inference
 
     def _known(self, graph: CallGraph) -> dict[int, int]:
@@ -145,4 +145,4 @@ class _Carrying:
     def crosses_besides(self, done: Split) -> bool:
         """Whether a tensor crosses that was none of those that were chosen between: a mask."""
         there = {layer.name for layer in self._flat.whole.model.layers}
-        return any(ref.layer not in there for part in done.parts for ref in part.inputs)
+        return any(ref.layer not in there for taken in done.inputs for ref in taken)

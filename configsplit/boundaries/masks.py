@@ -22,15 +22,7 @@ from configsplit.rewrites.mask_arguments import with_mask_arguments
 from configsplit.rewrites.masks import Handover, hand_over, may_come_out
 from configsplit.rewrites.nested.open import described
 from configsplit.rewrites.nested.surface import Surfaced
-from configsplit.rewrites.part import Extracted
 from configsplit.rewrites.split import Split, assemble
-
-
-def calls_of(part: Extracted, model: Model) -> list[CallRef]:
-    """The calls of the whole that a part holds, InputLayers left out."""
-    inputs = {layer.name for layer in model.layers if layer.is_input}
-    origins = part.provenance.layers.values()
-    return [CallRef(origin.path[0], call) for origin in origins if origin.path[0] not in inputs for call in origin.calls]
 
 
 def needed(done: Split, masks: Masks) -> tuple[Handover, ...]:
@@ -67,20 +59,11 @@ def doubts(done: Split, inference: Inference) -> tuple[str, ...]:
 
 
 def _heeded_behind(done: Split, masks: Masks, used: Mapping[CallRef, tuple[TensorRef, ...]]) -> tuple[Handover, ...]:
-    graph, originals = call_graph(done.model), set(done.model.input_refs())
-    homes = {call: number for number, part in enumerate(done.parts) for call in calls_of(part, done.model)}
     found: list[Handover] = []
-    for ref in dict.fromkeys(ref for part in done.parts for ref in part.inputs if ref not in originals):
+    for ref, takers in done.crossing().items():
         if ref not in masks.tensors:
             continue
-        groups: dict[int, list[CallRef]] = {}
-        for taker in graph.consumers[ref]:
-            call = graph.calls[taker]
-            if homes[call] != homes[CallRef(ref.layer, ref.call)]:
-                groups.setdefault(homes[call], []).append(call)
-        heeding = [
-            tuple(calls) for number, calls in sorted(groups.items()) if _heeded(ref, calls, number, homes, done, masks, used)
-        ]
+        heeding = [tuple(calls) for number, calls in takers.items() if _heeded(ref, calls, number, done, masks, used)]
         if heeding:
             found.append(Handover(ref, tuple(heeding)))
     return tuple(found)
@@ -90,7 +73,6 @@ def _heeded(
     ref: TensorRef,
     calls: Iterable[CallRef],
     part: int,
-    homes: Mapping[CallRef, int],
     done: Split,
     masks: Masks,
     used: Mapping[CallRef, tuple[TensorRef, ...]],
@@ -110,7 +92,7 @@ def _heeded(
         for out in handed.get(call, ()):
             if taken in masks.tensors[out].sources:
                 following = [(out, graph.calls[each]) for each in graph.consumers.get(out, ())]
-                fresh = [pair for pair in following if pair not in seen and homes[pair[1]] == part]
+                fresh = [pair for pair in following if pair not in seen and done.homes[pair[1]] == part]
                 seen.update(fresh)
                 todo += fresh
     return False
@@ -174,7 +156,7 @@ def handed_over(
     inferred, _ = with_kinds(document.infer(kept_specs(whole, handovers, inference), made.model))
     model = described(made.model, inferred.specs)
     graph = call_graph(model)
-    parts = [calls_of(part, done.model) for part in done.parts]
+    parts = [list(calls) for calls in done.calls]
     for call, beside in (*made.near, *made.far):
         _home(parts, beside).append(call)
     numbered = [sorted(graph.number[call] for call in calls) for calls in parts]

@@ -9,7 +9,7 @@ from configsplit.graph.model import CallRef, LayerPath, Model, TensorRef, Tensor
 from configsplit.graph.references import outputs_used, tensor_name
 from configsplit.inference import Inference, explain, trail
 from configsplit.models.document import Document
-from configsplit.models.wrapped import inside
+from configsplit.models.wrapped import held_by
 from configsplit.rewrites.nested.surface import Surfaced
 from configsplit.rewrites.split import Untold
 
@@ -35,7 +35,7 @@ def _named(document: Document, path: LayerPath, call: int, output: int) -> str:
     for name in path[:-1]:
         layer = model.by_name()[name]
         steps.append(f"{name}@*/" if len(layer.calls) > 1 else f"{name}/")
-        model = inside(document.dialect)(layer) or model
+        model = held_by(document.dialect)(layer) or model
     last = model.by_name().get(path[-1])
     number = f"@{call}" if last is not None and len(last.calls) > 1 else ""
     return f"{''.join(steps)}{path[-1]}{number}{f':{output}' if output else ''}"

@@ -161,20 +161,48 @@ class LayerFacts:
     keras3: Mapping[str, Any] = field(default_factory=FrozenDict, hash=False)
 
     def within(self, dialect: str) -> LayerFacts:
-        """What holds in one generation: "keras1", "keras2" or "keras3"."""
+        """What holds in one generation of Keras.
+
+        Args:
+            dialect: "keras1", "keras2" or "keras3".
+
+        Returns:
+            The facts there.
+        """
         return replace(self, **self.keras3, keras3=FrozenDict()) if self.keras3 and dialect == "keras3" else self
 
     def makes_mask(self, config: FrozenDict) -> bool:
-        """Whether a layer with this config makes the mask of its class: what has ``input_dim`` does if it is told to."""
+        """Whether a layer makes the mask of its class: what has ``input_dim`` does if it is told to.
+
+        Args:
+            config: of the layer.
+
+        Returns:
+            True where it makes one.
+        """
         key = self.mask_key or ("mask_zero" if "input_dim" in config else "")
         return bool(config.get(key)) if key else True
 
     def keeps_steps(self, config: FrozenDict) -> bool:
-        """Whether a layer with this config gives as many steps as it takes, and with them their mask."""
+        """Whether a layer gives as many steps as it takes, and with them their mask.
+
+        Args:
+            config: of the layer.
+
+        Returns:
+            True where it does.
+        """
         return not self.recurrent or bool(self._inner(config).get("return_sequences"))
 
     def masked_outputs(self, config: FrozenDict) -> range:
-        """The numbers of the outputs that carry the mask which is handed on. States are never masked."""
+        """Which outputs carry the mask that is handed on. States are never masked.
+
+        Args:
+            config: of the layer.
+
+        Returns:
+            Their numbers.
+        """
         if not self.keeps_steps(config):
             return range(0)
         return range(2 if self.wraps == "directions" and config.get("merge_mode", "concat") is None else 1)
@@ -205,7 +233,17 @@ class FunctionFacts:
 
 
 def same_as_input(call: CallFacts) -> tuple[TensorSpec, ...]:
-    """The rule of every layer that keeps its first input's shape and dtype."""
+    """The rule of every layer that keeps its first input's shape and dtype.
+
+    Args:
+        call: the call of the layer.
+
+    Returns:
+        Shape (batch first) and dtype of its one output.
+
+    Raises:
+        IndexError: the call has no tensor among its arguments.
+    """
     return (call.first,)
 
 

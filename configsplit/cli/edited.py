@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 def carry_out(verb: Verb, given: dict[str, Any]) -> None:
     """Read the model, do what the verb does, write the result and show it."""
-    from configsplit.models.document import load
+    from configsplit.models.document import reading
     from configsplit.verbs.edit import edit
 
     plugins = given["custom_objects"]
-    document = load(given["model"], weights=given["weights"], custom_objects=plugins)
-    write(edit(verb, document, given, plugins), given)
+    with reading(given["model"], weights=given["weights"], custom_objects=plugins) as document:
+        write(edit(verb, document, given, plugins), given)
 
 
 def write(edited: Edited, options: dict[str, Any]) -> None:

@@ -24,13 +24,13 @@ def batch(recipe: Path, zoo: str, out: str, **options: Any) -> None:
 def _run(recipe: Path, zoo: str, out: str, options: dict[str, Any]) -> int:
     import gc
 
-    from configsplit.batches.batch import batch as work
+    from configsplit.batches import batch
     from configsplit.cli.batch_view import view
 
     gc.enable()  # other verbs are over before garbage could matter; this one may run all night
     try:
         with view(options["as_json"]) as watch:
-            summary = work(
+            summary = batch.batch(
                 recipe,
                 zoo=zoo,
                 out=out,

@@ -16,28 +16,28 @@ if TYPE_CHECKING:
 
 def convert(model: Path, out: Path, as_json: bool, **options: Any) -> None:
     """Convert and write, or list what stands in the way."""
-    from configsplit.verbs.convert import convert as make
+    from configsplit.models.document import reading
+    from configsplit.verbs import convert
 
-    made = make(
-        model,
-        weights=options["weights"],
-        lambdas=options["lambdas"],
-        shapes=options["shapes"],
-        backend=options["backend"],
-        missing_weights=options["missing_weights"],
-        custom_objects=options["custom_objects"],
-    )
-    if made.refusals:
-        _refuse(made, as_json)
-    saved = made.save(
-        out,
-        force=options["force"],
-        verify=options["verify"],
-        samples=options["samples"],
-        seed=options["seed"],
-        custom_objects=options["custom_objects"],
-        limits=limits_of(options["timeout"], options["memory"], options["unconfined"]),
-    )
+    with reading(model, weights=options["weights"], custom_objects=options["custom_objects"]) as document:
+        made = convert.convert(
+            document,
+            lambdas=options["lambdas"],
+            shapes=options["shapes"],
+            backend=options["backend"],
+            missing_weights=options["missing_weights"],
+        )
+        if made.refusals:
+            _refuse(made, as_json)
+        saved = made.save(
+            out,
+            force=options["force"],
+            verify=options["verify"],
+            samples=options["samples"],
+            seed=options["seed"],
+            custom_objects=options["custom_objects"],
+            limits=limits_of(options["timeout"], options["memory"], options["unconfined"]),
+        )
     if as_json:
         show(_as_json(made, saved))
         return

@@ -15,9 +15,9 @@ from configsplit.cli.stages import count, uncounted
 def cuts(model: Path, custom_objects: tuple[str, ...], as_json: bool, **options: Any) -> None:
     """Show the places as a table."""
     from configsplit.models.document import load
-    from configsplit.verbs.cuts import cuts as price
+    from configsplit.verbs import cuts
 
-    found = price(
+    found = cuts.cuts(
         load(model, custom_objects=custom_objects),
         max_tensors=options["max_tensors"],
         max_bytes=options["max_bytes"],

@@ -13,10 +13,11 @@ from configsplit.cli.output import figure, shape, show, size, table
 
 def inspect(model: Path, only_hazards: bool, custom_objects: tuple[str, ...], as_json: bool, **options: Any) -> None:
     """Show what a model is."""
-    from configsplit.models.document import load
-    from configsplit.verbs.inspect import inspect as look
+    from configsplit.models.document import reading
+    from configsplit.verbs import inspect
 
-    found = look(load(model, weights=options["weights"], custom_objects=custom_objects), sizes=options["sizes"])
+    with reading(model, weights=options["weights"], custom_objects=custom_objects) as document:
+        found = inspect.inspect(document, sizes=options["sizes"])
     if only_hazards:
         _hazards(found, as_json)
         return

@@ -10,6 +10,6 @@ from configsplit.cli.edited import write
 
 def join(models: tuple[Path, ...], by: str, custom_objects: tuple[str, ...], **options: Any) -> None:
     """Put together, write, show."""
-    from configsplit.verbs.join import join as put_together
+    from configsplit.verbs import join
 
-    write(put_together(*models, by=by, custom_objects=custom_objects), options)  # type: ignore[arg-type]
+    write(join.join(*models, by=by, custom_objects=custom_objects), options)  # type: ignore[arg-type]

@@ -13,10 +13,10 @@ from configsplit.cli.output import show, table
 def layers(model: Path, before: tuple[str, ...], after: tuple[str, ...], as_json: bool, **options: Any) -> None:
     """List the layers, one a line."""
     from configsplit.models.document import load
-    from configsplit.verbs.marking import layers as look
+    from configsplit.verbs import marking
 
     document = load(model, weights=options["weights"], custom_objects=options["custom_objects"])
-    found = look(document, before=before, after=after, sizes=options["sizes"], whole_nested=options["whole_nested"])
+    found = marking.layers(document, before=before, after=after, sizes=options["sizes"], whole_nested=options["whole_nested"])
     if as_json:
         show({"file": model.name, "before": before, "after": after, "layers": [layer.as_json() for layer in found]})
         return

@@ -9,9 +9,9 @@ from configsplit.cli.output import fail, show, table
 
 def plugins(custom_objects: tuple[str, ...], as_json: bool) -> None:
     """Show every declaration and its source."""
-    from configsplit.plugins.registry import plugins as known
+    from configsplit.plugins import registry
 
-    registry = known(custom_objects)
+    found = registry.plugins(custom_objects)
     rows = [
         {
             "class": plugin.facts.class_name,
@@ -21,16 +21,16 @@ def plugins(custom_objects: tuple[str, ...], as_json: bool) -> None:
             "weights": plugin.facts.weights is not None,
             "mask": plugin.facts.mask,
         }
-        for plugin in registry.plugins
+        for plugin in found.plugins
     ]
-    functions = [{"function": item.facts.name, "source": item.source} for item in registry.functions]
+    functions = [{"function": item.facts.name, "source": item.source} for item in found.functions]
     if as_json:
-        failures = [failure.as_json() for failure in registry.failures]
+        failures = [failure.as_json() for failure in found.failures]
         show({"plugins": rows, "functions": functions, "failures": failures})
         return
     told = [(str(row["class"]), str(row["source"]), f"mask {row['mask']}") for row in rows]
     told += [(item["function"], item["source"], "function") for item in functions]
     lines = table(told, indent="")
     click.echo("\n".join(lines) or "nothing is declared")
-    for failure in registry.failures:
+    for failure in found.failures:
         fail(failure)

@@ -18,11 +18,11 @@ def profile(
     **options: Any,
 ) -> None:
     """Measure, and show the slowest layers."""
-    from configsplit.verbs.profile import profile as measure
+    from configsplit.verbs import profile
 
     limits = limits_of(options["timeout"], options["memory"], options["unconfined"])
     own = {name: options[name] for name in ("weights", "samples", "rounds", "sizes", "custom_objects")}
-    found = measure(model, **own, limits=limits)
+    found = profile.profile(model, **own, limits=limits)
     if out is not None:
         found.save(out, force=force)
         note(f"written to {out}")

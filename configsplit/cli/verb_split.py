@@ -21,8 +21,8 @@ def split(model: Path, at: tuple[str, ...], out: Path, as_json: bool, **options:
     started = time.perf_counter()
     from configsplit.containers import Ahead
 
-    with Ahead(model) as ahead:  # another core reads the file while this one loads the modules below
-        parts, plan, saved = _done(model, at, out, options, ahead)
+    with Ahead(model, options["weights"]) as ahead:  # another core reads the file while this one loads the modules below
+        parts, plan, saved = _done(at, out, options, ahead)
     if as_json:
         from configsplit.records.manifest import to_text
 
@@ -36,13 +36,14 @@ def split(model: Path, at: tuple[str, ...], out: Path, as_json: bool, **options:
         note(f"{click.style('warning', fg='yellow')}: {warning}")
 
 
-def _done(model: Path, at: tuple[str, ...], out: Path, options: dict[str, Any], ahead: Any) -> tuple[Any, Any, Any]:
+def _done(at: tuple[str, ...], out: Path, options: dict[str, Any], ahead: Any) -> tuple[Any, Any, Any]:
     """The parts, the plan that they follow if stages were asked for, and what was saved."""
-    from configsplit.models.document import load
+    from configsplit.models.document import document_in
+    from configsplit.plugins.registry import plugins
     from configsplit.saving.parts import save
-    from configsplit.verbs.split import split as cut
+    from configsplit.verbs import split
 
-    document = load(model, weights=options["weights"], custom_objects=options["custom_objects"])
+    document = document_in(ahead.source, plugins(options["custom_objects"]))
     if options["opened"]:
         from configsplit.boundaries.records import opened_shapes
 
@@ -51,7 +52,7 @@ def _done(model: Path, at: tuple[str, ...], out: Path, options: dict[str, Any], 
     parts = (
         plan.parts
         if plan
-        else cut(
+        else split.split(
             document,
             at,
             boundary=options["boundary"],

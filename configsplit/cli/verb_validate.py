@@ -12,9 +12,9 @@ from configsplit.cli.output import show
 
 def validate(files: tuple[Path, ...], as_json: bool) -> None:
     """Show every violation of every file."""
-    from configsplit.verbs.validate import validate as check
+    from configsplit.verbs import validate
 
-    found = [check(file) for file in files]
+    found = [validate.validate(file) for file in files]
     if as_json:
         show({"valid": all(each.valid for each in found), "files": [each.as_json() for each in found]})
     else:

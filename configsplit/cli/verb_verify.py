@@ -22,9 +22,9 @@ def verify(directory: Path, other: Path | None, as_json: bool, **options: Any) -
     if directory.is_file():
         _file(directory, options["custom_objects"], as_json)
         return
-    from configsplit.verbs.verify import verify as prove
+    from configsplit.verbs import verify
 
-    found = prove(directory, source=options["source"], numeric=options["numeric"], **_own(options))
+    found = verify.verify(directory, source=options["source"], numeric=options["numeric"], **_own(options))
     if as_json:
         numbers = None if found.numeric is None else found.numeric.as_json()
         show({"directory": str(directory), "proof": asdict(found.proof), "numeric": numbers})

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 from configsplit.catalog.table import class_facts
 from configsplit.errors import WeightsError
-from configsplit.graph.model import Inside, Layer, LayerPath, Model, nested, walk
+from configsplit.graph.model import HeldBy, Layer, LayerPath, Model, nested, walk
 
 
 class Layout(NamedTuple):
@@ -49,7 +49,7 @@ def addresses(
     model: Model,
     layout: Layout,
     has_weights: Callable[[LayerPath, str], bool] | None = None,
-    inside: Inside = nested,
+    inside: HeldBy = nested,
 ) -> dict[LayerPath, str]:
     """The group of every stored layer; ``inside`` says whether those in wrapped models count too.
 
@@ -92,7 +92,7 @@ def _level(
     return level
 
 
-def inner_weights(layer: Layer, names: Sequence[str], inside: Inside = nested) -> dict[LayerPath, tuple[str, ...]]:
+def inner_weights(layer: Layer, names: Sequence[str], inside: HeldBy = nested) -> dict[LayerPath, tuple[str, ...]]:
     """Which of the flat ``weight_names`` of the legacy group of a nested or wrapped model belong to which layer inside it.
 
     Paths are relative to the nested model. A name speaks for the innermost layer that one of its own components names.

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from configsplit.containers.addresses import Layout
 from configsplit.containers.hdf5.plain_format import Attribute, Unplain, type_key_of
 from configsplit.containers.system import window
-from configsplit.containers.system.window import Span, crc32, stream
+from configsplit.containers.system.hashing import crc32
+from configsplit.containers.system.window import Span, stream
 from configsplit.errors import StoreError
 
 if TYPE_CHECKING:

@@ -10,9 +10,14 @@ from typing import Any, ClassVar, Literal, Protocol
 from configsplit.containers.arrays import Arrays
 from configsplit.containers.opening import MAX_TEXT, Opened
 from configsplit.containers.shard_index import is_index, shard_names
-from configsplit.containers.system.window import sha256
+from configsplit.containers.system.hashing import sha256
 
 Format = Literal["keras", "h5", "json"]
+"""What is written; `configsplit.saving.writer` says how."""
+
+SUFFIXES: dict[str, Format] = {".keras": "keras", ".h5": "h5", ".hdf5": "h5", ".json": "json"}
+HOLDS: dict[Format, tuple[str, ...]] = {"keras": ("v3", "tf213"), "h5": ("legacy",), "json": ("v3", "tf213", "legacy")}
+"""The layouts of weights that stand in each, in it or (``json``) beside it."""
 
 
 class Container(Protocol):

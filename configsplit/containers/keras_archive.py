@@ -17,7 +17,8 @@ from configsplit.containers.container import Container, digest_of_file, listing_
 from configsplit.containers.kinds import decode_text, is_zip
 from configsplit.containers.opening import Opened
 from configsplit.containers.system.errors import system_faults
-from configsplit.containers.system.window import Span, sha256, sha256_and_crc32, stream
+from configsplit.containers.system.hashing import sha256, sha256_and_crc32
+from configsplit.containers.system.window import Span, stream
 from configsplit.errors import StoreError
 
 

@@ -44,10 +44,6 @@ class Files:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.stack.close()
 
-    def states(self) -> list[tuple[int, ...]]:
-        """Which files were opened, and in which state each was."""
-        return [(found.st_dev, found.st_ino, *was) for _, fd, was in self._opened for found in [os.fstat(fd)]]
-
     def check_unchanged(self) -> None:
         """Raises StoreError where a file has another size or time of change than when it was opened, or its path leads to
         another."""

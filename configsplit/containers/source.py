@@ -71,10 +71,12 @@ class Source:
     Attributes:
         path: the file or folder.
         weights_path: a file of weights that was named beside it.
+        is_closed: whether nothing more can be read from it.
     """
 
     def __init__(self, *, path: Path, weights_path: Path | None = None, scratch: str | None = None) -> None:
         self.path, self.weights_path = path, weights_path
+        self.is_closed = False
         self._files = Files(scratch)
 
     def __enter__(self) -> Source:
@@ -84,6 +86,7 @@ class Source:
         self.close()
 
     def close(self) -> None:
+        self.is_closed = True
         self._files.stack.close()
 
     @cached_property
@@ -105,10 +108,6 @@ class Source:
     def written_as(self) -> Format:
         """The format in which parts of it are written, unless somebody asks for another."""
         return self._container.written_as
-
-    def is_as(self, other: Source) -> bool:
-        """Whether both have opened the same one file, in the same state."""
-        return self._files.states()[:1] == other._files.states()[:1] != []
 
     def check_unchanged(self) -> None:
         """Call it before a commit: what was copied is worth nothing if the source was written to meanwhile.

@@ -18,8 +18,9 @@ from configsplit.containers.hdf5.write_plain import PlainSkeleton
 from configsplit.containers.system.direct import write_new
 from configsplit.containers.system.errors import hdf5_write_faults, system_faults
 from configsplit.containers.system.files import room_in
+from configsplit.containers.system.hashing import digest_of
 from configsplit.containers.system.threads import Workers
-from configsplit.containers.system.window import Cancelled, Piece, Span, digest_of, stream
+from configsplit.containers.system.window import Cancelled, Piece, Span, stream
 from configsplit.errors import StoreError, WeightsError
 
 if TYPE_CHECKING:

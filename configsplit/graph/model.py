@@ -196,7 +196,7 @@ def leaves(structure: Structure, kind: type[Any] = Use) -> list[Any]:
     return found
 
 
-Inside: TypeAlias = Callable[["Layer"], "Model | None"]
+HeldBy: TypeAlias = Callable[["Layer"], "Model | None"]
 """What a layer holds that can be reached into: the nested model that it is, or also a model that it wraps."""
 
 
@@ -205,7 +205,7 @@ def nested(layer: Layer) -> Model | None:
     return layer.model
 
 
-def walk(model: Model, inside: Inside = nested) -> Iterator[tuple[LayerPath, Layer]]:
+def walk(model: Model, inside: HeldBy = nested) -> Iterator[tuple[LayerPath, Layer]]:
     """Every layer of the model and of the models nested in it, outer ones first, each with its path."""
     todo: list[tuple[LayerPath, Layer]] = [((layer.name,), layer) for layer in reversed(model.layers)]
     while todo:

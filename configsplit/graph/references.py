@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeAlias
 
 from configsplit.errors import TensorReferenceError, closest, did_you_mean
 from configsplit.graph.json import FrozenDict
-from configsplit.graph.model import CallRef, Inside, Layer, LayerPath, Model, TensorRef, nested, walk
+from configsplit.graph.model import CallRef, HeldBy, Layer, LayerPath, Model, TensorRef, nested, walk
 
 _SUFFIX = re.compile(r"^(?P<layer>.+?)(?:@(?P<call>\d+|\*))?(?::(?P<output>\d+))?$", re.DOTALL)
 
@@ -52,7 +52,7 @@ def boundary(model: Model, text: str) -> tuple[TensorRef, ...]:
     return tuple(place.ref for place in found)
 
 
-def places(model: Model, text: str, inside: Inside = nested, gives: Gives = _only_used) -> tuple[Place, ...]:
+def places(model: Model, text: str, inside: HeldBy = nested, gives: Gives = _only_used) -> tuple[Place, ...]:
     """The tensors that ``text`` names, in the order given, each once.
 
     ``inside`` says what can be reached into: nested models alone, or what is in wrappers too. ``gives`` says which outputs can
@@ -66,7 +66,7 @@ def places(model: Model, text: str, inside: Inside = nested, gives: Gives = _onl
     return tuple(dict.fromkeys(place for piece in pieces for place in _descend(model, piece.strip(), inside, gives)))
 
 
-def _descend(model: Model, text: str, inside: Inside, gives: Gives) -> Iterable[Place]:
+def _descend(model: Model, text: str, inside: HeldBy, gives: Gives) -> Iterable[Place]:
     """Places named by ``OUTER/INNER``, from the outside in, by an explicit stack."""
     found: list[Place] = []
     todo: list[tuple[tuple[CallRef, ...], Model, str]] = [((), model, text)]

@@ -7,13 +7,16 @@ Works with models of Keras 3 (any backend) and of tf_keras. The original is not 
 document, and the results are built anew from theirs, with the weights of each layer set by provenance. docs/live.md says more.
 """
 
-from typing import Any
+from collections.abc import Callable
 
 from configsplit.keras.split import LiveParts, cut_trace, split, split_saved_model
 from configsplit.keras.verbs import edited, extract, freeze, insert, join, layers, remove, rename, replace
+from configsplit.runtime.live.kinds import LiveLayer, LiveModel
 from configsplit.verbs.table import VERBS, record
 
 __all__ = [
+    "LiveLayer",
+    "LiveModel",
     "LiveParts",
     "cut_trace",
     "extract",
@@ -29,7 +32,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> Callable[..., LiveModel]:
     """A verb that makes one model of one model needs nothing of its own here: its record says that it is live."""
     if name in VERBS and (verb := record(name)).live and verb.gives == "file":
         return edited(name)

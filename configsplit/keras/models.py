@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import warnings as python_warnings
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,15 +19,15 @@ from configsplit.hazards import hazards
 from configsplit.models.document import Document
 from configsplit.models.fragments import one_layer
 from configsplit.models.results import Edited
-from configsplit.models.wrapped import inside as held_by
+from configsplit.models.wrapped import held_by
 from configsplit.plugins import Plugin, Registry
 from configsplit.rewrites.freeze import FLAG
 from configsplit.runtime.build import rebuild
 from configsplit.runtime.frameworks import Framework
 from configsplit.runtime.live.declared import live_facts
 from configsplit.runtime.live.functional import recovered, shows_its_graph
+from configsplit.runtime.live.kinds import Inputs, LiveModel
 from configsplit.runtime.live.layers import classes_of, framework_of, layer_at
-from configsplit.runtime.live.signature import Inputs
 from configsplit.runtime.live.transfer import transfer
 from configsplit.verbs.marking import FORGOTTEN
 
@@ -57,7 +57,7 @@ class Live:
         return self.live if self.single else layer_at(self.live, tuple(path))
 
 
-def read(model: Any, classes: Classes = None, inputs: Inputs = None) -> Live:
+def read(model: Any, classes: Classes = None, inputs: Inputs | None = None) -> Live:
     """A live model with its document; where its class hides its graph, a graph that Keras itself traces and that computes
     the same.
 
@@ -150,7 +150,7 @@ def _read_config(config: Mapping[str, Any], host: Live, classes: Classes) -> Liv
     return Live(live=None, document=document, works=host.works, classes=known, single=True)
 
 
-def built(edited: Edited, sources: Sequence[Live]) -> Any:
+def built(edited: Edited, sources: Sequence[Live]) -> LiveModel:
     """The result of a verb as a live model.
 
     Raises:
@@ -161,11 +161,11 @@ def built(edited: Edited, sources: Sequence[Live]) -> Any:
     code = {f"{found.where}: {found.message}" for found in hazards(emit(edited.model), classes=known)}
     for warning in edited.warnings:
         if warning not in code and FORGOTTEN not in warning:  # what Keras forgets on loading is set below
-            python_warnings.warn(warning, stacklevel=3)
+            warnings.warn(warning, stacklevel=3)
     return build(edited.model, edited.provenance, sources)
 
 
-def build(model: Model, origins: Provenance, sources: Sequence[Live]) -> Any:
+def build(model: Model, origins: Provenance, sources: Sequence[Live]) -> LiveModel:
     """A live model out of a rewritten document, each layer with what its origin among the sources has learnt.
 
     Raises:
@@ -175,7 +175,7 @@ def build(model: Model, origins: Provenance, sources: Sequence[Live]) -> Any:
     works = sources[0].works
     _check_opened(origins, sources)
     classes = {name: kind for source in reversed(sources) for name, kind in source.classes.items()}
-    made = rebuild(json.loads(to_text(model)), framework=works, classes=classes, allow_lambda=True)
+    made: LiveModel = rebuild(json.loads(to_text(model)), framework=works, classes=classes, allow_lambda=True)
     found: dict[str, Any] = {}
     fresh: set[str] = set()
     for path, origin in leaves_of(model, origins):

@@ -8,23 +8,22 @@ from pathlib import Path
 from typing import Any
 
 from configsplit.cutting.minimum_cut import Choice
-from configsplit.errors import CutError, DocumentError, TensorReferenceError, WeightsError
+from configsplit.errors import CutError, DocumentError, TensorReferenceError, WeightsError, check_choice
 from configsplit.graph.model import LayerPath, walk
 from configsplit.graph.provenance import Origin, Provenance
 from configsplit.keras.models import Classes, Live, build, leaves_of, read
 from configsplit.models.results import Parts
-from configsplit.models.wrapped import inside as held_by
+from configsplit.models.wrapped import held_by
+from configsplit.runtime.live.kinds import Inputs, LiveModel
 from configsplit.runtime.live.layers import framework_of, layer_at
-from configsplit.runtime.live.signature import Inputs
 from configsplit.runtime.live.transfer import same_weights
-from configsplit.runtime.trace.cut import TracedParts
-from configsplit.runtime.trace.cut import cut_trace as cut
+from configsplit.runtime.trace.cut import TracedParts, cut_graph
 from configsplit.runtime.trace.trace import can_trace
 from configsplit.verbs.split import split as split_document
 from configsplit.verbs.surgery import listed
 
 
-class LiveParts(tuple[Any, ...]):
+class LiveParts(tuple[LiveModel, ...]):
     """The parts of a live model, which run one after another: a tuple of live models.
 
     ``parts`` says how they are wired and where their layers came from; `join` puts them together again.
@@ -38,21 +37,31 @@ class LiveParts(tuple[Any, ...]):
         return self.parts._repr_html_()
 
     @classmethod
-    def of(cls, models: Iterable[Any], parts: Parts, whole: Live) -> LiveParts:
+    def of(cls, models: Iterable[LiveModel], parts: Parts, whole: Live) -> LiveParts:
+        """The parts with what they come from.
+
+        Args:
+            models: the live parts.
+            parts: the same as documents.
+            whole: the model that was cut.
+
+        Returns:
+            A tuple of the live parts.
+        """
         made = cls(models)
         made.parts, made.whole = parts, whole
         return made
 
 
 def split(
-    model: Any,
+    model: LiveModel,
     at: str | Iterable[str],
     *,
     boundary: Choice = "smallest",
     shapes: Iterable[str] = (),
     sizes: Iterable[str] = (),
     boundary_dtype: str | None = None,
-    inputs: Inputs = None,
+    inputs: Inputs | None = None,
     trace: bool | None = None,
     custom_objects: Classes = None,
 ) -> LiveParts | TracedParts:
@@ -75,10 +84,11 @@ def split(
         give it; its layers carry copies of the original's weights.
 
     Raises:
-        CutError, ShapeError, TensorReferenceError: as `configsplit.split` does.
+        OptionError, CutError, ShapeError, TensorReferenceError: as `configsplit.split` does.
         DocumentError: no functional graph of the model can be had, and the TensorFlow graph is not to be cut, or Keras runs on
             another backend.
     """
+    check_choice("boundary", boundary, Choice)
     asked_of_graphs = bool(boundary_dtype or list(shapes := tuple(shapes)) or list(sizes := tuple(sizes)))
     if trace:
         _refuse_for_trace(asked_of_graphs)
@@ -104,7 +114,7 @@ def _refuse_for_trace(asked_of_graphs: bool) -> None:
         )
 
 
-def rejoin(halves: LiveParts) -> Any:
+def rejoin(halves: LiveParts) -> LiveModel:
     """The model that was cut, with the weights that the parts have now.
 
     Raises:
@@ -144,7 +154,9 @@ def _check_copies(path: LayerPath, copies: Sequence[Any]) -> None:
 # Models without a functional graph: cut what TensorFlow traces of them.
 
 
-def cut_trace(model: Any, at: str | Iterable[str], *, boundary: Choice = "smallest", inputs: Inputs = None) -> TracedParts:
+def cut_trace(
+    model: LiveModel, at: str | Iterable[str], *, boundary: Choice = "smallest", inputs: Inputs | None = None
+) -> TracedParts:
     """Cut the TensorFlow graph of a model at the outputs of layers, whatever its class keeps in Python.
 
     Args:
@@ -159,21 +171,35 @@ def cut_trace(model: Any, at: str | Iterable[str], *, boundary: Choice = "smalle
         The parts: modules to call on tensors, and to `save` as SavedModels.
 
     Raises:
+        OptionError: there is no such choice of a boundary.
         TensorReferenceError: a reference names no call of a layer, or several; the candidates are listed.
         CutError: the graph cannot be cut there, or cannot be taken apart.
         DocumentError: nobody knows what the model is called on.
         RuntimeUnavailableError: Keras runs on another backend.
     """
+    check_choice("boundary", boundary, Choice)
     texts = listed(at)
     if not texts:
         raise CutError("no place to cut at was given", code="cut-nowhere", hint="name a layer")
-    return cut(model, framework_of(model), texts, boundary=boundary, inputs=inputs)
+    return cut_graph(model, framework_of(model), texts, boundary=boundary, inputs=inputs)
 
 
 def split_saved_model(
-    model: Any, at: str | Iterable[str], directory: str | Path, *, boundary: Choice = "smallest", inputs: Inputs = None
+    model: LiveModel,
+    at: str | Iterable[str],
+    directory: str | Path,
+    *,
+    boundary: Choice = "smallest",
+    inputs: Inputs | None = None,
 ) -> Path:
     """Cut the TensorFlow graph of a model and write the parts as SavedModels ``part-0``, ``part-1``, ... with ``trace.json``.
+
+    Args:
+        model, at, boundary, inputs: as for `cut_trace`.
+        directory: a folder that does not exist or is empty.
+
+    Returns:
+        The folder.
 
     Raises:
         StoreError: the folder exists and is not empty.

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from configsplit.errors import CutError
+from configsplit.errors import CutError, check_choice
 from configsplit.keras.models import Classes, built, read, read_fragment, together
 from configsplit.keras.split import LiveParts, rejoin
 from configsplit.rewrites.compose import By
+from configsplit.runtime.live.kinds import Fragment, LiveModel
 from configsplit.verbs import join as joining
 from configsplit.verbs import marking, surgery
 from configsplit.verbs.marking import LayerInfo
@@ -21,10 +22,10 @@ from configsplit.verbs.surgery import Names
 from configsplit.verbs.table import function
 
 
-def edited(name: str) -> Callable[..., Any]:
+def edited(name: str) -> Callable[..., LiveModel]:
     """A verb that makes one model of one model, on live models."""
 
-    def verb(model: Any, *arguments: Any, custom_objects: Classes = None, **options: Any) -> Any:
+    def verb(model: LiveModel, *arguments: Any, custom_objects: Classes = None, **options: Any) -> LiveModel:
         whole = read(model, custom_objects)
         return built(function(name)(whole.document, *arguments, **options), [whole])
 
@@ -32,9 +33,17 @@ def edited(name: str) -> Callable[..., Any]:
 
 
 def extract(
-    model: Any, *, from_: Names = (), to: Names = (), shapes: Iterable[str] = (), custom_objects: Classes = None
-) -> Any:
+    model: LiveModel, *, from_: Names = (), to: Names = (), shapes: Iterable[str] = (), custom_objects: Classes = None
+) -> LiveModel:
     """The sub-network between any tensors: tensors in ``from_`` become inputs, those in ``to`` outputs.
+
+    Args:
+        model: a model of Keras 3 or tf_keras, built; it is not changed.
+        from_, to, shapes: as for `configsplit.extract`.
+        custom_objects: classes of the user's own that the model uses, as in Keras.
+
+    Returns:
+        A new live model with the weights of the old.
 
     Raises:
         TensorReferenceError, CutError, ShapeError: as `configsplit.extract` does; what is missing is named.
@@ -43,7 +52,9 @@ def extract(
     return edited("extract")(model, from_=from_, to=to, shapes=shapes, custom_objects=custom_objects)
 
 
-def insert(model: Any, fragment: Any, *, after: str, before: Names = (), custom_objects: Classes = None) -> Any:
+def insert(
+    model: LiveModel, fragment: Fragment, *, after: str, before: Names = (), custom_objects: Classes = None
+) -> LiveModel:
     """Put a fragment between a tensor and all its consumers, or only those in ``before``.
 
     Args:
@@ -54,6 +65,9 @@ def insert(model: Any, fragment: Any, *, after: str, before: Names = (), custom_
         before: the calls that take the fragment's output in its place; all, by default.
         custom_objects: see the module.
 
+    Returns:
+        A new live model with the weights of the old.
+
     Raises:
         CutError, ShapeError, TensorReferenceError: as `configsplit.insert` does.
     """
@@ -62,8 +76,17 @@ def insert(model: Any, fragment: Any, *, after: str, before: Names = (), custom_
     return built(surgery.insert(host.document, donor.document, after=after, before=before), [host, donor])
 
 
-def replace(model: Any, donor: Any, *, from_: Names, to: Names, custom_objects: Classes = None) -> Any:
+def replace(model: LiveModel, donor: Fragment, *, from_: Names, to: Names, custom_objects: Classes = None) -> LiveModel:
     """Let a donor (as the fragment of `insert`) take the place of what lies between tensors.
+
+    Args:
+        model: a model of Keras 3 or tf_keras, built; it is not changed.
+        donor: a live model or layer, or a configuration, as for `insert`.
+        from_, to: tensors, as for `configsplit.replace`.
+        custom_objects: classes of the user's own that the model uses, as in Keras.
+
+    Returns:
+        A new live model with the weights of the old.
 
     Raises:
         CutError, ShapeError, TensorReferenceError: as `configsplit.replace` does.
@@ -73,8 +96,16 @@ def replace(model: Any, donor: Any, *, from_: Names, to: Names, custom_objects: 
     return built(surgery.replace(host.document, found.document, from_=from_, to=to), [host, found])
 
 
-def remove(model: Any, layer: Names, *, custom_objects: Classes = None) -> Any:
+def remove(model: LiveModel, layer: Names, *, custom_objects: Classes = None) -> LiveModel:
     """Take layers out; what took their output takes their input instead. Patterns with ``*`` and ``OUTER/INNER`` work.
+
+    Args:
+        model: a model of Keras 3 or tf_keras, built; it is not changed.
+        layer: names of layers, or patterns.
+        custom_objects: classes of the user's own that the model uses, as in Keras.
+
+    Returns:
+        A new live model with the weights of the old.
 
     Raises:
         CutError, ShapeError, TensorReferenceError: as `configsplit.remove` does.
@@ -82,8 +113,16 @@ def remove(model: Any, layer: Names, *, custom_objects: Classes = None) -> Any:
     return edited("remove")(model, layer, custom_objects=custom_objects)
 
 
-def rename(model: Any, names: Mapping[str, str] | Iterable[str], *, custom_objects: Classes = None) -> Any:
+def rename(model: LiveModel, names: Mapping[str, str] | Iterable[str], *, custom_objects: Classes = None) -> LiveModel:
     """Call layers otherwise: ``{"conv1": "stem"}`` or ``["conv1=stem", "conv*=block1_conv*"]``.
+
+    Args:
+        model: a model of Keras 3 or tf_keras, built; it is not changed.
+        names: old name -> new name, or ``OLD=NEW`` texts.
+        custom_objects: classes of the user's own that the model uses, as in Keras.
+
+    Returns:
+        A new live model with the weights of the old.
 
     Raises:
         TensorReferenceError: no such layer, or two layers would have one name, or Keras allows no such name.
@@ -92,15 +131,23 @@ def rename(model: Any, names: Mapping[str, str] | Iterable[str], *, custom_objec
 
 
 def freeze(
-    model: Any,
+    model: LiveModel,
     *,
     before: Names = (),
     after: Names = (),
     layer: Names = (),
     unfreeze: bool = False,
     custom_objects: Classes = None,
-) -> Any:
+) -> LiveModel:
     """A copy whose layers before or behind tensors, or of some names, are left alone by training (``unfreeze``: are trained).
+
+    Args:
+        model: a model of Keras 3 or tf_keras, built; it is not changed.
+        before, after, layer, unfreeze: as for `configsplit.freeze`.
+        custom_objects: classes of the user's own that the model uses, as in Keras.
+
+    Returns:
+        A new live model with the weights of the old.
 
     Raises:
         CutError, TensorReferenceError: as `configsplit.freeze` does.
@@ -110,10 +157,19 @@ def freeze(
 
 
 def layers(
-    model: Any, *, before: Names = (), after: Names = (), whole_nested: bool = False, custom_objects: Classes = None
+    model: LiveModel, *, before: Names = (), after: Names = (), whole_nested: bool = False, custom_objects: Classes = None
 ) -> tuple[LayerInfo, ...]:
     """The layers upstream or downstream of tensors; all layers if none is given. Those inside a nested model come right behind
     it, unless nested models are to be left whole.
+
+    Args:
+        model: a model of Keras 3 or tf_keras, built.
+        before, after: tensors. A tensor's own layer is upstream of it.
+        whole_nested: leave nested models whole.
+        custom_objects: classes of the user's own that the model uses, as in Keras.
+
+    Returns:
+        One entry for each layer, as `configsplit.layers` gives them.
 
     Raises:
         TensorReferenceError: no such tensor.
@@ -121,7 +177,7 @@ def layers(
     return marking.layers(read(model, custom_objects).document, before=before, after=after, whole_nested=whole_nested)
 
 
-def join(*models: Any, by: By = "position", custom_objects: Classes = None) -> Any:
+def join(*models: LiveModel | LiveParts, by: By = "position", custom_objects: Classes = None) -> LiveModel:
     """Undo a split: give what `split` gave. Or compose several models into one flat graph, each feeding the next.
 
     The parts of a split give the very graph that was cut, with the weights that they have now.
@@ -131,11 +187,15 @@ def join(*models: Any, by: By = "position", custom_objects: Classes = None) -> A
         by: for composition, whether outputs meet inputs by position or by name.
         custom_objects: see the module.
 
+    Returns:
+        One live model.
+
     Raises:
         CutError: the models do not fit together, or belong to different Keras.
         ShapeError: an output is not what the next model takes.
         WeightsError: a layer that stands in several parts has different weights in them.
     """
+    check_choice("by", by, By)
     if len(models) == 1 and isinstance(models[0], LiveParts):
         return rejoin(models[0])
     if len(models) < 2:

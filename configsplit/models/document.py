@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -17,11 +18,12 @@ from configsplit.graph.model import Model, TensorRef, TensorSpec
 from configsplit.graph.references import boundary
 from configsplit.inference import Inference, agree, in_words, trace
 from configsplit.plugins import Registry
+from configsplit.plugins.registry import plugins
 
 
 @dataclass(frozen=True, kw_only=True)
 class Document:
-    """A model as it stands in a file; immutable. The file is opened again when weights are needed, and must not change.
+    """A model as it stands in a file; immutable. Weights are read when they are needed: until then the file must not change.
 
     Attributes:
         model: the graph.
@@ -32,6 +34,7 @@ class Document:
         registry: the plug-ins in force.
         notes: what had to be put right in the file to read it, in sentences.
         digest: SHA-256 of the architecture's text, by which the file is known again when it is opened for its weights.
+        source: the file that it was read from, where that is kept open (`reading`).
     """
 
     model: Model
@@ -43,33 +46,63 @@ class Document:
     registry: Registry = field(default_factory=Registry)
     notes: tuple[str, ...] = ()
     digest: str = ""
+    source: Source | None = field(default=None, repr=False, compare=False)
 
     @property
     def dialect(self) -> Generation:
+        """The generation of Keras that wrote it."""
         return self.detection.dialect.name
 
     @cached_property
     def facts(self) -> Mapping[str, LayerFacts]:
+        """What plug-ins declare of classes, by name."""
         return self.registry.facts()
 
-    def check_same(self, source: Source) -> None:
-        """Raises StoreError if the file that was opened for the weights has another architecture than was read."""
-        if self.digest and _digest(source.config_text) != self.digest:
-            raise StoreError(
-                "the file was replaced since it was read: it holds another architecture",
-                code="source-changed",
-                where=str(self.path),
-                hint="wait until the program that writes it is done",
-            )
+    @contextmanager
+    def opened(self) -> Iterator[Source]:
+        """The file: as it is kept open, or opened for this block.
+
+        Returns:
+            The open file, for a ``with`` statement.
+
+        Raises:
+            StoreError: it cannot be read, or holds another architecture than was read from it.
+        """
+        if self.source is not None and not self.source.is_closed:
+            yield self.source
+            return
+        with open_source(self.path, self.weights) as source:
+            if self.digest and _digest(source.config_text) != self.digest:
+                raise StoreError(
+                    "the file was replaced since it was read: it holds another architecture",
+                    code="source-changed",
+                    where=str(self.path),
+                    hint="wait until the program that writes it is done",
+                )
+            yield source
 
     def infer(self, shapes: Mapping[TensorRef, TensorSpec] | None = None, model: Model | None = None) -> Inference:
-        """Shape and dtype of every tensor of the model (or of a rewritten form of it)."""
+        """Shape and dtype of every tensor of the model (or of a rewritten form of it).
+
+        Args:
+            shapes: shapes that are known besides, the batch first, None for an open size.
+            model: the rewritten form.
+
+        Returns:
+            What is known of every tensor, and why of the others nothing is.
+        """
         if not shapes and (model is None or model is self.model):
             return self._inference
         return trace(model or self.model, self.facts, shapes or {}, read=read_entry)
 
     def infer_given(self, shapes: Mapping[TensorRef, TensorSpec], model: Model | None = None) -> Inference:
         """What `infer` tells where the user says some of the shapes.
+
+        Args:
+            shapes, model: as for `infer`.
+
+        Returns:
+            As `infer` does.
 
         Raises:
             ShapeError: the document or the rules of its classes tell something else.
@@ -108,33 +141,65 @@ def load(
         custom_objects: plug-in files or modules, besides the installed ones.
         registry: the installed ones, where they were looked up before; one who loads many models does so once.
 
+    Returns:
+        The model; nothing of it stays open.
+
     Raises:
         StoreError: the file cannot be read, or is something else.
         DocumentError: its architecture is damaged, or of no known dialect.
         PluginError: a plug-in cannot be used.
     """
-    registry = Registry.discover() if registry is None else registry
-    for spec in custom_objects:
-        registry = registry.load(str(spec))
-    with open_source(path) as source:
-        try:
-            parsed = parse(source.config_text)
-            digest = _digest(source.config_text)
-        except ConfigSplitError as error:
-            raise error.within(f"{path}: ") from None
-        metadata = source.metadata
-        release = metadata.get("keras_version") or parsed.model.entry.get("keras_version") or ""
-        kind = source.kind
+    with reading(path, weights=weights, custom_objects=custom_objects, registry=registry) as document:
+        return replace(document, source=None)
+
+
+@contextmanager
+def reading(
+    path: str | Path,
+    *,
+    weights: str | Path | None = None,
+    custom_objects: Iterable[str | Path] = (),
+    registry: Registry | None = None,
+) -> Iterator[Document]:
+    """`load`, with the file kept open inside the ``with`` block: what is done there opens it no second time.
+
+    Args:
+        path, weights, custom_objects, registry: as for `load`.
+
+    Returns:
+        The model, for a ``with`` statement. It can be used behind the block, too: its file is opened again then.
+
+    Raises:
+        StoreError, DocumentError, PluginError: as `load` does.
+    """
+    known = plugins(custom_objects, registry)
+    with open_source(path, weights) as source:
+        yield document_in(source, known)
+
+
+def document_in(source: Source, registry: Registry) -> Document:
+    """The model in a file that is open, and is kept open by whoever opened it.
+
+    Raises:
+        StoreError, DocumentError: as `load` does.
+    """
+    try:
+        parsed = parse(source.config_text)
+        digest = _digest(source.config_text)
+    except ConfigSplitError as error:
+        raise error.within(f"{source.path}: ") from None
+    release = source.metadata.get("keras_version") or parsed.model.entry.get("keras_version") or ""
     return Document(
         model=parsed.model,
         detection=parsed.detection,
-        path=Path(path),
-        kind=kind,
-        weights=None if weights is None else Path(weights),
+        path=source.path,
+        kind=source.kind,
+        weights=source.weights_path,
         release=str(release),
         registry=registry,
         notes=parsed.notes,
         digest=digest,
+        source=source,
     )
 
 

@@ -12,7 +12,7 @@ from configsplit.inference import Inference, counted
 if TYPE_CHECKING:
     from configsplit.models.document import Document
     from configsplit.models.results import Edited, Parts
-    from configsplit.rewrites.split import Source
+    from configsplit.rewrites.split import Wire
 
 _LISTED = 400
 
@@ -94,7 +94,7 @@ def _few(names: Iterable[str]) -> str:
     return ", ".join(listed[:4]) + (f" and {len(listed) - 4} more" if len(listed) > 4 else "")
 
 
-def _origin(wire: Source) -> str:
+def _origin(wire: Wire) -> str:
     return "the model's own input" if wire.part is None else f"from part {wire.part}"
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
+from configsplit.containers.container import Format
 from configsplit.graph.model import LayerPath, Model
 from configsplit.graph.provenance import Origin, Provenance
 from configsplit.inference import Inference
@@ -19,7 +20,11 @@ from configsplit.rewrites.nested.surface import Surfaced
 from configsplit.rewrites.part import Extracted
 from configsplit.rewrites.split import Split
 
-Format = Literal["keras", "h5", "json"]
+if TYPE_CHECKING:
+    from configsplit.runtime.confinement.policy import Limits
+    from configsplit.saving.parts import Saved
+
+Verify = Literal["none", "proof", "numeric"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,18 +46,43 @@ class Parts(Sequence[Extracted]):
     def __len__(self) -> int:
         return len(self.split.parts)
 
-    def __getitem__(self, index: Any) -> Any:
+    @overload
+    def __getitem__(self, index: int) -> Extracted: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Extracted, ...]: ...
+    def __getitem__(self, index: int | slice) -> Extracted | tuple[Extracted, ...]:
         return self.split.parts[index]
 
     @property
     def models(self) -> tuple[Model, ...]:
+        """The graph of each part."""
         return tuple(part.model for part in self.split.parts)
 
-    def save(self, directory: str | Path, **options: Any) -> Any:
-        """Write the parts and their manifest; see `configsplit.saving.parts.save` for the options."""
+    def save(
+        self,
+        directory: str | Path,
+        *,
+        to: Format | None = None,
+        weights: bool = True,
+        verify: Verify = "proof",
+        force: bool = False,
+        specs: Sequence[str] = (),
+        limits: Limits | None = None,
+    ) -> Saved:
+        """Write the parts and their manifest into a folder, whole or not at all.
+
+        Args:
+            directory, to, weights, verify, force, specs, limits: as for `configsplit.saving.parts.save`.
+
+        Returns:
+            The folder, its manifest, and what was proven.
+
+        Raises:
+            OptionError, StoreError, WeightsError, VerificationError: as `configsplit.saving.parts.save` does.
+        """
         from configsplit.saving.parts import save
 
-        return save(self, directory, **options)
+        return save(self, directory, to=to, weights=weights, verify=verify, force=force, specs=specs, limits=limits)
 
     def _repr_html_(self) -> str:
         """For notebooks."""
@@ -88,11 +118,29 @@ class Edited:
     text: str | None = None
     copies: tuple[tuple[LayerPath, Origin], ...] = ()
 
-    def save(self, path: str | Path, **options: Any) -> SavedFile:
-        """Write it; see `configsplit.saving.model.save` for the options."""
+    def save(
+        self,
+        path: str | Path,
+        *,
+        format: Format | None = None,
+        weights: bool = True,
+        verify: Literal["none", "proof"] = "proof",
+        force: bool = False,
+    ) -> SavedFile:
+        """Write it, with a record beside it, whole or not at all.
+
+        Args:
+            path, format, weights, verify, force: as for `configsplit.saving.model.save`.
+
+        Returns:
+            The files, the record, and how much was proven.
+
+        Raises:
+            OptionError, StoreError, WeightsError, VerificationError: as `configsplit.saving.model.save` does.
+        """
         from configsplit.saving.model import save
 
-        return save(self, path, **options)
+        return save(self, path, format=format, weights=weights, verify=verify, force=force)
 
     def _repr_html_(self) -> str:
         """For notebooks."""

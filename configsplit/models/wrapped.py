@@ -11,7 +11,7 @@ from configsplit.dialects import DIALECTS, emit, read_entry
 from configsplit.dialects.parse import LIST
 from configsplit.errors import CutError
 from configsplit.graph.json import FrozenDict
-from configsplit.graph.model import CallRef, Inside, Layer, Model, TensorRef, TensorSpec, leaves, walk
+from configsplit.graph.model import CallRef, HeldBy, Layer, Model, TensorRef, TensorSpec, leaves, walk
 from configsplit.graph.references import Place, places
 from configsplit.inference import Inference, traced_masks
 from configsplit.models.document import Document, named_shape
@@ -34,14 +34,14 @@ def wrapped(layer: Layer, dialect: str) -> Model | None:
     return replace(read_entry(entry, dialect), entry=entry | {"config": None})
 
 
-def inside(dialect: str) -> Inside:
+def held_by(dialect: str) -> HeldBy:
     """What a layer of a document holds: the nested model that it is, or the model that it wraps."""
     return lambda layer: layer.model or wrapped(layer, dialect)
 
 
 def places_in(document: Document, text: str) -> tuple[Place, ...]:
     """As `places`, also for what is in wrapped models."""
-    return places(document.model, text, inside(document.dialect))
+    return places(document.model, text, held_by(document.dialect))
 
 
 def gives(document: Document, place: Place) -> bool:

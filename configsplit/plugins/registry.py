@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from configsplit.catalog.facts import FunctionFacts, LayerFacts
-from configsplit.errors import PluginError
+from configsplit.errors import PluginError, check_choice
 from configsplit.plugins.loading import Declared, class_at, declared_in, function_at, installed
 
 Framework: TypeAlias = Literal["keras", "tf_keras"]
@@ -55,6 +56,9 @@ class Registry:
     def discover(cls) -> Registry:
         """All plug-ins that installed packages declare as entry points of the group ``configsplit.custom_objects``.
 
+        Returns:
+            They, with the errors of those that could not be loaded.
+
         Raises:
             PluginError: two packages declare the same class.
         """
@@ -66,6 +70,12 @@ class Registry:
 
     def load(self, spec: str) -> Registry:
         """This registry and the plug-ins of a ``.py`` file or importable module, which win over installed ones.
+
+        Args:
+            spec: the file or module.
+
+        Returns:
+            A new registry.
 
         Raises:
             PluginError: the file or module is missing, fails, or declares nothing of use; or a class was given before.
@@ -81,15 +91,34 @@ class Registry:
         )
 
     def facts(self) -> Mapping[str, LayerFacts]:
-        """Class name -> facts; what the user gave wins over what is installed."""
+        """What is declared of classes.
+
+        Returns:
+            Class name -> facts; what the user gave wins over what is installed.
+        """
         return {name: plugin.facts for name, plugin in self._in_force().items()}
 
     def names(self) -> frozenset[str]:
-        """The names of all classes and functions that plug-ins declare: those that are the user's own, and known."""
+        """What is the user's own, and known.
+
+        Returns:
+            The names of all classes and functions that plug-ins declare.
+        """
         return frozenset((*self.facts(), *(function.facts.name for function in self.functions)))
 
-    def keras_objects(self, framework: Framework) -> dict[str, Any]:
-        """Name -> the real class or function for a framework, of all that have one; raises as `keras_classes` does."""
+    def keras_objects(self, framework: Framework) -> dict[str, Callable[..., Any]]:
+        """The real classes and functions of the plug-ins that have one. This imports the framework.
+
+        Args:
+            framework: which Keras.
+
+        Returns:
+            Name -> class or function.
+
+        Raises:
+            OptionError, PluginError, RuntimeUnavailableError: as `keras_classes` does.
+        """
+        check_choice("framework", framework, Framework)
         key = "keras_function" if framework == "keras" else "tf_keras_function"
         ordered = sorted(self.functions, key=lambda function: function.place == "given")
         found = {function.facts.name: (function, getattr(function.facts, key)) for function in ordered}
@@ -100,13 +129,21 @@ class Registry:
         }
         return {**functions, **self.keras_classes(framework)}
 
-    def keras_classes(self, framework: Framework) -> dict[str, type[Any]]:
-        """Class name -> the real class for a framework, of the plug-ins that have one. This imports the framework.
+    def keras_classes(self, framework: Framework) -> dict[str, type]:
+        """The real classes of the plug-ins that have one. This imports the framework.
+
+        Args:
+            framework: which Keras.
+
+        Returns:
+            Class name -> class.
 
         Raises:
+            OptionError: there is no such framework.
             PluginError: a class cannot be found where its plug-in says.
             RuntimeUnavailableError: the framework is not installed.
         """
+        check_choice("framework", framework, Framework)
         key = "keras_class" if framework == "keras" else "tf_keras_class"
         named = {name: (plugin, getattr(plugin.facts, key)) for name, plugin in self._in_force().items()}
         return {
@@ -120,15 +157,22 @@ class Registry:
         return {plugin.facts.class_name: plugin for plugin in ordered}
 
 
-def plugins(custom_objects: Iterable[str] = ()) -> Registry:
+def plugins(custom_objects: Iterable[str | Path] = (), registry: Registry | None = None) -> Registry:
     """All that is known: what installed packages declare, and the user's own files and modules.
+
+    Args:
+        custom_objects: the files and modules.
+        registry: what is installed, where that was looked up before.
+
+    Returns:
+        A registry of both.
 
     Raises:
         PluginError: a file or module is missing, fails, or declares nothing of use; or a class is declared twice.
     """
-    registry = Registry.discover()
+    registry = Registry.discover() if registry is None else registry
     for spec in custom_objects:
-        registry = registry.load(spec)
+        registry = registry.load(str(spec))
     return registry
 
 

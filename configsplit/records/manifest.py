@@ -142,7 +142,7 @@ class Part(Record):
         return self
 
 
-class Source(Record):
+class SourceFile(Record):
     """The file that was cut. ``path`` leads to it from the manifest's folder."""
 
     file: PlainName
@@ -161,7 +161,7 @@ class Manifest(Record):
 
     manifest_version: Literal[1] = VERSION
     configsplit: str
-    source: Source
+    source: SourceFile
     inputs: tuple[Tensor, ...]
     outputs: tuple[WiredTensor, ...]
     parts: tuple[Part, ...]
@@ -211,6 +211,6 @@ def from_text(text: str, where: str) -> Manifest:
         ) from None
 
 
-def wire(part: int | None, number: int) -> FromInput | FromPart:
+def wire_from(part: int | None, number: int) -> FromInput | FromPart:
     """``{"input": i}`` or ``{"part": p, "output": o}``."""
     return FromInput(input=number) if part is None else FromPart(part=part, output=number)

@@ -8,7 +8,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from configsplit.errors import DocumentError
 from configsplit.graph.json import dumps, loads
-from configsplit.records.manifest import Count, Digest, FileName, Record, Source
+from configsplit.records.manifest import Count, Digest, FileName, Record, SourceFile
 
 VERSION: Literal[1] = 1
 SUFFIX = ".provenance.json"
@@ -68,7 +68,7 @@ class ProvenanceRecord(Record):
     verb: str
     arguments: dict[str, Any] = Field(default_factory=dict)
     result: Result
-    sources: tuple[Source, ...]
+    sources: tuple[SourceFile, ...]
     layers: tuple[Came, ...]
     weights: Accounts | None = None
     needs: dict[str, str] = Field(default_factory=dict)

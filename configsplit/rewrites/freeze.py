@@ -14,7 +14,9 @@ from configsplit.rewrites.common import within
 FLAG = "trainable"
 
 
-def freeze(model: Model, paths: Collection[LayerPath], *, trainable: bool = False, flagless: Collection[str] = ()) -> Model:
+def freeze_layers(
+    model: Model, paths: Collection[LayerPath], *, trainable: bool = False, flagless: Collection[str] = ()
+) -> Model:
     """The model with the flag of some layers set; a path of a nested model stands for all that is in it.
 
     To set a layer free, the models around it are set free too, without touching their other layers: Keras trains nothing

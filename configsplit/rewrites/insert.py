@@ -15,7 +15,7 @@ from configsplit.graph.model import CallRef, LayerPath, Model, TensorRef, Use
 from configsplit.graph.provenance import Origin, Provenance, identity
 from configsplit.rewrites.common import Rewritten, free_name, prune, redirected
 from configsplit.rewrites.nested.open import renamed
-from configsplit.rewrites.rename import rename
+from configsplit.rewrites.rename import rename_layers
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,5 +110,5 @@ def _named_back(done: Rewritten, names: Mapping[str, str]) -> Rewritten:
     for own, name in names.items():
         if own != name and name in there and own not in stays and own not in grafted:
             wishes[(name,)] = own
-    back = rename(done.model, wishes)
+    back = rename_layers(done.model, wishes)
     return Rewritten(back.model, back.provenance.after(done.provenance))

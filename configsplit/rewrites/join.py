@@ -10,7 +10,7 @@ from configsplit.errors import VerificationError
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import Layer, LayerPath, Model, Node, TensorRef, Use, walk
 from configsplit.rewrites.common import within
-from configsplit.rewrites.split import Source
+from configsplit.rewrites.split import Wire
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +19,11 @@ class Piece:
     the whole (for layers that are missing here: the same numbers)."""
 
     model: Model
-    wires: tuple[Source, ...]
+    wires: tuple[Wire, ...]
     calls: Mapping[str, tuple[int, ...]]
 
 
-def join(pieces: Sequence[Piece], outputs: Sequence[Source], frame: Model) -> Model:
+def join_pieces(pieces: Sequence[Piece], outputs: Sequence[Wire], frame: Model) -> Model:
     """The model that the parts were cut from. ``frame`` gives its name, kind, and what its document says of the whole; its
     layers are not looked at.
 
@@ -49,7 +49,7 @@ def join(pieces: Sequence[Piece], outputs: Sequence[Source], frame: Model) -> Mo
     return replace(frame, layers=made, inputs=ordered, outputs=ends)
 
 
-def _end(source: Source, inputs: Sequence[TensorRef], tensors: Sequence[Sequence[TensorRef]]) -> TensorRef:
+def _end(source: Wire, inputs: Sequence[TensorRef], tensors: Sequence[Sequence[TensorRef]]) -> TensorRef:
     """The tensor that an output of the whole is."""
     try:
         return inputs[source.number] if source.part is None else tensors[source.part][source.number]

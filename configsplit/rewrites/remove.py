@@ -13,7 +13,7 @@ from configsplit.rewrites.common import Rewritten, prune, redirected, within
 from configsplit.rewrites.part import in_order
 
 
-def remove(model: Model, paths: Collection[LayerPath]) -> Rewritten:
+def remove_layers(model: Model, paths: Collection[LayerPath]) -> Rewritten:
     """The model without some layers, each with all its calls; inside nested models too, for all calls of those.
 
     Shapes are not looked at: whoever calls this has held each layer's output against its input (see `stand_ins`).

@@ -12,7 +12,7 @@ from configsplit.rewrites.common import Rewritten, redirected, refs_mapped, with
 from configsplit.rewrites.nested.open import renamed
 
 
-def rename(model: Model, names: Mapping[LayerPath, str]) -> Rewritten:
+def rename_layers(model: Model, names: Mapping[LayerPath, str]) -> Rewritten:
     """The model with each layer of ``names`` called otherwise; all at once, so that two layers may swap their names.
 
     Raises:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 from configsplit.cutting.minimum_cut import Choice, Cost, heads
 from configsplit.cutting.partition import partition
 from configsplit.errors import ShapeError
 from configsplit.graph.calls import CallGraph, call_graph
-from configsplit.graph.model import Model, TensorRef, TensorSpec
+from configsplit.graph.model import CallRef, Model, TensorRef, TensorSpec
 from configsplit.graph.references import outputs_used, tensor_name
 from configsplit.rewrites.part import Extracted, part
 
@@ -28,7 +29,7 @@ class Untold(NamedTuple):
 Why = Callable[[TensorRef], Untold]
 
 
-class Source(NamedTuple):
+class Wire(NamedTuple):
     """Where a part's input or the whole's output comes from: output ``number`` of a part, or (``part`` None) the whole's
     input of that number."""
 
@@ -36,22 +37,53 @@ class Source(NamedTuple):
     number: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Split:
-    """The parts in an order in which each can run, and the wires between them.
+    """What goes into which part, in an order in which each can run, and the wires between them.
 
     Attributes:
-        parts: the parts, with their provenance.
+        model: the model that is cut.
+        specs: shape and dtype of its tensors.
+        calls: per part, its calls; InputLayers are in none.
+        inputs, gives: per part, the tensors of ``model`` that it takes and gives.
         wires: per part, the source of each of its inputs.
         outputs: the source of each output of the whole, in the order of ``model.outputs``.
         shared: layers whose weights stand in more than one part.
     """
 
     model: Model
-    parts: tuple[Extracted, ...]
-    wires: tuple[tuple[Source, ...], ...]
-    outputs: tuple[Source, ...]
+    specs: Mapping[TensorRef, TensorSpec]
+    calls: tuple[tuple[CallRef, ...], ...]
+    inputs: tuple[tuple[TensorRef, ...], ...]
+    gives: tuple[tuple[TensorRef, ...], ...]
+    wires: tuple[tuple[Wire, ...], ...]
+    outputs: tuple[Wire, ...]
     shared: tuple[str, ...]
+
+    @cached_property
+    def homes(self) -> Mapping[CallRef, int]:
+        """The part that each call is in."""
+        return {call: number for number, calls in enumerate(self.calls) for call in calls}
+
+    def crossing(self) -> dict[TensorRef, dict[int, list[CallRef]]]:
+        """Every tensor that crosses, with the calls that take it in each other part; parts in order."""
+        graph, originals = call_graph(self.model), set(self.model.input_refs())
+        found: dict[TensorRef, dict[int, list[CallRef]]] = {}
+        for ref in (ref for taken in self.inputs for ref in taken if ref not in originals and ref not in found):
+            behind = [graph.calls[taker] for taker in graph.consumers[ref]]
+            homes = sorted({self.homes[call] for call in behind} - {self.homes[CallRef(ref.layer, ref.call)]})
+            found[ref] = {home: [call for call in behind if self.homes[call] == home] for home in homes}
+        return found
+
+    @cached_property
+    def parts(self) -> tuple[Extracted, ...]:
+        """The parts, with their provenance; built when they are first asked for, since masks and casts may come in between."""
+        originals = set(self.model.input_refs())
+        names = labels(self.model, [ref for taken in self.inputs for ref in taken if ref not in originals])
+        return tuple(
+            part(self.model, calls, taken, given, name=f"{self.model.name}_part_{number}", specs=self.specs, labels=names)
+            for number, (calls, taken, given) in enumerate(zip(self.calls, self.inputs, self.gives, strict=True))
+        )
 
 
 def bytes_per_sample(spec: TensorSpec, open_size: int = 1) -> int:
@@ -75,7 +107,7 @@ ITEM_SIZE = {
 """Bytes of one element; 4 for all others. A string has no size of its own: 16 stands for a short word."""
 
 
-def split(
+def split_model(
     model: Model,
     boundaries: Sequence[Sequence[TensorRef]],
     specs: Mapping[TensorRef, TensorSpec],
@@ -107,7 +139,7 @@ def assemble(
     specs: Mapping[TensorRef, TensorSpec],
     why: Why | None = None,
 ) -> Split:
-    """Build the parts of a partition, given as the calls of each.
+    """Wire the parts of a partition, given as the calls of each.
 
     Raises:
         ShapeError: a tensor that crosses has an unknown shape or dtype.
@@ -115,22 +147,17 @@ def assemble(
     wiring = Wiring(graph, parts, model.input_refs())
     crossing = list(dict.fromkeys(ref for number in range(len(parts)) for ref in wiring.crossing(number)))
     _require_shapes(model, crossing, specs, why)
-    names = labels(model, crossing)
-    built = tuple(
-        part(
-            model,
-            [graph.calls[call] for call in calls],
-            wiring.inputs(number),
-            wiring.outputs(number),
-            name=f"{model.name}_part_{number}",
-            specs=specs,
-            labels=names,
-        )
-        for number, calls in enumerate(parts)
+    inputs = tuple(tuple(wiring.inputs(number)) for number in range(len(parts)))
+    return Split(
+        model=model,
+        specs=specs,
+        calls=tuple(tuple(graph.calls[call] for call in calls) for calls in parts),
+        inputs=inputs,
+        gives=tuple(tuple(wiring.outputs(number)) for number in range(len(parts))),
+        wires=tuple(tuple(map(wiring.source, refs)) for refs in inputs),
+        outputs=tuple(map(wiring.giver, graph.outputs)),
+        shared=wiring.shared(),
     )
-    wires = tuple(tuple(wiring.source(ref) for ref in each.inputs) for each in built)
-    outputs = tuple(wiring.giver(ref) for ref in graph.outputs)
-    return Split(model, built, wires, outputs, wiring.shared())
 
 
 class Wiring:
@@ -188,14 +215,14 @@ class Wiring:
     def outputs(self, number: int) -> list[TensorRef]:
         return list(self._gives[number])
 
-    def source(self, ref: TensorRef) -> Source:
+    def source(self, ref: TensorRef) -> Wire:
         """Where a part gets an input from."""
-        return Source(None, self._inputs[ref]) if ref in self._inputs else self.giver(ref)
+        return Wire(None, self._inputs[ref]) if ref in self._inputs else self.giver(ref)
 
-    def giver(self, ref: TensorRef) -> Source:
+    def giver(self, ref: TensorRef) -> Wire:
         """The part, and its output, that gives a tensor."""
         number = self._giver(ref)
-        return Source(number, list(self._gives[number]).index(ref))
+        return Wire(number, list(self._gives[number]).index(ref))
 
     def shared(self) -> tuple[str, ...]:
         """Layers that are called in more than one part."""

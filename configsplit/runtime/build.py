@@ -7,7 +7,7 @@ import copy
 import importlib
 import shutil
 import tempfile
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from configsplit.runtime.examine import buildable, examine
 from configsplit.runtime.frameworks import Framework
 from configsplit.runtime.resolving import resolving
 
-Classes = Mapping[str, type]
+Classes = Mapping[str, Callable[..., Any]]
 
 
 @contextlib.contextmanager

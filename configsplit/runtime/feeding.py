@@ -13,7 +13,7 @@ import numpy as np
 from configsplit.catalog.facts import LayerFacts
 from configsplit.containers.given_arrays import read_arrays
 from configsplit.errors import VerificationError
-from configsplit.plugins import Registry
+from configsplit.plugins.registry import plugins
 from configsplit.runtime import arrays
 from configsplit.runtime.arrays import RAW, Array, Stored, as_bfloat16, encode
 from configsplit.runtime.input_uses import Reach
@@ -88,10 +88,7 @@ def fed_inputs(folder: Path, names: Sequence[str]) -> tuple[FedInput, ...]:
 
 
 def facts_of(custom_objects: Sequence[str]) -> Mapping[str, LayerFacts]:
-    registry = Registry.discover()
-    for spec in custom_objects:
-        registry = registry.load(spec)
-    return registry.facts()
+    return plugins(custom_objects).facts()
 
 
 # The user's own arrays.

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from configsplit import errors
 from configsplit.errors import ConfigSplitError, VerificationError
-from configsplit.plugins import Registry
+from configsplit.plugins.registry import plugins
 from configsplit.runtime.build import refuse_hazards
 from configsplit.runtime.confinement import policy
 from configsplit.runtime.confinement.policy import Limits
@@ -71,12 +71,10 @@ def run_module(
 
 def refuse_before(models: Sequence[Path], specs: Sequence[str], *, allow_lambda: bool) -> None:
     """Refuse what the worker would refuse, before it pays for the import of a framework. Raises as `refuse_hazards` does."""
-    registry = Registry.discover()
-    for spec in specs:
-        registry = registry.load(spec)
+    known = plugins(specs).names()
     for model in models:
         if model.exists():
-            refuse_hazards(examine(model).document(), classes=registry.names(), allow_lambda=allow_lambda)
+            refuse_hazards(examine(model).document(), classes=known, allow_lambda=allow_lambda)
 
 
 def _unfinished(job: Mapping[str, Any], read: Sequence[Path]) -> str:

@@ -30,7 +30,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from configsplit.errors import ConfigSplitError, VerificationError
-from configsplit.plugins import Registry
+from configsplit.plugins.registry import plugins
 from configsplit.runtime import arrays
 from configsplit.runtime.arrays import Array
 from configsplit.runtime.build import Classes, layers_with_weights, load, variables
@@ -69,10 +69,7 @@ def custom_classes(specs: Sequence[str], name: str) -> Classes:
     Raises:
         PluginError: a plug-in cannot be used, or its class is not where it says.
     """
-    registry = Registry.discover()
-    for spec in specs:
-        registry = registry.load(spec)
-    return registry.keras_objects("keras" if name == "keras" else "tf_keras")
+    return plugins(specs).keras_objects("keras" if name == "keras" else "tf_keras")
 
 
 def make_deterministic(used: Framework, seed: int) -> None:

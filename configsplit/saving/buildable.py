@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 from configsplit.dialects import DIALECTS
 from configsplit.errors import VerificationError
-from configsplit.graph.model import Inside, Layer, LayerPath, Model, TensorRef
+from configsplit.graph.model import HeldBy, Layer, LayerPath, Model, TensorRef
 from configsplit.inference.inputs import input_spec
-from configsplit.models.wrapped import inside
+from configsplit.models.wrapped import held_by
 
 
 class _Held(NamedTuple):
@@ -43,7 +43,7 @@ def check_buildable(where: str, model: Model, *, weights: bool) -> None:
 
 
 def _faults(model: Model, weights: bool) -> Iterator[tuple[LayerPath, str]]:
-    for held in _models(model, inside(model.dialect)):
+    for held in _models(model, held_by(model.dialect)):
         check = _chain_faults if held.model.kind == "sequential" else _graph_faults
         for what in (*check(held.model), *_place_faults(held, model)):
             yield held.path, what
@@ -57,14 +57,14 @@ def _is_shapeless(model: Model) -> bool:
     return chain and input_spec(model, model.layers[0]).shape is None
 
 
-def _models(model: Model, inside: Inside) -> Iterator[_Held]:
+def _models(model: Model, reach: HeldBy) -> Iterator[_Held]:
     """The model and all that it holds; iterative."""
     todo = [_Held((), model, model)]
     while todo:
         held = todo.pop()
         yield held
         for layer in held.model.layers:
-            if (inner := inside(layer)) is not None:
+            if (inner := reach(layer)) is not None:
                 last = layer is held.model.layers[-1]
                 todo.append(_Held((*held.path, layer.name), inner, held.model if layer.model is not None else None, last))
 

@@ -14,19 +14,19 @@ from configsplit.containers import Source, Staging, Workers, Written, open_sourc
 from configsplit.containers.relayout import Relaying
 from configsplit.conversion import Migration, Note, Refusal
 from configsplit.dialects import to_text
-from configsplit.errors import ConversionError, StoreError
+from configsplit.errors import ConversionError, StoreError, check_choice
 from configsplit.graph.model import TensorSpec, walk
 from configsplit.models.document import Document
-from configsplit.models.wrapped import inside
-from configsplit.records import provenance as record
-from configsplit.records.manifest import Source as SourceRecord
+from configsplit.models.wrapped import held_by
+from configsplit.records import provenance
+from configsplit.records.provenance import SUFFIX, Accounts, Came, ProvenanceRecord, Result
+from configsplit.saving import manifesting
 from configsplit.saving.conversion_proof import accounts, prove
-from configsplit.saving.manifesting import relative
 from configsplit.saving.reread import reread
 from configsplit.saving.writer import Content, begin, content_like, metadata_of
 from configsplit.weights.accounts import Absent
 from configsplit.weights.complete import no_weights
-from configsplit.weights.conversion import OldWeights
+from configsplit.weights.conversion import NewWeights, OldWeights
 
 if TYPE_CHECKING:
     from configsplit.runtime.confinement.policy import Limits
@@ -53,7 +53,7 @@ class SavedConversion:
     weights: int = 0
     relaid: int = 0
     compared: int | None = None
-    record: record.ProvenanceRecord | None = None
+    record: ProvenanceRecord | None = None
     numeric: ConvertedReport | None = None
 
 
@@ -67,6 +67,7 @@ class Converted:
         backend: the backend that the weights are taken to be made with; empty where nothing tells.
         arguments: what was asked for, as the record has it.
         absent: layers that begin with fresh weights, since the file does not hold all of theirs.
+        old: the old weights, while the file is open that they are in.
     """
 
     document: Document
@@ -74,20 +75,23 @@ class Converted:
     backend: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
     absent: tuple[Absent, ...] = ()
+    old: OldWeights | None = field(default=None, repr=False, compare=False)
 
     @property
     def refusals(self) -> tuple[Refusal, ...]:
+        """What stands in the way, each with its remedy; nothing can be written while there is any."""
         return self.migration.refusals
 
     @property
     def notes(self) -> tuple[Note, ...]:
+        """What there is to know of the result, layer by layer."""
         return self.migration.notes
 
     @cached_property
     def needs(self) -> dict[str, str]:
         """The custom classes that whoever loads the result has to have -> where each is, or ``not shipped``."""
         model, known = self.migration.model, self.document.facts
-        layers = [] if model is None else [layer for _, layer in walk(model, inside("keras3"))]
+        layers = [] if model is None else [layer for _, layer in walk(model, held_by("keras3"))]
         names = {str(layer.entry.get("registered_name")) for layer in layers if layer.entry.get("module", "") is None}
         facts = {name: known.get(name) or known.get(name.rpartition(">")[2]) for name in sorted(names)}
         return {name: (each.keras_class if each else "") or "not shipped" for name, each in facts.items()}
@@ -116,7 +120,11 @@ class Converted:
             custom_objects: the plug-ins that the models need to run.
             limits: what Keras may take.
 
+        Returns:
+            What was written: the file, its digest, its layers and weights, and how many of these were held against the old.
+
         Raises:
+            OptionError: an option is none of the words that it may be.
             ConversionError: something was refused; nothing is written then.
             StoreError: the output exists or cannot be written, or the source cannot be read.
             WeightsError: the weights do not fit the layers.
@@ -124,6 +132,7 @@ class Converted:
                 model, or one of the two does not run.
             RuntimeUnavailableError: "numeric" needs a framework that is not there, or that nobody has for Keras 1.
         """
+        check_choice("verify", verify, Check)
         run = _Run(samples, seed, tuple(map(str, custom_objects)), limits) if verify == "numeric" else None
         return _save(self, Path(path), force, weights, verify, run)
 
@@ -153,30 +162,43 @@ def _save(made: Converted, path: Path, force: bool, with_weights: bool, verify: 
         )
     with ExitStack() as stack:
         staging = stack.enter_context(Staging(path, folder=False, force=force))
-        source = stack.enter_context(open_source(document.path, document.weights))
-        document.check_same(source)
+        source = stack.enter_context(document.opened())
         content = Content(text=to_text(model))
-        whole = suffix == ".keras" and with_weights
-        if whole:
-            if source.weights is None:
+        new = None
+        if suffix == ".keras" and with_weights:
+            if (new := new_weights(made, source)) is None:
                 raise no_weights("a .keras file", str(path), "give them with --weights FILE, or name the output .json")
             relaying = stack.enter_context(Relaying(staging.path(path.name).parent))
-            placed = OldWeights(document, source.weights).placed(made.migration, relaying)
-            content = replace(content_like(source, content.text, placed), metadata=metadata_of(WRITTEN_FOR))
+            content = replace(content_like(source, content.text, new.placed(relaying)), metadata=metadata_of(WRITTEN_FOR))
         with Workers() as workers:
             digests = workers.submit(source.sha256), workers.submit(source.weights_sha256)
             files = begin(workers, staging, path.name, "keras", content)
             written, _ = files.written()
-            told = _record(made, written, (digests[0].result(), digests[1].result()), path, source if whole else None)
-        prepare_text(staging.path(f"{path.name}{record.SUFFIX}"), record.to_text(told)).run()
-        reread(written.path, document.facts)
-        compared = None if verify == "none" else prove(written.path, made.migration, document, source).weights
+            told = _record(made, written, (digests[0].result(), digests[1].result()), path, new)
+        prepare_text(staging.path(f"{path.name}{SUFFIX}"), provenance.to_text(told)).run()
+        with open_source(written.path) as anew:
+            reread(anew, document.facts)
+            compared = None if verify == "none" else prove(anew, content.text, new).weights
         numeric = None if run is None else _compared(made, written.path, run)
         source.check_unchanged()
         staging.commit()
-    counts = told.weights or record.Accounts()
+    counts = told.weights or Accounts()
     number = len(counts.relaid)
     return SavedConversion(path, written.sha256, len(model.layers), counts.copied + number, number, compared, told, numeric)
+
+
+def new_weights(made: Converted, source: Source) -> NewWeights | None:
+    """What the weights of the new model are made of; None where nothing was made, or the source has none.
+
+    Raises:
+        WeightsError: the source lacks one.
+    """
+    if made.migration.model is None or source.weights is None:
+        return None
+    old = made.old
+    if old is None or old.file is not source.weights:
+        old = OldWeights(made.document, source.weights)
+    return NewWeights(made.migration.model, made.migration, old)
 
 
 def _compared(made: Converted, place: Path, run: _Run) -> ConvertedReport:
@@ -206,46 +228,33 @@ def original(document: Document) -> Original:
 
 
 def _record(
-    made: Converted, written: Written, digests: tuple[str, str | None], path: Path, source: Source | None
-) -> record.ProvenanceRecord:
-    document = made.document
-    apart = document.weights
-    return record.ProvenanceRecord(
+    made: Converted, written: Written, digests: tuple[str, str | None], path: Path, new: NewWeights | None
+) -> ProvenanceRecord:
+    return ProvenanceRecord(
         configsplit=__version__,
         verb="convert",
         arguments=dict(made.arguments),
-        result=record.Result(file=path.name, sha256=written.sha256),
-        sources=(
-            SourceRecord(
-                file=document.path.name,
-                sha256=digests[0],
-                format=document.kind,
-                dialect=document.dialect,
-                path=relative(document.path, path.parent),
-                weights=None if apart is None else apart.name,
-                weights_path=None if apart is None else relative(apart, path.parent),
-                weights_sha256=None if apart is None else digests[1],
-            ),
-        ),
+        result=Result(file=path.name, sha256=written.sha256),
+        sources=(manifesting.source(made.document, path.parent, weights=True, digests=digests),),
         layers=tuple(came(made.migration)),
-        weights=record.Accounts() if source is None else accounts(document, made.migration, source, made.absent),
+        weights=Accounts() if new is None else accounts(new, made.absent),
         needs=made.needs,
         warnings=tuple(f"{note.layer}: {note.what}" for note in made.notes),
     )
 
 
-def came(migration: Migration) -> Iterator[record.Came]:
+def came(migration: Migration) -> Iterator[Came]:
     """Every layer of the new model, and the old one that it comes from."""
     if migration.model is None:
         return
-    for path, layer in walk(migration.model, inside("keras3")):
+    for path, layer in walk(migration.model, held_by("keras3")):
         origin = migration.origins.get(path)
         if layer.implicit or (origin is None and len(path) > 1):
             continue
         if origin is None:
-            yield record.Came(layer=path)
+            yield Came(layer=path)
         else:
-            yield record.Came(layer=path, source=0, origin=origin)  # type: ignore[call-arg]
+            yield Came(layer=path, source=0, origin=origin)  # type: ignore[call-arg]
 
 
 def refused(made: Converted) -> ConversionError:

@@ -6,19 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from configsplit.catalog.recipes import Recipe
-from configsplit.containers import Source, addresses, open_source
-from configsplit.containers.addresses import V3
+from configsplit.containers import Source
 from configsplit.containers.arrays import Arrays
 from configsplit.containers.relayout import read, relaid
-from configsplit.conversion import Migration
-from configsplit.dialects import to_text
 from configsplit.errors import VerificationError
-from configsplit.models.document import Document
-from configsplit.models.wrapped import inside
-from configsplit.records import provenance as record
+from configsplit.records.provenance import Accounts, Missing, Relaid
 from configsplit.weights.accounts import Absent
-from configsplit.weights.conversion import OldWeights
+from configsplit.weights.conversion import Laid, NewWeights
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,66 +23,44 @@ class ConversionProof:
     bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """A weight of the new file: its dataset, the old datasets that its recipe counts by, and the recipe."""
-
-    place: str
-    sources: Sequence[str]
-    recipe: Recipe
-
-
-def _wanted(migration: Migration, old: OldWeights) -> Iterator[_Wanted]:
-    if migration.model is None:
-        return
-    targets = addresses(migration.model, V3, inside=inside("keras3"))
-    for path, layout in migration.layouts.items():
-        sources = old.sources(layout)
-        for slot in layout.slots:
-            yield _Wanted(f"{targets[path]}/{slot.place}", sources, slot.recipe)
-
-
-def accounts(document: Document, migration: Migration, source: Source, absent: Sequence[Absent]) -> record.Accounts:
+def accounts(new: NewWeights | None, absent: Sequence[Absent]) -> Accounts:
     """What a record says of the weights."""
-    wanted = [] if source.weights is None else list(_wanted(migration, OldWeights(document, source.weights)))
+    wanted = [] if new is None else new.every()
     anew = [each for each in wanted if each.recipe.steps]
-    return record.Accounts(
+    return Accounts(
         copied=len(wanted) - len(anew),
         relaid=tuple(
-            record.Relaid(  # type: ignore[call-arg]
+            Relaid(  # type: ignore[call-arg]
                 weight=each.place,
                 origin=tuple(each.sources[number] for number in each.recipe.sources),
                 recipe=str(each.recipe),
             )
             for each in anew
         ),
-        absent=tuple(record.Missing(layer=each.path, reason=each.reason) for each in absent),
+        absent=tuple(Missing(layer=each.path, reason=each.reason) for each in absent),
     )
 
 
-def prove(path: Path, migration: Migration, document: Document, source: Source) -> ConversionProof:
-    """Read a converted file anew, and hold it against the conversion, done once more.
+def prove(written: Source, text: str, new: NewWeights | None) -> ConversionProof:
+    """Hold a converted file, read anew, against a conversion: the text of its document, and its weights.
 
     Raises:
         VerificationError: its graph is another one, or a weight is not what its recipe makes of the source's.
     """
-    with open_source(path) as written:
-        if migration.model is None or written.config_text != to_text(migration.model):
-            raise VerificationError(
-                "the graph is not the one that the rules of conversion give for the source",
-                code="verify-graph",
-                where=str(path),
-                hint="the file was changed, or written by another release of configsplit; convert the source again",
-            )
-        if written.weights is None or source.weights is None:
-            return ConversionProof(0, 0)
-        sizes = list(
-            _held(path, written.weights, list(_wanted(migration, OldWeights(document, source.weights))), source.weights)
+    if written.config_text != text:
+        raise VerificationError(
+            "the graph is not the one that the rules of conversion give for the source",
+            code="verify-graph",
+            where=str(written.path),
+            hint="the file was changed, or written by another release of configsplit; convert the source again",
         )
+    if written.weights is None or new is None:
+        return ConversionProof(0, 0)
+    sizes = list(_held(written.path, written.weights, new.every(), new.file))
     return ConversionProof(len(sizes), sum(sizes))
 
 
-def _held(path: Path, ours: Arrays, wanted: Sequence[_Wanted], theirs: Arrays) -> Iterator[int]:
+def _held(path: Path, ours: Arrays, wanted: Sequence[Laid], theirs: Arrays) -> Iterator[int]:
     """The size of each weight, once it is found to be what its recipe makes."""
     if strange := sorted(ours.datasets.keys() ^ {each.place for each in wanted}):
         raise _differs(path, f"the weight {strange[0]!r} is in the file or in the conversion, but not in both")
@@ -98,7 +70,7 @@ def _held(path: Path, ours: Arrays, wanted: Sequence[_Wanted], theirs: Arrays) -
         yield ours.datasets[each.place].nbytes
 
 
-def _is(ours: Arrays, wanted: _Wanted, theirs: Arrays) -> bool:
+def _is(ours: Arrays, wanted: Laid, theirs: Arrays) -> bool:
     if not wanted.recipe.steps:
         return ours.same(wanted.place, theirs, wanted.sources[wanted.recipe.sources[0]])
     made, found = relaid(theirs, wanted.sources, wanted.recipe), read(ours, wanted.place)

@@ -11,8 +11,8 @@ from configsplit.errors import VerificationError
 from configsplit.graph.model import LayerPath, Model, walk
 from configsplit.graph.provenance import Origin, Provenance
 from configsplit.models.document import Document
-from configsplit.models.wrapped import inside
-from configsplit.records import provenance as record
+from configsplit.models.wrapped import held_by
+from configsplit.records.provenance import ProvenanceRecord
 from configsplit.saving.buildable import check_buildable
 from configsplit.saving.order import check_order
 from configsplit.weights.parts import Weights, weights_in
@@ -22,7 +22,7 @@ from configsplit.weights.placement import datasets
 def compare(
     path: Path,
     apart: Path | None,
-    told: record.ProvenanceRecord,
+    told: ProvenanceRecord,
     sources: Sequence[Source],
     documents: Sequence[Document],
 ) -> tuple[int, int]:
@@ -48,13 +48,13 @@ def compare(
     return len(sizes), sum(sizes)
 
 
-def provenance_of(told: record.ProvenanceRecord) -> Provenance:
+def provenance_of(told: ProvenanceRecord) -> Provenance:
     """The origins that a record tells."""
     origins = {came.layer: Origin(came.origin, (), came.source) for came in told.layers if came.source is not None}
     return Provenance(origins)
 
 
-def _check_layers(path: Path, model: Model, told: record.ProvenanceRecord) -> None:
+def _check_layers(path: Path, model: Model, told: ProvenanceRecord) -> None:
     accounted = {came.layer for came in told.layers if len(came.layer) == 1}
     wrong = sorted(accounted ^ {(layer.name,) for layer in model.layers if not layer.implicit})
     if wrong:
@@ -94,7 +94,7 @@ def _units(model: Model, provenance: Provenance, ours: Weights) -> list[LayerPat
     """What is compared at once: each layer, but in a legacy file a nested model that was kept whole, whose group is one."""
     told_apart = {path[:1] for path in provenance.layers if len(path) > 1}
     legacy = ours.file.layout.kind == "legacy"
-    reach = inside(model.dialect)
+    reach = held_by(model.dialect)
     whole = {(layer.name,) for layer in model.layers if reach(layer) is not None and (layer.name,) not in told_apart}
     found: list[LayerPath] = []
     for place, layer in walk(model, reach):

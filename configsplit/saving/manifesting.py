@@ -21,13 +21,21 @@ from configsplit.graph.references import outputs_used, tensor_name
 from configsplit.hazards import hazards
 from configsplit.models.document import Document
 from configsplit.models.results import Parts
-from configsplit.models.wrapped import inside
-from configsplit.records import manifest as record
-from configsplit.records.manifest import NAME as NAME
-from configsplit.records.manifest import to_text as to_text
+from configsplit.models.wrapped import held_by
+from configsplit.records.manifest import (
+    Casting,
+    GivenTensor,
+    Manifest,
+    Masked,
+    Part,
+    SourceFile,
+    Tensor,
+    WiredTensor,
+    wire_from,
+)
 from configsplit.rewrites.join import skeleton
 from configsplit.rewrites.part import Extracted
-from configsplit.rewrites.split import Source as Wire
+from configsplit.rewrites.split import Wire
 from configsplit.saving.openings import opening_of, shape_of
 
 
@@ -44,7 +52,7 @@ def rest(parts: Parts) -> Rest:
     whole = emit(parts.document.model)
     dangers = (f"{found.where}: {found.message}" for found in hazards(whole, classes=parts.document.registry.names()))
     masks, originals = doubts(parts.split, parts.inference), set(parts.split.model.input_refs())
-    shapes = unsure(parts.inference, (ref for part in parts.split.parts for ref in part.inputs if ref not in originals))
+    shapes = unsure(parts.inference, (ref for taken in parts.split.inputs for ref in taken if ref not in originals))
     graphs = own_graphs(parts.document, {origin.path for each in parts.origins for origin in each.layers.values()})
     doubtful = (*masks, *shapes, *graphs)
     return Rest(_frame(parts, whole), (*parts.document.notes, *doubtful, *contradictions(parts.document), *dangers))
@@ -54,7 +62,7 @@ UNTOLD = "0" * 64
 """Stands for a digest in a draft."""
 
 
-def draft(parts: Parts, source: record.Source, names: Sequence[tuple[str, str | None]], rest: Rest) -> record.Manifest:
+def draft(parts: Parts, source: SourceFile, names: Sequence[tuple[str, str | None]], rest: Rest) -> Manifest:
     """The manifest of parts that are still being written, without digests of them; ``names`` are those of each part's model,
     and of its weights if they stand apart."""
     model, specs = parts.split.model, parts.inference.specs
@@ -64,11 +72,11 @@ def draft(parts: Parts, source: record.Source, names: Sequence[tuple[str, str | 
         spec = specs.get(ref, TensorSpec())
         return {"shape": spec.shape, "dtype": spec.dtype}
 
-    def part(number: int) -> record.Part:
+    def part(number: int) -> Part:
         made: Extracted = parts.split.parts[number]
         file, apart = names[number]
         inputs = [ref.layer for ref in made.model.input_refs()]
-        return record.Part(
+        return Part(
             file=file,
             sha256=UNTOLD,
             inputs=tuple(
@@ -76,7 +84,7 @@ def draft(parts: Parts, source: record.Source, names: Sequence[tuple[str, str | 
                 for name, wire, ref in zip(inputs, parts.split.wires[number], made.inputs, strict=True)
             ),
             outputs=tuple(
-                record.GivenTensor(name=new.layer, tensor=tensor_name(ref, layers, used), **tensor(ref))
+                GivenTensor(name=new.layer, tensor=tensor_name(ref, layers, used), **tensor(ref))
                 for new, ref in zip(made.model.output_refs(), made.outputs, strict=True)
             ),
             weights=apart,
@@ -85,10 +93,10 @@ def draft(parts: Parts, source: record.Source, names: Sequence[tuple[str, str | 
             layers=_risen(parts.origins[number]),
         )
 
-    return record.Manifest(
+    return Manifest(
         configsplit=__version__,
         source=source,
-        inputs=tuple(record.Tensor(name=ref.layer, **tensor(ref)) for ref in model.input_refs()),
+        inputs=tuple(Tensor(name=ref.layer, **tensor(ref)) for ref in model.input_refs()),
         outputs=tuple(
             _wired(ref.layer, wire, tensor(ref)) for ref, wire in zip(model.output_refs(), parts.split.outputs, strict=True)
         ),
@@ -96,17 +104,15 @@ def draft(parts: Parts, source: record.Source, names: Sequence[tuple[str, str | 
         shared_layers=shared(parts),
         opened=tuple(map(opening_of, parts.whole.steps)),
         functional=parts.whole.functional,
-        masks=tuple(record.Masked(tensor=each.ref, takers=each.takers) for each in parts.whole.masks),
-        casts=tuple(record.Casting(tensor=cast.ref, dtype=cast.dtype, takers=cast.takers) for cast in parts.whole.casts),
+        masks=tuple(Masked(tensor=each.ref, takers=each.takers) for each in parts.whole.masks),
+        casts=tuple(Casting(tensor=cast.ref, dtype=cast.dtype, takers=cast.takers) for cast in parts.whole.casts),
         shapes=tuple(map(shape_of, parts.whole.told)),
         warnings=rest.warnings,
         frame=rest.frame,
     )
 
 
-def complete(
-    draft: record.Manifest, digests: tuple[str, str | None], written: Sequence[tuple[Written, Written | None]]
-) -> record.Manifest:
+def complete(draft: Manifest, digests: tuple[str, str | None], written: Sequence[tuple[Written, Written | None]]) -> Manifest:
     """A draft with all digests: of the source, of its weights that stand apart, and of every file of the parts."""
     source = draft.source.model_copy(update={"sha256": digests[0], "weights_sha256": digests[1]})
     parts = tuple(
@@ -123,7 +129,7 @@ def shared(parts: Parts) -> tuple[str, ...]:
         return parts.split.shared
     known = {parts.whole.provenance.layers[name,].path for name in parts.split.shared}
     kept = [_held_whole(origins) for origins in parts.origins]
-    reach, found = inside(parts.document.dialect), []
+    reach, found = held_by(parts.document.dialect), []
     for path, layer in walk(parts.document.model, reach):
         above = {path[:length] for length in range(1, len(path) + 1)}
         if reach(layer) is None and not layer.is_input and not above & known:
@@ -137,8 +143,8 @@ def _held_whole(origins: Provenance) -> set[LayerPath]:
     return {origin.path for path, origin in origins.layers.items() if path not in apart}
 
 
-def _wired(name: str, wire: Wire, tensor: Mapping[str, Any]) -> record.WiredTensor:
-    return record.WiredTensor.model_validate({"name": name, "from": record.wire(wire.part, wire.number), **tensor})
+def _wired(name: str, wire: Wire, tensor: Mapping[str, Any]) -> WiredTensor:
+    return WiredTensor.model_validate({"name": name, "from": wire_from(wire.part, wire.number), **tensor})
 
 
 def _calls(part: Extracted) -> dict[str, tuple[int, ...]]:
@@ -177,18 +183,20 @@ def _frame(parts: Parts, whole: Mapping[str, Any]) -> dict[str, Any]:
     return {**whole, "config": bare}
 
 
-def source(document: Document, directory: Path, *, weights: bool) -> record.Source:
-    """The source as the draft of a manifest in ``directory`` names it, and with ``weights`` what its weights stand in."""
+def source(
+    document: Document, directory: Path, *, weights: bool, digests: tuple[str, str | None] = (UNTOLD, UNTOLD)
+) -> SourceFile:
+    """The source as a record in ``directory`` names it, and with ``weights`` what its weights stand in."""
     apart = document.weights if weights else None
-    return record.Source(
+    return SourceFile(
         file=document.path.name,
-        sha256=UNTOLD,
+        sha256=digests[0],
         format=document.kind,
         dialect=document.dialect,
         path=relative(document.path, directory),
         weights=None if apart is None else apart.name,
         weights_path=None if apart is None else relative(apart, directory),
-        weights_sha256=None if apart is None else UNTOLD,
+        weights_sha256=None if apart is None else digests[1],
     )
 
 

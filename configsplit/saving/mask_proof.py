@@ -18,7 +18,7 @@ from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import CallRef, Layer, Model, Node, TensorRef, Use, leaves
 from configsplit.inference import Masks, attended, traced_masks
 from configsplit.models.document import Document
-from configsplit.records import manifest as record
+from configsplit.records.manifest import FromPart, Manifest, Part
 from configsplit.rewrites.nested.surface import Surfaced
 
 _BITS = 256
@@ -57,7 +57,7 @@ class Reading:
         return self.renamed.get(layer, layer)
 
 
-def prove_masks(document: Document, opened: Surfaced, parts: Sequence[Model], manifest: record.Manifest) -> None:
+def prove_masks(document: Document, opened: Surfaced, parts: Sequence[Model], manifest: Manifest) -> None:
     """Hold the masks that the calls of the parts receive against those of the whole, which is the original with what was
     opened, and nothing put in.
 
@@ -105,11 +105,11 @@ def _compare(
             )
 
 
-def _reading(document: Document, model: Model, part: record.Part, parts: Sequence[Model]) -> Reading:
+def _reading(document: Document, model: Model, part: Part, parts: Sequence[Model]) -> Reading:
     sources = {
         ref: (tensor.source.part, parts[tensor.source.part].output_refs()[tensor.source.output])
         for ref, tensor in zip(model.input_refs(), part.inputs, strict=True)
-        if isinstance(tensor.source, record.FromPart)
+        if isinstance(tensor.source, FromPart)
     }
     return Reading(model, traced_masks(document.infer(model=model)), sources, part.calls)
 

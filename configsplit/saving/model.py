@@ -9,19 +9,20 @@ from pathlib import Path
 from typing import Literal
 
 from configsplit import __version__
-from configsplit.containers import Source, Staging, Workers, Written, open_source, prepare_text
+from configsplit.containers import Source, Staging, Workers, Written, prepare_text
+from configsplit.containers.container import SUFFIXES, Format
 from configsplit.dialects import to_text
-from configsplit.errors import StoreError
+from configsplit.errors import StoreError, check_choice
 from configsplit.graph.model import walk
 from configsplit.models.document import Document
-from configsplit.models.results import Edited, Format, SavedFile
-from configsplit.models.wrapped import inside
-from configsplit.records import provenance as record
-from configsplit.records.manifest import Source as SourceRecord
+from configsplit.models.results import Edited, SavedFile
+from configsplit.models.wrapped import held_by
+from configsplit.records import provenance
+from configsplit.records.provenance import SUFFIX, Came, ProvenanceRecord, Result
 from configsplit.saving.buildable import check_buildable
 from configsplit.saving.file_proof import compare
-from configsplit.saving.manifesting import relative
-from configsplit.saving.writer import SUFFIXES, Content, Files, begin, content_like
+from configsplit.saving.manifesting import source
+from configsplit.saving.writer import Content, Files, begin, content_like
 from configsplit.weights.complete import check_complete, check_layouts, no_weights
 from configsplit.weights.parts import Weights, check_shapes, weights_in
 from configsplit.weights.placement import Gathering, check_copies
@@ -49,22 +50,24 @@ def save(
         force: replace existing files.
 
     Raises:
+        OptionError: an option is none of the words that it may be.
         StoreError: the output exists or cannot be written, or a source cannot be read.
         WeightsError: weights do not fit, are missing, or cannot be placed for certain.
         VerificationError: what was written is not what it should be.
     """
+    check_choice("verify", verify, Check)
+    if format is not None:
+        check_choice("format", format, Format)
     path = Path(path)
     with Staging(path, folder=False, force=force) as staging, ExitStack() as stack:
-        sources = [stack.enter_context(open_source(each.path, each.weights)) for each in edited.documents]
-        for each, source in zip(edited.documents, sources, strict=True):
-            each.check_same(source)
+        sources = [stack.enter_context(each.opened()) for each in edited.documents]
         plan = _plan(edited, sources, path, format, weights)
         with Workers() as workers:
             digests = [(workers.submit(each.sha256), workers.submit(each.weights_sha256)) for each in sources]
             files = _write(edited, plan, path, staging, workers)
         written, beside = files.written()
         made = _record(edited, written, beside, [(own.result(), beside.result()) for own, beside in digests], path, plan)
-        prepare_text(staging.path(f"{path.name}{record.SUFFIX}"), record.to_text(made)).run()
+        prepare_text(staging.path(f"{path.name}{SUFFIX}"), provenance.to_text(made)).run()
         counts = None
         if verify == "proof":
             counts = compare(written.path, None if beside is None else beside.path, made, sources, edited.documents)
@@ -138,16 +141,17 @@ def _record(
     digests: Sequence[tuple[str, str | None]],
     path: Path,
     plan: _Plan,
-) -> record.ProvenanceRecord:
+) -> ProvenanceRecord:
     with_weights = plan.gathering is not None
     sources = (
-        _source(document, digest, path.parent, with_weights) for document, digest in zip(edited.documents, digests, strict=True)
+        source(document, path.parent, weights=with_weights, digests=each)
+        for document, each in zip(edited.documents, digests, strict=True)
     )
-    return record.ProvenanceRecord(
+    return ProvenanceRecord(
         configsplit=__version__,
         verb=edited.verb,
         arguments=dict(edited.arguments),
-        result=record.Result(
+        result=Result(
             file=path.name,
             sha256=written.sha256,
             weights=None if beside is None else beside.path.name,
@@ -159,28 +163,14 @@ def _record(
     )
 
 
-def _source(document: Document, digests: tuple[str, str | None], folder: Path, with_weights: bool) -> SourceRecord:
-    taken = document.weights if with_weights else None
-    return SourceRecord(
-        file=document.path.name,
-        sha256=digests[0],
-        format=document.kind,
-        dialect=document.dialect,
-        path=relative(document.path, folder),
-        weights=None if taken is None else taken.name,
-        weights_path=None if taken is None else relative(taken, folder),
-        weights_sha256=None if taken is None else digests[1],
-    )
-
-
-def _came(edited: Edited) -> list[record.Came]:
+def _came(edited: Edited) -> list[Came]:
     told = []
-    for path, layer in walk(edited.model, inside(edited.model.dialect)):
+    for path, layer in walk(edited.model, held_by(edited.model.dialect)):
         origin = edited.provenance.layers.get(path)
         if layer.implicit:
             continue
         if origin is not None:
-            told.append(record.Came(layer=path, source=origin.source, origin=origin.path))  # type: ignore[call-arg]
+            told.append(Came(layer=path, source=origin.source, origin=origin.path))  # type: ignore[call-arg]
         elif len(path) == 1:
-            told.append(record.Came(layer=path))
+            told.append(Came(layer=path))
     return told

@@ -11,7 +11,7 @@ from configsplit.boundaries.sizes import given_sizes
 from configsplit.errors import VerificationError
 from configsplit.graph.model import TensorSpec
 from configsplit.models.document import Document
-from configsplit.records import manifest as record
+from configsplit.records.manifest import Manifest, to_text
 
 if TYPE_CHECKING:
     from configsplit.runtime.confinement.policy import Limits
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def run(
     folder: Path,
-    manifest: record.Manifest,
+    manifest: Manifest,
     document: Document,
     *,
     feed: Feed | None = None,
@@ -42,7 +42,7 @@ def run(
 
     report = verify_numeric(
         folder,
-        json.loads(record.to_text(manifest)),
+        json.loads(to_text(manifest)),
         document.path,
         source_weights=document.weights,
         feed=feed or Feed(),

@@ -8,35 +8,35 @@ from configsplit.graph.model import CallRef, TensorRef, TensorSpec
 from configsplit.graph.references import Place
 from configsplit.models.document import Document
 from configsplit.models.wrapped import DocumentWrapping
-from configsplit.records import manifest as record
+from configsplit.records.manifest import Manifest, Opening, Shape
 from configsplit.rewrites.nested.surface import Step, Surfaced, Told, reopen
 from configsplit.saving.divisions import prove_division
 
 
-def opening_of(step: Step) -> record.Opening:
+def opening_of(step: Step) -> Opening:
     """A step as a record, what was done inside first; iterative."""
     every = [step]
     for each in every:
         every += each.inside
-    made: dict[int, record.Opening] = {}
+    made: dict[int, Opening] = {}
     for each in reversed(every):
         inner = tuple(made[id(one)] for one in each.inside)
-        made[id(each)] = record.Opening(layer=each.layer, calls=each.calls, pieces=each.pieces, cuts=each.cuts, inside=inner)
+        made[id(each)] = Opening(layer=each.layer, calls=each.calls, pieces=each.pieces, cuts=each.cuts, inside=inner)
     return made[id(step)]
 
 
-def shape_of(told: Told) -> record.Shape:
+def shape_of(told: Told) -> Shape:
     """What the user said of a tensor, as a record."""
     place, spec = told
-    return record.Shape(tensor=place.ref, shape=spec.shape, dtype=spec.dtype, inside=place.inside)
+    return Shape(tensor=place.ref, shape=spec.shape, dtype=spec.dtype, inside=place.inside)
 
 
-def _told(shape: record.Shape) -> Told:
+def _told(shape: Shape) -> Told:
     place = Place(tuple(CallRef(*call) for call in shape.inside), TensorRef(*shape.tensor))
     return Told(place, TensorSpec(shape.shape, shape.dtype))
 
 
-def reopened(document: Document, manifest: record.Manifest) -> Surfaced:
+def reopened(document: Document, manifest: Manifest) -> Surfaced:
     """The original with its nested models opened and its wrappers divided as the manifest says.
 
     Raises:
@@ -47,7 +47,7 @@ def reopened(document: Document, manifest: record.Manifest) -> Surfaced:
     return reopen(document.model, map(_step, manifest.opened), wrapping, partial(prove_division, wrapping), told)
 
 
-def _step(opening: record.Opening) -> Step:
+def _step(opening: Opening) -> Step:
     """A record as the step that it tells of; iterative."""
     every = [opening]
     for each in every:

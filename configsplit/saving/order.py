@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from configsplit.errors import VerificationError
-from configsplit.graph.model import Inside, Model, walk
+from configsplit.graph.model import HeldBy, Model, walk
 from configsplit.graph.rebuild_order import rebuild_order
 
 
-def check_order(where: str, model: Model, inside: Inside | None = None) -> None:
+def check_order(where: str, model: Model, inside: HeldBy | None = None) -> None:
     """Hold the layers of a model against the order in which Keras rebuilds them; with ``inside`` also those of what it holds.
 
     Raises:

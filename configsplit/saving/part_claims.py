@@ -8,13 +8,13 @@ from configsplit.errors import VerificationError
 from configsplit.graph.model import Layer, Model, TensorRef, TensorSpec
 from configsplit.inference.inputs import input_spec
 from configsplit.inference.recorded import agree
-from configsplit.records import manifest as record
+from configsplit.records.manifest import FromInput, Manifest, Part
 from configsplit.saving.whole import Whole, refused
 
 _PLAIN = ("Functional", "Model", "Sequential")
 
 
-def check_parts(whole: Whole, models: Sequence[Model], manifest: record.Manifest) -> None:
+def check_parts(whole: Whole, models: Sequence[Model], manifest: Manifest) -> None:
     """Hold what the graphs do not tell against the original.
 
     Raises:
@@ -28,7 +28,7 @@ def check_parts(whole: Whole, models: Sequence[Model], manifest: record.Manifest
         tensors.append([inputs.get(ref, _in_whole(ref, part)) for ref in model.output_refs()])
 
 
-def _check_class(part: record.Part, model: Model) -> None:
+def _check_class(part: Part, model: Model) -> None:
     """A class of somebody's own could compute anything."""
     entry = model.entry
     registered = entry.get("registered_name")
@@ -38,7 +38,7 @@ def _check_class(part: record.Part, model: Model) -> None:
         raise VerificationError("the part is no plain model", code="verify-graph", where=part.file)
 
 
-def _check_origins(part: record.Part, model: Model, whole: Whole) -> None:
+def _check_origins(part: Part, model: Model, whole: Whole) -> None:
     """The origin of every layer follows from the original; what the manifest says of it must be the same."""
     for layer in model.layers:
         origin = whole.origin(layer.name)
@@ -46,7 +46,7 @@ def _check_origins(part: record.Part, model: Model, whole: Whole) -> None:
             raise refused(f"that {layer.name!r} was {'/'.join(part.layers.get(layer.name, (layer.name,)))!r}", part.file)
 
 
-def _in_whole(ref: TensorRef, part: record.Part) -> TensorRef | None:
+def _in_whole(ref: TensorRef, part: Part) -> TensorRef | None:
     calls = part.calls.get(ref.layer)
     if calls is None:
         return ref
@@ -54,14 +54,14 @@ def _in_whole(ref: TensorRef, part: record.Part) -> TensorRef | None:
 
 
 def _inputs(
-    part: record.Part, model: Model, whole: Whole, tensors: Sequence[Sequence[TensorRef | None]]
+    part: Part, model: Model, whole: Whole, tensors: Sequence[Sequence[TensorRef | None]]
 ) -> dict[TensorRef, TensorRef | None]:
     """The tensor of the original that each input of a part stands for; the wires were proven before."""
     found: dict[TensorRef, TensorRef | None] = {}
     layers, originals = model.by_name(), whole.model.input_refs()
     for ref, tensor in zip(model.input_refs(), part.inputs, strict=True):
         source, layer = tensor.source, layers[ref.layer]
-        if isinstance(source, record.FromInput):
+        if isinstance(source, FromInput):
             found[ref] = originals[source.input]
             if ref.layer != originals[source.input].layer:
                 raise refused(f"that {ref.layer!r} is the input {originals[source.input].layer!r}", part.file)
@@ -71,7 +71,7 @@ def _inputs(
     return found
 
 
-def _check_input(part: record.Part, model: Model, layer: Layer, flows: TensorSpec) -> None:
+def _check_input(part: Part, model: Model, layer: Layer, flows: TensorSpec) -> None:
     """Keras casts what it is fed to the dtype of the InputLayer."""
     taken = input_spec(model, layer)
     dtypes = {taken.dtype, flows.dtype} - {None}

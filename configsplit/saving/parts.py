@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from threading import Event
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from configsplit.containers import Ahead, Staging, Workers, open_source, prepare_text
+from configsplit.containers import Ahead, Staging, Workers, prepare_text
+from configsplit.containers.container import Format
 from configsplit.dialects import to_text
+from configsplit.errors import check_choice
 from configsplit.graph.provenance import Provenance
-from configsplit.models.results import Format, Parts
+from configsplit.models.results import Parts, Verify
 from configsplit.saving.buildable import check_buildable
 from configsplit.saving.writer import Files, begin, content_like
 from configsplit.weights.complete import check_format, no_weights
@@ -26,8 +28,6 @@ if TYPE_CHECKING:
     from configsplit.runtime.confinement.policy import Limits
     from configsplit.runtime.reports import NumericReport
     from configsplit.saving.proof import Proof, Proving
-
-Verify = Literal["none", "proof", "numeric"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,24 +62,28 @@ def save(
         verify: "proof" holds the files against the source before they appear; "numeric" also runs them in Keras.
         force: replace the output of an earlier split.
         specs: plug-ins for the numeric verification, besides the installed ones.
-        ahead: the digest of the source file, if it was begun before.
+        ahead: the source that the document was read from, if its digest was begun before.
         limits: time and memory for the numeric verification, and whether the operating system confines it.
 
     Raises:
+        OptionError: an option is none of the words that it may be.
         StoreError: the output exists or cannot be written, or the source cannot be read.
         WeightsError: weights do not fit the architecture, or cannot be placed for certain.
         VerificationError: the parts do not equal the whole.
     """
+    check_choice("verify", verify, Verify)
+    if to is not None:
+        check_choice("to", to, Format)
     document = parts.document
-    with Staging(directory, folder=True, force=force) as staging, open_source(document.path, document.weights) as source:
-        document.check_same(source)
+    with Staging(directory, folder=True, force=force) as staging, document.opened() as source:
         with Workers() as workers:
-            own = partial(ahead.sha256, source) if ahead else workers.submit(source.sha256).result
+            own = ahead.sha256 if ahead is not None and ahead.source is source else workers.submit(source.sha256).result
             beside = workers.submit(source.weights_sha256)
             plan = _plan(parts, source, to, weights)
             files = _write_parts(parts, plan, staging, workers)
             if plan.weights is not None:  # checked while the bytes move: nothing appears before all is well
                 check_shapes(document.model, document.infer(), plan.weights)
+            from configsplit.records import manifest
             from configsplit.saving import manifesting
 
             taken = manifesting.source(document, Path(directory), weights=plan.weights is not None)
@@ -87,7 +91,7 @@ def save(
             found = None if verify == "none" else _begin_proof(draft, plan, document, files, workers)
         digests = own(), beside.result() if taken.weights else None
         made = manifesting.complete(draft, digests, [file.written() for file in files])
-        folder = prepare_text(staging.path(manifesting.NAME), manifesting.to_text(made)).run().path.parent
+        folder = prepare_text(staging.path(manifest.NAME), manifest.to_text(made)).run().path.parent
         numeric = None
         if verify == "numeric":
             from configsplit.saving.numeric import run

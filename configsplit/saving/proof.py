@@ -20,9 +20,9 @@ from configsplit.graph.equality import differences
 from configsplit.graph.model import LayerPath, Model
 from configsplit.graph.provenance import Provenance
 from configsplit.models.document import Document
-from configsplit.records import manifest as record
-from configsplit.rewrites.join import Piece, join
-from configsplit.rewrites.split import Source as Wire
+from configsplit.records.manifest import FromInput, Manifest, Part, WiredTensor
+from configsplit.rewrites.join import Piece, join_pieces
+from configsplit.rewrites.split import Wire
 from configsplit.saving.buildable import check_buildable
 from configsplit.saving.mask_proof import prove_masks
 from configsplit.saving.order import check_order
@@ -48,7 +48,7 @@ class Proof:
         return replace(self, weights=len(sizes), bytes=sum(sizes))
 
 
-def prove(folder: Path, manifest: record.Manifest, source: Source, document: Document) -> Proof:
+def prove(folder: Path, manifest: Manifest, source: Source, document: Document) -> Proof:
     """Hold the parts in a folder against their source.
 
     Raises:
@@ -70,7 +70,7 @@ class Proving:
     The documents may be read before the files are there: `part` makes sure that its file holds the very text.
     """
 
-    def __init__(self, manifest: record.Manifest, source: Source, document: Document, weights: Weights | None = None) -> None:
+    def __init__(self, manifest: Manifest, source: Source, document: Document, weights: Weights | None = None) -> None:
         """``weights`` are those of the source, where they have been found already."""
         self._manifest, self._document = manifest, document
         self._texts: Sequence[str] = ()
@@ -122,28 +122,26 @@ def _text(file: Path) -> str:
         return opened.config_text
 
 
-def prove_graph(whole: Model, models: list[Model], manifest: record.Manifest) -> None:
+def prove_graph(whole: Model, models: list[Model], manifest: Manifest) -> None:
     pieces = [
         Piece(model, tuple(wire(tensor) for tensor in part.inputs), part.calls)
         for part, model in zip(manifest.parts, models, strict=True)
     ]
-    joined = join(pieces, [wire(tensor) for tensor in manifest.outputs], whole)
+    joined = join_pieces(pieces, [wire(tensor) for tensor in manifest.outputs], whole)
     found = differences(whole, joined)
     if found:
         more = f" (and {len(found) - 1} more differences)" if len(found) > 1 else ""
         raise VerificationError(f"the parts do not give the original graph: {found[0]}{more}", code="verify-graph")
 
 
-def wire(tensor: record.WiredTensor) -> Wire:
+def wire(tensor: WiredTensor) -> Wire:
     source = tensor.source
-    if isinstance(source, record.FromInput):
+    if isinstance(source, FromInput):
         return Wire(None, source.input)
     return Wire(source.part, source.output)
 
 
-def _compare(
-    part: record.Part, model: Model, ours: Weights, theirs: Weights, origins: Provenance, stop: Event | None
-) -> list[int]:
+def _compare(part: Part, model: Model, ours: Weights, theirs: Weights, origins: Provenance, stop: Event | None) -> list[int]:
     """Compare every weight of a part with its origin; the bytes of each."""
     layers = [layer.name for layer in model.layers if not layer.is_input]
     apart = origins.told_apart()
@@ -158,7 +156,7 @@ def _compare(
 
 
 def _pairs(
-    name: str, part: record.Part, origins: Provenance, apart: Collection[LayerPath], ours: Weights, theirs: Weights
+    name: str, part: Part, origins: Provenance, apart: Collection[LayerPath], ours: Weights, theirs: Weights
 ) -> list[tuple[str, str]]:
     """The datasets of a layer of a part, each with the one of the source that it must equal."""
     if (name,) in apart:
@@ -176,7 +174,7 @@ def _pairs(
     return list(zip(mine, its, strict=True))
 
 
-def _piece_pairs(name: str, part: record.Part, origins: Provenance, ours: Weights, theirs: Weights) -> list[tuple[str, str]]:
+def _piece_pairs(name: str, part: Part, origins: Provenance, ours: Weights, theirs: Weights) -> list[tuple[str, str]]:
     """The same for a wrapper that holds a part of what it held: layer by layer, and nothing besides."""
     pairs: list[tuple[str, str]] = []
     apart = origins.told_apart()
@@ -191,9 +189,7 @@ def _piece_pairs(name: str, part: record.Part, origins: Provenance, ours: Weight
     return pairs
 
 
-def _prove_place(
-    name: str, part: record.Part, origins: Provenance, ours: Weights, theirs: Weights, pairs: dict[str, str]
-) -> None:
+def _prove_place(name: str, part: Part, origins: Provenance, ours: Weights, theirs: Weights, pairs: dict[str, str]) -> None:
     """A legacy file is loaded by position: each weight stands where Keras will look for it."""
     wrapper = origins.layers[name,].path
     group = theirs.groups[wrapper[:1]]

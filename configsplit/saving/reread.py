@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from configsplit.catalog.facts import LayerFacts
-from configsplit.containers import open_source
+from configsplit.containers import Source
 from configsplit.dialects import parse, read_entry
 from configsplit.inference import trace
-from configsplit.models.wrapped import inside
+from configsplit.models.wrapped import held_by
 from configsplit.saving.buildable import check_buildable
 from configsplit.saving.order import check_order
 from configsplit.weights.parts import check_shapes, weights_in
 
 
-def reread(place: Path, facts: Mapping[str, LayerFacts]) -> None:
+def reread(written: Source, facts: Mapping[str, LayerFacts]) -> None:
     """Hold a file of Keras 3 against itself: the order of its layers, and the shape of every weight that its layers imply.
 
     Raises:
         VerificationError: layers do not stand in the order in which Keras rebuilds them.
         WeightsError, DocumentError: it is not what Keras 3 would load.
     """
-    with open_source(place) as written:
-        model = parse(written.config_text).model
-        check_order(str(place), model, inside("keras3"))
-        check_buildable(str(place), model, weights=written.weights is not None)
-        if written.weights is not None:
-            inference = trace(model, facts, dialect="keras3", read=read_entry)
-            check_shapes(model, inference, weights_in(model, written.weights))
+    model, where = parse(written.config_text).model, str(written.path)
+    check_order(where, model, held_by("keras3"))
+    check_buildable(where, model, weights=written.weights is not None)
+    if written.weights is not None:
+        inference = trace(model, facts, dialect="keras3", read=read_entry)
+        check_shapes(model, inference, weights_in(model, written.weights))

@@ -17,7 +17,7 @@ from configsplit.inference import Inference
 from configsplit.inference.recorded import agree
 from configsplit.inference.tensor_kinds import with_kinds
 from configsplit.models.document import Document
-from configsplit.records import manifest as record
+from configsplit.records.manifest import Casting, Manifest, Shape
 from configsplit.rewrites.casts import Cast, is_exact, widen
 from configsplit.rewrites.masks import Handover
 from configsplit.rewrites.nested.open import described
@@ -40,7 +40,7 @@ class Whole:
         return None if found is None else found.path
 
 
-def whole_of(document: Document, manifest: record.Manifest) -> Whole:
+def whole_of(document: Document, manifest: Manifest) -> Whole:
     """The original as it was cut, in the spelling of a document.
 
     Raises:
@@ -66,7 +66,7 @@ def refused(what: str, where: str) -> VerificationError:
     return VerificationError(f"the manifest claims {what}", code="verify-claim", where=where)
 
 
-def _opened(document: Document, manifest: record.Manifest) -> Surfaced:
+def _opened(document: Document, manifest: Manifest) -> Surfaced:
     try:
         return reopened(document, manifest)
     except (KeyError, IndexError, ValueError) as error:
@@ -75,7 +75,7 @@ def _opened(document: Document, manifest: record.Manifest) -> Surfaced:
         raise refused(f"to have opened what cannot be opened: {error.message}", "opened") from None
 
 
-def _masked(document: Document, opened: Surfaced, manifest: record.Manifest) -> tuple[Model, Inference]:
+def _masked(document: Document, opened: Surfaced, manifest: Manifest) -> tuple[Model, Inference]:
     """The model with the handovers that are claimed. Which masks are handed over is computed anew from the original, and what
     every call receives is proven besides (`mask_proof`)."""
     handovers = tuple(
@@ -92,7 +92,7 @@ def _masked(document: Document, opened: Surfaced, manifest: record.Manifest) -> 
         raise refused(f"masks that the document cannot hold: {error.message}", "masks") from None
 
 
-def _cast(cast: record.Casting, specs: Specs) -> Cast:
+def _cast(cast: Casting, specs: Specs) -> Cast:
     """Raises VerificationError where the way there and back would change bits."""
     ref = TensorRef(*cast.tensor)
     if ref not in specs:
@@ -102,7 +102,7 @@ def _cast(cast: record.Casting, specs: Specs) -> Cast:
     return Cast(ref, cast.dtype, tuple(tuple(CallRef(*call) for call in calls) for calls in cast.takers))
 
 
-def _check_shapes(document: Document, manifest: record.Manifest) -> None:
+def _check_shapes(document: Document, manifest: Manifest) -> None:
     """What the user is said to have given must not contradict what the original tells by itself. The shape that it records of
     a class which nobody has declared may be false; but another dtype would let Keras round, and is not taken on trust."""
     for shape in manifest.shapes:
@@ -112,7 +112,7 @@ def _check_shapes(document: Document, manifest: record.Manifest) -> None:
             raise refused(f"a shape of {shape.tensor[0]!r} that contradicts the original", "shapes")
 
 
-def _known(inference: Inference, shape: record.Shape) -> tuple[TensorSpec, bool]:
+def _known(inference: Inference, shape: Shape) -> tuple[TensorSpec, bool]:
     """What the original tells, and whether that is more than a record of a class which nobody has declared."""
     for call in shape.inside:
         inner = inference.inner.get(CallRef(*call)) or inference.wrapped.get(CallRef(*call))

@@ -22,11 +22,10 @@ from configsplit.containers import (
     prepare_text,
     prepare_weights,
 )
+from configsplit.containers.container import Format
 from configsplit.graph.json import dumps
-from configsplit.models.results import Format
 from configsplit.weights.placement import Placed
 
-SUFFIXES: dict[str, Format] = {".keras": "keras", ".h5": "h5", ".hdf5": "h5", ".json": "json"}
 UNDATED = "1980-01-01@00:00:00"
 """What ``metadata.json`` says where no source has one: the same input gives the same bytes."""
 

@@ -18,8 +18,8 @@ be: see `configsplit.testing.masked`.
 """
 
 from configsplit.testing.masked import masked_models
+from configsplit.testing.masked_sketch import Generation
 from configsplit.testing.models import models
 from configsplit.testing.old_chains import Spelt, old_chains
-from configsplit.testing.sketch import Generation
 
 __all__ = ["Generation", "Spelt", "masked_models", "models", "old_chains"]

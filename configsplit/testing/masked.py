@@ -18,14 +18,13 @@ from random import Random
 
 from hypothesis import strategies as st
 
+from configsplit.errors import check_choice
 from configsplit.testing.masked_layers import embedding, masking, one_input
 from configsplit.testing.masked_sketch import FEATURES, SENTENCES, STEPS, Generation, Sketch, Spec, Tensor
 from configsplit.testing.masked_steps import Graph, again, attention, by_hand, merge, operate
-from configsplit.testing.sketch import Draw
 
 
-@st.composite
-def masked_models(draw: Draw, dialect: Generation = "keras3", *, operations: bool = True, custom: float = 0.2) -> Spec:
+def masked_models(dialect: Generation = "keras3", *, operations: bool = True, custom: float = 0.2) -> st.SearchStrategy[Spec]:
     """Recipes of masked models, which `configsplit.testing.masked_building.Workshop` builds.
 
     Makers, users and stoppers of masks, layers that hand them on, functional and Sequential models in each other and shared,
@@ -35,8 +34,15 @@ def masked_models(draw: Draw, dialect: Generation = "keras3", *, operations: boo
         dialect: "keras3" or "keras2" (for tf_keras).
         operations: False for files that cannot hold operations, as ``.h5`` of Keras 3.
         custom: how often a class that nobody has declared is taken where one would fit.
+
+    Returns:
+        A strategy; the same draw gives the same recipe.
+
+    Raises:
+        OptionError: there is no such dialect.
     """
-    return recipe(draw(st.randoms(use_true_random=False)), dialect, operations=operations, custom=custom)
+    check_choice("dialect", dialect, Generation)
+    return st.randoms(use_true_random=False).map(lambda chance: recipe(chance, dialect, operations=operations, custom=custom))
 
 
 def recipe(chance: Random, dialect: Generation, *, operations: bool = True, custom: float = 0.2) -> Spec:

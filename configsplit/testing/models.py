@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 
 from configsplit.dialects import DIALECTS, emit, parse, to_text
 from configsplit.dialects.keras3 import BARE
+from configsplit.errors import check_choice
 from configsplit.graph.json import freeze
 from configsplit.graph.model import Model, Node, TensorRef
-from configsplit.testing.sketch import SEQUENCE, STEP, Draw, Generation, Sketch
+from configsplit.testing.masked_sketch import Generation
+from configsplit.testing.sketch import SEQUENCE, STEP, Draw, Sketch
 from configsplit.testing.steps import (
     again,
     attention,
@@ -29,10 +31,9 @@ from configsplit.testing.steps import (
 Step = Callable[[Draw, Sketch], None]
 
 
-@st.composite
 def models(
-    draw: Draw, dialect: Generation = "keras3", *, depth: int = 2, most: int = 9, masks: bool = True, custom: bool = False
-) -> Model:
+    dialect: Generation = "keras3", *, depth: int = 2, most: int = 9, masks: bool = True, custom: bool = False
+) -> st.SearchStrategy[Model]:
     """Random functional models of a dialect, as `configsplit.dialects.parse` gives them.
 
     Args:
@@ -41,9 +42,21 @@ def models(
         most: how many steps a model has at most; each adds a layer or a call.
         masks: whether Masking layers are drawn. Keras 3 cannot read an ``.h5`` back in which a mask is used: it has operations.
         custom: whether classes that nobody has declared are among the layers, to which masks may or may not matter.
+
+    Returns:
+        A strategy.
+
+    Raises:
+        OptionError: there is no such dialect.
     """
-    model = drawn_functional(draw, Sketch(dialect, "", masks=masks, custom=custom), depth, most, 2)
-    return parse(to_text(model)).model
+    check_choice("dialect", dialect, Generation)
+
+    @st.composite
+    def drawn(draw: Draw) -> Model:
+        model = drawn_functional(draw, Sketch(dialect, "", masks=masks, custom=custom), depth, most, 2)
+        return parse(to_text(model)).model
+
+    return drawn()
 
 
 def drawn_functional(draw: Draw, sketch: Sketch, depth: int, most: int, ends: int) -> Model:

@@ -7,10 +7,12 @@ from typing import Any, NamedTuple
 from hypothesis import strategies as st
 
 from configsplit.dialects import parse, to_text
+from configsplit.errors import check_choice
 from configsplit.graph.json import FrozenDict, dumps, freeze, loads, rebuild
 from configsplit.graph.model import Model, TensorRef
+from configsplit.testing.masked_sketch import Generation
 from configsplit.testing.models import drawn_functional
-from configsplit.testing.sketch import Draw, Generation, Sketch
+from configsplit.testing.sketch import Draw, Sketch
 
 
 class Spelt(NamedTuple):
@@ -20,12 +22,25 @@ class Spelt(NamedTuple):
     old: str
 
 
-@st.composite
-def old_chains(draw: Draw, dialect: Generation = "keras3") -> Spelt:
+def old_chains(dialect: Generation = "keras3") -> st.SearchStrategy[Spelt]:
     """Random Sequentials around a functional model of one input and one output.
 
     Keras 2.0 to 2.3 and TF up to 2.2 write no InputLayer in front of it, Keras 3.0 to 3.10 each single tensor as a list of one.
+
+    Args:
+        dialect: "keras3" or "keras2".
+
+    Returns:
+        A strategy.
+
+    Raises:
+        OptionError: there is no such dialect.
     """
+    check_choice("dialect", dialect, Generation)
+    return st.composite(_chain)(dialect)
+
+
+def _chain(draw: Draw, dialect: Generation) -> Spelt:
     sketch = Sketch(dialect, "c", masks=False)
     ref = sketch.add_input()
     inner = drawn_functional(draw, sketch.inner("m"), depth=1, most=5, ends=1)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any
 
 from hypothesis import strategies as st
 
 from configsplit.graph.json import FrozenDict, freeze
 from configsplit.graph.model import Layer, Model, Node, TensorRef, TensorSpec, Use
+from configsplit.testing.masked_sketch import Generation
 
 SEQUENCE = TensorSpec((None, 3, 4), "float32")
 STEP = TensorSpec((None, 4), "float32")
@@ -18,7 +19,6 @@ STEP = TensorSpec((None, 4), "float32")
 UNDECLARED = ("ZeroMasked", "ZeroStop", "PassScale", "StopScale")
 """Classes that no table knows: they use a mask and hand it on, use and stop it, hand it on, or stop it."""
 
-Generation = Literal["keras2", "keras3"]
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 
 

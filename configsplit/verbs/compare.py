@@ -12,7 +12,7 @@ from configsplit.errors import ConfigSplitError, StoreError, VerificationError
 from configsplit.graph.model import LayerPath, TensorSpec, walk
 from configsplit.inference.recorded import agree
 from configsplit.models.document import Document, load
-from configsplit.records import provenance as record
+from configsplit.records.provenance import SUFFIX, from_text
 from configsplit.saving.file_proof import provenance_of
 from configsplit.saving.numeric import described_inputs
 
@@ -50,6 +50,9 @@ def compare(
         bisect: where outputs differ, find the first tensor inside that does.
         custom_objects: plug-ins.
         limits: time and memory for the processes, and whether the operating system confines them.
+
+    Returns:
+        For every output how far the two are apart, whether all bits are equal, and where a difference begins.
 
     Raises:
         VerificationError: the models do not take the same inputs, or one cannot be run. That they differ is no error.
@@ -98,7 +101,7 @@ def compare(
 
 def _require_weights(document: Document) -> None:
     """Two models without weights would get made-up ones, and could only be equal by being called alike."""
-    with open_source(document.path, document.weights) as source:
+    with document.opened() as source:
         if source.weights is None and any(layer.class_name for layer in document.model.layers if not layer.is_input):
             raise StoreError(
                 "the file has no weights: what it computes cannot be compared",
@@ -148,9 +151,9 @@ def _names(one: Document, other: Document) -> dict[LayerPath, LayerPath] | None:
 
 def _recorded(made: Document, source: Document) -> dict[LayerPath, LayerPath] | None:
     """Layer -> origin, if the record beside ``made`` speaks of this very file and says that ``source`` is what it came from."""
-    place = made.path.with_name(made.path.name + record.SUFFIX)
+    place = made.path.with_name(made.path.name + SUFFIX)
     try:
-        told = record.from_text(place.read_text("utf-8"), str(place))
+        told = from_text(place.read_text("utf-8"), str(place))
     except (OSError, UnicodeDecodeError, ConfigSplitError):
         return None
     with open_source(made.path) as mine, open_source(source.path) as its:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from configsplit.containers import open_source
 from configsplit.conversion import Migration, Note, Replacement, Request, migrate
 from configsplit.conversion.convert import opened
 from configsplit.conversion.known_bugs import cautions, may_need_caution
 from configsplit.dialects import emit, read_entry
-from configsplit.errors import ConversionError
+from configsplit.errors import ConversionError, check_choice
 from configsplit.graph.model import TensorRef, TensorSpec, walk
 from configsplit.inference import trace
-from configsplit.models.document import Document, given_shapes, load
-from configsplit.models.wrapped import inside, release_of
+from configsplit.models.document import Document, given_shapes, reading
+from configsplit.models.wrapped import held_by, release_of
 from configsplit.saving.conversion import Converted
 from configsplit.saving.converted_masks import changed_masks
 from configsplit.weights.accounts import Absent, absent
@@ -57,11 +57,39 @@ def convert(
         The conversion; look at its ``refusals`` before `Converted.save`, which raises if there are any.
 
     Raises:
+        OptionError: an option is none of the words that it may be.
         ConversionError: the model is of Keras 3 already.
         StoreError, DocumentError, WeightsError: the file cannot be read, or is damaged.
     """
-    if not isinstance(document, Document):
-        document = load(document, weights=weights, custom_objects=custom_objects)
+    check_choice("missing_weights", missing_weights, MissingWeights)
+    if backend is not None:
+        check_choice("backend", backend, Backend)
+    with ExitStack() as stack:
+        read = document
+        if not isinstance(read, Document):
+            read = stack.enter_context(reading(read, weights=weights, custom_objects=custom_objects))
+        _check_older(read)
+        document = replace(read, model=opened(read.model, read_entry))
+        source, old = stack.enter_context(document.opened()), None
+        if source.weights is not None:
+            document = completed(document, source.weights)
+            old = OldWeights(document, source.weights)
+        made_by = backend or str(source.metadata.get("backend") or document.model.entry.get("backend") or "")
+        request = _request(document, old, lambdas, shapes, made_by, missing_weights)
+        migration = _migrated(document, request)
+        lost = () if source.weights is None else absent(document, migration, source.weights)
+        return Converted(
+            document=document,
+            migration=_without_weights(migration, lost, missing_weights),
+            backend=made_by,
+            arguments=_arguments(lambdas, shapes, backend, missing_weights),
+            absent=lost,
+            old=old,
+        )
+
+
+def _check_older(document: Document) -> None:
+    """Raises ConversionError where the model is of Keras 3."""
     if document.dialect == "keras3":
         raise ConversionError(
             "this is a model of Keras 3 already",
@@ -69,35 +97,39 @@ def convert(
             where=str(document.path),
             hint=_HINT_OLDER if document.notes else _HINT_KERAS3,
         )
-    arguments = _arguments(lambdas, shapes, backend, missing_weights)
-    document = replace(document, model=opened(document.model, read_entry))
-    with open_source(document.path, document.weights) as source:
-        if source.weights is not None:
-            document = completed(document, source.weights)
-        given = shapes if isinstance(shapes, Mapping) else given_shapes(document.model, shapes)
-        inference = document.infer_given(given)
-        old = None if source.weights is None else OldWeights(document, source.weights)
-        if old is not None:
-            check_shapes(document.model, inference, old.found)
-        found = backend or str(source.metadata.get("backend") or document.model.entry.get("backend") or "")
-        request = Request(
-            model=document.model,
-            inference=inference,
-            stored={} if old is None else old.stored,
-            facts=document.facts,
-            lambdas={**_declared(document), **_replacements(lambdas)},
-            backend=found,
-            release=release_of(document),
-            initialize=missing_weights == "initialize",
-            read=read_entry,
-            write=emit,
-        )
-        migration = _with_cautions(_with_backend(migrate(request), document, found), document)
-        if not migration.refusals and (changed := changed_masks(document, request.inference, migration)):
-            migration = replace(migration, refusals=changed, model=None)
-        lost = () if source.weights is None else absent(document, migration, source.weights)
-        migration = _without_weights(migration, lost, missing_weights)
-        return Converted(document=document, migration=migration, backend=found, arguments=arguments, absent=lost)
+
+
+def _request(
+    document: Document,
+    old: OldWeights | None,
+    lambdas: Mapping[str, str] | Sequence[str],
+    shapes: Mapping[TensorRef, TensorSpec] | Sequence[str],
+    backend: str,
+    missing_weights: MissingWeights,
+) -> Request:
+    """What a migration is to know. Raises WeightsError where the weights do not fit the layers."""
+    inference = document.infer_given(shapes if isinstance(shapes, Mapping) else given_shapes(document.model, shapes))
+    if old is not None:
+        check_shapes(document.model, inference, old.found)
+    return Request(
+        model=document.model,
+        inference=inference,
+        stored={} if old is None else old.stored,
+        facts=document.facts,
+        lambdas={**_declared(document), **_replacements(lambdas)},
+        backend=backend,
+        release=release_of(document),
+        initialize=missing_weights == "initialize",
+        read=read_entry,
+        write=emit,
+    )
+
+
+def _migrated(document: Document, request: Request) -> Migration:
+    """The new graph with what there is to say of it, or what is refused: also where a call would receive other masks."""
+    migration = _with_cautions(_with_backend(migrate(request), document, request.backend), document)
+    changed = () if migration.refusals else changed_masks(document, request.inference, migration)
+    return replace(migration, refusals=changed, model=None) if changed else migration
 
 
 def _without_weights(migration: Migration, lost: Sequence[Absent], wanted: MissingWeights) -> Migration:
@@ -138,7 +170,7 @@ def _with_backend(migration: Migration, document: Document, backend: str) -> Mig
 def _with_cautions(migration: Migration, document: Document) -> Migration:
     """Say what Keras itself will compute wrongly; only models with their channels first can be such."""
     model = migration.model
-    if model is None or not any(map(may_need_caution, (layer for _, layer in walk(model, inside("keras3"))))):
+    if model is None or not any(map(may_need_caution, (layer for _, layer in walk(model, held_by("keras3"))))):
         return migration
     inference = trace(model, document.facts, dialect="keras3", read=read_entry)
     return replace(migration, notes=(*migration.notes, *dict.fromkeys(cautions(inference))))

@@ -16,7 +16,7 @@ from configsplit.boundaries.pricing import Pricing
 from configsplit.boundaries.reach import Reach
 from configsplit.boundaries.sizes import given_sizes, moved
 from configsplit.cutting.places import CutPlace, Tally, cut_places, segmented
-from configsplit.errors import CutError
+from configsplit.errors import CutError, check_choice
 from configsplit.graph.model import LayerPath, TensorRef, TensorSpec
 from configsplit.inference.tensor_kinds import with_kinds
 from configsplit.models.document import Document
@@ -103,11 +103,18 @@ def cuts(
         shapes, sizes: as for `split`. Without the sizes of inputs that have open ones, figures are formulas.
         whole_nested: only places outside of nested models.
 
+    Returns:
+        The places in the order asked for, each with the tensors that cross there (shape with the batch first, bytes of one
+        sample) and with parameters and multiply-accumulates of one sample on either side.
+
     Raises:
+        OptionError: an option is none of the words that it may be.
         TensorReferenceError: ``before`` or ``after`` names no tensor.
         CutError: the order asks for devices that are not given.
         ShapeError: what was asked for depends on sizes that are open.
     """
+    if sort is not None:
+        check_choice("sort", sort, Order)
     if sort == "latency" and devices is None:
         raise CutError(
             "places are ranked by latency only for two devices",

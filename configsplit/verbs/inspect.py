@@ -12,7 +12,6 @@ from configsplit.boundaries.contradictions import contradictions
 from configsplit.boundaries.formulas import Figure, Formula, plain
 from configsplit.boundaries.pricing import Pricing
 from configsplit.boundaries.sizes import given_sizes, open_sizes
-from configsplit.containers import open_source
 from configsplit.dialects import Sign, emit
 from configsplit.errors import RuntimeUnavailableError
 from configsplit.graph.model import Layer, TensorRef, TensorSpec, walk
@@ -61,6 +60,14 @@ class Inspection:
 
 def inspect(document: Document, *, sizes: Iterable[str] | Mapping[TensorRef, TensorSpec] = ()) -> Inspection:
     """Look at a model file; see `Inspection`. ``sizes`` of open inputs as for `split`.
+
+    Args:
+        document: what `load` gave.
+        sizes: sizes of inputs that the document leaves open, as for `split`.
+
+    Returns:
+        Dialect and evidence, layers, inputs and outputs (shapes with the batch first), parameters, multiply-accumulates of one
+        sample, hazards.
 
     Raises:
         ShapeError: the sizes do not fit the model.
@@ -129,7 +136,7 @@ def _tensor(name: str, spec: TensorSpec | None) -> dict[str, Any]:
 
 def _stored_parameters(document: Document) -> int | None:
     """Numbers in the file's weights, training state left out; None for a file without weights."""
-    with open_source(document.path, document.weights) as source:
+    with document.opened() as source:
         file = source.weights
         if file is None:
             return None

@@ -11,7 +11,7 @@ from configsplit.boundaries.shapes import fits, told
 from configsplit.containers import stamp
 from configsplit.dialects import DIALECTS, Detection, emit, parse, read_entry
 from configsplit.dialects.parse import LIST
-from configsplit.errors import CutError, ShapeError, VerificationError
+from configsplit.errors import CutError, ShapeError, VerificationError, check_choice
 from configsplit.graph.json import FrozenDict, dumps, freeze
 from configsplit.graph.model import LayerPath, Model, TensorSpec, walk
 from configsplit.graph.provenance import Origin, Provenance
@@ -20,12 +20,11 @@ from configsplit.inference.tensor_kinds import with_kinds
 from configsplit.models.document import Document, load
 from configsplit.models.fragments import check_dialect
 from configsplit.models.results import Edited
-from configsplit.models.wrapped import inside
+from configsplit.models.wrapped import held_by
 from configsplit.records.manifest import Manifest
 from configsplit.rewrites.common import as_functional
 from configsplit.rewrites.compose import By, compose
-from configsplit.rewrites.join import Piece, filled
-from configsplit.rewrites.join import join as join_pieces
+from configsplit.rewrites.join import Piece, filled, join_pieces
 from configsplit.rewrites.part import in_order
 from configsplit.saving.mask_proof import prove_masks
 from configsplit.saving.part_claims import check_parts
@@ -43,12 +42,17 @@ def join(*models: Document | str | Path, by: By = "position", custom_objects: It
         by: for composition, whether outputs meet inputs by position or by name.
         custom_objects: plug-ins, besides the installed ones.
 
+    Returns:
+        The whole model, not yet written.
+
     Raises:
+        OptionError: an option is none of the words that it may be.
         StoreError: there is no manifest, or a file cannot be read.
         VerificationError: the parts do not give the graph that was cut.
         CutError: the models do not fit together.
         ShapeError: an output is not what the next model takes.
     """
+    check_choice("by", by, By)
     specs = tuple(custom_objects)
     if len(models) == 1 and not isinstance(models[0], Document):
         return rejoin(Path(models[0]), specs)
@@ -229,7 +233,7 @@ def _closed(manifest: Manifest, parts: Sequence[Document], homes: dict[LayerPath
 def _provenance(model: Model, homes: dict[LayerPath, list[Origin]]) -> Provenance:
     """Layers as they stand in the parts; of a nested model that was opened, those inside."""
     origins: dict[LayerPath, Origin] = {}
-    for path, _ in walk(model, inside(model.dialect)):
+    for path, _ in walk(model, held_by(model.dialect)):
         whole = any(path[:length] in origins for length in range(1, len(path)))
         if path in homes and not whole:
             origins[path] = homes[path][0]

@@ -17,11 +17,10 @@ from configsplit.models.document import Document
 from configsplit.models.results import Edited
 from configsplit.rewrites import upstream
 from configsplit.rewrites.common import Rewritten
-from configsplit.rewrites.freeze import FLAG
-from configsplit.rewrites.freeze import freeze as freeze_layers
-from configsplit.rewrites.rename import rename as rename_layers
+from configsplit.rewrites.freeze import FLAG, freeze_layers
+from configsplit.rewrites.rename import rename_layers
 from configsplit.verbs.surgery import Names, finish, listed
-from configsplit.weights.placement import inside
+from configsplit.weights.placement import known_inside
 
 FORGOTTEN = "Keras 3 forgets on loading that the layers inside are frozen: set its `trainable` to True and then to False"
 """The flag itself is False then already, and TensorFlow's tracking drops an assignment that changes nothing."""
@@ -31,6 +30,13 @@ def rename(document: Document, names: Mapping[str, str] | Iterable[str]) -> Edit
     """Call layers otherwise: ``{"conv1": "stem"}`` or ``["conv1=stem", "conv*=block1_conv*", "encoder/fc=encoder/dense"]``.
 
     All at once, so that two layers may swap their names. The weights' names in the file follow.
+
+    Args:
+        document: the model; it is not changed.
+        names: old name -> new name, or ``OLD=NEW`` texts; patterns keep what ``*`` stands for.
+
+    Returns:
+        The new model, not yet written.
 
     Raises:
         TensorReferenceError: no such layer, or two layers would have one name, or Keras could not load the name.
@@ -74,6 +80,9 @@ def freeze(document: Document, *, before: Names = (), after: Names = (), layer: 
         layer: names of layers, patterns with ``*``, ``OUTER/INNER``; a nested model stands for all that is in it.
         unfreeze: set them free instead.
 
+    Returns:
+        The new model, not yet written.
+
     Raises:
         TensorReferenceError: no such layer or tensor.
         CutError: the config of a layer has no such flag.
@@ -110,7 +119,7 @@ def _weightless(document: Document, paths: set[LayerPath]) -> set[str]:
     inference = document.infer()
     found = set()
     for path, layer in walk(document.model):
-        around = inside(inference, path[:-1])
+        around = known_inside(inference, path[:-1])
         if around is not None and layer.model is None and weights_of(around, layer) == ():
             found.add(layer.class_name)
     return found
@@ -158,6 +167,9 @@ def layers(
         whole_nested: list nested models without the layers inside them, which come right behind them otherwise; but one that
             a tensor lies in is looked into all the same.
 
+    Returns:
+        One entry for each layer: name, class, whether it is trained, and how many numbers its weights have.
+
     Raises:
         TensorReferenceError: no such tensor.
         ShapeError: a size does not fit.
@@ -169,7 +181,7 @@ def layers(
     for path, layer in walk(document.model):
         within = not whole_nested and any(path[:length] in wanted for length in range(1, len(path)))
         if (path in wanted or within) and not layer.implicit:
-            around = inside(inference, path[:-1])
+            around = known_inside(inference, path[:-1])
             found.append(LayerInfo(path, layer.class_name, len(layer.calls), _flag(layer), _parameters(layer, around, path)))
     return tuple(found)
 
@@ -183,7 +195,7 @@ def _parameters(layer: Layer, around: Inference | None, path: LayerPath) -> int 
     if around is None:
         return None
     if layer.model is not None:
-        within = inside(around, path[-1:])
+        within = known_inside(around, path[-1:])
         counts = None if within is None else counted(within)
         return None if counts is None or counts.unknown else counts.parameters
     declared = weights_of(around, layer)

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from configsplit.containers import Source, Workers, digest
 from configsplit.errors import StoreError, VerificationError
-from configsplit.records.manifest import Source as SourceRecord
+from configsplit.records.manifest import SourceFile
 
 Place = tuple[Path, Path | None]
 """A model, and its weights if they stand apart."""
 
 
-def find(folder: Path, source: SourceRecord, beside: Path, hint: str) -> Place:
+def find(folder: Path, source: SourceFile, beside: Path, hint: str) -> Place:
     """A source as a record in ``folder`` names it, there or ``beside``.
 
     Raises:
@@ -25,7 +25,7 @@ def find(folder: Path, source: SourceRecord, beside: Path, hint: str) -> Place:
     )
 
 
-def weights_of(folder: Path, source: SourceRecord, beside: Path, hint: str) -> Path | None:
+def weights_of(folder: Path, source: SourceFile, beside: Path, hint: str) -> Path | None:
     """The weights of a source that stand apart, if they do. Raises StoreError where they are missing."""
     if source.weights is None:
         return None

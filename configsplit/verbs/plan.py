@@ -8,13 +8,13 @@ from fractions import Fraction
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import get_args
 
 from configsplit.boundaries.carrying import Carried, carried_out
 from configsplit.boundaries.costs import Costs, read_profile
 from configsplit.boundaries.flattened import Flattened, flattened
 from configsplit.boundaries.forbidden import Barriers, barriers, with_masks
-from configsplit.boundaries.formulas import Figure, Formula, plain
+from configsplit.boundaries.formulas import Figure, Formula
 from configsplit.boundaries.masks import needed
 from configsplit.boundaries.pricing import Pricing
 from configsplit.boundaries.sizes import given_sizes, moved
@@ -22,7 +22,7 @@ from configsplit.cutting.partition import partition
 from configsplit.cutting.pipeline.plan import Best, best_plan
 from configsplit.cutting.pipeline.search import UNLIMITED, Terms
 from configsplit.cutting.pipeline.units import Measure, bonded, units_of
-from configsplit.errors import CutError
+from configsplit.errors import CutError, nearest_choice
 from configsplit.graph.calls import CallGraph
 from configsplit.graph.model import TensorRef, TensorSpec
 from configsplit.inference import Inference, traced_masks
@@ -34,93 +34,8 @@ from configsplit.rewrites.masks import cannot_follow
 from configsplit.rewrites.nested.surface import Told
 from configsplit.rewrites.split import Split, assemble
 from configsplit.verbs.devices import Device, read_devices, terms
+from configsplit.verbs.planned import UNITS, Balance, Boundary, Plan, Stage, State
 from configsplit.verbs.split import hand_over_as
-
-Balance = Literal["params", "macs", "bytes", "latency"]
-
-State = Literal["optimal", "bounded", "tried"]
-
-UNITS = {"params": "parameters", "macs": "multiply-accumulates", "bytes": "bytes of weights", "latency": "ns"}
-"""What each balance counts. With devices that have speeds the unit of ``largest`` is ns."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
-    """One stage of a plan: how many calls it makes, and what it costs for one sample.
-
-    ``cost`` is in the unit of what is balanced; ``time`` the same as the device works it off.
-    """
-
-    device: str | None
-    calls: int
-    cost: Figure
-    parameters: int
-    weight_bytes: int
-    macs: Figure
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Boundary:
-    """What crosses between two neighbouring stages, tensors that only pass over one of them included."""
-
-    tensors: tuple[str, ...]
-    bytes: Figure
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """Where to cut, and what is known of it. Figures that depend on open sizes are formulas.
-
-    Attributes:
-        balance: what the stages are balanced by; ``unit`` is its unit.
-        largest: the slowest stage or link; ``smallest`` the same without slack; ``bound``: no plan has a smaller one.
-        state: "optimal" if ``smallest`` is proven to be the smallest there is, "tried" if that depends on open sizes and every
-            size tried gives this plan, else "bounded".
-        bytes: sum of the bytes per sample across each boundary; ``bytes_state`` whether it is the least for a largest stage of
-            ``smallest``, slack included.
-        imbalance: the largest stage's cost over the mean.
-        uncounted: layers that nobody can count and that count as nothing; a plan that goes by them is never optimal.
-        undeclared: those of them whose class nobody has declared.
-        tried: the smallest and the largest size that the plan was tried for, where it goes by open sizes. (Where only bytes do,
-            and not every size has the same plan, this is that of the first size tried, and its bytes are "bounded".)
-    """
-
-    document: Document
-    balance: Balance
-    unit: str
-    stages: tuple[Stage, ...]
-    boundaries: tuple[Boundary, ...]
-    largest: Figure
-    smallest: Figure
-    bound: Figure
-    state: State
-    bytes: Figure
-    bytes_state: State
-    imbalance: float | None
-    uncounted: tuple[str, ...]
-    undeclared: tuple[str, ...]
-    tried: tuple[int, int] | None
-    parts: Parts
-
-    def save(self, directory: str | Path, **options: Any) -> Any:
-        """Carry the plan out; see `configsplit.saving.parts.save` for the options."""
-        return self.parts.save(directory, **options)
-
-    def as_json(self) -> dict[str, Any]:
-        """The plan as plain values."""
-        rows: dict[str, Any] = {"stages": list(map(_row, self.stages)), "boundaries": list(map(_row, self.boundaries))}
-        objective = f"smallest largest stage ({self.unit}), then fewest bytes across the boundaries"
-        lists = {
-            "uncounted": list(self.uncounted),
-            "undeclared": list(self.undeclared),
-            "tried": None if self.tried is None else list(self.tried),
-        }
-        return {"objective": objective, **_row(self), **rows, **lists}
-
-
-def _row(item: Any) -> dict[str, Any]:
-    names = (name for name in item.__slots__ if name not in ("document", "parts"))
-    return {key: value for name in names for key, value in plain(name, getattr(item, name)).items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +91,10 @@ def plan(
         boundary_dtype: as for `split`.
         whole_nested: never cut inside a nested model.
 
+    Returns:
+        The plan: its stages and boundaries with what each costs (bytes and multiply-accumulates of one sample, milliseconds for
+        ``latency``), its parts, and whether it is proven optimal.
+
     Raises:
         CutError: no plan keeps to the limits, or what was given does not fit the model. Or so many stages can only be made by
             a cut through a tensor that may be sparse or ragged, or whose mask cannot cross.
@@ -222,7 +141,8 @@ def _wish(
     slack: float,
 ) -> _Wish:
     if balance not in get_args(Balance):
-        raise CutError(f"stages cannot be balanced by {balance!r}", code="plan-balance", hint=", ".join(get_args(Balance)))
+        hint = nearest_choice(balance, get_args(Balance))
+        raise CutError(f"stages cannot be balanced by {balance!r}", code="plan-balance", where="balance", hint=hint)
     if (profile is None) == (balance == "latency"):
         raise CutError(
             "a profile and --balance latency go together",

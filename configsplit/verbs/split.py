@@ -7,13 +7,13 @@ from dataclasses import replace
 from functools import partial
 
 from configsplit.boundaries.costs import Costs
-from configsplit.boundaries.masks import calls_of, closed_sources, functional, handed_over, needed, prepared
+from configsplit.boundaries.masks import closed_sources, functional, handed_over, needed, prepared
 from configsplit.boundaries.pricing import Pricing
 from configsplit.boundaries.records import opened_shapes
 from configsplit.boundaries.shapes import untold
 from configsplit.boundaries.sizes import given_sizes, moved
 from configsplit.cutting.minimum_cut import Choice, Cost, heads
-from configsplit.errors import CutError
+from configsplit.errors import CutError, check_choice
 from configsplit.graph.calls import call_graph
 from configsplit.graph.model import CallRef, TensorRef, TensorSpec
 from configsplit.inference import Inference, traced_masks
@@ -24,8 +24,7 @@ from configsplit.models.wrapped import DocumentWrapping, places_in, told_shapes
 from configsplit.rewrites.casts import Cast, is_exact, widen
 from configsplit.rewrites.nested.open import described
 from configsplit.rewrites.nested.surface import Surfaced, surface
-from configsplit.rewrites.split import Split, assemble
-from configsplit.rewrites.split import split as split_model
+from configsplit.rewrites.split import Split, assemble, split_model
 
 
 def split(
@@ -51,12 +50,17 @@ def split(
             ``"INPUT=224,224"``. The parts keep what the document says.
         boundary_dtype: hand tensors of a narrower floating type over as this one, cast back behind the boundary.
 
+    Returns:
+        The parts in an order in which each can run, not yet written.
+
     Raises:
+        OptionError: an option is none of the words that it may be.
         TensorReferenceError: a reference names no tensor, or several.
         CutError: the model cannot be cut there.
         ShapeError: the shape of a tensor that crosses is unknown; or which boundary is the smallest depends on a size that is
             open.
     """
+    check_choice("boundary", boundary, Choice)
     texts = [at] if isinstance(at, str) else list(at)
     if not texts:
         raise CutError("no place to cut at was given", code="cut-nowhere", hint="name a layer: --at LAYER")
@@ -77,7 +81,7 @@ def split(
         price = _price(pricing, whole.boundaries, boundary)
         tried[:] = [pricing.span if price and pricing.varies else None]
         done = split_model(model, whole.boundaries, inference.specs, boundary, why, doubtful, price)
-        check_kinds([ref for part in done.parts for ref in part.inputs], doubtful, inference)
+        check_kinds([ref for taken in done.inputs for ref in taken], doubtful, inference)
         return done, inference
 
     masked: list[str] = []
@@ -137,7 +141,7 @@ def hand_over_as(
     known = {cast.ref: inference.specs[cast.ref] for cast in casts}  # what takes the tensors now is new, and records nothing
     inferred, _ = with_kinds(document.infer({**whole.given, **known}, widened.model))
     graph = call_graph(widened.model)
-    parts = [calls_of(part, done.model) for part in done.parts]
+    parts = [list(calls) for calls in done.calls]
     for cast, near, far in zip(casts, widened.near, widened.far, strict=True):
         parts[_home(parts, CallRef(cast.ref.layer, cast.ref.call))].append(near)
         for takers, back in zip(cast.takers, far, strict=True):
@@ -149,20 +153,11 @@ def hand_over_as(
 
 def _casts(dtype: str, done: Split, inference: Inference) -> list[Cast]:
     """Every narrower floating tensor that crosses, with the calls that take it in each part."""
-    graph, originals = call_graph(done.model), set(done.model.input_refs())
-    homes = {call: number for number, part in enumerate(done.parts) for call in calls_of(part, done.model)}
-    found: list[Cast] = []
-    for ref in dict.fromkeys(ref for part in done.parts for ref in part.inputs if ref not in originals):
-        spec = inference.specs[ref]
-        if not is_exact(spec.dtype, dtype):
-            continue
-        groups: dict[int, list[CallRef]] = {}
-        for taker in graph.consumers[ref]:
-            call = graph.calls[taker]
-            if homes[call] != homes[CallRef(ref.layer, ref.call)]:
-                groups.setdefault(homes[call], []).append(call)
-        found.append(Cast(ref, dtype, tuple(tuple(groups[number]) for number in sorted(groups))))
-    return found
+    return [
+        Cast(ref, dtype, tuple(map(tuple, takers.values())))
+        for ref, takers in done.crossing().items()
+        if is_exact(inference.specs[ref].dtype, dtype)
+    ]
 
 
 def _home(parts: Sequence[Sequence[CallRef]], call: CallRef) -> int:

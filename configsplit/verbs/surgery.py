@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace as replace_fields
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,9 +30,8 @@ from configsplit.rewrites.insert import attach, put_in_place
 from configsplit.rewrites.nested.open import described
 from configsplit.rewrites.nested.surface import Surfaced, surface
 from configsplit.rewrites.part import in_order
-from configsplit.rewrites.remove import remove as remove_layers
-from configsplit.rewrites.remove import stand_ins
-from configsplit.weights.placement import inside
+from configsplit.rewrites.remove import remove_layers, stand_ins
+from configsplit.weights.placement import known_inside
 
 Names = str | Iterable[str]
 
@@ -48,6 +47,9 @@ def extract(
         to: tensors to end at; the outputs of the model by default.
         shapes: ``LAYER=None,28,28,128`` for tensors whose shape nothing else tells.
         opened: ``LAYER`` or ``LAYER=1,2``: sizes of a recorded shape that are to be open.
+
+    Returns:
+        The new model, not yet written.
 
     Raises:
         TensorReferenceError: a name does not say which tensor is meant.
@@ -82,6 +84,9 @@ def insert(
         before: the calls that take the fragment's output in its place; all, and the model's own output, by default.
         donor_weights: a weights file that goes with an architecture-only fragment.
 
+    Returns:
+        The new model, not yet written.
+
     Raises:
         CutError: the fragment has several inputs or outputs, or is of another generation of Keras.
         ShapeError: shapes or dtypes do not fit.
@@ -113,6 +118,9 @@ def replace(
         from_, to: tensors; what nothing needs any more vanishes.
         donor_weights: a weights file that goes with an architecture-only donor.
 
+    Returns:
+        The new model, not yet written.
+
     Raises:
         CutError: numbers do not fit, or a start is computed from an end.
         ShapeError: shapes or dtypes do not fit.
@@ -128,6 +136,13 @@ def replace(
 def remove(document: Document, layer: Names) -> Edited:
     """Take layers out; what took their output takes their input instead. Patterns with ``*`` and ``OUTER/INNER`` work.
 
+    Args:
+        document: the model; it is not changed.
+        layer: names of layers, or patterns.
+
+    Returns:
+        The new model, not yet written.
+
     Raises:
         CutError: a layer takes or gives several tensors.
         ShapeError: its output is not of the shape and dtype of its input.
@@ -139,7 +154,7 @@ def remove(document: Document, layer: Names) -> Edited:
     for path in paths:
         levels.setdefault(path[:-1], []).append(path[-1])
     for place, names in levels.items():
-        _check_removal(place, names, inside(inference, place))
+        _check_removal(place, names, known_inside(inference, place))
     spec = inference.specs[document.model.input_refs()[0]]
     made = remove_layers(as_functional(document.model, spec), paths)
     return finish("remove", (document,), made, {"layer": patterns})
@@ -210,7 +225,7 @@ def _without_stale(model: Model, before: Model) -> Model:
         stale += ["build_config", "build_input_shape"]
     if [ref.layer for ref in model.output_refs()] != [ref.layer for ref in before.output_refs()]:
         stale += ["compile_config"]
-    return replace_fields(model, entry=model.entry.without(*stale), config=model.config.without(*stale))
+    return dataclasses.replace(model, entry=model.entry.without(*stale), config=model.config.without(*stale))
 
 
 def _donor(document: Document, model: Document | str | Path, weights: Path | None) -> Document:

@@ -18,7 +18,7 @@ from configsplit.containers import open_source
 from configsplit.dialects import DIALECTS, detect, parse
 from configsplit.dialects.envelope import unwrapped
 from configsplit.dialects.parse import model_kind
-from configsplit.dialects.schema.frame import path as dotted
+from configsplit.dialects.schema.frame import dotted
 from configsplit.errors import ConfigSplitError, DocumentError, StoreError, VerificationError
 from configsplit.graph.json import FrozenDict, loads, thaw
 from configsplit.graph.model import Model
@@ -74,6 +74,9 @@ def validate(file: str | Path) -> Validation:
 
     Returns:
         Every violation. A file that cannot be read, or is something else, is one violation with the code of that error.
+
+    Raises:
+        Nothing: what is wrong is a violation.
     """
     try:
         return _validate(Path(file))

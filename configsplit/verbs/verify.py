@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from configsplit.containers import MAX_TEXT, Source, Stamp, open_source, read_plain, stamp
+from configsplit.containers import MAX_TEXT, Source, Stamp, read_plain, stamp
 from configsplit.errors import StoreError, VerificationError
-from configsplit.models.document import load
-from configsplit.records import manifest as record
+from configsplit.models.document import reading
+from configsplit.records.manifest import NAME, Manifest, SourceFile, from_text
 from configsplit.saving.numeric import run
 from configsplit.saving.proof import Proof, prove
 from configsplit.verbs.origins import Place, check_digests, find, weights_of
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class Verified:
     """The result of `verify`: the proof, and what Keras computed if it was asked."""
 
-    manifest: record.Manifest
+    manifest: Manifest
     proof: Proof
     numeric: NumericReport | None = None
 
@@ -49,13 +49,16 @@ def verify(
         directory: what `split` wrote.
         source: the original; by default where the manifest says, or beside the folder.
         numeric: also run original and parts in Keras, fed through numpy, and demand equal outputs.
-        samples: samples of input for that, of the given ``seed``, drawn to exercise what is in the model (docs/numeric.md).
+        samples, seed: of the input for that, which is drawn to exercise what is in the model (docs/numeric.md).
         inputs: an ``.npz`` file with the user's own samples instead, by the names of the inputs or in their order.
         input_ranges: bounds of what is drawn: ``"LOW,HIGH"`` for every input of numbers, ``"INPUT=LOW,HIGH"`` for one.
         sizes: sizes of inputs that the model leaves open: ``"INPUT=1,224,224,3"``, or the open ones alone.
         tolerance: by how much outputs may differ, times their largest value where that is above 1; 0 asks for equal bits.
         custom_objects: plug-ins for it.
         limits: time and memory for it, and whether the operating system confines it.
+
+    Returns:
+        The manifest, what was proven, and what the models computed if they were run.
 
     Raises:
         VerificationError: the parts do not equal the whole, or a file was changed since the split.
@@ -65,8 +68,7 @@ def verify(
     manifest = read_manifest(folder)
     original, weights = _find(folder, manifest.source, source)
     files = _Files.of(folder, manifest, original, weights)
-    document = load(original, weights=weights, custom_objects=custom_objects)
-    with open_source(original, weights) as opened:
+    with reading(original, weights=weights, custom_objects=custom_objects) as document, document.opened() as opened:
         _check_digests(folder, manifest, opened, weights)
         proof = prove(folder, manifest, opened, document)
     files.check_unchanged()
@@ -87,7 +89,7 @@ class _Files:
     stamps: dict[Path, Stamp]
 
     @classmethod
-    def of(cls, folder: Path, manifest: record.Manifest, original: Path, weights: Path | None) -> _Files:
+    def of(cls, folder: Path, manifest: Manifest, original: Path, weights: Path | None) -> _Files:
         """Raises StoreError where a part is a link, a pipe or a device."""
         names = [name for part in manifest.parts for name in (part.file, part.weights) if name]
         own = {folder / name: stamp(folder / name, follow=False) for name in names}
@@ -102,13 +104,13 @@ class _Files:
                 )
 
 
-def read_manifest(folder: Path) -> record.Manifest:
+def read_manifest(folder: Path) -> Manifest:
     """The manifest of a folder of parts.
 
     Raises:
         StoreError: there is none.
     """
-    place = folder / record.NAME
+    place = folder / NAME
     try:
         text = read_plain(place, MAX_TEXT).decode("utf-8")
     except (StoreError, UnicodeDecodeError) as error:
@@ -120,20 +122,20 @@ def read_manifest(folder: Path) -> record.Manifest:
             where=str(place),
             hint="give the folder that `configsplit split` wrote",
         ) from None
-    return record.from_text(text, str(place))
+    return from_text(text, str(place))
 
 
 _HINT = "say where it is: --source FILE"
 
 
-def _find(folder: Path, source: record.Source, given: str | Path | None) -> Place:
+def _find(folder: Path, source: SourceFile, given: str | Path | None) -> Place:
     """The original file, and its separate weights."""
     if given is not None:
         return Path(given), weights_of(folder, source, folder.parent, _HINT)
     return find(folder, source, folder.parent, _HINT)
 
 
-def _check_digests(folder: Path, manifest: record.Manifest, source: Source, weights: Path | None) -> None:
+def _check_digests(folder: Path, manifest: Manifest, source: Source, weights: Path | None) -> None:
     """Raises VerificationError if a file is not the one that the manifest speaks of."""
     wanted: dict[Path, str | None] = {} if weights is None else {weights: manifest.source.weights_sha256}
     for part in manifest.parts:

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from configsplit.containers import open_source
+from configsplit.dialects import to_text
 from configsplit.errors import VerificationError
+from configsplit.models.document import reading
 from configsplit.records.provenance import Accounts, ProvenanceRecord
-from configsplit.saving.conversion import came
+from configsplit.saving.conversion import came, new_weights
 from configsplit.saving.conversion_proof import ConversionProof, accounts, prove
 from configsplit.verbs.convert import convert
 
@@ -31,12 +33,14 @@ def verify_conversion(
     if len(places) != 1 or not _sound(told.arguments):
         raise _false(path, "it has not the sources or the arguments of a conversion")
     ((source, weights),) = places
-    made = convert(source, weights=weights, custom_objects=custom_objects, **told.arguments)
-    if made.refusals:
-        raise _false(path, f"{made.refusals[0].layer!r} cannot be converted: {made.refusals[0].reason}")
-    with open_source(source, weights) as opened:
-        proof = prove(path, made.migration, made.document, opened)
-        real = accounts(made.document, made.migration, opened, made.absent) if path.suffix == ".keras" else Accounts()
+    with reading(source, weights=weights, custom_objects=custom_objects) as document, document.opened() as opened:
+        made = convert(document, **told.arguments)
+        if made.migration.model is None:
+            raise _false(path, f"{made.refusals[0].layer!r} cannot be converted: {made.refusals[0].reason}")
+        with open_source(path) as written:
+            new = None if written.weights is None else new_weights(made, opened)
+            proof = prove(written, to_text(made.migration.model), new)
+        real = accounts(new, made.absent) if path.suffix == ".keras" else Accounts()
     if told.layers != tuple(came(made.migration)):
         raise _false(path, "its layers come from others than the record says")
     if told.weights != real or told.needs != made.needs:

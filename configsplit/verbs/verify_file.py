@@ -7,11 +7,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from configsplit.containers import Source, open_source
+from configsplit.containers import Source
 from configsplit.errors import StoreError
-from configsplit.models.document import load
+from configsplit.models.document import reading
 from configsplit.models.fragments import load_fragment
-from configsplit.records import provenance as record
+from configsplit.records.provenance import SUFFIX, ProvenanceRecord, from_text
 from configsplit.saving.file_proof import compare
 from configsplit.verbs.origins import Place, check_digests, find
 
@@ -20,7 +20,7 @@ from configsplit.verbs.origins import Place, check_digests, find
 class Checked:
     """A file that is what its record says: how many layers it has, how many weights were compared, and their bytes."""
 
-    record: record.ProvenanceRecord
+    record: ProvenanceRecord
     layers: int
     weights: int
     bytes: int
@@ -28,6 +28,13 @@ class Checked:
 
 def verify_file(path: str | Path, *, custom_objects: Sequence[str | Path] = ()) -> Checked:
     """Hold a file that a verb of surgery wrote against the record beside it.
+
+    Args:
+        path: the file; its record is ``FILE.provenance.json``.
+        custom_objects: the plug-ins that it was made with.
+
+    Returns:
+        The record, and how many layers and weights were held against it, with the bytes of these.
 
     Raises:
         VerificationError: a file was changed since, or a weight is not that of its origin.
@@ -40,17 +47,17 @@ def verify_file(path: str | Path, *, custom_objects: Sequence[str | Path] = ()) 
     _check_digests(path, apart, told, places)
     if told.verb == "convert":
         return _converted(path, told, places, custom_objects)
-    host = load(places[0][0], weights=places[0][1], custom_objects=custom_objects)
-    more = (load_fragment(model, host, weights=weights, custom_objects=custom_objects) for model, weights in places[1:])
-    documents = [host, *more]
     with ExitStack() as stack:
-        sources = [stack.enter_context(open_source(model, weights)) for model, weights in places]
+        host = stack.enter_context(reading(places[0][0], weights=places[0][1], custom_objects=custom_objects))
+        more = (load_fragment(model, host, weights=weights, custom_objects=custom_objects) for model, weights in places[1:])
+        documents = [host, *more]
+        sources = [stack.enter_context(each.opened()) for each in documents]
         count, size = compare(path, apart, told, sources, documents)
     return Checked(told, len(told.layers), count, size)
 
 
 def _converted(
-    path: Path, told: record.ProvenanceRecord, places: Sequence[tuple[Path, Path | None]], custom_objects: Sequence[str | Path]
+    path: Path, told: ProvenanceRecord, places: Sequence[tuple[Path, Path | None]], custom_objects: Sequence[str | Path]
 ) -> Checked:
     """Convert the source once more as the record says, and hold the file against that."""
     from configsplit.verbs.verify_conversion import verify_conversion
@@ -59,15 +66,15 @@ def _converted(
     return Checked(told, len(told.layers), found.weights, found.bytes)
 
 
-def read_record(path: Path) -> record.ProvenanceRecord:
+def read_record(path: Path) -> ProvenanceRecord:
     """The record beside a file.
 
     Raises:
         StoreError: there is none.
     """
-    place = path.with_name(path.name + record.SUFFIX)
+    place = path.with_name(path.name + SUFFIX)
     try:
-        return record.from_text(place.read_text("utf-8"), str(place))
+        return from_text(place.read_text("utf-8"), str(place))
     except (OSError, UnicodeDecodeError) as error:
         raise StoreError(
             f"no provenance record can be read there: {error}",
@@ -77,7 +84,7 @@ def read_record(path: Path) -> record.ProvenanceRecord:
         ) from None
 
 
-def _check_digests(path: Path, apart: Path | None, told: record.ProvenanceRecord, places: Sequence[Place]) -> None:
+def _check_digests(path: Path, apart: Path | None, told: ProvenanceRecord, places: Sequence[Place]) -> None:
     wanted = {} if apart is None else {apart: told.result.weights_sha256}
     with ExitStack() as stack:
         models = [(stack.enter_context(Source(path=path)), told.result.sha256)]

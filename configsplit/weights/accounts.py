@@ -11,8 +11,8 @@ from configsplit.dialects import read_entry
 from configsplit.graph.model import Layer, LayerPath, walk
 from configsplit.inference import Inference, trace, weights_of
 from configsplit.models.document import Document
-from configsplit.models.wrapped import inside
-from configsplit.weights.placement import inside as known_inside
+from configsplit.models.wrapped import held_by
+from configsplit.weights.placement import known_inside
 
 MAY_LACK = "2.2.4-tf"
 """What TensorFlow 1.13 to 2.1 call themselves; the first did not save the weights of layers in lists, not even in ``.h5``."""
@@ -50,7 +50,7 @@ def absent(document: Document, migration: Migration, file: Arrays) -> tuple[Abse
     if migration.model is None:
         return ()
     inference = trace(migration.model, document.facts, dialect="keras3", read=read_entry)
-    held, may_lack = inside("keras3"), _may_lack(document, file)
+    held, may_lack = held_by("keras3"), _may_lack(document, file)
     found: list[Absent] = []
     for path, layer in walk(migration.model, held):
         if not layer.is_input and held(layer) is None:

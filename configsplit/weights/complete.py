@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from configsplit.containers import is_stored
+from configsplit.containers.container import HOLDS, Format
 from configsplit.errors import StoreError, WeightsError
 from configsplit.graph.model import Layer, LayerPath, walk
 from configsplit.inference import weights_of
-from configsplit.models.results import Edited, Format
-from configsplit.models.wrapped import inside as held_by
+from configsplit.models.results import Edited
+from configsplit.models.wrapped import held_by
 from configsplit.weights.parts import Weights
-from configsplit.weights.placement import Gathering, check_frozen, inside
+from configsplit.weights.placement import Gathering, check_frozen, known_inside
 
 
 def check_complete(edited: Edited, found: Sequence[Weights | None]) -> None:
@@ -26,7 +27,7 @@ def check_complete(edited: Edited, found: Sequence[Weights | None]) -> None:
         there = origin is not None and found[origin.source] is not None
         if there or layer.is_input or layer.model is not None or (len(path) == 1 and not is_stored(edited.model, layer)):
             continue
-        around = inside(edited.inference, path[:-1])
+        around = known_inside(edited.inference, path[:-1])
         declared = () if around is None else weights_of(around, layer)
         if declared is None or declared:
             raise _missing(edited, path, layer, declared is None)
@@ -69,13 +70,12 @@ def check_layouts(gathering: Gathering, chosen: Format, path: Path) -> None:
 
 def check_format(chosen: Format, layout: str, where: str, hint: str) -> None:
     """Raises StoreError where a format cannot hold weights of a layout; ``hint`` names the format that can as ``{0}``."""
-    legacy = layout == "legacy"
-    if (chosen == "keras" and legacy) or (chosen == "h5" and not legacy):
+    if layout not in HOLDS[chosen]:
         raise StoreError(
-            f"the weights of the source are in the {'old HDF5' if legacy else 'Keras 3'} layout",
+            f"the weights of the source are in the {'old HDF5' if layout == 'legacy' else 'Keras 3'} layout",
             code="format-layout",
             where=where,
-            hint=hint.format("h5" if legacy else "keras"),
+            hint=hint.format(next(each for each, layouts in HOLDS.items() if layout in layouts)),
         )
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
-from configsplit.catalog.layers.keras1 import stored as keras1_shapes
+from configsplit.catalog.layers.keras1 import stored_shapes
+from configsplit.catalog.recipes import Recipe
 from configsplit.containers import Empty, Item, addresses
 from configsplit.containers.addresses import V3
 from configsplit.containers.arrays import Arrays
@@ -16,10 +18,9 @@ from configsplit.errors import WeightsError
 from configsplit.graph.model import Layer, LayerPath, Model, Shape, walk
 from configsplit.inference import trace, weights_of
 from configsplit.models.document import Document
-from configsplit.models.wrapped import inside
+from configsplit.models.wrapped import held_by
 from configsplit.weights.parts import Weights, weights_in
-from configsplit.weights.placement import Placed
-from configsplit.weights.placement import inside as known_inside
+from configsplit.weights.placement import Placed, known_inside
 
 
 class OldWeights:
@@ -66,32 +67,10 @@ class OldWeights:
             )
         return wanted
 
-    def placed(self, migration: Migration, relaying: Relaying) -> Placed:
-        """What the weights of the converted model are made of: every layer's group, and in it each weight from its origin.
-
-        Raises:
-            WeightsError: a weight is not there, or not of the shape that its recipe is for.
-        """
-        if migration.model is None:
-            return Placed()
-        targets = addresses(migration.model, V3, inside=inside("keras3"))
-        items: list[Item] = []
-        for path, group in targets.items():
-            items.append(Empty(group, path[-1]))
-            if (layout := migration.layouts.get(path)) is not None:
-                sources = self.sources(layout)
-                items += [relaying.item(self.file, sources, slot.recipe, f"{group}/{slot.place}") for slot in layout.slots]
-        moved = {
-            self.found.groups[origin]: targets[path]
-            for path, origin in migration.origins.items()
-            if path in targets and origin in self.found.groups
-        }
-        return Placed(items, like=self.file, moved=moved)
-
     @cached_property
     def datasets(self) -> dict[LayerPath, Sequence[str]]:
         """Each layer's datasets; a model's own are those of its layers."""
-        reach = inside(self.document.dialect)
+        reach = held_by(self.document.dialect)
         found: dict[LayerPath, Sequence[str]] = {}
         for path, layer in walk(self.document.model, reach):
             if len(path) == 1 and reach(layer) is not None and self._legacy:
@@ -114,7 +93,7 @@ class OldWeights:
         if group is None or group not in self.file.groups:
             return {}
         names = self.file.weight_names(group)
-        model = inside(self.document.dialect)(layer)
+        model = held_by(self.document.dialect)(layer)
         if model is None or not names:
             return {}
         by_name = self._by_name(path, model)
@@ -123,7 +102,7 @@ class OldWeights:
 
     def _by_name(self, path: LayerPath, model: Model) -> dict[LayerPath, Sequence[str]] | None:
         """None where the names do not tell, or tell something else than the shapes."""
-        reach = inside(self.document.dialect)
+        reach = held_by(self.document.dialect)
         leaves = [inner for inner, each in walk(model, reach) if reach(each) is None and not each.is_input]
         try:
             return {inner: self.found.names((*path, *inner)) for inner in leaves}
@@ -166,7 +145,7 @@ class OldWeights:
         if self.document.dialect != "keras1":
             return wanted
         group = self.found.groups[path]
-        return keras1_shapes(layer, wanted, [self.file.datasets[f"{group}/{name}"].shape for name in names])
+        return stored_shapes(layer, wanted, [self.file.datasets[f"{group}/{name}"].shape for name in names])
 
     @staticmethod
     def _kinds(declared: list[bool], count: int) -> list[bool]:
@@ -179,3 +158,54 @@ class OldWeights:
             where=self.file.where,
             hint="declare its layers in a plug-in (--custom-objects FILE.py), or save the model as .keras",
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Laid:
+    """A weight of the new file: its dataset, the old datasets that its recipe counts by, and the recipe."""
+
+    place: str
+    sources: Sequence[str]
+    recipe: Recipe
+
+
+class NewWeights:
+    """What the weights of a converted model are made of.
+
+    Attributes:
+        file: the old file.
+        targets: the group of each layer in the new one.
+        laid: per layer, its weights.
+    """
+
+    def __init__(self, model: Model, migration: Migration, old: OldWeights) -> None:
+        """Raises WeightsError where the old file lacks a weight."""
+        self.file, self._migration, self._old = old.file, migration, old
+        self.targets = addresses(model, V3, inside=held_by("keras3"))
+        self.laid = {path: self._laid(path, layout) for path, layout in migration.layouts.items()}
+
+    def _laid(self, path: LayerPath, layout: Layout) -> list[Laid]:
+        sources = self._old.sources(layout)
+        return [Laid(f"{self.targets[path]}/{slot.place}", sources, slot.recipe) for slot in layout.slots]
+
+    def every(self) -> list[Laid]:
+        """The weights of all layers."""
+        return [weight for weights in self.laid.values() for weight in weights]
+
+    def placed(self, relaying: Relaying) -> Placed:
+        """As a writer takes them: every layer's group, and in it each weight from its origin.
+
+        Raises:
+            WeightsError: a weight is not of the shape that its recipe is for.
+        """
+        items: list[Item] = []
+        for path, group in self.targets.items():
+            items.append(Empty(group, path[-1]))
+            items += [relaying.item(self.file, each.sources, each.recipe, each.place) for each in self.laid.get(path, ())]
+        groups = self._old.found.groups
+        moved = {
+            groups[origin]: self.targets[path]
+            for path, origin in self._migration.origins.items()
+            if path in self.targets and origin in groups
+        }
+        return Placed(items, like=self.file, moved=moved)

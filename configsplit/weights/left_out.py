@@ -14,15 +14,22 @@ from configsplit.weights.parts import Weights, weights_in
 
 def completed(document: Document, file: Arrays) -> Document:
     """The document with what its weights prove: a setting that its config lacks, with which alone the weights are all used."""
+    if not any(_lacks(document, layer) for layer in document.model.layers):
+        return document
     found = weights_in(document.model, file)
     layers = tuple(_completed(document, layer, found) for layer in document.model.layers)
     changed = any(one is not other for one, other in zip(layers, document.model.layers, strict=True))
     return replace(document, model=replace(document.model, layers=layers)) if changed else document
 
 
-def _completed(document: Document, layer: Layer, found: Weights) -> Layer:
+def _lacks(document: Document, layer: Layer) -> str:
+    """The setting that a layer's config should have and does not; "" where it lacks none."""
     key = class_facts(layer.class_name, document.dialect).weight_key
-    if not key or key in layer.config:
+    return key if key not in layer.config else ""
+
+
+def _completed(document: Document, layer: Layer, found: Weights) -> Layer:
+    if not (key := _lacks(document, layer)):
         return layer
     stored = [found.file.datasets[name].shape for name in found.datasets((layer.name,))]
     fitting = [value for value in (True, False) if _wants(document, _with(layer, key, value)) == stored]

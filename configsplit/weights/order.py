@@ -12,7 +12,7 @@ from typing import NamedTuple
 from configsplit.catalog.table import class_facts
 from configsplit.dialects import read_entry
 from configsplit.errors import WeightsError
-from configsplit.graph.model import Inside, Layer, LayerPath, Model, nested, walk
+from configsplit.graph.model import HeldBy, Layer, LayerPath, Model, nested, walk
 from configsplit.inference import Inference, trace, weights_of
 from configsplit.rewrites.freeze import FLAG
 
@@ -32,7 +32,7 @@ class _Lists(NamedTuple):
 
 
 def loaded_order(
-    model: Model, kinds: Mapping[LayerPath, Sequence[bool]], dialect: str, inside: Inside = nested
+    model: Model, kinds: Mapping[LayerPath, Sequence[bool]], dialect: str, inside: HeldBy = nested
 ) -> list[Weight]:
     """The weights of a nested model in the order in which the loader takes them.
 
@@ -68,7 +68,7 @@ Names = Mapping[LayerPath, Sequence[str]]
 
 
 def piece_order(
-    piece: Model, whole: Model, origins: Mapping[LayerPath, LayerPath], names: Names, file: Sequence[str], reach: Inside
+    piece: Model, whole: Model, origins: Mapping[LayerPath, LayerPath], names: Names, file: Sequence[str], reach: HeldBy
 ) -> list[Weight]:
     """The weights of a piece in the order in which the loader takes them; layers are named as in the piece.
 
@@ -94,7 +94,7 @@ def piece_order(
     return loaded_order(piece, {path: told[origins[path]] for path in paths}, piece.dialect, reach)
 
 
-def _kinds(model: Model, names: Names, reach: Inside) -> dict[LayerPath, Sequence[bool]]:
+def _kinds(model: Model, names: Names, reach: HeldBy) -> dict[LayerPath, Sequence[bool]]:
     """Whether each weight of each layer is trainable by kind, as far as it matters for the order."""
     found: dict[LayerPath, Sequence[bool]] = {}
     todo: list[tuple[LayerPath, Inference]] = [((), trace(model, dialect=model.dialect, read=read_entry))]

@@ -13,14 +13,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from configsplit.catalog.layers.keras1 import stored
+from configsplit.catalog.layers.keras1 import stored_shapes
 from configsplit.containers import addresses, inner_weights, is_stored
 from configsplit.errors import WeightsError
 from configsplit.graph.json import dumps
-from configsplit.graph.model import Inside, Layer, LayerPath, Model, Shape, walk
+from configsplit.graph.model import HeldBy, Layer, LayerPath, Model, Shape, walk
 from configsplit.graph.rebuild_order import reordered, stands_as_rebuilt
 from configsplit.inference import Inference, weights_of
-from configsplit.models.wrapped import inside
+from configsplit.models.wrapped import held_by
 
 if TYPE_CHECKING:
     from configsplit.containers.arrays import Arrays
@@ -33,7 +33,7 @@ class Weights:
     file: Arrays
     groups: dict[LayerPath, str]
     layers: dict[LayerPath, Layer]
-    inside: Inside
+    inside: HeldBy
 
     def names(self, path: LayerPath) -> tuple[str, ...]:
         """In a legacy file: the weight names of a layer, or of one inside a nested model, whose group holds them flat."""
@@ -80,9 +80,9 @@ def weights_in(model: Model, file: Arrays) -> Weights:
     return Weights(file, groups, layers, reach)
 
 
-def _reach(dialect: str) -> Inside:
+def _reach(dialect: str) -> HeldBy:
     """What a layer holds, its layers in the order in which Keras 3 rebuilds them, whatever the document says."""
-    held = inside(dialect)
+    held = held_by(dialect)
     if dialect != "keras3":
         return held
     return lambda layer: None if (model := held(layer)) is None else reordered(model)
@@ -204,7 +204,7 @@ def _implied(inference: Inference, layer: Layer, found: Sequence[Shape]) -> list
         return None
     wanted = [spec.shape for spec in declared]
     known = not any(None in shape for shape in wanted)
-    return stored(layer, wanted, found) if known and inference.dialect == "keras1" else wanted
+    return stored_shapes(layer, wanted, found) if known and inference.dialect == "keras1" else wanted
 
 
 def _all_implied(inference: Inference, found: Sequence[Shape]) -> list[Shape] | None:

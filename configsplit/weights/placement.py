@@ -13,10 +13,10 @@ from configsplit.containers import Empty, Item, LegacyLayer, Move, Stored, addre
 from configsplit.containers.arrays import Arrays
 from configsplit.dialects import read_entry
 from configsplit.errors import WeightsError
-from configsplit.graph.model import Inside, Layer, LayerPath, Model, walk
+from configsplit.graph.model import HeldBy, Layer, LayerPath, Model, walk
 from configsplit.graph.provenance import Origin, Provenance
 from configsplit.inference import BUILT_IN, Inference, trace, weights_of
-from configsplit.models.wrapped import inside as held_by
+from configsplit.models.wrapped import held_by
 from configsplit.rewrites.freeze import FLAG
 from configsplit.weights.legacy_groups import legacy_piece_names
 from configsplit.weights.order import loaded_order
@@ -77,7 +77,7 @@ class Gathering:
         return next(weights for weights in self.sources if weights is not None)
 
     @cached_property
-    def reach(self) -> Inside:
+    def reach(self) -> HeldBy:
         """What a layer holds: the nested model that it is, or the model that it wraps."""
         return self.first.inside if self.is_part else held_by(self.model.dialect)
 
@@ -200,7 +200,7 @@ class Gathering:
         Raises:
             WeightsError: nobody can say, or the order depends on how the layer is made inside.
         """
-        inference = None if self.inference is None else inside(self.inference, path[:-1])
+        inference = None if self.inference is None else known_inside(self.inference, path[:-1])
         inference = inference or self._wrapped(path[:-1])
         declared = None if inference is None else weights_of(inference, layer)
         kinds = [spec.trainable for spec in declared or ()]
@@ -292,7 +292,7 @@ def model_layer(model: Model | None, path: LayerPath) -> Layer | None:
     return layer
 
 
-def inside(inference: Inference, path: LayerPath) -> Inference | None:
+def known_inside(inference: Inference, path: LayerPath) -> Inference | None:
     """What is known of the nested model at a path, from its first call; None where it is never called."""
     current: Inference | None = inference
     for name in path:

@@ -41,7 +41,11 @@ def always_true(test: ast.expr) -> str | None:
     if isinstance(test, ast.BoolOp):
         reasons = [always_true(each) for each in test.values]
         if isinstance(test.op, ast.Or):
-            return next((f"one side of `or`: {reason}" for reason in reasons if reason), None) or _only_named(test)
+            return (
+                next((f"one side of `or`: {reason}" for reason in reasons if reason), None)
+                or _only_named(test)
+                or _either(test)
+            )
         return "both sides" if all(reasons) else None
     return None
 
@@ -56,6 +60,12 @@ def _only_named(test: ast.BoolOp) -> str | None:
     last = test.values[-1]
     plain = isinstance(last, ast.Call) and isinstance(last.func, ast.Name) and last.func.id not in ASKING
     return f"one side of `or` is {ast.unparse(last)}, which asks nothing" if plain else None
+
+
+def _either(test: ast.BoolOp) -> str | None:
+    """``x == 1 or x == 2``: a test knows which answer is right."""
+    asked = [ast.dump(each.left) for each in test.values if isinstance(each, ast.Compare) and isinstance(each.ops[0], ast.Eq)]
+    return "it takes either of two answers" if len(set(asked)) < len(asked) else None
 
 
 ASKING = {"all", "any", "bool", "callable", "hasattr", "isinstance", "issubclass"}
@@ -80,7 +90,9 @@ def test_every_check_can_fail() -> None:
         ("x or len(y) < 6 or title(path)", True),
         ("x == x", True),
         ("x or isinstance(y, int)", False),
+        ("x == 1 or x == 2", True),
         ("x == 1 or y == 2", False),
+        ("not x or y == 2", False),
         ("f() == f()", False),
     ],
 )

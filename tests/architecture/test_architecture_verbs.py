@@ -15,10 +15,13 @@ import configsplit.keras
 from configsplit.batches.recipe import STEPS
 from configsplit.batches.step_options import STEP_VERBS, options_of
 from configsplit.cli.command import command
+from configsplit.containers.container import Format
 from configsplit.cutting.minimum_cut import Choice
+from configsplit.models.results import Verify
 from configsplit.rewrites.compose import By
+from configsplit.verbs.convert import Backend, MissingWeights
 from configsplit.verbs.cuts import Order
-from configsplit.verbs.plan import Balance
+from configsplit.verbs.planned import Balance
 from configsplit.verbs.table import VERBS, function, record
 
 EVERY = pytest.mark.parametrize("name", VERBS)
@@ -82,7 +85,17 @@ def test_live_verbs_are_those_of_the_records() -> None:
 
 @pytest.mark.parametrize(
     ("name", "keyword", "type_"),
-    [("split", "boundary", Choice), ("split", "balance", Balance), ("cuts", "sort", Order), ("join", "by", By)],
+    [
+        ("split", "boundary", Choice),
+        ("split", "balance", Balance),
+        ("split", "to", Format),
+        ("split", "verify", Verify),
+        ("cuts", "sort", Order),
+        ("join", "by", By),
+        ("join", "format", Format),
+        ("convert", "backend", Backend),
+        ("convert", "missing_weights", MissingWeights),
+    ],
 )
 def test_the_words_that_an_option_may_be_are_those_of_its_type(name: str, keyword: str, type_: object) -> None:
     option = next(option for option in record(name).command_options() if option.keyword == keyword)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import configsplit
-from configsplit.catalog.layers.keras1 import stored
+from configsplit.catalog.layers.keras1 import stored_shapes
 from configsplit.errors import WeightsError
 from configsplit.graph.json import freeze
 from configsplit.graph.model import Layer, Shape
@@ -47,12 +47,12 @@ def layer(class_name: str, **config: object) -> Layer:
     ids=lambda item: f"{item.class_name}-{'-'.join(map(str, item.config.values()))}" if isinstance(item, Layer) else "",
 )
 def test_shapes_as_keras_1_keeps_them(made: Layer, wanted: list[Shape], kept: list[Shape]) -> None:
-    assert stored(made, wanted, kept) == kept
+    assert stored_shapes(made, wanted, kept) == kept
 
 
 def test_the_kernel_of_a_convolution_before_1_0_6() -> None:
     older: list[Shape] = [(7, 5, 3, 1), (7,)]
-    assert stored(layer("Convolution1D"), [(3, 5, 7), (7,)], older) == older
+    assert stored_shapes(layer("Convolution1D"), [(3, 5, 7), (7,)], older) == older
 
 
 @pytest.mark.parametrize(

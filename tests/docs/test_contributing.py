@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import re
@@ -129,6 +130,54 @@ def test_an_operation(house: House, tmp_path: Path) -> None:
     assert after["outputs"] == [{"name": "out", "shape": [None, 7], "dtype": "float32"}]
 
 
+def test_a_container(house: House, tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    model.write_bytes(gzip.compress(DOCUMENT.read_bytes()))
+    split = ("split", str(model), "--at", "c2", "--out", str(tmp_path / "out"))
+    assert "error [not-a-model]" in house.run("-m", "configsplit", *split).stderr
+    carry_out(house, "A container")
+    assert "proven" in house.call(*split)
+    assert "proven" in house.call("verify", str(tmp_path / "out"))
+    model.write_bytes(model.read_bytes()[:20] + b"not gzip at all")
+    assert "error [archive-damaged]" in house.run("-m", "configsplit", "inspect", str(model)).stderr
+
+
+def test_a_dialect_key(house: House, tmp_path: Path) -> None:
+    """RepeatVector with another word for `n`, in a document that records no shapes."""
+    chain = [
+        {"class_name": "InputLayer", "config": {"batch_shape": [None, 4], "dtype": "float32", "name": "i"}},
+        {"class_name": "RepeatVector", "config": {"name": "r", "times": 3}},
+        {"class_name": "Flatten", "config": {"name": "f"}},
+    ]
+    layers = [{"module": "keras.layers", "registered_name": None, **layer} for layer in chain]
+    frame = {"module": "keras", "class_name": "Sequential", "registered_name": None}
+    model = tmp_path / "model.json"
+    model.write_text(json.dumps(frame | {"config": {"name": "m", "layers": layers}}), "utf-8")
+    split = ("split", str(model), "--at", "r", "--out", str(tmp_path / "out"))
+    assert house.run("-m", "configsplit", *split).returncode == 1
+    carry_out(house, "A dialect key")
+    assert "gives" in house.call(*split)
+    told = json.loads((tmp_path / "out" / "manifest.json").read_text("utf-8"))
+    assert told["parts"][0]["outputs"][0]["shape"] == [None, 3, 4]
+
+
+def test_a_field_of_the_manifest(house: House, tmp_path: Path) -> None:
+    split = ("split", str(DOCUMENT), "--at", "c2", "--out")
+    house.call(*split, str(tmp_path / "old"))
+    carry_out(house, "A field of the manifest")
+    house.call(*split, str(tmp_path / "new"))
+    told = json.loads((tmp_path / "new" / "manifest.json").read_text("utf-8"))
+    assert all(part["size"] == len(sizes(tmp_path / "new" / part["file"])) for part in told["parts"])
+    assert all("proven" in house.call("verify", str(tmp_path / each)) for each in ("old", "new"))
+    schema = house.python("from configsplit.verbs.schemas import text; print(text('manifest'))")
+    assert '"size"' in schema
+
+
+def sizes(document: Path) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = json.loads(document.read_text("utf-8"))["config"]["layers"]
+    return found
+
+
 def test_a_verb(house: House, tmp_path: Path) -> None:
     carry_out(house, "A verb")
     model, out = str(RELEASES / "keras-3.15.1" / "residual.keras"), tmp_path / "pruned.keras"
@@ -178,7 +227,7 @@ def test_every_recipe_that_can_be_run_is_run() -> None:
     shown = [section.partition("\n")[0] for section in PAGE.split("\n## ")[1:] if "```diff" in section]
     tests = Path(__file__).read_text("utf-8")
     assert [title for title in shown if f'carry_out(house, "{title}")' not in tests] == []
-    assert len(shown) == 5
+    assert len(shown) == 8
 
 
 @pytest.mark.parametrize(
@@ -186,3 +235,12 @@ def test_every_recipe_that_can_be_run_is_run() -> None:
 )
 def test_every_place_that_is_named_is_there(path: str) -> None:
     assert (ROOT / path).exists() or (ROOT / "configsplit" / path).exists() or "NAME" in path
+
+
+HOUSE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("path", sorted(set(re.findall(r"`((?!\w+\.(?:py|md)`)[\w/]+(?:/|\.py|\.md))`", HOUSE))))
+def test_every_file_of_the_house_is_there(path: str) -> None:
+    """Named by its end, as in `cutting/minimum_cut.py`, or from the root."""
+    assert (ROOT / path).exists() or any((ROOT / "configsplit").rglob(path.rstrip("/")))

@@ -13,7 +13,7 @@ from configsplit.records import manifest
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "manifest.md").read_text("utf-8")
 SECTIONS = {
     "Manifest": {manifest.Manifest},
-    "Source": {manifest.Source},
+    "Source": {manifest.SourceFile},
     "Part": {manifest.Part},
     "Tensor": {manifest.Tensor, manifest.WiredTensor, manifest.GivenTensor},
     "From": {manifest.FromInput, manifest.FromPart},

@@ -24,8 +24,8 @@ from configsplit.graph.rebuild_order import rebuild_order
 from configsplit.graph.references import boundary
 from configsplit.inference import infer
 from configsplit.plugins import Registry
-from configsplit.rewrites.join import Piece, join
-from configsplit.rewrites.split import Split, split
+from configsplit.rewrites.join import Piece, join_pieces
+from configsplit.rewrites.split import Split, split_model
 
 CHOICES = get_args(Choice)
 FACTS = Registry.discover().load(str(PLUGINS)).facts()
@@ -50,7 +50,7 @@ def rejoined(model: Model, done: Split) -> Model:
     for part, wires in zip(done.parts, done.wires, strict=True):
         again = parse(to_text(part.model)).model
         pieces.append(Piece(again, wires, {path[0]: origin.calls for path, origin in part.provenance.layers.items()}))
-    return join(pieces, done.outputs, model)
+    return join_pieces(pieces, done.outputs, model)
 
 
 def nothing_to_cut(model: Model, text: str) -> bool:
@@ -69,10 +69,10 @@ def try_cut(model: Model, specs: dict[TensorRef, TensorSpec], text: str, choice:
     places = boundary(model, text)
     if nothing_to_cut(model, text):
         with pytest.raises(CutError) as caught:
-            split(model, [places], specs, choice)
+            split_model(model, [places], specs, choice)
         assert caught.value.code in NOTHING_TO_CUT
         return False
-    done = split(model, [places], specs, choice)
+    done = split_model(model, [places], specs, choice)
     assert len(done.parts) == 2
     assert set(places) <= {ref for part in done.parts for ref in part.outputs}, text
     assert differences(model, rejoined(model, done)) == [], text
@@ -114,6 +114,6 @@ def test_three_choices_differ_where_they_can() -> None:
     """A cut in one branch leaves the other free: early leaves it behind, late takes it along, smallest takes what is cheap."""
     model = parse(text_of(SEED)).model
     specs, place = described(model), boundary(model, "res3a_branch2a")
-    heads = [len(split(model, [place], specs, choice).parts[0].model.layers) for choice in ("early", "smallest", "late")]
+    heads = [len(split_model(model, [place], specs, choice).parts[0].model.layers) for choice in ("early", "smallest", "late")]
     assert heads == sorted(heads)
     assert heads[0] < heads[2]

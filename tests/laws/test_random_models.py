@@ -20,11 +20,11 @@ from configsplit.graph.rebuild_order import rebuild_order
 from configsplit.graph.references import Place, outputs_used
 from configsplit.inference import infer
 from configsplit.models.document import Document
-from configsplit.models.wrapped import DocumentWrapping, inside
-from configsplit.rewrites.join import Piece, join
+from configsplit.models.wrapped import DocumentWrapping, held_by
+from configsplit.rewrites.join import Piece, join_pieces
 from configsplit.rewrites.nested.open import described
 from configsplit.rewrites.nested.surface import reopen, surface
-from configsplit.rewrites.split import split
+from configsplit.rewrites.split import split_model
 from configsplit.testing import models
 
 DIALECTS = pytest.mark.parametrize("dialect", ["keras2", "keras3"])
@@ -37,13 +37,13 @@ def tensors(model: Model) -> list[TensorRef]:
 
 
 def rejoin(model: Model, boundaries: list[tuple[TensorRef, ...]], choice: str) -> Model:
-    done = split(model, boundaries, infer(model, read=read_entry), choice)
+    done = split_model(model, boundaries, infer(model, read=read_entry), choice)
     pieces = []
     for part, wires in zip(done.parts, done.wires, strict=True):
         again = parse(to_text(part.model)).model
         assert rebuild_order(again) == tuple(layer.name for layer in again.layers)
         pieces.append(Piece(again, wires, {path[0]: origin.calls for path, origin in part.provenance.layers.items()}))
-    return join(pieces, done.outputs, model)
+    return join_pieces(pieces, done.outputs, model)
 
 
 @DIALECTS
@@ -80,7 +80,7 @@ def inner_places(model: Model) -> list[str]:
         for layer in each.layers:
             for call in range(len(layer.calls)):
                 place = f"{prefix}{layer.name}@{call}"
-                if (held := inside(model.dialect)(layer)) is not None:
+                if (held := held_by(model.dialect)(layer)) is not None:
                     todo.append((f"{place}/", held))
                 elif prefix and not layer.is_input:
                     found.append(f"{place}:0")
@@ -102,7 +102,8 @@ def test_cuts_inside_whatever_holds_layers_are_proven_and_joined(dialect: str, d
         try:
             parts = configsplit.split(configsplit.load(path), at)
         except CutError as error:
-            assert error.code in REFUSALS  # noqa: PT017 - a refusal is a legal outcome, any other is not
+            # a mask that crosses may be one that no layers compute; at random, once in some hundred models
+            assert error.code in REFUSALS | {"cut-mask-lost"}  # noqa: PT017 - a refusal is a legal outcome, any other is not
             return
         assert parts.save(Path(folder) / "parts").proof is not None
         assert differences(model, configsplit.join(Path(folder) / "parts").model) == []

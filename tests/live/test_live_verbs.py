@@ -28,6 +28,14 @@ def sub_model(keras: Any, model: Any, *names: str) -> Any:
     return keras.Model(copy.input, [copy.get_layer(name).output for name in names])
 
 
+def test_models_and_layers_are_what_signatures_call_them(keras: Any) -> None:
+    model = branching(keras)
+    assert isinstance(model, live.LiveModel)
+    assert isinstance(live.remove(model, "bn"), live.LiveModel)
+    assert all(isinstance(layer, live.LiveLayer) for layer in model.layers)
+    assert not isinstance(model.layers[0], live.LiveModel)
+
+
 def test_extract_gives_features_of_several_layers(keras: Any) -> None:
     model = branching(keras)
     before = state(model)

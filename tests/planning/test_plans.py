@@ -12,7 +12,8 @@ from support import corpus
 import configsplit
 from configsplit.cli.main import cli
 from configsplit.errors import ConfigSplitError, CutError, StoreError
-from configsplit.verbs.plan import Plan, plan
+from configsplit.verbs.plan import plan
+from configsplit.verbs.planned import Plan
 
 RELEASES = corpus.releases()
 FINE = {"cut-mask-lost", "cut-mask-unknown", "shape-unknown", "plan-too-many-stages"}

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 import configsplit
 from configsplit.dialects import to_text
 from configsplit.errors import CutError, ShapeError
-from configsplit.graph.model import Inside, Model
+from configsplit.graph.model import HeldBy, Model
 from configsplit.graph.references import outputs_used
-from configsplit.models.wrapped import inside
+from configsplit.models.wrapped import held_by
 from configsplit.records.manifest import FromInput, Manifest
 from configsplit.runtime.build import load
 from configsplit.runtime.frameworks import Framework, framework
@@ -74,9 +74,9 @@ def run_parts(folder: Path, manifest: Manifest, inputs: list[np.ndarray], works:
     ]
 
 
-def places(model: Model, prefix: str = "", reach: Inside | None = None) -> list[str]:
+def places(model: Model, prefix: str = "", reach: HeldBy | None = None) -> list[str]:
     """References to every tensor, also of those inside nested models, and wrapped ones unless ``reach`` says otherwise."""
-    reach, found = reach or inside(model.dialect), []
+    reach, found = reach or held_by(model.dialect), []
     for (name, call), outputs in outputs_used(model).items():
         found += [f"{prefix}{name}@{call}:{output}" for output in outputs]
     for layer in model.layers:

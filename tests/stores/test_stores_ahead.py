@@ -17,12 +17,8 @@ import pytest
 HEAD = """
 import os, sys, threading
 from pathlib import Path
-from configsplit.containers import Ahead, Source
+from configsplit.containers import Ahead
 path = Path(sys.argv[1])
-def source(path):
-    opened = Source(path=path)
-    assert opened.kind == "json"
-    return opened
 """
 
 
@@ -38,21 +34,27 @@ def told(code: str, path: Path) -> list[str]:
 def test_the_digest(size: int, forked: str, tmp_path: Path) -> None:
     path = tmp_path / "m.json"
     path.write_bytes(b"{" * size)
-    code = "with Ahead(path) as ahead, source(path) as opened: print(ahead.sha256(opened), ahead._child is not None)"
+    code = "with Ahead(path) as ahead: print(ahead.sha256(), ahead._child is not None)"
     assert told(code, path) == [hashlib.sha256(b"{" * size).hexdigest(), forked]
 
 
-def test_a_file_that_took_its_place_is_read_anew(tmp_path: Path) -> None:
+def test_a_file_that_took_its_place_is_found_out(tmp_path: Path) -> None:
     path, other = tmp_path / "m.json", tmp_path / "n.json"
     path.write_bytes(b"{" * (3 << 20))
     other.write_bytes(b"[" * (3 << 20))
     code = """
 with Ahead(path) as ahead:
     os.replace(path.with_name("n.json"), path)
-    with source(path) as opened:
-        print(ahead.sha256(opened))
+    print(ahead.sha256())
+    try:
+        ahead.source.check_unchanged()
+    except StoreError as error:
+        print(error.code)
 """
-    assert told(code, path) == [hashlib.sha256(b"[" * (3 << 20)).hexdigest()]
+    assert told("from configsplit.errors import StoreError" + code, path) == [
+        hashlib.sha256(b"{" * (3 << 20)).hexdigest(),
+        "source-changed",
+    ]
 
 
 def test_a_child_that_was_killed_costs_time_and_nothing_else(tmp_path: Path) -> None:
@@ -60,9 +62,9 @@ def test_a_child_that_was_killed_costs_time_and_nothing_else(tmp_path: Path) -> 
     path.write_bytes(b"{" * (64 << 20))
     code = """
 import signal
-with Ahead(path) as ahead, source(path) as opened:
+with Ahead(path) as ahead:
     os.kill(ahead._child.pid, signal.SIGKILL)
-    print(ahead.sha256(opened))
+    print(ahead.sha256())
 """
     assert told(code, path) == [hashlib.sha256(b"{" * (64 << 20)).hexdigest()]
 
@@ -125,10 +127,9 @@ data = bytearray(path.read_bytes())
 data[1 << 20] = 0
 path.write_bytes(data)
 from configsplit.errors import StoreError
-with Ahead(path) as ahead, Source(path=path) as opened:
-    opened.kind
+with Ahead(path) as ahead:
     try:
-        ahead.sha256(opened)
+        ahead.sha256()
     except StoreError as error:
         print(error.code, ahead._child is not None)
 """
@@ -144,8 +145,8 @@ with Ahead(path.with_name("missing.json")) as one, Ahead(path.parent) as two:
 held = threading.Event()
 thread = threading.Thread(target=held.wait)
 thread.start()
-with Ahead(path) as three, source(path) as opened:
-    print(three._child, len(three.sha256(opened)))
+with Ahead(path) as three:
+    print(three._child, len(three.sha256()))
 held.set()
 """
     assert told(code, path) == ["None", "None", "None", "64"]

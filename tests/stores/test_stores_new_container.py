@@ -19,7 +19,8 @@ from configsplit.containers.addresses import LEGACY_WEIGHTS, V3
 from configsplit.containers.arrays import Arrays, Listed, ListedArrays
 from configsplit.containers.container import Container
 from configsplit.containers.opening import Opened
-from configsplit.containers.system.window import Span, sha256, stream
+from configsplit.containers.system.hashing import sha256
+from configsplit.containers.system.window import Span, stream
 from configsplit.errors import StoreError
 
 RELEASES = Path(__file__).parents[1] / "corpus" / "releases"

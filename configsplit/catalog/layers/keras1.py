@@ -187,7 +187,7 @@ _CONVOLUTIONS = frozenset(
 )
 
 
-def stored(layer: Layer, wanted: Sequence[Shape], found: Sequence[Shape]) -> list[Shape]:
+def stored_shapes(layer: Layer, wanted: Sequence[Shape], found: Sequence[Shape]) -> list[Shape]:
     """The shapes of a layer's weights as a file of Keras 1 holds them, from those that its config implies in Keras 2.
 
     Args:

@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from configsplit.catalog.facts import CallFacts, LayerFacts, WeightSpec
+from configsplit.catalog.layers import recurrent
 from configsplit.catalog.layers.keras1 import modern
-from configsplit.catalog.layers.recurrent import LAYERS as RECURRENT
 from configsplit.catalog.rules import Outputs, Weights, compute_dtype, declare, first_shape, known, shape_of, unknown, wrapped
 from configsplit.graph.json import rebuild
 from configsplit.graph.model import Shape, TensorSpec
 
-_RECURRENT = {facts.class_name: facts for facts in RECURRENT}
+_RECURRENT = {facts.class_name: facts for facts in recurrent.LAYERS}
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ needs neither h5py nor numpy, whose import takes longer than the work.
 from __future__ import annotations
 
 import re
+import struct
 from struct import Struct
-from struct import error as StructError  # noqa: N812 - it is a class, whatever its name
 from typing import NamedTuple
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -90,7 +90,7 @@ def kind_of(body: bytes) -> Kind:
         if head >> 4 != 1 or not size or high:
             raise Unplain
         return _KINDS[head & 15](body, low, middle, size)
-    except (StructError, KeyError):
+    except (struct.error, KeyError):
         raise Unplain from None
 
 
@@ -178,7 +178,7 @@ def shape_of(body: bytes) -> tuple[tuple[int, ...], int]:
         if version not in (1, 2) or flags & ~1 or (version == 2 and kind != (1 if rank else 0)):
             raise Unplain
         shape: tuple[int, ...] = _RANKS[rank].unpack_from(body, at)
-    except (StructError, IndexError, KeyError):
+    except (struct.error, IndexError, KeyError):
         raise Unplain from None
     return shape, at + 8 * rank * (2 if flags else 1)
 

@@ -6,8 +6,8 @@ string's place is known when its attribute is written, and every object's when i
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator, Sequence
-from struct import error as StructError  # noqa: N812
 
 from configsplit.containers.hdf5 import plain_format as form
 from configsplit.containers.hdf5.plain_format import Unplain, padded
@@ -72,7 +72,7 @@ def lay_out(root: Group, datasets: Sequence[Dataset]) -> list[Piece]:
     """
     try:
         return _laid_out(root, datasets)
-    except StructError:
+    except struct.error:
         raise Unplain from None
 
 

@@ -7,8 +7,8 @@ stays in proportion to the file, whatever a hostile file says.
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Iterator
-from struct import error as StructError  # noqa: N812
 
 from configsplit.containers.hdf5 import plain_format as form
 from configsplit.containers.hdf5.index import MAX_DEPTH, DatasetInfo, GroupInfo, Index
@@ -21,7 +21,7 @@ _BLOCKS = 128
 _HEADER_LIMIT = 1 << 20
 _MAX_TEXT = 512 << 20
 _IGNORED = {form.NIL, form.OLD_FILL, form.FILL, form.OLD_TIME, form.TIME}
-_DAMAGE = (StructError, IndexError, ValueError, OSError)
+_DAMAGE = (struct.error, IndexError, ValueError, OSError)
 
 
 class PlainFile:

@@ -103,7 +103,7 @@ class KerasTensorConfig(Wire):
 # Run a pydantic document over a value, and say what is wrong in the words and paths of configsplit.
 
 
-def path(parts: tuple[int | str, ...]) -> str:
+def dotted(parts: tuple[int | str, ...]) -> str:
     """``("layers", 17, "name")`` -> ``layers[17].name``."""
     text = ""
     for part in parts:
@@ -121,7 +121,7 @@ def validate(document: type[BaseModel], value: Any, where: str = "") -> None:
         document.model_validate(value)
     except ValidationError as error:
         first, *rest = error.errors(include_url=False, include_input=False)
-        place = path(first["loc"])
+        place = dotted(first["loc"])
         joint = "." if where and place and not place.startswith("[") else ""
         more = f" (and {len(rest)} more)" if rest else ""
         raise DocumentError(

@@ -21,7 +21,7 @@ from configsplit.rewrites.nested.open import described
 from configsplit.rewrites.nested.pack import packed
 from configsplit.rewrites.nested.wrapping import NO_SPECS, Specs, Wrapping
 from configsplit.rewrites.part import Extracted, part
-from configsplit.rewrites.split import Source, labels
+from configsplit.rewrites.split import Wire, labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +36,9 @@ class _Cut:
     """
 
     parts: tuple[Extracted, ...]
-    wires: tuple[tuple[Source, ...], ...]
-    outputs: tuple[Source, ...]
-    homes: tuple[Mapping[TensorRef, Source], ...]
+    wires: tuple[tuple[Wire, ...], ...]
+    outputs: tuple[Wire, ...]
+    homes: tuple[Mapping[TensorRef, Wire], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Divided:
             ref = self.arguments[call][source.number]
         return ref._replace(call=self.kept.index(ref.call)) if ref.layer == self.name else ref
 
-    def _given(self, call: int, source: Source) -> TensorRef:
+    def _given(self, call: int, source: Wire) -> TensorRef:
         assert source.part is not None
         return TensorRef(self.pieces[source.part], self.calls.index(call), source.number)
 
@@ -71,7 +71,7 @@ class Divided:
         """The tensors of the surface that stand for those of cut ``number`` in one call."""
         return list(dict.fromkeys(self._given(call, self.cut.homes[number][ref]) for ref in refs))
 
-    def taken(self, call: int, source: Source) -> TensorRef:
+    def taken(self, call: int, source: Wire) -> TensorRef:
         """What an input of a piece is fed in one call."""
         return self.outer(self.arguments[call][source.number]) if source.part is None else self._given(call, source)
 
@@ -227,10 +227,10 @@ def _in_a_row(inner: Model, graph: CallGraph, chosen: Sequence[set[int]], specs:
         piece = part(inner, own, taken, given, name=f"{inner.name}_part_{number}", specs=specs, labels=names)
         packs = [specs[ref] for ref in taken] if number else []
         parts.append(replace(piece, model=packed(piece.model, packs, [specs[ref] for ref in given], name)))
-    own_inputs = tuple(Source(None, number) for number in range(len(ends[0])))
-    wires = own_inputs, *((Source(number, 0),) for number in range(len(chosen)))
-    homes = tuple(dict.fromkeys(refs, Source(number, 0)) for number, refs in enumerate(ends[1:-1]))
-    return _Cut(tuple(parts), wires, (Source(len(chosen), 0),), homes)
+    own_inputs = tuple(Wire(None, number) for number in range(len(ends[0])))
+    wires = own_inputs, *((Wire(number, 0),) for number in range(len(chosen)))
+    homes = tuple(dict.fromkeys(refs, Wire(number, 0)) for number, refs in enumerate(ends[1:-1]))
+    return _Cut(tuple(parts), wires, (Wire(len(chosen), 0),), homes)
 
 
 def _require_shape(ref: TensorRef, specs: Specs, name: str) -> None:

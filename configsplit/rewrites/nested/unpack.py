@@ -16,9 +16,9 @@ from configsplit.graph.model import Layer, Model, Node, TensorRef, TensorSpec, U
 from configsplit.graph.provenance import Provenance
 from configsplit.rewrites.casts import is_exact
 from configsplit.rewrites.common import redirected
-from configsplit.rewrites.join import Piece, join
+from configsplit.rewrites.join import Piece, join_pieces
 from configsplit.rewrites.rename import renamed_layers
-from configsplit.rewrites.split import Source
+from configsplit.rewrites.split import Wire
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +52,10 @@ def rejoined(
         calls = {layer.name: origin.layers[layer.name,].calls for layer in model.layers if layer.name not in names}
         if len(model.output_refs()) != 1 or (number and len(model.input_refs()) != 1):
             raise _wrong(model.name, "more than one tensor is handed over")
-        first = tuple(Source(None, index) for index in range(len(model.input_refs())))
-        parts.append(Piece(renamed_layers(model, names), (Source(number - 1, 0),) if number else first, calls))
+        first = tuple(Wire(None, index) for index in range(len(model.input_refs())))
+        parts.append(Piece(renamed_layers(model, names), (Wire(number - 1, 0),) if number else first, calls))
         extra |= set(names.values())
-    joined = join(parts, [Source(len(parts) - 1, 0)], inner)
+    joined = join_pieces(parts, [Wire(len(parts) - 1, 0)], inner)
     return _without(joined, extra & joined.by_name().keys(), specs)
 
 

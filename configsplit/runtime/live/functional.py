@@ -18,8 +18,9 @@ from configsplit.runtime import arrays
 from configsplit.runtime.build import rebuild, variables
 from configsplit.runtime.frameworks import Framework
 from configsplit.runtime.inputs import make_inputs, read_hints
+from configsplit.runtime.live.kinds import Inputs
 from configsplit.runtime.live.layers import inner_layers, layer_at
-from configsplit.runtime.live.signature import Inputs, call_specs, symbolic, takes_training
+from configsplit.runtime.live.signature import call_specs, symbolic, takes_training
 from configsplit.runtime.live.transfer import transfer
 from configsplit.runtime.worker import to_stored, to_tensor
 
@@ -39,7 +40,7 @@ def shows_its_graph(model: Any, works: Framework) -> bool:
         return False
 
 
-def recovered(model: Any, works: Framework, classes: Mapping[str, Any], inputs: Inputs = None) -> Any:
+def recovered(model: Any, works: Framework, classes: Mapping[str, Any], inputs: Inputs | None = None) -> Any:
     """A functional model that computes what ``model`` computes at inference, bit for bit, layer by layer.
 
     Keras is asked for the graph that the model was made from, then for a symbolic call. A graph counts if it holds every weight

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, NoReturn
 
 from configsplit.errors import DocumentError
 from configsplit.graph.model import TensorSpec
 from configsplit.runtime.frameworks import Framework
-
-Inputs: TypeAlias = Any
-"""Arrays, shapes with None for the batch, anything with a shape and a dtype; or a list or dict of these."""
+from configsplit.runtime.live.kinds import Inputs
 
 _HINT = "say what it is called on: inputs=an array, a shape such as (None, 28, 28, 3), or a list or dict of these"
 
 
-def call_specs(model: Any, works: Framework, inputs: Inputs = None) -> Any:
+def call_specs(model: Any, works: Framework, inputs: Inputs | None = None) -> Any:
     """The specs of a model's inputs, batch of any size, nested as it takes them (lists and dicts).
 
     Raises:

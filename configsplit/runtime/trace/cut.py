@@ -15,9 +15,9 @@ from configsplit.cutting.partition import partition
 from configsplit.display import html
 from configsplit.errors import CutError, ShapeError
 from configsplit.graph.model import TensorRef
-from configsplit.rewrites.split import Source, Wiring
+from configsplit.rewrites.split import Wire, Wiring
 from configsplit.runtime.frameworks import Framework
-from configsplit.runtime.live.signature import Inputs
+from configsplit.runtime.live.kinds import Inputs
 from configsplit.runtime.trace.graph import OpGraph, check_crossing, op_graph, ref_of
 from configsplit.runtime.trace.module import Piece, make_piece
 from configsplit.runtime.trace.names import named_tensors
@@ -43,14 +43,14 @@ class Port:
     layer: str
     shape: tuple[int | None, ...] | None
     dtype: str
-    source: Source | None = None
+    source: Wire | None = None
 
     def as_json(self) -> dict[str, Any]:
         told = {"name": self.name, "tensor": self.tensor, "layer": self.layer or None, "shape": self.shape, "dtype": self.dtype}
         return told if self.source is None else told | {"from": _wire(self.source)}
 
 
-def _wire(source: Source) -> dict[str, int]:
+def _wire(source: Wire) -> dict[str, int]:
     return {"input": source.number} if source.part is None else {"part": source.part, "output": source.number}
 
 
@@ -101,7 +101,7 @@ class TracedParts(Sequence[TracedPart]):
     """
 
     parts: tuple[TracedPart, ...]
-    outputs: tuple[Source, ...]
+    outputs: tuple[Wire, ...]
     shared: tuple[str, ...]
 
     def __len__(self) -> int:
@@ -114,7 +114,7 @@ class TracedParts(Sequence[TracedPart]):
         """All parts, one after another, on the inputs of the model; the model's outputs, flattened."""
         given: list[Sequence[Any]] = []
 
-        def value(source: Source) -> Any:
+        def value(source: Wire) -> Any:
             return inputs[source.number] if source.part is None else given[source.part][source.number]
 
         for part in self.parts:
@@ -164,8 +164,8 @@ class TracedParts(Sequence[TracedPart]):
         return html.box(*pieces)
 
 
-def cut_trace(
-    model: Any, works: Framework, at: Sequence[str], *, boundary: Choice = "smallest", inputs: Inputs = None
+def cut_graph(
+    model: Any, works: Framework, at: Sequence[str], *, boundary: Choice = "smallest", inputs: Inputs | None = None
 ) -> TracedParts:
     """Trace a model and cut its graph; see `configsplit.keras.cut_trace`."""
     trace = traced(model, works, inputs)
@@ -242,7 +242,7 @@ def _part(piece: Piece, inputs: Sequence[Port], outputs: Sequence[Port]) -> Trac
     return TracedPart(inputs=tuple(inputs), outputs=tuple(outputs), module=module, variables=piece.variables)
 
 
-def _port(graph: OpGraph, names: _Names, ref: TensorRef, label: str, source: Source | None = None) -> Port:
+def _port(graph: OpGraph, names: _Names, ref: TensorRef, label: str, source: Wire | None = None) -> Port:
     tensor = graph.tensor(ref)
     shape = None if tensor.shape.rank is None else tuple(tensor.shape.as_list())
     return Port(

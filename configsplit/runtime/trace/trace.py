@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 from configsplit.errors import CutError, RuntimeUnavailableError
 from configsplit.runtime.frameworks import Framework
-from configsplit.runtime.live.signature import Inputs, call_specs, spec_names, takes_training
+from configsplit.runtime.live.kinds import Inputs
+from configsplit.runtime.live.signature import call_specs, spec_names, takes_training
 
 
 class Step(NamedTuple):
@@ -69,7 +70,7 @@ def can_trace(works: Framework) -> bool:
     return works.name == "tf_keras" or works.backend == "tensorflow"
 
 
-def traced(model: Any, works: Framework, inputs: Inputs = None) -> Trace:
+def traced(model: Any, works: Framework, inputs: Inputs | None = None) -> Trace:
     """Trace what a model computes at inference, batch of any size.
 
     Raises:
