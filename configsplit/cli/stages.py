@@ -21,6 +21,7 @@ def planned(document: Any, options: Mapping[str, Any]) -> Any:
         slack=(options["slack"] or 0) / 100,
         shapes=options["shapes"],
         sizes=options["sizes"],
+        fix_size=options["fix_size"],
         boundary_dtype=options["boundary_dtype"],
         whole_nested=options["whole_nested"],
         max_boundary_bytes=options["max_boundary_bytes"],

@@ -57,6 +57,7 @@ def _done(model: Path, at: tuple[str, ...], out: Path, options: dict[str, Any], 
             boundary=options["boundary"],
             shapes=options["shapes"],
             sizes=options["sizes"],
+            fix_size=options["fix_size"],
             boundary_dtype=options["boundary_dtype"],
         )
     )

@@ -32,7 +32,14 @@ def edited(name: str) -> Callable[..., Any]:
 
 
 def extract(
-    model: Any, *, from_: Names = (), to: Names = (), shapes: Iterable[str] = (), custom_objects: Classes = None
+    model: Any,
+    *,
+    from_: Names = (),
+    to: Names = (),
+    shapes: Iterable[str] = (),
+    sizes: Iterable[str] = (),
+    fix_size: bool = False,
+    custom_objects: Classes = None,
 ) -> Any:
     """The sub-network between any tensors: tensors in ``from_`` become inputs, those in ``to`` outputs.
 
@@ -40,7 +47,8 @@ def extract(
         TensorReferenceError, CutError, ShapeError: as `configsplit.extract` does; what is missing is named.
         DocumentError: no functional graph of the model can be had.
     """
-    return edited("extract")(model, from_=from_, to=to, shapes=shapes, custom_objects=custom_objects)
+    given = {"from_": from_, "to": to, "shapes": shapes, "sizes": sizes, "fix_size": fix_size}
+    return edited("extract")(model, custom_objects=custom_objects, **given)
 
 
 def insert(model: Any, fragment: Any, *, after: str, before: Names = (), custom_objects: Classes = None) -> Any:

@@ -99,6 +99,9 @@ def draft(parts: Parts, source: record.Source, names: Sequence[tuple[str, str | 
         masks=tuple(record.Masked(tensor=each.ref, takers=each.takers) for each in parts.whole.masks),
         casts=tuple(record.Casting(tensor=cast.ref, dtype=cast.dtype, takers=cast.takers) for cast in parts.whole.casts),
         shapes=tuple(map(shape_of, parts.whole.told)),
+        fixed=tuple(
+            record.Tensor(name=name, shape=spec.shape, dtype=spec.dtype) for name, spec in parts.document.fixed.items()
+        ),
         warnings=rest.warnings,
         frame=rest.frame,
     )

@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args
 
 from configsplit.boundaries.carrying import Carried, carried_out
 from configsplit.boundaries.costs import Costs, read_profile
+from configsplit.boundaries.fixing import fixed
 from configsplit.boundaries.flattened import Flattened, flattened
 from configsplit.boundaries.forbidden import Barriers, barriers, with_masks
 from configsplit.boundaries.formulas import Figure, Formula, plain
@@ -157,6 +158,7 @@ def plan(
     slack: float = 0.0,
     shapes: Iterable[str] | Mapping[TensorRef, TensorSpec] = (),
     sizes: Iterable[str] | Mapping[TensorRef, TensorSpec] = (),
+    fix_size: bool = False,
     boundary_dtype: str | None = None,
     whole_nested: bool = False,
 ) -> Plan:
@@ -172,7 +174,7 @@ def plan(
         max_stage_bytes: most bytes of weights in any stage.
         slack: by how much the largest stage may exceed the smallest possible, for fewer bytes across: 0.05 for 5%.
         shapes: as for `split`. The shape of an input holds for the costs only: the parts keep what the document says.
-        sizes: as for `split`.
+        sizes, fix_size: as for `split`.
         boundary_dtype: as for `split`.
         whole_nested: never cut inside a nested model.
 
@@ -182,7 +184,9 @@ def plan(
         ShapeError: the shape of a tensor that crosses is unknown; or the best plan depends on a size that is open.
     """
     wish = _wish(stages, balance, profile, devices, max_boundary_bytes, max_stage_bytes, slack)
-    wish = replace(wish, sizes=given_sizes(document.infer(), sizes))
+    pictured = given_sizes(document.infer(), sizes)
+    document = fixed(document, pictured) if fix_size else document
+    wish = replace(wish, sizes=pictured)
     seen = _seen(document, told_shapes(document, shapes), wish, whole=whole_nested or stages == 1)
     work = _around_masks(seen, _work(seen, wish), wish)
     done = carried_out(seen, work.best.heads)
