@@ -40,6 +40,8 @@ def plan_lines(plan: Any) -> list[str]:
     ]
     if plan.uncounted:
         lines.append(f"  not counted    {uncounted(plan)}")
+    if closed := list(dict.fromkeys(name for stage in plan.stages for name in stage.closed)):
+        lines.append(f"  left whole     {', '.join(closed)}: nested models, of which each call counts as one layer")
     rows = [
         (
             stage.device or f"stage {number}",
