@@ -68,17 +68,22 @@ def _foreign(entry: FrozenDict) -> bool:
     return ">" in str(entry.get("registered_name") or entry["class_name"]) or ("module" in entry and entry["module"] is None)
 
 
+def _same(old: Layer, new: Layer) -> bool:
+    """Whether nothing but its name was changed."""
+    return old.config.without("name") == new.config.without("name")
+
+
 def check_configs(where: str, model: Model, registry: Registry, before: Mapping[LayerPath, Layer] | None = None) -> None:
     """Hold every layer against what Keras takes, but for those that stand in ``before`` as they are.
 
     Raises:
         DocumentError: with the first config that Keras would refuse, and what is nearest to what it takes.
     """
-    unchanged = before or {}
-    layers = dict(walk(model, inside(model.dialect))) if unchanged else {}
+    known = before or {}
+    layers = dict(walk(model, inside(model.dialect))) if known else {}
     for found in layer_faults(model, registry):
-        old = unchanged.get(found.path)
-        if found.fault.older or (old is not None and old.config == layers[found.path].config):
+        old = known.get(found.path)
+        if found.fault.older or (old is not None and _same(old, layers[found.path])):
             continue
         place = f"{where}: {found.where}" if where else found.where
         raise DocumentError(found.fault.message, code=found.fault.code, where=place, hint=found.fault.hint)

@@ -12,7 +12,8 @@ from configsplit import __version__
 from configsplit.containers import Source, Staging, Workers, Written, open_source, prepare_text
 from configsplit.dialects import to_text
 from configsplit.errors import StoreError
-from configsplit.graph.model import walk
+from configsplit.graph.model import Layer, LayerPath, walk
+from configsplit.models.configs import check_configs
 from configsplit.models.document import Document
 from configsplit.models.results import Edited, Format, SavedFile
 from configsplit.models.wrapped import inside
@@ -120,12 +121,25 @@ def _weights(document: Document, source: Source) -> Weights | None:
 
 def _write(edited: Edited, plan: _Plan, path: Path, staging: Staging, workers: Workers) -> Files:
     check_buildable(path.name, edited.model, weights=plan.gathering is not None)
+    check_configs(path.name, edited.model, edited.documents[0].registry, _before(edited))
     text, gathering = edited.text or to_text(edited.model), plan.gathering
     if gathering is None:
         return begin(workers, staging, path.name, plan.format, Content(text=text))
     source = next(source for source in plan.sources if source.weights is gathering.first.file)
     content = content_like(source, text, gathering.placed(), plan.sources)
     return begin(workers, staging, path.name, plan.format, content)
+
+
+def _before(edited: Edited) -> dict[LayerPath, Layer]:
+    """What each layer was in the file that it came from."""
+    reach = inside(edited.model.dialect)
+    theirs = [dict(walk(document.model, reach)) for document in edited.documents]
+    found = {}
+    for path, _ in walk(edited.model, reach):
+        origin = edited.provenance.origin(path)
+        if origin is not None and origin.path in theirs[origin.source]:
+            found[path] = theirs[origin.source][origin.path]
+    return found
 
 
 # ---------------------------------------------------------------- the record

@@ -50,8 +50,8 @@ UNITS = {"params": "parameters", "macs": "multiply-accumulates", "bytes": "bytes
 class Stage:
     """One stage of a plan: how many calls it makes, and what it costs for one sample.
 
-    ``cost`` is in the unit of what is balanced; ``closed`` are the nested models in it that were left whole, each of whose calls
-    counts as one.
+    ``cost`` is in the unit of what is balanced; ``closed`` are the nested models in it that were left whole, each
+    of whose calls counts as one.
     """
 
     device: str | None

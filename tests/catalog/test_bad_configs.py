@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -139,3 +140,20 @@ def test_a_file_that_keras_refuses_is_not_valid(tmp_path: Path) -> None:
     found = validate(path)
     assert [each.code for each in found.violations] == ["config-key-unknown", "config-key-missing"]
     assert found.violations[0].message == "GaussianNoise of Keras 3.15.1 takes no key 'stdev' (did you mean 'stddev'?)"
+
+
+def test_a_key_that_a_verb_adds_is_held_too(tmp_path: Path) -> None:
+    """What stands in the file as it was is left alone; what is changed is held."""
+    import keras
+
+    from configsplit.models.configs import check_configs
+
+    model = keras.Sequential([keras.layers.Input((4, 3)), keras.layers.SpatialDropout1D(0.1, name="drop")])
+    path = tmp_path / "model.json"
+    path.write_text(model.to_json().replace('"rate": 0.1', '"rate": 0.1, "rats": 1'))
+    document = configsplit.load(path)
+    configsplit.rename(document, ["drop=fall"]).save(tmp_path / "same.json")
+    (layer,) = (each for each in document.model.layers if each.name == "drop")
+    changed = {("drop",): replace(layer, entry=layer.entry | {"config": layer.config | {"rate": 0.2}})}
+    with pytest.raises(ConfigSplitError, match="'rats'"):
+        check_configs("model.json", document.model, document.registry, changed)
