@@ -33,11 +33,12 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/mypy
 
-# What is made from the code and committed: the JSON Schemas, and the table of verbs in README.md. Tests hold it against the code.
+# What is made from the code and committed: the JSON Schemas, the table of verbs in README.md, what Keras's constructors take. Tests hold it against the code.
 generated: $(STAMP)
 	$(BIN)/python -m configsplit.verbs.schemas schemas
 	$(BIN)/python -m configsplit.batches.recipe schemas
 	$(BIN)/python -m configsplit.verbs.readme README.md
+	cd tests && ../$(BIN)/python -m support.constructors
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix $(CODE)

@@ -74,6 +74,7 @@ def _cut(document: Document, options: Mapping[str, Any]) -> tuple[Parts, Facts]:
         boundary=options["boundary"],
         shapes=options["shapes"],
         sizes=options["sizes"],
+        fix_size=options["fix_size"],
         boundary_dtype=options["boundary_dtype"],
     )
     return parts, {"at": at, **_tried(parts.tried)}
@@ -99,6 +100,7 @@ def _planned(document: Document, options: Mapping[str, Any]) -> tuple[Parts, Fac
         slack=(options["slack"] or 0) / 100,
         shapes=options["shapes"],
         sizes=options["sizes"],
+        fix_size=options["fix_size"],
         boundary_dtype=options["boundary_dtype"],
         whole_nested=options["whole_nested"],
     )

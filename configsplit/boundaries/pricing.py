@@ -85,7 +85,7 @@ class Pricing:
         Raises:
             ShapeError: the model cannot have the sizes that are given, or takes none of those that are tried.
         """
-        self._check()
+        self.check()
         if not self.is_open:
             return Costs(self.graph, self.base, self.avoid)
         if not self.takes_any:
@@ -250,7 +250,8 @@ class Pricing:
                 return ref
         return None
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Raises ShapeError where the model cannot have the sizes that are given."""
         lost = self._lost(self.base) if self.base is not self.known else None
         if lost is not None:
             names = [ref.layer for ref in self.model.input_refs() if ref in self.given]

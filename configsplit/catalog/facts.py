@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
+from configsplit.catalog.values import Values
 from configsplit.errors import ShapeError
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import Shape, Structure, TensorSpec, leaves
@@ -80,6 +81,10 @@ def always(call: CallFacts) -> bool:
     return True
 
 
+def agreeing(config: FrozenDict) -> str:
+    return ""
+
+
 def nobody_said(call: CallFacts) -> tuple[TensorSpec, ...]:
     """The rule of a class of which nothing was declared that tells what it gives."""
     raise ShapeError(f"the declaration of {call.class_name} does not tell what it gives", code="shape-unknown")
@@ -120,6 +125,8 @@ class LayerFacts:
         of_sparse: what it makes of a sparse tensor.
         of_ragged: the same of a ragged one; a recurrent class that does not keep the steps gives a dense one.
         code_key: the key of the config with Python code that it runs.
+        values: the key of a config -> the values that Keras takes for it, where it refuses others.
+        conflict: what Keras refuses of values that go together, in words; "" where it takes them.
         own_name: the name of the class itself, where Keras exports it under another.
         keras_class: ``module:Class`` of the real class for Keras 3, imported only when a model is built.
         tf_keras_class: the same for tf_keras.
@@ -154,6 +161,8 @@ class LayerFacts:
     of_sparse: TensorKind = "unknown"
     of_ragged: TensorKind = "unknown"
     code_key: str = ""
+    values: Mapping[str, Values] = field(default_factory=FrozenDict, hash=False)
+    conflict: Callable[[FrozenDict], str] = agreeing
     own_name: str = ""
     keras_class: str = ""
     tf_keras_class: str = ""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from math import prod
 from typing import Any, TypeAlias
 
 from configsplit.catalog.facts import CallFacts, LayerFacts, MaskRule, WeightSpec
+from configsplit.catalog.values import Values
 from configsplit.errors import ShapeError
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import Shape, TensorSpec
@@ -16,6 +19,10 @@ Weights: TypeAlias = tuple[WeightSpec, ...]
 ShapeRule: TypeAlias = Callable[[CallFacts], Shape]
 DtypeRule: TypeAlias = Callable[[CallFacts], "str | None"]
 WeightRule: TypeAlias = Callable[[CallFacts], Weights]
+
+Ranked: TypeAlias = "Mapping[str, Values] | Callable[[int], Mapping[str, Values]]"
+
+NOTHING: Mapping[str, Any] = FrozenDict()
 
 FLOATS = ("float16", "bfloat16", "float32", "float64")
 
@@ -52,6 +59,13 @@ def axis_of(axis: int, rank: int) -> int:
     """A non-negative axis. Raises ShapeError where the tensor has no such axis."""
     if not -rank <= axis < rank:
         raise unknown(f"axis {axis} does not exist in a tensor of rank {rank}")
+    return axis % rank
+
+
+def axis_in(axis: int, rank: int) -> int:
+    """The same of an axis that Keras looks up when it builds the layer, and does not find."""
+    if not -rank <= axis < rank:
+        raise impossible(f"a tensor of {rank} axes has no axis {axis}")
     return axis % rank
 
 
@@ -202,9 +216,15 @@ def declare(
     uses_mask: tuple[str, ...] = (),
     *,
     training: bool | None = False,
+    values: Ranked = NOTHING,
+    values3: Ranked = NOTHING,
+    keras3: Mapping[str, Any] = NOTHING,
     **more: Any,
 ) -> list[LayerFacts]:
-    """One declaration for each of the space-separated class names; ``more`` are further attributes of `LayerFacts`."""
+    """One declaration for each of the space-separated class names; ``more`` are further attributes of `LayerFacts`.
+
+    ``values3`` are those that are others in Keras 3. Both may depend on the number of spatial axes, with which a name ends.
+    """
     common: dict[str, Any] = {
         "outputs": outputs,
         "weights": weights,
@@ -213,7 +233,14 @@ def declare(
         "uses_mask": uses_mask,
         "training": training,
     }
-    return [LayerFacts(class_name=name, **common, **more) for name in names.split()]
+    return [_valued(LayerFacts(class_name=name, **common, **more), values, values3, keras3) for name in names.split()]
+
+
+def _valued(facts: LayerFacts, values: Ranked, values3: Ranked, keras3: Mapping[str, Any]) -> LayerFacts:
+    rank = int(found[1]) if (found := re.search(r"(\d)D", facts.class_name)) else 0
+    old, new = (each(rank) if callable(each) else each for each in (values, values3))
+    more = {"values": FrozenDict({**old, **new})} if new else {}
+    return replace(facts, values=FrozenDict(old), keras3=FrozenDict({**keras3, **more}))
 
 
 def on_jax(shape: Callable[[CallFacts], Shape]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ def planned(document: Any, options: Mapping[str, Any]) -> Any:
         slack=(options["slack"] or 0) / 100,
         shapes=options["shapes"],
         sizes=options["sizes"],
+        fix_size=options["fix_size"],
         boundary_dtype=options["boundary_dtype"],
         whole_nested=options["whole_nested"],
         max_boundary_bytes=options["max_boundary_bytes"],
@@ -39,6 +40,8 @@ def plan_lines(plan: Any) -> list[str]:
     ]
     if plan.uncounted:
         lines.append(f"  not counted    {uncounted(plan)}")
+    if closed := list(dict.fromkeys(name for stage in plan.stages for name in stage.closed)):
+        lines.append(f"  left whole     {', '.join(closed)}: nested models, of which each call counts as one layer")
     rows = [
         (
             stage.device or f"stage {number}",

@@ -34,7 +34,7 @@ def _lines(found: Any) -> list[str]:
     release = f", release {found.release}" if found.release else ""
     lines = [f"{click.style(found.file, bold=True)}  {found.title}{release}, .{found.format}, {size(found.bytes)}"]
     lines += [f"  because {item}" for item in found.evidence]
-    lines += [f"  {click.style('note', fg='yellow')}  {item}" for item in found.notes]
+    lines += [f"  {click.style('note', fg='yellow')}  {item}" for item in (*found.notes, *found.configs)]
     lines += ["", f"{found.kind} model {found.name!r}, {found.layers} layers"]
     lines += table([(word, *_tensor(item)) for word, items in _ends(found) for item in items])
     lines += [f"  {found.parameters:,} parameters (from {found.parameters_from}), {macs} multiply-accumulates a sample"]

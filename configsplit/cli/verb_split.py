@@ -58,6 +58,7 @@ def _done(at: tuple[str, ...], out: Path, options: dict[str, Any], ahead: Any) -
             boundary=options["boundary"],
             shapes=options["shapes"],
             sizes=options["sizes"],
+            fix_size=options["fix_size"],
             boundary_dtype=options["boundary_dtype"],
         )
     )

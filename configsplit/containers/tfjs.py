@@ -20,7 +20,8 @@ from configsplit.containers.container import Container, listing_digest
 from configsplit.containers.json_text import JsonText
 from configsplit.containers.kinds import decode_text
 from configsplit.containers.opening import Opened
-from configsplit.containers.system.window import Span, sha256, stream
+from configsplit.containers.system.hashing import sha256
+from configsplit.containers.system.window import Span, stream
 from configsplit.errors import DocumentError, StoreError
 from configsplit.graph.json import dumps, loads
 

@@ -60,6 +60,7 @@ def split(
     boundary: Choice = "smallest",
     shapes: Iterable[str] = (),
     sizes: Iterable[str] = (),
+    fix_size: bool = False,
     boundary_dtype: str | None = None,
     inputs: Inputs | None = None,
     trace: bool | None = None,
@@ -72,7 +73,7 @@ def split(
 
     Args:
         model: a model of Keras 3 or tf_keras, built.
-        at, boundary, shapes, boundary_dtype, sizes: as for `configsplit.split`.
+        at, boundary, shapes, boundary_dtype, sizes, fix_size: as for `configsplit.split`.
         inputs: for a model whose class hides its graph: what it is called on (arrays, shapes with None for the batch, or a
             list or dict of these), where Keras itself does not remember.
         trace: True cuts the TensorFlow graph in any case, False in no case.
@@ -95,7 +96,15 @@ def split(
         return cut_trace(model, at, boundary=boundary, inputs=inputs)
     try:
         whole = read(model, custom_objects, inputs)
-        parts = split_document(whole.document, at, boundary=boundary, shapes=shapes, sizes=sizes, boundary_dtype=boundary_dtype)
+        parts = split_document(
+            whole.document,
+            at,
+            boundary=boundary,
+            shapes=shapes,
+            sizes=sizes,
+            fix_size=fix_size,
+            boundary_dtype=boundary_dtype,
+        )
     except (DocumentError, TensorReferenceError) as error:
         hidden = error.code == "live-no-graph" or (isinstance(error, TensorReferenceError) and whole.live is not model)
         if not hidden or trace is False or asked_of_graphs or not can_trace(framework_of(model)):

@@ -33,13 +33,20 @@ def edited(name: str) -> Callable[..., LiveModel]:
 
 
 def extract(
-    model: LiveModel, *, from_: Names = (), to: Names = (), shapes: Iterable[str] = (), custom_objects: Classes = None
+    model: LiveModel,
+    *,
+    from_: Names = (),
+    to: Names = (),
+    shapes: Iterable[str] = (),
+    sizes: Iterable[str] = (),
+    fix_size: bool = False,
+    custom_objects: Classes = None,
 ) -> LiveModel:
     """The sub-network between any tensors: tensors in ``from_`` become inputs, those in ``to`` outputs.
 
     Args:
         model: a model of Keras 3 or tf_keras, built; it is not changed.
-        from_, to, shapes: as for `configsplit.extract`.
+        from_, to, shapes, sizes, fix_size: as for `configsplit.extract`.
         custom_objects: classes of the user's own that the model uses, as in Keras.
 
     Returns:
@@ -49,7 +56,8 @@ def extract(
         TensorReferenceError, CutError, ShapeError: as `configsplit.extract` does; what is missing is named.
         DocumentError: no functional graph of the model can be had.
     """
-    return edited("extract")(model, from_=from_, to=to, shapes=shapes, custom_objects=custom_objects)
+    given = {"from_": from_, "to": to, "shapes": shapes, "sizes": sizes, "fix_size": fix_size}
+    return edited("extract")(model, custom_objects=custom_objects, **given)
 
 
 def insert(

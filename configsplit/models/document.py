@@ -33,6 +33,7 @@ class Document:
         release: what the file says of the release that wrote it; empty where it says nothing.
         registry: the plug-ins in force.
         notes: what had to be put right in the file to read it, in sentences.
+        fixed: what inputs are of whose sizes, open in the file, were fixed; by the input's name.
         digest: SHA-256 of the architecture's text, by which the file is known again when it is opened for its weights.
         source: the file that it was read from, where that is kept open (`reading`).
     """
@@ -45,6 +46,7 @@ class Document:
     release: str = ""
     registry: Registry = field(default_factory=Registry)
     notes: tuple[str, ...] = ()
+    fixed: Mapping[str, TensorSpec] = field(default_factory=dict, compare=False)
     digest: str = ""
     source: Source | None = field(default=None, repr=False, compare=False)
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from configsplit.catalog.facts import UNDECLARED
+from configsplit.catalog.table import class_facts
 from configsplit.containers import open_source, snake_case
 from configsplit.dialects import Detection
 from configsplit.dialects.detect import signs
 from configsplit.dialects.parse import chain_calls, model_kind
-from configsplit.errors import CutError, DocumentError
+from configsplit.errors import CutError, DocumentError, closest
 from configsplit.graph.json import FrozenDict, loads
 from configsplit.graph.model import INPUT, Layer, Model, TensorRef
 from configsplit.inference import BUILT_IN
@@ -72,6 +74,7 @@ def one_layer(entry: FrozenDict, path: Path, host: Document) -> Document:
             where=str(path),
             hint="give a layer that computes something, or a model",
         )
+    _check_known(class_name, entry, path, host)
     name = str(entry.get("name") or entry["config"].get("name") or snake_case(class_name))
     made = _in_style(entry.without("inbound_nodes", "build_config"), host) | {"config": entry["config"] | {"name": name}}
     chain = [
@@ -90,6 +93,20 @@ def one_layer(entry: FrozenDict, path: Path, host: Document) -> Document:
     return Document(model=model, detection=detection, path=path, kind="json", registry=host.registry)
 
 
+def _check_known(class_name: str, entry: FrozenDict, path: Path, host: Document) -> None:
+    """Raises CutError where nobody has declared the class, of which nothing is known then: neither weights nor shapes."""
+    layer = Layer(name=class_name, class_name=class_name, entry=entry)
+    if host.infer().table.of(layer, host.dialect) is None:
+        near = closest(class_name, sorted({*BUILT_IN, *host.facts}))
+        hint = f"did you mean {', '.join(map(repr, near))}? " if near else ""
+        raise CutError(
+            f"nobody has declared the class {class_name!r}, and Keras has none of that name: what it gives cannot be told",
+            code="fragment-unknown-class",
+            where=str(path),
+            hint=f"{hint}A class of your own is declared in a plug-in: --custom-objects FILE.py",
+        )
+
+
 def _in_style(entry: FrozenDict, host: Document) -> FrozenDict:
     """The entry as the host's document spells its own: with or without the module of the class."""
     modern = any("module" in layer.entry for layer in host.model.layers)
@@ -98,6 +115,6 @@ def _in_style(entry: FrozenDict, host: Document) -> FrozenDict:
     if "module" in entry:
         return entry
     class_name = str(entry["class_name"])
-    built_in = class_name in BUILT_IN
+    built_in = class_facts(class_name) is not UNDECLARED
     module = {"module": "keras.layers" if built_in else None, "registered_name": None if built_in else class_name}
     return FrozenDict({**module, **entry})

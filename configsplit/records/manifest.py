@@ -171,6 +171,7 @@ class Manifest(Record):
     masks: tuple[Masked, ...] = ()
     casts: tuple[Casting, ...] = ()
     shapes: tuple[Shape, ...] = ()
+    fixed: tuple[Tensor, ...] = ()
     warnings: tuple[str, ...] = ()
     frame: dict[str, Any] = Field(default_factory=dict)
 

@@ -107,6 +107,7 @@ def draft(parts: Parts, source: SourceFile, names: Sequence[tuple[str, str | Non
         masks=tuple(Masked(tensor=each.ref, takers=each.takers) for each in parts.whole.masks),
         casts=tuple(Casting(tensor=cast.ref, dtype=cast.dtype, takers=cast.takers) for cast in parts.whole.casts),
         shapes=tuple(map(shape_of, parts.whole.told)),
+        fixed=tuple(Tensor(name=name, shape=spec.shape, dtype=spec.dtype) for name, spec in parts.document.fixed.items()),
         warnings=rest.warnings,
         frame=rest.frame,
     )

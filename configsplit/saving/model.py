@@ -13,7 +13,8 @@ from configsplit.containers import Source, Staging, Workers, Written, prepare_te
 from configsplit.containers.container import SUFFIXES, Format
 from configsplit.dialects import to_text
 from configsplit.errors import StoreError, check_choice
-from configsplit.graph.model import walk
+from configsplit.graph.model import Layer, LayerPath, walk
+from configsplit.models.configs import check_configs
 from configsplit.models.document import Document
 from configsplit.models.results import Edited, SavedFile
 from configsplit.models.wrapped import held_by
@@ -123,12 +124,25 @@ def _weights(document: Document, source: Source) -> Weights | None:
 
 def _write(edited: Edited, plan: _Plan, path: Path, staging: Staging, workers: Workers) -> Files:
     check_buildable(path.name, edited.model, weights=plan.gathering is not None)
+    check_configs(path.name, edited.model, edited.documents[0].registry, _before(edited))
     text, gathering = edited.text or to_text(edited.model), plan.gathering
     if gathering is None:
         return begin(workers, staging, path.name, plan.format, Content(text=text))
     source = next(source for source in plan.sources if source.weights is gathering.first.file)
     content = content_like(source, text, gathering.placed(), plan.sources)
     return begin(workers, staging, path.name, plan.format, content)
+
+
+def _before(edited: Edited) -> dict[LayerPath, Layer]:
+    """What each layer was in the file that it came from."""
+    reach = held_by(edited.model.dialect)
+    theirs = [dict(walk(document.model, reach)) for document in edited.documents]
+    found = {}
+    for path, _ in walk(edited.model, reach):
+        origin = edited.provenance.origin(path)
+        if origin is not None and origin.path in theirs[origin.source]:
+            found[path] = theirs[origin.source][origin.path]
+    return found
 
 
 # ---------------------------------------------------------------- the record

@@ -12,6 +12,7 @@ from configsplit.errors import VerificationError
 from configsplit.graph.model import TensorSpec
 from configsplit.models.document import Document
 from configsplit.records.manifest import Manifest, to_text
+from configsplit.saving.whole import fixed_as
 
 if TYPE_CHECKING:
     from configsplit.runtime.confinement.policy import Limits
@@ -46,7 +47,7 @@ def run(
         document.path,
         source_weights=document.weights,
         feed=feed or Feed(),
-        inputs=described_inputs(document, sizes),
+        inputs=described_inputs(fixed_as(document, manifest), sizes),
         tolerance=tolerance,
         custom_objects=specs,
         limits=limits or Limits(),

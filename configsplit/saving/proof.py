@@ -28,7 +28,7 @@ from configsplit.saving.mask_proof import prove_masks
 from configsplit.saving.order import check_order
 from configsplit.saving.part_claims import check_parts
 from configsplit.saving.surroundings import prove_assets, prove_surroundings
-from configsplit.saving.whole import whole_of
+from configsplit.saving.whole import fixed_as, whole_of
 from configsplit.weights.legacy_groups import legacy_piece_names
 from configsplit.weights.parts import Weights, weights_in
 
@@ -72,7 +72,7 @@ class Proving:
 
     def __init__(self, manifest: Manifest, source: Source, document: Document, weights: Weights | None = None) -> None:
         """``weights`` are those of the source, where they have been found already."""
-        self._manifest, self._document = manifest, document
+        self._manifest, self._document = manifest, fixed_as(document, manifest)
         self._texts: Sequence[str] = ()
         self._models: list[Model] = []
         self._source, self._whole = source, whole_of(document, manifest)

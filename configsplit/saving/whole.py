@@ -6,12 +6,13 @@ original does not justify would let parts pass that compute something else.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from configsplit.boundaries.fixing import fixed
 from configsplit.boundaries.masks import masked_again, prepared
 from configsplit.boundaries.records import blamed
 from configsplit.dialects import parse, to_text
-from configsplit.errors import CutError, VerificationError
+from configsplit.errors import CutError, ShapeError, VerificationError
 from configsplit.graph.model import CallRef, LayerPath, Model, TensorRef, TensorSpec
 from configsplit.inference import Inference
 from configsplit.inference.recorded import agree
@@ -46,6 +47,7 @@ def whole_of(document: Document, manifest: Manifest) -> Whole:
     Raises:
         VerificationError: the manifest claims what the original does not justify.
     """
+    document = fixed_as(document, manifest)
     _check_shapes(document, manifest)
     opened = _opened(document, manifest)
     model, inference = _masked(document, prepared(document, opened), manifest)
@@ -59,6 +61,29 @@ def whole_of(document: Document, manifest: Manifest) -> Whole:
         model = parse(to_text(described(model, inference.specs))).model
         inference = document.infer(given, model)
     return Whole(model, with_kinds(inference)[0], opened)
+
+
+def fixed_as(document: Document, manifest: Manifest) -> Document:
+    """The original with the sizes of its inputs fixed that it leaves open, as the manifest says.
+
+    Raises:
+        VerificationError: the original has no such input, or other sizes.
+    """
+    by_name, specs = {ref.layer: ref for ref in document.model.input_refs()}, document.infer().specs
+    wanted: dict[TensorRef, TensorSpec] = {}
+    for each in manifest.fixed:
+        if each.name not in by_name or not each.shape:
+            raise refused(f"a size of {each.name!r}, which is no input of the original", "fixed")
+        wanted[by_name[each.name]] = replace(specs[by_name[each.name]], shape=each.shape)
+    if all(specs[ref].shape == spec.shape for ref, spec in wanted.items()):
+        return document
+    try:
+        made = fixed(document, wanted)
+    except ShapeError as error:
+        raise refused(f"a size that the original cannot have: {error.message}", "fixed") from None
+    if any(made.fixed[ref.layer].shape != spec.shape for ref, spec in wanted.items()):
+        raise refused("another batch than the original has", "fixed")
+    return made
 
 
 def refused(what: str, where: str) -> VerificationError:

@@ -12,11 +12,14 @@ from configsplit.boundaries.contradictions import contradictions
 from configsplit.boundaries.formulas import Figure, Formula, plain
 from configsplit.boundaries.pricing import Pricing
 from configsplit.boundaries.sizes import given_sizes, open_sizes
+from configsplit.catalog.facts import UNDECLARED
+from configsplit.catalog.table import class_facts
 from configsplit.dialects import Sign, emit
 from configsplit.errors import RuntimeUnavailableError
 from configsplit.graph.model import Layer, TensorRef, TensorSpec, walk
 from configsplit.hazards import Hazard, hazards
 from configsplit.inference import BUILT_IN, counted
+from configsplit.models.configs import layer_faults
 from configsplit.models.document import Document
 
 
@@ -26,7 +29,8 @@ class Inspection:
 
     ``parameters`` are counted in the file's weights where it has any, else implied by the layers; ``macs`` are
     multiply-accumulate operations for one sample, a formula where they depend on sizes that are open. ``uncounted`` are layers
-    that nobody has declared, ``notes`` what had to be put right to read the file.
+    that nobody has declared, ``notes`` what had to be put right to read the file, ``configs`` what
+    Keras does not take of the configs of layers.
     """
 
     file: str
@@ -51,6 +55,7 @@ class Inspection:
     custom: dict[str, str]
     hazards: tuple[Hazard, ...]
     notes: tuple[str, ...] = ()
+    configs: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         found = asdict(self)
@@ -99,6 +104,7 @@ def inspect(document: Document, *, sizes: Iterable[str] | Mapping[TensorRef, Ten
         custom=_custom(document, [layer for _, layer in everywhere]),
         hazards=tuple(hazards(emit(model), classes=document.registry.names())),
         notes=(*document.notes, *contradictions(document)),
+        configs=tuple(f"{each.where}: {each.fault.message}" for each in layer_faults(model, document.registry)),
     )
 
 
@@ -156,4 +162,4 @@ def _known(layer: Layer) -> bool:
     module = layer.entry.get("module")
     if isinstance(module, str):
         return module.split(".")[0] in ("keras", "tf_keras")
-    return layer.is_input or layer.class_name in BUILT_IN
+    return layer.is_input or class_facts(layer.class_name) is not UNDECLARED or layer.class_name in BUILT_IN

@@ -17,6 +17,7 @@ from configsplit.graph.model import LayerPath, Model, TensorSpec, walk
 from configsplit.graph.provenance import Origin, Provenance
 from configsplit.hazards import hazards
 from configsplit.inference.tensor_kinds import with_kinds
+from configsplit.models.configs import check_configs
 from configsplit.models.document import Document, load
 from configsplit.models.fragments import check_dialect
 from configsplit.models.results import Edited
@@ -64,6 +65,7 @@ def join(*models: Document | str | Path, by: By = "position", custom_objects: It
 def _composed(documents: Sequence[Document], by: By) -> Edited:
     for document in documents[1:]:
         check_dialect(document, documents[0])
+        check_configs(document.path.name, document.model, document.registry)
     traced = [with_kinds(document.infer())[0] for document in documents]
     graphs = [
         as_functional(document.model, found.specs[document.model.input_refs()[0]])

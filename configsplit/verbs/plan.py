@@ -12,11 +12,13 @@ from typing import get_args
 
 from configsplit.boundaries.carrying import Carried, carried_out
 from configsplit.boundaries.costs import Costs, read_profile
+from configsplit.boundaries.fixing import fixed
 from configsplit.boundaries.flattened import Flattened, flattened
 from configsplit.boundaries.forbidden import Barriers, barriers, with_masks
 from configsplit.boundaries.formulas import Figure, Formula
 from configsplit.boundaries.masks import needed
 from configsplit.boundaries.pricing import Pricing
+from configsplit.boundaries.records import opened_shapes
 from configsplit.boundaries.sizes import given_sizes, moved
 from configsplit.cutting.partition import partition
 from configsplit.cutting.pipeline.plan import Best, best_plan
@@ -71,7 +73,9 @@ def plan(
     max_stage_bytes: int | None = None,
     slack: float = 0.0,
     shapes: Iterable[str] | Mapping[TensorRef, TensorSpec] = (),
+    opened: Iterable[str] = (),
     sizes: Iterable[str] | Mapping[TensorRef, TensorSpec] = (),
+    fix_size: bool = False,
     boundary_dtype: str | None = None,
     whole_nested: bool = False,
 ) -> Plan:
@@ -87,7 +91,7 @@ def plan(
         max_stage_bytes: most bytes of weights in any stage.
         slack: by how much the largest stage may exceed the smallest possible, for fewer bytes across: 0.05 for 5%.
         shapes: as for `split`. The shape of an input holds for the costs only: the parts keep what the document says.
-        sizes: as for `split`.
+        opened, sizes, fix_size: as for `split`.
         boundary_dtype: as for `split`.
         whole_nested: never cut inside a nested model.
 
@@ -101,8 +105,11 @@ def plan(
         ShapeError: the shape of a tensor that crosses is unknown; or the best plan depends on a size that is open.
     """
     wish = _wish(stages, balance, profile, devices, max_boundary_bytes, max_stage_bytes, slack)
-    wish = replace(wish, sizes=given_sizes(document.infer(), sizes))
-    seen = _seen(document, told_shapes(document, shapes), wish, whole=whole_nested or stages == 1)
+    pictured = given_sizes(document.infer(), sizes)
+    document = fixed(document, pictured) if fix_size else document
+    wish = replace(wish, sizes=pictured)
+    told = [*told_shapes(document, shapes), *told_shapes(document, opened_shapes(document, opened))]
+    seen = _seen(document, told, wish, whole=whole_nested or stages == 1)
     work = _around_masks(seen, _work(seen, wish), wish)
     done = carried_out(seen, work.best.heads)
     if done.masked:
@@ -257,9 +264,15 @@ def _stages(seen: Flattened, pricing: Pricing, members: Sequence[set[int]], wish
             parameters=pricing.costs.parameters.of(calls),
             weight_bytes=pricing.costs.weights.of(calls),
             macs=macs[number],
+            closed=_closed(seen, calls),
         )
         for number, calls in enumerate(members)
     )
+
+
+def _closed(seen: Flattened, calls: set[int]) -> tuple[str, ...]:
+    layers, ordered = seen.model.by_name(), [seen.graph.calls[call] for call in sorted(calls)]
+    return tuple(seen.call_names[call] for call in ordered if layers[call.layer].model is not None)
 
 
 def _boundaries(seen: Flattened, pricing: Pricing, heads: Sequence[frozenset[int]]) -> tuple[Boundary, ...]:

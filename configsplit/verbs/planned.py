@@ -25,7 +25,8 @@ UNITS = {"params": "parameters", "macs": "multiply-accumulates", "bytes": "bytes
 class Stage:
     """One stage of a plan: how many calls it makes, and what it costs for one sample.
 
-    ``cost`` is in the unit of what is balanced; ``time`` the same as the device works it off.
+    ``cost`` is in the unit of what is balanced; ``closed`` are the nested models in it that were left whole, each
+    of whose calls counts as one.
     """
 
     device: str | None
@@ -34,6 +35,7 @@ class Stage:
     parameters: int
     weight_bytes: int
     macs: Figure
+    closed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

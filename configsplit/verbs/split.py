@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from configsplit.boundaries.costs import Costs
+from configsplit.boundaries.fixing import fixed
 from configsplit.boundaries.masks import closed_sources, functional, handed_over, needed, prepared
 from configsplit.boundaries.pricing import Pricing
 from configsplit.boundaries.records import opened_shapes
@@ -35,6 +36,7 @@ def split(
     shapes: Iterable[str] | Mapping[TensorRef, TensorSpec] = (),
     opened: Iterable[str] = (),
     sizes: Iterable[str] | Mapping[TensorRef, TensorSpec] = (),
+    fix_size: bool = False,
     boundary_dtype: str | None = None,
 ) -> Parts:
     """Cut a model; pure, the document is unchanged and nothing is written.
@@ -47,7 +49,8 @@ def split(
         shapes: shapes of tensors that neither the document nor any rule tells: ``"LAYER=None,28,28,128"``.
         opened: ``"LAYER"`` or ``"LAYER=1,2"``: sizes of a recorded shape that are to be open; all but batch and last.
         sizes: sizes of inputs that the document leaves open, for prices only: ``"INPUT=1,224,224,3"``, or the open ones alone:
-            ``"INPUT=224,224"``. The parts keep what the document says.
+            ``"INPUT=224,224"``. The parts keep what the document says, unless sizes are fixed.
+        fix_size: write these sizes into the parts.
         boundary_dtype: hand tensors of a narrower floating type over as this one, cast back behind the boundary.
 
     Returns:
@@ -64,9 +67,10 @@ def split(
     texts = [at] if isinstance(at, str) else list(at)
     if not texts:
         raise CutError("no place to cut at was given", code="cut-nowhere", hint="name a layer: --at LAYER")
+    pictured = given_sizes(document.infer(), sizes)
+    document = fixed(document, pictured) if fix_size else document
     wrapping, wanted = DocumentWrapping(document, boundary), [places_in(document, text) for text in texts]
     told = [*told_shapes(document, shapes), *told_shapes(document, opened_shapes(document, opened))]
-    pictured = given_sizes(document.infer(), sizes)
     tried: list[tuple[int, int] | None] = []
 
     def surfaced(closed: Sequence[str] = ()) -> Surfaced:

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from configsplit.boundaries.contradictions import contradictions
+from configsplit.boundaries.fixing import fixed
 from configsplit.boundaries.mask_changes import check_extracted, mask_changes, said
 from configsplit.boundaries.own_graphs import own_graphs
 from configsplit.boundaries.records import opened_shapes, unsure
 from configsplit.boundaries.shapes import check_given, check_taken, name, same, told
+from configsplit.boundaries.sizes import given_sizes
 from configsplit.dialects import emit, parse, to_text
 from configsplit.errors import CutError, ShapeError
 from configsplit.graph.model import CallRef, LayerPath, Model, TensorRef, TensorSpec
@@ -20,6 +22,7 @@ from configsplit.graph.references import layer_paths, places
 from configsplit.hazards import hazards
 from configsplit.inference import Inference, explain
 from configsplit.inference.tensor_kinds import check_kinds, with_kinds
+from configsplit.models.configs import check_configs
 from configsplit.models.document import Document, given_shapes
 from configsplit.models.fragments import check_dialect, load_fragment
 from configsplit.models.results import Edited
@@ -37,7 +40,14 @@ Names = str | Iterable[str]
 
 
 def extract(
-    document: Document, *, from_: Names = (), to: Names = (), shapes: Iterable[str] = (), opened: Iterable[str] = ()
+    document: Document,
+    *,
+    from_: Names = (),
+    to: Names = (),
+    shapes: Iterable[str] = (),
+    opened: Iterable[str] = (),
+    sizes: Iterable[str] = (),
+    fix_size: bool = False,
 ) -> Edited:
     """The sub-network between any tensors.
 
@@ -47,6 +57,7 @@ def extract(
         to: tensors to end at; the outputs of the model by default.
         shapes: ``LAYER=None,28,28,128`` for tensors whose shape nothing else tells.
         opened: ``LAYER`` or ``LAYER=1,2``: sizes of a recorded shape that are to be open.
+        sizes, fix_size: sizes of inputs that the document leaves open (``INPUT=1,224,224,3``), to be written into the result.
 
     Returns:
         The new model, not yet written.
@@ -60,6 +71,8 @@ def extract(
     starts, ends = listed(from_), listed(to)
     if not starts and not ends:
         raise CutError("no tensor was given", code="extract-nothing", hint="say where to start or to end: --from, --to")
+    sizes = tuple(sizes) if fix_size else ()
+    document = fixed(document, given_sizes(document.infer(), sizes)) if fix_size else document
     told = (*shapes, *opened_shapes(document, opened))
     whole = surfaced(document, *starts, *ends)
     inference, doubtful = with_kinds(document.infer_given(given_shapes(whole.model, told), whole.model))
@@ -69,7 +82,8 @@ def extract(
     made = between(whole.model, fed, flat(whole.boundaries[len(starts) :]), inference.specs)
     check_extracted(made, inference)
     doubts = unsure(inference, (ref for ref in fed if ref not in whole.model.input_refs()))
-    return finish("extract", (document,), _from_document(made, whole), {"from": starts, "to": ends}, doubts)
+    arguments = {"from": starts, "to": ends, **({"fix_size": list(sizes)} if sizes else {})}
+    return finish("extract", (document,), _from_document(made, whole), arguments, doubts)
 
 
 def insert(
@@ -229,10 +243,10 @@ def _without_stale(model: Model, before: Model) -> Model:
 
 
 def _donor(document: Document, model: Document | str | Path, weights: Path | None) -> Document:
-    if not isinstance(model, Document):
-        return load_fragment(model, document, weights=weights)
-    check_dialect(model, document)
-    return model
+    donor = model if isinstance(model, Document) else load_fragment(model, document, weights=weights)
+    check_dialect(donor, document)
+    check_configs(donor.path.name, donor.model, document.registry)
+    return donor
 
 
 def _edges(opened: Surfaced, start: TensorRef, takers: Sequence[str]) -> list[CallRef]:

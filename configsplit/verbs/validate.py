@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from configsplit.containers import open_source
-from configsplit.dialects import DIALECTS, detect, parse
+from configsplit.dialects import DIALECTS, detect, parse, read_entry
 from configsplit.dialects.envelope import unwrapped
 from configsplit.dialects.parse import model_kind
 from configsplit.dialects.schema.frame import dotted
@@ -23,6 +23,8 @@ from configsplit.errors import ConfigSplitError, DocumentError, StoreError, Veri
 from configsplit.graph.json import FrozenDict, loads, thaw
 from configsplit.graph.model import Model
 from configsplit.hazards import Hazard, hazards
+from configsplit.inference import trace
+from configsplit.models.configs import LayerFault, layer_faults
 from configsplit.plugins import Registry
 from configsplit.saving.buildable import check_buildable
 from configsplit.verbs.violations import Found, explained
@@ -113,9 +115,28 @@ def _architecture(file: Path, value: Any, text: str) -> Validation:
         if not any(_same_place(each.where, error.where) for each in found):
             found.append(_of_error(error))
     else:
-        notes = parsed.notes
+        faults = list(layer_faults(parsed.model, Registry.discover()))
+        notes = (*parsed.notes, *(f"{each.where}: {each.fault.message}" for each in faults if each.fault.older))
         found += _unbuildable(parsed.model)
+        found += [] if found else [_of_config(each) for each in faults if not each.fault.older]
+        found += [] if found else _clashes(parsed.model)
     return Validation(str(file), name, tuple(found), notes, _hazards(document))
+
+
+def _of_config(found: LayerFault) -> Violation:
+    fault = found.fault
+    return Violation(fault.code, found.where, f"{fault.message} ({fault.hint})" if fault.hint else fault.message)
+
+
+def _clashes(model: Model) -> list[Violation]:
+    """Layers that take tensors which no such layer can take; where all that is known of tensors is certain."""
+    inference = trace(model, Registry.discover().facts(), read=read_entry)
+    if inference.by_record or inference.by_build:
+        return []
+    return [
+        Violation("shape-contradicted", call.layer, f"{call.layer!r} cannot take what it is given: {why}")
+        for call, why in inference.clashes.items()
+    ]
 
 
 def _unbuildable(model: Model) -> list[Violation]:

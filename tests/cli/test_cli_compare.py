@@ -56,3 +56,20 @@ def test_the_users_own_samples(model: Path, tmp_path: Path) -> None:
     assert "(your own)" in done.out
     np.savez(tmp_path / "own.npz", strange=np.zeros(3))
     run("verify", tmp_path / "parts", "--numeric", "--inputs", tmp_path / "own.npz").failed("inputs-unfit")
+
+
+def test_where_two_models_part_as_json(model: Path, tmp_path: Path) -> None:
+    fragment, changed = tmp_path / "extra.json", tmp_path / "changed.keras"
+    fragment.write_text(json.dumps({"class_name": "Activation", "config": {"activation": "tanh", "name": "extra"}}))
+    assert run("insert", model, "--after", "c2", "--model", fragment, "--out", changed).code == 0
+    done = run("verify", model, changed, "--numeric", "--bisect", "--json", "--samples", "2")
+    assert (done.code, done.err) == (1, "")
+    assert done.json["model"] == str(model)
+    assert done.json["other"] == str(changed)
+    told = done.json["numeric"]
+    assert (told["passed"], told["identical"], told["deterministic"]) == (False, False, True)
+    parting = told["parting"]
+    assert [row["name"] for row in (*parting["before"], parting["first"], *parting["behind"])] == ["c2", "bn2", "res"]
+    assert (parting["before"][0]["equal"], parting["first"]["equal"]) == (True, False)
+    assert parting["first"]["difference"] > 0.1
+    assert (parting["alone"], parting["other_alone"]) == ([], ["extra"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from support import conversion_report
+from support import conversion_report, numeric_conversion
 from support.outcomes import Row
 from support.report import ROWS, publish, store
 
@@ -17,6 +17,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(publish())
     if "exhaustive" in options.markexpr and not options.collectonly and conversion_report.ROWS.is_dir():
         terminalreporter.write_line(conversion_report.publish())
+    if "exhaustive" in options.markexpr and not options.collectonly and any(numeric_conversion.ROWS.glob("*.json")):
+        terminalreporter.write_line(numeric_conversion.publish())
 
 
 @pytest.fixture

@@ -159,6 +159,17 @@ def test_only_what_is_cut_is_opened(tmp_path: Path) -> None:
     assert [model.by_name()["twin"].class_name for model in shared.parts.models] == ["Functional"] * 2
 
 
+def test_what_a_stage_counts_as_one_is_named(tmp_path: Path) -> None:
+    whole = document("shell", tmp_path)
+    opened, closed = (configsplit.plan(whole, 2, whole_nested=left) for left in (False, True))
+    assert [stage.closed for stage in opened.stages] == [(), ()]
+    assert [stage.closed for stage in closed.stages] == [("augment", "base"), ()]
+    assert closed.as_json()["stages"][0]["closed"] == ("augment", "base")
+    command = ["split", str(whole.path), "--stages", "2", "--whole-nested", "--out", str(tmp_path / "out")]
+    told = CliRunner().invoke(cli, command)
+    assert "left whole     augment, base: nested models, of which each call counts as one layer" in told.output
+
+
 def test_a_shared_model_is_opened_in_all_its_calls(tmp_path: Path) -> None:
     parts = configsplit.split(document("siamese", tmp_path), "twin@0/relu")
     assert all("twin" not in model.by_name() for model in parts.models)

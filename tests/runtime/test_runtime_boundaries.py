@@ -92,6 +92,13 @@ def test_an_extract_that_starts_there_says_so(liar: Path) -> None:
     assert not any("comes out of" in warning for warning in loosened.warnings)
 
 
+def test_a_plan_is_loosened_too(liar: Path) -> None:
+    document = configsplit.load(liar)
+    closed, loosened = (configsplit.plan(document, 2, opened=names, balance="params") for names in ([], ["liar"]))
+    assert [each.tensors for each in loosened.boundaries] == [each.tensors for each in closed.boundaries]
+    assert [told.place.ref.layer for told in loosened.parts.whole.told] == ["liar"]
+
+
 @pytest.mark.parametrize("name", ["liar=3", "liar=0", "nowhere"])
 def test_what_cannot_be_opened(name: str, liar: Path) -> None:
     with pytest.raises(ConfigSplitError) as caught:

@@ -30,11 +30,11 @@ def store(outcome: Outcome) -> None:
 
 
 def stored() -> list[Outcome]:
-    found = [json.loads(path.read_text()) for path in sorted(ROWS.glob("*.json"), key=_by_number)]
+    found = [json.loads(path.read_text()) for path in sorted(ROWS.glob("*.json"), key=by_number)]
     return [Outcome(**{**row, "uncut": Counter(row["uncut"])}) for row in found]
 
 
-def _by_number(path: Path) -> list[tuple[int, str]]:
+def by_number(path: Path) -> list[tuple[int, str]]:
     """``tf-2.4`` before ``tf-2.10``."""
     return [(int(step), "") if step.isdigit() else (-1, step) for step in re.split(r"(\d+)", path.stem)]
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 from configsplit.catalog.facts import CallFacts, WeightSpec
 from configsplit.catalog.rules import Outputs, Weights, compute_dtype, declare, elements, known, shape_of, unknown, weight
+from configsplit.catalog.values import AXES, number, one_of, whole
 from configsplit.graph.model import Shape, TensorSpec, leaves
 
 _NAMES = ("query", "value", "key")
@@ -162,16 +164,46 @@ _NAMED: dict[str, Any] = {
     "keras3": {"deaf_when_frozen": True},
 }
 
+_SCORED = {"score_mode": one_of("dot concat", case=False)}
+_HEADS = {"num_heads": whole(), "key_dim": whole(), "value_dim": whole(0, none=True), "attention_axes": AXES}
+_HEADS3 = {"value_dim": whole(none=True), "dropout": number(-inf, 1)}
+_GROUPS = {"head_dim": whole(), "num_query_heads": whole(), "num_key_value_heads": whole(), "dropout": number(-inf, 1)}
+
 LAYERS = (
-    *declare("Attention", attention_outputs, attention_weights, attention_macs, **_LISTED),
-    *declare("AdditiveAttention", attention_outputs, additive_weights, attention_macs, **_LISTED),
+    *declare(
+        "Attention",
+        attention_outputs,
+        attention_weights,
+        attention_macs,
+        values=_SCORED,
+        values3={"dropout": number(-inf, 1)},
+        **_LISTED,
+    ),
+    *declare(
+        "AdditiveAttention",
+        attention_outputs,
+        additive_weights,
+        attention_macs,
+        values3={"dropout": number(-inf, 1)},
+        **_LISTED,
+    ),
     *declare(
         "MultiHeadAttention",
         multi_head_outputs,
         multi_head_weights,
         multi_head_macs,
+        values=_HEADS,
+        values3=_HEADS3,
         **_NAMED | {"keras3": {"deaf_when_frozen": True, "unties_masks": True}},
     ),
-    *declare("GroupQueryAttention", grouped_outputs, grouped_weights, grouped_macs, own_name="GroupedQueryAttention", **_NAMED),
+    *declare(
+        "GroupQueryAttention",
+        grouped_outputs,
+        grouped_weights,
+        grouped_macs,
+        own_name="GroupedQueryAttention",
+        values=_GROUPS,
+        **_NAMED,
+    ),
     *declare("GroupedQueryAttention", grouped_outputs, grouped_weights, grouped_macs, **_NAMED),
 )

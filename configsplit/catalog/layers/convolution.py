@@ -6,7 +6,7 @@ from functools import partial
 from math import prod
 from typing import Any
 
-from configsplit.catalog.facts import CallFacts
+from configsplit.catalog.facts import CallFacts, dims
 from configsplit.catalog.layers.keras1 import deconvolution_outputs
 from configsplit.catalog.rules import (
     Weights,
@@ -24,6 +24,8 @@ from configsplit.catalog.rules import (
     window_length,
     with_channels,
 )
+from configsplit.catalog.values import DATA_FORMAT, PADDING, Values, one_of, whole
+from configsplit.catalog.values import sizes as sizes_of
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import Shape
 
@@ -144,15 +146,75 @@ def transposed_macs(call: CallFacts) -> int:
     return elements(spatial) * prod(known(size) for size in transposed_weights(call)[0].shape)
 
 
+def _window_values(rank: int) -> dict[str, Values]:
+    several = sizes_of(rank)
+    return {
+        "filters": whole(cut=True, none=True),
+        "kernel_size": several,
+        "strides": several,
+        "dilation_rate": several,
+        "padding": one_of("valid same causal") if rank == 1 else PADDING,
+        "data_format": DATA_FORMAT,
+    }
+
+
+def _plain_values(rank: int) -> dict[str, Values]:
+    return {**_window_values(rank), "filters": whole(cut=True)}
+
+
+def _plain_values3(rank: int) -> dict[str, Values]:
+    return {**_plain_values(rank), "groups": whole()}
+
+
+def _other_values(rank: int) -> dict[str, Values]:
+    """Of all but plain convolutions, which alone may be causal."""
+    return {**_window_values(rank), "padding": PADDING, "depth_multiplier": whole(cut=True)}
+
+
+def _transposed_values(rank: int) -> dict[str, Values]:
+    return {**_plain_values(rank), "padding": PADDING, "output_padding": sizes_of(rank, 0, none=True)}
+
+
+def _strided(config: FrozenDict) -> str:
+    """Steps and gaps exclude each other; groups divide the filters; what is added to the output is less than a step."""
+    steps, gaps = (dims(config.get(key) or 1) for key in ("strides", "dilation_rate"))
+    if max(steps) > 1 and max(gaps) > 1:
+        return "strides and dilation_rate are both above 1"
+    groups = config.get("groups") or 1
+    if config.get("filters") and int(config["filters"]) % int(groups):
+        return f"{groups} groups do not divide {config['filters']} filters"
+    return ""
+
+
+def _stepped(config: FrozenDict) -> str:
+    added = config.get("output_padding")
+    if added is not None:
+        steps, more = dims(config.get("strides") or 1), dims(added)
+        if any(each >= step for each, step in zip(more * len(steps), steps, strict=False)):
+            return "output_padding is not below strides"
+    return _strided(config)
+
+
+_PLAIN: dict[str, Any] = {"values": _plain_values, "values3": _plain_values3, "conflict": _strided}
+
 _CONVOLUTION = (
     *declare("Deconvolution2D", deconvolution_outputs, transposed_weights, transposed_macs),
-    *declare("Conv1D", one_output(conv_shape), conv_weights, conv_macs, input_of=partial(image_of, 1)),
-    *declare("Conv2D", one_output(conv_shape), conv_weights, conv_macs, input_of=partial(image_of, 2)),
-    *declare("Conv3D", one_output(conv_shape), conv_weights, conv_macs, input_of=partial(image_of, 3)),
-    *declare("DepthwiseConv1D DepthwiseConv2D", one_output(depthwise_shape), depthwise_weights, depthwise_macs),
-    *declare("SeparableConv1D SeparableConv2D", one_output(conv_shape), separable_weights, separable_macs),
+    *declare("Conv1D", one_output(conv_shape), conv_weights, conv_macs, input_of=partial(image_of, 1), **_PLAIN),
+    *declare("Conv2D", one_output(conv_shape), conv_weights, conv_macs, input_of=partial(image_of, 2), **_PLAIN),
+    *declare("Conv3D", one_output(conv_shape), conv_weights, conv_macs, input_of=partial(image_of, 3), **_PLAIN),
     *declare(
-        "Conv1DTranspose Conv2DTranspose Conv3DTranspose", one_output(transposed_shape), transposed_weights, transposed_macs
+        "DepthwiseConv1D DepthwiseConv2D", one_output(depthwise_shape), depthwise_weights, depthwise_macs, values=_other_values
+    ),
+    *declare(
+        "SeparableConv1D SeparableConv2D", one_output(conv_shape), separable_weights, separable_macs, values=_other_values
+    ),
+    *declare(
+        "Conv1DTranspose Conv2DTranspose Conv3DTranspose",
+        one_output(transposed_shape),
+        transposed_weights,
+        transposed_macs,
+        values=_transposed_values,
+        conflict=_stepped,
     ),
 )
 
@@ -185,6 +247,17 @@ def adaptive_shape(call: CallFacts) -> Shape:
     return with_channels(call, shape[0], sizes(call.config["output_size"], len(spatial)), channels)
 
 
+def _pool_values(rank: int) -> dict[str, Values]:
+    several = sizes_of(rank)
+    return {
+        "pool_size": several,
+        "output_size": several,
+        "strides": sizes_of(rank, none=True),
+        "padding": PADDING,
+        "data_format": DATA_FORMAT,
+    }
+
+
 _KINDS = (("{}Pooling{}D", window_shape), ("Global{}Pooling{}D", global_shape), ("Adaptive{}Pooling{}D", adaptive_shape))
 
 _STEPWISE: dict[str, dict[str, Any]] = {
@@ -198,7 +271,7 @@ _POOLING = tuple(
     for name, shape in _KINDS
     for kind, dtype in (("Max", kept_dtype), ("Average", declared_dtype))
     for class_name in (name.format(kind, rank),)
-    for facts in declare(class_name, one_output(shape, dtype), **_STEPWISE.get(class_name, {}))
+    for facts in declare(class_name, one_output(shape, dtype), values=_pool_values, **_STEPWISE.get(class_name, {}))
 )
 
 

@@ -29,6 +29,8 @@ from configsplit.catalog.rules import (
     window_length,
     with_channels,
 )
+from configsplit.catalog.values import DATA_FORMAT, NOT_NONE, PADDING, Values, number, whole
+from configsplit.catalog.values import sizes as of_axes
 from configsplit.graph.model import Shape, TensorSpec
 
 
@@ -185,6 +187,17 @@ def lambda_outputs(call: CallFacts) -> Outputs:
     return (TensorSpec((first_shape(call)[0], *shape), declared_dtype(call)),)
 
 
+def _local_values(rank: int) -> dict[str, Values]:
+    several = of_axes(rank)
+    return {
+        "filters": whole(cut=True),
+        "kernel_size": several,
+        "strides": several,
+        "padding": PADDING,
+        "data_format": DATA_FORMAT,
+    }
+
+
 _BASIC = (
     *declare(
         "Dense",
@@ -195,9 +208,17 @@ _BASIC = (
         input_of=lambda config, kernel: (None, kernel[0]),
         of_sparse="dense",
         of_ragged="ragged",
+        values={"units": whole(0, cut=True)},
+        values3={"units": whole()},
     ),
     *declare("EinsumDense", one_output(einsum_shape), einsum_weights, einsum_macs, of_sparse="dense"),
-    *declare("LocallyConnected1D LocallyConnected2D", one_output(local_shape, compute_dtype), local_weights, local_macs),
+    *declare(
+        "LocallyConnected1D LocallyConnected2D",
+        one_output(local_shape, compute_dtype),
+        local_weights,
+        local_macs,
+        values=_local_values,
+    ),
     LayerFacts(  # its code may do anything with a mask that it is given; one of its own it has from its config
         class_name="Lambda", outputs=lambda_outputs, weights=no_weights, mask_key="mask", training=True, code_key="function"
     ),
@@ -243,6 +264,8 @@ _EMBEDDING = (
         embedding_weights,
         of_ragged="ragged",
         input_of=lambda config, kernel: (None, None),
+        values={"input_dim": whole(), "output_dim": whole()},
+        values3={"input_dim": whole(truth=False), "output_dim": whole(truth=False)},
         **_IDS,
     ),
     *declare("ReversibleEmbedding", reversible_outputs, reversible_weights, **_IDS),
@@ -269,9 +292,18 @@ _ACTIVATION = (
         same_tensor=lambda call: call.config.get("activation") == "linear",
         of_ragged="ragged",
     ),
-    *declare("ReLU", one_output(first_shape, kept_dtype), mask="passes", of_ragged="ragged"),
-    *declare("LeakyReLU ELU", _SAME, mask="passes", of_ragged="ragged"),
-    *declare("ThresholdedReLU", _SAME, mask="passes"),
+    *declare(
+        "ReLU",
+        one_output(first_shape, kept_dtype),
+        mask="passes",
+        of_ragged="ragged",
+        values={"max_value": number(0, none=True), "negative_slope": number(0), "threshold": number(0)},
+    ),
+    *declare(
+        "LeakyReLU", _SAME, mask="passes", of_ragged="ragged", values={"alpha": NOT_NONE}, values3={"negative_slope": number(0)}
+    ),
+    *declare("ELU", _SAME, mask="passes", of_ragged="ragged", values={"alpha": NOT_NONE}),
+    *declare("ThresholdedReLU", _SAME, mask="passes", values={"theta": number(0)}),
     *declare("Softmax", _SAME, mask="passes", uses_mask=("mask",)),
     *declare("PReLU", _SAME, prelu_weights, mask="passes"),
 )
@@ -282,13 +314,22 @@ _ACTIVATION = (
 
 _NOISE: dict[str, Any] = {"mask": "passes", "training": True, "same_tensor": always, "numbers": "kept"}
 
+_SHARE = number(0, 1)
+_RATE = {"rate": number(0, 1, none=True)}
+
 _DROPOUT = (
-    *declare("Dropout", one_output(first_shape, kept_dtype), of_ragged="ragged", **_NOISE),
     *declare(
-        "SpatialDropout1D SpatialDropout2D SpatialDropout3D AlphaDropout GaussianDropout GaussianNoise",
+        "Dropout", one_output(first_shape, kept_dtype), of_ragged="ragged", values=_RATE, values3={"rate": _SHARE}, **_NOISE
+    ),
+    *declare(
+        "SpatialDropout1D SpatialDropout2D SpatialDropout3D",
         one_output(first_shape, kept_dtype),
+        values={**_RATE, "data_format": DATA_FORMAT},
+        values3={"rate": _SHARE},
         **_NOISE,
     ),
+    *declare("AlphaDropout GaussianDropout", one_output(first_shape, kept_dtype), values3={"rate": _SHARE}, **_NOISE),
+    *declare("GaussianNoise", one_output(first_shape, kept_dtype), values3={"stddev": _SHARE}, **_NOISE),
 )
 
 

@@ -19,6 +19,7 @@ from configsplit.catalog.rules import (
     shape_of,
     unknown,
 )
+from configsplit.catalog.values import DATA_FORMAT, Values, one_of
 from configsplit.graph.json import FrozenDict, rebuild
 from configsplit.graph.model import Shape, TensorSpec, leaves
 
@@ -71,20 +72,38 @@ def boxes_outputs(call: CallFacts) -> Outputs:
 
 
 _RANDOM = """
-AugMix AutoContrast ContrastLimitedAdaptiveHistogramEqualization CutMix MixUp RandAugment RandomBrightness
-RandomColorDegeneration RandomContrast RandomElasticTransform RandomErasing RandomFlip RandomGaussianBlur
-RandomHue RandomInvert RandomPerspective RandomPosterization RandomRotation RandomSaturation RandomSharpness RandomShear
-RandomTranslation RandomZoom Solarization
+ContrastLimitedAdaptiveHistogramEqualization CutMix MixUp RandomContrast RandomErasing RandomFlip RandomGaussianBlur
+RandomHue RandomInvert
+"""
+
+_WAYS = {"interpolation": one_of("nearest bilinear", case=False)}
+_MOVED = {"fill_mode": one_of("reflect wrap constant nearest", case=False), **_WAYS}
+_ANY = {"data_format": DATA_FORMAT}
+_RANGED = {"value_range": Values("two numbers", lambda value: isinstance(value, tuple) and len(value) == 2)}
+_SCALED = {"interpolation": one_of("bilinear nearest bicubic area lanczos3 lanczos5 gaussian mitchellcubic")}
+_SCALED3 = {**_ANY, "interpolation": one_of("bilinear nearest bicubic lanczos3 lanczos5", case=False)}
+_MOVING = "RandomElasticTransform RandomPerspective RandomRotation RandomShear RandomTranslation RandomZoom"
+_COLOURED = """
+AugMix AutoContrast RandAugment RandomBrightness RandomColorDegeneration RandomPosterization RandomSaturation
+RandomSharpness Solarization
 """
 
 LAYERS = (
-    *declare("Resizing", one_output(target_shape, kept_dtype)),
-    *declare("CenterCrop", one_output(target_shape, declared_dtype), keras3=on_jax(target_shape)),
-    *declare("RandomCrop", one_output(target_shape, declared_dtype), training=True),
-    *declare("RandomHeight", one_output(random_height_shape, declared_dtype), training=True),
-    *declare("RandomWidth", one_output(random_width_shape, declared_dtype), training=True),
-    *declare("Equalization RandomGrayscale", one_output(first_shape, kept_dtype), training=True),
+    *declare("Resizing", one_output(target_shape, kept_dtype), values=_SCALED, values3=_SCALED3),
+    *declare("CenterCrop", one_output(target_shape, declared_dtype), values3=_ANY, keras3=on_jax(target_shape)),
+    *declare("RandomCrop", one_output(target_shape, declared_dtype), training=True, values3=_ANY),
+    *declare("RandomHeight", one_output(random_height_shape, declared_dtype), training=True, values=_SCALED),
+    *declare("RandomWidth", one_output(random_width_shape, declared_dtype), training=True, values=_SCALED),
+    *declare("Equalization RandomGrayscale", one_output(first_shape, kept_dtype), training=True, values3=_ANY),
     *declare("MaxNumBoundingBoxes", boxes_outputs, training=True),
-    *declare(_RANDOM, labelled_outputs, training=True),
-    *declare("RandomColorJitter", labelled_outputs, training=True, keras3={"mask": "passes", "same_tensor": always}),
+    *declare(_MOVING, labelled_outputs, training=True, values=_MOVED, values3=_ANY),
+    *declare(_COLOURED, labelled_outputs, training=True, values3={**_ANY, **_RANGED, **_WAYS}),
+    *declare(_RANDOM, labelled_outputs, training=True, values3=_ANY),
+    *declare(
+        "RandomColorJitter",
+        labelled_outputs,
+        training=True,
+        values3=_ANY,
+        keras3={"mask": "passes", "same_tensor": always},
+    ),
 )

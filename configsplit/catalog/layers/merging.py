@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import reduce
+from typing import Any
 
 from configsplit.catalog.facts import CallFacts
 from configsplit.catalog.operations.arguments import promote
-from configsplit.catalog.rules import Outputs, axis_of, compute_dtype, declare, impossible, is_float, known, shape_of
+from configsplit.catalog.rules import Outputs, axis_in, axis_of, compute_dtype, declare, impossible, is_float, known, shape_of
+from configsplit.catalog.values import Values
 from configsplit.graph.model import Shape, TensorSpec
 
 
@@ -80,14 +82,20 @@ def concatenate(call: CallFacts) -> Outputs:
     shapes = [shape_of(spec) for spec in call.inputs]
     if len({len(shape) for shape in shapes}) != 1:
         raise impossible("the inputs have different ranks")
-    return _merge_output(call, joined(shapes, int(call.config.get("axis", -1)), fill=call.dialect != "keras3"))
+    axis = axis_in(int(call.config.get("axis", -1)), len(shapes[0]))
+    for place, lengths in enumerate(zip(*shapes, strict=True)):
+        if place != axis and len({*lengths} - {None}) > 1:
+            raise impossible(f"the inputs differ along axis {place}, and are joined along axis {axis}")
+    return _merge_output(call, joined(shapes, axis, fill=call.dialect != "keras3"))
 
 
 def dot(call: CallFacts) -> Outputs:
     left, right = (shape_of(spec) for spec in call.inputs)
     axes = call.config["axes"]
     first, second = axes if isinstance(axes, tuple) else (axes, axes)
-    drop_left, drop_right = axis_of(int(first), len(left)), axis_of(int(second), len(right))
+    drop_left, drop_right = axis_in(int(first), len(left)), axis_in(int(second), len(right))
+    if len({left[drop_left], right[drop_right]} - {None}) > 1:
+        raise impossible(f"axis {drop_left} has {left[drop_left]} elements, axis {drop_right} has {right[drop_right]}")
     rest_left = [size for axis, size in enumerate(left) if axis != drop_left]
     rest_right = [size for axis, size in enumerate(right) if axis not in (0, drop_right)]
     shape = (*rest_left, *rest_right)
@@ -105,9 +113,14 @@ def dot_macs(call: CallFacts) -> int:
     return total
 
 
+def _is_axes(value: Any) -> bool:
+    several = value if isinstance(value, tuple) else (value, value)
+    return len(several) == 2 and all(isinstance(each, int) for each in several)
+
+
 LAYERS = (
     *declare("Add Subtract Average", elementwise, mask="passes", merge="numbers"),
     *declare("Multiply Maximum Minimum", elementwise, mask="passes", merge="numbers", keras3={"reads_masks": True}),
     *declare("Concatenate", concatenate, mask="passes", merge="joined", numbers="moved"),
-    *declare("Dot", dot, macs=dot_macs),
+    *declare("Dot", dot, macs=dot_macs, values={"axes": Values("a whole number, or two of them", _is_axes)}),
 )

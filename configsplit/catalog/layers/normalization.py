@@ -6,15 +6,18 @@ from configsplit.catalog.facts import CallFacts, WeightSpec
 from configsplit.catalog.rules import (
     Weights,
     axes_of,
+    axis_in,
     declare,
     declared_dtype,
     first_shape,
+    impossible,
     kept_dtype,
     known,
     one_output,
     variable_dtype,
     weight,
 )
+from configsplit.catalog.values import AXES
 from configsplit.graph.model import Shape
 
 
@@ -71,19 +74,31 @@ def rms_weights(call: CallFacts) -> Weights:
     return (weight(call, "scale", *(shape[axis] for axis in _axes(call))),)
 
 
+def normalized_shape(call: CallFacts) -> Shape:
+    """Raises ShapeError where there would be a weight for each sample, whose number is open, or no such axis."""
+    shape, axis = first_shape(call), call.config.get("axis", -1)
+    for each in axis if isinstance(axis, tuple) else (axis,):
+        if axis_in(int(each), len(shape)) == 0 and shape[0] is None:
+            raise impossible("what has weights along an axis cannot leave the number of samples open there")
+    return shape
+
+
 _SAME = one_output(first_shape, declared_dtype)
+
+_ALONG = one_output(normalized_shape, declared_dtype)
 
 LAYERS = (
     *declare(
         "BatchNormalization BatchNormalizationV1 BatchNormalizationV2 SyncBatchNormalization",
-        _SAME,
+        _ALONG,
         batch_weights,
         mask="passes",
         training=True,
         keras3={"uses_mask": ("mask",), "mask_in_training": True},
+        values={"axis": AXES},
     ),
-    *declare("LayerNormalization", _SAME, layer_weights, mask="passes"),
-    *declare("GroupNormalization", _SAME, group_weights, mask="passes", uses_mask=("mask",), keras3={"uses_mask": ()}),
-    *declare("RMSNormalization", one_output(first_shape, kept_dtype), rms_weights),
+    *declare("LayerNormalization", _ALONG, layer_weights, mask="passes", values={"axis": AXES}),
+    *declare("GroupNormalization", _ALONG, group_weights, mask="passes", uses_mask=("mask",), keras3={"uses_mask": ()}),
+    *declare("RMSNormalization", one_output(normalized_shape, kept_dtype), rms_weights),
     *declare("UnitNormalization", _SAME, mask="passes"),
 )

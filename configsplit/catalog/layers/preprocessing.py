@@ -21,6 +21,7 @@ from configsplit.catalog.rules import (
     variable_dtype,
     window_length,
 )
+from configsplit.catalog.values import AXES, DATA_FORMAT, one_of, whole
 from configsplit.graph.model import Shape, TensorSpec, leaves
 
 
@@ -172,15 +173,43 @@ def rescaled_outputs(call: CallFacts) -> Outputs:
     return tuple(TensorSpec(shape_of(spec), compute_dtype(call)) for spec in specs)
 
 
+_CODED = "int one_hot multi_hot count"
+_CATEGORIES = {"num_tokens": whole(), "output_mode": one_of("count one_hot multi_hot binary", case=False)}
+_HASHED = {"num_bins": whole(), "output_mode": one_of(_CODED, case=False)}
+_BINS = {"num_bins": whole(0, none=True), "output_mode": one_of(_CODED, case=False)}
+_LOOKUP = {
+    "max_tokens": whole(2, none=True),
+    "num_oov_indices": whole(0),
+    "output_mode": one_of(f"{_CODED} tf_idf binary", case=False),
+    "vocabulary_size": whole(0, none=True),
+}
+
+_OUTSIDE = {"oov_method": one_of("farmhash floormod", case=False)}
+_TEXT = {
+    "standardize": one_of("lower_and_strip_punctuation lower strip_punctuation", none=True, case=False),
+    "split": one_of("whitespace character", none=True, case=False),
+    "output_mode": one_of(f"{_CODED} tf_idf binary", case=False),
+    "max_tokens": whole(2, none=True),
+}
+_SPECTRUM = {
+    "mode": one_of("log magnitude psd real imag angle stft", case=False),
+    "scaling": one_of("density spectrum", none=True, case=False),
+    "padding": one_of("valid same", case=False),
+    "data_format": DATA_FORMAT,
+    "frame_length": whole(),
+    "frame_step": whole(none=True),
+}
+
 LAYERS = (
     *declare("Rescaling", rescaled_outputs, keras3={"mask": "passes"}),
-    *declare("Normalization", one_output(first_shape), normalization_weights, keras3={"mask": "passes"}),
-    *declare("CategoryEncoding", category_outputs, tells_kind=True, limit_key="num_tokens"),
-    *declare("Discretization", discretization_outputs, tells_kind=True, numbers="coded"),
-    *declare("Hashing", hashing_outputs, tells_kind=True, numbers="coded"),
-    *declare("HashedCrossing", crossing_outputs, tells_kind=True),
-    *declare("StringLookup IntegerLookup", lookup_outputs, tells_kind=True, numbers="coded"),
-    *declare("TextVectorization", text_outputs, tells_kind=True, numbers="split"),
-    *declare("STFTSpectrogram", one_output(stft_shape), stft_weights, stft_macs),
+    *declare("Normalization", one_output(first_shape), normalization_weights, values={"axis": AXES}, keras3={"mask": "passes"}),
+    *declare("CategoryEncoding", category_outputs, tells_kind=True, limit_key="num_tokens", values=_CATEGORIES),
+    *declare("Discretization", discretization_outputs, tells_kind=True, numbers="coded", values=_BINS),
+    *declare("Hashing", hashing_outputs, tells_kind=True, numbers="coded", values=_HASHED),
+    *declare("HashedCrossing", crossing_outputs, tells_kind=True, values={"output_mode": one_of("int one_hot", case=False)}),
+    *declare("StringLookup", lookup_outputs, tells_kind=True, numbers="coded", values=_LOOKUP, values3=_OUTSIDE),
+    *declare("IntegerLookup", lookup_outputs, tells_kind=True, numbers="coded", values=_LOOKUP, values3=_OUTSIDE),
+    *declare("TextVectorization", text_outputs, tells_kind=True, numbers="split", values=_TEXT),
+    *declare("STFTSpectrogram", one_output(stft_shape), stft_weights, stft_macs, values=_SPECTRUM),
     *declare("MelSpectrogram", one_output(mel_shape)),
 )

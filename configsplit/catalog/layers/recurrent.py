@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from configsplit.catalog.facts import CallFacts
+from configsplit.catalog.facts import CallFacts, dims
 from configsplit.catalog.rules import (
     Outputs,
     Weights,
@@ -22,6 +22,8 @@ from configsplit.catalog.rules import (
     window_length,
     with_channels,
 )
+from configsplit.catalog.values import DATA_FORMAT, PADDING, Values, whole
+from configsplit.catalog.values import sizes as of_axes
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import Shape, TensorSpec
 
@@ -202,8 +204,28 @@ _CELLS = "SimpleRNNCell GRUCell LSTMCell PeepholeLSTMCell StackedRNNCells Dropou
 
 _STEPS: dict[str, Any] = {"uses_mask": ("mask",), "recurrent": True, "training": True}
 
+_UNITS = {"units": whole()}
+
+
+def _conv_values(rank: int) -> dict[str, Values]:
+    several = of_axes(rank)
+    return {
+        "filters": whole(),
+        "kernel_size": several,
+        "strides": several,
+        "dilation_rate": several,
+        "padding": PADDING,
+        "data_format": DATA_FORMAT,
+    }
+
+
+def _strided(config: FrozenDict) -> str:
+    steps, gaps = (dims(config.get(key) or 1) for key in ("strides", "dilation_rate"))
+    return "strides and dilation_rate are both above 1" if max(steps) > 1 and max(gaps) > 1 else ""
+
+
 LAYERS = (
-    *declare(_CELLS, cell_outputs, recurrent_weights, _step_macs, training=True),
+    *declare(_CELLS, cell_outputs, recurrent_weights, _step_macs, training=True, values=_UNITS),
     *declare(
         "LSTM GRU SimpleRNN",
         recurrent_outputs,
@@ -212,6 +234,7 @@ LAYERS = (
         "passes",
         of_ragged="ragged",
         input_of=lambda config, kernel: (None, None, kernel[0]),
+        values=_UNITS,
         **_STEPS,
     ),
     *declare("RNN", recurrent_outputs, recurrent_weights, recurrent_macs, "passes", of_ragged="ragged", **_STEPS),
@@ -223,6 +246,8 @@ LAYERS = (
         conv_lstm_macs,
         "passes",
         keras3={"deaf_when_frozen": True},
+        values=_conv_values,
+        conflict=_strided,
         **_STEPS,
     ),
     *declare(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from configsplit.catalog.facts import CallFacts
 from configsplit.catalog.rules import (
     declare,
     first_shape,
+    impossible,
     kept_dtype,
     on_jax,
     one_output,
@@ -17,6 +19,8 @@ from configsplit.catalog.rules import (
     unknown,
     with_channels,
 )
+from configsplit.catalog.values import DATA_FORMAT, Values, edges, one_of, permutation, whole
+from configsplit.catalog.values import sizes as of_axes
 from configsplit.graph.model import Shape
 
 
@@ -40,6 +44,9 @@ def reshaped(source: Shape, target: Shape) -> Shape:
 def reshape_shape(call: CallFacts) -> Shape:
     shape = first_shape(call)
     target = tuple(call.config["target_shape"])
+    total, wanted = product(shape[1:]), product(target)
+    if total is not None and wanted is not None and (total % wanted if wanted and -1 in target else total != wanted):
+        raise impossible(f"{total} elements cannot be reshaped to {target}")
     return (shape[0], *reshaped(shape[1:], target))
 
 
@@ -104,17 +111,76 @@ def masked_dtype(call: CallFacts) -> str | None:
     return "int32" if call.dialect == "keras3" and call.first.dtype == "bool" else kept_dtype(call)
 
 
+ORDER = Values("the numbers from 1 on, each once", permutation)
+
+
+FORM = Values("a list of sizes, of which one may be -1", lambda value: isinstance(value, tuple) and value.count(-1) < 2)
+
+
+_KERAS3_WAYS = "nearest bilinear bicubic lanczos3 lanczos5"
+_WAYS = f"{_KERAS3_WAYS} area gaussian mitchellcubic"
+
+
+def _grown_values(rank: int) -> dict[str, Values]:
+    return {"size": of_axes(rank), "data_format": DATA_FORMAT, "interpolation": one_of(_WAYS)}
+
+
+def _grown_values3(rank: int) -> dict[str, Values]:
+    return {"interpolation": one_of(_KERAS3_WAYS, case=False)}
+
+
+def _edge_values(key: str, rank: int) -> dict[str, Values]:
+    return {key: of_axes(2, 0) if rank == 1 else edges(rank), "data_format": DATA_FORMAT}
+
+
 LAYERS = (
-    *declare("Flatten", one_output(flatten_shape, kept_dtype), numbers="kept", keras3=on_jax(flatten_shape)),
-    *declare("Reshape", one_output(reshape_shape, kept_dtype), numbers="kept", keras3=on_jax(reshape_shape)),
-    *declare("Permute", one_output(permute_shape, kept_dtype), numbers="moved", keras3={"same_tensor": _stays}),
-    *declare("RepeatVector", one_output(repeat_shape, kept_dtype), numbers="moved"),
-    *declare("UpSampling1D UpSampling2D UpSampling3D", one_output(upsampled_shape, kept_dtype), numbers="moved"),
-    *declare("ZeroPadding1D ZeroPadding2D ZeroPadding3D", one_output(padded_shape, kept_dtype), numbers="moved"),
+    *declare(
+        "Flatten",
+        one_output(flatten_shape, kept_dtype),
+        numbers="kept",
+        values={"data_format": DATA_FORMAT},
+        keras3=on_jax(flatten_shape),
+    ),
+    *declare(
+        "Reshape",
+        one_output(reshape_shape, kept_dtype),
+        numbers="kept",
+        values={"target_shape": FORM},
+        keras3=on_jax(reshape_shape),
+    ),
+    *declare(
+        "Permute",
+        one_output(permute_shape, kept_dtype),
+        numbers="moved",
+        values={"dims": ORDER},
+        keras3={"same_tensor": _stays},
+    ),
+    *declare(
+        "RepeatVector",
+        one_output(repeat_shape, kept_dtype),
+        numbers="moved",
+        values={"n": whole()},
+        values3={"n": whole(truth=False)},
+    ),
+    *declare("UpSampling1D", one_output(upsampled_shape, kept_dtype), numbers="moved", values={"size": whole(cut=True)}),
+    *declare(
+        "UpSampling2D UpSampling3D",
+        one_output(upsampled_shape, kept_dtype),
+        numbers="moved",
+        values=_grown_values,
+        values3=_grown_values3,
+    ),
+    *declare(
+        "ZeroPadding1D ZeroPadding2D ZeroPadding3D",
+        one_output(padded_shape, kept_dtype),
+        numbers="moved",
+        values=partial(_edge_values, "padding"),
+    ),
     *declare(
         "Cropping1D Cropping2D Cropping3D",
         one_output(cropped_shape, kept_dtype),
         numbers="moved",
+        values=partial(_edge_values, "cropping"),
         keras3=on_jax(cropped_shape),
     ),
     *declare("Masking", one_output(first_shape, masked_dtype), mask="makes", mask_made="differs", numbers="kept"),

@@ -14,6 +14,7 @@ from configsplit.catalog.facts import CallFacts, LayerFacts, WeightSpec
 from configsplit.catalog.layers import recurrent
 from configsplit.catalog.layers.keras1 import modern
 from configsplit.catalog.rules import Outputs, Weights, compute_dtype, declare, first_shape, known, shape_of, unknown, wrapped
+from configsplit.catalog.values import one_of
 from configsplit.graph.json import rebuild
 from configsplit.graph.model import Shape, TensorSpec
 
@@ -173,5 +174,6 @@ LAYERS = (
         recurrent=True,
         training=True,
         of_ragged="ragged",
+        values={"merge_mode": one_of("sum mul ave concat", none=True, case=False)},
     ),
 )

@@ -190,7 +190,7 @@ class KernelConfig(Wire):
 class ConvolutionConfig(KernelConfig):
     """Convolutions."""
 
-    filters: Positive
+    filters: Annotated[int, Field(ge=0)]
     nb_filter: OfKeras1 = None
 
 
@@ -199,7 +199,7 @@ class EmbeddingConfig(Wire):
 
     input_dim: Positive
     output_dim: Positive
-    embeddings_initializer: Any
+    embeddings_initializer: Any = None
     init: OfKeras1 = None
 
 
@@ -213,16 +213,16 @@ class DropoutConfig(Wire):
 class PoolingConfig(Wire):
     """Pooling."""
 
-    pool_size: Size
-    padding: str
+    pool_size: Size = 2
+    padding: str = "valid"
     border_mode: OfKeras1 = None
 
 
 class NormalizationConfig(Wire):
     """BatchNormalization."""
 
-    epsilon: Real
-    center: bool
+    epsilon: Real = 0.001
+    center: bool = True
     mode: OfKeras1 = None
 
 

@@ -1,6 +1,6 @@
 """The record of ``extract``."""
 
-from configsplit.verbs.table.verb import MODEL, OPENED, SHAPES, SOURCE, Needed, Option, Verb, output
+from configsplit.verbs.table.verb import FIX_SIZE, MODEL, OPENED, SHAPES, SIZES, SOURCE, Needed, Option, Verb, output
 
 VERB = Verb(
     name="extract",
@@ -15,6 +15,8 @@ VERB = Verb(
         Option("--to", help="End here; repeat for several. The model's outputs by default.", repeat=True, metavar="REF"),
         SHAPES,
         OPENED,
+        SIZES._replace(help="Size of an input that MODEL leaves open, for --fix-size.", goes_with="fix_size"),
+        FIX_SIZE,
         *SOURCE,
         *output("--format"),
     ),

@@ -1,6 +1,7 @@
 """The record of ``split``."""
 
 from configsplit.verbs.table.verb import (
+    FIX_SIZE,
     FORCE,
     FORMATS,
     JSON,
@@ -95,7 +96,8 @@ VERB = Verb(
         ),
         SHAPES,
         OPENED,
-        SIZES,
+        SIZES._replace(help="Size of an input that MODEL leaves open, for prices; files keep it open without --fix-size."),
+        FIX_SIZE,
         Option("--boundary-dtype", help="Hand narrower floating tensors over as this type, e.g. float32.", metavar="DTYPE"),
         *PLAN,
         PLUGINS,

@@ -141,6 +141,9 @@ SIZES = Option(
     repeat=True,
     metavar="INPUT=1,224,224,3",
 )
+FIX_SIZE = Option(
+    "--fix-size", help="Write the sizes that --size gives into the result.", kind="flag", default=False, goes_with="sizes"
+)
 WHOLE_NESTED = Option("--whole-nested", help="Leave nested models whole: no place inside them.", kind="flag", default=False)
 JSON = Option("--json", "as_json", "Print one JSON document, and nothing else.", kind="flag", use="show", only="command")
 FORCE = Option("--force", help="Replace an existing output.", kind="flag", use="save", only="command")

@@ -1,0 +1,66 @@
+"""What the constructors of Keras's layer classes take: which keys of a config, and which of them they cannot do without.
+
+``constructors.json`` is read from the installed frameworks and from files of old releases, by tests/support/constructors.py;
+`tests/catalog` holds it against them. What Keras refuses in the values stands in each class's declaration.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
+from typing import Any
+
+OBJECTS: Mapping[str, str] = {
+    "activation": "activations",
+    "initializer": "initializers",
+    "regularizer": "regularizers",
+    "constraint": "constraints",
+}
+"""How a key ends that names an object of Keras -> which kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Constructor:
+    """The keys of one class in one generation of Keras.
+
+    Attributes:
+        release: whose constructor it is ("keras 3.15.1").
+        keys: the keys that it takes.
+        required: those without which there is no layer.
+        older: keys that it does not take any more -> the last release that is known to have written them.
+        lately: those of ``required`` that older releases did not write -> the last of these.
+        any: whether it takes any key, and leaves alone what it does not know.
+    """
+
+    release: str
+    keys: frozenset[str]
+    required: tuple[str, ...] = ()
+    older: Mapping[str, str] = field(default_factory=dict)
+    lately: Mapping[str, str] = field(default_factory=dict)
+    any: bool = False
+
+
+def constructor(class_name: str, dialect: str) -> Constructor | None:
+    """What a class of Keras takes; None where nobody has looked."""
+    found = _read()[dialect]
+    each = found["classes"].get(class_name)
+    if each is None:
+        return None
+    keys, required = frozenset(each["keys"]), tuple(each["required"])
+    return Constructor(found["release"], keys, required, each.get("older", {}), each.get("lately", {}), each.get("any", False))
+
+
+@cache
+def names_of(kind: str, dialect: str) -> frozenset[str]:
+    """The names by which a framework finds an activation (or what else `OBJECTS` has); none where nobody has looked."""
+    return frozenset(_read()[dialect].get(kind, ()))
+
+
+@cache
+def _read() -> dict[str, Any]:
+    text = resources.files("configsplit.catalog").joinpath("constructors.json").read_text("utf-8")
+    found: dict[str, Any] = json.loads(text)
+    return found

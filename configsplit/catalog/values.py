@@ -1,0 +1,88 @@
+"""What Keras takes as the value of a key of a layer's config, where it refuses others when it builds the layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """Which values a key may have: in words, and as a test. ``names`` are all there are, where they are words."""
+
+    wish: str
+    takes: Callable[[Any], bool]
+    names: tuple[str, ...] = ()
+
+
+def _or_none(values: Values, none: bool) -> Values:
+    if not none:
+        return values
+    return Values(f"{values.wish}, or null", lambda value: value is None or values.takes(value), values.names)
+
+
+def whole(least: int = 1, *, none: bool = False, truth: bool = True, cut: bool = False) -> Values:
+    """A whole number; ``truth``: true counts as 1; ``cut``: of other numbers the digits behind the point are cut off."""
+
+    def takes(value: Any) -> bool:
+        if isinstance(value, bool):
+            return truth and int(value) >= least
+        if isinstance(value, float) and cut:
+            return int(value) >= least
+        return isinstance(value, int) and value >= least
+
+    return _or_none(Values(f"a whole number of at least {least}", takes), none)
+
+
+def number(least: float, most: float | None = None, *, none: bool = False) -> Values:
+    """A number within bounds, which belong to it."""
+
+    def takes(value: Any) -> bool:
+        return isinstance(value, (int, float)) and value >= least and (most is None or value <= most)
+
+    bounds = f"of at least {least:g}" if most is None else f"from {least:g} to {most:g}"
+    return _or_none(Values(f"a number {bounds}", takes), none)
+
+
+def sizes(rank: int, least: int = 1, *, none: bool = False) -> Values:
+    """One number for all axes, or one for each."""
+
+    def takes(value: Any) -> bool:
+        found = value if isinstance(value, Sequence) and not isinstance(value, str) else (value,) * rank
+        return len(found) == rank and all(isinstance(each, (int, float)) and each >= least for each in found)
+
+    several = f", or {rank} of them" if rank > 1 else ""
+    return _or_none(Values(f"a whole number of at least {least}{several}", takes), none)
+
+
+def edges(rank: int) -> Values:
+    """What is added or taken away at the edges of an image: one number, one for each axis, or two for each."""
+    pair = sizes(2, 0)
+
+    def takes(value: Any) -> bool:
+        if isinstance(value, int):
+            return value >= 0
+        return isinstance(value, Sequence) and len(value) == rank and all(map(pair.takes, value))
+
+    return Values(f"a whole number of at least 0, {rank} of them, or {rank} pairs", takes)
+
+
+def one_of(names: str, *, none: bool = False, case: bool = True) -> Values:
+    """One of these words; ``case``: in capitals too."""
+    listed = tuple(names.split())
+
+    def takes(value: Any) -> bool:
+        return isinstance(value, str) and (value.lower() if case else value) in listed
+
+    return _or_none(Values(f"one of {', '.join(listed)}", takes, listed), none)
+
+
+def permutation(value: Any) -> bool:
+    return isinstance(value, Sequence) and sorted(value) == list(range(1, len(value) + 1))
+
+
+DATA_FORMAT = one_of("channels_first channels_last", none=True)
+PADDING = one_of("valid same")
+NOT_NONE = Values("a number", lambda value: value is not None)
+AXES = Values("axes, each once", lambda value: not isinstance(value, tuple) or len(set(value)) == len(value))

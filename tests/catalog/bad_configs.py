@@ -1,0 +1,130 @@
+"""Configs of built-in layers with one thing wrong, drawn at random, and what real Keras says of each."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+_KEPT = ("name",)
+_NAMED = ("activation", "initializer", "regularizer", "constraint")
+
+
+@dataclass(frozen=True)
+class Bad:
+    """A document with one layer whose config was changed, and the layer alone."""
+
+    title: str
+    document: str
+    entry: dict[str, Any]
+    alone: bool
+    """Whether the layer takes one tensor, so that it can be inserted by itself."""
+    shape: tuple[int | None, ...]
+    dtype: str
+
+
+@cache
+def _cases() -> Any:
+    path = Path(__file__).resolve().parents[1] / "inference" / "layer_cases.py"
+    spec = importlib.util.spec_from_file_location("bad_configs_layer_cases", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    import sys
+
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@cache
+def sound(name: str) -> list[tuple[Any, dict[str, Any], str]]:
+    """Each case of a framework as a document, with the entry of its layer and that layer's name."""
+    framework = importlib.import_module(name)
+    found = []
+    for case in _cases().CASES:
+        if case.only not in ("", name) or not hasattr(framework.layers, case.name):
+            continue
+        framework.backend.clear_session()
+        try:
+            layer = getattr(framework.layers, case.name)(**case.kwargs)
+            inputs = [_input(framework, spec) for spec in case.inputs]
+            outputs = layer(inputs, **case.call) if case.listed else layer(*inputs, **case.call)
+            document = json.loads(framework.Model(inputs, outputs).to_json())
+            framework.models.model_from_json(json.dumps(document))
+        except Exception:  # noqa: BLE001  # a case that this framework does not build is no matter here
+            continue
+        found.append((case, document, layer.name))
+    return found
+
+
+def _input(framework: Any, spec: Any) -> Any:
+    shape, dtype = spec if isinstance(spec[0], tuple) else (spec, "float32")
+    return framework.Input(batch_shape=shape, dtype=dtype)
+
+
+def drawn(name: str, count: int, seed: int) -> Iterator[Bad]:
+    """So many bad configs of a framework's classes."""
+    chance = random.Random(seed)
+    for _ in range(count):
+        case, document, layer = chance.choice(sound(name))
+        document = json.loads(json.dumps(document))
+        (entry,) = (each for each in document["config"]["layers"] if each["config"].get("name") == layer)
+        before = json.dumps(entry["config"])
+        said = _spoil(entry["config"], chance)
+        shape, dtype = case.inputs[0] if isinstance(case.inputs[0][0], tuple) else (case.inputs[0], "float32")
+        title = f"{name} {case.name}: {said} of {before}"
+        entry = {key: entry[key] for key in ("module", "class_name", "config", "registered_name") if key in entry}
+        yield Bad(title, json.dumps(document), entry, len(case.inputs) == 1 and not case.call, shape, dtype)
+
+
+def _spoil(config: dict[str, Any], chance: random.Random) -> str:
+    kind = chance.choice(("misspelt", "missing", "added", "value", "value", "value"))
+    keys = [key for key in config if key not in _KEPT]
+    if kind == "value":
+        changes = [(key, value) for key in keys for value in _others(key, config[key])]
+        if changes:
+            key, value = chance.choice(changes)
+            config[key] = value
+            return f"{key} = {value!r}"
+    if kind == "misspelt":
+        key = chance.choice(keys)
+        config[_misspelt(key, chance)] = config.pop(key)
+        return f"{key} misspelt as {list(config)[-1]}"
+    if kind == "missing":
+        key = chance.choice(keys)
+        del config[key]
+        return f"{key} missing"
+    key = chance.choice(("units", "filter", "rates", "kernel", "nb_filter", "paddings", "output_dim", "activations"))
+    if key not in config:
+        config[key] = 1
+    return f"{key} added"
+
+
+def _misspelt(word: str, chance: random.Random) -> str:
+    place = chance.randrange(1, len(word))
+    return chance.choice((word[:place] + word[place + 1 :], word[:place] + word[place - 1] + word[place:], f"{word}s"))
+
+
+def _others(key: str, value: Any) -> Iterator[Any]:
+    """Values out of range, of the kind that the value is."""
+    if key in ("trainable", "dtype", "seed", "vocabulary", "equation", "vocabulary_dtype", "encoding", "name"):
+        return
+    if any(key.endswith(each) for each in _NAMED):
+        if value is not None and key != "activity_regularizer":
+            yield from ("gloort_uniform", "reluu", {"class_name": "Zerros", "config": {}})
+    elif isinstance(value, bool):
+        return
+    elif isinstance(value, str):
+        yield from (value + "x", "smae", "nothing")
+    elif isinstance(value, int):
+        yield from (-1, 0)
+    elif isinstance(value, float):
+        yield from (-0.5, 1.5)
+    elif isinstance(value, list) and value and all(isinstance(each, int) for each in value):
+        yield from ([0] * len(value), [-1] * len(value), [*value, 1], 0, -1)

@@ -1,0 +1,159 @@
+"""Bad configs of built-in classes: what real Keras refuses is neither valid nor inserted, and what it takes is both."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bad_configs import Bad, drawn
+
+import configsplit
+from configsplit.errors import ConfigSplitError
+from configsplit.verbs.validate import validate
+
+FRAMEWORKS = ("keras", "tf_keras")
+
+
+def taken_by(name: str, document: str) -> str:
+    """What a framework says against a document; "" where it builds the model."""
+    framework = importlib.import_module(name)
+    try:
+        framework.models.model_from_json(document)
+    except Exception as error:  # noqa: BLE001  # whatever it raises is its answer
+        return f"{type(error).__name__}: {error}"
+    return ""
+
+
+def host(name: str, bad: Bad, folder: Path) -> configsplit.Document:
+    """A model whose one tensor is what the layer was built to take."""
+    framework = importlib.import_module(name)
+    given = framework.Input(batch_shape=bad.shape, dtype=bad.dtype, name="given")
+    model = framework.Model(given, framework.layers.Activation("linear", name="same")(given))
+    path = folder / "host.json"
+    path.write_text(model.to_json())
+    return configsplit.load(path)
+
+
+def inserted(name: str, bad: Bad, folder: Path) -> tuple[str, str]:
+    """What insert says against the layer alone, and what the framework says against the model with it."""
+    whole = host(name, bad, folder)
+    fragment = folder / "fragment.json"
+    fragment.write_text(json.dumps(bad.entry))
+    try:
+        made = configsplit.insert(whole, fragment, after="same").save(folder / "made.json", weights=False, force=True)
+    except ConfigSplitError as error:
+        if not error.code.startswith(("config-", "fragment-")):
+            return "", ""  # it does not fit where it is put, or is another file's matter
+        return str(error), "refused"
+    return "", taken_by(name, made.path.read_text())
+
+
+def judged(name: str, bad: Bad, folder: Path) -> list[str]:
+    """Where configsplit says something else than the framework."""
+    found, real = [], taken_by(name, bad.document)
+    path = folder / "model.json"
+    path.write_text(bad.document)
+    ours = validate(path)
+    if ours.valid and real:
+        found.append(f"valid, but {name} says {real[:300]}: {bad.title}")
+    if not ours.valid and not real:
+        found.append(f"{name} takes it, but {ours.violations[0].message}: {bad.title}")
+    if bad.alone:
+        said, why = inserted(name, bad, folder)
+        if not said and why:
+            found.append(f"inserted, but {name} says {why[:300]}: {bad.title}")
+        if said and not real:
+            found.append(f"{name} takes it, but insert says {said[:300]}: {bad.title}")
+    return found
+
+
+def hold(name: str, count: int, seed: int, folder: Path) -> None:
+    wrong = [each for bad in drawn(name, count, seed) for each in judged(name, bad, folder)]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("name", FRAMEWORKS)
+def test_some_bad_configs(name: str, tmp_path: Path) -> None:
+    hold(name, 20, 20, tmp_path)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("name", FRAMEWORKS)
+def test_many_bad_configs(name: str, tmp_path: Path) -> None:
+    hold(name, 250, 250, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("entry", "code", "hint"),
+    [
+        ({"class_name": "GaussianNoise", "config": {"stdev": 0.1}}, "config-key-unknown", "did you mean 'stddev'?"),
+        ({"class_name": "GaussianNoise", "config": {}}, "config-key-missing", "add it: 'stddev': ..."),
+        ({"class_name": "Dropout", "config": {"rate": 1.5}}, "config-value", ""),
+        ({"class_name": "Activation", "config": {"activation": "rleu"}}, "config-value", "did you mean 'relu'"),
+        ({"class_name": "GausianNoise", "config": {"stddev": 0.1}}, "fragment-unknown-class", "did you mean 'GaussianNoise'"),
+        (
+            {"class_name": "TimeDistributed", "config": {"layer": {"class_name": "Dense", "config": {"unit": 3}}}},
+            "config-key-unknown",
+            "did you mean 'units'",
+        ),
+    ],
+)
+def test_a_fragment_that_keras_refuses_is_refused(entry: dict[str, Any], code: str, hint: str, tmp_path: Path) -> None:
+    whole = host("keras", Bad("", "", {}, True, (None, 4, 5), "float32"), tmp_path)
+    path = tmp_path / "fragment.json"
+    path.write_text(json.dumps(entry))
+    for verb, places in ((configsplit.insert, {"after": "same"}), (configsplit.replace, {"from_": "given", "to": "same"})):
+        with pytest.raises(ConfigSplitError) as raised:
+            verb(whole, path, **places)
+        assert raised.value.code == code
+        assert raised.value.hint.startswith(hint)
+
+
+def test_files_say_what_another_release_wrote(tmp_path: Path) -> None:
+    """A key that an older release wrote makes its file no worse; it is named."""
+    import keras
+
+    model = keras.Sequential([keras.layers.Input((8, 8, 3)), keras.layers.RandomRotation(0.1, name="turn")])
+    document = json.loads(model.to_json())
+    document["config"]["layers"][1]["config"]["value_range"] = [0, 255]
+    path = tmp_path / "model.json"
+    path.write_text(json.dumps(document))
+    found = validate(path)
+    assert found.valid, found.violations
+    assert any("'value_range', which keras-3.0.5 wrote" in note for note in found.notes)
+    assert configsplit.inspect(configsplit.load(path)).configs == tuple(note for note in found.notes if "value_range" in note)
+
+
+def test_a_file_that_keras_refuses_is_not_valid(tmp_path: Path) -> None:
+    import keras
+
+    model = keras.Sequential([keras.layers.Input((8,)), keras.layers.GaussianNoise(0.1, name="noise")])
+    document = json.loads(model.to_json())
+    config = document["config"]["layers"][1]["config"]
+    config["stdev"] = config.pop("stddev")
+    path = tmp_path / "model.json"
+    path.write_text(json.dumps(document))
+    found = validate(path)
+    assert [each.code for each in found.violations] == ["config-key-unknown", "config-key-missing"]
+    assert found.violations[0].message == "GaussianNoise of Keras 3.15.1 takes no key 'stdev' (did you mean 'stddev'?)"
+
+
+def test_a_key_that_a_verb_adds_is_held_too(tmp_path: Path) -> None:
+    """What stands in the file as it was is left alone; what is changed is held."""
+    import keras
+
+    from configsplit.models.configs import check_configs
+
+    model = keras.Sequential([keras.layers.Input((4, 3)), keras.layers.SpatialDropout1D(0.1, name="drop")])
+    path = tmp_path / "model.json"
+    path.write_text(model.to_json().replace('"rate": 0.1', '"rate": 0.1, "rats": 1'))
+    document = configsplit.load(path)
+    configsplit.rename(document, ["drop=fall"]).save(tmp_path / "same.json")
+    (layer,) = (each for each in document.model.layers if each.name == "drop")
+    changed = {("drop",): replace(layer, entry=layer.entry | {"config": layer.config | {"rate": 0.2}})}
+    with pytest.raises(ConfigSplitError, match="'rats'"):
+        check_configs("model.json", document.model, document.registry, changed)

@@ -1,0 +1,38 @@
+"""What is said of constructors, held against the installed frameworks: a new release shows here what is missing."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from typing import Any
+
+import pytest
+from support.constructors import DATA, FRAMEWORKS, objects, read
+
+from configsplit.catalog.constructors import constructor
+
+
+@pytest.fixture(scope="module", params=FRAMEWORKS)
+def both(request: pytest.FixtureRequest) -> tuple[dict[str, Any], Any]:
+    """What is committed for a dialect, and its framework."""
+    return json.loads(DATA.read_text("utf-8"))[request.param], importlib.import_module(FRAMEWORKS[request.param])
+
+
+def test_keys_are_those_of_the_installed_framework(both: tuple[dict[str, Any], Any]) -> None:
+    said, framework = both
+    found = read(framework)
+    assert said["release"].rpartition(" ")[2] == framework.__version__, "python -m support.constructors"
+    plain = {name: {key: each[key] for key in each if key not in ("older", "lately")} for name, each in said["classes"].items()}
+    assert plain == found
+
+
+def test_names_are_those_of_the_installed_framework(both: tuple[dict[str, Any], Any]) -> None:
+    said, framework = both
+    assert {kind: said[kind] for kind in objects(framework)} == objects(framework)
+
+
+def test_a_class_is_known_by_all_its_names() -> None:
+    assert constructor("MaxPool2D", "keras3") == constructor("MaxPooling2D", "keras3")
+    assert constructor("Dense", "keras3") != constructor("Dense", "keras2")
+    assert constructor("Dense", "keras1") is not None
+    assert constructor("NobodysLayer", "keras3") is None

@@ -1,0 +1,227 @@
+"""What the constructors of all layer classes take, read from the installed frameworks and from the files of old releases.
+
+``cd tests && python -m support.constructors`` writes configsplit/catalog/constructors.json. A key is taken where the class
+itself builds a layer from a config with it: what its signature says is not all, since ``**kwargs`` goes to base classes that
+take some keys more and refuse the rest. CONFIGSPLIT_CORPUS names a folder with files of more releases than tests/corpus has.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import CodeType
+from typing import Any
+
+from configsplit.catalog import ACTIVATIONS, CONSTRAINTS, INITIALIZERS, REGULARIZERS
+from configsplit.errors import ConfigSplitError
+from configsplit.graph.model import walk
+from configsplit.models.document import load
+from support.corpus import files, names
+
+DATA = Path(__file__).resolve().parents[2] / "configsplit" / "catalog" / "constructors.json"
+
+FRAMEWORKS = {"keras3": "keras", "keras2": "tf_keras"}
+
+_TRIED: tuple[Any, ...] = (None, 1, True, 0.5, "valid", [1], [1, 1], [], "channels_last", {}, [None, 2])
+"""A key is unknown where its class takes none of these for it."""
+
+_TITLES = {"keras": "Keras", "tf_keras": "tf_keras"}
+
+_NOBODY = "nobody_has_this_key"
+
+_KERAS1 = ("name", "trainable", "input_shape", "batch_input_shape", "input_dtype", "input_dim", "input_length", "weights")
+"""What ``Layer`` of Keras 1 and most constructors take besides what their configs have (keras/engine/topology.py, 1.2.2)."""
+
+
+def samples(framework: Any) -> dict[str, Any]:
+    """A layer of each class that the framework exports and that holds no code."""
+    sys.path.append(str(Path(__file__).resolve().parents[1] / "inference"))
+    cases = importlib.import_module("layer_cases").CASES
+    layers, found = framework.layers, dict[str, Any]()
+    for each in cases:
+        if each.name not in found and each.only in ("", framework.__name__) and hasattr(layers, each.name):
+            found[each.name] = getattr(layers, each.name)(**each.kwargs)
+    found |= {f"{kind}Cell": getattr(layers, f"{kind}Cell")(2) for kind in ("LSTM", "GRU", "SimpleRNN")}
+    found["RNN"] = layers.RNN(layers.LSTMCell(2))
+    found["StackedRNNCells"] = layers.StackedRNNCells([layers.LSTMCell(2)])
+    found["TimeDistributed"] = layers.TimeDistributed(layers.Dense(2))
+    found["Bidirectional"] = layers.Bidirectional(layers.LSTM(2))
+    found["SpectralNormalization"] = layers.SpectralNormalization(layers.Dense(2))
+    return found
+
+
+def read(framework: Any) -> dict[str, dict[str, Any]]:
+    """Class name -> its keys, and those without which it is not built; also under the other names of a class."""
+    found = {name: _constructor(layer) for name, layer in samples(framework).items()}
+    for name in dir(framework.layers):
+        kind = getattr(framework.layers, name)
+        if isinstance(kind, type) and kind.__name__ in found and getattr(framework.layers, kind.__name__, None) is kind:
+            found[name] = found[kind.__name__]
+    return dict(sorted(found.items()))
+
+
+def _constructor(layer: Any) -> dict[str, Any]:
+    kind, config = type(layer), layer.get_config()
+    wanted = sorted(key for key in (*config, *_named(kind)) if _taken(kind, config, key))
+    made: dict[str, Any] = {"keys": sorted(set(wanted))}
+    if _taken(kind, config, _NOBODY):
+        made = {"keys": sorted(config), "any": True}
+    return made | {"required": [key for key in _without_default(kind, config) if key in config]}
+
+
+def _named(kind: type) -> set[str]:
+    """Every word that a constructor, or one of a base class, has for a parameter or mentions."""
+    found = set[str]()
+    for each in kind.__mro__[:-1]:
+        made = inspect.unwrap(vars(each).get("__init__", object.__init__))
+        if hasattr(made, "__code__"):
+            found |= {*inspect.signature(made).parameters, *_words(made.__code__)}
+    return {name for name in found if re.fullmatch("[a-z][a-z0-9_]*", name)} - {"self", "args", "kwargs"}
+
+
+def _words(code: CodeType) -> Iterator[str]:
+    for value in code.co_consts:
+        if isinstance(value, CodeType):
+            yield from _words(value)
+        yield from (each for each in (value if isinstance(value, (tuple, frozenset)) else (value,)) if isinstance(each, str))
+
+
+def _taken(kind: Any, config: dict[str, Any], key: str) -> bool:
+    return key in config or any(_refusal(kind, config | {key: value}) is None for value in _TRIED)
+
+
+def _refusal(kind: Any, config: dict[str, Any]) -> Exception | None:
+    try:
+        kind.from_config(dict(config))
+    except Exception as error:  # noqa: BLE001  # whatever a constructor raises is its answer
+        return error
+    return None
+
+
+def _without_default(kind: Any, config: dict[str, Any]) -> Iterator[str]:
+    """Keys without which there is no layer: parameters without a default, and what ``from_config`` looks up."""
+    parameters = inspect.signature(kind.__init__).parameters.values()
+    needed = {each.name for each in parameters if each.default is each.empty and each.kind is each.POSITIONAL_OR_KEYWORD}
+    for key in config:
+        error = _refusal(kind, {each: value for each, value in config.items() if each != key})
+        if error is not None and (key in needed or (isinstance(error, KeyError) and error.args == (key,))):
+            yield key
+
+
+def objects(framework: Any) -> dict[str, list[str]]:
+    """What a config may name: functions and classes that a framework finds by their name alone."""
+    tables = {
+        "activations": ACTIVATIONS,
+        "initializers": INITIALIZERS,
+        "regularizers": REGULARIZERS,
+        "constraints": CONSTRAINTS,
+    }
+    found = {}
+    for kind, known in tables.items():
+        module = getattr(framework, kind)
+        wanted = {name for each in (*known, *dir(module)) for name in (each, _snake(each)) if not name.startswith("_")}
+        found[kind] = sorted(name for name in wanted if _found(module, name))
+    return found
+
+
+def _snake(name: str) -> str:
+    return re.sub("(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+def _found(module: Any, name: str) -> bool:
+    if isinstance(getattr(module, name, None), type):
+        return True
+    try:
+        return callable(module.get(name))
+    except Exception:  # noqa: BLE001  # whatever it raises, it has not found it
+        return False
+
+
+# ---------------------------------------------------------------- old releases
+
+
+Written = dict[tuple[str, str], dict[str, list[set[str]]]]
+
+
+def written() -> Written:
+    """Dialect and class -> release -> the keys of each of its configs."""
+    found: Written = {}
+    for release in sorted(names(), key=_by_number):
+        for file in files(release):
+            for dialect, name, keys in _configs(file.path):
+                found.setdefault((dialect, name), {}).setdefault(release, []).append(keys)
+    return found
+
+
+def _by_release(own: dict[str, Any], releases: dict[str, list[set[str]]]) -> dict[str, dict[str, str]]:
+    """Keys that only older releases wrote, and keys without which they did; each with the last such release."""
+    pairs = [(release, keys) for release, configs in releases.items() for keys in configs]
+    older = {key: release for release, keys in pairs for key in keys if key not in own["keys"]}
+    lately = {key: release for release, keys in pairs for key in own["required"] if key not in keys}
+    return {name: dict(sorted(found.items())) for name, found in (("older", older), ("lately", lately)) if found}
+
+
+def _by_number(release: str) -> list[tuple[int, str]]:
+    """Keras by itself before TensorFlow's of the same time, as far as order matters: within one generation."""
+    return [(int(step), "") if step.isdigit() else (-1, step) for step in re.split(r"(\d+)", release)]
+
+
+def _configs(path: Path) -> Iterator[tuple[str, str, set[str]]]:
+    try:
+        document = load(path)
+    except ConfigSplitError:
+        return
+    for _, layer in walk(document.model):
+        facts = document.infer().table.of(layer, document.dialect)
+        known = facts is not None and not (layer.model or layer.is_input or layer.is_operation)
+        todo: list[Any] = [layer.entry] if known else []
+        while todo:
+            item = todo.pop()
+            if isinstance(item, (list, tuple)):
+                todo += item
+            elif isinstance(item, dict):
+                if {"class_name", "config"} <= item.keys() and isinstance(item["config"], dict):
+                    yield document.dialect, item["class_name"], set(item["config"])
+                todo += item.values()
+
+
+# ---------------------------------------------------------------- the file
+
+
+def made() -> dict[str, Any]:
+    """What the file has: each dialect's release, and its classes."""
+    old, found = written(), dict[str, Any]()
+    for dialect, name in FRAMEWORKS.items():
+        framework = importlib.import_module(name)
+        classes = read(framework)
+        for each, own in classes.items():
+            own.update(_by_release(own, old.get((dialect, each), {})))
+        found[dialect] = {"release": f"{_TITLES[name]} {framework.__version__}", **objects(framework), "classes": classes}
+    keras1 = {
+        name: {
+            "keys": sorted({*_KERAS1, *(key for configs in releases.values() for keys in configs for key in keys)}),
+            "required": [],
+        }
+        for (dialect, name), releases in sorted(old.items())
+        if dialect == "keras1"
+    }
+    return {**found, "keras1": {"release": "Keras 1", "classes": keras1}}
+
+
+def to_text(data: dict[str, Any]) -> str:
+    """A line for each class."""
+    lines = []
+    for dialect, found in sorted(data.items()):
+        rows = ",\n".join(f"   {json.dumps(name)}: {json.dumps(each)}" for name, each in found["classes"].items())
+        more = "".join(f"  {json.dumps(key)}: {json.dumps(value)},\n" for key, value in found.items() if key != "classes")
+        lines.append(f' "{dialect}": {{\n{more}  "classes": {{\n{rows}\n  }}\n }}')
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+if __name__ == "__main__":
+    DATA.write_text(to_text(made()), "utf-8")
