@@ -22,6 +22,7 @@ def convert(model: Path, out: Path, as_json: bool, **options: Any) -> None:
         model,
         weights=options["weights"],
         lambdas=options["lambdas"],
+        read_lambda=options["read_lambda"],
         shapes=options["shapes"],
         backend=options["backend"],
         missing_weights=options["missing_weights"],

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
+from types import MappingProxyType
 
 from configsplit.catalog.facts import LayerFacts
 from configsplit.containers import Source, open_source
@@ -68,13 +69,21 @@ class Document:
             return self._inference
         return trace(model or self.model, self.facts, shapes or {}, read=read_entry)
 
-    def infer_given(self, shapes: Mapping[TensorRef, TensorSpec], model: Model | None = None) -> Inference:
-        """What `infer` tells where the user says some of the shapes.
+    def infer_given(
+        self,
+        shapes: Mapping[TensorRef, TensorSpec],
+        model: Model | None = None,
+        facts: Mapping[str, LayerFacts] = MappingProxyType({}),
+    ) -> Inference:
+        """What `infer` tells where the user says some of the shapes; with more ``facts``, what those tell besides.
 
         Raises:
             ShapeError: the document or the rules of its classes tell something else.
         """
-        found = self.infer(shapes, model)
+        if facts:
+            found = trace(model or self.model, {**facts, **self.facts}, shapes, read=read_entry)
+        else:
+            found = self.infer(shapes, model)
         if shapes:
             _hold_given(shapes, self.infer(None, model), found)
         return found

@@ -16,7 +16,7 @@ from configsplit.catalog.operations.layers import snake
 from configsplit.catalog.recipes import Recipe, Slot
 from configsplit.catalog.table import class_facts
 from configsplit.conversion.building import NOTHING, Inside, Stored, Surroundings, Unit
-from configsplit.conversion.layers import theano
+from configsplit.conversion.layers import lambdas, theano
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import LayerPath, TensorSpec
 
@@ -162,6 +162,9 @@ def _convert(unit: Unit, around: Surroundings) -> None:
     if _is_custom(unit.entry, around):
         unit.made, unit.own = custom(unit.entry), custom_weights(unit, around)
         return
+    if class_facts(str(unit.entry["class_name"])).code_key:
+        unit.made = _with_code(unit, around)
+        return
     entry = _with_children(unit)
     class_name, config, stored = str(entry["class_name"]), entry["config"], unit.stored
     recipes: tuple[Recipe, ...] | None = None
@@ -177,6 +180,21 @@ def _convert(unit: Unit, around: Surroundings) -> None:
         unit.own = _placed(unit, new, class_name, recipes)
     elif class_facts(new).wraps == "whole" and stored.shapes:
         unit.own = _spectral(unit)
+
+
+def _with_code(unit: Unit, around: Surroundings) -> FrozenDict:
+    """A Lambda inside a wrapper, with the function that the user names, or as the model that its code comes down to.
+
+    Raises:
+        Stop: the user named none, and the code is not read.
+    """
+    title, config = "/".join(unit.path), unit.entry["config"]
+    replacement = around.lambdas.get(title) or around.lambdas.get(str(config.get("name")))
+    if replacement is not None:
+        return lambdas.entry(config, str(config.get("name")), replacement)
+    if unit.depth != 1:
+        raise lambdas.unread(config, title, "it stands inside several wrappers")
+    return around.model(lambdas.alone(unit.entry, around.taken(unit.path)), unit.path)
 
 
 def _spectral(unit: Unit) -> Inside:
