@@ -185,6 +185,7 @@ class Surroundings:
     ``taken`` says what the layer inside a wrapper takes, by the wrapper's path.
     ``initialize`` says that weights which the file lacks may begin anew.
     ``lambdas`` are what takes the place of code, by the title of its layer; ``read_lambda`` says whether other code is read.
+    ``ordering`` is the order of dimensions for layers of Keras 1 that do not write it.
     """
 
     dialect: str
@@ -196,6 +197,7 @@ class Surroundings:
     initialize: bool = False
     lambdas: Mapping[str, Replacement] = field(default_factory=dict)
     read_lambda: bool = True
+    ordering: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

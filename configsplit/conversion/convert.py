@@ -136,6 +136,7 @@ def _one(path: LayerPath, model: Model, inference: Inference | None, work: _Work
         request.initialize,
         request.lambdas,
         request.read_lambda,
+        request.inference.ordering,
     )
     names, notes = new_names(path, model)
     building = Building(model, path, inference, around, request.stored, names, notes=notes)

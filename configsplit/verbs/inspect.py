@@ -12,12 +12,13 @@ from configsplit.boundaries.contradictions import contradictions
 from configsplit.boundaries.formulas import Figure, Formula, plain
 from configsplit.boundaries.pricing import Pricing
 from configsplit.boundaries.sizes import given_sizes, open_sizes
+from configsplit.catalog.table import Table
 from configsplit.containers import open_source
 from configsplit.dialects import Sign, emit
 from configsplit.errors import RuntimeUnavailableError
 from configsplit.graph.model import Layer, TensorRef, TensorSpec, walk
 from configsplit.hazards import Hazard, hazards
-from configsplit.inference import BUILT_IN, counted
+from configsplit.inference import counted
 from configsplit.models.document import Document
 
 
@@ -141,12 +142,13 @@ def _stored_parameters(document: Document) -> int | None:
 def _custom(document: Document, layers: list[Layer]) -> dict[str, str]:
     """Classes that Keras does not have, and the plug-in that declares each, if any."""
     declared = {plugin.facts.class_name: plugin.source for plugin in document.registry.plugins}
-    found = sorted({layer.class_name for layer in layers if layer.model is None and not _known(layer)})
+    found = sorted({layer.class_name for layer in layers if layer.model is None and not _known(layer, document.dialect)})
     return {name: declared.get(name) or declared.get(name.rpartition(">")[2]) or "not declared" for name in found}
 
 
-def _known(layer: Layer) -> bool:
+def _known(layer: Layer, dialect: str) -> bool:
+    """Whether Keras has the class, under the name that it had in the generation that wrote the document."""
     module = layer.entry.get("module")
     if isinstance(module, str):
         return module.split(".")[0] in ("keras", "tf_keras")
-    return layer.is_input or layer.class_name in BUILT_IN
+    return layer.is_input or Table().of(layer, dialect) is not None

@@ -5,6 +5,7 @@ What each computes was recorded in the release that wrote it (the ``_ref`` besid
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,8 +14,10 @@ import pytest
 from support.frameworks import FrameworkProcess
 
 import configsplit
+from configsplit.dialects import emit
 from configsplit.errors import TensorReferenceError, VerificationError
 from configsplit.graph.equality import differences
+from configsplit.graph.json import loads
 from configsplit.models.results import Edited
 from configsplit.runtime import arrays
 
@@ -171,3 +174,80 @@ def test_no_cut_goes_through_an_output_that_nothing_takes() -> None:
     with pytest.raises(TensorReferenceError, match=r"output 1 of 'dec'") as caught:
         configsplit.split(configsplit.load(FAULTS / "s2s_k3.keras"), "dec:1")
     assert "extract --to" in caught.value.hint
+
+
+# ---------------------------------------------------------------- conversions
+
+
+CONVERTED = {
+    "layer_scale": {"shapes": ["ls=None,4"]},  # a class that keras.applications holds for itself
+    "ordering_1.2.2": {"backend": "theano"},  # Keras 1 does not write the order of dimensions of padding and upsampling
+}
+
+
+@pytest.mark.parametrize("name", sorted(CONVERTED))
+def test_what_is_converted_computes_what_was_recorded(
+    name: str, tmp_path: Path, frameworks: dict[str, FrameworkProcess]
+) -> None:
+    made = configsplit.convert(FAULTS / f"{name}.h5", **CONVERTED[name])
+    assert not made.needs
+    made.save(tmp_path / "new.keras")
+    assert as_recorded(computed(frameworks["keras"], tmp_path / "new.keras", recorded(f"{name}_in")), f"{name}_ref")
+
+
+def test_a_class_of_the_user_with_the_name_of_one_of_keras_stays_his(tmp_path: Path) -> None:
+    text = (FAULTS / "gui.json").read_text()
+    document = json.loads(text)
+    document["config"]["layers"][1] |= {"class_name": "LayerScale", "config": {"name": "d", "dim": 4}}
+    (tmp_path / "old.json").write_text(json.dumps(document))
+    assert configsplit.convert(tmp_path / "old.json", shapes=["d=None,4"]).needs == {"LayerScale": "not shipped"}
+
+
+def test_an_order_of_dimensions_that_nothing_tells_is_refused(tmp_path: Path) -> None:
+    layers = [
+        {"class_name": "UpSampling2D", "config": {"name": "u", "batch_input_shape": [None, 4, 6, 2], "input_dtype": "float32"}},
+        {"class_name": "Flatten", "config": {"name": "f"}},
+    ]
+    (tmp_path / "old.json").write_text(json.dumps({"class_name": "Sequential", "config": layers, "keras_version": "1.2.2"}))
+    assert "convert-ordering-unknown" in {refusal.code for refusal in configsplit.convert(tmp_path / "old.json").refusals}
+
+
+# ---------------------------------------------------------------- what is told of a file
+
+
+@pytest.mark.parametrize("name", ["keras1_classes", "keras1_wrapper"])
+def test_classes_of_keras_1_are_no_custom_ones(name: str) -> None:
+    assert configsplit.inspect(configsplit.load(FAULTS / f"{name}.json")).custom == {}
+
+
+def test_references_of_three_are_read_in_what_says_keras_2(tmp_path: Path) -> None:
+    document = configsplit.load(FAULTS / "gui.json")
+    assert document.dialect == "keras2"
+    text = (FAULTS / "gui.json").read_text()
+    assert emit(document.model) == loads(text)
+    bare = {key: value for key, value in json.loads(text).items() if key != "keras_version"}
+    (tmp_path / "bare.json").write_text(json.dumps(bare))
+    assert configsplit.load(tmp_path / "bare.json").dialect == "keras2"  # a Dense has units there
+    (tmp_path / "old.json").write_text(json.dumps({**bare, "keras_version": "1.2.2"}).replace('"units"', '"output_dim"'))
+    assert configsplit.load(tmp_path / "old.json").dialect == "keras1"
+
+
+def test_the_architecture_in_a_file_of_tensorflow_js_is_read() -> None:
+    document = configsplit.load(FAULTS / "tfjs_model.json")
+    assert len(document.model.layers) > 2
+    assert any("TensorFlow.js" in note for note in document.notes)
+
+
+def test_a_peak_that_hangs_on_an_unknown_shape_is_not_told() -> None:
+    rows = configsplit.cuts(configsplit.load(FAULTS / "unknown_shapes.h5")).places
+    assert [row.after.peak_activation_bytes for row in rows] == [None, None]
+    assert all(row.before.peak_activation_bytes for row in rows)
+
+
+def test_the_key_of_an_input_is_renamed_with_it(tmp_path: Path) -> None:
+    made = configsplit.rename(configsplit.load(FAULTS / "dicty.keras"), {"z_age": "age"})
+    made.save(tmp_path / "new.keras")
+    again = configsplit.load(tmp_path / "new.keras").model
+    assert sorted(again.inputs) == ["a_cat", "age"]
+    other = configsplit.rename(configsplit.load(tmp_path / "new.keras"), {"age": "z_age"})
+    assert other.model.inputs == configsplit.load(FAULTS / "dicty.keras").model.inputs
