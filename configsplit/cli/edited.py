@@ -20,7 +20,7 @@ def carry_out(verb: Verb, given: dict[str, Any]) -> None:
     from configsplit.verbs.edit import edit
 
     plugins = given["custom_objects"]
-    document = load(given["model"], weights=given["weights"], custom_objects=plugins)
+    document = load(given["model"], weights=given["weights"], custom_objects=plugins, calls=given.get("calls", ()))
     write(edit(verb, document, given, plugins), given)
 
 

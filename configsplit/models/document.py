@@ -108,6 +108,7 @@ def load(
     weights: str | Path | None = None,
     custom_objects: Iterable[str | Path] = (),
     registry: Registry | None = None,
+    calls: Iterable[str] = (),
 ) -> Document:
     """Read a model file: ``.json``, ``.keras`` or ``.h5``, told apart by content.
 
@@ -116,6 +117,7 @@ def load(
         weights: a weights file that goes with an architecture-only file.
         custom_objects: plug-in files or modules, besides the installed ones.
         registry: the installed ones, where they were looked up before; one who loads many models does so once.
+        calls: which calls a layer takes, where the release that wrote the file lost their numbers: ``subtract=base@0,base@1``.
 
     Raises:
         StoreError: the file cannot be read, or is something else.
@@ -127,7 +129,7 @@ def load(
         registry = registry.load(str(spec))
     with open_source(path) as source:
         try:
-            parsed = parse(source.config_text)
+            parsed = parse(source.config_text, calls)
             digest = _digest(source.config_text)
         except ConfigSplitError as error:
             raise error.within(f"{path}: ") from None

@@ -15,7 +15,7 @@ from support.frameworks import FrameworkProcess
 
 import configsplit
 from configsplit.dialects import emit
-from configsplit.errors import TensorReferenceError, VerificationError
+from configsplit.errors import DocumentError, TensorReferenceError, VerificationError
 from configsplit.graph.equality import differences
 from configsplit.graph.json import loads
 from configsplit.models.results import Edited
@@ -251,3 +251,47 @@ def test_the_key_of_an_input_is_renamed_with_it(tmp_path: Path) -> None:
     assert sorted(again.inputs) == ["a_cat", "age"]
     other = configsplit.rename(configsplit.load(tmp_path / "new.keras"), {"age": "z_age"})
     assert other.model.inputs == configsplit.load(FAULTS / "dicty.keras").model.inputs
+
+
+# ---------------------------------------------------------------- call numbers that a release lost
+
+
+def test_lost_calls_are_read_as_the_user_says(tmp_path: Path, frameworks: dict[str, FrameworkProcess]) -> None:
+    """Keras 3.2.1 wrote call 0 for both uses of a shared Sequential; 3.15 loads such a file and computes ``f(a) - f(a)``."""
+    file = FAULTS / "lost_calls.keras"
+    with pytest.raises(DocumentError) as caught:
+        configsplit.load(file)
+    assert "--calls sub=base@0,base@1 --to o --out NEW" in (caught.value.hint or "")
+    document = configsplit.load(file, calls=["sub=base@0,base@1"])
+    configsplit.extract(document, to=["o"]).save(tmp_path / "new.keras")
+    found = computed(frameworks["keras"], tmp_path / "new.keras", recorded("lost_calls_in"))
+    assert as_recorded(found, "lost_calls_ref")
+    other = configsplit.load(file, calls=["sub=base@1,base@0"])
+    configsplit.extract(other, to=["o"]).save(tmp_path / "other.keras")
+    assert differences(configsplit.load(tmp_path / "other.keras").model, configsplit.load(tmp_path / "new.keras").model)
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        ("sub=base@0,base@0", "calls-unclear"),
+        ("sub=base@0", "calls-unclear"),
+        ("sub=base@0,base@1,base@1", "calls-unclear"),
+        ("sub=base@0,base@2", "calls-unclear"),
+        ("other=base@0,base@1", "calls-unclear"),
+        ("base=base@0,base@1", "calls-unclear"),
+        ("sub=base@x", "calls-syntax"),
+        ("sub=", "calls-syntax"),
+        ("=base@0", "calls-syntax"),
+    ],
+)
+def test_a_reading_that_cannot_be_is_refused(said: str, code: str) -> None:
+    with pytest.raises(DocumentError) as caught:
+        configsplit.load(FAULTS / "lost_calls.keras", calls=[said])
+    assert caught.value.code == code
+
+
+def test_calls_that_are_not_lost_cannot_be_said() -> None:
+    with pytest.raises(DocumentError) as caught:
+        configsplit.load(FAULTS / "gui.json", calls=["d=i@0"])
+    assert caught.value.code == "calls-unclear"
