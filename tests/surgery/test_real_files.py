@@ -14,8 +14,9 @@ import pytest
 from support.frameworks import FrameworkProcess
 
 import configsplit
+from configsplit.containers import open_source
 from configsplit.dialects import emit
-from configsplit.errors import DocumentError, TensorReferenceError, VerificationError
+from configsplit.errors import CutError, DocumentError, TensorReferenceError, VerificationError
 from configsplit.graph.equality import differences
 from configsplit.graph.json import loads
 from configsplit.models.results import Edited
@@ -295,3 +296,37 @@ def test_calls_that_are_not_lost_cannot_be_said() -> None:
     with pytest.raises(DocumentError) as caught:
         configsplit.load(FAULTS / "gui.json", calls=["d=i@0"])
     assert caught.value.code == "calls-unclear"
+
+
+# ---------------------------------------------------------------- weights that no class tells, and the file does
+
+
+def bytes_in(file: Path) -> int:
+    with open_source(file) as source:
+        assert source.weights is not None
+        return sum(info.nbytes for info in source.weights.datasets.values())
+
+
+def test_stages_are_balanced_by_what_the_file_holds_of_undeclared_layers(tmp_path: Path) -> None:
+    planned = configsplit.plan(configsplit.load(FAULTS / "gated.keras"), 2, balance="bytes")
+    assert (planned.uncounted, planned.state) == ((), "optimal")
+    planned.parts.save(tmp_path / "parts")
+    sizes = [bytes_in(tmp_path / "parts" / f"part-{number}.keras") for number in range(2)]
+    assert sizes == [stage.weight_bytes for stage in planned.stages] == [98304, 99344]
+    assert configsplit.plan(configsplit.load(FAULTS / "gated.keras"), 2, balance="macs").uncounted
+
+
+def test_stages_of_a_quantized_model_keep_to_their_limit(tmp_path: Path) -> None:
+    document = configsplit.load(FAULTS / "q_int8.keras")
+    with pytest.raises(CutError) as caught:
+        configsplit.plan(document, 2, balance="bytes", max_stage_bytes=1000)
+    assert caught.value.code == "plan-infeasible"
+    planned = configsplit.plan(document, 2, balance="bytes")
+    planned.parts.save(tmp_path / "parts")
+    for number, stage in enumerate(planned.stages):
+        assert bytes_in(tmp_path / "parts" / f"part-{number}.keras") == stage.weight_bytes
+
+
+def test_places_tell_the_weights_of_undeclared_layers() -> None:
+    row = configsplit.cuts(configsplit.load(FAULTS / "gated.keras")).places[0]
+    assert row.before.weight_bytes + row.after.weight_bytes == 198 * 1000 - 352
