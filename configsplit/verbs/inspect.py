@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from math import prod
+from pathlib import Path
 from typing import Any
 
 from configsplit.boundaries.contradictions import contradictions
@@ -15,11 +16,12 @@ from configsplit.boundaries.sizes import given_sizes, open_sizes
 from configsplit.catalog.table import Table
 from configsplit.containers import open_source
 from configsplit.dialects import Sign, emit
-from configsplit.errors import RuntimeUnavailableError
+from configsplit.errors import RuntimeUnavailableError, WeightsError
 from configsplit.graph.model import Layer, TensorRef, TensorSpec, walk
 from configsplit.hazards import Hazard, hazards
 from configsplit.inference import counted
 from configsplit.models.document import Document
+from configsplit.weights.parts import weights_in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +71,7 @@ def inspect(document: Document, *, sizes: Iterable[str] | Mapping[TensorRef, Ten
     model, inference = document.model, document.infer()
     counts, (macs, uncounted) = counted(inference), _operations(document, given_sizes(inference, sizes))
     everywhere = list(walk(model))
-    stored = _stored_parameters(document)
+    stored, misfit = _stored_parameters(document)
     return Inspection(
         file=document.path.name,
         format=document.kind,
@@ -92,7 +94,7 @@ def inspect(document: Document, *, sizes: Iterable[str] | Mapping[TensorRef, Ten
         nested=tuple("/".join(path) for path, layer in everywhere if layer.model is not None),
         custom=_custom(document, [layer for _, layer in everywhere]),
         hazards=tuple(hazards(emit(model), classes=document.registry.names())),
-        notes=(*document.notes, *contradictions(document)),
+        notes=(*document.notes, *contradictions(document), *misfit),
     )
 
 
@@ -128,15 +130,19 @@ def _tensor(name: str, spec: TensorSpec | None) -> dict[str, Any]:
     return {"name": name, "shape": spec.shape, "dtype": spec.dtype}
 
 
-def _stored_parameters(document: Document) -> int | None:
-    """Numbers in the file's weights, training state left out; None for a file without weights."""
+def _stored_parameters(document: Document) -> tuple[int | None, tuple[str, ...]]:
+    """Numbers in the file's weights, training state left out, None where it has none of this model; and why not, if it has."""
     with open_source(document.path, document.weights) as source:
         file = source.weights
         if file is None:
-            return None
+            return None, ()
+        try:
+            weights_in(document.model, file)
+        except WeightsError as error:
+            return None, (f"the weights in {Path(file.where).name} are not those of this model: {error.message}",)
         state = ("optimizer", "metrics", "optimizer_weights")
         shapes = (info.shape for path, info in file.datasets.items() if path.partition("/")[0] not in state)
-        return sum(prod(shape) for shape in shapes)
+        return sum(prod(shape) for shape in shapes), ()
 
 
 def _custom(document: Document, layers: list[Layer]) -> dict[str, str]:

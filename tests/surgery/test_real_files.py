@@ -221,6 +221,12 @@ def test_classes_of_keras_1_are_no_custom_ones(name: str) -> None:
     assert configsplit.inspect(configsplit.load(FAULTS / f"{name}.json")).custom == {}
 
 
+def test_parameters_of_another_network_are_not_counted_for_this_one() -> None:
+    found = configsplit.inspect(configsplit.load(FAULTS / "notop.json", weights=FAULTS / "full_w.h5"))
+    assert (found.parameters, found.parameters_from) == (334, "the layers' configurations")
+    assert any("not those of this model" in note and "fc1" in note for note in found.notes)
+
+
 def test_references_of_three_are_read_in_what_says_keras_2(tmp_path: Path) -> None:
     document = configsplit.load(FAULTS / "gui.json")
     assert document.dialect == "keras2"
