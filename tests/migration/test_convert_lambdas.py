@@ -214,14 +214,24 @@ def test_lambdas_inside_wrappers_are_read(tmp_path: Path) -> None:
     assert np.array_equal(_new(made, tmp_path)(data), old(data))
 
 
-def test_masks_end_at_a_lambda_as_they_did(tmp_path: Path) -> None:
+def _behind_a_mask(function: Callable[[Any], Any], folder: Path) -> Any:
     source = tf_keras.Input((5, 4))
     masked = tf_keras.layers.Masking()(source)
-    old = tf_keras.Model(source, tf_keras.layers.GlobalAveragePooling1D()(tf_keras.layers.Lambda(lambda x: x)(masked)))
-    (tmp_path / "old.json").write_text(old.to_json())
+    old = tf_keras.Model(source, tf_keras.layers.GlobalAveragePooling1D()(tf_keras.layers.Lambda(function)(masked)))
+    (folder / "old.json").write_text(old.to_json())
+    return old
+
+
+def test_masks_end_at_a_lambda_as_they_did(tmp_path: Path) -> None:
+    old = _behind_a_mask(lambda x: x * 2, tmp_path)
     data = np.random.default_rng(1).normal(size=(3, 5, 4)).astype("float32")
     data[:, 3:] = 0
     assert np.array_equal(_new(convert(tmp_path / "old.json"), tmp_path)(data), old(data))
+
+
+def test_a_lambda_that_gives_back_the_very_tensor_with_its_mask_is_refused(tmp_path: Path) -> None:
+    _behind_a_mask(lambda x: x, tmp_path)
+    assert "convert-mask" in {refusal.code for refusal in convert(tmp_path / "old.json").refusals}
 
 
 def test_one_function_for_many_by_a_pattern(tmp_path: Path) -> None:

@@ -227,7 +227,8 @@ def reading_facts(*, alone: bool) -> dict[str, LayerFacts]:
 
     Args:
         alone: whether none of them has other code in its place, which might do something with masks. What is read does not:
-            it takes none, and Keras 2 hands none on.
+            it takes none, and Keras 2 hands none on, but with the very tensor that it took: Keras 3 would do so too, which
+            stands out when the masks are compared, and is refused.
     """
     masks: dict[str, Any] = {"mask": "stops", "uses_mask": ()} if alone else {}
     return {name: replace(facts, outputs=outputs, **masks) for name, facts in BUILT_IN.items() if facts.code_key}

@@ -86,7 +86,7 @@ def _tensor(building: Building, item: Any) -> Any:
 
 
 def _unmasked(building: Building, layer: Layer, ref: TensorRef) -> TensorRef:
-    """The new tensor; a Lambda hands on no mask, so what it takes is no output of it as it is."""
+    """The new tensor; what a Lambda takes is no output of it as it is, but is cast to what it is already."""
     if ref in building.symbols:
         raise Unread("it gives the shape of a tensor")
     new = building.tensors[ref]
