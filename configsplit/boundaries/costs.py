@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import isfinite, prod
 from pathlib import Path
@@ -27,12 +27,14 @@ class Costs:
 
     A layer's weights are paid for once by each part that calls it. A nested model counts as one call with all that is in it.
     ``open_size`` stands for sizes that are not known: `configsplit.boundaries.pricing` tells what does not depend on them.
+    ``stored`` are the weights, as a file has them, of layers whose class does not tell them.
     """
 
     graph: CallGraph
     inference: Inference
     avoid: frozenset[TensorRef] = frozenset()
     open_size: int = 1
+    stored: Mapping[str, Sequence[WeightSpec]] = field(default_factory=dict)
 
     def price(self, ref: TensorRef) -> int:
         """Bytes per sample of a tensor; of those that must not cross, more than all others together."""
@@ -69,6 +71,11 @@ class Costs:
     def uncounted(self) -> tuple[str, ...]:
         """Layers of which nobody can tell weights or operations."""
         return counted(self.inference).unknown
+
+    @cached_property
+    def unweighed(self) -> tuple[str, ...]:
+        """Those of them whose weights not even the file tells."""
+        return tuple(name for name in self.uncounted if not any(f"{name}/".startswith(f"{known}/") for known in self.stored))
 
     @cached_property
     def undeclared(self) -> tuple[str, ...]:
@@ -110,7 +117,11 @@ class Costs:
 
     @cached_property
     def _weights(self) -> dict[str, list[WeightSpec]]:
-        return {layer.name: _weights_of(self.inference, layer) for layer in self.inference.model.layers}
+        told = self.stored
+        return {
+            layer.name: list(told[layer.name]) if layer.name in told else _weights_of(self.inference, layer)
+            for layer in self.inference.model.layers
+        }
 
     def _by_layer(self, amounts: Mapping[str, int]) -> Measure:
         """A measure out of one amount for each layer."""

@@ -13,6 +13,7 @@ from configsplit.cutting.places import CutPlace, Tally, segmented
 from configsplit.cutting.working_set import WorkingSets
 from configsplit.graph.model import TensorRef
 from configsplit.graph.references import outputs_used
+from configsplit.rewrites.split import UNKNOWN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +24,7 @@ class Side:
     parameters: int
     weight_bytes: int
     macs: Figure
-    peak_activation_bytes: Figure
+    peak_activation_bytes: Figure | None
 
     def as_json(self) -> dict[str, Any]:
         return {key: value for name in self.__slots__ for key, value in plain(name, getattr(self, name)).items()}
@@ -142,5 +143,7 @@ class Book:
 
 
 def side_of(calls: int, sums: Sequence[int], peak: int) -> Side:
+    """One side; its peak is None where a tensor in it has an unknown shape."""
     parameters, weights, macs = sums
-    return Side(calls=calls, parameters=parameters, weight_bytes=weights, macs=macs, peak_activation_bytes=peak)
+    known = None if peak >= UNKNOWN else peak
+    return Side(calls=calls, parameters=parameters, weight_bytes=weights, macs=macs, peak_activation_bytes=known)

@@ -6,7 +6,7 @@ formula, fitted to the figures at sizes that strides divide.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
@@ -16,6 +16,7 @@ from typing import TypeVar
 from configsplit.boundaries.costs import Costs, sized
 from configsplit.boundaries.formulas import Figure, Formula, fitted
 from configsplit.boundaries.sizes import Open, Specs, filled, open_in, open_sizes, wanted
+from configsplit.catalog.facts import WeightSpec
 from configsplit.errors import ShapeError
 from configsplit.graph.calls import CallGraph, call_graph
 from configsplit.graph.model import Model, TensorRef, TensorSpec
@@ -50,6 +51,7 @@ class Pricing:
         given: what the user says of tensors, sizes of inputs among them.
         known: what is inferred without the sizes.
         avoid: tensors that must not cross.
+        stored: the weights, as the file has them, of layers whose class does not tell them.
     """
 
     document: Document
@@ -57,6 +59,7 @@ class Pricing:
     given: Specs
     known: Inference
     avoid: frozenset[TensorRef] = frozenset()
+    stored: Mapping[str, Sequence[WeightSpec]] = field(default_factory=dict)
     _made: dict[tuple[frozenset[tuple[Open, int]], int], Costs | None] = field(default_factory=dict)
 
     @cached_property
@@ -87,7 +90,7 @@ class Pricing:
         """
         self.check()
         if not self.is_open:
-            return Costs(self.graph, self.base, self.avoid)
+            return Costs(self.graph, self.base, self.avoid, stored=self.stored)
         if not self.takes_any:
             raise self.needed("the model takes none of the sizes that were tried, and what it costs")
         return next(self.trials())[1]
@@ -238,7 +241,7 @@ class Pricing:
         if key not in self._made:
             specs = {each.ref: self._spec(each.ref) for each in self.opens}
             inference = sized(self.document, self.model, {**self.given, **filled(specs, sizes)}, self.known)
-            self._made[key] = None if self._lost(inference) else Costs(self.graph, inference, self.avoid, loose)
+            self._made[key] = None if self._lost(inference) else Costs(self.graph, inference, self.avoid, loose, self.stored)
         return self._made[key]
 
     def _lost(self, inference: Inference) -> TensorRef | None:

@@ -8,7 +8,7 @@ SequenceFeatures through their columns, DynamicLookup and DynamicEmbedding).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 
 from configsplit.catalog.words import words
@@ -171,6 +171,25 @@ MARKS = words("__keras_tensor__ __tensor__ __numpy__ __bytes__ __ellipsis__ __sl
 
 TYPE_SPECS = words("TensorSpec RaggedTensorSpec SparseTensorSpec tf.TensorSpec tf.RaggedTensorSpec tf.SparseTensorSpec")
 """Specifications of inputs that are known."""
+
+
+_OF_APPLICATIONS: Mapping[str, frozenset[str]] = {
+    "LayerScale": words("init_values projection_dim"),
+    "StochasticDepth": words("drop_path_rate"),
+    "CustomScaleLayer": words("scale"),
+}
+"""Classes that ``keras.applications`` holds for itself -> their keys, beside those of every layer."""
+
+
+def application_place(class_name: str, keys: Collection[str]) -> str | None:
+    """The module of ``keras.applications`` that a class lives in, in Keras 3 too; None for all others.
+
+    A user may have a class of the same name; its config has other keys.
+    """
+    own = _OF_APPLICATIONS.get(class_name)
+    if own is None or {*keys} - {"name", "trainable", "dtype", "batch_input_shape"} != own:
+        return None
+    return _PRIVATE[class_name].split()[0]
 
 
 def known_places(class_name: str, framework: str, module: object) -> tuple[str, ...]:

@@ -20,7 +20,8 @@ def carry_out(verb: Verb, given: dict[str, Any]) -> None:
     from configsplit.verbs.edit import edit
 
     plugins = given["custom_objects"]
-    with reading(given["model"], weights=given["weights"], custom_objects=plugins) as document:
+    calls = given.get("calls", ())
+    with reading(given["model"], weights=given["weights"], custom_objects=plugins, calls=calls) as document:
         write(edit(verb, document, given, plugins), given)
 
 

@@ -23,6 +23,7 @@ def convert(model: Path, out: Path, as_json: bool, **options: Any) -> None:
         made = convert.convert(
             document,
             lambdas=options["lambdas"],
+            read_lambda=options["read_lambda"],
             shapes=options["shapes"],
             backend=options["backend"],
             missing_weights=options["missing_weights"],

@@ -88,8 +88,12 @@ def _row(place: Any, opened: bool) -> tuple[str, ...]:
         f"{count(before.parameters)} | {count(after.parameters)}",
         f"{size(before.weight_bytes)} | {size(after.weight_bytes)}",
         f"{figure(before.macs, count)} | {figure(after.macs, count)}",
-        *(() if opened else (f"{size(before.peak_activation_bytes)} | {size(after.peak_activation_bytes)}",)),
+        *(() if opened else (f"{_peak(before)} | {_peak(after)}",)),
     )
+
+
+def _peak(side: Any) -> str:
+    return "?" if side.peak_activation_bytes is None else size(side.peak_activation_bytes)
 
 
 def _line(row: tuple[str, ...], first: int, widths: list[int]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from configsplit.catalog.facts import LayerFacts
 from configsplit.catalog.keras3.objects import built_in
-from configsplit.catalog.keras3.refusals import Note, Refusal
+from configsplit.catalog.keras3.refusals import Note, Refusal, Replacement
 from configsplit.catalog.recipes import Slot
 from configsplit.graph.json import FrozenDict, rebuild
 from configsplit.graph.model import CallRef, Constant, Layer, LayerPath, Model, Node, Shape, TensorRef, TensorSpec, Use
@@ -43,6 +43,7 @@ class Building:
         samples: old tensors that have a row for each sample that the model is given.
         parts: the names of layers that together take the place of one: (old layer, which part) -> name.
         layers: the new layers by name, in the order in which they were made.
+        specs: shapes and dtypes of what the code of Lambdas computes on its way.
     """
 
     old: Model
@@ -73,7 +74,9 @@ class Building:
         return found
 
     def spec(self, ref: TensorRef) -> TensorSpec:
-        """What is known of an old tensor."""
+        """What is known of an old tensor, or of one inside the code of a Lambda."""
+        if ref in self.specs:
+            return self.specs[ref]
         return TensorSpec() if self.known is None else self.known.specs.get(ref, TensorSpec())
 
     def weights(self, layer: str) -> Stored:
@@ -146,6 +149,19 @@ class Building:
         made.calls[number] = Node(args, FrozenDict(kwargs))
         return Use(TensorRef(name, number))
 
+    def rename(self, name: str, wish: str) -> None:
+        """Give a new layer that was called once another name, which is free."""
+
+        def moved(ref: TensorRef) -> TensorRef:
+            return ref._replace(layer=wish) if ref.layer == name else ref
+
+        self.layers = {wish if key == name else key: made for key, made in self.layers.items()}
+        made = self.layers[wish]
+        made.entry = made.entry | {"config": made.entry["config"] | {"name": wish}}
+        for other in self.layers.values():
+            other.calls = {at: node.map_uses(lambda use: Use(moved(use.ref))) for at, node in other.calls.items()}
+        self.tensors = {old: moved(ref) for old, ref in self.tensors.items()}
+
     def with_kwargs(self, made: Use, kwargs: Mapping[str, Any]) -> None:
         """Give an operation that was called a moment ago more arguments, by name."""
         calls = self.layers[made.ref.layer].calls
@@ -166,7 +182,10 @@ class Surroundings:
 
     ``release`` is the one that wrote the file, as far as it says so.
     ``model`` converts a model that stands inside a wrapper; the path is its own.
+    ``taken`` says what the layer inside a wrapper takes, by the wrapper's path.
     ``initialize`` says that weights which the file lacks may begin anew.
+    ``lambdas`` are what takes the place of code, by the title of its layer; ``read_lambda`` says whether other code is read.
+    ``ordering`` is the order of dimensions for layers of Keras 1 that do not write it.
     """
 
     dialect: str
@@ -174,7 +193,11 @@ class Surroundings:
     facts: Mapping[str, LayerFacts]
     release: tuple[int, ...]
     model: Callable[[FrozenDict, LayerPath], FrozenDict]
+    taken: Callable[[LayerPath], TensorSpec]
     initialize: bool = False
+    lambdas: Mapping[str, Replacement] = field(default_factory=dict)
+    read_lambda: bool = True
+    ordering: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

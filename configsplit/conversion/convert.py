@@ -9,10 +9,11 @@ from configsplit.catalog.facts import LayerFacts
 from configsplit.catalog.keras3.refusals import Layout, Migration, Note, Refusal, Replacement, Stop
 from configsplit.conversion import calls, finish, samples
 from configsplit.conversion.building import Building, Stored, Surroundings, new_names
+from configsplit.conversion.lambdas.reading import reading_facts
 from configsplit.errors import DocumentError
 from configsplit.graph.calls import CallGraph, call_graph, closure, topological
 from configsplit.graph.json import FrozenDict
-from configsplit.graph.model import Layer, LayerPath, Model, Node, TensorRef, Use, walk
+from configsplit.graph.model import Layer, LayerPath, Model, Node, TensorRef, TensorSpec, Use, walk
 from configsplit.inference import RULE_ERRORS, Inference, trace
 from configsplit.inference.inputs import input_spec
 
@@ -26,6 +27,7 @@ class Request:
         stored: the weights of each layer, by path; those of a model inside a wrapper go on with ``"layer"``.
         facts: plug-ins.
         lambdas: what takes the place of the code of Lambda layers, by layer name.
+        read_lambda: whether code that nothing takes the place of is read.
         backend: the backend that the weights were made with ("tensorflow", "theano"), as far as anybody knows.
         release: the release that wrote the file, as numbers; empty where it does not say.
         initialize: whether weights that the file lacks may begin anew.
@@ -38,6 +40,7 @@ class Request:
     stored: Mapping[LayerPath, Stored] = field(default_factory=dict)
     facts: Mapping[str, LayerFacts] = field(default_factory=dict)
     lambdas: Mapping[str, Replacement] = field(default_factory=dict)
+    read_lambda: bool = True
     backend: str = "tensorflow"
     release: tuple[int, ...] = ()
     initialize: bool = False
@@ -115,8 +118,26 @@ def _one(path: LayerPath, model: Model, inference: Inference | None, work: _Work
     def convert(entry: FrozenDict, inner: LayerPath) -> FrozenDict:
         return _wrapped(entry, inner, work)
 
+    def taken(wrapper: LayerPath) -> TensorSpec:
+        layer = model.by_name()[wrapper[-1]]
+        facts = None if inference is None else inference.facts(layer)
+        if inference is None or facts is None:
+            return TensorSpec()
+        return inference.table.unwrap(facts, inference.call(layer, 0))[1].first
+
     dialect = model.dialect or request.model.dialect
-    around = Surroundings(dialect, request.backend, request.facts, request.release, convert, request.initialize)
+    around = Surroundings(
+        dialect,
+        request.backend,
+        request.facts,
+        request.release,
+        convert,
+        taken,
+        request.initialize,
+        request.lambdas,
+        request.read_lambda,
+        request.inference.ordering,
+    )
     names, notes = new_names(path, model)
     building = Building(model, path, inference, around, request.stored, names, notes=notes)
     graph = call_graph(model)
@@ -166,7 +187,8 @@ def _wrapped(entry: FrozenDict, path: LayerPath, work: _Work) -> FrozenDict:
     """
     request = work.request
     model = replace(request.read(entry, request.model.dialect), dialect=request.model.dialect)
-    made = _tree(path, model, trace(model, request.facts, read=request.read), work)
+    facts = {**request.facts, **(reading_facts(alone=not request.lambdas) if request.read_lambda else {})}
+    made = _tree(path, model, trace(model, facts, read=request.read), work)
     if made is None:
         raise Stop("convert-inside", "something in the model that it wraps cannot be converted", "see the other refusals")
     return request.write(made)

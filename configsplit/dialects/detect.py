@@ -7,7 +7,7 @@ generations, or of none, is refused with the evidence.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from configsplit.dialects.dialect import Dialect
@@ -71,6 +71,14 @@ def _sign(what: str, where: str, *dialects: str) -> Sign:
     return Sign(frozenset(dialects), what, where)
 
 
+_SHORT = "references are [layer, node, tensor]"
+"""Keras 1 writes these; so do other programs that write documents for Keras 2, which reads them."""
+
+
+def _says_keras2(document: FrozenDict) -> bool:
+    return str(document.get("keras_version")).startswith("2.")
+
+
 def _node_signs(entry: FrozenDict, where: str) -> Iterator[Sign]:
     nodes = entry.get("inbound_nodes")
     for node in nodes[:1] if type(nodes) is tuple else ():
@@ -81,7 +89,7 @@ def _node_signs(entry: FrozenDict, where: str) -> Iterator[Sign]:
             if has_kwargs:
                 yield _sign("references are [layer, node, tensor, kwargs]", where, "keras2")
             elif len(node[0]) == 3:
-                yield _sign("references are [layer, node, tensor]", where, "keras1")
+                yield _sign(_SHORT, where, "keras1")
 
 
 def _config_signs(entry: FrozenDict, config: FrozenDict, where: str) -> Iterator[Sign]:
@@ -153,6 +161,9 @@ def detect(document: FrozenDict) -> Detection:
     """
     evidence = signs(document)
     candidates = frozenset(DIALECTS).intersection(*(sign.dialects for sign in evidence))
+    if not candidates or _says_keras2(document):
+        evidence = [replace(sign, dialects=sign.dialects | {"keras2"}) if sign.what == _SHORT else sign for sign in evidence]
+        candidates = frozenset(DIALECTS).intersection(*(sign.dialects for sign in evidence))
     if len(candidates) > 1:
         evidence += _weak_signs(document)
         candidates = candidates.intersection(*(sign.dialects for sign in evidence))

@@ -49,7 +49,7 @@ class Dialect:
     input_entry: Callable[[Layer, bool], FrozenDict]
     functional_entry: Callable[[bool], FrozenDict]
     ends: Callable[[Any, str], Any]
-    recovered: Callable[[Model, bool], tuple[Model, tuple[str, ...]]]
+    recovered: Callable[[Model, bool, Mapping[Any, Any]], tuple[Model, tuple[str, ...]]]
     form: Callable[[Model], str]
     lists_of_one: bool = False
 

@@ -131,7 +131,7 @@ def ends(structure: Any, form: str) -> Any:
     return (structure,) if type(structure) is TensorRef else structure
 
 
-def recovered(model: Model, unresolved: bool) -> tuple[Model, tuple[str, ...]]:
+def recovered(model: Model, unresolved: bool, said: Mapping[Any, Any]) -> tuple[Model, tuple[str, ...]]:
     """No release before Keras 3 is known to write wrong call numbers."""
     return model, ()
 

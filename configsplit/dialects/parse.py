@@ -14,6 +14,7 @@ from configsplit.dialects.detect import DIALECTS, Detection, detect
 from configsplit.dialects.dialect import Dialect
 from configsplit.dialects.envelope import unwrapped
 from configsplit.dialects.lists_of_one import flat, writes_bare
+from configsplit.dialects.recover import NOTHING, Stated, stated
 from configsplit.dialects.schema.frame import Envelope, SequentialConfig, validate
 from configsplit.dialects.sound import check
 from configsplit.errors import DocumentError, nearest
@@ -36,8 +37,12 @@ class Parsed:
     notes: tuple[str, ...] = ()
 
 
-def parse(text: str) -> Parsed:
+def parse(text: str, calls: Iterable[str] = ()) -> Parsed:
     """Read the text of an architecture document.
+
+    Args:
+        text: JSON.
+        calls: what the user says of calls whose numbers a release has lost: ``subtract=base@0,base@1``.
 
     Raises:
         DocumentError: not JSON, not a Keras model, damaged, or with a reference that does not resolve; with the path.
@@ -48,7 +53,10 @@ def parse(text: str) -> Parsed:
         raise _no_graph(document)
     detection = detect(document)
     repairs: list[str] = []
-    model = _read(document, detection.dialect, repairs)
+    said = stated(calls)
+    model = _read(document, detection.dialect, repairs, said)
+    if said and not any("--calls" in repair for repair in repairs):
+        raise DocumentError("no call of this model has lost its number", code="calls-unclear", hint="leave --calls out")
     model = replace(model, entry=_emptied(document, "config"), form=detection.dialect.form(model))
     return Parsed(model, detection, (*unpacked, *repairs))
 
@@ -122,7 +130,7 @@ def _emptied(entry: FrozenDict, *keys: str) -> FrozenDict:
     return entry | {key: None for key in keys if key in entry}
 
 
-def _read(document: FrozenDict, dialect: Dialect, notes: list[str]) -> Model:
+def _read(document: FrozenDict, dialect: Dialect, notes: list[str], said: Stated = NOTHING) -> Model:
     """Read a model and all that are nested in it, innermost first; what has to be put right is added to ``notes``."""
     found: list[tuple[FrozenDict, str]] = []
     chained: set[int] = set()
@@ -138,7 +146,7 @@ def _read(document: FrozenDict, dialect: Dialect, notes: list[str]) -> Model:
     singles = dialect.lists_of_one and not writes_bare(entry for entry, _ in found)
     for entry, where in reversed(found):
         try:
-            model = _read_one(entry, done, dialect, notes)
+            model = _read_one(entry, done, dialect, notes, said)
         except DocumentError as error:
             raise error.within(where) if where else error from None
         done[id(entry)] = flat(model, id(entry) in chained, notes) if singles else model
@@ -155,10 +163,10 @@ def _items(entry: FrozenDict, where: str) -> Iterable[tuple[FrozenDict, str]]:
             yield item, f"{where}.layers[{index}].config".lstrip(".")
 
 
-def _read_one(entry: FrozenDict, done: dict[int, Model], dialect: Dialect, notes: list[str]) -> Model:
+def _read_one(entry: FrozenDict, done: dict[int, Model], dialect: Dialect, notes: list[str], said: Stated) -> Model:
     if model_kind(entry) == "functional":
         model = _functional(entry["config"], done, dialect)
-        model, repairs = dialect.recovered(model, not _is_resolved(model))
+        model, repairs = dialect.recovered(model, not _is_resolved(model), said)
         if not _is_resolved(model):
             _check_references(model)
         _check_inputs(model)

@@ -13,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import product
-from typing import Any
+from types import MappingProxyType
+from typing import Any, TypeAlias
 
 from configsplit.errors import DocumentError
 from configsplit.graph.json import rebuild
@@ -22,16 +23,50 @@ from configsplit.graph.model import Layer, Model, Node, TensorRef, Use, leaves
 _CLONE = "CLONE"
 """What Keras puts behind the name of a tensor to name the InputLayer that takes its place."""
 
+NOTHING: Mapping[Any, Any] = MappingProxyType({})
+
 MOST_READINGS = 4096
 """Readings of one layer's references that are tried; more of them are never unambiguous in practice."""
 
 
-def recovered(model: Model, unresolved: bool) -> tuple[Model, tuple[str, ...]]:
+Stated: TypeAlias = Mapping[tuple[str, int], tuple[tuple[str, int], ...]]
+"""What the user says of calls: (layer, call), or ``outputs`` for those of the model -> the calls whose outputs it takes."""
+
+OUTPUTS = "outputs"
+
+
+def stated(texts: Iterable[str]) -> dict[tuple[str, int], tuple[tuple[str, int], ...]]:
+    """``subtract=base@0,base@1`` as `Stated`.
+
+    Raises:
+        DocumentError: the text is not of that form.
+    """
+    found = {}
+    for text in texts:
+        taker, _, givers = text.partition("=")
+        try:
+            found[_call(taker)] = tuple(map(_call, givers.split(",")))
+        except ValueError:
+            hint = "write LAYER=GIVER@CALL,GIVER@CALL, calls counted from 0"
+            raise DocumentError(f"{text!r} does not say which calls a layer takes", code="calls-syntax", hint=hint) from None
+    return found
+
+
+def _call(text: str) -> tuple[str, int]:
+    """``base@1``; call 0 where none is said. Raises ValueError."""
+    name, mark, number = text.rpartition("@")
+    if not (name or (text and not mark)):
+        raise ValueError(text)
+    return (name, int(number)) if mark else (text, 0)
+
+
+def recovered(model: Model, unresolved: bool, said: Stated = NOTHING) -> tuple[Model, tuple[str, ...]]:
     """The model with its call numbers put right, and what was put right, in sentences; the model itself where all is well.
 
     Args:
         model: a functional model with the call numbers of its document.
         unresolved: whether it has references to calls that are not recorded. Of them those are put right that have one reading.
+        said: what the user says of calls that have lost their numbers.
 
     Raises:
         DocumentError: the calls of a shared Sequential have lost their numbers, and several readings are possible.
@@ -41,7 +76,10 @@ def recovered(model: Model, unresolved: bool) -> tuple[Model, tuple[str, ...]]:
     for index in _shared_chains(model):
         layer = model.layers[index]
         used = _used(model, layer.name)
-        if set(used) == {0}:
+        if set(used) == {0} and any(layer.name == giver for takes in said.values() for giver, _ in takes):
+            model = _renumbered(model, layer.name, _said_reading(model, layer, said))
+            notes.append(f"the calls of {layer.name!r} had lost their numbers; they are read as --calls says")
+        elif set(used) == {0}:
             model = _renumbered(model, layer.name, _only_reading(model, layer, len(used), index))
             notes.append(f"the calls of {layer.name!r} had lost their numbers; only one reading is possible")
     model = _recounted(model, notes) if unresolved else model
@@ -137,9 +175,57 @@ def _only_reading(model: Model, layer: Layer, references: int, index: int) -> tu
             f"{len(calls)} calls of the Sequential {layer.name!r} are recorded, and all that use one name the first",
             code="document-lost-calls",
             where=f"layers[{index}]",
-            hint="Keras 3.2.1 loses these numbers, and here several readings are possible: save the model with another release",
+            hint=f"Keras 3.2.1 loses these numbers, and several readings are possible; {_offer(model, layer, readings)}",
         )
     return readings[0]
+
+
+def _takers(model: Model, name: str) -> list[tuple[str, int]]:
+    """Who takes what a layer gives: a call for each reference, in the order of `_references`."""
+    found = [
+        (layer.name, number)
+        for layer in model.layers
+        for number, node in enumerate(layer.calls)
+        for use in node.uses()
+        if use.ref.layer == name
+    ]
+    ends = [ref for ref in (*leaves(model.inputs, TensorRef), *leaves(model.outputs, TensorRef)) if ref.layer == name]
+    return [*found, *((OUTPUTS, 0) for _ in ends)]
+
+
+def _said_reading(model: Model, layer: Layer, said: Stated) -> tuple[int, ...]:
+    """The reading that the user states.
+
+    Raises:
+        DocumentError: it leaves something out, or is none that could be.
+    """
+    left = {taker: [call for giver, call in takes if giver == layer.name] for taker, takes in said.items()}
+    takers = _takers(model, layer.name)
+    missing = next((taker for taker in takers if not left.get(taker)), None)
+    reading = () if missing else tuple(left[taker].pop(0) if left[taker] else -1 for taker in takers)
+    wrong = missing or next((taker for taker, rest in left.items() if rest), None)
+    if wrong or set(reading) != {*range(len(layer.calls))} or not _has_an_order(_renumbered(model, layer.name, reading)):
+        told = ", ".join(dict.fromkeys(name if not call else f"{name}@{call}" for name, call in takers))
+        raise DocumentError(
+            f"--calls does not say which of the {len(layer.calls)} calls of {layer.name!r} each of these takes: {told}",
+            code="calls-unclear",
+            where=layer.name,
+            hint="each call is used by something, and none by what it needs itself",
+        )
+    return reading
+
+
+def _offer(model: Model, layer: Layer, readings: list[tuple[int, ...]]) -> str:
+    """The reading that is likely, as the user would state it: the calls are taken in the order in which they were made."""
+    likely = next((reading for reading in readings if list(reading) == sorted(reading)), None)
+    if likely is None:
+        return "say the right one: configsplit extract FILE --calls LAYER=GIVER@CALL,GIVER@CALL"
+    takes: dict[tuple[str, int], list[str]] = {}
+    for taker, call in zip(_takers(model, layer.name), likely, strict=True):
+        takes.setdefault(taker, []).append(f"{layer.name}@{call}")
+    ends = " --to ".join(dict.fromkeys(ref.layer for ref in leaves(model.outputs, TensorRef)))
+    told = " ".join(f"--calls {name}{f'@{call}' if call else ''}={','.join(given)}" for (name, call), given in takes.items())
+    return f"say the right one, which is likely this: configsplit extract FILE {told} --to {ends} --out NEW"
 
 
 def _has_an_order(model: Model) -> bool:

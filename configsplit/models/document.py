@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
+from types import MappingProxyType
 
 from configsplit.catalog.facts import LayerFacts
 from configsplit.containers import Source, open_source
@@ -97,8 +98,13 @@ class Document:
             return self._inference
         return trace(model or self.model, self.facts, shapes or {}, read=read_entry)
 
-    def infer_given(self, shapes: Mapping[TensorRef, TensorSpec], model: Model | None = None) -> Inference:
-        """What `infer` tells where the user says some of the shapes.
+    def infer_given(
+        self,
+        shapes: Mapping[TensorRef, TensorSpec],
+        model: Model | None = None,
+        facts: Mapping[str, LayerFacts] = MappingProxyType({}),
+    ) -> Inference:
+        """What `infer` tells where the user says some of the shapes; with more ``facts``, what those tell besides.
 
         Args:
             shapes, model: as for `infer`.
@@ -109,7 +115,10 @@ class Document:
         Raises:
             ShapeError: the document or the rules of its classes tell something else.
         """
-        found = self.infer(shapes, model)
+        if facts:
+            found = trace(model or self.model, {**facts, **self.facts}, shapes, read=read_entry)
+        else:
+            found = self.infer(shapes, model)
         if shapes:
             _hold_given(shapes, self.infer(None, model), found)
         return found
@@ -134,6 +143,7 @@ def load(
     weights: str | Path | None = None,
     custom_objects: Iterable[str | Path] = (),
     registry: Registry | None = None,
+    calls: Iterable[str] = (),
 ) -> Document:
     """Read a model file: ``.json``, ``.keras`` or ``.h5``, told apart by content.
 
@@ -142,6 +152,7 @@ def load(
         weights: a weights file that goes with an architecture-only file.
         custom_objects: plug-in files or modules, besides the installed ones.
         registry: the installed ones, where they were looked up before; one who loads many models does so once.
+        calls: which calls a layer takes, where the release that wrote the file lost their numbers: ``subtract=base@0,base@1``.
 
     Returns:
         The model; nothing of it stays open.
@@ -151,7 +162,7 @@ def load(
         DocumentError: its architecture is damaged, or of no known dialect.
         PluginError: a plug-in cannot be used.
     """
-    with reading(path, weights=weights, custom_objects=custom_objects, registry=registry) as document:
+    with reading(path, weights=weights, custom_objects=custom_objects, registry=registry, calls=calls) as document:
         return replace(document, source=None)
 
 
@@ -162,11 +173,12 @@ def reading(
     weights: str | Path | None = None,
     custom_objects: Iterable[str | Path] = (),
     registry: Registry | None = None,
+    calls: Iterable[str] = (),
 ) -> Iterator[Document]:
     """`load`, with the file kept open inside the ``with`` block: what is done there opens it no second time.
 
     Args:
-        path, weights, custom_objects, registry: as for `load`.
+        path, weights, custom_objects, registry, calls: as for `load`.
 
     Returns:
         The model, for a ``with`` statement. It can be used behind the block, too: its file is opened again then.
@@ -176,17 +188,17 @@ def reading(
     """
     known = plugins(custom_objects, registry)
     with open_source(path, weights) as source:
-        yield document_in(source, known)
+        yield document_in(source, known, calls)
 
 
-def document_in(source: Source, registry: Registry) -> Document:
+def document_in(source: Source, registry: Registry, calls: Iterable[str] = ()) -> Document:
     """The model in a file that is open, and is kept open by whoever opened it.
 
     Raises:
         StoreError, DocumentError: as `load` does.
     """
     try:
-        parsed = parse(source.config_text)
+        parsed = parse(source.config_text, calls)
         digest = _digest(source.config_text)
     except ConfigSplitError as error:
         raise error.within(f"{source.path}: ") from None

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from configsplit.errors import TensorReferenceError
-from configsplit.graph.model import Layer, LayerPath, Model, TensorRef
+from configsplit.graph.json import FrozenDict
+from configsplit.graph.model import Layer, LayerPath, Model, Structure, TensorRef
 from configsplit.graph.provenance import Origin, Provenance, identity
 from configsplit.rewrites.common import Rewritten, redirected, refs_mapped, within
 from configsplit.rewrites.nested.open import renamed
@@ -24,10 +25,21 @@ def rename_layers(model: Model, names: Mapping[LayerPath, str]) -> Rewritten:
     made = model
     for place in sorted(levels, key=len, reverse=True):  # innermost first: the way to them has its old names still
         made = within(made, place, lambda inner, place=place: renamed_layers(inner, levels[place]))  # type: ignore[misc]
+    made = replace(made, inputs=_keyed(made.inputs, levels.get((), {})))
     origins: dict[LayerPath, Origin] = {}
     origins |= {(names.get(path, path[0]),): origin for path, origin in identity(model).layers.items()}
     origins |= {_new_path(path, names): Origin(path) for path in names if len(path) > 1}
     return Rewritten(made, Provenance(origins))
+
+
+def _keyed(inputs: Structure, names: Mapping[str, str]) -> Structure:
+    """Inputs that are given by name, in a dict: a key that is the old name of its layer becomes the new one."""
+    if not isinstance(inputs, FrozenDict):
+        return inputs
+    moved = {key: names[key] for key, ref in inputs.items() if key in names and ref == TensorRef(names[key])}
+    if len({*inputs} - {*moved} | {*moved.values()}) != len(inputs):
+        return inputs  # another input has that key
+    return FrozenDict({moved.get(key, key): ref for key, ref in inputs.items()})
 
 
 def _new_path(path: LayerPath, names: Mapping[LayerPath, str]) -> LayerPath:

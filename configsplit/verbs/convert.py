@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal
 
+from configsplit.catalog.table import class_facts
 from configsplit.conversion import Migration, Note, Replacement, Request, migrate
 from configsplit.conversion.convert import opened
 from configsplit.conversion.known_bugs import cautions, may_need_caution
+from configsplit.conversion.lambdas.reading import reading_facts
 from configsplit.dialects import emit, read_entry
 from configsplit.errors import ConversionError, check_choice
+from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import TensorRef, TensorSpec, walk
 from configsplit.inference import trace
 from configsplit.models.document import Document, given_shapes, reading
@@ -36,6 +40,7 @@ def convert(
     *,
     weights: str | Path | None = None,
     lambdas: Mapping[str, str] | Sequence[str] = (),
+    read_lambda: bool = True,
     shapes: Mapping[TensorRef, TensorSpec] | Sequence[str] = (),
     backend: Backend | None = None,
     missing_weights: MissingWeights = "refuse",
@@ -46,7 +51,9 @@ def convert(
     Args:
         document: a model file, or what `load` gave.
         weights: a file of weights that goes with an architecture.
-        lambdas: what takes the place of Lambda layers' code: ``{"lam": "module:function"}`` or ``["lam=module:function"]``.
+        lambdas: what takes the place of Lambda layers' code: ``{"lam": "module:function"}`` or ``["lam=module:function"]``;
+            a name may be a pattern (``"*_scale"``).
+        read_lambda: whether other Lambdas' code is read, as data, for what it computes.
         shapes: shapes that nothing else tells, as for `split`.
         backend: the backend of the weights, where the file does not say it: Theano turns convolution kernels round.
         missing_weights: what becomes of a custom layer of which the file does not hold all weights, or may not: refused, or
@@ -75,14 +82,14 @@ def convert(
             document = completed(document, source.weights)
             old = OldWeights(document, source.weights)
         made_by = backend or str(source.metadata.get("backend") or document.model.entry.get("backend") or "")
-        request = _request(document, old, lambdas, shapes, made_by, missing_weights)
+        request = _request(document, old, lambdas, read_lambda, shapes, made_by, missing_weights)
         migration = _migrated(document, request)
         lost = () if source.weights is None else absent(document, migration, source.weights)
         return Converted(
             document=document,
             migration=_without_weights(migration, lost, missing_weights),
             backend=made_by,
-            arguments=_arguments(lambdas, shapes, backend, missing_weights),
+            arguments=_arguments(lambdas, read_lambda, shapes, backend, missing_weights),
             absent=lost,
             old=old,
         )
@@ -103,12 +110,14 @@ def _request(
     document: Document,
     old: OldWeights | None,
     lambdas: Mapping[str, str] | Sequence[str],
+    read_lambda: bool,
     shapes: Mapping[TensorRef, TensorSpec] | Sequence[str],
     backend: str,
     missing_weights: MissingWeights,
 ) -> Request:
     """What a migration is to know. Raises WeightsError where the weights do not fit the layers."""
-    inference = document.infer_given(shapes if isinstance(shapes, Mapping) else given_shapes(document.model, shapes))
+    given = shapes if isinstance(shapes, Mapping) else given_shapes(document.model, shapes)
+    inference = document.infer_given(given, facts=reading_facts(alone=not lambdas) if read_lambda else {})
     if old is not None:
         check_shapes(document.model, inference, old.found)
     return Request(
@@ -116,7 +125,8 @@ def _request(
         inference=inference,
         stored={} if old is None else old.stored,
         facts=document.facts,
-        lambdas={**_declared(document), **_replacements(lambdas)},
+        lambdas={**_declared(document), **_matched(document, _replacements(lambdas))},
+        read_lambda=read_lambda,
         backend=backend,
         release=release_of(document),
         initialize=missing_weights == "initialize",
@@ -142,6 +152,7 @@ def _without_weights(migration: Migration, lost: Sequence[Absent], wanted: Missi
 
 def _arguments(
     lambdas: Mapping[str, str] | Sequence[str],
+    read_lambda: bool,
     shapes: Mapping[TensorRef, TensorSpec] | Sequence[str],
     backend: Backend | None,
     missing_weights: MissingWeights,
@@ -149,7 +160,8 @@ def _arguments(
     """What was asked for, as a record has it and as `convert` takes it again."""
     code = [f"{name}={target}" for name, target in lambdas.items()] if isinstance(lambdas, Mapping) else list(lambdas)
     told = list(map(_shape, shapes.items())) if isinstance(shapes, Mapping) else list(shapes)
-    return {"lambdas": code, "shapes": told, "backend": backend, "missing_weights": missing_weights}
+    asked = {"lambdas": code, "shapes": told, "backend": backend, "missing_weights": missing_weights}
+    return asked if read_lambda else {**asked, "read_lambda": False}
 
 
 def _shape(given: tuple[TensorRef, TensorSpec]) -> str:
@@ -193,6 +205,41 @@ def _replacements(lambdas: Mapping[str, str] | Sequence[str]) -> dict[str, Repla
             raise _syntax(f"{name}={target}")
         found[name] = Replacement(module, function)
     return found
+
+
+def _matched(document: Document, given: Mapping[str, Replacement]) -> dict[str, Replacement]:
+    """The replacements by the titles of the layers that are meant: by their names, or by patterns of those.
+
+    Raises:
+        ConversionError: one matches no layer with code.
+    """
+    found: dict[str, Replacement] = {}
+    known = list(_with_code(document))
+    for wish, replacement in given.items():
+        titles = [title for title, names in known if wish in names]
+        titles = titles or [title for title, names in known if any(fnmatchcase(name, wish) for name in names)]
+        if not titles:
+            listed = ", ".join(title for title, _ in known[:8]) or "none"
+            raise ConversionError(
+                f"{wish!r} names no Lambda of the model",
+                code="convert-lambda-unknown",
+                where=wish,
+                hint=f"it has these: {listed}{' ...' if len(known) > 8 else ''}",
+            )
+        found |= dict.fromkeys(titles, replacement)
+    return found
+
+
+def _with_code(document: Document) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Every layer that holds code, by its title, with all that it is called; wrapped ones by the wrapper's title."""
+    for path, layer in walk(document.model, held_by(document.dialect)):
+        entry, names = layer.entry, [layer.name]
+        while isinstance(wrapped := (entry.get("config") or {}).get("layer"), FrozenDict):
+            entry = wrapped
+            names.append(str((entry.get("config") or {}).get("name")))
+        if class_facts(str(entry.get("class_name") or layer.class_name)).code_key or layer.class_name == "Merge":
+            title = "/".join(path)
+            yield title, (title, *names, "/".join((title, *names[1:])))
 
 
 def _pair(text: str) -> tuple[str, str]:

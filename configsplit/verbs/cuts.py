@@ -21,6 +21,7 @@ from configsplit.graph.model import LayerPath, TensorRef, TensorSpec
 from configsplit.inference.tensor_kinds import with_kinds
 from configsplit.models.document import Document
 from configsplit.models.wrapped import told_shapes
+from configsplit.verbs.file_weights import stored_weights
 
 Order = Literal["position", "bytes", "balance", "latency"]
 
@@ -172,7 +173,7 @@ def _view(seen: Flattened, sizes: Mapping[TensorRef, TensorSpec]) -> _View:
     inference, doubtful = with_kinds(document.infer_given(whole.given, whole.model))
     shut = with_masks(replace(barriers(inference, doubtful), nameless=seen.nameless), document, inference).all
     given = {**whole.given, **moved(sizes, document.model, whole.model)}
-    return _View(seen, Pricing(document, whole.model, given, inference, doubtful), shut)
+    return _View(seen, Pricing(document, whole.model, given, inference, doubtful, stored_weights(seen, inference)), shut)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,21 +6,22 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from math import prod
+from pathlib import Path
 from typing import Any
 
 from configsplit.boundaries.contradictions import contradictions
 from configsplit.boundaries.formulas import Figure, Formula, plain
 from configsplit.boundaries.pricing import Pricing
 from configsplit.boundaries.sizes import given_sizes, open_sizes
-from configsplit.catalog.facts import UNDECLARED
-from configsplit.catalog.table import class_facts
+from configsplit.catalog.table import Table
 from configsplit.dialects import Sign, emit
-from configsplit.errors import RuntimeUnavailableError
+from configsplit.errors import RuntimeUnavailableError, WeightsError
 from configsplit.graph.model import Layer, TensorRef, TensorSpec, walk
 from configsplit.hazards import Hazard, hazards
-from configsplit.inference import BUILT_IN, counted
+from configsplit.inference import counted
 from configsplit.models.configs import layer_faults
 from configsplit.models.document import Document
+from configsplit.weights.parts import weights_in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +81,7 @@ def inspect(document: Document, *, sizes: Iterable[str] | Mapping[TensorRef, Ten
     model, inference = document.model, document.infer()
     counts, (macs, uncounted) = counted(inference), _operations(document, given_sizes(inference, sizes))
     everywhere = list(walk(model))
-    stored = _stored_parameters(document)
+    stored, misfit = _stored_parameters(document)
     return Inspection(
         file=document.path.name,
         format=document.kind,
@@ -103,7 +104,7 @@ def inspect(document: Document, *, sizes: Iterable[str] | Mapping[TensorRef, Ten
         nested=tuple("/".join(path) for path, layer in everywhere if layer.model is not None),
         custom=_custom(document, [layer for _, layer in everywhere]),
         hazards=tuple(hazards(emit(model), classes=document.registry.names())),
-        notes=(*document.notes, *contradictions(document)),
+        notes=(*document.notes, *contradictions(document), *misfit),
         configs=tuple(f"{each.where}: {each.fault.message}" for each in layer_faults(model, document.registry)),
     )
 
@@ -140,26 +141,31 @@ def _tensor(name: str, spec: TensorSpec | None) -> dict[str, Any]:
     return {"name": name, "shape": spec.shape, "dtype": spec.dtype}
 
 
-def _stored_parameters(document: Document) -> int | None:
-    """Numbers in the file's weights, training state left out; None for a file without weights."""
+def _stored_parameters(document: Document) -> tuple[int | None, tuple[str, ...]]:
+    """Numbers in the file's weights, training state left out, None where it has none of this model; and why not, if it has."""
     with document.opened() as source:
         file = source.weights
         if file is None:
-            return None
+            return None, ()
+        try:
+            weights_in(document.model, file)
+        except WeightsError as error:
+            return None, (f"the weights in {Path(file.where).name} are not those of this model: {error.message}",)
         state = ("optimizer", "metrics", "optimizer_weights")
         shapes = (info.shape for path, info in file.datasets.items() if path.partition("/")[0] not in state)
-        return sum(prod(shape) for shape in shapes)
+        return sum(prod(shape) for shape in shapes), ()
 
 
 def _custom(document: Document, layers: list[Layer]) -> dict[str, str]:
     """Classes that Keras does not have, and the plug-in that declares each, if any."""
     declared = {plugin.facts.class_name: plugin.source for plugin in document.registry.plugins}
-    found = sorted({layer.class_name for layer in layers if layer.model is None and not _known(layer)})
+    found = sorted({layer.class_name for layer in layers if layer.model is None and not _known(layer, document.dialect)})
     return {name: declared.get(name) or declared.get(name.rpartition(">")[2]) or "not declared" for name in found}
 
 
-def _known(layer: Layer) -> bool:
+def _known(layer: Layer, dialect: str) -> bool:
+    """Whether Keras has the class, under the name that it had in the generation that wrote the document."""
     module = layer.entry.get("module")
     if isinstance(module, str):
         return module.split(".")[0] in ("keras", "tf_keras")
-    return layer.is_input or class_facts(layer.class_name) is not UNDECLARED or layer.class_name in BUILT_IN
+    return layer.is_input or Table().of(layer, dialect) is not None

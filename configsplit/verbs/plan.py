@@ -36,6 +36,7 @@ from configsplit.rewrites.masks import cannot_follow
 from configsplit.rewrites.nested.surface import Told
 from configsplit.rewrites.split import Split, assemble
 from configsplit.verbs.devices import Device, read_devices, terms
+from configsplit.verbs.file_weights import stored_weights
 from configsplit.verbs.planned import UNITS, Balance, Boundary, Plan, Stage, State
 from configsplit.verbs.split import hand_over_as
 
@@ -175,9 +176,8 @@ def _work(seen: Flattened, wish: _Wish, more: Barriers | None = None) -> _Work:
     """The best plan that cuts nowhere where `split` would refuse."""
     document, whole, graph = seen.document, seen.flat.whole, seen.graph
     inference, doubtful = with_kinds(document.infer_given(whole.given, whole.model))
-    pricing = Pricing(
-        document, whole.model, {**whole.given, **moved(wish.sizes, document.model, whole.model)}, inference, doubtful
-    )
+    given = {**whole.given, **moved(wish.sizes, document.model, whole.model)}
+    pricing = Pricing(document, whole.model, given, inference, doubtful, stored_weights(seen, inference))
     if min(wish.terms.bytes, default=UNLIMITED) < UNLIMITED and pricing.is_open:
         raise pricing.needed("which boundaries keep to the limit of bytes")
     shut = replace(barriers(inference, doubtful), nameless=seen.nameless)
@@ -220,7 +220,7 @@ def _described(seen: Flattened, work: _Work, done: Carried, wish: _Wish, dtype: 
     known = [each for each in spent if isinstance(each, int)]
     largest, smallest, bound = (best.largest, best.smallest, best.bound) if settled else (_alone(spent, wish, pricing),) * 3
     (across,) = pricing.figures(lambda costs: [sum(_crossing_bytes(costs, best.heads))])
-    tried, uncounted = work.agreed and pricing.varies and len(spent) > 1, seen.paths(pricing.costs.uncounted)
+    tried, uncounted = work.agreed and pricing.varies and len(spent) > 1, seen.paths(_uncounted(pricing.costs, wish))
     states: list[State] = [best.state, best.bytes_state]
     if uncounted and wish.balance != "latency":
         states = ["bounded", "bounded"]
@@ -242,10 +242,15 @@ def _described(seen: Flattened, work: _Work, done: Carried, wish: _Wish, dtype: 
         bytes_state=states[1],
         imbalance=(max(known) * len(spent) / (sum(known) or 1) if any(known) else 1.0) if settled else None,
         uncounted=uncounted,
-        undeclared=seen.paths(pricing.costs.undeclared),
+        undeclared=tuple(name for name in seen.paths(pricing.costs.undeclared) if name in uncounted),
         tried=pricing.span if tried else None,
         parts=_as_parts(document, done, dtype),
     )
+
+
+def _uncounted(costs: Costs, wish: _Wish) -> tuple[str, ...]:
+    """Layers of which nobody can tell what is balanced; where that is weights, the file tells those that it has."""
+    return costs.unweighed if wish.balance in ("bytes", "params") else costs.uncounted
 
 
 def _alone(spent: Sequence[Figure], wish: _Wish, pricing: Pricing) -> Figure:

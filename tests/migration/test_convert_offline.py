@@ -69,7 +69,7 @@ def test_refusals_are_data_and_nothing_is_written(tmp_path: Path) -> None:
 
 
 def test_saving_what_was_refused_raises_with_every_refusal(tmp_path: Path) -> None:
-    made = convert(HERE / "keras-1.2.2" / "lambdas.h5")
+    made = convert(HERE / "keras-1.2.2" / "lambdas.h5", read_lambda=False)
     assert {each.layer for each in made.refusals} == {"lam", "named"}
     with pytest.raises(ConversionError) as caught:
         made.save(tmp_path / "new.keras")

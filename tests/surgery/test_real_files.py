@@ -5,6 +5,7 @@ What each computes was recorded in the release that wrote it (the ``_ref`` besid
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,8 +14,11 @@ import pytest
 from support.frameworks import FrameworkProcess
 
 import configsplit
-from configsplit.errors import TensorReferenceError, VerificationError
+from configsplit.containers import open_source
+from configsplit.dialects import emit
+from configsplit.errors import CutError, DocumentError, TensorReferenceError, VerificationError
 from configsplit.graph.equality import differences
+from configsplit.graph.json import loads
 from configsplit.models.results import Edited
 from configsplit.runtime import arrays
 
@@ -171,3 +175,164 @@ def test_no_cut_goes_through_an_output_that_nothing_takes() -> None:
     with pytest.raises(TensorReferenceError, match=r"output 1 of 'dec'") as caught:
         configsplit.split(configsplit.load(FAULTS / "s2s_k3.keras"), "dec:1")
     assert "extract --to" in caught.value.hint
+
+
+# ---------------------------------------------------------------- conversions
+
+
+CONVERTED = {
+    "layer_scale": {"shapes": ["ls=None,4"]},  # a class that keras.applications holds for itself
+    "ordering_1.2.2": {"backend": "theano"},  # Keras 1 does not write the order of dimensions of padding and upsampling
+}
+
+
+@pytest.mark.parametrize("name", sorted(CONVERTED))
+def test_what_is_converted_computes_what_was_recorded(
+    name: str, tmp_path: Path, frameworks: dict[str, FrameworkProcess]
+) -> None:
+    made = configsplit.convert(FAULTS / f"{name}.h5", **CONVERTED[name])
+    assert not made.needs
+    made.save(tmp_path / "new.keras")
+    assert as_recorded(computed(frameworks["keras"], tmp_path / "new.keras", recorded(f"{name}_in")), f"{name}_ref")
+
+
+def test_a_class_of_the_user_with_the_name_of_one_of_keras_stays_his(tmp_path: Path) -> None:
+    text = (FAULTS / "gui.json").read_text()
+    document = json.loads(text)
+    document["config"]["layers"][1] |= {"class_name": "LayerScale", "config": {"name": "d", "dim": 4}}
+    (tmp_path / "old.json").write_text(json.dumps(document))
+    assert configsplit.convert(tmp_path / "old.json", shapes=["d=None,4"]).needs == {"LayerScale": "not shipped"}
+
+
+def test_an_order_of_dimensions_that_nothing_tells_is_refused(tmp_path: Path) -> None:
+    layers = [
+        {"class_name": "UpSampling2D", "config": {"name": "u", "batch_input_shape": [None, 4, 6, 2], "input_dtype": "float32"}},
+        {"class_name": "Flatten", "config": {"name": "f"}},
+    ]
+    (tmp_path / "old.json").write_text(json.dumps({"class_name": "Sequential", "config": layers, "keras_version": "1.2.2"}))
+    assert "convert-ordering-unknown" in {refusal.code for refusal in configsplit.convert(tmp_path / "old.json").refusals}
+
+
+# ---------------------------------------------------------------- what is told of a file
+
+
+@pytest.mark.parametrize("name", ["keras1_classes", "keras1_wrapper"])
+def test_classes_of_keras_1_are_no_custom_ones(name: str) -> None:
+    assert configsplit.inspect(configsplit.load(FAULTS / f"{name}.json")).custom == {}
+
+
+def test_parameters_of_another_network_are_not_counted_for_this_one() -> None:
+    found = configsplit.inspect(configsplit.load(FAULTS / "notop.json", weights=FAULTS / "full_w.h5"))
+    assert (found.parameters, found.parameters_from) == (334, "the layers' configurations")
+    assert any("not those of this model" in note and "fc1" in note for note in found.notes)
+
+
+def test_references_of_three_are_read_in_what_says_keras_2(tmp_path: Path) -> None:
+    document = configsplit.load(FAULTS / "gui.json")
+    assert document.dialect == "keras2"
+    text = (FAULTS / "gui.json").read_text()
+    assert emit(document.model) == loads(text)
+    bare = {key: value for key, value in json.loads(text).items() if key != "keras_version"}
+    (tmp_path / "bare.json").write_text(json.dumps(bare))
+    assert configsplit.load(tmp_path / "bare.json").dialect == "keras2"  # a Dense has units there
+    (tmp_path / "old.json").write_text(json.dumps({**bare, "keras_version": "1.2.2"}).replace('"units"', '"output_dim"'))
+    assert configsplit.load(tmp_path / "old.json").dialect == "keras1"
+
+
+def test_the_architecture_in_a_file_of_tensorflow_js_is_read() -> None:
+    document = configsplit.load(FAULTS / "tfjs_model.json")
+    assert len(document.model.layers) > 2
+    assert any("TensorFlow.js" in note for note in document.notes)
+
+
+def test_a_peak_that_hangs_on_an_unknown_shape_is_not_told() -> None:
+    rows = configsplit.cuts(configsplit.load(FAULTS / "unknown_shapes.h5")).places
+    assert [row.after.peak_activation_bytes for row in rows] == [None, None]
+    assert all(row.before.peak_activation_bytes for row in rows)
+
+
+def test_the_key_of_an_input_is_renamed_with_it(tmp_path: Path) -> None:
+    made = configsplit.rename(configsplit.load(FAULTS / "dicty.keras"), {"z_age": "age"})
+    made.save(tmp_path / "new.keras")
+    again = configsplit.load(tmp_path / "new.keras").model
+    assert sorted(again.inputs) == ["a_cat", "age"]
+    other = configsplit.rename(configsplit.load(tmp_path / "new.keras"), {"age": "z_age"})
+    assert other.model.inputs == configsplit.load(FAULTS / "dicty.keras").model.inputs
+
+
+# ---------------------------------------------------------------- call numbers that a release lost
+
+
+def test_lost_calls_are_read_as_the_user_says(tmp_path: Path, frameworks: dict[str, FrameworkProcess]) -> None:
+    """Keras 3.2.1 wrote call 0 for both uses of a shared Sequential; 3.15 loads such a file and computes ``f(a) - f(a)``."""
+    file = FAULTS / "lost_calls.keras"
+    with pytest.raises(DocumentError) as caught:
+        configsplit.load(file)
+    assert "--calls sub=base@0,base@1 --to o --out NEW" in (caught.value.hint or "")
+    document = configsplit.load(file, calls=["sub=base@0,base@1"])
+    configsplit.extract(document, to=["o"]).save(tmp_path / "new.keras")
+    found = computed(frameworks["keras"], tmp_path / "new.keras", recorded("lost_calls_in"))
+    assert as_recorded(found, "lost_calls_ref")
+    other = configsplit.load(file, calls=["sub=base@1,base@0"])
+    configsplit.extract(other, to=["o"]).save(tmp_path / "other.keras")
+    assert differences(configsplit.load(tmp_path / "other.keras").model, configsplit.load(tmp_path / "new.keras").model)
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        ("sub=base@0,base@0", "calls-unclear"),
+        ("sub=base@0", "calls-unclear"),
+        ("sub=base@0,base@1,base@1", "calls-unclear"),
+        ("sub=base@0,base@2", "calls-unclear"),
+        ("other=base@0,base@1", "calls-unclear"),
+        ("base=base@0,base@1", "calls-unclear"),
+        ("sub=base@x", "calls-syntax"),
+        ("sub=", "calls-syntax"),
+        ("=base@0", "calls-syntax"),
+    ],
+)
+def test_a_reading_that_cannot_be_is_refused(said: str, code: str) -> None:
+    with pytest.raises(DocumentError) as caught:
+        configsplit.load(FAULTS / "lost_calls.keras", calls=[said])
+    assert caught.value.code == code
+
+
+def test_calls_that_are_not_lost_cannot_be_said() -> None:
+    with pytest.raises(DocumentError) as caught:
+        configsplit.load(FAULTS / "gui.json", calls=["d=i@0"])
+    assert caught.value.code == "calls-unclear"
+
+
+# ---------------------------------------------------------------- weights that no class tells, and the file does
+
+
+def bytes_in(file: Path) -> int:
+    with open_source(file) as source:
+        assert source.weights is not None
+        return sum(info.nbytes for info in source.weights.datasets.values())
+
+
+def test_stages_are_balanced_by_what_the_file_holds_of_undeclared_layers(tmp_path: Path) -> None:
+    planned = configsplit.plan(configsplit.load(FAULTS / "gated.keras"), 2, balance="bytes")
+    assert (planned.uncounted, planned.state) == ((), "optimal")
+    planned.parts.save(tmp_path / "parts")
+    sizes = [bytes_in(tmp_path / "parts" / f"part-{number}.keras") for number in range(2)]
+    assert sizes == [stage.weight_bytes for stage in planned.stages] == [98304, 99344]
+    assert configsplit.plan(configsplit.load(FAULTS / "gated.keras"), 2, balance="macs").uncounted
+
+
+def test_stages_of_a_quantized_model_keep_to_their_limit(tmp_path: Path) -> None:
+    document = configsplit.load(FAULTS / "q_int8.keras")
+    with pytest.raises(CutError) as caught:
+        configsplit.plan(document, 2, balance="bytes", max_stage_bytes=1000)
+    assert caught.value.code == "plan-infeasible"
+    planned = configsplit.plan(document, 2, balance="bytes")
+    planned.parts.save(tmp_path / "parts")
+    for number, stage in enumerate(planned.stages):
+        assert bytes_in(tmp_path / "parts" / f"part-{number}.keras") == stage.weight_bytes
+
+
+def test_places_tell_the_weights_of_undeclared_layers() -> None:
+    row = configsplit.cuts(configsplit.load(FAULTS / "gated.keras")).places[0]
+    assert row.before.weight_bytes + row.after.weight_bytes == 198 * 1000 - 352

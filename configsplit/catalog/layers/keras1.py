@@ -64,7 +64,7 @@ def _config(call: CallFacts) -> FrozenDict:
             renamed["kernel_size"] = tuple(config[name] for name in names)
     if config.get("dim_ordering") in ("th", "tf"):
         renamed["data_format"] = "channels_first" if config["dim_ordering"] == "th" else "channels_last"
-    elif call.class_name in _ORDERED and "dim_ordering" not in config:
+    elif lacks_ordering(call.class_name, config):
         renamed["data_format"] = "unknown"
     if call.class_name in ("ZeroPadding1D", "ZeroPadding2D"):
         renamed["padding"] = _padding(config["padding"])
@@ -86,9 +86,14 @@ _ORDERED = ("UpSampling2D", "ZeroPadding2D")
 """Layers that have an order of dimensions and do not write it."""
 
 
+def lacks_ordering(entry_class: str, config: FrozenDict) -> bool:
+    """Whether a layer has an order of dimensions and does not write it."""
+    return entry_class in _ORDERED and "dim_ordering" not in config
+
+
 def with_ordering(entry_class: str, config: FrozenDict, ordering: str | None) -> FrozenDict:
     """The config with the order that the model's other layers write, for a layer that does not write its own."""
-    if entry_class not in _ORDERED or "dim_ordering" in config or ordering is None:
+    if ordering is None or not lacks_ordering(entry_class, config):
         return config
     return config | {"dim_ordering": ordering}
 

@@ -31,11 +31,13 @@ def _compared(given: Arguments) -> Outputs:
     return one(_pair(given)[0], "bool")
 
 
+_SMALL = ("int8", "uint8", "int16", "uint16")
+
+
 def _divided(given: Arguments) -> Outputs:
     """True division makes float64 of integers, and float32 of small ones."""
     shape, dtype = _pair(given)
-    small = dtype in ("int8", "uint8", "int16", "uint16")
-    return one(shape, dtype if is_float(dtype) or dtype is None else "float32" if small else "float64")
+    return one(shape, dtype if is_float(dtype) or dtype is None else "float32" if dtype in _SMALL else "float64")
 
 
 def _chosen(given: Arguments) -> Outputs:
@@ -65,6 +67,16 @@ def quotient(op: OperationCall) -> Use:
     if not all(is_float(op.spec(name).dtype or "float32") for name in ("x", "y")):
         raise op.stop("divides whole numbers")
     return op.emit("numpy.TrueDivide", op.tensor("x", "y"), op.tensor("y", "x"))
+
+
+def true_quotient(op: OperationCall) -> Any:
+    """Of whole numbers TensorFlow makes float64, or float32 of small ones, before it divides."""
+    whole = [name for name in ("x", "y") if not is_float(op.spec(name).dtype or "float32")]
+    if not whole or any(type(op.value(name)) is Use and op.value(name).ref in op.building.symbols for name in ("x", "y")):
+        return shapes.binary("numpy.TrueDivide", op)
+    dtype = "float32" if all(op.spec(name).dtype in _SMALL for name in whole) else "float64"
+    cast = [op.emit("core.Cast", op.tensor(name), dtype=dtype) if name in whole else op.tensor(name) for name in ("x", "y")]
+    return op.emit("numpy.TrueDivide", *cast)
 
 
 def squared_difference(op: OperationCall) -> Use:
@@ -181,7 +193,7 @@ _BINARY = {
     **_binary("add", "numpy.Add", "Add AddV2"),
     **_binary("subtract", "numpy.Subtract", "Sub"),
     **_binary("multiply", "numpy.Multiply", "Mul"),
-    **_binary("truediv divide", "numpy.TrueDivide", "RealDiv", _divided),
+    **function("truediv divide", "x y", _divided, true_quotient, "RealDiv", rows="each"),
     **_binary("floordiv floor_div", "numpy.FloorDivide", "FloorDiv"),
     **_binary("mod floormod", "numpy.Mod", "FloorMod"),
     **_binary("pow", "numpy.Power", "Pow"),

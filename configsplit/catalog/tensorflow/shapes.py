@@ -13,7 +13,7 @@ from configsplit.catalog.operations.arguments import Arguments, dtype_name, one,
 from configsplit.catalog.rules import Outputs
 from configsplit.catalog.tensorflow.call import Dimensions, OperationCall, Samples, Size, dtype_of
 from configsplit.catalog.tensorflow.declare import Converter, Function, Result, function, node
-from configsplit.graph.model import Use
+from configsplit.graph.model import Shape, Use
 
 SAMPLES = Samples.NUMBER
 
@@ -77,15 +77,20 @@ def binary(kind: str, op: OperationCall) -> Result:
     """Arithmetic of tensors, or of sizes: a size that is open makes an open one."""
     given = op.value("x"), op.value("y")
     if not any(type(value) is Use and value.ref in op.building.symbols for value in given):
-        return op.emit(kind, op.tensor("x", "y"), op.tensor("y", "x"))
-    pair = [dimensions(op, value) for value in given]
-    one, other = pair
+        pair = op.tensor("x", "y"), op.tensor("y", "x")
+        return op.emit(kind, *(reversed(pair) if kind == "numpy.Add" and _is_column(op.shape("y")) else pair))
+    one, other = (dimensions(op, value) for value in given)
     if one is None or other is None or kind not in _COMPUTES:
         raise op.stop("computes numbers from the shape of a tensor")
     length = max(len(one.sizes), len(other.sizes))
     sides = [each.sizes * (length if len(each.sizes) == 1 else 1) for each in (one, other)]
     found = tuple(_size(kind, left, right) for left, right in zip(*sides, strict=True))
     return Dimensions(found, one.scalar and other.scalar)
+
+
+def _is_column(shape: Shape) -> bool:
+    """Keras 3 on TensorFlow adds ``(3, 1)`` to ``(3, 3)`` as if it were ``(3,)``, where it comes second."""
+    return len(shape) > 1 and shape[-1] == 1
 
 
 def _size(kind: str, left: Size, right: Size) -> Size:

@@ -1,4 +1,4 @@
-"""Lambda layers: their code is carried by no conversion; the user says what takes its place."""
+"""Lambda layers: what their code computes if it can be read; else the user says what takes its place. It is never run."""
 
 from __future__ import annotations
 
@@ -8,34 +8,114 @@ from typing import Any
 from configsplit.catalog.keras3.objects import built_in, policy
 from configsplit.catalog.keras3.refusals import Replacement, Stop
 from configsplit.conversion.building import Building, Made
-from configsplit.graph.json import FrozenDict
-from configsplit.graph.model import CallRef, Layer, Node, TensorRef
+from configsplit.conversion.lambdas.marshal import Unread
+from configsplit.conversion.lambdas.reading import read, titled
+from configsplit.conversion.lambdas.values import Tensor
+from configsplit.conversion.operations import convert_function
+from configsplit.conversion.samples import follow
+from configsplit.graph.json import FrozenDict, rebuild
+from configsplit.graph.model import INPUT, CallRef, Layer, Node, TensorRef, TensorSpec, Use
 
-__all__ = ["convert", "replaced"]
+__all__ = ["alone", "convert", "entry", "replaced", "unread"]
 
 
 def convert(building: Building, layer: Layer, number: int, given: Mapping[str, Replacement]) -> None:
-    """A Lambda with the function that the user names.
+    """A Lambda with the function that the user names; without one, the operations that its code comes down to.
 
     Raises:
-        Stop: the user named none.
+        Stop: the user named none, and the code is not read.
     """
-    title, name = building.title(layer.name), building.names[layer.name]
-    replacement = given.get(title) or given.get(layer.name)
-    if replacement is None:
-        raise Stop(
-            "convert-lambda",
-            f"its code ({_kind(layer.config)}) was compiled by the Python that wrote the file, and is neither read nor run",
-            f"write it as a function and give that: --lambda {title}=module:function",
-        )
+    title = building.title(layer.name)
+    if (replacement := given.get(title) or given.get(layer.name)) is not None:
+        _replace(building, layer, number, replacement)
+        return
+    try:
+        if not building.around.read_lambda:
+            raise Unread("it is not to be read")
+        _read(building, layer, number)
+    except Unread as error:
+        raise unread(layer.config, title, str(error)) from None
+
+
+def unread(config: FrozenDict, title: str, why: str) -> Stop:
+    """The refusal of code that is not read."""
+    return Stop(
+        "convert-lambda",
+        f"its code ({_kind(config)}) is never run, and cannot be read: {why}",
+        f"write it as a function and give that: --lambda {title}=module:function",
+    )
+
+
+def _replace(building: Building, layer: Layer, number: int, replacement: Replacement) -> None:
+    name = building.names[layer.name]
     if name not in building.layers:
-        building.add(name, Made(_entry(layer, name, replacement), old=layer.name))
+        building.add(name, Made(entry(layer.config, name, replacement), old=layer.name))
         building.note(layer.name, f"its code is replaced by {replacement.module}:{replacement.function}")
     node = layer.calls[number]
     kwargs = FrozenDict({key: value for key, value in node.kwargs.items() if value is not None})
     building.layers[name].calls[number] = Node(building.moved(node.args), building.moved(kwargs))
     for output in range(building.counts.get(CallRef(layer.name, number), 1)):
         building.tensors[TensorRef(layer.name, number, output)] = TensorRef(name, number, output)
+
+
+# --------------------------------------------------------------------------------------------------- code that is read
+
+
+def _read(building: Building, layer: Layer, number: int) -> None:
+    """One call, by the operations that the code comes down to; the last one has the name of the Lambda."""
+    node = layer.calls[number]
+    if len(node.args) != 1 or any(value is not None for value in node.kwargs.values()):
+        raise Unread("it is called with more than tensors")
+    given = titled(rebuild(node.args[0], lambda item: _tensor(building, item)))
+    found = read(layer.config, given, f"{layer.name}@{number}")
+    building.specs.update(found.specs)
+    before = {*building.layers}
+    for step in found.layers:
+        convert_function(building, step, 0)
+        follow(building, step, 0)
+    for output, made in enumerate(found.outputs):
+        building.tensors[TensorRef(layer.name, number, output)] = _unmasked(building, layer, made.ref)
+    _named(building, layer, number, before)
+    if not number:
+        assumed = f" (with {', '.join(found.assumed)})" if found.assumed else ""
+        building.note(layer.name, f"its code is read, not run: {found.text}{assumed}")
+
+
+def _tensor(building: Building, item: Any) -> Any:
+    return Tensor(item.ref, building.spec(item.ref), "x") if type(item) is Use else item
+
+
+def _unmasked(building: Building, layer: Layer, ref: TensorRef) -> TensorRef:
+    """The new tensor; what a Lambda takes is no output of it as it is, but is cast to what it is already."""
+    if ref in building.symbols:
+        raise Unread("it gives the shape of a tensor")
+    new = building.tensors[ref]
+    if new in {building.tensors.get(use.ref) for node in layer.calls for use in node.uses()}:
+        return building.operation("core.Cast", "cast", (Use(new),), {"dtype": building.spec(ref).dtype}).ref
+    return new
+
+
+def _named(building: Building, layer: Layer, number: int, before: set[str]) -> None:
+    """Give the operation that makes the one output the name of the Lambda."""
+    ref, name = building.tensors[TensorRef(layer.name, number)], building.names[layer.name]
+    if TensorRef(layer.name, number, 1) in building.tensors or ref.layer in before or name in building.layers:
+        return
+    building.rename(ref.layer, name)
+    building.layers[name].old = layer.name
+
+
+def alone(lambda_: FrozenDict, taken: TensorSpec) -> FrozenDict:
+    """A Lambda inside a wrapper as a model of its own, in the old dialect: what a wrapper can hold once the code is read."""
+    name, shape = str(lambda_["config"].get("name")), taken.shape
+    given = f"{name}_input"
+    config = FrozenDict({"batch_input_shape": shape, "dtype": taken.dtype, "sparse": False, "name": given})
+    first = FrozenDict({"class_name": INPUT, "name": given, "config": config, "inbound_nodes": ()})
+    last = lambda_ | {"name": name, "inbound_nodes": (((given, 0, 0),),)}
+    layers = {"name": name, "layers": (first, last), "input_layers": ((given, 0, 0),), "output_layers": ((name, 0, 0),)}
+    return FrozenDict({"class_name": "Model", "config": FrozenDict(layers)})
+
+
+# ------------------------------------------------------------------------------------------- code that is replaced
 
 
 replaced = convert
@@ -49,7 +129,8 @@ def _kind(config: FrozenDict) -> str:
     return f"the function {function!r}" if named else "a Python lambda"
 
 
-def _entry(layer: Layer, name: str, replacement: Replacement) -> FrozenDict:
+def entry(old: FrozenDict, name: str, replacement: Replacement) -> FrozenDict:
+    """A Lambda of Keras 3 with the config of an old one, that calls a function by name."""
     function = FrozenDict(
         {
             "module": replacement.module if replacement.module.partition(".")[0] == "keras" else "builtins",
@@ -58,13 +139,13 @@ def _entry(layer: Layer, name: str, replacement: Replacement) -> FrozenDict:
             "registered_name": replacement.function if replacement.module.partition(".")[0] == "keras" else "function",
         }
     )
-    shape = layer.config.get("output_shape")
+    shape = old.get("output_shape")
     config: dict[str, Any] = {
         "name": name,
-        "trainable": layer.config.get("trainable", True),
-        "dtype": policy(layer.config.get("dtype")),
+        "trainable": old.get("trainable", True),
+        "dtype": policy(old.get("dtype")),
         "function": function,
-        "arguments": layer.config.get("arguments") or FrozenDict(),
+        "arguments": old.get("arguments") or FrozenDict(),
     }
     if type(shape) is tuple and all(type(size) is int or size is None for size in shape):
         config["output_shape"] = shape

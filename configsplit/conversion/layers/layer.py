@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from configsplit.catalog.classes import application_place
 from configsplit.catalog.facts import CallFacts
 from configsplit.catalog.keras3 import from_keras1
 from configsplit.catalog.keras3.configs import NEVER_CUSTOM, class_of, converted
@@ -12,11 +13,12 @@ from configsplit.catalog.keras3.keys import KEYS
 from configsplit.catalog.keras3.objects import built_in, policy
 from configsplit.catalog.keras3.places import keras2_recipes, places, slots
 from configsplit.catalog.keras3.refusals import Stop
+from configsplit.catalog.layers.keras1 import lacks_ordering, with_ordering
 from configsplit.catalog.operations.layers import snake
 from configsplit.catalog.recipes import Recipe, Slot
 from configsplit.catalog.table import class_facts
 from configsplit.conversion.building import NOTHING, Inside, Stored, Surroundings, Unit
-from configsplit.conversion.layers import theano
+from configsplit.conversion.layers import lambdas, theano
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import LayerPath, TensorSpec
 
@@ -162,10 +164,14 @@ def _convert(unit: Unit, around: Surroundings) -> None:
     if _is_custom(unit.entry, around):
         unit.made, unit.own = custom(unit.entry), custom_weights(unit, around)
         return
+    if class_facts(str(unit.entry["class_name"])).code_key:
+        unit.made = _with_code(unit, around)
+        return
     entry = _with_children(unit)
     class_name, config, stored = str(entry["class_name"]), entry["config"], unit.stored
     recipes: tuple[Recipe, ...] | None = None
     if around.dialect == "keras1":
+        config = _ordered(class_name, config, around)
         class_name, config, recipes = from_keras1.layer(class_name, config, stored.shapes, around.backend)
     theano.check(class_name, config, around.backend)
     new = class_of(class_name)
@@ -177,6 +183,38 @@ def _convert(unit: Unit, around: Surroundings) -> None:
         unit.own = _placed(unit, new, class_name, recipes)
     elif class_facts(new).wraps == "whole" and stored.shapes:
         unit.own = _spectral(unit)
+
+
+def _ordered(class_name: str, config: FrozenDict, around: Surroundings) -> FrozenDict:
+    """The config with the order of dimensions, which some classes of Keras 1 do not write.
+
+    Raises:
+        Stop: no other layer of the model tells it, and it matters.
+    """
+    if not lacks_ordering(class_name, config):
+        return config
+    if around.ordering is None:
+        raise Stop(
+            "convert-ordering-unknown",
+            f"Keras 1 does not write the order of dimensions of a {class_name}, and no other layer of the model tells it",
+            "write it into its config in the file: dim_ordering, 'tf' or 'th'",
+        )
+    return with_ordering(class_name, config, around.ordering)
+
+
+def _with_code(unit: Unit, around: Surroundings) -> FrozenDict:
+    """A Lambda inside a wrapper, with the function that the user names, or as the model that its code comes down to.
+
+    Raises:
+        Stop: the user named none, and the code is not read.
+    """
+    title, config = "/".join(unit.path), unit.entry["config"]
+    replacement = around.lambdas.get(title) or around.lambdas.get(str(config.get("name")))
+    if replacement is not None:
+        return lambdas.entry(config, str(config.get("name")), replacement)
+    if unit.depth != 1:
+        raise lambdas.unread(config, title, "it stands inside several wrappers")
+    return around.model(lambdas.alone(unit.entry, around.taken(unit.path)), unit.path)
 
 
 def _spectral(unit: Unit) -> Inside:
@@ -209,10 +247,17 @@ def _placed(unit: Unit, new: str, old: str, recipes: Sequence[Recipe]) -> Inside
 
 
 def custom(entry: FrozenDict) -> FrozenDict:
-    """A layer of a class that Keras does not have, carried as it is, by its registered name: no module is ever imported."""
+    """A layer of a class that Keras does not export, carried as it is, by its registered name: no module is ever imported.
+
+    Those that ``keras.applications`` holds for itself stand where Keras 3 has them, and load without anybody's help.
+    """
     registered = str(entry.get("registered_name") or entry["class_name"])
     config = entry.get("config")
-    made = {"module": None, "class_name": registered.rpartition(">")[2], "config": _own_config(config)}
+    bare = registered.rpartition(">")[2]
+    own = _own_config(config)
+    if entry.get("module", "") is not None and (place := application_place(bare, own)) is not None:
+        return FrozenDict({"module": place, "class_name": bare, "config": own, "registered_name": bare})
+    made = {"module": None, "class_name": bare, "config": own}
     return FrozenDict({**made, "registered_name": registered})
 
 

@@ -26,9 +26,15 @@ VERB = Verb(
         Option(
             "--lambda",
             "lambdas",
-            "What takes the place of the code of a Lambda layer; repeat for several.",
+            "What takes the place of the code of Lambda layers; NAME may be a pattern; repeat for several.",
             repeat=True,
             metavar="NAME=MODULE:FUNCTION",
+        ),
+        Option(
+            "--no-read-lambda",
+            "read_lambda",
+            "Do not read the code of other Lambda layers for what it computes.",
+            kind="off",
         ),
         SHAPES,
         Option(
