@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
+from configsplit.boundaries.sizes import beside_inputs
 from configsplit.containers import open_source
 from configsplit.conversion import Migration, Note, Replacement, Request, migrate
 from configsplit.conversion.convert import opened
@@ -75,7 +76,7 @@ def convert(
         if source.weights is not None:
             document = completed(document, source.weights)
         given = shapes if isinstance(shapes, Mapping) else given_shapes(document.model, shapes)
-        inference = document.infer_given(given)
+        inference = document.infer_given(beside_inputs(document, given)[0])
         old = None if source.weights is None else OldWeights(document, source.weights)
         if old is not None:
             check_shapes(document.model, inference, old.found)

@@ -17,7 +17,7 @@ from configsplit.boundaries.forbidden import Barriers, barriers, with_masks
 from configsplit.boundaries.formulas import Figure, Formula, plain
 from configsplit.boundaries.masks import needed
 from configsplit.boundaries.pricing import Pricing
-from configsplit.boundaries.sizes import given_sizes, moved
+from configsplit.boundaries.sizes import apart, moved
 from configsplit.cutting.partition import partition
 from configsplit.cutting.pipeline.plan import Best, best_plan
 from configsplit.cutting.pipeline.search import UNLIMITED, Terms
@@ -182,8 +182,9 @@ def plan(
         ShapeError: the shape of a tensor that crosses is unknown; or the best plan depends on a size that is open.
     """
     wish = _wish(stages, balance, profile, devices, max_boundary_bytes, max_stage_bytes, slack)
-    wish = replace(wish, sizes=given_sizes(document.infer(), sizes))
-    seen = _seen(document, told_shapes(document, shapes), wish, whole=whole_nested or stages == 1)
+    told, sized = apart(document, told_shapes(document, shapes), sizes)
+    wish = replace(wish, sizes=sized)
+    seen = _seen(document, told, wish, whole=whole_nested or stages == 1)
     work = _around_masks(seen, _work(seen, wish), wish)
     done = carried_out(seen, work.best.heads)
     if done.masked:
