@@ -17,8 +17,11 @@ import h5py
 import numpy as np
 import pytest
 from archive_verbs import LINES, MODELS, SECRET, WRITES, code, in_container, line, place, watched
+from click.testing import CliRunner
 from h5py import h5d, h5f, h5p, h5s, h5t, h5z
 from support.watching import touched
+
+from configsplit.cli.main import cli
 
 CONTAINERS = ("keras", "h5", "beside")
 SOURCES = {"keras": "nested2.weights.h5", "h5": "nested2.h5", "beside": "nested2.weights.h5"}
@@ -237,6 +240,24 @@ def test_without_the_hostile_bit_every_verb_goes_all_the_way(control: Attack, co
     for verb in LINES:
         done = watched(where, *line(verb, model))
         assert done.exit_code == 0, (verb, done.output)
+
+
+@pytest.mark.parametrize("container", CONTAINERS)
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
+def test_keras_gets_none_of_them(attack: Attack, container: str, tmp_path: Path) -> None:
+    where = place(tmp_path)
+    model = in_container(where / "in", container, weights(attack, container, outside(where)))
+    done = watched(where, "profile", *model)
+    assert (done.exit_code, code(done)) == (1, attack.code)
+
+
+def test_keras_gets_what_is_good(tmp_path: Path) -> None:
+    """The same model with the weight as Keras writes it is run."""
+    where = place(tmp_path)
+    model = in_container(where / "in", "keras", weights(CONTROL, "keras", outside(where)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(where / "in")
+        assert CliRunner().invoke(cli, ["profile", *model]).exit_code == 0
 
 
 FOLLOWED = ("link_to_another_file", "raw_storage_outside", "raw_storage_in_pieces", "virtual_outside")
