@@ -127,3 +127,17 @@ def test_an_archive_may_hold_hdf5_where_a_user_block_would_end(tmp_path: Path) -
     where = place(tmp_path)
     (where / "in" / "m.keras").write_bytes(polyglot("zip_with_hdf5_at_512"))
     assert watched(where, *line("split", ["m.keras"])).exit_code == 0
+
+
+def test_packed_weights_leave_nothing_behind(tmp_path: Path) -> None:
+    """They are unpacked into a file without a name, by the verbs that read them."""
+    where = place(tmp_path)
+    with zipfile.ZipFile(where / "in" / "m.keras", "w", zipfile.ZIP_DEFLATED) as made:
+        for member in GOOD:
+            made.writestr(member.name.decode(), member.data)
+    before = sorted(path.name for path in (where / "in").iterdir())
+    for verb in ("inspect", "validate", "cuts", "layers"):
+        assert watched(where, *line(verb, ["m.keras"])).exit_code == 0
+    assert sorted(path.name for path in (where / "in").iterdir()) == before
+    for verb in LINES:
+        assert watched(where, *line(verb, ["m.keras"])).exit_code == 0

@@ -174,12 +174,49 @@ def test_names_of_models_are_names_alone(name: str, place: Path) -> None:
     assert sorted(path.name for path in (place / "in").iterdir()) == ["out", "r.yaml", "zoo"]
 
 
-def test_links_in_the_target_are_not_written_through(place: Path) -> None:
-    """A folder of results that is a link to elsewhere."""
-    (place / "in" / "out").mkdir()
-    (place / "in" / "out" / "models").symlink_to(place / "outside")
-    done = watched(place, "batch", recipe(place, "do:\n  - split: {at: a}\n"), *BATCH)
-    assert done.exit_code == 1, done.output
+FORGED = {
+    "models": ("models", "outside"),
+    "a folder below": ("models/m.json", "outside"),
+    "ledger": (".staging-ledger.jsonl", "outside/precious"),
+    "report": (".staging-report.html", "outside/precious"),
+    "run log": ("run.jsonl", "outside/precious"),
+}
+
+
+@pytest.mark.parametrize("more", [[], ["--resume"], ["--force"]], ids=["new", "resume", "force"])
+@pytest.mark.parametrize("link", FORGED)
+def test_links_in_the_target_are_not_written_through(link: str, more: list[str], place: Path) -> None:
+    """The output of a batch that came with somebody's files, with links to elsewhere and a run log that speaks of them."""
+    name, target = FORGED[link]
+    precious = place / "outside" / "precious"
+    precious.write_text("precious\n")
+    out = place / "in" / "out"
+    (out / name).parent.mkdir(parents=True)
+    gone = {
+        "model": "precious",
+        "key": "",
+        "folder": "models/precious",
+        "staging": None,
+        "result": {"outcome": "done"},
+        "run": {},
+    }
+    if link != "run log":
+        (out / "run.jsonl").write_text(json.dumps(gone) + "\n")
+    (out / name).symlink_to(place / target)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place / "in")
+        done = CliRunner().invoke(cli, ["batch", recipe(place, "do:\n  - split: {at: a}\n"), *BATCH, *more])
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    assert [path.name for path in (place / "outside").iterdir()] == ["precious"]
+    assert precious.read_text() == "precious\n"
+    assert done.exit_code in (0, 1)
+
+
+def test_a_target_without_links_is_gone_on_with(place: Path) -> None:
+    text = recipe(place, "do:\n  - split: {at: a}\n")
+    for more in ([], ["--resume"], ["--force"]):
+        assert watched(place, "batch", text, *BATCH, *more).exit_code == 0
+    assert (place / "in" / "out" / "models" / "m.json" / "split" / "manifest.json").is_file()
 
 
 def test_links_in_the_zoo_lead_in_no_circle(place: Path) -> None:
