@@ -48,11 +48,6 @@ def _object(module: str, class_name: str, **config: Any) -> Layer:
     return {"module": module, "class_name": class_name, "config": config, "registered_name": None}
 
 
-def _specified(name: str) -> Layer:
-    spec = {"class_name": "TypeSpec", "spec_name": "TensorSpec", "type_spec": name, "serialized": [[None], "float32"]}
-    return {"class_name": "Zeros", "config": {"spec": spec}}
-
-
 def _on_a_constant(canary: str) -> Layer:
     return {**relu(canary), "inbound_nodes": called_on(1.0)}
 
@@ -131,9 +126,6 @@ ATTACKS = (
         "keras3"),
     Attack("masked_by_a_plug_in", "hazard-unknown-class", lambda c: {
         **dropout_wrapper(c)["config"]["cell"], "registered_name": "Scale"}, DENSE),
-    Attack("type_spec_of_two_names", "hazard-unknown-class",
-        layer("Dense", units=2, kernel_initializer=_specified("tf.NoneTensorSpec")),
-        layer("Dense", units=2, kernel_initializer=_specified("tf.TensorSpec"))),
     Attack("jax_layer", "hazard-outside-code", foreign("JaxLayer", "keras.layers"), DENSE3, "keras3"),
     Attack("flax_layer", "hazard-outside-code", foreign("FlaxLayer", "keras.layers"), DENSE3, "keras3"),
     Attack("saved_model", "hazard-outside-code", foreign("TFSMLayer", "keras.layers", **OUTSIDE), DENSE3, "keras3"),
