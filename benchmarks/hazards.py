@@ -52,7 +52,10 @@ def configsplit(path: Path) -> bool:
 
 def modelscan(tools: Path, folder: Path, answer: Path) -> set[str]:
     _ran(tools / "modelscan", "-p", folder, "-r", "json", "-o", answer)
-    return {_stem(issue["source"]) for issue in json.loads(answer.read_text("utf-8"))["issues"]}
+    told = json.loads(answer.read_text("utf-8"))
+    if lacking := [error["description"] for error in told["errors"] if error["category"] == "DEPENDENCY"]:
+        raise SystemExit(f"modelscan looked at nothing: {lacking[0]}")
+    return {_stem(issue["source"]) for issue in told["issues"]}
 
 
 def picklescan(tools: Path, folder: Path, answer: Path) -> set[str]:

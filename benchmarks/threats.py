@@ -17,8 +17,7 @@ from typing import Any
 
 import pytest
 
-import configsplit
-from configsplit.cli.main import VERBS
+from configsplit.verbs.table import VERBS, record
 
 ROOT = Path(__file__).resolve().parents[1]
 ATTACKS = ROOT / "tests" / "attacks"
@@ -37,18 +36,18 @@ class Recorder:
         self.seconds, self.inputs = 0.0, 0
         self._threat = ""
         for verb in VERBS:
-            if verb in configsplit._HOMES:
-                self._count(import_module(configsplit._HOMES[verb]), verb)
+            module, _, name = record(verb).function.partition(":")
+            self._count(import_module(module), name, verb)
 
-    def _count(self, module: Any, verb: str) -> None:
-        function = getattr(module, verb)
+    def _count(self, module: Any, name: str, verb: str) -> None:
+        function = getattr(module, name)
 
         @functools.wraps(function)
         def counted(*arguments: Any, **keywords: Any) -> Any:
             self.runs[self._threat, verb] += 1
             return function(*arguments, **keywords)
 
-        setattr(module, verb, counted)
+        setattr(module, name, counted)
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:

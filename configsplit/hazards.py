@@ -119,9 +119,9 @@ class _Search:
             if not self.allow_lambda and not self._inside_reported(path):
                 yield _code(path, "marshalled Python code")
         elif name in ("__typespec__", "TypeSpec"):
-            spec = item.get("spec_name", item.get("type_spec"))
-            if spec not in TYPE_SPECS:
-                yield _unknown(path, repr(spec))
+            named = [item[key] for key in ("spec_name", "type_spec") if key in item]  # which of the two is asked for, depends
+            if not named or any(not isinstance(spec, str) or spec not in TYPE_SPECS for spec in named):
+                yield _unknown(path, repr(named))
         elif name == "function":
             yield from self._function(path, item)
         elif name not in MARKS and not self._is_declared(name, item.get("registered_name")):
@@ -282,13 +282,13 @@ def _called(name: str, config: dict[str, Any]) -> Any:
     if name == "InstanceProperty":
         return config.get("attr_name")
     node = config.get("node_def")
-    if not isinstance(node, dict):
-        return node
-    attributes = node.get("attr") or {}
-    if not isinstance(attributes, dict):
-        return node
-    kinds = {key for value in attributes.values() if isinstance(value, dict) for key in value}
-    return node.get("op") if kinds <= _ATTRIBUTES and not node.get("device") else node
+    attributes = node.get("attr") or {} if isinstance(node, dict) else None
+    if not isinstance(node, dict) or not isinstance(attributes, dict):
+        return None
+    values = [value for value in attributes.values() if isinstance(value, dict)]
+    values += [value["list"] for value in values if isinstance(value.get("list"), dict)]
+    plain = all(value.keys() <= _ATTRIBUTES for value in values)
+    return node.get("op") if plain and not node.get("device") else None
 
 
 def _is_pure(name: str, called: str) -> bool:

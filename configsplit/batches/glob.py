@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable
 from functools import cache
 
+from configsplit.errors import DocumentError
+
 MAGIC = re.compile(r"[*?\[]")
 
 
@@ -22,7 +24,11 @@ def first_match(path: str, patterns: Iterable[str]) -> str | None:
 
 @cache
 def compiled(pattern: str) -> re.Pattern[str]:
-    """A pattern as a regular expression for whole paths."""
+    """A pattern as a regular expression for whole paths.
+
+    Raises:
+        DocumentError: a range in it goes backwards.
+    """
     pieces: list[str] = []
     rest = pattern
     while rest:
@@ -30,7 +36,11 @@ def compiled(pattern: str) -> re.Pattern[str]:
         assert found is not None  # the last alternative takes any character
         pieces.append(_piece(found[0]))
         rest = rest[found.end() :]
-    return re.compile("".join(pieces), re.DOTALL)
+    try:
+        return re.compile("".join(pieces), re.DOTALL)
+    except re.error as error:
+        hint = "write [a-z]; a bracket itself is [[]"
+        raise DocumentError(f"the pattern cannot be read: {error}", code="glob-invalid", where=pattern, hint=hint) from None
 
 
 _TOKEN = re.compile(r"\*\*/|\*\*|\*|\?|\[!?\]?[^\]]*\]|.", re.DOTALL)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -67,10 +68,9 @@ def folder_of(recipe: Recipe, name: str) -> str:
     path = PurePosixPath(name)
     parent = "" if str(path.parent) == "." else str(path.parent)
     fields = {"path": name, "folder": parent, "stem": path.stem, "suffix": path.suffix.removeprefix(".")}
-    try:
-        made = recipe.output.layout.format(**fields)
-    except (KeyError, IndexError, ValueError, AttributeError) as error:
-        raise _bad_layout(recipe, f"the layout cannot be filled in: {error}") from None
+    if strange := re.sub(rf"{{({'|'.join(fields)})}}|[^{{}}]", "", recipe.output.layout):
+        raise _bad_layout(recipe, f"the layout has {strange!r} beside what is filled in")
+    made = re.sub(r"{(\w+)}", lambda found: fields[found[1]], recipe.output.layout)
     steps = [step for step in made.split("/") if step]
     if not steps or {".", ".."} & set(steps) or "\0" in made:
         raise _bad_layout(recipe, f"the layout gives {made!r} for {name!r}, which is no folder")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import shlex
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from configsplit.batches.recipe import Recipe, Step
 from configsplit.errors import DocumentError, RuntimeUnavailableError, StoreError
 from configsplit.graph.json import loads
+from configsplit.records.yaml_text import YamlError, yaml_values
 from configsplit.verbs.table import VERBS
 
 
@@ -76,7 +77,8 @@ def _refusal(error: ValidationError, where: str) -> DocumentError:
 def _nearest_value(error: Mapping[str, Any]) -> str:
     """What was meant where one of a few words should stand; empty where nothing is near."""
     words = re.findall(r"'([^']*)'", str(error.get("ctx", {}).get("expected", "")))
-    close = difflib.get_close_matches(str(error["input"]), words, n=1, cutoff=0.5)
+    given = error["input"]
+    close = difflib.get_close_matches(given, words, n=1, cutoff=0.5) if isinstance(given, str) else []
     return f"did you mean {close[0]!r}?" if close else ""
 
 
@@ -142,7 +144,7 @@ def _check_command(command: str | None, where: str) -> None:
 
 def _yaml(text: str, where: str) -> Any:
     try:
-        import yaml
+        return yaml_values(text)
     except ImportError:
         raise RuntimeUnavailableError(
             "a recipe in YAML needs PyYAML, which is not installed",
@@ -150,20 +152,7 @@ def _yaml(text: str, where: str) -> Any:
             where=where,
             hint="pip install 'configsplit[batch]', or write the recipe as JSON",
         ) from None
-
-    class Loader(yaml.SafeLoader):
-        """Safe, and strict: a key that stands twice is a mistake, not a replacement."""
-
-        def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:
-            keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-            twice = next((key for number, key in enumerate(keys) if key in keys[:number]), None)
-            if twice is not None:
-                raise yaml.MarkedYAMLError(problem=f"the key {twice!r} stands twice", problem_mark=node.start_mark)
-            return super().construct_mapping(node, deep=deep)
-
-    try:
-        return yaml.load(text, Loader)
-    except (yaml.YAMLError, RecursionError, TypeError) as error:
+    except YamlError as error:
         raise DocumentError(
             f"not YAML: {error}", code="recipe-yaml", where=where, hint="check indentation and quotes"
         ) from None

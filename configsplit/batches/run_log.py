@@ -150,6 +150,7 @@ class LocalOutput:
         self.journal = Journal(self.root / NAME)
         if force and not resume:
             self._empty()
+        self._sweep_links()
         self._roll_forward()
         self._sweep_staging()
 
@@ -161,7 +162,7 @@ class LocalOutput:
         names = {item.name for item in self.root.iterdir()}
         if not names:
             return
-        if not (self.root / NAME).is_file():
+        if not (self.root / NAME).is_file() or (self.root / NAME).is_symlink():
             raise StoreError(
                 f"the folder is not empty and not the output of a batch: it has no {NAME}",
                 code="output-not-ours",
@@ -189,6 +190,31 @@ class LocalOutput:
             if record["staging"] and (self.root / record["staging"]).is_dir():
                 self._put(record)
 
+    def _sweep_links(self) -> None:
+        """Nothing here makes links of such names: one that came with somebody's folder would be written through."""
+        for item in self.root.glob(".staging-*"):
+            if item.is_symlink():
+                item.unlink()
+
+    def _place(self, folder: str) -> Path:
+        """The folder of a model's results.
+
+        Raises:
+            StoreError: it, or one above it within the output, is a link to elsewhere.
+        """
+        place = self.root / folder
+        for each in (place, *place.parents):
+            if each == self.root:
+                break
+            if each.is_symlink():
+                raise StoreError(
+                    "a link stands where results are put",
+                    code="output-not-ours",
+                    where=str(each),
+                    hint="choose a new folder, or remove the link",
+                )
+        return place
+
     def _sweep_staging(self) -> None:
         for item in self.root.glob(".staging-*"):
             shutil.rmtree(item, ignore_errors=True)
@@ -204,7 +230,7 @@ class LocalOutput:
             self._put(record)
 
     def _put(self, record: Record) -> None:
-        staging, final = self.root / record["staging"], self.root / record["folder"]
+        staging, final = self.root / record["staging"], self._place(record["folder"])
         source = staging.joinpath(*final.relative_to(self.root / MODELS).parts)
         with errors.system_faults(final):
             if source.is_dir():
@@ -229,7 +255,7 @@ class LocalOutput:
         with errors.system_faults(self.root):
             os.sync()  # workers leave it to us
             for folder in sorted(self.journal.folders - kept):
-                self._put_away(self.root / folder)
+                self._put_away(self._place(folder))
                 self._prune((self.root / folder).parent)
             for name, pieces in texts.items():
                 half = self.root / f".staging-{name}"

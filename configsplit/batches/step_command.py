@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -32,9 +33,8 @@ def run_step(step: Mapping[str, Any], bench: Bench) -> Facts:
 
 
 def _filled(word: str, given: Mapping[str, str]) -> str:
-    for name, value in given.items():
-        word = word.replace(name, value)
-    return word
+    """All at once: a path may hold what is filled in elsewhere."""
+    return re.sub("|".join(map(re.escape, given)), lambda found: given[found[0]], word)
 
 
 def _command(words: list[str]) -> str:

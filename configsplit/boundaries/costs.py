@@ -18,6 +18,7 @@ from configsplit.graph.calls import CallGraph
 from configsplit.graph.model import CallRef, Layer, Model, TensorRef, TensorSpec, Use, walk
 from configsplit.inference import Inference, counted, operations_of, weights_of
 from configsplit.models.document import Document
+from configsplit.records.yaml_text import YamlError, yaml_values
 from configsplit.rewrites.split import ITEM_SIZE, UNKNOWN, bytes_per_sample
 
 
@@ -187,7 +188,7 @@ def read_table(path: str | Path, what: str) -> Any:
         raise StoreError(f"the {what} cannot be read: {error}", code="table-unreadable", where=str(place)) from None
     try:
         return json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         if place.suffix not in (".yaml", ".yml"):
             raise StoreError(f"the {what} is not JSON: {error}", code="table-syntax", where=str(place)) from None
     return _yaml(text, place, what)
@@ -195,7 +196,7 @@ def read_table(path: str | Path, what: str) -> Any:
 
 def _yaml(text: str, place: Path, what: str) -> Any:
     try:
-        import yaml
+        return yaml_values(text)
     except ImportError:
         raise StoreError(
             f"the {what} is YAML, and PyYAML is not installed",
@@ -203,9 +204,7 @@ def _yaml(text: str, place: Path, what: str) -> Any:
             where=str(place),
             hint="pip install pyyaml, or write the same as JSON",
         ) from None
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except YamlError as error:
         raise StoreError(f"the {what} is neither JSON nor YAML: {error}", code="table-syntax", where=str(place)) from None
 
 

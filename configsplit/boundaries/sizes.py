@@ -11,6 +11,8 @@ from configsplit.boundaries.shapes import told
 from configsplit.errors import ShapeError
 from configsplit.graph.model import Model, Shape, TensorRef, TensorSpec
 from configsplit.inference import Inference
+from configsplit.models.document import Document
+from configsplit.rewrites.nested.surface import Told
 
 Specs = Mapping[TensorRef, TensorSpec]
 
@@ -41,6 +43,31 @@ def given_sizes(inference: Inference, sizes: Iterable[str] | Specs) -> dict[Tens
             raise ShapeError(f"the model has no input {name!r}", code="size-no-input", where=name, hint=hint)
         found[by_name[name]] = _fitting(name, declared[by_name[name]], numbers)
     return found
+
+
+def beside_inputs(document: Document, shapes: Specs) -> tuple[dict[TensorRef, TensorSpec], dict[TensorRef, TensorSpec]]:
+    """What is said of tensors; and apart from it what is said of inputs whose shape the document tells. That counts as a size
+    does, for prices: files keep what the document says.
+
+    Raises:
+        ShapeError: the document tells something else of these.
+    """
+    known = document.infer().specs
+    sized = {ref: shapes[ref] for ref in document.model.input_refs() if ref in shapes and known[ref].shape is not None}
+    document.infer_given(sized)
+    return {ref: spec for ref, spec in shapes.items() if ref not in sized}, sized
+
+
+def apart(document: Document, said: Iterable[Told], sizes: Iterable[str] | Specs) -> tuple[list[Told], Specs]:
+    """What was said of shapes without that of inputs; and of inputs, for prices, what was said of sizes or else of shapes.
+
+    Raises:
+        ShapeError: the document tells something else.
+    """
+    every = list(said)
+    others, sized = beside_inputs(document, {each.place.ref: each.spec for each in every if not each.place.inside})
+    kept, inference = [each for each in every if each.place.inside or each.place.ref in others], document.infer()
+    return kept, {**given_sizes(inference, sized), **given_sizes(inference, sizes)}
 
 
 def moved(sizes: Specs, old: Model, new: Model) -> dict[TensorRef, TensorSpec]:

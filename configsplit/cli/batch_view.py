@@ -10,9 +10,7 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any
 
-import click
-
-from configsplit.cli.output import note, size
+from configsplit.cli.output import note, printable, say, size
 
 EVERY = 10.0
 """Seconds between plain lines."""
@@ -155,20 +153,13 @@ def failed(event: Mapping[str, Any]) -> str:
     return f"failed  {printable(event['model'])}: [{error['code']}] {printable(error['message'])}"
 
 
-def printable(text: str) -> str:
-    """Names of files and layers are whatever somebody wrote: nothing in them reaches the terminal as a command."""
-    return "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape", "surrogatepass").decode() for letter in text
-    )
-
-
 def view(quiet: bool) -> PlainView | LiveView:
     """The live view on a terminal where rich is installed, else lines."""
     if not quiet and sys.stderr.isatty():
         try:
             import rich  # noqa: F401
         except ImportError:
-            click.echo("(pip install 'configsplit[batch]' shows a live view here)", err=True)
+            say("(pip install 'configsplit[batch]' shows a live view here)", err=True)
         else:
             return LiveView()
     return PlainView()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from configsplit.cli.output import note, show, size
+from configsplit.cli.output import note, say, show, size
 
 if TYPE_CHECKING:
     from configsplit.models.results import Edited, SavedFile
@@ -37,7 +37,7 @@ def write(edited: Edited, options: dict[str, Any]) -> None:
     if options["as_json"]:
         show(_as_json(saved, options["verify"]))
         return
-    click.echo("\n".join(_lines(edited, saved, options["verify"])))
+    say(*_lines(edited, saved, options["verify"]))
     for warning in edited.warnings:
         note(f"{click.style('warning', fg='yellow')}: {warning}")
 

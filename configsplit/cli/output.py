@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -18,23 +19,50 @@ def limits_of(timeout: float | None, memory: float | None, unconfined: bool) -> 
 
 
 def show(document: Any) -> None:
-    """Print one JSON document."""
+    """Print one JSON document, all that is not ASCII spelled out."""
     from configsplit.graph.json import dumps
 
     click.echo(dumps(document, indent=2))
 
 
+def say(*lines: str, err: bool = False) -> None:
+    """Print lines of which names in files are a part: nothing in these reaches the terminal as a command or begins a line."""
+    click.echo("\n".join(map(_tame, lines)), err=err)
+
+
 def note(text: str) -> None:
     """Progress and messages go to stderr."""
-    click.echo(text, err=True)
+    say(text, err=True)
+
+
+_STYLES = re.compile(r"(\x1b\[(?:[0-2]|3[1-7])m)")
+"""Those that `click.style` gives to what is printed here; a name may have the same, which colours it."""
+
+
+def _tame(line: str) -> str:
+    if line.isprintable():
+        return line
+    pieces = (piece if number % 2 else _spelled(piece) for number, piece in enumerate(_STYLES.split(line)))
+    return "".join(pieces)
+
+
+def _spelled(text: str) -> str:
+    return "\n    ".join(map(printable, text.split("\n")))
+
+
+def printable(text: str) -> str:
+    """Names of files and layers are whatever somebody wrote: what is no letter to be seen is spelled out."""
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape", "surrogatepass").decode() for letter in text
+    )
 
 
 def fail(error: ConfigSplitError) -> None:
     """Say what went wrong: on stderr for people, and on stdout too where JSON was asked for."""
     place = f"{click.style(error.where, bold=True)}: " if error.where else ""
-    click.echo(f"{click.style('error', fg='red', bold=True)} [{error.code}] {place}{error.message}", err=True)
+    say(f"{click.style('error', fg='red', bold=True)} [{error.code}] {place}{error.message}", err=True)
     if error.hint:
-        click.echo(f"  {click.style('hint', fg='cyan')}: {error.hint}", err=True)
+        say(f"  {click.style('hint', fg='cyan')}: {error.hint}", err=True)
     context = click.get_current_context(silent=True)
     if context is not None and _wants_json(context):
         show({"error": error.as_json()})

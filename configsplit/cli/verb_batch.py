@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from configsplit.cli.output import note, show, size, table
+from configsplit.cli.output import note, printable, say, show, size, table
 
 
 def batch(recipe: Path, zoo: str, out: str, **options: Any) -> None:
@@ -46,7 +46,7 @@ def _run(recipe: Path, zoo: str, out: str, options: dict[str, Any]) -> int:
     if options["as_json"]:
         show(summary.as_json())
     else:
-        click.echo("\n".join(_lines(summary)))
+        say(*_lines(summary))
     return 0 if summary.well else 1
 
 
@@ -70,12 +70,11 @@ def _dry(recipe: Path, zoo: str, out: str, options: dict[str, Any]) -> int:
     if options["as_json"]:
         show({"models": [each.as_json() for each in plans], "excluded": excluded})
     else:
-        click.echo("\n".join(_plan_lines(plans, excluded)))
+        say(*_plan_lines(plans, excluded))
     return 1 if any(each.outcome == "fail" for each in plans) else 0
 
 
 def _plan_lines(plans: list[Any], excluded: dict[str, str]) -> list[str]:
-    from configsplit.cli.batch_view import printable
 
     lines = []
     for each in plans:
@@ -89,7 +88,6 @@ def _plan_lines(plans: list[Any], excluded: dict[str, str]) -> list[str]:
 
 
 def _step(step: dict[str, Any]) -> str:
-    from configsplit.cli.batch_view import printable
 
     words = [step["step"]]
     words += [f"at {'; '.join(step['at'])}"] if step.get("at") else []

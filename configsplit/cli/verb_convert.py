@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from configsplit.cli.output import limits_of, note, show, size
+from configsplit.cli.output import limits_of, note, say, show, size
 
 if TYPE_CHECKING:
     from configsplit.runtime.converted import ConvertedReport
@@ -42,7 +42,7 @@ def convert(model: Path, out: Path, as_json: bool, **options: Any) -> None:
     if as_json:
         show(_as_json(made, saved))
         return
-    click.echo("\n".join(_lines(made, saved)))
+    say(*_lines(made, saved))
     for remark in made.notes:
         note(f"{click.style('note', fg='cyan')}: {remark.layer}: {remark.what}")
 

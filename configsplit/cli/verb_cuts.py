@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from configsplit.cli.output import figure, note, show, size
+from configsplit.cli.output import figure, note, say, show, size
 from configsplit.cli.stages import count, uncounted
 
 
@@ -32,7 +32,7 @@ def cuts(model: Path, custom_objects: tuple[str, ...], as_json: bool, **options:
     if as_json:
         show(found.as_json())
         return
-    click.echo("\n".join(_lines(found, shutil.get_terminal_size((110, 24)).columns)))
+    say(*_lines(found, shutil.get_terminal_size((110, 24)).columns))
     if found.uncounted:
         note(f"{click.style('warning', fg='yellow')}: not counted: {uncounted(found)}")
 

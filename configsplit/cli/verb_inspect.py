@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from configsplit.cli.output import figure, shape, show, size, table
+from configsplit.cli.output import figure, say, shape, show, size, table
 
 
 def inspect(model: Path, only_hazards: bool, custom_objects: tuple[str, ...], as_json: bool, **options: Any) -> None:
@@ -24,7 +24,7 @@ def inspect(model: Path, only_hazards: bool, custom_objects: tuple[str, ...], as
     if as_json:
         show(found.as_json())
         return
-    click.echo("\n".join(_lines(found)))
+    say(*_lines(found))
 
 
 def _lines(found: Any) -> list[str]:
@@ -57,8 +57,8 @@ def _hazards(found: Any, as_json: bool) -> None:
     if as_json:
         show({"file": found.file, "hazards": [asdict(each) for each in found.hazards], "confinement": list(held)})
         return
-    click.echo("\n".join(map(_hazard, found.hazards)) or "no hazards: everything in it is known to be harmless")
-    click.echo(f"confinement  {'; '.join(held)}" if held else f"confinement  none: {reason}")
+    say(*list(map(_hazard, found.hazards)) or ["no hazards: everything in it is known to be harmless"])
+    say(f"confinement  {'; '.join(held)}" if held else f"confinement  none: {reason}")
 
 
 def _ends(found: Any) -> list[tuple[str, Any]]:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import click
-
-from configsplit.cli.output import show, table
+from configsplit.cli.output import say, show, table
 
 
 def layers(model: Path, before: tuple[str, ...], after: tuple[str, ...], as_json: bool, **options: Any) -> None:
@@ -21,7 +19,7 @@ def layers(model: Path, before: tuple[str, ...], after: tuple[str, ...], as_json
         show({"file": model.name, "before": before, "after": after, "layers": [layer.as_json() for layer in found]})
         return
     rows = [(layer.name, layer.class_name, _count(layer), "F" if layer.trainable is False else "") for layer in found]
-    click.echo("\n".join(table(rows, indent="")) or "no layer")
+    say(*table(rows, indent="") or ["no layer"])
 
 
 def _count(layer: Any) -> str:

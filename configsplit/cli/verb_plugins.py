@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import click
-
-from configsplit.cli.output import fail, show, table
+from configsplit.cli.output import fail, say, show, table
 
 
 def plugins(custom_objects: tuple[str, ...], as_json: bool) -> None:
@@ -31,6 +29,6 @@ def plugins(custom_objects: tuple[str, ...], as_json: bool) -> None:
     told = [(str(row["class"]), str(row["source"]), f"mask {row['mask']}") for row in rows]
     told += [(item["function"], item["source"], "function") for item in functions]
     lines = table(told, indent="")
-    click.echo("\n".join(lines) or "nothing is declared")
+    say(*lines or ["nothing is declared"])
     for failure in found.failures:
         fail(failure)

@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import click
-
-from configsplit.cli.output import limits_of, note, show, table
+from configsplit.cli.output import limits_of, note, say, show, table
 
 
 def profile(
@@ -30,7 +28,5 @@ def profile(
         show(found.milliseconds)
         return
     slowest = sorted(found.milliseconds.items(), key=lambda item: -item[1])[:15]
-    click.echo(
-        f"{found.framework} {found.version}: {found.total:.2f} ms a sample in {len(found.milliseconds)} layers; the slowest:"
-    )
-    click.echo("\n".join(table([(name, f"{time:.3f} ms") for name, time in slowest])))
+    say(f"{found.framework} {found.version}: {found.total:.2f} ms a sample in {len(found.milliseconds)} layers; the slowest:")
+    say(*table([(name, f"{time:.3f} ms") for name, time in slowest]))

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from configsplit.cli.numeric_lines import numeric_lines
-from configsplit.cli.output import but_for, limits_of, note, shape, show, size, table
+from configsplit.cli.output import but_for, limits_of, note, say, shape, show, size, table
 from configsplit.cli.stages import plan_lines, planned, tried
 
 
@@ -30,8 +30,8 @@ def split(model: Path, at: tuple[str, ...], out: Path, as_json: bool, **options:
         show({"directory": str(out), "verified": options["verify"], **made, "manifest": json.loads(to_text(saved.manifest))})
         return
     if plan:
-        click.echo("\n".join(plan_lines(plan)))
-    click.echo("\n".join(_lines(parts, saved, options["verify"], time.perf_counter() - started)))
+        say(*plan_lines(plan))
+    say(*_lines(parts, saved, options["verify"], time.perf_counter() - started))
     for warning in saved.manifest.warnings:
         note(f"{click.style('warning', fg='yellow')}: {warning}")
 

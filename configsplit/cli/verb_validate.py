@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from configsplit.cli.output import show
+from configsplit.cli.output import say, show
 
 
 def validate(files: tuple[Path, ...], as_json: bool) -> None:
@@ -18,7 +18,7 @@ def validate(files: tuple[Path, ...], as_json: bool) -> None:
     if as_json:
         show({"valid": all(each.valid for each in found), "files": [each.as_json() for each in found]})
     else:
-        click.echo("\n".join(line for each in found for line in _lines(each)))
+        say(*(line for each in found for line in _lines(each)))
     if not all(each.valid for each in found):
         click.get_current_context().exit(1)
 

@@ -10,7 +10,7 @@ import click
 
 from configsplit.cli.compared_lines import compared_lines
 from configsplit.cli.numeric_lines import numeric_lines
-from configsplit.cli.output import but_for, limits_of, show, size
+from configsplit.cli.output import but_for, limits_of, say, show, size
 
 
 def verify(directory: Path, other: Path | None, as_json: bool, **options: Any) -> None:
@@ -31,13 +31,11 @@ def verify(directory: Path, other: Path | None, as_json: bool, **options: Any) -
         return
     proof, tick = found.proof, click.style("proven", fg="green", bold=True)
     but = but_for(found.manifest.warnings)
-    click.echo(
-        f"{tick}{but}: {proof.parts} parts of {found.manifest.source.file} recompose to its graph of {proof.layers} layers"
-    )
+    say(f"{tick}{but}: {proof.parts} parts of {found.manifest.source.file} recompose to its graph of {proof.layers} layers")
     if proof.weights:
-        click.echo(f"{tick}: {proof.weights} weights, {size(proof.bytes)}, are bit for bit the original's")
+        say(f"{tick}: {proof.weights} weights, {size(proof.bytes)}, are bit for bit the original's")
     if found.numeric is not None:
-        click.echo("\n".join(numeric_lines(found.numeric)))
+        say(*numeric_lines(found.numeric))
 
 
 _FED = ("samples", "seed", "inputs", "input_ranges", "sizes", "tolerance", "custom_objects")
@@ -73,7 +71,7 @@ def _compare(one: Path, other: Path, as_json: bool, options: dict[str, Any]) -> 
     if as_json:
         show({"model": str(one), "other": str(other), "numeric": found.as_json()})
     else:
-        click.echo("\n".join(compared_lines(found, *_apart(one, other))))
+        say(*compared_lines(found, *_apart(one, other)))
     if not found.passed:
         click.get_current_context().exit(1)
 
@@ -93,10 +91,10 @@ def _file(path: Path, custom_objects: tuple[str, ...], as_json: bool) -> None:
         return
     sources = ", ".join(source.file for source in found.record.sources)
     tick = click.style("proven", fg="green", bold=True)
-    click.echo(f"{tick}: {path.name} is what {found.record.verb} made of {sources}: {found.layers} layers accounted for")
+    say(f"{tick}: {path.name} is what {found.record.verb} made of {sources}: {found.layers} layers accounted for")
     if found.weights:
         relaid = len(found.record.weights.relaid) if found.record.weights else 0
         but = f", {relaid} of them laid out anew as the record says" if relaid else ""
-        click.echo(f"{tick}: {found.weights} weights, {size(found.bytes)}, are bit for bit those of their origins{but}")
+        say(f"{tick}: {found.weights} weights, {size(found.bytes)}, are bit for bit those of their origins{but}")
     for each in found.record.weights.absent if found.record.weights else ():
-        click.echo(f"{click.style('not proven', fg='yellow', bold=True)}: {'/'.join(each.layer)} begins with fresh weights")
+        say(f"{click.style('not proven', fg='yellow', bold=True)}: {'/'.join(each.layer)} begins with fresh weights")

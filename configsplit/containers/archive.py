@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from typing import IO
 
 from configsplit.containers.opening import MAX_TEXT
-from configsplit.containers.system.files import read_at
 from configsplit.containers.system.window import CHUNK, Span, Window
+from configsplit.containers.zip_structure import OddError, places
 from configsplit.errors import StoreError
 
 CONFIG = "config.json"
@@ -24,7 +24,6 @@ SMALL = 64 << 20
 
 _ENCRYPTED = 0x1
 _PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_LOCAL_HEADER = struct.Struct("<4sHHHHHLLLHH")
 
 
 class Archive:
@@ -39,15 +38,13 @@ class Archive:
             raise self._damaged(f"the archive is truncated or damaged: {error}") from error
         infos = self._zip.infolist()
         self.members = {info.filename: info for info in infos}
-        self._check_start(infos)
         self._check_names(infos)
         for info in infos:
             self._check_size(info)
-
-    def _check_start(self, infos: list[zipfile.ZipInfo]) -> None:
-        """What stands before the first member may be an archive of its own, which others read in this one's place."""
-        if infos and min(info.header_offset for info in infos) > 0:
-            raise self._hostile("archive-damaged", "something stands before the archive's first member; readers differ in it")
+        try:
+            self._places = places(span, infos, self._zip.start_dir)
+        except OddError as error:
+            raise self._hostile("archive-damaged", f"readers differ in what the archive holds: {error}") from None
 
     def _check_names(self, infos: list[zipfile.ZipInfo]) -> None:
         if len(infos) > MAX_MEMBERS:
@@ -99,23 +96,8 @@ class Archive:
             raise self._damaged(f"the member {name!r} is damaged: {error}") from error
 
     def place(self, name: str) -> Span:
-        """The span of a stored member's bytes.
-
-        Raises:
-            StoreError: its local header says something else than the archive's directory does.
-        """
-        info = self.members[name]
-        raw = read_at(self.span.fd, _LOCAL_HEADER.size, self.span.offset + info.header_offset)
-        if len(raw) < _LOCAL_HEADER.size:
-            raise self._damaged(f"the member {name!r} has no header")
-        magic, _, flags, packing, _, _, _, _, _, name_size, extra_size = _LOCAL_HEADER.unpack(raw)
-        start = info.header_offset + _LOCAL_HEADER.size
-        written = read_at(self.span.fd, name_size, self.span.offset + start)
-        start += name_size + extra_size
-        agrees = magic == b"PK\x03\x04" and packing == info.compress_type and not flags & _ENCRYPTED
-        if not agrees or written != info.orig_filename.encode("utf-8") or start + info.compress_size > self.span.length:
-            raise self._hostile("archive-damaged", f"the member {name!r} is described in two ways that disagree")
-        return Span(self.span.fd, self.span.offset + start, info.compress_size)
+        """The span of a stored member's bytes."""
+        return Span(self.span.fd, self.span.offset + self._places[name], self.members[name].compress_size)
 
     def is_stored(self, name: str) -> bool:
         return self.members[name].compress_type == zipfile.ZIP_STORED

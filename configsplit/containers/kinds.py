@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 from configsplit.containers.opening import Opened
+from configsplit.containers.zip_structure import LONGEST_COMMENT, ends_as_zip
+from configsplit.containers.zipped import END
 from configsplit.errors import StoreError
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
@@ -50,6 +52,20 @@ def is_hdf5(opened: Opened) -> bool:
             return True
         block *= 2
     return False
+
+
+def two_kinds(opened: Opened) -> str:
+    """What else a file is to a program that begins elsewhere, or goes by its name; empty where it is one thing to all.
+
+    A member of an archive may happen to lie where a user block of HDF5 would end. Keras asks HDF5 alone if the name says so.
+    """
+    if is_zip(opened):
+        named = opened.path.suffix.lower() in (".h5", ".hdf5")
+        return "a zip archive and, by its name, HDF5" if named and is_hdf5(opened) else ""
+    if not is_hdf5(opened):
+        return ""
+    size = min(opened.span.length, END.size + LONGEST_COMMENT)
+    return "HDF5 and a zip archive" if ends_as_zip(opened.at(opened.span.length - size, size)) else ""
 
 
 def foreign(head: bytes) -> StoreError:

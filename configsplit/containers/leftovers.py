@@ -3,6 +3,9 @@
 A running process holds a lock on each of its hidden folders, which vanishes with the process, however that ends. Whoever writes
 beside such a folder of the same user on the same machine and gets its lock knows that it is nobody's any more. A swap that was
 under way then is brought to its end: all was written and checked by that time. Everything else is removed.
+
+Such a folder may also have come with somebody's files, out of an archive or a repository. A note counts only in the folder that
+it was written in, by that folder's number on the disk, and nothing is moved through a link.
 """
 
 from __future__ import annotations
@@ -19,12 +22,14 @@ from pathlib import Path
 from typing import Any
 
 from configsplit.containers.system.files import Folder, machine, opened_folder, settle
+from configsplit.containers.system.named_files import read_plain
 from configsplit.errors import StoreError
 
 NEW, OLD, GONE = "new", "old", "gone"
 """What is written; what it replaces, until all is in place; what it has replaced, and may go."""
 
 _PLAN = "swap.json"
+_LONGEST_PLAN = 1 << 24
 _PATIENCE = 30.0
 """Seconds to wait for others who put outputs into the same folder: they need milliseconds for it."""
 
@@ -55,7 +60,7 @@ class Hidden:
         parent = self.path.parent
         steps = [[str(a.relative_to(parent)), str(b.relative_to(parent)), _identity(a, self.path)] for a, b in moves]
         with (self.path / _PLAN).open("w", encoding="utf-8") as file:
-            json.dump(steps, file)
+            json.dump({"folder": self.path.lstat().st_ino, "steps": steps}, file)
             file.flush()
             settle(file.fileno())
 
@@ -137,7 +142,7 @@ def finish(hidden: Path) -> bool:
     if not done:  # nothing is visible yet: as if that run had never been
         return True
     for source, target, identity in steps[done:]:
-        if os.path.lexists(target) or _identity(source, hidden) != identity:
+        if os.path.lexists(target) or _identity(source, hidden) != identity or _through_link(hidden, source, target):
             return False
         source.rename(target)
     _mark_done(hidden)
@@ -158,11 +163,13 @@ def _is_done(hidden: Path, source: Path, target: Path) -> bool:
 
 
 def _steps(hidden: Path) -> list[tuple[Path, Path, list[int] | None]]:
-    """The noted moves; none where the note is missing, torn or leads elsewhere."""
+    """The noted moves; none where the note is missing, torn, of another folder, or leads elsewhere."""
     try:
-        steps = json.loads((hidden / _PLAN).read_text("utf-8"))
-        return [(_place(hidden, source), _place(hidden, target), identity) for source, target, identity in steps]
-    except (OSError, ValueError, TypeError):
+        note = json.loads(read_plain(hidden / _PLAN, _LONGEST_PLAN))
+        if note["folder"] != hidden.lstat().st_ino:
+            return []
+        return [(_place(hidden, source), _place(hidden, target), identity) for source, target, identity in note["steps"]]
+    except (StoreError, OSError, ValueError, TypeError, LookupError, RecursionError):
         return []
 
 
@@ -172,6 +179,12 @@ def _place(hidden: Path, name: Any) -> Path:
     if not steps or {*steps} & {"", ".", ".."} or (len(steps) > 1 and steps[0] != hidden.name):
         raise ValueError(f"{name!r} is no place of an output")
     return hidden.parent.joinpath(*steps)
+
+
+def _through_link(hidden: Path, *places: Path) -> bool:
+    """Whether a folder between the hidden one and a place in it is a link."""
+    between = {folder for place in places for folder in place.parents if hidden in folder.parents}
+    return any(folder.is_symlink() for folder in between)
 
 
 def _identity(path: Path, hidden: Path) -> list[int] | None:

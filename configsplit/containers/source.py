@@ -14,7 +14,7 @@ from configsplit.containers.container import Container, Format, digest_of_file
 from configsplit.containers.h5_model import H5Model
 from configsplit.containers.json_text import JsonText
 from configsplit.containers.keras_archive import KerasArchive, KerasFolder
-from configsplit.containers.kinds import foreign
+from configsplit.containers.kinds import foreign, two_kinds
 from configsplit.containers.opening import Files, Opened
 from configsplit.containers.tfjs import TfjsModel
 from configsplit.errors import StoreError
@@ -28,11 +28,14 @@ def container_at(path: Path, files: Files) -> Container:
     """What is at a path.
 
     Raises:
-        StoreError: it cannot be read, or is nothing that is known; the message names what.
+        StoreError: it cannot be read, or is nothing that is known; the message names what. Or it is two things at once.
     """
     opened = Opened(path, files)
     for each in CONTAINERS:
         if each.recognises(opened):
+            if both := two_kinds(opened):
+                hint = "no Keras release writes this: the file is damaged or hostile"
+                raise StoreError(f"this is {both}: readers differ in it", code="file-two-kinds", where=str(path), hint=hint)
             return each(opened)
     raise foreign(opened.head).within(str(path))
 

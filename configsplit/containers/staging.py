@@ -11,8 +11,10 @@ from types import TracebackType
 
 from configsplit.containers.archive import is_safe_name
 from configsplit.containers.leftovers import NEW, OLD, Hidden, Move, alone, sweep
+from configsplit.containers.opening import MAX_TEXT
 from configsplit.containers.system.errors import system_faults
 from configsplit.containers.system.files import opened_folder
+from configsplit.containers.system.named_files import read_plain
 from configsplit.containers.system.signals import Signals
 from configsplit.errors import StoreError
 
@@ -195,8 +197,8 @@ def _exists(place: Path, how: str) -> StoreError:
 def _own_files(folder: Path) -> set[str]:
     """Names of the files in a folder that our manifest there speaks of; empty where there is none of ours."""
     try:
-        manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
-    except (OSError, ValueError):
+        manifest = json.loads(read_plain(folder / MANIFEST, MAX_TEXT))
+    except (StoreError, OSError, ValueError, RecursionError):
         return set()
     if not isinstance(manifest, dict) or "manifest_version" not in manifest or not isinstance(manifest.get("parts"), list):
         return set()

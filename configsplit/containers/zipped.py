@@ -20,13 +20,13 @@ _DATE = 1 << 5 | 1
 _UNIX = 3
 _UTF8 = 0x800
 _PLAIN, _ZIP64 = 20, 45
-_MOST = 0xFFFF_FFFF
+MOST = 0xFFFF_FFFF
 
-_LOCAL = Struct("<4s2B4HL2L2H")
-_CENTRAL = Struct("<4s4B4HL2L5H2L")
-_END = Struct("<4s4H2LH")
-_END64 = Struct("<4sQ2H2L4Q")
-_LOCATOR = Struct("<4sLQL")
+LOCAL = Struct("<4s2B4HL2L2H")
+CENTRAL = Struct("<4s4B4HL2L5H2L")
+END = Struct("<4s4H2LH")
+END64 = Struct("<4sQ2H2L4Q")
+LOCATOR = Struct("<4sLQL")
 
 
 class Entry(NamedTuple):
@@ -52,9 +52,9 @@ def _local(entry: Entry) -> bytes:
     name, flags = _encoded(entry.name)
     large = _may_grow_large(entry)
     extra = _extra(entry.size, entry.size) if large else b""
-    size = _MOST if large else entry.size
+    size = MOST if large else entry.size
     version = _ZIP64 if large else _PLAIN
-    head = _LOCAL.pack(b"PK\3\4", version, 0, flags, 0, 0, _DATE, entry.crc, size, size, len(name), len(extra))
+    head = LOCAL.pack(b"PK\3\4", version, 0, flags, 0, 0, _DATE, entry.crc, size, size, len(name), len(extra))
     return head + name + extra
 
 
@@ -66,25 +66,25 @@ def _may_grow_large(entry: Entry) -> bool:
 def _central(entry: Entry, place: int) -> bytes:
     name, flags = _encoded(entry.name)
     wide = [entry.size, entry.size] if entry.size > LIMIT else []
-    size = _MOST if wide else entry.size
+    size = MOST if wide else entry.size
     wide += [place] if place > LIMIT else []
     extra = _extra(*wide) if wide else b""
     version = _ZIP64 if wide or _may_grow_large(entry) else _PLAIN
-    head = _CENTRAL.pack(
+    head = CENTRAL.pack(
         *(b"PK\1\2", version, _UNIX, version, 0),
         *(flags, 0, 0, _DATE, entry.crc, size, size),
-        *(len(name), len(extra), 0, 0, 0, _MODE, place if place <= LIMIT else _MOST),
+        *(len(name), len(extra), 0, 0, 0, _MODE, place if place <= LIMIT else MOST),
     )
     return head + name + extra
 
 
 def _end(count: int, size: int, place: int) -> bytes:
     if count <= 0xFFFF and size <= LIMIT and place <= LIMIT:
-        return _END.pack(b"PK\5\6", 0, 0, count, count, size, place, 0)
-    wide = _END64.pack(b"PK\6\6", _END64.size - 12, _ZIP64, _ZIP64, 0, 0, count, count, size, place)
-    locator = _LOCATOR.pack(b"PK\6\7", 0, place + size, 1)
+        return END.pack(b"PK\5\6", 0, 0, count, count, size, place, 0)
+    wide = END64.pack(b"PK\6\6", END64.size - 12, _ZIP64, _ZIP64, 0, 0, count, count, size, place)
+    locator = LOCATOR.pack(b"PK\6\7", 0, place + size, 1)
     few = min(count, 0xFFFF)
-    return wide + locator + _END.pack(b"PK\5\6", 0, 0, few, few, min(size, _MOST), min(place, _MOST), 0)
+    return wide + locator + END.pack(b"PK\5\6", 0, 0, few, few, min(size, MOST), min(place, MOST), 0)
 
 
 def _extra(*numbers: int) -> bytes:

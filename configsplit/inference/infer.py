@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from math import prod
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
 
@@ -19,13 +18,11 @@ from configsplit.catalog.layers.wrappers import WRAPPERS
 from configsplit.catalog.table import OPAQUE, Table, class_facts, outwards
 from configsplit.errors import DocumentError, ShapeError
 from configsplit.graph.json import FrozenDict, rebuild
-from configsplit.graph.model import CallRef, Layer, Model, Node, Shape, TensorRef, TensorSpec, Use, leaves, walk
+from configsplit.graph.model import CallRef, Layer, Model, Node, TensorRef, TensorSpec, Use, leaves, walk
 from configsplit.inference.built import built_on
 from configsplit.inference.conforming import conformed
-from configsplit.inference.inputs import input_spec
+from configsplit.inference.inputs import input_spec, is_possible
 from configsplit.inference.recorded import Recorded, described_as, recorded_in, weighed
-
-_MOST_ELEMENTS = 1 << 63
 
 NOTHING: Mapping[Any, Any] = MappingProxyType({})
 """An empty mapping that nobody can fill, for defaults."""
@@ -342,19 +339,11 @@ def _settle(frame: _Frame, ref: CallRef, outputs: tuple[TensorSpec, ...], reason
         if spec.shape is None and tensor not in frame.recorded and tensor in frame.built:
             spec = frame.built[tensor]
             result.by_build.add(tensor)
-        if not _is_possible(spec.shape):
+        if not is_possible(spec.shape):
             spec, reason = replace(spec, shape=None), f"no tensor has the shape {spec.shape}"
         result.specs[tensor] = spec
         if spec.shape is None:
             result.reasons[tensor] = reason
-
-
-def _is_possible(shape: Shape | None) -> bool:
-    """Whether a tensor can have this shape: sizes are numbers, none negative, and its elements are counted in 63 bits."""
-    known = [size for size in shape or () if size is not None]
-    if any(type(size) is not int for size in known):
-        return False
-    return min(known, default=0) >= 0 and (prod(known) < _MOST_ELEMENTS or 0 in known)
 
 
 def _recorded(frame: _Frame, tensor: TensorRef, told: TensorSpec, exact: bool) -> TensorSpec:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from math import prod
 from typing import Any
 
 from configsplit.catalog.rules import policy, policy_dtype
 from configsplit.graph.json import FrozenDict
-from configsplit.graph.model import Layer, Model, TensorSpec
+from configsplit.graph.model import Layer, Model, Shape, TensorSpec
 
 
 def recorded_spec(recorded: FrozenDict | None) -> TensorSpec | None:
@@ -29,6 +30,25 @@ def as_shape(value: Any) -> tuple[int | None, ...] | None:
     if isinstance(value, tuple) and all(size is None or type(size) is int for size in value):
         return value
     return None
+
+
+_MOST_ELEMENTS = 1 << 63
+
+
+def is_possible(shape: Shape | None) -> bool:
+    """Whether a tensor can have this shape: sizes are numbers, none negative, and its elements are counted in 63 bits."""
+    known = [size for size in shape or () if size is not None]
+    if any(type(size) is not int for size in known):
+        return False
+    return min(known, default=0) >= 0 and (prod(known) < _MOST_ELEMENTS or 0 in known)
+
+
+def impossible_shape(layer: Layer) -> Any:
+    """What is written as the shape of an input, or in a Sequential of its first layer, where no tensor has it; else None."""
+    value = layer.config.get("batch_shape", layer.config.get("batch_input_shape"))
+    if value is None or (isinstance(value, tuple) and is_possible(value)):
+        return None
+    return value
 
 
 def input_spec(model: Model, layer: Layer) -> TensorSpec:

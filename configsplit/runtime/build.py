@@ -176,11 +176,12 @@ def load(
         DocumentError: it holds code or reaches outside. What the framework itself refuses it raises in its own way.
     """
     examined = examine(path, weights)
-    refuse_hazards(examined.document(), classes=classes, allow_lambda=allow_lambda)
+    document = examined.document()
+    refuse_hazards(document, classes=classes, allow_lambda=allow_lambda)
     models = framework.module.models
     with safe_scope(framework, classes, allow_lambda=allow_lambda):
         if examined.kind == "json":
-            model = models.model_from_json(buildable(examined.text), custom_objects=dict(classes))
+            model = models.model_from_json(buildable(document), custom_objects=dict(classes))
         else:
             with _named_as_its_kind(path, examined.kind) as file:
                 model = models.load_model(str(file), custom_objects=dict(classes), compile=False, safe_mode=not allow_lambda)

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from configsplit.containers import Source, open_source
-from configsplit.graph.json import loads
+from configsplit.dialects.envelope import unwrapped
+from configsplit.graph.json import loads, thaw
 
 _WORDS_EACH = 20
 _VOCABULARY_LIMIT = 1 << 20
@@ -28,13 +29,14 @@ class Examined:
     layout: str = ""
 
     def document(self) -> Any:
-        """The architecture as plain, fresh JSON (lists and dicts).
+        """The architecture that a framework gets to see, as plain, fresh JSON (lists and dicts): of a text without what people
+        have put around it, of other files, which it opens by itself, as it stands there.
 
         Raises:
-            DocumentError: the text is not JSON, has a key twice, or nests too deep.
+            DocumentError: the text is not JSON, has a key twice, nests too deep, or holds no architecture.
         """
-        loads(self.text)  # refuses what json.loads would let through: doubled keys, endless nesting
-        return json.loads(self.text)
+        value = loads(self.text)  # refuses what json.loads would let through: doubled keys, endless nesting
+        return thaw(unwrapped(value)[0] if self.kind == "json" else value)
 
 
 def examine(path: Path, weights: Path | None = None) -> Examined:
@@ -55,14 +57,13 @@ def _vocabulary(source: Source) -> list[str]:
     return [word for text in texts for word in text.splitlines()[:_WORDS_EACH]]
 
 
-def buildable(text: str) -> str:
+def buildable(document: Any) -> str:
     """A document as today's readers should get it.
 
     What ``compile()`` would use at the top is left out: Keras 3 compiles what it reads from JSON, and nothing here trains. And
     every Sequential has its layer's name: Keras 2.0 to 2.2 wrote one within a model as a bare list of layers, which today's
     reader calls by a name of its own.
     """
-    document = json.loads(text)
     if isinstance(document, dict):
         document = {key: value for key, value in document.items() if key not in ("compile_config", "training_config")}
     todo: list[Any] = [document]

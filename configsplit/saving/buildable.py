@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 from configsplit.dialects import DIALECTS
 from configsplit.errors import VerificationError
+from configsplit.graph.json import thaw
 from configsplit.graph.model import HeldBy, Layer, LayerPath, Model, TensorRef
-from configsplit.inference.inputs import input_spec
+from configsplit.inference.inputs import impossible_shape, input_spec
 from configsplit.models.wrapped import held_by
 
 
@@ -76,6 +77,7 @@ def _graph_faults(model: Model) -> Iterator[str]:
     for layer in model.layers:
         yield from _name_faults(layer, model.dialect)
         if layer.is_input:
+            yield from _shape_faults(layer)
             if input_spec(model, layer).shape is None:
                 yield f"nothing says what shape its input {layer.name!r} has"
             if len(layer.calls) != 1:
@@ -92,10 +94,19 @@ def _has_input(model: Model) -> bool:
 def _chain_faults(model: Model) -> Iterator[str]:
     if len(model.layers) < 2 and model.dialect == "keras3":
         yield "a Sequential of Keras 3 needs a layer behind its input"
+    for layer in model.layers[:2]:
+        yield from _shape_faults(layer)
+        if layer.is_input and layer.config.get("batch_shape", ()) is None:
+            yield f"nothing says what shape its input {layer.name!r} has"
     for layer in model.layers:
         yield from _name_faults(layer, model.dialect)
         if layer.is_operation:
             yield f"{layer.name!r} is an operation, which no Sequential takes"
+
+
+def _shape_faults(layer: Layer) -> Iterator[str]:
+    if (shape := impossible_shape(layer)) is not None:
+        yield f"{layer.name!r} is said to take the shape {str(thaw(shape))[:60]}, which no tensor has"
 
 
 def _name_faults(layer: Layer, dialect: str) -> Iterator[str]:

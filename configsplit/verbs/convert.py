@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal
 
+from configsplit.boundaries.sizes import beside_inputs
 from configsplit.catalog.table import class_facts
 from configsplit.conversion import Migration, Note, Replacement, Request, migrate
 from configsplit.conversion.convert import opened
@@ -117,7 +118,9 @@ def _request(
 ) -> Request:
     """What a migration is to know. Raises WeightsError where the weights do not fit the layers."""
     given = shapes if isinstance(shapes, Mapping) else given_shapes(document.model, shapes)
-    inference = document.infer_given(given, facts=reading_facts(alone=not lambdas) if read_lambda else {})
+    inference = document.infer_given(
+        beside_inputs(document, given)[0], facts=reading_facts(alone=not lambdas) if read_lambda else {}
+    )
     if old is not None:
         check_shapes(document.model, inference, old.found)
     return Request(

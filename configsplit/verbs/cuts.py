@@ -14,7 +14,7 @@ from configsplit.boundaries.forbidden import barriers, with_masks
 from configsplit.boundaries.formulas import Formula
 from configsplit.boundaries.pricing import Pricing
 from configsplit.boundaries.reach import Reach
-from configsplit.boundaries.sizes import given_sizes, moved
+from configsplit.boundaries.sizes import apart, moved
 from configsplit.cutting.places import CutPlace, Tally, cut_places, segmented
 from configsplit.errors import CutError, check_choice
 from configsplit.graph.model import LayerPath, TensorRef, TensorSpec
@@ -123,7 +123,7 @@ def cuts(
             hint="give --head-speed (or --head-profile), the same of the tail, and --link",
         )
     wish = _Wish(max_tensors, max_bytes, before, after, sort or ("position" if devices is None else "latency"), devices)
-    told, sized = told_shapes(document, shapes), given_sizes(document.infer(), sizes)
+    told, sized = apart(document, told_shapes(document, shapes), sizes)
     view = _view(flattened(document, told, whole=whole_nested), sized)
     found, beyond = _listed(view, wish)
     if beyond:  # looked at as closed, too

@@ -19,7 +19,7 @@ from configsplit.boundaries.formulas import Figure, Formula
 from configsplit.boundaries.masks import needed
 from configsplit.boundaries.pricing import Pricing
 from configsplit.boundaries.records import opened_shapes
-from configsplit.boundaries.sizes import given_sizes, moved
+from configsplit.boundaries.sizes import apart, moved
 from configsplit.cutting.partition import partition
 from configsplit.cutting.pipeline.plan import Best, best_plan
 from configsplit.cutting.pipeline.search import UNLIMITED, Terms
@@ -106,10 +106,10 @@ def plan(
         ShapeError: the shape of a tensor that crosses is unknown; or the best plan depends on a size that is open.
     """
     wish = _wish(stages, balance, profile, devices, max_boundary_bytes, max_stage_bytes, slack)
-    pictured = given_sizes(document.infer(), sizes)
-    document = fixed(document, pictured) if fix_size else document
-    wish = replace(wish, sizes=pictured)
-    told = [*told_shapes(document, shapes), *told_shapes(document, opened_shapes(document, opened))]
+    told, sized = apart(document, told_shapes(document, shapes), sizes)
+    document = fixed(document, sized) if fix_size else document
+    wish = replace(wish, sizes=sized)
+    told += told_shapes(document, opened_shapes(document, opened))
     seen = _seen(document, told, wish, whole=whole_nested or stages == 1)
     work = _around_masks(seen, _work(seen, wish), wish)
     done = carried_out(seen, work.best.heads)

@@ -12,7 +12,7 @@ from configsplit.boundaries.masks import closed_sources, functional, handed_over
 from configsplit.boundaries.pricing import Pricing
 from configsplit.boundaries.records import opened_shapes
 from configsplit.boundaries.shapes import untold
-from configsplit.boundaries.sizes import given_sizes, moved
+from configsplit.boundaries.sizes import apart, moved
 from configsplit.cutting.minimum_cut import Choice, Cost, heads
 from configsplit.errors import CutError, check_choice
 from configsplit.graph.calls import call_graph
@@ -47,6 +47,7 @@ def split(
         boundary: which of the legal cuts through the tensor: the one with the fewest bytes across ("smallest"), the
             smallest head ("early"), or the largest ("late").
         shapes: shapes of tensors that neither the document nor any rule tells: ``"LAYER=None,28,28,128"``.
+            That of an input which the document tells counts as a size.
         opened: ``"LAYER"`` or ``"LAYER=1,2"``: sizes of a recorded shape that are to be open; all but batch and last.
         sizes: sizes of inputs that the document leaves open, for prices only: ``"INPUT=1,224,224,3"``, or the open ones alone:
             ``"INPUT=224,224"``. The parts keep what the document says, unless sizes are fixed.
@@ -67,10 +68,10 @@ def split(
     texts = [at] if isinstance(at, str) else list(at)
     if not texts:
         raise CutError("no place to cut at was given", code="cut-nowhere", hint="name a layer: --at LAYER")
-    pictured = given_sizes(document.infer(), sizes)
+    told, pictured = apart(document, told_shapes(document, shapes), sizes)
     document = fixed(document, pictured) if fix_size else document
     wrapping, wanted = DocumentWrapping(document, boundary), [places_in(document, text) for text in texts]
-    told = [*told_shapes(document, shapes), *told_shapes(document, opened_shapes(document, opened))]
+    told += told_shapes(document, opened_shapes(document, opened))
     tried: list[tuple[int, int] | None] = []
 
     def surfaced(closed: Sequence[str] = ()) -> Surfaced:

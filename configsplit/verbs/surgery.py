@@ -14,7 +14,7 @@ from configsplit.boundaries.mask_changes import check_extracted, mask_changes, s
 from configsplit.boundaries.own_graphs import own_graphs
 from configsplit.boundaries.records import opened_shapes, unsure
 from configsplit.boundaries.shapes import check_given, check_taken, name, same, told
-from configsplit.boundaries.sizes import given_sizes
+from configsplit.boundaries.sizes import beside_inputs, given_sizes
 from configsplit.dialects import emit, parse, to_text
 from configsplit.errors import CutError, ShapeError
 from configsplit.graph.model import CallRef, LayerPath, Model, TensorRef, TensorSpec
@@ -71,11 +71,11 @@ def extract(
     starts, ends = listed(from_), listed(to)
     if not starts and not ends:
         raise CutError("no tensor was given", code="extract-nothing", hint="say where to start or to end: --from, --to")
-    sizes = tuple(sizes) if fix_size else ()
-    document = fixed(document, given_sizes(document.infer(), sizes)) if fix_size else document
-    told = (*shapes, *opened_shapes(document, opened))
+    document = fixed(document, given_sizes(document.infer(), tuple(sizes))) if fix_size else document
     whole = surfaced(document, *starts, *ends)
-    inference, doubtful = with_kinds(document.infer_given(given_shapes(whole.model, told), whole.model))
+    given = given_shapes(whole.model, opened_shapes(document, opened))
+    given |= beside_inputs(document, given_shapes(whole.model, list(shapes)))[0]
+    inference, doubtful = with_kinds(document.infer_given(given, whole.model))
     fed = flat(whole.boundaries[: len(starts)])
     _require_shapes(whole.model, fed, inference)
     check_kinds(fed, doubtful, inference)

@@ -7,6 +7,7 @@ jsonschema is imported here, when it is first needed, and nowhere else.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -26,6 +27,7 @@ from configsplit.hazards import Hazard, hazards
 from configsplit.inference import trace
 from configsplit.models.configs import LayerFault, layer_faults
 from configsplit.plugins import Registry
+from configsplit.records.yaml_text import YamlError, yaml_values
 from configsplit.saving.buildable import check_buildable
 from configsplit.verbs.violations import Found, explained
 
@@ -264,13 +266,19 @@ def _of_error(error: ConfigSplitError) -> Violation:
 
 
 def _recipe(file: Path) -> Any:
-    """The content of a recipe in YAML; None where the file is none: YAML of an object with the key that only recipes have."""
+    """The content of a recipe in YAML; None where the file is none: YAML of an object with the key that only recipes have.
+
+    Raises:
+        DocumentError: it is a recipe by that key, but not to be read.
+    """
     try:
-        import yaml
-    except ImportError:
-        return None
-    try:
-        value = yaml.safe_load(file.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError, yaml.YAMLError):
+        text = file.read_text("utf-8")
+        value = yaml_values(text)
+    except YamlError as error:
+        if re.search(r"^recipe\s*:", text, re.MULTILINE) is None:
+            return None
+        message, hint = f"not YAML: {error}", "check indentation and quotes"
+        raise DocumentError(message, code="recipe-yaml", where=str(file), hint=hint) from None
+    except (ImportError, OSError, ValueError):
         return None
     return value if isinstance(value, dict) and RECORDS["recipe"] in value else None

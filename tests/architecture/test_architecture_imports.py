@@ -24,7 +24,7 @@ HOMES = {
     "jsonschema": {"verbs"},
     "numpy": {"containers", "runtime", "testing"},
     "hypothesis": {"testing"},
-    "yaml": {"boundaries", "verbs", "batches"},
+    "yaml": {"records"},
     "fsspec": {"batches"},
     "distributed": {"batches"},
     "psutil": {"batches"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -74,8 +75,8 @@ def test_a_changed_part_is_found_out(name: str, place: float, parts: Path) -> No
 
 
 def test_a_changed_source_is_found_out(parts: Path) -> None:
-    with (parts.parent / "model.keras").open("ab") as file:
-        file.write(b"\0")
+    with zipfile.ZipFile(parts.parent / "model.keras", "a") as file:
+        file.writestr("assets/more", "")
     run("verify", parts).failed("verify-changed-file")
 
 

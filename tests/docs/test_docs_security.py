@@ -16,6 +16,15 @@ def test_codes_exist() -> None:
     assert named - known == set()
 
 
+def test_every_promise_names_tests_that_are_there() -> None:
+    _, _, rest = (DOCS / "security.md").read_text("utf-8").partition("## Which tests hold this")
+    named = re.findall(r"`([\w/]+\.py)`", rest.partition("\n## ")[0])
+    missing = [name for name in named if "def test_" not in (ATTACKS.parent / name).read_text("utf-8")]
+    assert missing == []
+    attacks = {path.relative_to(ATTACKS.parent).as_posix() for path in ATTACKS.rglob("test_*.py")}
+    assert attacks <= set(named)
+
+
 def test_the_table_of_threats_has_the_folders_of_the_tests() -> None:
     """It is written by benchmarks/threats.py; here only that nothing has been added since, and that no threat stands empty."""
     _, _, rest = (DOCS / "security.md").read_text("utf-8").partition("<!-- threats -->")

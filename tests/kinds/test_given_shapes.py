@@ -164,3 +164,56 @@ def test_what_agrees_may_be_said_again(right: str, dialect: str, tmp_path: Path)
     document = configsplit.load(settled(tmp_path / "m.json", dialect))
     saved = configsplit.split(document, "odd", shapes=["odd=None,6,3", right]).save(tmp_path / "parts")
     assert [tensor.shape for tensor in saved.manifest.parts[1].inputs if tensor.name == "odd"] == [(None, 6, 3)]
+
+
+def open_net(path: Path, dialect: str) -> Path:
+    """Fully convolutional: height and width are open, in it and in what is nested in it."""
+    works = framework("keras" if dialect == "keras3" else "tf_keras")
+    layers = works.module.layers
+    start = works.module.Input((None, None, 3), name="start")
+    first = layers.Conv2D(4, 3, padding="same", name="first")(start)
+    into = works.module.Input((None, None, 4), name="into")
+    inner = works.module.Model(into, layers.Conv2D(4, 1, name="deep")(layers.ReLU(name="relu")(into)), name="inner")
+    path.write_text(works.module.Model(start, layers.Conv2D(2, 1, name="last")(inner(first))).to_json())
+    return path
+
+
+OPEN = {
+    "split": ["split", "MODEL", "--at", "first", "--out", "out"],
+    "split inside": ["split", "MODEL", "--at", "inner/relu", "--out", "out"],
+    "plan": ["split", "MODEL", "--stages", "3", "--out", "out"],
+    "extract": ["extract", "MODEL", "--from", "first", "--to", "last", "--out", "out/m.json"],
+    "extract from the input": ["extract", "MODEL", "--from", "start", "--to", "last", "--out", "out/m.json"],
+    "convert": ["convert", "MODEL", "--out", "out/m.json"],
+}
+
+
+@pytest.mark.parametrize("dialect", ["keras2", "keras3"])
+@pytest.mark.parametrize("case", OPEN)
+def test_the_shape_of_an_input_is_a_size_and_enters_no_file(
+    case: str, dialect: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if case == "convert" and dialect == "keras3":
+        return
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "out").mkdir()
+    words = [str(open_net(tmp_path / "m.json", dialect)) if word == "MODEL" else word for word in OPEN[case]]
+    sizes = ["--size", "start=1,8,8,3"] if case == "plan" else []
+    written = []
+    for more in (["--shape", "start=None,8,8,3"], sizes):
+        done = CliRunner().invoke(cli, [*words, *more, "--force"])
+        assert done.exit_code == 0, done.output
+        models = sorted({*Path("out").glob("part-*.json"), *Path("out").glob("m.json")})
+        written.append([path.read_bytes() for path in models])
+    assert written[0] == written[1] != []
+    files = [configsplit.load(path) for path in models]
+    shapes = [document.infer().specs[ref].shape for document in files for ref in document.model.input_refs()]
+    assert all(shape is not None and shape[1:3] == (None, None) for shape in shapes)
+
+
+@pytest.mark.parametrize("dialect", ["keras2", "keras3"])
+def test_the_shape_of_an_input_is_priced(dialect: str, tmp_path: Path) -> None:
+    document = configsplit.load(open_net(tmp_path / "m.json", dialect))
+    shape, size = configsplit.cuts(document, shapes=["start=None,8,8,3"]), configsplit.cuts(document, sizes=["start=1,8,8,3"])
+    assert [place.bytes for place in shape.places] == [place.bytes for place in size.places]
+    assert all(type(place.bytes) is int for place in shape.places)

@@ -15,11 +15,11 @@ def test_one_without_a_name_stays_as_it_is() -> None:
     text = (releases() / "keras-2.0.0" / "seq_input_shape.json").read_text()
     document = json.loads(text)
     assert isinstance(document["config"], list)
-    assert json.loads(buildable(text)) == document
-    assert len(tf_keras.models.model_from_json(buildable(text)).layers) > 0
+    assert json.loads(buildable(json.loads(text))) == document
+    assert len(tf_keras.models.model_from_json(buildable(json.loads(text))).layers) > 0
 
 
 def test_one_inside_a_model_keeps_its_name() -> None:
     dense = {"class_name": "Dense", "config": {"name": "d", "units": 2, "batch_input_shape": [None, 3]}}
     text = json.dumps({"class_name": "Sequential", "name": "inner", "config": [dense]})
-    assert tf_keras.models.model_from_json(buildable(text)).name == "inner"
+    assert tf_keras.models.model_from_json(buildable(json.loads(text))).name == "inner"

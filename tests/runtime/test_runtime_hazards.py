@@ -168,3 +168,11 @@ def test_of_real_files_only_lambdas_are_refused(release: str) -> None:
             except DocumentError as error:
                 refused[path.stem] = error.code
     assert refused == {"lambdas": "hazard-lambda"}
+
+
+@pytest.mark.parametrize(("name", "codes"), [("tf.NoneTensorSpec", ["hazard-unknown-class"]), ("tf.TensorSpec", [])])
+def test_a_specification_of_two_names_is_known_by_both(name: str, codes: list[str]) -> None:
+    """Which of the two a release asks for, depends on how it reads the file."""
+    spec = {"class_name": "TypeSpec", "spec_name": "TensorSpec", "type_spec": name, "serialized": [[None], "float32"]}
+    layer = {"class_name": "InputLayer", "config": {"name": "x", "type_spec": spec}}
+    assert [hazard.code for hazard in hazards({"class_name": "Sequential", "config": {"layers": [layer]}})] == codes

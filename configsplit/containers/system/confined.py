@@ -17,7 +17,7 @@ from configsplit.errors import StoreError
 _SECONDS = 1
 _BYTES_A_SECOND = 32 << 20
 _MEMORY = 128 << 20
-_PATIENCE = 10
+_PATIENCE = 60
 """How much longer than its processor time a child may take, on a machine that is busy."""
 
 

@@ -184,6 +184,8 @@ ATTACKS = (
         "list": {"s": ["file://CANARY"]}}), NODE, fires="run"),
     Attack("node_with_a_function", "hazard-tensorflow-op", node_def("AddV2", constants={"1": 1.0}, T=FLOATS,
         f={"func": {"name": "evil"}}), NODE),
+    Attack("node_with_functions_in_a_list", "hazard-tensorflow-op", node_def("AddV2", constants={"1": 1.0}, T=FLOATS,
+        f={"list": {"func": [{"name": "evil"}]}}), NODE),
     Attack("node_as_bytes", "hazard-tensorflow-op", layer("TensorFlowOpLayer",
         node_def=base64.b64encode(b"WriteFile").decode()), NODE),
     Attack("text_into_a_layer", "hazard-constant", lambda c: {

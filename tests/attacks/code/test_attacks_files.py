@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from attacks import ATTACKS, Attack
 from click.testing import CliRunner, Result
-from watching import watching
+from support.watching import watching
 
 from configsplit.cli.main import cli
 from configsplit.errors import DocumentError

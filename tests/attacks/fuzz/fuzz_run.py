@@ -7,32 +7,26 @@ argument, docs/security.md, it writes there what was seen, if nothing failed.
 from __future__ import annotations
 
 import json
-import resource
-import signal
 import sys
 import time
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 from unittest.mock import patch
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # run by itself, it finds `support` so
 
 import fuzz_inputs
 from click.testing import CliRunner
 from fuzz_inputs import Input
+from support.limits import TooLongError, limited, most_resident
 
 from configsplit.cli import main as main_module
 from configsplit.cli.main import cli
 
 SECONDS = 5.0
 MEMORY = 300 << 20
-
-
-class TooLongError(BaseException):
-    """The processor time of one input is used up. No handler of the code under test may take it for an error of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +53,20 @@ def run(item: Input) -> Outcome:
     """Give an input to its verb."""
     with TemporaryDirectory(prefix="fuzz-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as folder:
         arguments = fuzz_inputs.put(item, Path(folder))
-        before, start = _resident(), time.process_time()
+        before, start = most_resident(), time.process_time()
         failure, code = "", -1
         try:
-            with patch.object(main_module, "REFUSALS", ()), _limits():  # what the system refuses must not hide a hoard
+            with (
+                patch.object(main_module, "REFUSALS", ()),
+                limited(SECONDS, MEMORY),
+            ):  # what the system refuses must not hide a hoard
                 done = CliRunner().invoke(cli, arguments)
             code = done.exit_code
             if done.exception is not None and not isinstance(done.exception, SystemExit):
                 failure = "".join(traceback.format_exception(done.exception))
         except TooLongError:
             failure = "".join(traceback.format_exc())
-        seconds, grown = time.process_time() - start, max(0, _resident() - before)
+        seconds, grown = time.process_time() - start, max(0, most_resident() - before)
     if not failure and code not in (0, 1, 2):
         failure = f"exit code {code}"
     if not failure and seconds > SECONDS:
@@ -77,31 +74,6 @@ def run(item: Input) -> Outcome:
     if not failure and grown > MEMORY:
         failure = f"took {grown >> 20} MB"
     return Outcome(code, failure, seconds, grown)
-
-
-def _resident() -> int:
-    """The most memory that this process has ever had, in bytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
-@contextmanager
-def _limits() -> Iterator[None]:
-    """An alarm after so much processor time, and no more address space than what is there and so much more."""
-
-    def ring(*_: Any) -> None:
-        raise TooLongError
-
-    old = resource.getrlimit(resource.RLIMIT_AS)
-    taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    handler = signal.signal(signal.SIGPROF, ring)
-    resource.setrlimit(resource.RLIMIT_AS, (taken + 2 * MEMORY, old[1]))
-    signal.setitimer(signal.ITIMER_PROF, SECONDS)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        signal.signal(signal.SIGPROF, handler)
-        resource.setrlimit(resource.RLIMIT_AS, old)
 
 
 def _say(text: str) -> None:

@@ -1,0 +1,81 @@
+"""YAML that people write (recipes, tables of devices, profiles) as plain values; a hostile text ends soon, and in an error.
+
+PyYAML's safe loader makes no objects of Python. Beside that it lets aliases stand for more values than memory holds, meets
+odd scalars with whatever error they cause, and takes the last of two equal keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+MAX_TEXT = 1 << 18
+MAX_VALUES = 100_000
+"""Values of a text with every alias written out."""
+
+_CONSTRUCTION = (RecursionError, TypeError, ValueError, AttributeError, LookupError, ArithmeticError)
+"""What scalars of a declared kind meet that are none: ``!!int x``, ``2001-99-99``."""
+
+
+class YamlError(ValueError):
+    """Why a text is no YAML that anybody would write."""
+
+
+def yaml_values(text: str) -> Any:
+    """The values of a text.
+
+    Raises:
+        ImportError: PyYAML is not installed.
+        YamlError: it is not YAML, says a key twice, or is too large with its aliases written out.
+    """
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        """A key that stands twice is a mistake, not a replacement; keys that merge others in are none."""
+
+        def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:
+            seen: set[Hashable] = set()
+            for key, _ in node.value:
+                found = self.construct_object(key, deep=True)
+                if isinstance(found, Hashable) and found in seen:
+                    raise yaml.MarkedYAMLError(problem=f"the key {found!r} stands twice", problem_mark=key.start_mark)
+                seen.add(found)
+            return super().construct_mapping(node, deep=deep)
+
+    if len(text) > MAX_TEXT:
+        raise YamlError(f"it has {len(text)} characters; {MAX_TEXT} is the limit")
+    try:
+        loader = Loader(text)
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        _check_size(node)
+        return loader.construct_document(node)
+    except YamlError:
+        raise
+    except (yaml.YAMLError, *_CONSTRUCTION) as error:
+        raise YamlError(str(error)) from None
+
+
+def _check_size(root: Any) -> None:
+    """Count the values with every alias written out; iterative."""
+    sizes: dict[int, int] = {}
+    above: set[int] = set()
+    todo = [(root, False)]
+    while todo:
+        node, counted = todo.pop()
+        if counted:
+            sizes[id(node)] = 1 + sum(sizes[id(each)] for each in _inside(node))
+            if sizes[id(node)] > MAX_VALUES:
+                raise YamlError(f"with its aliases written out it has more than {MAX_VALUES} values")
+        elif id(node) in above and id(node) not in sizes:
+            raise YamlError("an alias stands inside of what it is an alias of")
+        elif id(node) not in sizes:
+            above.add(id(node))
+            todo += [(node, True), *((each, False) for each in _inside(node))]
+
+
+def _inside(node: Any) -> list[Any]:
+    if not isinstance(node.value, list):
+        return []
+    return [each for item in node.value for each in (item if isinstance(item, tuple) else (item,))]
