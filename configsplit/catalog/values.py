@@ -45,7 +45,7 @@ def number(least: float, most: float | None = None, *, none: bool = False) -> Va
     return _or_none(Values(f"a number {bounds}", takes), none)
 
 
-def sizes(rank: int, least: int = 1, *, none: bool = False) -> Values:
+def axis_sizes(rank: int, least: int = 1, *, none: bool = False) -> Values:
     """One number for all axes, or one for each."""
 
     def takes(value: Any) -> bool:
@@ -58,7 +58,7 @@ def sizes(rank: int, least: int = 1, *, none: bool = False) -> Values:
 
 def edges(rank: int) -> Values:
     """What is added or taken away at the edges of an image: one number, one for each axis, or two for each."""
-    pair = sizes(2, 0)
+    pair = axis_sizes(2, 0)
 
     def takes(value: Any) -> bool:
         if isinstance(value, int):

@@ -160,7 +160,7 @@ class TfjsModel(Container):
     def _refusal(self, what: str) -> StoreError:
         return StoreError(
             what,
-            code="tfjs-manifest",
+            code="weights-manifest",
             where=str(self.opened.path),
             hint="give the model.json of a layers model, with its shards beside it as TensorFlow.js wrote them",
         )

@@ -108,6 +108,7 @@ class Document:
 
         Args:
             shapes, model: as for `infer`.
+            facts: declarations of classes besides those of the registry, by name.
 
         Returns:
             As `infer` does.

@@ -129,7 +129,7 @@ def test_what_no_converter_writes_is_refused(kind: str, tmp_path: Path) -> None:
     web = edited(tmp_path, REFUSED[kind])
     with pytest.raises(StoreError) as caught:
         configsplit.split(configsplit.load(web), at="bn1").save(tmp_path / "parts")
-    assert caught.value.code == "tfjs-manifest"
+    assert caught.value.code == "weights-manifest"
     assert not (tmp_path / "parts").exists()
 
 

@@ -24,8 +24,7 @@ from configsplit.catalog.rules import (
     window_length,
     with_channels,
 )
-from configsplit.catalog.values import DATA_FORMAT, PADDING, Values, one_of, whole
-from configsplit.catalog.values import sizes as sizes_of
+from configsplit.catalog.values import DATA_FORMAT, PADDING, Values, axis_sizes, one_of, whole
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import Shape
 
@@ -147,7 +146,7 @@ def transposed_macs(call: CallFacts) -> int:
 
 
 def _window_values(rank: int) -> dict[str, Values]:
-    several = sizes_of(rank)
+    several = axis_sizes(rank)
     return {
         "filters": whole(cut=True, none=True),
         "kernel_size": several,
@@ -172,7 +171,7 @@ def _other_values(rank: int) -> dict[str, Values]:
 
 
 def _transposed_values(rank: int) -> dict[str, Values]:
-    return {**_plain_values(rank), "padding": PADDING, "output_padding": sizes_of(rank, 0, none=True)}
+    return {**_plain_values(rank), "padding": PADDING, "output_padding": axis_sizes(rank, 0, none=True)}
 
 
 def _strided(config: FrozenDict) -> str:
@@ -248,11 +247,11 @@ def adaptive_shape(call: CallFacts) -> Shape:
 
 
 def _pool_values(rank: int) -> dict[str, Values]:
-    several = sizes_of(rank)
+    several = axis_sizes(rank)
     return {
         "pool_size": several,
         "output_size": several,
-        "strides": sizes_of(rank, none=True),
+        "strides": axis_sizes(rank, none=True),
         "padding": PADDING,
         "data_format": DATA_FORMAT,
     }

@@ -29,8 +29,7 @@ from configsplit.catalog.rules import (
     window_length,
     with_channels,
 )
-from configsplit.catalog.values import DATA_FORMAT, NOT_NONE, PADDING, Values, number, whole
-from configsplit.catalog.values import sizes as of_axes
+from configsplit.catalog.values import DATA_FORMAT, NOT_NONE, PADDING, Values, axis_sizes, number, whole
 from configsplit.graph.model import Shape, TensorSpec
 
 
@@ -188,7 +187,7 @@ def lambda_outputs(call: CallFacts) -> Outputs:
 
 
 def _local_values(rank: int) -> dict[str, Values]:
-    several = of_axes(rank)
+    several = axis_sizes(rank)
     return {
         "filters": whole(cut=True),
         "kernel_size": several,

@@ -22,8 +22,7 @@ from configsplit.catalog.rules import (
     window_length,
     with_channels,
 )
-from configsplit.catalog.values import DATA_FORMAT, PADDING, Values, whole
-from configsplit.catalog.values import sizes as of_axes
+from configsplit.catalog.values import DATA_FORMAT, PADDING, Values, axis_sizes, whole
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import Shape, TensorSpec
 
@@ -208,7 +207,7 @@ _UNITS = {"units": whole()}
 
 
 def _conv_values(rank: int) -> dict[str, Values]:
-    several = of_axes(rank)
+    several = axis_sizes(rank)
     return {
         "filters": whole(),
         "kernel_size": several,

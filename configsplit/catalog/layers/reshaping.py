@@ -19,8 +19,7 @@ from configsplit.catalog.rules import (
     unknown,
     with_channels,
 )
-from configsplit.catalog.values import DATA_FORMAT, Values, edges, one_of, permutation, whole
-from configsplit.catalog.values import sizes as of_axes
+from configsplit.catalog.values import DATA_FORMAT, Values, axis_sizes, edges, one_of, permutation, whole
 from configsplit.graph.model import Shape
 
 
@@ -122,7 +121,7 @@ _WAYS = f"{_KERAS3_WAYS} area gaussian mitchellcubic"
 
 
 def _grown_values(rank: int) -> dict[str, Values]:
-    return {"size": of_axes(rank), "data_format": DATA_FORMAT, "interpolation": one_of(_WAYS)}
+    return {"size": axis_sizes(rank), "data_format": DATA_FORMAT, "interpolation": one_of(_WAYS)}
 
 
 def _grown_values3(rank: int) -> dict[str, Values]:
@@ -130,7 +129,7 @@ def _grown_values3(rank: int) -> dict[str, Values]:
 
 
 def _edge_values(key: str, rank: int) -> dict[str, Values]:
-    return {key: of_axes(2, 0) if rank == 1 else edges(rank), "data_format": DATA_FORMAT}
+    return {key: axis_sizes(2, 0) if rank == 1 else edges(rank), "data_format": DATA_FORMAT}
 
 
 LAYERS = (
