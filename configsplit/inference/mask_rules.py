@@ -32,7 +32,7 @@ class Mask(NamedTuple):
         why: for "hidden" and "unknown", the layer and its class.
         seen: whether Keras 3 sees it when it builds the model from its document, and not only when the model runs.
         own: for "unknown": no mask arrives at the class that nobody declared, but it may make one itself.
-        given_back: for "unknown": the call may give back the very tensor that it takes; on some backends it does.
+        doubt: for "unknown" where the class is declared: why nobody can tell.
     """
 
     kind: Kind
@@ -41,7 +41,7 @@ class Mask(NamedTuple):
     why: tuple[str, str] = ("", "")
     seen: bool = True
     own: bool = False
-    given_back: bool = False
+    doubt: str = ""
 
 
 Taken: TypeAlias = tuple[TensorRef, Mask | None]
@@ -170,11 +170,15 @@ def _attended(it: MaskedCall) -> dict[int, Mask]:
     return scores if first is None else {0: first, **scores}
 
 
+_GIVEN_BACK = "where a backend gives back the very tensor that it took, the mask stays on it"
+_BUILT_OTHERWISE = "Keras 3 finds another mask when it builds the model than when it runs it"
+
+
 def _given_back(it: MaskedCall, arriving: list[tuple[TensorRef, Mask]]) -> dict[int, Mask]:
     """Keras ties masks to tensors: what gives back the very tensor that it takes stops none, whatever its class says."""
     same = it.facts.same_tensor(it.call)
     if same is None:
-        return {number: mask._replace(given_back=True) for number, mask in _unknown(it, arriving).items()}
+        return {number: mask._replace(doubt=_GIVEN_BACK) for number, mask in _unknown(it, arriving).items()}
     first = handed_on(it.tensors, *it.taken[0]) if same else None
     return {} if first is None else {0: first}
 
@@ -231,6 +235,8 @@ def _merged(it: MaskedCall) -> Mask | None:
     refs, seen = refs_of(there), all(mask.seen for _, mask in there)
     if (doubt := next((mask for _, mask in there if mask.kind == "unknown"), None)) is not None:
         return doubt._replace(sources=refs)
+    if it.facts.merge == "joined" and it.keras3 and 0 < sum(mask.seen for _, mask in there) < len(there):
+        return Mask("unknown", refs, why=it.here, doubt=_BUILT_OTHERWISE)
     if it.call.kwargs.get("mask") is not None or any(mask.kind == "hidden" for _, mask in there):
         return Mask("hidden", refs, why=it.here)
     if it.facts.merge == "joined":

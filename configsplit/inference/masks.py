@@ -208,6 +208,9 @@ def _taken(frame: _Frame, layer: Layer, ref: CallRef) -> list[Taken]:
     given = given_masks(node, len(tensors))
     found: list[Taken] = []
     for number, each in enumerate(tensors):
+        if layer.model is not None and frame.inference.dialect == "keras2" and casts(frame.inference, ref, number):
+            found.append((each, None))  # `Functional._conform_to_reference_input` makes a new tensor, behind the mask
+            continue
         told = None if given is None else given[number]
         tied = given is None or (layer.model is not None and not _cast_away(frame, ref, number))
         found.append((each, Mask("given", (told,)) if told is not None else _tied(frame, ref, each) if tied else None))
@@ -236,7 +239,8 @@ def _tied(frame: _Frame, call: CallRef, ref: TensorRef) -> Mask | None:
 def _arriving(frame: _Frame, layer: Layer, ref: CallRef) -> Arriving:
     taken = _taken(frame, layer, ref)
     if layer.model is None:  # TimeDistributed
-        return tuple("unknown" if mask is not None else "" for _, mask in taken)
+        lost = frame.inference.dialect == "keras2" and casts(frame.inference, ref, 0)
+        return tuple("unknown" if mask is not None and not lost else "" for _, mask in taken)
     return tuple("" if mask is None else "unknown" if mask.kind == "unknown" else "entry" for _, mask in taken)
 
 

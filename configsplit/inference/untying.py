@@ -130,8 +130,8 @@ def untyings(inference: Inference) -> dict[int, Untying]:
 
 
 def casts(inference: Inference, call: CallRef, number: int) -> bool:
-    """Whether a nested model casts what it is handed at an input: what it works with is a new tensor then."""
-    inner = inference.inner.get(call)
+    """Whether a nested model, or one in TimeDistributed, casts what it takes at an input: it works with a new tensor then."""
+    inner = inference.inner.get(call) or inference.wrapped.get(call)
     inputs = () if inner is None else inner.model.input_refs()
     taken = taken_first(called(inference.model.by_name()[call.layer])[call.call])
     if inner is None or number >= min(len(inputs), len(taken)):

@@ -123,10 +123,9 @@ def _policy(dtype: str | None) -> str:
 def may_come_out(mask: Mask) -> CutError:
     """What is said of a mask that may come out of a class which nobody declared."""
     name, class_name = mask.why
-    if mask.given_back:
+    if mask.doubt:
         return CutError(
-            f"a mask may come out of layer {name!r} ({class_name}): where a backend gives back the very tensor that it took, "
-            "the mask stays on it",
+            f"a mask may come out of layer {name!r} ({class_name}): {mask.doubt}",
             code="cut-mask-unknown",
             where=name,
             hint=f"cut before {name!r}, or behind the last layer that uses a mask",

@@ -14,7 +14,7 @@ from configsplit.catalog.layers.attention import HEEDS_MASKS
 from configsplit.catalog.table import class_facts
 from configsplit.conversion import Migration, Refusal
 from configsplit.dialects import read_entry
-from configsplit.graph.model import LayerPath
+from configsplit.graph.model import CallRef, LayerPath
 from configsplit.inference import Inference, MaskKey, MaskLevels, Masks, every_mask, trace
 from configsplit.models.document import Document
 from configsplit.models.wrapped import release_of
@@ -75,8 +75,12 @@ def _differing(was: _Level, now: _Level, names: Mapping[str, str]) -> Iterator[t
     before, after = Values([Reading(was[0].model, was[1])], kept), Values([Reading(now[0].model, now[1], renamed=names)], kept)
     received, receives = before.received(0), after.received(0)
     there = {names.get(layer.name, layer.name) for layer in now[0].model.layers}
+    loose = {CallRef(names.get(call.layer, call.layer), call.call) for call in now[1].hanging_on_order()}
     for call in dict.fromkeys((*received, *receives)):
         if call.layer not in old or call.layer not in there:
+            continue
+        if call in loose:  # Keras 3's order of running decides whether it finds the mask
+            yield call.layer, old[call.layer].class_name
             continue
         wanted = {place: before.of(term) for place, term in received.get(call, {}).items()}
         got = {place: after.of(term) for place, term in receives.get(call, {}).items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -121,7 +122,14 @@ def insert(case: Case, chance: Random, folder: Path) -> Attempt:
     entry = fragment_for(case, chance)
     fragment.write_text(json.dumps(entry))
     edited = configsplit.insert(_document(case), fragment, after=after)
-    return _edited(case, f"insert {entry['class_name']} --after {after}", edited, folder)
+    done = _edited(case, f"insert {entry['class_name']} --after {after}", edited, folder)
+    widens = entry["config"]["dtype"] == "float64"
+
+    def got() -> Arrays:
+        """What is put in may have widened what it was given."""
+        return [new.astype(old.dtype) if widens else new for old, new in zip(done.right, done.got(), strict=True)]
+
+    return dataclasses.replace(done, got=got)
 
 
 def fragment_for(case: Case, chance: Random) -> dict[str, Any]:

@@ -40,8 +40,8 @@ LINES: dict[str, list[str]] = {
     "plugins": ["plugins"],
 }
 """Each verb's line, in this order; ``batch`` has all the files at once."""
-ENDS_OTHERWISE = {"convert", "profile", "batch"}
-"""What converts or runs a model refuses an attack by right: held against a code of error, not against the control."""
+ENDS_OTHERWISE = {"convert", "profile", "batch", "validate"}
+"""What converts, runs or judges a model refuses an attack by right: held against a code of error, not against the control."""
 EACH = [verb for verb in LINES if verb != "batch"]
 
 
