@@ -9,8 +9,10 @@ from typing import Any
 
 from configsplit.containers import Source, open_source
 from configsplit.dialects.envelope import unwrapped
+from configsplit.errors import StoreError
 from configsplit.graph.json import loads, thaw
 
+_READ_BY_KERAS = frozenset({"json", "keras", "h5", "dir"})
 _WORDS_EACH = 20
 _VOCABULARY_LIMIT = 1 << 20
 
@@ -43,9 +45,16 @@ def examine(path: Path, weights: Path | None = None) -> Examined:
     """Read a model file's architecture, and check its weights' index: links, external storage, sizes.
 
     Raises:
-        StoreError: it cannot be read, is no model, or is damaged or hostile.
+        StoreError: it cannot be read, is no model, or is damaged or hostile; or it is of a kind that no Keras reads.
     """
     with open_source(path, weights) as source:
+        if source.kind not in _READ_BY_KERAS:
+            raise StoreError(
+                f"no Keras reads a model of the kind {source.kind!r}",
+                code="runtime-kind",
+                where=str(path),
+                hint="write it as one that it reads, and run that: `configsplit extract MODEL --to OUTPUT --out whole.h5`",
+            )
         file = source.weights  # walks the whole HDF5 index, and refuses what leads out of the file
         layout = "" if file is None else file.layout.kind
         return Examined(text=source.config_text, kind=source.kind, words=tuple(_vocabulary(source)), layout=layout)

@@ -179,3 +179,12 @@ def _datasets(path: Path) -> Any:
     configsplit.load(path)
     with open_source(path) as opened:
         return {} if opened.weights is None else dict(opened.weights.datasets)
+
+
+def test_running_it_is_refused_in_words(tmp_path: Path) -> None:
+    web = as_tfjs(RESIDUAL, tmp_path / "web")
+    saved = configsplit.split(configsplit.load(web), at="bn1").save(tmp_path / "parts")
+    assert saved.proof is not None
+    with pytest.raises(StoreError, match="no Keras reads") as caught:
+        configsplit.verify(tmp_path / "parts", numeric=True)
+    assert caught.value.code == "runtime-kind"
