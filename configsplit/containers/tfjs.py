@@ -80,7 +80,8 @@ class TfjsModel(Container):
         return "training_config" in self._topology or "trainingConfig" in self._index
 
     def weights(self) -> Arrays | None:
-        if not self._groups:
+        """None, too, where not one of the shards lies beside it: somebody has the architecture alone."""
+        if not any((self.opened.path.parent / name).exists() for name in self._names):
             return None
         homes = dict(_homes(self._topology.get("model_config", self._topology)))
         listed: dict[str, Listed] = {}
@@ -101,15 +102,19 @@ class TfjsModel(Container):
         return found
 
     @cached_property
-    def _shards(self) -> Mapping[str, Span]:
-        """Every file of the manifest, opened once: a plain name in the folder of ``model.json``."""
+    def _names(self) -> list[str]:
+        """Every file of the manifest: plain names in the folder of ``model.json``."""
         names = [name for group in self._groups for name in self._list(group, "paths")]
         if len(names) > MOST_SHARDS or len(set(names)) != len(names):
             raise self._refusal("a shard is named twice, or there are too many")
         for name in names:
             if not isinstance(name, str) or not _SHARD.fullmatch(name) or name.startswith("."):
                 raise self._refusal(f"the manifest names {name!r}, which is no plain name of a file beside it")
-        return {name: self.opened.beside(name) for name in names}
+        return names
+
+    @cached_property
+    def _shards(self) -> Mapping[str, Span]:
+        return {name: self.opened.beside(name) for name in self._names}
 
     def _list(self, group: Mapping[str, Any], key: str) -> tuple[Any, ...]:
         found = group.get(key)
@@ -155,6 +160,8 @@ class TfjsModel(Container):
     def sha256(self, stop: Event | None = None) -> str:
         """Of the listing of ``model.json`` and its shards."""
         own = self.opened.path.name, sha256([self.opened.span], stop)
+        if self.weights() is None:
+            return own[1]
         return listing_digest([own, *((name, sha256([span], stop)) for name, span in self._shards.items())])
 
     def _refusal(self, what: str) -> StoreError:

@@ -48,8 +48,6 @@ def _opened(value: Any) -> tuple[Any, str]:
         return _functional(value), _BARE
     if type(layers := value.get("layers")) is tuple and layers and all(map(_is_model, layers)):
         return FrozenDict({"class_name": "Sequential", "config": value}), _BARE
-    if isinstance(topology := value.get("modelTopology"), FrozenDict):
-        return topology, "the architecture stood under 'modelTopology', as TensorFlow.js keeps it; its weights lie elsewhere"
     inside = {key: item for key, item in value.items() if _may_be_model(item)}
     if len(inside) > 1:
         raise _no_model(f"{len(inside)} architectures stand side by side, under {', '.join(map(repr, inside))}")

@@ -133,6 +133,19 @@ def test_what_no_converter_writes_is_refused(kind: str, tmp_path: Path) -> None:
     assert not (tmp_path / "parts").exists()
 
 
+def test_an_architecture_without_its_shards_is_cut_alone(tmp_path: Path) -> None:
+    web = as_tfjs(RESIDUAL, tmp_path / "web", shard=1000)
+    shards = sorted(web.parent.glob("*.bin"))
+    shards[1].unlink()
+    with pytest.raises(StoreError) as caught:
+        configsplit.split(configsplit.load(web), at="bn1").save(tmp_path / "parts")
+    assert caught.value.code == "file-missing"
+    for shard in [shards[0], *shards[2:]]:
+        shard.unlink()
+    saved = configsplit.split(configsplit.load(web), at="bn1").save(tmp_path / "parts")
+    assert [part.file for part in saved.manifest.parts] == ["part-0.json", "part-1.json"]
+
+
 def test_a_link_in_place_of_a_shard_leads_nowhere(tmp_path: Path) -> None:
     web = as_tfjs(RESIDUAL, tmp_path / "web")
     shard = next(web.parent.glob("*.bin"))
