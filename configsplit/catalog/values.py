@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 
@@ -29,7 +30,7 @@ def whole(least: int = 1, *, none: bool = False, truth: bool = True, cut: bool =
         if isinstance(value, bool):
             return truth and int(value) >= least
         if isinstance(value, float) and cut:
-            return int(value) >= least
+            return isfinite(value) and int(value) >= least
         return isinstance(value, int) and value >= least
 
     return _or_none(Values(f"a whole number of at least {least}", takes), none)
@@ -79,7 +80,7 @@ def one_of(names: str, *, none: bool = False, case: bool = True) -> Values:
 
 
 def permutation(value: Any) -> bool:
-    return isinstance(value, Sequence) and sorted(value) == list(range(1, len(value) + 1))
+    return isinstance(value, Sequence) and all(each in value for each in range(1, len(value) + 1))
 
 
 DATA_FORMAT = one_of("channels_first channels_last", none=True)

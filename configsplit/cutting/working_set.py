@@ -56,7 +56,7 @@ class WorkingSets:
             self._alive = {tensor for tensor, left in living.items() if left}
             for tensor in self._alive:
                 self._left[tensor] = living[tensor]
-            self._peaks.append(max(peaks))
+            self._peaks.append(max(peaks, default=0))  # a segment of inputs that nothing takes has no call
 
     def _run(self, units: Iterable[int], live: int, living: dict[int, int]) -> list[int]:
         """The live bytes during each call; ``living`` counts the uses that are left of each tensor, and is changed."""

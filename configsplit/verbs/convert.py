@@ -237,9 +237,10 @@ def _with_code(document: Document) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Every layer that holds code, by its title, with all that it is called; wrapped ones by the wrapper's title."""
     for path, layer in walk(document.model, held_by(document.dialect)):
         entry, names = layer.entry, [layer.name]
-        while isinstance(wrapped := (entry.get("config") or {}).get("layer"), FrozenDict):
-            entry = wrapped
-            names.append(str((entry.get("config") or {}).get("name")))
+        while isinstance(config := entry.get("config"), FrozenDict) and isinstance(config.get("layer"), FrozenDict):
+            entry = config["layer"]
+            held = entry.get("config")
+            names.append(str(held.get("name") if isinstance(held, FrozenDict) else None))
         if class_facts(str(entry.get("class_name") or layer.class_name)).code_key or layer.class_name == "Merge":
             title = "/".join(path)
             yield title, (title, *names, "/".join((title, *names[1:])))
