@@ -9,7 +9,7 @@ from typing import Any
 
 from configsplit.containers import Source, open_source
 from configsplit.dialects.envelope import unwrapped
-from configsplit.errors import StoreError
+from configsplit.errors import DocumentError, StoreError
 from configsplit.graph.json import loads, thaw
 
 _READ_BY_KERAS = frozenset({"json", "keras", "h5", "dir"})
@@ -21,13 +21,14 @@ _VOCABULARY_LIMIT = 1 << 20
 class Examined:
     """What is known of a file before any framework sees it.
 
-    ``text`` is its architecture as it stands there, ``kind`` "json", "keras", "h5" or "dir"; ``words`` are some that its
-    vocabulary files hold, ``layout`` is that of its weights ("legacy", "tf213", "v3"; empty without weights).
+    ``where`` is its path, ``text`` its architecture as it stands there, ``kind`` "json", "keras", "h5" or "dir"; ``words`` are
+    some that its vocabulary files hold, ``layout`` is that of its weights ("legacy", "tf213", "v3"; empty without weights).
     """
 
     text: str
     kind: str
     words: tuple[str, ...] = ()
+    where: str = ""
     layout: str = ""
 
     def document(self) -> Any:
@@ -37,8 +38,11 @@ class Examined:
         Raises:
             DocumentError: the text is not JSON, has a key twice, nests too deep, or holds no architecture.
         """
-        value = loads(self.text)  # refuses what json.loads would let through: doubled keys, endless nesting
-        return thaw(unwrapped(value)[0] if self.kind == "json" else value)
+        try:
+            value = loads(self.text)  # refuses what json.loads would let through: doubled keys, endless nesting
+            return thaw(unwrapped(value)[0] if self.kind == "json" else value)
+        except DocumentError as error:
+            raise error.within(self.where) from None
 
 
 def examine(path: Path, weights: Path | None = None) -> Examined:
@@ -57,7 +61,8 @@ def examine(path: Path, weights: Path | None = None) -> Examined:
             )
         file = source.weights  # walks the whole HDF5 index, and refuses what leads out of the file
         layout = "" if file is None else file.layout.kind
-        return Examined(text=source.config_text, kind=source.kind, words=tuple(_vocabulary(source)), layout=layout)
+        words = tuple(_vocabulary(source))
+        return Examined(text=source.config_text, kind=source.kind, words=words, where=str(path), layout=layout)
 
 
 def _vocabulary(source: Source) -> list[str]:

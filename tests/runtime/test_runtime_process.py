@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -46,10 +47,22 @@ def test_refusals_come_back_as_what_they_were(keras3: Any, tmp_path: Path) -> No
 
 def test_what_the_framework_says_is_passed_on(keras3: Any, tmp_path: Path) -> None:
     split = simple(keras3.module, tmp_path, "keras3")
-    (tmp_path / "part-0.keras").write_bytes(b"{}")
-    with pytest.raises(VerificationError, match=r"class|config|zip") as caught:
+    part = tmp_path / "part-0.keras"
+    text = zipfile.ZipFile(part).read("config.json").decode()
+    assert '"units"' in text
+    part.write_text(text.replace('"units"', '"unities"'))
+    with pytest.raises(VerificationError, match="unities") as caught:
         verify_numeric(tmp_path, split.manifest, split.source)
     assert caught.value.code == "runtime-failed"
+    assert caught.value.where.endswith("part-0.keras")
+
+
+def test_what_is_no_model_is_refused_before_the_framework_sees_it(keras3: Any, tmp_path: Path) -> None:
+    split = simple(keras3.module, tmp_path, "keras3")
+    (tmp_path / "part-0.keras").write_bytes(b"{}")
+    with pytest.raises(DocumentError) as caught:
+        verify_numeric(tmp_path, split.manifest, split.source)
+    assert caught.value.code == "document-not-a-model"
     assert caught.value.where.endswith("part-0.keras")
 
 
