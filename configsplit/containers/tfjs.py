@@ -30,6 +30,11 @@ if TYPE_CHECKING:
 
 _KEYS = re.compile(rb'"(?:modelTopology|weightsManifest)"\s*:|"format"\s*:\s*"(?:layers|graph)-model"')
 _SHARD = re.compile(r"[^/\\:\x00]+")
+_ORDER = (
+    *("gamma", "beta", "moving_mean", "moving_variance"),
+    *("depthwise_kernel", "pointwise_kernel", "kernel", "recurrent_kernel", "bias"),
+)
+"""The order in which Keras's layers have their weights (`Layer.weights`), of those that may have one shape."""
 MOST_SHARDS = 10_000
 MOST_WEIGHTS = 1_000_000
 LARGEST = 1 << 48
@@ -92,7 +97,24 @@ class TfjsModel(Container):
                 if f"{home}/{name}" in listed:
                     raise self._refusal(f"the weight {name!r} is there twice")
                 listed[f"{home}/{name}"] = array
+        self._check_order(listed)
         return ListedArrays(str(self.opened.path), LEGACY_WEIGHTS, listed)
+
+    def _check_order(self, names: Iterable[str]) -> None:
+        """TensorFlow.js finds weights by name, and Keras by their order: one that is told by its name must stand in it.
+
+        Raises:
+            StoreError: a manifest was put in another order, which shapes would not show.
+        """
+        last: dict[str, tuple[int, str]] = {}
+        for path in names:
+            scope, _, name = path.rpartition("/")
+            if name not in _ORDER:
+                continue
+            place, before = last.get(scope, (-1, ""))
+            if _ORDER.index(name) < place:
+                raise self._refusal(f"{scope!r} has {before!r} before {name!r}: no Keras orders its weights so")
+            last[scope] = _ORDER.index(name), name
 
     @cached_property
     def _groups(self) -> tuple[Mapping[str, Any], ...]:

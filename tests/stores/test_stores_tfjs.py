@@ -120,6 +120,7 @@ REFUSED: dict[str, Callable[[Any], None]] = {
     "an empty step in a name": lambda found: _first(found).update(name="c1//kernel"),
     "a weight twice": lambda found: found["weightsManifest"][0]["weights"].append(_first(found)),
     "a weight too few": lambda found: found["weightsManifest"][0]["weights"].pop(),
+    "weights in another order": lambda found: found["weightsManifest"][0]["weights"].reverse(),
     "no topology": lambda found: found.update(modelTopology=3),
 }
 
