@@ -28,6 +28,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from support.frameworks import FrameworkProcess
 from support.thinned import LONG
 
+gc.set_threshold(50_000, 20, 20)  # models are many small objects: at 700 a sixth of the time goes into looking for rubbish
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Before any test is collected: Hypothesis tests belong to the long ones too, with more examples."""
