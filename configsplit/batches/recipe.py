@@ -60,6 +60,14 @@ else:
     Step = create_model("Step", __base__=_Step, __doc__=_Step.__doc__, **_VERBS)
 
 
+Steps = Annotated[
+    tuple[Step, ...],
+    BeforeValidator(listed, json_schema_input_type=Step | Annotated[tuple[Step, ...], Field(min_length=1)]),
+    Field(min_length=1),
+]
+"""One step, or several in order."""
+
+
 class Limits(Strict):
     """What one model may take. A worker that passes a limit is killed, and the model is failed or tried again."""
 
@@ -69,11 +77,18 @@ class Limits(Strict):
     recycle: Bytes = Field(default=512_000_000, description="A worker that holds more than this after a model is replaced.")
 
 
+Causes = Annotated[tuple[Cause, ...], BeforeValidator(listed, json_schema_input_type=Cause | tuple[Cause, ...])]
+
+
 class Retry(Strict):
     """How often a model is tried again, and after what."""
 
     times: int = Field(default=1, ge=0, le=100)
-    after: Annotated[tuple[Cause, ...], BeforeValidator(listed)] = ("killed", "memory", "remote")
+    after: Causes = (
+        "killed",
+        "memory",
+        "remote",
+    )
 
 
 class Models(Strict):
@@ -95,7 +110,7 @@ class Override(Strict):
 
     models: Texts
     skip: str | None = Field(default=None, description="Leave these models out, for this reason.")
-    do: Annotated[tuple[Step, ...] | None, BeforeValidator(listed)] = None
+    do: Steps | None = None
     verify: Verify | None = None
     plugins: Texts | None = None
     limits: Limits | None = None
@@ -109,7 +124,7 @@ class Recipe(Strict):
     recipe: Literal[1] = 1
     models: Models = Models()
     plugins: Texts = ()
-    do: Annotated[tuple[Step, ...], BeforeValidator(listed), Field(min_length=1)]
+    do: Steps
     verify: Verify = "proof"
     limits: Limits = Limits()
     retry: Retry = Retry()

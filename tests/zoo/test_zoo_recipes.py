@@ -358,3 +358,21 @@ def test_the_ledger_has_the_digests_of_the_files_as_they_are(tmp_path: Path) -> 
         for item in line["outputs"]:
             content = (out / "models" / name / item["file"]).read_bytes()
             assert (item["bytes"], item["sha256"]) == (len(content), sha256(content).hexdigest())
+
+
+ONE_FOR_A_LIST = [
+    {"plugins": "a.py"},
+    {"models": {"include": "*.h5", "exclude": "*"}},
+    {"do": {"split": {"at": "x", "shape": "x=1,2", "size": "x=3"}}},
+    {"do": {"extract": {"from": "a", "to": "b"}}},
+    {"retry": {"after": "memory"}},
+    {"overrides": [{"models": "x", "plugins": "b.py", "do": {"convert": {"lambda": "f=m:g"}}}]},
+]
+
+
+@pytest.mark.parametrize("part", ONE_FOR_A_LIST, ids=str)
+def test_one_item_stands_for_a_list_of_one_in_the_schema_as_well(tmp_path: Path, part: dict[str, Any]) -> None:
+    place = tmp_path / "recipe.yaml"
+    place.write_text(json.dumps({"do": [{"inspect": {}}], **part}))  # JSON is YAML
+    read_recipe(place)
+    assert configsplit.validate(place).violations == ()
