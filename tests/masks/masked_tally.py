@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import tempfile
 from collections import Counter
@@ -48,6 +49,7 @@ class Tally:
     no_place: int = 0
     refused: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
+    backend: str = field(default_factory=lambda: os.environ.get("KERAS_BACKEND", "tensorflow"))
 
     def run(self, numbers: range, tries: int = 3, models: int | None = None) -> Tally:
         """So many attempts on the model of each number, until there are so many models."""
@@ -128,7 +130,7 @@ def difference(right: Arrays, got: Arrays, close: float) -> str | None:
 
 def store(tally: Tally) -> None:
     ROWS.mkdir(parents=True, exist_ok=True)
-    name = f"{tally.verb}/{tally.generation}/{tally.suffix}/{tally.custom}"
+    name = f"{tally.verb}/{tally.generation}/{tally.suffix}/{tally.custom}/{tally.backend}"
     (ROWS / f"{hashlib.sha256(name.encode()).hexdigest()[:16]}.json").write_text(
         json.dumps({each.name: getattr(tally, each.name) for each in fields(tally)}, indent=1)
     )
@@ -157,8 +159,8 @@ def publish() -> str:
     return text
 
 
-def _rank(row: dict[str, str]) -> tuple[int, str, str, str]:
-    return list(VERBS).index(row["verb"]), row["generation"], row["suffix"], str(row["custom"])
+def _rank(row: dict[str, str]) -> tuple[int, str, str, str, str]:
+    return list(VERBS).index(row["verb"]), row["generation"], row["suffix"], row["backend"], str(row["custom"])
 
 
 def _line(row: dict[str, object]) -> str:
@@ -167,5 +169,6 @@ def _line(row: dict[str, object]) -> str:
     assert isinstance(row["wrong"], list)
     codes = ", ".join(f"{code} {number}" for code, number in sorted(refused.items(), key=lambda item: -item[1])) or "0"
     files = re.sub("keras", "Keras ", str(row["generation"])) + (" live" if row["suffix"] == LIVE else f" `.{row['suffix']}`")
+    files += " on JAX" if row["backend"] == "jax" else ""
     counts = " | ".join(str(row[key]) for key in ("models", "tries", "identical", "warned", "no_place"))
     return f"| {row['verb']} | {files} | {float(str(row['custom'])):.0%} | {counts} | {codes} | {len(row['wrong'])} |\n"

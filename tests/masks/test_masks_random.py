@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from masked_files import KINDS, LIVE
@@ -70,6 +73,34 @@ def test_hundreds_of_live_masked_models(verb: str, generation: Generation) -> No
     tally = Tally(verb, generation, LIVE, CUSTOM).run(range(28_000, 29_000), tries=2, models=round(100 * SHARE))
     store(tally)
     check(tally, models=round(100 * SHARE))
+
+
+JAX = """
+import sys
+sys.path[:0] = sys.argv[1:3]
+from masked_tally import Tally, store
+verb, suffix, models = sys.argv[3], sys.argv[4], int(sys.argv[5])
+tally = Tally(verb, "keras3", suffix, 0.2).run(range(29_000, 29_500), tries=2, models=models)
+store(tally)
+assert tally.wrong == [], tally.wrong
+assert tally.models >= models and tally.identical and tally.backend == "jax"
+"""
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize(("verb", "suffix"), [("split", "keras"), ("split", LIVE), ("insert", LIVE)])
+def test_tens_of_masked_models_on_jax(verb: str, suffix: str) -> None:
+    """In a process of its own: JAX lets other layers keep a mask. Few models: it compiles each operation for each shape."""
+    folders, models = (str(Path(__file__).parent), str(Path(__file__).parents[1])), str(round(25 * SHARE))
+    environment = {**os.environ, "KERAS_BACKEND": "jax"}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", JAX, *folders, verb, suffix, models],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
 
 
 def check(tally: Tally, models: int) -> None:
