@@ -14,7 +14,7 @@ from support.watching import touched, watching
 
 from configsplit.cli.main import cli
 
-MODELS = Path(__file__).resolve().parents[3] / "corpus" / "releases" / "keras-3.15.1"
+MODELS = Path(__file__).resolve().parents[2] / "corpus" / "releases" / "keras-3.15.1"
 SECRET = b"\x52\x4b\x9a\x44" * 4
 """1234.3538 as a float, four times: what a file outside holds."""
 
