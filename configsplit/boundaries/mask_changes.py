@@ -63,6 +63,7 @@ def mask_changes(documents: Sequence[Document], model: Model, made: Rewritten, i
         for new, old in ((CallRef(path[0], number), call) for number, call in enumerate(origin.calls))
     ]
     loose = [new.layer for before, _, old, new in there if old in before.loose or new in after.loose]
+    unsure = [new.layer for before, _, old, new in there if (old in before.unsure) != (new in after.unsure)]
     lost = [new.layer for _, had, _, new in there if had and new not in has]
     gained = [new.layer for _, had, _, new in there if not had and new in has]
     return tuple(
@@ -72,6 +73,11 @@ def mask_changes(documents: Sequence[Document], model: Model, made: Rewritten, i
             f"{name}: it finds a mask only if Keras runs it before the attention layer that unties it, and the order may have "
             "changed"
             for name in dict.fromkeys(loose)
+        ]
+        + [
+            f"{name}: it loses the mask of what it takes if that is of another dtype than its input, which nobody knows "
+            "before or behind the change"
+            for name in dict.fromkeys(unsure)
         ]
     )
 

@@ -29,10 +29,21 @@ def needed(done: Split, masks: Masks) -> tuple[Handover, ...]:
     """Every tensor that crosses and whose mask is used, or may be, behind the boundary, with the calls there that take it.
 
     Raises:
-        CutError: see `check_order`.
+        CutError: see `check_order`; or nobody knows whether a nested model loses one of these masks.
     """
     check_order(masks)
-    return _heeded_behind(done, masks, masks.used)
+    found = _heeded_behind(done, masks, masks.used)
+    crossing = {handover.ref for handover in found}
+    for call in masks.hanging_on_casts():
+        if crossing & masks.behind(masks.unsure[call]):
+            raise CutError(
+                f"{call.layer!r} loses the mask of what it takes if that is of another dtype than its input, and nobody knows "
+                "of which it is",
+                code="cut-mask-unknown",
+                where=call.layer,
+                hint="declare the classes before it in a plug-in, or cut before the layer that makes the mask",
+            )
+    return found
 
 
 def check_order(masks: Masks) -> None:

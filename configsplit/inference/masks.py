@@ -50,6 +50,8 @@ class Masks:
         nested: the key in `every_mask` of what each call of a nested model runs.
         doubted: the calls of classes that nobody declared, with tensors behind others that nobody declared: no mask is known
             of there, but one might be made and used.
+        unsure: the calls of nested models, and of models in TimeDistributed, of Keras 2 that lose the masks of these tensors if
+            they cast them, and nobody knows the dtypes of these.
         loose: the calls of Keras 3 that find a mask only if they run before an attention layer unties it, which no dependency
             fixes.
     """
@@ -60,6 +62,7 @@ class Masks:
     entries: frozenset[int] = frozenset()
     nested: Mapping[CallRef, MaskKey] = field(default_factory=dict)
     doubted: Mapping[CallRef, tuple[TensorRef, ...]] = field(default_factory=dict)
+    unsure: Mapping[CallRef, tuple[TensorRef, ...]] = field(default_factory=dict)
     loose: frozenset[CallRef] = frozenset()
 
     def heeded(self) -> set[TensorRef]:
@@ -79,8 +82,15 @@ class Masks:
 
     def hanging_on_order(self) -> list[CallRef]:
         """The ``loose`` calls on whose mask a number hangs."""
-        counts = {CallRef(ref.layer, ref.call) for ref in self.heeded()} | self.used.keys()
-        return sorted(self.loose & counts)
+        return sorted(self.loose & self._counting())
+
+    def hanging_on_casts(self) -> list[CallRef]:
+        """The ``unsure`` calls on whose mask a number hangs."""
+        return sorted(self.unsure.keys() & self._counting())
+
+    def _counting(self) -> set[CallRef]:
+        """The calls that use masks, or make or hand on such as are used."""
+        return {CallRef(ref.layer, ref.call) for ref in self.heeded()} | self.used.keys()
 
     def root(self, ref: TensorRef) -> TensorRef:
         """The tensor whose mask it is that a tensor carries."""
@@ -110,11 +120,18 @@ class _Frame:
     unknown: dict[str, str] = field(default_factory=dict)
     nested: dict[CallRef, MaskKey] = field(default_factory=dict)
     doubted: dict[CallRef, tuple[TensorRef, ...]] = field(default_factory=dict)
+    unsure: dict[CallRef, tuple[TensorRef, ...]] = field(default_factory=dict)
     loose: set[CallRef] = field(default_factory=set)
 
     def finished(self) -> Masks:
         masks = Masks(
-            self.tensors, self.used, self.unknown, nested=self.nested, doubted=self.doubted, loose=frozenset(self.loose)
+            self.tensors,
+            self.used,
+            self.unknown,
+            nested=self.nested,
+            doubted=self.doubted,
+            unsure=self.unsure,
+            loose=frozenset(self.loose),
         )
         begun = {ref: number for number, ref in enumerate(self.inference.model.input_refs())}
         return replace(masks, entries=frozenset(begun[ref] for ref in masks.heeded() if ref in begun))
@@ -208,8 +225,8 @@ def _taken(frame: _Frame, layer: Layer, ref: CallRef) -> list[Taken]:
     given = given_masks(node, len(tensors))
     found: list[Taken] = []
     for number, each in enumerate(tensors):
-        if layer.model is not None and frame.inference.dialect == "keras2" and casts(frame.inference, ref, number):
-            found.append((each, None))  # `Functional._conform_to_reference_input` makes a new tensor, behind the mask
+        if layer.model is not None and _lost(frame, ref, number):
+            found.append((each, None))
             continue
         told = None if given is None else given[number]
         tied = given is None or (layer.model is not None and not _cast_away(frame, ref, number))
@@ -217,12 +234,23 @@ def _taken(frame: _Frame, layer: Layer, ref: CallRef) -> list[Taken]:
     return found
 
 
+def _lost(frame: _Frame, call: CallRef, number: int) -> bool:
+    """Whether Keras 2 casts what a nested model takes, which `Functional._conform_to_reference_input` does: the mask is not on
+    the new tensor. Where nobody knows, it is entered as unsure."""
+    if frame.inference.dialect != "keras2" or (cast := casts(frame.inference, call, number)) is False:
+        return False
+    ref = taken_first(called(frame.layers[call.layer])[call.call])[number]
+    if cast is None and ref in frame.tensors:
+        frame.unsure[call] = tuple(dict.fromkeys((*frame.unsure.get(call, ()), ref)))
+    return cast is True
+
+
 def _cast_away(frame: _Frame, call: CallRef, number: int) -> bool:
     """Whether a nested model of Keras 3 that is given no mask for a tensor casts it, and so loses the one that is tied to it.
 
     Where it is given nothing at all as ``mask``, Keras looks for the masks before the cast (`Functional.call`, Keras 3.15).
     """
-    return frame.inference.dialect == "keras3" and casts(frame.inference, call, number)
+    return frame.inference.dialect == "keras3" and casts(frame.inference, call, number) is not False
 
 
 def _tied(frame: _Frame, call: CallRef, ref: TensorRef) -> Mask | None:
@@ -239,7 +267,7 @@ def _tied(frame: _Frame, call: CallRef, ref: TensorRef) -> Mask | None:
 def _arriving(frame: _Frame, layer: Layer, ref: CallRef) -> Arriving:
     taken = _taken(frame, layer, ref)
     if layer.model is None:  # TimeDistributed
-        lost = frame.inference.dialect == "keras2" and casts(frame.inference, ref, 0)
+        lost = _lost(frame, ref, 0)
         return tuple("unknown" if mask is not None and not lost else "" for _, mask in taken)
     return tuple("" if mask is None else "unknown" if mask.kind == "unknown" else "entry" for _, mask in taken)
 

@@ -63,7 +63,9 @@ class Untying:
                 yield from (ref for refs in attended(node).values() for ref in refs)
         elif (inner := self.inference.inner.get(call)) is not None:
             taken, unties = taken_first(node), self.inside[id(inner)].unties
-            yield from (ref for number, ref in enumerate(taken) if number in unties and not casts(self.inference, call, number))
+            yield from (
+                ref for number, ref in enumerate(taken) if number in unties and casts(self.inference, call, number) is False
+            )
 
     def object(self, ref: TensorRef) -> TensorRef:
         """The tensor that a tensor is the same object as."""
@@ -79,7 +81,7 @@ class Untying:
             return taken[0] if taken and self.inference.gives_back(layer, ref.call) else None
         inner = self.inference.inner.get(call)
         number = None if inner is None else self.inside[id(inner)].same.get(ref.output)
-        if number is None or number >= len(taken) or casts(self.inference, call, number):
+        if number is None or number >= len(taken) or casts(self.inference, call, number) is not False:
             return None
         return taken[number]
 
@@ -129,12 +131,16 @@ def untyings(inference: Inference) -> dict[int, Untying]:
     return found
 
 
-def casts(inference: Inference, call: CallRef, number: int) -> bool:
-    """Whether a nested model, or one in TimeDistributed, casts what it takes at an input: it works with a new tensor then."""
+def casts(inference: Inference, call: CallRef, number: int) -> bool | None:
+    """Whether a nested model, or one in TimeDistributed, casts what it takes at an input: it works with a new tensor then.
+
+    None where nobody knows the dtype of what it takes.
+    """
     inner = inference.inner.get(call) or inference.wrapped.get(call)
     inputs = () if inner is None else inner.model.input_refs()
     taken = taken_first(called(inference.model.by_name()[call.layer])[call.call])
     if inner is None or number >= min(len(inputs), len(taken)):
         return False
     declared = input_spec(inner.model, inner.model.by_name()[inputs[number].layer]).dtype
-    return declared not in (None, inference.specs.get(taken[number], TensorSpec()).dtype)
+    given = inference.specs.get(taken[number], TensorSpec()).dtype
+    return declared is not None and (None if given is None else declared != given)

@@ -76,10 +76,11 @@ def _differing(was: _Level, now: _Level, names: Mapping[str, str]) -> Iterator[t
     received, receives = before.received(0), after.received(0)
     there = {names.get(layer.name, layer.name) for layer in now[0].model.layers}
     loose = {CallRef(names.get(call.layer, call.layer), call.call) for call in now[1].hanging_on_order()}
+    loose.update(was[1].hanging_on_casts())
     for call in dict.fromkeys((*received, *receives)):
         if call.layer not in old or call.layer not in there:
             continue
-        if call in loose:  # Keras 3's order of running decides whether it finds the mask
+        if call in loose:  # Keras 3's order of running decides whether it finds the mask, or a dtype whether Keras 2 does
             yield call.layer, old[call.layer].class_name
             continue
         wanted = {place: before.of(term) for place, term in received.get(call, {}).items()}
