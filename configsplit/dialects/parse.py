@@ -187,7 +187,7 @@ def _functional(config: FrozenDict, done: dict[int, Model], dialect: Dialect) ->
     inner = [use.ref for layer in layers for node in layer.calls for use in node.uses()]
     ends = [*leaves(inputs, TensorRef), *leaves(outputs, TensorRef)]
     bases = dialect.bases(layers, inner, ends)
-    layers = [_rebased(layer, index, bases, dialect) for index, layer in enumerate(layers)]
+    layers = [_rebased(layer, bases, dialect) for layer in layers]
     return Model(
         name=config["name"],
         kind="functional",
@@ -249,7 +249,7 @@ def _shift(structure: Any, bases: dict[str, int]) -> Any:
     return rebuild(structure, leaf)
 
 
-def _rebased(layer: Layer, index: int, bases: dict[str, int], dialect: Dialect) -> Layer:
+def _rebased(layer: Layer, bases: dict[str, int], dialect: Dialect) -> Layer:
     base = bases.get(layer.name, 0)
     calls = layer.calls
     if dialect.node_bases and any(bases.get(use.ref.layer) for node in calls for use in node.uses()):
@@ -323,7 +323,7 @@ def _sequential(entry: FrozenDict, done: dict[int, Model], dialect: Dialect) -> 
     items = frame["layers"]
     if not items:
         raise DocumentError("the Sequential model has no layers", code="document-no-graph", where="layers")
-    names = [_sequential_name(item, index, done) for index, item in enumerate(items)]
+    names = [_sequential_name(item, index) for index, item in enumerate(items)]
     _unique(names)
     chain = [
         Layer(
@@ -361,7 +361,7 @@ def _entry(item: FrozenDict, done: dict[int, Model]) -> FrozenDict:
     return _emptied(item, "config") if id(item) in done else item
 
 
-def _sequential_name(item: FrozenDict, index: int, done: dict[int, Model]) -> str:
+def _sequential_name(item: FrozenDict, index: int) -> str:
     """The entry's name, else its config's; a nested Sequential of Keras 1 has neither."""
     config = item.get("config")
     inner = config.get("name") if isinstance(config, FrozenDict) else None
