@@ -105,10 +105,10 @@ def plan(
         ShapeError: the shape of a tensor that crosses is unknown; or the best plan depends on a size that is open.
     """
     wish = _wish(stages, balance, profile, devices, max_boundary_bytes, max_stage_bytes, slack)
-    told, sized = apart(document, told_shapes(document, shapes), sizes)
+    said = told_shapes(document, shapes) + told_shapes(document, opened_shapes(document, opened))
+    told, sized = apart(document, said, sizes)
     document = fixed(document, sized) if fix_size else document
     wish = replace(wish, sizes=sized)
-    told += told_shapes(document, opened_shapes(document, opened))
     seen = _seen(document, told, wish, whole=whole_nested or stages == 1)
     work = _around_masks(seen, _work(seen, wish), wish)
     done = carried_out(seen, work.best.heads)

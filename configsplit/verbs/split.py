@@ -70,10 +70,10 @@ def split(
     texts = [at] if isinstance(at, str) else list(at)
     if not texts:
         raise CutError("no place to cut at was given", code="cut-nowhere", hint="name a layer: --at LAYER")
-    told, pictured = apart(document, told_shapes(document, shapes), sizes)
+    said = told_shapes(document, shapes) + told_shapes(document, opened_shapes(document, opened))
+    told, pictured = apart(document, said, sizes)
     document = fixed(document, pictured) if fix_size else document
     wanted = [places_in(document, text) for text in texts]
-    told += told_shapes(document, opened_shapes(document, opened))
     cutting = _Cutting(document, wanted, DocumentWrapping(document, boundary), boundary, told, pictured)
     sliced = with_masks(document, cutting.sliced(cutting.surfaced()), cutting.deeper, cutting.sliced)
     return as_parts(document, sliced, boundary_dtype, cutting.tried)
