@@ -82,7 +82,7 @@ def save(
             plan = _plan(parts, source, to, weights)
             files = _write_parts(parts, plan, staging, workers)
             if plan.weights is not None:  # checked while the bytes move: nothing appears before all is well
-                check_shapes(document.infer(), plan.weights)
+                check_shapes(document.model, document.infer(), plan.weights)
             from configsplit.records import manifest
             from configsplit.saving import manifesting
 

@@ -26,4 +26,4 @@ def reread(written: Source, facts: Mapping[str, LayerFacts]) -> None:
     check_buildable(where, model, weights=written.weights is not None)
     if written.weights is not None:
         inference = trace(model, facts, dialect="keras3", read=read_entry)
-        check_shapes(inference, weights_in(model, written.weights))
+        check_shapes(model, inference, weights_in(model, written.weights))

@@ -122,7 +122,7 @@ def _request(
         beside_inputs(document, given)[0], facts=reading_facts(alone=not lambdas) if read_lambda else {}
     )
     if old is not None:
-        check_shapes(inference, old.found)
+        check_shapes(document.model, inference, old.found)
     return Request(
         model=document.model,
         inference=inference,

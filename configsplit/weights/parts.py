@@ -148,8 +148,8 @@ def _check_names(weights: Weights) -> None:
             )
 
 
-def check_shapes(inference: Inference, weights: Weights) -> tuple[str, ...]:
-    """Hold every weight of a model's layers against the shape that its layer implies; all of them, nested ones included.
+def check_shapes(model: Model, inference: Inference, weights: Weights) -> tuple[str, ...]:
+    """Hold every weight of the model's layers against the shape that its layer implies; all of them, nested ones included.
 
     Returns:
         The layers that could not be checked, since nobody has declared their weights.
