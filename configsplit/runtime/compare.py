@@ -201,8 +201,8 @@ class _Job(NamedTuple):
         """Whether the first model gives the same with another seed; and with ``bisect`` the calls inside of both, with all that
         layers gave on disk."""
         inside = [
-            self.of_one("one-inside") | {"record": str(self.folder / "one-calls")},
-            self.of_other("other-inside") | {"record": str(self.folder / "other-calls")},
+            self.of_one("one_inside") | {"record": str(self.folder / "one_calls")},
+            self.of_other("other_inside") | {"record": str(self.folder / "other_calls")},
         ]
         told = self.run([self.of_one("again", 1), *(inside if bisect else ())])[1:]
         calls = [[Call.read(number, each) for number, each in enumerate(step["calls"])] for step in told]
