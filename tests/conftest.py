@@ -26,7 +26,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # as many processes run as there 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from support.frameworks import FrameworkProcess
+from support.recurrent import for_processors_alone
 from support.thinned import LONG
+
+for_processors_alone()
 
 gc.set_threshold(50_000, 20, 20)  # models are many small objects: at 700 a sixth of the time goes into looking for rubbish
 

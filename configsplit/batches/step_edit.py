@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from configsplit.batches.step import Bench, Facts
 from configsplit.models.document import Document
+from configsplit.verbs import asked
 from configsplit.verbs.edit import edit
 from configsplit.verbs.table import record
 
@@ -69,13 +70,10 @@ def convert_step(step: Mapping[str, Any], bench: Bench) -> Facts:
     Raises:
         ConfigSplitError: as `convert` does; something in it cannot be converted.
     """
-    from configsplit.batches.step_split import limits_of
     from configsplit.saving.conversion import refused
-    from configsplit.verbs.convert import convert
 
     document, options = bench.source(step), step["options"]
-    wanted = {name: options[name] for name in ("lambdas", "shapes", "backend", "missing_weights")}
-    made = convert(document, **wanted)
+    made = asked.converted(document, options)
     if made.refusals:
         raise refused(made)
     told: Facts = {
@@ -93,7 +91,7 @@ def convert_step(step: Mapping[str, Any], bench: Bench) -> Facts:
         weights=options["with_weights"],
         verify=bench.verify,  # type: ignore[arg-type]
         custom_objects=bench.plugins,
-        limits=limits_of(options) if bench.verify == "numeric" else None,
+        limits=asked.limits_of(options) if bench.verify == "numeric" else None,
     )
     bench.made[step["name"]] = place
     counts = {"layers": saved.layers, "weights": saved.weights, "relaid": saved.relaid}

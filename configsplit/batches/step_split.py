@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from configsplit.batches.shares import places_for, stages
 from configsplit.batches.step import Bench, Facts
-from configsplit.boundaries.records import opened_shapes
 from configsplit.graph.model import TensorSpec
 from configsplit.models.document import Document
 from configsplit.rewrites.split import bytes_per_sample
+from configsplit.verbs import asked
 
 if TYPE_CHECKING:
     from configsplit.models.results import Parts
-    from configsplit.runtime.confinement.policy import Limits
 
 
 def split_step(step: Mapping[str, Any], bench: Bench) -> Facts:
@@ -27,7 +26,6 @@ def split_step(step: Mapping[str, Any], bench: Bench) -> Facts:
     """
     options = step["options"]
     document = bench.source(step)
-    options = {**options, "shapes": (*options["shapes"], *opened_shapes(document, options["opened"]))}
     parts, told = (_cut if options["stages"] is None else _planned)(document, options)
     if bench.dry:
         return {**told, "layers": [len(model.layers) for model in parts.models]}
@@ -41,7 +39,7 @@ def split_step(step: Mapping[str, Any], bench: Bench) -> Facts:
         weights=options["with_weights"],
         verify=bench.verify,  # type: ignore[arg-type]
         specs=bench.plugins,
-        limits=limits_of(options) if bench.verify == "numeric" else None,
+        limits=asked.limits_of(options) if bench.verify == "numeric" else None,
     )
     bench.made[step["name"]] = target
     manifest = saved.manifest
@@ -57,26 +55,9 @@ def split_step(step: Mapping[str, Any], bench: Bench) -> Facts:
     }
 
 
-def limits_of(options: Mapping[str, Any]) -> Limits:
-    """What Keras may take in a numeric verification."""
-    from configsplit.runtime.confinement.policy import Limits
-
-    return Limits.of(options["timeout"], options["memory"], options["unconfined"])
-
-
 def _cut(document: Document, options: Mapping[str, Any]) -> tuple[Parts, Facts]:
-    from configsplit.verbs.split import split
-
     at = places_for(document, dict(options))
-    parts = split(
-        document,
-        at,
-        boundary=options["boundary"],
-        shapes=options["shapes"],
-        sizes=options["sizes"],
-        fix_size=options["fix_size"],
-        boundary_dtype=options["boundary_dtype"],
-    )
+    parts = asked.cut(document, at, options)
     return parts, {"at": at, **_tried(parts.tried)}
 
 
@@ -86,24 +67,8 @@ def _tried(sizes: Sequence[int] | None) -> Facts:
 
 
 def _planned(document: Document, options: Mapping[str, Any]) -> tuple[Parts, Facts]:
-    from configsplit.verbs.plan import plan
-
     count, balance = stages(options["stages"], options["balance"])
-    found = plan(
-        document,
-        count,
-        balance=balance or ("latency" if options["profile"] else "macs"),  # type: ignore[arg-type]
-        profile=options["profile"],
-        devices=options["devices"] or (),
-        max_boundary_bytes=options["max_boundary_bytes"],
-        max_stage_bytes=options["max_stage_bytes"],
-        slack=(options["slack"] or 0) / 100,
-        shapes=options["shapes"],
-        sizes=options["sizes"],
-        fix_size=options["fix_size"],
-        boundary_dtype=options["boundary_dtype"],
-        whole_nested=options["whole_nested"],
-    )
+    found = asked.planned(document, count, balance, options)
     names, told = ("balance", "unit", "largest", "bound", "state", "imbalance"), found.as_json()
     return found.parts, {"stages": count, "plan": {name: told[name] for name in names}, **_tried(found.tried)}
 

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from configsplit.batches.step import Bench, Facts
-from configsplit.batches.step_split import limits_of, numeric_facts
+from configsplit.batches.step_split import numeric_facts
 from configsplit.boundaries.formulas import plain
 from configsplit.graph.json import dumps
 
@@ -15,6 +15,7 @@ _OWN = ("numeric", "samples", "seed", "inputs", "input_ranges", "sizes", "tolera
 
 
 def verify_step(step: Mapping[str, Any], bench: Bench) -> Facts:
+    from configsplit.verbs.asked import limits_of
     from configsplit.verbs.verify import verify
     from configsplit.verbs.verify_file import verify_file
 

@@ -6,32 +6,30 @@ no part holds the weights of a layer twice.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from configsplit.boundaries.flattened import Flattened
-from configsplit.boundaries.masks import closed_sources, functional, handed_over, needed, prepared
+from configsplit.boundaries.masks import prepared
 from configsplit.boundaries.shapes import untold
+from configsplit.boundaries.sliced import Sliced, with_masks
 from configsplit.cutting.partition import partition
 from configsplit.graph.calls import CallGraph, call_graph, topological
 from configsplit.graph.model import LayerPath, Model
-from configsplit.inference import Inference, traced_masks
 from configsplit.inference.tensor_kinds import check_kinds, with_kinds
 from configsplit.models.wrapped import DocumentWrapping
 from configsplit.rewrites.nested.flat import Flat, Inner, flatten, outer_calls, path_of
 from configsplit.rewrites.nested.open import described
 from configsplit.rewrites.nested.surface import Surfaced
-from configsplit.rewrites.split import Split, assemble
+from configsplit.rewrites.split import assemble
 
 
 @dataclass(frozen=True, slots=True)
 class Carried:
     """The parts; ``masked`` says that masks cross besides what was chosen."""
 
-    whole: Surfaced
-    split: Split
-    inference: Inference
+    sliced: Sliced
     masked: bool
 
 
@@ -43,18 +41,8 @@ def carried_out(seen: Flattened, heads: Sequence[frozenset[int]]) -> Carried:
         ShapeError: the shape of a tensor that crosses is unknown.
     """
     work = _Carrying(seen, heads)
-    whole, done, inference = work.cut()
-    while handovers := needed(done, masks := traced_masks(inference)):
-        more = {whole.provenance.layers[name,].path for name in closed_sources(whole, masks, handovers)}
-        if not more <= work.opened:
-            work.opened |= more
-            whole, done, inference = work.cut()
-        elif whole.model.kind == "sequential":
-            whole, done, inference = work.assembled(functional(seen.document, whole, inference))
-        else:
-            whole, done, inference = handed_over(seen.document, whole, done, inference, masks)
-            return Carried(whole, done, inference, True)
-    return Carried(whole, done, inference, work.crosses_besides(done))
+    sliced = with_masks(seen.document, work.cut(), work.deeper, work.assembled)
+    return Carried(sliced, work.crosses_besides(sliced))
 
 
 class _Carrying:
@@ -68,7 +56,7 @@ class _Carrying:
         self._within: dict[Inner, set[int]] = {}
         for outer, numbers in seen.groups.items():
             self._within[outer] = {stage[number] for number in numbers}
-        self.opened = self._needed() if heads else set()
+        self._open = self._needed() if heads else set()
         self._flat = seen.flat
 
     def _needed(self) -> set[LayerPath]:
@@ -77,21 +65,29 @@ class _Carrying:
         return cut | {path_of(outer) for inside, _ in self._seen.flat.dead for outer in outer_calls(inside)}
 
     def _opened(self) -> Flat:
-        if self.opened == self._seen.flat.opened:
+        if self._open == self._seen.flat.opened:
             return self._seen.flat
-        return flatten(self._document.model, DocumentWrapping(self._document), self._seen.told, self.opened.__contains__)
+        return flatten(self._document.model, DocumentWrapping(self._document), self._seen.told, self._open.__contains__)
 
-    def cut(self) -> tuple[Surfaced, Split, Inference]:
+    def deeper(self, whole: Surfaced, names: Iterable[str]) -> Sliced | None:
+        """The parts with some closed models opened as well; None if all are open."""
+        more = {whole.provenance.layers[name,].path for name in names}
+        if more <= self._open:
+            return None
+        self._open |= more
+        return self.cut()
+
+    def cut(self) -> Sliced:
         """The parts of the model with what has to be open opened."""
         while True:
             self._flat = self._opened()
             whole = prepared(self._document, self._flat.whole)
             closed = self._in_between(whole.model)
-            if closed <= self.opened:
+            if closed <= self._open:
                 return self.assembled(whole)
-            self.opened |= closed
+            self._open |= closed
 
-    def assembled(self, whole: Surfaced) -> tuple[Surfaced, Split, Inference]:
+    def assembled(self, whole: Surfaced) -> Sliced:
         """The parts of one form of the model."""
         inference, doubtful = with_kinds(self._document.infer(whole.given, whole.model))
         model = described(whole.model, inference.specs) if whole.steps else whole.model
@@ -102,7 +98,7 @@ class _Carrying:
         parts = partition(graph, heads) if heads else [calls]
         done = assemble(model, graph, parts, inference.specs, partial(untold, self._document, whole, inference))
         check_kinds([ref for taken in done.inputs for ref in taken], doubtful, inference)
-        return whole, done, inference
+        return Sliced(whole, done, inference)
 
     def _known(self, graph: CallGraph) -> dict[int, int]:
         """The stages of the calls that are calls of the original, or of closed models."""
@@ -142,7 +138,7 @@ class _Carrying:
                 found.add(self._flat.whole.provenance.layers[layer.name,].path)
         return found
 
-    def crosses_besides(self, done: Split) -> bool:
+    def crosses_besides(self, sliced: Sliced) -> bool:
         """Whether a tensor crosses that was none of those that were chosen between: a mask."""
         there = {layer.name for layer in self._flat.whole.model.layers}
-        return any(ref.layer not in there for taken in done.inputs for ref in taken)
+        return bool(sliced.whole.masks) or any(ref.layer not in there for taken in sliced.split.inputs for ref in taken)

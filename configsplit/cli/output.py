@@ -11,13 +11,6 @@ import click
 from configsplit.errors import ConfigSplitError
 
 
-def limits_of(timeout: float | None, memory: float | None, unconfined: bool) -> Any:
-    """What `configsplit.runtime.confinement.policy` calls Limits."""
-    from configsplit.runtime.confinement.policy import Limits
-
-    return Limits.of(timeout, memory, unconfined)
-
-
 def show(document: Any) -> None:
     """Print one JSON document, all that is not ASCII spelled out."""
     from configsplit.graph.json import dumps

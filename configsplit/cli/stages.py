@@ -1,32 +1,10 @@
-"""Plans: how ``split --stages`` asks for one, and how it looks; numbers for people, as ``cuts`` shows them too."""
+"""How a plan looks; numbers for people, as ``cuts`` shows them too."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from configsplit.cli.output import figure, size, table
-
-
-def planned(document: Any, options: Mapping[str, Any]) -> Any:
-    """The plan that was asked for."""
-    from configsplit.verbs.plan import plan
-
-    return plan(
-        document,
-        options["stages"],
-        balance=options["balance"] or ("latency" if options["profile"] else "macs"),
-        profile=options["profile"],
-        devices=options["devices"] or (),
-        slack=(options["slack"] or 0) / 100,
-        shapes=options["shapes"],
-        sizes=options["sizes"],
-        fix_size=options["fix_size"],
-        boundary_dtype=options["boundary_dtype"],
-        whole_nested=options["whole_nested"],
-        max_boundary_bytes=options["max_boundary_bytes"],
-        max_stage_bytes=options["max_stage_bytes"],
-    )
 
 
 def plan_lines(plan: Any) -> list[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from configsplit.cli.output import limits_of, note, say, show, size
+from configsplit.cli.output import note, say, show, size
 
 if TYPE_CHECKING:
     from configsplit.runtime.converted import ConvertedReport
@@ -17,17 +17,10 @@ if TYPE_CHECKING:
 def convert(model: Path, out: Path, as_json: bool, **options: Any) -> None:
     """Convert and write, or list what stands in the way."""
     from configsplit.models.document import reading
-    from configsplit.verbs import convert
+    from configsplit.verbs import asked
 
     with reading(model, weights=options["weights"], custom_objects=options["custom_objects"]) as document:
-        made = convert.convert(
-            document,
-            lambdas=options["lambdas"],
-            read_lambda=options["read_lambda"],
-            shapes=options["shapes"],
-            backend=options["backend"],
-            missing_weights=options["missing_weights"],
-        )
+        made = asked.converted(document, options)
         if made.refusals:
             _refuse(made, as_json)
         saved = made.save(
@@ -37,7 +30,7 @@ def convert(model: Path, out: Path, as_json: bool, **options: Any) -> None:
             samples=options["samples"],
             seed=options["seed"],
             custom_objects=options["custom_objects"],
-            limits=limits_of(options["timeout"], options["memory"], options["unconfined"]),
+            limits=asked.limits_of(options),
         )
     if as_json:
         show(_as_json(made, saved))

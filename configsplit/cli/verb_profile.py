@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from configsplit.cli.output import limits_of, note, say, show, table
+from configsplit.cli.output import note, say, show, table
 
 
 def profile(
@@ -16,11 +16,10 @@ def profile(
     **options: Any,
 ) -> None:
     """Measure, and show the slowest layers."""
-    from configsplit.verbs import profile
+    from configsplit.verbs import asked, profile
 
-    limits = limits_of(options["timeout"], options["memory"], options["unconfined"])
     own = {name: options[name] for name in ("weights", "samples", "rounds", "sizes", "custom_objects")}
-    found = profile.profile(model, **own, limits=limits)
+    found = profile.profile(model, **own, limits=asked.limits_of(options))
     if out is not None:
         found.save(out, force=force)
         note(f"written to {out}")

@@ -10,8 +10,8 @@ from typing import Any
 import click
 
 from configsplit.cli.numeric_lines import numeric_lines
-from configsplit.cli.output import but_for, limits_of, note, say, shape, show, size, table
-from configsplit.cli.stages import plan_lines, planned, tried
+from configsplit.cli.output import but_for, note, say, shape, show, size, table
+from configsplit.cli.stages import plan_lines, tried
 
 
 def split(model: Path, at: tuple[str, ...], out: Path, as_json: bool, **options: Any) -> None:
@@ -41,28 +41,11 @@ def _done(at: tuple[str, ...], out: Path, options: dict[str, Any], ahead: Any) -
     from configsplit.models.document import document_in
     from configsplit.plugins.registry import plugins
     from configsplit.saving.parts import save
-    from configsplit.verbs import split
+    from configsplit.verbs import asked
 
     document = document_in(ahead.source, plugins(options["custom_objects"]))
-    if options["opened"]:
-        from configsplit.boundaries.records import opened_shapes
-
-        options["shapes"] = (*options["shapes"], *opened_shapes(document, options["opened"]))
-    plan = planned(document, options) if options["stages"] else None
-    parts = (
-        plan.parts
-        if plan
-        else split.split(
-            document,
-            at,
-            boundary=options["boundary"],
-            shapes=options["shapes"],
-            sizes=options["sizes"],
-            fix_size=options["fix_size"],
-            boundary_dtype=options["boundary_dtype"],
-        )
-    )
-    numeric = options["verify"] == "numeric"
+    plan = asked.planned(document, options["stages"], options["balance"], options) if options["stages"] else None
+    parts = plan.parts if plan else asked.cut(document, at, options)
     saved = save(
         parts,
         out,
@@ -72,7 +55,7 @@ def _done(at: tuple[str, ...], out: Path, options: dict[str, Any], ahead: Any) -
         force=options["force"],
         specs=options["custom_objects"],
         ahead=ahead,
-        limits=limits_of(options["timeout"], options["memory"], options["unconfined"]) if numeric else None,
+        limits=asked.limits_of(options) if options["verify"] == "numeric" else None,
     )
     return parts, plan, saved
 

@@ -10,7 +10,7 @@ import click
 
 from configsplit.cli.compared_lines import compared_lines
 from configsplit.cli.numeric_lines import numeric_lines
-from configsplit.cli.output import but_for, limits_of, say, show, size
+from configsplit.cli.output import but_for, say, show, size
 
 
 def verify(directory: Path, other: Path | None, as_json: bool, **options: Any) -> None:
@@ -43,7 +43,9 @@ _FED = ("samples", "seed", "inputs", "input_ranges", "sizes", "tolerance", "cust
 
 def _own(options: dict[str, Any]) -> dict[str, Any]:
     """What both kinds of run take."""
-    limits = limits_of(options["timeout"], options["memory"], options["unconfined"]) if options["numeric"] else None
+    from configsplit.verbs.asked import limits_of
+
+    limits = limits_of(options) if options["numeric"] else None
     return {**{name: options[name] for name in _FED}, "limits": limits}
 
 

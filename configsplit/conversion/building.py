@@ -123,16 +123,7 @@ class Building:
         With ``own`` the name is that of the layer that it takes the place of.
         """
         name = wish if own and wish not in self.layers else self.free(wish)
-        home, _, class_name = kind.partition(".")
-        entry = FrozenDict(
-            {
-                "module": f"{OPS}.{home}",
-                "class_name": class_name,
-                "config": FrozenDict({**(config or {}), "name": name}),
-                "registered_name": class_name,
-            }
-        )
-        self.add(name, Made(entry, {0: Node(tuple(args))}))
+        self.add(name, Made(operation_entry(kind, name, config), {0: Node(tuple(args))}))
         return Use(TensorRef(name))
 
     def layer(self, class_name: str, wish: str, config: Mapping[str, Any], **made: Any) -> str:
@@ -271,3 +262,16 @@ def new_names(path: LayerPath, model: Model) -> tuple[dict[str, str], list[Note]
             notes.append(Note("/".join((*path, layer.name)), f"is called {name!r} now: Keras 3 allows no '/' in a name"))
         names[layer.name] = name
     return names, notes
+
+
+def operation_entry(kind: str, name: str, config: Mapping[str, Any] | None) -> FrozenDict:
+    """An operation of Keras (``numpy.Multiply``) as it stands in documents."""
+    home, _, class_name = kind.partition(".")
+    return FrozenDict(
+        {
+            "module": f"{OPS}.{home}",
+            "class_name": class_name,
+            "config": FrozenDict({**(config or {}), "name": name}),
+            "registered_name": class_name,
+        }
+    )

@@ -94,7 +94,7 @@ def _tree(path: LayerPath, model: Model, inference: Inference | None, work: _Wor
         if building.refusals:
             continue
         try:
-            made = finish.finish(building, work.request.write)
+            made = finish.finish(building)
         except RULE_ERRORS as error:
             building.refusals.append(_odd(error).of(building.title("")))
             made = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from configsplit.catalog.keras3.refusals import Refusal
@@ -18,7 +17,7 @@ BARE = "bare"
 """The form of a document of Keras 3.11 and later: a single input or output stands without a list."""
 
 
-def finish(building: Building, write: Callable[[Model], FrozenDict]) -> Model | None:
+def finish(building: Building) -> Model | None:
     """The new model; None where it lacks a shape, which the list of refusals says then."""
     old = building.old
     if old.kind == "sequential" and _is_chain(building):

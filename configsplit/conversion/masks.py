@@ -15,9 +15,8 @@ from configsplit.catalog.facts import UNDECLARED, LayerFacts
 from configsplit.catalog.keras3.refusals import Refusal, Stop
 from configsplit.catalog.layers.attention import HEEDS_MASKS
 from configsplit.catalog.table import Table, class_facts
-from configsplit.conversion.building import OPS, Building
+from configsplit.conversion.building import OPS, Building, operation_entry
 from configsplit.graph.calls import call_graph, topological
-from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import Layer, Model, Node, TensorRef, Use, leaves
 
 Mask = Callable[[], Use]
@@ -188,16 +187,6 @@ class _Work:
             number += 1
             name = f"{wish}_{number}"
         self.names.add(name)
-        home, _, class_name = kind.partition(".")
-        entry = FrozenDict(
-            {
-                "module": f"{OPS}.{home}",
-                "class_name": class_name,
-                "config": FrozenDict({**(config or {}), "name": name}),
-                "registered_name": class_name,
-                "name": name,
-                "inbound_nodes": None,
-            }
-        )
-        self.made.append(Layer(name=name, class_name=class_name, entry=entry, calls=(Node(args),)))
+        entry = operation_entry(kind, name, config) | {"name": name, "inbound_nodes": None}
+        self.made.append(Layer(name=name, class_name=kind.partition(".")[2], entry=entry, calls=(Node(args),)))
         return Use(TensorRef(name))

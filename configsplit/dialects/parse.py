@@ -12,6 +12,7 @@ from typing import Any
 
 from configsplit.dialects.detect import DIALECTS, Detection, detect
 from configsplit.dialects.dialect import Dialect
+from configsplit.dialects.entries import model_kind, no_graph
 from configsplit.dialects.envelope import unwrapped
 from configsplit.dialects.lists_of_one import flat, writes_bare
 from configsplit.dialects.recover import NOTHING, Stated, stated
@@ -23,9 +24,6 @@ from configsplit.graph.model import CHAINED, Layer, Model, Node, TensorRef, Use,
 
 LIST = "list"
 """`Model.form` of a Sequential whose config is the bare list of its layers (Keras 1, and Keras 2 up to 2.1)."""
-
-_NOT_MODELS = frozenset({"Pipeline", "StackedRNNCells", "RandomApply", "RandomChoice", "AugMix"})
-"""Layers whose config has ``layers`` too, but which run them in their own way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +48,7 @@ def parse(text: str, calls: Iterable[str] = ()) -> Parsed:
     document, unpacked = unwrapped(loads(text))
     validate(Envelope, document)
     if model_kind(document) is None:
-        raise _no_graph(document)
+        raise no_graph(document)
     detection = detect(document)
     repairs: list[str] = []
     said = stated(calls)
@@ -61,42 +59,6 @@ def parse(text: str, calls: Iterable[str] = ()) -> Parsed:
     return Parsed(model, detection, (*unpacked, *repairs))
 
 
-def _no_graph(document: FrozenDict) -> DocumentError:
-    """How the class runs what its config holds is code too; but a model in there has a graph, and can be cut by itself."""
-    held = _held_models(document["config"])
-    name = document["class_name"]
-    if not held:
-        return DocumentError(
-            f"{name} keeps its graph in code: its config has no layers",
-            code="document-no-graph",
-            where="config",
-            hint="a subclassed model can only be cut live, where Keras can trace it",
-        )
-    attribute = held[0].partition(".")[0].partition("[")[0]
-    return DocumentError(
-        f"{name} keeps its graph in code: its config holds the models {', '.join(held)}, but not how they are run",
-        code="document-no-graph",
-        where="config",
-        hint=f"cut such a model by itself: in Keras, model.{attribute}.save('{attribute}.keras') and cut that file, or "
-        f"configsplit.keras.split(model.{attribute}, at=...)",
-    )
-
-
-def _held_models(config: Any) -> list[str]:
-    """Where in a config functional and Sequential models stand, outermost ones only."""
-    found: list[str] = []
-    todo: list[tuple[Any, str]] = [(config, "")]
-    while todo:
-        item, where = todo.pop()
-        if isinstance(item, FrozenDict) and "class_name" in item and model_kind(item) is not None:
-            found.append(where)
-        elif isinstance(item, FrozenDict):
-            todo += [(value, f"{where}.{key}".lstrip(".")) for key, value in reversed(item.items())]
-        elif type(item) is tuple:
-            todo += [(value, f"{where}[{index}]") for index, value in reversed(list(enumerate(item)))]
-    return found
-
-
 def read_entry(entry: FrozenDict, dialect: str) -> Model:
     """Read a model that stands inside the config of a layer (TimeDistributed), in the dialect of its document.
 
@@ -104,25 +66,6 @@ def read_entry(entry: FrozenDict, dialect: str) -> Model:
         DocumentError: it is damaged.
     """
     return _read(entry, DIALECTS[dialect], [])
-
-
-def model_kind(entry: FrozenDict) -> str | None:
-    """Whether a document entry is a functional or Sequential model, of whatever class; None for a plain layer."""
-    config, class_name = entry.get("config"), str(entry.get("class_name"))
-    if isinstance(config, FrozenDict):
-        if {"layers", "input_layers", "output_layers"} <= config.keys():
-            return "functional"
-        items = config.get("layers")
-        if class_name in _NOT_MODELS or type(items) is not tuple:
-            return None
-        if class_name.endswith("Sequential") or ("build_input_shape" in config and all(map(_is_entry, items))):
-            return "sequential"
-        return None
-    return "sequential" if type(config) is tuple and class_name == "Sequential" else None
-
-
-def _is_entry(item: Any) -> bool:
-    return isinstance(item, FrozenDict) and "class_name" in item
 
 
 def _emptied(entry: FrozenDict, *keys: str) -> FrozenDict:
@@ -187,7 +130,7 @@ def _functional(config: FrozenDict, done: dict[int, Model], dialect: Dialect) ->
     inner = [use.ref for layer in layers for node in layer.calls for use in node.uses()]
     ends = [*leaves(inputs, TensorRef), *leaves(outputs, TensorRef)]
     bases = dialect.bases(layers, inner, ends)
-    layers = [_rebased(layer, index, bases, dialect) for index, layer in enumerate(layers)]
+    layers = [_rebased(layer, bases, dialect) for layer in layers]
     return Model(
         name=config["name"],
         kind="functional",
@@ -249,7 +192,7 @@ def _shift(structure: Any, bases: dict[str, int]) -> Any:
     return rebuild(structure, leaf)
 
 
-def _rebased(layer: Layer, index: int, bases: dict[str, int], dialect: Dialect) -> Layer:
+def _rebased(layer: Layer, bases: dict[str, int], dialect: Dialect) -> Layer:
     base = bases.get(layer.name, 0)
     calls = layer.calls
     if dialect.node_bases and any(bases.get(use.ref.layer) for node in calls for use in node.uses()):
@@ -323,7 +266,7 @@ def _sequential(entry: FrozenDict, done: dict[int, Model], dialect: Dialect) -> 
     items = frame["layers"]
     if not items:
         raise DocumentError("the Sequential model has no layers", code="document-no-graph", where="layers")
-    names = [_sequential_name(item, index, done) for index, item in enumerate(items)]
+    names = [_sequential_name(item, index) for index, item in enumerate(items)]
     _unique(names)
     chain = [
         Layer(
@@ -361,7 +304,7 @@ def _entry(item: FrozenDict, done: dict[int, Model]) -> FrozenDict:
     return _emptied(item, "config") if id(item) in done else item
 
 
-def _sequential_name(item: FrozenDict, index: int, done: dict[int, Model]) -> str:
+def _sequential_name(item: FrozenDict, index: int) -> str:
     """The entry's name, else its config's; a nested Sequential of Keras 1 has neither."""
     config = item.get("config")
     inner = config.get("name") if isinstance(config, FrozenDict) else None

@@ -10,7 +10,8 @@ from configsplit.catalog.table import class_facts
 from configsplit.containers import open_source, snake_case
 from configsplit.dialects import Detection
 from configsplit.dialects.detect import signs
-from configsplit.dialects.parse import chain_calls, model_kind
+from configsplit.dialects.entries import model_kind
+from configsplit.dialects.parse import chain_calls
 from configsplit.errors import CutError, DocumentError, closest
 from configsplit.graph.json import FrozenDict, loads
 from configsplit.graph.model import INPUT, Layer, Model, TensorRef

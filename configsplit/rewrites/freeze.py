@@ -15,17 +15,28 @@ FLAG = "trainable"
 
 
 def freeze_layers(
-    model: Model, paths: Collection[LayerPath], *, trainable: bool = False, flagless: Collection[str] = ()
+    model: Model,
+    paths: Collection[LayerPath],
+    *,
+    trainable: bool = False,
+    flagless: Collection[str] = (),
+    weightless: Collection[LayerPath] = (),
 ) -> Model:
     """The model with the flag of some layers set; a path of a nested model stands for all that is in it.
 
     To set a layer free, the models around it are set free too, without touching their other layers: Keras trains nothing
-    inside a frozen model. ``flagless`` are classes that are known to work with the flag although their config lacks it.
+    inside a frozen model. ``flagless`` are classes that are known to work with the flag although their config lacks it; other
+    ``weightless`` layers whose config lacks it stay as they are.
 
     Raises:
         CutError: a layer's config has no such flag.
     """
-    chosen = [path for path, _ in walk(model) if any(path[:length] in paths for length in range(1, len(path) + 1))]
+    chosen = [
+        path
+        for path, layer in walk(model)
+        if any(path[:length] in paths for length in range(1, len(path) + 1))
+        and (path not in weightless or FLAG in layer.config or layer.class_name in flagless)
+    ]
     outer = {path[:length] for path in chosen for length in range(1, len(path))} - set(chosen) if trainable else set()
     levels: dict[LayerPath, set[str]] = {}
     for path in (*chosen, *outer):

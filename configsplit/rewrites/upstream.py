@@ -16,9 +16,9 @@ def before(model: Model, places: Iterable[Place]) -> tuple[LayerPath, ...]:
     """
     found: set[LayerPath] = set()
     for place in places:
-        for path, inner, graph, call in _levels(model, place):
+        for path, _, graph, call in _levels(model, place):
             seeds = graph.before[call] if len(path) < len(place.inside) else [call]
-            found |= _paths(inner, graph, closure(seeds, graph.before), path)
+            found |= _paths(graph, closure(seeds, graph.before), path)
     return _ordered(model, found)
 
 
@@ -31,7 +31,7 @@ def after(model: Model, places: Iterable[Place]) -> tuple[LayerPath, ...]:
             if len(path) < len(place.inside):
                 reached = [TensorRef(*graph.calls[call], output) for output in _outputs(model, path, place, reached)]
             behind = closure((taker for ref in reached for taker in graph.consumers.get(ref, ())), graph.after)
-            found |= _paths(inner, graph, behind, path)
+            found |= _paths(graph, behind, path)
             reached = {ref for ref in inner.output_refs() if ref in reached or graph.producer(ref) in behind}
     return _ordered(model, found)
 
@@ -63,7 +63,7 @@ def _model_at(model: Model, path: LayerPath) -> Model:
     return model
 
 
-def _paths(model: Model, graph: CallGraph, calls: Collection[int], path: LayerPath) -> set[LayerPath]:
+def _paths(graph: CallGraph, calls: Collection[int], path: LayerPath) -> set[LayerPath]:
     return {(*path, graph.calls[call].layer) for call in calls}
 
 

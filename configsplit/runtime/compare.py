@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from configsplit.errors import VerificationError
 from configsplit.graph.model import LayerPath
@@ -155,36 +155,58 @@ def compare_numeric(
         folder = Path(name)
         hints = read_hints(examined.text, examined.words, facts_of(custom_objects))
         waiting = save_choices(folder, choices(inputs, hints, feed))
-
-        def run(steps: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-            job = {"custom_objects": list(custom_objects), "allow_lambda": False, "steps": steps}
-            done: list[dict[str, Any]] = run_in_worker(job, folder, limits=limits)["steps"]
-            return done
-
-        first = _step(one, folder, "one", range(len(inputs)), feed.seed) | {"choices": waiting}
-        ran = run([first, _step(other, folder, "other", order, feed.seed)])
+        job = _Job(one, range(len(inputs)), other, order, feed.seed, tuple(custom_objects), limits, folder)
+        first, second = job.run([job.of_one("one") | {"choices": waiting}, job.of_other("other")])
         outputs = _outputs(one, other, folder)
-        parting, deterministic = None, True
-        if not all(output.within(tolerance) for output in outputs):
-            again = _step(one, folder, "again", range(len(inputs)), feed.seed + 1)
-            steps = [_inside(one, folder, "one", range(len(inputs)), feed), _inside(other, folder, "other", order, feed)]
-            told = run([again, *(steps if bisect else ())])
-            deterministic = _same(folder / "one.npz", folder / "again.npz")
-            if bisect:
-                calls = [[Call.read(number, each) for number, each in enumerate(step["calls"])] for step in told[1:]]
-                parting = _parting(calls[0], calls[1], order, names, tolerance)
+        differ = not all(output.within(tolerance) for output in outputs)
+        deterministic, calls = job.explained(bisect) if differ else (True, [])
         return Comparison(
             outputs=outputs,
-            ran=Ran(framework=ran[0]["framework"], version=ran[0]["version"]),
-            other=Ran(framework=ran[1]["framework"], version=ran[1]["version"]),
+            ran=Ran(framework=first["framework"], version=first["version"]),
+            other=Ran(framework=second["framework"], version=second["version"]),
             inputs=fed_inputs(folder, [str(spec["name"]) for spec in inputs]),
             given=feed.arrays is not None,
             seed=feed.seed,
             tolerance=tolerance,
             seconds=round(time.monotonic() - started, 3),
             deterministic=deterministic,
-            parting=parting,
+            parting=_parting(calls[0], calls[1], order, names, tolerance) if calls else None,
         )
+
+
+class _Job(NamedTuple):
+    """Two models to run, which of the inputs each takes, and the folder through which they are fed."""
+
+    one: Side
+    order: Sequence[int]
+    other: Side
+    other_order: Sequence[int]
+    seed: int
+    custom_objects: tuple[str, ...]
+    limits: Limits
+    folder: Path
+
+    def run(self, steps: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        job = {"custom_objects": list(self.custom_objects), "allow_lambda": False, "steps": steps}
+        done: list[dict[str, Any]] = run_in_worker(job, self.folder, limits=self.limits)["steps"]
+        return done
+
+    def of_one(self, name: str, more: int = 0) -> dict[str, Any]:
+        return _step(self.one, self.folder, name, self.order, self.seed + more)
+
+    def of_other(self, name: str) -> dict[str, Any]:
+        return _step(self.other, self.folder, name, self.other_order, self.seed)
+
+    def explained(self, bisect: bool) -> tuple[bool, list[list[Call]]]:
+        """Whether the first model gives the same with another seed; and with ``bisect`` the calls inside of both, with all that
+        layers gave on disk."""
+        inside = [
+            self.of_one("one_inside") | {"record": str(self.folder / "one_calls")},
+            self.of_other("other_inside") | {"record": str(self.folder / "other_calls")},
+        ]
+        told = self.run([self.of_one("again", 1), *(inside if bisect else ())])[1:]
+        calls = [[Call.read(number, each) for number, each in enumerate(step["calls"])] for step in told]
+        return _same(self.folder / "one.npz", self.folder / "again.npz"), calls
 
 
 def _step(side: Side, folder: Path, name: str, order: Sequence[int], seed: int) -> dict[str, Any]:
@@ -198,11 +220,6 @@ def _step(side: Side, folder: Path, name: str, order: Sequence[int], seed: int) 
         "probe": [],
         "seed": seed,
     }
-
-
-def _inside(side: Side, folder: Path, name: str, order: Sequence[int], feed: Feed) -> dict[str, Any]:
-    """The same run once more, with all that layers give on disk."""
-    return _step(side, folder, f"{name}-inside", order, feed.seed) | {"record": str(folder / f"{name}-calls")}
 
 
 def _outputs(one: Side, other: Side, folder: Path) -> tuple[OutputReport, ...]:

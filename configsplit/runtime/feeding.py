@@ -39,7 +39,7 @@ class Feed:
 
     samples: int = 4
     seed: int = 0
-    arrays: Path | None = None
+    arrays: str | Path | None = None
     ranges: tuple[str, ...] = ()
     free_dimension: int | None = None
 
@@ -52,7 +52,7 @@ def choices(specs: Specs, hints: Hints, feed: Feed) -> list[list[Stored]]:
         VerificationError: what the user gives does not fit the model's inputs.
     """
     if feed.arrays is not None:
-        return [given_inputs(feed.arrays, specs)]
+        return [given_inputs(Path(feed.arrays), specs)]
     ranges = read_ranges(feed.ranges, specs, hints)
     is_open = any(None in list(spec["shape"] or ())[1:] for spec in specs)
     sizes: list[int | None] = [feed.free_dimension]

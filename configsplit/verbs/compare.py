@@ -15,9 +15,10 @@ from configsplit.models.document import Document, load
 from configsplit.records.provenance import SUFFIX, from_text
 from configsplit.saving.file_proof import provenance_of
 from configsplit.saving.numeric import described_inputs
+from configsplit.verbs.origins import check_unchanged
 
 if TYPE_CHECKING:
-    from configsplit.runtime.compare import Comparison
+    from configsplit.runtime.compare import Comparison, Side
     from configsplit.runtime.confinement.policy import Limits
 
 
@@ -59,44 +60,37 @@ def compare(
         StoreError: a file cannot be read, or has no weights.
         RuntimeUnavailableError: the Keras of one is not installed.
     """
-    from configsplit.runtime.compare import Side, compare_numeric
+    from configsplit.runtime.compare import compare_numeric
     from configsplit.runtime.confinement.policy import Limits
     from configsplit.runtime.feeding import Feed
 
-    documents = [
-        load(path, weights=apart, custom_objects=custom_objects) for path, apart in ((model, weights), (other, other_weights))
-    ]
-    places = [place for document in documents for place in (document.path, document.weights) if place is not None]
-    stamps = {place: stamp(place) for place in places}
-    for document in documents:
-        _require_weights(document)
-    fed, order = _same_inputs(described_inputs(documents[0], sizes), described_inputs(documents[1]), str(other))
-    sides = [
-        Side(
-            path=document.path,
-            weights=document.weights,
-            dialect=document.dialect,
-            outputs=tuple(ref.layer for ref in document.model.output_refs()),
-        )
-        for document in documents
-    ]
+    one = load(model, weights=weights, custom_objects=custom_objects)
+    two = load(other, weights=other_weights, custom_objects=custom_objects)
+    stamps = {place: stamp(place) for each in (one, two) for place in (each.path, each.weights) if place is not None}
+    _require_weights(one)
+    _require_weights(two)
+    fed, order = _same_inputs(described_inputs(one, sizes), described_inputs(two), str(other))
     found = compare_numeric(
-        sides[0],
-        sides[1],
+        _side(one),
+        _side(two),
         fed,
         order,
-        names=_names(documents[0], documents[1]) if bisect else None,
-        feed=Feed(samples=samples, seed=seed, arrays=None if inputs is None else Path(inputs), ranges=tuple(input_ranges)),
+        names=_names(one, two) if bisect else None,
+        feed=Feed(samples=samples, seed=seed, arrays=inputs, ranges=tuple(input_ranges)),
         tolerance=tolerance,
         bisect=bisect,
         custom_objects=[str(spec) for spec in custom_objects],
         limits=limits or Limits(),
     )
-    for place, before in stamps.items():
-        if stamp(place) != before:
-            message = "the file was changed or replaced while it was verified"
-            raise VerificationError(message, code="verify-changed-file", where=str(place))
+    check_unchanged(stamps)
     return found
+
+
+def _side(document: Document) -> Side:
+    from configsplit.runtime.compare import Side
+
+    outputs = tuple(ref.layer for ref in document.model.output_refs())
+    return Side(path=document.path, weights=document.weights, dialect=document.dialect, outputs=outputs)
 
 
 def _require_weights(document: Document) -> None:

@@ -114,15 +114,7 @@ def cuts(
         CutError: the order asks for devices that are not given.
         ShapeError: what was asked for depends on sizes that are open.
     """
-    if sort is not None:
-        check_choice("sort", sort, Order)
-    if sort == "latency" and devices is None:
-        raise CutError(
-            "places are ranked by latency only for two devices",
-            code="cuts-no-devices",
-            hint="give --head-speed (or --head-profile), the same of the tail, and --link",
-        )
-    wish = _Wish(max_tensors, max_bytes, before, after, sort or ("position" if devices is None else "latency"), devices)
+    wish = _Wish(max_tensors, max_bytes, before, after, _order(sort, devices), devices)
     told, sized = apart(document, told_shapes(document, shapes), sizes)
     view = _view(flattened(document, told, whole=whole_nested), sized)
     found, beyond = _listed(view, wish)
@@ -140,6 +132,24 @@ def cuts(
         unsettled=found.unsettled,
         tried=view.pricing.span if view.pricing.varies else None,
     )
+
+
+def _order(asked: Order | None, devices: TwoDevices | None) -> Order:
+    """The order asked for; by latency, if nothing is said and there are devices.
+
+    Raises:
+        CutError: the order asks for devices that are not given.
+    """
+    if asked is None:
+        return "position" if devices is None else "latency"
+    check_choice("sort", asked, Order)
+    if asked == "latency" and devices is None:
+        raise CutError(
+            "places are ranked by latency only for two devices",
+            code="cuts-no-devices",
+            hint="give --head-speed (or --head-profile), the same of the tail, and --link",
+        )
+    return asked
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,8 +90,8 @@ def freeze(document: Document, *, before: Names = (), after: Names = (), layer: 
     paths = [*layer_paths(document.model, listed(layer)), *_reached(document, before, after)]
     if not paths:
         raise CutError("no layer was named", code="freeze-nothing", hint="say which: --before, --after or --layer")
-    flagless = BUILT_IN.keys() | _weightless(document, set(paths))
-    made = freeze_layers(document.model, set(paths), trainable=unfreeze, flagless=flagless)
+    weightless = _weightless(document)
+    made = freeze_layers(document.model, set(paths), trainable=unfreeze, flagless=BUILT_IN.keys(), weightless=weightless)
     arguments = {"before": listed(before), "after": listed(after), "layer": listed(layer), "unfreeze": unfreeze}
     edited = finish("freeze", (document,), Rewritten(made, identity(document.model)), arguments)
     return edited if unfreeze else replace(edited, warnings=(*edited.warnings, *_forgotten(edited)))
@@ -114,14 +114,14 @@ def _reached(document: Document, before: Names, after: Names) -> list[LayerPath]
     return found + [path for text in listed(after) for path in upstream.after(model, places(model, text))]
 
 
-def _weightless(document: Document, paths: set[LayerPath]) -> set[str]:
-    """Classes among the chosen layers that are declared to have no weights: whether they are trained says nothing."""
+def _weightless(document: Document) -> set[LayerPath]:
+    """Layers that are known to have no weights: whether they are trained says nothing."""
     inference = document.infer()
     found = set()
     for path, layer in walk(document.model):
         around = known_inside(inference, path[:-1])
         if around is not None and layer.model is None and weights_of(around, layer) == ():
-            found.add(layer.class_name)
+            found.add(path)
     return found
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from configsplit.containers import Source, Workers, digest
+from configsplit.containers import Source, Stamp, Workers, digest, stamp
 from configsplit.errors import StoreError, VerificationError
 from configsplit.records.manifest import SourceFile
 
@@ -37,6 +37,15 @@ def _first(places: Sequence[Path], name: str, hint: str) -> Path:
         if place.is_file() or (place / "config.json").is_file():
             return place
     raise StoreError(f"the original {name!r} is not where it was", code="source-missing", where=str(places[0]), hint=hint)
+
+
+def check_unchanged(stamps: Mapping[Path, Stamp]) -> None:
+    """Raises VerificationError where a path leads to another file by now, or the file was written to."""
+    for path, before in stamps.items():
+        if stamp(path) != before:
+            raise VerificationError(
+                "the file was changed or replaced while it was verified", code="verify-changed-file", where=str(path)
+            )
 
 
 def check_digests(wanted: Mapping[Path, str | None], models: Sequence[tuple[Source, str]], since: str) -> None:

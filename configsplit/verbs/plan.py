@@ -30,7 +30,6 @@ from configsplit.graph.model import TensorRef, TensorSpec
 from configsplit.inference import Inference, traced_masks
 from configsplit.inference.tensor_kinds import with_kinds
 from configsplit.models.document import Document
-from configsplit.models.results import Parts
 from configsplit.models.wrapped import told_shapes
 from configsplit.rewrites.masks import cannot_follow
 from configsplit.rewrites.nested.surface import Told
@@ -38,7 +37,7 @@ from configsplit.rewrites.split import Split, assemble
 from configsplit.verbs.devices import Device, read_devices, terms
 from configsplit.verbs.file_weights import stored_weights
 from configsplit.verbs.planned import UNITS, Balance, Boundary, Plan, Stage, State
-from configsplit.verbs.split import hand_over_as
+from configsplit.verbs.split import as_parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +105,10 @@ def plan(
         ShapeError: the shape of a tensor that crosses is unknown; or the best plan depends on a size that is open.
     """
     wish = _wish(stages, balance, profile, devices, max_boundary_bytes, max_stage_bytes, slack)
-    told, sized = apart(document, told_shapes(document, shapes), sizes)
+    said = told_shapes(document, shapes) + told_shapes(document, opened_shapes(document, opened))
+    told, sized = apart(document, said, sizes)
     document = fixed(document, sized) if fix_size else document
     wish = replace(wish, sizes=sized)
-    told += told_shapes(document, opened_shapes(document, opened))
     seen = _seen(document, told, wish, whole=whole_nested or stages == 1)
     work = _around_masks(seen, _work(seen, wish), wish)
     done = carried_out(seen, work.best.heads)
@@ -244,7 +243,7 @@ def _described(seen: Flattened, work: _Work, done: Carried, wish: _Wish, dtype: 
         uncounted=uncounted,
         undeclared=tuple(name for name in seen.paths(pricing.costs.undeclared) if name in uncounted),
         tried=pricing.span if tried else None,
-        parts=_as_parts(document, done, dtype),
+        parts=as_parts(document, done.sliced, dtype),
     )
 
 
@@ -297,11 +296,3 @@ def _crossing(graph: CallGraph, head: frozenset[int]) -> list[TensorRef]:
 
 def _crossing_bytes(costs: Costs, heads: Sequence[frozenset[int]]) -> list[int]:
     return [sum(map(costs.price, _crossing(costs.graph, head))) for head in heads]
-
-
-def _as_parts(document: Document, carried: Carried, dtype: str | None) -> Parts:
-    whole, done, inference = carried.whole, carried.split, carried.inference
-    if dtype is not None:
-        whole, done, inference = hand_over_as(dtype, document, whole, done, inference)
-    origins = tuple(part.provenance.after(whole.provenance) for part in done.parts)
-    return Parts(document=document, whole=whole, split=done, origins=origins, inference=inference)

@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from configsplit.boundaries.costs import Costs
 from configsplit.boundaries.fixing import fixed
-from configsplit.boundaries.masks import closed_sources, functional, handed_over, needed, prepared
+from configsplit.boundaries.masks import prepared
 from configsplit.boundaries.pricing import Pricing
 from configsplit.boundaries.records import opened_shapes
 from configsplit.boundaries.shapes import untold
 from configsplit.boundaries.sizes import apart, moved
+from configsplit.boundaries.sliced import Sliced, with_masks
 from configsplit.cutting.minimum_cut import Choice, Cost, heads
 from configsplit.errors import CutError, check_choice
 from configsplit.graph.calls import call_graph
 from configsplit.graph.model import CallRef, TensorRef, TensorSpec
-from configsplit.inference import Inference, traced_masks
+from configsplit.graph.references import Place
+from configsplit.inference import Inference
 from configsplit.inference.tensor_kinds import check_kinds, with_kinds
 from configsplit.models.document import Document
 from configsplit.models.results import Parts
 from configsplit.models.wrapped import DocumentWrapping, places_in, told_shapes
 from configsplit.rewrites.casts import Cast, is_exact, widen
 from configsplit.rewrites.nested.open import described
-from configsplit.rewrites.nested.surface import Surfaced, surface
+from configsplit.rewrites.nested.surface import Surfaced, Told, surface
 from configsplit.rewrites.split import Split, assemble, split_model
 
 
@@ -68,44 +70,66 @@ def split(
     texts = [at] if isinstance(at, str) else list(at)
     if not texts:
         raise CutError("no place to cut at was given", code="cut-nowhere", hint="name a layer: --at LAYER")
-    told, pictured = apart(document, told_shapes(document, shapes), sizes)
+    said = told_shapes(document, shapes) + told_shapes(document, opened_shapes(document, opened))
+    told, pictured = apart(document, said, sizes)
     document = fixed(document, pictured) if fix_size else document
-    wrapping, wanted = DocumentWrapping(document, boundary), [places_in(document, text) for text in texts]
-    told += told_shapes(document, opened_shapes(document, opened))
-    tried: list[tuple[int, int] | None] = []
+    wanted = [places_in(document, text) for text in texts]
+    cutting = _Cutting(document, wanted, DocumentWrapping(document, boundary), boundary, told, pictured)
+    sliced = with_masks(document, cutting.sliced(cutting.surfaced()), cutting.deeper, cutting.sliced)
+    return as_parts(document, sliced, boundary_dtype, cutting.tried)
 
-    def surfaced(closed: Sequence[str] = ()) -> Surfaced:
-        return prepared(document, surface(document.model, wanted, wrapping, closed, told, every_call=True))
 
-    def cut(whole: Surfaced) -> tuple[Split, Inference]:
+def as_parts(document: Document, sliced: Sliced, dtype: str | None, tried: tuple[int, int] | None = None) -> Parts:
+    """What a verb gives: the parts, with narrower tensors handed over as ``dtype`` if there is one.
+
+    Raises:
+        CutError: the cast would lose bits, or the dialect has none.
+    """
+    whole, done, inference = sliced if dtype is None else _handed_over_as(dtype, document, sliced)
+    origins = tuple(part.provenance.after(whole.provenance) for part in done.parts)
+    return Parts(document=document, whole=whole, split=done, origins=origins, inference=inference, tried=tried)
+
+
+@dataclass(slots=True)
+class _Cutting:
+    """One model, to be cut at given places, with as many nested models opened as have to be.
+
+    ``masked`` are those that compute a mask that crosses; ``tried`` are the smallest and the largest open size for which the
+    last choice of boundaries was the same.
+    """
+
+    document: Document
+    wanted: Sequence[Sequence[Place]]
+    wrapping: DocumentWrapping
+    choice: Choice
+    told: Sequence[Told]
+    sizes: Mapping[TensorRef, TensorSpec]
+    masked: list[str] = field(default_factory=list)
+    tried: tuple[int, int] | None = None
+
+    def surfaced(self) -> Surfaced:
+        """The model with everything opened that the places lie in, and what makes a mask that crosses."""
+        whole = surface(self.document.model, self.wanted, self.wrapping, self.masked, self.told, every_call=True)
+        return prepared(self.document, whole)
+
+    def deeper(self, whole: Surfaced, names: Sequence[str]) -> Sliced | None:
+        """The parts with some nested models of the last form opened as well; None if there are none."""
+        self.masked += names
+        return self.sliced(self.surfaced()) if names else None
+
+    def sliced(self, whole: Surfaced) -> Sliced:
+        """The parts of one form of the model: boundaries chosen by what tensors cost there."""
+        document = self.document
         inference, doubtful = with_kinds(document.infer_given(whole.given, whole.model))
         model = described(whole.model, inference.specs) if whole.steps else whole.model
-        why = partial(untold, document, whole, inference)
-        at_sizes = {**whole.given, **moved(pictured, document.model, model)}
+        at_sizes = {**whole.given, **moved(self.sizes, document.model, model)}
         pricing = Pricing(document, model, at_sizes, inference, doubtful)
-        price = _price(pricing, whole.boundaries, boundary)
-        tried[:] = [pricing.span if price and pricing.varies else None]
-        done = split_model(model, whole.boundaries, inference.specs, boundary, why, doubtful, price)
+        price = _price(pricing, whole.boundaries, self.choice)
+        self.tried = pricing.span if price and pricing.varies else None
+        why = partial(untold, document, whole, inference)
+        done = split_model(model, whole.boundaries, inference.specs, self.choice, why, doubtful, price)
         check_kinds([ref for taken in done.inputs for ref in taken], doubtful, inference)
-        return done, inference
-
-    masked: list[str] = []
-    whole = surfaced()
-    done, inference = cut(whole)
-    while handovers := needed(done, masks := traced_masks(inference)):
-        if more := closed_sources(whole, masks, handovers):
-            masked += more
-            whole = surfaced(masked)
-        elif whole.model.kind == "sequential":
-            whole = functional(document, whole, inference)
-        else:
-            whole, done, inference = handed_over(document, whole, done, inference, masks)
-            break
-        done, inference = cut(whole)
-    if boundary_dtype is not None:
-        whole, done, inference = hand_over_as(boundary_dtype, document, whole, done, inference)
-    origins = tuple(part.provenance.after(whole.provenance) for part in done.parts)
-    return Parts(document=document, whole=whole, split=done, origins=origins, inference=inference, tried=tried[-1])
+        return Sliced(whole, done, inference)
 
 
 def _price(pricing: Pricing, boundaries: Sequence[Sequence[TensorRef]], choice: Choice) -> Cost | None:
@@ -125,17 +149,12 @@ def _price(pricing: Pricing, boundaries: Sequence[Sequence[TensorRef]], choice: 
     return pricing.costs.price
 
 
-def hand_over_as(
-    dtype: str, document: Document, whole: Surfaced, done: Split, inference: Inference
-) -> tuple[Surfaced, Split, Inference]:
-    """The same split with narrower tensors cast at its boundaries.
-
-    Raises:
-        CutError: the cast would lose bits, or the dialect has none.
-    """
+def _handed_over_as(dtype: str, document: Document, sliced: Sliced) -> Sliced:
+    """The same split with narrower tensors cast at its boundaries."""
+    whole, done, inference = sliced
     casts = _casts(dtype, done, inference)
     if not casts:
-        return whole, done, inference
+        return sliced
     if document.dialect == "keras3" and document.kind == "h5":
         raise CutError(
             "a .h5 file of Keras 3 cannot hold operations, which Keras itself cannot read back from it",
@@ -153,7 +172,7 @@ def hand_over_as(
             parts[_home(parts, takers[0])].append(back)
     numbered = [sorted(graph.number[call] for call in calls) for calls in parts]
     whole = replace(whole, model=widened.model, casts=tuple(casts))
-    return whole, assemble(widened.model, graph, numbered, inferred.specs), inferred
+    return Sliced(whole, assemble(widened.model, graph, numbered, inferred.specs), inferred)
 
 
 def _casts(dtype: str, done: Split, inference: Inference) -> list[Cast]:

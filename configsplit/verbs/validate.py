@@ -17,8 +17,8 @@ from typing import Any
 
 from configsplit.containers import open_source
 from configsplit.dialects import DIALECTS, detect, parse, read_entry
+from configsplit.dialects.entries import model_kind
 from configsplit.dialects.envelope import unwrapped
-from configsplit.dialects.parse import model_kind
 from configsplit.dialects.schema.frame import dotted
 from configsplit.errors import ConfigSplitError, DocumentError, StoreError, VerificationError
 from configsplit.graph.json import FrozenDict, loads, thaw

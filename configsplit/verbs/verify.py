@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from configsplit.containers import MAX_TEXT, Source, Stamp, read_plain, stamp
-from configsplit.errors import StoreError, VerificationError
+from configsplit.errors import StoreError
 from configsplit.models.document import reading
 from configsplit.records.manifest import NAME, Manifest, SourceFile, from_text
 from configsplit.saving.numeric import run
 from configsplit.saving.proof import Proof, prove
-from configsplit.verbs.origins import Place, check_digests, find, weights_of
+from configsplit.verbs.origins import Place, check_digests, check_unchanged, find, weights_of
 
 if TYPE_CHECKING:
     from configsplit.runtime.confinement.policy import Limits
@@ -67,41 +67,30 @@ def verify(
     folder = Path(directory)
     manifest = read_manifest(folder)
     original, weights = _find(folder, manifest.source, source)
-    files = _Files.of(folder, manifest, original, weights)
+    stamps = _stamps(folder, manifest, original, weights)
     with reading(original, weights=weights, custom_objects=custom_objects) as document, document.opened() as opened:
         _check_digests(folder, manifest, opened, weights)
         proof = prove(folder, manifest, opened, document)
-    files.check_unchanged()
+    check_unchanged(stamps)
     if not numeric:
         return Verified(manifest, proof)
     from configsplit.runtime.feeding import Feed
 
-    feed = Feed(samples=samples, seed=seed, arrays=None if inputs is None else Path(inputs), ranges=tuple(input_ranges))
+    feed = Feed(samples=samples, seed=seed, arrays=inputs, ranges=tuple(input_ranges))
     found = run(folder, manifest, document, feed=feed, sizes=sizes, tolerance=tolerance, specs=custom_objects, limits=limits)
-    files.check_unchanged()
+    check_unchanged(stamps)
     return Verified(manifest, proof, found)
 
 
-@dataclass(frozen=True, slots=True)
-class _Files:
-    """The files that are verified, as they were before the first of them was read. Each is opened several times, by name."""
+def _stamps(folder: Path, manifest: Manifest, original: Path, weights: Path | None) -> dict[Path, Stamp]:
+    """The files that are verified, as they are before the first of them is read. Each is opened several times, by name.
 
-    stamps: dict[Path, Stamp]
-
-    @classmethod
-    def of(cls, folder: Path, manifest: Manifest, original: Path, weights: Path | None) -> _Files:
-        """Raises StoreError where a part is a link, a pipe or a device."""
-        names = [name for part in manifest.parts for name in (part.file, part.weights) if name]
-        own = {folder / name: stamp(folder / name, follow=False) for name in names}
-        return cls({**own, **{path: stamp(path) for path in (original, weights) if path is not None}})
-
-    def check_unchanged(self) -> None:
-        """Raises VerificationError where a path leads to another file by now, or the file was written to."""
-        for path, before in self.stamps.items():
-            if stamp(path) != before:
-                raise VerificationError(
-                    "the file was changed or replaced while it was verified", code="verify-changed-file", where=str(path)
-                )
+    Raises:
+        StoreError: a part is a link, a pipe or a device.
+    """
+    names = [name for part in manifest.parts for name in (part.file, part.weights) if name]
+    own = {folder / name: stamp(folder / name, follow=False) for name in names}
+    return {**own, **{path: stamp(path) for path in (original, weights) if path is not None}}
 
 
 def read_manifest(folder: Path) -> Manifest:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -59,18 +58,20 @@ def _modules_there() -> frozenset[str]:
     )
 
 
-def imports(file: File) -> Iterator[Import]:
+@cache
+def imports(file: File) -> tuple[Import, ...]:
     """Every import of a file, those by name (``import_module("h5py")``) included."""
+    found: list[Import] = []
     todo: list[tuple[ast.AST, bool, bool]] = [(file.tree, False, False)]
     while todo:
         node, lazy, typing = todo.pop()
-        for module in _modules(node):
-            yield Import(module, getattr(node, "lineno", 0), lazy, typing)
+        found += [Import(module, getattr(node, "lineno", 0), lazy, typing) for module in _modules(node)]
         inside = lazy or isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
             todo += [(child, inside, True) for child in node.body] + [(child, inside, typing) for child in node.orelse]
         else:
             todo += [(child, inside, typing) for child in ast.iter_child_nodes(node)]
+    return tuple(found)
 
 
 def _modules(node: ast.AST) -> list[str]:

@@ -18,7 +18,6 @@ import configsplit.testing
 from configsplit.errors import ConfigSplitError
 
 ROOMS = (configsplit, configsplit.keras, configsplit.plugins, configsplit.testing)
-RAISES_NOTHING_OF_OURS = re.compile(r"Raises:\n +Nothing\b")
 OF_ANY_SIGNATURE = "Callable[..., Any]"
 """A function about which nothing more can be said: what plug-ins hand to Keras."""
 

@@ -8,6 +8,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice, repeat
 from pathlib import Path
 from typing import Any
 
@@ -43,24 +44,21 @@ def _cases() -> Any:
 
 
 @cache
-def sound(name: str) -> list[tuple[Any, dict[str, Any], str]]:
-    """Each case of a framework as a document, with the entry of its layer and that layer's name."""
-    framework = importlib.import_module(name)
-    found = []
-    for case in _cases().CASES:
-        if case.only not in ("", name) or not hasattr(framework.layers, case.name):
-            continue
-        framework.backend.clear_session()
-        try:
-            layer = getattr(framework.layers, case.name)(**case.kwargs)
-            inputs = [_input(framework, spec) for spec in case.inputs]
-            outputs = layer(inputs, **case.call) if case.listed else layer(*inputs, **case.call)
-            document = json.loads(framework.Model(inputs, outputs).to_json())
-            framework.models.model_from_json(json.dumps(document))
-        except Exception:  # noqa: BLE001  # a case that this framework does not build is no matter here
-            continue
-        found.append((case, document, layer.name))
-    return found
+def sound(name: str, number: int) -> tuple[Any, dict[str, Any], str] | None:
+    """A case of a framework as a document, with the name of its layer; None where this framework does not build it."""
+    framework, case = importlib.import_module(name), _cases().CASES[number]
+    if case.only not in ("", name) or not hasattr(framework.layers, case.name):
+        return None
+    framework.backend.clear_session()
+    try:
+        layer = getattr(framework.layers, case.name)(**case.kwargs)
+        inputs = [_input(framework, spec) for spec in case.inputs]
+        outputs = layer(inputs, **case.call) if case.listed else layer(*inputs, **case.call)
+        document = json.loads(framework.Model(inputs, outputs).to_json())
+        framework.models.model_from_json(json.dumps(document))
+    except Exception:  # noqa: BLE001  # that is no matter here
+        return None
+    return case, document, layer.name
 
 
 def _input(framework: Any, spec: Any) -> Any:
@@ -70,9 +68,9 @@ def _input(framework: Any, spec: Any) -> Any:
 
 def drawn(name: str, count: int, seed: int) -> Iterator[Bad]:
     """So many bad configs of a framework's classes."""
-    chance = random.Random(seed)
-    for _ in range(count):
-        case, document, layer = chance.choice(sound(name))
+    chance, several = random.Random(seed), len(_cases().CASES)
+    tried = (sound(name, chance.randrange(several)) for _ in repeat(None))
+    for case, document, layer in islice(filter(None, tried), count):
         document = json.loads(json.dumps(document))
         (entry,) = (each for each in document["config"]["layers"] if each["config"].get("name") == layer)
         before = json.dumps(entry["config"])

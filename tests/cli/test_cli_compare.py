@@ -1,4 +1,4 @@
-"""`configsplit verify A B --numeric`, and the user's own data, in the confined process."""
+"""`configsplit verify A B --numeric`, and the user's own data; what is recorded inside of models, by the confined process."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ def model(tmp_path: Path) -> Path:
     return tmp_path / "model.keras"
 
 
+@pytest.mark.usefixtures("near_worker")
 def test_a_model_before_and_after_surgery(model: Path, tmp_path: Path) -> None:
     renamed = tmp_path / "renamed.keras"
     assert run("rename", model, "c2=second", "--out", renamed).code == 0
@@ -45,6 +46,7 @@ def test_options_that_mean_nothing(arguments: tuple[str, ...], said: str) -> Non
     assert said in done.err
 
 
+@pytest.mark.usefixtures("near_worker")
 def test_the_users_own_samples(model: Path, tmp_path: Path) -> None:
     assert run("split", model, "--at", "c2", "--out", tmp_path / "parts").code == 0
     manifest = json.loads((tmp_path / "parts" / "manifest.json").read_text())

@@ -16,7 +16,6 @@ Grid = dict[str, tuple[Any, ...]]
 
 WINDOW: Grid = {"strides": (1, 2, 3), "padding": ("valid", "same"), "data_format": ("channels_last", "channels_first")}
 CONV: Grid = {"kernel_size": (1, 2, 3), **WINDOW, "dilation_rate": (1, 2)}
-POOL: Grid = {"pool_size": (2, 3), **WINDOW}
 KEEP: Grid = {"keepdims": (False, True), "data_format": ("channels_last", "channels_first")}
 STATES: Grid = {"return_sequences": (False, True), "return_state": (False, True), "use_bias": (False, True)}
 

@@ -4,7 +4,9 @@ said that depends on the size."""
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,8 @@ from configsplit.errors import CutError, ShapeError
 from configsplit.models.document import Document
 
 SIZE = 224
+
+RELEASES = Path(__file__).resolve().parents[1] / "corpus" / "releases"
 
 FEW = ["MobileNetV2", "MobileNetV3Small", "ConvNeXtTiny"]
 """Each has something of its own: residuals; squeeze-and-excitation by pooling; layers that keep the channels last."""
@@ -229,6 +233,15 @@ def test_what_is_no_size_of_the_input_is_refused(text_: str, code: str, tmp_path
         with pytest.raises(ShapeError) as raised:
             verb(document, sizes=[text_])  # type: ignore[operator]
         assert raised.value.code == code
+
+
+@pytest.mark.parametrize("verb", [partial(configsplit.split, at="c2"), partial(configsplit.plan, stages=2)])
+def test_an_input_is_no_record_to_be_opened(verb: Callable[..., Any]) -> None:
+    """Parts keep what the document says of inputs: their manifest would tell another shape."""
+    document = configsplit.load(RELEASES / "keras-3.15.1" / "residual.json")
+    with pytest.raises(ShapeError) as caught:
+        verb(document, opened=["image=1"])
+    assert caught.value.code == "size-unfit"
 
 
 def test_a_nested_network_is_priced_at_the_size_of_the_whole(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 import pytest
 from support.corpus import CorpusFile
-from support.frameworks import FrameworkProcess, Original
+from support.frameworks import FrameworkProcess, Original, process_for
 from support.matrix import inputs_of, try_file
 from support.outcomes import Row
 
@@ -51,9 +51,9 @@ def cut(processes: dict[str, FrameworkProcess], tmp_path: Path) -> Any:
 
     def run(path: Path, place: str, *, spoil: Any = None) -> list[str]:
         document = load(path)
-        name = "keras" if document.dialect == "keras3" else "tf_keras"
-        process = processes.setdefault(name, FrameworkProcess(name))
-        original = Original(process, path, tmp_path / "run", tensors=inputs_of(document), samples=1)
+        original = Original(
+            process_for(processes, document.dialect), path, tmp_path / "run", tensors=inputs_of(document), samples=1
+        )
         saved = configsplit.split(document, [place]).save(tmp_path / "out")
         if spoil is not None:
             spoil(tmp_path / "out")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import Any
 
@@ -81,3 +82,14 @@ def test_a_sequential_without_a_name_gets_the_made_up_weights_of_its_layer(near_
     saved = split(load(source), "sq@0/sqd@0").save(tmp_path / "parts", verify="numeric")
     assert saved.numeric.identical
     assert saved.numeric.weights == "filled"
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU"])
+def test_recurrent_layers_are_traced_for_processors_alone(k: Any, kind: str) -> None:
+    """With all that they are for GPUs tests take minutes more: `support.recurrent`."""
+    layer = getattr(k.layers, kind)(2)
+    tf = importlib.import_module("tensorflow")
+    graph = tf.function(layer).get_concrete_function(tf.TensorSpec((None, 3, 2))).graph
+    names = [function.signature.name for function in graph.as_graph_def().library.function]
+    assert any("standard" in name for name in names)
+    assert not any("gpu" in name for name in names)

@@ -5,47 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import keras
-from keras import ops
+from plugin_keras import KwAdd, RegScale, TwoArg, named_fn, reg_act
+
+__all__ = ["FUNCTIONS", "Block", "Block2", "KwAdd", "RegScale", "TwoArg"]
 
 Dense = keras.layers.Dense
-
-
-class RegScale(keras.layers.Layer):
-    def __init__(self, axis: int = -1, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.axis = axis
-
-    def build(self, shape: Any) -> None:
-        size = (int(shape[self.axis]),)
-        self.gamma = self.add_weight(name="gamma", shape=size, initializer="ones")
-        self.beta = self.add_weight(name="beta", shape=size, initializer="zeros")
-
-    def call(self, x: Any) -> Any:
-        return x * self.gamma + self.beta
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "axis": self.axis}
-
-
-class KwAdd(keras.layers.Layer):
-    def call(self, x: Any, scale: Any = None, extras: Any = None, shift: float = 0.0, names: Any = ("a",)) -> Any:
-        y = x if scale is None else x * scale
-        for key in sorted(extras or {}):
-            value = extras[key]
-            for tensor in value if isinstance(value, (list, tuple)) else [value]:
-                y = y + tensor
-        return y + shift
-
-    def compute_output_shape(self, shape: Any, *args: Any, **kwargs: Any) -> Any:
-        return shape
-
-
-class TwoArg(keras.layers.Layer):
-    def call(self, x: Any, y: Any = None, c: Any = 1.0) -> Any:
-        return (x if y is None else x + y) * c
-
-    def compute_output_shape(self, shape: Any, *args: Any, **kwargs: Any) -> Any:
-        return shape
 
 
 class Block(keras.layers.Layer):
@@ -95,14 +59,6 @@ class Block2(keras.layers.Layer):
 
     def compute_output_shape(self, shape: Any) -> Any:
         return shape
-
-
-def reg_act(x: Any) -> Any:
-    return ops.relu(x) * 2.0
-
-
-def named_fn(x: Any, k: float = 1.0) -> Any:
-    return x * k
 
 
 def twice_and_one(x: Any) -> Any:

@@ -20,11 +20,13 @@ from typing import Any
 from configsplit.runtime import worker
 from configsplit.runtime.frameworks import Framework, framework
 from support.layer_outputs import run_layers
+from support.recurrent import for_processors_alone
 
 
 def main(plugins: str, name: str, functions: str) -> int:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # frameworks print
+    for_processors_alone()
     used = framework(name)
     classes: dict[str, Any] = dict(worker.custom_classes([plugins], name))
     classes |= importlib.import_module(functions).FUNCTIONS

@@ -6,12 +6,11 @@ What each computes was recorded in the release that wrote it (the ``_ref`` besid
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from support.frameworks import FrameworkProcess
+from support.frameworks import FrameworkProcess, process_for
 
 import configsplit
 from configsplit.containers import open_source
@@ -25,12 +24,9 @@ from configsplit.runtime import arrays
 FAULTS = Path(__file__).resolve().parent / "real_files"
 
 
-@pytest.fixture(scope="module", name="frameworks")
-def _frameworks() -> Iterator[dict[str, FrameworkProcess]]:
-    found = {name: FrameworkProcess(name) for name in ("keras", "tf_keras")}
-    yield found
-    for each in found.values():
-        each.close()
+@pytest.fixture
+def frameworks(processes: dict[str, FrameworkProcess]) -> dict[str, FrameworkProcess]:
+    return {process_for(processes, dialect).name: process_for(processes, dialect) for dialect in ("keras3", "keras2")}
 
 
 def computed(framework: FrameworkProcess, model: Path, given: list[np.ndarray]) -> list[np.ndarray]:

@@ -15,6 +15,7 @@ from configsplit import ConfigSplitError, Document
 
 CORPUS = Path(__file__).resolve().parents[1] / "corpus" / "releases"
 RESIDUAL = CORPUS / "keras-3.15.1" / "residual.keras"
+RESIDUAL_JSON = CORPUS / "keras-3.15.1" / "residual.json"
 OLD = CORPUS / "tf-2.15" / "residual.json"
 MASKED = CORPUS / "tf-2.15" / "embed_mask_lstm.json"
 CONV = {"class_name": "Conv2D", "config": {"filters": 5, "kernel_size": [3, 3], "padding": "same"}}
@@ -165,6 +166,30 @@ def test_names_that_cannot_be(whole: Document, pairs: list[str], code: str) -> N
 
 def test_freezing_needs_a_choice(whole: Document) -> None:
     assert refused(lambda: configsplit.freeze(whole)).code == "freeze-nothing"
+
+
+@pytest.mark.parametrize("units", [0, 3])
+def test_a_config_without_the_flag_gets_none(units: int, tmp_path: Path) -> None:
+    """Nobody knows whether its constructor takes the flag; only of a layer without weights it says nothing."""
+    plugin = tmp_path / "plugin.py"
+    plugin.write_text(
+        "from configsplit.plugins import LayerFacts, WeightSpec, same_as_input\n"
+        "def weights(call):\n"
+        "    return tuple(WeightSpec('kernel', (1,)) for _ in range(call.config['units']))\n"
+        "LAYERS = (LayerFacts(class_name='Own', outputs=same_as_input, weights=weights),)\n"
+    )
+    model = json.loads(RESIDUAL_JSON.read_text())
+    entry = next(each for each in model["config"]["layers"] if each["config"]["name"] == "bn1")
+    entry |= {"class_name": "Own", "module": "own", "config": {"name": "bn1", "units": units}}
+    path = tmp_path / "model.json"
+    path.write_text(json.dumps(model))
+    document = configsplit.load(path, custom_objects=[plugin])
+    if units:
+        assert refused(lambda: configsplit.freeze(document, layer="bn1")).code == "freeze-no-flag"
+    else:
+        frozen = configsplit.freeze(document, layer=["bn1", "c1"]).model.by_name()
+        assert frozen["bn1"].config == document.model.by_name()["bn1"].config
+        assert frozen["c1"].config["trainable"] is False
 
 
 def test_outputs(whole: Document, tmp_path: Path) -> None:

@@ -39,11 +39,6 @@ def wanted(made: Any) -> list[np.ndarray]:
     return run(path, works, images())
 
 
-def part_of(keras: Any, model: Any, start: str, end: str) -> Any:
-    """What Keras itself makes of two tensors of a live model."""
-    return keras.Model(model.get_layer(start).output, model.get_layer(end).output)
-
-
 @BOTH
 def test_features_at_several_layers(made: Any, suffix: str, tmp_path: Path) -> None:
     works, model, path = made

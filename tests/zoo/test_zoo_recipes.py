@@ -237,6 +237,14 @@ def test_old_models_are_converted_then_cut_and_new_ones_left_out(tmp_path: Path)
     assert configsplit.verify(out / "models" / "old.h5" / "split").proof.weights == 11
 
 
+def test_a_conversion_does_as_its_step_says(tmp_path: Path) -> None:
+    zoo, out = tmp_path / "zoo", tmp_path / "out"
+    zoo.mkdir()
+    shutil.copy(zoos.RELEASES.parent / "conversion" / "keras-1.2.2" / "lambdas.h5", zoo)
+    batch({"do": [{"convert": {"read-lambda": False}}]}, zoo=zoo, out=out, jobs=1)
+    assert zoos.ledger(out)["lambdas.h5"]["error"]["code"] == "convert-lambda"
+
+
 def test_how_far_to_verify(tmp_path: Path) -> None:
     """By override: numeric runs original and parts in Keras, and what it found stands in the ledger without its times."""
     zoo, out = three(tmp_path), tmp_path / "out"

@@ -11,27 +11,20 @@ from typing import Any, TypeAlias
 
 from configsplit.catalog.keras3.places import turned_round
 from configsplit.catalog.keras3.refusals import Stop
+from configsplit.catalog.layers.keras1 import CLASSES, KEYS, WINDOWS
 from configsplit.catalog.recipes import Recipe, copies
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import Shape
 
 Recipes: TypeAlias = tuple[Recipe, ...]
 
-_CLASSES: Mapping[str, str] = {
-    "AtrousConvolution1D": "Conv1D",
-    "AtrousConvolution2D": "Conv2D",
-    "Convolution1D": "Conv1D",
-    "Convolution2D": "Conv2D",
-    "Convolution3D": "Conv3D",
-    "Deconvolution2D": "Conv2DTranspose",
-    "SeparableConvolution2D": "SeparableConv2D",
-    "TimeDistributedDense": "Dense",
-}
+_CLASSES: Mapping[str, str] = {**CLASSES, "Deconvolution2D": "Conv2DTranspose"}
 
 _OWN = frozenset({"Highway", "MaxoutDense", "ParametricSoftplus", "SReLU"})
 """Classes of Keras 1 that become several layers."""
 
 _KEYS: Mapping[str, str] = {
+    **KEYS,
     "W_constraint": "kernel_constraint",
     "W_regularizer": "kernel_regularizer",
     "U_regularizer": "recurrent_regularizer",
@@ -40,20 +33,10 @@ _KEYS: Mapping[str, str] = {
     "init": "kernel_initializer",
     "inner_init": "recurrent_initializer",
     "inner_activation": "recurrent_activation",
-    "output_dim": "units",
-    "nb_filter": "filters",
-    "border_mode": "padding",
-    "subsample": "strides",
-    "subsample_length": "strides",
-    "atrous_rate": "dilation_rate",
-    "bias": "use_bias",
     "p": "rate",
     "sigma": "stddev",
     "dropout_W": "dropout",
     "dropout_U": "recurrent_dropout",
-    "pool_length": "pool_size",
-    "stride": "strides",
-    "length": "size",
     "dim_ordering": "data_format",
 }
 
@@ -65,7 +48,6 @@ _EMBEDDING: Mapping[str, str] = {
 }
 
 _GONE = frozenset({"consume_less", "input_dim", "input_length", "batch_input_shape", "input_dtype", "forget_bias_init", "mode"})
-_WINDOWS = (("nb_row", "nb_col"), ("kernel_dim1", "kernel_dim2", "kernel_dim3"), ("filter_length",))
 
 
 def class_of(entry: FrozenDict) -> str:
@@ -109,7 +91,7 @@ def _config(class_name: str, config: FrozenDict) -> FrozenDict:
     keys = {**_KEYS, **_EMBEDDING} if class_name == "Embedding" else _KEYS
     gone = _GONE - {"input_dim"} if class_name == "Embedding" else _GONE
     made: dict[str, Any] = {keys.get(key, key): value for key, value in config.items() if key not in gone}
-    for names in _WINDOWS:
+    for names in WINDOWS:
         if names[0] in config:
             made["kernel_size"] = tuple(config[name] for name in names)
             made = {key: value for key, value in made.items() if key not in names}

@@ -27,7 +27,7 @@ CLASSES = {
 }
 """Classes that Keras 2 has under another name."""
 
-_KEYS = {
+KEYS = {
     "output_dim": "units",
     "nb_filter": "filters",
     "border_mode": "padding",
@@ -39,9 +39,10 @@ _KEYS = {
     "stride": "strides",
     "length": "size",
 }
+"""Keys that rules read, and that Keras 2 has under another name."""
 
-_WINDOWS = (("nb_row", "nb_col"), ("kernel_dim1", "kernel_dim2", "kernel_dim3"), ("filter_length",))
-
+WINDOWS = (("nb_row", "nb_col"), ("kernel_dim1", "kernel_dim2", "kernel_dim3"), ("filter_length",))
+"""Keys that are the sizes of a window together."""
 
 _LEGACY = ("Highway", "MaxoutDense")
 """Classes that Keras 2.0 to 2.3 keep with the arguments of Keras 1."""
@@ -56,10 +57,10 @@ def modern(call: CallFacts) -> CallFacts:
 
 def _config(call: CallFacts) -> FrozenDict:
     config = call.config
-    renamed = {_KEYS.get(key, key): value for key, value in config.items()}
+    renamed = {KEYS.get(key, key): value for key, value in config.items()}
     if call.class_name == "Embedding":
         renamed["output_dim"] = config.get("output_dim")
-    for names in _WINDOWS:
+    for names in WINDOWS:
         if names[0] in config:
             renamed["kernel_size"] = tuple(config[name] for name in names)
     if config.get("dim_ordering") in ("th", "tf"):

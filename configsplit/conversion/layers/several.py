@@ -34,7 +34,7 @@ class Parts:
         """The weight of that name; None in an architecture without weights."""
         names = self.building.weights(self.layer.name).names
         ends = (f"_{suffix}:0", f"_{suffix}", f"/{suffix}:0")
-        found = [at for at, name in enumerate(names) if name.endswith(ends) and not self._longer(name, suffix, names)]
+        found = [at for at, name in enumerate(names) if name.endswith(ends) and not self._longer(name, suffix)]
         if names and len(found) != 1:
             raise Stop("convert-weights-unknown", f"the file has no weight {suffix!r} for it", "see what wrote the file")
         return Recipe((found[0],)) if found else None
@@ -44,7 +44,7 @@ class Parts:
         return Recipe((number,)) if number < len(self.building.weights(self.layer.name).shapes) else None
 
     @staticmethod
-    def _longer(name: str, suffix: str, names: Any) -> bool:
+    def _longer(name: str, suffix: str) -> bool:
         """``hw_W_carry`` ends with ``_carry``, and is not the weight ``carry``."""
         return suffix == "b" and name.endswith("_carry_b:0")
 

@@ -142,7 +142,7 @@ class _Sweep:
 
     def __init__(self, units: Units, groups: Sequence[tuple[int, tuple[int, ...]]]) -> None:
         self._units, self._groups = units, groups
-        self._of = _membership(groups, len(units))
+        self._of = _membership(groups)
         self._position = self._head = self._bytes = self._weight = 0
         self._counts = [0] * len(groups)
         self._tail = units.cost.of(set(range(len(units))))
@@ -172,7 +172,7 @@ class _Sweep:
                 self._tail -= cost if self._counts[group] == len(members) else 0
 
 
-def _membership(groups: Sequence[tuple[int, tuple[int, ...]]], count: int) -> dict[int, list[int]]:
+def _membership(groups: Sequence[tuple[int, tuple[int, ...]]]) -> dict[int, list[int]]:
     """Unit -> the shared layers that it holds a call of."""
     found: dict[int, list[int]] = {}
     for group, (_, members) in enumerate(groups):

@@ -89,7 +89,7 @@ def make_piece(
     kept = {*names, *wanted} - set(captured)
     held, objects, variables = _held(trace, graph, captured)
     return Piece(
-        definition=_definition(trace, kept, {graph.tensor(ref).name for ref in taken}),
+        definition=_definition(trace, kept),
         taken=tuple(graph.tensor(ref) for ref in taken),
         given=tuple(graph.tensor(ref) for ref in given),
         held=held,
@@ -98,7 +98,7 @@ def make_piece(
     )
 
 
-def _definition(trace: Trace, kept: set[str], fed: set[str]) -> Any:
+def _definition(trace: Trace, kept: set[str]) -> Any:
     """The ops alone. Orders that lead out of the part hold anyway, since parts run one after another."""
     whole = trace.function.graph.as_graph_def()
     made = type(whole)()

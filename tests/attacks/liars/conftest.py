@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -16,14 +16,6 @@ import configsplit
 from configsplit.saving.parts import Saved
 
 Held = Callable[..., list[str]]
-
-
-@pytest.fixture(scope="session")
-def processes() -> Iterator[dict[str, FrameworkProcess]]:
-    found: dict[str, FrameworkProcess] = {}
-    yield found
-    for process in found.values():
-        process.close()
 
 
 @pytest.fixture
