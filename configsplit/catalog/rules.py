@@ -48,6 +48,14 @@ def first_shape(call: CallFacts) -> Shape:
     return shape_of(call.first)
 
 
+def along_shape(call: CallFacts) -> Shape:
+    """The shape of the first input. Raises ShapeError where it has not the axis, or not all of the axes, of the config."""
+    shape, axis = first_shape(call), call.config.get("axis", -1)
+    for each in () if axis is None else axis if isinstance(axis, tuple) else (axis,):
+        axis_in(int(each), len(shape))
+    return shape
+
+
 def known(size: int | None, what: str = "a dimension") -> int:
     """A dimension that has to be a number. Raises ShapeError where it is None."""
     if size is None:

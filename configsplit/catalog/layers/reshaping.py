@@ -19,7 +19,7 @@ from configsplit.catalog.rules import (
     unknown,
     with_channels,
 )
-from configsplit.catalog.values import DATA_FORMAT, Values, axis_sizes, edges, one_of, permutation, whole
+from configsplit.catalog.values import ANYTHING, DATA_FORMAT, NOT_NONE, Values, axis_sizes, edges, one_of, permutation, whole
 from configsplit.graph.model import Shape
 
 
@@ -158,10 +158,16 @@ LAYERS = (
         "RepeatVector",
         one_output(repeat_shape, kept_dtype),
         numbers="moved",
-        values={"n": whole()},
+        values={"n": whole(0)},
         values3={"n": whole(truth=False)},
     ),
-    *declare("UpSampling1D", one_output(upsampled_shape, kept_dtype), numbers="moved", values={"size": whole(cut=True)}),
+    *declare(
+        "UpSampling1D",
+        one_output(upsampled_shape, kept_dtype),
+        numbers="moved",
+        values={"size": whole(cut=True)},
+        values3={"size": whole()},
+    ),
     *declare(
         "UpSampling2D UpSampling3D",
         one_output(upsampled_shape, kept_dtype),
@@ -182,5 +188,13 @@ LAYERS = (
         values=partial(_edge_values, "cropping"),
         keras3=on_jax(cropped_shape),
     ),
-    *declare("Masking", one_output(first_shape, masked_dtype), mask="makes", mask_made="differs", numbers="kept"),
+    *declare(
+        "Masking",
+        one_output(first_shape, masked_dtype),
+        mask="makes",
+        mask_made="differs",
+        numbers="kept",
+        values={"mask_value": NOT_NONE},
+        values3={"mask_value": ANYTHING},
+    ),
 )
