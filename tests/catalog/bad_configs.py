@@ -5,11 +5,11 @@ from __future__ import annotations
 import importlib.util
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 _KEPT = ("name",)
 _NAMED = ("activation", "initializer", "regularizer", "constraint")
@@ -42,24 +42,54 @@ def _cases() -> Any:
     return module
 
 
+Sound: TypeAlias = tuple[Any, dict[str, Any], str]
+"""A case of a framework as a document, with the name of its layer."""
+
+
 @cache
-def sound(name: str) -> list[tuple[Any, dict[str, Any], str]]:
-    """Each case of a framework as a document, with the entry of its layer and that layer's name."""
+def sound(name: str) -> list[Sound]:
+    """Every case that a framework builds."""
+    return [made for case in _cases().CASES if (made := _made(name, case)) is not None]
+
+
+def _made(name: str, case: Any) -> Sound | None:
     framework = importlib.import_module(name)
-    found = []
-    for case in _cases().CASES:
-        if case.only not in ("", name) or not hasattr(framework.layers, case.name):
-            continue
-        framework.backend.clear_session()
-        try:
-            layer = getattr(framework.layers, case.name)(**case.kwargs)
-            inputs = [_input(framework, spec) for spec in case.inputs]
-            outputs = layer(inputs, **case.call) if case.listed else layer(*inputs, **case.call)
-            document = json.loads(framework.Model(inputs, outputs).to_json())
-            framework.models.model_from_json(json.dumps(document))
-        except Exception:  # noqa: BLE001  # a case that this framework does not build is no matter here
-            continue
-        found.append((case, document, layer.name))
+    if case.only not in ("", name) or not hasattr(framework.layers, case.name):
+        return None
+    try:
+        layer = getattr(framework.layers, case.name)(**case.kwargs)
+        inputs = [_input(framework, spec) for spec in case.inputs]
+        outputs = layer(inputs, **case.call) if case.listed else layer(*inputs, **case.call)
+        document = json.loads(framework.Model(inputs, outputs).to_json())
+        framework.models.model_from_json(json.dumps(document))
+    except Exception:  # noqa: BLE001  # a case that this framework does not build is no matter here
+        return None
+    return case, document, layer.name
+
+
+def classes() -> list[str]:
+    return sorted({case.name for case in _cases().CASES})
+
+
+def of_class(name: str, class_name: str) -> Iterator[Bad]:
+    """Of the first and the last case of a class every key with every value that is tried, one at a time."""
+    cases = [case for case in _cases().CASES if case.name == class_name and "dtype" not in case.kwargs]
+    for made in filter(None, (_made(name, case) for case in {id(case): case for case in (cases[0], cases[-1])}.values())):
+        _, document, layer = made
+        config = _entry(document, layer)["config"]
+        for key in config:
+            for value in (*_others(key, config[key]), *_odd(key, config[key])):
+                yield _changed(name, made, lambda changed, key=key, value=value: _put(changed, key, value))
+
+
+def _put(config: dict[str, Any], key: str, value: Any) -> str:
+    config[key] = value
+    return f"{key} = {value!r}"
+
+
+def _entry(document: dict[str, Any], layer: str) -> dict[str, Any]:
+    (entry,) = (each for each in document["config"]["layers"] if each["config"].get("name") == layer)
+    found: dict[str, Any] = entry
     return found
 
 
@@ -72,15 +102,19 @@ def drawn(name: str, count: int, seed: int) -> Iterator[Bad]:
     """So many bad configs of a framework's classes."""
     chance = random.Random(seed)
     for _ in range(count):
-        case, document, layer = chance.choice(sound(name))
-        document = json.loads(json.dumps(document))
-        (entry,) = (each for each in document["config"]["layers"] if each["config"].get("name") == layer)
-        before = json.dumps(entry["config"])
-        said = _spoil(entry["config"], chance)
-        shape, dtype = case.inputs[0] if isinstance(case.inputs[0][0], tuple) else (case.inputs[0], "float32")
-        title = f"{name} {case.name}: {said} of {before}"
-        entry = {key: entry[key] for key in ("module", "class_name", "config", "registered_name") if key in entry}
-        yield Bad(title, json.dumps(document), entry, len(case.inputs) == 1 and not case.call, shape, dtype)
+        yield _changed(name, chance.choice(sound(name)), lambda config: _spoil(config, chance))
+
+
+def _changed(name: str, made: Sound, change: Callable[[dict[str, Any]], str]) -> Bad:
+    """A document in which the config of the layer was changed; ``change`` tells in words what it did."""
+    case, document, layer = made
+    document = json.loads(json.dumps(document))
+    entry = _entry(document, layer)
+    before = json.dumps(entry["config"])
+    title = f"{name} {case.name}: {change(entry['config'])} of {before}"
+    shape, dtype = case.inputs[0] if isinstance(case.inputs[0][0], tuple) else (case.inputs[0], "float32")
+    entry = {key: entry[key] for key in ("module", "class_name", "config", "registered_name") if key in entry}
+    return Bad(title, json.dumps(document), entry, len(case.inputs) == 1 and not case.call, shape, dtype)
 
 
 def _spoil(config: dict[str, Any], chance: random.Random) -> str:
@@ -128,3 +162,22 @@ def _others(key: str, value: Any) -> Iterator[Any]:
         yield from (-0.5, 1.5)
     elif isinstance(value, list) and value and all(isinstance(each, int) for each in value):
         yield from ([0] * len(value), [-1] * len(value), [*value, 1], 0, -1)
+
+
+_OF_A_WORD = ("trainable", "dtype", "name", "vocabulary", "vocabulary_dtype", "equation", "encoding")
+_SHAPES = ("query_shape", "key_shape", "value_shape", "batch_input_shape")
+"""Keys that tf_keras writes beside the arguments of a class."""
+
+
+def _odd(key: str, value: Any) -> Iterator[Any]:
+    """Values of another kind, and numbers that some shape does not fit."""
+    if key in (*_OF_A_WORD, *_SHAPES) or any(key.endswith(each) for each in _NAMED):
+        return
+    if isinstance(value, bool):
+        yield not value
+    elif value is None:
+        yield from (0, -1, "nothing", 1.5)
+    else:
+        yield None
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        yield from (7, -2.0) if isinstance(value, float) else (7,)

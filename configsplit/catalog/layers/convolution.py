@@ -214,11 +214,17 @@ def _stepped(config: FrozenDict) -> str:
 
 _PLAIN: dict[str, Any] = {"values": _plain_values, "values3": _PLAIN3, "conflict": _strided}
 
+
+def _of_axes(rank: int) -> dict[str, Any]:
+    """Keras 2 takes more axes, and counts those that are too many with the batch."""
+    return {"ranks": (rank + 2, None), "keras3": {"ranks": (rank + 2, rank + 2)}}
+
+
 _CONVOLUTION = (
     *declare("Deconvolution2D", deconvolution_outputs, transposed_weights, transposed_macs),
-    *declare("Conv1D", one_output(conv_shape), conv_weights, conv_macs, input_of=partial(image_of, 1), **_PLAIN),
-    *declare("Conv2D", one_output(conv_shape), conv_weights, conv_macs, input_of=partial(image_of, 2), **_PLAIN),
-    *declare("Conv3D", one_output(conv_shape), conv_weights, conv_macs, input_of=partial(image_of, 3), **_PLAIN),
+    *declare("Conv1D", one_output(conv_shape), conv_weights, conv_macs, input_of=partial(image_of, 1), **_of_axes(1), **_PLAIN),
+    *declare("Conv2D", one_output(conv_shape), conv_weights, conv_macs, input_of=partial(image_of, 2), **_of_axes(2), **_PLAIN),
+    *declare("Conv3D", one_output(conv_shape), conv_weights, conv_macs, input_of=partial(image_of, 3), **_of_axes(3), **_PLAIN),
     *declare(
         "DepthwiseConv1D DepthwiseConv2D",
         one_output(depthwise_shape),

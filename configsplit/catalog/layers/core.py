@@ -17,6 +17,7 @@ from configsplit.catalog.rules import (
     declared_dtype,
     elements,
     first_shape,
+    impossible,
     kept_dtype,
     kernel_and_bias,
     known,
@@ -93,6 +94,8 @@ def _einsum(call: CallFacts) -> tuple[Shape, Shape, Shape | None, str, str, str]
     left, source, kernel, result = bool(match[1]), match[2], match[4], match[6]
     shape = first_shape(call)
     elided = len(shape) - len(source)
+    if elided < 0:
+        raise impossible(f"a tensor of {len(shape)} axes has none for all of {source!r}")
     output = _einsum_output(call, shape, elided, left)
     before = elided if left else 0
     inputs = {letter: shape[place + before] for place, letter in enumerate(source)}
@@ -237,6 +240,7 @@ _BASIC = (
         input_of=lambda config, kernel: (None, kernel[0]),
         of_sparse="dense",
         of_ragged="ragged",
+        ranks=(2, None),
         values={"units": whole(0, cut=True)},
         values3={"units": whole()},
     ),

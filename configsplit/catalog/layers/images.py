@@ -16,6 +16,7 @@ from configsplit.catalog.rules import (
     declare,
     declared_dtype,
     first_shape,
+    impossible,
     kept_dtype,
     on_jax,
     one_output,
@@ -33,7 +34,7 @@ def _resized(call: CallFacts, height: int | None, width: int | None) -> Shape:
         raise unknown("what Keras makes of labels beside an image of another size is not known")
     shape = list(first_shape(call))
     if len(shape) not in (3, 4):
-        raise unknown(f"a tensor of rank {len(shape)} is not an image")
+        raise impossible(f"a tensor of {len(shape)} axes is not an image")
     start = len(shape) - (2 if channels_first(call) else 3)
     shape[start : start + 2] = [height, width]
     return tuple(shape)

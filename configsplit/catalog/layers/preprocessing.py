@@ -366,6 +366,8 @@ LAYERS = (
         conflict=_split_up2,
         keras3={"conflict": _split_up},
     ),
-    *declare("STFTSpectrogram", one_output(stft_shape), stft_weights, stft_macs, values=_SPECTRUM, conflict=_framed),
+    *declare(
+        "STFTSpectrogram", one_output(stft_shape), stft_weights, stft_macs, ranks=(3, 3), values=_SPECTRUM, conflict=_framed
+    ),
     *declare("MelSpectrogram", one_output(mel_shape), values=_FILTERED, conflict=_spread),
 )

@@ -50,8 +50,10 @@ def reshape_shape(call: CallFacts) -> Shape:
 
 
 def permute_shape(call: CallFacts) -> Shape:
-    shape = first_shape(call)
-    return (shape[0], *(shape[axis] for axis in call.config["dims"]))
+    shape, dims = first_shape(call), call.config["dims"]
+    if len(shape) != len(dims) + 1:
+        raise impossible(f"a tensor of {len(shape)} axes has not the {len(dims) + 1} that are put in another order")
+    return (shape[0], *(shape[axis] for axis in dims))
 
 
 def repeat_shape(call: CallFacts) -> Shape:
@@ -95,7 +97,7 @@ def _changed(call: CallFacts, key: str, sign: int) -> Shape:
     amounts = [sign * (before + after) for before, after in _pairs(call.config[key], len(spatial))]
     lengths = [None if size is None else size + amount for size, amount in zip(spatial, amounts, strict=True)]
     if any(size is not None and size <= 0 for size in lengths):
-        raise unknown("nothing would be left after cropping")
+        raise impossible("nothing would be left after cropping")
     return with_channels(call, shape[0], lengths, channels)
 
 
@@ -158,6 +160,7 @@ LAYERS = (
         "RepeatVector",
         one_output(repeat_shape, kept_dtype),
         numbers="moved",
+        ranks=(2, 2),
         values={"n": whole(0)},
         values3={"n": whole(truth=False)},
     ),
