@@ -6,9 +6,10 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from configsplit.catalog.constructors import OBJECTS, Constructor, constructor, names_of
+from configsplit.catalog.constructors import OBJECTS, Constructor, constructor, names_of, settings_of
 from configsplit.catalog.dtypes import DTYPES, MIXED, is_policy
 from configsplit.catalog.facts import LayerFacts
+from configsplit.catalog.objects import OBJECT_VALUES
 from configsplit.errors import closest
 from configsplit.graph.json import FrozenDict
 
@@ -82,6 +83,8 @@ def _unnamed(class_name: str, key: str, value: Any, dialect: str, own: Collectio
     kind = OBJECTS.get(key.rpartition("_")[2], "")
     known = names_of(kind, dialect) if kind else frozenset()
     name = _named(value)
+    if name in known and isinstance(value, FrozenDict) and isinstance(value.get("config"), FrozenDict):
+        yield from _misset(class_name, key, name, value["config"], dialect)
     if not known or name is None or name in known or name in own or ">" in name:
         return  # a package before the name: somebody registered it
     if kind == "activations" and isinstance(value, FrozenDict) and constructor(name, dialect) is not None:
@@ -91,6 +94,18 @@ def _unnamed(class_name: str, key: str, value: Any, dialect: str, own: Collectio
         "config-value", key, f"{class_name}: Keras has nothing called {name!r} among its {kind} ({key!r})",
         f"{hint}; what is your own is declared in a plug-in: --custom-objects FILE.py",
     )  # fmt: skip
+
+
+def _misset(class_name: str, key: str, name: str, config: FrozenDict, dialect: str) -> Iterator[ConfigFault]:
+    """What Keras refuses of an object that the config of a layer holds."""
+    taken = settings_of(name, dialect)
+    if taken is not None:
+        yield from _unknown(taken, name, config)
+        yield from _missing(taken, name, config)
+    for each, value in config.items():
+        wanted = OBJECT_VALUES.get(name, {}).get(each) if dialect == "keras3" else None
+        if wanted is not None and not wanted.takes(value):
+            yield _refused(class_name, f"{key}/{each}", value, f"should be {wanted.wish}", _near(value, wanted.names))
 
 
 def _named(value: Any) -> str | None:

@@ -6,7 +6,7 @@ import importlib.util
 import json
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -80,6 +80,44 @@ def of_class(name: str, class_name: str) -> Iterator[Bad]:
         for key in config:
             for value in (*_others(key, config[key]), *_odd(key, config[key])):
                 yield _changed(name, made, lambda changed, key=key, value=value: _put(changed, key, value))
+
+
+SHAPES: tuple[tuple[int | None, ...], ...] = (
+    (None,),
+    (None, 4),
+    (None, 7, 4),
+    (None, 3, 3, 4),
+    (None, 5, 6, 7, 4),
+    (None, None, None),
+    (None, 7, None),
+    (None, 3, 3, None),
+    (None, 2, 4),
+    (None, 1, 1, 4),
+)
+
+
+def given_other_shapes(name: str, class_name: str) -> Iterator[Bad]:
+    """The first case of a class on tensors of other shapes, where it takes one tensor."""
+    case = next(each for each in _cases().CASES if each.name == class_name)
+    made = _made(name, case) if len(case.inputs) == 1 and not case.call else None
+    if made is None:
+        return
+    for shape in SHAPES:
+        bad = _changed(name, made, lambda config: "as it is")
+        document = json.loads(bad.document)
+        for entry in document["config"]["layers"]:
+            _reshape(entry, shape)
+        yield replace(bad, title=f"{name} {case.id} on {shape}", document=json.dumps(document), alone=False)
+
+
+def _reshape(entry: dict[str, Any], shape: tuple[int | None, ...]) -> None:
+    entry.pop("build_config", None)
+    if entry["class_name"] == "InputLayer":
+        key = "batch_shape" if "batch_shape" in entry["config"] else "batch_input_shape"
+        entry["config"][key] = list(shape)
+    for node in entry["inbound_nodes"]:
+        for tensor in node["args"] if isinstance(node, dict) else ():
+            tensor["config"]["shape"] = list(shape)
 
 
 def _put(config: dict[str, Any], key: str, value: Any) -> str:
@@ -164,7 +202,7 @@ def _others(key: str, value: Any) -> Iterator[Any]:
         yield from ([0] * len(value), [-1] * len(value), [*value, 1], 0, -1)
 
 
-_OF_A_WORD = ("trainable", "dtype", "name", "vocabulary", "vocabulary_dtype", "equation", "encoding")
+_OF_A_WORD = ("pad_to_max_tokens", "trainable", "dtype", "name", "vocabulary", "vocabulary_dtype", "equation", "encoding")
 _SHAPES = ("query_shape", "key_shape", "value_shape", "batch_input_shape")
 """Keys that tf_keras writes beside the arguments of a class."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from configsplit.catalog.facts import CallFacts, WeightSpec
@@ -165,7 +166,8 @@ def stft_shape(call: CallFacts) -> Shape:
 
 
 def _bins(call: CallFacts) -> int:
-    return int(call.config.get("fft_length") or call.config["frame_length"]) // 2 + 1
+    length = int(call.config["frame_length"])
+    return int(call.config.get("fft_length") or 1 << (length - 1).bit_length()) // 2 + 1
 
 
 def stft_weights(call: CallFacts) -> Weights:
@@ -268,9 +270,13 @@ def _halved(config: FrozenDict) -> str:
 
 def _looked_up(config: FrozenDict) -> str:
     """What IntegerLookup and StringLookup ask of keys that go together."""
+    padded = config.get("pad_to_max_tokens") and config.get("max_tokens") is None
+    return "pad_to_max_tokens needs max_tokens" if padded else _looked_up2(config)
+
+
+def _looked_up2(config: FrozenDict) -> str:
+    """The same in Keras 2, of which some releases padded to no length at all (TF 2.4)."""
     weights, mode = config.get("idf_weights") is not None, _mode(config).replace("-", "_")
-    if config.get("pad_to_max_tokens") and config.get("max_tokens") is None:
-        return "pad_to_max_tokens needs max_tokens"
     if config.get("invert") and mode != "int":
         return f"invert does not go with the output_mode {mode!r}"
     if weights and mode != "tf_idf":
@@ -304,19 +310,19 @@ def _salted(config: FrozenDict) -> str:
     return "salt needs the oov_method 'farmhash'" if salted else _looked_up(config)
 
 
-def _split_up(config: FrozenDict) -> str:
+def _split_up(config: FrozenDict, look: Callable[[FrozenDict], str] = _looked_up) -> str:
     """The same of TextVectorization, which looks its words up with an empty one as the mask."""
     mode = _mode(config)
     if mode != "int" and (config.get("ragged") or config.get("output_sequence_length") is not None):
         return f"ragged and output_sequence_length do not go with the output_mode {mode!r}"
     if mode == "int" and config.get("sparse"):
         return _thinned(config)
-    return _looked_up(config | {"mask_token": "", "oov_token": "[UNK]", "num_oov_indices": 1, "invert": False})
+    return look(config | {"mask_token": "", "oov_token": "[UNK]", "num_oov_indices": 1, "invert": False})
 
 
 def _split_up2(config: FrozenDict) -> str:
     both = config.get("ragged") and config.get("output_sequence_length") is not None
-    return "ragged and output_sequence_length exclude each other" if both else _split_up(config)
+    return "ragged and output_sequence_length exclude each other" if both else _split_up(config, _looked_up2)
 
 
 def _framed(config: FrozenDict) -> str:
@@ -335,7 +341,7 @@ def _spread(config: FrozenDict) -> str:
 
 _CROSSED = {"num_bins": whole(0), "output_mode": one_of("int one_hot", case=False)}
 _FILTERED = {"fft_length": whole(0), "sequence_stride": whole(), "num_mel_bins": whole(0)}
-_LOOKED3: dict[str, Any] = {"values3": {**_OUTSIDE, **_SALT}}
+_LOOKED3: dict[str, Any] = {"values3": {**_OUTSIDE, **_SALT}, "keras3": {"conflict": _looked_up}}
 _COUNTED3: dict[str, Any] = {**_LOOKED3, "keras3": {"conflict": _salted}}
 _LISTED: dict[str, Any] = {"tells_kind": True, "numbers": "coded"}
 
@@ -355,8 +361,8 @@ LAYERS = (
     ),
     *declare("Hashing", hashing_outputs, values={**_HASHED, **_SALT}, conflict=_thinned, **_LISTED),
     *declare("HashedCrossing", crossing_outputs, tells_kind=True, values=_CROSSED),
-    *declare("StringLookup", lookup_outputs, values={**_LOOKUP, **_WORDS}, conflict=_looked_up, **_LOOKED3, **_LISTED),
-    *declare("IntegerLookup", lookup_outputs, values={**_LOOKUP, **_IDS}, conflict=_looked_up, **_COUNTED3, **_LISTED),
+    *declare("StringLookup", lookup_outputs, values={**_LOOKUP, **_WORDS}, conflict=_looked_up2, **_LOOKED3, **_LISTED),
+    *declare("IntegerLookup", lookup_outputs, values={**_LOOKUP, **_IDS}, conflict=_looked_up2, **_COUNTED3, **_LISTED),
     *declare(
         "TextVectorization",
         text_outputs,
