@@ -294,7 +294,13 @@ def _pool_values(rank: int) -> dict[str, Values]:
 
 _KINDS = (("{}Pooling{}D", window_shape), ("Global{}Pooling{}D", global_shape), ("Adaptive{}Pooling{}D", adaptive_shape))
 
+_ADAPTIVE: dict[str, dict[str, Any]] = {
+    f"Adaptive{kind}Pooling{rank}D": {"ranks": (0, None)} for kind in ("Max", "Average") for rank in (1, 2, 3)
+}
+"""Keras 3 looks at no number of axes, and computes something on some others."""
+
 _STEPWISE: dict[str, dict[str, Any]] = {
+    **_ADAPTIVE,
     "GlobalAveragePooling1D": {"uses_mask": ("mask",), "of_ragged": "dense"},
     "GlobalMaxPooling1D": {"of_ragged": "dense"},
 }

@@ -24,7 +24,7 @@ from configsplit.catalog.rules import (
     window_length,
     with_channels,
 )
-from configsplit.catalog.values import DATA_FORMAT, PADDING, SEED, Values, axis_sizes, number, whole
+from configsplit.catalog.values import ANYTHING, DATA_FORMAT, PADDING, SEED, Values, axis_sizes, number, whole
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import Shape, TensorSpec
 
@@ -270,7 +270,7 @@ LAYERS = (
         keras3={"deaf_when_frozen": True},
         beside=3,
         values=_conv_values,
-        values3={"filters": whole(0), **_SEEDED},
+        values3={"filters": whole(0), "unroll": ANYTHING, **_SEEDED},
         conflict=_strided,
         **_STEPS,
     ),
