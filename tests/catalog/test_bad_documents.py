@@ -12,6 +12,8 @@ from bad_configs import classes, given_other_shapes
 from support.thinned import thinned
 from test_bad_configs import FRAMEWORKS, judged, runs, taken_by
 
+import configsplit
+from configsplit.errors import ShapeError
 from configsplit.verbs.validate import validate
 
 
@@ -91,6 +93,24 @@ def test_a_document_is_valid_where_keras_builds_it(title: str, tmp_path: Path) -
     assert found.valid == (not real), (real, found.violations)
     assert found.valid == (title in ("sound", "policy") or title.startswith(("a ", "an initializer")))
     assert not found.valid or runs("keras", DOCUMENTS[title])
+
+
+@pytest.mark.parametrize("title", ["conv", "steps", "numbers", "open"])
+def test_what_cannot_take_the_output_of_a_model_is_not_put_behind_it(title: str, tmp_path: Path) -> None:
+    layers = {
+        "conv": ("Conv2D", {"filters": 3, "kernel_size": 3}, (None, 4)),
+        "steps": ("LSTM", {"units": 3}, (None, 4)),
+        "numbers": ("Reshape", {"target_shape": [3, 3]}, (None, 4)),
+        "open": ("Dense", {"units": 3}, (None, None)),
+    }
+    class_name, config, shape = layers[title]
+    whole, fragment = tmp_path / "whole.json", tmp_path / "fragment.json"
+    whole.write_text(document(entry("Activation", {"activation": "relu"}), shape))
+    made = entry(class_name, config)
+    fragment.write_text(json.dumps({key: made[key] for key in ("module", "class_name", "config", "registered_name")}))
+    with pytest.raises(ShapeError, match="cannot take what it is given") as raised:
+        configsplit.insert(configsplit.load(whole), fragment, after="made")
+    assert raised.value.code == "surgery-shape"
 
 
 @pytest.mark.parametrize(("name", "class_name"), thinned(itertools.product(FRAMEWORKS, classes()), 6))
