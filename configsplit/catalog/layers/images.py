@@ -61,6 +61,16 @@ def labelled_outputs(call: CallFacts) -> Outputs:
     return tuple(TensorSpec(shape_of(spec), compute_dtype(call)) for spec in leaves(call.args[0], TensorSpec))
 
 
+def coloured_outputs(call: CallFacts) -> Outputs:
+    """The same of images that have to have three colours."""
+    if not isinstance(call.args[0], Mapping):
+        shape = _resized(call, None, None)
+        colours = shape[-3 if channels_first(call) else -1]
+        if colours not in (None, 3):
+            raise impossible(f"images of {colours} channels have not three colours")
+    return labelled_outputs(call)
+
+
 def boxes_outputs(call: CallFacts) -> Outputs:
     """So many boxes and labels of each image, whatever else is given beside them."""
     found, number = call.args[0], int(call.config["max_number"])
@@ -145,7 +155,8 @@ _AUGMENTING = (
         {**_RANGED, "factor": _reaching(-1, 1, none=True)},
         {"factor": one_or_two(_SIGNED), "value_range": _TWO},
     ),
-    *_changed("RandomColorDegeneration RandomSaturation", {**_RANGED, "factor": _TURN}),
+    *_changed("RandomSaturation", {**_RANGED, "factor": _TURN}),
+    *declare("RandomColorDegeneration", coloured_outputs, training=True, values3={**_RANGED, "factor": _TURN}),
     *_changed("RandomPosterization", {**_RANGED, "factor": _reaching(1, 8)}),
     *_changed("RandomSharpness", {**_RANGED, "factor": _PART}),
     *_changed("Solarization", {**_RANGED, "addition_factor": one_or_two(_SHARE), "threshold_factor": one_or_two(_SHARE)}),

@@ -161,7 +161,9 @@ def stft_shape(call: CallFacts) -> Shape:
     bins = _bins(call) * (2 if config.get("mode") == "stft" else 1)
     if config.get("expand_dims"):
         return (batch, channels, steps, bins) if first else (batch, steps, bins, channels)
-    flat = bins * known(channels)
+    if channels is None:
+        raise impossible("the spectra of an open number of channels cannot be laid side by side")
+    flat = bins * channels
     return (batch, flat, steps) if first else (batch, steps, flat)
 
 
