@@ -20,7 +20,7 @@ from configsplit.catalog.rules import (
     variable_dtype,
     weight,
 )
-from configsplit.catalog.values import AXIS, WHOLE, Values, number, several, whole
+from configsplit.catalog.values import ANYTHING, AXIS, WHOLE, Values, number, several, whole
 from configsplit.graph.model import Shape
 
 
@@ -98,6 +98,7 @@ def grouped_shape(call: CallFacts) -> Shape:
 _ALONG = one_output(normalized_shape, declared_dtype)
 
 _SAFE = {"epsilon": number(-inf)}
+_UNSAFE = {"epsilon": ANYTHING}
 _GROUPS = Values("a whole number of at least 1, or -1", lambda value: value == -1 or whole().takes(value))
 
 LAYERS = (
@@ -111,7 +112,7 @@ LAYERS = (
         values={"axis": AXIS, **_SAFE},
         values3={"axis": number(-inf), "momentum": number(-inf)},
     ),
-    *declare("LayerNormalization", _ALONG, layer_weights, mask="passes", values={"axis": AXIS, **_SAFE}),
+    *declare("LayerNormalization", _ALONG, layer_weights, mask="passes", values={"axis": AXIS, **_SAFE}, values3=_UNSAFE),
     *declare(
         "GroupNormalization",
         one_output(grouped_shape, declared_dtype),
@@ -119,6 +120,7 @@ LAYERS = (
         mask="passes",
         uses_mask=("mask",),
         values={"groups": _GROUPS, "axis": WHOLE, **_SAFE},
+        values3=_UNSAFE,
         keras3={"uses_mask": ()},
     ),
     *declare("RMSNormalization", one_output(normalized_shape, kept_dtype), rms_weights, values={"axis": several(WHOLE)}),
