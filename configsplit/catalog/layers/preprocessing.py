@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 from typing import Any
 
 from configsplit.catalog.facts import CallFacts, WeightSpec
@@ -198,7 +199,8 @@ _CATEGORIES = {"num_tokens": whole(), "output_mode": one_of("count one_hot multi
 _HASHED = {"num_bins": whole(), "output_mode": one_of(_CODED, case=False)}
 _BINS = {"num_bins": number(0, none=True), "output_mode": one_of(_CODED, case=False)}
 _WORDS = {"mask_token": Values("a word, or null", lambda value: value is None or isinstance(value, str))}
-_IDS = {"mask_token": or_none(WHOLE)}
+_IDS = {"mask_token": number(-inf, none=True)}
+_IDS3 = {"mask_token": or_none(WHOLE)}
 _LOOKUP = {
     "max_tokens": whole(2, none=True),
     "num_oov_indices": whole(0),
@@ -344,7 +346,7 @@ def _spread(config: FrozenDict) -> str:
 _CROSSED = {"num_bins": whole(0), "output_mode": one_of("int one_hot", case=False)}
 _FILTERED = {"fft_length": whole(0), "sequence_stride": whole(), "num_mel_bins": whole(0)}
 _LOOKED3: dict[str, Any] = {"values3": {**_OUTSIDE, **_SALT}, "keras3": {"conflict": _looked_up}}
-_COUNTED3: dict[str, Any] = {**_LOOKED3, "keras3": {"conflict": _salted}}
+_COUNTED3: dict[str, Any] = {"values3": {**_OUTSIDE, **_SALT, **_IDS3}, "keras3": {"conflict": _salted}}
 _LISTED: dict[str, Any] = {"tells_kind": True, "numbers": "coded"}
 
 LAYERS = (
