@@ -123,8 +123,9 @@ def adapted_shape(call: CallFacts) -> Shape:
     shape, axis = first_shape(call), call.config.get("axis", -1)
     listed = () if axis is None else axis if isinstance(axis, tuple) else (axis,)
     places = [axis_in(int(each), len(shape)) for each in listed]
+    learned = call.config.get("mean") is None
     for place in places:
-        if shape[place] is None or places.count(place) > 1:
+        if shape[place] is None or (learned and places.count(place) > 1):
             raise impossible(f"numbers are kept along axis {place}, which is open, or named twice")
     return shape
 
