@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from configsplit.errors import ShapeError
 from configsplit.graph.model import CallRef, LayerPath, Model, TensorRef, TensorSpec
 from configsplit.graph.references import outputs_used, tensor_name
-from configsplit.inference import Inference, explain, trail
+from configsplit.inference import Inference, clashing, explain, trail
 from configsplit.models.document import Document
 from configsplit.models.wrapped import held_by
 from configsplit.rewrites.nested.surface import Surfaced
@@ -89,6 +89,20 @@ def check_taken(host: Inference, starts: Sequence[TensorRef], donor: Inference) 
     return exact
 
 
+def _check_clashes(before: Inference, after: Inference) -> None:
+    """Raises ShapeError where a layer that was put in cannot take what it is given."""
+    known, found = dict(clashing(before)), {(call.layer,): why for call, why in after.clashes.items()} | dict(clashing(after))
+    old = {(call.layer,) for call in before.clashes}
+    for path, why in found.items():
+        if path not in known and path not in old:
+            raise ShapeError(
+                f"{path[-1]!r} cannot take what it is given: {why}",
+                code="surgery-shape",
+                where="/".join(path),
+                hint="put a layer before it that makes what it takes (Reshape, Flatten, Dense)",
+            )
+
+
 def check_given(
     before: Inference, ends: Sequence[TensorRef], after: Inference, outputs: Sequence[TensorRef], takers: Sequence[str]
 ) -> None:
@@ -98,6 +112,7 @@ def check_given(
     Raises:
         ShapeError: the consumers need something else; or nobody can say what the donor gives.
     """
+    _check_clashes(before, after)
     for ref, output, who in zip(ends, outputs, takers, strict=True):
         if not who:
             continue

@@ -6,10 +6,14 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from configsplit.catalog.constructors import OBJECTS, Constructor, constructor, names_of
+from configsplit.catalog.constructors import OBJECTS, Constructor, constructor, names_of, settings_of
+from configsplit.catalog.dtypes import DTYPES, MIXED, is_policy
 from configsplit.catalog.facts import LayerFacts
+from configsplit.catalog.objects import OBJECT_VALUES
 from configsplit.errors import closest
 from configsplit.graph.json import FrozenDict
+
+_POLICIES = ("DTypePolicy", "FloatDTypePolicy", "Policy", "PolicyV1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,7 @@ def config_faults(
         if (wanted := facts.values.get(key)) is not None and (taken is None or key in taken.keys) and not wanted.takes(value):
             yield _refused(class_name, key, value, f"should be {wanted.wish}", _near(value, wanted.names))
         yield from _unnamed(class_name, key, value, dialect, own)
+    yield from _of_every_layer(class_name, config, dialect)
     if not (why := _safely(facts, config)):
         return
     yield ConfigFault("config-value", "", f"{class_name}: {why}", "change one of them")
@@ -78,13 +83,29 @@ def _unnamed(class_name: str, key: str, value: Any, dialect: str, own: Collectio
     kind = OBJECTS.get(key.rpartition("_")[2], "")
     known = names_of(kind, dialect) if kind else frozenset()
     name = _named(value)
+    if name in known and isinstance(value, FrozenDict) and isinstance(value.get("config"), FrozenDict):
+        yield from _misset(class_name, key, name, value["config"], dialect)
     if not known or name is None or name in known or name in own or ">" in name:
         return  # a package before the name: somebody registered it
+    if kind == "activations" and isinstance(value, FrozenDict) and constructor(name, dialect) is not None:
+        return  # a layer, which is held by itself
     hint = _near(name, known) or f"it has {_some(known)}"
     yield ConfigFault(
         "config-value", key, f"{class_name}: Keras has nothing called {name!r} among its {kind} ({key!r})",
         f"{hint}; what is your own is declared in a plug-in: --custom-objects FILE.py",
     )  # fmt: skip
+
+
+def _misset(class_name: str, key: str, name: str, config: FrozenDict, dialect: str) -> Iterator[ConfigFault]:
+    """What Keras refuses of an object that the config of a layer holds."""
+    taken = settings_of(name, dialect)
+    if taken is not None:
+        yield from _unknown(taken, name, config)
+        yield from _missing(taken, name, config)
+    for each, value in config.items():
+        wanted = OBJECT_VALUES.get(name, {}).get(each) if dialect == "keras3" else None
+        if wanted is not None and not wanted.takes(value):
+            yield _refused(class_name, f"{key}/{each}", value, f"should be {wanted.wish}", _near(value, wanted.names))
 
 
 def _named(value: Any) -> str | None:
@@ -93,9 +114,34 @@ def _named(value: Any) -> str | None:
         return value
     if not isinstance(value, FrozenDict) or not isinstance(value.get("class_name"), str):
         return None
-    module = value.get("module", "keras")
+    function = value["class_name"] == "function"
+    module = value.get("module", None if function else "keras")
+    name = value["config"] if function else value["class_name"]
     foreign = not isinstance(module, str) or module.partition(".")[0] not in ("keras", "tf_keras")
-    return None if foreign or value["class_name"] == "function" else str(value["class_name"])
+    return None if foreign or not isinstance(name, str) else name
+
+
+def input_faults(config: FrozenDict) -> Iterator[ConfigFault]:
+    """What Keras would refuse of an input."""
+    dtype = config.get("dtype")
+    if isinstance(dtype, str) and not is_policy(dtype):
+        yield _refused("InputLayer", "dtype", dtype, "should be a dtype", _near(dtype, DTYPES))
+
+
+def _of_every_layer(class_name: str, config: FrozenDict, dialect: str) -> Iterator[ConfigFault]:
+    """Keys that any layer may have."""
+    policy = config.get("dtype")
+    if (
+        isinstance(policy, FrozenDict)
+        and policy.get("class_name") in _POLICIES
+        and isinstance(policy.get("config"), FrozenDict)
+    ):
+        policy = policy["config"].get("name")
+    if isinstance(policy, str) and not is_policy(policy):
+        known = sorted((*DTYPES, *MIXED))
+        yield _refused(class_name, "dtype", policy, "should be a dtype or a policy", _near(policy, known))
+    if dialect == "keras3" and not isinstance(config.get("trainable", True), bool):
+        yield _refused(class_name, "trainable", config["trainable"], "should be true or false", "")
 
 
 def _safely(facts: LayerFacts, config: FrozenDict) -> str:

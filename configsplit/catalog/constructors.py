@@ -53,6 +53,13 @@ def constructor(class_name: str, dialect: str) -> Constructor | None:
     return Constructor(found["release"], keys, required, each.get("older", {}), each.get("lately", {}), each.get("any", False))
 
 
+def settings_of(name: str, dialect: str) -> Constructor | None:
+    """The same of an initializer, a regularizer or a constraint."""
+    found = _read()[dialect]
+    each = found.get("objects", {}).get(name)
+    return None if each is None else Constructor(found["release"], frozenset(each["keys"]), tuple(each["required"]))
+
+
 @cache
 def names_of(kind: str, dialect: str) -> frozenset[str]:
     """The names by which a framework finds an activation (or what else `OBJECTS` has); none where nobody has looked."""

@@ -100,6 +100,7 @@ class LayerFacts:
             document has to tell, as for a class that nobody declared.
         weights: the layer's own weights in the order of ``layer.weights`` (trainable first); None where unknown.
         macs: multiply-accumulate operations of one call for one sample; None counts as 0.
+        ranks: how few and how many axes, the batch with them, the first tensor may have that it takes; None: any number.
         input_of: the shape of the input that a config and the shape of the first weight imply; None where they do not.
         mask: what the class does with an implicit mask that arrives with its first argument.
         mask_key: the key of the config without which it makes no mask of its own (``mask_zero``); "" where it makes one anyway.
@@ -139,6 +140,7 @@ class LayerFacts:
     outputs: Callable[[CallFacts], tuple[TensorSpec, ...]] = nobody_said
     weights: Callable[[CallFacts], tuple[WeightSpec, ...]] | None = None
     macs: Callable[[CallFacts], int] | None = None
+    ranks: tuple[int, int | None] = (0, None)
     input_of: Callable[[FrozenDict, Shape], Shape] | None = None
     mask: MaskRule = "unknown"
     mask_key: str = ""

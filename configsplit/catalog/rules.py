@@ -48,10 +48,18 @@ def first_shape(call: CallFacts) -> Shape:
     return shape_of(call.first)
 
 
+def along_shape(call: CallFacts) -> Shape:
+    """The shape of the first input. Raises ShapeError where it has not the axis, or not all of the axes, of the config."""
+    shape, axis = first_shape(call), call.config.get("axis", -1)
+    for each in () if axis is None else axis if isinstance(axis, tuple) else (axis,):
+        axis_in(int(each), len(shape))
+    return shape
+
+
 def known(size: int | None, what: str = "a dimension") -> int:
     """A dimension that has to be a number. Raises ShapeError where it is None."""
     if size is None:
-        raise unknown(f"{what} of the input is not fixed")
+        raise ShapeError(f"{what} of the input is not fixed", code="size-open")
     return size
 
 
@@ -124,7 +132,7 @@ def window_length(size: int | None, window: int, stride: int, padding: str, dila
     reach = dilation * (window - 1)
     length = (size + (reach if padding == "full" else -reach) - 1) // stride + 1
     if length <= 0:
-        raise unknown(f"a window of {window} does not fit into {size}")
+        raise impossible(f"a window of {window} does not fit into {size}")
     return length
 
 
@@ -218,12 +226,14 @@ def declare(
     training: bool | None = False,
     values: Ranked = NOTHING,
     values3: Ranked = NOTHING,
+    beside: int = 2,
     keras3: Mapping[str, Any] = NOTHING,
     **more: Any,
 ) -> list[LayerFacts]:
     """One declaration for each of the space-separated class names; ``more`` are further attributes of `LayerFacts`.
 
-    ``values3`` are those that are others in Keras 3. Both may depend on the number of spatial axes, with which a name ends.
+    ``values3`` are those that are others in Keras 3. Both may depend on the number of spatial axes, with which a name ends;
+    a class of such a name takes tensors that have so many axes ``beside`` them.
     """
     common: dict[str, Any] = {
         "outputs": outputs,
@@ -233,11 +243,23 @@ def declare(
         "uses_mask": uses_mask,
         "training": training,
     }
-    return [_valued(LayerFacts(class_name=name, **common, **more), values, values3, keras3) for name in names.split()]
+    return [
+        _valued(LayerFacts(class_name=name, **common, **{**_ranks(name, beside), **more}), values, values3, keras3)
+        for name in names.split()
+    ]
+
+
+def _spatial(name: str) -> int:
+    return int(found[1]) if (found := re.search(r"(\d)D", name)) else 0
+
+
+def _ranks(name: str, beside: int) -> dict[str, Any]:
+    rank = _spatial(name)
+    return {"ranks": (rank + beside, rank + beside)} if rank else {}
 
 
 def _valued(facts: LayerFacts, values: Ranked, values3: Ranked, keras3: Mapping[str, Any]) -> LayerFacts:
-    rank = int(found[1]) if (found := re.search(r"(\d)D", facts.class_name)) else 0
+    rank = _spatial(facts.class_name)
     old, new = (each(rank) if callable(each) else each for each in (values, values3))
     more = {"values": FrozenDict({**old, **new})} if new else {}
     return replace(facts, values=FrozenDict(old), keras3=FrozenDict({**keras3, **more}))

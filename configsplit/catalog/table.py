@@ -23,7 +23,7 @@ from configsplit.catalog.layers import (
 )
 from configsplit.catalog.layers.wrappers import WRAPPERS
 from configsplit.catalog.operations import layers
-from configsplit.catalog.rules import Outputs, Weights, no_weights, unknown
+from configsplit.catalog.rules import Outputs, Weights, impossible, no_weights, unknown
 from configsplit.graph.model import Layer
 
 _FAMILIES = (attention, convolution, core, images, keras1, layers, merging, normalization)
@@ -54,6 +54,7 @@ def _never(call: CallFacts) -> Outputs:
 _WRAPPED = {
     "TimeDistributed": LayerFacts(
         class_name="TimeDistributed",
+        ranks=(3, None),
         outputs=_never,
         mask="passes",
         uses_mask=("mask",),
@@ -113,8 +114,11 @@ class Table:
 
     def outputs(self, facts: LayerFacts, call: CallFacts) -> Outputs:
         """The outputs of a call. Raises ShapeError, or whatever a rule raises on a config it does not expect."""
+        _check_rank(facts, call)
         outer, inner = self.unwrap(facts, call)
-        return outwards(outer, self._innermost(facts, call, inner).outputs(inner))
+        found = self._innermost(facts, call, inner)
+        _check_rank(found, inner)
+        return outwards(outer, found.outputs(inner))
 
     def weights(self, facts: LayerFacts, call: CallFacts) -> Weights:
         """The weights a layer has after a call; raises as `outputs` does, also where nobody has declared them."""
@@ -151,6 +155,15 @@ class Table:
         if found is None:
             raise unknown(f"there is no rule for the wrapped class {inner.class_name!r}")
         return found
+
+
+def _check_rank(facts: LayerFacts, call: CallFacts) -> None:
+    """Raises ShapeError where no such layer takes a tensor of so many axes."""
+    shape = call.first.shape if call.inputs else None
+    least, most = facts.ranks
+    if shape is not None and not (least <= len(shape) and (most is None or len(shape) <= most)):
+        wish = str(least) if most == least else f"at least {least}"
+        raise impossible(f"it takes tensors of {wish} axes, not of {len(shape)}")
 
 
 def _built_in(class_name: str, dialect: str) -> LayerFacts | None:

@@ -17,7 +17,8 @@ class Values:
     names: tuple[str, ...] = ()
 
 
-def _or_none(values: Values, none: bool) -> Values:
+def or_none(values: Values, none: bool = True) -> Values:
+    """The same, or nothing at all; as it is where not ``none``."""
     if not none:
         return values
     return Values(f"{values.wish}, or null", lambda value: value is None or values.takes(value), values.names)
@@ -33,17 +34,31 @@ def whole(least: int = 1, *, none: bool = False, truth: bool = True, cut: bool =
             return isfinite(value) and int(value) >= least
         return isinstance(value, int) and value >= least
 
-    return _or_none(Values(f"a whole number of at least {least}", takes), none)
+    return or_none(Values(f"a whole number of at least {least}", takes), none)
 
 
-def number(least: float, most: float | None = None, *, none: bool = False) -> Values:
-    """A number within bounds, which belong to it."""
+def number(least: float, most: float | None = None, *, none: bool = False, above: bool = False) -> Values:
+    """A number within bounds, which belong to it; ``above``: the lower one does not."""
 
     def takes(value: Any) -> bool:
-        return isinstance(value, (int, float)) and value >= least and (most is None or value <= most)
+        low = isinstance(value, (int, float)) and (value > least if above else value >= least)
+        return low and (most is None or value <= most)
 
-    bounds = f"of at least {least:g}" if most is None else f"from {least:g} to {most:g}"
-    return _or_none(Values(f"a number {bounds}", takes), none)
+    first = f"above {least:g}" if above else f"of at least {least:g}"
+    bounds = first if most is None else f"{first} and at most {most:g}" if above else f"from {least:g} to {most:g}"
+    return or_none(Values(f"a number {bounds}", takes), none)
+
+
+def one_or_two(alone: Values, first: Values | None = None, second: Values | None = None, *, ordered: bool = False) -> Values:
+    """A number, or two, which may have bounds of their own; ``ordered``: the second is not below the first."""
+    low, high = first or alone, second or first or alone
+
+    def takes(value: Any) -> bool:
+        if not isinstance(value, tuple):
+            return alone.takes(value)
+        return len(value) == 2 and low.takes(value[0]) and high.takes(value[1]) and not (ordered and value[1] < value[0])
+
+    return Values(f"{alone.wish}, or two of them that bound a range", takes)
 
 
 def axis_sizes(rank: int, least: int = 1, *, none: bool = False) -> Values:
@@ -54,7 +69,16 @@ def axis_sizes(rank: int, least: int = 1, *, none: bool = False) -> Values:
         return len(found) == rank and all(isinstance(each, (int, float)) and each >= least for each in found)
 
     several = f", or {rank} of them" if rank > 1 else ""
-    return _or_none(Values(f"a whole number of at least {least}{several}", takes), none)
+    return or_none(Values(f"a whole number of at least {least}{several}", takes), none)
+
+
+def several(values: Values) -> Values:
+    """One of them, or a list of such."""
+
+    def takes(value: Any) -> bool:
+        return bool(value) and all(map(values.takes, value)) if isinstance(value, tuple) else values.takes(value)
+
+    return Values(f"{values.wish}, or several", takes)
 
 
 def edges(rank: int) -> Values:
@@ -76,7 +100,7 @@ def one_of(names: str, *, none: bool = False, case: bool = True) -> Values:
     def takes(value: Any) -> bool:
         return isinstance(value, str) and (value.lower() if case else value) in listed
 
-    return _or_none(Values(f"one of {', '.join(listed)}", takes, listed), none)
+    return or_none(Values(f"one of {', '.join(listed)}", takes, listed), none)
 
 
 def permutation(value: Any) -> bool:
@@ -85,5 +109,9 @@ def permutation(value: Any) -> bool:
 
 DATA_FORMAT = one_of("channels_first channels_last", none=True)
 PADDING = one_of("valid same")
+ANYTHING = Values("anything", lambda value: True)
 NOT_NONE = Values("a number", lambda value: value is not None)
+WHOLE = Values("a whole number", lambda value: isinstance(value, int))
+SEED = Values("a whole number, or null", lambda value: not isinstance(value, (str, float)))
 AXES = Values("axes, each once", lambda value: not isinstance(value, tuple) or len(set(value)) == len(value))
+AXIS = Values("a whole number, or several, each once", lambda value: several(WHOLE).takes(value) and AXES.takes(value))

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from configsplit.catalog.config_faults import ConfigFault, config_faults
+from configsplit.catalog.classes import CLASSES, OUTSIDE
+from configsplit.catalog.config_faults import ConfigFault, config_faults, input_faults
 from configsplit.catalog.table import Table, ships
-from configsplit.errors import DocumentError
+from configsplit.errors import DocumentError, closest
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import Layer, LayerPath, Model, walk
 from configsplit.models.wrapped import held_by
 from configsplit.plugins import Registry
 
-_HOLDERS = ("layer", "backward_layer", "cell", "cells", "layers")
-"""Keys of a config with layers in them."""
+_HOLDERS = ("layer", "backward_layer", "cell", "cells", "layers", "activation", "recurrent_activation")
+"""Keys of a config with layers in them; what computes an activation may be one."""
 
 
 class LayerFault(NamedTuple):
@@ -32,12 +33,16 @@ def layer_faults(model: Model, registry: Registry) -> Iterator[LayerFault]:
     """Everything that Keras would refuse of the configs in a model. Classes that plug-ins declare are left alone."""
     table, own = Table(registry.facts()), registry.names()
     for path, layer in walk(model, held_by(model.dialect)):
-        if layer.model is None and not layer.is_input and not layer.is_operation:
+        if layer.is_input:
+            yield from (LayerFault(path, fault) for fault in input_faults(layer.config))
+        elif layer.model is None and not layer.is_operation:
             yield from (LayerFault(path, fault) for fault in _of_layer(layer, table, own, model.dialect))
 
 
 def _of_layer(layer: Layer, table: Table, own: frozenset[str], dialect: str) -> Iterator[ConfigFault]:
     facts = table.of(layer, dialect)
+    if facts is None or ships(facts):
+        yield from _nowhere(layer, own, dialect)
     if facts is None or not ships(facts):
         return
     yield from config_faults(facts, layer.class_name, layer.config, dialect, own)
@@ -50,6 +55,18 @@ def _of_layer(layer: Layer, table: Table, own: frozenset[str], dialect: str) -> 
         if inner is not None and ships(inner) and not _foreign(entry):
             yield from config_faults(inner, name, config, dialect, own)
             todo += _held(config)
+
+
+def _nowhere(layer: Layer, own: frozenset[str], dialect: str) -> Iterator[ConfigFault]:
+    """A class that Keras 3 would look for in its own packages, where it has none of that name."""
+    name, module = layer.class_name, layer.entry.get("module")
+    theirs = dialect == "keras3" and isinstance(module, str) and module.partition(".")[0] == "keras"
+    if not theirs or name in own or name in OUTSIDE or name == "Lambda":
+        return
+    if name not in CLASSES or (module not in CLASSES[name] and not str(module).startswith("keras.src.")):
+        near = closest(name, sorted(CLASSES.keys() - {name}))
+        hint = f"did you mean {', '.join(map(repr, near))}?" if near else "declare a class of your own in a plug-in"
+        yield ConfigFault("config-class", "", f"Keras 3 has no class {name!r} in {module}", hint)
 
 
 def _held(config: FrozenDict) -> list[FrozenDict]:

@@ -24,7 +24,7 @@ from configsplit.errors import ConfigSplitError, DocumentError, StoreError, Veri
 from configsplit.graph.json import FrozenDict, loads, thaw
 from configsplit.graph.model import Model
 from configsplit.hazards import Hazard, hazards
-from configsplit.inference import trace
+from configsplit.inference import clashing, trace
 from configsplit.models.configs import LayerFault, layer_faults
 from configsplit.plugins import Registry
 from configsplit.records.yaml_text import YamlError, yaml_values
@@ -131,13 +131,11 @@ def _of_config(found: LayerFault) -> Violation:
 
 
 def _clashes(model: Model) -> list[Violation]:
-    """Layers that take tensors which no such layer can take; where all that is known of tensors is certain."""
-    inference = trace(model, Registry.discover().facts(), read=read_entry)
-    if inference.by_record or inference.by_build:
-        return []
+    """Layers that take tensors which no such layer can take."""
+    found = dict.fromkeys(clashing(trace(model, Registry.discover().facts(), read=read_entry)))
     return [
-        Violation("shape-contradicted", call.layer, f"{call.layer!r} cannot take what it is given: {why}")
-        for call, why in inference.clashes.items()
+        Violation("shape-contradicted", "/".join(path), f"{path[-1]!r} cannot take what it is given: {why}")
+        for path, why in found
     ]
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import importlib.util
 import json
 import random
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import islice, repeat
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 _KEPT = ("name",)
 _NAMED = ("activation", "initializer", "regularizer", "constraint")
@@ -43,10 +43,18 @@ def _cases() -> Any:
     return module
 
 
+Sound: TypeAlias = tuple[Any, dict[str, Any], str]
+"""A case of a framework as a document, with the name of its layer."""
+
+
 @cache
-def sound(name: str, number: int) -> tuple[Any, dict[str, Any], str] | None:
-    """A case of a framework as a document, with the name of its layer; None where this framework does not build it."""
-    framework, case = importlib.import_module(name), _cases().CASES[number]
+def sound(name: str, number: int) -> Sound | None:
+    """A case of a framework; None where this framework does not build it."""
+    return _made(name, _cases().CASES[number])
+
+
+def _made(name: str, case: Any) -> Sound | None:
+    framework = importlib.import_module(name)
     if case.only not in ("", name) or not hasattr(framework.layers, case.name):
         return None
     framework.backend.clear_session()
@@ -56,9 +64,73 @@ def sound(name: str, number: int) -> tuple[Any, dict[str, Any], str] | None:
         outputs = layer(inputs, **case.call) if case.listed else layer(*inputs, **case.call)
         document = json.loads(framework.Model(inputs, outputs).to_json())
         framework.models.model_from_json(json.dumps(document))
-    except Exception:  # noqa: BLE001  # that is no matter here
+    except Exception:  # noqa: BLE001  # a case that this framework does not build is no matter here
         return None
     return case, document, layer.name
+
+
+def classes() -> list[str]:
+    return sorted({case.name for case in _cases().CASES})
+
+
+def of_class(name: str, class_name: str) -> Iterator[Bad]:
+    """Of the first and the last case of a class every key with every value that is tried, one at a time."""
+    cases = [case for case in _cases().CASES if case.name == class_name and "dtype" not in case.kwargs]
+    for made in filter(None, (_made(name, case) for case in {id(case): case for case in (cases[0], cases[-1])}.values())):
+        _, document, layer = made
+        config = _entry(document, layer)["config"]
+        for key in config:
+            for value in (*_others(key, config[key]), *_odd(key, config[key])):
+                yield _changed(name, made, lambda changed, key=key, value=value: _put(changed, key, value))
+
+
+SHAPES: tuple[tuple[int | None, ...], ...] = (
+    (None,),
+    (None, 4),
+    (None, 7, 4),
+    (None, 3, 3, 4),
+    (None, 5, 6, 7, 4),
+    (None, None, None),
+    (None, 7, None),
+    (None, 3, 3, None),
+    (None, 2, 4),
+    (None, 1, 1, 4),
+)
+
+
+def given_other_shapes(name: str, class_name: str) -> Iterator[Bad]:
+    """The first case of a class on tensors of other shapes, where it takes one tensor."""
+    case = next(each for each in _cases().CASES if each.name == class_name)
+    made = _made(name, case) if len(case.inputs) == 1 and not case.call else None
+    if made is None:
+        return
+    for shape in SHAPES:
+        bad = _changed(name, made, lambda config: "as it is")
+        document = json.loads(bad.document)
+        for entry in document["config"]["layers"]:
+            _reshape(entry, shape)
+        yield replace(bad, title=f"{name} {case.id} on {shape}", document=json.dumps(document), alone=False)
+
+
+def _reshape(entry: dict[str, Any], shape: tuple[int | None, ...]) -> None:
+    entry.pop("build_config", None)
+    if entry["class_name"] == "InputLayer":
+        key = "batch_shape" if "batch_shape" in entry["config"] else "batch_input_shape"
+        entry["config"][key] = list(shape)
+    for node in entry["inbound_nodes"]:
+        for tensor in node["args"] if isinstance(node, dict) else ():
+            tensor["config"]["shape"] = list(shape)
+
+
+def _put(config: dict[str, Any], key: str, value: Any) -> str:
+    config[key] = value
+    return f"{key} = {value!r}"
+
+
+def _entry(document: dict[str, Any], layer: str) -> dict[str, Any]:
+    (entry,) = (each for each in document["config"]["layers"] if each["config"].get("name") == layer)
+    found: dict[str, Any] = entry
+    return found
 
 
 def _input(framework: Any, spec: Any) -> Any:
@@ -70,15 +142,8 @@ def drawn(name: str, count: int, seed: int) -> Iterator[Bad]:
     """So many bad configs of a framework's classes."""
     chance, several = random.Random(seed), len(_cases().CASES)
     tried = (sound(name, chance.randrange(several)) for _ in repeat(None))
-    for case, document, layer in islice(filter(None, tried), count):
-        document = json.loads(json.dumps(document))
-        (entry,) = (each for each in document["config"]["layers"] if each["config"].get("name") == layer)
-        before = json.dumps(entry["config"])
-        said = _spoil(entry["config"], chance)
-        shape, dtype = case.inputs[0] if isinstance(case.inputs[0][0], tuple) else (case.inputs[0], "float32")
-        title = f"{name} {case.name}: {said} of {before}"
-        entry = {key: entry[key] for key in ("module", "class_name", "config", "registered_name") if key in entry}
-        yield Bad(title, json.dumps(document), entry, len(case.inputs) == 1 and not case.call, shape, dtype)
+    for made in islice(filter(None, tried), count):
+        yield _changed(name, made, lambda config: _spoil(config, chance))
 
 
 def _spoil(config: dict[str, Any], chance: random.Random) -> str:
@@ -126,3 +191,22 @@ def _others(key: str, value: Any) -> Iterator[Any]:
         yield from (-0.5, 1.5)
     elif isinstance(value, list) and value and all(isinstance(each, int) for each in value):
         yield from ([0] * len(value), [-1] * len(value), [*value, 1], 0, -1)
+
+
+_OF_A_WORD = ("pad_to_max_tokens", "trainable", "dtype", "name", "vocabulary", "vocabulary_dtype", "equation", "encoding")
+_SHAPES = ("query_shape", "key_shape", "value_shape", "batch_input_shape")
+"""Keys that tf_keras writes beside the arguments of a class."""
+
+
+def _odd(key: str, value: Any) -> Iterator[Any]:
+    """Values of another kind, and numbers that some shape does not fit."""
+    if key in (*_OF_A_WORD, *_SHAPES) or any(key.endswith(each) for each in _NAMED):
+        return
+    if isinstance(value, bool):
+        yield not value
+    elif value is None:
+        yield from (0, -1, "nothing", 1.5)
+    else:
+        yield None
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        yield from (7, -2.0) if isinstance(value, float) else (7,)

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from support.constructors import DATA, FRAMEWORKS, objects, read
+from support.constructors import DATA, FRAMEWORKS, objects, read, settings
 
 from configsplit.catalog.constructors import constructor
 
@@ -29,6 +29,7 @@ def test_keys_are_those_of_the_installed_framework(both: tuple[dict[str, Any], A
 def test_names_are_those_of_the_installed_framework(both: tuple[dict[str, Any], Any]) -> None:
     said, framework = both
     assert {kind: said[kind] for kind in objects(framework)} == objects(framework)
+    assert said["objects"] == settings(framework)
 
 
 def test_a_class_is_known_by_all_its_names() -> None:

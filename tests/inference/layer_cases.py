@@ -411,6 +411,7 @@ PREPROCESSING = [
     case("STFTSpectrogram", (None, 160, 1), only="keras", frame_length=16, frame_step=8),
     case("STFTSpectrogram", (None, 160, 2), only="keras", mode="stft", frame_length=16, fft_length=32, padding="same"),
     case("STFTSpectrogram", (None, 160, 2), only="keras", frame_length=16, expand_dims=True),
+    case("STFTSpectrogram", (None, 160, 1), only="keras", frame_length=20),
     case("MelSpectrogram", (None, 16000), only="keras"),
 ]
 

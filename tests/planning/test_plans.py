@@ -193,3 +193,34 @@ def test_boundaries_can_be_bounded() -> None:
 
 def test_the_same_plan_every_time() -> None:
     assert residual().as_json() == residual().as_json()
+
+
+@pytest.mark.parametrize(
+    ("function", "given", "state"),
+    [
+        ("nn.conv2d", {"filters": [[[[1.0] * 3] * 3]], "strides": 1, "padding": "SAME"}, "bounded"),
+        ("nn.nobody_knows", {}, "bounded"),
+        ("nn.relu", {}, "optimal"),
+    ],
+)
+def test_an_operation_whose_products_nobody_counts_makes_no_plan_optimal(
+    function: str, given: dict[str, object], state: str, tmp_path: Path
+) -> None:
+    def layer(class_name: str, name: str, config: dict[str, object], *source: object) -> dict[str, object]:
+        nodes = [[[*source]]] if source else []
+        return {"class_name": class_name, "name": name, "config": {"name": name, **config}, "inbound_nodes": nodes}
+
+    conv = {"filters": 3, "kernel_size": [1, 1]}
+    layers = [
+        layer("InputLayer", "image", {"batch_input_shape": [None, 8, 8, 3], "dtype": "float32"}),
+        layer("Conv2D", "first", conv, "image", 0, 0, {}),
+        layer("TFOpLambda", "called", {"function": function}, "first", 0, 0, given),
+        layer("Conv2D", "last", conv, "called", 0, 0, {}),
+    ]
+    layers[2]["inbound_nodes"] = [["first", 0, 0, given]]
+    config = {"name": "whole", "layers": layers, "input_layers": [["image", 0, 0]], "output_layers": [["last", 0, 0]]}
+    path = tmp_path / "model.json"
+    path.write_text(json.dumps({"class_name": "Functional", "config": config, "keras_version": "2.15.0"}))
+    found = plan(configsplit.load(path), 2, shapes=["called=None,8,8,3"])
+    assert found.state == state
+    assert found.uncounted == (() if state == "optimal" else ("called",))

@@ -129,6 +129,18 @@ def objects(framework: Any) -> dict[str, list[str]]:
     return found
 
 
+def settings(framework: Any) -> dict[str, dict[str, Any]]:
+    """What the classes of such objects take; Keras 2 wrote keys that its own last release has forgotten."""
+    found = {}
+    for kind in ("initializers", "regularizers", "constraints") if framework.__name__ == "keras" else ():
+        module = getattr(framework, kind)
+        for name in dir(module):
+            each = getattr(module, name)
+            if isinstance(each, type) and each.__name__ not in ("Initializer", "Regularizer", "Constraint"):
+                found[name] = _constructor(each())
+    return dict(sorted(found.items()))
+
+
 def _snake(name: str) -> str:
     return re.sub("(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
@@ -201,7 +213,12 @@ def made() -> dict[str, Any]:
         classes = read(framework)
         for each, own in classes.items():
             own.update(_by_release(own, old.get((dialect, each), {})))
-        found[dialect] = {"release": f"{_TITLES[name]} {framework.__version__}", **objects(framework), "classes": classes}
+        found[dialect] = {
+            "release": f"{_TITLES[name]} {framework.__version__}",
+            **objects(framework),
+            "objects": settings(framework),
+            "classes": classes,
+        }
     keras1 = {
         name: {
             "keys": sorted({*_KERAS1, *(key for configs in releases.values() for keys in configs for key in keys)}),

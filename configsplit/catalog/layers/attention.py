@@ -7,7 +7,8 @@ from typing import Any
 
 from configsplit.catalog.facts import CallFacts, WeightSpec
 from configsplit.catalog.rules import Outputs, Weights, compute_dtype, declare, elements, known, shape_of, unknown, weight
-from configsplit.catalog.values import AXES, number, one_of, whole
+from configsplit.catalog.values import ANYTHING, AXES, Values, number, one_of, or_none, several, whole
+from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import Shape, TensorSpec, leaves
 
 _NAMES = ("query", "value", "key")
@@ -165,9 +166,31 @@ _NAMED: dict[str, Any] = {
 }
 
 _SCORED = {"score_mode": one_of("dot concat", case=False)}
-_HEADS = {"num_heads": whole(), "key_dim": whole(), "value_dim": whole(0, none=True), "attention_axes": AXES}
-_HEADS3 = {"value_dim": whole(none=True), "dropout": number(-inf, 1)}
-_GROUPS = {"head_dim": whole(), "num_query_heads": whole(), "num_key_value_heads": whole(), "dropout": number(-inf, 1)}
+_PLACES = or_none(several(whole(0)))
+_HEADS = {
+    "num_heads": whole(0),
+    "key_dim": whole(),
+    "value_dim": whole(0, none=True),
+    "attention_axes": Values(AXES.wish, lambda value: _PLACES.takes(value) and AXES.takes(value)),
+    "dropout": number(0, 1, none=True),
+    "output_shape": or_none(several(whole(0))),
+}
+_ATTENDING3 = {"sliding_window": whole(none=True), "dropout": number(0, 1)}
+_HEADS3 = {
+    "num_heads": whole(),
+    "value_dim": whole(none=True),
+    "attention_axes": ANYTHING,
+    **_ATTENDING3,
+}
+_GROUPS = {"head_dim": whole(), "num_query_heads": whole(0), "num_key_value_heads": whole(), **_ATTENDING3}
+_DROPPED = {"dropout": number(-inf)}
+
+
+def _unshared(config: FrozenDict) -> str:
+    """Each key and value serves so many queries."""
+    heads, pairs = int(config["num_query_heads"]), int(config["num_key_value_heads"])
+    return f"{pairs} heads of keys do not divide {heads} of queries" if heads % pairs else ""
+
 
 LAYERS = (
     *declare(
@@ -175,8 +198,7 @@ LAYERS = (
         attention_outputs,
         attention_weights,
         attention_macs,
-        values=_SCORED,
-        values3={"dropout": number(-inf, 1)},
+        values={**_SCORED, **_DROPPED},
         **_LISTED,
     ),
     *declare(
@@ -184,7 +206,7 @@ LAYERS = (
         attention_outputs,
         additive_weights,
         attention_macs,
-        values3={"dropout": number(-inf, 1)},
+        values=_DROPPED,
         **_LISTED,
     ),
     *declare(
@@ -203,6 +225,7 @@ LAYERS = (
         grouped_macs,
         own_name="GroupedQueryAttention",
         values=_GROUPS,
+        conflict=_unshared,
         **_NAMED,
     ),
     *declare("GroupedQueryAttention", grouped_outputs, grouped_weights, grouped_macs, **_NAMED),

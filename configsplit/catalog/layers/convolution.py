@@ -14,6 +14,7 @@ from configsplit.catalog.rules import (
     declared_dtype,
     elements,
     first_shape,
+    impossible,
     kept_dtype,
     kernel_and_bias,
     known,
@@ -24,7 +25,7 @@ from configsplit.catalog.rules import (
     window_length,
     with_channels,
 )
-from configsplit.catalog.values import DATA_FORMAT, PADDING, Values, axis_sizes, one_of, whole
+from configsplit.catalog.values import DATA_FORMAT, PADDING, WHOLE, Values, axis_sizes, one_of, or_none, whole
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import Shape
 
@@ -58,13 +59,17 @@ def image_of(rank: int, config: FrozenDict, kernel: Shape) -> Shape:
 
 
 def conv_shape(call: CallFacts) -> Shape:
+    """Raises ShapeError where its groups cannot share the channels evenly."""
+    channels, groups = split_channels(call, first_shape(call))[1], int(call.config.get("groups") or 1)
+    if channels is not None and channels % groups:
+        raise impossible(f"{groups} groups do not divide {channels} channels")
     return _with_filters(call, int(call.config["filters"]))
 
 
 def conv_weights(call: CallFacts) -> Weights:
     spatial, channels = split_channels(call, first_shape(call))
     filters = int(call.config["filters"])
-    per_group = known(channels, "the number of channels") // int(call.config.get("groups", 1))
+    per_group = known(channels, "the number of channels") // int(call.config.get("groups") or 1)
     return kernel_and_bias(call, (*_window(call, len(spatial)), per_group, filters), (filters,))
 
 
@@ -158,20 +163,33 @@ def _window_values(rank: int) -> dict[str, Values]:
 
 
 def _plain_values(rank: int) -> dict[str, Values]:
-    return {**_window_values(rank), "filters": whole(cut=True)}
+    return {**_window_values(rank), "filters": whole(cut=True), "groups": whole(0, none=True)}
 
 
-def _plain_values3(rank: int) -> dict[str, Values]:
-    return {**_plain_values(rank), "groups": whole()}
+_PLAIN3 = {"filters": whole(), "groups": whole()}
 
 
 def _other_values(rank: int) -> dict[str, Values]:
     """Of all but plain convolutions, which alone may be causal."""
-    return {**_window_values(rank), "padding": PADDING, "depth_multiplier": whole(cut=True)}
+    return {**_window_values(rank), "padding": PADDING, "depth_multiplier": whole(0)}
+
+
+def _separable_values(rank: int) -> dict[str, Values]:
+    causal = {} if rank > 1 else {"padding": one_of("valid same causal")}
+    return {**_other_values(rank), "filters": whole(cut=True), "depth_multiplier": whole(), "groups": or_none(WHOLE), **causal}
+
+
+def _separable_values3(rank: int) -> dict[str, Values]:
+    return {"filters": whole(), "padding": PADDING}
 
 
 def _transposed_values(rank: int) -> dict[str, Values]:
-    return {**_plain_values(rank), "padding": PADDING, "output_padding": axis_sizes(rank, 0, none=True)}
+    return {
+        **_plain_values(rank),
+        "padding": PADDING,
+        "groups": or_none(WHOLE),
+        "output_padding": axis_sizes(rank, 0, none=True),
+    }
 
 
 def _strided(config: FrozenDict) -> str:
@@ -194,18 +212,34 @@ def _stepped(config: FrozenDict) -> str:
     return _strided(config)
 
 
-_PLAIN: dict[str, Any] = {"values": _plain_values, "values3": _plain_values3, "conflict": _strided}
+_PLAIN: dict[str, Any] = {"values": _plain_values, "values3": _PLAIN3, "conflict": _strided}
+
+
+def _of_axes(rank: int) -> dict[str, Any]:
+    """Keras 2 takes more axes, and counts those that are too many with the batch."""
+    return {"ranks": (rank + 2, None), "keras3": {"ranks": (rank + 2, rank + 2)}}
+
 
 _CONVOLUTION = (
     *declare("Deconvolution2D", deconvolution_outputs, transposed_weights, transposed_macs),
-    *declare("Conv1D", one_output(conv_shape), conv_weights, conv_macs, input_of=partial(image_of, 1), **_PLAIN),
-    *declare("Conv2D", one_output(conv_shape), conv_weights, conv_macs, input_of=partial(image_of, 2), **_PLAIN),
-    *declare("Conv3D", one_output(conv_shape), conv_weights, conv_macs, input_of=partial(image_of, 3), **_PLAIN),
+    *declare("Conv1D", one_output(conv_shape), conv_weights, conv_macs, input_of=partial(image_of, 1), **_of_axes(1), **_PLAIN),
+    *declare("Conv2D", one_output(conv_shape), conv_weights, conv_macs, input_of=partial(image_of, 2), **_of_axes(2), **_PLAIN),
+    *declare("Conv3D", one_output(conv_shape), conv_weights, conv_macs, input_of=partial(image_of, 3), **_of_axes(3), **_PLAIN),
     *declare(
-        "DepthwiseConv1D DepthwiseConv2D", one_output(depthwise_shape), depthwise_weights, depthwise_macs, values=_other_values
+        "DepthwiseConv1D DepthwiseConv2D",
+        one_output(depthwise_shape),
+        depthwise_weights,
+        depthwise_macs,
+        values=_other_values,
+        values3={"depth_multiplier": whole()},
     ),
     *declare(
-        "SeparableConv1D SeparableConv2D", one_output(conv_shape), separable_weights, separable_macs, values=_other_values
+        "SeparableConv1D SeparableConv2D",
+        one_output(conv_shape),
+        separable_weights,
+        separable_macs,
+        values=_separable_values,
+        values3=_separable_values3,
     ),
     *declare(
         "Conv1DTranspose Conv2DTranspose Conv3DTranspose",
@@ -213,6 +247,7 @@ _CONVOLUTION = (
         transposed_weights,
         transposed_macs,
         values=_transposed_values,
+        values3={"filters": whole()},
         conflict=_stepped,
     ),
 )
@@ -250,7 +285,7 @@ def _pool_values(rank: int) -> dict[str, Values]:
     several = axis_sizes(rank)
     return {
         "pool_size": several,
-        "output_size": several,
+        "output_size": axis_sizes(rank, 0),
         "strides": axis_sizes(rank, none=True),
         "padding": PADDING,
         "data_format": DATA_FORMAT,
@@ -259,7 +294,13 @@ def _pool_values(rank: int) -> dict[str, Values]:
 
 _KINDS = (("{}Pooling{}D", window_shape), ("Global{}Pooling{}D", global_shape), ("Adaptive{}Pooling{}D", adaptive_shape))
 
+_ADAPTIVE: dict[str, dict[str, Any]] = {
+    f"Adaptive{kind}Pooling{rank}D": {"ranks": (0, None)} for kind in ("Max", "Average") for rank in (1, 2, 3)
+}
+"""Keras 3 looks at no number of axes, and computes something on some others."""
+
 _STEPWISE: dict[str, dict[str, Any]] = {
+    **_ADAPTIVE,
     "GlobalAveragePooling1D": {"uses_mask": ("mask",), "of_ragged": "dense"},
     "GlobalMaxPooling1D": {"of_ragged": "dense"},
 }

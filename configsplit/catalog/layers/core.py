@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
-from math import prod
+from math import inf, prod
 from typing import Any
 
 from configsplit.catalog.facts import CallFacts, LayerFacts, WeightSpec, always
 from configsplit.catalog.rules import (
     Outputs,
     Weights,
+    along_shape,
     channels_first,
     compute_dtype,
     declare,
     declared_dtype,
     elements,
     first_shape,
+    impossible,
     kept_dtype,
     kernel_and_bias,
     known,
@@ -29,7 +31,21 @@ from configsplit.catalog.rules import (
     window_length,
     with_channels,
 )
-from configsplit.catalog.values import DATA_FORMAT, NOT_NONE, PADDING, Values, axis_sizes, number, whole
+from configsplit.catalog.values import (
+    ANYTHING,
+    DATA_FORMAT,
+    NOT_NONE,
+    PADDING,
+    SEED,
+    WHOLE,
+    Values,
+    axis_sizes,
+    number,
+    or_none,
+    several,
+    whole,
+)
+from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import Shape, TensorSpec
 
 
@@ -78,6 +94,8 @@ def _einsum(call: CallFacts) -> tuple[Shape, Shape, Shape | None, str, str, str]
     left, source, kernel, result = bool(match[1]), match[2], match[4], match[6]
     shape = first_shape(call)
     elided = len(shape) - len(source)
+    if elided < 0:
+        raise impossible(f"a tensor of {len(shape)} axes has none for all of {source!r}")
     output = _einsum_output(call, shape, elided, left)
     before = elided if left else 0
     inputs = {letter: shape[place + before] for place, letter in enumerate(source)}
@@ -106,6 +124,13 @@ def _einsum_bias(call: CallFacts, result: str, outputs: dict[str, int | None], e
         return None
     first = min(result.index(letter) for letter in letters)
     return (*(outputs[letter] if letter in letters else 1 for letter in result[first:]), *((1,) * elided))
+
+
+def _unbiased(config: FrozenDict) -> str:
+    """A bias has axes of the output alone."""
+    result = str(config["equation"]).partition("->")[2]
+    strange = sorted(set(config.get("bias_axes") or "") - set(result))
+    return f"bias_axes has {', '.join(map(repr, strange))}, which the output {result!r} has not" if strange else ""
 
 
 def einsum_shape(call: CallFacts) -> Shape:
@@ -189,13 +214,21 @@ def lambda_outputs(call: CallFacts) -> Outputs:
 def _local_values(rank: int) -> dict[str, Values]:
     several = axis_sizes(rank)
     return {
-        "filters": whole(cut=True),
+        "filters": whole(0),
         "kernel_size": several,
         "strides": several,
         "padding": PADDING,
         "data_format": DATA_FORMAT,
+        "implementation": Values("1, 2 or 3", lambda value: value in (1, 2, 3)),
     }
 
+
+def _unconnected(config: FrozenDict) -> str:
+    return "implementation 3 needs filters" if config.get("implementation") == 3 and config.get("filters") == 0 else ""
+
+
+_SIZES = several(whole(0, none=True))
+_FORM = Values(_SIZES.wish, lambda value: value == () or (value is not None and _SIZES.takes(value)))
 
 _BASIC = (
     *declare(
@@ -207,22 +240,39 @@ _BASIC = (
         input_of=lambda config, kernel: (None, kernel[0]),
         of_sparse="dense",
         of_ragged="ragged",
+        ranks=(2, None),
         values={"units": whole(0, cut=True)},
         values3={"units": whole()},
     ),
-    *declare("EinsumDense", one_output(einsum_shape), einsum_weights, einsum_macs, of_sparse="dense"),
+    *declare(
+        "EinsumDense",
+        one_output(einsum_shape),
+        einsum_weights,
+        einsum_macs,
+        of_sparse="dense",
+        values={"output_shape": _FORM},
+        conflict=_unbiased,
+    ),
     *declare(
         "LocallyConnected1D LocallyConnected2D",
         one_output(local_shape, compute_dtype),
         local_weights,
         local_macs,
         values=_local_values,
+        conflict=_unconnected,
     ),
     LayerFacts(  # its code may do anything with a mask that it is given; one of its own it has from its config
         class_name="Lambda", outputs=lambda_outputs, weights=no_weights, mask_key="mask", training=True, code_key="function"
     ),
     *declare("Identity", one_output(first_shape, kept_dtype), numbers="kept", keras3={"mask": "passes", "same_tensor": always}),
-    *declare("ActivityRegularization", one_output(first_shape, kept_dtype), mask="passes", same_tensor=always, numbers="kept"),
+    *declare(
+        "ActivityRegularization",
+        one_output(first_shape, kept_dtype),
+        mask="passes",
+        same_tensor=always,
+        numbers="kept",
+        values3={"l1": number(0, none=True), "l2": number(0, none=True)},
+    ),
 )
 
 
@@ -256,6 +306,8 @@ def reversible_weights(call: CallFacts) -> Weights:
 
 _IDS: dict[str, Any] = {"mask": "makes", "mask_key": "mask_zero", "mask_made": "not_zero", "limit_key": "input_dim"}
 
+_TABLE3 = {"input_dim": whole(truth=False), "output_dim": whole(truth=False)}
+
 _EMBEDDING = (
     *declare(
         "Embedding",
@@ -264,10 +316,10 @@ _EMBEDDING = (
         of_ragged="ragged",
         input_of=lambda config, kernel: (None, None),
         values={"input_dim": whole(), "output_dim": whole()},
-        values3={"input_dim": whole(truth=False), "output_dim": whole(truth=False)},
+        values3=_TABLE3,
         **_IDS,
     ),
-    *declare("ReversibleEmbedding", reversible_outputs, reversible_weights, **_IDS),
+    *declare("ReversibleEmbedding", reversible_outputs, reversible_weights, values3=_TABLE3, **_IDS),
 )
 
 
@@ -281,6 +333,7 @@ def prelu_weights(call: CallFacts) -> Weights:
     return (weight(call, "alpha", *(1 if axis in shared else shape[axis] for axis in range(1, len(shape)))),)
 
 
+_AXES = {"axis": or_none(several(WHOLE))}
 _SAME = one_output(first_shape, declared_dtype)
 
 _ACTIVATION = (
@@ -301,10 +354,10 @@ _ACTIVATION = (
     *declare(
         "LeakyReLU", _SAME, mask="passes", of_ragged="ragged", values={"alpha": NOT_NONE}, values3={"negative_slope": number(0)}
     ),
-    *declare("ELU", _SAME, mask="passes", of_ragged="ragged", values={"alpha": NOT_NONE}),
+    *declare("ELU", _SAME, mask="passes", of_ragged="ragged", values={"alpha": NOT_NONE}, values3={"alpha": ANYTHING}),
     *declare("ThresholdedReLU", _SAME, mask="passes", values={"theta": number(0)}),
-    *declare("Softmax", _SAME, mask="passes", uses_mask=("mask",)),
-    *declare("PReLU", _SAME, prelu_weights, mask="passes"),
+    *declare("Softmax", one_output(along_shape, declared_dtype), mask="passes", uses_mask=("mask",), values=_AXES),
+    *declare("PReLU", _SAME, prelu_weights, mask="passes", values={"shared_axes": or_none(several(WHOLE))}),
 )
 
 
@@ -314,21 +367,33 @@ _ACTIVATION = (
 _NOISE: dict[str, Any] = {"mask": "passes", "training": True, "same_tensor": always, "numbers": "kept"}
 
 _SHARE = number(0, 1)
+
+
+def _is_noise(value: Any) -> bool:
+    return value is None or (isinstance(value, tuple) and all(each is None or whole().takes(each) for each in value))
+
+
+_SEEDED = {"rate": _SHARE, "seed": SEED}
+_RATE3 = {**_SEEDED, "noise_shape": Values("a list of sizes, or null", _is_noise)}
 _RATE = {"rate": number(0, 1, none=True)}
 
 _DROPOUT = (
-    *declare(
-        "Dropout", one_output(first_shape, kept_dtype), of_ragged="ragged", values=_RATE, values3={"rate": _SHARE}, **_NOISE
-    ),
+    *declare("Dropout", one_output(first_shape, kept_dtype), of_ragged="ragged", values=_RATE, values3=_RATE3, **_NOISE),
     *declare(
         "SpatialDropout1D SpatialDropout2D SpatialDropout3D",
         one_output(first_shape, kept_dtype),
         values={**_RATE, "data_format": DATA_FORMAT},
-        values3={"rate": _SHARE},
+        values3=_RATE3,
         **_NOISE,
     ),
-    *declare("AlphaDropout GaussianDropout", one_output(first_shape, kept_dtype), values3={"rate": _SHARE}, **_NOISE),
-    *declare("GaussianNoise", one_output(first_shape, kept_dtype), values3={"stddev": _SHARE}, **_NOISE),
+    *declare(
+        "AlphaDropout GaussianDropout",
+        one_output(first_shape, kept_dtype),
+        values={"rate": number(-inf)},
+        values3=_SEEDED,
+        **_NOISE,
+    ),
+    *declare("GaussianNoise", one_output(first_shape, kept_dtype), values3={"stddev": _SHARE, "seed": SEED}, **_NOISE),
 )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from configsplit.catalog.facts import CallFacts
 from configsplit.catalog.operations.arguments import promote
 from configsplit.catalog.rules import Outputs, axis_in, axis_of, compute_dtype, declare, impossible, is_float, known, shape_of
-from configsplit.catalog.values import Values
+from configsplit.catalog.values import WHOLE, Values
 from configsplit.graph.model import Shape, TensorSpec
 
 
@@ -94,6 +94,8 @@ def dot(call: CallFacts) -> Outputs:
     axes = call.config["axes"]
     first, second = axes if isinstance(axes, tuple) else (axes, axes)
     drop_left, drop_right = axis_in(int(first), len(left)), axis_in(int(second), len(right))
+    if 0 in (drop_left, drop_right):
+        raise impossible("a product is summed over axes of a sample, not over the samples")
     if len({left[drop_left], right[drop_right]} - {None}) > 1:
         raise impossible(f"axis {drop_left} has {left[drop_left]} elements, axis {drop_right} has {right[drop_right]}")
     rest_left = [size for axis, size in enumerate(left) if axis != drop_left]
@@ -121,6 +123,6 @@ def _is_axes(value: Any) -> bool:
 LAYERS = (
     *declare("Add Subtract Average", elementwise, mask="passes", merge="numbers"),
     *declare("Multiply Maximum Minimum", elementwise, mask="passes", merge="numbers", keras3={"reads_masks": True}),
-    *declare("Concatenate", concatenate, mask="passes", merge="joined", numbers="moved"),
+    *declare("Concatenate", concatenate, mask="passes", merge="joined", numbers="moved", values={"axis": WHOLE}),
     *declare("Dot", dot, macs=dot_macs, values={"axes": Values("a whole number, or two of them", _is_axes)}),
 )

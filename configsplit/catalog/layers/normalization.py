@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from configsplit.catalog.facts import CallFacts, WeightSpec
 from configsplit.catalog.rules import (
     Weights,
+    along_shape,
     axes_of,
     axis_in,
     declare,
@@ -17,7 +20,7 @@ from configsplit.catalog.rules import (
     variable_dtype,
     weight,
 )
-from configsplit.catalog.values import AXES
+from configsplit.catalog.values import ANYTHING, AXIS, WHOLE, Values, number, several, whole
 from configsplit.graph.model import Shape
 
 
@@ -83,9 +86,20 @@ def normalized_shape(call: CallFacts) -> Shape:
     return shape
 
 
-_SAME = one_output(first_shape, declared_dtype)
+def grouped_shape(call: CallFacts) -> Shape:
+    """Raises ShapeError where the groups cannot share the axis evenly."""
+    shape, groups = normalized_shape(call), int(call.config.get("groups", 32))
+    size = shape[_axes(call)[0]]
+    if size is None or (groups != -1 and size % groups):
+        raise impossible(f"{groups} groups do not divide an axis of {'open size' if size is None else size}")
+    return shape
+
 
 _ALONG = one_output(normalized_shape, declared_dtype)
+
+_SAFE = {"epsilon": number(-inf)}
+_UNSAFE = {"epsilon": ANYTHING}
+_GROUPS = Values("a whole number of at least 1, or -1", lambda value: value == -1 or whole().takes(value))
 
 LAYERS = (
     *declare(
@@ -95,10 +109,20 @@ LAYERS = (
         mask="passes",
         training=True,
         keras3={"uses_mask": ("mask",), "mask_in_training": True},
-        values={"axis": AXES},
+        values={"axis": AXIS, **_SAFE},
+        values3={"axis": number(-inf), "momentum": number(-inf)},
     ),
-    *declare("LayerNormalization", _ALONG, layer_weights, mask="passes", values={"axis": AXES}),
-    *declare("GroupNormalization", _ALONG, group_weights, mask="passes", uses_mask=("mask",), keras3={"uses_mask": ()}),
-    *declare("RMSNormalization", one_output(normalized_shape, kept_dtype), rms_weights),
-    *declare("UnitNormalization", _SAME, mask="passes"),
+    *declare("LayerNormalization", _ALONG, layer_weights, mask="passes", values={"axis": AXIS, **_SAFE}, values3=_UNSAFE),
+    *declare(
+        "GroupNormalization",
+        one_output(grouped_shape, declared_dtype),
+        group_weights,
+        mask="passes",
+        uses_mask=("mask",),
+        values={"groups": _GROUPS, "axis": WHOLE, **_SAFE},
+        values3=_UNSAFE,
+        keras3={"uses_mask": ()},
+    ),
+    *declare("RMSNormalization", one_output(normalized_shape, kept_dtype), rms_weights, values={"axis": several(WHOLE)}),
+    *declare("UnitNormalization", one_output(along_shape, declared_dtype), mask="passes", values={"axis": AXIS}),
 )

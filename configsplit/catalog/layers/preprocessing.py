@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from math import inf
+from typing import Any
+
 from configsplit.catalog.facts import CallFacts, WeightSpec
 from configsplit.catalog.rules import (
     Outputs,
     Weights,
     axes_of,
+    axis_in,
     channels_first,
     compute_dtype,
     declare,
     elements,
     first_shape,
+    impossible,
     known,
     one_output,
     policy,
@@ -21,7 +27,8 @@ from configsplit.catalog.rules import (
     variable_dtype,
     window_length,
 )
-from configsplit.catalog.values import AXES, DATA_FORMAT, one_of, whole
+from configsplit.catalog.values import AXIS, DATA_FORMAT, NOT_NONE, WHOLE, Values, number, one_of, or_none, several, whole
+from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import Shape, TensorSpec, leaves
 
 
@@ -111,6 +118,18 @@ def text_outputs(call: CallFacts) -> Outputs:
     return (TensorSpec((size,) if alone else (shape[0], size), _counted_dtype(call)),)
 
 
+def adapted_shape(call: CallFacts) -> Shape:
+    """Raises ShapeError where numbers are kept along an axis that is open or not there."""
+    shape, axis = first_shape(call), call.config.get("axis", -1)
+    listed = () if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    places = [axis_in(int(each), len(shape)) for each in listed]
+    learned = call.config.get("mean") is None
+    for place in places:
+        if shape[place] is None or (learned and places.count(place) > 1):
+            raise impossible(f"numbers are kept along axis {place}, which is open, or named twice")
+    return shape
+
+
 def normalization_weights(call: CallFacts) -> Weights:
     """mean, variance and count; none where mean and variance stand in the config."""
     config, shape = call.config, first_shape(call)
@@ -144,12 +163,15 @@ def stft_shape(call: CallFacts) -> Shape:
     bins = _bins(call) * (2 if config.get("mode") == "stft" else 1)
     if config.get("expand_dims"):
         return (batch, channels, steps, bins) if first else (batch, steps, bins, channels)
-    flat = bins * known(channels)
+    if channels is None:
+        raise impossible("the spectra of an open number of channels cannot be laid side by side")
+    flat = bins * channels
     return (batch, flat, steps) if first else (batch, steps, flat)
 
 
 def _bins(call: CallFacts) -> int:
-    return int(call.config.get("fft_length") or call.config["frame_length"]) // 2 + 1
+    length = int(call.config["frame_length"])
+    return int(call.config.get("fft_length") or 1 << (length - 1).bit_length()) // 2 + 1
 
 
 def stft_weights(call: CallFacts) -> Weights:
@@ -176,21 +198,37 @@ def rescaled_outputs(call: CallFacts) -> Outputs:
 _CODED = "int one_hot multi_hot count"
 _CATEGORIES = {"num_tokens": whole(), "output_mode": one_of("count one_hot multi_hot binary", case=False)}
 _HASHED = {"num_bins": whole(), "output_mode": one_of(_CODED, case=False)}
-_BINS = {"num_bins": whole(0, none=True), "output_mode": one_of(_CODED, case=False)}
+_BINS = {"num_bins": number(0, none=True), "output_mode": one_of(_CODED, case=False)}
+_WORDS = {"mask_token": Values("a word, or null", lambda value: value is None or isinstance(value, str))}
+_IDS = {"mask_token": number(-inf, none=True)}
+_IDS3 = {"mask_token": or_none(WHOLE)}
 _LOOKUP = {
     "max_tokens": whole(2, none=True),
     "num_oov_indices": whole(0),
-    "output_mode": one_of(f"{_CODED} tf_idf binary", case=False),
-    "vocabulary_size": whole(0, none=True),
+    "output_mode": one_of(f"{_CODED} tf_idf tf-idf binary", case=False),
 }
 
 _OUTSIDE = {"oov_method": one_of("farmhash floormod", case=False)}
 _TEXT = {
     "standardize": one_of("lower_and_strip_punctuation lower strip_punctuation", none=True, case=False),
     "split": one_of("whitespace character", none=True, case=False),
-    "output_mode": one_of(f"{_CODED} tf_idf binary", case=False),
+    "output_mode": one_of(f"{_CODED} tf_idf tf-idf binary", case=False),
     "max_tokens": whole(2, none=True),
+    "output_sequence_length": whole(0, none=True),
+    "ngrams": or_none(several(WHOLE)),
 }
+_WINDOWS = (
+    "bar bart barthann bartlett bkh black blackharr blackman blackmanharris blk bman bmn bohman box boxcar brt brthan bth "
+    "cosine exponential flat flattop flt halfcosine ham hamm hamming han hann lanczos nut nutl nuttall ones par parz parzen "
+    "poisson rect rectangular sinc taylor taylorwin tri triang triangle tuk tukey"
+)
+"""What SciPy calls windows that take no parameters."""
+
+
+def _is_window(value: Any) -> bool:
+    return not isinstance(value, str) or value.removesuffix("_symmetric").removesuffix("_periodic") in _WINDOWS.split()
+
+
 _SPECTRUM = {
     "mode": one_of("log magnitude psd real imag angle stft", case=False),
     "scaling": one_of("density spectrum", none=True, case=False),
@@ -198,18 +236,149 @@ _SPECTRUM = {
     "data_format": DATA_FORMAT,
     "frame_length": whole(),
     "frame_step": whole(none=True),
+    "fft_length": whole(none=True),
+    "window": Values("the name of a window of SciPy's that takes no parameters, or numbers", _is_window),
 }
 
+
+def _is_salt(value: Any) -> bool:
+    return value is None or isinstance(value, int) or (isinstance(value, tuple) and len(value) == 2)
+
+
+_SALT = {"salt": Values("a whole number, or two of them, or null", _is_salt)}
+
+
+def _thinned(config: FrozenDict) -> str:
+    """Whole numbers that stand for categories have no zeros that a sparse tensor could leave out."""
+    return "sparse does not go with the output_mode 'int'" if config.get("sparse") and _mode(config) == "int" else ""
+
+
+def _mode(config: FrozenDict) -> str:
+    return str(config.get("output_mode", "int"))
+
+
+def _binned(config: FrozenDict) -> str:
+    neither = all(config.get(key) is None for key in ("bin_boundaries", "num_bins"))
+    return "bin_boundaries and num_bins are both null" if neither else _thinned(config)
+
+
+def _binned2(config: FrozenDict) -> str:
+    both = all(config.get(key) is not None for key in ("bin_boundaries", "num_bins"))
+    return "bin_boundaries and num_bins exclude each other" if both else _thinned(config)
+
+
+def _halved(config: FrozenDict) -> str:
+    """Mean and variance of Normalization stand in its config both, or are learned both."""
+    mean, variance = config.get("mean"), config.get("variance")
+    return "mean and variance have to be given both" if (mean is None) != (variance is None) else ""
+
+
+def _looked_up(config: FrozenDict) -> str:
+    """What IntegerLookup and StringLookup ask of keys that go together."""
+    padded = config.get("pad_to_max_tokens") and config.get("max_tokens") is None
+    return "pad_to_max_tokens needs max_tokens" if padded else _looked_up2(config)
+
+
+def _looked_up2(config: FrozenDict) -> str:
+    """The same in Keras 2, of which some releases padded to no length at all (TF 2.4)."""
+    weights, mode = config.get("idf_weights") is not None, _mode(config).replace("-", "_")
+    if config.get("invert") and mode != "int":
+        return f"invert does not go with the output_mode {mode!r}"
+    if weights and mode != "tf_idf":
+        return f"idf_weights do not go with the output_mode {mode!r}"
+    if not weights and mode == "tf_idf" and config.get("vocabulary") is not None:
+        return "a vocabulary needs idf_weights in the output_mode 'tf_idf'"
+    return _thinned(config) or _counted(config, mode)
+
+
+def _counted(config: FrozenDict, mode: str) -> str:
+    """A vocabulary has words, each once, and as many as the config says elsewhere."""
+    vocabulary = config.get("vocabulary")
+    if not isinstance(vocabulary, tuple):
+        return ""
+    before = [config.get("mask_token")] if mode == "int" and config.get("mask_token") is not None else []
+    special = (*before, *(config.get("oov_token"),) * int(config.get("num_oov_indices", 1)))
+    words = vocabulary[len(special) :] if vocabulary[: len(special)] == special else vocabulary
+    size, most = len(special) + len(words), config.get("max_tokens")
+    if not vocabulary or len(set(words)) < len(words):
+        return "the vocabulary is empty" if not vocabulary else "the vocabulary has a word twice"
+    if most is not None and size > most:
+        return f"the vocabulary has {size} words, max_tokens is {most}"
+    written = config.get("vocabulary_size")
+    if mode != "int" and not config.get("pad_to_max_tokens") and written not in (None, size):
+        return f"the vocabulary has {size} words, vocabulary_size is {written}"
+    return ""
+
+
+def _salted(config: FrozenDict) -> str:
+    salted = config.get("salt") is not None and config.get("oov_method", "floormod") != "farmhash"
+    return "salt needs the oov_method 'farmhash'" if salted else _looked_up(config)
+
+
+def _split_up(config: FrozenDict, look: Callable[[FrozenDict], str] = _looked_up) -> str:
+    """The same of TextVectorization, which looks its words up with an empty one as the mask."""
+    mode = _mode(config)
+    if mode != "int" and (config.get("ragged") or config.get("output_sequence_length") is not None):
+        return f"ragged and output_sequence_length do not go with the output_mode {mode!r}"
+    if mode == "int" and config.get("sparse"):
+        return _thinned(config)
+    return look(config | {"mask_token": "", "oov_token": "[UNK]", "num_oov_indices": 1, "invert": False})
+
+
+def _split_up2(config: FrozenDict) -> str:
+    both = config.get("ragged") and config.get("output_sequence_length") is not None
+    return "ragged and output_sequence_length exclude each other" if both else _split_up(config, _looked_up2)
+
+
+def _framed(config: FrozenDict) -> str:
+    """Frames of a sound overlap or touch, and the transform of each is no shorter."""
+    length, step, transform = config.get("frame_length", 256), config.get("frame_step"), config.get("fft_length")
+    if step is not None and step > length:
+        return f"frame_step {step} is above frame_length {length}"
+    return f"fft_length {transform} is below frame_length {length}" if transform is not None and transform < length else ""
+
+
+def _spread(config: FrozenDict) -> str:
+    transform = config.get("fft_length", 2048)
+    length = config.get("sequence_length") or transform
+    return f"fft_length {transform} is below sequence_length {length}" if transform < length else ""
+
+
+_CROSSED = {"num_bins": whole(0), "output_mode": one_of("int one_hot", case=False)}
+_FILTERED = {"fft_length": whole(0), "sequence_stride": whole(), "num_mel_bins": whole(0)}
+_LOOKED3: dict[str, Any] = {"values3": {**_OUTSIDE, **_SALT}, "keras3": {"conflict": _looked_up}}
+_COUNTED3: dict[str, Any] = {"values3": {**_OUTSIDE, **_SALT, **_IDS3}, "keras3": {"conflict": _salted}}
+_LISTED: dict[str, Any] = {"tells_kind": True, "numbers": "coded"}
+
 LAYERS = (
-    *declare("Rescaling", rescaled_outputs, keras3={"mask": "passes"}),
-    *declare("Normalization", one_output(first_shape), normalization_weights, values={"axis": AXES}, keras3={"mask": "passes"}),
+    *declare("Rescaling", rescaled_outputs, values={"scale": NOT_NONE, "offset": NOT_NONE}, keras3={"mask": "passes"}),
+    *declare(
+        "Normalization",
+        one_output(adapted_shape),
+        normalization_weights,
+        values={"axis": or_none(AXIS)},
+        conflict=_halved,
+        keras3={"mask": "passes"},
+    ),
     *declare("CategoryEncoding", category_outputs, tells_kind=True, limit_key="num_tokens", values=_CATEGORIES),
-    *declare("Discretization", discretization_outputs, tells_kind=True, numbers="coded", values=_BINS),
-    *declare("Hashing", hashing_outputs, tells_kind=True, numbers="coded", values=_HASHED),
-    *declare("HashedCrossing", crossing_outputs, tells_kind=True, values={"output_mode": one_of("int one_hot", case=False)}),
-    *declare("StringLookup", lookup_outputs, tells_kind=True, numbers="coded", values=_LOOKUP, values3=_OUTSIDE),
-    *declare("IntegerLookup", lookup_outputs, tells_kind=True, numbers="coded", values=_LOOKUP, values3=_OUTSIDE),
-    *declare("TextVectorization", text_outputs, tells_kind=True, numbers="split", values=_TEXT),
-    *declare("STFTSpectrogram", one_output(stft_shape), stft_weights, stft_macs, values=_SPECTRUM),
-    *declare("MelSpectrogram", one_output(mel_shape)),
+    *declare(
+        "Discretization", discretization_outputs, values=_BINS, conflict=_binned2, keras3={"conflict": _binned}, **_LISTED
+    ),
+    *declare("Hashing", hashing_outputs, values={**_HASHED, **_SALT}, conflict=_thinned, **_LISTED),
+    *declare("HashedCrossing", crossing_outputs, tells_kind=True, values=_CROSSED),
+    *declare("StringLookup", lookup_outputs, values={**_LOOKUP, **_WORDS}, conflict=_looked_up2, **_LOOKED3, **_LISTED),
+    *declare("IntegerLookup", lookup_outputs, values={**_LOOKUP, **_IDS}, conflict=_looked_up2, **_COUNTED3, **_LISTED),
+    *declare(
+        "TextVectorization",
+        text_outputs,
+        tells_kind=True,
+        numbers="split",
+        values=_TEXT,
+        conflict=_split_up2,
+        keras3={"conflict": _split_up},
+    ),
+    *declare(
+        "STFTSpectrogram", one_output(stft_shape), stft_weights, stft_macs, ranks=(3, 3), values=_SPECTRUM, conflict=_framed
+    ),
+    *declare("MelSpectrogram", one_output(mel_shape), values=_FILTERED, conflict=_spread),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from math import inf
 from typing import Any
 
 from configsplit.catalog.facts import CallFacts, dims
@@ -14,6 +15,7 @@ from configsplit.catalog.rules import (
     declare,
     elements,
     first_shape,
+    impossible,
     known,
     sizes,
     split_channels,
@@ -22,7 +24,7 @@ from configsplit.catalog.rules import (
     window_length,
     with_channels,
 )
-from configsplit.catalog.values import DATA_FORMAT, PADDING, Values, axis_sizes, whole
+from configsplit.catalog.values import ANYTHING, DATA_FORMAT, PADDING, SEED, Values, axis_sizes, number, whole
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import Shape, TensorSpec
 
@@ -93,11 +95,25 @@ def _sequence(call: CallFacts) -> tuple[int | None, int | None]:
 def recurrent_outputs(call: CallFacts) -> Outputs:
     cells, dtype = cells_of(call), compute_dtype(call)
     batch, time = _sequence(call)
+    _check_batch(call, batch)
+    _check_steps(call, time)
     units = _units(cells[-1][1])
     outputs = [TensorSpec(_over_time(call, batch, time, units), dtype)]
     if call.config.get("return_state"):
         outputs += [TensorSpec((batch, size), dtype) for size in _state_sizes(call, cells)]
     return tuple(outputs)
+
+
+def _check_batch(call: CallFacts, batch: int | None) -> None:
+    """Raises ShapeError where states are kept from batch to batch, of nobody knows how many samples."""
+    if call.config.get("stateful") and batch is None:
+        raise impossible("a stateful layer has to know the number of samples")
+
+
+def _check_steps(call: CallFacts, time: int | None) -> None:
+    """Raises ShapeError where Keras 2 would write out steps of which nobody knows how many there are."""
+    if call.config.get("unroll") and time is None and call.dialect != "keras3":
+        raise impossible("a layer that is unrolled has to know the number of steps")
 
 
 def _over_time(call: CallFacts, batch: int | None, time: int | None, units: int) -> Shape:
@@ -121,8 +137,8 @@ def recurrent_weights(call: CallFacts) -> Weights:
     """Kernel, recurrent kernel and bias of every cell; a stack's names begin with the cell's number."""
     cells = cells_of(call)
     size, found = first_shape(call)[-1], []
-    for number, (kind, config) in enumerate(cells):
-        prefix = f"cells/{number}/" if len(cells) > 1 else ""
+    for place, (kind, config) in enumerate(cells):
+        prefix = f"cells/{place}/" if len(cells) > 1 else ""
         inner = replace(call, config=config if "dtype" in config else config | {"dtype": call.config.get("dtype")})
         found += [replace(spec, name=prefix + spec.name) for spec in _cell_weights(inner, CELLS[kind], size)]
         size = _units(config)
@@ -167,6 +183,7 @@ def _frames(call: CallFacts) -> tuple[Shape, Shape]:
 
 def conv_lstm_outputs(call: CallFacts) -> Outputs:
     batch, time, *_ = first_shape(call)
+    _check_batch(call, batch)
     frame = with_channels(call, batch, _frames(call)[1], int(call.config["filters"]))
     dtype = compute_dtype(call)
     output = (batch, time, *frame[1:]) if call.config.get("return_sequences") else frame
@@ -203,12 +220,16 @@ _CELLS = "SimpleRNNCell GRUCell LSTMCell PeepholeLSTMCell StackedRNNCells Dropou
 
 _STEPS: dict[str, Any] = {"uses_mask": ("mask",), "recurrent": True, "training": True}
 
-_UNITS = {"units": whole()}
+_DROPPED = {"dropout": number(-inf), "recurrent_dropout": number(-inf)}
+_UNITS = {"units": whole(), **_DROPPED}
+_SEEDED = {"seed": SEED}
 
 
 def _conv_values(rank: int) -> dict[str, Values]:
     several = axis_sizes(rank)
     return {
+        **_DROPPED,
+        "unroll": Values("false", lambda value: not value),
         "filters": whole(),
         "kernel_size": several,
         "strides": several,
@@ -224,7 +245,7 @@ def _strided(config: FrozenDict) -> str:
 
 
 LAYERS = (
-    *declare(_CELLS, cell_outputs, recurrent_weights, _step_macs, training=True, values=_UNITS),
+    *declare(_CELLS, cell_outputs, recurrent_weights, _step_macs, training=True, values=_UNITS, values3=_SEEDED),
     *declare(
         "LSTM GRU SimpleRNN",
         recurrent_outputs,
@@ -233,11 +254,13 @@ LAYERS = (
         "passes",
         of_ragged="ragged",
         input_of=lambda config, kernel: (None, None, kernel[0]),
+        ranks=(3, 3),
         values=_UNITS,
+        values3=_SEEDED,
         **_STEPS,
     ),
     *declare("RNN", recurrent_outputs, recurrent_weights, recurrent_macs, "passes", of_ragged="ragged", **_STEPS),
-    *declare("CuDNNLSTM CuDNNGRU", recurrent_outputs, recurrent_weights, recurrent_macs, "stops", **_STEPS),
+    *declare("CuDNNLSTM CuDNNGRU", recurrent_outputs, recurrent_weights, recurrent_macs, "stops", ranks=(3, 3), **_STEPS),
     *declare(
         "ConvLSTM1D ConvLSTM2D ConvLSTM3D",
         conv_lstm_outputs,
@@ -245,7 +268,9 @@ LAYERS = (
         conv_lstm_macs,
         "passes",
         keras3={"deaf_when_frozen": True},
+        beside=3,
         values=_conv_values,
+        values3={"filters": whole(0), "unroll": ANYTHING, **_SEEDED},
         conflict=_strided,
         **_STEPS,
     ),
@@ -254,6 +279,7 @@ LAYERS = (
         lambda call: conv_lstm_outputs(over_cell(call)),
         lambda call: conv_lstm_weights(over_cell(call)),
         lambda call: conv_lstm_macs(over_cell(call)),
+        beside=3,
         mask="passes",
         **_STEPS,
     ),

@@ -19,7 +19,7 @@ from configsplit.catalog.rules import (
     unknown,
     with_channels,
 )
-from configsplit.catalog.values import DATA_FORMAT, Values, axis_sizes, edges, one_of, permutation, whole
+from configsplit.catalog.values import ANYTHING, DATA_FORMAT, NOT_NONE, Values, axis_sizes, edges, one_of, permutation, whole
 from configsplit.graph.model import Shape
 
 
@@ -50,8 +50,10 @@ def reshape_shape(call: CallFacts) -> Shape:
 
 
 def permute_shape(call: CallFacts) -> Shape:
-    shape = first_shape(call)
-    return (shape[0], *(shape[axis] for axis in call.config["dims"]))
+    shape, dims = first_shape(call), call.config["dims"]
+    if len(shape) != len(dims) + 1:
+        raise impossible(f"a tensor of {len(shape)} axes has not the {len(dims) + 1} that are put in another order")
+    return (shape[0], *(shape[axis] for axis in dims))
 
 
 def repeat_shape(call: CallFacts) -> Shape:
@@ -95,7 +97,7 @@ def _changed(call: CallFacts, key: str, sign: int) -> Shape:
     amounts = [sign * (before + after) for before, after in _pairs(call.config[key], len(spatial))]
     lengths = [None if size is None else size + amount for size, amount in zip(spatial, amounts, strict=True)]
     if any(size is not None and size <= 0 for size in lengths):
-        raise unknown("nothing would be left after cropping")
+        raise impossible("nothing would be left after cropping")
     return with_channels(call, shape[0], lengths, channels)
 
 
@@ -158,10 +160,17 @@ LAYERS = (
         "RepeatVector",
         one_output(repeat_shape, kept_dtype),
         numbers="moved",
-        values={"n": whole()},
+        ranks=(2, 2),
+        values={"n": whole(0)},
         values3={"n": whole(truth=False)},
     ),
-    *declare("UpSampling1D", one_output(upsampled_shape, kept_dtype), numbers="moved", values={"size": whole(cut=True)}),
+    *declare(
+        "UpSampling1D",
+        one_output(upsampled_shape, kept_dtype),
+        numbers="moved",
+        values={"size": whole(cut=True)},
+        values3={"size": whole()},
+    ),
     *declare(
         "UpSampling2D UpSampling3D",
         one_output(upsampled_shape, kept_dtype),
@@ -182,5 +191,13 @@ LAYERS = (
         values=partial(_edge_values, "cropping"),
         keras3=on_jax(cropped_shape),
     ),
-    *declare("Masking", one_output(first_shape, masked_dtype), mask="makes", mask_made="differs", numbers="kept"),
+    *declare(
+        "Masking",
+        one_output(first_shape, masked_dtype),
+        mask="makes",
+        mask_made="differs",
+        numbers="kept",
+        values={"mask_value": NOT_NONE},
+        values3={"mask_value": ANYTHING},
+    ),
 )

@@ -58,11 +58,9 @@ def operation_outputs(call: CallFacts) -> Outputs:
 
 
 def operation_macs(call: CallFacts) -> int:
-    """Products of matrices, convolutions and attention; everything else multiplies and adds nothing up."""
-    try:
-        found, given = _operation(call)
-    except ShapeError:
-        return 0
+    """Products of matrices, convolutions and attention; all else that is declared multiplies and adds nothing up. Raises
+    ShapeError where nobody has said what the operation does."""
+    found, given = _operation(call)
     return 0 if found.macs is None else found.macs(given)
 
 

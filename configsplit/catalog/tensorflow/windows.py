@@ -5,7 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from configsplit.catalog.operations.arguments import Arguments
 from configsplit.catalog.operations.common import same
+from configsplit.catalog.rules import unknown
 from configsplit.catalog.tensorflow.call import FULL, OperationCall, piece
 from configsplit.catalog.tensorflow.declare import Function, GraphNode, Rows, function, node
 from configsplit.graph.model import Use
@@ -148,7 +150,12 @@ def _pooling(names: str, parameters: str, kind: str, *nodes: GraphNode, rows: Ro
 
 
 def _filtering(names: str, parameters: str, kind: str, *nodes: GraphNode, rows: Rows = "") -> dict[str, Function]:
-    return function(names, parameters, None, partial(conv, kind), *nodes, rows=rows)
+    return function(names, parameters, None, partial(conv, kind), *nodes, rows=rows, macs=_uncounted)
+
+
+def _uncounted(given: Arguments) -> int:
+    """Nobody has said what shape it gives, so that nobody can say how often it multiplies."""
+    raise unknown("the products of a convolution of TensorFlow's are not counted")
 
 
 FUNCTIONS: dict[str, Function] = {
@@ -197,6 +204,7 @@ FUNCTIONS: dict[str, Function] = {
         "input depthwise_filter pointwise_filter strides padding data_format dilations|rate",
         None,
         separable,
+        macs=_uncounted,
     ),
     **function(
         "depth_to_space",

@@ -34,7 +34,7 @@ class ActivationConfig(Wire):
 class RepeatConfig(Wire):
     """RepeatVector, of every generation."""
 
-    n: Positive
+    n: Whole
 
 
 class ReshapeConfig(Wire):
@@ -176,7 +176,7 @@ KERAS1 = (
 class UnitsConfig(Wire):
     """Dense, recurrent and other layers that are so many units wide."""
 
-    units: Positive
+    units: Whole
     output_dim: OfKeras1 = None
 
 
@@ -206,7 +206,7 @@ class EmbeddingConfig(Wire):
 class DropoutConfig(Wire):
     """Dropout and its kin."""
 
-    rate: Real
+    rate: float | None
     p: OfKeras1 = None
 
 
@@ -221,7 +221,7 @@ class PoolingConfig(Wire):
 class NormalizationConfig(Wire):
     """BatchNormalization."""
 
-    epsilon: Real = 0.001
+    epsilon: float | None = 0.001
     center: bool = True
     mode: OfKeras1 = None
 
