@@ -38,7 +38,7 @@ def write(edited: Edited, options: dict[str, Any]) -> None:
         show(_as_json(saved, options["verify"]))
         return
     say(*_lines(edited, saved, options["verify"]))
-    for warning in edited.warnings:
+    for warning in saved.record.warnings:
         note(f"{click.style('warning', fg='yellow')}: {warning}")
 
 

@@ -94,6 +94,13 @@ class Arrays(Protocol):
         return tuple(path.removeprefix(f"{group}/") for path in self.datasets if path.startswith(f"{group}/"))
 
     @property
+    def layer_names(self) -> Sequence[str]:
+        """Names of the layers in the legacy layout, in the order in which Keras loads them; empty for the other layouts."""
+        if self.layout.kind != "legacy":
+            return ()
+        return tuple(group.rpartition("/")[2] for group in self.children(self.layout.container))
+
+    @property
     def fixed_strings(self) -> bool:
         """Whether texts have a fixed length, as h5py 2 wrote them and old Keras needs them."""
         return False

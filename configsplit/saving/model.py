@@ -173,8 +173,13 @@ def _record(
         ),
         sources=tuple(sources),
         layers=tuple(_came(edited)),
-        warnings=edited.warnings,
+        warnings=(*edited.warnings, *_matched(plan)),
     )
+
+
+def _matched(plan: _Plan) -> list[str]:
+    sources = () if plan.gathering is None else plan.gathering.sources
+    return [note for weights in sources if weights is not None for note in weights.notes()]
 
 
 def _came(edited: Edited) -> list[Came]:
