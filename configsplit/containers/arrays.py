@@ -51,8 +51,12 @@ class Arrays(Protocol):
         where: what error messages call it.
         size: bytes of the file, which nothing that it declares may exceed.
         groups, datasets: path -> information, without a leading ``/``; the root group is ``""``.
+        by_name: whether they may be those of another model, of which layers with the same names take theirs.
+        renamed: whether groups are called otherwise in the file.
     """
 
+    by_name: bool = False
+    renamed: bool = False
     where: str
     size: int
     groups: Mapping[str, GroupInfo]

@@ -118,7 +118,7 @@ def _weights(document: Document, source: Source) -> Weights | None:
     if source.weights is None:
         return None
     found = weights_in(document.model, source.weights)
-    check_shapes(document.model, document.infer(), found)
+    check_shapes(document.model, document.infer(), found, partly=document.by_name)
     return found
 
 

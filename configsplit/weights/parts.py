@@ -68,6 +68,9 @@ class Weights:
         return tuple(sorted(self.file.datasets_below(self.groups[path]), key=_place))
 
 
+_BY_NAME = "`extract --by-name` takes the weights of layers with the same names"
+
+
 def _place(dataset: str) -> tuple[tuple[int, int | str], ...]:
     """Sorts ``vars/10`` behind ``vars/9``, and a layer's own ``vars`` before those of what it holds."""
     return tuple((0, int(step)) if step.isdigit() else (1, "" if step == "vars" else step) for step in dataset.split("/"))
@@ -82,21 +85,34 @@ def weights_in(model: Model, file: Arrays) -> Weights:
     model, reach = as_rebuilt(model, file), _reach(model.dialect)
     groups = addresses(model, file.layout, lambda _, group: file.has_datasets(group), reach)
     layers, matched = dict(walk(model, reach)), dict[str, str]()
-    if file.layout.kind == "legacy" and (pairs := made_up.groups_by_order(model, file, reach)):
+    if file.by_name:
+        _check_named(file)
+    elif file.layout.kind == "legacy" and (pairs := made_up.groups_by_order(model, file, reach)):
         groups = {path: group.removesuffix(path[0]) + pairs.get(path[0], path[0]) for path, group in groups.items()}
         matched |= pairs
-    strays = file.strays(groups.values())
+    strays = [] if file.by_name else file.strays(groups.values())
     if strays:
         raise WeightsError(
             f"{len(strays)} weights belong to no layer of the document, the first is {strays[0]!r}",
             code="weights-unclaimed",
             where=file.where,
-            hint="architecture and weights are not of one model",
+            hint=f"architecture and weights are not of one model; {_BY_NAME}",
         )
     if file.layout.kind == "v3":
         matched |= _check_names(file, groups, layers)
         groups |= _tied(file, groups, layers)
     return Weights(file, groups, layers, reach, model.dialect, matched)
+
+
+def _check_named(file: Arrays) -> None:
+    """Raises WeightsError where the file does not name its groups by layers."""
+    if file.layout.kind != "legacy":
+        raise WeightsError(
+            "this file numbers its layers by class, and does not name them",
+            code="weights-by-name",
+            where=file.where,
+            hint="leave --by-name out, or save the weights as .h5 in Keras",
+        )
 
 
 def _reach(dialect: str) -> HeldBy:
@@ -180,8 +196,10 @@ def _check_names(file: Arrays, groups: Mapping[LayerPath, str], layers: Mapping[
     return matched
 
 
-def check_shapes(model: Model, inference: Inference, weights: Weights) -> tuple[str, ...]:
+def check_shapes(model: Model, inference: Inference, weights: Weights, *, partly: bool = False) -> tuple[str, ...]:
     """Hold every weight of the model's layers against the shape that its layer implies; all of them, nested ones included.
+
+    With ``partly`` the file may hold nothing of some layers.
 
     Returns:
         The layers that could not be checked, since nobody has declared their weights.
@@ -197,6 +215,8 @@ def check_shapes(model: Model, inference: Inference, weights: Weights) -> tuple[
             if not is_stored(current.model, layer) or layer.is_input:
                 continue
             place = (*path, layer.name)
+            if partly and weights.groups.get(place) not in weights.file.groups:
+                continue
             inner = next((found for call, found in current.inner.items() if call.layer == layer.name), None)
             if inner is not None and weights.file.layout.kind != "legacy":
                 todo.append((place, inner))
@@ -226,7 +246,7 @@ def _fits(layer: Layer, path: LayerPath, inference: Inference, weights: Weights)
         f"{_listed(wanted)} needed",
         code="weights-shape" if found else "weights-missing",
         where=weights.file.where,
-        hint="the file was left behind by a save that failed, or belongs to another model",
+        hint=f"the file was left behind by a save that failed, or belongs to another model; {_BY_NAME}",
     )
 
 
