@@ -18,6 +18,7 @@ from configsplit.errors import ConfigSplitError, ShapeError, StoreError
 from configsplit.graph.model import Model, TensorRef, TensorSpec
 from configsplit.graph.references import boundary
 from configsplit.inference import Inference, agree, in_words, trace
+from configsplit.models.idle_keys import without_idle_keys
 from configsplit.plugins import Registry
 from configsplit.plugins.registry import plugins
 
@@ -208,12 +209,13 @@ def document_in(source: Source, registry: Registry, calls: Iterable[str] = ()) -
     """
     try:
         parsed = parse(source.config_text, calls)
+        model, left_out = without_idle_keys(parsed.model, source.config_text)
         digest = _digest(source.config_text)
     except ConfigSplitError as error:
         raise error.within(f"{source.path}: ") from None
     release = source.metadata.get("keras_version") or parsed.model.entry.get("keras_version") or ""
     return Document(
-        model=parsed.model,
+        model=model,
         detection=parsed.detection,
         path=source.path,
         kind=source.kind,
@@ -221,7 +223,7 @@ def document_in(source: Source, registry: Registry, calls: Iterable[str] = ()) -
         by_name=source.by_name,
         release=str(release),
         registry=registry,
-        notes=parsed.notes,
+        notes=(*parsed.notes, *left_out),
         digest=digest,
         source=source,
     )

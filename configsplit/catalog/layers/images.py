@@ -82,7 +82,7 @@ _ANY = {"data_format": DATA_FORMAT}
 _RANGED = {"value_range": Values("two numbers", lambda value: isinstance(value, tuple) and len(value) == 2)}
 _SCALED = {"interpolation": one_of("bilinear nearest bicubic area lanczos3 lanczos5 gaussian mitchellcubic")}
 _SCALED3 = {**_ANY, "interpolation": one_of("bilinear nearest bicubic lanczos3 lanczos5", case=False)}
-_MOVING = "RandomElasticTransform RandomPerspective RandomRotation RandomShear RandomTranslation RandomZoom"
+_MOVING = "RandomElasticTransform RandomPerspective RandomShear RandomTranslation RandomZoom"
 _COLOURED = """
 AugMix AutoContrast RandAugment RandomBrightness RandomColorDegeneration RandomPosterization RandomSaturation
 RandomSharpness Solarization
@@ -97,6 +97,7 @@ LAYERS = (
     *declare("Equalization RandomGrayscale", one_output(first_shape, kept_dtype), training=True, values3=_ANY),
     *declare("MaxNumBoundingBoxes", boxes_outputs, training=True),
     *declare(_MOVING, labelled_outputs, training=True, values=_MOVED, values3=_ANY),
+    *declare("RandomRotation", labelled_outputs, training=True, values=_MOVED, values3=_ANY, idle_keys=("value_range",)),
     *declare(_COLOURED, labelled_outputs, training=True, values3={**_ANY, **_RANGED, **_WAYS}),
     *declare(_RANDOM, labelled_outputs, training=True, values3=_ANY),
     *declare(
