@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from configsplit.models.document import Document, load
 from configsplit.records.provenance import SUFFIX, from_text
 from configsplit.saving.file_proof import provenance_of
 from configsplit.saving.numeric import described_inputs
+from configsplit.saving.readable import readable
 
 if TYPE_CHECKING:
     from configsplit.runtime.compare import Comparison
@@ -71,27 +73,29 @@ def compare(
     for document in documents:
         _require_weights(document)
     fed, order = _same_inputs(described_inputs(documents[0], sizes), described_inputs(documents[1]), str(other))
-    sides = [
-        Side(
-            path=document.path,
-            weights=document.weights,
-            dialect=document.dialect,
-            outputs=tuple(ref.layer for ref in document.model.output_refs()),
+    with ExitStack() as stack:
+        files = [stack.enter_context(readable(document)) for document in documents]
+        sides = [
+            Side(
+                path=path,
+                weights=apart,
+                dialect=document.dialect,
+                outputs=tuple(ref.layer for ref in document.model.output_refs()),
+            )
+            for document, (path, apart) in zip(documents, files, strict=True)
+        ]
+        found = compare_numeric(
+            sides[0],
+            sides[1],
+            fed,
+            order,
+            names=_names(documents[0], documents[1]) if bisect else None,
+            feed=Feed(samples=samples, seed=seed, arrays=None if inputs is None else Path(inputs), ranges=tuple(input_ranges)),
+            tolerance=tolerance,
+            bisect=bisect,
+            custom_objects=[str(spec) for spec in custom_objects],
+            limits=limits or Limits(),
         )
-        for document in documents
-    ]
-    found = compare_numeric(
-        sides[0],
-        sides[1],
-        fed,
-        order,
-        names=_names(documents[0], documents[1]) if bisect else None,
-        feed=Feed(samples=samples, seed=seed, arrays=None if inputs is None else Path(inputs), ranges=tuple(input_ranges)),
-        tolerance=tolerance,
-        bisect=bisect,
-        custom_objects=[str(spec) for spec in custom_objects],
-        limits=limits or Limits(),
-    )
     for place, before in stamps.items():
         if stamp(place) != before:
             message = "the file was changed or replaced while it was verified"
