@@ -78,10 +78,15 @@ def paired(layers: Iterable[Layer], names: Sequence[str]) -> Names | None:
     Returns:
         The pairs; None where there is another reading: other layers, or numbers that tell another order.
     """
-    layers = list(layers)
+    every = list(layers)
+    named = [at for at, layer in enumerate(every) if not _is_nameless(layer)]
+    if len(named) < len(every) == len(names):
+        pairs = paired([every[at] for at in named], [names[at] for at in named])
+        nameless = {layer.name: names[at] for at, layer in enumerate(every) if at not in named}
+        return None if pairs is None or {*pairs.values()} & {*nameless.values()} else {**pairs, **nameless}
     ours: dict[str, list[str]] = {}
     kinds: dict[str, str] = {}
-    for layer in layers:
+    for layer in every:
         kind = _kind(layer)
         ours.setdefault(kind, []).append(layer.name)
         kinds |= dict.fromkeys(_bases(layer), kind) if kind != layer.name else {layer.name: kind}
@@ -91,7 +96,7 @@ def paired(layers: Iterable[Layer], names: Sequence[str]) -> Names | None:
     if {kind: _ranks(each) for kind, each in ours.items()} != {kind: _ranks(each) for kind, each in theirs.items()}:
         return None
     pairs = {mine: its for kind, each in ours.items() for mine, its in zip(each, theirs[kind], strict=True)}
-    return pairs if [pairs[layer.name] for layer in layers] == list(names) else None
+    return pairs if [pairs[layer.name] for layer in every] == list(names) else None
 
 
 def told(pairs: Names) -> str:
@@ -110,6 +115,11 @@ def _may_have_weights(layer: Layer, dialect: str, inside: HeldBy) -> bool:
         return any(_may_have_weights(each, dialect, inside) for each in leaves)
     facts = Table().of(layer, dialect)
     return facts is None or facts.weights is not no_weights
+
+
+def _is_nameless(layer: Layer) -> bool:
+    """Whether its document has no name for it: a custom class wrote none, and only its place tells which it is."""
+    return layer.model is None and "name" not in layer.entry and not layer.config.get("name")
 
 
 def _kind(layer: Layer) -> str:
