@@ -76,12 +76,11 @@ def test_groups_that_windows_spelt_are_found(tmp_path: Path) -> None:
         members = {name: archive.read(name) for name in archive.namelist()}
     (tmp_path / "w.h5").write_bytes(members["model.weights.h5"])
     with h5py.File(tmp_path / "w.h5", "r") as old, h5py.File(tmp_path / "new.h5", "w") as new:
-        for name, group in old[
-            "_layer_checkpoint_dependencies" if "_layer_checkpoint_dependencies" in old else "layers"
-        ].items():
-            old.copy(group, new.create_group("layers\\" + name), name="vars") if name == "vars" else old.copy(
-                group, new, name="layers\\" + name
-            )
+        for name in old:
+            if name != "layers":
+                old.copy(name, new)
+        for name in old["layers"]:
+            old.copy(f"layers/{name}", new, name=f"layers\\{name}")
     members["model.weights.h5"] = (tmp_path / "new.h5").read_bytes()
     with zipfile.ZipFile(source, "w") as archive:
         for name, data in members.items():
