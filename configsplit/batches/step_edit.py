@@ -41,7 +41,7 @@ def _save(edited: Edited, document: Document, step: Mapping[str, Any], bench: Be
         "layers": saved.layers,
         "bytes": sum(path.stat().st_size for path in files),
         "proof": None if bench.verify == "none" else {"weights": saved.compared or 0, "bytes": saved.bytes},
-        "warnings": list(edited.warnings),
+        "warnings": list(saved.record.warnings),
     }
 
 

@@ -126,6 +126,7 @@ class LayerFacts:
         of_sparse: what it makes of a sparse tensor.
         of_ragged: the same of a ragged one; a recurrent class that does not keep the steps gives a dense one.
         code_key: the key of the config with Python code that it runs.
+        idle_keys: keys that early releases of Keras 3 wrote, that never did anything, and that later ones refuse.
         values: the key of a config -> the values that Keras takes for it, where it refuses others.
         conflict: what Keras refuses of values that go together, in words; "" where it takes them.
         own_name: the name of the class itself, where Keras exports it under another.
@@ -163,6 +164,7 @@ class LayerFacts:
     of_sparse: TensorKind = "unknown"
     of_ragged: TensorKind = "unknown"
     code_key: str = ""
+    idle_keys: tuple[str, ...] = ()
     values: Mapping[str, Values] = field(default_factory=FrozenDict, hash=False)
     conflict: Callable[[FrozenDict], str] = agreeing
     own_name: str = ""

@@ -77,6 +77,11 @@ def class_facts(class_name: str, dialect: str = "keras3") -> LayerFacts:
     return (_ALL_KERAS3 if dialect == "keras3" else _ALL).get(class_name, UNDECLARED)
 
 
+def idle_keys() -> frozenset[str]:
+    """All keys of configs that never did anything, of whatever class."""
+    return frozenset(key for facts in _ALL.values() for key in facts.idle_keys)
+
+
 def ships(facts: LayerFacts) -> bool:
     """Whether a declaration is one of those that ship with configsplit, and no plug-in's."""
     return any(facts is table.get(facts.class_name) for table in (_ALL, _ALL_KERAS3))

@@ -20,8 +20,8 @@ def carry_out(verb: Verb, given: dict[str, Any]) -> None:
     from configsplit.verbs.edit import edit
 
     plugins = given["custom_objects"]
-    calls = given.get("calls", ())
-    with reading(given["model"], weights=given["weights"], custom_objects=plugins, calls=calls) as document:
+    calls, by_name = given.get("calls", ()), given["by_name"]
+    with reading(given["model"], weights=given["weights"], custom_objects=plugins, calls=calls, by_name=by_name) as document:
         write(edit(verb, document, given, plugins), given)
 
 
@@ -38,7 +38,7 @@ def write(edited: Edited, options: dict[str, Any]) -> None:
         show(_as_json(saved, options["verify"]))
         return
     say(*_lines(edited, saved, options["verify"]))
-    for warning in edited.warnings:
+    for warning in saved.record.warnings:
         note(f"{click.style('warning', fg='yellow')}: {warning}")
 
 

@@ -19,7 +19,9 @@ def convert(model: Path, out: Path, as_json: bool, **options: Any) -> None:
     from configsplit.models.document import reading
     from configsplit.verbs import asked
 
-    with reading(model, weights=options["weights"], custom_objects=options["custom_objects"]) as document:
+    with reading(
+        model, weights=options["weights"], custom_objects=options["custom_objects"], by_name=options["by_name"]
+    ) as document:
         made = asked.converted(document, options)
         if made.refusals:
             _refuse(made, as_json)

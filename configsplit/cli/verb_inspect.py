@@ -13,11 +13,18 @@ from configsplit.cli.output import figure, say, shape, show, size, table
 
 def inspect(model: Path, only_hazards: bool, custom_objects: tuple[str, ...], as_json: bool, **options: Any) -> None:
     """Show what a model is."""
+    from configsplit.errors import StoreError
     from configsplit.models.document import reading
     from configsplit.verbs import inspect
 
-    with reading(model, weights=options["weights"], custom_objects=custom_objects) as document:
-        found = inspect.inspect(document, sizes=options["sizes"])
+    try:
+        with reading(model, weights=options["weights"], custom_objects=custom_objects) as document:
+            found = inspect.inspect(document, sizes=options["sizes"])
+    except StoreError as error:
+        if error.code != "weights-only" or options["weights"]:
+            raise
+        _weights_only(model, as_json)
+        return
     if only_hazards:
         _hazards(found, as_json)
         return
@@ -25,6 +32,27 @@ def inspect(model: Path, only_hazards: bool, custom_objects: tuple[str, ...], as
         show(found.as_json())
         return
     say(*_lines(found))
+
+
+def _weights_only(file: Path, as_json: bool) -> None:
+    """Show what a file of weights holds."""
+    from configsplit.verbs.inspect_weights import inspect_weights
+
+    found = inspect_weights(file)
+    if as_json:
+        show(found.as_json())
+        return
+    rows = [
+        (
+            layer.name,
+            ", ".join(f"{name} {'×'.join(map(str, sizes)) or 'scalar'}" for name, sizes, _ in layer.weights),
+            layer.likely,
+        )
+        for layer in found.layers
+    ]
+    title = f"{click.style(found.file, bold=True)}  weights without an architecture, {found.layout} layout, {size(found.bytes)}"
+    count = f"{len(found.layers)} groups, {found.parameters:,} parameters"
+    say(title, f"  {count}; with their architecture: configsplit inspect MODEL.json --weights {found.file}", "", *table(rows))
 
 
 def _lines(found: Any) -> list[str]:

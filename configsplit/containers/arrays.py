@@ -51,8 +51,12 @@ class Arrays(Protocol):
         where: what error messages call it.
         size: bytes of the file, which nothing that it declares may exceed.
         groups, datasets: path -> information, without a leading ``/``; the root group is ``""``.
+        by_name: whether they may be those of another model, of which layers with the same names take theirs.
+        renamed: whether groups are called otherwise in the file.
     """
 
+    by_name: bool = False
+    renamed: bool = False
     where: str
     size: int
     groups: Mapping[str, GroupInfo]
@@ -92,6 +96,13 @@ class Arrays(Protocol):
             StoreError: a weight that is listed is not there.
         """
         return tuple(path.removeprefix(f"{group}/") for path in self.datasets if path.startswith(f"{group}/"))
+
+    @property
+    def layer_names(self) -> Sequence[str]:
+        """Names of the layers in the legacy layout, in the order in which Keras loads them; empty for the other layouts."""
+        if self.layout.kind != "legacy":
+            return ()
+        return tuple(group.rpartition("/")[2] for group in self.children(self.layout.container))
 
     @property
     def fixed_strings(self) -> bool:

@@ -39,13 +39,12 @@ class H5Model(Container):
         return text
 
     def _no_model(self) -> StoreError:
-        what = "only weights" if self._has_layout() else "neither an architecture nor weights of Keras"
-        return StoreError(
-            f"the HDF5 file holds {what}",
-            code="not-a-model",
-            where=str(self.opened.path),
-            hint="name the architecture (.json) as MODEL and give this file as --weights",
-        )
+        hint = "name the architecture (.json) as MODEL and give this file as --weights"
+        if self._has_layout():
+            more = f"{hint}; `configsplit inspect` lists what it holds"
+            return StoreError("the HDF5 file holds only weights", code="weights-only", where=str(self.opened.path), hint=more)
+        what = "the HDF5 file holds neither an architecture nor weights of Keras"
+        return StoreError(what, code="not-a-model", where=str(self.opened.path), hint=hint)
 
     def _has_layout(self) -> bool:
         try:

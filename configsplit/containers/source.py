@@ -40,15 +40,19 @@ def container_at(path: Path, files: Files) -> Container:
     raise foreign(opened.head).within(str(path))
 
 
-def open_source(path: Path | str, weights: Path | str | None = None, scratch: str | None = None) -> Source:
+def open_source(
+    path: Path | str, weights: Path | str | None = None, scratch: str | None = None, *, by_name: bool = False
+) -> Source:
     """Open a model file; close the result, or use it in a ``with`` statement.
 
-    ``weights`` is a file of weights beside the architecture. ``scratch`` is a folder for unpacking a packed member.
+    ``weights`` is a file of weights beside the architecture, of which layers take theirs ``by_name`` if it may be another
+    model's. ``scratch`` is a folder for unpacking a packed member.
 
     Raises:
         StoreError: it cannot be read, is not a model (the message names what it is), or is damaged or hostile.
     """
-    source = Source(path=Path(path), weights_path=None if weights is None else Path(weights), scratch=scratch)
+    apart = None if weights is None else Path(weights)
+    source = Source(path=Path(path), weights_path=apart, scratch=scratch, by_name=by_name)
     try:
         source.config_text  # noqa: B018 - reads and checks the architecture
     except BaseException:
@@ -74,11 +78,14 @@ class Source:
     Attributes:
         path: the file or folder.
         weights_path: a file of weights that was named beside it.
+        by_name: whether layers take their weights of that by their names.
         is_closed: whether nothing more can be read from it.
     """
 
-    def __init__(self, *, path: Path, weights_path: Path | None = None, scratch: str | None = None) -> None:
-        self.path, self.weights_path = path, weights_path
+    def __init__(
+        self, *, path: Path, weights_path: Path | None = None, scratch: str | None = None, by_name: bool = False
+    ) -> None:
+        self.path, self.weights_path, self.by_name = path, weights_path, by_name
         self.is_closed = False
         self._files = Files(scratch)
 
@@ -137,6 +144,7 @@ class Source:
         if found is None:
             hint = "name an .h5 file of weights"
             raise StoreError("the file holds no weights", code="weights-layout", where=str(self.weights_path), hint=hint)
+        found.by_name = self.by_name
         return found
 
     @cached_property

@@ -35,10 +35,12 @@ class WeightFile(Arrays):
         self.where = where
         self._opened: list[Any] = []
         try:
-            index = _normalised(self._read_index(), where)
+            found = self._read_index()
+            index = _normalised(found, where)
         except StoreError:
             self.close()
             raise
+        self.renamed = index is not found
         self.groups: Mapping[str, GroupInfo] = index.groups
         self.datasets: Mapping[str, DatasetInfo] = index.datasets
 

@@ -195,12 +195,13 @@ class Surroundings:
 class Inside:
     """A layer's entry for Keras 3 (without name and calls) and its weights, below its own group.
 
-    ``old_places`` are where an archive of tf.keras has the weights that recipes count by.
+    ``old_places`` are where an archive of tf.keras has the weights that recipes count by; ``notes`` what was taken for granted.
     """
 
     entry: FrozenDict
     slots: tuple[Slot, ...] = ()
     old_places: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)

@@ -104,6 +104,8 @@ def _plain(building: Building, layer: Layer, number: int) -> None:
         config = inside.entry["config"] | {"name": name}
         made = Made(inside.entry | {"config": config}, old=layer.name, slots=inside.slots, old_places=inside.old_places)
         building.add(name, made)
+        for note in inside.notes:
+            building.note(layer.name, note)
         if (told := LOST.get(layer.class_name)) is not None:
             building.note(layer.name, told)
         for key in ("renorm", "virtual_batch_size"):

@@ -5,9 +5,10 @@ Models are read innermost first from an explicit stack, so that nesting costs no
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from itertools import chain, pairwise
+from itertools import chain, count, pairwise
 from typing import Any
 
 from configsplit.dialects.detect import DIALECTS, Detection, detect
@@ -266,7 +267,7 @@ def _sequential(entry: FrozenDict, done: dict[int, Model], dialect: Dialect) -> 
     items = frame["layers"]
     if not items:
         raise DocumentError("the Sequential model has no layers", code="document-no-graph", where="layers")
-    names = [_sequential_name(item, index) for index, item in enumerate(items)]
+    names = _sequential_names(items)
     _unique(names)
     chain = [
         Layer(
@@ -304,11 +305,40 @@ def _entry(item: FrozenDict, done: dict[int, Model]) -> FrozenDict:
     return _emptied(item, "config") if id(item) in done else item
 
 
-def _sequential_name(item: FrozenDict, index: int) -> str:
-    """The entry's name, else its config's; a nested Sequential of Keras 1 has neither."""
+def _sequential_names(items: tuple[FrozenDict, ...]) -> list[str]:
+    """Each entry's name, else its config's. A nested Sequential of Keras 1 has neither, nor has a custom layer whose class
+    writes none: Keras 3 calls that after its class when it loads it."""
+    told = [_told_name(item) for item in items]
+    taken = {*told}
+    for index, item in enumerate(items):
+        if not told[index]:
+            told[index] = _free_name(str(item["class_name"]), index, taken, custom=_is_custom(item))
+            taken.add(told[index])
+    return told
+
+
+def _is_custom(item: FrozenDict) -> bool:
+    """Whether Keras 3 says of the class that it is none of its own."""
+    module = item.get("module", "keras")
+    return ">" in str(item["class_name"]) or not isinstance(module, str) or module.partition(".")[0] != "keras"
+
+
+def _free_name(class_name: str, index: int, taken: set[str], *, custom: bool) -> str:
+    bare = class_name.rpartition(">")[2]
+    if not custom:
+        return f"{bare.lower()}_{index + 1}"
+    wish = _snake(bare)
+    return next(name for number in count() if (name := f"{wish}_{number}" if number else wish) not in taken)
+
+
+def _told_name(item: FrozenDict) -> str:
     config = item.get("config")
     inner = config.get("name") if isinstance(config, FrozenDict) else None
-    return str(item.get("name") or inner or f"{str(item['class_name']).lower()}_{index + 1}")
+    return str(item.get("name") or inner or "")
+
+
+def _snake(class_name: str) -> str:
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", class_name)).lower()
 
 
 def _implicit_name(names: list[str]) -> str:

@@ -18,6 +18,7 @@ from configsplit.errors import ConfigSplitError, ShapeError, StoreError
 from configsplit.graph.model import Model, TensorRef, TensorSpec
 from configsplit.graph.references import boundary
 from configsplit.inference import Inference, agree, in_words, trace
+from configsplit.models.idle_keys import without_idle_keys
 from configsplit.plugins import Registry
 from configsplit.plugins.registry import plugins
 
@@ -30,6 +31,7 @@ class Document:
         model: the graph.
         detection: the dialect, and the evidence for it.
         path: the file that was read; ``weights`` is the file of weights that goes with it, if apart.
+        by_name: whether layers take their weights of ``weights`` by name, whatever else is in it.
         kind: "json", "keras", "h5", "dir", or another of `configsplit.containers.source.CONTAINERS`.
         release: what the file says of the release that wrote it; empty where it says nothing.
         registry: the plug-ins in force.
@@ -44,6 +46,7 @@ class Document:
     path: Path
     kind: str
     weights: Path | None = None
+    by_name: bool = False
     release: str = ""
     registry: Registry = field(default_factory=Registry)
     notes: tuple[str, ...] = ()
@@ -74,7 +77,7 @@ class Document:
         if self.source is not None and not self.source.is_closed:
             yield self.source
             return
-        with open_source(self.path, self.weights) as source:
+        with open_source(self.path, self.weights, by_name=self.by_name) as source:
             if self.digest and _digest(source.config_text) != self.digest:
                 raise StoreError(
                     "the file was replaced since it was read: it holds another architecture",
@@ -145,6 +148,7 @@ def load(
     custom_objects: Iterable[str | Path] = (),
     registry: Registry | None = None,
     calls: Iterable[str] = (),
+    by_name: bool = False,
 ) -> Document:
     """Read a model file: ``.json``, ``.keras`` or ``.h5``, told apart by content.
 
@@ -154,6 +158,8 @@ def load(
         custom_objects: plug-in files or modules, besides the installed ones.
         registry: the installed ones, where they were looked up before; one who loads many models does so once.
         calls: which calls a layer takes, where the release that wrote the file lost their numbers: ``subtract=base@0,base@1``.
+        by_name: layers take their weights of ``weights`` by name, as Keras's `load_weights(by_name=True)` does; the file may be
+            another network's.
 
     Returns:
         The model; nothing of it stays open.
@@ -163,7 +169,9 @@ def load(
         DocumentError: its architecture is damaged, or of no known dialect.
         PluginError: a plug-in cannot be used.
     """
-    with reading(path, weights=weights, custom_objects=custom_objects, registry=registry, calls=calls) as document:
+    with reading(
+        path, weights=weights, custom_objects=custom_objects, registry=registry, calls=calls, by_name=by_name
+    ) as document:
         return replace(document, source=None)
 
 
@@ -175,11 +183,12 @@ def reading(
     custom_objects: Iterable[str | Path] = (),
     registry: Registry | None = None,
     calls: Iterable[str] = (),
+    by_name: bool = False,
 ) -> Iterator[Document]:
     """`load`, with the file kept open inside the ``with`` block: what is done there opens it no second time.
 
     Args:
-        path, weights, custom_objects, registry, calls: as for `load`.
+        path, weights, custom_objects, registry, calls, by_name: as for `load`.
 
     Returns:
         The model, for a ``with`` statement. It can be used behind the block, too: its file is opened again then.
@@ -188,7 +197,7 @@ def reading(
         StoreError, DocumentError, PluginError: as `load` does.
     """
     known = plugins(custom_objects, registry)
-    with open_source(path, weights) as source:
+    with open_source(path, weights, by_name=by_name) as source:
         yield document_in(source, known, calls)
 
 
@@ -200,19 +209,21 @@ def document_in(source: Source, registry: Registry, calls: Iterable[str] = ()) -
     """
     try:
         parsed = parse(source.config_text, calls)
+        model, left_out = without_idle_keys(parsed.model, source.config_text)
         digest = _digest(source.config_text)
     except ConfigSplitError as error:
         raise error.within(f"{source.path}: ") from None
     release = source.metadata.get("keras_version") or parsed.model.entry.get("keras_version") or ""
     return Document(
-        model=parsed.model,
+        model=model,
         detection=parsed.detection,
         path=source.path,
         kind=source.kind,
         weights=source.weights_path,
+        by_name=source.by_name,
         release=str(release),
         registry=registry,
-        notes=parsed.notes,
+        notes=(*parsed.notes, *left_out),
         digest=digest,
         source=source,
     )

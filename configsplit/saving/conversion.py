@@ -22,6 +22,7 @@ from configsplit.records import provenance
 from configsplit.records.provenance import SUFFIX, Accounts, Came, ProvenanceRecord, Result
 from configsplit.saving import manifesting
 from configsplit.saving.conversion_proof import accounts, prove
+from configsplit.saving.readable import readable
 from configsplit.saving.reread import reread
 from configsplit.saving.writer import Content, begin, content_like, metadata_of
 from configsplit.weights.accounts import Absent
@@ -206,18 +207,20 @@ def _compared(made: Converted, place: Path, run: _Run) -> ConvertedReport:
     from configsplit.runtime.confinement.policy import Limits
     from configsplit.runtime.converted import compare_converted
 
-    limits, old = run.limits or Limits(), original(made.document)
-    return compare_converted(old, place, samples=run.samples, seed=run.seed, custom_objects=run.custom_objects, limits=limits)
+    limits, document = run.limits or Limits(), made.document
+    with readable(document) as (path, weights):
+        old, more = original(document, path, weights), {"samples": run.samples, "seed": run.seed}
+        return compare_converted(old, place, custom_objects=run.custom_objects, limits=limits, **more)
 
 
-def original(document: Document) -> Original:
-    """What there is to know of an old model that is to be run."""
+def original(document: Document, path: Path, weights: Path | None) -> Original:
+    """What there is to know of an old model that is to be run, from the files that a framework reads it in."""
     from configsplit.runtime.converted import Original
 
     specs = [(ref.layer, document.infer().specs.get(ref, TensorSpec())) for ref in document.model.input_refs()]
     return Original(
-        path=document.path,
-        weights=document.weights,
+        path=path,
+        weights=weights,
         dialect=document.dialect,
         facts=document.facts,
         inputs=[{"name": name, "shape": spec.shape, "dtype": spec.dtype} for name, spec in specs],

@@ -37,6 +37,7 @@ from configsplit.rewrites.join import skeleton
 from configsplit.rewrites.part import Extracted
 from configsplit.rewrites.split import Wire
 from configsplit.saving.openings import opening_of, shape_of
+from configsplit.weights.parts import Weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +48,16 @@ class Rest:
     warnings: tuple[str, ...]
 
 
-def rest(parts: Parts) -> Rest:
+def rest(parts: Parts, weights: Weights | None = None) -> Rest:
     """Look through the whole document: its frame, what had to be put right to read it, and what in it is a hazard."""
+    matched = () if weights is None else weights.notes()
     whole = emit(parts.document.model)
     dangers = (f"{found.where}: {found.message}" for found in hazards(whole, classes=parts.document.registry.names()))
     masks, originals = doubts(parts.split, parts.inference), set(parts.split.model.input_refs())
     shapes = unsure(parts.inference, (ref for taken in parts.split.inputs for ref in taken if ref not in originals))
     graphs = own_graphs(parts.document, {origin.path for each in parts.origins for origin in each.layers.values()})
     doubtful = (*masks, *shapes, *graphs)
-    return Rest(_frame(parts, whole), (*parts.document.notes, *doubtful, *contradictions(parts.document), *dangers))
+    return Rest(_frame(parts, whole), (*parts.document.notes, *matched, *doubtful, *contradictions(parts.document), *dangers))
 
 
 UNTOLD = "0" * 64
@@ -198,6 +200,7 @@ def source(
         weights=None if apart is None else apart.name,
         weights_path=None if apart is None else relative(apart, directory),
         weights_sha256=None if apart is None else digests[1],
+        weights_by_name=apart is not None and document.by_name,
     )
 
 

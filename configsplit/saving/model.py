@@ -118,7 +118,7 @@ def _weights(document: Document, source: Source) -> Weights | None:
     if source.weights is None:
         return None
     found = weights_in(document.model, source.weights)
-    check_shapes(document.model, document.infer(), found)
+    check_shapes(document.model, document.infer(), found, partly=document.by_name)
     return found
 
 
@@ -173,8 +173,13 @@ def _record(
         ),
         sources=tuple(sources),
         layers=tuple(_came(edited)),
-        warnings=edited.warnings,
+        warnings=(*edited.warnings, *_matched(plan)),
     )
+
+
+def _matched(plan: _Plan) -> list[str]:
+    sources = () if plan.gathering is None else plan.gathering.sources
+    return [note for weights in sources if weights is not None for note in weights.notes()]
 
 
 def _came(edited: Edited) -> list[Came]:

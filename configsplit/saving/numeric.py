@@ -12,6 +12,7 @@ from configsplit.errors import VerificationError
 from configsplit.graph.model import TensorSpec
 from configsplit.models.document import Document
 from configsplit.records.manifest import Manifest, to_text
+from configsplit.saving.readable import readable
 from configsplit.saving.whole import fixed_as
 
 if TYPE_CHECKING:
@@ -41,17 +42,18 @@ def run(
     from configsplit.runtime.feeding import Feed
     from configsplit.runtime.numeric import verify_numeric
 
-    report = verify_numeric(
-        folder,
-        json.loads(to_text(manifest)),
-        document.path,
-        source_weights=document.weights,
-        feed=feed or Feed(),
-        inputs=described_inputs(fixed_as(document, manifest), sizes),
-        tolerance=tolerance,
-        custom_objects=specs,
-        limits=limits or Limits(),
-    )
+    with readable(document) as (path, weights):
+        report = verify_numeric(
+            folder,
+            json.loads(to_text(manifest)),
+            path,
+            source_weights=weights,
+            feed=feed or Feed(),
+            inputs=described_inputs(fixed_as(document, manifest), sizes),
+            tolerance=tolerance,
+            custom_objects=specs,
+            limits=limits or Limits(),
+        )
     if not report.passed:
         raise VerificationError(
             f"the parts do not compute what the original computes: {difference(report.outputs, tolerance)}",

@@ -87,7 +87,7 @@ def save(
             from configsplit.saving import manifesting
 
             taken = manifesting.source(document, Path(directory), weights=plan.weights is not None)
-            draft = manifesting.draft(parts, taken, [file.names for file in files], manifesting.rest(parts))
+            draft = manifesting.draft(parts, taken, [file.names for file in files], manifesting.rest(parts, plan.weights))
             found = None if verify == "none" else _begin_proof(draft, plan, document, files, workers)
         digests = own(), beside.result() if taken.weights else None
         made = manifesting.complete(draft, digests, [file.written() for file in files])

@@ -15,6 +15,7 @@ from configsplit.models.document import Document, load
 from configsplit.records.provenance import SUFFIX, from_text
 from configsplit.saving.file_proof import provenance_of
 from configsplit.saving.numeric import described_inputs
+from configsplit.saving.readable import readable
 from configsplit.verbs.origins import check_unchanged
 
 if TYPE_CHECKING:
@@ -70,27 +71,28 @@ def compare(
     _require_weights(one)
     _require_weights(two)
     fed, order = _same_inputs(described_inputs(one, sizes), described_inputs(two), str(other))
-    found = compare_numeric(
-        _side(one),
-        _side(two),
-        fed,
-        order,
-        names=_names(one, two) if bisect else None,
-        feed=Feed(samples=samples, seed=seed, arrays=inputs, ranges=tuple(input_ranges)),
-        tolerance=tolerance,
-        bisect=bisect,
-        custom_objects=[str(spec) for spec in custom_objects],
-        limits=limits or Limits(),
-    )
+    with readable(one) as first, readable(two) as second:
+        found = compare_numeric(
+            _side(one, *first),
+            _side(two, *second),
+            fed,
+            order,
+            names=_names(one, two) if bisect else None,
+            feed=Feed(samples=samples, seed=seed, arrays=inputs, ranges=tuple(input_ranges)),
+            tolerance=tolerance,
+            bisect=bisect,
+            custom_objects=[str(spec) for spec in custom_objects],
+            limits=limits or Limits(),
+        )
     check_unchanged(stamps)
     return found
 
 
-def _side(document: Document) -> Side:
+def _side(document: Document, path: Path, weights: Path | None) -> Side:
     from configsplit.runtime.compare import Side
 
     outputs = tuple(ref.layer for ref in document.model.output_refs())
-    return Side(path=document.path, weights=document.weights, dialect=document.dialect, outputs=outputs)
+    return Side(path=path, weights=weights, dialect=document.dialect, outputs=outputs)
 
 
 def _require_weights(document: Document) -> None:

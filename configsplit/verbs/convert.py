@@ -84,7 +84,7 @@ def convert(
             old = OldWeights(document, source.weights)
         made_by = backend or str(source.metadata.get("backend") or document.model.entry.get("backend") or "")
         request = _request(document, old, lambdas, read_lambda, shapes, made_by, missing_weights)
-        migration = _migrated(document, request)
+        migration = _with_matched(_migrated(document, request), document, old)
         lost = () if source.weights is None else absent(document, migration, source.weights)
         return Converted(
             document=document,
@@ -143,6 +143,12 @@ def _migrated(document: Document, request: Request) -> Migration:
     migration = _with_cautions(_with_backend(migrate(request), document, request.backend), document)
     changed = () if migration.refusals else changed_masks(document, request.inference, migration)
     return replace(migration, refusals=changed, model=None) if changed else migration
+
+
+def _with_matched(migration: Migration, document: Document, old: OldWeights | None) -> Migration:
+    """Say which weights were found though the file calls their layers otherwise."""
+    notes = () if old is None else old.found.notes()
+    return replace(migration, notes=(*migration.notes, *(Note(document.model.name, note) for note in notes)))
 
 
 def _without_weights(migration: Migration, lost: Sequence[Absent], wanted: MissingWeights) -> Migration:

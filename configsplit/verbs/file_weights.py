@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from configsplit.boundaries.flattened import Flattened
 from configsplit.catalog.facts import WeightSpec
-from configsplit.containers import open_source
 from configsplit.errors import WeightsError
 from configsplit.graph.model import Layer
 from configsplit.inference import Inference, counted, weights_of
@@ -18,7 +17,7 @@ def stored_weights(seen: Flattened, inference: Inference) -> dict[str, tuple[Wei
     if not untold:
         return {}
     document = seen.document
-    with open_source(document.path, document.weights) as source:
+    with document.opened() as source:
         if source.weights is None:
             return {}
         try:

@@ -21,7 +21,7 @@ from configsplit.hazards import Hazard, hazards
 from configsplit.inference import counted
 from configsplit.models.configs import layer_faults
 from configsplit.models.document import Document
-from configsplit.weights.parts import weights_in
+from configsplit.weights.parts import check_shapes, weights_in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,18 +142,19 @@ def _tensor(name: str, spec: TensorSpec | None) -> dict[str, Any]:
 
 
 def _stored_parameters(document: Document) -> tuple[int | None, tuple[str, ...]]:
-    """Numbers in the file's weights, training state left out, None where it has none of this model; and why not, if it has."""
+    """Numbers in the file's weights, training state left out, None where it has none of this model; and what to say of them."""
     with document.opened() as source:
         file = source.weights
         if file is None:
             return None, ()
         try:
-            weights_in(document.model, file)
+            held = weights_in(document.model, file)
+            check_shapes(document.model, document.infer(), held)
         except WeightsError as error:
             return None, (f"the weights in {Path(file.where).name} are not those of this model: {error.message}",)
         state = ("optimizer", "metrics", "optimizer_weights")
         shapes = (info.shape for path, info in file.datasets.items() if path.partition("/")[0] not in state)
-        return sum(prod(shape) for shape in shapes), ()
+        return sum(prod(shape) for shape in shapes), held.notes()
 
 
 def _custom(document: Document, layers: list[Layer]) -> dict[str, str]:

@@ -12,6 +12,7 @@ from configsplit.graph.json import dumps
 from configsplit.graph.model import walk
 from configsplit.models.document import load
 from configsplit.saving.numeric import described_inputs
+from configsplit.saving.readable import readable
 
 if TYPE_CHECKING:
     from configsplit.runtime.confinement.policy import Limits
@@ -78,16 +79,17 @@ def profile(
     from configsplit.runtime.profile import measure
 
     document = load(path, weights=weights, custom_objects=custom_objects)
-    found = measure(
-        document.path,
-        document.weights,
-        document.dialect,
-        described_inputs(document, sizes),
-        samples=samples,
-        rounds=rounds,
-        custom_objects=list(custom_objects),
-        limits=limits or Limits(),
-    )
+    with readable(document) as (model, apart):
+        found = measure(
+            model,
+            apart,
+            document.dialect,
+            described_inputs(document, sizes),
+            samples=samples,
+            rounds=rounds,
+            custom_objects=list(custom_objects),
+            limits=limits or Limits(),
+        )
     names = {"/".join(path): path[:-1] for path, layer in walk(document.model) if not layer.is_input}
     times = {name: round(time / samples, 6) for name, time in found["milliseconds"].items() if name in names}
     timed = {names[name] for name in times}  # of a model that Keras runs as one nothing inside is known

@@ -68,7 +68,11 @@ def verify(
     manifest = read_manifest(folder)
     original, weights = _find(folder, manifest.source, source)
     stamps = _stamps(folder, manifest, original, weights)
-    with reading(original, weights=weights, custom_objects=custom_objects) as document, document.opened() as opened:
+    by_name = manifest.source.weights_by_name
+    with (
+        reading(original, weights=weights, custom_objects=custom_objects, by_name=by_name) as document,
+        document.opened() as opened,
+    ):
         _check_digests(folder, manifest, opened, weights)
         proof = prove(folder, manifest, opened, document)
     check_unchanged(stamps)

@@ -33,7 +33,11 @@ def verify_conversion(
     if len(places) != 1 or not _sound(told.arguments):
         raise _false(path, "it has not the sources or the arguments of a conversion")
     ((source, weights),) = places
-    with reading(source, weights=weights, custom_objects=custom_objects) as document, document.opened() as opened:
+    by_name = told.sources[0].weights_by_name
+    with (
+        reading(source, weights=weights, custom_objects=custom_objects, by_name=by_name) as document,
+        document.opened() as opened,
+    ):
         made = convert(document, **told.arguments)
         if made.migration.model is None:
             raise _false(path, f"{made.refusals[0].layer!r} cannot be converted: {made.refusals[0].reason}")
@@ -50,7 +54,9 @@ def verify_conversion(
 
 def _sound(arguments: Mapping[str, Any]) -> bool:
     """Whether a record's arguments are those that `convert` takes; a record may have been changed."""
-    if arguments.keys() != {"lambdas", "shapes", "backend", "missing_weights"}:
+    if arguments.keys() - {"read_lambda"} != {"lambdas", "shapes", "backend", "missing_weights"}:
+        return False
+    if type(arguments.get("read_lambda", False)) is not bool:
         return False
     lists = [arguments["lambdas"], arguments["shapes"]]
     texts = all(isinstance(found, (list, tuple)) and all(isinstance(each, str) for each in found) for found in lists)

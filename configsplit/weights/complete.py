@@ -24,13 +24,20 @@ def check_complete(edited: Edited, found: Sequence[Weights | None]) -> None:
         if path in apart and reach(layer) is not None:
             continue
         origin = edited.provenance.origin(path)
-        there = origin is not None and found[origin.source] is not None
+        there = origin is not None and _holds(found[origin.source], origin.path)
         if there or layer.is_input or layer.model is not None or (len(path) == 1 and not is_stored(edited.model, layer)):
             continue
         around = known_inside(edited.inference, path[:-1])
         declared = () if around is None else weights_of(around, layer)
         if declared is None or declared:
             raise _missing(edited, path, layer, declared is None)
+
+
+def _holds(weights: Weights | None, path: LayerPath) -> bool:
+    """Whether a source has weights of a layer, or may have; where layers take theirs by name it does if it has that name."""
+    if weights is None or not weights.file.by_name:
+        return weights is not None
+    return weights.groups.get(path[:1]) in weights.file.groups
 
 
 def _missing(edited: Edited, path: LayerPath, layer: Layer, undeclared: bool) -> WeightsError:

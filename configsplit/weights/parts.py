@@ -10,17 +10,18 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from configsplit.catalog.layers.keras1 import stored_shapes
-from configsplit.containers import addresses, inner_weights, is_stored
+from configsplit.containers import addresses, is_stored
 from configsplit.errors import WeightsError
 from configsplit.graph.json import dumps
 from configsplit.graph.model import HeldBy, Layer, LayerPath, Model, Shape, walk
 from configsplit.graph.rebuild_order import reordered, stands_as_rebuilt
 from configsplit.inference import Inference, weights_of
 from configsplit.models.wrapped import held_by
+from configsplit.weights import made_up
 
 if TYPE_CHECKING:
     from configsplit.containers.arrays import Arrays
@@ -28,19 +29,34 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """The weights of a source: the file, and the group of every layer in it."""
+    """The weights of a source: the file, and the group of every layer in it.
+
+    ``matched`` are layers that the file calls otherwise (`made_up`), each with its name there.
+    """
 
     file: Arrays
     groups: dict[LayerPath, str]
     layers: dict[LayerPath, Layer]
     inside: HeldBy
+    dialect: str
+    matched: Mapping[str, str] = field(default_factory=dict)
+
+    def notes(self) -> tuple[str, ...]:
+        """What is taken for granted, for people."""
+        found = dict(self.matched)
+        if self.file.layout.kind == "legacy":
+            for path, group in self.groups.items():
+                if group in self.file.groups and self.inside(self.layers[path]) is not None:
+                    names = self.file.weight_names(group)
+                    found |= made_up.inner_pairs(self.layers[path], names, self.dialect, self.inside)
+        return (made_up.told(found),) if found else ()
 
     def names(self, path: LayerPath) -> tuple[str, ...]:
         """In a legacy file: the weight names of a layer, or of one inside a nested model, whose group holds them flat."""
         names = self.file.weight_names(self.groups[path[:1]]) if self.groups[path[:1]] in self.file.groups else ()
         if len(path) == 1:
             return names
-        placed = inner_weights(self.layers[path[:1]], names, self.inside)
+        placed = made_up.owners(self.layers[path[:1]], names, self.dialect, self.inside)
         wanted = {name for inside, found in placed.items() if inside[: len(path) - 1] == path[1:] for name in found}
         return tuple(name for name in names if name in wanted)
 
@@ -50,6 +66,9 @@ class Weights:
             group = self.groups[path[:1]]
             return tuple(f"{group}/{name}" for name in self.names(path))
         return tuple(sorted(self.file.datasets_below(self.groups[path]), key=_place))
+
+
+_BY_NAME = "`extract --by-name` takes the weights of layers with the same names"
 
 
 def _place(dataset: str) -> tuple[tuple[int, int | str], ...]:
@@ -65,19 +84,35 @@ def weights_in(model: Model, file: Arrays) -> Weights:
     """
     model, reach = as_rebuilt(model, file), _reach(model.dialect)
     groups = addresses(model, file.layout, lambda _, group: file.has_datasets(group), reach)
-    layers = dict(walk(model, reach))
-    strays = file.strays(groups.values())
+    layers, matched = dict(walk(model, reach)), dict[str, str]()
+    if file.by_name:
+        _check_named(file)
+    elif file.layout.kind == "legacy" and (pairs := made_up.groups_by_order(model, file, reach)):
+        groups = {path: group.removesuffix(path[0]) + pairs.get(path[0], path[0]) for path, group in groups.items()}
+        matched |= pairs
+    strays = [] if file.by_name else file.strays(groups.values())
     if strays:
         raise WeightsError(
             f"{len(strays)} weights belong to no layer of the document, the first is {strays[0]!r}",
             code="weights-unclaimed",
             where=file.where,
-            hint="architecture and weights are not of one model",
+            hint=f"architecture and weights are not of one model; {_BY_NAME}",
         )
     if file.layout.kind == "v3":
-        _check_names(Weights(file, groups, layers, reach))
+        matched |= _check_names(file, groups, layers)
         groups |= _tied(file, groups, layers)
-    return Weights(file, groups, layers, reach)
+    return Weights(file, groups, layers, reach, model.dialect, matched)
+
+
+def _check_named(file: Arrays) -> None:
+    """Raises WeightsError where the file does not name its groups by layers."""
+    if file.layout.kind != "legacy":
+        raise WeightsError(
+            "this file numbers its layers by class, and does not name them",
+            code="weights-by-name",
+            where=file.where,
+            hint="leave --by-name out, or save the weights as .h5 in Keras",
+        )
 
 
 def _reach(dialect: str) -> HeldBy:
@@ -135,21 +170,36 @@ def _likeness(layer: Layer) -> str:
     return re.sub(r', "shared_object_id": \d+', "", text)
 
 
-def _check_names(weights: Weights) -> None:
-    """Keras 3.6 and later write the layer's name beside its weights."""
-    for path, group in weights.groups.items():
-        name = weights.file.vars_name(group) if group in weights.file.groups else None
-        if name is not None and name != path[-1] and weights.layers[path].model is None:
+def _check_names(file: Arrays, groups: Mapping[LayerPath, str], layers: Mapping[LayerPath, Layer]) -> dict[str, str]:
+    """Keras 3.6 and later write the layer's name beside its weights; those of layers that have another made-up one.
+
+    Raises:
+        WeightsError: a name is that of another layer.
+    """
+    own: dict[LayerPath, str] = {}
+    for path, group in groups.items():
+        if group in file.groups and layers[path].model is None and (name := file.vars_name(group)) is not None:
+            own[path] = name
+    matched: dict[str, str] = {}
+    for around in dict.fromkeys(path[:-1] for path, name in own.items() if name != path[-1]):
+        level = {path: name for path, name in own.items() if path[:-1] == around}
+        pairs = made_up.paired([layers[path] for path in level], list(level.values()))
+        if pairs is None:
+            path = next(path for path, name in level.items() if name != path[-1])
             raise WeightsError(
-                f"the file says that these are the weights of {name!r}, the document that they are those of {path[-1]!r}",
+                f"the file says that these are the weights of {own[path]!r}, the document that they are those of {path[-1]!r}",
                 code="weights-misplaced",
-                where=f"{weights.file.where}:{group}",
+                where=f"{file.where}:{groups[path]}",
                 hint="the order of the layers was changed, or architecture and weights are not of one model",
             )
+        matched |= {"/".join((*around, mine)): its for mine, its in pairs.items() if mine != its}
+    return matched
 
 
-def check_shapes(model: Model, inference: Inference, weights: Weights) -> tuple[str, ...]:
+def check_shapes(model: Model, inference: Inference, weights: Weights, *, partly: bool = False) -> tuple[str, ...]:
     """Hold every weight of the model's layers against the shape that its layer implies; all of them, nested ones included.
+
+    With ``partly`` the file may hold nothing of some layers.
 
     Returns:
         The layers that could not be checked, since nobody has declared their weights.
@@ -165,6 +215,8 @@ def check_shapes(model: Model, inference: Inference, weights: Weights) -> tuple[
             if not is_stored(current.model, layer) or layer.is_input:
                 continue
             place = (*path, layer.name)
+            if partly and weights.groups.get(place) not in weights.file.groups:
+                continue
             inner = next((found for call, found in current.inner.items() if call.layer == layer.name), None)
             if inner is not None and weights.file.layout.kind != "legacy":
                 todo.append((place, inner))
@@ -194,7 +246,7 @@ def _fits(layer: Layer, path: LayerPath, inference: Inference, weights: Weights)
         f"{_listed(wanted)} needed",
         code="weights-shape" if found else "weights-missing",
         where=weights.file.where,
-        hint="the file was left behind by a save that failed, or belongs to another model",
+        hint=f"the file was left behind by a save that failed, or belongs to another model; {_BY_NAME}",
     )
 
 

@@ -146,6 +146,18 @@ def drawn(name: str, count: int, seed: int) -> Iterator[Bad]:
         yield _changed(name, made, lambda config: _spoil(config, chance))
 
 
+def _changed(name: str, made: Sound, change: Callable[[dict[str, Any]], str]) -> Bad:
+    """A document in which the config of the layer was changed; ``change`` tells in words what it did."""
+    case, document, layer = made
+    document = json.loads(json.dumps(document))
+    entry = _entry(document, layer)
+    before = json.dumps(entry["config"])
+    title = f"{name} {case.name}: {change(entry['config'])} of {before}"
+    shape, dtype = case.inputs[0] if isinstance(case.inputs[0][0], tuple) else (case.inputs[0], "float32")
+    entry = {key: entry[key] for key in ("module", "class_name", "config", "registered_name") if key in entry}
+    return Bad(title, json.dumps(document), entry, len(case.inputs) == 1 and not case.call, shape, dtype)
+
+
 def _spoil(config: dict[str, Any], chance: random.Random) -> str:
     kind = chance.choice(("misspelt", "missing", "added", "value", "value", "value"))
     keys = [key for key in config if key not in _KEPT]

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import re
+from ast import literal_eval
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from command_line import RELEASES, RESIDUAL, run
+
+from configsplit.catalog.layers.of_weights import likely_class
+from configsplit.cli.main import cli
+from configsplit.verbs.inspect_weights import inspect_weights
 
 
 def test_inspect() -> None:
@@ -98,3 +106,67 @@ def test_plugins_that_cannot_be_used(tmp_path: Path) -> None:
     plugin.write_text("LAYERS = ()")
     run("plugins", "--custom-objects", plugin).failed("plugin-wrong-type")
     assert run("plugins", "--custom-objects", plugin, "--json").json["error"]["code"] == "plugin-wrong-type"
+
+
+# ---------------------------------------------------------------- weights alone
+
+
+LAYERS = {
+    "Dense(units=5)": ((6,), lambda of: of.Dense(5)),
+    "Conv1D(filters=5, kernel_size=(3,))": ((8, 2), lambda of: of.Conv1D(5, 3)),
+    "Conv2D(filters=5, kernel_size=(3, 2))": ((8, 8, 2), lambda of: of.Conv2D(5, (3, 2), use_bias=False)),
+    "SeparableConv2D(filters=5, depth_multiplier=2, kernel_size=(3, 2))": (
+        (8, 8, 2),
+        lambda of: of.SeparableConv2D(5, (3, 2), depth_multiplier=2),
+    ),
+    "DepthwiseConv2D(depth_multiplier=2, kernel_size=(3, 3))": (
+        (8, 8, 2),
+        lambda of: of.DepthwiseConv2D(3, depth_multiplier=2),
+    ),
+    "Embedding(input_dim=9, output_dim=4)": ((7,), lambda of: of.Embedding(9, 4)),
+    "LSTM(units=5)": ((7, 3), lambda of: of.LSTM(5)),
+    "GRU(units=5)": ((7, 3), lambda of: of.GRU(5)),
+    "SimpleRNN(units=5)": ((7, 3), lambda of: of.SimpleRNN(5)),
+    "BatchNormalization()": ((4,), lambda of: of.BatchNormalization()),
+    "LayerNormalization()": ((4,), lambda of: of.LayerNormalization()),
+    "PReLU()": ((4,), lambda of: of.PReLU()),
+}
+
+
+@pytest.mark.parametrize("told", LAYERS)
+def test_weights_tell_of_which_layer_they_are(told: str, tmp_path: Path) -> None:
+    import tf_keras
+
+    shape, made = LAYERS[told]
+    layer = made(tf_keras.layers)
+    model = tf_keras.Sequential([tf_keras.Input(shape), layer])
+    model.save_weights(tmp_path / "w.h5")
+    (found,) = inspect_weights(tmp_path / "w.h5").layers
+    assert (found.name, found.likely) == (layer.name, told)
+    assert [sizes for _, sizes, _ in found.weights] == [tuple(weight.shape) for weight in layer.weights]
+    settings = layer.get_config()
+    for key, value in re.findall(r"(\w+)=(\([^)]*\)|\d+)", told):
+        assert settings[key] == literal_eval(value)
+
+
+def test_a_file_of_weights_is_listed(tmp_path: Path) -> None:
+    import keras
+
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="own"), keras.layers.Dense(2)])
+    model.save_weights(tmp_path / "w.weights.h5")
+    found = inspect_weights(tmp_path / "w.weights.h5")
+    assert [layer.name for layer in found.layers] == ["layers/dense (own)", f"layers/dense_1 ({model.layers[1].name})"]
+    assert (found.layout, found.parameters) == ("v3", model.count_params())
+    done = CliRunner().invoke(cli, ["inspect", str(tmp_path / "w.weights.h5")])
+    assert (done.exit_code, "2 groups, 23 parameters" in done.output, "0 4×3, 1 3" in done.output) == (0, True, True)
+    told = json.loads(CliRunner().invoke(cli, ["inspect", "--json", str(tmp_path / "w.weights.h5")]).output)
+    assert told["layers"][0]["weights"][0] == {"name": "0", "shape": [4, 3], "dtype": "float32"}
+    refused = CliRunner().invoke(cli, ["layers", str(tmp_path / "w.weights.h5")])
+    assert (refused.exit_code, "weights-only" in refused.output) == (1, True)
+
+
+def test_what_no_class_has_is_not_guessed() -> None:
+    assert likely_class(["kernel", "odd"], [(3, 4), (4,)]) is None
+    assert likely_class(["kernel"], [(4,)]) is None
+    assert likely_class(["kernel", "recurrent_kernel", "bias"], [(3, 10), (5, 10), (10,)]) is None
+    assert likely_class([], []) is None

@@ -218,6 +218,11 @@ def test_a_conversion_that_computes_something_else_is_an_error(tmp_path: Path) -
     rewrite(tmp_path / "new.keras", renamed)
     with pytest.raises(VerificationError) as caught:
         compare_converted(
-            original(made.document), tmp_path / "new.keras", samples=4, seed=0, custom_objects=(), limits=Limits()
+            original(made.document, made.document.path, None),
+            tmp_path / "new.keras",
+            samples=4,
+            seed=0,
+            custom_objects=(),
+            limits=Limits(),
         )
     assert caught.value.code == "verify-converted"

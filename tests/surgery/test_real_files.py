@@ -6,18 +6,21 @@ What each computes was recorded in the release that wrote it (the ``_ref`` besid
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from support.frameworks import FrameworkProcess, process_for
 
 import configsplit
+from configsplit.cli.main import cli
 from configsplit.containers import open_source
 from configsplit.dialects import emit
-from configsplit.errors import CutError, DocumentError, TensorReferenceError, VerificationError
+from configsplit.errors import CutError, DocumentError, TensorReferenceError, VerificationError, WeightsError
 from configsplit.graph.equality import differences
-from configsplit.graph.json import loads
+from configsplit.graph.json import loads, thaw
 from configsplit.models.results import Edited
 from configsplit.runtime import arrays
 
@@ -333,3 +336,49 @@ def test_stages_of_a_quantized_model_keep_to_their_limit(tmp_path: Path) -> None
 def test_places_tell_the_weights_of_undeclared_layers() -> None:
     row = configsplit.cuts(configsplit.load(FAULTS / "gated.keras")).places[0]
     assert row.before.weight_bytes + row.after.weight_bytes == 198 * 1000 - 352
+
+
+# ---------------------------------------------------------------- weights of another network, by name
+
+
+def test_weights_are_taken_by_name(tmp_path: Path, frameworks: dict[str, FrameworkProcess]) -> None:
+    """The part of a network with a head whose weights the network without it has; recorded in tf_keras (``by_name=True``)."""
+    document = configsplit.load(FAULTS / "fulltop.json", weights=FAULTS / "notop_w.h5", by_name=True)
+    configsplit.extract(document, to="block2_pool").save(tmp_path / "part.h5")
+    assert as_recorded(computed(frameworks["tf_keras"], tmp_path / "part.h5", recorded("vg_in")), "vg_ref")
+    assert configsplit.verify_file(tmp_path / "part.h5").weights == 4
+    with pytest.raises(WeightsError) as caught:
+        configsplit.extract(document, to="fc1").save(tmp_path / "more.h5")
+    assert caught.value.code == "surgery-no-weights"
+
+
+def test_a_network_takes_what_it_has_of_a_larger_one(tmp_path: Path) -> None:
+    document = configsplit.load(FAULTS / "notop.json", weights=FAULTS / "full_w.h5", by_name=True)
+    made = configsplit.convert(document).save(tmp_path / "new.keras")
+    assert made.weights == 4
+    assert configsplit.verify_file(tmp_path / "new.keras").weights == 4
+    (tmp_path / "new.keras.provenance.json").write_text(
+        (tmp_path / "new.keras.provenance.json").read_text().replace('"weights_by_name": true', '"weights_by_name": false')
+    )
+    with pytest.raises(WeightsError):
+        configsplit.verify_file(tmp_path / "new.keras")
+    with pytest.raises(WeightsError):
+        configsplit.convert(configsplit.load(FAULTS / "fulltop.json", weights=FAULTS / "notop_w.h5", by_name=True))
+
+
+def test_numbers_are_no_names(tmp_path: Path) -> None:
+    document = configsplit.load(FAULTS / "s2s_k3.keras")
+    (tmp_path / "m.json").write_text(json.dumps(thaw(emit(document.model))))
+    (tmp_path / "w.weights.h5").write_bytes(zipfile.ZipFile(FAULTS / "s2s_k3.keras").read("model.weights.h5"))
+    named = configsplit.load(tmp_path / "m.json", weights=tmp_path / "w.weights.h5", by_name=True)
+    with pytest.raises(WeightsError) as caught:
+        configsplit.extract(named, to="dec").save(tmp_path / "part.keras")
+    assert caught.value.code == "weights-by-name"
+
+
+def test_the_command_line_takes_weights_by_name(tmp_path: Path) -> None:
+    words = [str(FAULTS / "fulltop.json"), "--weights", str(FAULTS / "notop_w.h5"), "--to", "block2_pool"]
+    refused = CliRunner().invoke(cli, ["extract", *words, "--out", str(tmp_path / "a.h5")])
+    assert "--by-name" in refused.output
+    done = CliRunner().invoke(cli, ["extract", *words, "--by-name", "--out", str(tmp_path / "a.h5")])
+    assert "4 weights" in done.output

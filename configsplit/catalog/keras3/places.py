@@ -6,11 +6,20 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from configsplit.catalog.recipes import Recipe, Slot, copies
+from configsplit.catalog.words import words
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import Shape
 
 _IN_CELL = frozenset({"LSTM", "GRU", "SimpleRNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "CuDNNLSTM", "CuDNNGRU"})
 """Layers that keep their weights in a cell."""
+
+WEIGHT_NAMES = words(
+    """
+    kernel bias recurrent_kernel depthwise_kernel pointwise_kernel real_kernel imag_kernel embeddings alpha
+    gamma beta moving_mean moving_variance mean variance count scale
+    """
+)
+"""What the layers of Keras call their weights. One of these below a scope is most likely that of a layer inside."""
 
 _DENSES = ("query_dense", "key_dense", "value_dense", "output_dense")
 

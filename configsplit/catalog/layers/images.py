@@ -136,9 +136,12 @@ def _unranged(config: FrozenDict) -> str:
     return "value_range should be two numbers" if scales and not _TWO.takes(config.get("value_range", (0, 255))) else ""
 
 
-def _changed(names: str, values3: Mapping[str, Values] = NOTHING, values: Mapping[str, Values] = NOTHING) -> list[LayerFacts]:
+def _changed(
+    names: str, values3: Mapping[str, Values] = NOTHING, values: Mapping[str, Values] = NOTHING, **more: Any
+) -> list[LayerFacts]:
     """Classes that change images, and what comes with them, while they are trained."""
-    return declare(names, labelled_outputs, training=True, values={**_SEED2, **values}, values3={**_ANY, **values3})
+    values, values3 = {**_SEED2, **values}, {**_ANY, **values3}
+    return declare(names, labelled_outputs, training=True, values=values, values3=values3, **more)
 
 
 _AUGMENTING = (
@@ -166,6 +169,7 @@ _AUGMENTING = (
         "RandomRotation",
         {"factor": _reaching(-1, 1, none=True)},
         {"factor": one_or_two(number(0), _NUMBER, ordered=True), **_MOVED},
+        idle_keys=("value_range",),
     ),
     *_changed("RandomShear", {"x_factor": one_or_two(_SHARE), "y_factor": one_or_two(_SHARE), **_MOVED}),
     *_changed("RandomTranslation", _both(one_or_two(_SIGNED)), {**_both(one_or_two(_SHARE, _SIGNED, ordered=True)), **_MOVED}),

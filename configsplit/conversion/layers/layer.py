@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ from configsplit.catalog.keras3 import from_keras1
 from configsplit.catalog.keras3.configs import NEVER_CUSTOM, class_of, converted
 from configsplit.catalog.keras3.keys import KEYS
 from configsplit.catalog.keras3.objects import built_in, policy
-from configsplit.catalog.keras3.places import keras2_recipes, places, slots
+from configsplit.catalog.keras3.places import WEIGHT_NAMES, keras2_recipes, places, slots
 from configsplit.catalog.keras3.refusals import Stop
 from configsplit.catalog.layers.keras1 import lacks_ordering, with_ordering
 from configsplit.catalog.operations.layers import snake
@@ -48,6 +49,7 @@ def convert_layer(entry: FrozenDict, path: LayerPath, stored: Stored, around: Su
         root.made,
         tuple(slot for own in found for slot in own.slots),
         tuple(place for own in found for place in own.old_places),
+        tuple(note for own in found for note in own.notes),
     )
 
 
@@ -287,6 +289,7 @@ def custom_weights(unit: Unit, around: Surroundings) -> Inside | None:
         made = tuple(Slot(unit.prefix + place, Recipe((unit.start + at,))) for at, place in enumerate(inner))
         return Inside(FrozenDict(), made, tuple(unit.prefix + place for place in inner))
     found = declared or _plain_places(unit)
+    notes = () if declared else _scopes(unit)
     if len(found) != len(stored.shapes):
         raise Stop(
             "convert-weights-unknown",
@@ -294,7 +297,7 @@ def custom_weights(unit: Unit, around: Surroundings) -> Inside | None:
             "declare all of them, in the order of layer.weights: keras3_places in the plug-in",
         )
     made = tuple(Slot(unit.prefix + place, Recipe((unit.start + at,))) for at, place in enumerate(found))
-    return Inside(FrozenDict(), made, tuple(slot.place for slot in made))
+    return Inside(FrozenDict(), made, tuple(slot.place for slot in made), notes)
 
 
 def _check_lost(unit: Unit, declared: Sequence[str]) -> None:
@@ -314,13 +317,34 @@ def _lost(entry: FrozenDict, place: str) -> Stop:
 
 def _plain_places(unit: Unit) -> tuple[str, ...]:
     """Weights that the layer itself has; where their names tell of layers inside it, nobody knows where those are kept."""
-    own = str(unit.path[-1]) if unit.path else ""
     for name in unit.stored.names:
-        pieces = name.removeprefix(f"{own}/").split("/")
-        if len(pieces) > 1:
+        if _in_a_layer(name, _scope(unit, name)):
             raise Stop(
                 "convert-weights-unknown",
                 f"the {unit.entry['class_name']} holds layers of its own ({name!r}), and nobody has said where it keeps them",
                 "declare keras3_places in a plug-in (--custom-objects FILE.py)",
             )
     return tuple(f"vars/{number}" for number in range(len(unit.stored.shapes)))
+
+
+def _scopes(unit: Unit) -> tuple[str, ...]:
+    """What is taken for granted of weights that were made under a name scope (``my/my/phi/w:0``)."""
+    scoped = next((name for name in unit.stored.names if _scope(unit, name)), None)
+    if scoped is None:
+        return ()
+    told = "write `keras3_places` into a plug-in if its class holds layers"
+    return (f"its weights are taken for its own, though {scoped!r} stands below a scope: {told}",)
+
+
+def _scope(unit: Unit, name: str) -> list[str]:
+    """What stands between the layer's own name and the weight's; a class may open its own scope once more (``my_1``)."""
+    *scopes, _ = name.split("/")
+    own = re.compile(re.escape(unit.path[-1] if unit.path else "") + r"(_\d+)?")
+    last = max((at for at, scope in enumerate(scopes) if own.fullmatch(scope)), default=-1)
+    return scopes[last + 1 :]
+
+
+def _in_a_layer(name: str, scope: Sequence[str]) -> bool:
+    """Whether a weight is that of a layer inside, as far as names tell: Keras's own call theirs so, and numbers tell layers."""
+    own = name.rpartition("/")[2].partition(":")[0]
+    return bool(scope) and (re.sub(r"_\d+$", "", own) in WEIGHT_NAMES or any(re.search(r"_\d+$", step) for step in scope))

@@ -123,7 +123,16 @@ PLUGINS = Option(
     use="load",
     only="command",
 )
-SOURCE = (WEIGHTS, PLUGINS)
+BY_NAME = Option(
+    "--by-name",
+    help="Layers take their weights of --weights by name; it may be another network's.",
+    kind="flag",
+    default=False,
+    use="load",
+    only="command",
+    goes_with="weights",
+)
+SOURCE = (WEIGHTS, BY_NAME, PLUGINS)
 """Options of verbs that read one model."""
 
 SHAPES = Option("--shape", "shapes", "A shape that nothing else tells.", repeat=True, metavar="LAYER=None,28,28,128")

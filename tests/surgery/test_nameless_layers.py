@@ -1,0 +1,61 @@
+"""A custom layer whose class writes no name: in a Sequential its place tells which it is, and the file what it is called."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+import configsplit
+from configsplit.errors import WeightsError
+
+ROWS = np.linspace(-1, 1, 12, dtype="float32").reshape(3, 4)
+
+
+@keras.saving.register_keras_serializable("held")
+class Gate(keras.layers.Layer):
+    def build(self, shape: Any) -> None:
+        self.k = self.add_weight(name="k", shape=(shape[-1],), initializer="random_normal")
+
+    def call(self, given: Any) -> Any:
+        return given * self.k
+
+    def get_config(self) -> dict[str, Any]:
+        return {}
+
+
+def built() -> Any:
+    keras.backend.clear_session()
+    layers = [keras.layers.Dense(4, name="a"), Gate(name="gate2"), Gate(), keras.layers.Dense(2)]
+    return keras.Sequential([keras.Input((4,)), *layers])
+
+
+@pytest.mark.parametrize("suffix", ["keras", "h5"])
+def test_its_weights_are_those_at_its_place(suffix: str, tmp_path: Path) -> None:
+    model = built()
+    model.save(tmp_path / f"m.{suffix}")
+    document = configsplit.load(tmp_path / f"m.{suffix}")
+    assert [layer.name for layer in document.model.layers][-3:-1] == ["gate", "gate_1"]
+    saved = configsplit.split(document, "a").save(tmp_path / "parts")
+    assert any("'gate' is 'gate2'" in warning for warning in saved.manifest.warnings)
+    flow = ROWS
+    for number in range(2):
+        flow = keras.models.load_model(tmp_path / "parts" / f"part-{number}.{suffix}")(flow)
+    assert np.array_equal(flow, model(ROWS))
+
+
+def test_its_neighbours_names_still_have_to_be_right(tmp_path: Path) -> None:
+    import h5py
+
+    model = built()
+    (tmp_path / "m.json").write_text(model.to_json())
+    model.save_weights(tmp_path / "w.weights.h5")
+    with h5py.File(tmp_path / "w.weights.h5", "r+") as file:
+        file["layers/dense/vars"].attrs["name"] = "b"
+    document = configsplit.load(tmp_path / "m.json", weights=tmp_path / "w.weights.h5")
+    with pytest.raises(WeightsError) as caught:
+        configsplit.split(document, "a").save(tmp_path / "parts")
+    assert caught.value.code == "weights-misplaced"
