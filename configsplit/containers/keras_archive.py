@@ -126,10 +126,8 @@ class KerasFolder(_Members):
         return self.opened.small(self.opened.member(name))
 
     def _foreign(self, name: str) -> StoreError:
-        saved = any((self.opened.path / each).exists() for each in ("saved_model.pb", "keras_metadata.pb"))
-        what = "a TensorFlow SavedModel" if saved else f"a folder without {name}"
-        hint = "save the model as .keras or .h5" if saved else "name a model file, or a folder saved with zipped=False"
-        return StoreError(f"this is {what}", code="not-a-model", where=str(self.opened.path), hint=hint)
+        what, hint = f"this is a folder without {name}", "name a model file, or a folder saved with zipped=False"
+        return StoreError(what, code="not-a-model", where=str(self.opened.path), hint=hint)
 
     def weights(self) -> Arrays | None:
         file = self.opened.path / WEIGHTS

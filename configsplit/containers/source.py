@@ -9,6 +9,7 @@ from threading import Event
 from types import TracebackType
 from typing import Any
 
+from configsplit.containers.archive import CONFIG
 from configsplit.containers.arrays import Arrays
 from configsplit.containers.container import Container, Format, digest_of_file
 from configsplit.containers.h5_model import H5Model
@@ -16,12 +17,17 @@ from configsplit.containers.json_text import JsonText
 from configsplit.containers.keras_archive import KerasArchive, KerasFolder
 from configsplit.containers.kinds import foreign, two_kinds
 from configsplit.containers.opening import Files, Opened
+from configsplit.containers.saved_model import METADATA, PROGRAM, SavedModel
 from configsplit.containers.tfjs import TfjsModel
 from configsplit.errors import StoreError
 
-CONTAINERS: list[type[Container]] = [KerasArchive, H5Model, TfjsModel, JsonText, KerasFolder]
+CONTAINERS: list[type[Container]] = [KerasArchive, H5Model, TfjsModel, JsonText, SavedModel, KerasFolder]
 """Every kind of container, the first that recognises a file or folder is the one it is. An archive comes before HDF5: a member
 of it may lie where a user block would end. `KerasFolder` takes every folder, and says what is in one that it cannot read."""
+
+
+FOLDERS = (CONFIG, PROGRAM, METADATA)
+"""Files by which the folder of a model is known, whatever it is called."""
 
 
 def container_at(path: Path, files: Files) -> Container:
