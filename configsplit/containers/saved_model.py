@@ -152,11 +152,25 @@ class SavedModel(Container):
         from configsplit.containers.bundle.object_graph import ObjectGraph
         from configsplit.containers.bundle.of_keras import KerasObjects
 
+        self._check_vocabularies()
         graph = ObjectGraph(bundle)
         return ListedArrays(bundle.where, LEGACY_WEIGHTS, dict(KerasObjects(graph, self._named(graph), _MODELS).listed(bundle)))
 
-    def named_weights(self) -> Arrays | None:
-        return self.weights()
+    def _check_vocabularies(self) -> None:
+        """Words that a layer has counted are constants of the program, which no file made of this one would have.
+
+        Raises:
+            StoreError: a layer looks words up, and its config has none.
+        """
+        for item in self._objects:
+            config = self._json(item).get("config") if '"vocabulary": null' in item.text else None
+            if isinstance(config, FrozenDict) and config.get("vocabulary", "") is None:
+                raise StoreError(
+                    f"the vocabulary of {config.get('name')!r} lies in the operations, which are not read",
+                    code="saved-model-vocabulary",
+                    where=str(self.opened.path),
+                    hint="load the model in TensorFlow and save it as .keras, which keeps vocabularies apart",
+                )
 
     def _named(self, graph: ObjectGraph) -> dict[int, Known]:
         """What the layers and models in the graph of objects are, and what they are called."""

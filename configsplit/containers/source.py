@@ -11,17 +11,22 @@ from typing import Any
 
 from configsplit.containers.archive import CONFIG
 from configsplit.containers.arrays import Arrays
+from configsplit.containers.checkpoint import Checkpoint, index_of
 from configsplit.containers.container import Container, Format, digest_of_file
 from configsplit.containers.h5_model import H5Model
 from configsplit.containers.json_text import JsonText
 from configsplit.containers.keras_archive import KerasArchive, KerasFolder
 from configsplit.containers.kinds import foreign, two_kinds
 from configsplit.containers.opening import Files, Opened
+from configsplit.containers.safetensors import Safetensors
 from configsplit.containers.saved_model import METADATA, PROGRAM, SavedModel
 from configsplit.containers.tfjs import TfjsModel
 from configsplit.errors import StoreError
 
-CONTAINERS: list[type[Container]] = [KerasArchive, H5Model, TfjsModel, JsonText, SavedModel, KerasFolder]
+CONTAINERS: list[type[Container]] = [
+    *(KerasArchive, H5Model, TfjsModel, JsonText, SavedModel, KerasFolder),
+    *(Safetensors, Checkpoint),  # weights alone
+]
 """Every kind of container, the first that recognises a file or folder is the one it is. An archive comes before HDF5: a member
 of it may lie where a user block would end. `KerasFolder` takes every folder, and says what is in one that it cannot read."""
 
@@ -84,7 +89,7 @@ class Source:
     """
 
     def __init__(self, *, path: Path, weights_path: Path | None = None, scratch: str | None = None) -> None:
-        self.path, self.weights_path = path, weights_path
+        self.path, self.weights_path = path, None if weights_path is None else index_of(weights_path)
         self.is_closed = False
         self._files = Files(scratch)
 
@@ -139,7 +144,7 @@ class Source:
         return found
 
     def _named_weights(self) -> Arrays:
-        found = self._named.named_weights()
+        found = self._named.named_weights(self.config_text)
         if found is None:
             hint = "name an .h5 file of weights"
             raise StoreError("the file holds no weights", code="weights-layout", where=str(self.weights_path), hint=hint)

@@ -10,7 +10,6 @@ from configsplit.containers.bundle.tensors import Bundle
 from configsplit.containers.bundle.wire import Damaged, damaged, messages, number_in, text_in
 
 KEY = "_CHECKPOINTABLE_OBJECT_GRAPH"
-_MOST_NODES = 2_000_000
 
 
 class Variable(NamedTuple):
@@ -35,8 +34,8 @@ class ObjectGraph:
             self._nodes = [*messages(bundle.text(KEY), 1)]
         except Damaged as error:
             raise damaged(self.where, *error.args) from None
-        if not 0 < len(self._nodes) < _MOST_NODES:
-            raise damaged(self.where, "the graph of objects has no object, or too many")
+        if not self._nodes:
+            raise damaged(self.where, "the graph of objects has no object")
         self._known: dict[int, Mapping[str, int]] = {}
 
     def children(self, node: int) -> Mapping[str, int]:

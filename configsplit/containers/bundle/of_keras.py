@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
-from configsplit.catalog.weight_names import UNTRAINED, WEIGHT_ORDER
+from configsplit.catalog.weight_names import NO_WEIGHTS, UNTRAINED, WEIGHT_ORDER
 from configsplit.containers.arrays import Listed
 from configsplit.containers.bundle.object_graph import ObjectGraph, Variable
 from configsplit.containers.bundle.tensors import Bundle
@@ -33,9 +33,21 @@ _NOBODY = Known()
 class KerasObjects:
     """The weights of a model in the graph of objects, under the names of the legacy layout: ``dense/dense/kernel:0``."""
 
-    def __init__(self, graph: ObjectGraph, known: Mapping[int, Known], models: Collection[str]) -> None:
-        """``known`` says what layers and models in the graph are, and how they are called; ``models``, what models are."""
-        self._graph, self._known, self._models = graph, known, models
+    def __init__(
+        self,
+        graph: ObjectGraph,
+        known: Mapping[int, Known],
+        models: Collection[str],
+        root: int = 0,
+        *,
+        by_names: bool = False,
+    ) -> None:
+        """``known`` says what layers and models in the graph are, and how they are called; ``models``, what models are.
+
+        ``root`` is the outermost model. With ``by_names``, a weight whose name is that of another layer is refused.
+        """
+        self._graph, self._known, self._models, self._root = graph, known, models, root
+        self._by_names = by_names
         self._steps = _MOST_STEPS
 
     def listed(self, bundle: Bundle) -> Iterator[tuple[str, Listed]]:
@@ -45,11 +57,13 @@ class KerasObjects:
             StoreError: the graph contradicts itself, or an array is damaged.
         """
         claimed: set[int] = set()
-        for layer, node in self._layers().items():
+        layers = self._layers()
+        for layer, node in layers.items():
             owners = self._owners(node)
+            others = {*layers} if self._by_names and not self._is_model(node) else {*owners.values()}
             names: set[str] = set()
             for weight in self._row(node):
-                name = _among(self._name(weight, owners.get(weight, ""), {*owners.values()}), names)
+                name = _among(self._name(weight, owners.get(weight, ""), others | {*owners.values()}), names)
                 yield f"{layer}/{name}", bundle.listed(self._variable(weight).key)
                 claimed.add(weight)
         for number, weight in enumerate(each for each in self._own() if each not in claimed):
@@ -57,13 +71,13 @@ class KerasObjects:
 
     def _own(self) -> list[int]:
         """The weights that the outermost model lists, or keeps beside its layers."""
-        kept = self._graph.children(0)
-        return self._row(0) if "variables" in kept else [each for each in kept.values() if self._graph.variable(each)]
+        kept = self._graph.children(self._root)
+        return self._row(self._root) if "variables" in kept else [each for each in kept.values() if self._graph.variable(each)]
 
     def _layers(self) -> dict[str, int]:
         """The layers of the outermost model, by name."""
         found: dict[str, int] = {}
-        for node in self._held(0):
+        for node in self._held(self._root):
             name = self._known.get(node, _NOBODY).name
             if not name or name in found:
                 raise damaged(self._graph.where, f"two layers are called {name!r}" if name else "a layer has no name")
@@ -129,12 +143,13 @@ class KerasObjects:
         Raises:
             WeightsError: nobody can say in which.
         """
-        kept = {child: step for step, child in self._graph.children(node).items() if self._has_weights(child)}
+        children = self._graph.children(node).items()
+        kept = {child: step for step, child in children if step not in NO_WEIGHTS and self._has_weights(child)}
         places = {child: _place(step) for child, step in kept.items()}
         if len(kept) > 1 and None in places.values():
             raise WeightsError(
                 f"nobody can say in which order a layer lists its weights {sorted(kept.values())}",
-                code="weights-ambiguous",
+                code="weights-order-unknown",
                 where=self._graph.where,
                 hint="save the model as .keras or .h5 in TensorFlow, or as a SavedModel with save_traces=True",
             )
@@ -149,7 +164,7 @@ class KerasObjects:
                 return True
             if self._steps < 0:
                 raise damaged(self._graph.where, "objects keep one another in more ways than those of any model")
-            inside = {*self._graph.children(node).values()} - seen
+            inside = {child for step, child in self._graph.children(node).items() if step not in NO_WEIGHTS} - seen
             todo += inside
             seen |= inside
         return False
@@ -166,6 +181,13 @@ class KerasObjects:
         steps = name.split("/")[:-1]
         spans = ("/".join(steps[i:j]) for i in range(len(steps)) for j in range(len(steps), i, -1))
         says = next((span for span in spans if span in owners), "")
+        if self._by_names and says and says != owner:
+            raise WeightsError(
+                f"the weight of {owner!r} in the checkpoint is called {name!r}, as if it were that of {says!r}",
+                code="weights-misplaced",
+                where=self._graph.where,
+                hint="the layers of the architecture stand in another order than those of the model that was saved",
+            )
         if not all(name.split("/")):
             raise damaged(self._graph.where, f"a weight is called {name!r}")
         return f"{name}:0" if says == owner or not owner else f"{owner}/{name}:0"

@@ -18,7 +18,7 @@ Value: TypeAlias = int | memoryview
 """A number; or the bytes of a text, a message or a packed list."""
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
-_MOST_FIELDS = 2_000_000
+_MOST_FIELDS = 1_000_000
 _LONGEST_HEAD = 20
 """Bytes of the two numbers before the bytes of a field."""
 
