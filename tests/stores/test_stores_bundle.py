@@ -15,6 +15,8 @@ from support.bundle_files import Draft, Hand, Node, block, literal, message, num
 from support.limits import limited
 
 import configsplit
+from configsplit.batches.find_models import find
+from configsplit.batches.recipe import Models
 from configsplit.containers import open_source
 from configsplit.containers.bundle.crc32c import crc32c
 from configsplit.containers.bundle.snappy import unpack
@@ -282,3 +284,19 @@ def test_an_architecture_without_its_variables_is_cut_alone(tmp_path: Path) -> N
     (folder / "variables" / "variables.index").unlink()
     saved = configsplit.split(configsplit.load(folder), at="bn1").save(tmp_path / "parts")
     assert [part.file for part in saved.manifest.parts] == ["part-0.json", "part-1.json"]
+
+
+def test_a_batch_finds_it(tmp_path: Path) -> None:
+    (tmp_path / "zoo").mkdir()
+    Hand(RESIDUAL).write(tmp_path / "zoo" / "ours")
+    found = find(str(tmp_path / "zoo"), Models())
+    assert [(member.name, member.reason) for member in found.members] == [("ours", "a SavedModel of TensorFlow")]
+
+
+def test_running_it_is_refused_in_words(tmp_path: Path) -> None:
+    """The program in it would run with it."""
+    folder = Hand(RESIDUAL).write(tmp_path / "ours")
+    configsplit.split(configsplit.load(folder), at="bn1").save(tmp_path / "parts")
+    with pytest.raises(ConfigSplitError, match="as data") as caught:
+        configsplit.verify(tmp_path / "parts", numeric=True)
+    assert caught.value.code == "runtime-kind"
