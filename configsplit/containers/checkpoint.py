@@ -79,7 +79,9 @@ class Checkpoint(Container):
 
     def _root(self, graph: ObjectGraph) -> int:
         """The model: what was saved, or the one thing in it that has layers."""
-        found = {node for node in (0, *graph.children(0).values()) if "layer-0" in graph.children(node)}
+        if "layer-0" in graph.children(0):
+            return 0
+        found = {node for node in graph.children(0).values() if "layer-0" in graph.children(node)}
         if len(found) != 1:
             raise self._refusal(f"it holds {len(found)} models with layers, of which one is needed")
         return found.pop()

@@ -24,11 +24,12 @@ from configsplit.containers.tfjs import TfjsModel
 from configsplit.errors import StoreError
 
 CONTAINERS: list[type[Container]] = [
-    *(KerasArchive, H5Model, TfjsModel, JsonText, SavedModel, KerasFolder),
-    *(Safetensors, Checkpoint),  # weights alone
+    *(KerasArchive, H5Model, Safetensors, TfjsModel, JsonText),
+    *(SavedModel, KerasFolder, Checkpoint),
 ]
 """Every kind of container, the first that recognises a file or folder is the one it is. An archive comes before HDF5: a member
-of it may lie where a user block would end. `KerasFolder` takes every folder, and says what is in one that it cannot read."""
+of it may lie where a user block would end; safetensors before JSON: its first byte is a number, which may be that of a bracket.
+`KerasFolder` takes every folder, and says what is in one that it cannot read."""
 
 
 FOLDERS = (CONFIG, PROGRAM, METADATA)

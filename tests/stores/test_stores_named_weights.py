@@ -106,19 +106,15 @@ def test_arrays_go_to_the_layers_that_they_name(model: str, form: Callable[[Name
         assert read(tmp_path / "ours" / f"part-{number}.h5") == read(tmp_path / "its" / f"part-{number}.h5")
 
 
-def _without(name: str) -> Callable[[dict[str, Any]], None]:
-    return lambda arrays: arrays.pop(name)
-
-
 DOUBTS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
-    "no layer's name": (lambda arrays: arrays.update({"nobody/kernel": arrays.pop("c1/kernel")}), "weights-unclaimed"),
+    "no layer's name": (lambda arrays: arrays.update({"nobody/kernel": arrays.pop("c2/kernel")}), "weights-unclaimed"),
     "a name that nobody orders": (
-        lambda arrays: arrays.update({"c1/matrix": arrays.pop("c1/kernel")}),
+        lambda arrays: arrays.update({"c2/matrix": arrays.pop("c2/kernel")}),
         "weights-order-unknown",
     ),
-    "two of one name": (lambda arrays: arrays.update({"c1/more/bias": arrays["c1/bias"]}), "weights-order-unknown"),
-    "one too few": (lambda arrays: arrays.pop("c1/kernel"), "weights-shape"),
-    "another shape": (lambda arrays: arrays.update({"c1/kernel": arrays["c1/kernel"][..., :1]}), "weights-shape"),
+    "two of one name": (lambda arrays: arrays.update({"c2/more/bias": arrays["c2/bias"]}), "weights-order-unknown"),
+    "one too few": (lambda arrays: arrays.pop("c2/kernel"), "weights-shape"),
+    "another shape": (lambda arrays: arrays.update({"c2/kernel": arrays["c2/kernel"][..., :1]}), "weights-shape"),
 }
 
 

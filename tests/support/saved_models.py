@@ -24,6 +24,9 @@ class Doubling(layers.Layer):
     def call(self, x: Any) -> Any:
         return self.inner(x) * self.factor
 
+    def get_config(self) -> dict[str, Any]:
+        return {"name": self.name, "trainable": True, "dtype": "float32"}
+
 
 def _sequence(*row: Any, shape: tuple[int, ...], name: str = "model") -> Any:
     return tf_keras.Sequential([tf_keras.Input(shape, name="x"), *row], name=name)
