@@ -21,7 +21,7 @@ from configsplit.errors import ConfigSplitError, StoreError, WeightsError
 from configsplit.graph.json import thaw
 
 WHERE = {
-    "nested": "shared@0",
+    "nested": "add",
     "recurrent": "gru",
     "attention": "norm",
     "wrapped": "models",
