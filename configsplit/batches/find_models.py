@@ -141,8 +141,8 @@ def _local(root: str, models: Models, glob: str | None, leave_out: Path | None) 
                 yield Member(name, entry.path, _size(entry))
             elif os.path.realpath(entry.path) == avoid:
                 continue
-            elif _is_unzipped(Path(entry.path)):
-                yield Member(name, entry.path, reason="a .keras that was saved unzipped")
+            elif reason := _of_a_model(Path(entry.path)):
+                yield Member(name, entry.path, reason=reason)
             elif _wanted(name, models, glob) is not None:
                 yield Member(name, entry.path)  # something that pretends to be a model: its outcome will say what it is
             elif (identity := _identity(Path(entry.path))) in above:
@@ -151,8 +151,11 @@ def _local(root: str, models: Models, glob: str | None, leave_out: Path | None) 
                 todo.append((Path(entry.path), f"{name}/", above | {identity}))
 
 
-def _is_unzipped(folder: Path) -> bool:
-    return os.path.isfile(folder / "config.json") and os.path.isfile(folder / "metadata.json")  # noqa: PTH113 - never raises
+def _of_a_model(folder: Path) -> str:
+    """What kind of model a folder is; "" where it is none."""
+    if os.path.isfile(folder / "config.json") and os.path.isfile(folder / "metadata.json"):  # noqa: PTH113 - never raises
+        return "a .keras that was saved unzipped"
+    return "a SavedModel of TensorFlow" if os.path.isfile(folder / "saved_model.pb") else ""  # noqa: PTH113
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -7,7 +7,7 @@ from configsplit.containers.addresses import Layout, addresses, inner_weights, i
 from configsplit.containers.ahead import Ahead
 from configsplit.containers.assets import Asset
 from configsplit.containers.opening import MAX_TEXT
-from configsplit.containers.source import Source, digest, open_source
+from configsplit.containers.source import FOLDERS, Source, digest, open_source
 from configsplit.containers.staging import Staging
 from configsplit.containers.system.named_files import Stamp, read_plain, stamp
 from configsplit.containers.system.threads import Task, Workers
@@ -28,6 +28,7 @@ from configsplit.containers.writing import (
 )
 
 __all__ = [
+    "FOLDERS",
     "MAX_TEXT",
     "Ahead",
     "Asset",

@@ -56,8 +56,8 @@ class Container(Protocol):
         """
         ...
 
-    def named_weights(self) -> Arrays | None:
-        """The weights in it where somebody names it as a file of weights alone."""
+    def named_weights(self, config_text: str) -> Arrays | None:
+        """The weights in it where somebody names it as a file of weights alone, for the architecture in ``config_text``."""
         return self.weights()
 
     def metadata(self) -> Mapping[str, Any]:

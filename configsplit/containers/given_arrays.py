@@ -6,7 +6,7 @@ import io
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -39,20 +39,40 @@ def read_arrays(path: Path) -> Mapping[str, np.ndarray[Any, Any]]:
             message = f"the arrays have {total} bytes, more than the {MAX_BYTES} that are read"
             raise StoreError(message, code="inputs-too-large", where=str(path), hint="give fewer samples")
         members = ((name, b"".join(archive.chunks(name))) for name in archive.members)
-        return {name.removesuffix(".npy"): _array(data, f"{path}: {name}") for name, data in members}
+        return {name.removesuffix(".npy"): array_in(data, f"{path}: {name}") for name, data in members}
 
 
-def _array(data: bytes, where: str) -> np.ndarray[Any, Any]:
+class Head(NamedTuple):
+    """What a ``.npy`` file says of its array; ``size`` is that of the head itself."""
+
+    shape: tuple[int, ...]
+    fortran: bool
+    dtype: np.dtype[Any]
+    size: int
+
+
+def head_of(data: bytes, size: int, where: str, kinds: str = _KINDS) -> Head:
+    """The head of a ``.npy`` file of ``size`` bytes that begins with ``data``.
+
+    Raises:
+        StoreError: it is damaged, or holds Python objects, or another kind of values than ``kinds``.
+    """
     stream = io.BytesIO(data)
     try:
         shape, fortran, dtype = _HEADERS[np.lib.format.read_magic(stream)](stream)
     except (ValueError, KeyError, SyntaxError, TypeError, RecursionError, MemoryError) as error:
         raise StoreError(f"this is no array: {error}", code="inputs-not-npz", where=where) from None
-    if dtype.hasobject or dtype.kind not in _KINDS:
+    if dtype.hasobject or dtype.kind not in kinds:
         message = f"the array holds {'Python objects' if dtype.hasobject else dtype}, which are not read: they may run code"
         hint = "save numbers, booleans or texts (dtype U or S)"
         raise StoreError(message, code="inputs-not-npz", where=where, hint=hint)
-    if dtype.itemsize * math.prod(shape) != len(data) - stream.tell() or min(shape, default=0) < 0:
+    if dtype.itemsize * math.prod(shape) != size - stream.tell() or min(shape, default=0) < 0:
         raise StoreError("the array is damaged: its size is not what it says", code="inputs-not-npz", where=where)
-    found = np.zeros(shape, dtype) if not dtype.itemsize else np.frombuffer(data, dtype, offset=stream.tell())
-    return found.reshape(shape, order="F" if fortran else "C")
+    return Head(shape, fortran, dtype, stream.tell())
+
+
+def array_in(data: bytes, where: str) -> np.ndarray[Any, Any]:
+    """The array in a ``.npy`` file. Raises StoreError as `head_of` does."""
+    head = head_of(data, len(data), where)
+    found = np.zeros(head.shape, head.dtype) if not head.dtype.itemsize else np.frombuffer(data, head.dtype, offset=head.size)
+    return found.reshape(head.shape, order="F" if head.fortran else "C")

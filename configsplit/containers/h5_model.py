@@ -55,7 +55,7 @@ class H5Model(Container):
     def weights(self) -> Arrays | None:
         return self._file if "model_weights" in self._file.groups else None
 
-    def named_weights(self) -> Arrays:
+    def named_weights(self, config_text: str) -> Arrays:
         return self._file
 
     def metadata(self) -> dict[str, str]:

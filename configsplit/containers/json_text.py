@@ -29,7 +29,7 @@ class JsonText(Container):
     def weights(self) -> None:
         return None
 
-    def named_weights(self) -> Arrays:
+    def named_weights(self, config_text: str) -> Arrays:
         from configsplit.containers.shards import open_shards
 
         return open_shards(self.opened.path, self.config_text(), self._shard)

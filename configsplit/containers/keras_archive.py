@@ -85,6 +85,11 @@ class KerasArchive(_Members):
         span = Span(file.fileno(), 0, os.fstat(file.fileno()).st_size)
         return self._weight_file(span, f"{where}:{WEIGHTS}")
 
+    def named_weights(self, config_text: str) -> Arrays | None:
+        from configsplit.containers.npz import is_npz, npz_weights  # numpy is loaded here and not before
+
+        return npz_weights(self._archive, config_text) if is_npz(self._archive) else self.weights()
+
     def assets(self) -> tuple[str, ...]:
         return tuple(name for name in self._archive.members if name.startswith("assets/") and not name.endswith("/"))
 
@@ -126,16 +131,14 @@ class KerasFolder(_Members):
         return self.opened.small(self.opened.member(name))
 
     def _foreign(self, name: str) -> StoreError:
-        saved = any((self.opened.path / each).exists() for each in ("saved_model.pb", "keras_metadata.pb"))
-        what = "a TensorFlow SavedModel" if saved else f"a folder without {name}"
-        hint = "save the model as .keras or .h5" if saved else "name a model file, or a folder saved with zipped=False"
-        return StoreError(f"this is {what}", code="not-a-model", where=str(self.opened.path), hint=hint)
+        what, hint = f"this is a folder without {name}", "name a model file, or a folder saved with zipped=False"
+        return StoreError(what, code="not-a-model", where=str(self.opened.path), hint=hint)
 
     def weights(self) -> Arrays | None:
         file = self.opened.path / WEIGHTS
         return self._weight_file(self.opened.member(WEIGHTS), str(file)) if file.exists() else None
 
-    def named_weights(self) -> Arrays | None:
+    def named_weights(self, config_text: str) -> Arrays | None:
         self.opened.files.open(self.opened.path)  # a folder is no file of weights
         return None
 

@@ -9,19 +9,31 @@ from threading import Event
 from types import TracebackType
 from typing import Any
 
+from configsplit.containers.archive import CONFIG
 from configsplit.containers.arrays import Arrays
+from configsplit.containers.checkpoint import Checkpoint, index_of
 from configsplit.containers.container import Container, Format, digest_of_file
 from configsplit.containers.h5_model import H5Model
 from configsplit.containers.json_text import JsonText
 from configsplit.containers.keras_archive import KerasArchive, KerasFolder
 from configsplit.containers.kinds import foreign, two_kinds
 from configsplit.containers.opening import Files, Opened
+from configsplit.containers.safetensors import Safetensors
+from configsplit.containers.saved_model import METADATA, PROGRAM, SavedModel
 from configsplit.containers.tfjs import TfjsModel
 from configsplit.errors import StoreError
 
-CONTAINERS: list[type[Container]] = [KerasArchive, H5Model, TfjsModel, JsonText, KerasFolder]
+CONTAINERS: list[type[Container]] = [
+    *(KerasArchive, H5Model, Safetensors, TfjsModel, JsonText),
+    *(SavedModel, KerasFolder, Checkpoint),
+]
 """Every kind of container, the first that recognises a file or folder is the one it is. An archive comes before HDF5: a member
-of it may lie where a user block would end. `KerasFolder` takes every folder, and says what is in one that it cannot read."""
+of it may lie where a user block would end; safetensors before JSON: its first byte is a number, which may be that of a bracket.
+`KerasFolder` takes every folder, and says what is in one that it cannot read."""
+
+
+FOLDERS = (CONFIG, PROGRAM, METADATA)
+"""Files by which the folder of a model is known, whatever it is called."""
 
 
 def container_at(path: Path, files: Files) -> Container:
@@ -85,7 +97,8 @@ class Source:
     def __init__(
         self, *, path: Path, weights_path: Path | None = None, scratch: str | None = None, by_name: bool = False
     ) -> None:
-        self.path, self.weights_path, self.by_name = path, weights_path, by_name
+        self.path, self.weights_path = path, None if weights_path is None else index_of(weights_path)
+        self.by_name = by_name
         self.is_closed = False
         self._files = Files(scratch)
 
@@ -140,7 +153,7 @@ class Source:
         return found
 
     def _named_weights(self) -> Arrays:
-        found = self._named.named_weights()
+        found = self._named.named_weights(self.config_text)
         if found is None:
             hint = "name an .h5 file of weights"
             raise StoreError("the file holds no weights", code="weights-layout", where=str(self.weights_path), hint=hint)

@@ -54,7 +54,7 @@ def examine(path: Path, weights: Path | None = None) -> Examined:
     with open_source(path, weights) as source:
         if source.kind not in _READ_BY_KERAS:
             raise StoreError(
-                f"no Keras reads a model of the kind {source.kind!r}",
+                f"no Keras reads a model of the kind {source.kind!r} as data",
                 code="runtime-kind",
                 where=str(path),
                 hint="write it as one that it reads, and run that: `configsplit extract MODEL --to OUTPUT --out whole.h5`",

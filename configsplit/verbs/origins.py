@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from configsplit.containers import Source, Stamp, Workers, digest, stamp
+from configsplit.containers import FOLDERS, Source, Stamp, Workers, digest, stamp
 from configsplit.errors import StoreError, VerificationError
 from configsplit.records.manifest import SourceFile
 
@@ -34,7 +34,7 @@ def weights_of(folder: Path, source: SourceFile, beside: Path, hint: str) -> Pat
 
 def _first(places: Sequence[Path], name: str, hint: str) -> Path:
     for place in places:
-        if place.is_file() or (place / "config.json").is_file():
+        if place.is_file() or any((place / name).is_file() for name in FOLDERS):
             return place
     raise StoreError(f"the original {name!r} is not where it was", code="source-missing", where=str(places[0]), hint=hint)
 

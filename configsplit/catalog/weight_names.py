@@ -1,0 +1,22 @@
+"""By what names layers of Keras 2 keep their weights, where these are told by name: the order in which Keras lists them."""
+
+from __future__ import annotations
+
+WEIGHT_ORDER = (
+    *("gamma", "beta", "moving_mean", "moving_variance", "moving_stddev", "renorm_mean", "renorm_stddev"),
+    *("adapt_mean", "adapt_variance", "count"),
+    *("scale", "alpha", "embeddings", "position_embeddings"),
+    *("_query_dense", "_key_dense", "_value_dense", "_output_dense"),
+    *("depthwise_kernel", "pointwise_kernel", "kernel", "recurrent_kernel", "bias"),
+    *("forward_layer", "backward_layer"),
+)
+"""What one layer keeps side by side: weights, and the layers in it."""
+UNTRAINED = frozenset(
+    {
+        *("moving_mean", "moving_variance", "moving_stddev", "renorm_mean", "renorm_stddev"),
+        *("adapt_mean", "adapt_variance", "count"),
+    }
+)
+"""Of these the weights that are no parameters: Keras lists them behind all others."""
+NO_WEIGHTS = frozenset({"_random_generator", "_generator", "keras_api"})
+"""What a layer keeps that has variables, of which it lists none as weights."""

@@ -1,0 +1,87 @@
+"""The graph of objects in a checkpoint of TensorFlow 2: which array belongs to which object, by the names in which one object
+keeps another (``tensorflow/core/protobuf/trackable_object_graph.proto``)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from configsplit.containers.bundle.tensors import Bundle
+from configsplit.containers.bundle.wire import Damaged, damaged, messages, number_in, text_in
+
+KEY = "_CHECKPOINTABLE_OBJECT_GRAPH"
+
+
+class Variable(NamedTuple):
+    """An array that an object is: its key in the bundle, and the name that TensorFlow gave it (``dense/kernel``)."""
+
+    key: str
+    name: str
+
+
+class ObjectGraph:
+    """Objects by number; 0 is the one that was saved. There may be circles: who walks has to remember where it was.
+
+    Raises:
+        StoreError: the bundle has none, or it is damaged.
+    """
+
+    def __init__(self, bundle: Bundle) -> None:
+        self.where = bundle.where
+        if KEY not in bundle.entries:
+            raise damaged(self.where, "the weights have no graph of objects: TensorFlow 1 wrote them")
+        try:
+            self._nodes = [*messages(bundle.text(KEY), 1)]
+        except Damaged as error:
+            raise damaged(self.where, *error.args) from None
+        if not self._nodes:
+            raise damaged(self.where, "the graph of objects has no object")
+        self._known: dict[int, Mapping[str, int]] = {}
+
+    def children(self, node: int) -> Mapping[str, int]:
+        """What an object keeps, by name.
+
+        Raises:
+            StoreError: the graph is damaged.
+        """
+        if node not in self._known:
+            try:
+                self._known[node] = dict(_references(self._nodes[node]))
+            except Damaged as error:
+                raise damaged(self.where, *error.args) from None
+            if any(child >= len(self._nodes) for child in self._known[node].values()):
+                raise damaged(self.where, "an object keeps one that there is not")
+        return self._known[node]
+
+    def at(self, node: int, *names: str) -> int | None:
+        """The object that another keeps, step by step; None where there is none. Raises StoreError as `children` does."""
+        found: int | None = node
+        for name in names:
+            found = None if found is None else self.children(found).get(name)
+        return found
+
+    def row(self, node: int | None) -> tuple[int, ...]:
+        """The objects of a list, in its order. Raises StoreError as `children` does."""
+        kept = {} if node is None else self.children(node)
+        return tuple(kept[str(number)] for number in range(len(kept)) if str(number) in kept)
+
+    def variable(self, node: int) -> Variable | None:
+        """The array that an object is; None where it is none.
+
+        Raises:
+            StoreError: the graph is damaged.
+        """
+        try:
+            found = [
+                Variable(text_in(data, 3), text_in(data, 2))
+                for data in messages(self._nodes[node], 2)
+                if text_in(data, 1) == "VARIABLE_VALUE"
+            ]
+        except Damaged as error:
+            raise damaged(self.where, *error.args) from None
+        return found[0] if found else None
+
+
+def _references(data: memoryview) -> Iterator[tuple[str, int]]:
+    for reference in messages(data, 1):
+        yield text_in(reference, 2), number_in(reference, 1)

@@ -1,0 +1,189 @@
+"""A tensor bundle: the arrays of a checkpoint of TensorFlow, in an index (``model.index``) and shards beside it
+(``model.data-00000-of-00001``).
+
+``tensorflow/core/protobuf/tensor_bundle.proto`` has the messages of the index. The names of the shards follow from the name of
+the bundle: nothing in the file says what is opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from itertools import pairwise
+from math import prod
+from pathlib import Path
+from threading import Event
+from typing import NamedTuple
+
+from configsplit.containers.arrays import Listed
+from configsplit.containers.bundle.crc32c import crc32c, crc32c_of, unmasked
+from configsplit.containers.bundle.table import MOST_BYTES, entries
+from configsplit.containers.bundle.wire import Damaged, Value, damaged, fields, messages, number_in, varint
+from configsplit.containers.opening import Files
+from configsplit.containers.system.window import Span, stream
+
+_NAMES = (
+    *("", "float32", "float64", "int32", "uint8", "int16", "int8", "", "complex64", "int64", "bool", "", "", "", "", "", ""),
+    *("uint16", "complex128", "float16", "", "", "uint32", "uint64"),
+)
+_TYPES = {number: name for number, name in enumerate(_NAMES) if name}
+"""The types of ``tensorflow/core/framework/types.proto`` that numpy has."""
+_SIZES = {"bool": 1, "complex64": 8, "complex128": 16}
+_MOST_SHARDS = 10_000
+_LARGEST = 1 << 48
+
+
+class Entry(NamedTuple):
+    """An array: its shape, numpy's name for its type ("" where it has none), where it lies, its checksum, and whether it lies
+    in slices that have entries of their own."""
+
+    shape: tuple[int, ...]
+    dtype: str
+    shard: int
+    offset: int
+    size: int
+    crc: int
+    sliced: bool = False
+
+
+class Bundle:
+    """The arrays of one checkpoint, by key.
+
+    Attributes:
+        where: what error messages call it.
+        entries: key -> array, in the order of the index.
+
+    Raises:
+        StoreError: the index is damaged or hostile.
+    """
+
+    def __init__(self, prefix: Path, files: Files) -> None:
+        self.prefix, self.where, self._files = prefix, str(prefix), files
+        self._spans: dict[int, Span] = {}
+        self.index = files.open(prefix.with_name(f"{prefix.name}.index"))
+        if self.index.length > MOST_BYTES:
+            raise damaged(self.where, f"the index has {self.index.length} bytes, which no model needs")
+        data = memoryview(b"".join(bytes(piece) for piece in stream([self.index])))
+        try:
+            self.entries = dict(self._read(data))
+        except Damaged as error:
+            raise damaged(f"{self.where}.index", *error.args) from None
+        self._check_overlaps()
+
+    def _read(self, data: memoryview) -> Iterator[tuple[str, Entry]]:
+        self._shards = 0
+        for key, value in entries(data):
+            if not key:
+                self._shards = number_in(value, 1)
+                if not 0 < self._shards <= _MOST_SHARDS or number_in(value, 2):
+                    raise Damaged("the index speaks of no shards, too many, or of a machine with another order of bytes")
+            elif key[0]:  # slices have keys that begin with 0
+                yield _text(key), _entry(value)
+        if not self._shards:
+            raise Damaged("the index has no head")
+
+    def _check_overlaps(self) -> None:
+        places = sorted((each.shard, each.offset, each.size) for each in self.entries.values() if each.size and not each.sliced)
+        for (shard, offset, size), (other, begin, _) in pairwise(places):
+            if shard == other and offset + size > begin:
+                raise damaged(f"{self.where}.index", "two arrays lie at one place")
+
+    def place(self, key: str) -> Span:
+        """Where an array lies.
+
+        Raises:
+            StoreError: its shard is missing, or ends before it does.
+        """
+        entry = self.entries[key]
+        if entry.shard >= self._shards:
+            raise damaged(f"{self.where}.index", f"{key!r} lies in a shard that there is not")
+        whole = self.shard(entry.shard)
+        if entry.offset + entry.size > whole.length:
+            raise damaged(f"{self.where}.index", f"the shard ends before {key!r} does")
+        return Span(whole.fd, entry.offset, entry.size)
+
+    def shard(self, number: int) -> Span:
+        """A shard as a whole, opened once. Raises StoreError where it is missing."""
+        if number not in self._spans:
+            name = f"{self.prefix.name}.data-{number:05}-of-{self._shards:05}"
+            self._spans[number] = self._files.open(self.prefix.with_name(name))
+        return self._spans[number]
+
+    @cached_property
+    def names(self) -> Sequence[str]:
+        """The names of all its files, sorted."""
+        shards = {each.shard for each in self.entries.values() if each.size}
+        return sorted([f"{self.prefix.name}.index", *(f"{self.prefix.name}.data-{n:05}-of-{self._shards:05}" for n in shards)])
+
+    def listed(self, key: str) -> Listed:
+        """An array as a container lists it.
+
+        Raises:
+            StoreError: it is in slices, of a type that is not read, or is damaged.
+        """
+        entry = self.entries[key]
+        size = prod(entry.shape) * item_size(entry.dtype)
+        if entry.sliced or not entry.dtype:
+            what = "lies in slices" if entry.sliced else "is of a type that numpy does not have"
+            raise damaged(self.where, f"the array {key!r} {what}, which is not read")
+        if size != entry.size:
+            raise damaged(f"{self.where}.index", f"{key!r} has {entry.size} bytes, but {size} by its shape")
+        return Listed(entry.shape, entry.dtype, size, self.place(key))
+
+    def check(self, stop: Event | None = None) -> None:
+        """Hold every array against its checksum.
+
+        Raises:
+            StoreError: one is damaged.
+        """
+        for key, entry in self.entries.items():
+            if entry.dtype and not entry.sliced and crc32c_of(stream([self.place(key)], stop)) != unmasked(entry.crc):
+                raise damaged(f"{self.where}: {key}", "the array is damaged: its checksum does not match")
+
+    def text(self, key: str) -> memoryview:
+        """The bytes of a single text, as the graph of objects is kept.
+
+        Raises:
+            StoreError: it is none, or damaged.
+        """
+        entry = self.entries[key]
+        if entry.dtype or entry.shape or entry.size > MOST_BYTES:
+            raise damaged(self.where, f"{key!r} is no text")
+        data = memoryview(b"".join(bytes(piece) for piece in stream([self.place(key)])))
+        try:
+            size, at = varint(data, 0)
+        except Damaged:
+            size, at = -1, 0
+        head, found = data[at : at + 4], data[at + 4 :]
+        if size != len(found) or crc32c(found, crc32c(head, crc32c(size.to_bytes(4, "little")))) != unmasked(entry.crc):
+            raise damaged(self.where, f"{key!r} is no text, or its checksum does not match")
+        return found
+
+
+def item_size(dtype: str) -> int:
+    """Bytes of one number of a type that numpy has."""
+    return _SIZES.get(dtype) or int("".join(filter(str.isdigit, dtype)) or 0) // 8
+
+
+def _text(key: bytes) -> str:
+    try:
+        return key.decode()
+    except UnicodeDecodeError:
+        raise Damaged("a key of the index is no text") from None
+
+
+def _entry(data: memoryview) -> Entry:
+    found: dict[int, Value] = dict(fields(data))
+    numbers = [value if isinstance(value := found.get(number, 0), int) else -1 for number in (1, 3, 4, 5, 6)]
+    shape = found.get(2, memoryview(b""))
+    if not isinstance(shape, memoryview) or min(numbers) < 0 or max(numbers) >= _LARGEST:
+        raise Damaged("an entry of the index is no array")
+    dtype, shard, offset, size, crc = numbers
+    return Entry(_shape(shape), _TYPES.get(dtype, ""), shard, offset, size, crc, 7 in found)
+
+
+def _shape(data: memoryview) -> tuple[int, ...]:
+    sizes = tuple(number_in(dimension, 1) for dimension in messages(data, 2))
+    if number_in(data, 3) or len(sizes) > 32 or any(size >= _LARGEST for size in sizes) or prod(sizes) >= _LARGEST:
+        raise Damaged("an entry of the index has no shape")
+    return sizes

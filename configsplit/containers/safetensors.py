@@ -1,0 +1,116 @@
+"""Weights in a safetensors file: a head in JSON with names, shapes, types and places, and behind it the bytes.
+
+https://github.com/huggingface/safetensors has the format: little-endian, in C order, without holes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from math import prod
+from typing import Any
+
+from configsplit.containers.arrays import Arrays, Listed
+from configsplit.containers.by_name import by_name
+from configsplit.containers.container import Container
+from configsplit.containers.opening import Opened
+from configsplit.containers.system.window import Span
+from configsplit.dialects import parse
+from configsplit.errors import DocumentError, StoreError
+from configsplit.graph.json import FrozenDict, loads
+
+MOST_HEAD = 32 << 20
+_LENGTH = 8
+_LARGEST = 1 << 48
+_TYPES = {
+    "F64": ("float64", 8),
+    "F32": ("float32", 4),
+    "F16": ("float16", 2),
+    "BOOL": ("bool", 1),
+    "I64": ("int64", 8),
+    "I32": ("int32", 4),
+    "I16": ("int16", 2),
+    "I8": ("int8", 1),
+    "U64": ("uint64", 8),
+    "U32": ("uint32", 4),
+    "U16": ("uint16", 2),
+    "U8": ("uint8", 1),
+}
+
+
+class Safetensors(Container):
+    kind = "safetensors"
+
+    @classmethod
+    def recognises(cls, opened: Opened) -> bool:
+        return opened.head[_LENGTH : _LENGTH + 1] == b"{" and _head_size(opened) <= opened.span.length
+
+    def config_text(self) -> str:
+        raise StoreError(
+            "this is a safetensors file: it has weights but no architecture",
+            code="not-a-model",
+            where=str(self.opened.path),
+            hint="name the architecture (.json) as MODEL and give this file as --weights",
+        )
+
+    def weights(self) -> None:
+        return None
+
+    def named_weights(self, config_text: str) -> Arrays:
+        where, model = str(self.opened.path), parse(config_text).model
+        found = dict(self._arrays())
+        dotted = not any("/" in name for name in found)
+        return by_name(model, {name.replace(".", "/") if dotted else name: each for name, each in found.items()}, where)
+
+    def _head(self) -> Mapping[str, Any]:
+        span, size = self.opened.span, _head_size(self.opened) - _LENGTH
+        if size > MOST_HEAD:
+            raise self._refusal(f"the head has {size} bytes, more than the {MOST_HEAD} that are read")
+        text = self.opened.small(Span(span.fd, span.offset + _LENGTH, size))
+        try:
+            found = loads(text.decode("utf-8"))
+        except UnicodeDecodeError:
+            raise self._refusal("the head is no text") from None
+        except DocumentError as error:
+            raise error.within(str(self.opened.path)) from None
+        return found if isinstance(found, FrozenDict) else FrozenDict()
+
+    def _arrays(self) -> Iterator[tuple[str, Listed]]:
+        entries = {name: entry for name, entry in self._head().items() if name != "__metadata__"}
+        begin, end = _head_size(self.opened), 0
+        places = {name: self._place(name, entry) for name, entry in entries.items()}
+        for name, (first, last) in sorted(places.items(), key=lambda item: item[1]):
+            if first != end or begin + last > self.opened.span.length:
+                raise self._refusal(f"{name!r} lies beyond the end of the file, or where another array does, or behind a hole")
+            end = last
+            shape, dtype, size = self._kind(name, entries[name])
+            if size != last - first:
+                raise self._refusal(f"{name!r} has {last - first} bytes, but {size} by its shape")
+            yield name, Listed(shape, dtype, size, Span(self.opened.span.fd, self.opened.span.offset + begin + first, size))
+        if begin + end != self.opened.span.length:
+            raise self._refusal("there are bytes behind the arrays, or some are missing")
+
+    def _place(self, name: str, entry: object) -> tuple[int, int]:
+        found = entry.get("data_offsets") if isinstance(entry, FrozenDict) else None
+        if not isinstance(found, tuple) or len(found) != 2 or not all(type(each) is int for each in found):
+            raise self._refusal(f"{name!r} has no place")
+        if not 0 <= found[0] <= found[1]:
+            raise self._refusal(f"{name!r} ends before it begins")
+        return found[0], found[1]
+
+    def _kind(self, name: str, entry: FrozenDict) -> tuple[tuple[int, ...], str, int]:
+        shape, dtype = entry.get("shape"), _TYPES.get(str(entry.get("dtype")))
+        if dtype is None:
+            raise self._refusal(f"{name!r} is of the type {entry.get('dtype')!r}, which numpy does not have")
+        sizes = shape if isinstance(shape, tuple) and len(shape) <= 32 else (None,)
+        if not all(type(size) is int and 0 <= size < _LARGEST for size in sizes):
+            raise self._refusal(f"{name!r} has no shape")
+        return sizes, dtype[0], prod(sizes) * dtype[1]
+
+    def _refusal(self, what: str) -> StoreError:
+        hint = "copy or download the file again"
+        return StoreError(what, code="safetensors-damaged", where=str(self.opened.path), hint=hint)
+
+
+def _head_size(opened: Opened) -> int:
+    """Bytes of the head, with those of its length."""
+    return _LENGTH + int.from_bytes(opened.head[:_LENGTH], "little")
