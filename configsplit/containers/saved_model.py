@@ -197,8 +197,20 @@ class SavedModel(Container):
 
 def _untupled(config: Any) -> Any:
     """The config with lists in place of tuples and shapes, which SavedModels write as objects."""
-    if isinstance(config, FrozenDict) and config.get("class_name") in _TUPLES and isinstance(config.get("items"), tuple):
-        return _untupled(config["items"])
-    if isinstance(config, FrozenDict):
-        return FrozenDict({key: _untupled(value) for key, value in config.items()})
-    return tuple(map(_untupled, config)) if isinstance(config, tuple) else config
+    done: list[Any] = []
+    todo: list[tuple[Any, bool]] = [(config, False)]
+    while todo:
+        item, has_children = todo.pop()
+        while isinstance(item, FrozenDict) and item.get("class_name") in _TUPLES and isinstance(item.get("items"), tuple):
+            item = item["items"]
+        if not isinstance(item, FrozenDict | tuple):
+            done.append(item)
+        elif not has_children:
+            todo.append((item, True))
+            todo += [(each, False) for each in reversed(item.values() if isinstance(item, FrozenDict) else item)]
+        else:
+            start = len(done) - len(item)
+            done[start:] = [
+                FrozenDict(zip(item, done[start:], strict=True)) if isinstance(item, FrozenDict) else (*done[start:],)
+            ]
+    return done[0]

@@ -153,7 +153,7 @@ class SourceFile(Record):
     weights: PlainName | None = None
     weights_path: Below | None = None
     weights_sha256: Digest | None = None
-    weights_by_name: bool = False
+    weights_by_name: Literal[True] | None = None
 
 
 class Manifest(Record):

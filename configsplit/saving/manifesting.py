@@ -200,7 +200,7 @@ def source(
         weights=None if apart is None else apart.name,
         weights_path=None if apart is None else relative(apart, directory),
         weights_sha256=None if apart is None else digests[1],
-        weights_by_name=apart is not None and document.by_name,
+        weights_by_name=True if apart is not None and document.by_name else None,
     )
 
 

@@ -48,7 +48,7 @@ def verify_file(path: str | Path, *, custom_objects: Sequence[str | Path] = ()) 
     if told.verb == "convert":
         return _converted(path, told, places, custom_objects)
     with ExitStack() as stack:
-        (model, weights), by_name = places[0], told.sources[0].weights_by_name
+        (model, weights), by_name = places[0], bool(told.sources[0].weights_by_name)
         host = stack.enter_context(reading(model, weights=weights, custom_objects=custom_objects, by_name=by_name))
         more = (load_fragment(model, host, weights=weights, custom_objects=custom_objects) for model, weights in places[1:])
         documents = [host, *more]

@@ -80,10 +80,14 @@ def paired(layers: Iterable[Layer], names: Sequence[str]) -> Names | None:
     """
     every = list(layers)
     named = [at for at, layer in enumerate(every) if not _is_nameless(layer)]
-    if len(named) < len(every) == len(names):
-        pairs = paired([every[at] for at in named], [names[at] for at in named])
-        nameless = {layer.name: names[at] for at, layer in enumerate(every) if at not in named}
-        return None if pairs is None or {*pairs.values()} & {*nameless.values()} else {**pairs, **nameless}
+    if not len(named) < len(every) == len(names):
+        return _paired(every, names)
+    pairs = _paired([every[at] for at in named], [names[at] for at in named])
+    nameless = {layer.name: names[at] for at, layer in enumerate(every) if at not in named}
+    return None if pairs is None or {*pairs.values()} & {*nameless.values()} else {**pairs, **nameless}
+
+
+def _paired(every: Sequence[Layer], names: Sequence[str]) -> Names | None:
     ours: dict[str, list[str]] = {}
     kinds: dict[str, str] = {}
     for layer in every:
@@ -107,14 +111,10 @@ def told(pairs: Names) -> str:
 
 
 def _may_have_weights(layer: Layer, dialect: str, inside: HeldBy) -> bool:
-    if layer.is_input:
-        return False
     held = inside(layer)
-    if held is not None:
-        leaves = (each for _, each in walk(held, inside) if inside(each) is None)
-        return any(_may_have_weights(each, dialect, inside) for each in leaves)
-    facts = Table().of(layer, dialect)
-    return facts is None or facts.weights is not no_weights
+    leaves = [layer] if held is None else [each for _, each in walk(held, inside) if inside(each) is None]
+    every = [Table().of(each, dialect) for each in leaves if not each.is_input]
+    return any(facts is None or facts.weights is not no_weights for facts in every)
 
 
 def _is_nameless(layer: Layer) -> bool:

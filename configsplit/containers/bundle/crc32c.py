@@ -94,12 +94,12 @@ def _moved(values: np.ndarray[Any, Any], zeros: tuple[int, ...]) -> np.ndarray[A
 @cache
 def _zeros(size: int) -> tuple[int, ...]:
     """What becomes of each bit of the register after so many zeros: a matrix over two numbers, by its columns."""
-    if size == 0:
-        return tuple(1 << bit for bit in range(32))
-    if size % 2:
-        return tuple(_table()[value & 0xFF] ^ value >> 8 for value in _zeros(size - 1))
-    half = _zeros(size // 2)
-    return tuple(_applied(half, value) for value in half)
+    found = tuple(1 << bit for bit in range(32))
+    for digit in f"{size:b}":
+        found = tuple(_applied(found, value) for value in found)
+        if digit == "1":
+            found = tuple(_table()[value & 0xFF] ^ value >> 8 for value in found)
+    return found
 
 
 def _applied(matrix: tuple[int, ...], value: int) -> int:
