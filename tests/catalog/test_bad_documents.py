@@ -92,7 +92,8 @@ def test_a_document_is_valid_where_keras_builds_it(title: str, tmp_path: Path) -
     found = validate(path)
     assert found.valid == (not real), (real, found.violations)
     assert found.valid == (title in ("sound", "policy") or title.startswith(("a ", "an initializer")))
-    assert not found.valid or runs("keras", DOCUMENTS[title])
+    if found.valid:
+        assert runs("keras", DOCUMENTS[title])
 
 
 @pytest.mark.parametrize("title", ["conv", "steps", "numbers", "open"])

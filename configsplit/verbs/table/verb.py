@@ -105,7 +105,7 @@ class Verb(NamedTuple):
             if count == 0 or (count > 1 and not needed.several):
                 return needed.said.format(**words)
         for option in self.options:
-            alone = option.goes_with and not given[option.goes_with]
+            alone = option.goes_with in words and not given[option.goes_with]  # recipes have other options
             if alone and given.get(option.keyword, option.default) not in (option.default, ()):
                 return f"{words[option.keyword].partition(' ')[0]} goes with {words[option.goes_with]}"
         return None
