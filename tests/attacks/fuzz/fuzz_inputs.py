@@ -2,7 +2,7 @@
 
 ``kind`` says what is edited: ``document`` (the architecture, put back into the container it came from), ``bytes`` (of the
 file), ``weights`` (bytes of the HDF5 file inside an archive), ``record`` (manifest, provenance record or recipe).
-A ``file`` is given as it is.
+``folder`` is one file of a SavedModel or a TensorFlow.js model, or the architecture in it. A ``file`` is given as it is.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ import fuzz_edits
 import h5py
 import yaml
 from click.testing import CliRunner
+from support.bundle_files import Hand
+from support.tfjs_files import as_tfjs
 
 from configsplit.catalog.table import BUILT_IN
 from configsplit.cli.main import cli
@@ -30,6 +32,7 @@ from configsplit.cli.main import cli
 CORPUS = Path(__file__).resolve().parents[2] / "corpus" / "releases"
 LARGEST = 40_000
 FILES = Path(__file__).parent / "files"
+RESIDUAL = CORPUS / "tf-2.4" / "residual.h5"
 
 
 def _is_seed(path: Path) -> bool:
@@ -46,6 +49,10 @@ RECIPE = {
     "do": [{"split": {"at": "half the MACs"}}, {"convert": {}}, {"freeze": {"before": "x"}}],
 }  # fmt: skip
 VERBS = ("inspect", "validate", "cuts", "layers", "split", "extract", "insert", "remove", "rename", "freeze", "join", "convert")
+FOLDERS = {"saved_model": lambda place: Hand(RESIDUAL).write(place), "tfjs": lambda place: as_tfjs(RESIDUAL, place, shard=1000)}
+"""Containers that are folders -> what writes one."""
+ROOT = "root"
+"""In place of a file of a SavedModel: the architecture in it."""
 RECORDS = ("manifest.json", "provenance", "recipe")
 
 
@@ -80,7 +87,9 @@ def document(seed: str) -> Any:
 def draw(number: int) -> Input:
     """The input of that number; the same in every run."""
     rng = random.Random(number)
-    kind = rng.choices(("document", "bytes", "weights", "record"), (70, 14, 8, 8))[0]
+    kind = rng.choices(("document", "bytes", "weights", "record", "folder"), (64, 14, 7, 7, 8))[0]
+    if kind == "folder":
+        return _draw_folder(rng)
     if kind == "record":
         name = rng.choice(RECORDS)
         edits = _document_edits(_record(name), rng)
@@ -96,6 +105,29 @@ def draw(number: int) -> Input:
         kind = "bytes"
     data = member(seed) if kind == "weights" else (CORPUS / seed).read_bytes()
     return Input(kind, seed, verb, _byte_edits(data, rng), options(verb, document(seed), rng))
+
+
+def _draw_folder(rng: random.Random) -> Input:
+    name, verb = rng.choice([*FOLDERS]), rng.choice(VERBS)
+    file = rng.choice([*sorted(folder_files(name)), *([ROOT] if name == "saved_model" else [])])
+    found = _told_in(name, file)
+    edits = _byte_edits(folder_files(name)[file], rng) if found is None else _document_edits(found, rng)
+    return Input("folder", f"{name}:{file}", verb, edits, options(verb, document("tf-2.4/residual.h5"), rng))
+
+
+def _told_in(name: str, file: str) -> Any:
+    """What a file of a folder says, where that is JSON; else None."""
+    if file == ROOT:
+        return Hand(RESIDUAL).told[0][2]
+    return json.loads(folder_files(name)[file]) if file.endswith(".json") else None
+
+
+@functools.cache
+def folder_files(name: str) -> dict[str, bytes]:
+    with tempfile.TemporaryDirectory() as scratch:
+        place = Path(scratch, name)
+        FOLDERS[name](place)
+        return {path.relative_to(place).as_posix(): path.read_bytes() for path in place.rglob("*") if path.is_file()}
 
 
 def _document_edits(found: Any, rng: random.Random) -> list[fuzz_edits.Edit]:
@@ -158,8 +190,11 @@ def put(item: Input, folder: Path) -> list[str]:
     """Write the input's files into a folder; the arguments of the verb."""
     if item.kind == "record":
         return _put_record(item, folder)
-    path = folder / f"model{Path(item.seed).suffix}"
-    path.write_bytes(_data(item))
+    path = folder / ("model" if item.kind == "folder" else f"model{Path(item.seed).suffix}")
+    if item.kind == "folder":
+        _put_folder(item, path)
+    else:
+        path.write_bytes(_data(item))
     bare = path.suffix == ".json"
     out = ["--out", str(folder / ("out" if item.verb == "split" else f"out{'.json' if bare else '.keras'}"))]
     out += ["--no-weights"] if bare and item.verb not in ("convert", "split") else []
@@ -169,11 +204,31 @@ def put(item: Input, folder: Path) -> list[str]:
         out += ["--model", str(layer)]
     if item.verb in ("inspect", "validate", "cuts", "layers"):
         out = []
-    files = [str(path)] * (2 if item.verb == "join" else 1)
+    given = path / "model.json" if item.seed.startswith("tfjs:") else path
+    files = [str(given)] * (2 if item.verb == "join" else 1)
     json_too = [] if item.verb in ("extract", "freeze", "convert") else ["--json"]
     return [item.verb, *out, *json_too, *[each for each in item.options if each.startswith("-") or "=" not in each], *files] + [
         each for each in item.options if not each.startswith("-") and "=" in each
     ]
+
+
+def _put_folder(item: Input, place: Path) -> None:
+    name, _, file = item.seed.partition(":")
+    if file == ROOT:
+        hand = Hand(RESIDUAL)
+        hand.told[0] = (*hand.told[0][:2], fuzz_edits.apply(hand.told[0][2], item.edits))
+        hand.write(place)
+        return
+    for each, data in folder_files(name).items():
+        (place / each).parent.mkdir(parents=True, exist_ok=True)
+        (place / each).write_bytes(data)
+    found = _told_in(name, file)
+    made = (
+        fuzz_edits.apply_bytes(folder_files(name)[file], item.edits)
+        if found is None
+        else fuzz_edits.text_of(fuzz_edits.apply(found, item.edits)).encode("utf-8", "surrogatepass")
+    )
+    (place / file).write_bytes(made)
 
 
 def _data(item: Input) -> bytes:
