@@ -1,7 +1,8 @@
 """A model as configsplit read it, in a file that Keras reads too: what is run is what was cut.
 
 A document may be wrapped in others, or be JSON twice; groups of an archive may be spelt as Windows spells paths; weights may be
-another model's, taken by name. Keras does not read such a file, or reads something else.
+another model's, taken by name; the model may be one of TensorFlow.js, a SavedModel, or have its weights in a checkpoint. Keras
+does not read such a file, reads something else, or runs the program in it.
 """
 
 from __future__ import annotations
@@ -11,11 +12,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from configsplit.containers.arrays import ListedArrays
 from configsplit.containers.container import Format
 from configsplit.graph.provenance import identity
 from configsplit.models.document import Document
 from configsplit.models.results import Edited
 from configsplit.saving.model import save
+
+_OF_KERAS = ("json", "keras", "h5", "dir")
 
 
 @contextmanager
@@ -51,7 +55,8 @@ def _format_of_new(document: Document) -> Format | None:
     """The format of a new file, None where Keras reads the one that is there as configsplit does."""
     with document.opened() as source:
         weights = source.weights
-        if not document.notes and not document.by_name and (weights is None or not weights.renamed):
+        foreign = isinstance(weights, ListedArrays) or source.kind not in _OF_KERAS
+        if not foreign and not document.notes and not document.by_name and (weights is None or not weights.renamed):
             return None
         if weights is None:
             return "json"

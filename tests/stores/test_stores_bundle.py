@@ -22,6 +22,7 @@ from configsplit.containers.bundle.crc32c import crc32c
 from configsplit.containers.bundle.snappy import unpack
 from configsplit.containers.bundle.wire import Damaged
 from configsplit.errors import ConfigSplitError
+from configsplit.runtime.examine import examine
 
 RESIDUAL = Path(__file__).parents[1] / "corpus" / "releases" / "tf-2.4" / "residual.h5"
 SECONDS, MEMORY = 5, 300 << 20
@@ -293,10 +294,13 @@ def test_a_batch_finds_it(tmp_path: Path) -> None:
     assert [(member.name, member.reason) for member in found.members] == [("ours", "a SavedModel of TensorFlow")]
 
 
-def test_running_it_is_refused_in_words(tmp_path: Path) -> None:
-    """The program in it would run with it."""
+def test_it_is_run_from_what_was_read_of_it(tmp_path: Path) -> None:
+    """The program in it, which is none here, would run with it."""
     folder = Hand(RESIDUAL).write(tmp_path / "ours")
     configsplit.split(configsplit.load(folder), at="bn1").save(tmp_path / "parts")
+    assert configsplit.verify(tmp_path / "parts", numeric=True).numeric.passed
+    same = configsplit.compare(RESIDUAL, folder)
+    assert [each.identical for each in same.outputs] == [True]
     with pytest.raises(ConfigSplitError, match="as data") as caught:
-        configsplit.verify(tmp_path / "parts", numeric=True)
+        examine(folder)
     assert caught.value.code == "runtime-kind"
