@@ -61,11 +61,13 @@ def _done(at: tuple[str, ...], out: Path, options: dict[str, Any], ahead: Any) -
 
 
 def _lines(parts: Any, saved: Any, verify: str, seconds: float) -> list[str]:
+    from configsplit.containers import size_of
+
     document, manifest = parts.document, saved.manifest
     head = (
         f"{click.style(document.path.name, bold=True)}  {document.detection.dialect.title}, {len(document.model.layers)} layers"
     )
-    lines = [f"{head}, {size(document.path.stat().st_size)}", ""]
+    lines = [f"{head}, {size(size_of(document.path))}", ""]
     for number, (part, made) in enumerate(zip(manifest.parts, parts.split.parts, strict=True)):
         bytes_ = sum((saved.directory / name).stat().st_size for name in (part.file, part.weights) if name)
         lines.append(f"{click.style(part.file, bold=True)}  {len(made.model.layers)} layers, {size(bytes_)}")

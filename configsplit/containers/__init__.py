@@ -7,7 +7,7 @@ from configsplit.containers.addresses import Layout, addresses, inner_weights, i
 from configsplit.containers.ahead import Ahead
 from configsplit.containers.assets import Asset
 from configsplit.containers.opening import MAX_TEXT
-from configsplit.containers.source import FOLDERS, Source, digest, open_source
+from configsplit.containers.source import FOLDERS, Source, digest, open_source, size_of
 from configsplit.containers.staging import Staging
 from configsplit.containers.system.named_files import Stamp, read_plain, stamp
 from configsplit.containers.system.threads import Task, Workers
@@ -57,6 +57,7 @@ __all__ = [
     "prepare_text",
     "prepare_weights",
     "read_plain",
+    "size_of",
     "snake_case",
     "stamp",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -34,6 +35,22 @@ of it may lie where a user block would end; safetensors before JSON: its first b
 
 FOLDERS = (CONFIG, PROGRAM, METADATA)
 """Files by which the folder of a model is known, whatever it is called."""
+_WEB = "model.json"
+
+
+def model_in(path: Path) -> Path:
+    """The file that is the model: the ``model.json`` in a folder of TensorFlow.js; else what was named."""
+    if not path.is_dir() or any((path / name).exists() for name in FOLDERS) or not (path / _WEB).is_file():
+        return path
+    return path / _WEB
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file, or of the files in a folder; links lead nowhere."""
+    if not path.is_dir():
+        return path.stat().st_size
+    files = (Path(folder, name) for folder, _, names in os.walk(path) for name in names)
+    return sum(file.lstat().st_size for file in files if not file.is_symlink())
 
 
 def container_at(path: Path, files: Files) -> Container:
@@ -97,7 +114,7 @@ class Source:
     def __init__(
         self, *, path: Path, weights_path: Path | None = None, scratch: str | None = None, by_name: bool = False
     ) -> None:
-        self.path, self.weights_path = path, None if weights_path is None else index_of(weights_path)
+        self.path, self.weights_path = model_in(path), None if weights_path is None else index_of(weights_path)
         self.by_name = by_name
         self.is_closed = False
         self._files = Files(scratch)

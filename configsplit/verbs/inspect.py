@@ -14,6 +14,7 @@ from configsplit.boundaries.formulas import Figure, Formula, plain
 from configsplit.boundaries.pricing import Pricing
 from configsplit.boundaries.sizes import given_sizes, open_sizes
 from configsplit.catalog.table import Table
+from configsplit.containers import size_of
 from configsplit.dialects import Sign, emit
 from configsplit.errors import RuntimeUnavailableError, WeightsError
 from configsplit.graph.model import Layer, TensorRef, TensorSpec, walk
@@ -85,7 +86,7 @@ def inspect(document: Document, *, sizes: Iterable[str] | Mapping[TensorRef, Ten
     return Inspection(
         file=document.path.name,
         format=document.kind,
-        bytes=document.path.stat().st_size,
+        bytes=size_of(document.path),
         dialect=document.dialect,
         title=document.detection.dialect.title,
         evidence=tuple(map(_evidence, document.detection.evidence)),

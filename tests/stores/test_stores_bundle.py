@@ -304,3 +304,10 @@ def test_it_is_run_from_what_was_read_of_it(tmp_path: Path) -> None:
     with pytest.raises(ConfigSplitError, match="as data") as caught:
         examine(folder)
     assert caught.value.code == "runtime-kind"
+
+
+def test_its_size_is_that_of_its_files(tmp_path: Path) -> None:
+    folder = Hand(RESIDUAL).write(tmp_path / "ours")
+    files = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
+    (folder / "link").symlink_to(RESIDUAL.resolve())
+    assert configsplit.inspect(configsplit.load(folder)).bytes == sum(files)

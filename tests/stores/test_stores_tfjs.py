@@ -203,3 +203,11 @@ def test_it_is_run_from_what_was_read_of_it(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="no Keras reads") as caught:
         examine(web)
     assert caught.value.code == "runtime-kind"
+
+
+def test_a_folder_of_one_is_that_model(tmp_path: Path) -> None:
+    web = as_tfjs(RESIDUAL, tmp_path / "web")
+    assert configsplit.load(web.parent).path == web
+    (web.parent / "config.json").write_text("{}")
+    with pytest.raises(ConfigSplitError):
+        configsplit.load(web.parent)
