@@ -53,10 +53,12 @@ class Arrays(Protocol):
         groups, datasets: path -> information, without a leading ``/``; the root group is ``""``.
         by_name: whether they may be those of another model, of which layers with the same names take theirs.
         renamed: whether groups are called otherwise in the file.
+        in_order: whether Keras loads the layers of the legacy layout in the order of the file, not each by what names it.
     """
 
     by_name: bool = False
     renamed: bool = False
+    in_order: bool = True
     where: str
     size: int
     groups: Mapping[str, GroupInfo]
@@ -231,6 +233,8 @@ class ListedArrays(Arrays):
     Raises:
         StoreError: an array has no room for its values, or stands where a group does.
     """
+
+    in_order = False
 
     def __init__(self, where: str, layout: Layout, listed: Mapping[str, Listed]) -> None:
         self.where, self.size = where, 0

@@ -94,6 +94,15 @@ def piece_order(
     return loaded_order(piece, {path: told[origins[path]] for path in paths}, piece.dialect, reach)
 
 
+def loaded_names(model: Model, names: Names, reach: HeldBy) -> list[str] | None:
+    """The names of a nested model's weights in the order in which the loader takes them; None where nobody can say."""
+    try:
+        told = _kinds(model, names, reach)
+    except WeightsError:
+        return None
+    return [names[weight.path][weight.number] for weight in loaded_order(model, told, model.dialect, reach)]
+
+
 def _kinds(model: Model, names: Names, reach: HeldBy) -> dict[LayerPath, Sequence[bool]]:
     """Whether each weight of each layer is trainable by kind, as far as it matters for the order."""
     found: dict[LayerPath, Sequence[bool]] = {}

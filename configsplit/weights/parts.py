@@ -18,10 +18,11 @@ from configsplit.containers import addresses, is_stored
 from configsplit.errors import WeightsError
 from configsplit.graph.json import dumps
 from configsplit.graph.model import HeldBy, Layer, LayerPath, Model, Shape, walk
-from configsplit.graph.rebuild_order import reordered, stands_as_rebuilt
+from configsplit.graph.rebuild_order import rebuild_orders, reordered, stands_as_rebuilt
 from configsplit.inference import Inference, weights_of
 from configsplit.models.wrapped import held_by
 from configsplit.weights import made_up
+from configsplit.weights.order import loaded_names
 
 if TYPE_CHECKING:
     from configsplit.containers.arrays import Arrays
@@ -90,6 +91,8 @@ def weights_in(model: Model, file: Arrays) -> Weights:
     elif file.layout.kind == "legacy" and (pairs := made_up.groups_by_order(model, file, reach)):
         groups = {path: group.removesuffix(path[0]) + pairs.get(path[0], path[0]) for path, group in groups.items()}
         matched |= pairs
+    elif file.layout.kind == "legacy" and file.in_order:
+        _check_order(model, file)
     strays = [] if file.by_name else file.strays(groups.values())
     if strays:
         raise WeightsError(
@@ -101,7 +104,45 @@ def weights_in(model: Model, file: Arrays) -> Weights:
     if file.layout.kind == "v3":
         matched |= _check_names(file, groups, layers)
         groups |= _tied(file, groups, layers)
-    return Weights(file, groups, layers, reach, model.dialect, matched)
+    found = Weights(file, groups, layers, reach, model.dialect, matched)
+    if file.layout.kind == "legacy" and file.in_order and not file.by_name:
+        _check_nested(found)
+    return found
+
+
+def _check_order(model: Model, file: Arrays) -> None:
+    """Raises WeightsError where Keras, which goes by the order of the file, would give layers the weights of others."""
+    layers, container = model.by_name(), file.layout.container
+    found = [
+        name for name in file.layer_names if name in layers and file.has_datasets(f"{container}/{name}" if container else name)
+    ]
+    there = {*found}
+    if not any(found == [name for name in order if name in there] for order in (layers, *rebuild_orders(model))):
+        raise _out_of_order(file.where, "its layers")
+
+
+def _out_of_order(where: str, what: str) -> WeightsError:
+    return WeightsError(
+        f"the file lists {what} in another order than the model has them, and Keras would take each for another",
+        code="weights-order",
+        where=where,
+        hint=f"architecture and weights are not of one model; {_BY_NAME}",
+    )
+
+
+def _check_nested(found: Weights) -> None:
+    """The same of the layers in a nested or wrapped model, whose group has all their weights in one row."""
+    for path, layer in found.layers.items():
+        held = found.inside(layer) if len(path) == 1 else None
+        names = found.names(path) if held is not None and path in found.groups else ()
+        if held is None or len(names) < 2:
+            continue
+        try:
+            placed = made_up.owners(layer, names, found.dialect, found.inside)
+        except WeightsError:
+            continue  # told where somebody needs to know whose weights they are
+        if (wanted := loaded_names(held, placed, found.inside)) is not None and wanted != [*names]:
+            raise _out_of_order(found.file.where, f"the weights in {layer.name!r}")
 
 
 def _check_named(file: Arrays) -> None:
