@@ -182,16 +182,24 @@ def _frame(manifest: Manifest) -> Model:
     if _layers_of(manifest):
         read = read_entry(document, dialect.name)
         return replace(read, entry=emptied, form=dialect.form(read))
-    config = document["config"]
-    listed = type(config) is tuple
-    keys = () if listed else [key for key in ("layers", "input_layers", "output_layers") if key in config]
+    written = document.get("config")
+    if not isinstance(written, FrozenDict) and type(written) is not tuple:
+        raise VerificationError(
+            "the frame of the whole model has no config",
+            code="manifest-invalid",
+            where="manifest.json",
+            hint="edited by hand, or damaged: split again",
+        )
+    config = written if isinstance(written, FrozenDict) else FrozenDict()
+    keys = [key for key in ("layers", "input_layers", "output_layers") if key in config]
+    listed = type(written) is tuple
     return Model(
         name="sequential" if listed else str(config.get("name") or document.get("name") or "sequential"),
-        kind="functional" if not listed and "output_layers" in config else "sequential",
+        kind="functional" if "output_layers" in config else "sequential",
         layers=(),
         inputs=(),
         outputs=(),
-        config=FrozenDict() if listed else config | dict.fromkeys(keys),
+        config=config | dict.fromkeys(keys),
         entry=emptied,
         dialect=dialect.name,
         form=LIST if listed else "",
