@@ -22,6 +22,7 @@ import pytest
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # TensorFlow does so on some processors alone; channels first need it
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # as many processes run as there are processors
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
