@@ -148,7 +148,7 @@ def _safely(facts: LayerFacts, config: FrozenDict) -> str:
     """What does not go together; values of other kinds were named already, or are none of this rule's."""
     try:
         return facts.conflict(config)
-    except (TypeError, ValueError, ZeroDivisionError):
+    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError):
         return ""
 
 
