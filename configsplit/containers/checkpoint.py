@@ -6,7 +6,7 @@ itself finds them; names that contradict it are refused here. TensorFlow 1 keeps
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
@@ -56,11 +56,11 @@ class Checkpoint(Container):
     def weights(self) -> None:
         return None
 
-    def named_weights(self, config_text: str) -> Arrays:
+    def named_weights(self, architecture: Callable[[], str]) -> Arrays:
         from configsplit.containers.bundle.object_graph import KEY, ObjectGraph
         from configsplit.containers.bundle.of_keras import KerasObjects
 
-        bundle, model = self._bundle(), parse(config_text).model
+        bundle, model = self._bundle(), parse(architecture()).model
         if KEY not in bundle.entries:
             return by_name(model, dict(_parameters(bundle)), bundle.where)
         graph = ObjectGraph(bundle)

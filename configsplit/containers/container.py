@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from threading import Event
 from typing import Any, ClassVar, Literal, Protocol
 
@@ -56,8 +56,8 @@ class Container(Protocol):
         """
         ...
 
-    def named_weights(self, config_text: str) -> Arrays | None:
-        """The weights in it where somebody names it as a file of weights alone, for the architecture in ``config_text``."""
+    def named_weights(self, architecture: Callable[[], str]) -> Arrays | None:
+        """The weights in it where somebody names it as a file of weights alone, for an ``architecture`` as JSON text."""
         return self.weights()
 
     def metadata(self) -> Mapping[str, Any]:

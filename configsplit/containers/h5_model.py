@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -55,7 +56,7 @@ class H5Model(Container):
     def weights(self) -> Arrays | None:
         return self._file if "model_weights" in self._file.groups else None
 
-    def named_weights(self, config_text: str) -> Arrays:
+    def named_weights(self, architecture: Callable[[], str]) -> Arrays:
         return self._file
 
     def metadata(self) -> dict[str, str]:

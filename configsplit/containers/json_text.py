@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,7 @@ class JsonText(Container):
     def weights(self) -> None:
         return None
 
-    def named_weights(self, config_text: str) -> Arrays:
+    def named_weights(self, architecture: Callable[[], str]) -> Arrays:
         from configsplit.containers.shards import open_shards
 
         return open_shards(self.opened.path, self.config_text(), self._shard)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
 from threading import Event
@@ -85,10 +85,10 @@ class KerasArchive(_Members):
         span = Span(file.fileno(), 0, os.fstat(file.fileno()).st_size)
         return self._weight_file(span, f"{where}:{WEIGHTS}")
 
-    def named_weights(self, config_text: str) -> Arrays | None:
+    def named_weights(self, architecture: Callable[[], str]) -> Arrays | None:
         from configsplit.containers.npz import is_npz, npz_weights  # numpy is loaded here and not before
 
-        return npz_weights(self._archive, config_text) if is_npz(self._archive) else self.weights()
+        return npz_weights(self._archive, architecture()) if is_npz(self._archive) else self.weights()
 
     def assets(self) -> tuple[str, ...]:
         return tuple(name for name in self._archive.members if name.startswith("assets/") and not name.endswith("/"))
@@ -138,7 +138,7 @@ class KerasFolder(_Members):
         file = self.opened.path / WEIGHTS
         return self._weight_file(self.opened.member(WEIGHTS), str(file)) if file.exists() else None
 
-    def named_weights(self, config_text: str) -> Arrays | None:
+    def named_weights(self, architecture: Callable[[], str]) -> Arrays | None:
         self.opened.files.open(self.opened.path)  # a folder is no file of weights
         return None
 

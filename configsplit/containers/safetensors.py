@@ -5,7 +5,7 @@ https://github.com/huggingface/safetensors has the format: little-endian, in C o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from math import prod
 from typing import Any
 
@@ -55,8 +55,8 @@ class Safetensors(Container):
     def weights(self) -> None:
         return None
 
-    def named_weights(self, config_text: str) -> Arrays:
-        where, model = str(self.opened.path), parse(config_text).model
+    def named_weights(self, architecture: Callable[[], str]) -> Arrays:
+        where, model = str(self.opened.path), parse(architecture()).model
         found = dict(self._arrays())
         dotted = not any("/" in name for name in found)
         return by_name(model, {name.replace(".", "/") if dotted else name: each for name, each in found.items()}, where)

@@ -170,7 +170,7 @@ class Source:
         return found
 
     def _named_weights(self) -> Arrays:
-        found = self._named.named_weights(self.config_text)
+        found = self._named.named_weights(lambda: self.config_text)
         if found is None:
             hint = "name an .h5 file of weights"
             raise StoreError("the file holds no weights", code="weights-layout", where=str(self.weights_path), hint=hint)
