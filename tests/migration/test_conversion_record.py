@@ -157,7 +157,14 @@ def test_on_request_it_begins_anew_and_is_named_everywhere(plugins: Sequence[Pat
 
 
 def test_a_recipe_says_what_is_missing(tmp_path: Path) -> None:
-    options = {"lambdas": (), "shapes": (), "backend": None, "missing_weights": "initialize", "with_weights": True}
+    options = {
+        "lambdas": (),
+        "read_lambda": True,
+        "shapes": (),
+        "backend": None,
+        "missing_weights": "initialize",
+        "with_weights": True,
+    }
     bench = Bench(path=without_weights(tmp_path), weights=None, folder=tmp_path / "out", verify="proof", plugins=())
     facts = carry_out({"name": "convert", "verb": "convert", "of": None, "options": options}, bench)
     assert (facts["absent"], facts["needs"], facts["proof"]) == (["b2"], {"Block2": "not shipped"}, {"weights": 0})
