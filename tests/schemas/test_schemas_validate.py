@@ -43,7 +43,7 @@ def test_all_violations_are_told_at_once(tmp_path: Path) -> None:
         ("layers[0].config", "the key 'batch_input_shape' is missing (InputLayer of Keras 2)"),
         ("layers[1].config.units", "should be a whole number, is 'two'"),
         ("layers[3].inbound_nodes[0][0]", "should have 4 elements, has 3: ['d', 0, 0]"),
-        ("layers[2].config.layers[1].config.units", "should be above 0, is -1"),
+        ("layers[2].config.layers[1].config.units", "should be at least 0, is -1"),
         ("layers[2].config.output_layers[0]", "should have 3 elements, has 2: ['gone', 0]"),
     ]
 
