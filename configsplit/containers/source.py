@@ -38,11 +38,13 @@ FOLDERS = (CONFIG, PROGRAM, METADATA)
 _WEB = "model.json"
 
 
-def model_in(path: Path) -> Path:
+def _model_in(path: Path, files: Files) -> Path:
     """The file that is the model: the ``model.json`` in a folder of TensorFlow.js; else what was named."""
     if not path.is_dir() or any((path / name).exists() for name in FOLDERS) or not (path / _WEB).is_file():
         return path
-    return path / _WEB
+    opened = Opened(path, files)
+    known = any(each.recognises(opened) for each in CONTAINERS if each is not KerasFolder)
+    return path if known else path / _WEB
 
 
 def size_of(path: Path) -> int:
@@ -114,10 +116,10 @@ class Source:
     def __init__(
         self, *, path: Path, weights_path: Path | None = None, scratch: str | None = None, by_name: bool = False
     ) -> None:
-        self.path, self.weights_path = model_in(path), None if weights_path is None else index_of(weights_path)
+        self._files = Files(scratch)
+        self.path, self.weights_path = _model_in(path, self._files), None if weights_path is None else index_of(weights_path)
         self.by_name = by_name
         self.is_closed = False
-        self._files = Files(scratch)
 
     def __enter__(self) -> Source:
         return self

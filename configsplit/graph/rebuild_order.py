@@ -7,7 +7,6 @@ recursive, here iterative; it was held against Keras 3.15.1 on random graphs wit
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 from configsplit.graph.calls import CallGraph, call_graph
@@ -44,15 +43,9 @@ def stands_as_rebuilt(model: Model) -> bool:
     tf_keras since 2.16 visits the keywords of a call as they are written, every other release as they are sorted.
     """
     names = tuple(layer.name for layer in model.layers)
-    return any(order == tuple(name for name in names if name in set(order)) for order in rebuild_orders(model))
-
-
-def rebuild_orders(model: Model) -> Iterator[tuple[str, ...]]:
-    """`rebuild_order` by either rule for keyword arguments."""
-    yield rebuild_order(model)
-    yield rebuild_order(
-        model.with_layers(tuple(replace(each, calls=tuple(map(_as_written, each.calls))) for each in model.layers))
-    )
+    written = model.with_layers(tuple(replace(layer, calls=tuple(map(_as_written, layer.calls))) for layer in model.layers))
+    orders = (rebuild_order(each) for each in (model, written))
+    return any(order == tuple(name for name in names if name in set(order)) for order in orders)
 
 
 def _as_written(node: Node) -> Node:

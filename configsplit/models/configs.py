@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from configsplit.catalog.classes import CLASSES, OUTSIDE
 from configsplit.catalog.config_faults import ConfigFault, config_faults, input_faults
-from configsplit.catalog.table import Table, ships
+from configsplit.catalog.table import Table, class_facts, ships
 from configsplit.errors import DocumentError, closest
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import Layer, LayerPath, Model, walk
@@ -61,7 +61,7 @@ def _nowhere(layer: Layer, own: frozenset[str], dialect: str) -> Iterator[Config
     """A class that Keras 3 would look for in its own packages, where it has none of that name."""
     name, module = layer.class_name, layer.entry.get("module")
     theirs = dialect == "keras3" and isinstance(module, str) and module.partition(".")[0] == "keras"
-    if not theirs or name in own or name in OUTSIDE or name == "Lambda":
+    if not theirs or name in own or name in OUTSIDE or class_facts(name).code_key:
         return
     if name not in CLASSES or (module not in CLASSES[name] and not str(module).startswith("keras.src.")):
         near = closest(name, sorted(CLASSES.keys() - {name}))

@@ -18,7 +18,7 @@ from configsplit.containers import addresses, is_stored
 from configsplit.errors import WeightsError
 from configsplit.graph.json import dumps
 from configsplit.graph.model import HeldBy, Layer, LayerPath, Model, Shape, walk
-from configsplit.graph.rebuild_order import rebuild_orders, reordered, stands_as_rebuilt
+from configsplit.graph.rebuild_order import reordered, stands_as_rebuilt
 from configsplit.inference import Inference, weights_of
 from configsplit.models.wrapped import held_by
 from configsplit.weights import made_up
@@ -117,7 +117,7 @@ def _check_order(model: Model, file: Arrays) -> None:
         name for name in file.layer_names if name in layers and file.has_datasets(f"{container}/{name}" if container else name)
     ]
     there = {*found}
-    if not any(found == [name for name in order if name in there] for order in (layers, *rebuild_orders(model))):
+    if found != [name for name in layers if name in there]:
         raise _out_of_order(file.where, "its layers")
 
 
