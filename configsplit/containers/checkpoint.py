@@ -15,11 +15,11 @@ from configsplit.containers.addresses import LEGACY_WEIGHTS
 from configsplit.containers.arrays import Arrays, Listed, ListedArrays
 from configsplit.containers.bundle.table import is_table
 from configsplit.containers.by_name import by_name, holds
-from configsplit.containers.container import Container, listing_digest
+from configsplit.containers.container import WeightsAlone, listing_digest
 from configsplit.containers.opening import Opened
 from configsplit.containers.system.hashing import sha256
 from configsplit.dialects import parse
-from configsplit.errors import StoreError, WeightsError
+from configsplit.errors import WeightsError
 from configsplit.graph.model import Layer, Model
 
 if TYPE_CHECKING:
@@ -38,23 +38,13 @@ def index_of(path: Path) -> Path:
     return index if path.name and not path.exists() and index.is_file() else path
 
 
-class Checkpoint(Container):
+class Checkpoint(WeightsAlone):
     kind = "checkpoint"
+    called = "a checkpoint of TensorFlow"
 
     @classmethod
     def recognises(cls, opened: Opened) -> bool:
         return not opened.is_folder and is_table(opened.at(max(0, opened.span.length - _END), _END))
-
-    def config_text(self) -> str:
-        raise StoreError(
-            "this is a checkpoint of TensorFlow: weights without an architecture",
-            code="not-a-model",
-            where=str(self.opened.path),
-            hint="name the architecture (.json) as MODEL and give this file as --weights",
-        )
-
-    def weights(self) -> None:
-        return None
 
     def named_weights(self, architecture: Callable[[], str]) -> Arrays:
         from configsplit.containers.bundle.object_graph import KEY, ObjectGraph

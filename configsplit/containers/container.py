@@ -11,6 +11,7 @@ from configsplit.containers.arrays import Arrays
 from configsplit.containers.opening import MAX_TEXT, Opened
 from configsplit.containers.shard_index import is_index, shard_names
 from configsplit.containers.system.hashing import sha256
+from configsplit.errors import StoreError
 
 Format = Literal["keras", "h5", "json"]
 """What is written; `configsplit.saving.writer` says how."""
@@ -91,6 +92,27 @@ class Container(Protocol):
             StoreError: it is damaged, or changed.
         """
         return digest_of_file(self.opened, stop)
+
+
+class WeightsAlone(Container, Protocol):
+    """A container of weights without an architecture: no model by itself, weights for one that is named beside it.
+
+    Attributes:
+        called: what a person calls such a file.
+    """
+
+    called: ClassVar[str]
+
+    def config_text(self) -> str:
+        raise StoreError(
+            f"this is {self.called}: weights without an architecture",
+            code="not-a-model",
+            where=str(self.opened.path),
+            hint="name the architecture (.json) as MODEL and give this file as --weights",
+        )
+
+    def weights(self) -> None:
+        return None
 
 
 def digest_of_file(opened: Opened, stop: Event | None = None) -> str:

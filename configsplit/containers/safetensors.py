@@ -11,7 +11,7 @@ from typing import Any
 
 from configsplit.containers.arrays import Arrays, Listed
 from configsplit.containers.by_name import by_name
-from configsplit.containers.container import Container
+from configsplit.containers.container import WeightsAlone
 from configsplit.containers.opening import Opened
 from configsplit.containers.system.window import Span
 from configsplit.dialects import parse
@@ -37,23 +37,13 @@ _TYPES = {
 }
 
 
-class Safetensors(Container):
+class Safetensors(WeightsAlone):
     kind = "safetensors"
+    called = "a safetensors file"
 
     @classmethod
     def recognises(cls, opened: Opened) -> bool:
         return opened.head[_LENGTH : _LENGTH + 1] == b"{" and _head_size(opened) <= opened.span.length
-
-    def config_text(self) -> str:
-        raise StoreError(
-            "this is a safetensors file: it has weights but no architecture",
-            code="not-a-model",
-            where=str(self.opened.path),
-            hint="name the architecture (.json) as MODEL and give this file as --weights",
-        )
-
-    def weights(self) -> None:
-        return None
 
     def named_weights(self, architecture: Callable[[], str]) -> Arrays:
         where, model = str(self.opened.path), parse(architecture()).model
