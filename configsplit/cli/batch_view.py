@@ -108,7 +108,7 @@ class LiveView(AbstractContextManager["LiveView"]):
 
         self._progress = Progress()
         self._failures: list[str] = []
-        self._live = Live(console=Console(stderr=True), refresh_per_second=8, get_renderable=self._drawn, transient=True)
+        self._live = Live(console=Console(stderr=True), refresh_per_second=8, get_renderable=self.drawn, transient=True)
 
     def __enter__(self) -> LiveView:
         self._live.start()
@@ -122,15 +122,18 @@ class LiveView(AbstractContextManager["LiveView"]):
         if failure := failed(event):
             self._failures = [*self._failures[-4:], failure]
 
-    def _drawn(self) -> Any:
+    def drawn(self) -> Any:
+        """All of it, as rich prints it."""
         from rich.console import Group
+        from rich.padding import Padding
         from rich.progress_bar import ProgressBar
         from rich.table import Table
         from rich.text import Text
 
         progress = self._progress
         rows: list[Any] = [Text(f"{progress.engine}  {progress.line()}", "bold")]
-        rows.append(ProgressBar(total=max(1, progress.models), completed=progress.through))
+        bar = ProgressBar(total=max(1, progress.models), completed=progress.through)
+        rows.append(Padding(bar, 0))  # a bar ends no line: the first worker would stand behind it, out of sight
         workers = Table.grid(padding=(0, 2))
         for name, count in () if progress.running else progress.workers.most_common(12):  # those of a cluster
             workers.add_row(Text(name), Text(f"{count} models", "dim"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pty
@@ -16,9 +17,10 @@ from pathlib import Path
 
 import pytest
 import zoos
+from rich.console import Console
 
 from configsplit.batches.batch import batch
-from configsplit.cli.batch_view import Progress, printable
+from configsplit.cli.batch_view import LiveView, Progress, printable
 from configsplit.errors import RuntimeUnavailableError
 
 KERAS3 = zoos.RELEASES / "keras-3.15.1"
@@ -82,6 +84,7 @@ def test_globs_files_and_an_output_within_the_zoo(tmp_path: Path) -> None:
     assert zoos.run(recipe, "--zoo", odd, "--out", tmp_path / "odd", "--jobs", 1).returncode == 0
 
 
+ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 VIEW = (
     "2 workers",
     r"\d+ of 13, [\d.]+ models/s, [\d.]+ k?B/s, \d+:\d\d left",
@@ -109,12 +112,22 @@ def test_a_terminal_shows_a_live_view(tmp_path: Path) -> None:
             seen += os.read(ours, 65536).decode(errors="replace")
         except OSError:  # the other side is closed
             break
-        text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen)
+        text = ANSI.sub("", seen)
         missing = [pattern for pattern in missing if not re.search(pattern, text)]
     gate.touch()
     os.close(ours)
     assert missing == [], seen
     assert process.wait(zoos.PATIENCE) == 1
+
+
+def test_every_worker_has_a_line_of_its_own() -> None:
+    view, console = LiveView(), Console(file=io.StringIO(), width=60, force_terminal=True)
+    view({"event": "start", "models": 3, "engine": "2 workers"})
+    view({"event": "tick", "running": {f"host-7-{slot}": (f"model{slot}.json", time.monotonic()) for slot in (0, 1)}})
+    with console.capture() as captured:
+        console.print(view.drawn())
+    lines = ANSI.sub("", captured.get()).splitlines()[2:]
+    assert [line.split()[:2] for line in lines] == [["0", "model0.json"], ["1", "model1.json"]]
 
 
 def test_ctrl_c_ends_with_130_and_resume_goes_on(tmp_path: Path) -> None:
