@@ -26,7 +26,7 @@ demo: $(STAMP)
 	@$(BIN)/python examples/demo.py
 
 test: $(STAMP)
-	$(BIN)/pytest -m "not exhaustive" -n $(WORKERS) --dist loadfile --no-loadscope-reorder -rs
+	$(BIN)/pytest -m "not exhaustive" -n $(WORKERS) --dist loadfile --no-loadscope-reorder -rfEs
 
 lint: $(STAMP)
 	$(BIN)/ruff check $(CODE)
