@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import subprocess
 import tempfile
 from collections import Counter
 from dataclasses import dataclass, field, fields
@@ -50,6 +51,7 @@ class Tally:
     refused: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
     backend: str = field(default_factory=lambda: os.environ.get("KERAS_BACKEND", "tensorflow"))
+    commit: str = field(default_factory=lambda: _commit())
 
     def run(self, numbers: range, tries: int = 3, models: int | None = None) -> Tally:
         """So many attempts on the model of each number, until there are so many models."""
@@ -128,6 +130,14 @@ def difference(right: Arrays, got: Arrays, close: float) -> str | None:
 # ---------------------------------------------------------------- the table
 
 
+def _commit() -> str:
+    """The commit that is tried."""
+    try:
+        return subprocess.check_output(["git", "-C", str(_ROOT), "rev-parse", "--short", "HEAD"], text=True).strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "?"
+
+
 def store(tally: Tally) -> None:
     ROWS.mkdir(parents=True, exist_ok=True)
     name = f"{tally.verb}/{tally.generation}/{tally.suffix}/{tally.custom}/{tally.backend}"
@@ -144,23 +154,29 @@ that nobody has declared (*custom* is how often such a class is drawn where one 
 parts and results are loaded by Keras, fed with numpy, and compared with the original on inputs most of whose samples are
 padded. *Identical*: to the last bit (for convert, whose kernels are others, to 3e-5). *Warned*: the verb changed what a mask
 does and said so. *No place*: there is no such cut, masks or not. *Wrong*: numbers differ, or Keras does not load what was
-written, or an error has no code; must be 0.
+written, or an error has no code; must be 0. A row that was run again takes the place of the one that was there.
 
-| verb | files | custom | models | tries | identical | warned | no place | refused | wrong |
-|---|---|---:|---:|---:|---:|---:|---:|---|---:|
+| verb | files | custom | models | tries | identical | warned | no place | refused | wrong | commit |
+|---|---|---:|---:|---:|---:|---:|---:|---|---:|---|
 """
 
 
 def publish() -> str:
-    """Write docs/masked-models.md from the rows that there are, and return its text."""
-    rows = sorted((json.loads(path.read_text()) for path in ROWS.glob("*.json")), key=_rank)
-    text = _HEAD + "".join(_line(row) for row in rows)
+    """Put the rows that there are into docs/masked-models.md, and return its text."""
+    lines = {_key(line): line for line in PAGE.read_text().splitlines(keepends=True) if line.startswith(tuple(_OPENINGS))}
+    lines |= {_key(line): line for line in map(_line, (json.loads(path.read_text()) for path in ROWS.glob("*.json")))}
+    text = _HEAD + "".join(lines[key] for key in sorted(lines))
     PAGE.write_text(text)
     return text
 
 
-def _rank(row: dict[str, str]) -> tuple[int, str, str, str, str]:
-    return list(VERBS).index(row["verb"]), row["generation"], row["suffix"], row["backend"], str(row["custom"])
+_OPENINGS = {f"| {verb} |": place for place, verb in enumerate(VERBS)}
+
+
+def _key(line: str) -> tuple[int, str, int]:
+    """Verb, files and how many custom classes: what makes a row."""
+    verb, files, custom = line.split("|")[1:4]
+    return _OPENINGS[f"|{verb}|"], files.strip(), int(custom.strip(" %"))
 
 
 def _line(row: dict[str, object]) -> str:
@@ -171,4 +187,5 @@ def _line(row: dict[str, object]) -> str:
     files = re.sub("keras", "Keras ", str(row["generation"])) + (" live" if row["suffix"] == LIVE else f" `.{row['suffix']}`")
     files += " on JAX" if row["backend"] == "jax" else ""
     counts = " | ".join(str(row[key]) for key in ("models", "tries", "identical", "warned", "no_place"))
-    return f"| {row['verb']} | {files} | {float(str(row['custom'])):.0%} | {counts} | {codes} | {len(row['wrong'])} |\n"
+    ends = f"{codes} | {len(row['wrong'])} | {row['commit']}"
+    return f"| {row['verb']} | {files} | {float(str(row['custom'])):.0%} | {counts} | {ends} |\n"
