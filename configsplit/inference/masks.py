@@ -338,7 +338,7 @@ def _settle(frame: _Frame, layer: Layer, ref: CallRef) -> None:
     used, doubted = frame.used.get(ref, ()), ref in frame.doubted
     it = MaskedCall(frame.inference, layer, ref, facts, call, taken, used, doubted, frame.tensors, frame.layers)
     found = output_masks(it)
-    if facts.merge == "joined" and any(mask.kind in ("joined", "hidden") for mask in found.values()):
+    if facts.merge == "joined" and any(mask.kind in ("joined", "hidden") or mask.why == it.here for mask in found.values()):
         _use(frame, layer, ref, [each for each, _ in taken])  # it fails where it finds some of its masks, but not all
     for number, mask in found.items():
         frame.tensors[TensorRef(*ref, number)] = mask

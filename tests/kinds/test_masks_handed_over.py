@@ -195,6 +195,14 @@ def doubled(k: Any, mine: Any) -> Any:
     return finished(k, x, k.layers.Add()(ends))
 
 
+def one_behind_the_other(k: Any, mine: Any) -> Any:
+    """Two texts in a row: of one the mask arrives from outside, of the other it is made here."""
+    first, second, emb = ids(k), k.Input((6,), dtype="int32", name="more"), k.layers.Embedding(9, 4, mask_zero=True, name="emb")
+    steps = k.layers.Concatenate(axis=1, name="steps")([emb(first), emb(second)])
+    norm = k.layers.LayerNormalization(name="norm")(steps)
+    return finished(k, [first, second], k.layers.LSTM(3, name="l")(norm))
+
+
 def asked_later(k: Any, mine: Any) -> Any:
     """The operation that Keras 3 writes down for a mask stands behind a cut, before which that mask is needed."""
     x = ids(k)
@@ -251,6 +259,8 @@ KINDS = [
     Kind("a nested model that combines masks, inside", into_wrapped, "inner/same"),
     Kind("one tensor twice, along its steps", doubled, "steps"),
     Kind("one tensor twice, along its numbers", doubled, "numbers"),
+    Kind("one text behind the other, where they are joined", one_behind_the_other, "steps"),
+    Kind("one text behind the other, before they are joined", one_behind_the_other, "emb@0"),
     Kind("a mask that is written down behind the cut", asked_later, "steps"),
     Kind("a mask that is written down between two cuts", asked_later, "steps|m"),
     Kind("into a functional model inside two Sequentials", functional_in_sequentials, "drop"),
