@@ -124,13 +124,15 @@ class LiveView(AbstractContextManager["LiveView"]):
 
     def _drawn(self) -> Any:
         from rich.console import Group
+        from rich.padding import Padding
         from rich.progress_bar import ProgressBar
         from rich.table import Table
         from rich.text import Text
 
         progress = self._progress
         rows: list[Any] = [Text(f"{progress.engine}  {progress.line()}", "bold")]
-        rows.append(ProgressBar(total=max(1, progress.models), completed=progress.through))
+        bar = ProgressBar(total=max(1, progress.models), completed=progress.through)
+        rows.append(Padding(bar, 0))  # a bar alone ends no line: the first worker would stand behind it, beyond the edge
         workers = Table.grid(padding=(0, 2))
         for name, count in () if progress.running else progress.workers.most_common(12):  # those of a cluster
             workers.add_row(Text(name), Text(f"{count} models", "dim"))

@@ -12,13 +12,15 @@ import signal
 import subprocess
 import sys
 import time
+from io import StringIO
 from pathlib import Path
 
 import pytest
 import zoos
+from rich.console import Console
 
 from configsplit.batches.batch import batch
-from configsplit.cli.batch_view import Progress, printable
+from configsplit.cli.batch_view import LiveView, Progress, printable
 from configsplit.errors import RuntimeUnavailableError
 
 KERAS3 = zoos.RELEASES / "keras-3.15.1"
@@ -115,6 +117,13 @@ def test_a_terminal_shows_a_live_view(tmp_path: Path) -> None:
     os.close(ours)
     assert missing == [], seen
     assert process.wait(zoos.PATIENCE) == 1
+
+
+def test_the_live_view_has_a_line_for_every_worker() -> None:
+    view, console = LiveView(), Console(width=60, color_system="truecolor", file=StringIO())
+    view({"event": "tick", "running": {f"host-1-{slot}": (f"{slot}.json", time.monotonic()) for slot in range(2)}})
+    lines = ["".join(each.text for each in line).strip() for line in console.render_lines(view._drawn())]
+    assert lines[2:] == ["0  0.json  0 s", "1  1.json  0 s"]
 
 
 def test_ctrl_c_ends_with_130_and_resume_goes_on(tmp_path: Path) -> None:
