@@ -196,7 +196,7 @@ def _datasets(path: Path) -> Any:
         return {} if opened.weights is None else dict(opened.weights.datasets)
 
 
-def test_it_is_run_from_what_was_read_of_it(tmp_path: Path) -> None:
+def test_it_is_run_from_what_was_read_of_it(near_worker: None, tmp_path: Path) -> None:
     web = as_tfjs(RESIDUAL, tmp_path / "web")
     configsplit.split(configsplit.load(web), at="bn1").save(tmp_path / "parts")
     assert configsplit.verify(tmp_path / "parts", numeric=True).numeric.passed
