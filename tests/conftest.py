@@ -137,3 +137,26 @@ def near_worker(monkeypatch: pytest.MonkeyPatch) -> None:
             return 1
 
     monkeypatch.setattr(policy, "run", run)
+
+
+LEASHED = {"attacks", "cli", "laws", "stores"}
+"""Rooms whose files may be hostile or damaged."""
+
+
+@pytest.fixture(scope="module")
+def unleashed() -> Iterator[None]:
+    """Where files are whole, HDF5 reads at once what would be tried in a forked process first.
+
+    To fork a process that holds all frameworks takes as long as ten such reads.
+    """
+    from configsplit.containers.system import confined
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(confined, "can_fork", lambda: False)
+        yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _leash(request: pytest.FixtureRequest) -> None:
+    if request.path.relative_to(Path(__file__).parent).parts[0] not in LEASHED:
+        request.getfixturevalue("unleashed")

@@ -24,6 +24,8 @@ from configsplit.containers.bundle.wire import Damaged
 from configsplit.errors import ConfigSplitError
 from configsplit.runtime.examine import examine
 
+pytestmark = pytest.mark.usefixtures("unleashed")
+
 RESIDUAL = Path(__file__).parents[1] / "corpus" / "releases" / "tf-2.4" / "residual.h5"
 SECONDS, MEMORY = 5, 300 << 20
 

@@ -12,11 +12,14 @@ import h5py
 import numpy as np
 import pytest
 from support.tfjs_files import as_tfjs
+from support.thinned import thinned
 
 import configsplit
 from configsplit.containers import open_source
 from configsplit.errors import ConfigSplitError, StoreError
 from configsplit.runtime.examine import examine
+
+pytestmark = pytest.mark.usefixtures("unleashed")
 
 RELEASES = Path(__file__).parents[1] / "corpus" / "releases"
 NESTED = RELEASES / "tf-2.4" / "nested2.h5"
@@ -49,7 +52,7 @@ def converted(model: Path, target: Path) -> dict[str, tuple[str, bytes]] | str:
     return arrays(target)
 
 
-@pytest.mark.parametrize("name", whole_models())
+@pytest.mark.parametrize("name", thinned(whole_models(), 20))
 def test_it_holds_what_the_file_holds(name: str, tmp_path: Path) -> None:
     """In shards so small that arrays lie across their ends."""
     web = as_tfjs(RELEASES / name, tmp_path / "web", shard=1000)
