@@ -124,8 +124,8 @@ def test_a_terminal_shows_a_live_view(tmp_path: Path) -> None:
 def test_the_live_view_has_a_line_for_every_worker() -> None:
     view, console = LiveView(), Console(width=60, color_system="truecolor", file=StringIO())
     view({"event": "tick", "running": {f"host-1-{slot}": (f"{slot}.json", time.monotonic()) for slot in range(2)}})
-    lines = ["".join(each.text for each in line).strip() for line in console.render_lines(view._drawn())]
-    assert lines[2:] == ["0  0.json  0 s", "1  1.json  0 s"]
+    lines = ["".join(each.text for each in line).split() for line in console.render_lines(view._drawn())]
+    assert [line[:2] for line in lines[2:]] == [["0", "0.json"], ["1", "1.json"]]
 
 
 def test_ctrl_c_ends_with_130_and_resume_goes_on(tmp_path: Path) -> None:
