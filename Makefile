@@ -25,7 +25,9 @@ help:
 demo: $(STAMP)
 	@$(BIN)/python examples/demo.py
 
+# Bytecode first: tests start hundreds of processes, and where the environment says that none is to be written, each compiles anew.
 test: $(STAMP)
+	-@$(BIN)/python -m compileall -q configsplit
 	$(BIN)/pytest -m "not exhaustive" -n $(WORKERS) --dist loadfile --no-loadscope-reorder -rfEs
 
 lint: $(STAMP)

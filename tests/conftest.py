@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import ctypes
 import gc
-import json
+import importlib
 import os
 import sys
 import tempfile
+import traceback
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO
 
 import pytest
 
@@ -71,22 +72,44 @@ def pytest_unconfigure(config: pytest.Config) -> None:
             made._basetemp.parent.rmdir()
 
 
-ROOM = 1 << 30
-"""Bytes that a process of tests may hold before it is tidied up behind a file."""
+ROOM = 512 << 20
+"""Bytes by which a process of tests may grow before it is tidied up behind a file."""
+
+
+def _resident() -> int:
+    """Bytes that this process holds, where the system tells (Linux)."""
+    statistics = Path("/proc/self/statm")
+    return int(statistics.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") if statistics.exists() else 0
+
+
+def _lasting() -> None:
+    """What lives now is passed over where garbage is looked for, as Keras does behind each model: of all frameworks and tests
+    together half a second each time, a third of a whole run."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session")
+def _begun() -> list[int]:
+    """What this process held when it was last tidied up."""
+    _lasting()
+    return [_resident()]
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _tidy() -> Iterator[None]:
+def _tidy(_begun: list[int]) -> Iterator[None]:
     """Behind a file of tests models go for good, where they have become many, and their memory back to the system."""
     yield
-    statistics = Path("/proc/self/statm")
-    if statistics.exists() and int(statistics.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") > ROOM:
+    if _resident() > _begun[0] + ROOM:
+        gc.unfreeze()
         for name in ("keras", "tf_keras"):
             if name in sys.modules:
                 sys.modules[name].backend.clear_session()
         gc.collect()
         with suppress(OSError, AttributeError):
             ctypes.CDLL(None).malloc_trim(0)
+        _begun[0] = _resident()
+    _lasting()
 
 
 @pytest.fixture(scope="session")
@@ -100,14 +123,40 @@ def processes() -> Iterator[dict[str, FrameworkProcess]]:
 
 @pytest.fixture
 def near_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Numeric verification runs here, still through files: a process of its own loads a framework, which takes seconds.
+    """What runs models in a confined process runs them here, still through files: such a process takes four seconds to start.
 
     What that process adds is tested in tests/runtime/test_runtime_process.py, tests/attacks/code and tests/cli.
     """
-    from configsplit.runtime import compare, numeric, worker
+    from configsplit.runtime.confinement import policy
 
-    def run(job: Mapping[str, Any], folder: Path, *, limits: Any) -> dict[str, Any]:
-        return worker.run_job(json.loads(json.dumps(job)))
+    def run(module: str, arguments: Sequence[str], *_: object, log: BinaryIO, **__: object) -> int:
+        try:
+            return int(importlib.import_module(module).main(arguments))
+        except Exception:  # noqa: BLE001 - it would end a process
+            log.write(traceback.format_exc().encode())
+            return 1
 
-    for module in (numeric, compare):
-        monkeypatch.setattr(module, "run_in_worker", run)
+    monkeypatch.setattr(policy, "run", run)
+
+
+LEASHED = {"attacks", "cli", "laws", "stores"}
+"""Rooms whose files may be hostile or damaged."""
+
+
+@pytest.fixture(scope="module")
+def unleashed() -> Iterator[None]:
+    """Where files are whole, HDF5 reads at once what would be tried in a forked process first.
+
+    To fork a process that holds all frameworks takes as long as ten such reads.
+    """
+    from configsplit.containers.system import confined
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(confined, "can_fork", lambda: False)
+        yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _leash(request: pytest.FixtureRequest) -> None:
+    if request.path.relative_to(Path(__file__).parent).parts[0] not in LEASHED:
+        request.getfixturevalue("unleashed")

@@ -23,6 +23,7 @@ import importlib
 import json
 import math
 import shutil
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -55,12 +56,21 @@ def run_job(job: Mapping[str, Any]) -> dict[str, Any]:
     """Run every step of ``{"custom_objects": [...], "allow_lambda": bool, "steps": [...]}`` and say what ran them."""
     made: list[dict[str, Any]] = []
     for step in job["steps"]:
-        used = framework(step["framework"])
+        used = _imported(step["framework"])
         make_deterministic(used, step["seed"])
         classes = custom_classes(job["custom_objects"], used.name)
         told = run_step(step, used, classes, allow_lambda=job["allow_lambda"])
         made.append({"framework": used.name, "version": used.version, "backend": used.backend, **told})
     return {"steps": made}
+
+
+def _imported(name: str) -> Framework:
+    """A framework, whose own million objects need not be looked at after every step for what may go."""
+    first = name not in sys.modules
+    used = framework(name)
+    if first:
+        gc.freeze()
+    return used
 
 
 def custom_classes(specs: Sequence[str], name: str) -> Classes:

@@ -60,7 +60,7 @@ def test_the_users_own_samples(model: Path, tmp_path: Path) -> None:
     run("verify", tmp_path / "parts", "--numeric", "--inputs", tmp_path / "own.npz").failed("inputs-unfit")
 
 
-def test_where_two_models_part_as_json(model: Path, tmp_path: Path) -> None:
+def test_where_two_models_part_as_json(near_worker: None, model: Path, tmp_path: Path) -> None:
     fragment, changed = tmp_path / "extra.json", tmp_path / "changed.keras"
     fragment.write_text(json.dumps({"class_name": "Activation", "config": {"activation": "tanh", "name": "extra"}}))
     assert run("insert", model, "--after", "c2", "--model", fragment, "--out", changed).code == 0

@@ -147,7 +147,7 @@ def test_verify_none_says_so(tmp_path: Path) -> None:
     assert "proven" not in done.out
 
 
-def test_verify_numeric_runs_both_sides(tmp_path: Path) -> None:
+def test_verify_numeric_runs_both_sides(near_worker: None, tmp_path: Path) -> None:
     done = run("split", RESIDUAL, "--at", "c2", "--verify", "numeric", "--out", tmp_path / "out")
     assert done.code == 0, done.err
     assert "verified: outputs bit-identical in keras" in done.out

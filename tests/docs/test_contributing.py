@@ -53,7 +53,7 @@ class House:
 
 def copied(folder: Path) -> House:
     for name in ("configsplit", "custom_objects", "schemas", "docs"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / name, folder / name)  # with bytecode, where there is some: it holds for what stays unchanged
     (folder / "custom_objects").rename(folder / "configsplit" / "custom_objects")
     (folder / "schemas").rename(folder / "configsplit" / "schemas")
     (folder / "tests" / "docs").mkdir(parents=True)

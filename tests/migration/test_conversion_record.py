@@ -208,14 +208,14 @@ def test_the_weights_tell_whether_attention_has_a_scale(weights: Sequence[str], 
 # ------------------------------------------------------------------------------------------------------ by numbers
 
 
-def test_both_models_are_run_and_the_difference_is_told(tmp_path: Path) -> None:
+def test_both_models_are_run_and_the_difference_is_told(near_worker: None, tmp_path: Path) -> None:
     saved = convert(RESIDUAL).save(tmp_path / "new.keras", verify="numeric")
     assert saved.numeric is not None
     assert saved.numeric.difference <= 1e-6
     assert [output.shape for output in saved.numeric.outputs] == [(4, 2)]
 
 
-def test_a_conversion_that_computes_something_else_is_an_error(tmp_path: Path) -> None:
+def test_a_conversion_that_computes_something_else_is_an_error(near_worker: None, tmp_path: Path) -> None:
     from configsplit.runtime.confinement.policy import Limits
     from configsplit.runtime.converted import compare_converted
     from configsplit.saving.conversion import original

@@ -163,10 +163,10 @@ HOSTILE: dict[str, bytes] = {
 
 @pytest.mark.parametrize("title", sorted(HOSTILE))
 def test_hostile_code_is_refused(title: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(Unread):
         _read([b64encode(HOSTILE[title]).decode(), None, None])
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
 
 
 def test_what_python_passes_over_is_not_passed_over_here() -> None:

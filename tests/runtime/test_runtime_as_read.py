@@ -53,6 +53,7 @@ def with_text(source: Path, change: Callable[[str], str]) -> None:
     [(keras, ".keras", twice), (tf_keras, ".h5", wrapped), (keras, ".h5", bare)],
     ids=lambda each: "",
 )
+@pytest.mark.usefixtures("near_worker")
 def test_a_file_with_something_around_its_document_is_run(of: Any, suffix: str, change: Any, tmp_path: Path) -> None:
     source = tmp_path / f"m{suffix}"
     model_of(of).save(source)

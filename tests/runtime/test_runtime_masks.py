@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from masked_models import CASES, masking
 from splits import Split
+from support.thinned import in_turn
 
 from configsplit.cli.numeric_lines import numeric_lines
 from configsplit.runtime import numeric
@@ -16,8 +17,10 @@ from configsplit.runtime.frameworks import Framework
 from configsplit.runtime.inputs import make_inputs, read_hints
 from configsplit.runtime.observed_masks import watched
 
+DIALECTS = ("keras3", "keras2")
 
-@pytest.fixture(params=["keras3", "keras2"])
+
+@pytest.fixture(params=DIALECTS)
 def works(request: pytest.FixtureRequest) -> Framework:
     found: Framework = request.getfixturevalue(request.param)
     found.module.utils.set_random_seed(7)
@@ -31,7 +34,9 @@ def _unexplained(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_unexplained")
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    ("works", "case"), in_turn([(dialect, case) for dialect in DIALECTS] for case in CASES), indirect=["works"]
+)
 def test_a_part_that_loses_a_mask_is_found_out(works: Framework, tmp_path: Path, verify: Any, case: str) -> None:
     """With four samples, and with one; the same model uncut is identical, and everything in it exercised."""
     k = works.module

@@ -20,6 +20,8 @@ from configsplit.runtime.confinement.policy import Limits
 from configsplit.runtime.frameworks import framework_name
 from configsplit.runtime.numeric import verify_numeric
 
+pytestmark = pytest.mark.first
+
 
 def simple(k: Any, folder: Path, dialect: str, layer: Any = None) -> Split:
     x = k.Input((3,), name="x")

@@ -24,6 +24,8 @@ from configsplit.containers.bundle.wire import Damaged
 from configsplit.errors import ConfigSplitError
 from configsplit.runtime.examine import examine
 
+pytestmark = pytest.mark.usefixtures("unleashed")
+
 RESIDUAL = Path(__file__).parents[1] / "corpus" / "releases" / "tf-2.4" / "residual.h5"
 SECONDS, MEMORY = 5, 300 << 20
 
@@ -294,7 +296,7 @@ def test_a_batch_finds_it(tmp_path: Path) -> None:
     assert [(member.name, member.reason) for member in found.members] == [("ours", "a SavedModel of TensorFlow")]
 
 
-def test_it_is_run_from_what_was_read_of_it(tmp_path: Path) -> None:
+def test_it_is_run_from_what_was_read_of_it(near_worker: None, tmp_path: Path) -> None:
     """The program in it, which is none here, would run with it."""
     folder = Hand(RESIDUAL).write(tmp_path / "ours")
     configsplit.split(configsplit.load(folder), at="bn1").save(tmp_path / "parts")

@@ -18,6 +18,8 @@ import configsplit
 from configsplit.containers import open_source
 from configsplit.errors import ConfigSplitError
 
+pytestmark = pytest.mark.usefixtures("unleashed")
+
 RELEASE = Path(__file__).parents[1] / "corpus" / "releases" / "tf-2.4"
 MODELS = ["residual", "nested2"]
 Named = Mapping[str, "np.ndarray[Any, Any]"]

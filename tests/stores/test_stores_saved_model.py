@@ -20,6 +20,8 @@ from configsplit.dialects import emit
 from configsplit.errors import ConfigSplitError, StoreError, WeightsError
 from configsplit.graph.json import thaw
 
+pytestmark = pytest.mark.usefixtures("unleashed")
+
 WHERE = {
     "nested": "add",
     "recurrent": "gru",

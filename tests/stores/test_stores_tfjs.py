@@ -12,11 +12,14 @@ import h5py
 import numpy as np
 import pytest
 from support.tfjs_files import as_tfjs
+from support.thinned import thinned
 
 import configsplit
 from configsplit.containers import open_source
 from configsplit.errors import ConfigSplitError, StoreError
 from configsplit.runtime.examine import examine
+
+pytestmark = pytest.mark.usefixtures("unleashed")
 
 RELEASES = Path(__file__).parents[1] / "corpus" / "releases"
 NESTED = RELEASES / "tf-2.4" / "nested2.h5"
@@ -49,7 +52,7 @@ def converted(model: Path, target: Path) -> dict[str, tuple[str, bytes]] | str:
     return arrays(target)
 
 
-@pytest.mark.parametrize("name", whole_models())
+@pytest.mark.parametrize("name", thinned(whole_models(), 20))
 def test_it_holds_what_the_file_holds(name: str, tmp_path: Path) -> None:
     """In shards so small that arrays lie across their ends."""
     web = as_tfjs(RELEASES / name, tmp_path / "web", shard=1000)
@@ -196,7 +199,7 @@ def _datasets(path: Path) -> Any:
         return {} if opened.weights is None else dict(opened.weights.datasets)
 
 
-def test_it_is_run_from_what_was_read_of_it(tmp_path: Path) -> None:
+def test_it_is_run_from_what_was_read_of_it(near_worker: None, tmp_path: Path) -> None:
     web = as_tfjs(RESIDUAL, tmp_path / "web")
     configsplit.split(configsplit.load(web), at="bn1").save(tmp_path / "parts")
     assert configsplit.verify(tmp_path / "parts", numeric=True).numeric.passed

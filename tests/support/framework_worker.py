@@ -1,13 +1,13 @@
-"""A process that loads and runs models for as long as it is asked: ``-m support.framework_worker PLUGINS FRAMEWORK FUNCTIONS``.
-
-FUNCTIONS is a module whose ``FUNCTIONS`` the models may call by name.
+"""A process that loads and runs models for as long as it is asked: ``-m support.framework_worker FRAMEWORK``.
 
 It answers each line of JSON (a step of `configsplit.runtime.worker`) with one of its own. What a step does is the package's
-own code; that code starts a process for each verification, of which a matrix of ten thousand cuts cannot pay the start.
+own code; that code starts a process for each verification, of which a matrix of ten thousand cuts cannot pay the start. A step
+names its ``plugins``, and a module whose ``FUNCTIONS`` the model may call by name as ``functions``.
 """
 
 from __future__ import annotations
 
+import functools
 import gc
 import importlib
 import json
@@ -23,22 +23,27 @@ from support.layer_outputs import run_layers
 from support.recurrent import for_processors_alone
 
 
-def main(plugins: str, name: str, functions: str) -> int:
+def main(name: str) -> int:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # frameworks print
     for_processors_alone()
     used = framework(name)
-    classes: dict[str, Any] = dict(worker.custom_classes([plugins], name))
-    classes |= importlib.import_module(functions).FUNCTIONS
     gc.collect()
     gc.freeze()  # the framework's own million objects need not be looked at after every step
     for line in sys.stdin:
-        print(json.dumps(_answer(json.loads(line), used, classes)), file=answers, flush=True)
+        print(json.dumps(_answer(json.loads(line), used)), file=answers, flush=True)
     return 0
 
 
-def _answer(step: dict[str, Any], used: Framework, classes: dict[str, Any]) -> dict[str, Any]:
+@functools.cache
+def _custom(name: str, plugins: str, functions: str) -> dict[str, Any]:
+    """Classes and functions by the names that documents have for them."""
+    return {**worker.custom_classes([plugins], name), **importlib.import_module(functions).FUNCTIONS}
+
+
+def _answer(step: dict[str, Any], used: Framework) -> dict[str, Any]:
     try:
+        classes = _custom(used.name, step["plugins"], step["functions"])
         worker.make_deterministic(used, step["seed"])
         if "layers" in step:
             return {"version": used.version, "given": run_layers(step, used, classes)}

@@ -27,29 +27,27 @@ class Failed(Exception):  # noqa: N818 - an answer, not a mistake in the test
     """The framework could not load or run a model; the message is the framework's own."""
 
 
-_ALIVE: list[FrameworkProcess] = []
-"""Those that run, the one that was asked last at the end."""
-
-_MOST = 2
-"""How many may run beside one process of tests: each holds half a gigabyte and more."""
+_RUNNING: dict[str, subprocess.Popen[str]] = {}
+"""One for each framework, whoever asks with whatever plug-ins: each takes four seconds to start, and half a gigabyte."""
 
 
 class FrameworkProcess:
-    """A worker for "keras" or "tf_keras"; started when first needed, and again if a file killed it or others took its place."""
+    """A worker for "keras" or "tf_keras"; started when first needed, and again if a file killed it.
+
+    Its models find the classes of ``plugins``, and may call the ``FUNCTIONS`` of a module by name.
+    """
 
     def __init__(self, name: str, plugins: Path = PLUGINS, functions: str = "") -> None:
         self.name = name
-        self.plugins = plugins
-        self.functions = functions or f"support.plugin_{name}"
+        self.custom = {"plugins": str(plugins), "functions": functions or f"support.plugin_{name}"}
         self.version = ""
-        self._process: subprocess.Popen[str] | None = None
 
     def run(self, step: Mapping[str, Any], patience: float = 120) -> dict[str, Any]:
         """Run one step of `configsplit.runtime.worker`, for at most so many seconds; the answer. Raises Failed."""
         process = self._started()
         assert process.stdin is not None
         assert process.stdout is not None
-        process.stdin.write(json.dumps(step) + "\n")
+        process.stdin.write(json.dumps({**step, **self.custom}) + "\n")
         process.stdin.flush()
         if not select.select([process.stdout], [], [], patience)[0]:
             process.kill()  # tf_keras turns in circles over some graphs
@@ -64,25 +62,17 @@ class FrameworkProcess:
         return dict(found)
 
     def _started(self) -> subprocess.Popen[str]:
-        if self in _ALIVE:
-            _ALIVE.remove(self)
-        _ALIVE.append(self)
-        if self._process is None:
-            while len(_ALIVE) > _MOST:
-                _ALIVE[0].close()
+        if self.name not in _RUNNING:
             surroundings = environment()
             surroundings["PYTHONPATH"] = f"{Path(__file__).resolve().parents[1]}:{surroundings['PYTHONPATH']}"
-            command = [sys.executable, "-P", "-m", "support.framework_worker", str(self.plugins), self.name, self.functions]
-            self._process = subprocess.Popen(
+            command = [sys.executable, "-P", "-m", "support.framework_worker", self.name]
+            _RUNNING[self.name] = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=surroundings
             )
-        return self._process
+        return _RUNNING[self.name]
 
     def close(self) -> None:
-        if self in _ALIVE:
-            _ALIVE.remove(self)
-        if self._process is not None:
-            process, self._process = self._process, None
+        if (process := _RUNNING.pop(self.name, None)) is not None:
             process.communicate()
 
 

@@ -17,6 +17,8 @@ import zoos
 from configsplit.batches.batch import batch
 from configsplit.errors import StoreError
 
+pytestmark = pytest.mark.first
+
 
 def dask(*arguments: object) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "dask", *(str(item) for item in arguments)]

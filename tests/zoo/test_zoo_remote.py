@@ -23,6 +23,8 @@ import configsplit
 from configsplit.batches.batch import batch
 from configsplit.errors import StoreError
 
+pytestmark = pytest.mark.first
+
 KERAS3 = zoos.RELEASES / "keras-3.15.1"
 
 

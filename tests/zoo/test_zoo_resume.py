@@ -18,6 +18,8 @@ import zoos
 from configsplit.batches.batch import batch
 from configsplit.errors import StoreError
 
+pytestmark = pytest.mark.first
+
 
 def hunted(zoo: Path, recipe: Path, out: Path, kills: int, models: int, seed: int) -> None:
     """Run a batch with kill -9 at random moments: each when some more models, drawn by lot, are through."""

@@ -20,6 +20,8 @@ from configsplit.batches.batch import batch
 from configsplit.batches.worker_pool import Lost, Slot
 from configsplit.containers.system import files
 
+pytestmark = pytest.mark.first
+
 KILLER = "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n"
 HANGER = "import time\nwhile True:\n    time.sleep(1)\n"
 EATER = "hoard = []\nwhile True:\n    hoard.append(bytearray(20_000_000))\n"

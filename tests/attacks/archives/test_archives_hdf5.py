@@ -251,7 +251,7 @@ def test_keras_gets_none_of_them(attack: Attack, container: str, tmp_path: Path)
     assert (done.exit_code, code(done)) == (1, attack.code)
 
 
-def test_keras_gets_what_is_good(tmp_path: Path) -> None:
+def test_keras_gets_what_is_good(near_worker: None, tmp_path: Path) -> None:
     """The same model with the weight as Keras writes it is run."""
     where = place(tmp_path)
     model = in_container(where / "in", "keras", weights(CONTROL, "keras", outside(where)))

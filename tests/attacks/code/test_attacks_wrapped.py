@@ -43,7 +43,7 @@ def test_nothing_of_it_is_built(name: str, tmp_path: Path, canary: Path) -> None
 
 
 @pytest.mark.parametrize("name", WRAPPINGS)
-def test_without_the_hostile_bit_it_is_run(name: str, tmp_path: Path) -> None:
+def test_without_the_hostile_bit_it_is_run(name: str, near_worker: None, tmp_path: Path) -> None:
     dense = [{"class_name": "Dense", "config": {"name": each, "units": 2, "batch_input_shape": [None, 2]}} for each in "ab"]
     document = {"class_name": "Sequential", "config": {"name": "m", "layers": dense}, "keras_version": "2.15.0"}
     done = run(tmp_path, name, document)

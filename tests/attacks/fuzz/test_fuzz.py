@@ -10,7 +10,7 @@ import fuzz_inputs
 import fuzz_run
 import pytest
 from fuzz_inputs import Input
-from support.thinned import thinned
+from support.thinned import in_turn, thinned
 
 CASES = sorted((Path(__file__).parent / "cases").glob("*.json"))
 FILES = sorted(fuzz_inputs.FILES.iterdir())
@@ -26,8 +26,9 @@ def test_an_input_that_once_failed(path: Path) -> None:
 WAYS = {"inspect": [], "split": ["--stages", "2"], "freeze": ["--layer=*"], "convert": []}
 
 
-@pytest.mark.parametrize("verb", WAYS)
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    ("path", "verb"), in_turn([(path, verb) for verb in WAYS] for path in FILES), ids=lambda each: getattr(each, "name", each)
+)
 def test_a_file_on_which_hdf5_loops_or_takes_all_memory(path: Path, verb: str) -> None:
     outcome = fuzz_run.run(Input("file", path.name, verb, options=WAYS[verb]))
     assert not outcome.failure, outcome.failure
