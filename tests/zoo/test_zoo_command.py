@@ -23,6 +23,8 @@ from configsplit.batches.batch import batch
 from configsplit.cli.batch_view import LiveView, Progress, printable
 from configsplit.errors import RuntimeUnavailableError
 
+pytestmark = pytest.mark.first
+
 KERAS3 = zoos.RELEASES / "keras-3.15.1"
 
 
