@@ -17,6 +17,7 @@ TensorFlow, h5py nor jsonschema.
 
 from __future__ import annotations
 
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -73,11 +74,15 @@ __all__ = ["__version__", *sorted({*_OTHERS, *VERBS} - {"plugins"})]  # `configs
 def __getattr__(name: str) -> Any:
     if name == "keras":
         return import_module("configsplit.keras")
-    if name in VERBS and name != "plugins":
-        return function(name)
-    if name not in _OTHERS:
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_OTHERS[name]), name)
+    found = function(name) if name in VERBS else getattr(import_module(_OTHERS[name]), name)
+    if name in VERBS or name == "plan":
+        from configsplit.verbs.public import public
+
+        found = public(name, found, partial(import_module, "configsplit.keras"))
+    globals()[name] = found
+    return found
 
 
 def __dir__() -> list[str]:

@@ -20,7 +20,12 @@ from configsplit.models.document import Document, load
 
 
 def load_fragment(
-    path: str | Path, host: Document, *, weights: str | Path | None = None, custom_objects: Iterable[str | Path] = ()
+    path: str | Path,
+    host: Document,
+    *,
+    weights: str | Path | None = None,
+    custom_objects: Iterable[str | Path] = (),
+    by_name: bool = False,
 ) -> Document:
     """Read what is to be put into ``host``.
 
@@ -32,7 +37,7 @@ def load_fragment(
         entry = loads(source.config_text) if source.kind == "json" else None
     if isinstance(entry, FrozenDict) and _is_layer(entry):
         return one_layer(entry, Path(path), host)
-    found = load(path, weights=weights, custom_objects=custom_objects)
+    found = load(path, weights=weights, custom_objects=custom_objects, by_name=by_name)
     check_dialect(found, host)
     return found
 

@@ -20,6 +20,7 @@ from configsplit.errors import CutError, check_choice
 from configsplit.graph.model import LayerPath, TensorRef, TensorSpec
 from configsplit.inference.tensor_kinds import with_kinds
 from configsplit.models.document import Document
+from configsplit.models.made import ModelLike, document_of
 from configsplit.models.wrapped import told_shapes
 from configsplit.verbs.file_weights import stored_weights
 
@@ -78,7 +79,7 @@ class Cuts:
 
 
 def cuts(
-    document: Document,
+    model: ModelLike,
     *,
     max_tensors: int | None = None,
     max_bytes: int | None = None,
@@ -94,7 +95,7 @@ def cuts(
     that `split` would refuse is no place.
 
     Args:
-        document: what `load` gave.
+        model: a file, what `load` gave, or the result of another verb.
         max_tensors: at most so many tensors across; 1 gives the places that everything passes through.
         max_bytes: at most so many bytes per sample across.
         before: only places that leave this tensor to the tail.
@@ -115,6 +116,7 @@ def cuts(
         ShapeError: what was asked for depends on sizes that are open.
     """
     wish = _Wish(max_tensors, max_bytes, before, after, _order(sort, devices), devices)
+    document = document_of(model)
     told, sized = apart(document, told_shapes(document, shapes), sizes)
     view = _view(flattened(document, told, whole=whole_nested), sized)
     found, beyond = _listed(view, wish)

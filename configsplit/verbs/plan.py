@@ -30,6 +30,7 @@ from configsplit.graph.model import TensorRef, TensorSpec
 from configsplit.inference import Inference, traced_masks
 from configsplit.inference.tensor_kinds import with_kinds
 from configsplit.models.document import Document
+from configsplit.models.made import ModelLike, document_of
 from configsplit.models.wrapped import told_shapes
 from configsplit.rewrites.masks import cannot_follow
 from configsplit.rewrites.nested.surface import Told
@@ -63,7 +64,7 @@ class _Wish:
 
 
 def plan(
-    document: Document,
+    model: ModelLike,
     stages: int,
     *,
     balance: Balance = "macs",
@@ -82,7 +83,7 @@ def plan(
     """The best way to cut a model into a pipeline of stages. Pure: nothing is written, ``save`` of the result carries it out.
 
     Args:
-        document: what `load` gave.
+        model: a file, what `load` gave, or the result of another verb.
         stages: how many parts.
         balance: what is balanced: parameters, multiply-accumulates, bytes of weights, or measured milliseconds.
         profile: for ``latency``: milliseconds of each layer, or a file of them.
@@ -105,6 +106,7 @@ def plan(
         ShapeError: the shape of a tensor that crosses is unknown; or the best plan depends on a size that is open.
     """
     wish = _wish(stages, balance, profile, devices, max_boundary_bytes, max_stage_bytes, slack)
+    document = document_of(model)
     said = told_shapes(document, shapes) + told_shapes(document, opened_shapes(document, opened))
     told, sized = apart(document, said, sizes)
     document = fixed(document, sized) if fix_size else document

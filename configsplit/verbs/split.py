@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from configsplit.boundaries.costs import Costs
+from configsplit.boundaries.cut_rows import Cut
 from configsplit.boundaries.fixing import fixed
 from configsplit.boundaries.masks import prepared
 from configsplit.boundaries.pricing import Pricing
@@ -22,6 +23,7 @@ from configsplit.graph.references import Place
 from configsplit.inference import Inference
 from configsplit.inference.tensor_kinds import check_kinds, with_kinds
 from configsplit.models.document import Document
+from configsplit.models.made import ModelLike, document_of
 from configsplit.models.results import Parts
 from configsplit.models.wrapped import DocumentWrapping, places_in, told_shapes
 from configsplit.rewrites.casts import Cast, is_exact, widen
@@ -31,8 +33,8 @@ from configsplit.rewrites.split import Split, assemble, split_model
 
 
 def split(
-    document: Document,
-    at: str | Iterable[str],
+    model: ModelLike,
+    at: str | Cut | Iterable[str | Cut],
     *,
     boundary: Choice = "smallest",
     shapes: Iterable[str] | Mapping[TensorRef, TensorSpec] = (),
@@ -44,8 +46,9 @@ def split(
     """Cut a model; pure, the document is unchanged and nothing is written.
 
     Args:
-        document: what `load` gave.
-        at: one reference, or several for successive cuts; ``"A,B"`` is one boundary through both tensors.
+        model: a file, what `load` gave, or the result of another verb.
+        at: one reference, or several for successive cuts; ``"A,B"`` is one boundary through both tensors. A row of `cuts` is
+            one, too.
         boundary: which of the legal cuts through the tensor: the one with the fewest bytes across ("smallest"), the
             smallest head ("early"), or the largest ("late").
         shapes: shapes of tensors that neither the document nor any rule tells: ``"LAYER=None,28,28,128"``.
@@ -67,9 +70,7 @@ def split(
             open.
     """
     check_choice("boundary", boundary, Choice)
-    texts = [at] if isinstance(at, str) else list(at)
-    if not texts:
-        raise CutError("no place to cut at was given", code="cut-nowhere", hint="name a layer: --at LAYER")
+    document, texts = document_of(model), _places(at)
     said = told_shapes(document, shapes) + told_shapes(document, opened_shapes(document, opened))
     told, pictured = apart(document, said, sizes)
     document = fixed(document, pictured) if fix_size else document
@@ -77,6 +78,18 @@ def split(
     cutting = _Cutting(document, wanted, DocumentWrapping(document, boundary), boundary, told, pictured)
     sliced = with_masks(document, cutting.sliced(cutting.surfaced()), cutting.deeper, cutting.sliced)
     return as_parts(document, sliced, boundary_dtype, cutting.tried)
+
+
+def _places(at: str | Cut | Iterable[str | Cut]) -> list[str]:
+    """References, as people write them.
+
+    Raises:
+        CutError: there is none, or it is one of the two ways of not cutting.
+    """
+    texts = [each.at if isinstance(each, Cut) else each for each in ([at] if isinstance(at, (str, Cut)) else at)]
+    if not texts or "" in texts:
+        raise CutError("no place to cut at was given", code="cut-nowhere", hint="name a layer: --at LAYER")
+    return texts
 
 
 def as_parts(document: Document, sliced: Sliced, dtype: str | None, tried: tuple[int, int] | None = None) -> Parts:
