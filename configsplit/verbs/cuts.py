@@ -16,7 +16,7 @@ from configsplit.boundaries.pricing import Pricing
 from configsplit.boundaries.reach import Reach
 from configsplit.boundaries.sizes import apart, moved
 from configsplit.cutting.places import CutPlace, Tally, cut_places, segmented
-from configsplit.errors import CutError, check_choice
+from configsplit.errors import CutError, check_choice, check_number
 from configsplit.graph.model import LayerPath, TensorRef, TensorSpec
 from configsplit.inference.tensor_kinds import with_kinds
 from configsplit.models.document import Document
@@ -115,6 +115,9 @@ def cuts(
         CutError: the order asks for devices that are not given.
         ShapeError: what was asked for depends on sizes that are open.
     """
+    for option, most in (("max_tensors", max_tensors), ("max_bytes", max_bytes)):
+        if most is not None:
+            check_number(option, most, 0, whole=True)
     wish = _Wish(max_tensors, max_bytes, before, after, _order(sort, devices), devices)
     document = document_of(model)
     told, sized = apart(document, told_shapes(document, shapes), sizes)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from inspect import signature
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 from warnings import warn
+
+from configsplit.errors import OptionError, check_choice, check_number, closest
+from configsplit.verbs.table import record
+from configsplit.verbs.table.verb import Option
 
 _HOST = {"document": "model"}
 OLD_WORDS = {
@@ -36,6 +40,7 @@ def public(name: str, own: Callable[..., Any], live: Callable[[], ModuleType]) -
     def verb(*arguments: Any, **options: Any) -> Any:
         given = _as_now(name, names, bool(arguments), options)
         model = arguments[0] if arguments else given.get(names[0])
+        _check(name, names, given)
         if is_live(model) and hasattr(module := live(), name):
             return getattr(module, name)(*arguments, **given)
         return own(*arguments, **given)
@@ -51,6 +56,38 @@ def _as_now(name: str, names: list[str], has_host: bool, options: dict[str, Any]
             warn(f"{name}({old}=...) is called {new}= now", DeprecationWarning, stacklevel=3)
             given[new] = given.pop(old)
     return given
+
+
+def _check(name: str, names: Sequence[str], given: Mapping[str, Any]) -> None:
+    """Hold what was given by keyword against the record of the verb.
+
+    Raises:
+        OptionError: a word or number that the option cannot be.
+        TypeError: there is no such option; the nearest is named.
+    """
+    known = {option.keyword: option for option in _options(name)}
+    for word, value in given.items():
+        if word not in names and word != "custom_objects" and (near := closest(word, names)):
+            raise TypeError(f"{name}() has no option {word!r}; did you mean {near[0]!r}?")
+        option = known.get(word)
+        if option is None or value is None or option.repeat:
+            continue
+        if option.choices:
+            check_choice(word, value, Literal[option.choices])
+        elif option.kind in ("flag", "off") and not isinstance(value, bool):
+            raise OptionError(f"{word} cannot be {value!r}", code="option-range", where=word, hint="it is True or False")
+        elif option.kind in ("whole", "bytes"):
+            check_number(word, value, option.least, option.most, whole=True)
+        elif option.kind == "number":
+            check_number(word, value, option.least, option.most, open=option.open)
+
+
+def _options(name: str) -> tuple[Option, ...]:
+    """What the record says of the options; `plan` is `split` with stages, and has slack as a share."""
+    if name != "plan":
+        return record(name).command_options()
+    own = [option for option in record("split").command_options() if option.keyword not in ("slack", "stages")]
+    return (*own, Option("--slack", kind="number", least=0, most=10), Option("--stages", kind="whole", least=1))
 
 
 def is_live(model: object) -> bool:

@@ -16,7 +16,7 @@ from configsplit.boundaries.shapes import untold
 from configsplit.boundaries.sizes import apart, moved
 from configsplit.boundaries.sliced import Sliced, with_masks
 from configsplit.cutting.minimum_cut import Choice, Cost, heads
-from configsplit.errors import CutError, check_choice
+from configsplit.errors import CutError, OptionError, check_choice
 from configsplit.graph.calls import call_graph
 from configsplit.graph.model import CallRef, TensorRef, TensorSpec
 from configsplit.graph.references import Place
@@ -26,7 +26,7 @@ from configsplit.models.document import Document
 from configsplit.models.made import ModelLike, document_of
 from configsplit.models.results import Parts
 from configsplit.models.wrapped import DocumentWrapping, places_in, told_shapes
-from configsplit.rewrites.casts import Cast, is_exact, widen
+from configsplit.rewrites.casts import Cast, Wider, is_exact, widen
 from configsplit.rewrites.nested.open import described
 from configsplit.rewrites.nested.surface import Surfaced, Told, surface
 from configsplit.rewrites.split import Split, assemble, split_model
@@ -41,7 +41,7 @@ def split(
     opened: Iterable[str] = (),
     sizes: Iterable[str] | Mapping[TensorRef, TensorSpec] = (),
     fix_size: bool = False,
-    boundary_dtype: str | None = None,
+    boundary_dtype: Wider | None = None,
 ) -> Parts:
     """Cut a model; pure, the document is unchanged and nothing is written.
 
@@ -70,6 +70,8 @@ def split(
             open.
     """
     check_choice("boundary", boundary, Choice)
+    if boundary_dtype is not None:
+        check_choice("boundary_dtype", boundary_dtype, Wider)
     document, texts = document_of(model), _places(at)
     said = told_shapes(document, shapes) + told_shapes(document, opened_shapes(document, opened))
     told, pictured = apart(document, said, sizes)
@@ -86,7 +88,11 @@ def _places(at: str | Cut | Iterable[str | Cut]) -> list[str]:
     Raises:
         CutError: there is none, or it is one of the two ways of not cutting.
     """
-    texts = [each.at if isinstance(each, Cut) else each for each in ([at] if isinstance(at, (str, Cut)) else at)]
+    given = list(at) if isinstance(at, Iterable) and not isinstance(at, str) else [at]
+    texts = [each.at if isinstance(each, Cut) else each for each in given]
+    if strange := [each for each in texts if not isinstance(each, str)]:
+        hint = "give the name of a layer, a row of `cuts`, or a list of them"
+        raise OptionError(f"at cannot be {strange[0]!r}", code="option-range", where="at", hint=hint)
     if not texts or "" in texts:
         raise CutError("no place to cut at was given", code="cut-nowhere", hint="name a layer: --at LAYER")
     return texts

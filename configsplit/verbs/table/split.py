@@ -98,7 +98,11 @@ VERB = Verb(
         OPENED,
         SIZES._replace(help="Size of an input that MODEL leaves open, for prices; files keep it open without --fix-size."),
         FIX_SIZE,
-        Option("--boundary-dtype", help="Hand narrower floating tensors over as this type, e.g. float32.", metavar="DTYPE"),
+        Option(
+            "--boundary-dtype",
+            help="Hand narrower floating tensors over as this type.",
+            choices=("bfloat16", "float16", "float32", "float64"),
+        ),
         *PLAN,
         PLUGINS,
         *LIMITS,
