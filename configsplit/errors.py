@@ -107,7 +107,6 @@ class RuntimeUnavailableError(ConfigSplitError):
 
 
 _KEYWORDS = {
-    "custom-objects": "custom_objects",
     "from": "from_",
     "input-range": "input_ranges",
     "lambda": "lambdas",

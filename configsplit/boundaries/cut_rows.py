@@ -11,6 +11,7 @@ from configsplit.boundaries.flattened import Flattened
 from configsplit.boundaries.formulas import Figure, Formula, plain
 from configsplit.cutting.places import CutPlace, Tally, segmented
 from configsplit.cutting.working_set import WorkingSets
+from configsplit.display.figures import count, figure, size
 from configsplit.graph.model import TensorRef
 from configsplit.graph.references import outputs_used
 from configsplit.rewrites.split import UNKNOWN
@@ -71,6 +72,12 @@ class Cut:
         if isinstance(before, Formula) or isinstance(after, Formula):
             return None
         return 2 * max(before, after) / (before + after) if before + after else 1.0
+
+    def __repr__(self) -> str:
+        macs = " | ".join(figure(side.macs, count) for side in (self.before, self.after))
+        name = repr(self.at) if self.at else self.through
+        tensors = "1 tensor" if len(self.tensors) == 1 else f"{len(self.tensors)} tensors"
+        return f"<cut at {name}: {figure(self.bytes, size)} in {tensors}, MACs {macs}>"
 
     def as_json(self) -> dict[str, Any]:
         found: dict[str, Any] = {"at": self.at, "through": self.through, "tensors": list(self.tensors)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import click
@@ -65,20 +65,6 @@ def _wants_json(context: click.Context) -> bool:
     """The group handles errors after its verb's own context is gone: the arguments tell."""
     arguments: Sequence[str] = context.meta.get("arguments", ())
     return "--json" in arguments
-
-
-def size(count: float) -> str:
-    """Bytes for people: ``244 MB``."""
-    for unit in ("B", "kB", "MB"):
-        if count < 1000:
-            return f"{count:.3g} {unit}" if count < 100 else f"{count:.0f} {unit}"
-        count /= 1000
-    return f"{count:.3g} GB"
-
-
-def figure(value: Any, amount: Callable[[float], str]) -> str:
-    """A number, or a formula of open sizes: ``16 B × H × W``, of long ones the beginning."""
-    return amount(value) if isinstance(value, (int, float)) else value.told(lambda factor: amount(float(factor)), 2)
 
 
 def shape(dimensions: Iterable[int | None] | None) -> str:

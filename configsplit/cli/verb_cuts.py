@@ -8,8 +8,9 @@ from typing import Any
 
 import click
 
-from configsplit.cli.output import figure, note, say, show, size
-from configsplit.cli.stages import count, uncounted
+from configsplit.cli.output import note, say, show
+from configsplit.cli.stages import uncounted
+from configsplit.display.figures import count, figure, size
 
 
 def cuts(model: Path, custom_objects: tuple[str, ...], as_json: bool, **options: Any) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from configsplit.cli.output import figure, say, shape, show, size, table
+from configsplit.cli.output import say, shape, show, table
+from configsplit.display.figures import figure, size
 
 
 def inspect(model: Path, only_hazards: bool, custom_objects: tuple[str, ...], as_json: bool, **options: Any) -> None:

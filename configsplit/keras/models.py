@@ -6,6 +6,7 @@ import json
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -18,6 +19,7 @@ from configsplit.graph.provenance import Origin, Provenance
 from configsplit.hazards import hazards
 from configsplit.models.document import Document
 from configsplit.models.fragments import one_layer
+from configsplit.models.made import Made
 from configsplit.models.results import Edited
 from configsplit.models.wrapped import held_by
 from configsplit.plugins import Plugin, Registry
@@ -72,15 +74,24 @@ def read(model: Any, classes: Classes = None, inputs: Inputs | None = None) -> L
         )
     whole = model if shows_its_graph(model, works) else recovered(model, works, known, inputs)
     parsed = parse(whole.to_json())
-    document = Document(
+    document = Made(
         model=parsed.model,
         detection=parsed.detection,
         path=Path(str(model.name)),
         kind="json",
         release=works.version,
         registry=_registry([whole], works),
+        result=None,
+        write=partial(_write, whole),
     )
     return Live(live=whole, document=document, works=works, classes=known)
+
+
+def _write(live: LiveModel, folder: Path, name: str, *, home: Path, verify: bool) -> tuple[Path, Path | None]:
+    """Let Keras save a model, for a verb that needs it in a file."""
+    path = folder / f"{name}.keras"
+    live.save(str(path))
+    return path, None
 
 
 def together(lives: Sequence[Live]) -> list[Live]:

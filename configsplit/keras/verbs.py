@@ -18,6 +18,7 @@ from configsplit.runtime.live.kinds import Fragment, LiveModel
 from configsplit.verbs import join as joining
 from configsplit.verbs import marking, surgery
 from configsplit.verbs.marking import LayerInfo
+from configsplit.verbs.plan import plan
 from configsplit.verbs.surgery import Names
 from configsplit.verbs.table import function
 
@@ -28,6 +29,16 @@ def edited(name: str) -> Callable[..., LiveModel]:
     def verb(model: LiveModel, *arguments: Any, custom_objects: Classes = None, **options: Any) -> LiveModel:
         whole = read(model, custom_objects)
         return built(function(name)(whole.document, *arguments, **options), [whole])
+
+    return verb
+
+
+def looking(name: str) -> Callable[..., Any]:
+    """A verb that only looks at a model, on a live one: what it gives is the same as of a file."""
+    own = plan if name == "plan" else function(name)
+
+    def verb(model: LiveModel, *arguments: Any, custom_objects: Classes = None, **options: Any) -> Any:
+        return own(read(model, custom_objects).document, *arguments, **options)
 
     return verb
 

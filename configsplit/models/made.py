@@ -38,11 +38,11 @@ class Made(Document):
     """A model that stands in no file; ``path`` says what it is, for messages.
 
     Attributes:
-        result: what gave it.
+        result: what gave it; None where that is a live model.
         write: writes it, where somebody needs it as a file.
     """
 
-    result: Result
+    result: Result | None
     write: Writer
 
     @contextmanager

@@ -326,3 +326,6 @@ class SavedFile:
 
     def __fspath__(self) -> str:
         return str(self.path)
+
+    def __repr__(self) -> str:
+        return f"<{self.path}: {self.layers} layers, {self.compared or 0} weights proven>"

@@ -79,6 +79,10 @@ class Converted:
     absent: tuple[Absent, ...] = ()
     old: OldWeights | None = field(default=None, repr=False, compare=False)
 
+    def __repr__(self) -> str:
+        refused = f", {len(self.refusals)} refusals" if self.refusals else ""
+        return f"<convert of {self.document.path.name}: {len(self.notes)} notes{refused}>"
+
     @property
     def refusals(self) -> tuple[Refusal, ...]:
         """What stands in the way, each with its remedy; nothing can be written while there is any."""

@@ -45,6 +45,9 @@ class Saved:
     def __fspath__(self) -> str:
         return str(self.directory)
 
+    def __repr__(self) -> str:
+        return f"<{self.directory}: {len(self.manifest.parts)} parts, {'proven' if self.proof else 'not verified'}>"
+
 
 def save(
     parts: Parts,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 from configsplit.boundaries.costs import Costs, read_profile
 from configsplit.boundaries.cut_rows import Book, Cut, Latency, Side
@@ -23,6 +23,7 @@ from configsplit.models.document import Document
 from configsplit.models.made import ModelLike, document_of
 from configsplit.models.wrapped import told_shapes
 from configsplit.verbs.file_weights import stored_weights
+from configsplit.verbs.notebook import cuts_html, data_frame
 
 Order = Literal["position", "bytes", "balance", "latency"]
 
@@ -45,8 +46,8 @@ class TwoDevices:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cuts:
-    """The places, in the order asked for.
+class Cuts(Sequence[Cut]):
+    """The places, in the order asked for: a sequence, of which each goes straight into `split`.
 
     Attributes:
         found: how many there were before filters.
@@ -64,6 +65,46 @@ class Cuts:
     sizes: Mapping[str, str]
     unsettled: int
     tried: tuple[int, int] | None
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    @overload
+    def __getitem__(self, index: int) -> Cut: ...
+    @overload
+    def __getitem__(self, index: slice) -> Cuts: ...
+    def __getitem__(self, index: int | slice) -> Cut | Cuts:
+        found = self.places[index]
+        return found if isinstance(found, Cut) else replace(self, places=found)
+
+    def filter(self, wanted: Callable[[Cut], bool]) -> Cuts:
+        """The places for which ``wanted`` is true: ``cuts(m).filter(lambda cut: len(cut.tensors) == 1)``.
+
+        Args:
+            wanted: looks at one place.
+
+        Returns:
+            Those, in the same order.
+        """
+        return replace(self, places=tuple(place for place in self.places if wanted(place)))
+
+    def to_dataframe(self) -> Any:
+        """The places as a table of pandas: a row for each, its sides' figures in columns of their own (``before_macs``).
+
+        Returns:
+            A ``pandas.DataFrame``.
+
+        Raises:
+            RuntimeUnavailableError: pandas is not installed.
+        """
+        return data_frame([place.as_json() for place in self.places])
+
+    def _repr_html_(self) -> str:
+        """For notebooks."""
+        return cuts_html(self)
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} of {self.found} places to cut {self.document.path.name} at>"
 
     def as_json(self) -> dict[str, Any]:
         return {

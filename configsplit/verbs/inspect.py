@@ -22,7 +22,8 @@ from configsplit.hazards import Hazard, hazards
 from configsplit.inference import counted
 from configsplit.models.configs import layer_faults
 from configsplit.models.document import Document
-from configsplit.models.made import Made, ModelLike, document_of
+from configsplit.models.made import ModelLike, document_of
+from configsplit.verbs.notebook import inspection_html
 from configsplit.weights.parts import check_shapes, weights_in
 
 
@@ -60,6 +61,14 @@ class Inspection:
     notes: tuple[str, ...] = ()
     configs: tuple[str, ...] = ()
 
+    def _repr_html_(self) -> str:
+        """For notebooks."""
+        return inspection_html(self)
+
+    def __repr__(self) -> str:
+        release = f" {self.release}" if self.release else ""
+        return f"<{self.file}: {self.title}{release}, {self.layers} layers, {self.parameters:,} parameters>"
+
     def as_json(self) -> dict[str, Any]:
         found = asdict(self)
         place = list(found).index("macs")
@@ -88,7 +97,7 @@ def inspect(model: ModelLike, *, sizes: Iterable[str] | Mapping[TensorRef, Tenso
     return Inspection(
         file=document.path.name,
         format=document.kind,
-        bytes=0 if isinstance(document, Made) else size_of(document.path),
+        bytes=size_of(document.path) if document.digest else 0,
         dialect=document.dialect,
         title=document.detection.dialect.title,
         evidence=tuple(map(_evidence, document.detection.evidence)),

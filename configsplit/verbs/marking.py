@@ -143,6 +143,10 @@ class LayerInfo:
     def name(self) -> str:
         return "/".join(self.path)
 
+    def __repr__(self) -> str:
+        count = "" if self.parameters == 0 else f", {'?' if self.parameters is None else f'{self.parameters:,}'} parameters"
+        return f"<{self.name}: {self.class_name}{count}>"
+
     def as_json(self) -> dict[str, object]:
         return {
             "layer": self.name,

@@ -170,3 +170,11 @@ def test_a_live_model_gives_live_models() -> None:
     assert isinstance(head, works.module.Model)
     assert len(configsplit.layers(live)) == len(configsplit.layers(RESIDUAL))
     assert tail.count_params() + head.count_params() == live.count_params()
+
+
+def test_verbs_that_only_look_take_live_models() -> None:
+    live = load(RESIDUAL, framework=framework("keras"), classes={})
+    assert [cut.at for cut in configsplit.cuts(live)] == [cut.at for cut in configsplit.cuts(RESIDUAL)]
+    assert configsplit.plan(live, 2).boundaries == configsplit.plan(RESIDUAL, 2).boundaries
+    found = configsplit.inspect(live)
+    assert (found.parameters, found.parameters_from) == (configsplit.inspect(RESIDUAL).parameters, "the file's weights")

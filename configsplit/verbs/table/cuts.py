@@ -46,4 +46,5 @@ VERB = Verb(
         JSON,
     ),
     recipe=True,
+    live=True,
 )

@@ -21,4 +21,5 @@ VERB = Verb(
         JSON,
     ),
     recipe=True,
+    live=True,
 )

@@ -18,4 +18,5 @@ VERB = Verb(
         *LIMITS,
         JSON,
     ),
+    live=True,
 )
