@@ -362,7 +362,7 @@ class _Clock:
 
 
 def _uncut(name: str, before: Side, after: Side) -> Cut:
-    return Cut(at="", through=name, tensors=(), bytes=0, input_bytes=0, before=before, after=after)
+    return Cut(at="", through=name, tensors=(), shapes=(), bytes=0, input_bytes=0, before=before, after=after)
 
 
 def _sorted(rows: Sequence[Cut], order: Order) -> list[Cut]:

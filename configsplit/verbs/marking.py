@@ -9,7 +9,7 @@ from math import prod
 from configsplit.boundaries.sizes import given_sizes
 from configsplit.catalog.table import class_facts
 from configsplit.errors import CutError, TensorReferenceError
-from configsplit.graph.model import Layer, LayerPath, walk
+from configsplit.graph.model import Layer, LayerPath, Model, Shape, TensorRef, TensorSpec, walk
 from configsplit.graph.provenance import identity
 from configsplit.graph.references import layer_paths, new_names, places
 from configsplit.inference import BUILT_IN, Inference, counted, weights_of
@@ -130,14 +130,20 @@ def _weightless(document: Document) -> set[LayerPath]:
 
 @dataclass(frozen=True, slots=True)
 class LayerInfo:
-    """One layer as `layers` lists it. ``parameters`` is None where nobody has declared the class; ``trainable`` is the flag of
-    its config, None where that has none."""
+    """One layer as `layers` lists it.
+
+    ``parameters`` is None where nobody has declared the class; ``trainable`` is the flag of its config, None where that has
+    none; ``shape`` is that of its first output, the batch first, None where nobody knows it; ``takers`` are the layers that
+    take what it gives, by their names in the model around them.
+    """
 
     path: LayerPath
     class_name: str
     calls: int
     trainable: bool | None
     parameters: int | None
+    shape: Shape | None = None
+    takers: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -154,6 +160,8 @@ class LayerInfo:
             "calls": self.calls,
             "trainable": self.trainable,
             "parameters": self.parameters,
+            "shape": None if self.shape is None else list(self.shape),
+            "takers": list(self.takers),
         }
 
 
@@ -185,13 +193,27 @@ def layers(
     named = bool(listed(before) or listed(after))
     wanted = set(_reached(document, before, after)) if named else {(layer.name,) for layer in document.model.layers}
     inference = document.infer(given_sizes(document.infer(), sizes))
-    found = []
+    found: list[LayerInfo] = []
+    taken: dict[LayerPath, dict[str, list[str]]] = {(): _takers(document.model)}
     for path, layer in walk(document.model):
+        if layer.model is not None:
+            taken[path] = _takers(layer.model)
         within = not whole_nested and any(path[:length] in wanted for length in range(1, len(path)))
         if (path in wanted or within) and not layer.implicit:
             around = known_inside(inference, path[:-1])
-            found.append(LayerInfo(path, layer.class_name, len(layer.calls), _flag(layer), _parameters(layer, around, path)))
+            shape = None if around is None else around.specs.get(TensorRef(layer.name), TensorSpec()).shape
+            counts = len(layer.calls), _flag(layer), _parameters(layer, around, path)
+            found.append(LayerInfo(path, layer.class_name, *counts, shape, tuple(taken[path[:-1]].get(layer.name, ()))))
     return tuple(found)
+
+
+def _takers(model: Model) -> dict[str, list[str]]:
+    """Layer -> the layers that take what it gives, each once."""
+    found: dict[str, dict[str, None]] = {}
+    for layer in model.layers:
+        for use in (use for node in layer.calls for use in node.uses()):
+            found.setdefault(use.ref.layer, {})[layer.name] = None
+    return {name: [*takers] for name, takers in found.items()}
 
 
 def _flag(layer: Layer) -> bool | None:
