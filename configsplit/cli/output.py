@@ -20,12 +20,19 @@ def show(document: Any) -> None:
 
 def say(*lines: str, err: bool = False) -> None:
     """Print lines of which names in files are a part: nothing in these reaches the terminal as a command or begins a line."""
-    click.echo("\n".join(map(_tame, lines)), err=err)
+    if err or not _quiet():
+        click.echo("\n".join(map(_tame, lines)), err=err)
 
 
 def note(text: str) -> None:
     """Progress and messages go to stderr."""
-    say(text, err=True)
+    if not _quiet():
+        say(text, err=True)
+
+
+def _quiet() -> bool:
+    context = click.get_current_context(silent=True)
+    return context is not None and bool(context.meta.get("quiet"))
 
 
 _STYLES = re.compile(r"(\x1b\[(?:[0-2]|3[1-7])m)")

@@ -19,7 +19,7 @@ from configsplit.cutting.minimum_cut import Choice, Cost, heads
 from configsplit.errors import CutError, OptionError, check_choice
 from configsplit.graph.calls import call_graph
 from configsplit.graph.model import CallRef, TensorRef, TensorSpec
-from configsplit.graph.references import Place
+from configsplit.graph.references import Place, named_by
 from configsplit.inference import Inference
 from configsplit.inference.tensor_kinds import check_kinds, with_kinds
 from configsplit.models.document import Document
@@ -76,7 +76,7 @@ def split(
     said = told_shapes(document, shapes) + told_shapes(document, opened_shapes(document, opened))
     told, pictured = apart(document, said, sizes)
     document = fixed(document, pictured) if fix_size else document
-    wanted = [places_in(document, text) for text in texts]
+    wanted = [places_in(document, each) for text in texts for each in named_by(document.model, text)]
     cutting = _Cutting(document, wanted, DocumentWrapping(document, boundary), boundary, told, pictured)
     sliced = with_masks(document, cutting.sliced(cutting.surfaced()), cutting.deeper, cutting.sliced)
     return as_parts(document, sliced, boundary_dtype, cutting.tried)
@@ -88,9 +88,9 @@ def _places(at: str | Cut | Iterable[str | Cut]) -> list[str]:
     Raises:
         CutError: there is none, or it is one of the two ways of not cutting.
     """
-    given = list(at) if isinstance(at, Iterable) and not isinstance(at, str) else [at]
-    texts = [each.at if isinstance(each, Cut) else each for each in given]
-    if strange := [each for each in texts if not isinstance(each, str)]:
+    given: list[object] = list(at) if isinstance(at, Iterable) and not isinstance(at, str) else [at]
+    texts = [text for each in given if isinstance(text := each.at if isinstance(each, Cut) else each, str)]
+    if strange := [each for each in given if not isinstance(each, (str, Cut))]:
         hint = "give the name of a layer, a row of `cuts`, or a list of them"
         raise OptionError(f"at cannot be {strange[0]!r}", code="option-range", where="at", hint=hint)
     if not texts or "" in texts:

@@ -39,6 +39,15 @@ VERB = Verb(
             metavar="BYTES",
             only="command",
         ),
+        Option(
+            "--top",
+            help="Show the first N places only; 20 by default on a terminal.",
+            kind="whole",
+            least=1,
+            metavar="N",
+            use="show",
+            only="command",
+        ),
         WHOLE_NESTED,
         SHAPES,
         SIZES,
@@ -47,4 +56,8 @@ VERB = Verb(
     ),
     recipe=True,
     live=True,
+    examples=(
+        "cuts resnet.keras --max-tensors 1 --sort bytes",
+        "cuts resnet.keras --after conv2_block1_out --before 'conv5_*' --top 10",
+    ),
 )

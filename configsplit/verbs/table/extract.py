@@ -32,4 +32,8 @@ VERB = Verb(
     recipe=True,
     live=True,
     needed=Needed(("from_", "to"), "say where to start or to end: {from_}, {to}"),
+    examples=(
+        "extract resnet.keras --to avg_pool -o features.keras",
+        "extract resnet.keras --from conv2_block3_out --to conv4_block6_out -o middle.keras",
+    ),
 )

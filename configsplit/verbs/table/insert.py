@@ -21,4 +21,8 @@ VERB = Verb(
     gives="file",
     recipe="``model`` is a path beside the recipe.",
     live=True,
+    examples=(
+        "insert model.keras --after conv1 --model noise.json -o noisy.keras",
+        "insert model.keras --after conv1 --before bn1 --model probe.keras -o probed.keras",
+    ),
 )

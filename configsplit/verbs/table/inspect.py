@@ -1,6 +1,6 @@
 """The record of ``inspect``."""
 
-from configsplit.verbs.table.verb import JSON, MODEL, PLUGINS, SIZES, WEIGHTS, Option, Verb
+from configsplit.verbs.table.verb import JSON, MODEL, PLUGINS, SIZES, VERBOSE, WEIGHTS, Option, Verb
 
 VERB = Verb(
     name="inspect",
@@ -18,8 +18,13 @@ VERB = Verb(
             only="command",
         ),
         PLUGINS,
+        VERBOSE._replace(help="Also say by what the dialect is known."),
         JSON,
     ),
     recipe=True,
     live=True,
+    examples=(
+        "inspect model.h5",
+        "inspect model.h5 --hazards",
+    ),
 )

@@ -21,4 +21,8 @@ VERB = Verb(
     ),
     recipe=True,
     live=True,
+    examples=(
+        "layers resnet.keras",
+        "layers resnet.keras --before conv3_block4_out --json",
+    ),
 )

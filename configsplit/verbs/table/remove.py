@@ -13,7 +13,11 @@ VERB = Verb(
     options=(
         MODEL,
         Option(
-            "--layer", help="What to take out; * works, OUTER/INNER too. Repeat.", required=True, repeat=True, metavar="LAYER"
+            "--layer",
+            help="What to take out; *, ? and [0-9] work, OUTER/INNER too.",
+            required=True,
+            repeat=True,
+            metavar="LAYER",
         ),
         *SOURCE,
         *output(),
@@ -21,4 +25,8 @@ VERB = Verb(
     gives="file",
     recipe=True,
     live=True,
+    examples=(
+        "remove model.keras --layer 'dropout*' -o plain.keras",
+        "remove model.keras --layer encoder/noise --layer noise -o plain.keras",
+    ),
 )

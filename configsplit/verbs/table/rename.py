@@ -13,4 +13,8 @@ VERB = Verb(
     gives="file",
     recipe="``OLD=NEW``, patterns too.",
     live=True,
+    examples=(
+        "rename model.keras conv1=stem -o named.keras",
+        "rename model.keras 'conv*=block1_conv*' -o named.keras",
+    ),
 )

@@ -24,4 +24,8 @@ VERB = Verb(
     gives="file",
     recipe="``model`` is a path beside the recipe.",
     live=True,
+    examples=(
+        "replace resnet.keras --from avg_pool --to predictions --model head.keras -o new.keras",
+        "replace model.keras --from block2_in --to block2_out --model block.json -o new.keras",
+    ),
 )

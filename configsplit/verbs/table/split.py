@@ -66,7 +66,12 @@ VERB = Verb(
     """,
     options=(
         MODEL,
-        Option("--at", help="Where to cut; repeat for successive cuts.", repeat=True, metavar="REF"),
+        Option(
+            "--at",
+            help="Where to cut; repeat, or give a pattern ('block*_out'), for successive cuts.",
+            repeat=True,
+            metavar="REF",
+        ),
         Option("--pick", choices=("all", "first", "middle", "last"), default="all", only="recipe", goes_with="at"),
         Option(
             "--max-tensors",
@@ -76,7 +81,7 @@ VERB = Verb(
             only="recipe",
             goes_with="at",
         ),
-        Option("--out", help="The folder to write the parts into.", kind="path", required=True, use="save", only="command"),
+        Option("--out -o", help="The folder to write the parts into.", kind="path", required=True, use="save", only="command"),
         Option(
             "--boundary",
             help="Of the legal cuts through REF: fewest bytes across, smallest head, or largest head.",
@@ -117,4 +122,8 @@ params``).
 ``stages`` is a number, or ``4 by params``.""",
     live=True,
     needed=Needed(("at", "stages"), "give either {at} (where to cut) or {stages} (how many parts)", several=False),
+    examples=(
+        "split resnet.keras --at conv4_block18_out -o parts",
+        "split resnet.keras --stages 4 --balance params -o stages",
+    ),
 )

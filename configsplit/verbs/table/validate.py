@@ -10,4 +10,8 @@ VERB = Verb(
     FILE is a model (.json, .keras, .h5), a manifest, a provenance record or a recipe, told apart by content.
     """,
     options=(Option("files", kind="path", required=True, repeat=True, metavar="FILE..."), JSON),
+    examples=(
+        "validate model.keras",
+        "validate parts/manifest.json recipe.yaml --json",
+    ),
 )
