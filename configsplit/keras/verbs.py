@@ -8,6 +8,7 @@ of Keras 2 is stopped or let through by a change, a Python warning says so.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from configsplit.errors import CutError, check_choice
@@ -19,6 +20,7 @@ from configsplit.verbs import join as joining
 from configsplit.verbs import marking, surgery
 from configsplit.verbs.marking import LayerInfo
 from configsplit.verbs.plan import plan
+from configsplit.verbs.public import with_old_words
 from configsplit.verbs.surgery import Names
 from configsplit.verbs.table import function
 
@@ -71,15 +73,14 @@ def extract(
     return edited("extract")(model, custom_objects=custom_objects, **given)
 
 
-def insert(
-    model: LiveModel, fragment: Fragment, *, after: str, before: Names = (), custom_objects: Classes = None
-) -> LiveModel:
+@partial(with_old_words, "insert")
+def insert(model: LiveModel, donor: Fragment, *, after: str, before: Names = (), custom_objects: Classes = None) -> LiveModel:
     """Put a fragment between a tensor and all its consumers, or only those in ``before``.
 
     Args:
         model: the model.
-        fragment: a live model or layer, or the configuration of one as ``{"class_name": ..., "config": ...}``. What is
-            built brings its weights; for the rest Keras initializes them.
+        donor: what is put in: a live model or layer, or the configuration of one as ``{"class_name": ..., "config": ...}``.
+            What is built brings its weights; for the rest Keras initializes them.
         after: the tensor that the fragment takes.
         before: the calls that take the fragment's output in its place; all, by default.
         custom_objects: see the module.
@@ -91,8 +92,8 @@ def insert(
         CutError, ShapeError, TensorReferenceError: as `configsplit.insert` does.
     """
     host = read(model, custom_objects)
-    host, donor = together([host, read_fragment(fragment, host, custom_objects)])
-    return built(surgery.insert(host.document, donor.document, after=after, before=before), [host, donor])
+    host, found = together([host, read_fragment(donor, host, custom_objects)])
+    return built(surgery.insert(host.document, found.document, after=after, before=before), [host, found])
 
 
 def replace(model: LiveModel, donor: Fragment, *, from_: Names, to: Names, custom_objects: Classes = None) -> LiveModel:

@@ -9,9 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
+from warnings import warn
 
 from configsplit.containers.container import Format
 from configsplit.dialects import parse, to_text
+from configsplit.errors import check_choice
 from configsplit.graph.model import LayerPath, Model, TensorRef
 from configsplit.graph.provenance import Origin, Provenance
 from configsplit.inference import Inference
@@ -66,17 +68,20 @@ class Parts(Sequence["Part"]):
         self,
         directory: str | Path,
         *,
-        to: Format | None = None,
+        format: Format | None = None,
         weights: bool = True,
         verify: Verify = "proof",
         force: bool = False,
         specs: Sequence[str] = (),
         limits: Limits | None = None,
+        to: Format | None = None,
     ) -> Saved:
         """Write the parts and their manifest into a folder, whole or not at all.
 
         Args:
-            directory, to, weights, verify, force, specs, limits: as for `configsplit.saving.parts.save`.
+            directory, weights, verify, force, specs, limits: as for `configsplit.saving.parts.save`.
+            format: the format of the parts, as the source by default.
+            to: what ``format`` was called in earlier releases.
 
         Returns:
             The folder, its manifest, and what was proven.
@@ -86,7 +91,13 @@ class Parts(Sequence["Part"]):
         """
         from configsplit.saving.parts import save
 
-        return save(self, directory, to=to, weights=weights, verify=verify, force=force, specs=specs, limits=limits)
+        if format is not None:
+            check_choice("format", format, Format)
+        elif to is not None:
+            check_choice("to", to, Format)
+            warn("save(to=...) is called format= now", DeprecationWarning, stacklevel=2)
+            format = to
+        return save(self, directory, to=format, weights=weights, verify=verify, force=force, specs=specs, limits=limits)
 
     def _repr_html_(self) -> str:
         """For notebooks."""

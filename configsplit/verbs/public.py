@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from inspect import signature
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar, cast
 from warnings import warn
 
 from configsplit.errors import OptionError, check_choice, check_number, closest
 from configsplit.verbs.table import record
 from configsplit.verbs.table.verb import Option
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 _HOST = {"document": "model"}
 OLD_WORDS = {
@@ -46,6 +48,17 @@ def public(name: str, own: Callable[..., Any], live: Callable[[], ModuleType]) -
         return own(*arguments, **given)
 
     return verb
+
+
+def with_old_words(name: str, own: Function) -> Function:
+    """A verb that understands the words that its parameters had in earlier releases."""
+    names = [*signature(own).parameters]
+
+    @wraps(own)
+    def verb(*arguments: Any, **options: Any) -> Any:
+        return own(*arguments, **_as_now(name, names, bool(arguments), options))
+
+    return cast("Function", verb)
 
 
 def _as_now(name: str, names: list[str], has_host: bool, options: dict[str, Any]) -> dict[str, Any]:

@@ -10,11 +10,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from surgery_making import NOISE, layer_file
 from test_random_numeric import run, run_parts
 
 import configsplit
+import configsplit.keras
 from configsplit import Document, Edited
+from configsplit.cli.main import cli
 from configsplit.errors import OptionError
 from configsplit.models.made import Result
 from configsplit.runtime.build import load
@@ -178,3 +181,23 @@ def test_verbs_that_only_look_take_live_models() -> None:
     assert configsplit.plan(live, 2).boundaries == configsplit.plan(RESIDUAL, 2).boundaries
     found = configsplit.inspect(live)
     assert (found.parameters, found.parameters_from) == (configsplit.inspect(RESIDUAL).parameters, "the file's weights")
+
+
+def test_one_word_for_one_thing_in_files_live_and_on_the_command_line(tmp_path: Path) -> None:
+    """What is put in is a donor, and a format is a format; the words of earlier releases still do."""
+    works, noise = framework("keras"), {"class_name": "GaussianNoise", "config": {"stddev": 0.5, "name": "noise"}}
+    live = load(RESIDUAL, framework=works, classes={})
+    wanted = [layer.name for layer in configsplit.keras.insert(live, noise, after="c1").layers]
+    assert [layer.name for layer in configsplit.insert(live, donor=noise, after="c1").layers] == wanted
+    with pytest.warns(DeprecationWarning, match="donor= now"):
+        assert [layer.name for layer in configsplit.keras.insert(live, fragment=noise, after="c1").layers] == wanted
+    parts = configsplit.split(RESIDUAL, "c1")
+    assert parts.save(tmp_path / "a", format="json").manifest.parts[0].file == "part-0.json"
+    with pytest.warns(DeprecationWarning, match="format= now"):
+        assert parts.save(tmp_path / "b", to="json").manifest.parts[0].file == "part-0.json"
+    for number, flags in enumerate((("--donor", "--format"), ("--model", "--to"))):
+        words = ["insert", RESIDUAL, "--after", "c1", flags[0], layer_file(tmp_path, noise), "-o", tmp_path / f"{number}.keras"]
+        assert CliRunner().invoke(cli, [*map(str, words), flags[1], "keras"]).exit_code == 0
+        words = ["split", RESIDUAL, "--at", "c1", flags[1], "json", "-o", tmp_path / f"parts-{number}"]
+        assert CliRunner().invoke(cli, [*map(str, words)]).exit_code == 0
+    assert (tmp_path / "0.keras").read_bytes() == (tmp_path / "1.keras").read_bytes()

@@ -58,11 +58,11 @@ VERB = Verb(
     function="configsplit.verbs.split:split",
     help="""Cut MODEL at one or several tensors. REF and all it needs go into the head, what consumes REF into the tail.
 
-    With --stages N instead of --at configsplit finds the best pipeline of N parts: the largest part as small as it can be, then
-    the fewest bytes across the boundaries.
+    With --stages N instead of --at, configsplit finds the best pipeline of N parts: first the smallest largest part, then the
+    fewest bytes across the boundaries.
 
-    configsplit finds everything else that must cross there, writes the parts with their weights and a manifest.json that says
-    how they are wired, and proves from the files that together they are the original.
+    configsplit finds every other tensor that must cross, writes the parts with their weights and a manifest.json that says how
+    they are wired, and proves from the files that together they are the original.
     """,
     options=(
         MODEL,
@@ -90,7 +90,7 @@ VERB = Verb(
         ),
         WEIGHTS,
         NO_WEIGHTS._replace(help="Cut the architecture only."),
-        Option("--to", help="Format of the parts; as MODEL by default.", choices=FORMATS, use="save"),
+        Option("--to --format", "to", "Format of the parts; as MODEL by default.", choices=FORMATS, use="save"),
         Option(
             "--verify",
             help="What to check before the parts appear; numeric also runs them in Keras.",

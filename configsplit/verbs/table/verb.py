@@ -193,6 +193,6 @@ def donor(what: str, word: str) -> tuple[Option, Option]:
     told = f"The {what}: a model, or one layer's config."
     weights = f"Weights that go with an architecture-only {word}."
     return (
-        Option("--model", "donor", told, kind="path", required=True, use="donor"),
+        Option("--model --donor", "donor", told, kind="path", required=True, use="donor"),
         Option("--donor-weights", help=weights, kind="path", use="donor"),
     )
