@@ -58,7 +58,7 @@ def _least(plan: Any) -> str:
 def uncounted(found: Any) -> str:
     """Which layers count as nothing, and why."""
     others = [name for name in found.uncounted if name not in found.undeclared]
-    why = [f"{', '.join(found.undeclared)} (nobody has declared the class)"] if found.undeclared else []
+    why = [f"{', '.join(found.undeclared)} (no plug-in declares the class)"] if found.undeclared else []
     return "; ".join([*why, *([f"{', '.join(others)} (a shape is unknown, or they wrap a model)"] if others else [])])
 
 

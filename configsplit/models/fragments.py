@@ -106,7 +106,7 @@ def _check_known(class_name: str, entry: FrozenDict, path: Path, host: Document)
         near = closest(class_name, sorted({*BUILT_IN, *host.facts}))
         hint = f"did you mean {', '.join(map(repr, near))}? " if near else ""
         raise CutError(
-            f"nobody has declared the class {class_name!r}, and Keras has none of that name: what it gives cannot be told",
+            f"no plug-in declares the class {class_name!r}, and Keras has none of that name: what it gives cannot be told",
             code="fragment-unknown-class",
             where=str(path),
             hint=f"{hint}A class of your own is declared in a plug-in: --custom-objects FILE.py",

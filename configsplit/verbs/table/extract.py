@@ -5,9 +5,9 @@ from configsplit.verbs.table.verb import FIX_SIZE, MODEL, OPENED, SHAPES, SIZES,
 VERB = Verb(
     name="extract",
     function="configsplit.verbs.surgery:extract",
-    help="""Take the sub-network between any tensors out of MODEL: features at many layers (--to A --to B), a block, a tail.
+    help="""Extract the sub-network between any tensors of MODEL: features at many layers (--to A --to B), a block, a tail.
 
-    Tensors in --from become inputs. If more is needed than what they give, the missing tensors are named.
+    Tensors in --from become inputs. If they do not suffice to compute --to, the missing tensors are named.
     """,
     options=(
         MODEL,

@@ -14,7 +14,7 @@ VERB = Verb(
         Option("--before", help="All layers that compute this tensor, its own included.", repeat=True, metavar="REF"),
         Option("--after", help="All layers that are computed from this tensor.", repeat=True, metavar="REF"),
         Option("--layer", help="Layers by name; *, ? and [0-9] work, OUTER/INNER too.", repeat=True, metavar="GLOB"),
-        Option("--unfreeze", help="Set them free instead.", kind="flag"),
+        Option("--unfreeze", help="Unfreeze them instead.", kind="flag"),
         *SOURCE,
         *output(),
     ),

@@ -5,7 +5,7 @@ from configsplit.verbs.table.verb import JSON, MODEL, PLUGINS, SIZES, VERBOSE, W
 VERB = Verb(
     name="inspect",
     function="configsplit.verbs.inspect:inspect",
-    help="Tell what MODEL is: dialect and evidence, inputs, outputs, layers, parameters, and what would be dangerous to build.",
+    help="Describe MODEL: dialect and release, inputs, outputs, layers, parameters, and what would be dangerous to build.",
     options=(
         MODEL,
         WEIGHTS,

@@ -5,16 +5,16 @@ from configsplit.verbs.table.verb import MODEL, SOURCE, Option, Verb, output
 VERB = Verb(
     name="remove",
     function="configsplit.verbs.surgery:remove",
-    help="""Take layers out of MODEL: what took their output takes their input instead.
+    help="""Remove layers from MODEL: their consumers take their input instead.
 
-    Only layers that take one tensor and give one of the same shape and dtype can go (Dropout, noise, an activation); together
-    several may go of which only the chain keeps the shape.
+    Only layers with one input and one output of the same shape and dtype can be removed (Dropout, noise, an activation);
+    several in a row count as one.
     """,
     options=(
         MODEL,
         Option(
             "--layer",
-            help="What to take out; *, ? and [0-9] work, OUTER/INNER too.",
+            help="What to remove; *, ? and [0-9] work, OUTER/INNER too.",
             required=True,
             repeat=True,
             metavar="LAYER",
