@@ -10,8 +10,6 @@ from click.shell_completion import CompletionItem, ShellComplete, get_completion
 
 from configsplit.verbs.table.verb import Option
 
-SHELLS = ("bash", "zsh", "fish")
-
 VARIABLE = "_CONFIGSPLIT_COMPLETE"
 
 NAMES = ("REF", "LAYER", "GLOB", "LAYER[=AXIS,AXIS]", "OLD=NEW...")
