@@ -27,9 +27,25 @@ def command(name: str) -> click.Command:
 
 
 class _Command(click.Command):
+    """A verb, whose help has its options in groups and ends with examples."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        uses = {option.keyword: option.use for option in record(str(self.name)).command_options()}
+        for title, members in _GROUPS.items():
+            options = [each for each in self.get_params(ctx) if isinstance(each, click.Option)]
+            shown = [each for each in options if uses.get(str(each.name), "show") in members]
+            rows = [row for each in shown if (row := each.get_help_record(ctx)) is not None]
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
+
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Examples keep their lines, which prose does not."""
         formatter.write(f"\n{self.epilog}\n")
+
+
+_GROUPS = {"Options": ("verb",), "The model": ("load", "donor"), "The result": ("save",), "Besides": ("show",)}
+"""The groups of options, by who takes them."""
 
 
 def _argument(option: Option) -> click.Argument:

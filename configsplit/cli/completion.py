@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from click.shell_completion import CompletionItem, ShellComplete, get_completion_class
 
 from configsplit.verbs.table.verb import Option
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 VARIABLE = "_CONFIGSPLIT_COMPLETE"
 
@@ -18,6 +20,8 @@ NAMES = ("REF", "LAYER", "GLOB", "LAYER[=AXIS,AXIS]", "OLD=NEW...")
 
 def script(shell: str) -> str:
     """What a shell has to read to complete command lines of configsplit."""
+    from click.shell_completion import ShellComplete, get_completion_class
+
     kind = get_completion_class(shell)
     if kind is None:
         raise click.UsageError(f"no completion for {shell!r}")
@@ -26,12 +30,16 @@ def script(shell: str) -> str:
 
 def complete_names(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Layers of the model on the line that go on as the word begins; of ``A,B`` the last one. None where there is no model."""
+    from click.shell_completion import CompletionItem
+
     done, comma, last = incomplete.rpartition(",")
     return [CompletionItem(f"{done}{comma}{name}") for name in _names(context) if name.startswith(last)]
 
 
 def complete_renamed(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """The same with the sign behind which the new name stands."""
+    from click.shell_completion import CompletionItem
+
     return [CompletionItem(f"{item.value}=") for item in complete_names(context, parameter, incomplete)]
 
 

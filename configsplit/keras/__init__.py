@@ -10,6 +10,7 @@ document, and the results are built anew from theirs, with the weights of each l
 from collections.abc import Callable
 from typing import Any
 
+from configsplit.keras.models import document
 from configsplit.keras.split import LiveParts, cut_trace, split, split_saved_model
 from configsplit.keras.verbs import edited, extract, freeze, insert, join, layers, looking, remove, rename, replace
 from configsplit.runtime.live.kinds import LiveLayer, LiveModel
@@ -20,6 +21,7 @@ __all__ = [
     "LiveModel",
     "LiveParts",
     "cut_trace",
+    "document",
     "extract",
     "freeze",
     "insert",

@@ -14,6 +14,7 @@ from typing import Any
 from configsplit.errors import CutError, check_choice
 from configsplit.keras.models import Classes, built, read, read_fragment, together
 from configsplit.keras.split import LiveParts, rejoin
+from configsplit.models.made import ModelLike
 from configsplit.rewrites.compose import By
 from configsplit.runtime.live.kinds import Fragment, LiveModel
 from configsplit.verbs import join as joining
@@ -74,13 +75,15 @@ def extract(
 
 
 @partial(with_old_words, "insert")
-def insert(model: LiveModel, donor: Fragment, *, after: str, before: Names = (), custom_objects: Classes = None) -> LiveModel:
+def insert(
+    model: LiveModel, donor: Fragment | ModelLike, *, after: str, before: Names = (), custom_objects: Classes = None
+) -> LiveModel:
     """Put a fragment between a tensor and all its consumers, or only those in ``before``.
 
     Args:
         model: the model.
-        donor: what is put in: a live model or layer, or the configuration of one as ``{"class_name": ..., "config": ...}``.
-            What is built brings its weights; for the rest Keras initializes them.
+        donor: what is put in: a live model or layer, or the configuration of one as ``{"class_name": ..., "config": ...}``;
+            or a file or the result of a verb. What is built brings its weights; for the rest Keras initializes them.
         after: the tensor that the fragment takes.
         before: the calls that take the fragment's output in its place; all, by default.
         custom_objects: see the module.
@@ -96,7 +99,9 @@ def insert(model: LiveModel, donor: Fragment, *, after: str, before: Names = (),
     return built(surgery.insert(host.document, found.document, after=after, before=before), [host, found])
 
 
-def replace(model: LiveModel, donor: Fragment, *, from_: Names, to: Names, custom_objects: Classes = None) -> LiveModel:
+def replace(
+    model: LiveModel, donor: Fragment | ModelLike, *, from_: Names, to: Names, custom_objects: Classes = None
+) -> LiveModel:
     """Let a donor (as the fragment of `insert`) take the place of what lies between tensors.
 
     Args:

@@ -45,6 +45,9 @@ def public(name: str, own: Callable[..., Any], live: Callable[[], ModuleType]) -
         _check(name, names, given)
         if is_live(model) and hasattr(module := live(), name):
             return getattr(module, name)(*arguments, **given)
+        arguments = tuple(live().document(each) if is_live(each) else each for each in arguments)
+        if is_live(given.get("donor")):
+            given["donor"] = live().document(given["donor"])
         return own(*arguments, **given)
 
     return verb
@@ -104,6 +107,8 @@ def _options(name: str) -> tuple[Option, ...]:
 
 
 def is_live(model: object) -> bool:
-    """Whether it is an object of Keras, which is not loaded to find out."""
+    """Whether it is an object of Keras, which is not loaded to find out, or the parts of one."""
+    if isinstance(model, tuple) and model:
+        return is_live(model[0])
     modules = (kind.__module__.partition(".")[0] for kind in type(model).__mro__)
     return not {"keras", "tf_keras", "tensorflow"}.isdisjoint(modules)

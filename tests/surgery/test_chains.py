@@ -201,3 +201,20 @@ def test_one_word_for_one_thing_in_files_live_and_on_the_command_line(tmp_path: 
         words = ["split", RESIDUAL, "--at", "c1", flags[1], "json", "-o", tmp_path / f"parts-{number}"]
         assert CliRunner().invoke(cli, [*map(str, words)]).exit_code == 0
     assert (tmp_path / "0.keras").read_bytes() == (tmp_path / "1.keras").read_bytes()
+
+
+def test_a_donor_may_be_live_where_the_model_is_a_file_and_a_file_where_that_is_live(tmp_path: Path) -> None:
+    works = framework("keras")
+    keras = works.module
+    probe = keras.Sequential([keras.Input((8, 8, 4)), keras.layers.Conv2D(4, 1, name="probe")], name="probes")
+    live, file = load(RESIDUAL, framework=works, classes={}), tmp_path / "probe.keras"
+    probe.save(str(file))
+    saved = configsplit.insert(RESIDUAL, probe, after="c1").save(tmp_path / "out.keras")
+    assert configsplit.verify_file(saved).weights == saved.compared
+    images = np.random.default_rng(0).random((2, 8, 8, 3), dtype=np.float32)
+    wanted = run(load(saved.path, framework=works, classes={}), [images], works)
+    for donor in (probe, file, configsplit.freeze(file, layer="probe"), configsplit.load(file)):
+        given = run(configsplit.insert(live, donor, after="c1"), [images], works)
+        assert all(np.array_equal(one, other) for one, other in zip(wanted, given, strict=True))
+    joined = configsplit.join(configsplit.split(live, at="res"))
+    assert joined.count_params() == live.count_params()
