@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -73,8 +74,24 @@ def _lines(found: Any, top: int, width: int | None) -> list[str]:
     lines = [line for row in rows for line in _line(row, first, widths)]
     left = len(found) - len(rows) + 1
     lines += [f"{left} more: --top {len(found)} shows all"] if left else []
+    lines += _along(found)
     lines += [f"{len(found)} of {found.found} places; bytes, MACs and the peak of activations are those of one sample"]
     return [*lines, *_of_sizes(found)]
+
+
+def _along(found: Any) -> list[str]:
+    """Bytes across along the model, the least of each stretch: where it is narrow, and where it is wide."""
+    ordered = sorted(found.places, key=lambda place: place.before.calls)
+    values = [place.bytes for place in ordered if place.at and isinstance(place.bytes, int)]
+    if len(values) < _STRETCHES // 8 or len(values) < len(found.places):
+        return []
+    bounds = [len(values) * at // _STRETCHES for at in range(_STRETCHES + 1)]
+    least = [min(values[first:last]) for first, last in pairwise(bounds) if first < last]
+    most = max(least) or 1
+    return [f"bytes along the model  {''.join(_BARS[7 * each // most] for each in least)}"]
+
+
+_BARS, _STRETCHES = "▁▂▃▄▅▆▇█", 64
 
 
 def _widths(rows: list[tuple[str, ...]]) -> list[int]:

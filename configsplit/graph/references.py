@@ -68,15 +68,14 @@ def places(model: Model, text: str, inside: HeldBy = nested, gives: Gives = _onl
 
 
 def named_by(model: Model, text: str) -> list[str]:
-    """The references that a pattern stands for, in the model's order; what is none stands for itself.
-
-    Raises:
-        TensorReferenceError: no layer is like the pattern.
-    """
+    """The references that a pattern stands for, in the model's order; what is none, or is like no layer, stands for itself."""
     layers = model.by_name()
     if not is_pattern(text) or _find(layers, text):
         return [text]
-    return ["/".join(path) for path in matching(model, text)]
+    try:
+        return ["/".join(path) for path in matching(model, text)]
+    except TensorReferenceError:
+        return [text]
 
 
 def _descend(model: Model, text: str, inside: HeldBy, gives: Gives) -> Iterable[Place]:
@@ -245,7 +244,7 @@ def _plain(text: str) -> str:
 def _part(wild: str) -> str:
     if wild in "*?":
         return f"([^{_JOINT}]{'*' if wild == '*' else ''})"
-    inside = wild[1:-1].replace("\\", r"\\").replace("[", r"\[")
+    inside = wild[1:-1].replace("\\", r"\\").replace("[", r"\[").replace("^", r"\^")
     return f"([^{_JOINT}{inside[1:]}])" if inside.startswith("!") else f"([{inside}])"
 
 

@@ -124,7 +124,7 @@ def test_patterns_name_tensors(tmp_path: Path) -> None:
     assert found["layers"] == both["layers"]
     assert "c1 is stem1 now" in run("rename", RESIDUAL, "c[0-9]=stem*", "-o", tmp_path / "r.keras").out
     assert "insert-one-tensor" in run("insert", RESIDUAL, "--after", "bn?", "--model", RESIDUAL, "-o", tmp_path / "i.keras").err
-    for nothing in ("bn[!12]", "bn[z-a]", "x*"):
+    for nothing in ("bn[!12]", "bn[^12]3", "bn[z-a]", "x*"):
         assert "reference-unknown-layer" in run("split", RESIDUAL, "--at", nothing, "-o", tmp_path / "none").err
 
 
@@ -139,6 +139,15 @@ def test_places_are_named_in_full_and_counted(monkeypatch: pytest.MonkeyPatch) -
     top = run("cuts", RESIDUAL, "--top", "2").out
     assert f"{len(found) - 2} more: --top {len(found)} shows all" in top
     assert len([line for line in top.splitlines() if line.startswith(tuple(cut.at for cut in found))]) == 2
+
+
+def test_bytes_are_drawn_along_the_model() -> None:
+    told = run("cuts", RESIDUAL, "--sort", "bytes").out
+    bars = told.partition("bytes along the model  ")[2].partition("\n")[0]
+    sizes = [cut.bytes for cut in configsplit.cuts(RESIDUAL)]
+    assert len(bars) == len(sizes)
+    assert [bars[at] == "█" for at in range(len(bars))] == [size == max(sizes) for size in sizes]  # type: ignore[type-var]
+    assert "bytes along" not in run("cuts", RESIDUAL, "--max-tensors", "0").out
 
 
 def test_a_name_wider_than_the_terminal_has_a_line_of_its_own() -> None:
