@@ -11,8 +11,8 @@ or, with the file opened once:
     with configsplit.reading("resnet152.keras") as model:
         configsplit.split(model, at="conv4_block18_out").save("out/")
 
-Every verb is a function here. What it needs is imported when it is first used: ``import configsplit`` loads neither Keras,
-TensorFlow, h5py nor jsonschema.
+Every verb is a function here, and takes a path, what `load` gave, the result of another verb, or a live model. What it needs
+is imported when it is first used: ``import configsplit`` loads neither Keras, TensorFlow, h5py nor jsonschema.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from configsplit.models.document import load as load
     from configsplit.models.document import reading as reading
     from configsplit.models.results import Edited as Edited
+    from configsplit.models.results import Part as Part
     from configsplit.models.results import Parts as Parts
     from configsplit.saving.conversion import Converted as Converted
     from configsplit.verbs.compare import compare as compare
@@ -59,6 +60,7 @@ _OTHERS = {
     "Converted": "configsplit.saving.conversion",
     "Document": "configsplit.models.document",
     "Edited": "configsplit.models.results",
+    "Part": "configsplit.models.results",
     "Parts": "configsplit.models.results",
     "compare": "configsplit.verbs.compare",
     "load": "configsplit.models.document",
