@@ -11,12 +11,13 @@ or, with the file opened once:
     with configsplit.reading("resnet152.keras") as model:
         configsplit.split(model, at="conv4_block18_out").save("out/")
 
-Every verb is a function here. What it needs is imported when it is first used: ``import configsplit`` loads neither Keras,
-TensorFlow, h5py nor jsonschema.
+Every verb is a function here, and takes a path, what `load` gave, the result of another verb, or a live model. What it needs
+is imported when it is first used: ``import configsplit`` loads neither Keras, TensorFlow, h5py nor jsonschema.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from configsplit.models.document import load as load
     from configsplit.models.document import reading as reading
     from configsplit.models.results import Edited as Edited
+    from configsplit.models.results import Part as Part
     from configsplit.models.results import Parts as Parts
     from configsplit.saving.conversion import Converted as Converted
     from configsplit.verbs.compare import compare as compare
@@ -58,6 +60,7 @@ _OTHERS = {
     "Converted": "configsplit.saving.conversion",
     "Document": "configsplit.models.document",
     "Edited": "configsplit.models.results",
+    "Part": "configsplit.models.results",
     "Parts": "configsplit.models.results",
     "compare": "configsplit.verbs.compare",
     "load": "configsplit.models.document",
@@ -73,11 +76,15 @@ __all__ = ["__version__", *sorted({*_OTHERS, *VERBS} - {"plugins"})]  # `configs
 def __getattr__(name: str) -> Any:
     if name == "keras":
         return import_module("configsplit.keras")
-    if name in VERBS and name != "plugins":
-        return function(name)
-    if name not in _OTHERS:
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_OTHERS[name]), name)
+    found = function(name) if name in VERBS else getattr(import_module(_OTHERS[name]), name)
+    if name in VERBS or name == "plan":
+        from configsplit.verbs.public import public
+
+        found = public(name, found, partial(import_module, "configsplit.keras"))
+    globals()[name] = found
+    return found
 
 
 def __dir__() -> list[str]:

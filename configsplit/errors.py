@@ -7,6 +7,7 @@ carries a stable ``code`` that scripts may rely on; docs/errors.md lists the cod
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias, get_args
 
@@ -15,7 +16,8 @@ Json: TypeAlias = Mapping[str, "Json"] | Sequence["Json"] | str | int | float | 
 
 
 class ConfigSplitError(Exception):
-    """Base of all errors of configsplit."""
+    """Base of all errors of configsplit. ``message`` and ``hint`` name options as the command line does; as text, which is what
+    Python shows, an error names them as Python does."""
 
     def __init__(self, message: str, *, code: str, where: str = "", hint: str = "") -> None:
         super().__init__(message)
@@ -26,8 +28,8 @@ class ConfigSplitError(Exception):
 
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where else ""
-        advice = f"\n  hint: {self.hint}" if self.hint else ""
-        return f"{place}{self.message}{advice}"
+        advice = f"\n  hint: {in_python(self.hint)}" if self.hint else ""
+        return f"{place}{in_python(self.message)}{advice}"
 
     def within(self, where: str) -> ConfigSplitError:
         """Put a place in front of the error's own; used while an error unwinds, so that its place becomes a whole path.
@@ -104,6 +106,53 @@ class RuntimeUnavailableError(ConfigSplitError):
     """The step needs Keras or tf_keras, which is not installed."""
 
 
+_KEYWORDS = {
+    "from": "from_",
+    "input-range": "input_ranges",
+    "lambda": "lambdas",
+    "model": "donor",
+    "open": "opened",
+    "shape": "shapes",
+    "size": "sizes",
+}
+"""Options that Python calls otherwise than the command line."""
+
+_LISTS = ("calls", "custom_objects", "input_ranges", "lambdas", "opened", "shapes", "sizes")
+_FLAGS = "bisect by-name fix-size force numeric resume unconfined whole-nested"
+_SWITCHES = {flag: f"{flag.replace('-', '_')}=True" for flag in _FLAGS.split(" ")} | {"no-weights": "weights=False"}
+_COMMAND = re.compile(r"`configsplit ([a-z]+)((?: [^`]*)?)`")
+_VALUE = r"(?:json|keras|h5|proof|numeric|none)\b|[^\sa-z`,;:()-][^\s`;)]*|[\w/@]+[=.][^\s`;)]+"
+_OPTION = re.compile(rf"(?<![^\s(`])--(?:(backend|balance|boundary|missing-weights) ([a-z]+)|([a-z][a-z-]*)\b(?: ({_VALUE}))?)")
+
+
+def in_python(text: str) -> str:
+    """A text with the options that it names as keywords of Python: ``--force`` is ``force=True``, ``--at LAYER`` is
+    ``at="LAYER"``."""
+    return _OPTION.sub(_keyword, _COMMAND.sub(_call, text)) if "--" in text or "`configsplit" in text else text
+
+
+def _call(command: re.Match[str]) -> str:
+    """``configsplit layers MODEL`` as ``configsplit.layers(model)``."""
+    verb, rest = command.groups()
+    given = [word.lower() for word in _OPTION.sub("", rest).split()]
+    out = next((option[4] for option in _OPTION.finditer(rest) if option[3] == "out"), None)
+    given += [_keyword(option) for option in _OPTION.finditer(rest) if option[3] != "out"]
+    return f"`configsplit.{verb}" + (f"({', '.join(given)})" if rest else "") + (f'.save("{out}")`' if out else "`")
+
+
+def _keyword(option: re.Match[str]) -> str:
+    flag, value = option[1] or option[3], option[2] or option[4]
+    if flag in _SWITCHES:
+        return _SWITCHES[flag] + (f" {value}" if value else "")
+    name = _KEYWORDS.get(flag, flag.replace("-", "_"))
+    if value is None or value == "...":
+        return "path" if flag == "out" else f"{name}={value or ''}"
+    word = value.rstrip(".,")
+    text = word if word.isdigit() else f'"{word}"'
+    text = f"[{text}]" if name in _LISTS else text
+    return (text if flag == "out" else f"{name}={text}") + value[len(word) :]
+
+
 def closest(name: str, known: Iterable[str]) -> list[str]:
     """The names closest to a misspelt one, at most three, the closest first."""
     return difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
@@ -130,6 +179,30 @@ def check_choice(option: str, value: object, choices: object) -> None:
         raise OptionError(
             f"{option} cannot be {value!r}", code="option-unknown", where=option, hint=nearest_choice(str(value), words)
         )
+
+
+def check_number(
+    option: str,
+    value: object,
+    least: float | None = None,
+    most: float | None = None,
+    *,
+    whole: bool = False,
+    open: bool = False,
+) -> None:
+    """Hold the number that was given for an option against its bounds; ``open``: the lower one is none of them.
+
+    Raises:
+        OptionError: it is none, or beyond them.
+    """
+    is_number = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
+    below = is_number and least is not None and (value <= least if open else not value >= least)  # type: ignore[operator]
+    if not is_number or below or (most is not None and value > most):  # type: ignore[operator]
+        kind = "a whole number" if whole else "a number"
+        bounds = [] if least is None else [f"{'above' if open else 'from'} {least:g}"]
+        bounds += [] if most is None else [f"up to {most:g}"]
+        hint = " ".join([f"give {kind}", *bounds])
+        raise OptionError(f"{option} cannot be {value!r}", code="option-range", where=option, hint=hint)
 
 
 def nearest_choice(value: str, words: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from configsplit.boundaries.formulas import Formula
 from configsplit.errors import ConfigSplitError, CutError, ShapeError
 from configsplit.graph.model import walk
-from configsplit.graph.references import matching
+from configsplit.graph.references import is_pattern, matching
 from configsplit.models.document import Document
 from configsplit.verbs.cuts import Cuts, cuts
 
@@ -68,7 +68,7 @@ def places_for(document: Document, options: dict[str, Any]) -> list[str]:
             given = {name: options[name] for name in ("shapes", "sizes", "whole_nested")}
             priced = priced or [cuts(document, max_tensors=options["max_tensors"], **given)]
             found.append(_nearest(priced[0], text, share))
-        elif re.search(r"(?<!@)\*", text):
+        elif is_pattern(text):
             found += _picked(_pattern(document, text), options["pick"])
         else:
             found.append(text)

@@ -11,7 +11,8 @@ from configsplit.boundaries.flattened import Flattened
 from configsplit.boundaries.formulas import Figure, Formula, plain
 from configsplit.cutting.places import CutPlace, Tally, segmented
 from configsplit.cutting.working_set import WorkingSets
-from configsplit.graph.model import TensorRef
+from configsplit.display.figures import count, figure, size
+from configsplit.graph.model import Shape, TensorRef, TensorSpec
 from configsplit.graph.references import outputs_used
 from configsplit.rewrites.split import UNKNOWN
 
@@ -52,12 +53,14 @@ class Cut:
         through: the first call, in document order, whose smallest boundary this is.
         tensors: what crosses; ``bytes`` is its size per sample, a formula where it depends on open sizes, as other figures do.
         input_bytes: original inputs that the tail takes directly, per sample.
+        shapes: of each tensor, the batch first, None for an open size; None where nobody knows it.
         latency: with two devices.
     """
 
     at: str
     through: str
     tensors: tuple[str, ...]
+    shapes: tuple[Shape | None, ...]
     bytes: Figure
     input_bytes: Figure
     before: Side
@@ -72,8 +75,15 @@ class Cut:
             return None
         return 2 * max(before, after) / (before + after) if before + after else 1.0
 
+    def __repr__(self) -> str:
+        macs = " | ".join(figure(side.macs, count) for side in (self.before, self.after))
+        name = repr(self.at) if self.at else self.through
+        tensors = "1 tensor" if len(self.tensors) == 1 else f"{len(self.tensors)} tensors"
+        return f"<cut at {name}: {figure(self.bytes, size)} in {tensors}, MACs {macs}>"
+
     def as_json(self) -> dict[str, Any]:
         found: dict[str, Any] = {"at": self.at, "through": self.through, "tensors": list(self.tensors)}
+        found["shapes"] = [None if shape is None else list(shape) for shape in self.shapes]
         found |= {**plain("bytes", self.bytes), **plain("input_bytes", self.input_bytes), "imbalance": self.imbalance}
         found |= {"before": self.before.as_json(), "after": self.after.as_json()}
         if self.latency is not None:
@@ -118,6 +128,7 @@ class Book:
             at=",".join(names[ref] for ref in place.at) or through,
             through=through,
             tensors=tuple(names[ref] for ref in place.tensors),
+            shapes=tuple(self._costs.inference.specs.get(ref, TensorSpec()).shape for ref in place.tensors),
             bytes=place.bytes,
             input_bytes=self._direct(place),
             before=before,

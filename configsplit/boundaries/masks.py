@@ -63,7 +63,7 @@ def doubts(done: Split, inference: Inference) -> tuple[str, ...]:
     masks = traced_masks(inference)
     found = [masks.tensors[masks.root(each.ref)].why for each in _heeded_behind(done, masks, masks.doubted)]
     return tuple(
-        f"masks: nobody has declared whether {class_name} ({name!r}) makes one; if so, layers behind the cut miss it: "
+        f"masks: no plug-in declares whether {class_name} ({name!r}) makes one; if so, layers behind the cut miss it: "
         "declare the class in a plug-in"
         for name, class_name in dict.fromkeys(found)
     )

@@ -29,7 +29,7 @@ def own_graphs(document: Document, kept: Iterable[LayerPath]) -> tuple[str, ...]
         and not any(path[:length] in whole for length in range(1, len(path) + 1))
     ]
     return tuple(
-        f"graphs: nobody has declared whether {class_name} ({'/'.join(path) or document.model.name!r}) computes what its graph "
+        f"graphs: no plug-in declares whether {class_name} ({'/'.join(path) or document.model.name!r}) computes what its graph "
         "says, and nothing else in a `call` of its own: declare the class in a plug-in"
         for path, class_name in apart
         if class_name not in declared

@@ -23,7 +23,7 @@ def unsure(inference: Inference, tensors: Iterable[TensorRef]) -> tuple[str, ...
     by_call = blamed(inference)
     return tuple(
         f"{SIGN}{ref.layer!r} {'comes out of' if whom.name == ref.layer else 'is computed from'} {whom.class_name} "
-        f"({whom.name!r}), which nobody has declared: its shape is what the file records, and may be false. verify --numeric "
+        f"({whom.name!r}), which no plug-in declares: its shape is what the file records, and may be false. verify --numeric "
         f"holds it against what flows; --shape or --open {whom.name} loosens it"
         for ref in dict.fromkeys(tensors)
         if (whom := by_call.get(CallRef(ref.layer, ref.call))) is not None

@@ -119,7 +119,7 @@ def check_given(
         wanted, given = before.specs.get(ref, TensorSpec()), after.specs.get(output, TensorSpec())
         if given.shape is None and wanted.shape is not None:
             raise ShapeError(
-                f"nobody can say what shape {output.layer!r} gives: {explain(after, output)}",
+                f"nothing says what shape {output.layer!r} gives: {explain(after, output)}",
                 code="shape-unknown",
                 where=output.layer,
                 hint="declare the class in a plug-in: --custom-objects FILE.py",

@@ -10,7 +10,8 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any
 
-from configsplit.cli.output import note, printable, say, size
+from configsplit.cli.output import note, printable, say
+from configsplit.display.figures import size
 
 EVERY = 10.0
 """Seconds between plain lines."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from configsplit.cli.completion import completes
 from configsplit.verbs.table import record
 from configsplit.verbs.table.verb import Option, Verb
 
@@ -21,12 +22,42 @@ def command(name: str) -> click.Command:
     params: list[click.Parameter] = [
         _argument(option) if option.argument else _option(option) for option in verb.command_options()
     ]
-    return click.Command(name, params=params, help=cleandoc(verb.help), callback=partial(_carry_out, verb))
+    examples = "\n".join(["Examples:", *(f"  configsplit {example}" for example in verb.examples)])
+    return _Command(name, params=params, help=cleandoc(verb.help), epilog=examples, callback=partial(_carry_out, verb))
+
+
+class _Command(click.Command):
+    """A verb, whose help has its options in groups and ends with examples."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        uses = {option.keyword: option.use for option in record(str(self.name)).command_options()}
+        for title, members in _GROUPS.items():
+            options = [each for each in self.get_params(ctx) if isinstance(each, click.Option)]
+            shown = [each for each in options if uses.get(str(each.name), "show") in members]
+            rows = [row for each in shown if (row := each.get_help_record(ctx)) is not None]
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Examples keep their lines, which prose does not."""
+        formatter.write(f"\n{self.epilog}\n")
+
+
+_GROUPS = {"Options": ("verb",), "The model": ("load", "donor"), "The result": ("save",), "Besides": ("show",)}
+"""The groups of options, by who takes them."""
 
 
 def _argument(option: Option) -> click.Argument:
     many = -1 if option.repeat else 1
-    return click.Argument([option.keyword], type=_type(option), nargs=many, required=option.required, metavar=option.metavar)
+    return click.Argument(
+        [option.keyword],
+        type=_type(option),
+        nargs=many,
+        required=option.required,
+        metavar=option.metavar,
+        **completes(option),
+    )
 
 
 def _option(option: Option) -> click.Option:
@@ -42,6 +73,7 @@ def _option(option: Option) -> click.Option:
         metavar=option.metavar,
         callback=_CALLBACKS.get(option.kind),
         help=option.help,
+        **completes(option),
         **more,
     )
 
@@ -85,6 +117,7 @@ _CALLBACKS = {"amount": _amount, "bytes": _bytes, "off": _off}
 
 def _carry_out(verb: Verb, **given: Any) -> None:
     """Every option by its keyword: to what all verbs share that give a file, or to the verb's own file."""
+    click.get_current_context().meta["quiet"] = given.pop("quiet")
     _check_usage(verb, given)
     if verb.gives == "file":
         from configsplit.cli.edited import carry_out

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from configsplit.cli.output import note, say, show, size
+from configsplit.cli.output import note, say, show
+from configsplit.display.figures import size
 
 if TYPE_CHECKING:
     from configsplit.models.results import Edited, SavedFile
@@ -37,7 +38,7 @@ def write(edited: Edited, options: dict[str, Any]) -> None:
     if options["as_json"]:
         show(_as_json(saved, options["verify"]))
         return
-    say(*_lines(edited, saved, options["verify"]))
+    say(*_lines(edited, saved, options["verify"], options["verbose"]))
     for warning in saved.record.warnings:
         note(f"{click.style('warning', fg='yellow')}: {warning}")
 
@@ -54,12 +55,12 @@ def _as_json(saved: SavedFile, verify: str) -> dict[str, Any]:
     }
 
 
-def _lines(edited: Edited, saved: SavedFile, verify: str) -> list[str]:
+def _lines(edited: Edited, saved: SavedFile, verify: str, verbose: bool) -> list[str]:
     bytes_ = sum(path.stat().st_size for path in (saved.path, saved.weights) if path is not None)
     lines = [f"{click.style(saved.path.name, bold=True)}  {saved.layers} layers, {size(bytes_)}"]
     for word, names in (("inputs", edited.model.input_refs()), ("outputs", edited.model.output_refs())):
         lines.append(f"  {word}  {', '.join(ref.layer for ref in names)}")
-    lines += _changes(edited)
+    lines += [_frozen(edited)] if edited.verb == "freeze" else _changes(edited, verbose)
     if verify == "none":
         return [*lines, "not verified (--verify none)"]
     tick = click.style("proven", fg="green", bold=True)
@@ -67,7 +68,19 @@ def _lines(edited: Edited, saved: SavedFile, verify: str) -> list[str]:
     return [*lines, f"{tick}: {weights or 'every layer is accounted for; there are no weights'}"]
 
 
-def _changes(edited: Edited) -> list[str]:
+def _frozen(edited: Edited) -> str:
+    """How much of the model training leaves alone now."""
+    from configsplit.verbs.marking import layers
+
+    listed = layers(edited)
+    around = {layer.path[:length] for layer in listed for length in range(1, len(layer.path))}
+    leaves = [layer for layer in listed if layer.path not in around]
+    frozen = [layer for layer in leaves if layer.trainable is False]
+    counts = [sum(layer.parameters or 0 for layer in group) for group in (frozen, leaves)]
+    return f"  frozen  {len(frozen)} of {len(leaves)} layers, {counts[0]:,} of {counts[1]:,} parameters"
+
+
+def _changes(edited: Edited, verbose: bool) -> list[str]:
     """Layers from elsewhere, layers with another name, and layers that are gone."""
     origins = edited.provenance.layers.items()
     new = [
@@ -79,7 +92,7 @@ def _changes(edited: Edited) -> list[str]:
     kept = {origin.path[0] for _, origin in origins if not origin.source}
     gone = [layer.name for layer in edited.documents[0].model.layers if layer.name not in kept and not layer.implicit]
     told = (("new", new), ("renamed", renamed), ("gone", gone if edited.verb not in ("extract", "join") else []))
-    return [f"  {word}  {_listed(names)}" for word, names in told if names]
+    return [f"  {word}  {', '.join(names) if verbose else _listed(names)}" for word, names in told if names]
 
 
 def _renamed(edited: Edited, path: tuple[str, ...], origin: Any) -> bool:

@@ -13,7 +13,7 @@ import click
 from configsplit import __version__
 from configsplit.cli.output import fail
 from configsplit.cli.refusals import REFUSALS, refusal
-from configsplit.errors import ConfigSplitError
+from configsplit.errors import ConfigSplitError, closest
 from configsplit.verbs.table import VERBS
 
 
@@ -21,18 +21,28 @@ class LazyGroup(click.Group):
     """A group that knows its verbs by name and imports only the one that is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(VERBS)
+        return [*VERBS, *_BESIDE]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in _BESIDE:
+            return _BESIDE[cmd_name]
         if cmd_name not in VERBS:
             return None
         from configsplit.cli.command import command
 
         return command(cmd_name)
 
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in VERBS and args[0] not in _BESIDE and not args[0].startswith("-"):
+            near = closest(args[0], [*VERBS, *_BESIDE])
+            ctx.fail(f"There is no verb {args[0]!r}." + (f" Did you mean {' or '.join(near)}?" if near else ""))
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Verbs"):
             formatter.write_dl(list(VERBS.items()))
+        with formatter.section("Besides"):
+            formatter.write_dl([(name, each.help or "") for name, each in _BESIDE.items()])
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         ctx.meta["arguments"] = tuple(args)
@@ -61,8 +71,46 @@ def cli() -> None:
     """Cut any Keras model file at any layer: exactly, with proof, and without Keras.
 
     MODEL is a .json, .keras or .h5 file. A tensor is named LAYER, LAYER@CALL, LAYER:OUTPUT, OUTER/INNER, or A,B for a boundary
-    through both. Exit code 0: done; 1: could not be done or did not verify; 2: wrong usage.
+    through both; patterns name several: 'block*_out', 'conv[1-3]_?'. Exit code 0: done; 1: could not be done or did not
+    verify; 2: wrong usage.
     """
+
+
+@click.command("help", help="Show how a verb is used.")
+@click.argument("verb", required=False)
+@click.pass_context
+def help_(context: click.Context, verb: str | None) -> None:
+    """What ``--help`` shows."""
+    above = context.parent or context
+    if verb is None:
+        click.echo(above.get_help())
+        return
+    name, found, _ = cli.resolve_command(above, [verb])
+    if found is not None:
+        click.echo(click.Context(found, info_name=name, parent=above).get_help())
+
+
+@click.command("completion", help="Print what a shell reads to complete verbs, options and names of layers.")
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """``source <(configsplit completion bash)``, in the shell's own start file."""
+    from configsplit.cli.completion import script
+
+    click.echo(script(shell))
+
+
+_BESIDE = {"help": help_, "completion": completion}
+"""Commands that are no verbs."""
+
+
+def colour() -> bool | None:
+    """Whether to colour what is printed, as the variables of the environment say that are in use for it; None where they say
+    nothing: then it is what a terminal gets."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("CLICOLOR_FORCE", "0") != "0":
+        return True
+    return False if os.environ.get("CLICOLOR") == "0" else None
 
 
 def main() -> None:
@@ -72,7 +120,7 @@ def main() -> None:
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # looking for them takes longer than all of pydantic
     sys.setswitchinterval(2e-5)  # threads that move bytes need Python's lock often and for moments only
     try:
-        cli(prog_name="configsplit")
+        cli(prog_name="configsplit", color=colour())
     except BrokenPipeError:
         if sys.stderr is not None:
             sys.stderr.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import click
@@ -20,12 +20,19 @@ def show(document: Any) -> None:
 
 def say(*lines: str, err: bool = False) -> None:
     """Print lines of which names in files are a part: nothing in these reaches the terminal as a command or begins a line."""
-    click.echo("\n".join(map(_tame, lines)), err=err)
+    if err or not _quiet():
+        click.echo("\n".join(map(_tame, lines)), err=err)
 
 
 def note(text: str) -> None:
     """Progress and messages go to stderr."""
-    say(text, err=True)
+    if not _quiet():
+        say(text, err=True)
+
+
+def _quiet() -> bool:
+    context = click.get_current_context(silent=True)
+    return context is not None and bool(context.meta.get("quiet"))
 
 
 _STYLES = re.compile(r"(\x1b\[(?:[0-2]|3[1-7])m)")
@@ -65,20 +72,6 @@ def _wants_json(context: click.Context) -> bool:
     """The group handles errors after its verb's own context is gone: the arguments tell."""
     arguments: Sequence[str] = context.meta.get("arguments", ())
     return "--json" in arguments
-
-
-def size(count: float) -> str:
-    """Bytes for people: ``244 MB``."""
-    for unit in ("B", "kB", "MB"):
-        if count < 1000:
-            return f"{count:.3g} {unit}" if count < 100 else f"{count:.0f} {unit}"
-        count /= 1000
-    return f"{count:.3g} GB"
-
-
-def figure(value: Any, amount: Callable[[float], str]) -> str:
-    """A number, or a formula of open sizes: ``16 B × H × W``, of long ones the beginning."""
-    return amount(value) if isinstance(value, (int, float)) else value.told(lambda factor: amount(float(factor)), 2)
 
 
 def shape(dimensions: Iterable[int | None] | None) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from configsplit.cli.output import figure, size, table
+from configsplit.cli.output import table
+from configsplit.display.figures import count, figure, size
 
 
 def plan_lines(plan: Any) -> list[str]:
@@ -57,7 +58,7 @@ def _least(plan: Any) -> str:
 def uncounted(found: Any) -> str:
     """Which layers count as nothing, and why."""
     others = [name for name in found.uncounted if name not in found.undeclared]
-    why = [f"{', '.join(found.undeclared)} (nobody has declared the class)"] if found.undeclared else []
+    why = [f"{', '.join(found.undeclared)} (no plug-in declares the class)"] if found.undeclared else []
     return "; ".join([*why, *([f"{', '.join(others)} (a shape is unknown, or they wrap a model)"] if others else [])])
 
 
@@ -71,12 +72,3 @@ def amount(value: Any, unit: str) -> str:
     if not isinstance(value, int):
         return f"{figure(value, count)} {unit}" if value.terms else str(value)
     return f"{value / 1e6:.4g} ms" if unit == "ns" else f"{count(value)} {unit}"
-
-
-def count(value: float) -> str:
-    """A number for people: ``3.87 G``."""
-    for prefix in ("", "k", "M"):
-        if value < 1000:
-            return f"{value:.3g} {prefix}".strip() if prefix else f"{value:.4g}"
-        value /= 1000
-    return f"{value:.3g} G" if value < 1000 else f"{value / 1000:.3g} T"

@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from configsplit.cli.output import note, printable, say, show, size, table
+from configsplit.cli.output import note, printable, say, show, table
+from configsplit.display.figures import size
 
 
 def batch(recipe: Path, zoo: str, out: str, **options: Any) -> None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from configsplit.cli.output import note, say, show, size
+from configsplit.cli.output import note, say, show
+from configsplit.display.figures import size
 
 if TYPE_CHECKING:
     from configsplit.runtime.converted import ConvertedReport

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import click
 
-from configsplit.cli.output import figure, note, say, show, size
-from configsplit.cli.stages import count, uncounted
+from configsplit.cli.output import note, say, shape, show
+from configsplit.cli.stages import uncounted
+from configsplit.display.figures import count, figure, size
+
+SHOWN = 20
+"""So many places are shown on a terminal, unless another number is asked for."""
 
 
 def cuts(model: Path, custom_objects: tuple[str, ...], as_json: bool, **options: Any) -> None:
@@ -32,7 +39,10 @@ def cuts(model: Path, custom_objects: tuple[str, ...], as_json: bool, **options:
     if as_json:
         show(found.as_json())
         return
-    say(*_lines(found, shutil.get_terminal_size((110, 24)).columns))
+    on_terminal = sys.stdout.isatty()
+    top = options["top"] or (SHOWN if on_terminal else len(found))
+    fits = on_terminal or "COLUMNS" in os.environ
+    say(*_lines(found, top, shutil.get_terminal_size().columns if fits else None))
     if found.uncounted:
         note(f"{click.style('warning', fg='yellow')}: not counted: {uncounted(found)}")
 
@@ -50,17 +60,56 @@ def _devices(options: dict[str, Any]) -> Any:
     return TwoDevices(head=known[0][0], tail=known[1][0], link=link, input_bytes=sent)
 
 
-def _lines(found: Any, width: int) -> list[str]:
-    """The table; the column of references takes what room is left."""
-    rows = [_row(place, bool(found.sizes)) for place in found.places]
+def _lines(found: Any, top: int, width: int | None) -> list[str]:
+    """The table. Where it is wider than the room, columns are left out, and a long reference has a line of its own: what --at
+    takes is never shortened."""
+    rows = [_row(place, bool(found.sizes)) for place in found.places[:top]]
     if not rows:
         return [f"no place to cut at ({found.found} without the filters)"]
-    header = _header(found.places[0].latency is not None, bool(found.sizes))
-    widths = [max(len(row[column]) for row in (header, *rows)) for column in range(1, len(header))]
-    room = max(20, width - sum(widths) - 2 * len(widths))
-    first = min(room, max(len(row[0]) for row in (header, *rows)))
-    lines = [_line(header, first, widths), *(_line(row, first, widths) for row in rows)]
-    return [*lines, f"{len(rows)} of {found.found} places; before | after the cut, for one sample", *_of_sizes(found)]
+    rows.insert(0, _header(found.places[0].latency is not None, bool(found.sizes)))
+    longest = max(len(row[0]) for row in rows)
+    rows = rows if width is None else _narrowed(rows, width - min(longest, _NAME))
+    widths = _widths(rows)
+    first = longest if width is None else min(longest, max(_NAME, width - sum(widths) - 2 * len(widths)))
+    lines = [line for row in rows for line in _line(row, first, widths)]
+    left = len(found) - len(rows) + 1
+    lines += [f"{left} more: --top {len(found)} shows all"] if left else []
+    lines += _along(found)
+    lines += [f"{len(found)} of {found.found} places; bytes, MACs and the peak of activations are those of one sample"]
+    return [*lines, *_of_sizes(found)]
+
+
+def _along(found: Any) -> list[str]:
+    """Bytes across along the model, the least of each stretch: where it is narrow, and where it is wide."""
+    ordered = sorted(found.places, key=lambda place: place.before.calls)
+    values = [place.bytes for place in ordered if place.at and isinstance(place.bytes, int)]
+    if len(values) < _STRETCHES // 8 or len(values) < len(found.places):
+        return []
+    bounds = [len(values) * at // _STRETCHES for at in range(_STRETCHES + 1)]
+    least = [min(values[first:last]) for first, last in pairwise(bounds) if first < last]
+    most = max(least) or 1
+    return [f"bytes along the model  {''.join(_BARS[7 * each // most] for each in least)}"]
+
+
+_BARS, _STRETCHES = "▁▂▃▄▅▆▇█", 64
+
+
+def _widths(rows: list[tuple[str, ...]]) -> list[int]:
+    """Those of all columns but the first."""
+    return [max(len(row[column]) for row in rows) for column in range(1, len(rows[0]))]
+
+
+def _narrowed(rows: list[tuple[str, ...]], room: int) -> list[tuple[str, ...]]:
+    """Without the columns that are missed least, as far as they have no room beside the first."""
+    for least in ("weights head|tail", "peak head|tail", "params head|tail"):
+        if sum(_widths(rows)) + 2 * len(rows[0]) - 2 > room and least in rows[0]:
+            column = rows[0].index(least)
+            rows = [row[:column] + row[column + 1 :] for row in rows]
+    return rows
+
+
+_NAME = 28
+"""So much room has a reference at least."""
 
 
 def _of_sizes(found: Any) -> list[str]:
@@ -75,8 +124,9 @@ def _of_sizes(found: Any) -> list[str]:
 
 
 def _header(timed: bool, opened: bool) -> tuple[str, ...]:
-    peak = () if opened else ("peak activations",)
-    return ("at", "bytes", *(("latency",) if timed else ()), "parameters", "weights", "MACs", *peak)
+    peak = () if opened else ("peak head|tail",)
+    sides = (f"{what} head|tail" for what in ("params", "weights", "MACs"))
+    return ("at", "bytes", "crossing", *(("latency",) if timed else ()), *sides, *peak)
 
 
 def _row(place: Any, opened: bool) -> tuple[str, ...]:
@@ -84,6 +134,7 @@ def _row(place: Any, opened: bool) -> tuple[str, ...]:
     return (
         place.at or place.through,
         size(place.bytes + place.input_bytes) if place.latency else figure(place.bytes, size),
+        _crossing(place),
         *((f"{place.latency.total * 1000:.4g} ms",) if place.latency else ()),
         f"{count(before.parameters)} | {count(after.parameters)}",
         f"{size(before.weight_bytes)} | {size(after.weight_bytes)}",
@@ -96,22 +147,19 @@ def _peak(side: Any) -> str:
     return "?" if side.peak_activation_bytes is None else size(side.peak_activation_bytes)
 
 
-def _line(row: tuple[str, ...], first: int, widths: list[int]) -> str:
-    cells = (cell.rjust(width) for cell, width in zip(row[1:], widths, strict=True))
-    return f"{_shortened(row[0], first).ljust(first)}  {'  '.join(cells)}".rstrip()
+def _crossing(place: Any) -> str:
+    """How many tensors cross, with the shapes of the first."""
+    if not place.tensors:
+        return "nothing"
+    more = f", and {len(place.shapes) - _SHAPES} more" if len(place.shapes) > _SHAPES else ""
+    return f"{len(place.tensors)}: {', '.join(map(shape, place.shapes[:_SHAPES]))}{more}"
 
 
-def _shortened(text: str, width: int) -> str:
-    """Long boundaries end in how many tensors there are more; of a long reference its end is the layer itself."""
-    if len(text) <= width:
-        return text
-    names = text.split(",")
-    kept = len(names)
-    while kept > 1 and len(_more(names, kept)) > width:
-        kept -= 1
-    short = _more(names, kept)
-    return short if len(short) <= width else f"…{short[1 - width :]}"
+_SHAPES = 3
 
 
-def _more(names: list[str], kept: int) -> str:
-    return ",".join(names[:kept]) + (f" +{len(names) - kept}" if kept < len(names) else "")
+def _line(row: tuple[str, ...], first: int, widths: list[int]) -> list[str]:
+    cells = "  ".join(cell.rjust(width) for cell, width in zip(row[1:], widths, strict=True)).rstrip()
+    if len(row[0]) > first:
+        return [row[0], f"{'':{first}}  {cells}"]
+    return [f"{row[0]:{first}}  {cells}"]

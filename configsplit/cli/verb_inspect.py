@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from configsplit.cli.output import figure, say, shape, show, size, table
+from configsplit.cli.output import say, shape, show, table
+from configsplit.display.figures import figure, size
 
 
 def inspect(model: Path, only_hazards: bool, custom_objects: tuple[str, ...], as_json: bool, **options: Any) -> None:
@@ -31,7 +32,7 @@ def inspect(model: Path, only_hazards: bool, custom_objects: tuple[str, ...], as
     if as_json:
         show(found.as_json())
         return
-    say(*_lines(found))
+    say(*_lines(found, options["verbose"]))
 
 
 def _weights_only(file: Path, as_json: bool) -> None:
@@ -55,13 +56,13 @@ def _weights_only(file: Path, as_json: bool) -> None:
     say(title, f"  {count}; with their architecture: configsplit inspect MODEL.json --weights {found.file}", "", *table(rows))
 
 
-def _lines(found: Any) -> list[str]:
+def _lines(found: Any, verbose: bool) -> list[str]:
     macs = figure(
         found.macs, lambda number: f"{number:,}" if isinstance(number, int) else f"{number:,.2f}".rstrip("0").rstrip(".")
     )
     release = f", release {found.release}" if found.release else ""
     lines = [f"{click.style(found.file, bold=True)}  {found.title}{release}, .{found.format}, {size(found.bytes)}"]
-    lines += [f"  because {item}" for item in found.evidence]
+    lines += [f"  because {item}" for item in found.evidence if verbose]
     lines += [f"  {click.style('note', fg='yellow')}  {item}" for item in (*found.notes, *found.configs)]
     lines += ["", f"{found.kind} model {found.name!r}, {found.layers} layers"]
     lines += table([(word, *_tensor(item)) for word, items in _ends(found) for item in items])

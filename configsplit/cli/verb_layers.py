@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from configsplit.cli.output import say, show, table
+from configsplit.cli.output import say, shape, show, table
 
 
 def layers(model: Path, before: tuple[str, ...], after: tuple[str, ...], as_json: bool, **options: Any) -> None:
@@ -18,8 +18,24 @@ def layers(model: Path, before: tuple[str, ...], after: tuple[str, ...], as_json
     if as_json:
         show({"file": model.name, "before": before, "after": after, "layers": [layer.as_json() for layer in found]})
         return
-    rows = [(layer.name, layer.class_name, _count(layer), "F" if layer.trainable is False else "") for layer in found]
-    say(*table(rows, indent="") or ["no layer"])
+    rows = [
+        (
+            layer.name,
+            layer.class_name,
+            shape(layer.shape),
+            _count(layer),
+            _takers(layer),
+            "F" if layer.trainable is False else "",
+        )
+        for layer in found
+    ]
+    heads = [("layer", "class", "output", "parameters", "taken by", "")] if rows else []
+    say(*table([*heads, *rows], indent="") or ["no layer"])
+
+
+def _takers(layer: Any) -> str:
+    more = f" and {len(layer.takers) - 3} more" if len(layer.takers) > 3 else ""
+    return ", ".join(layer.takers[:3]) + more
 
 
 def _count(layer: Any) -> str:

@@ -10,8 +10,9 @@ from typing import Any
 import click
 
 from configsplit.cli.numeric_lines import numeric_lines
-from configsplit.cli.output import but_for, note, say, shape, show, size, table
+from configsplit.cli.output import but_for, note, say, shape, show, table
 from configsplit.cli.stages import plan_lines, tried
+from configsplit.display.figures import size
 
 
 def split(model: Path, at: tuple[str, ...], out: Path, as_json: bool, **options: Any) -> None:

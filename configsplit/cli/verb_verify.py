@@ -10,7 +10,8 @@ import click
 
 from configsplit.cli.compared_lines import compared_lines
 from configsplit.cli.numeric_lines import numeric_lines
-from configsplit.cli.output import but_for, say, show, size
+from configsplit.cli.output import but_for, say, show
+from configsplit.display.figures import size
 
 
 def verify(directory: Path, other: Path | None, as_json: bool, **options: Any) -> None:

@@ -20,6 +20,9 @@ from configsplit.errors import StoreError
 
 MANIFEST = "manifest.json"
 
+WHOLE = "whole"
+"""What the model is called among its parts that had no file before it was cut."""
+
 
 class Staging:
     """A folder to write into, whose content becomes the output at `commit`; without a commit nothing remains.
@@ -203,8 +206,18 @@ def _own_files(folder: Path) -> set[str]:
     if not isinstance(manifest, dict) or "manifest_version" not in manifest or not isinstance(manifest.get("parts"), list):
         return set()
     parts = [part for part in manifest["parts"] if isinstance(part, dict)]
-    names = {part.get(key) for part in parts for key in ("file", "weights")}
+    names = {part.get(key) for part in parts for key in ("file", "weights")} | _whole(manifest.get("source"), folder)
     return {MANIFEST} | {name for name in names if isinstance(name, str) and (folder / name).is_file() and "/" not in name}
+
+
+def _whole(source: object, folder: Path) -> set[object]:
+    """What was written among the parts since the model that was cut had no file: known by the record beside it."""
+    told = source if isinstance(source, dict) else {}
+    name = told.get("file")
+    if not isinstance(name, str) or name.partition(".")[0] != WHOLE or told.get("path") != name:
+        return set()
+    record = f"{name}.provenance.json"
+    return {name, told.get("weights"), record} if (folder / record).is_file() else set()
 
 
 def _move(source: Path, target: Path, undo: list[Callable[[], object]]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from configsplit.graph.model import LayerPath, Model
 
@@ -41,19 +41,35 @@ class Provenance:
 
         Origins from other sources than number 0 are left as they are: they are no results of the earlier rewrite.
         """
+        return self.through({0: (earlier, 0)})
+
+    def through(self, earlier: Mapping[int, tuple[Provenance | None, int]]) -> Provenance:
+        """The origins in the sources of earlier rewrites, whose results were the sources of this one.
+
+        Args:
+            earlier: by the number of a source: the rewrite that made it (None: it is a source still), and the number that its
+                first source has now. Sources that are left out stay what they are.
+        """
         composed: dict[LayerPath, Origin] = {}
         for path, origin in self.layers.items():
-            if origin.source:
-                composed[path] = origin
-            elif (first := earlier.origin(origin.path)) is not None:
+            before, start = earlier.get(origin.source, (None, origin.source))
+            if before is None:
+                composed[path] = replace(origin, source=start)
+            elif (first := before.origin(origin.path)) is not None:
                 calls = tuple(first.calls[call] for call in origin.calls) if first.calls else origin.calls
-                composed[path] = Origin(first.path, calls, first.source)
-        moved = {origin.path: path for path, origin in self.layers.items() if not origin.source}
-        for path, origin in earlier.layers.items():  # what was told apart inside a nested model stays told apart
-            above = next((path[:length] for length in range(len(path) - 1, 0, -1) if path[:length] in moved), None)
-            if above is not None and path not in moved:
-                composed.setdefault((*moved[above], *path[len(above) :]), origin)
+                composed[path] = Origin(first.path, calls, start + first.source)
+        for number, (before, start) in earlier.items():
+            moved = self.moved(number)
+            for path, origin in before.layers.items() if before else ():  # what was told apart in a nested model stays so
+                above = next((path[:length] for length in range(len(path) - 1, 0, -1) if path[:length] in moved), None)
+                if above is not None and path not in moved:
+                    place = (*moved[above], *path[len(above) :])
+                    composed.setdefault(place, replace(origin, source=start + origin.source))
         return Provenance(composed)
+
+    def moved(self, source: int) -> dict[LayerPath, LayerPath]:
+        """Where each layer of a source is now."""
+        return {origin.path: path for path, origin in self.layers.items() if origin.source == source}
 
 
 def identity(model: Model) -> Provenance:

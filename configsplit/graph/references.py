@@ -63,7 +63,19 @@ def places(model: Model, text: str, inside: HeldBy = nested, gives: Gives = _onl
     """
     layers = model.by_name()
     pieces = [text] if _find(layers, text) else _pieces(layers, text)
-    return tuple(dict.fromkeys(place for piece in pieces for place in _descend(model, piece.strip(), inside, gives)))
+    named = [each for piece in pieces for each in named_by(model, piece.strip())]
+    return tuple(dict.fromkeys(place for each in named for place in _descend(model, each, inside, gives)))
+
+
+def named_by(model: Model, text: str) -> list[str]:
+    """The references that a pattern stands for, in the model's order; what is none, or is like no layer, stands for itself."""
+    layers = model.by_name()
+    if not is_pattern(text) or _find(layers, text):
+        return [text]
+    try:
+        return ["/".join(path) for path in matching(model, text)]
+    except TensorReferenceError:
+        return [text]
 
 
 def _descend(model: Model, text: str, inside: HeldBy, gives: Gives) -> Iterable[Place]:
@@ -206,14 +218,38 @@ def _calls(layer: Layer, call: str | None) -> list[int]:
     return [int(call)]
 
 
-# Layers as people name them: a name, ``OUTER/INNER``, or a pattern in which ``*`` stands for any part of a name.
+# Layers as people name them: a name, ``OUTER/INNER``, or a pattern in which ``*`` stands for any part of a name, ``?`` for one
+# letter and ``[0-9]`` for one of some.
 
 
 _JOINT = "\0"
 
+_WILD = re.compile(r"(\*|\?|\[!?[^\]]+\])")
+
+
+def is_pattern(text: str) -> bool:
+    """Whether a name is one that stands for several. ``LAYER@*``, all calls of a layer, is none."""
+    return _WILD.search(text.replace("@*", "")) is not None
+
+
+def _compiled(pattern: str) -> re.Pattern[str]:
+    pieces = _WILD.split(pattern)
+    return re.compile("".join(_part(piece) if at % 2 else _plain(piece) for at, piece in enumerate(pieces)), re.DOTALL)
+
+
+def _plain(text: str) -> str:
+    return re.escape(text).replace("/", f"[/{_JOINT}]")
+
+
+def _part(wild: str) -> str:
+    if wild in "*?":
+        return f"([^{_JOINT}]{'*' if wild == '*' else ''})"
+    inside = wild[1:-1].replace("\\", r"\\").replace("[", r"\[").replace("^", r"\^")
+    return f"([^{_JOINT}{inside[1:]}])" if inside.startswith("!") else f"([{inside}])"
+
 
 def matching(model: Model, pattern: str) -> dict[LayerPath, tuple[str, ...]]:
-    """The layers that a pattern names, each with what its stars stand for; a layer of that very name wins.
+    """The layers that a pattern names, each with what its wild letters stand for; a layer of that very name wins.
 
     Raises:
         TensorReferenceError: there is none.
@@ -222,10 +258,11 @@ def matching(model: Model, pattern: str) -> dict[LayerPath, tuple[str, ...]]:
     exact = [path for path in paths if "/".join(path) == pattern]
     if exact:
         return {min(exact, key=len): ()}
-    pieces = (re.escape(piece).replace("/", f"[/{_JOINT}]") for piece in pattern.split("*"))
-    compiled = re.compile(f"([^{_JOINT}]*)".join(pieces), re.DOTALL)
-    matches = ((path, compiled.fullmatch(_JOINT.join(path))) for path in paths)
-    found = {path: match.groups() for path, match in matches if match is not None} if "*" in pattern else {}
+    try:
+        matches = [(path, _compiled(pattern).fullmatch(_JOINT.join(path))) for path in paths if is_pattern(pattern)]
+    except re.error:  # [z-a]
+        matches = []
+    found = {path: match.groups() for path, match in matches if match is not None}
     if not found:
         raise _unknown(pattern, walk(model))
     return found

@@ -8,9 +8,11 @@ document, and the results are built anew from theirs, with the weights of each l
 """
 
 from collections.abc import Callable
+from typing import Any
 
+from configsplit.keras.models import document
 from configsplit.keras.split import LiveParts, cut_trace, split, split_saved_model
-from configsplit.keras.verbs import edited, extract, freeze, insert, join, layers, remove, rename, replace
+from configsplit.keras.verbs import edited, extract, freeze, insert, join, layers, looking, remove, rename, replace
 from configsplit.runtime.live.kinds import LiveLayer, LiveModel
 from configsplit.verbs.table import VERBS, record
 
@@ -19,6 +21,7 @@ __all__ = [
     "LiveModel",
     "LiveParts",
     "cut_trace",
+    "document",
     "extract",
     "freeze",
     "insert",
@@ -32,8 +35,11 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Callable[..., LiveModel]:
-    """A verb that makes one model of one model needs nothing of its own here: its record says that it is live."""
-    if name in VERBS and (verb := record(name)).live and verb.gives == "file":
-        return edited(name)
+def __getattr__(name: str) -> Callable[..., Any]:
+    """A verb that makes one model of one model, or only looks at one, needs nothing of its own here: its record says that it is
+    live."""
+    if name == "plan":
+        return looking(name)
+    if name in VERBS and (verb := record(name)).live:
+        return edited(name) if verb.gives == "file" else looking(name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

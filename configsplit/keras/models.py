@@ -6,6 +6,8 @@ import json
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+from os import PathLike
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -18,11 +20,12 @@ from configsplit.graph.provenance import Origin, Provenance
 from configsplit.hazards import hazards
 from configsplit.models.document import Document
 from configsplit.models.fragments import one_layer
+from configsplit.models.made import Made, ModelLike, Result, document_of
 from configsplit.models.results import Edited
 from configsplit.models.wrapped import held_by
 from configsplit.plugins import Plugin, Registry
 from configsplit.rewrites.freeze import FLAG
-from configsplit.runtime.build import rebuild
+from configsplit.runtime.build import load, rebuild
 from configsplit.runtime.frameworks import Framework
 from configsplit.runtime.live.declared import live_facts
 from configsplit.runtime.live.functional import recovered, shows_its_graph
@@ -72,15 +75,24 @@ def read(model: Any, classes: Classes = None, inputs: Inputs | None = None) -> L
         )
     whole = model if shows_its_graph(model, works) else recovered(model, works, known, inputs)
     parsed = parse(whole.to_json())
-    document = Document(
+    document = Made(
         model=parsed.model,
         detection=parsed.detection,
         path=Path(str(model.name)),
         kind="json",
         release=works.version,
         registry=_registry([whole], works),
+        result=None,
+        write=partial(_write, whole),
     )
     return Live(live=whole, document=document, works=works, classes=known)
+
+
+def _write(live: LiveModel, folder: Path, name: str, *, home: Path, verify: bool) -> tuple[Path, Path | None]:
+    """Let Keras save a model, for a verb that needs it in a file."""
+    path = folder / f"{name}.keras"
+    live.save(str(path))
+    return path, None
 
 
 def together(lives: Sequence[Live]) -> list[Live]:
@@ -96,13 +108,32 @@ def _registry(lives: Sequence[Any], works: Framework) -> Registry:
     return replace(installed, plugins=(*installed.plugins, *(Plugin(facts, "the live model") for facts in told)))
 
 
+def document(model: LiveModel, custom_objects: Classes = None) -> Document:
+    """A live model as a document, which verbs on files take beside their own: a live head put into a model that lies in a file.
+
+    Args:
+        model: a model of Keras 3 or tf_keras, built.
+        custom_objects: classes of the user's own that the model uses, as in Keras.
+
+    Returns:
+        The model; Keras saves it where somebody needs its weights.
+
+    Raises:
+        DocumentError: no functional graph of the model can be had.
+    """
+    return read(model, custom_objects).document
+
+
 def read_fragment(fragment: Any, host: Live, classes: Classes = None) -> Live:
-    """What is to be put into a live model: a live model, a live layer, or the configuration of either as JSON has it.
+    """What is to be put into a live model: a live model, a live layer, the configuration of either as JSON has it, or a model
+    that verbs on files take.
 
     Raises:
         CutError: it belongs to another Keras than the model.
         DocumentError: it is none of these.
     """
+    if isinstance(fragment, (str, PathLike, Document, Result)):
+        fragment = _from_file(fragment, host, classes)
     if isinstance(fragment, Mapping):
         return _read_config(fragment, host, classes)
     works = framework_of(fragment)
@@ -116,6 +147,14 @@ def read_fragment(fragment: Any, host: Live, classes: Classes = None) -> Live:
         return read(fragment, classes)
     document = one_layer(freeze(json.loads(json.dumps(_entry(fragment, works)))), Path(str(fragment.name)), host.document)
     return Live(live=fragment, document=document, works=works, classes=classes_of(fragment, works, classes), single=True)
+
+
+def _from_file(fragment: ModelLike, host: Live, classes: Classes) -> Any:
+    """A model as Keras loads it; of a file that holds one layer's configuration, that."""
+    if isinstance(fragment, (str, PathLike)) and Path(fragment).suffix == ".json":
+        return json.loads(Path(fragment).read_text("utf-8"))
+    with document_of(fragment).opened() as source:
+        return load(source.path, source.weights_path, framework=host.works, classes=classes or {})
 
 
 def _entry(layer: Any, works: Framework) -> Any:

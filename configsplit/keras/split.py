@@ -14,6 +14,7 @@ from configsplit.graph.provenance import Origin, Provenance
 from configsplit.keras.models import Classes, Live, build, leaves_of, read
 from configsplit.models.results import Parts
 from configsplit.models.wrapped import held_by
+from configsplit.rewrites.casts import Wider
 from configsplit.runtime.live.kinds import Inputs, LiveModel
 from configsplit.runtime.live.layers import framework_of, layer_at
 from configsplit.runtime.live.transfer import same_weights
@@ -61,7 +62,7 @@ def split(
     shapes: Iterable[str] = (),
     sizes: Iterable[str] = (),
     fix_size: bool = False,
-    boundary_dtype: str | None = None,
+    boundary_dtype: Wider | None = None,
     inputs: Inputs | None = None,
     trace: bool | None = None,
     custom_objects: Classes = None,
@@ -90,6 +91,8 @@ def split(
             another backend.
     """
     check_choice("boundary", boundary, Choice)
+    if boundary_dtype is not None:
+        check_choice("boundary_dtype", boundary_dtype, Wider)
     asked_of_graphs = bool(boundary_dtype or list(shapes := tuple(shapes)) or list(sizes := tuple(sizes)))
     if trace:
         _refuse_for_trace(asked_of_graphs)
@@ -156,7 +159,7 @@ def _check_copies(path: LayerPath, copies: Sequence[Any]) -> None:
             f"{'/'.join(path)!r} has other weights in one part than in another",
             code="join-weights-differ",
             where="/".join(path),
-            hint="a shared layer was trained in one part only; nobody can say which weights are meant",
+            hint="a shared layer was trained in one part only; nothing says which weights are meant",
         )
 
 

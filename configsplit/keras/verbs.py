@@ -8,16 +8,20 @@ of Keras 2 is stopped or let through by a change, a Python warning says so.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from configsplit.errors import CutError, check_choice
 from configsplit.keras.models import Classes, built, read, read_fragment, together
 from configsplit.keras.split import LiveParts, rejoin
+from configsplit.models.made import ModelLike
 from configsplit.rewrites.compose import By
 from configsplit.runtime.live.kinds import Fragment, LiveModel
 from configsplit.verbs import join as joining
 from configsplit.verbs import marking, surgery
 from configsplit.verbs.marking import LayerInfo
+from configsplit.verbs.plan import plan
+from configsplit.verbs.public import with_old_words
 from configsplit.verbs.surgery import Names
 from configsplit.verbs.table import function
 
@@ -28,6 +32,16 @@ def edited(name: str) -> Callable[..., LiveModel]:
     def verb(model: LiveModel, *arguments: Any, custom_objects: Classes = None, **options: Any) -> LiveModel:
         whole = read(model, custom_objects)
         return built(function(name)(whole.document, *arguments, **options), [whole])
+
+    return verb
+
+
+def looking(name: str) -> Callable[..., Any]:
+    """A verb that only looks at a model, on a live one: what it gives is the same as of a file."""
+    own = plan if name == "plan" else function(name)
+
+    def verb(model: LiveModel, *arguments: Any, custom_objects: Classes = None, **options: Any) -> Any:
+        return own(read(model, custom_objects).document, *arguments, **options)
 
     return verb
 
@@ -60,15 +74,16 @@ def extract(
     return edited("extract")(model, custom_objects=custom_objects, **given)
 
 
+@partial(with_old_words, "insert")
 def insert(
-    model: LiveModel, fragment: Fragment, *, after: str, before: Names = (), custom_objects: Classes = None
+    model: LiveModel, donor: Fragment | ModelLike, *, after: str, before: Names = (), custom_objects: Classes = None
 ) -> LiveModel:
     """Put a fragment between a tensor and all its consumers, or only those in ``before``.
 
     Args:
         model: the model.
-        fragment: a live model or layer, or the configuration of one as ``{"class_name": ..., "config": ...}``. What is
-            built brings its weights; for the rest Keras initializes them.
+        donor: what is put in: a live model or layer, or the configuration of one as ``{"class_name": ..., "config": ...}``;
+            or a file or the result of a verb. What is built brings its weights; for the rest Keras initializes them.
         after: the tensor that the fragment takes.
         before: the calls that take the fragment's output in its place; all, by default.
         custom_objects: see the module.
@@ -80,11 +95,13 @@ def insert(
         CutError, ShapeError, TensorReferenceError: as `configsplit.insert` does.
     """
     host = read(model, custom_objects)
-    host, donor = together([host, read_fragment(fragment, host, custom_objects)])
-    return built(surgery.insert(host.document, donor.document, after=after, before=before), [host, donor])
+    host, found = together([host, read_fragment(donor, host, custom_objects)])
+    return built(surgery.insert(host.document, found.document, after=after, before=before), [host, found])
 
 
-def replace(model: LiveModel, donor: Fragment, *, from_: Names, to: Names, custom_objects: Classes = None) -> LiveModel:
+def replace(
+    model: LiveModel, donor: Fragment | ModelLike, *, from_: Names, to: Names, custom_objects: Classes = None
+) -> LiveModel:
     """Let a donor (as the fragment of `insert`) take the place of what lies between tensors.
 
     Args:

@@ -20,7 +20,12 @@ from configsplit.models.document import Document, load
 
 
 def load_fragment(
-    path: str | Path, host: Document, *, weights: str | Path | None = None, custom_objects: Iterable[str | Path] = ()
+    path: str | Path,
+    host: Document,
+    *,
+    weights: str | Path | None = None,
+    custom_objects: Iterable[str | Path] = (),
+    by_name: bool = False,
 ) -> Document:
     """Read what is to be put into ``host``.
 
@@ -32,7 +37,7 @@ def load_fragment(
         entry = loads(source.config_text) if source.kind == "json" else None
     if isinstance(entry, FrozenDict) and _is_layer(entry):
         return one_layer(entry, Path(path), host)
-    found = load(path, weights=weights, custom_objects=custom_objects)
+    found = load(path, weights=weights, custom_objects=custom_objects, by_name=by_name)
     check_dialect(found, host)
     return found
 
@@ -101,7 +106,7 @@ def _check_known(class_name: str, entry: FrozenDict, path: Path, host: Document)
         near = closest(class_name, sorted({*BUILT_IN, *host.facts}))
         hint = f"did you mean {', '.join(map(repr, near))}? " if near else ""
         raise CutError(
-            f"nobody has declared the class {class_name!r}, and Keras has none of that name: what it gives cannot be told",
+            f"no plug-in declares the class {class_name!r}, and Keras has none of that name: what it gives cannot be told",
             code="fragment-unknown-class",
             where=str(path),
             hint=f"{hint}A class of your own is declared in a plug-in: --custom-objects FILE.py",

@@ -25,6 +25,13 @@ class Came(Record):
     origin: tuple[str, ...] = Field(default=(), alias="from")
 
 
+class Step(Record):
+    """A verb that was carried out before, of which no file was written."""
+
+    verb: str
+    arguments: dict[str, Any] = Field(default_factory=dict)
+
+
 class Result(Record):
     """The file that was made."""
 
@@ -60,6 +67,8 @@ class Accounts(Record):
 class ProvenanceRecord(Record):
     """The whole of the record. ``arguments`` are those of the verb, as they were given.
 
+    ``steps`` are the verbs before it, whose results were not written.
+
     A conversion also tells the ``weights``, and which classes whoever loads the file ``needs``, with where each is.
     """
 
@@ -67,6 +76,7 @@ class ProvenanceRecord(Record):
     configsplit: str
     verb: str
     arguments: dict[str, Any] = Field(default_factory=dict)
+    steps: tuple[Step, ...] = ()
     result: Result
     sources: tuple[SourceFile, ...]
     layers: tuple[Came, ...]
@@ -86,6 +96,8 @@ def to_text(record: ProvenanceRecord) -> str:
     plain = record.model_dump(by_alias=True, mode="json")
     plain["result"] = _compact(plain["result"])
     plain["sources"] = [_compact(source) for source in plain["sources"]]
+    if not record.steps:
+        del plain["steps"]
     if record.weights is None:  # only conversions tell of them
         del plain["weights"], plain["needs"]
     layers = plain.pop("layers")

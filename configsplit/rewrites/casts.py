@@ -7,11 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from configsplit.errors import CutError
 from configsplit.graph.model import CallRef, Layer, Model, TensorRef, TensorSpec, Use
 from configsplit.rewrites import operations
 from configsplit.rewrites.common import free_name
+
+Wider = Literal["bfloat16", "float16", "float32", "float64"]
+"""Types in which tensors can be handed over."""
 
 _EXACT = {
     ("float16", "float32"),

@@ -132,7 +132,7 @@ def may_come_out(mask: Mask) -> CutError:
         )
     does = "makes one" if mask.own else "hands on the mask that arrives there"
     return CutError(
-        f"a mask may come out of layer {name!r}: nobody has declared whether {class_name} {does}",
+        f"a mask may come out of layer {name!r}: no plug-in declares whether {class_name} {does}",
         code="cut-mask-unknown",
         where=name,
         hint=f"declare it in a plug-in, --custom-objects FILE.py with LAYERS = (LayerFacts(class_name={class_name!r}, "

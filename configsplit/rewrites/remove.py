@@ -85,7 +85,7 @@ def _only_input(layer: Layer, number: int, node: Node, used: dict[tuple[str, int
     if layer.is_input:
         reason = "it is an input of the model"
     elif len(taken) != 1:
-        reason = f"it takes {len(taken)} tensors, and nobody can say which of them should stand for its output"
+        reason = f"it takes {len(taken)} tensors, and nothing says which of them should stand for its output"
     elif used[layer.name, number] != [0]:
         reason = "it gives several tensors"
     else:

@@ -13,10 +13,11 @@ from configsplit import __version__
 from configsplit.containers import Source, Staging, Workers, Written, open_source, prepare_text
 from configsplit.containers.relayout import Relaying
 from configsplit.conversion import Migration, Note, Refusal
-from configsplit.dialects import to_text
+from configsplit.dialects import DIALECTS, Detection, parse, to_text
 from configsplit.errors import ConversionError, StoreError, check_choice
 from configsplit.graph.model import TensorSpec, walk
 from configsplit.models.document import Document
+from configsplit.models.made import Made
 from configsplit.models.wrapped import held_by
 from configsplit.records import provenance
 from configsplit.records.provenance import SUFFIX, Accounts, Came, ProvenanceRecord, Result
@@ -78,6 +79,10 @@ class Converted:
     absent: tuple[Absent, ...] = ()
     old: OldWeights | None = field(default=None, repr=False, compare=False)
 
+    def __repr__(self) -> str:
+        refused = f", {len(self.refusals)} refusals" if self.refusals else ""
+        return f"<convert of {self.document.path.name}: {len(self.notes)} notes{refused}>"
+
     @property
     def refusals(self) -> tuple[Refusal, ...]:
         """What stands in the way, each with its remedy; nothing can be written while there is any."""
@@ -96,6 +101,38 @@ class Converted:
         names = {str(layer.entry.get("registered_name")) for layer in layers if layer.entry.get("module", "") is None}
         facts = {name: known.get(name) or known.get(name.rpartition(">")[2]) for name in sorted(names)}
         return {name: (each.keras_class if each else "") or "not shipped" for name, each in facts.items()}
+
+    def as_document(self) -> Document:
+        """The new model as a document, as verbs take it.
+
+        Returns:
+            A document that stands in no file.
+
+        Raises:
+            ConversionError: something was refused.
+        """
+        model = self.migration.model
+        if model is None:
+            raise refused(self)
+        return Made(
+            model=parse(to_text(model)).model,
+            detection=Detection(DIALECTS["keras3"], ()),
+            path=Path(f"convert of {self.document.path.name}"),
+            kind="keras",
+            release=WRITTEN_FOR,
+            registry=self.document.registry,
+            notes=tuple(f"{note.layer}: {note.what}" for note in self.notes),
+            result=self,
+            write=self._write,
+        )
+
+    def _write(self, folder: Path, name: str, *, home: Path, verify: bool) -> tuple[Path, Path | None]:
+        """Write it for a verb that needs it in a file."""
+        with self.document.opened() as source:
+            suffix = ".json" if source.weights is None else ".keras"
+        path = folder / f"{name}{suffix}"
+        _save(self, path, False, True, "proof" if verify else "none", None, home)
+        return path, None
 
     def save(
         self,
@@ -135,7 +172,7 @@ class Converted:
         """
         check_choice("verify", verify, Check)
         run = _Run(samples, seed, tuple(map(str, custom_objects)), limits) if verify == "numeric" else None
-        return _save(self, Path(path), force, weights, verify, run)
+        return _save(self, Path(path), force, weights, verify, run, Path(path).parent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +185,9 @@ class _Run:
     limits: Limits | None
 
 
-def _save(made: Converted, path: Path, force: bool, with_weights: bool, verify: Check, run: _Run | None) -> SavedConversion:
+def _save(
+    made: Converted, path: Path, force: bool, with_weights: bool, verify: Check, run: _Run | None, home: Path
+) -> SavedConversion:
     model = made.migration.model
     if model is None:
         raise refused(made)
@@ -163,6 +202,9 @@ def _save(made: Converted, path: Path, force: bool, with_weights: bool, verify: 
         )
     with ExitStack() as stack:
         staging = stack.enter_context(Staging(path, folder=False, force=force))
+        if isinstance(document, Made):  # by its file the new one is verified later
+            document = stack.enter_context(document.stored(staging.path(path.name).parent, f"{path.stem}.source", home))
+            made = replace(made, document=document, old=None)
         source = stack.enter_context(document.opened())
         content = Content(text=to_text(model))
         new = None
@@ -175,7 +217,7 @@ def _save(made: Converted, path: Path, force: bool, with_weights: bool, verify: 
             digests = workers.submit(source.sha256), workers.submit(source.weights_sha256)
             files = begin(workers, staging, path.name, "keras", content)
             written, _ = files.written()
-            told = _record(made, written, (digests[0].result(), digests[1].result()), path, new)
+            told = _record(made, written, (digests[0].result(), digests[1].result()), home, new)
         prepare_text(staging.path(f"{path.name}{SUFFIX}"), provenance.to_text(told)).run()
         with open_source(written.path) as anew:
             reread(anew, document.facts)
@@ -231,14 +273,14 @@ def original(document: Document, path: Path, weights: Path | None) -> Original:
 
 
 def _record(
-    made: Converted, written: Written, digests: tuple[str, str | None], path: Path, new: NewWeights | None
+    made: Converted, written: Written, digests: tuple[str, str | None], home: Path, new: NewWeights | None
 ) -> ProvenanceRecord:
     return ProvenanceRecord(
         configsplit=__version__,
         verb="convert",
         arguments=dict(made.arguments),
-        result=Result(file=path.name, sha256=written.sha256),
-        sources=(manifesting.source(made.document, path.parent, weights=True, digests=digests),),
+        result=Result(file=written.path.name, sha256=written.sha256),
+        sources=(manifesting.source(made.document, home, weights=True, digests=digests),),
         layers=tuple(came(made.migration)),
         weights=Accounts() if new is None else accounts(new, made.absent),
         needs=made.needs,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -16,10 +16,11 @@ from configsplit.errors import StoreError, check_choice
 from configsplit.graph.model import Layer, LayerPath, walk
 from configsplit.models.configs import check_configs
 from configsplit.models.document import Document
+from configsplit.models.made import Made
 from configsplit.models.results import Edited, SavedFile
 from configsplit.models.wrapped import held_by
 from configsplit.records import provenance
-from configsplit.records.provenance import SUFFIX, Came, ProvenanceRecord, Result
+from configsplit.records.provenance import SUFFIX, Came, ProvenanceRecord, Result, Step
 from configsplit.saving.buildable import check_buildable
 from configsplit.saving.file_proof import compare
 from configsplit.saving.manifesting import source
@@ -39,6 +40,7 @@ def save(
     weights: bool = True,
     verify: Check = "proof",
     force: bool = False,
+    home: Path | None = None,
 ) -> SavedFile:
     """Write a rewritten model into a file, with a provenance record beside it (``FILE.provenance.json``).
 
@@ -49,6 +51,7 @@ def save(
         weights: False leaves the weights behind; the file is ``.json`` then.
         verify: "proof" reads the file anew and compares every weight with its origin, before it appears.
         force: replace existing files.
+        home: the folder that the file will lie in, where it is moved there by whoever has it written.
 
     Raises:
         OptionError: an option is none of the words that it may be.
@@ -60,14 +63,16 @@ def save(
     if format is not None:
         check_choice("format", format, Format)
     path = Path(path)
+    home = home or path.parent
     with Staging(path, folder=False, force=force) as staging, ExitStack() as stack:
+        edited = _with_files(edited, staging, path, home, stack)
         sources = [stack.enter_context(each.opened()) for each in edited.documents]
         plan = _plan(edited, sources, path, format, weights)
         with Workers() as workers:
             digests = [(workers.submit(each.sha256), workers.submit(each.weights_sha256)) for each in sources]
             files = _write(edited, plan, path, staging, workers)
         written, beside = files.written()
-        made = _record(edited, written, beside, [(own.result(), beside.result()) for own, beside in digests], path, plan)
+        made = _record(edited, written, beside, [(own.result(), beside.result()) for own, beside in digests], path, plan, home)
         prepare_text(staging.path(f"{path.name}{SUFFIX}"), provenance.to_text(made)).run()
         counts = None
         if verify == "proof":
@@ -78,6 +83,25 @@ def save(
     number, size = counts or (None, 0)
     weights_path = None if beside is None else path.with_name(beside.path.name)
     return SavedFile(path, weights_path, made, len(edited.model.layers), number, size)
+
+
+def native(edited: Edited) -> Format:
+    """The format in which the weights of a result are; of one that has none, JSON."""
+    for document in edited.documents:
+        with document.opened() as source:
+            if source.weights is not None:
+                return "h5" if source.weights.layout.kind == "legacy" else "keras"
+    return "json"
+
+
+def _with_files(edited: Edited, staging: Staging, path: Path, home: Path, stack: ExitStack) -> Edited:
+    """The same with a file for each source that has none, beside the result: by it the result is verified later."""
+    documents = list(edited.documents)
+    for number, document in enumerate(documents):
+        if isinstance(document, Made):
+            folder, name = staging.path(path.name).parent, f"{path.stem}.source{number or ''}"
+            documents[number] = stack.enter_context(document.stored(folder, name, home))
+    return replace(edited, documents=tuple(documents))
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,16 +179,18 @@ def _record(
     digests: Sequence[tuple[str, str | None]],
     path: Path,
     plan: _Plan,
+    home: Path,
 ) -> ProvenanceRecord:
     with_weights = plan.gathering is not None
     sources = (
-        source(document, path.parent, weights=with_weights, digests=each)
+        source(document, home, weights=with_weights, digests=each)
         for document, each in zip(edited.documents, digests, strict=True)
     )
     return ProvenanceRecord(
         configsplit=__version__,
         verb=edited.verb,
         arguments=dict(edited.arguments),
+        steps=tuple(Step(verb=verb, arguments=dict(arguments)) for verb, arguments in edited.steps),
         result=Result(
             file=path.name,
             sha256=written.sha256,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -11,9 +12,11 @@ from typing import TYPE_CHECKING
 
 from configsplit.containers import Ahead, Staging, Workers, prepare_text
 from configsplit.containers.container import Format
+from configsplit.containers.staging import WHOLE
 from configsplit.dialects import to_text
 from configsplit.errors import check_choice
 from configsplit.graph.provenance import Provenance
+from configsplit.models.made import Made
 from configsplit.models.results import Parts, Verify
 from configsplit.saving.buildable import check_buildable
 from configsplit.saving.writer import Files, begin, content_like
@@ -38,6 +41,12 @@ class Saved:
     manifest: Manifest
     proof: Proof | None = None
     numeric: NumericReport | None = None
+
+    def __fspath__(self) -> str:
+        return str(self.directory)
+
+    def __repr__(self) -> str:
+        return f"<{self.directory}: {len(self.manifest.parts)} parts, {'proven' if self.proof else 'not verified'}>"
 
 
 def save(
@@ -74,8 +83,12 @@ def save(
     check_choice("verify", verify, Verify)
     if to is not None:
         check_choice("to", to, Format)
-    document = parts.document
-    with Staging(directory, folder=True, force=force) as staging, document.opened() as source:
+    with (
+        Staging(directory, folder=True, force=force) as staging,
+        _with_file(parts, staging, Path(directory)) as parts,
+        parts.document.opened() as source,
+    ):
+        document = parts.document
         with Workers() as workers:
             own = ahead.sha256 if ahead is not None and ahead.source is source else workers.submit(source.sha256).result
             beside = workers.submit(source.weights_sha256)
@@ -100,6 +113,16 @@ def save(
         source.check_unchanged()
         staging.commit()
     return Saved(Path(directory), made, None if found is None else found(), numeric)
+
+
+@contextmanager
+def _with_file(parts: Parts, staging: Staging, home: Path) -> Iterator[Parts]:
+    """The same with a file for the model that was cut, among the parts, if it has none: by it they are verified later."""
+    if not isinstance(parts.document, Made):
+        yield parts
+        return
+    with parts.document.stored(staging.path(WHOLE).parent, WHOLE, home) as document:
+        yield replace(parts, document=document)
 
 
 def _begin_proof(

@@ -107,7 +107,7 @@ class Proving:
                 raise VerificationError("the file holds another document than was proven", code="verify-graph", where=part.file)
             if self._theirs is None:
                 if opened.kind != "json":
-                    raise VerificationError("nobody can say whose weights these are", code="verify-weights", where=part.file)
+                    raise VerificationError("nothing says whose weights these are", code="verify-weights", where=part.file)
                 return []
             prove_surroundings(part.file, opened, self._source)
             if opened.weights is None:

@@ -55,7 +55,7 @@ def _format_of_new(document: Document) -> Format | None:
     """The format of a new file, None where Keras reads the one that is there as configsplit does."""
     with document.opened() as source:
         weights = source.weights
-        foreign = isinstance(weights, ListedArrays) or source.kind not in _OF_KERAS
+        foreign = isinstance(weights, ListedArrays) or source.kind not in _OF_KERAS or source.path != document.path
         if not foreign and not document.notes and not document.by_name and (weights is None or not weights.renamed):
             return None
         if weights is None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from fnmatch import fnmatchcase
+from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,6 +22,7 @@ from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import TensorRef, TensorSpec, walk
 from configsplit.inference import trace
 from configsplit.models.document import Document, given_shapes, reading
+from configsplit.models.made import ModelLike, document_of
 from configsplit.models.wrapped import held_by, release_of
 from configsplit.saving.conversion import Converted
 from configsplit.saving.converted_masks import changed_masks
@@ -37,7 +39,7 @@ _HINT_OLDER = "Keras 3.15 may not load it as it is; any verb that writes it, `co
 
 
 def convert(
-    document: Document | str | Path,
+    model: ModelLike,
     *,
     weights: str | Path | None = None,
     lambdas: Mapping[str, str] | Sequence[str] = (),
@@ -50,7 +52,7 @@ def convert(
     """Convert a model of Keras 1 or 2 to Keras 3, configuration and weights; nothing is written yet.
 
     Args:
-        document: a model file, or what `load` gave.
+        model: a file, what `load` gave, or the result of another verb.
         weights: a file of weights that goes with an architecture.
         lambdas: what takes the place of Lambda layers' code: ``{"lam": "module:function"}`` or ``["lam=module:function"]``;
             a name may be a pattern (``"*_scale"``).
@@ -73,9 +75,10 @@ def convert(
     if backend is not None:
         check_choice("backend", backend, Backend)
     with ExitStack() as stack:
-        read = document
-        if not isinstance(read, Document):
-            read = stack.enter_context(reading(read, weights=weights, custom_objects=custom_objects))
+        if isinstance(model, (str, PathLike)):
+            read = stack.enter_context(reading(Path(model), weights=weights, custom_objects=custom_objects))
+        else:
+            read = document_of(model)
         _check_older(read)
         document = replace(read, model=opened(read.model, read_entry))
         source, old = stack.enter_context(document.opened()), None

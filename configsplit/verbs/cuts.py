@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 from configsplit.boundaries.costs import Costs, read_profile
 from configsplit.boundaries.cut_rows import Book, Cut, Latency, Side
@@ -16,12 +16,14 @@ from configsplit.boundaries.pricing import Pricing
 from configsplit.boundaries.reach import Reach
 from configsplit.boundaries.sizes import apart, moved
 from configsplit.cutting.places import CutPlace, Tally, cut_places, segmented
-from configsplit.errors import CutError, check_choice
+from configsplit.errors import CutError, check_choice, check_number
 from configsplit.graph.model import LayerPath, TensorRef, TensorSpec
 from configsplit.inference.tensor_kinds import with_kinds
 from configsplit.models.document import Document
+from configsplit.models.made import ModelLike, document_of
 from configsplit.models.wrapped import told_shapes
 from configsplit.verbs.file_weights import stored_weights
+from configsplit.verbs.notebook import cuts_html, data_frame
 
 Order = Literal["position", "bytes", "balance", "latency"]
 
@@ -44,8 +46,8 @@ class TwoDevices:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cuts:
-    """The places, in the order asked for.
+class Cuts(Sequence[Cut]):
+    """The places, in the order asked for: a sequence, of which each goes straight into `split`.
 
     Attributes:
         found: how many there were before filters.
@@ -64,6 +66,46 @@ class Cuts:
     unsettled: int
     tried: tuple[int, int] | None
 
+    def __len__(self) -> int:
+        return len(self.places)
+
+    @overload
+    def __getitem__(self, index: int) -> Cut: ...
+    @overload
+    def __getitem__(self, index: slice) -> Cuts: ...
+    def __getitem__(self, index: int | slice) -> Cut | Cuts:
+        found = self.places[index]
+        return found if isinstance(found, Cut) else replace(self, places=found)
+
+    def filter(self, wanted: Callable[[Cut], bool]) -> Cuts:
+        """The places for which ``wanted`` is true: ``cuts(m).filter(lambda cut: len(cut.tensors) == 1)``.
+
+        Args:
+            wanted: looks at one place.
+
+        Returns:
+            Those, in the same order.
+        """
+        return replace(self, places=tuple(place for place in self.places if wanted(place)))
+
+    def to_dataframe(self) -> Any:
+        """The places as a table of pandas: a row for each, its sides' figures in columns of their own (``before_macs``).
+
+        Returns:
+            A ``pandas.DataFrame``.
+
+        Raises:
+            RuntimeUnavailableError: pandas is not installed.
+        """
+        return data_frame([place.as_json() for place in self.places])
+
+    def _repr_html_(self) -> str:
+        """For notebooks."""
+        return cuts_html(self)
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} of {self.found} places to cut {self.document.path.name} at>"
+
     def as_json(self) -> dict[str, Any]:
         return {
             "model": self.document.path.name,
@@ -78,7 +120,7 @@ class Cuts:
 
 
 def cuts(
-    document: Document,
+    model: ModelLike,
     *,
     max_tensors: int | None = None,
     max_bytes: int | None = None,
@@ -94,7 +136,7 @@ def cuts(
     that `split` would refuse is no place.
 
     Args:
-        document: what `load` gave.
+        model: a file, what `load` gave, or the result of another verb.
         max_tensors: at most so many tensors across; 1 gives the places that everything passes through.
         max_bytes: at most so many bytes per sample across.
         before: only places that leave this tensor to the tail.
@@ -114,7 +156,11 @@ def cuts(
         CutError: the order asks for devices that are not given.
         ShapeError: what was asked for depends on sizes that are open.
     """
+    for option, most in (("max_tensors", max_tensors), ("max_bytes", max_bytes)):
+        if most is not None:
+            check_number(option, most, 0, whole=True)
     wish = _Wish(max_tensors, max_bytes, before, after, _order(sort, devices), devices)
+    document = document_of(model)
     told, sized = apart(document, told_shapes(document, shapes), sizes)
     view = _view(flattened(document, told, whole=whole_nested), sized)
     found, beyond = _listed(view, wish)
@@ -316,7 +362,7 @@ class _Clock:
 
 
 def _uncut(name: str, before: Side, after: Side) -> Cut:
-    return Cut(at="", through=name, tensors=(), bytes=0, input_bytes=0, before=before, after=after)
+    return Cut(at="", through=name, tensors=(), shapes=(), bytes=0, input_bytes=0, before=before, after=after)
 
 
 def _sorted(rows: Sequence[Cut], order: Order) -> list[Cut]:

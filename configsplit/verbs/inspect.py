@@ -22,6 +22,8 @@ from configsplit.hazards import Hazard, hazards
 from configsplit.inference import counted
 from configsplit.models.configs import layer_faults
 from configsplit.models.document import Document
+from configsplit.models.made import ModelLike, document_of
+from configsplit.verbs.notebook import inspection_html
 from configsplit.weights.parts import check_shapes, weights_in
 
 
@@ -59,17 +61,25 @@ class Inspection:
     notes: tuple[str, ...] = ()
     configs: tuple[str, ...] = ()
 
+    def _repr_html_(self) -> str:
+        """For notebooks."""
+        return inspection_html(self)
+
+    def __repr__(self) -> str:
+        release = f" {self.release}" if self.release else ""
+        return f"<{self.file}: {self.title}{release}, {self.layers} layers, {self.parameters:,} parameters>"
+
     def as_json(self) -> dict[str, Any]:
         found = asdict(self)
         place = list(found).index("macs")
         return dict([*list(found.items())[:place], *plain("macs", self.macs).items(), *list(found.items())[place + 1 :]])
 
 
-def inspect(document: Document, *, sizes: Iterable[str] | Mapping[TensorRef, TensorSpec] = ()) -> Inspection:
+def inspect(model: ModelLike, *, sizes: Iterable[str] | Mapping[TensorRef, TensorSpec] = ()) -> Inspection:
     """Look at a model file; see `Inspection`. ``sizes`` of open inputs as for `split`.
 
     Args:
-        document: what `load` gave.
+        model: a file, what `load` gave, or the result of another verb.
         sizes: sizes of inputs that the document leaves open, as for `split`.
 
     Returns:
@@ -79,23 +89,24 @@ def inspect(document: Document, *, sizes: Iterable[str] | Mapping[TensorRef, Ten
     Raises:
         ShapeError: the sizes do not fit the model.
     """
-    model, inference = document.model, document.infer()
+    document = document_of(model)
+    graph, inference = document.model, document.infer()
     counts, (macs, uncounted) = counted(inference), _operations(document, given_sizes(inference, sizes))
-    everywhere = list(walk(model))
+    everywhere = list(walk(graph))
     stored, misfit = _stored_parameters(document)
     return Inspection(
         file=document.path.name,
         format=document.kind,
-        bytes=size_of(document.path),
+        bytes=size_of(document.path) if document.digest else 0,
         dialect=document.dialect,
         title=document.detection.dialect.title,
         evidence=tuple(map(_evidence, document.detection.evidence)),
         release=document.release,
-        name=model.name,
-        kind=model.kind,
-        inputs=tuple(_tensor(ref.layer, inference.specs.get(ref)) for ref in model.input_refs()),
-        outputs=tuple(_tensor(ref.layer, inference.specs.get(ref)) for ref in model.output_refs()),
-        layers=len(model.layers),
+        name=graph.name,
+        kind=graph.kind,
+        inputs=tuple(_tensor(ref.layer, inference.specs.get(ref)) for ref in graph.input_refs()),
+        outputs=tuple(_tensor(ref.layer, inference.specs.get(ref)) for ref in graph.output_refs()),
+        layers=len(graph.layers),
         classes=dict(Counter(layer.class_name for _, layer in everywhere).most_common()),
         parameters=counts.parameters if stored is None else stored,
         parameters_from="the layers' configurations" if stored is None else "the file's weights",
@@ -104,9 +115,9 @@ def inspect(document: Document, *, sizes: Iterable[str] | Mapping[TensorRef, Ten
         shared={"/".join(path): len(layer.calls) for path, layer in everywhere if len(layer.calls) > 1},
         nested=tuple("/".join(path) for path, layer in everywhere if layer.model is not None),
         custom=_custom(document, [layer for _, layer in everywhere]),
-        hazards=tuple(hazards(emit(model), classes=document.registry.names())),
+        hazards=tuple(hazards(emit(graph), classes=document.registry.names())),
         notes=(*document.notes, *contradictions(document), *misfit),
-        configs=tuple(f"{each.where}: {each.fault.message}" for each in layer_faults(model, document.registry)),
+        configs=tuple(f"{each.where}: {each.fault.message}" for each in layer_faults(graph, document.registry)),
     )
 
 

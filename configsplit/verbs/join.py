@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,14 @@ from configsplit.dialects.parse import LIST
 from configsplit.errors import CutError, ShapeError, VerificationError, check_choice
 from configsplit.graph.json import FrozenDict, dumps, freeze
 from configsplit.graph.model import LayerPath, Model, TensorSpec, walk
-from configsplit.graph.provenance import Origin, Provenance
+from configsplit.graph.provenance import Origin, Provenance, identity
 from configsplit.hazards import hazards
 from configsplit.inference.tensor_kinds import with_kinds
 from configsplit.models.configs import check_configs
 from configsplit.models.document import Document, load
 from configsplit.models.fragments import check_dialect
-from configsplit.models.results import Edited
+from configsplit.models.made import ModelLike, document_of
+from configsplit.models.results import Edited, Part, Parts
 from configsplit.models.wrapped import held_by
 from configsplit.records.manifest import Manifest
 from configsplit.rewrites.common import as_functional
@@ -35,11 +37,12 @@ from configsplit.verbs.surgery import finish
 from configsplit.verbs.verify import read_manifest
 
 
-def join(*models: Document | str | Path, by: By = "position", custom_objects: Iterable[str | Path] = ()) -> Edited:
+def join(*models: ModelLike | Parts, by: By = "position", custom_objects: Iterable[str | Path] = ()) -> Edited:
     """Undo a split: give the folder that it wrote. Or compose several models into one flat graph, each feeding the next.
 
     Args:
-        models: one folder with a ``manifest.json``, or two or more model files.
+        models: one folder with a ``manifest.json``, or what `split` gave; or two or more models, each a file, what `load` gave
+            or the result of another verb.
         by: for composition, whether outputs meet inputs by position or by name.
         custom_objects: plug-ins, besides the installed ones.
 
@@ -55,11 +58,36 @@ def join(*models: Document | str | Path, by: By = "position", custom_objects: It
     """
     check_choice("by", by, By)
     specs = tuple(custom_objects)
-    if len(models) == 1 and not isinstance(models[0], Document):
+    if (parts := _all_parts(models)) is not None:
+        return _undone(parts)
+    if len(models) == 1 and isinstance(models[0], (str, PathLike)):
         return rejoin(Path(models[0]), specs)
     if len(models) < 2:
         raise CutError("one model alone cannot be joined", code="join-counts", hint="give a folder of parts, or several models")
-    return _composed([each if isinstance(each, Document) else load(each, custom_objects=specs) for each in models], by)
+    return _composed([document_of(each, custom_objects=specs) for each in models], by)  # type: ignore[arg-type]
+
+
+def _all_parts(models: Sequence[ModelLike | Parts]) -> Parts | None:
+    """The split of which these are all the parts, in their order."""
+    first = models[0] if models else None
+    if isinstance(first, Parts):
+        return first if len(models) == 1 else None
+    if isinstance(first, Part) and len(first.parts) > 1:
+        return first.parts if [*models] == [*first.parts] else None
+    return None
+
+
+def _undone(parts: Parts) -> Edited:
+    """What was cut: parts that were never written are what they were."""
+    document = parts.document
+    return Edited(
+        verb="join",
+        documents=(document,),
+        model=document.model,
+        provenance=identity(document.model),
+        inference=document.infer(),
+        warnings=document.notes,
+    ).traced()
 
 
 def _composed(documents: Sequence[Document], by: By) -> Edited:

@@ -9,11 +9,12 @@ from math import prod
 from configsplit.boundaries.sizes import given_sizes
 from configsplit.catalog.table import class_facts
 from configsplit.errors import CutError, TensorReferenceError
-from configsplit.graph.model import Layer, LayerPath, walk
+from configsplit.graph.model import Layer, LayerPath, Model, Shape, TensorRef, TensorSpec, walk
 from configsplit.graph.provenance import identity
 from configsplit.graph.references import layer_paths, new_names, places
 from configsplit.inference import BUILT_IN, Inference, counted, weights_of
 from configsplit.models.document import Document
+from configsplit.models.made import ModelLike, document_of
 from configsplit.models.results import Edited
 from configsplit.rewrites import upstream
 from configsplit.rewrites.common import Rewritten
@@ -26,13 +27,13 @@ FORGOTTEN = "Keras 3 forgets on loading that the layers inside are frozen: set i
 """The flag itself is False then already, and TensorFlow's tracking drops an assignment that changes nothing."""
 
 
-def rename(document: Document, names: Mapping[str, str] | Iterable[str]) -> Edited:
+def rename(model: ModelLike, names: Mapping[str, str] | Iterable[str]) -> Edited:
     """Call layers otherwise: ``{"conv1": "stem"}`` or ``["conv1=stem", "conv*=block1_conv*", "encoder/fc=encoder/dense"]``.
 
     All at once, so that two layers may swap their names. The weights' names in the file follow.
 
     Args:
-        document: the model; it is not changed.
+        model: a file, what `load` gave, or the result of another verb; it is not changed.
         names: old name -> new name, or ``OLD=NEW`` texts; patterns keep what ``*`` stands for.
 
     Returns:
@@ -41,6 +42,7 @@ def rename(document: Document, names: Mapping[str, str] | Iterable[str]) -> Edit
     Raises:
         TensorReferenceError: no such layer, or two layers would have one name, or Keras could not load the name.
     """
+    document = document_of(model)
     pairs = list(names.items()) if isinstance(names, Mapping) else [_pair(text) for text in names]
     wanted = new_names(document.model, pairs)
     for path, name in wanted.items():
@@ -70,11 +72,11 @@ def _check_name(document: Document, path: LayerPath, name: str) -> None:
         )
 
 
-def freeze(document: Document, *, before: Names = (), after: Names = (), layer: Names = (), unfreeze: bool = False) -> Edited:
+def freeze(model: ModelLike, *, before: Names = (), after: Names = (), layer: Names = (), unfreeze: bool = False) -> Edited:
     """Set layers to be left alone by training, or (``unfreeze``) to be trained.
 
     Args:
-        document: the model; it is not changed.
+        model: a file, what `load` gave, or the result of another verb; it is not changed.
         before: tensors; all layers that compute them, those that give them included.
         after: tensors; all layers that are computed from them.
         layer: names of layers, patterns with ``*``, ``OUTER/INNER``; a nested model stands for all that is in it.
@@ -87,6 +89,7 @@ def freeze(document: Document, *, before: Names = (), after: Names = (), layer: 
         TensorReferenceError: no such layer or tensor.
         CutError: the config of a layer has no such flag.
     """
+    document = document_of(model)
     paths = [*layer_paths(document.model, listed(layer)), *_reached(document, before, after)]
     if not paths:
         raise CutError("no layer was named", code="freeze-nothing", hint="say which: --before, --after or --layer")
@@ -127,18 +130,28 @@ def _weightless(document: Document) -> set[LayerPath]:
 
 @dataclass(frozen=True, slots=True)
 class LayerInfo:
-    """One layer as `layers` lists it. ``parameters`` is None where nobody has declared the class; ``trainable`` is the flag of
-    its config, None where that has none."""
+    """One layer as `layers` lists it.
+
+    ``parameters`` is None where nobody has declared the class; ``trainable`` is the flag of its config, None where that has
+    none; ``shape`` is that of its first output, the batch first, None where nobody knows it; ``takers`` are the layers that
+    take what it gives, by their names in the model around them.
+    """
 
     path: LayerPath
     class_name: str
     calls: int
     trainable: bool | None
     parameters: int | None
+    shape: Shape | None = None
+    takers: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
         return "/".join(self.path)
+
+    def __repr__(self) -> str:
+        count = "" if self.parameters == 0 else f", {'?' if self.parameters is None else f'{self.parameters:,}'} parameters"
+        return f"<{self.name}: {self.class_name}{count}>"
 
     def as_json(self) -> dict[str, object]:
         return {
@@ -147,11 +160,13 @@ class LayerInfo:
             "calls": self.calls,
             "trainable": self.trainable,
             "parameters": self.parameters,
+            "shape": None if self.shape is None else list(self.shape),
+            "takers": list(self.takers),
         }
 
 
 def layers(
-    document: Document,
+    model: ModelLike,
     *,
     before: Names = (),
     after: Names = (),
@@ -161,7 +176,7 @@ def layers(
     """The layers upstream or downstream of tensors, in document order; all layers if none is given.
 
     Args:
-        document: the model.
+        model: a file, what `load` gave, or the result of another verb.
         before, after: tensors. A tensor's own layer is upstream of it.
         sizes: ``"INPUT=1,224,224,3"``: weights whose shape goes by an open size of an input are counted where it is given.
         whole_nested: list nested models without the layers inside them, which come right behind them otherwise; but one that
@@ -174,16 +189,31 @@ def layers(
         TensorReferenceError: no such tensor.
         ShapeError: a size does not fit.
     """
+    document = document_of(model)
     named = bool(listed(before) or listed(after))
     wanted = set(_reached(document, before, after)) if named else {(layer.name,) for layer in document.model.layers}
     inference = document.infer(given_sizes(document.infer(), sizes))
-    found = []
+    found: list[LayerInfo] = []
+    taken: dict[LayerPath, dict[str, list[str]]] = {(): _takers(document.model)}
     for path, layer in walk(document.model):
+        if layer.model is not None:
+            taken[path] = _takers(layer.model)
         within = not whole_nested and any(path[:length] in wanted for length in range(1, len(path)))
         if (path in wanted or within) and not layer.implicit:
             around = known_inside(inference, path[:-1])
-            found.append(LayerInfo(path, layer.class_name, len(layer.calls), _flag(layer), _parameters(layer, around, path)))
+            shape = None if around is None else around.specs.get(TensorRef(layer.name), TensorSpec()).shape
+            counts = len(layer.calls), _flag(layer), _parameters(layer, around, path)
+            found.append(LayerInfo(path, layer.class_name, *counts, shape, tuple(taken[path[:-1]].get(layer.name, ()))))
     return tuple(found)
+
+
+def _takers(model: Model) -> dict[str, list[str]]:
+    """Layer -> the layers that take what it gives, each once."""
+    found: dict[str, dict[str, None]] = {}
+    for layer in model.layers:
+        for use in (use for node in layer.calls for use in node.uses()):
+            found.setdefault(use.ref.layer, {})[layer.name] = None
+    return {name: [*takers] for name, takers in found.items()}
 
 
 def _flag(layer: Layer) -> bool | None:

@@ -24,13 +24,15 @@ from configsplit.cutting.partition import partition
 from configsplit.cutting.pipeline.plan import Best, best_plan
 from configsplit.cutting.pipeline.search import UNLIMITED, Terms
 from configsplit.cutting.pipeline.units import Measure, bonded, units_of
-from configsplit.errors import CutError, nearest_choice
+from configsplit.errors import CutError, check_choice, check_number, nearest_choice
 from configsplit.graph.calls import CallGraph
 from configsplit.graph.model import TensorRef, TensorSpec
 from configsplit.inference import Inference, traced_masks
 from configsplit.inference.tensor_kinds import with_kinds
 from configsplit.models.document import Document
+from configsplit.models.made import ModelLike, document_of
 from configsplit.models.wrapped import told_shapes
+from configsplit.rewrites.casts import Wider
 from configsplit.rewrites.masks import cannot_follow
 from configsplit.rewrites.nested.surface import Told
 from configsplit.rewrites.split import Split, assemble
@@ -63,7 +65,7 @@ class _Wish:
 
 
 def plan(
-    document: Document,
+    model: ModelLike,
     stages: int,
     *,
     balance: Balance = "macs",
@@ -76,13 +78,13 @@ def plan(
     opened: Iterable[str] = (),
     sizes: Iterable[str] | Mapping[TensorRef, TensorSpec] = (),
     fix_size: bool = False,
-    boundary_dtype: str | None = None,
+    boundary_dtype: Wider | None = None,
     whole_nested: bool = False,
 ) -> Plan:
     """The best way to cut a model into a pipeline of stages. Pure: nothing is written, ``save`` of the result carries it out.
 
     Args:
-        document: what `load` gave.
+        model: a file, what `load` gave, or the result of another verb.
         stages: how many parts.
         balance: what is balanced: parameters, multiply-accumulates, bytes of weights, or measured milliseconds.
         profile: for ``latency``: milliseconds of each layer, or a file of them.
@@ -104,7 +106,10 @@ def plan(
             a cut through a tensor that may be sparse or ragged, or whose mask cannot cross.
         ShapeError: the shape of a tensor that crosses is unknown; or the best plan depends on a size that is open.
     """
+    if boundary_dtype is not None:
+        check_choice("boundary_dtype", boundary_dtype, Wider)
     wish = _wish(stages, balance, profile, devices, max_boundary_bytes, max_stage_bytes, slack)
+    document = document_of(model)
     said = told_shapes(document, shapes) + told_shapes(document, opened_shapes(document, opened))
     told, sized = apart(document, said, sizes)
     document = fixed(document, sized) if fix_size else document
@@ -148,8 +153,10 @@ def _wish(
     slack: float,
 ) -> _Wish:
     if balance not in get_args(Balance):
-        hint = nearest_choice(balance, get_args(Balance))
+        hint = nearest_choice(str(balance), get_args(Balance))
         raise CutError(f"stages cannot be balanced by {balance!r}", code="plan-balance", where="balance", hint=hint)
+    check_number("stages", stages, 1, whole=True)
+    check_number("slack", slack, 0)
     if (profile is None) == (balance == "latency"):
         raise CutError(
             "a profile and --balance latency go together",

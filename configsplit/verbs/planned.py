@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from configsplit.boundaries.formulas import Figure, plain
 from configsplit.models.document import Document
 from configsplit.models.results import Parts
+from configsplit.verbs.notebook import plan_html
 
 if TYPE_CHECKING:
     from configsplit.saving.parts import Saved
@@ -84,6 +85,14 @@ class Plan:
     def save(self, directory: str | Path, **options: Any) -> Saved:
         """Carry the plan out; see `Parts.save` for the options."""
         return self.parts.save(directory, **options)
+
+    def _repr_html_(self) -> str:
+        """For notebooks."""
+        return plan_html(self)
+
+    def __repr__(self) -> str:
+        at = ", ".join(",".join(boundary.tensors) for boundary in self.boundaries)
+        return f"<plan of {len(self.stages)} stages of {self.document.path.name} by {self.balance}: {self.state}, cut at {at}>"
 
     def as_json(self) -> dict[str, Any]:
         """The plan as plain values."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from configsplit.containers import Staging, prepare_text
 from configsplit.graph.json import dumps
 from configsplit.graph.model import walk
-from configsplit.models.document import load
+from configsplit.models.made import ModelLike, document_of
 from configsplit.saving.numeric import described_inputs
 from configsplit.saving.readable import readable
 
@@ -48,7 +48,7 @@ class Profile:
 
 
 def profile(
-    path: str | Path,
+    model: ModelLike,
     *,
     weights: str | Path | None = None,
     samples: int = 1,
@@ -60,7 +60,7 @@ def profile(
     """Run a model in Keras, in a process of its own, and time its layers.
 
     Args:
-        path: a model file.
+        model: a file, what `load` gave, or the result of another verb.
         weights: a weights file that goes with an architecture-only file; without one Keras makes weights up.
         samples: how many samples are run at once; times are for one.
         rounds: runs; the median counts.
@@ -78,10 +78,10 @@ def profile(
     from configsplit.runtime.confinement.policy import Limits
     from configsplit.runtime.profile import measure
 
-    document = load(path, weights=weights, custom_objects=custom_objects)
-    with readable(document) as (model, apart):
+    document = document_of(model, weights=weights, custom_objects=custom_objects)
+    with readable(document) as (place, apart):
         found = measure(
-            model,
+            place,
             apart,
             document.dialect,
             described_inputs(document, sizes),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from configsplit.boundaries.costs import Costs
+from configsplit.boundaries.cut_rows import Cut
 from configsplit.boundaries.fixing import fixed
 from configsplit.boundaries.masks import prepared
 from configsplit.boundaries.pricing import Pricing
@@ -15,37 +16,39 @@ from configsplit.boundaries.shapes import untold
 from configsplit.boundaries.sizes import apart, moved
 from configsplit.boundaries.sliced import Sliced, with_masks
 from configsplit.cutting.minimum_cut import Choice, Cost, heads
-from configsplit.errors import CutError, check_choice
+from configsplit.errors import CutError, OptionError, check_choice
 from configsplit.graph.calls import call_graph
 from configsplit.graph.model import CallRef, TensorRef, TensorSpec
-from configsplit.graph.references import Place
+from configsplit.graph.references import Place, named_by
 from configsplit.inference import Inference
 from configsplit.inference.tensor_kinds import check_kinds, with_kinds
 from configsplit.models.document import Document
+from configsplit.models.made import ModelLike, document_of
 from configsplit.models.results import Parts
 from configsplit.models.wrapped import DocumentWrapping, places_in, told_shapes
-from configsplit.rewrites.casts import Cast, is_exact, widen
+from configsplit.rewrites.casts import Cast, Wider, is_exact, widen
 from configsplit.rewrites.nested.open import described
 from configsplit.rewrites.nested.surface import Surfaced, Told, surface
 from configsplit.rewrites.split import Split, assemble, split_model
 
 
 def split(
-    document: Document,
-    at: str | Iterable[str],
+    model: ModelLike,
+    at: str | Cut | Iterable[str | Cut],
     *,
     boundary: Choice = "smallest",
     shapes: Iterable[str] | Mapping[TensorRef, TensorSpec] = (),
     opened: Iterable[str] = (),
     sizes: Iterable[str] | Mapping[TensorRef, TensorSpec] = (),
     fix_size: bool = False,
-    boundary_dtype: str | None = None,
+    boundary_dtype: Wider | None = None,
 ) -> Parts:
     """Cut a model; pure, the document is unchanged and nothing is written.
 
     Args:
-        document: what `load` gave.
-        at: one reference, or several for successive cuts; ``"A,B"`` is one boundary through both tensors.
+        model: a file, what `load` gave, or the result of another verb.
+        at: one reference, or several for successive cuts; ``"A,B"`` is one boundary through both tensors. A row of `cuts` is
+            one, too.
         boundary: which of the legal cuts through the tensor: the one with the fewest bytes across ("smallest"), the
             smallest head ("early"), or the largest ("late").
         shapes: shapes of tensors that neither the document nor any rule tells: ``"LAYER=None,28,28,128"``.
@@ -67,16 +70,32 @@ def split(
             open.
     """
     check_choice("boundary", boundary, Choice)
-    texts = [at] if isinstance(at, str) else list(at)
-    if not texts:
-        raise CutError("no place to cut at was given", code="cut-nowhere", hint="name a layer: --at LAYER")
+    if boundary_dtype is not None:
+        check_choice("boundary_dtype", boundary_dtype, Wider)
+    document, texts = document_of(model), _places(at)
     said = told_shapes(document, shapes) + told_shapes(document, opened_shapes(document, opened))
     told, pictured = apart(document, said, sizes)
     document = fixed(document, pictured) if fix_size else document
-    wanted = [places_in(document, text) for text in texts]
+    wanted = [places_in(document, each) for text in texts for each in named_by(document.model, text)]
     cutting = _Cutting(document, wanted, DocumentWrapping(document, boundary), boundary, told, pictured)
     sliced = with_masks(document, cutting.sliced(cutting.surfaced()), cutting.deeper, cutting.sliced)
     return as_parts(document, sliced, boundary_dtype, cutting.tried)
+
+
+def _places(at: str | Cut | Iterable[str | Cut]) -> list[str]:
+    """References, as people write them.
+
+    Raises:
+        CutError: there is none, or it is one of the two ways of not cutting.
+    """
+    given: list[object] = list(at) if isinstance(at, Iterable) and not isinstance(at, str) else [at]
+    texts = [text for each in given if isinstance(text := each.at if isinstance(each, Cut) else each, str)]
+    if strange := [each for each in given if not isinstance(each, (str, Cut))]:
+        hint = "give the name of a layer, a row of `cuts`, or a list of them"
+        raise OptionError(f"at cannot be {strange[0]!r}", code="option-range", where="at", hint=hint)
+    if not texts or "" in texts:
+        raise CutError("no place to cut at was given", code="cut-nowhere", hint="name a layer: --at LAYER")
+    return texts
 
 
 def as_parts(document: Document, sliced: Sliced, dtype: str | None, tried: tuple[int, int] | None = None) -> Parts:

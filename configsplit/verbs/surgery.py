@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from configsplit.inference.tensor_kinds import check_kinds, with_kinds
 from configsplit.models.configs import check_configs
 from configsplit.models.document import Document, given_shapes
 from configsplit.models.fragments import check_dialect, load_fragment
+from configsplit.models.made import ModelLike, document_of
 from configsplit.models.results import Edited
 from configsplit.models.wrapped import DocumentWrapping, gives
 from configsplit.rewrites.common import Rewritten, as_chain, as_functional
@@ -40,7 +42,7 @@ Names = str | Iterable[str]
 
 
 def extract(
-    document: Document,
+    model: ModelLike,
     *,
     from_: Names = (),
     to: Names = (),
@@ -52,7 +54,7 @@ def extract(
     """The sub-network between any tensors.
 
     Args:
-        document: the model; it is not changed.
+        model: a file, what `load` gave, or the result of another verb; it is not changed.
         from_: tensors to start from, which become inputs; the inputs of the model that are needed, by default.
         to: tensors to end at; the outputs of the model by default.
         shapes: ``LAYER=None,28,28,128`` for tensors whose shape nothing else tells.
@@ -68,6 +70,7 @@ def extract(
             the document does not tell.
         ShapeError: the shape of a start is unknown.
     """
+    document = document_of(model)
     starts, ends = listed(from_), listed(to)
     if not starts and not ends:
         raise CutError("no tensor was given", code="extract-nothing", hint="say where to start or to end: --from, --to")
@@ -86,14 +89,12 @@ def extract(
     return finish("extract", (document,), _from_document(made, whole), arguments, doubts)
 
 
-def insert(
-    document: Document, model: Document | str | Path, *, after: str, before: Names = (), donor_weights: Path | None = None
-) -> Edited:
+def insert(model: ModelLike, donor: ModelLike, *, after: str, before: Names = (), donor_weights: Path | None = None) -> Edited:
     """Put a fragment between a tensor and all its consumers, or only some of them.
 
     Args:
-        document: the model; it is not changed.
-        model: the fragment: a model with one input and one output, or the config of a single layer in a ``.json`` file.
+        model: a file, what `load` gave, or the result of another verb; it is not changed.
+        donor: the fragment: a model with one input and one output, or the config of a single layer in a ``.json`` file.
         after: the tensor that the fragment takes.
         before: the calls that take the fragment's output in its place; all, and the model's own output, by default.
         donor_weights: a weights file that goes with an architecture-only fragment.
@@ -105,7 +106,8 @@ def insert(
         CutError: the fragment has several inputs or outputs, or is of another generation of Keras.
         ShapeError: shapes or dtypes do not fit.
     """
-    donor = _donor(document, model, donor_weights)
+    document = document_of(model)
+    given = _donor(document, donor, donor_weights)
     takers = listed(before)
     opened = surfaced(document, after, *takers)
     start = opened.boundaries[0]
@@ -117,18 +119,17 @@ def insert(
             hint=f"name one of them: {', '.join(name(opened.model, ref) for ref in start)}",
         )
     only = _edges(opened, start[0], takers) if takers else None
-    done = _put(document, donor, opened, start, start, only)
-    return finish("insert", (document, donor), done, {"after": after, "before": takers, "model": donor.path.name})
+    done = _put(document, given, opened, start, start, only)
+    return finish("insert", (document, given), done, {"after": after, "before": takers, "model": given.path.name})
 
 
-def replace(
-    document: Document, model: Document | str | Path, *, from_: Names, to: Names, donor_weights: Path | None = None
-) -> Edited:
+def replace(model: ModelLike, donor: ModelLike, *, from_: Names, to: Names, donor_weights: Path | None = None) -> Edited:
     """Let a donor take the place of what lies between tensors.
 
     Args:
-        document: the model; it is not changed.
-        model: the donor. Its inputs take ``from_`` and its outputs stand for ``to``, by position.
+        model: a file, what `load` gave, or the result of another verb; it is not changed.
+        donor: what takes their place: a model, or the config of a single layer in a ``.json`` file. Its inputs take ``from_``
+            and its outputs stand for ``to``, by position.
         from_, to: tensors; what nothing needs any more vanishes.
         donor_weights: a weights file that goes with an architecture-only donor.
 
@@ -139,19 +140,20 @@ def replace(
         CutError: numbers do not fit, or a start is computed from an end.
         ShapeError: shapes or dtypes do not fit.
     """
-    donor = _donor(document, model, donor_weights)
+    document = document_of(model)
+    other = _donor(document, donor, donor_weights)
     starts, ends = listed(from_), listed(to)
     opened = surfaced(document, *starts, *ends)
     fed, given = flat(opened.boundaries[: len(starts)]), flat(opened.boundaries[len(starts) :])
-    done = _put(document, donor, opened, fed, given, None)
-    return finish("replace", (document, donor), done, {"from": starts, "to": ends, "model": donor.path.name})
+    done = _put(document, other, opened, fed, given, None)
+    return finish("replace", (document, other), done, {"from": starts, "to": ends, "model": other.path.name})
 
 
-def remove(document: Document, layer: Names) -> Edited:
+def remove(model: ModelLike, layer: Names) -> Edited:
     """Take layers out; what took their output takes their input instead. Patterns with ``*`` and ``OUTER/INNER`` work.
 
     Args:
-        document: the model; it is not changed.
+        model: a file, what `load` gave, or the result of another verb; it is not changed.
         layer: names of layers, or patterns.
 
     Returns:
@@ -161,7 +163,7 @@ def remove(document: Document, layer: Names) -> Edited:
         CutError: a layer takes or gives several tensors.
         ShapeError: its output is not of the shape and dtype of its input.
     """
-    patterns = listed(layer)
+    document, patterns = document_of(model), listed(layer)
     paths = layer_paths(document.model, patterns)
     inference = document.infer()
     levels: dict[LayerPath, list[str]] = {}
@@ -228,7 +230,7 @@ def finish(
         inference=inference,
         arguments=arguments,
         warnings=(*document.notes, *contradictions(document), *warnings, *mask_changes(documents, model, made, inference)),
-    )
+    ).traced()
 
 
 def _without_stale(model: Model, before: Model) -> Model:
@@ -242,8 +244,9 @@ def _without_stale(model: Model, before: Model) -> Model:
     return dataclasses.replace(model, entry=model.entry.without(*stale), config=model.config.without(*stale))
 
 
-def _donor(document: Document, model: Document | str | Path, weights: Path | None) -> Document:
-    donor = model if isinstance(model, Document) else load_fragment(model, document, weights=weights)
+def _donor(document: Document, given: ModelLike, weights: Path | None) -> Document:
+    file = Path(given) if isinstance(given, (str, PathLike)) else None
+    donor = document_of(given) if file is None else load_fragment(file, document, weights=weights)
     check_dialect(donor, document)
     check_configs(donor.path.name, donor.model, document.registry)
     return donor

@@ -28,6 +28,10 @@ class Verified:
     proof: Proof
     numeric: NumericReport | None = None
 
+    def __repr__(self) -> str:
+        ran = "" if self.numeric is None else ", equal when run"
+        return f"<{self.proof.parts} parts of {self.manifest.source.file}: {self.proof.weights} weights proven{ran}>"
+
 
 def verify(
     directory: str | Path,

@@ -48,10 +48,12 @@ def verify_file(path: str | Path, *, custom_objects: Sequence[str | Path] = ()) 
     if told.verb == "convert":
         return _converted(path, told, places, custom_objects)
     with ExitStack() as stack:
-        (model, weights), by_name = places[0], bool(told.sources[0].weights_by_name)
+        (model, weights), *others = places
+        by_name, *named = (bool(source.weights_by_name) for source in told.sources)
         host = stack.enter_context(reading(model, weights=weights, custom_objects=custom_objects, by_name=by_name))
-        more = (load_fragment(model, host, weights=weights, custom_objects=custom_objects) for model, weights in places[1:])
-        documents = [host, *more]
+        documents = [host]
+        for (model, weights), by_name in zip(others, named, strict=True):
+            documents.append(load_fragment(model, host, weights=weights, custom_objects=custom_objects, by_name=by_name))
         sources = [stack.enter_context(each.opened()) for each in documents]
         count, size = compare(path, apart, told, sources, documents)
     return Checked(told, len(told.layers), count, size)

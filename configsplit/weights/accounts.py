@@ -33,7 +33,7 @@ class Absent:
         if self.lost:
             what = f"the file has no weights for {self.lost[0]!r} of the {self.class_name}"
             return f"{what}: the release that wrote it did not save them"
-        what = f"the file holds no weights of the {self.class_name}, and nobody has declared whether it has any"
+        what = f"the file holds no weights of the {self.class_name}, and no plug-in declares whether it has any"
         return f"{what}; the release that wrote it did not save those of layers in a list of lists"
 
     def refusal(self) -> Refusal:

@@ -50,7 +50,7 @@ def _missing(edited: Edited, path: LayerPath, layer: Layer, undeclared: bool) ->
             hint="no output needed it when the model was cut; join the architecture alone: --no-weights --out FILE.json",
         )
     where = "" if origin is None else f" of {edited.documents[origin.source].path.name}"
-    need = "may have weights (nobody has declared its class)" if undeclared else "has weights"
+    need = "may have weights (no plug-in declares its class)" if undeclared else "has weights"
     return WeightsError(
         f"layer {name!r} ({layer.class_name}){where} {need}, and there are none to put there",
         code="surgery-no-weights",

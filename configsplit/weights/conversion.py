@@ -126,7 +126,7 @@ class OldWeights:
             around = known_inside(inference, inner[:-1])
             declared = None if around is None else weights_of(around, each)
             if declared is None:
-                raise self._unplaced(path, f"nobody has declared the weights of {'/'.join(inner)!r}")
+                raise self._unplaced(path, f"no plug-in declares the weights of {'/'.join(inner)!r}")
             shapes[inner] = self._shapes(each, [spec.shape for spec in declared], names, path)
             kinds[inner] = self._kinds([spec.trainable for spec in declared], len(shapes[inner]))
         every = [(inner, number, kind) for inner, found in kinds.items() for number, kind in enumerate(found)]

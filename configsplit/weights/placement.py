@@ -208,7 +208,7 @@ class Gathering:
         unknown = self.model.dialect == "keras3" and len(path) > 1 and layer.class_name not in BUILT_IN
         if count and (len(kinds) != count or ((mixed or unknown) and layer.config.get(FLAG) is False)):
             raise WeightsError(
-                f"nobody can say in which order Keras loads the weights of {'/'.join(path)!r} ({layer.class_name})",
+                f"nothing says in which order Keras loads the weights of {'/'.join(path)!r} ({layer.class_name})",
                 code="weights-order-unknown",
                 where="/".join(path),
                 hint="save the model as .keras, where order does not matter; or declare the class: --custom-objects FILE.py",
@@ -273,7 +273,7 @@ def check_copies(gathering: Gathering, copies: Sequence[tuple[LayerPath, Origin]
                 f"{'/'.join(path)!r} has other weights in {copy.file.where} than in {taken[0].file.where}",
                 code="join-weights-differ",
                 where="/".join(path),
-                hint="a shared layer was trained in one part only; nobody can say which weights are meant",
+                hint="a shared layer was trained in one part only; nothing says which weights are meant",
             )
 
 

@@ -55,7 +55,7 @@ def functional() -> dict[str, Any]:
 @pytest.mark.parametrize("inner", [sequential(), functional()], ids=["sequential", "functional"])
 def test_the_class_inside_is_named(inner: dict[str, Any], tmp_path: Path) -> None:
     read = configsplit.load(document(inner, tmp_path))
-    with pytest.raises(CutError, match="nobody has declared whether Mine") as caught:
+    with pytest.raises(CutError, match="no plug-in declares whether Mine") as caught:
         configsplit.split(read, "drop", shapes=["drop=None,5,4"])
     assert (caught.value.code, caught.value.where) == ("cut-mask-unknown", "inner/mine")
     assert "class_name='Mine'" in caught.value.hint

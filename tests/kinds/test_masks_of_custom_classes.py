@@ -49,7 +49,7 @@ def test_a_record_outside_says_nothing_of_masks_made_inside(class_name: str, tmp
 def test_where_nobody_declared_the_user_either_a_warning_says_so(tmp_path: Path) -> None:
     model = configsplit.load(saved(tmp_path, CLASSES["AttentionPool"](name="user")))
     done = configsplit.split(model, at="nested/maker").save(tmp_path / "parts")
-    assert any(each.startswith("masks: nobody has declared whether MakeMask") for each in done.manifest.warnings)
+    assert any(each.startswith("masks: no plug-in declares whether MakeMask") for each in done.manifest.warnings)
 
 
 def functional(path: Path, start: Any, *layers: Any) -> Path:
@@ -78,4 +78,4 @@ def test_a_mask_that_may_be_made_in_a_class_is_warned_of(tmp_path: Path) -> None
     assert layers[0](keras.ops.zeros((1, 4), "int32"))._keras_mask is not None
     for at, warned in (("tokens", True), ("lstm", False)):
         done = configsplit.split(configsplit.load(whole), at=at).save(tmp_path / at)
-        assert any("masks: nobody has declared whether Tokens" in each for each in done.manifest.warnings) == warned
+        assert any("masks: no plug-in declares whether Tokens" in each for each in done.manifest.warnings) == warned

@@ -10,7 +10,7 @@ import pytest
 
 import configsplit
 
-OWN = "graphs: nobody has declared whether Twice"
+OWN = "graphs: no plug-in declares whether Twice"
 
 
 def saved(works: str, folder: Path) -> dict[str, Path]:

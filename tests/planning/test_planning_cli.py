@@ -32,13 +32,13 @@ def test_the_table_fits_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = done.stdout.splitlines()
     assert max(map(len, lines)) <= 110
     assert lines[0].split()[0] == "at"
-    assert "places; before | after the cut" in lines[-1]
+    assert "places; bytes, MACs" in lines[-1]
 
 
 def test_json_has_every_figure_of_both_sides() -> None:
     figures = {"calls", "parameters", "weight_bytes", "macs", "peak_activation_bytes"}
     for row in rows():
-        assert set(row) == {"at", "through", "tensors", "bytes", "input_bytes", "imbalance", "before", "after"}
+        assert set(row) == {"at", "through", "tensors", "shapes", "bytes", "input_bytes", "imbalance", "before", "after"}
         assert set(row["before"]) == set(row["after"]) == figures  # type: ignore[call-overload]
 
 

@@ -107,7 +107,10 @@ def test_layers_lists_upstream_and_downstream() -> None:
     after = call("layers", RESIDUAL, "--after", "bn2", "--json")["layers"]
     names = [layer["layer"] for layer in everything]
     assert [layer["layer"] for layer in before + after] == names
-    assert before[-1] == {"layer": "bn2", "class": "BatchNormalization", "calls": 1, "trainable": True, "parameters": 8}
+    assert before[-1] == {"layer": "bn2", "class": "BatchNormalization", "calls": 1, "trainable": True, "parameters": 8} | {
+        "shape": [None, 8, 8, 4],
+        "takers": ["res"],
+    }
     assert "BatchNormalization" in call("layers", RESIDUAL, "--before", "bn1")
 
 

@@ -253,7 +253,7 @@ class _Opening:
         facts = self._masks.inference.facts(layer) or UNDECLARED
         if facts.training is None and layer.model is None and training in (True, 1):
             raise CutError(
-                f"{self._layer.name}@{call} cannot be opened: it is told to train, and nobody has said whether {layer.name!r} "
+                f"{self._layer.name}@{call} cannot be opened: it is told to train, and nothing says whether {layer.name!r} "
                 f"({layer.class_name}) takes that over",
                 code="cut-not-openable",
                 where=layer.name,

@@ -14,12 +14,16 @@ VERB = Verb(
     options=(
         Option("recipe", kind="path", required=True),
         Option("--zoo", help="The models: a folder, a glob in quotes, or an fsspec URL.", required=True, metavar="DIR_OR_GLOB"),
-        Option("--out", help="A folder or an fsspec URL for the results.", required=True, metavar="DIR"),
-        Option("--jobs", help="Worker processes; by default what cores and memory allow.", kind="whole", least=1, metavar="N"),
+        Option("--out -o", help="A folder or an fsspec URL for the results.", required=True, metavar="DIR"),
+        Option("--jobs -j", help="Workers; by default what cores and memory allow.", kind="whole", least=1, metavar="N"),
         Option("--resume", help="Go on with what stands in --out: do what is missing or has changed.", kind="flag"),
         Option("--cluster", help="Run on a Dask cluster, e.g. tcp://10.0.0.1:8786.", metavar="ADDRESS"),
         Option("--dry-run", help="Say what would happen to each model and why; write nothing.", kind="flag", use="show"),
-        Option("--force", help="Begin anew in the output of an earlier batch.", kind="flag"),
+        Option("--force -f", help="Begin anew in the output of an earlier batch.", kind="flag"),
         JSON,
+    ),
+    examples=(
+        "batch recipe.yaml --zoo models -o results",
+        "batch recipe.yaml --zoo 'models/**/*.h5' -o results -j 8 --resume",
     ),
 )

@@ -16,7 +16,7 @@ VERB = Verb(
     options=(
         MODEL,
         Option(
-            "--out",
+            "--out -o",
             help="The file to write: .keras, or .json without weights.",
             kind="path",
             required=True,
@@ -66,4 +66,8 @@ VERB = Verb(
         JSON,
     ),
     recipe="``lambda`` lists ``NAME=MODULE:FUNCTION``.",
+    examples=(
+        "convert old.h5 -o new.keras",
+        "convert old.json --weights old_weights.h5 -o new.keras --verify numeric",
+    ),
 )

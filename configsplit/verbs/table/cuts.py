@@ -8,15 +8,21 @@ SORT = Option("--sort", help="In which order; position by default, latency with 
 VERB = Verb(
     name="cuts",
     function="configsplit.verbs.cuts:cuts",
-    help="""List the places where MODEL can be cut, each with its price.
+    help="""List where MODEL can be cut, and what each cut costs.
 
     One row for each layer call: the smallest boundary through it, each place once. REF is what --at takes to cut exactly there.
     With --head-speed, --tail-speed and --link the places are ranked by the time from input to output on two devices.
     """,
     options=(
         MODEL,
-        Option("--max-tensors", help="At most K tensors across; 1: single hand-offs.", kind="whole", least=0, metavar="K"),
-        Option("--max-bytes", help="At most so many bytes per sample across.", kind="bytes", metavar="BYTES"),
+        Option(
+            "--max-tensors",
+            help="At most K tensors cross; 1: a single hand-off.",
+            kind="whole",
+            least=0,
+            metavar="K",
+        ),
+        Option("--max-bytes", help="At most so many bytes per sample cross.", kind="bytes", metavar="BYTES"),
         Option("--before", help="Only cuts that leave REF to the tail.", metavar="REF"),
         Option("--after", help="Only cuts that have REF in the head.", metavar="REF"),
         SORT._replace(only="command"),
@@ -39,6 +45,15 @@ VERB = Verb(
             metavar="BYTES",
             only="command",
         ),
+        Option(
+            "--top",
+            help="Show the first N places only; 20 by default on a terminal.",
+            kind="whole",
+            least=1,
+            metavar="N",
+            use="show",
+            only="command",
+        ),
         WHOLE_NESTED,
         SHAPES,
         SIZES,
@@ -46,4 +61,9 @@ VERB = Verb(
         JSON,
     ),
     recipe=True,
+    live=True,
+    examples=(
+        "cuts resnet.keras --max-tensors 1 --sort bytes",
+        "cuts resnet.keras --after conv2_block1_out --before 'conv5_*' --top 10",
+    ),
 )

@@ -5,9 +5,9 @@ from configsplit.verbs.table.verb import FIX_SIZE, MODEL, OPENED, SHAPES, SIZES,
 VERB = Verb(
     name="extract",
     function="configsplit.verbs.surgery:extract",
-    help="""Take the sub-network between any tensors out of MODEL: features at many layers (--to A --to B), a block, a tail.
+    help="""Extract the sub-network between any tensors of MODEL: features at many layers (--to A --to B), a block, a tail.
 
-    Tensors in --from become inputs. If more is needed than what they give, the missing tensors are named.
+    Tensors in --from become inputs. If they do not suffice to compute --to, the missing tensors are named.
     """,
     options=(
         MODEL,
@@ -32,4 +32,8 @@ VERB = Verb(
     recipe=True,
     live=True,
     needed=Needed(("from_", "to"), "say where to start or to end: {from_}, {to}"),
+    examples=(
+        "extract resnet.keras --to avg_pool -o features.keras",
+        "extract resnet.keras --from conv2_block3_out --to conv4_block6_out -o middle.keras",
+    ),
 )

@@ -13,8 +13,8 @@ VERB = Verb(
         MODEL,
         Option("--before", help="All layers that compute this tensor, its own included.", repeat=True, metavar="REF"),
         Option("--after", help="All layers that are computed from this tensor.", repeat=True, metavar="REF"),
-        Option("--layer", help="Layers by name; * works, OUTER/INNER too.", repeat=True, metavar="GLOB"),
-        Option("--unfreeze", help="Set them free instead.", kind="flag"),
+        Option("--layer", help="Layers by name; *, ? and [0-9] work, OUTER/INNER too.", repeat=True, metavar="GLOB"),
+        Option("--unfreeze", help="Unfreeze them instead.", kind="flag"),
         *SOURCE,
         *output(),
     ),
@@ -22,4 +22,8 @@ VERB = Verb(
     recipe=True,
     live=True,
     needed=Needed(("before", "after", "layer"), "say which layers: {before}, {after} or {layer}"),
+    examples=(
+        "freeze resnet.keras --before conv4_block6_out -o frozen.keras",
+        "freeze resnet.keras --layer 'conv[1-3]_*' -o frozen.keras",
+    ),
 )

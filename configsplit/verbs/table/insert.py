@@ -5,10 +5,10 @@ from configsplit.verbs.table.verb import MODEL, SOURCE, Option, Verb, donor, out
 VERB = Verb(
     name="insert",
     function="configsplit.verbs.surgery:insert",
-    help="""Put a fragment into MODEL, between a tensor and all that takes it: noise, quantization, a probe, an adapter.
+    help="""Insert a fragment into MODEL between a tensor and its consumers: noise, quantization, a probe, an adapter.
 
     The fragment is a model with one input and one output, or a .json file with the config of a single layer
-    ({"class_name": ..., "config": ...}). Its layers come up flat; a name that is taken gets the suffix _2, _3, ...
+    ({"class_name": ..., "config": ...}). Its layers are added flat; names already taken get the suffix _2, _3, ...
     """,
     options=(
         MODEL,
@@ -21,4 +21,8 @@ VERB = Verb(
     gives="file",
     recipe="``model`` is a path beside the recipe.",
     live=True,
+    examples=(
+        "insert model.keras --after conv1 --model noise.json -o noisy.keras",
+        "insert model.keras --after conv1 --before bn1 --model probe.keras -o probed.keras",
+    ),
 )

@@ -1,11 +1,11 @@
 """The record of ``inspect``."""
 
-from configsplit.verbs.table.verb import JSON, MODEL, PLUGINS, SIZES, WEIGHTS, Option, Verb
+from configsplit.verbs.table.verb import JSON, MODEL, PLUGINS, SIZES, VERBOSE, WEIGHTS, Option, Verb
 
 VERB = Verb(
     name="inspect",
     function="configsplit.verbs.inspect:inspect",
-    help="Tell what MODEL is: dialect and evidence, inputs, outputs, layers, parameters, and what would be dangerous to build.",
+    help="Describe MODEL: dialect and release, inputs, outputs, layers, parameters, and what would be dangerous to build.",
     options=(
         MODEL,
         WEIGHTS,
@@ -18,7 +18,13 @@ VERB = Verb(
             only="command",
         ),
         PLUGINS,
+        VERBOSE._replace(help="Also say by what the dialect is known."),
         JSON,
     ),
     recipe=True,
+    live=True,
+    examples=(
+        "inspect model.h5",
+        "inspect model.h5 --hazards",
+    ),
 )

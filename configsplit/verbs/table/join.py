@@ -24,4 +24,8 @@ VERB = Verb(
     ),
     recipe="Without ``models`` it undoes the split named by ``of``; with them the model feeds these in turn.",
     live=True,
+    examples=(
+        "join parts -o whole.keras",
+        "join encoder.keras decoder.keras -o autoencoder.keras",
+    ),
 )

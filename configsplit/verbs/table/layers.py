@@ -7,8 +7,8 @@ VERB = Verb(
     function="configsplit.verbs.marking:layers",
     help="""List the layers of MODEL that lie upstream or downstream of a tensor; all of them without --before and --after.
 
-    Layers inside a nested model come behind it, as OUTER/INNER, which is how --at and the other verbs call them. F marks layers
-    that are frozen.
+    Layers inside a nested model are listed after it as OUTER/INNER, the name that --at and other options take. F marks frozen
+    layers.
     """,
     options=(
         MODEL,
@@ -21,4 +21,8 @@ VERB = Verb(
     ),
     recipe=True,
     live=True,
+    examples=(
+        "layers resnet.keras",
+        "layers resnet.keras --before conv3_block4_out --json",
+    ),
 )

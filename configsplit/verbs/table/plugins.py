@@ -7,4 +7,8 @@ VERB = Verb(
     function="configsplit.plugins.registry:plugins",
     help="List the custom layer classes that are declared, and where each declaration comes from.",
     options=(PLUGINS, JSON),
+    examples=(
+        "plugins",
+        "plugins --custom-objects my_layers.py --json",
+    ),
 )

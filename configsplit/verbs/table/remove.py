@@ -5,15 +5,19 @@ from configsplit.verbs.table.verb import MODEL, SOURCE, Option, Verb, output
 VERB = Verb(
     name="remove",
     function="configsplit.verbs.surgery:remove",
-    help="""Take layers out of MODEL: what took their output takes their input instead.
+    help="""Remove layers from MODEL: their consumers take their input instead.
 
-    Only layers that take one tensor and give one of the same shape and dtype can go (Dropout, noise, an activation); together
-    several may go of which only the chain keeps the shape.
+    Only layers with one input and one output of the same shape and dtype can be removed (Dropout, noise, an activation);
+    several in a row count as one.
     """,
     options=(
         MODEL,
         Option(
-            "--layer", help="What to take out; * works, OUTER/INNER too. Repeat.", required=True, repeat=True, metavar="LAYER"
+            "--layer",
+            help="What to remove; *, ? and [0-9] work, OUTER/INNER too.",
+            required=True,
+            repeat=True,
+            metavar="LAYER",
         ),
         *SOURCE,
         *output(),
@@ -21,4 +25,8 @@ VERB = Verb(
     gives="file",
     recipe=True,
     live=True,
+    examples=(
+        "remove model.keras --layer 'dropout*' -o plain.keras",
+        "remove model.keras --layer encoder/noise --layer noise -o plain.keras",
+    ),
 )

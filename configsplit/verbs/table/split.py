@@ -58,15 +58,20 @@ VERB = Verb(
     function="configsplit.verbs.split:split",
     help="""Cut MODEL at one or several tensors. REF and all it needs go into the head, what consumes REF into the tail.
 
-    With --stages N instead of --at configsplit finds the best pipeline of N parts: the largest part as small as it can be, then
-    the fewest bytes across the boundaries.
+    With --stages N instead of --at, configsplit finds the best pipeline of N parts: first the smallest largest part, then the
+    fewest bytes across the boundaries.
 
-    configsplit finds everything else that must cross there, writes the parts with their weights and a manifest.json that says
-    how they are wired, and proves from the files that together they are the original.
+    configsplit finds every other tensor that must cross, writes the parts with their weights and a manifest.json that says how
+    they are wired, and proves from the files that together they are the original.
     """,
     options=(
         MODEL,
-        Option("--at", help="Where to cut; repeat for successive cuts.", repeat=True, metavar="REF"),
+        Option(
+            "--at",
+            help="Where to cut; repeat, or give a pattern ('block*_out'), for successive cuts.",
+            repeat=True,
+            metavar="REF",
+        ),
         Option("--pick", choices=("all", "first", "middle", "last"), default="all", only="recipe", goes_with="at"),
         Option(
             "--max-tensors",
@@ -76,7 +81,7 @@ VERB = Verb(
             only="recipe",
             goes_with="at",
         ),
-        Option("--out", help="The folder to write the parts into.", kind="path", required=True, use="save", only="command"),
+        Option("--out -o", help="The folder to write the parts into.", kind="path", required=True, use="save", only="command"),
         Option(
             "--boundary",
             help="Of the legal cuts through REF: fewest bytes across, smallest head, or largest head.",
@@ -85,7 +90,7 @@ VERB = Verb(
         ),
         WEIGHTS,
         NO_WEIGHTS._replace(help="Cut the architecture only."),
-        Option("--to", help="Format of the parts; as MODEL by default.", choices=FORMATS, use="save"),
+        Option("--to --format", "to", "Format of the parts; as MODEL by default.", choices=FORMATS, use="save"),
         Option(
             "--verify",
             help="What to check before the parts appear; numeric also runs them in Keras.",
@@ -98,7 +103,11 @@ VERB = Verb(
         OPENED,
         SIZES._replace(help="Size of an input that MODEL leaves open, for prices; files keep it open without --fix-size."),
         FIX_SIZE,
-        Option("--boundary-dtype", help="Hand narrower floating tensors over as this type, e.g. float32.", metavar="DTYPE"),
+        Option(
+            "--boundary-dtype",
+            help="Hand narrower floating tensors over as this type.",
+            choices=("bfloat16", "float16", "float32", "float64"),
+        ),
         *PLAN,
         PLUGINS,
         *LIMITS,
@@ -113,4 +122,8 @@ params``).
 ``stages`` is a number, or ``4 by params``.""",
     live=True,
     needed=Needed(("at", "stages"), "give either {at} (where to cut) or {stages} (how many parts)", several=False),
+    examples=(
+        "split resnet.keras --at conv4_block18_out -o parts",
+        "split resnet.keras --stages 4 --balance params -o stages",
+    ),
 )

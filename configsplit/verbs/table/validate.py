@@ -5,9 +5,13 @@ from configsplit.verbs.table.verb import JSON, Option, Verb
 VERB = Verb(
     name="validate",
     function="configsplit.verbs.validate:validate",
-    help="""Hold each FILE against the JSON Schema that is published for it, and tell every violation with its place.
+    help="""Check each FILE against its published JSON Schema; report every violation and where it is.
 
     FILE is a model (.json, .keras, .h5), a manifest, a provenance record or a recipe, told apart by content.
     """,
     options=(Option("files", kind="path", required=True, repeat=True, metavar="FILE..."), JSON),
+    examples=(
+        "validate model.keras",
+        "validate parts/manifest.json recipe.yaml --json",
+    ),
 )

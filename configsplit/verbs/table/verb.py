@@ -76,6 +76,7 @@ class Verb(NamedTuple):
         recipe: whether it can be a step of a recipe; a text is what recipes add.
         live: whether `configsplit.keras` has it too.
         needed: which options cannot all be left out.
+        examples: command lines as people write them, which the help ends with.
     """
 
     name: str
@@ -86,9 +87,10 @@ class Verb(NamedTuple):
     recipe: bool | str = False
     live: bool = False
     needed: Needed | None = None
+    examples: tuple[str, ...] = ()
 
     def command_options(self) -> tuple[Option, ...]:
-        return tuple(option for option in self.options if option.only != "recipe")
+        return (*(option for option in self.options if option.only != "recipe"), QUIET)
 
     def recipe_options(self) -> tuple[Option, ...]:
         return tuple(option for option in self.options if option.only != "command")
@@ -155,7 +157,11 @@ FIX_SIZE = Option(
 )
 WHOLE_NESTED = Option("--whole-nested", help="Leave nested models whole: no place inside them.", kind="flag", default=False)
 JSON = Option("--json", "as_json", "Print one JSON document, and nothing else.", kind="flag", use="show", only="command")
-FORCE = Option("--force", help="Replace an existing output.", kind="flag", use="save", only="command")
+VERBOSE = Option("--verbose -v", help="Say more.", kind="flag", use="show", only="command")
+QUIET = Option("--quiet -q", help="Say nothing but what goes wrong.", kind="flag", use="show", only="command")
+"""An option of every verb."""
+
+FORCE = Option("--force -f", help="Replace an existing output.", kind="flag", use="save", only="command")
 
 LIMITS = (
     Option("--timeout", help="Seconds that Keras may take; 3600 by default.", kind="number", least=0, open=True),
@@ -164,7 +170,7 @@ LIMITS = (
 )
 """Options of verbs that build a model."""
 
-OUT = Option("--out", help="The file to write.", kind="path", required=True, use="save", only="command")
+OUT = Option("--out -o", help="The file to write.", kind="path", required=True, use="save", only="command")
 NO_WEIGHTS = Option("--no-weights", "with_weights", "Write the architecture only (.json).", kind="off", use="save")
 VERIFY = Option(
     "--verify",
@@ -179,7 +185,7 @@ VERIFY = Option(
 def output(flags: str = "--format --to") -> tuple[Option, ...]:
     """Options of verbs that write a file; where --to is taken by another, --format alone names the format."""
     format_ = Option(flags, "format", "Format, if --out does not tell.", choices=FORMATS, use="save")
-    return (OUT, format_, NO_WEIGHTS, VERIFY, FORCE, JSON)
+    return (OUT, format_, NO_WEIGHTS, VERIFY, FORCE, VERBOSE._replace(help="List every layer that changed."), JSON)
 
 
 def donor(what: str, word: str) -> tuple[Option, Option]:
@@ -187,6 +193,6 @@ def donor(what: str, word: str) -> tuple[Option, Option]:
     told = f"The {what}: a model, or one layer's config."
     weights = f"Weights that go with an architecture-only {word}."
     return (
-        Option("--model", "donor", told, kind="path", required=True, use="donor"),
+        Option("--model --donor", "donor", told, kind="path", required=True, use="donor"),
         Option("--donor-weights", help=weights, kind="path", use="donor"),
     )

@@ -56,4 +56,8 @@ VERB = Verb(
         JSON,
     ),
     recipe="It holds the output of an earlier step (``of``) against the model.",
+    examples=(
+        "verify parts --numeric",
+        "verify resnet.keras frozen.keras --numeric --bisect",
+    ),
 )

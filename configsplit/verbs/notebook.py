@@ -1,0 +1,81 @@
+"""How lists of places, plans and inspections look in a notebook, and as a table of pandas."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from configsplit.display.figures import count, figure, size
+from configsplit.display.html import box, shape, table, text, title
+from configsplit.errors import RuntimeUnavailableError
+
+if TYPE_CHECKING:
+    from configsplit.verbs.cuts import Cuts
+    from configsplit.verbs.inspect import Inspection
+    from configsplit.verbs.planned import Plan
+
+_LISTED = 100
+
+
+def cuts_html(found: Cuts) -> str:
+    """A row for each place."""
+    rows = [
+        (
+            place.at or place.through,
+            len(place.tensors),
+            figure(place.bytes, size),
+            f"{count(place.before.parameters)} | {count(place.after.parameters)}",
+            f"{figure(place.before.macs, count)} | {figure(place.after.macs, count)}",
+        )
+        for place in found.places[:_LISTED]
+    ]
+    more = f"<div>and {len(found) - _LISTED} more</div>" if len(found) > _LISTED else ""
+    head = title(f"places to cut {found.document.path.name} at", f"{len(found)} of {found.found}")
+    return box(head, table(rows, ("at", "tensors", "bytes", "parameters", "MACs")), more)
+
+
+def plan_html(plan: Plan) -> str:
+    """A row for each stage, with what crosses behind it."""
+    across = [f"{', '.join(boundary.tensors)} ({figure(boundary.bytes, size)})" for boundary in plan.boundaries]
+    rows = [
+        (stage.device or f"stage {number}", stage.calls, count(stage.parameters), figure(stage.macs, count), crossing)
+        for number, (stage, crossing) in enumerate(zip(plan.stages, [*across, ""], strict=True))
+    ]
+    head = title(f"plan of {plan.document.path.name}", f"{len(plan.stages)} stages by {plan.balance}", plan.state)
+    return box(head, table(rows, ("", "layers", "parameters", "MACs", "then")))
+
+
+def inspection_html(found: Inspection) -> str:
+    """What the model is, what it takes and gives, and its hazards."""
+    facts = (f"{found.title} {found.release}", f"{found.layers} layers", f"{found.parameters:,} parameters")
+    ends = [
+        (word, item["name"], shape(item["shape"]), item["dtype"] or "")
+        for word, items in (("takes", found.inputs), ("gives", found.outputs))
+        for item in items
+    ]
+    hazards = "".join(f"<div>⚠ {text(f'{each.where}: {each.message}')}</div>" for each in found.hazards)
+    classes = ", ".join(f"{number} {name}" for name, number in found.classes.items())
+    return box(title(found.file, *facts), table(ends), f"<div>{text(classes)}</div>", hazards)
+
+
+def data_frame(rows: Iterable[Mapping[str, Any]]) -> Any:
+    """Rows as a table of pandas, what stands in a record inside a row in columns of its own.
+
+    Raises:
+        RuntimeUnavailableError: pandas is not installed.
+    """
+    try:
+        pandas = import_module("pandas")
+    except ImportError:
+        raise RuntimeUnavailableError(
+            "a DataFrame needs pandas, which is not installed", code="extra-missing", hint="pip install pandas"
+        ) from None
+    return pandas.DataFrame([_flat(row) for row in rows])
+
+
+def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in row.items():
+        flat |= {f"{key}_{name}": each for name, each in value.items()} if isinstance(value, Mapping) else {key: value}
+    return flat

@@ -1,0 +1,114 @@
+"""A verb as users call it: `configsplit.NAME`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from inspect import signature
+from types import ModuleType
+from typing import Any, Literal, TypeVar, cast
+from warnings import warn
+
+from configsplit.errors import OptionError, check_choice, check_number, closest
+from configsplit.verbs.table import record
+from configsplit.verbs.table.verb import Option
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+_HOST = {"document": "model"}
+OLD_WORDS = {
+    "insert": {"model": "donor", "fragment": "donor", **_HOST},
+    "replace": {"model": "donor", **_HOST},
+    "profile": {"path": "model"},
+}
+"""What parameters were called in earlier releases, by verb; of the others `_HOST`."""
+
+
+def public(name: str, own: Callable[..., Any], live: Callable[[], ModuleType]) -> Callable[..., Any]:
+    """The verb, to which a live model may be given too: then it is that of `configsplit.keras`, and gives live models. Words
+    that its parameters had in earlier releases are understood, with a warning.
+
+    Args:
+        name: the verb.
+        own: its function, which takes documents.
+        live: gives `configsplit.keras`.
+
+    Returns:
+        A function with the signature of ``own``.
+    """
+    names = [*signature(own).parameters]
+
+    @wraps(own)
+    def verb(*arguments: Any, **options: Any) -> Any:
+        given = _as_now(name, names, bool(arguments), options)
+        model = arguments[0] if arguments else given.get(names[0])
+        _check(name, names, given)
+        if is_live(model) and hasattr(module := live(), name):
+            return getattr(module, name)(*arguments, **given)
+        arguments = tuple(live().document(each) if is_live(each) else each for each in arguments)
+        if is_live(given.get("donor")):
+            given["donor"] = live().document(given["donor"])
+        return own(*arguments, **given)
+
+    return verb
+
+
+def with_old_words(name: str, own: Function) -> Function:
+    """A verb that understands the words that its parameters had in earlier releases."""
+    names = [*signature(own).parameters]
+
+    @wraps(own)
+    def verb(*arguments: Any, **options: Any) -> Any:
+        return own(*arguments, **_as_now(name, names, bool(arguments), options))
+
+    return cast("Function", verb)
+
+
+def _as_now(name: str, names: list[str], has_host: bool, options: dict[str, Any]) -> dict[str, Any]:
+    """Options by the words of this release. ``model`` is an old word only beside the model that is worked on."""
+    given = dict(options)
+    for old, new in OLD_WORDS.get(name, _HOST).items():
+        if old in given and (old not in names or has_host or "document" in given):
+            warn(f"{name}({old}=...) is called {new}= now", DeprecationWarning, stacklevel=3)
+            given[new] = given.pop(old)
+    return given
+
+
+def _check(name: str, names: Sequence[str], given: Mapping[str, Any]) -> None:
+    """Hold what was given by keyword against the record of the verb.
+
+    Raises:
+        OptionError: a word or number that the option cannot be.
+        TypeError: there is no such option; the nearest is named.
+    """
+    known = {option.keyword: option for option in _options(name)}
+    for word, value in given.items():
+        if word not in names and word != "custom_objects" and (near := closest(word, names)):
+            raise TypeError(f"{name}() has no option {word!r}; did you mean {near[0]!r}?")
+        option = known.get(word)
+        if option is None or value is None or option.repeat:
+            continue
+        if option.choices:
+            check_choice(word, value, Literal[option.choices])
+        elif option.kind in ("flag", "off") and not isinstance(value, bool):
+            raise OptionError(f"{word} cannot be {value!r}", code="option-range", where=word, hint="it is True or False")
+        elif option.kind in ("whole", "bytes"):
+            check_number(word, value, option.least, option.most, whole=True)
+        elif option.kind == "number":
+            check_number(word, value, option.least, option.most, open=option.open)
+
+
+def _options(name: str) -> tuple[Option, ...]:
+    """What the record says of the options; `plan` is `split` with stages, and has slack as a share."""
+    if name != "plan":
+        return record(name).command_options()
+    own = [option for option in record("split").command_options() if option.keyword not in ("slack", "stages")]
+    return (*own, Option("--slack", kind="number", least=0, most=10), Option("--stages", kind="whole", least=1))
+
+
+def is_live(model: object) -> bool:
+    """Whether it is an object of Keras, which is not loaded to find out, or the parts of one."""
+    if isinstance(model, tuple) and model:
+        return is_live(model[0])
+    modules = (kind.__module__.partition(".")[0] for kind in type(model).__mro__)
+    return not {"keras", "tf_keras", "tensorflow"}.isdisjoint(modules)

@@ -1,0 +1,175 @@
+"""The command line in the hand: what is misspelt is told the nearest, what is named is completed, what is long is whole."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import click
+import pytest
+from command_line import RELEASES, RESIDUAL, process, run
+
+import configsplit
+from configsplit.cli.command import command
+from configsplit.cli.main import cli, colour
+from configsplit.verbs.table import VERBS, record
+
+NESTED = RELEASES / "keras-3.15.1" / "nested2.keras"
+
+
+def test_a_misspelt_verb_is_told_the_nearest() -> None:
+    for words in (["splitt", RESIDUAL], ["help", "splitt"]):
+        found = run(*words)
+        assert found.code == 2
+        assert "There is no verb 'splitt'. Did you mean split?" in found.err
+
+
+def test_a_misspelt_option_is_told_the_nearest() -> None:
+    found = run("split", RESIDUAL, "--att", "c1")
+    assert found.code == 2
+    assert "--at" in found.err.partition("No such option")[2].partition("Did you mean")[2]
+
+
+@pytest.mark.parametrize("name", VERBS)
+def test_help_has_two_examples_that_are_command_lines(name: str) -> None:
+    examples = record(name).examples
+    assert len(examples) >= 2
+    help_ = run("help", name)
+    assert help_.out == run(name, "--help").out
+    for example in examples:
+        assert f"  configsplit {example}\n" in help_.out
+        verb, *words = [word.strip("'") for word in re.findall(r"'[^']*'|\S+", example)]
+        assert verb == name
+        made = command(name)
+        context = made.make_context(name, words, parent=click.Context(cli))
+        given = {parameter: value for parameter, value in context.params.items() if parameter != "quiet"}
+        wrong = record(name).misused(given, {option.keyword: option.flags for option in record(name).command_options()})
+        assert wrong is None
+
+
+def test_short_options_and_quiet(tmp_path: Path) -> None:
+    out = tmp_path / "out.keras"
+    assert run("freeze", RESIDUAL, "--layer", "c1", "-o", out, "-q") == run("plugins", "-q")
+    assert out.is_file()
+    assert "output-exists" in run("freeze", RESIDUAL, "--layer", "c1", "-o", out, "-q").err
+    assert "proven" in run("freeze", RESIDUAL, "--layer", "c1", "-o", out, "-f").out
+    as_json = run("freeze", RESIDUAL, "--layer", "c1", "-o", out, "-f", "-q", "--json")
+    assert as_json.json["file"] == str(out)
+
+
+def test_evidence_is_told_when_it_is_asked_for() -> None:
+    assert "because" not in run("inspect", RESIDUAL).out
+    assert "because" in run("inspect", RESIDUAL, "-v").out
+    assert "release 3.15.1" in run("inspect", RESIDUAL).out.splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        ("configsplit fr", ["freeze"]),
+        ("configsplit comp", ["completion"]),
+        ("configsplit split MODEL --bal", ["--balance"]),
+        ("configsplit split MODEL --at b", ["bn1", "bn2"]),
+        ("configsplit split MODEL --at res,b", ["res,bn1", "res,bn2"]),
+        ("configsplit split --at b", []),
+        ("configsplit extract MODEL --from c1 --to b", ["bn1", "bn2"]),
+        ("configsplit freeze MODEL --layer b", ["bn1", "bn2"]),
+        ("configsplit rename MODEL b", ["bn1=", "bn2="]),
+        ("configsplit split NESTED --at mid/inner/d", ["mid/inner/d0"]),
+        ("configsplit split /dev/null --at b", []),
+    ],
+)
+def test_completion_names_verbs_options_and_layers(line: str, wanted: list[str], tmp_path: Path) -> None:
+    words = line.replace("MODEL", str(RESIDUAL)).replace("NESTED", str(NESTED))
+    asked = {"_CONFIGSPLIT_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1)}
+    found = process(cwd=tmp_path, environment=asked)
+    assert [item.partition(",")[2] for item in found.out.splitlines() if item] == wanted
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shells_are_told_how_to_complete(shell: str) -> None:
+    told = run("completion", shell)
+    assert told.code == 0
+    assert f"_CONFIGSPLIT_COMPLETE={shell}_complete" in told.out
+    if shell == "bash":
+        assert subprocess.run(["bash", "-n"], input=told.out, text=True, check=False).returncode == 0
+
+
+def test_what_the_environment_says_of_colours(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"):
+        monkeypatch.delenv(name, raising=False)
+    assert colour() is None
+    monkeypatch.setenv("CLICOLOR", "0")
+    assert colour() is False
+    monkeypatch.setenv("CLICOLOR_FORCE", "1")
+    assert colour() is True
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert colour() is False
+
+
+def test_colours_are_forced_and_forbidden(tmp_path: Path) -> None:
+    assert "\x1b[" in process("inspect", RESIDUAL, cwd=tmp_path, environment={"CLICOLOR_FORCE": "1"}).out
+    forbidden = process("inspect", RESIDUAL, cwd=tmp_path, environment={"CLICOLOR_FORCE": "1", "NO_COLOR": "1"})
+    assert "\x1b[" not in forbidden.out
+
+
+def test_patterns_name_tensors(tmp_path: Path) -> None:
+    parts = run("split", RESIDUAL, "--at", "bn?", "-o", tmp_path / "parts", "--json").json["manifest"]["parts"]
+    assert [part["outputs"][0]["tensor"] for part in parts[:-1]] == ["bn1", "activation"]
+    one = run("layers", RESIDUAL, "--before", "bn[12]", "--json").json
+    assert one["layers"] == run("layers", RESIDUAL, "--before", "bn1", "--before", "bn2", "--json").json["layers"]
+    found = run("layers", NESTED, "--before", "mid/*d[01]", "--json").json
+    both = run("layers", NESTED, "--before", "mid/inner/d0", "--before", "mid/d1", "--json").json
+    assert found["layers"] == both["layers"]
+    assert "c1 is stem1 now" in run("rename", RESIDUAL, "c[0-9]=stem*", "-o", tmp_path / "r.keras").out
+    assert "insert-one-tensor" in run("insert", RESIDUAL, "--after", "bn?", "--model", RESIDUAL, "-o", tmp_path / "i.keras").err
+    for nothing in ("bn[!12]", "bn[^12]3", "bn[z-a]", "x*"):
+        assert "reference-unknown-layer" in run("split", RESIDUAL, "--at", nothing, "-o", tmp_path / "none").err
+
+
+def test_places_are_named_in_full_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = configsplit.cuts(RESIDUAL)
+    told = run("cuts", RESIDUAL).out
+    for cut in found:
+        assert re.search(rf"^{re.escape(cut.at)} ", told, re.MULTILINE)
+    row = next(line for line in told.splitlines() if line.startswith(f"{found[0].at} "))
+    shape = "×".join(map(str, (found[0].shapes[0] or ())[1:]))
+    assert f"{len(found[0].tensors)}: {shape}" in row
+    top = run("cuts", RESIDUAL, "--top", "2").out
+    assert f"{len(found) - 2} more: --top {len(found)} shows all" in top
+    assert len([line for line in top.splitlines() if line.startswith(tuple(cut.at for cut in found))]) == 2
+
+
+def test_bytes_are_drawn_along_the_model() -> None:
+    told = run("cuts", RESIDUAL, "--sort", "bytes").out
+    bars = told.partition("bytes along the model  ")[2].partition("\n")[0]
+    sizes = [cut.bytes for cut in configsplit.cuts(RESIDUAL)]
+    assert len(bars) == len(sizes)
+    assert [bars[at] == "█" for at in range(len(bars))] == [size == max(sizes) for size in sizes]  # type: ignore[type-var]
+    assert "bytes along" not in run("cuts", RESIDUAL, "--max-tensors", "0").out
+
+
+def test_a_name_wider_than_the_terminal_has_a_line_of_its_own() -> None:
+    from configsplit.cli.verb_cuts import _lines
+
+    long = "a_name_of_which_nothing_may_be_missing_since_it_is_what_at_takes"
+    found = configsplit.cuts(configsplit.rename(RESIDUAL, {"bn1": long}))
+    lines = _lines(found, len(found), 80)
+    assert long in lines
+    assert max(map(len, lines)) <= 80
+    assert all(cut.at in lines or any(line.startswith(f"{cut.at} ") for line in lines) for cut in found)
+
+
+def test_layers_say_shape_and_takers_and_freezing_how_much(tmp_path: Path) -> None:
+    told = run("layers", RESIDUAL).out
+    assert re.search(r"^activation +Activation +\S+×\S+ .*c2, res$", told, re.MULTILINE)
+    found = run("layers", NESTED, "--json").json["layers"]
+    shown = {layer["layer"]: layer for layer in found}
+    assert shown["mid/d1"]["takers"] == ["mid_add"]
+    assert shown["mid/inner/d0"]["shape"][0] is None
+    leaves = configsplit.layers(RESIDUAL)
+    counted = sum(layer.parameters or 0 for layer in leaves)
+    own = next(layer.parameters for layer in leaves if layer.name == "c1")
+    told = run("freeze", RESIDUAL, "--layer", "c1", "-o", tmp_path / "f.keras").out
+    assert f"frozen  1 of {len(leaves)} layers, {own:,} of {counted:,} parameters" in told

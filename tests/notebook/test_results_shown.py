@@ -1,0 +1,78 @@
+"""Results are short where they are printed, tables in notebooks, and lists of places are sequences."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+import configsplit
+from configsplit.dialects import to_text
+from configsplit.errors import RuntimeUnavailableError
+
+RESIDUAL = Path(__file__).resolve().parents[1] / "corpus" / "releases" / "keras-3.15.1" / "residual.keras"
+
+
+def test_places_are_a_sequence_whose_rows_are_cut_at() -> None:
+    found = configsplit.cuts(RESIDUAL)
+    assert len(found) == len(found.places) > 3
+    assert [*found] == [*found.places]
+    assert found[-1] == found.places[-1]
+    assert found[1:3].places == found.places[1:3]
+    single = found.filter(lambda cut: len(cut.tensors) == 1)
+    assert 0 < len(single) < len(found)
+    for row in found:
+        assert configsplit.split(RESIDUAL, at=row).models == configsplit.split(RESIDUAL, at=row.at).models
+    assert len(configsplit.split(RESIDUAL, at=[single[0], single[-1]])) == 3
+
+
+def test_results_are_printed_in_one_short_line(tmp_path: Path) -> None:
+    parts = configsplit.split(RESIDUAL, at="c2")
+    frozen = configsplit.freeze(RESIDUAL, before="res")
+    saved = parts.save(tmp_path / "parts")
+    cuts, plan = configsplit.cuts(RESIDUAL), configsplit.plan(RESIDUAL, 2)
+    results = [
+        parts,
+        parts[0],
+        frozen,
+        frozen.save(tmp_path / "f.keras"),
+        saved,
+        configsplit.verify(saved),
+        cuts,
+        cuts[0],
+        plan,
+    ]
+    results += [configsplit.inspect(RESIDUAL), configsplit.layers(RESIDUAL)[1], configsplit.load(RESIDUAL)]
+    for result in results:
+        assert repr(result).startswith("<")
+        assert "\n" not in repr(result)
+        assert len(repr(result).replace(str(tmp_path), "")) < 120
+
+
+def test_tables_in_notebooks_are_small_and_escaped(tmp_path: Path) -> None:
+    hostile = "<script>alert(1)</script>"
+    text = to_text(configsplit.load(RESIDUAL).model).replace('"c1"', json.dumps(hostile))
+    path = tmp_path / "<b>.json"
+    path.write_text(text, "utf-8")
+    shown = [configsplit.cuts(path), configsplit.plan(path, 3), configsplit.inspect(path), configsplit.split(path, "c2")[1]]
+    for each in shown:
+        html = each._repr_html_()
+        assert "<table" in html
+        assert "<script>" not in html
+        assert "<b>.json" not in html
+        assert len(html) < 20_000
+    assert "&lt;script&gt;" in shown[0]._repr_html_()
+
+
+def test_places_as_a_table_of_pandas(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = configsplit.cuts(RESIDUAL)
+    monkeypatch.setitem(sys.modules, "pandas", SimpleNamespace(DataFrame=list))
+    rows = found.to_dataframe()
+    assert [row["at"] for row in rows] == [cut.at for cut in found]
+    assert rows[0]["before_macs"] == found[0].before.macs
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(RuntimeUnavailableError, match="needs pandas"):
+        found.to_dataframe()
