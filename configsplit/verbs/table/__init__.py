@@ -26,6 +26,7 @@ VERBS = {
     "join": "Undo a split, or compose models into one.",
     "convert": "Bring a model of Keras 1 or 2 to Keras 3, configuration and weights.",
     "inspect": "Tell what a model file is, without building it.",
+    "plot": "Draw a model, its parts, or the difference of two models.",
     "validate": "Hold files against the published JSON Schemas.",
     "batch": "Do a recipe on every model of a zoo: thousands, unattended.",
     "profile": "Measure what each layer takes on this machine, for balancing stages by latency (needs Keras).",

@@ -1,0 +1,220 @@
+"""A picture as SVG: no browser, no font files, no scripts. Every text in it goes through `words.markup`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from itertools import pairwise
+from math import log10
+
+from configsplit.catalog.families import FAMILIES
+from configsplit.pictures.layout import EDGE, Placed, Point, placed
+from configsplit.pictures.picture import Box, Line, Picture, View
+from configsplit.pictures.style import PARTS, style_sheet
+from configsplit.pictures.words import amount, markup, shortened, size
+
+WIDTH, HEIGHT = 214.0, 44.0
+"""Of a box that is not open."""
+
+HEAD, RIM = 26.0, 6.0
+"""Above and beside what is inside an open box."""
+
+_TITLE, _LEGEND_ROW = 62.0, 22.0
+_NARROWEST = 460.0
+
+
+def sizes_of(view: View, inner: Sequence[Placed | None]) -> list[tuple[float, float]]:
+    """Widths and heights of the boxes of a view; ``inner`` are the views that are open, by number."""
+    found = []
+    for box in view.boxes:
+        shown = None if box.inside is None else inner[box.inside]
+        found.append((WIDTH, HEIGHT) if shown is None else (shown.width + 2 * RIM, shown.height + HEAD + RIM))
+    return found
+
+
+def laid_out(picture: Picture, opened: Collection[int]) -> list[Placed | None]:
+    """All views that are to be seen, the innermost first: a box is as large as what is open in it."""
+    layouts: list[Placed | None] = [None] * len(picture.views)
+    for number in reversed(range(len(picture.views))):
+        if number == 0 or number in opened:
+            layouts[number] = placed(picture.views[number], sizes_of(picture.views[number], layouts))
+    return layouts
+
+
+def svg(picture: Picture, opened: Collection[int] = ()) -> str:
+    """The picture as a file of its own; ``opened`` are the views that are seen inside their boxes."""
+    layouts = laid_out(picture, opened)
+    whole = layouts[0]
+    assert whole is not None
+    legend = list(_legend(picture))
+    width = max(whole.width, _NARROWEST)
+    columns = max(int((width - 2 * EDGE) // 120), 1)
+    bottom = _TITLE + whole.height
+    height = bottom + _LEGEND_ROW * -(-len(legend) // columns) + EDGE
+    pieces = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="picture" viewBox="0 0 {width:g} {height:g}" '
+        f'width="{width:g}" height="{height:g}" role="img">\n<title>{markup(picture.title)}</title>\n'
+        f"<style>{style_sheet()}</style>\n"
+        f'<rect class="paper" width="{width:g}" height="{height:g}"/>\n'
+        f'<text class="t" x="{EDGE:g}" y="30">{markup(shortened(picture.title, int(width / 10)))}</text>\n'
+        f'<text class="u" x="{EDGE:g}" y="49">{markup(shortened(" · ".join(picture.facts), int(width / 6.6)))}</text>\n'
+    ]
+    todo = [(0, (width - whole.width) / 2, _TITLE)]
+    for number, left, top in todo:
+        layout = layouts[number]
+        assert layout is not None
+        seen = {view for view in opened if layouts[view] is not None}
+        pieces.append(f'<g transform="translate({left:g},{top:g})">\n{"".join(drawn(picture, number, layout, seen))}</g>\n')
+        todo += [
+            (box.inside, left + x + RIM, top + y + HEAD)
+            for box, (x, y, _, _) in zip(picture.views[number].boxes, layout.boxes, strict=True)
+            if box.inside is not None and box.inside in seen
+        ]
+    for number, (family, name) in enumerate(legend):
+        x, y = EDGE + 120 * (number % columns), bottom + _LEGEND_ROW * (number // columns)
+        pieces.append(
+            f'<g class="f-{family}" transform="translate({x:g},{y:g})"><rect class="k" width="12" height="12" rx="3"/>'
+            f'<text class="u" x="18" y="10.5">{name}</text></g>\n'
+        )
+    return "".join((*pieces, "</svg>\n"))
+
+
+def _legend(picture: Picture) -> Iterator[tuple[str, str]]:
+    """The families that are in the picture."""
+    there = {box.family for view in picture.views for box in view.boxes}
+    return ((family, family) for family in FAMILIES if family in there)
+
+
+def drawn(picture: Picture, number: int, layout: Placed, opened: Collection[int], live: bool = False) -> Iterator[str]:
+    """One view, its left upper corner at 0, 0; ``live``: with what a page needs to work with it."""
+    view = picture.views[number]
+    if number == 0 and picture.parts:
+        yield from _bands(picture, layout)
+    yield from _again(view, layout)
+    for line, points in zip(view.lines, layout.lines, strict=True):
+        yield _line(line, points)
+    for place, (box, where) in enumerate(zip(view.boxes, layout.boxes, strict=True)):
+        handle = f' data-box="{number}.{place}"' if live else ""
+        yield _box(box, where, box.inside is not None and box.inside in opened, handle)
+    yield from _pills(view, layout)
+
+
+def path(points: Sequence[Point]) -> str:
+    """A way through points that leaves and reaches each of them upright."""
+    (x, y), *rest = points
+    pieces = [f"M{x:g} {y:g}"]
+    for to_x, to_y in rest:
+        middle = round((y + to_y) / 2, 1)
+        pieces.append(f"V{to_y:g}" if to_x == x else f"C{x:g} {middle:g} {to_x:g} {middle:g} {to_x:g} {to_y:g}")
+        x, y = to_x, to_y
+    return "".join(pieces)
+
+
+def _line(line: Line, points: Sequence[Point]) -> str:
+    if len(points) < 2:
+        return ""
+    kind = " ".join(filter(None, ("l", "x" if line.crosses else "", line.mark)))
+    told = " · ".join(filter(None, (line.name, line.shape, size(line.bytes), line.mark)))
+    width = f"{thickness(line.bytes):g}"
+    return f'<path class="{kind}" stroke-width="{width}" d="{path(points)}"><title>{markup(told)}</title></path>\n'
+
+
+def thickness(number: int | None) -> float:
+    """By the logarithm of the bytes: 1 for a hundred, 4 for ten millions."""
+    return 1.0 if number is None else round(min(max(0.6 * log10(max(number, 1)) - 0.2, 1.0), 5.0), 2)
+
+
+def _box(box: Box, where: tuple[float, float, float, float], is_open: bool, handle: str) -> str:
+    x, y, width, height = where
+    kind = " ".join(filter(None, ("b", f"f-{box.family}", box.mark, "" if box.inside is None else "group")))
+    head = f'<g class="{kind}" transform="translate({x:g},{y:g})"{handle}><title>{markup(_told(box))}</title>'
+    if is_open:
+        return head + _frame(box, width, height) + "</g>\n"
+    return head + _card(box) + "</g>\n"
+
+
+def _card(box: Box) -> str:
+    sheets = ""
+    if box.inside is not None:
+        sheets = "".join(f'<rect class="s" x="{by}" y="{by}" width="{WIDTH:g}" height="{HEIGHT:g}" rx="7"/>' for by in (6, 3))
+    times = f'<text class="times" x="{WIDTH - 10:g}" y="18">×{box.times}</text>' if box.times > 1 else ""
+    weights = f'<text class="p" x="{WIDTH - 10:g}" y="18">{amount(box.parameters)}</text>' if box.parameters != 0 else ""
+    room = 22 if times or weights else 28
+    shape = shortened(box.shape, 20)
+    return (
+        f'{sheets}<rect class="s" width="{WIDTH:g}" height="{HEIGHT:g}" rx="7"/>'
+        f'<path class="k" d="M7 0H5A5 7 0 0 0 0 7V{HEIGHT - 7:g}A5 7 0 0 0 5 {HEIGHT:g}H7Z"/>'
+        f'<text class="n" x="15" y="18">{markup(shortened(box.name, room))}</text>{times or weights}'
+        f'<text class="c" x="15" y="35">{markup(shortened(box.class_name, 30 - len(shape)))}</text>'
+        f'<text class="d" x="{WIDTH - 10:g}" y="35">{markup(shape)}</text>'
+    )
+
+
+def _frame(box: Box, width: float, height: float) -> str:
+    """An open box: what is inside is drawn over it."""
+    told = " · ".join(filter(None, (box.name, box.class_name, f"×{box.times}" if box.times > 1 else "")))
+    return (
+        f'<rect class="s frame" width="{width:g}" height="{height:g}" rx="10"/>'
+        f'<text class="n" x="14" y="19">{markup(shortened(told, max(int(width / 7.4), 12)))}</text>'
+    )
+
+
+def _told(box: Box) -> str:
+    """All there is to say of a box."""
+    pieces = [box.name, box.class_name if box.times == 1 else f"{box.times} × {box.class_name}", box.shape]
+    pieces += [f"{amount(box.parameters)} parameters", f"{amount(box.macs)} multiply-accumulates"]
+    pieces += [f"part {box.part}" if box.part is not None else "", box.mark, box.note]
+    return " · ".join(filter(None, pieces))
+
+
+def _again(view: View, layout: Placed) -> Iterator[str]:
+    """A dotted line between the calls of one layer."""
+    last: dict[tuple[str, int | None], int] = {}
+    for number, box in enumerate(view.boxes):
+        key = (box.layer, box.part)
+        if box.layer and box.name != box.layer and key in last:
+            one, other = layout.boxes[last[key]], layout.boxes[number]
+            ends = [(x + width / 2, y + height / 2) for x, y, width, height in (one, other)]
+            yield f'<path class="again" d="M{ends[0][0]:g} {ends[0][1]:g}L{ends[1][0]:g} {ends[1][1]:g}"/>\n'
+        last[key] = number
+
+
+def _bands(picture: Picture, layout: Placed) -> Iterator[str]:
+    """The parts, one below the other, and the cuts between them."""
+    tops = (0.0, *layout.bands)
+    ends = (*layout.bands, layout.height)
+    for part, (top, end, facts) in enumerate(zip(tops, ends, picture.parts, strict=False)):
+        told = f"{facts.file} · {facts.layers} layers · {amount(facts.parameters)} parameters"
+        yield (
+            f'<rect class="band part-{part % len(PARTS)}" y="{top:g}" width="{layout.width:g}" height="{end - top:g}"/>'
+            f'<text class="bt" x="8" y="{top + 15:g}">{markup(shortened(told, int(layout.width / 7)))}</text>\n'
+        )
+        if part:
+            yield f'<path class="cut" d="M0 {top:g}H{layout.width:g}"/>\n'
+
+
+def _pills(view: View, layout: Placed) -> Iterator[str]:
+    """What crosses each cut, written on the cut; a tensor that passes several on the first."""
+    found: dict[tuple[int | None, int], tuple[float, float, str, str]] = {}
+    for line, points in zip(view.lines, layout.lines, strict=True):
+        below = [band for band in layout.bands if points and points[0][1] < band]
+        if line.crosses and below:
+            told = " · ".join(filter(None, (line.shape, size(line.bytes))))
+            found.setdefault((line.source, line.output), (below[0], _at(points, below[0]), shortened(line.name, 26), told))
+    taken: dict[float, float] = {}
+    for band, x, name, told in sorted(found.values()):
+        width = 6.6 * len(f"{name} · {told}") + 20
+        left = max(x - width / 2, taken.get(band, -1e9))
+        left = max(min(left, layout.width - width - 4), taken.get(band, 4.0))
+        taken[band] = left + width + 6
+        yield (
+            f'<rect class="pill" x="{left:g}" y="{band - 10:g}" width="{width:g}" height="20" rx="10"/>'
+            f'<text class="pt" x="{left + width / 2:g}" y="{band + 4:g}">{markup(name)} · {markup(told)}</text>\n'
+        )
+
+
+def _at(points: Sequence[Point], height: float) -> float:
+    """Where a way passes a height."""
+    for (x, y), (to_x, to_y) in pairwise(points):
+        if y <= height <= to_y and to_y > y:
+            return x + (to_x - x) * (height - y) / (to_y - y)
+    return points[-1][0]

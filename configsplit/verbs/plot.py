@@ -1,0 +1,198 @@
+"""`plot`: a model, its parts, or the difference of two models, as a picture."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from configsplit.boundaries.costs import sized
+from configsplit.boundaries.sizes import given_sizes
+from configsplit.containers import Staging, prepare_text, stamp
+from configsplit.errors import CutError, ShapeError, StoreError
+from configsplit.graph.json import dumps
+from configsplit.graph.model import TensorRef, TensorSpec
+from configsplit.inference import Inference
+from configsplit.models.document import Document, load
+from configsplit.pictures.difference import views_of_difference
+from configsplit.pictures.dot import dot
+from configsplit.pictures.folding import folded
+from configsplit.pictures.mermaid import mermaid
+from configsplit.pictures.model_explorer import model_explorer
+from configsplit.pictures.of_model import MOST_BOXES, totals, views_of
+from configsplit.pictures.of_parts import facts_of_parts, views_of_parts
+from configsplit.pictures.picture import Picture, View
+from configsplit.pictures.svg import svg
+from configsplit.pictures.words import amount
+from configsplit.records.manifest import NAME
+from configsplit.verbs.verify import read_manifest
+
+Sizes = Iterable[str] | Mapping[TensorRef, TensorSpec]
+
+SUFFIXES = (".html", ".svg", ".mmd", ".dot", ".json")
+
+MOST_SEEN = 600
+"""Nested models are drawn open where no more boxes than that are to be seen then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """A picture that can be written in several formats.
+
+    Attributes:
+        whole: with every layer; for text formats that fold by themselves.
+        unfold: whether that is what is drawn.
+    """
+
+    whole: Picture
+    unfold: bool = False
+
+    @property
+    def picture(self) -> Picture:
+        """What is drawn: with blocks that repeat folded, if nobody asked for all."""
+        return self.whole if self.unfold else _replaced(self.whole, folded(self.whole.views))
+
+    def text(self, suffix: str) -> str:
+        """The picture as one of `SUFFIXES`.
+
+        Args:
+            suffix: with its dot.
+
+        Returns:
+            The content of such a file.
+
+        Raises:
+            StoreError: pictures are not written so.
+        """
+        picture = self.picture
+        match suffix.lower():
+            case ".svg":
+                return svg(picture, opened(picture))
+            case ".mmd":
+                return mermaid(picture, opened(picture))
+            case ".dot":
+                return dot(picture, opened(picture))
+            case ".json":
+                return dumps(model_explorer(self.whole, opened(self.whole, MOST_BOXES)), indent=1) + "\n"
+        raise StoreError(
+            f"a picture is not written as {suffix!r}",
+            code="plot-suffix",
+            hint=f"name it {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}; a browser makes a .png of an .svg",
+        )
+
+    def save(self, path: str | Path, *, force: bool = False) -> None:
+        """Write the picture, as the suffix says.
+
+        Args:
+            path: the file to write.
+            force: replace an existing one.
+
+        Raises:
+            StoreError: the suffix is none of a picture's, the file exists (without ``force``), or cannot be written.
+        """
+        place = Path(path)
+        text = self.text(place.suffix)
+        with Staging(place, folder=False, force=force) as staging:
+            prepare_text(staging.path(place.name), text).run()
+            staging.commit()
+
+    def _repr_svg_(self) -> str:
+        """For notebooks."""
+        return self.text(".svg")
+
+
+def plot(
+    *models: Document | str | Path, unfold: bool = False, sizes: Sizes = (), custom_objects: Iterable[str | Path] = ()
+) -> Plot:
+    """Draw a model, the parts of one, or how a second model differs from the first.
+
+    Args:
+        models: one model or folder of parts, or two models.
+        unfold: draw every layer, blocks that repeat as well.
+        sizes: of inputs that the model leaves open, as for `split`: for shapes and bytes in the picture.
+        custom_objects: plug-ins besides the installed ones.
+
+    Returns:
+        The picture, not yet written.
+
+    Raises:
+        CutError: there are no models, or more than two.
+        StoreError: a file cannot be read.
+        ShapeError: the sizes do not fit the model.
+        VerificationError: the manifest wires what the parts do not have.
+    """
+    plugins = tuple(custom_objects)
+    if len(models) not in (1, 2):
+        raise CutError(
+            f"{len(models)} models cannot be one picture",
+            code="plot-models",
+            hint="give a model, a folder of parts, or two models",
+        )
+    if len(models) == 1 and not isinstance(models[0], Document) and (Path(models[0]) / NAME).is_file():
+        return Plot(_parts(Path(models[0]), sizes, plugins), unfold)
+    documents = [each if isinstance(each, Document) else load(each, custom_objects=plugins) for each in models]
+    found = [_sized(document, sizes) for document in documents]
+    return Plot(_model(documents[0], found[0]) if len(documents) == 1 else _difference(documents, found), unfold)
+
+
+def opened(picture: Picture, most: int = MOST_SEEN) -> frozenset[int]:
+    """The views that are seen inside their boxes, if nobody asks for others: nested models, the outer ones first, as long as no
+    more boxes are seen. A model that calls another twice shows it twice, so that few views can be very many boxes."""
+    times = {0: 1}
+    seen = len(picture.views[0].boxes)
+    for number, view in enumerate(picture.views):
+        calls = Counter(box.inside for box in view.boxes if box.inside is not None)
+        for inside, count in calls.items() if number in times else ():
+            more = times[number] * count * len(picture.views[inside].boxes)
+            if picture.views[inside].kind == "model" and seen + more <= most:
+                seen += more
+                times[inside] = times[number] * count
+    return frozenset(times) - {0}
+
+
+def _replaced(picture: Picture, views: tuple[View, ...]) -> Picture:
+    return Picture(picture.title, picture.facts, views, picture.parts)
+
+
+def _sized(document: Document, sizes: Sizes) -> Inference:
+    inference = document.infer()
+    given = given_sizes(inference, sizes)
+    return sized(document, document.model, given, inference) if given else inference
+
+
+def _model(document: Document, inference: Inference) -> Picture:
+    views = views_of(inference)
+    return Picture(document.path.name, (document.detection.dialect.title, *_counts(views)), views)
+
+
+def _counts(views: Sequence[View]) -> tuple[str, ...]:
+    parameters, macs, layers = totals(views[0].boxes)
+    return f"{layers} layer calls", f"{amount(parameters)} parameters", f"{amount(macs)} multiply-accumulates"
+
+
+def _difference(documents: Sequence[Document], found: Sequence[Inference]) -> Picture:
+    views = views_of_difference(found[0], found[1])
+    marks = Counter(box.mark for view in views for box in view.boxes if box.mark and box.inside is None)
+    told = [f"{count} {mark}" for mark, count in sorted(marks.items())] or ["no layer differs"]
+    names = [document.path.name for document in documents]
+    return Picture(" → ".join(names), (*told, "weights are not looked at"), views)
+
+
+def _parts(folder: Path, sizes: Sizes, plugins: Sequence[str | Path]) -> Picture:
+    """The parts in a folder. Nothing that its manifest names is followed, and nothing of it is proven."""
+    if given := list(sizes):
+        raise ShapeError(
+            f"parts are drawn with the sizes that they have: {given[0]}",
+            code="size-no-input",
+            where=str(folder),
+            hint="draw the original with --size, or split it with --fix-size",
+        )
+    manifest = read_manifest(folder)
+    for part in manifest.parts:
+        stamp(folder / part.file, follow=False)
+    documents = [load(folder / part.file, custom_objects=plugins) for part in manifest.parts]
+    views = views_of_parts(manifest, documents)
+    names = dict.fromkeys(line.name for line in views[0].lines if line.crosses)
+    told = (f"{len(documents)} parts of {manifest.source.file}", f"cut at {', '.join(names)}")
+    return Picture(folder.resolve().name, told, views, facts_of_parts(manifest, documents))
