@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterator, Sequence
 from itertools import pairwise
 from math import log10
 
@@ -40,6 +40,23 @@ def laid_out(picture: Picture, opened: Collection[int]) -> list[Placed | None]:
     return layouts
 
 
+def closed(picture: Picture, views: Collection[int]) -> dict[int, Placed]:
+    """Views with all their boxes closed. Views of one form are laid out once."""
+    nothing: list[Placed | None] = [None] * len(picture.views)
+    known: dict[Hashable, Placed] = {}
+    found = {}
+    for number in views:
+        view = picture.views[number]
+        form = (
+            tuple(box.part for box in view.boxes),
+            tuple((line.source, line.target, line.output) for line in view.lines),
+        )
+        if form not in known:
+            known[form] = placed(view, sizes_of(view, nothing))
+        found[number] = known[form]
+    return found
+
+
 def svg(picture: Picture, opened: Collection[int] = ()) -> str:
     """The picture as a file of its own; ``opened`` are the views that are seen inside their boxes."""
     layouts = laid_out(picture, opened)
@@ -58,11 +75,11 @@ def svg(picture: Picture, opened: Collection[int] = ()) -> str:
         f'<text class="t" x="{EDGE:g}" y="30">{markup(shortened(picture.title, int(width / 10)))}</text>\n'
         f'<text class="u" x="{EDGE:g}" y="49">{markup(shortened(" · ".join(picture.facts), int(width / 6.6)))}</text>\n'
     ]
+    seen = {view for view in opened if layouts[view] is not None}
     todo = [(0, (width - whole.width) / 2, _TITLE)]
     for number, left, top in todo:
         layout = layouts[number]
         assert layout is not None
-        seen = {view for view in opened if layouts[view] is not None}
         pieces.append(f'<g transform="translate({left:g},{top:g})">\n{"".join(drawn(picture, number, layout, seen))}</g>\n')
         todo += [
             (box.inside, left + x + RIM, top + y + HEAD)
@@ -85,17 +102,23 @@ def _legend(picture: Picture) -> Iterator[tuple[str, str]]:
 
 
 def drawn(picture: Picture, number: int, layout: Placed, opened: Collection[int], live: bool = False) -> Iterator[str]:
-    """One view, its left upper corner at 0, 0; ``live``: with what a page needs to work with it."""
+    """One view, its left upper corner at 0, 0; ``live``: for a page, in which boxes open and close."""
     view = picture.views[number]
     if number == 0 and picture.parts:
         yield from _bands(picture, layout)
-    yield from _again(view, layout)
+    yield from _again(view, layout, live)
     for line, points in zip(view.lines, layout.lines, strict=True):
         yield _line(line, points)
     for place, (box, where) in enumerate(zip(view.boxes, layout.boxes, strict=True)):
-        handle = f' data-box="{number}.{place}"' if live else ""
-        yield _box(box, where, box.inside is not None and box.inside in opened, handle)
-    yield from _pills(view, layout)
+        handle = _handle(box, f"{number}.{place}", box.inside is not None and box.inside in opened) if live else ""
+        yield _box(box, where, ("both" if live else "open") if box.inside in opened else "closed", handle)
+    yield from _pills(view, layout, live)
+
+
+def _handle(box: Box, place: str, opens: bool) -> str:
+    """By which a page finds a box, and people who use no mouse."""
+    role = f' tabindex="0" role="button" aria-expanded="false" aria-label="{markup(_told(box))}"' if opens else ""
+    return f' data-box="{place}"{role}'
 
 
 def path(points: Sequence[Point]) -> str:
@@ -123,13 +146,16 @@ def thickness(number: int | None) -> float:
     return 1.0 if number is None else round(min(max(0.6 * log10(max(number, 1)) - 0.2, 1.0), 5.0), 2)
 
 
-def _box(box: Box, where: tuple[float, float, float, float], is_open: bool, handle: str) -> str:
+def _box(box: Box, where: tuple[float, float, float, float], state: str, handle: str) -> str:
     x, y, width, height = where
     kind = " ".join(filter(None, ("b", f"f-{box.family}", box.mark, "" if box.inside is None else "group")))
-    head = f'<g class="{kind}" transform="translate({x:g},{y:g})"{handle}><title>{markup(_told(box))}</title>'
-    if is_open:
-        return head + _frame(box, width, height) + "</g>\n"
-    return head + _card(box) + "</g>\n"
+    content = {
+        "closed": lambda: _card(box),
+        "open": lambda: _frame(box, width, height),
+        "both": lambda: f'<g class="closed">{_card(box)}</g><g class="opened">{_frame(box, width, height)}</g>',
+    }[state]()
+    title = f"<title>{markup(_told(box))}</title>"
+    return f'<g class="{kind}" transform="translate({x:g},{y:g})"{handle}>{title}{content}</g>\n'
 
 
 def _card(box: Box) -> str:
@@ -166,7 +192,7 @@ def _told(box: Box) -> str:
     return " · ".join(filter(None, pieces))
 
 
-def _again(view: View, layout: Placed) -> Iterator[str]:
+def _again(view: View, layout: Placed, live: bool) -> Iterator[str]:
     """A dotted line between the calls of one layer."""
     last: dict[tuple[str, int | None], int] = {}
     for number, box in enumerate(view.boxes):
@@ -174,7 +200,8 @@ def _again(view: View, layout: Placed) -> Iterator[str]:
         if box.layer and box.name != box.layer and key in last:
             one, other = layout.boxes[last[key]], layout.boxes[number]
             ends = [(x + width / 2, y + height / 2) for x, y, width, height in (one, other)]
-            yield f'<path class="again" d="M{ends[0][0]:g} {ends[0][1]:g}L{ends[1][0]:g} {ends[1][1]:g}"/>\n'
+            pair = f' data-pair="{last[key]} {number}"' if live else ""
+            yield f'<path class="again"{pair} d="M{ends[0][0]:g} {ends[0][1]:g}L{ends[1][0]:g} {ends[1][1]:g}"/>\n'
         last[key] = number
 
 
@@ -192,7 +219,7 @@ def _bands(picture: Picture, layout: Placed) -> Iterator[str]:
             yield f'<path class="cut" d="M0 {top:g}H{layout.width:g}"/>\n'
 
 
-def _pills(view: View, layout: Placed) -> Iterator[str]:
+def _pills(view: View, layout: Placed, live: bool) -> Iterator[str]:
     """What crosses each cut, written on the cut; a tensor that passes several on the first."""
     found: dict[tuple[int | None, int], tuple[float, float, str, str]] = {}
     for line, points in zip(view.lines, layout.lines, strict=True):
@@ -206,9 +233,10 @@ def _pills(view: View, layout: Placed) -> Iterator[str]:
         left = max(x - width / 2, taken.get(band, -1e9))
         left = max(min(left, layout.width - width - 4), taken.get(band, 4.0))
         taken[band] = left + width + 6
+        place = f' data-at="{x:g} {band:g}"' if live else ""
         yield (
-            f'<rect class="pill" x="{left:g}" y="{band - 10:g}" width="{width:g}" height="20" rx="10"/>'
-            f'<text class="pt" x="{left + width / 2:g}" y="{band + 4:g}">{markup(name)} · {markup(told)}</text>\n'
+            f'<g class="onCut"{place}><rect class="pill" x="{left:g}" y="{band - 10:g}" width="{width:g}" height="20" rx="10"/>'
+            f'<text class="pt" x="{left + width / 2:g}" y="{band + 4:g}">{markup(name)} · {markup(told)}</text></g>\n'
         )
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from configsplit.boundaries.costs import sized
+from configsplit.boundaries.cut_rows import Cut
+from configsplit.boundaries.formulas import Figure
 from configsplit.boundaries.sizes import given_sizes
 from configsplit.containers import Staging, prepare_text, stamp
-from configsplit.errors import CutError, ShapeError, StoreError
+from configsplit.errors import ConfigSplitError, CutError, ShapeError, StoreError
 from configsplit.graph.json import dumps
 from configsplit.graph.model import TensorRef, TensorSpec
 from configsplit.inference import Inference
@@ -22,10 +24,13 @@ from configsplit.pictures.mermaid import mermaid
 from configsplit.pictures.model_explorer import model_explorer
 from configsplit.pictures.of_model import MOST_BOXES, totals, views_of
 from configsplit.pictures.of_parts import facts_of_parts, views_of_parts
+from configsplit.pictures.page import MOST_PLACES, page
 from configsplit.pictures.picture import Picture, View
+from configsplit.pictures.prices import Price, Prices
 from configsplit.pictures.svg import svg
 from configsplit.pictures.words import amount
 from configsplit.records.manifest import NAME
+from configsplit.verbs.cuts import cuts
 from configsplit.verbs.verify import read_manifest
 
 Sizes = Iterable[str] | Mapping[TensorRef, TensorSpec]
@@ -43,10 +48,13 @@ class Plot:
     Attributes:
         whole: with every layer; for text formats that fold by themselves.
         unfold: whether that is what is drawn.
+        document, sizes: the model, if it is one model: where that can be cut is told on pages.
     """
 
     whole: Picture
     unfold: bool = False
+    document: Document | None = None
+    sizes: Mapping[TensorRef, TensorSpec] = field(default_factory=dict)
 
     @property
     def picture(self) -> Picture:
@@ -67,6 +75,9 @@ class Plot:
         """
         picture = self.picture
         match suffix.lower():
+            case ".html":
+                prices = None if self.document is None else _prices(self.document, self.sizes)
+                return page(picture, opened(picture), prices)
             case ".svg":
                 return svg(picture, opened(picture))
             case ".mmd":
@@ -133,7 +144,10 @@ def plot(
         return Plot(_parts(Path(models[0]), sizes, plugins), unfold)
     documents = [each if isinstance(each, Document) else load(each, custom_objects=plugins) for each in models]
     found = [_sized(document, sizes) for document in documents]
-    return Plot(_model(documents[0], found[0]) if len(documents) == 1 else _difference(documents, found), unfold)
+    if len(documents) == 2:
+        return Plot(_difference(documents, found), unfold)
+    (document,) = documents
+    return Plot(_model(document, found[0]), unfold, document, given_sizes(document.infer(), sizes))
 
 
 def opened(picture: Picture, most: int = MOST_SEEN) -> frozenset[int]:
@@ -169,6 +183,41 @@ def _model(document: Document, inference: Inference) -> Picture:
 def _counts(views: Sequence[View]) -> tuple[str, ...]:
     parameters, macs, layers = totals(views[0].boxes)
     return f"{layers} layer calls", f"{amount(parameters)} parameters", f"{amount(macs)} multiply-accumulates"
+
+
+def _prices(document: Document, sizes: Mapping[TensorRef, TensorSpec]) -> Prices:
+    """Where a model can be cut; without places and with the reason, where that cannot be told."""
+    file = str(document.path)
+    try:
+        found = cuts(document, sizes=sizes)
+    except ConfigSplitError as error:
+        return Prices(file, note=f"Where it can be cut cannot be told: {error.message}.")
+    if found.sizes:
+        return Prices(
+            file, note=f"Prices depend on sizes that are open: {', '.join(found.sizes.values())}. Give them with --size."
+        )
+    places = [_price(cut) for cut in found.places if cut.at]
+    if len(places) <= MOST_PLACES:
+        return Prices(file, tuple(places), note="" if places else "There is no place to cut at.")
+    limit = sorted(place.bytes for place in places)[MOST_PLACES]
+    kept = [place for place in places if place.bytes < limit] or places[:MOST_PLACES]
+    return Prices(file, tuple(kept), note=f"These are the {len(kept)} of {len(places)} places with the fewest bytes.")
+
+
+def _price(cut: Cut) -> Price:
+    before, after = cut.before, cut.after
+    return Price(
+        at=cut.at,
+        tensors=cut.tensors,
+        bytes=_number(cut.bytes),
+        input_bytes=_number(cut.input_bytes),
+        macs=(_number(before.macs), _number(after.macs)),
+        parameters=(before.parameters, after.parameters),
+    )
+
+
+def _number(figure: Figure) -> int:
+    return int(figure) if isinstance(figure, (int, float)) else 0
 
 
 def _difference(documents: Sequence[Document], found: Sequence[Inference]) -> Picture:
