@@ -19,7 +19,7 @@ from configsplit.pictures.words import beginning
 _LONGEST_BLOCK = 24
 """Segments that one block may be made of."""
 
-_FEWEST_BOXES = 4
+_FEWEST_BOXES = 8
 """A fold that stands for fewer boxes saves nothing."""
 
 

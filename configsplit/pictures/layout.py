@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from configsplit.pictures.ordering import ordered
 from configsplit.pictures.picture import View
 
-GAP_X, GAP_Y, BAND, EDGE = 24.0, 24.0, 74.0, 22.0
+GAP_X, GAP_Y, BAND, EDGE = 24.0, 24.0, 92.0, 22.0
 """Between boxes of a row, between rows, between the rows of two parts, and around all."""
 
 _TRACK = 10.0

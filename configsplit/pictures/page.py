@@ -14,7 +14,7 @@ from configsplit.pictures.layout import Placed
 from configsplit.pictures.picture import Picture
 from configsplit.pictures.prices import Prices, option
 from configsplit.pictures.style import style_sheet
-from configsplit.pictures.svg import HEAD, HEIGHT, RIM, WIDTH, closed, drawn
+from configsplit.pictures.svg import HEAD, HEIGHT, RIM, WIDTH, closed, drawn, families
 from configsplit.pictures.words import amount, markup, plain, size
 
 MOST_BOXES = 8_000
@@ -43,6 +43,7 @@ def page(picture: Picture, opened: Collection[int], prices: Prices | None) -> st
         "facts": markup(" · ".join(picture.facts)),
         "picture": f"{svg}{''.join(_views(picture, layouts, views))}</svg>",
         "prices": "" if prices is None else "".join(_curve(prices)),
+        "legend": "".join(map(_colour, families(picture))),
         "data": _escaped(_data(picture, layouts, opened, views, prices)),
         "script": script,
     }
@@ -142,6 +143,12 @@ def _homes(picture: Picture, views: Collection[int]) -> dict[str, list[int]]:
 
 def _without_output(tensor: str, homes: dict[str, list[int]]) -> str | None:
     return next((name for name in (tensor, tensor.rpartition(":")[0]) if name in homes), None)
+
+
+def _colour(family: str) -> str:
+    return (
+        f'<li><svg class="f-{family}" width="11" height="11"><rect class="k" width="11" height="11" rx="3"/></svg>{family}</li>'
+    )
 
 
 _BAR, _TALL = 4, 90

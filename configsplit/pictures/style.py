@@ -48,7 +48,7 @@ svg.picture{{font-family:{_FONT}}}
 .pill{{fill:#fff1f2;stroke:#e11d48}}
 .pt{{font-size:11px;fill:#9f1239;font-weight:600;text-anchor:middle}}
 .band{{opacity:.07}}
-.bt{{font-size:12px;font-weight:600;fill:#334155}}
+.bt{{font-size:12px;font-weight:600;fill:#334155;paint-order:stroke;stroke:#fff;stroke-opacity:.7;stroke-width:5px;stroke-linejoin:round}}
 .added .s{{stroke:#16a34a;stroke-width:2.5}}
 .gone .s{{stroke:#dc2626;stroke-width:2.5;stroke-dasharray:6 4}}
 .gone .n{{text-decoration:line-through}}
@@ -67,7 +67,7 @@ _DARK = """
 .frame{fill:#111a2e;stroke:#475569}
 .pill{fill:#3f0d1c;stroke:#fb7185}
 .pt{fill:#fecdd3}
-.bt{fill:#cbd5e1}
+.bt{fill:#cbd5e1;stroke:#0b1220}
 .band{opacity:.16}
 """
 

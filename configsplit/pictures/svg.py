@@ -18,7 +18,7 @@ WIDTH, HEIGHT = 214.0, 44.0
 HEAD, RIM = 26.0, 6.0
 """Above and beside what is inside an open box."""
 
-_TITLE, _LEGEND_ROW = 62.0, 22.0
+_TITLE, _LEGEND_ROW, _PILL_ROWS = 62.0, 22.0, 2
 _NARROWEST = 460.0
 
 
@@ -62,7 +62,7 @@ def svg(picture: Picture, opened: Collection[int] = ()) -> str:
     layouts = laid_out(picture, opened)
     whole = layouts[0]
     assert whole is not None
-    legend = list(_legend(picture))
+    legend = families(picture)
     width = max(whole.width, _NARROWEST)
     columns = max(int((width - 2 * EDGE) // 120), 1)
     bottom = _TITLE + whole.height
@@ -86,32 +86,34 @@ def svg(picture: Picture, opened: Collection[int] = ()) -> str:
             for box, (x, y, _, _) in zip(picture.views[number].boxes, layout.boxes, strict=True)
             if box.inside is not None and box.inside in seen
         ]
-    for number, (family, name) in enumerate(legend):
+    for number, family in enumerate(legend):
         x, y = EDGE + 120 * (number % columns), bottom + _LEGEND_ROW * (number // columns)
         pieces.append(
             f'<g class="f-{family}" transform="translate({x:g},{y:g})"><rect class="k" width="12" height="12" rx="3"/>'
-            f'<text class="u" x="18" y="10.5">{name}</text></g>\n'
+            f'<text class="u" x="18" y="10.5">{family}</text></g>\n'
         )
     return "".join((*pieces, "</svg>\n"))
 
 
-def _legend(picture: Picture) -> Iterator[tuple[str, str]]:
-    """The families that are in the picture."""
+def families(picture: Picture) -> list[str]:
+    """The families that are in the picture, in the order of legends."""
     there = {box.family for view in picture.views for box in view.boxes}
-    return ((family, family) for family in FAMILIES if family in there)
+    return [family for family in FAMILIES if family in there]
 
 
 def drawn(picture: Picture, number: int, layout: Placed, opened: Collection[int], live: bool = False) -> Iterator[str]:
     """One view, its left upper corner at 0, 0; ``live``: for a page, in which boxes open and close."""
     view = picture.views[number]
     if number == 0 and picture.parts:
-        yield from _bands(picture, layout)
+        yield from _bands(layout)
     yield from _again(view, layout, live)
     for line, points in zip(view.lines, layout.lines, strict=True):
         yield _line(line, points)
     for place, (box, where) in enumerate(zip(view.boxes, layout.boxes, strict=True)):
         handle = _handle(box, f"{number}.{place}", box.inside is not None and box.inside in opened) if live else ""
         yield _box(box, where, ("both" if live else "open") if box.inside in opened else "closed", handle)
+    if number == 0 and picture.parts:
+        yield from _cuts(picture, layout)
     yield from _pills(view, layout, live)
 
 
@@ -152,7 +154,7 @@ def _box(box: Box, where: tuple[float, float, float, float], state: str, handle:
     content = {
         "closed": lambda: _card(box),
         "open": lambda: _frame(box, width, height),
-        "both": lambda: f'<g class="closed">{_card(box)}</g><g class="opened">{_frame(box, width, height)}</g>',
+        "both": lambda: f'<g class="closed">{_card(box)}</g><g class="opened">{_frame(box, 2 * width, height)}</g>',
     }[state]()
     title = f"<title>{markup(_told(box))}</title>"
     return f'<g class="{kind}" transform="translate({x:g},{y:g})"{handle}>{title}{content}</g>\n'
@@ -205,18 +207,22 @@ def _again(view: View, layout: Placed, live: bool) -> Iterator[str]:
         last[key] = number
 
 
-def _bands(picture: Picture, layout: Placed) -> Iterator[str]:
-    """The parts, one below the other, and the cuts between them."""
-    tops = (0.0, *layout.bands)
-    ends = (*layout.bands, layout.height)
-    for part, (top, end, facts) in enumerate(zip(tops, ends, picture.parts, strict=False)):
-        told = f"{facts.file} · {facts.layers} layers · {amount(facts.parameters)} parameters"
-        yield (
-            f'<rect class="band part-{part % len(PARTS)}" y="{top:g}" width="{layout.width:g}" height="{end - top:g}"/>'
-            f'<text class="bt" x="8" y="{top + 15:g}">{markup(shortened(told, int(layout.width / 7)))}</text>\n'
-        )
+def _bands(layout: Placed) -> Iterator[str]:
+    """The parts, one below the other."""
+    edges = (0.0, *layout.bands, layout.height)
+    for part, (top, end) in enumerate(pairwise(edges)):
+        place = f'y="{top:g}" width="{layout.width:g}" height="{end - top:g}"'
+        yield f'<rect class="band part-{part % len(PARTS)}" {place}/>\n'
+
+
+def _cuts(picture: Picture, layout: Placed) -> Iterator[str]:
+    """The cuts between the parts, and what each part is."""
+    for part, (top, facts) in enumerate(zip((0.0, *layout.bands), picture.parts, strict=False)):
         if part:
             yield f'<path class="cut" d="M0 {top:g}H{layout.width:g}"/>\n'
+        told = f"{facts.file} · {facts.layers} layers · {amount(facts.parameters)} parameters"
+        text = markup(shortened(told, int(layout.width / 7)))
+        yield f'<text class="bt" x="8" y="{top + (28 if part else 15):g}">{text}</text>\n'
 
 
 def _pills(view: View, layout: Placed, live: bool) -> Iterator[str]:
@@ -226,17 +232,19 @@ def _pills(view: View, layout: Placed, live: bool) -> Iterator[str]:
         below = [band for band in layout.bands if points and points[0][1] < band]
         if line.crosses and below:
             told = " · ".join(filter(None, (line.shape, size(line.bytes))))
-            found.setdefault((line.source, line.output), (below[0], _at(points, below[0]), shortened(line.name, 26), told))
-    taken: dict[float, float] = {}
+            found.setdefault((line.source, line.output), (below[0], _at(points, below[0]), shortened(line.name, 24), told))
+    ends: dict[tuple[float, int], float] = {}
     for band, x, name, told in sorted(found.values()):
         width = 6.6 * len(f"{name} · {told}") + 20
-        left = max(x - width / 2, taken.get(band, -1e9))
-        left = max(min(left, layout.width - width - 4), taken.get(band, 4.0))
-        taken[band] = left + width + 6
-        place = f' data-at="{x:g} {band:g}"' if live else ""
+        left = max(min(x - width / 2, layout.width - width - 4), 4.0)
+        row = min(range(_PILL_ROWS), key=lambda row: (max(ends.get((band, row), 0.0) - left, 0.0), row))
+        left = max(left, ends.get((band, row), 0.0))
+        ends[band, row] = left + width + 6
+        y = band - 24 * row
+        place = f' data-at="{left:g} {band:g}"' if live else ""
         yield (
-            f'<g class="onCut"{place}><rect class="pill" x="{left:g}" y="{band - 10:g}" width="{width:g}" height="20" rx="10"/>'
-            f'<text class="pt" x="{left + width / 2:g}" y="{band + 4:g}">{markup(name)} · {markup(told)}</text></g>\n'
+            f'<g class="onCut"{place}><rect class="pill" x="{left:g}" y="{y - 10:g}" width="{width:g}" height="20" rx="10"/>'
+            f'<text class="pt" x="{left + width / 2:g}" y="{y + 4:g}">{markup(name)} · {markup(told)}</text></g>\n'
         )
 
 

@@ -70,10 +70,10 @@ def test_blocks_of_one_form_are_one_box_that_opens(tmp_path: Path) -> None:
 
 def test_what_is_not_of_one_form_stays(tmp_path: Path) -> None:
     """A block with another layer in it, and one whose sum takes something else."""
-    layers = [image(), conv("stem", "x"), *blocks(6)]
-    layers[2 + 2 * 3 + 1] = layer("b2_2", "Activation", {"activation": "relu"}, ("b2_1",))
-    views = folded(views_of(loaded(tmp_path, functional(layers, ["x"], ["b5_out"])).infer()))
-    assert names(views[0]) == ["x", "stem", "b0 … b1", "b2_1", "b2_2", "b2_out", "b3 … b5"]
+    layers = [image(), conv("stem", "x"), *blocks(8)]
+    layers[2 + 3 * 3 + 1] = layer("b3_2", "Activation", {"activation": "relu"}, ("b3_1",))
+    views = folded(views_of(loaded(tmp_path, functional(layers, ["x"], ["b7_out"])).infer()))
+    assert names(views[0]) == ["x", "stem", "b0 … b2", "b3_1", "b3_2", "b3_out", "b4 … b7"]
 
 
 def test_every_layer_is_in_one_view(tmp_path: Path) -> None:

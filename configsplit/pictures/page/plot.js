@@ -117,7 +117,7 @@
         set({ y: edges[band], width: node.width, height: edges[band + 1] - edges[band] });
         band += 1;
       } else if (kinds.contains("bt")) {
-        set({ y: edges[title] + 15 });
+        set({ y: edges[title] + (title ? 28 : 15) });
         title += 1;
       } else if (kinds.contains("cut")) {
         cut += 1;
@@ -406,5 +406,7 @@
     for (const [node, place] of more) open(node, place);
   }
   for (const node of nodes().reverse()) reflow(node);
+  zoom = Math.min(Math.max(paper.clientWidth / (root.width + 24), 0.55), 1);
   settle(root);
+  paper.scrollLeft = (paper.scrollWidth - paper.clientWidth) / 2;
 })();
