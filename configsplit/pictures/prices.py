@@ -25,7 +25,7 @@ class Prices:
     """The places along a model.
 
     Attributes:
-        file: the model, as a command names it.
+        file: the model's name, for a command in its folder.
         note: why there are none, or not all.
     """
 

@@ -187,7 +187,7 @@ def _counts(views: Sequence[View]) -> tuple[str, ...]:
 
 def _prices(document: Document, sizes: Mapping[TensorRef, TensorSpec]) -> Prices:
     """Where a model can be cut; without places and with the reason, where that cannot be told."""
-    file = str(document.path)
+    file = document.path.resolve().name  # its folder is nobody's business who is shown the page
     try:
         found = cuts(document, sizes=sizes)
     except ConfigSplitError as error:
