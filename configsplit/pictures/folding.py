@@ -1,4 +1,4 @@
-"""Blocks of one form that follow each other are drawn as one box.
+"""Blocks of one form that follow each other are drawn as one box, and a long block as one that opens.
 
 A view is cut into segments: runs of boxes, in the order of computation, between places where one box's outputs are all that
 goes on. Runs of equal segments (classes, wiring, part) are found in the row of their signatures. A box that a difference marks
@@ -7,17 +7,23 @@ equals no other, so it is never folded away.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 
 from configsplit.catalog.families import INPUT
 from configsplit.pictures.of_model import totals
-from configsplit.pictures.ordering import ordered
+from configsplit.pictures.ordering import depth_first
 from configsplit.pictures.picture import Box, Line, View
 from configsplit.pictures.words import beginning
 
 _LONGEST_BLOCK = 24
 """Segments that one block may be made of."""
+
+_LONG_SEGMENT = 60
+"""Boxes from which on a segment is looked at for cells in it."""
+
+_LONG_BLOCK = 40
+"""Boxes from which on a segment alone is drawn as one box, where it is not most of the model."""
 
 _FEWEST_BOXES = 8
 """A fold that stands for fewer boxes saves nothing."""
@@ -38,7 +44,7 @@ _Block = list[int]
 
 def _runs(view: View) -> list[list[_Block]]:
     """Each fold of a view: its blocks, each the numbers of its boxes."""
-    order = ordered(view)
+    order = depth_first(view)
     before = _before(view)
     segments = _segments(view, order)
     place = {box: number for number, box in enumerate(order)}
@@ -53,8 +59,16 @@ def _runs(view: View) -> list[list[_Block]]:
             runs.append([[box for segment in segments[end : end + period] for box in segment] for end in ends])
             at += period * times
         else:
+            if _is_block(view, segments[at]):
+                runs.append([segments[at]])
             at += 1
     return runs
+
+
+def _is_block(view: View, segment: _Block) -> bool:
+    boxes = [view.boxes[box] for box in segment]
+    plain = len({box.part for box in boxes}) == 1 and not any(box.mark or box.inside is not None for box in boxes)
+    return plain and _LONG_BLOCK <= len(segment) <= len(view.boxes) // 4
 
 
 def _before(view: View) -> list[list[tuple[int, int]]]:
@@ -67,24 +81,42 @@ def _before(view: View) -> list[list[tuple[int, int]]]:
 
 
 def _segments(view: View, order: Sequence[int]) -> list[list[int]]:
-    """Runs of the order that begin behind a box whose outputs are all that goes on there. Inputs stand in none and hold none
-    together: what is fed straight into every block is no reason to keep them apart."""
-    last = dict[int, int]()
+    """Runs of the order that end with a box whose outputs are all that goes on there; long ones also where a box that takes
+    several has at most one other going on beside it, as cells are wired that take the output of the last two.
+
+    Inputs stand in none and hold none together: what is fed straight into every block is no reason to keep them apart.
+    """
+    last, takes = dict[int, int](), dict[int, set[int]]()
     place = {box: number for number, box in enumerate(order)}
     inputs = {number for number, box in enumerate(view.boxes) if box.family == INPUT}
     for line in view.lines:
         if line.source is not None and line.target is not None and line.source not in inputs:
             last[line.source] = max(last.get(line.source, -1), place[line.target])
-    open_until, segments, current = -1, list[list[int]](), list[int]()
+            takes.setdefault(line.target, set()).add(line.source)
+    ends, going = dict[int, int](), list[int]()  # how many boxes go on behind each, itself counted
     for number, box in enumerate(order):
-        if box in inputs:
-            continue
+        going = [until for until in going if until > number]
+        if box not in inputs:
+            going.append(last.get(box, number))
+            ends[box] = len(going)
+    found: list[list[int]] = []
+    for segment in _cut([box for box in order if box not in inputs], lambda box: ends[box] == 1):
+        if len(segment) < _LONG_SEGMENT:
+            found.append(segment)
+        else:
+            found += _cut(segment, lambda box: ends[box] <= 2 and len(takes.get(box, ())) > 1)
+    return found
+
+
+def _cut(row: Sequence[int], is_end: Callable[[int], bool]) -> list[list[int]]:
+    """A row in pieces, each up to an end."""
+    pieces, current = list[list[int]](), list[int]()
+    for box in row:
         current.append(box)
-        if open_until <= number:  # nothing made before this box is needed behind it
-            segments.append(current)
+        if is_end(box):
+            pieces.append(current)
             current = []
-        open_until = max(open_until, last.get(box, -1))
-    return [*segments, current] if current else segments
+    return [*pieces, current] if current else pieces
 
 
 def _signature(
@@ -151,7 +183,7 @@ def _with_folds(view: View, runs: Sequence[Sequence[_Block]], made: list[View]) 
         if run is None or run not in folds:
             if run is not None:
                 folds[run] = len(boxes)
-                box = _fold(view, runs[run], made)
+                box = _fold(view, runs[run], made) if len(runs[run]) > 1 else _block(view, runs[run][0], made)
             boxes.append(box)
         home[number] = len(boxes) - 1 if run is None else folds[run]
     return replace(view, boxes=tuple(boxes), lines=_moved(view.lines, home), inputs=(), outputs=())

@@ -34,3 +34,24 @@ def ordered(view: View) -> list[int]:
             if not waiting[each]:
                 heappush(ready, each)
     return order
+
+
+def depth_first(view: View) -> list[int]:
+    """Boxes behind all that they take, and as soon as what needs them asks: what belongs together stands together."""
+    before: list[list[int]] = [[] for _ in view.boxes]
+    for line in view.lines:
+        if line.source is not None and line.target is not None:
+            before[line.target].append(line.source)
+    order, seen = list[int](), [False] * len(view.boxes)
+    given = {source for sources in before for source in sources}
+    ends = [box for box in range(len(view.boxes)) if box not in given]
+    todo = [(box, False) for box in (*range(len(view.boxes) - 1, -1, -1), *reversed(ends))]
+    while todo:
+        box, done = todo.pop()
+        if done:
+            order.append(box)
+        elif not seen[box]:
+            seen[box] = True
+            todo.append((box, True))
+            todo += [(source, False) for source in sorted(before[box]) if not seen[source]]
+    return order

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from drawn_models import blocks, chain, conv, dense, functional, image, layer, loaded, nested_twice, residual, written
@@ -74,6 +75,41 @@ def test_what_is_not_of_one_form_stays(tmp_path: Path) -> None:
     layers[2 + 3 * 3 + 1] = layer("b3_2", "Activation", {"activation": "relu"}, ("b3_1",))
     views = folded(views_of(loaded(tmp_path, functional(layers, ["x"], ["b7_out"])).infer()))
     assert names(views[0]) == ["x", "stem", "b0 … b2", "b3_1", "b3_2", "b3_out", "b4 … b7"]
+
+
+def cells(count: int, size: int) -> list[dict[str, Any]]:
+    """Cells that take what the last two have given: ``cN_0`` and so on, a sum, in the order of their depth."""
+    made = []
+    for number in range(count):
+        one, other = (f"c{number - back}_out" if number >= back else "stem" for back in (1, 2))
+        rows = [conv(f"c{number}_0", one), *(conv(f"c{number}_{each}", f"c{number}_{each - 1}") for each in range(1, size))]
+        made += [*rows, layer(f"c{number}_out", "Add", {}, (f"c{number}_{size - 1}", other))]
+    return made
+
+
+def test_cells_that_take_what_two_others_gave_are_folded(tmp_path: Path) -> None:
+    layers = [image(), conv("stem", "x"), *cells(30, 3), conv("last", "c29_out")]
+    views = folded(views_of(loaded(tmp_path, functional(layers, ["x"], ["last"])).infer()))
+    (fold,) = [box for box in views[0].boxes if box.times > 1]
+    assert fold.times >= 28
+    assert len(views[0].boxes) <= 4 + 2 * 4
+    assert fold.inside is not None
+    assert ("c5", "c7") in wires(views[fold.inside]), "what skips a cell is seen among the cells"
+
+
+def test_a_long_block_is_a_box_that_opens(tmp_path: Path) -> None:
+    """But not one that is most of the model, nor one with a cut in it."""
+    branch = [conv("p0", "stem"), *(conv(f"p{number}", f"p{number - 1}") for number in range(1, 44))]
+    rows = [image(), conv("stem", "x"), *branch, layer("p_out", "Add", {}, ("p43", "stem"))]
+    (view,) = folded(views_of(loaded(tmp_path, functional(rows, ["x"], ["p_out"])).infer()))
+    assert len(view.boxes) == len(rows)
+    tail = [dense(f"t{number}", f"t{number - 1}" if number else "p_out", 4 + number % 29) for number in range(150)]
+    document = loaded(tmp_path, functional([*rows, *tail], ["x"], ["t149"]), "long.json")
+    views = folded(views_of(document.infer()))
+    block = next(box for box in views[0].boxes if box.name == "p")
+    assert (block.layers, block.times, views[block.inside or 0].kind) == (45, 1, "block")
+    configsplit.split(document, at="p20").save(tmp_path / "parts")
+    assert "p21" in names(plot(tmp_path / "parts").picture.views[0])
 
 
 def test_every_layer_is_in_one_view(tmp_path: Path) -> None:
