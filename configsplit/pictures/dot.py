@@ -41,7 +41,9 @@ def _label(box: Box) -> str:
     times = f"{box.times} × " if box.times > 1 else ""
     part = f"part {box.part}" if box.part is not None else ""
     weights = f"{amount(box.parameters)} parameters" if box.parameters != 0 else ""
-    return "\n".join(filter(None, (box.name, f"{times}{box.class_name}  {box.shape}".rstrip(), weights, part, box.note)))
+    return "\n".join(
+        filter(None, (box.name, f"{times}{box.class_name}  {box.shape}".rstrip(), weights, part, box.note, box.hazard))
+    )
 
 
 def _quoted(text: str) -> str:

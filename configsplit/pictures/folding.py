@@ -1,8 +1,8 @@
 """Blocks of one form that follow each other are drawn as one box, and a long block as one that opens.
 
 A view is cut into segments: runs of boxes, in the order of computation, between places where one box's outputs are all that
-goes on. Runs of equal segments (classes, wiring, part) are found in the row of their signatures. A box that a difference marks
-equals no other, so it is never folded away.
+goes on. Runs of equal segments (classes, wiring, part) are found in the row of their signatures. A box that a difference marks,
+or that is hazardous, equals no other, so it is never folded away.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def _runs(view: View) -> list[list[_Block]]:
 
 def _is_block(view: View, segment: _Block) -> bool:
     boxes = [view.boxes[box] for box in segment]
-    plain = len({box.part for box in boxes}) == 1 and not any(box.mark or box.inside is not None for box in boxes)
+    plain = len({box.part for box in boxes}) == 1 and not any(box.mark or box.hazard or box.inside is not None for box in boxes)
     return plain and _LONG_BLOCK <= len(segment) <= len(view.boxes) // 4
 
 
@@ -129,7 +129,7 @@ def _signature(
     for number in segment:
         box = view.boxes[number]
         takes = tuple((max(place[source] - first, -1), output) for source, output in before[number])
-        marked = number if box.mark or box.inside is not None else -1
+        marked = number if box.mark or box.hazard or box.inside is not None else -1
         boxes.append((box.class_name, box.family, box.shape.rpartition("×")[0], box.part, marked, takes))
     return tuple(boxes)
 

@@ -47,7 +47,7 @@ def _label(box: Box) -> str:
     times = f"{box.times} × " if box.times > 1 else ""
     weights = f", {amount(box.parameters)} parameters" if box.parameters != 0 else ""
     part = f", part {box.part}" if box.part is not None else ""
-    lines = (box.name, f"{times}{box.class_name} {box.shape}{weights}{part}", box.note)
+    lines = (box.name, f"{times}{box.class_name} {box.shape}{weights}{part}", box.note, box.hazard)
     return "<br/>".join(_entities(line) for line in lines if line)
 
 

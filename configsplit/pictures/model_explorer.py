@@ -58,6 +58,7 @@ def _attributes(box: Box) -> list[dict[str, str]]:
         "parameters": "" if box.parameters is None else str(box.parameters),
         "multiply-accumulates": "" if box.macs is None else str(box.macs),
         "part": "" if box.part is None else str(box.part),
+        "hazard": plain(box.hazard),
         "difference": " ".join(filter(None, (box.mark, plain(box.note)))),
     }
     return _pairs({key: value for key, value in told.items() if value})

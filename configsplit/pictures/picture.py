@@ -24,6 +24,7 @@ class Box:
         parameters, macs: numbers in its weights, and multiply-accumulates of one sample; None where nobody can tell.
         part: the part that it stands in.
         mark: what a difference says of it; ``note`` in words.
+        hazard: what building it would run or open.
         inside: the view that it opens.
         times: how many blocks of one form it stands for.
         layers: how many layer calls it stands for.
@@ -39,6 +40,7 @@ class Box:
     part: int | None = None
     mark: Mark = ""
     note: str = ""
+    hazard: str = ""
     inside: int | None = None
     times: int = 1
     layers: int = 1

@@ -53,6 +53,8 @@ svg.picture{{font-family:{_FONT}}}
 .gone .s{{stroke:#dc2626;stroke-width:2.5;stroke-dasharray:6 4}}
 .gone .n{{text-decoration:line-through}}
 .changed .s{{stroke:#d97706;stroke-width:2.5}}
+.hazard .s{{stroke:#dc2626;stroke-width:2.5}}
+.hazard .n{{fill:#dc2626}}
 .l.added{{stroke:#16a34a}}
 .l.gone{{stroke:#dc2626;stroke-dasharray:6 4}}
 """
@@ -67,6 +69,7 @@ _DARK = """
 .frame{fill:#111a2e;stroke:#475569}
 .pill{fill:#3f0d1c;stroke:#fb7185}
 .pt{fill:#fecdd3}
+.hazard .n{fill:#f87171}
 .bt{fill:#cbd5e1;stroke:#0b1220}
 .band{opacity:.16}
 """

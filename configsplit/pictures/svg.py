@@ -150,7 +150,8 @@ def thickness(number: int | None) -> float:
 
 def _box(box: Box, where: tuple[float, float, float, float], state: str, handle: str) -> str:
     x, y, width, height = where
-    kind = " ".join(filter(None, ("b", f"f-{box.family}", box.mark, "" if box.inside is None else "group")))
+    kinds = ("b", f"f-{box.family}", box.mark, "hazard" if box.hazard else "", "" if box.inside is None else "group")
+    kind = " ".join(filter(None, kinds))
     content = {
         "closed": lambda: _card(box),
         "open": lambda: _frame(box, width, height),
@@ -166,7 +167,7 @@ def _card(box: Box) -> str:
         sheets = "".join(f'<rect class="s" x="{by}" y="{by}" width="{WIDTH:g}" height="{HEIGHT:g}" rx="7"/>' for by in (6, 3))
     times = f'<text class="times" x="{WIDTH - 10:g}" y="18">×{box.times}</text>' if box.times > 1 else ""
     weights = f'<text class="p" x="{WIDTH - 10:g}" y="18">{amount(box.parameters)}</text>' if box.parameters != 0 else ""
-    room = 22 if times or weights else 28
+    room = 21 if times or weights else 27
     shape = shortened(box.shape, 20)
     return (
         f'{sheets}<rect class="s" width="{WIDTH:g}" height="{HEIGHT:g}" rx="7"/>'
@@ -190,7 +191,7 @@ def _told(box: Box) -> str:
     """All there is to say of a box."""
     pieces = [box.name, box.class_name if box.times == 1 else f"{box.times} × {box.class_name}", box.shape]
     pieces += [f"{amount(box.parameters)} parameters", f"{amount(box.macs)} multiply-accumulates"]
-    pieces += [f"part {box.part}" if box.part is not None else "", box.mark, box.note]
+    pieces += [f"part {box.part}" if box.part is not None else "", box.mark, box.note, box.hazard and f"hazard: {box.hazard}"]
     return " · ".join(filter(None, pieces))
 
 

@@ -20,6 +20,7 @@ from configsplit.models.document import Document, load
 from configsplit.pictures.difference import views_of_difference
 from configsplit.pictures.dot import dot
 from configsplit.pictures.folding import folded
+from configsplit.pictures.hazardous import hazards_of, with_hazards
 from configsplit.pictures.mermaid import mermaid
 from configsplit.pictures.model_explorer import model_explorer
 from configsplit.pictures.of_model import MOST_BOXES, totals, views_of
@@ -176,8 +177,10 @@ def _sized(document: Document, sizes: Sizes) -> Inference:
 
 
 def _model(document: Document, inference: Inference) -> Picture:
-    views = views_of(inference)
-    return Picture(document.path.name, (document.detection.dialect.title, *_counts(views)), views)
+    found = hazards_of(document)
+    views = with_hazards(views_of(inference), found)
+    told = (f"{len(found)} hazardous",) if found else ()
+    return Picture(document.path.name, (document.detection.dialect.title, *_counts(views), *told), views)
 
 
 def _counts(views: Sequence[View]) -> tuple[str, ...]:

@@ -155,6 +155,21 @@ def test_a_model_that_doubles_itself_is_bounded(tmp_path: Path) -> None:
     assert len(found.text(".json")) < 60_000_000
 
 
+def test_hazards_stand_at_their_layers(tmp_path: Path) -> None:
+    """In nested models, too; and they are not folded away."""
+    code = {"function": ["4wEAAAA=", None, None], "function_type": "lambda"}
+    inner = chain(["a", "b", "c"])
+    inner["config"]["layers"].append(layer("evil", "Lambda", code, ("c",)))
+    inner["config"]["output_layers"] = [["evil", 0, 0]]
+    found = plot(loaded(tmp_path, nested_twice(inner))).picture
+    hazardous = {(view.path, box.name): box.hazard for view in found.views for box in view.boxes if box.hazard}
+    assert list(hazardous) == [("encoder/", "evil")]
+    assert "marshalled Python code" in hazardous["encoder/", "evil"]
+    assert "1 hazardous" in found.facts
+    lambdas = plot(RELEASES / "keras-3.15.1" / "lambdas.json")
+    assert lambdas.text(".svg").count("hazard: a Lambda") == 2
+
+
 def test_parts_stand_in_one_view(tmp_path: Path) -> None:
     document = configsplit.load(RELEASES / "keras-3.15.1" / "residual.keras")
     configsplit.split(document, at="c2").save(tmp_path / "parts")

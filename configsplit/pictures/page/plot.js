@@ -174,11 +174,15 @@
     return all;
   }
 
+  /** Opens or closes a box, which stays where it was on the screen. */
   function toggle(element) {
-    const [node, place] = found(element);
+    const [node, place] = found(element), before = element.getBoundingClientRect();
     if (node.open.has(place)) close(node, place);
     else open(node, place);
     settle(node);
+    const after = element.getBoundingClientRect();
+    paper.scrollTop += after.top - before.top;
+    paper.scrollLeft += after.left + after.width / 2 - before.left - before.width / 2;
     for (const view of crossing) highlight(view);
   }
 
