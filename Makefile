@@ -35,12 +35,13 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/mypy
 
-# What is made from the code and committed: the JSON Schemas, the table of verbs in README.md, what Keras's constructors take. Tests hold it against the code.
+# What is made from the code and committed: the JSON Schemas, the table of verbs and the picture in README.md, what Keras's constructors take. Tests hold it against the code.
 generated: $(STAMP)
 	$(BIN)/python -m configsplit.verbs.schemas schemas
 	$(BIN)/python -m configsplit.batches.recipe schemas
 	$(BIN)/python -m configsplit.verbs.readme README.md
 	cd tests && ../$(BIN)/python -m support.constructors
+	cd tests && ../$(BIN)/python -m support.pictures
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix $(CODE)

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from configsplit.verbs.marking import layers as layers
     from configsplit.verbs.marking import rename as rename
     from configsplit.verbs.plan import plan as plan
+    from configsplit.verbs.plot import plot as plot
     from configsplit.verbs.profile import profile as profile
     from configsplit.verbs.split import split as split
     from configsplit.verbs.surgery import extract as extract

@@ -67,6 +67,14 @@ def test_weights_as_keras_writes_them_are_cut_without_hdf5_and_numpy(file: str, 
     assert not modules & {"keras", "tf_keras", "tensorflow", "h5py", "numpy", "jsonschema"}
 
 
+@pytest.mark.parametrize("suffix", ["html", "svg", "mmd", "dot", "json"])
+def test_a_picture_needs_neither_hdf5_nor_numpy(suffix: str, tmp_path: Path) -> None:
+    model = str(RELEASES / "keras-3.15.1" / "residual.keras")
+    modules = loaded(COMMAND.format(arguments=["plot", model, "--out", f"out.{suffix}"]), tmp_path)
+    assert (tmp_path / f"out.{suffix}").is_file()
+    assert not modules & {"keras", "tf_keras", "tensorflow", "h5py", "numpy", "jsonschema"}
+
+
 @pytest.mark.parametrize("arguments", [["split", "MODEL", "--at", "c2", "--out", "out"], ["inspect", "MODEL"], ["plugins"]])
 def test_no_verb_loads_a_framework(arguments: list[str], tmp_path: Path) -> None:
     model = str(RELEASES / "keras-3.0.5" / "residual.keras")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import zoos
-from browser import visit
+from support.browser import visit
 
 from configsplit.batches.batch import batch
 

@@ -220,7 +220,7 @@ def _of_axes(rank: int) -> dict[str, Any]:
     return {"ranks": (rank + 2, None), "keras3": {"ranks": (rank + 2, rank + 2)}}
 
 
-_CONVOLUTION = (
+CONVOLUTION = (
     *declare("Deconvolution2D", deconvolution_outputs, transposed_weights, transposed_macs),
     *declare("Conv1D", one_output(conv_shape), conv_weights, conv_macs, input_of=partial(image_of, 1), **_of_axes(1), **_PLAIN),
     *declare("Conv2D", one_output(conv_shape), conv_weights, conv_macs, input_of=partial(image_of, 2), **_of_axes(2), **_PLAIN),
@@ -305,7 +305,7 @@ _STEPWISE: dict[str, dict[str, Any]] = {
     "GlobalMaxPooling1D": {"of_ragged": "dense"},
 }
 
-_POOLING = tuple(
+POOLING = tuple(
     facts
     for rank in (1, 2, 3)
     for name, shape in _KINDS
@@ -315,4 +315,4 @@ _POOLING = tuple(
 )
 
 
-LAYERS = (*_CONVOLUTION, *_POOLING)
+LAYERS = (*CONVOLUTION, *POOLING)

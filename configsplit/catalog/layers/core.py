@@ -230,7 +230,7 @@ def _unconnected(config: FrozenDict) -> str:
 _SIZES = several(whole(0, none=True))
 _FORM = Values(_SIZES.wish, lambda value: value == () or (value is not None and _SIZES.takes(value)))
 
-_BASIC = (
+BASIC = (
     *declare(
         "Dense",
         one_output(dense_shape),
@@ -308,7 +308,7 @@ _IDS: dict[str, Any] = {"mask": "makes", "mask_key": "mask_zero", "mask_made": "
 
 _TABLE3 = {"input_dim": whole(truth=False), "output_dim": whole(truth=False)}
 
-_EMBEDDING = (
+EMBEDDING = (
     *declare(
         "Embedding",
         one_output(embedding_shape),
@@ -336,7 +336,7 @@ def prelu_weights(call: CallFacts) -> Weights:
 _AXES = {"axis": or_none(several(WHOLE))}
 _SAME = one_output(first_shape, declared_dtype)
 
-_ACTIVATION = (
+ACTIVATION = (
     *declare(
         "Activation",
         one_output(first_shape, kept_dtype),
@@ -377,7 +377,7 @@ _SEEDED = {"rate": _SHARE, "seed": SEED}
 _RATE3 = {**_SEEDED, "noise_shape": Values("a list of sizes, or null", _is_noise)}
 _RATE = {"rate": number(0, 1, none=True)}
 
-_DROPOUT = (
+DROPOUT = (
     *declare("Dropout", one_output(first_shape, kept_dtype), of_ragged="ragged", values=_RATE, values3=_RATE3, **_NOISE),
     *declare(
         "SpatialDropout1D SpatialDropout2D SpatialDropout3D",
@@ -397,4 +397,4 @@ _DROPOUT = (
 )
 
 
-LAYERS = (*_BASIC, *_EMBEDDING, *_ACTIVATION, *_DROPOUT)
+LAYERS = (*BASIC, *EMBEDDING, *ACTIVATION, *DROPOUT)

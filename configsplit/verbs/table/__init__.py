@@ -26,6 +26,7 @@ VERBS = {
     "join": "Undo a split, or compose models into one.",
     "convert": "Convert a Keras 1 or 2 model to Keras 3, weights included.",
     "inspect": "Describe a model file without building it.",
+    "plot": "Draw a model, its parts, or the difference of two models.",
     "validate": "Check files against the published JSON Schemas.",
     "batch": "Run a recipe on a whole zoo of models, unattended.",
     "profile": "Time each layer on this machine, to balance stages by latency (needs Keras).",

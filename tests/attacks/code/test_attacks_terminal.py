@@ -36,6 +36,8 @@ LINES: dict[str, list[str]] = {
     "unknown": ["extract", "m.json", "--to", "nothing", "--out", "no.json"],
     "convert": ["convert", "m.json", "--out", "c.json"],
     "profile": ["profile", "m.json"],
+    "plot": ["plot", "m.json", "--out", "m.svg"],
+    "plot of parts": ["plot", "parts", "--out", "parts.html"],
     "batch": ["batch", "r.json", "--zoo", "m.json", "--out", "out", "--dry-run"],
 }
 

@@ -18,6 +18,7 @@ SHELL = {
     "5 open files": 'ulimit -n 5; "$@"',
     "no folder to stand in": 'mkdir gone && cd gone && rmdir ../gone; "$@"',
     "one thread": 'ulimit -u 1; "$@"',
+    "stdout full": '"$@" >/dev/full',
 }
 """Each with one verb, in turn: what comes after the start is the matrix's."""
 

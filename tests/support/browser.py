@@ -27,7 +27,7 @@ def executable() -> str:
     found = next((path for name in ([named] if named else [*NAMES, MAC]) if (path := shutil.which(name))), None)
     assert found or not named, f"CHROMIUM={named} is no program"
     if found is None:
-        pytest.skip("report.html was NOT looked at: install Chromium or Chrome, or set CHROMIUM=/path")
+        pytest.skip("the pages were NOT looked at: install Chromium or Chrome, or set CHROMIUM=/path")
     return found
 
 

@@ -1,0 +1,24 @@
+"""``configsplit plot``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from configsplit.cli.output import say, show
+
+
+def plot(models: tuple[Path, ...], out: Path, force: bool, as_json: bool, **options: Any) -> None:
+    """Draw, write, and say what was drawn."""
+    from configsplit.verbs import plot
+
+    found = plot.plot(*models, **options)
+    found.save(out, force=force)
+    picture = found.picture
+    if as_json:
+        boxes = sum(len(view.boxes) for view in picture.views if view.kind == "model")
+        show(
+            {"file": str(out), "title": picture.title, "facts": list(picture.facts), "boxes": boxes, "differs": picture.differs}
+        )
+        return
+    say(f"{out}: {picture.title} · {' · '.join(picture.facts)}")

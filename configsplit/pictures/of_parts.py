@@ -1,0 +1,111 @@
+"""The parts of a model in one view: what one gives and another takes is a line between them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from configsplit.errors import VerificationError
+from configsplit.graph.model import TensorRef
+from configsplit.inference import counted
+from configsplit.models.document import Document
+from configsplit.pictures.of_model import views_of
+from configsplit.pictures.picture import Box, Line, PartFacts, View
+from configsplit.records.manifest import FromPart, Manifest
+
+_Source = tuple[int, int]
+
+
+def views_of_parts(manifest: Manifest, documents: Sequence[Document]) -> tuple[View, ...]:
+    """All parts, wired as the manifest says; inputs that come from another part are no boxes.
+
+    Raises:
+        VerificationError: the manifest wires what the parts do not have.
+    """
+    every = [views_of(document.infer()) for document in documents]
+    boxes: list[Box] = []
+    lines: list[Line] = []
+    later: list[View] = []
+    given: dict[_Source, list[tuple[int, Line]]] = {}
+    for part, (document, views) in enumerate(zip(documents, every, strict=True)):
+        wires = _wires(manifest, part, document)
+        shift = sum(len(earlier) - 1 for earlier in every[:part])
+        home: dict[int, int] = {}
+        for number, box in enumerate(views[0].boxes):
+            if box.layer not in wires:
+                home[number] = len(boxes)
+                boxes.append(_of_part(box, part, shift))
+        later += [_inner(view, part, shift) for view in views[1:]]
+        for line in views[0].lines:
+            source, target = line.source or 0, home[line.target or 0]
+            if source in home:
+                lines.append(replace(line, source=home[source], target=target))
+                continue
+            wire = wires[views[0].boxes[source].layer]
+            given.setdefault(wire, []).append((target, line))
+        lines += _crossing(manifest, documents, part, given, boxes)
+    _check(given)
+    return (View("model", "", tuple(boxes), tuple(lines)), *later)
+
+
+def facts_of_parts(manifest: Manifest, documents: Sequence[Document]) -> tuple[PartFacts, ...]:
+    """What there is to say of each part."""
+    return tuple(
+        PartFacts(part.file, len(document.model.layers), counted(document.infer()).parameters)
+        for part, document in zip(manifest.parts, documents, strict=True)
+    )
+
+
+def _wires(manifest: Manifest, part: int, document: Document) -> dict[str, _Source]:
+    """The inputs of a part that another one gives, by name."""
+    refs, told = document.model.input_refs(), manifest.parts[part].inputs
+    if len(refs) != len(told):
+        raise _unlike(f"the manifest tells of {len(told)} inputs, the file has {len(refs)}", manifest.parts[part].file)
+    pairs = zip(refs, told, strict=True)
+    return {
+        ref.layer: (tensor.source.part, tensor.source.output) for ref, tensor in pairs if isinstance(tensor.source, FromPart)
+    }
+
+
+def _of_part(box: Box, part: int, shift: int) -> Box:
+    return replace(box, part=part, inside=None if box.inside is None else box.inside + shift)
+
+
+def _inner(view: View, part: int, shift: int) -> View:
+    return replace(view, boxes=tuple(_of_part(box, part, shift) for box in view.boxes))
+
+
+def _crossing(
+    manifest: Manifest,
+    documents: Sequence[Document],
+    part: int,
+    given: dict[_Source, list[tuple[int, Line]]],
+    boxes: Sequence[Box],
+) -> list[Line]:
+    """The lines into a part from those before it."""
+    found: list[Line] = []
+    for source, output in [wire for wire in given if wire[0] < part]:
+        refs = documents[source].model.output_refs()
+        if output >= len(refs) or output >= len(manifest.parts[source].outputs):
+            raise _unlike(f"the manifest wires output {output}, which the part does not have", manifest.parts[source].file)
+        home = _home(boxes, source, refs[output])
+        name = manifest.parts[source].outputs[output].tensor
+        for target, line in given.pop((source, output)):
+            found.append(replace(line, source=home, target=target, name=name, output=refs[output].output, crosses=True))
+    return found
+
+
+def _home(boxes: Sequence[Box], part: int, ref: TensorRef) -> int:
+    names = (ref.layer, f"{ref.layer}@{ref.call}")
+    return next(number for number, box in enumerate(boxes) if box.part == part and box.layer == ref.layer and box.name in names)
+
+
+def _check(given: dict[_Source, list[tuple[int, Line]]]) -> None:
+    for part, output in given:
+        raise _unlike(
+            f"the manifest feeds a part with output {output} of part {part}, which does not stand before it", "manifest.json"
+        )
+
+
+def _unlike(message: str, where: str) -> VerificationError:
+    return VerificationError(message, code="verify-wiring", where=where, hint="split the original again")

@@ -1,0 +1,416 @@
+"use strict";
+// The page has the SVG of every view. What is here opens and closes boxes: everything else moves aside, by the places that are
+// in the data. Texts are set as text, and never as markup.
+(() => {
+  const byId = (id) => document.getElementById(id);
+  const data = JSON.parse(byId("data").textContent);
+  const [WIDTH, HEIGHT, HEAD, RIM] = data.box;
+  const picture = byId("picture"), paper = byId("paper");
+  let zoom = 1;
+
+  // ------------------------------------------------------------------ views that are open
+
+  const spare = new Map([...picture.children].map((each) => [Number(each.id.slice(1)), each]));
+  for (const each of spare.values()) each.removeAttribute("id");
+  const parents = new Map();
+  for (const [number, view] of Object.entries(data.views)) {
+    view.boxes.forEach(([, , inside], place) => {
+      if (inside && !parents.has(inside)) parents.set(inside, [Number(number), place]);
+    });
+  }
+
+  function instance(number, parent) {
+    const element = spare.get(number).cloneNode(true);
+    element.classList.remove("off");
+    const own = [...element.children];
+    return {
+      number, parent, element, view: data.views[number], open: new Map(),
+      boxes: own.filter((each) => each.classList.contains("b")),
+      lines: own.filter((each) => each.classList.contains("l")),
+      others: own.filter((each) => !each.classList.contains("b") && !each.classList.contains("l")),
+    };
+  }
+
+  const root = instance(0, null);
+  picture.replaceChildren(root.element);
+
+  /** Where everything of a view is, with what is open in it. */
+  function reflow(node) {
+    const { view } = node, rows = new Map(), columns = new Map();
+    for (const [place, child] of node.open) {
+      const [x, y] = view.boxes[place];
+      rows.set(y, Math.max(rows.get(y) || 0, child.height + HEAD + RIM - HEIGHT));
+      columns.set(x, Math.max(columns.get(x) || 0, child.width + 2 * RIM - WIDTH));
+    }
+    const sum = (numbers) => [...numbers].reduce((total, each) => total + each, 0);
+    const left = sum(columns.values()) / 2;
+    const across = (x) => {
+      let to = x + left;
+      for (const [at, by] of columns) to += x >= at + WIDTH ? by / 2 : x <= at ? -by / 2 : 0;
+      return to;
+    };
+    const down = (y) => {
+      let to = y;
+      for (const [at, by] of rows) to += y >= at + HEIGHT ? by : 0;
+      return to;
+    };
+    node.width = view.size[0] + 2 * left;
+    node.height = view.size[1] + sum(rows.values());
+    node.at = view.boxes.map(([x, y], place) => {
+      const child = node.open.get(place), middle = across(x + WIDTH / 2), more = rows.get(y) || 0;
+      const width = child ? child.width + 2 * RIM : WIDTH, height = child ? child.height + HEAD + RIM : HEIGHT;
+      return [middle - width / 2, down(y) + (more + HEIGHT - height) / 2, width, height];
+    });
+    drawBoxes(node);
+    drawLines(node, across, down);
+    drawOthers(node, across, down);
+  }
+
+  function drawBoxes(node) {
+    node.boxes.forEach((element, place) => {
+      const [x, y, width, height] = node.at[place], child = node.open.get(place);
+      element.setAttribute("transform", `translate(${x},${y})`);
+      if (!child) return;
+      const frame = element.querySelector(":scope > .opened > rect");
+      frame.setAttribute("width", width);
+      frame.setAttribute("height", height);
+      child.element.setAttribute("transform", `translate(${x + RIM},${y + HEAD})`);
+    });
+  }
+
+  function drawLines(node, across, down) {
+    node.lines.forEach((element, number) => {
+      const [source, target, ...points] = node.view.lines[number];
+      const way = points.map(([x, y]) => [across(x), down(y)]);
+      if (source >= 0) {
+        const [x, y, width, height] = node.at[source], row = down(points[0][1]);
+        way.splice(0, 1, [x + width / 2, y + height], [x + width / 2, row]);
+      }
+      if (target >= 0) {
+        const [x, y, width] = node.at[target], [from, top] = points[points.length - 1];
+        const end = x + width / 2 + from - node.view.boxes[target][0] - WIDTH / 2;
+        way.splice(way.length - 1, 1, [end, down(top)], [end, y]);
+      }
+      element.setAttribute("d", path(way));
+    });
+  }
+
+  function path([[x, y], ...rest]) {
+    let told = `M${x} ${y}`;
+    for (const [toX, toY] of rest) {
+      if (toX === x && toY === y) continue;
+      const middle = (y + toY) / 2;
+      told += toX === x ? `V${toY}` : `C${x} ${middle} ${toX} ${middle} ${toX} ${toY}`;
+      [x, y] = [toX, toY];
+    }
+    return told;
+  }
+
+  /** What stands beside boxes and lines: bands of parts, cuts, what is written on them, lines between calls of one layer. */
+  function drawOthers(node, across, down) {
+    const bands = node.view.bands, edges = [0, ...bands.map(down), node.height];
+    let band = 0, cut = 0, title = 0;
+    for (const element of node.others) {
+      const set = (values) => Object.entries(values).forEach(([key, value]) => element.setAttribute(key, value));
+      const kinds = element.classList;
+      if (kinds.contains("band")) {
+        set({ y: edges[band], width: node.width, height: edges[band + 1] - edges[band] });
+        band += 1;
+      } else if (kinds.contains("bt")) {
+        set({ y: edges[title] + (title ? 28 : 15) });
+        title += 1;
+      } else if (kinds.contains("cut")) {
+        cut += 1;
+        set({ d: `M0 ${edges[cut]}H${node.width}` });
+      } else if (element.dataset.at) {
+        const [x, y] = element.dataset.at.split(" ").map(Number);
+        set({ transform: `translate(${across(x) - x},${down(y) - y})` });
+      } else if (element.dataset.pair) {
+        const ends = element.dataset.pair.split(" ").map((place) => node.at[place]);
+        set({ d: "ML".split("").map((step, end) => `${step}${ends[end][0] + ends[end][2] / 2} ${ends[end][1] + ends[end][3] / 2}`).join("") });
+      }
+    }
+  }
+
+  function settle(node) {
+    for (let each = node; each; each = each.parent) reflow(each);
+    picture.setAttribute("viewBox", `0 0 ${root.width} ${root.height}`);
+    picture.setAttribute("width", root.width * zoom);
+    picture.setAttribute("height", root.height * zoom);
+  }
+
+  function open(node, place) {
+    const inside = node.view.boxes[place][2];
+    if (!inside || node.open.has(place)) return node.open.get(place);
+    const child = instance(inside, node);
+    node.open.set(place, child);
+    node.boxes[place].classList.add("isOpen");
+    node.boxes[place].setAttribute("aria-expanded", "true");
+    node.element.append(child.element);
+    reflow(child);
+    return child;
+  }
+
+  function close(node, place) {
+    const child = node.open.get(place);
+    if (!child) return;
+    child.element.remove();
+    node.open.delete(place);
+    node.boxes[place].classList.remove("isOpen");
+    node.boxes[place].setAttribute("aria-expanded", "false");
+  }
+
+  function found(element) {
+    const box = element.closest && element.closest("[data-box]");
+    if (!box) return null;
+    const place = Number(box.dataset.box.split(".")[1]);
+    for (const node of nodes()) if (node.boxes[place] === box) return [node, place];
+    return null;
+  }
+
+  function nodes() {
+    const all = [root];
+    for (const node of all) all.push(...node.open.values());
+    return all;
+  }
+
+  /** Opens or closes a box, which stays where it was on the screen. */
+  function toggle(element) {
+    const [node, place] = found(element), before = element.getBoundingClientRect();
+    if (node.open.has(place)) close(node, place);
+    else open(node, place);
+    settle(node);
+    const after = element.getBoundingClientRect();
+    paper.scrollTop += after.top - before.top;
+    paper.scrollLeft += after.left + after.width / 2 - before.left - before.width / 2;
+    for (const view of crossing) highlight(view);
+  }
+
+  /** The box of a place in the data, with all that is around it open. */
+  function reveal([view, place]) {
+    const way = [[view, place]];
+    while (way[0][0]) way.unshift(parents.get(way[0][0]));
+    let node = root;
+    for (const [, step] of way.slice(0, -1)) node = open(node, step);
+    settle(node);
+    return node.boxes[place];
+  }
+
+  /** The box that is to be seen of it: itself, or the closed one that it is in. */
+  function visible([view, place]) {
+    const way = [[view, place]];
+    while (way[0][0]) way.unshift(parents.get(way[0][0]));
+    let node = root;
+    for (const [, step] of way.slice(0, -1)) {
+      if (!node.open.has(step)) return node.boxes[step];
+      node = node.open.get(step);
+    }
+    return node.boxes[place];
+  }
+
+  // ------------------------------------------------------------------ mouse and keys
+
+  const listed = (list, texts) => list.replaceChildren(...texts.map((text) => {
+    const item = document.createElement("li");
+    item.textContent = text;
+    return item;
+  }));
+
+  function pick(element) {
+    for (const each of picture.querySelectorAll(".picked")) each.classList.remove("picked");
+    element.classList.add("picked");
+    const [name, ...facts] = element.querySelector(":scope > title").textContent.split(" · ");
+    byId("about").textContent = name;
+    listed(byId("details"), facts);
+  }
+
+  picture.addEventListener("click", (event) => {
+    const box = event.target.closest("[data-box]");
+    if (!box) return;
+    pick(box);
+    if (box.hasAttribute("aria-expanded")) toggle(box);
+  });
+
+  picture.addEventListener("keydown", (event) => {
+    const box = event.target.closest("[data-box]");
+    if (!box || (event.key !== "Enter" && event.key !== " ")) return;
+    event.preventDefault();
+    pick(box);
+    toggle(box);
+  });
+
+  function unfold() {
+    const closed = nodes().flatMap((node) => node.view.boxes.map(([, , inside], place) => [node, place, inside]))
+      .filter(([node, place, inside]) => inside && !node.open.has(place));
+    for (const [node, place] of closed.slice(0, 400)) open(node, place);
+    for (const node of nodes().reverse()) reflow(node);
+    settle(root);
+  }
+
+  function fold() {
+    for (const place of [...root.open.keys()]) close(root, place);
+    settle(root);
+  }
+
+  function scale(by) {
+    zoom = Math.min(Math.max(zoom * by, 0.1), 4);
+    settle(root);
+  }
+
+  byId("unfold").addEventListener("click", unfold);
+  byId("fold").addEventListener("click", fold);
+  byId("larger").addEventListener("click", () => scale(1.25));
+  byId("smaller").addEventListener("click", () => scale(0.8));
+  document.addEventListener("keydown", (event) => {
+    if ((event.target instanceof Element && event.target.matches("input")) || event.ctrlKey || event.metaKey || event.altKey) return;
+    const act = { "/": () => byId("search").focus(), "+": () => scale(1.25), "-": () => scale(0.8), u: unfold, f: fold }[event.key];
+    if (!act) return;
+    event.preventDefault();
+    act();
+  });
+
+  // ------------------------------------------------------------------ search
+
+  let index = null;
+
+  function indexed() {
+    const entries = [];
+    for (const [number, element] of spare) {
+      for (const box of element.children) {
+        if (!box.dataset.box) continue;
+        const place = Number(box.dataset.box.split(".")[1]);
+        const text = data.views[number].path + box.querySelector(":scope > title").textContent;
+        entries.push({ text, low: text.toLowerCase(), at: [number, place] });
+      }
+    }
+    return entries;
+  }
+
+  function show(at) {
+    const box = reveal(at);
+    pick(box);
+    box.scrollIntoView({ block: "center", inline: "center" });
+  }
+
+  byId("search").addEventListener("input", () => {
+    index = index || indexed();
+    const words = byId("search").value.toLowerCase().split(/\s+/).filter(Boolean);
+    const hits = words.length ? index.filter(({ low }) => words.every((word) => low.includes(word))).slice(0, 60) : [];
+    byId("found").replaceChildren(...hits.map(({ text, at }) => {
+      const item = document.createElement("li"), button = document.createElement("button");
+      button.type = "button";
+      button.textContent = text;
+      button.addEventListener("click", () => { byId("found").hidden = true; show(at); });
+      item.append(button);
+      return item;
+    }));
+    byId("found").hidden = !hits.length;
+  });
+
+  byId("search").addEventListener("keydown", (event) => {
+    const first = byId("found").querySelector("button");
+    if (event.key === "Escape") { byId("found").hidden = true; byId("search").blur(); }
+    if (event.key === "Enter" && first) first.click();
+    if (event.key === "ArrowDown" && first) { event.preventDefault(); first.focus(); }
+  });
+
+  byId("found").addEventListener("keydown", (event) => {
+    const item = event.target.closest("li");
+    const next = { ArrowDown: item && item.nextElementSibling, ArrowUp: item && item.previousElementSibling }[event.key];
+    if (event.key === "Escape") { byId("found").hidden = true; byId("search").focus(); }
+    if (next) { event.preventDefault(); next.firstChild.focus(); }
+  });
+
+  // ------------------------------------------------------------------ places to cut at
+
+  const curve = byId("curve"), chosen = new Set();
+  const bars = curve ? [...curve.querySelectorAll(".bar")] : [];
+  let here = -1, crossing = [];
+
+  function highlight(at) {
+    visible(at).classList.add("gives");
+  }
+
+  function point(number) {
+    if (here >= 0) bars[here].classList.remove("here");
+    for (const each of picture.querySelectorAll(".gives")) each.classList.remove("gives");
+    here = Math.min(Math.max(number, 0), bars.length - 1);
+    const place = data.places[here];
+    bars[here].classList.add("here");
+    crossing = place.boxes;
+    for (const at of crossing) highlight(at);
+    listed(byId("place"), place.said);
+    curve.setAttribute("aria-valuenow", here + 1);
+    curve.setAttribute("aria-valuetext", place.said.join(", "));
+  }
+
+  function choose(number) {
+    if (chosen.has(number)) chosen.delete(number);
+    else chosen.add(number);
+    told();
+  }
+
+  function told() {
+    bars.forEach((bar, number) => bar.classList.toggle("cutHere", chosen.has(number)));
+    const cuts = [...chosen].sort((one, other) => one - other).map((number) => data.places[number].option);
+    byId("command").textContent = [data.command, ...cuts, "--out parts"].join(" ");
+    byId("chosen").hidden = !cuts.length;
+  }
+
+  const speed = (id) => 10 ** Number(byId(id).value);
+  const rounded = (number, unit) => {
+    const step = Math.min(Math.floor(Math.log10(number) / 3), 4);
+    return `${(number / 1000 ** step).toPrecision(3)} ${["", "k", "M", "G", "T"][step]}${unit}`;
+  };
+  let best = -1;
+
+  /** The place with the least time from input to output: first device, link, second device. */
+  function ranked() {
+    const [head, tail, link] = ["head-speed", "tail-speed", "link"].map(speed);
+    const seconds = data.places.map(({ time }) => time[0] / head + time[1] / link + time[2] / tail);
+    best = seconds.indexOf(Math.min(...seconds));
+    byId("head-speed").nextElementSibling.textContent = rounded(head, "MAC/s");
+    byId("tail-speed").nextElementSibling.textContent = rounded(tail, "MAC/s");
+    byId("link").nextElementSibling.textContent = rounded(link, "B/s");
+    byId("best").textContent = `${data.places[best].said[0]}: ${(seconds[best] * 1000).toPrecision(3)} ms`;
+  }
+
+  if (curve) {
+    const at = (event) => {
+      const { left, width } = curve.getBoundingClientRect();
+      return Math.floor((event.clientX - left) / width * bars.length);
+    };
+    curve.addEventListener("pointermove", (event) => point(at(event)));
+    curve.addEventListener("click", (event) => { point(at(event)); choose(here); });
+    curve.addEventListener("keydown", (event) => {
+      const steps = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageDown: -10, PageUp: 10, Home: -1e6, End: 1e6 };
+      if (event.key in steps) { event.preventDefault(); point(here + steps[event.key]); }
+      if ((event.key === "Enter" || event.key === " ") && here >= 0) { event.preventDefault(); choose(here); }
+    });
+    for (const id of ["head-speed", "tail-speed", "link"]) byId(id).addEventListener("input", ranked);
+    byId("best").addEventListener("click", () => { point(best); choose(best); });
+    byId("clear").addEventListener("click", () => { chosen.clear(); told(); });
+    byId("copy").addEventListener("click", () => {
+      const selection = getSelection();
+      selection.selectAllChildren(byId("command"));
+      if (navigator.clipboard) navigator.clipboard.writeText(byId("command").textContent).catch(() => {});
+    });
+    ranked();
+  }
+  byId("places").hidden = !document.querySelector("#places #curve, #places > p.quiet");
+  byId("devices").hidden = !curve;
+
+  // ------------------------------------------------------------------ as it is opened
+
+  const first = new Set(data.opened);
+  for (let level = 0; level < 64; level += 1) {
+    const more = nodes().flatMap((node) => node.view.boxes.map(([, , inside], place) => [node, place, inside]))
+      .filter(([node, place, inside]) => first.has(inside) && !node.open.has(place));
+    if (!more.length) break;
+    for (const [node, place] of more) open(node, place);
+  }
+  for (const node of nodes().reverse()) reflow(node);
+  zoom = Math.min(Math.max(paper.clientWidth / (root.width + 24), 0.55), 1);
+  settle(root);
+  paper.scrollLeft = (paper.scrollWidth - paper.clientWidth) / 2;
+})();

@@ -1,0 +1,250 @@
+"""`plot`: a model, its parts, or the difference of two models, as a picture."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from configsplit.boundaries.costs import sized
+from configsplit.boundaries.cut_rows import Cut
+from configsplit.boundaries.formulas import Figure
+from configsplit.boundaries.sizes import given_sizes
+from configsplit.containers import Staging, prepare_text, stamp
+from configsplit.errors import ConfigSplitError, CutError, ShapeError, StoreError
+from configsplit.graph.json import dumps
+from configsplit.graph.model import TensorRef, TensorSpec
+from configsplit.inference import Inference
+from configsplit.models.document import Document, load
+from configsplit.pictures.difference import views_of_difference
+from configsplit.pictures.dot import dot
+from configsplit.pictures.folding import folded
+from configsplit.pictures.hazardous import hazards_of, with_hazards
+from configsplit.pictures.mermaid import mermaid
+from configsplit.pictures.model_explorer import model_explorer
+from configsplit.pictures.of_model import MOST_BOXES, totals, views_of
+from configsplit.pictures.of_parts import facts_of_parts, views_of_parts
+from configsplit.pictures.page import MOST_PLACES, page
+from configsplit.pictures.picture import Picture, View
+from configsplit.pictures.prices import Price, Prices
+from configsplit.pictures.svg import svg
+from configsplit.pictures.words import amount
+from configsplit.records.manifest import NAME
+from configsplit.verbs.cuts import cuts
+from configsplit.verbs.verify import read_manifest
+
+Sizes = Iterable[str] | Mapping[TensorRef, TensorSpec]
+
+SUFFIXES = (".html", ".svg", ".mmd", ".dot", ".json")
+
+MOST_SEEN = 600
+"""Nested models are drawn open where no more boxes than that are to be seen then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """A picture that can be written in several formats.
+
+    Attributes:
+        whole: with every layer; for text formats that fold by themselves.
+        unfold: whether that is what is drawn.
+        document, sizes: the model, if it is one model: where that can be cut is told on pages.
+    """
+
+    whole: Picture
+    unfold: bool = False
+    document: Document | None = None
+    sizes: Mapping[TensorRef, TensorSpec] = field(default_factory=dict)
+
+    @property
+    def picture(self) -> Picture:
+        """What is drawn: with blocks that repeat folded, if nobody asked for all."""
+        return self.whole if self.unfold else _replaced(self.whole, folded(self.whole.views))
+
+    def text(self, suffix: str) -> str:
+        """The picture as one of `SUFFIXES`.
+
+        Args:
+            suffix: with its dot.
+
+        Returns:
+            The content of such a file.
+
+        Raises:
+            StoreError: pictures are not written so.
+        """
+        picture = self.picture
+        match suffix.lower():
+            case ".html":
+                prices = None if self.document is None else _prices(self.document, self.sizes)
+                return page(picture, opened(picture), prices)
+            case ".svg":
+                return svg(picture, opened(picture))
+            case ".mmd":
+                return mermaid(picture, opened(picture))
+            case ".dot":
+                return dot(picture, opened(picture))
+            case ".json":
+                return dumps(model_explorer(self.whole, opened(self.whole, MOST_BOXES)), indent=1) + "\n"
+        raise StoreError(
+            f"a picture is not written as {suffix!r}",
+            code="plot-suffix",
+            hint=f"name it {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}; a browser makes a .png of an .svg",
+        )
+
+    def save(self, path: str | Path, *, force: bool = False) -> None:
+        """Write the picture, as the suffix says.
+
+        Args:
+            path: the file to write.
+            force: replace an existing one.
+
+        Raises:
+            StoreError: the suffix is none of a picture's, the file exists (without ``force``), or cannot be written.
+        """
+        place = Path(path)
+        text = self.text(place.suffix)
+        with Staging(place, folder=False, force=force) as staging:
+            prepare_text(staging.path(place.name), text).run()
+            staging.commit()
+
+    def _repr_svg_(self) -> str:
+        """For notebooks."""
+        return self.text(".svg")
+
+
+def plot(
+    *models: Document | str | Path, unfold: bool = False, sizes: Sizes = (), custom_objects: Iterable[str | Path] = ()
+) -> Plot:
+    """Draw a model, the parts of one, or how a second model differs from the first.
+
+    Args:
+        models: one model or folder of parts, or two models.
+        unfold: draw every layer, blocks that repeat as well.
+        sizes: of inputs that the model leaves open, as for `split`: for shapes and bytes in the picture.
+        custom_objects: plug-ins besides the installed ones.
+
+    Returns:
+        The picture, not yet written.
+
+    Raises:
+        CutError: there are no models, or more than two.
+        StoreError: a file cannot be read.
+        ShapeError: the sizes do not fit the model.
+        VerificationError: the manifest wires what the parts do not have.
+    """
+    plugins = tuple(custom_objects)
+    if len(models) not in (1, 2):
+        raise CutError(
+            f"{len(models)} models cannot be one picture",
+            code="plot-models",
+            hint="give a model, a folder of parts, or two models",
+        )
+    if len(models) == 1 and not isinstance(models[0], Document) and (Path(models[0]) / NAME).is_file():
+        return Plot(_parts(Path(models[0]), sizes, plugins), unfold)
+    documents = [each if isinstance(each, Document) else load(each, custom_objects=plugins) for each in models]
+    found = [_sized(document, sizes) for document in documents]
+    if len(documents) == 2:
+        return Plot(_difference(documents, found), unfold)
+    (document,) = documents
+    return Plot(_model(document, found[0]), unfold, document, given_sizes(document.infer(), sizes))
+
+
+def opened(picture: Picture, most: int = MOST_SEEN) -> frozenset[int]:
+    """The views that are seen inside their boxes, if nobody asks for others: nested models, the outer ones first, as long as no
+    more boxes are seen. A model that calls another twice shows it twice, so that few views can be very many boxes."""
+    times = {0: 1}
+    seen = len(picture.views[0].boxes)
+    for number, view in enumerate(picture.views):
+        calls = Counter(box.inside for box in view.boxes if box.inside is not None)
+        for inside, count in calls.items() if number in times else ():
+            more = times[number] * count * len(picture.views[inside].boxes)
+            if picture.views[inside].kind == "model" and seen + more <= most:
+                seen += more
+                times[inside] = times[number] * count
+    return frozenset(times) - {0}
+
+
+def _replaced(picture: Picture, views: tuple[View, ...]) -> Picture:
+    return Picture(picture.title, picture.facts, views, picture.parts)
+
+
+def _sized(document: Document, sizes: Sizes) -> Inference:
+    inference = document.infer()
+    given = given_sizes(inference, sizes)
+    return sized(document, document.model, given, inference) if given else inference
+
+
+def _model(document: Document, inference: Inference) -> Picture:
+    found = hazards_of(document)
+    views = with_hazards(views_of(inference), found)
+    told = (f"{len(found)} hazardous",) if found else ()
+    return Picture(document.path.name, (document.detection.dialect.title, *_counts(views), *told), views)
+
+
+def _counts(views: Sequence[View]) -> tuple[str, ...]:
+    parameters, macs, layers = totals(views[0].boxes)
+    return f"{layers} layer calls", f"{amount(parameters)} parameters", f"{amount(macs)} multiply-accumulates"
+
+
+def _prices(document: Document, sizes: Mapping[TensorRef, TensorSpec]) -> Prices:
+    """Where a model can be cut; without places and with the reason, where that cannot be told."""
+    file = document.path.resolve().name  # its folder is nobody's business who is shown the page
+    try:
+        found = cuts(document, sizes=sizes)
+    except ConfigSplitError as error:
+        return Prices(file, note=f"Where it can be cut cannot be told: {error.message}.")
+    if found.sizes:
+        return Prices(
+            file, note=f"Prices depend on sizes that are open: {', '.join(found.sizes.values())}. Give them with --size."
+        )
+    places = [_price(cut) for cut in found.places if cut.at]
+    if len(places) <= MOST_PLACES:
+        return Prices(file, tuple(places), note="" if places else "There is no place to cut at.")
+    limit = sorted(place.bytes for place in places)[MOST_PLACES]
+    kept = [place for place in places if place.bytes < limit] or places[:MOST_PLACES]
+    return Prices(file, tuple(kept), note=f"These are the {len(kept)} of {len(places)} places with the fewest bytes.")
+
+
+def _price(cut: Cut) -> Price:
+    before, after = cut.before, cut.after
+    return Price(
+        at=cut.at,
+        tensors=cut.tensors,
+        bytes=_number(cut.bytes),
+        input_bytes=_number(cut.input_bytes),
+        macs=(_number(before.macs), _number(after.macs)),
+        parameters=(before.parameters, after.parameters),
+    )
+
+
+def _number(figure: Figure) -> int:
+    return int(figure) if isinstance(figure, (int, float)) else 0
+
+
+def _difference(documents: Sequence[Document], found: Sequence[Inference]) -> Picture:
+    views = views_of_difference(found[0], found[1])
+    marks = Counter(box.mark for view in views for box in view.boxes if box.mark and box.inside is None)
+    told = [f"{count} {mark}" for mark, count in sorted(marks.items())] or ["no layer differs"]
+    names = [document.path.name for document in documents]
+    return Picture(" → ".join(names), (*told, "weights are not looked at"), views)
+
+
+def _parts(folder: Path, sizes: Sizes, plugins: Sequence[str | Path]) -> Picture:
+    """The parts in a folder. Nothing that its manifest names is followed, and nothing of it is proven."""
+    if given := list(sizes):
+        raise ShapeError(
+            f"parts are drawn with the sizes that they have: {given[0]}",
+            code="size-no-input",
+            where=str(folder),
+            hint="draw the original with --size, or split it with --fix-size",
+        )
+    manifest = read_manifest(folder)
+    for part in manifest.parts:
+        stamp(folder / part.file, follow=False)
+    documents = [load(folder / part.file, custom_objects=plugins) for part in manifest.parts]
+    views = views_of_parts(manifest, documents)
+    names = dict.fromkeys(line.name for line in views[0].lines if line.crosses)
+    told = (f"{len(documents)} parts of {manifest.source.file}", f"cut at {', '.join(names)}")
+    return Picture(folder.resolve().name, told, views, facts_of_parts(manifest, documents))

@@ -1,0 +1,23 @@
+"""The record of ``plot``."""
+
+from configsplit.verbs.table.verb import FORCE, JSON, OUT, PLUGINS, SIZES, Option, Verb
+
+VERB = Verb(
+    name="plot",
+    function="configsplit.verbs.plot:plot",
+    help="""Draw MODEL, the folder of PARTS that `configsplit split` wrote, or how model B differs from model A.
+
+    The suffix of --out says as what: .html is a page that loads nothing, with search, unfolding, and the price of each place to
+    cut at; .svg a picture, .mmd Mermaid, .dot Graphviz, .json the graph format of Model Explorer. Blocks of one form that
+    follow each other are one box. Nothing of the file is run, and weights are not looked at.
+    """,
+    options=(
+        Option("models", kind="path", required=True, repeat=True, metavar="MODEL | PARTS | A B"),
+        OUT,
+        Option("--unfold", help="Draw every layer: nothing that repeats is folded.", kind="flag", default=False),
+        SIZES,
+        PLUGINS,
+        FORCE,
+        JSON,
+    ),
+)

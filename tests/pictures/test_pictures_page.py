@@ -1,0 +1,332 @@
+"""The page of a picture: whole, closed to foreign code, and usable in a real browser."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from drawn_models import HOSTILE, chain, functional, image, layer, loaded, nested_twice, residual
+from support.browser import Page, visit
+
+import configsplit
+from configsplit.pictures.prices import Prices, option, shell_word
+from configsplit.verbs.plot import plot
+
+SEED = Path(__file__).resolve().parents[1] / "corpus" / "seed" / "resnet152_scale_keras2.0.9.json"
+
+
+class Parsed(HTMLParser):
+    """What a browser makes of a page: its elements with their attributes, and the content of scripts and styles."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.raw: dict[str, list[str]] = {"script": [], "style": []}
+        self._inside = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        self._inside = tag
+        if tag in self.raw:
+            self.raw[tag].append("")
+
+    def handle_data(self, data: str) -> None:
+        if self._inside in self.raw:
+            self.raw[self._inside][-1] += data
+
+    def handle_endtag(self, tag: str) -> None:
+        self._inside = ""
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A page of a model all of whose names mean something, its file's too, and that gives each of them as a place to cut at."""
+    folder = tmp_path_factory.mktemp("hostile")
+    document = loaded(folder, nested_twice(chain(HOSTILE), name=HOSTILE[0]), "-m <b>'.json")
+    plot(document, unfold=True).save(folder / "page.html")
+    return folder / "page.html"
+
+
+def test_the_page_lets_nothing_run_but_its_own_script(hostile: Path) -> None:
+    page = Parsed(hostile.read_text("utf-8"))
+    policy = next(each["content"] for tag, each in page.elements if each.get("http-equiv") == "Content-Security-Policy")
+    style, (data, script) = page.raw["style"], page.raw["script"]
+    digests = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (script, *style)]
+    allowed = f"default-src 'none'; script-src 'sha256-{digests[0]}'; style-src 'sha256-{digests[1]}'"
+    assert policy == f"{allowed}; base-uri 'none'; form-action 'none'"
+    assert json.loads(data)["places"]
+    assert not {tag for tag, _ in page.elements} & {
+        "img",
+        "b",
+        "iframe",
+        "link",
+        "object",
+        "a",
+        "image",
+        "use",
+        "foreignobject",
+    }
+    keys = {key for _, each in page.elements for key in each}
+    assert not [key for key in keys if key.startswith("on") or key in ("src", "href", "xlink:href", "style")]
+    assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)|@import|url\(", hostile.read_text("utf-8"))
+
+
+def test_no_mark_turns_the_direction_of_writing(hostile: Path) -> None:
+    assert not re.search(r"[\u202a-\u202e\u2066-\u2069\u2028]", hostile.read_text("utf-8"))
+
+
+@pytest.mark.parametrize("word", [*HOSTILE, "plain/name@0:1", "it's", "a b", "=x", "~", "", "\x1b[2J", "line\nline", "é中"])
+def test_words_of_commands_are_one_word_of_a_shell(word: str) -> None:
+    told = subprocess.run(["bash", "-c", f"printf %s {shell_word(word)}"], capture_output=True, check=True)
+    assert told.stdout.decode("utf-8") == word
+    assert shell_word(word).isprintable()
+
+
+def test_a_reference_with_a_dash_is_no_option() -> None:
+    assert option("-rf") == "--at=-rf".replace("-rf", shell_word("-rf"))
+    assert shlex.split(option("-rf")) == ["--at=-rf"]
+    assert Prices("-x.json").command == "configsplit split ./-x.json"
+
+
+def test_every_place_of_the_verb_cuts_is_there(tmp_path: Path) -> None:
+    document = loaded(tmp_path, residual(4))
+    plot(document).save(tmp_path / "page.html")
+    data = json.loads(Parsed((tmp_path / "page.html").read_text("utf-8")).raw["script"][0])
+    places = configsplit.cuts(document).places
+    assert [place["said"][0] for place in data["places"]] == [place.at for place in places]
+    assert [place["time"] for place in data["places"]] == [
+        [place.before.macs, place.bytes + place.input_bytes, place.after.macs]  # type: ignore[operator]
+        for place in places
+    ]
+
+
+def test_prices_of_open_sizes_ask_for_them(tmp_path: Path) -> None:
+    document = loaded(tmp_path, functional([image("x", None, None, 3), layer("p", "Add", {}, ("x", "x"))], ["x"], ["p"]))  # type: ignore[arg-type]
+    plot(document).save(tmp_path / "page.html")
+    assert "Give them with --size" in (tmp_path / "page.html").read_text("utf-8")
+
+
+def test_the_page_of_resnet152_is_small(tmp_path: Path) -> None:
+    found = plot(SEED)
+    found.save(tmp_path / "page.html")
+    text = (tmp_path / "page.html").read_text("utf-8")
+    assert text.count("data-box=") >= len(configsplit.load(SEED).model.layers)
+    assert len(text.encode()) < 1_500_000
+
+
+def test_no_folder_is_told(tmp_path: Path) -> None:
+    plot(loaded(tmp_path, residual(2))).save(tmp_path / "page.html")
+    assert str(tmp_path) not in (tmp_path / "page.html").read_text("utf-8")
+
+
+def test_views_that_are_too_many_boxes_do_not_open(tmp_path: Path) -> None:
+    plot(loaded(tmp_path, chain([f"d{number}" for number in range(9000)]))).save(tmp_path / "page.html")
+    data = json.loads(Parsed((tmp_path / "page.html").read_text("utf-8")).raw["script"][0])
+    assert list(data["views"]) == ["0"]
+    assert [box[2] for box in data["views"]["0"]["boxes"]] == [0, 0]
+
+
+# ------------------------------------------------------------------------------------------------------- in a real browser
+
+
+class Seen(NamedTuple):
+    """A page that is open, what runs a script in it to its end, and what makes the room dark."""
+
+    page: Page
+    run: Callable[[str], Any]
+    darken: Callable[[], Any]
+
+
+@pytest.fixture
+def seen(tmp_path: Path) -> Iterator[Callable[..., Seen]]:
+    """Opens pages; closes them when the test is over."""
+    with ExitStack() as stack:
+
+        def opened(path: Path, width: int = 1300) -> Seen:
+            page, run = stack.enter_context(visit(path, tmp_path / f"profile-{width}", width=width))
+            return Seen(page, lambda script: run(page.run(script)), lambda: run(page.dark()))
+
+        yield opened
+
+
+VISIBLE = "[...document.querySelectorAll('#picture .b')].map(b => b.querySelector('title').textContent.split(' · ')[0])"
+COMMAND = "document.getElementById('command').textContent"
+
+
+def key(name: str, on: str = "document.activeElement") -> str:
+    return f"{on}.dispatchEvent(new KeyboardEvent('keydown', {{key: {json.dumps(name)}, bubbles: true, cancelable: true}}))"
+
+
+def typed(words: str) -> str:
+    return f"(e => {{ e.value = {json.dumps(words)}; e.dispatchEvent(new Event('input')) }})(document.getElementById('search'))"
+
+
+def test_boxes_unfold_and_fold(seen: Callable[..., Seen], tmp_path: Path) -> None:
+    plot(loaded(tmp_path, residual(5))).save(tmp_path / "page.html")
+    page, run, _ = seen(tmp_path / "page.html")
+    assert run(VISIBLE) == ["x", "stem", "b0 … b4", "pool", "head"]
+    height = run("document.getElementById('picture').viewBox.baseVal.height")
+    run("document.querySelector('.group').dispatchEvent(new MouseEvent('click', {bubbles: true}))")
+    assert run(VISIBLE) == ["x", "stem", "b0 … b4", "pool", "head", "b0", "b1", "b2", "b3", "b4"]
+    assert run("document.getElementById('picture').viewBox.baseVal.height") > height + 5 * 60
+    assert run("document.querySelector('.group').getAttribute('aria-expanded')") == "true"
+    run("document.querySelector('[data-box=\"1.2\"]').focus()")
+    run(key("Enter"))
+    assert run(VISIBLE)[-3:] == ["b2_1", "b2_2", "b2_out"]
+    run(key("f", "document.body"))
+    assert run(VISIBLE) == ["x", "stem", "b0 … b4", "pool", "head"]
+    assert run("document.getElementById('picture').viewBox.baseVal.height") == height
+    assert (page.complaints, len(page.requests)) == ([], 1)
+
+
+FAULTS = """(() => {
+  const faults = [], near = (one, other) => Math.abs(one - other) < 3;
+  const frame = box => box.querySelector(box.classList.contains('isOpen') ? '.opened rect' : 'rect:last-of-type');
+  for (const view of document.querySelectorAll('#picture .view')) {
+    const of = kind => [...view.children].filter(each => each.classList.contains(kind));
+    const rects = of('b').map(box => frame(box).getBoundingClientRect());
+    const meet = (one, two) => one.left < two.right && two.left < one.right && one.top < two.bottom && two.top < one.bottom;
+    rects.forEach((one, number) => { if (rects.slice(0, number).some(two => meet(one, two))) faults.push('boxes'); });
+    for (const line of of('l')) {
+      const at = length => line.getPointAtLength(length).matrixTransform(line.getScreenCTM());
+      const touches = point => rects.some(each => point.x > each.left && point.x < each.right
+        && (near(point.y, each.top) || near(point.y, each.bottom)));
+      const ends = [at(0), at(line.getTotalLength())], edge = view.parentNode.classList.contains('view');
+      if (ends.filter(touches).length < (edge ? 1 : 2)) faults.push(line.textContent);
+    }
+  }
+  return faults;
+})()"""
+
+
+def test_what_is_open_lies_inside_and_lines_meet_boxes(seen: Callable[..., Seen], tmp_path: Path) -> None:
+    """With everything open no two boxes of a view lie on each other, and each line ends at boxes."""
+    plot(loaded(tmp_path, nested_twice(residual(3)))).save(tmp_path / "page.html")
+    _, run, _ = seen(tmp_path / "page.html")
+    for _ in range(4):
+        run(key("u", "document.body"))
+    assert run(FAULTS) == []
+    assert len(run(VISIBLE)) > 2 * (5 + 3 + 9)
+
+
+def test_search_opens_what_is_folded(seen: Callable[..., Seen], tmp_path: Path) -> None:
+    plot(loaded(tmp_path, residual(5))).save(tmp_path / "page.html")
+    page, run, _ = seen(tmp_path / "page.html")
+    run(key("/", "document.body"))
+    assert run("document.activeElement.id") == "search"
+    run(typed("b3_2"))
+    assert run("[...document.querySelectorAll('#found button')].map(b => b.textContent.split(' · ')[0])") == ["b3_2"]
+    run(key("Enter"))
+    assert run("document.querySelector('.picked > title').textContent").startswith("b3_2 · Conv2D · 8×8×4")
+    assert run("document.getElementById('about').textContent") == "b3_2"
+    assert page.complaints == []
+
+
+def test_a_place_writes_the_command(seen: Callable[..., Seen], tmp_path: Path) -> None:
+    """By mouse and by keys; the command cuts there."""
+    document = loaded(tmp_path, residual(4))
+    plot(document).save(tmp_path / "page.html")
+    page, run, _ = seen(tmp_path / "page.html")
+    places = [place.at for place in configsplit.cuts(document).places]
+    number = places.index("b1_out")
+    share = (number + 0.5) / len(places)
+    event = f"new MouseEvent('click', {{bubbles: true, clientX: place.left + place.width * {share}}})"
+    curve = "document.getElementById('curve')"
+    run(f"(place => {curve}.dispatchEvent({event}))({curve}.getBoundingClientRect())")
+    assert run(COMMAND) == "configsplit split m.json --at b1_out --out parts"
+    assert run("[...document.querySelectorAll('.gives > title')].map(t => t.textContent.split(' · ')[0])") == ["b0 … b3"]
+    run("document.getElementById('curve').focus()")
+    run(key("Home"))
+    run(key(" "))
+    assert run(COMMAND) == f"configsplit split m.json --at {places[0]} --at b1_out --out parts"
+    done = subprocess.run(
+        ["bash", "-c", run(COMMAND).replace("configsplit", "python -m configsplit", 1)],
+        cwd=tmp_path,
+        env={
+            "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
+            "PYTHONPATH": str(Path(__file__).parents[2]),
+        },
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "parts" / "part-2.json").is_file()
+    assert page.complaints == []
+
+
+def test_sliders_move_the_best_place(seen: Callable[..., Seen], tmp_path: Path) -> None:
+    """A slow link asks for few bytes; a fast one and a slow first device for the beginning."""
+    plot(SEED).save(tmp_path / "page.html")
+    page, run, _ = seen(tmp_path / "page.html")
+
+    def best(head: float, tail: float, link: float) -> str:
+        for name, value in (("head-speed", head), ("tail-speed", tail), ("link", link)):
+            run(f"(e => {{ e.value = {value}; e.dispatchEvent(new Event('input')) }})(document.getElementById('{name}'))")
+        return str(run("document.getElementById('best').textContent")).partition(":")[0]
+
+    places = {place.at: place for place in configsplit.cuts(configsplit.load(SEED)).places}
+    assert places[best(14, 14, 4)].bytes == min(place.bytes for place in places.values())
+    early = places[best(8, 14, 10)]
+    assert early.before.macs == min(place.before.macs for place in places.values())  # type: ignore[type-var]
+    assert page.complaints == []
+
+
+def test_hostile_names_stay_text(seen: Callable[..., Seen], hostile: Path) -> None:
+    page, run, _ = seen(hostile)
+    run(typed("img"))
+    run("document.querySelector('#found button').click()")
+    assert run("document.querySelectorAll('img, b, iframe').length") == 0
+    assert "<img src=x onerror=alert(1)>" in run("document.getElementById('about').textContent")
+    run("document.getElementById('curve').focus()")
+    for _ in range(3):
+        run(key("ArrowRight"))
+        run(key("Enter"))
+    words = shlex.split(run(COMMAND))
+    assert words[:3] == ["configsplit", "split", "./-m <b>'.json"]
+    assert (page.complaints, len(page.requests)) == ([], 1)
+
+
+def test_a_phone_and_a_dark_room(seen: Callable[..., Seen], tmp_path: Path) -> None:
+    plot(loaded(tmp_path, nested_twice(residual(4)))).save(tmp_path / "page.html")
+    page, run, darken = seen(tmp_path / "page.html", width=390)
+    assert run("document.documentElement.scrollWidth <= innerWidth")
+    colour = "getComputedStyle(document.querySelector('{}')).{}"
+    light = [run(colour.format(*of)) for of in (("body", "backgroundColor"), (".n", "fill"), (".s", "fill"))]
+    darken()
+    dark = [run(colour.format(*of)) for of in (("body", "backgroundColor"), (".n", "fill"), (".s", "fill"))]
+    assert light[0] == "rgb(255, 255, 255)"
+    assert not set(light) & set(dark)
+    assert page.complaints == []
+
+
+def test_parts_move_with_what_is_opened(seen: Callable[..., Seen], tmp_path: Path) -> None:
+    """The cut stays between the parts, and what is written on it stays on it."""
+    configsplit.split(loaded(tmp_path, residual(8)), at="b5_1").save(tmp_path / "parts")
+    plot(tmp_path / "parts").save(tmp_path / "page.html")
+    page, run, _ = seen(tmp_path / "page.html")
+
+    def middle(selector: str) -> float:
+        place = f"document.querySelector('{selector}').getBoundingClientRect()"
+        return float(run(f"{place}.top + {place}.height / 2"))
+
+    before = middle(".cut")
+    run(key("u", "document.body"))
+    after = middle(".cut")
+    assert after > before + 100
+    assert abs(middle(".pill") - after) < 2
+    lowest = "Math.max(...[...document.querySelectorAll('#picture .b')].filter(b => / part 0/.test(b.textContent))"
+    assert run(f"{lowest}.map(b => b.getBoundingClientRect().bottom))") < after
+    assert run("document.getElementById('places').hidden")
+    assert page.complaints == []

@@ -1,0 +1,55 @@
+"""``configsplit plot`` on the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from drawn_models import chain, residual, written
+
+from configsplit.cli.main import cli
+
+RELEASES = Path(__file__).resolve().parents[1] / "corpus" / "releases"
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(cli, [str(item) for item in arguments], prog_name="configsplit", catch_exceptions=False)
+
+
+@pytest.mark.parametrize("suffix", ["svg", "mmd", "dot", "json"])
+def test_a_model_is_drawn(suffix: str, tmp_path: Path) -> None:
+    done = run("plot", RELEASES / "keras-3.15.1" / "residual.keras", "--out", tmp_path / f"out.{suffix}")
+    assert done.exit_code == 0
+    assert "residual.keras · Keras 3" in done.stdout
+    assert "concatenate" in (tmp_path / f"out.{suffix}").read_text("utf-8")
+
+
+def test_json_says_what_was_drawn(tmp_path: Path) -> None:
+    one, other = written(tmp_path, chain(["a", "b"])), written(tmp_path, chain(["a", "c"]), "other.json")
+    done = run("plot", one, other, "--out", tmp_path / "out.svg", "--json")
+    told = json.loads(done.stdout)
+    assert (told["title"], told["boxes"], told["differs"]) == ("m.json → other.json", 4, True)
+    assert told["facts"][:2] == ["1 added", "1 gone"]
+
+
+def test_parts_and_unfolded_models_are_drawn(tmp_path: Path) -> None:
+    model = written(tmp_path, residual(4))
+    assert run("split", model, "--at", "b1_1", "--out", tmp_path / "parts").exit_code == 0
+    assert run("plot", tmp_path / "parts", "--out", tmp_path / "parts.svg").exit_code == 0
+    assert "b1_1 · 8×8×4" in (tmp_path / "parts.svg").read_text("utf-8")
+    assert run("plot", model, "--unfold", "--out", tmp_path / "all.dot").exit_code == 0
+    assert "b3_out" in (tmp_path / "all.dot").read_text("utf-8")
+
+
+@pytest.mark.parametrize(("arguments", "code"), [(["--out", "out.png"], "plot-suffix"), (["--out", "m.json"], "output-exists")])
+def test_what_cannot_be_written_is_refused(
+    arguments: list[str], code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    written(tmp_path, chain(["a"]))
+    done = run("plot", "m.json", *arguments)
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert f"error [{code}]" in done.stderr
+    assert [each.name for each in tmp_path.iterdir()] == ["m.json"]
