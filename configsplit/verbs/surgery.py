@@ -245,7 +245,7 @@ def _without_stale(model: Model, before: Model) -> Model:
 def _donor(document: Document, model: Document | str | Path, weights: Path | None) -> Document:
     donor = model if isinstance(model, Document) else load_fragment(model, document, weights=weights)
     check_dialect(donor, document)
-    check_configs(donor.path.name, donor.model, document.registry)
+    check_configs(donor.path.name, donor.model, document.registry, release=donor.release or document.release)
     return donor
 
 

@@ -167,6 +167,7 @@ _NAMED: dict[str, Any] = {
 
 _SCORED = {"score_mode": one_of("dot concat", case=False)}
 _PLACES = or_none(several(whole(0)))
+_BUILT = or_none(Values("a shape of at least 3 axes", lambda value: isinstance(value, tuple) and len(value) > 2))
 _HEADS = {
     "num_heads": whole(0),
     "key_dim": whole(),
@@ -174,6 +175,7 @@ _HEADS = {
     "attention_axes": Values(AXES.wish, lambda value: _PLACES.takes(value) and AXES.takes(value)),
     "dropout": number(0, 1, none=True),
     "output_shape": or_none(several(whole(0))),
+    **dict.fromkeys(("query_shape", "key_shape", "value_shape"), _BUILT),
 }
 _ATTENDING3 = {"sliding_window": whole(none=True), "dropout": number(0, 1)}
 _HEADS3 = {

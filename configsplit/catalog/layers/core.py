@@ -98,6 +98,8 @@ def _einsum(call: CallFacts) -> tuple[Shape, Shape, Shape | None, str, str, str]
         raise impossible(f"a tensor of {len(shape)} axes has none for all of {source!r}")
     output = _einsum_output(call, shape, elided, left)
     before = elided if left else 0
+    if len(output) < before + len(result):
+        raise impossible(f"output_shape has too few numbers for {result!r}")
     inputs = {letter: shape[place + before] for place, letter in enumerate(source)}
     outputs = {letter: output[place + before] for place, letter in enumerate(result)}
     matrix = tuple(inputs[letter] if letter in inputs else outputs[letter] for letter in kernel)
@@ -227,7 +229,7 @@ def _unconnected(config: FrozenDict) -> str:
     return "implementation 3 needs filters" if config.get("implementation") == 3 and config.get("filters") == 0 else ""
 
 
-_SIZES = several(whole(0, none=True))
+_SIZES = several(whole(0, none=True), 1)
 _FORM = Values(_SIZES.wish, lambda value: value == () or (value is not None and _SIZES.takes(value)))
 
 _BASIC = (
@@ -333,7 +335,7 @@ def prelu_weights(call: CallFacts) -> Weights:
     return (weight(call, "alpha", *(1 if axis in shared else shape[axis] for axis in range(1, len(shape)))),)
 
 
-_AXES = {"axis": or_none(several(WHOLE))}
+_AXES = {"axis": or_none(several(WHOLE, 1))}
 _SAME = one_output(first_shape, declared_dtype)
 
 _ACTIVATION = (

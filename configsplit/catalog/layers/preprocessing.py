@@ -215,7 +215,7 @@ _TEXT = {
     "output_mode": one_of(f"{_CODED} tf_idf tf-idf binary", case=False),
     "max_tokens": whole(2, none=True),
     "output_sequence_length": whole(0, none=True),
-    "ngrams": or_none(several(WHOLE)),
+    "ngrams": or_none(several(WHOLE, 1)),
 }
 _WINDOWS = (
     "bar bart barthann bartlett bkh black blackharr blackman blackmanharris blk bman bmn bohman box boxcar brt brthan bth "
@@ -374,6 +374,7 @@ LAYERS = (
         tells_kind=True,
         numbers="split",
         values=_TEXT,
+        values3={"ngrams": or_none(several(WHOLE))},
         conflict=_split_up2,
         keras3={"conflict": _split_up},
     ),
