@@ -47,7 +47,7 @@ def config_faults(
     """What Keras would refuse of a config; ``own`` are names of the user's own functions and classes."""
     taken = constructor(class_name, dialect)
     if taken is not None:
-        yield from _unknown(taken, class_name, config)
+        yield from _unknown(taken, class_name, config, _elsewhere(class_name, dialect))
         yield from _missing(taken, class_name, config)
     if dialect == "keras1":
         return  # its values are declared in the words of Keras 2
@@ -61,7 +61,15 @@ def config_faults(
     yield ConfigFault("config-value", "", f"{class_name}: {why}", "change one of them")
 
 
-def _unknown(taken: Constructor, class_name: str, config: FrozenDict) -> Iterator[ConfigFault]:
+def _elsewhere(class_name: str, dialect: str) -> list[Constructor]:
+    """The class of the same name in the other generations."""
+    found = (constructor(class_name, each) for each in ("keras1", "keras2", "keras3") if each != dialect)
+    return [each for each in found if each is not None]
+
+
+def _unknown(
+    taken: Constructor, class_name: str, config: FrozenDict, elsewhere: Collection[Constructor] = ()
+) -> Iterator[ConfigFault]:
     for key in config:
         if key in taken.keys or taken.any:
             continue
@@ -69,7 +77,8 @@ def _unknown(taken: Constructor, class_name: str, config: FrozenDict) -> Iterato
             said = f"{class_name} of {taken.release} does not take the key {key!r}, which {release} wrote"
             yield ConfigFault("config-key-unknown", key, said, "leave it out for that release", older=True)
             continue
-        said = f"{class_name} of {taken.release} takes no key {key!r}"
+        theirs = " and ".join(each.release for each in elsewhere if key in each.keys)
+        said = f"{class_name} of {taken.release} takes no key {key!r}{theirs and f', which is one of {theirs}'}"
         yield ConfigFault("config-key-unknown", key, said, near(key, taken.keys) or f"it takes {listed(taken.keys)}")
 
 

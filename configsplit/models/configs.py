@@ -31,6 +31,11 @@ class LayerFault(NamedTuple):
     def where(self) -> str:
         return "/".join(self.path)
 
+    @property
+    def said(self) -> str:
+        """What is wrong, and what to do about it."""
+        return f"{self.fault.message} ({self.fault.hint})" if self.fault.hint else self.fault.message
+
 
 def layer_faults(model: Model, registry: Registry, release: str = "") -> Iterator[LayerFault]:
     """Everything that Keras would refuse of the configs in a model. Classes that plug-ins declare are left alone.

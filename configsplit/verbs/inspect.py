@@ -106,9 +106,7 @@ def inspect(document: Document, *, sizes: Iterable[str] | Mapping[TensorRef, Ten
         custom=_custom(document, [layer for _, layer in everywhere]),
         hazards=tuple(hazards(emit(model), classes=document.registry.names())),
         notes=(*document.notes, *contradictions(document), *misfit),
-        configs=tuple(
-            f"{each.where}: {each.fault.message}" for each in layer_faults(model, document.registry, document.release)
-        ),
+        configs=tuple(f"{each.where}: {each.said}" for each in layer_faults(model, document.registry, document.release)),
     )
 
 

@@ -127,8 +127,7 @@ def _architecture(file: Path, value: Any, text: str, release: str) -> Validation
 
 
 def _of_config(found: LayerFault) -> Violation:
-    fault = found.fault
-    return Violation(fault.code, found.where, f"{fault.message} ({fault.hint})" if fault.hint else fault.message)
+    return Violation(found.fault.code, found.where, found.said)
 
 
 def _clashes(model: Model) -> list[Violation]:

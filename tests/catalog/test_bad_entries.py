@@ -201,6 +201,22 @@ def test_nested_models(title: str, tmp_path: Path) -> None:
     assert found.valid == (title in ("sound", "of a low rank"))
 
 
+@pytest.mark.parametrize("name", FRAMEWORKS)
+def test_a_state_that_is_not_given_cannot_be_taken(name: str, tmp_path: Path) -> None:
+    framework = importlib.import_module(name)
+    given = framework.Input((5, 4))
+    outputs = framework.layers.LSTM(3, return_state=True, name="made")(given)
+    document = json.loads(framework.Model(given, outputs[1]).to_json())
+    path = tmp_path / "model.json"
+    path.write_text(json.dumps(document))
+    assert validate(path).valid
+    (entry,) = (each for each in document["config"]["layers"] if each["config"]["name"] == "made")
+    del entry["config"]["return_state"]
+    path.write_text(json.dumps(document))
+    assert taken_by(name, path.read_text())
+    assert [each.code for each in validate(path).violations] == ["shape-contradicted"]
+
+
 @pytest.mark.parametrize(("release", "valid"), [("2.21.0", False), ("2.4.0", True)])
 def test_what_an_old_release_left_out_is_missing_in_a_newer_one(release: str, valid: bool, tmp_path: Path) -> None:
     import tf_keras
