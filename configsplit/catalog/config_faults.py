@@ -10,7 +10,7 @@ from configsplit.catalog.constructors import OBJECTS, Constructor, constructor, 
 from configsplit.catalog.dtypes import DTYPES, MIXED, is_policy
 from configsplit.catalog.facts import LayerFacts
 from configsplit.catalog.objects import OBJECT_VALUES
-from configsplit.catalog.values import EMPTY, NOTHING, WHOLE, or_none, whole
+from configsplit.catalog.values import EMPTY, NOTHING, TRUTH, WHOLE, Values, one_of, or_none, whole
 from configsplit.errors import closest
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import INPUT
@@ -20,6 +20,22 @@ _BESIDE_A_SHAPE = {
     "keras3": dict.fromkeys(("shape", "input_shape", "batch_size", "input_tensor"), NOTHING),
 }
 """Keys of an InputLayer that its ``batch_shape`` leaves no room for."""
+
+_SHAPE = Values("a list of sizes", lambda value: not isinstance(value, (int, float)))
+_OF_EVERY_LAYER = {
+    "keras2": {
+        "dynamic": or_none(TRUTH),
+        "trainable": or_none(TRUTH),
+        "input_shape": _SHAPE,
+        "batch_input_shape": _SHAPE,
+        "rng_type": one_of("stateful stateless legacy_stateful", none=True, case=False),
+    },
+    "keras3": {
+        "trainable": TRUTH,
+        "use_cudnn": Values("'auto', true or false", lambda value: value is None or value in ("auto", True, False)),
+    },
+}
+"""Keys that several classes have, where they have them."""
 
 _BOUND = ("kernel_constraint", "embeddings_constraint", "depthwise_constraint")
 """What the weights of a layer with ``lora_rank`` cannot have."""
@@ -179,13 +195,14 @@ def _of_every_layer(class_name: str, config: FrozenDict, dialect: str) -> Iterat
         known = sorted((*DTYPES, *MIXED))
         yield _refused(class_name, "dtype", policy, "should be a dtype or a policy", near(policy, known))
     yield from _misnamed(class_name, config, dialect)
+    for key, wanted in _OF_EVERY_LAYER.get(dialect, {}).items():
+        if key in config and not wanted.takes(config[key]):
+            yield _refused(class_name, key, config[key], f"should be {wanted.wish}", near(config[key], wanted.names))
     rank = config.get("lora_rank")
     if rank and not whole().takes(rank):
         yield _refused(class_name, "lora_rank", rank, "should be a whole number of at least 1, or null", "")
     if rank and (key := next((key for key in _BOUND if config.get(key)), "")):
         yield ConfigFault("config-value", key, f"{class_name}: lora_rank and {key} exclude each other", "leave one of them out")
-    if dialect == "keras3" and not isinstance(config.get("trainable", True), bool):
-        yield _refused(class_name, "trainable", config["trainable"], "should be true or false", "")
 
 
 def _safely(facts: LayerFacts, config: FrozenDict) -> str:

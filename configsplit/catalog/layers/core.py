@@ -102,6 +102,9 @@ def _einsum(call: CallFacts) -> tuple[Shape, Shape, Shape | None, str, str, str]
         raise impossible(f"output_shape has too few numbers for {result!r}")
     inputs = {letter: shape[place + before] for place, letter in enumerate(source)}
     outputs = {letter: output[place + before] for place, letter in enumerate(result)}
+    for letter in (letter for letter in source if outputs.get(letter) is not None):
+        if inputs[letter] != outputs[letter] and (inputs[letter] is not None or call.dialect == "keras3"):
+            raise impossible(f"{letter!r} is {inputs[letter]} in what it takes, {outputs[letter]} in output_shape")
     matrix = tuple(inputs[letter] if letter in inputs else outputs[letter] for letter in kernel)
     bias = _einsum_bias(call, result, outputs, 0 if left else elided)
     if call.dialect != "keras3":  # tf.keras runs the operation, which knows more than the configured output shape
@@ -226,7 +229,10 @@ def _local_values(rank: int) -> dict[str, Values]:
 
 
 def _unconnected(config: FrozenDict) -> str:
-    return "implementation 3 needs filters" if config.get("implementation") == 3 and config.get("filters") == 0 else ""
+    kind = config.get("implementation", 1)
+    if kind == 1 and str(config.get("padding", "valid")).lower() != "valid":
+        return "implementation 1 needs the padding 'valid'"
+    return "implementation 3 needs filters" if kind == 3 and config.get("filters") == 0 else ""
 
 
 _SIZES = several(whole(0, none=True), 1)
