@@ -10,8 +10,35 @@ from configsplit.catalog.constructors import OBJECTS, Constructor, constructor, 
 from configsplit.catalog.dtypes import DTYPES, MIXED, is_policy
 from configsplit.catalog.facts import LayerFacts
 from configsplit.catalog.objects import OBJECT_VALUES
+from configsplit.catalog.values import EMPTY, NOTHING, TRUTH, WHOLE, Values, one_of, or_none, whole
 from configsplit.errors import closest
 from configsplit.graph.json import FrozenDict
+from configsplit.graph.model import INPUT
+
+_BESIDE_A_SHAPE = {
+    "keras2": {"input_shape": EMPTY, "batch_size": or_none(WHOLE), "input_tensor": NOTHING, "type_spec": NOTHING},
+    "keras3": dict.fromkeys(("shape", "input_shape", "batch_size", "input_tensor"), NOTHING),
+}
+"""Keys of an InputLayer that its ``batch_shape`` leaves no room for."""
+
+_SHAPE = Values("a list of sizes", lambda value: not isinstance(value, (int, float)))
+_OF_EVERY_LAYER = {
+    "keras2": {
+        "dynamic": or_none(TRUTH),
+        "trainable": or_none(TRUTH),
+        "input_shape": _SHAPE,
+        "batch_input_shape": _SHAPE,
+        "rng_type": one_of("stateful stateless legacy_stateful", none=True, case=False),
+    },
+    "keras3": {
+        "trainable": TRUTH,
+        "use_cudnn": Values("'auto', true or false", lambda value: value is None or value in ("auto", True, False)),
+    },
+}
+"""Keys that several classes have, where they have them."""
+
+_BOUND = ("kernel_constraint", "embeddings_constraint", "depthwise_constraint")
+"""What the weights of a layer with ``lora_rank`` cannot have."""
 
 _POLICIES = ("DTypePolicy", "FloatDTypePolicy", "Policy", "PolicyV1")
 
@@ -36,13 +63,13 @@ def config_faults(
     """What Keras would refuse of a config; ``own`` are names of the user's own functions and classes."""
     taken = constructor(class_name, dialect)
     if taken is not None:
-        yield from _unknown(taken, class_name, config)
+        yield from _unknown(taken, class_name, config, _elsewhere(class_name, dialect))
         yield from _missing(taken, class_name, config)
     if dialect == "keras1":
         return  # its values are declared in the words of Keras 2
     for key, value in config.items():
         if (wanted := facts.values.get(key)) is not None and (taken is None or key in taken.keys) and not wanted.takes(value):
-            yield _refused(class_name, key, value, f"should be {wanted.wish}", _near(value, wanted.names))
+            yield _refused(class_name, key, value, f"should be {wanted.wish}", near(value, wanted.names))
         yield from _unnamed(class_name, key, value, dialect, own)
     yield from _of_every_layer(class_name, config, dialect)
     if not (why := _safely(facts, config)):
@@ -50,7 +77,15 @@ def config_faults(
     yield ConfigFault("config-value", "", f"{class_name}: {why}", "change one of them")
 
 
-def _unknown(taken: Constructor, class_name: str, config: FrozenDict) -> Iterator[ConfigFault]:
+def _elsewhere(class_name: str, dialect: str) -> list[Constructor]:
+    """The class of the same name in the other generations."""
+    found = (constructor(class_name, each) for each in ("keras1", "keras2", "keras3") if each != dialect)
+    return [each for each in found if each is not None]
+
+
+def _unknown(
+    taken: Constructor, class_name: str, config: FrozenDict, elsewhere: Collection[Constructor] = ()
+) -> Iterator[ConfigFault]:
     for key in config:
         if key in taken.keys or taken.any:
             continue
@@ -58,8 +93,9 @@ def _unknown(taken: Constructor, class_name: str, config: FrozenDict) -> Iterato
             said = f"{class_name} of {taken.release} does not take the key {key!r}, which {release} wrote"
             yield ConfigFault("config-key-unknown", key, said, "leave it out for that release", older=True)
             continue
-        said = f"{class_name} of {taken.release} takes no key {key!r}"
-        yield ConfigFault("config-key-unknown", key, said, _near(key, taken.keys) or f"it takes {_some(taken.keys)}")
+        theirs = " and ".join(each.release for each in elsewhere if key in each.keys)
+        said = f"{class_name} of {taken.release} takes no key {key!r}{theirs and f', which is one of {theirs}'}"
+        yield ConfigFault("config-key-unknown", key, said, near(key, taken.keys) or f"it takes {listed(taken.keys)}")
 
 
 def _missing(taken: Constructor, class_name: str, config: FrozenDict) -> Iterator[ConfigFault]:
@@ -74,14 +110,17 @@ def _missing(taken: Constructor, class_name: str, config: FrozenDict) -> Iterato
             yield ConfigFault("config-key-missing", key, said, f"add it: {key!r}: ...")
 
 
-def _refused(class_name: str, key: str, value: Any, wish: str, near: str) -> ConfigFault:
-    return ConfigFault("config-value", key, f"{class_name}: {key!r} {wish}, is {value!r}", near)
+def _refused(class_name: str, key: str, value: Any, wish: str, hint: str) -> ConfigFault:
+    return ConfigFault("config-value", key, f"{class_name}: {key!r} {wish}, is {value!r}", hint)
 
 
 def _unnamed(class_name: str, key: str, value: Any, dialect: str, own: Collection[str]) -> Iterator[ConfigFault]:
     """A function or a class that nobody has."""
     kind = OBJECTS.get(key.rpartition("_")[2], "")
     known = names_of(kind, dialect) if kind else frozenset()
+    if known and not (value is None or isinstance(value, str) or (isinstance(value, FrozenDict) and "class_name" in value)):
+        yield _refused(class_name, key, value, "should be a name, an object with its class_name, or null", "")
+        return
     name = _named(value)
     if name in known and isinstance(value, FrozenDict) and isinstance(value.get("config"), FrozenDict):
         yield from _misset(class_name, key, name, value["config"], dialect)
@@ -89,7 +128,7 @@ def _unnamed(class_name: str, key: str, value: Any, dialect: str, own: Collectio
         return  # a package before the name: somebody registered it
     if kind == "activations" and isinstance(value, FrozenDict) and constructor(name, dialect) is not None:
         return  # a layer, which is held by itself
-    hint = _near(name, known) or f"it has {_some(known)}"
+    hint = near(name, known) or f"it has {listed(known)}"
     yield ConfigFault(
         "config-value", key, f"{class_name}: Keras has nothing called {name!r} among its {kind} ({key!r})",
         f"{hint}; what is your own is declared in a plug-in: --custom-objects FILE.py",
@@ -105,7 +144,7 @@ def _misset(class_name: str, key: str, name: str, config: FrozenDict, dialect: s
     for each, value in config.items():
         wanted = OBJECT_VALUES.get(name, {}).get(each) if dialect == "keras3" else None
         if wanted is not None and not wanted.takes(value):
-            yield _refused(class_name, f"{key}/{each}", value, f"should be {wanted.wish}", _near(value, wanted.names))
+            yield _refused(class_name, f"{key}/{each}", value, f"should be {wanted.wish}", near(value, wanted.names))
 
 
 def _named(value: Any) -> str | None:
@@ -121,11 +160,26 @@ def _named(value: Any) -> str | None:
     return None if foreign or not isinstance(name, str) else name
 
 
-def input_faults(config: FrozenDict) -> Iterator[ConfigFault]:
+def input_faults(config: FrozenDict, dialect: str) -> Iterator[ConfigFault]:
     """What Keras would refuse of an input."""
+    taken = constructor(INPUT, dialect)
+    if taken is not None and config:
+        yield from _unknown(taken, INPUT, config)
+        yield from _missing(taken, INPUT, config)
     dtype = config.get("dtype")
     if isinstance(dtype, str) and not is_policy(dtype):
-        yield _refused("InputLayer", "dtype", dtype, "should be a dtype", _near(dtype, DTYPES))
+        yield _refused(INPUT, "dtype", dtype, "should be a dtype", near(dtype, DTYPES))
+    yield from _misnamed(INPUT, config, dialect)
+    for key, wanted in _BESIDE_A_SHAPE.get(dialect, {}).items():
+        if key in config and not wanted.takes(config[key]):
+            yield _refused(INPUT, key, config[key], f"should be {wanted.wish}, beside the shape of the whole batch", "")
+
+
+def _misnamed(class_name: str, config: FrozenDict, dialect: str) -> Iterator[ConfigFault]:
+    """Keras 2 makes up a name in place of what counts as none."""
+    name = config.get("name")
+    if dialect != "keras1" and not (isinstance(name, str) or name is None or (dialect == "keras2" and not name)):
+        yield _refused(class_name, "name", name, "should be text", "")
 
 
 def _of_every_layer(class_name: str, config: FrozenDict, dialect: str) -> Iterator[ConfigFault]:
@@ -139,9 +193,16 @@ def _of_every_layer(class_name: str, config: FrozenDict, dialect: str) -> Iterat
         policy = policy["config"].get("name")
     if isinstance(policy, str) and not is_policy(policy):
         known = sorted((*DTYPES, *MIXED))
-        yield _refused(class_name, "dtype", policy, "should be a dtype or a policy", _near(policy, known))
-    if dialect == "keras3" and not isinstance(config.get("trainable", True), bool):
-        yield _refused(class_name, "trainable", config["trainable"], "should be true or false", "")
+        yield _refused(class_name, "dtype", policy, "should be a dtype or a policy", near(policy, known))
+    yield from _misnamed(class_name, config, dialect)
+    for key, wanted in _OF_EVERY_LAYER.get(dialect, {}).items():
+        if key in config and not wanted.takes(config[key]):
+            yield _refused(class_name, key, config[key], f"should be {wanted.wish}", near(config[key], wanted.names))
+    rank = config.get("lora_rank")
+    if rank and not whole().takes(rank):
+        yield _refused(class_name, "lora_rank", rank, "should be a whole number of at least 1, or null", "")
+    if rank and (key := next((key for key in _BOUND if config.get(key)), "")):
+        yield ConfigFault("config-value", key, f"{class_name}: lora_rank and {key} exclude each other", "leave one of them out")
 
 
 def _safely(facts: LayerFacts, config: FrozenDict) -> str:
@@ -152,11 +213,13 @@ def _safely(facts: LayerFacts, config: FrozenDict) -> str:
         return ""
 
 
-def _near(name: Any, known: Collection[str]) -> str:
+def near(name: Any, known: Collection[str]) -> str:
+    """A hint with the names that are nearest to one that nobody has; "" where none is near."""
     found = closest(name, sorted(known)) if isinstance(name, str) else []
     return f"did you mean {', '.join(map(repr, found))}?" if found else ""
 
 
-def _some(names: Collection[str]) -> str:
-    listed = sorted(names)
-    return ", ".join(listed[:12]) + (", ..." if len(listed) > 12 else "")
+def listed(names: Collection[str]) -> str:
+    """Some of the names that there are."""
+    found = sorted(names)
+    return ", ".join(found[:12]) + (", ..." if len(found) > 12 else "")

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -33,6 +34,8 @@ class Constructor:
         older: keys that it does not take any more -> the last release that is known to have written them.
         lately: those of ``required`` that older releases did not write -> the last of these.
         any: whether it takes any key, and leaves alone what it does not know.
+        call: what its layers take when they are called, in order: ``key=`` may be left out, ``*`` and what follows is given
+            by name alone, ``**`` is anything else.
     """
 
     release: str
@@ -41,6 +44,7 @@ class Constructor:
     older: Mapping[str, str] = field(default_factory=dict)
     lately: Mapping[str, str] = field(default_factory=dict)
     any: bool = False
+    call: str = "inputs"
 
 
 def constructor(class_name: str, dialect: str) -> Constructor | None:
@@ -49,8 +53,17 @@ def constructor(class_name: str, dialect: str) -> Constructor | None:
     each = found["classes"].get(class_name)
     if each is None:
         return None
-    keys, required = frozenset(each["keys"]), tuple(each["required"])
-    return Constructor(found["release"], keys, required, each.get("older", {}), each.get("lately", {}), each.get("any", False))
+    more = {key: each[key] for key in ("older", "lately", "any", "call") if key in each}
+    return Constructor(found["release"], frozenset(each["keys"]), tuple(each["required"]), **more)
+
+
+def is_known(release: str, dialect: str) -> bool:
+    """Whether a release is the one whose constructors these are, or a later one: no file of it is an old one."""
+    return bool(release) and _numbers(release) >= _numbers(_read()[dialect]["release"])
+
+
+def _numbers(release: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", release.rpartition(" ")[2])]
 
 
 def settings_of(name: str, dialect: str) -> Constructor | None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import inf
 
-from configsplit.catalog.values import SEED, Values, number, one_of
+from configsplit.catalog.values import Values, number, one_of
 
 _PENALTY = number(0, inf, none=True)
-_SEEDED = {"seed": SEED}
+_SEEDED = {"seed": Values("a whole number, or null", lambda value: not isinstance(value, (str, float)))}
 _SCALED = {
     "scale": number(0, above=True),
     "mode": one_of("fan_in fan_out fan_avg", case=False),

@@ -8,6 +8,7 @@ from dataclasses import replace
 from math import prod
 from typing import Any, TypeAlias
 
+from configsplit.catalog.constructors import constructor
 from configsplit.catalog.facts import CallFacts, LayerFacts, MaskRule, WeightSpec
 from configsplit.catalog.values import Values
 from configsplit.errors import ShapeError
@@ -23,6 +24,8 @@ WeightRule: TypeAlias = Callable[[CallFacts], Weights]
 Ranked: TypeAlias = "Mapping[str, Values] | Callable[[int], Mapping[str, Values]]"
 
 NOTHING: Mapping[str, Any] = FrozenDict()
+
+MODELS = ("Functional", "Model", "Sequential")
 
 FLOATS = ("float16", "bfloat16", "float32", "float64")
 
@@ -279,3 +282,20 @@ def wrapped(call: CallFacts, key: str = "layer") -> tuple[str, FrozenDict]:
     entry = call.config[key]
     config = entry.get("config")
     return str(entry["class_name"]), config if isinstance(config, FrozenDict) else FrozenDict()
+
+
+def check_rank(facts: LayerFacts, call: CallFacts) -> None:
+    """Raises ShapeError where no such layer takes a tensor of so many axes."""
+    shape = call.first.shape if call.inputs else None
+    least, most = facts.ranks
+    if shape is not None and not (least <= len(shape) and (most is None or len(shape) <= most)):
+        wish = str(least) if most == least else f"at least {least}"
+        raise impossible(f"it takes tensors of {wish} axes, not of {len(shape)}")
+
+
+def class_of_keras(entry: Mapping[str, Any]) -> str:
+    """The class of a layer or a model inside another one's config; "" where it is nobody's that Keras exports."""
+    name = str(entry["class_name"])
+    own = ">" in str(entry.get("registered_name") or name) or ("module" in entry and entry["module"] is None)
+    known = name in MODELS or any(constructor(name, dialect) is not None for dialect in ("keras2", "keras3"))
+    return name if known and not own else ""

@@ -23,7 +23,9 @@ from configsplit.catalog.layers import (
 )
 from configsplit.catalog.layers.wrappers import WRAPPERS
 from configsplit.catalog.operations import layers
-from configsplit.catalog.rules import Outputs, Weights, impossible, no_weights, unknown
+from configsplit.catalog.rules import Outputs, Weights, check_rank, no_weights, unknown
+from configsplit.catalog.values import LAYER, whole
+from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import Layer
 
 _FAMILIES = (attention, convolution, core, images, keras1, layers, merging, normalization)
@@ -51,6 +53,8 @@ def _never(call: CallFacts) -> Outputs:
     raise unknown(f"{call.class_name} is known by what it wraps")
 
 
+_HOLDING = FrozenDict({"layer": LAYER})
+
 _WRAPPED = {
     "TimeDistributed": LayerFacts(
         class_name="TimeDistributed",
@@ -61,9 +65,18 @@ _WRAPPED = {
         wraps="steps",
         training=True,
         of_ragged="ragged",
+        values=_HOLDING,
+        conflict=wrappers.without_more,
     ),
     "SpectralNormalization": LayerFacts(
-        class_name="SpectralNormalization", outputs=_never, mask="stops", uses_mask=(), wraps="whole", training=True
+        class_name="SpectralNormalization",
+        outputs=_never,
+        mask="stops",
+        uses_mask=(),
+        wraps="whole",
+        training=True,
+        values=_HOLDING | {"power_iterations": whole()},
+        conflict=wrappers.without_kernel,
     ),
 }
 """The wrappers that are known by the step inwards and the one outwards, see `WRAPPERS`."""
@@ -119,10 +132,11 @@ class Table:
 
     def outputs(self, facts: LayerFacts, call: CallFacts) -> Outputs:
         """The outputs of a call. Raises ShapeError, or whatever a rule raises on a config it does not expect."""
-        _check_rank(facts, call)
         outer, inner = self.unwrap(facts, call)
+        for each in outer:
+            check_rank(_WRAPPED[each.class_name], each)
         found = self._innermost(facts, call, inner)
-        _check_rank(found, inner)
+        check_rank(found, inner)
         return outwards(outer, found.outputs(inner))
 
     def weights(self, facts: LayerFacts, call: CallFacts) -> Weights:
@@ -160,15 +174,6 @@ class Table:
         if found is None:
             raise unknown(f"there is no rule for the wrapped class {inner.class_name!r}")
         return found
-
-
-def _check_rank(facts: LayerFacts, call: CallFacts) -> None:
-    """Raises ShapeError where no such layer takes a tensor of so many axes."""
-    shape = call.first.shape if call.inputs else None
-    least, most = facts.ranks
-    if shape is not None and not (least <= len(shape) and (most is None or len(shape) <= most)):
-        wish = str(least) if most == least else f"at least {least}"
-        raise impossible(f"it takes tensors of {wish} axes, not of {len(shape)}")
 
 
 def _built_in(class_name: str, dialect: str) -> LayerFacts | None:

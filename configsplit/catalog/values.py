@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any
@@ -72,11 +72,13 @@ def axis_sizes(rank: int, least: int = 1, *, none: bool = False) -> Values:
     return or_none(Values(f"a whole number of at least {least}{several}", takes), none)
 
 
-def several(values: Values) -> Values:
-    """One of them, or a list of such."""
+def several(values: Values, least: int = 0) -> Values:
+    """One of them, or a list of such, with at least so many."""
 
     def takes(value: Any) -> bool:
-        return bool(value) and all(map(values.takes, value)) if isinstance(value, tuple) else values.takes(value)
+        if isinstance(value, tuple):
+            return len(value) >= least and all(map(values.takes, value))
+        return values.takes(value)
 
     return Values(f"{values.wish}, or several", takes)
 
@@ -107,11 +109,20 @@ def permutation(value: Any) -> bool:
     return isinstance(value, Sequence) and all(each in value for each in range(1, len(value) + 1))
 
 
+def _is_entry(value: Any) -> bool:
+    return isinstance(value, Mapping) and isinstance(value.get("class_name"), str) and "config" in value
+
+
+LAYER = Values("a layer: its class_name and its config", _is_entry)
 DATA_FORMAT = one_of("channels_first channels_last", none=True)
 PADDING = one_of("valid same")
 ANYTHING = Values("anything", lambda value: True)
+NOTHING = Values("null", lambda value: value is None)
+EMPTY = Values("null", lambda value: not value)
 NOT_NONE = Values("a number", lambda value: value is not None)
 WHOLE = Values("a whole number", lambda value: isinstance(value, int))
-SEED = Values("a whole number, or null", lambda value: not isinstance(value, (str, float)))
+SEED = Values("a whole number, or null", lambda value: not isinstance(value, (str, float, bool, tuple)))
+TRUTH = Values("true or false", lambda value: isinstance(value, bool))
 AXES = Values("axes, each once", lambda value: not isinstance(value, tuple) or len(set(value)) == len(value))
 AXIS = Values("a whole number, or several, each once", lambda value: several(WHOLE).takes(value) and AXES.takes(value))
+SOME_AXIS = Values(AXIS.wish, lambda value: value != () and AXIS.takes(value))

@@ -287,6 +287,9 @@ def _apply(frame: _Frame, layer: Layer, number: int) -> tuple[tuple[TensorSpec, 
             frame.result.clashes[CallRef(layer.name, number)] = error.message
         return (), _why(frame, layer, number, error), False
     sure = layer.class_name not in WRAPPERS and facts is class_facts(layer.class_name, frame.result.dialect)
+    ref = CallRef(layer.name, number)
+    if sure and 0 < len(outputs) < (taken := frame.counts.get(ref, 0)):
+        frame.result.clashes[ref] = f"it gives {len(outputs)} tensors, of which the document takes {taken}"
     return outputs, "the rule of its class does not tell", sure
 
 

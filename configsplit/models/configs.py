@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
+from configsplit.catalog.calls import call_faults, model_faults
 from configsplit.catalog.classes import CLASSES, OUTSIDE
 from configsplit.catalog.config_faults import ConfigFault, config_faults, input_faults
+from configsplit.catalog.constructors import is_known
 from configsplit.catalog.table import Table, class_facts, ships
 from configsplit.errors import DocumentError, closest
 from configsplit.graph.json import FrozenDict
@@ -28,45 +31,63 @@ class LayerFault(NamedTuple):
     def where(self) -> str:
         return "/".join(self.path)
 
+    @property
+    def said(self) -> str:
+        """What is wrong, and what to do about it."""
+        return f"{self.fault.message} ({self.fault.hint})" if self.fault.hint else self.fault.message
 
-def layer_faults(model: Model, registry: Registry) -> Iterator[LayerFault]:
-    """Everything that Keras would refuse of the configs in a model. Classes that plug-ins declare are left alone."""
+
+def layer_faults(model: Model, registry: Registry, release: str = "") -> Iterator[LayerFault]:
+    """Everything that Keras would refuse of the configs in a model. Classes that plug-ins declare are left alone.
+
+    ``release`` is the one that wrote the model, where that is known: what older ones wrote is no excuse for a newer one.
+    """
     table, own = Table(registry.facts()), registry.names()
+    excused = not is_known(release, model.dialect)
     for path, layer in walk(model, held_by(model.dialect)):
         if layer.is_input:
-            yield from (LayerFault(path, fault) for fault in input_faults(layer.config))
-        elif layer.model is None and not layer.is_operation:
-            yield from (LayerFault(path, fault) for fault in _of_layer(layer, table, own, model.dialect))
+            found = input_faults(layer.config, model.dialect)
+        elif layer.is_operation:
+            continue
+        elif layer.model is not None:
+            found = (fault for node in layer.calls for fault in model_faults(layer.name, node, model.dialect))
+        else:
+            found = _of_layer(layer, table, own, model.dialect)
+        yield from (LayerFault(path, fault if excused else replace(fault, older=False)) for fault in found)
 
 
 def _of_layer(layer: Layer, table: Table, own: frozenset[str], dialect: str) -> Iterator[ConfigFault]:
     facts = table.of(layer, dialect)
     if facts is None or ships(facts):
-        yield from _nowhere(layer, own, dialect)
+        yield from _nowhere(layer.class_name, layer.entry, own, dialect)
     if facts is None or not ships(facts):
         return
     yield from config_faults(facts, layer.class_name, layer.config, dialect, own)
+    yield from (fault for node in layer.calls for fault in call_faults(layer.class_name, node, dialect))
     todo = _held(layer.config)
     while todo:
         entry = todo.pop()
         name, config = str(entry["class_name"]), entry["config"]
         assert isinstance(config, FrozenDict)
         inner = table.named(name, dialect)
+        if inner is None:
+            yield from _nowhere(name, entry, own, dialect)
         if inner is not None and ships(inner) and not _foreign(entry):
             yield from config_faults(inner, name, config, dialect, own)
             todo += _held(config)
 
 
-def _nowhere(layer: Layer, own: frozenset[str], dialect: str) -> Iterator[ConfigFault]:
-    """A class that Keras 3 would look for in its own packages, where it has none of that name."""
-    name, module = layer.class_name, layer.entry.get("module")
-    theirs = dialect == "keras3" and isinstance(module, str) and module.partition(".")[0] == "keras"
+def _nowhere(name: str, entry: FrozenDict, own: frozenset[str], dialect: str) -> Iterator[ConfigFault]:
+    """A class that Keras would look for in its own packages, where it has none of that name."""
+    module = entry.get("module")
+    theirs = isinstance(module, str) and module.partition(".")[0] == "keras"
     if not theirs or name in own or name in OUTSIDE or class_facts(name).code_key:
         return
-    if name not in CLASSES or (module not in CLASSES[name] and not str(module).startswith("keras.src.")):
+    elsewhere = dialect == "keras3" and not str(module).startswith("keras.src.")
+    if name not in CLASSES or (elsewhere and module not in CLASSES[name]):
         near = closest(name, sorted(CLASSES.keys() - {name}))
         hint = f"did you mean {', '.join(map(repr, near))}?" if near else "declare a class of your own in a plug-in"
-        yield ConfigFault("config-class", "", f"Keras 3 has no class {name!r} in {module}", hint)
+        yield ConfigFault("config-class", "", f"Keras has no class {name!r} in {module}", hint)
 
 
 def _held(config: FrozenDict) -> list[FrozenDict]:
@@ -90,7 +111,9 @@ def _same(old: Layer, new: Layer) -> bool:
     return old.config.without("name") == new.config.without("name")
 
 
-def check_configs(where: str, model: Model, registry: Registry, before: Mapping[LayerPath, Layer] | None = None) -> None:
+def check_configs(
+    where: str, model: Model, registry: Registry, before: Mapping[LayerPath, Layer] | None = None, *, release: str = ""
+) -> None:
     """Hold every layer against what Keras takes, but for those that stand in ``before`` as they are.
 
     Raises:
@@ -98,7 +121,7 @@ def check_configs(where: str, model: Model, registry: Registry, before: Mapping[
     """
     known = before or {}
     layers = dict(walk(model, held_by(model.dialect))) if known else {}
-    for found in layer_faults(model, registry):
+    for found in layer_faults(model, registry, release):
         old = known.get(found.path)
         if found.fault.older or (old is not None and _same(old, layers[found.path])):
             continue

@@ -148,7 +148,8 @@ def _weights(document: Document, source: Source) -> Weights | None:
 
 def _write(edited: Edited, plan: _Plan, path: Path, staging: Staging, workers: Workers) -> Files:
     check_buildable(path.name, edited.model, weights=plan.gathering is not None)
-    check_configs(path.name, edited.model, edited.documents[0].registry, _before(edited))
+    first = edited.documents[0]
+    check_configs(path.name, edited.model, first.registry, _before(edited), release=first.release)
     text, gathering = edited.text or to_text(edited.model), plan.gathering
     if gathering is None:
         return begin(workers, staging, path.name, plan.format, Content(text=text))

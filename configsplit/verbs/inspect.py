@@ -117,7 +117,7 @@ def inspect(model: ModelLike, *, sizes: Iterable[str] | Mapping[TensorRef, Tenso
         custom=_custom(document, [layer for _, layer in everywhere]),
         hazards=tuple(hazards(emit(graph), classes=document.registry.names())),
         notes=(*document.notes, *contradictions(document), *misfit),
-        configs=tuple(f"{each.where}: {each.fault.message}" for each in layer_faults(graph, document.registry)),
+        configs=tuple(f"{each.where}: {each.said}" for each in layer_faults(graph, document.registry, document.release)),
     )
 
 

@@ -91,9 +91,9 @@ def _undone(parts: Parts) -> Edited:
 
 
 def _composed(documents: Sequence[Document], by: By) -> Edited:
-    for document in documents[1:]:
+    for document in documents:
         check_dialect(document, documents[0])
-        check_configs(document.path.name, document.model, document.registry)
+        check_configs(document.path.name, document.model, document.registry, release=document.release)
     traced = [with_kinds(document.infer())[0] for document in documents]
     graphs = [
         as_functional(document.model, found.specs[document.model.input_refs()[0]])

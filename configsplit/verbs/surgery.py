@@ -248,7 +248,7 @@ def _donor(document: Document, given: ModelLike, weights: Path | None) -> Docume
     file = Path(given) if isinstance(given, (str, PathLike)) else None
     donor = document_of(given) if file is None else load_fragment(file, document, weights=weights)
     check_dialect(donor, document)
-    check_configs(donor.path.name, donor.model, document.registry)
+    check_configs(donor.path.name, donor.model, document.registry, release=donor.release or document.release)
     return donor
 
 

@@ -91,7 +91,7 @@ def validate(file: str | Path) -> Validation:
 def _validate(file: Path) -> Validation:
     try:
         with open_source(file) as source:
-            text = source.config_text
+            text, release = source.config_text, source.metadata.get("keras_version")
     except StoreError as error:
         if error.code != "not-a-model" or (recipe := _recipe(file)) is None:
             raise
@@ -100,13 +100,13 @@ def _validate(file: Path) -> Validation:
     for name, key in RECORDS.items():
         if isinstance(value, FrozenDict) and key in value and "class_name" not in value:
             return Validation(str(file), name, _against(name, thaw(value)))
-    return _architecture(file, value, text)
+    return _architecture(file, value, text, str(release or ""))
 
 
 # ---------------------------------------------------------------- architectures
 
 
-def _architecture(file: Path, value: Any, text: str) -> Validation:
+def _architecture(file: Path, value: Any, text: str, release: str) -> Validation:
     document, notes = unwrapped(value)
     if model_kind(document) is None:
         return _without_graph(file, document, notes)
@@ -117,7 +117,8 @@ def _architecture(file: Path, value: Any, text: str) -> Validation:
         if not any(_same_place(each.where, error.where) for each in found):
             found.append(_of_error(error))
     else:
-        faults = list(layer_faults(parsed.model, Registry.discover()))
+        release = release or str(parsed.model.entry.get("keras_version") or "")
+        faults = list(layer_faults(parsed.model, Registry.discover(), release))
         notes = (*parsed.notes, *(f"{each.where}: {each.fault.message}" for each in faults if each.fault.older))
         found += _unbuildable(parsed.model)
         found += [] if found else [_of_config(each) for each in faults if not each.fault.older]
@@ -126,8 +127,7 @@ def _architecture(file: Path, value: Any, text: str) -> Validation:
 
 
 def _of_config(found: LayerFault) -> Violation:
-    fault = found.fault
-    return Violation(fault.code, found.where, f"{fault.message} ({fault.hint})" if fault.hint else fault.message)
+    return Violation(found.fault.code, found.where, found.said)
 
 
 def _clashes(model: Model) -> list[Violation]:

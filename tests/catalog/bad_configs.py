@@ -84,6 +84,19 @@ def of_class(name: str, class_name: str) -> Iterator[Bad]:
                 yield _changed(name, made, lambda changed, key=key, value=value: _put(changed, key, value))
 
 
+def changed_entry(name: str, class_name: str, title: str, change: Callable[[dict[str, Any]], None]) -> tuple[str, str] | None:
+    """The first case of a class with its entry changed: a title, and the document; None where a framework has no such case."""
+    number = next(
+        (number for number, case in enumerate(_cases().CASES) if case.name == class_name and case.only in ("", name)), None
+    )
+    made = None if number is None else sound(name, number)
+    if made is None:
+        return None
+    document = json.loads(json.dumps(made[1]))
+    change(_entry(document, made[2]))
+    return f"{name} {class_name} {title}", json.dumps(document)
+
+
 SHAPES: tuple[tuple[int | None, ...], ...] = (
     (None,),
     (None, 4),

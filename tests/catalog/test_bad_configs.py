@@ -174,6 +174,28 @@ def test_a_file_that_keras_refuses_is_not_valid(tmp_path: Path) -> None:
     assert found.violations[0].message == "GaussianNoise of Keras 3.15.1 takes no key 'stdev' (did you mean 'stddev'?)"
 
 
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ("unit", "LSTM of Keras 3.15.1 takes no key 'unit' (did you mean 'units'?"),
+        ("time_major", "LSTM of Keras 3.15.1 takes no key 'time_major', which is one of tf_keras 2.21.0 ("),
+        ("inner_init", "LSTM of Keras 3.15.1 takes no key 'inner_init', which is one of Keras 1 ("),
+    ],
+)
+def test_class_key_nearest_key_and_releases_are_named(key: str, said: str, tmp_path: Path) -> None:
+    import keras
+
+    model = keras.Sequential([keras.layers.Input((4, 3)), keras.layers.LSTM(2, name="steps")])
+    document = json.loads(model.to_json())
+    document["config"]["layers"][1]["config"][key] = 1
+    path = tmp_path / "model.json"
+    path.write_text(json.dumps(document))
+    (found,) = validate(path).violations
+    assert (found.code, found.where) == ("config-key-unknown", "steps")
+    assert found.message.startswith(said)
+    assert configsplit.inspect(configsplit.load(path)).configs == (f"steps: {found.message}",)
+
+
 def test_a_key_that_a_verb_adds_is_held_too(tmp_path: Path) -> None:
     """What stands in the file as it was is left alone; what is changed is held."""
     import keras

@@ -34,6 +34,9 @@ _TITLES = {"keras": "Keras", "tf_keras": "tf_keras"}
 
 _NOBODY = "nobody_has_this_key"
 
+PLAIN = "inputs"
+"""What the call of a class takes that says nothing else."""
+
 _KERAS1 = ("name", "trainable", "input_shape", "batch_input_shape", "input_dtype", "input_dim", "input_length", "weights")
 """What ``Layer`` of Keras 1 and most constructors take besides what their configs have (keras/engine/topology.py, 1.2.2)."""
 
@@ -52,6 +55,7 @@ def samples(framework: Any) -> dict[str, Any]:
     found["TimeDistributed"] = layers.TimeDistributed(layers.Dense(2))
     found["Bidirectional"] = layers.Bidirectional(layers.LSTM(2))
     found["SpectralNormalization"] = layers.SpectralNormalization(layers.Dense(2))
+    found["InputLayer"] = layers.InputLayer((2,))
     return found
 
 
@@ -71,7 +75,33 @@ def _constructor(layer: Any) -> dict[str, Any]:
     made: dict[str, Any] = {"keys": sorted(set(wanted))}
     if _taken(kind, config, _NOBODY):
         made = {"keys": sorted(config), "any": True}
-    return made | {"required": [key for key in _without_default(kind, config) if key in config]}
+    made["required"] = [key for key in _without_default(kind, config) if key in config]
+    called = _parameters(kind) if hasattr(kind, "call") and kind.__name__ != "InputLayer" else PLAIN
+    return made if called == PLAIN else made | {"call": called}
+
+
+def _parameters(kind: Any) -> str:
+    """What a call takes: ``key=`` where it may be left out, by name alone behind ``*``; ``**``: whatever it is given."""
+    called = inspect.signature(kind.call).parameters
+    outer = inspect.signature(kind.__call__).parameters if _calls_itself(kind) else called
+    found = {each.name: _word(each) for each in outer.values() if each.name != "self" and not _gathers(each)}
+    inner = [each for each in [*called.values()][2:] if each.name not in found and not _gathers(each)]
+    words = [*found.values(), *(["*"] if inner else []), *map(_word, inner)]
+    return " ".join([*words, *(["**"] if any(map(_gathers, called.values())) else [])])
+
+
+def _calls_itself(kind: Any) -> bool:
+    """Whether it has a ``__call__`` besides that of every layer."""
+    (base,) = (each for each in kind.__mro__ if each.__name__ == "Layer" and "keras" in each.__module__)
+    return kind.__call__ is not base.__call__
+
+
+def _word(parameter: inspect.Parameter) -> str:
+    return parameter.name if parameter.default is parameter.empty else f"{parameter.name}="
+
+
+def _gathers(parameter: inspect.Parameter) -> bool:
+    return parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
 
 
 def _named(kind: type) -> set[str]:
@@ -190,7 +220,7 @@ def _configs(path: Path) -> Iterator[tuple[str, str, set[str]]]:
         return
     for _, layer in walk(document.model):
         facts = document.infer().table.of(layer, document.dialect)
-        known = facts is not None and not (layer.model or layer.is_input or layer.is_operation)
+        known = layer.is_input or (facts is not None and not (layer.model or layer.is_operation))
         todo: list[Any] = [layer.entry] if known else []
         while todo:
             item = todo.pop()

@@ -6,8 +6,19 @@ from math import inf
 from typing import Any
 
 from configsplit.catalog.facts import CallFacts, WeightSpec
-from configsplit.catalog.rules import Outputs, Weights, compute_dtype, declare, elements, known, shape_of, unknown, weight
-from configsplit.catalog.values import ANYTHING, AXES, Values, number, one_of, or_none, several, whole
+from configsplit.catalog.rules import (
+    Outputs,
+    Weights,
+    compute_dtype,
+    declare,
+    elements,
+    impossible,
+    known,
+    shape_of,
+    unknown,
+    weight,
+)
+from configsplit.catalog.values import AXES, Values, number, one_of, or_none, several, whole
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import Shape, TensorSpec, leaves
 
@@ -62,11 +73,22 @@ def _projected(call: CallFacts, query: Shape) -> Shape:
 
 
 def multi_head_outputs(call: CallFacts) -> Outputs:
-    query, _, key = _operands(call)
+    query, value, key = _operands(call)
     output = TensorSpec((*query[:-1], *_projected(call, query)), compute_dtype(call))
+    if call.dialect == "keras2":
+        _check_batches(call, query, value)
     if not _wants_scores(call):
         return (output,)
     return output, TensorSpec(_scores(call, query, key, int(call.config["num_heads"])), output.dtype)
+
+
+def _check_batches(call: CallFacts, query: Shape, value: Shape) -> None:
+    """Raises ShapeError where axes that are not attended to, which both sides share, differ."""
+    axes: Any = call.config.get("attention_axes")
+    attended = range(1, len(query) - 1) if axes is None else axes if isinstance(axes, tuple) else (axes,)
+    for axis in (axis for axis in range(len(query) - 1) if axis not in attended and axis < len(value) - 1):
+        if None not in (query[axis], value[axis]) and query[axis] != value[axis]:
+            raise impossible(f"axis {axis} has {query[axis]} places in the query, {value[axis]} in the value")
 
 
 def _scores(call: CallFacts, query: Shape, key: Shape, heads: int) -> Shape:
@@ -167,6 +189,7 @@ _NAMED: dict[str, Any] = {
 
 _SCORED = {"score_mode": one_of("dot concat", case=False)}
 _PLACES = or_none(several(whole(0)))
+_BUILT = or_none(Values("a shape of at least 3 axes", lambda value: isinstance(value, tuple) and len(value) > 2))
 _HEADS = {
     "num_heads": whole(0),
     "key_dim": whole(),
@@ -174,12 +197,13 @@ _HEADS = {
     "attention_axes": Values(AXES.wish, lambda value: _PLACES.takes(value) and AXES.takes(value)),
     "dropout": number(0, 1, none=True),
     "output_shape": or_none(several(whole(0))),
+    **dict.fromkeys(("query_shape", "key_shape", "value_shape"), _BUILT),
 }
 _ATTENDING3 = {"sliding_window": whole(none=True), "dropout": number(0, 1)}
 _HEADS3 = {
     "num_heads": whole(),
     "value_dim": whole(none=True),
-    "attention_axes": ANYTHING,
+    "attention_axes": Values(AXES.wish, lambda value: not isinstance(value, (str, float))),
     **_ATTENDING3,
 }
 _GROUPS = {"head_dim": whole(), "num_query_heads": whole(0), "num_key_value_heads": whole(), **_ATTENDING3}

@@ -98,8 +98,13 @@ def _einsum(call: CallFacts) -> tuple[Shape, Shape, Shape | None, str, str, str]
         raise impossible(f"a tensor of {len(shape)} axes has none for all of {source!r}")
     output = _einsum_output(call, shape, elided, left)
     before = elided if left else 0
+    if len(output) < before + len(result):
+        raise impossible(f"output_shape has too few numbers for {result!r}")
     inputs = {letter: shape[place + before] for place, letter in enumerate(source)}
     outputs = {letter: output[place + before] for place, letter in enumerate(result)}
+    for letter in (letter for letter in source if outputs.get(letter) is not None):
+        if inputs[letter] != outputs[letter] and (inputs[letter] is not None or call.dialect == "keras3"):
+            raise impossible(f"{letter!r} is {inputs[letter]} in what it takes, {outputs[letter]} in output_shape")
     matrix = tuple(inputs[letter] if letter in inputs else outputs[letter] for letter in kernel)
     bias = _einsum_bias(call, result, outputs, 0 if left else elided)
     if call.dialect != "keras3":  # tf.keras runs the operation, which knows more than the configured output shape
@@ -224,10 +229,13 @@ def _local_values(rank: int) -> dict[str, Values]:
 
 
 def _unconnected(config: FrozenDict) -> str:
-    return "implementation 3 needs filters" if config.get("implementation") == 3 and config.get("filters") == 0 else ""
+    kind = config.get("implementation", 1)
+    if kind == 1 and str(config.get("padding", "valid")).lower() != "valid":
+        return "implementation 1 needs the padding 'valid'"
+    return "implementation 3 needs filters" if kind == 3 and config.get("filters") == 0 else ""
 
 
-_SIZES = several(whole(0, none=True))
+_SIZES = several(whole(0, none=True), 1)
 _FORM = Values(_SIZES.wish, lambda value: value == () or (value is not None and _SIZES.takes(value)))
 
 BASIC = (
@@ -333,7 +341,7 @@ def prelu_weights(call: CallFacts) -> Weights:
     return (weight(call, "alpha", *(1 if axis in shared else shape[axis] for axis in range(1, len(shape)))),)
 
 
-_AXES = {"axis": or_none(several(WHOLE))}
+_AXES = {"axis": or_none(several(WHOLE, 1))}
 _SAME = one_output(first_shape, declared_dtype)
 
 ACTIVATION = (

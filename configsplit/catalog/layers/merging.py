@@ -32,6 +32,8 @@ def _common(first: int | None, second: int | None) -> int | None:
 
 def _merge_output(call: CallFacts, shape: Shape) -> Outputs:
     """Integers stay what they are, but for the division of an average; Keras 3, which declares them as floats, promotes."""
+    if call.dialect == "keras3" and isinstance(call.args[0] if call.args else None, TensorSpec):
+        raise impossible("it takes its tensors in a list")
     dtypes = [spec.dtype for spec in call.inputs] if call.dialect == "keras3" else [call.first.dtype]
     if any(dtype is None or is_float(dtype) for dtype in dtypes):
         return (TensorSpec(shape, compute_dtype(call)),)

@@ -20,7 +20,7 @@ from configsplit.catalog.rules import (
     variable_dtype,
     weight,
 )
-from configsplit.catalog.values import ANYTHING, AXIS, WHOLE, Values, number, several, whole
+from configsplit.catalog.values import ANYTHING, AXIS, SOME_AXIS, WHOLE, Values, number, several, whole
 from configsplit.graph.model import Shape
 
 
@@ -109,10 +109,17 @@ LAYERS = (
         mask="passes",
         training=True,
         keras3={"uses_mask": ("mask",), "mask_in_training": True},
-        values={"axis": AXIS, **_SAFE},
+        values={"axis": SOME_AXIS, **_SAFE},
         values3={"axis": number(-inf), "momentum": number(-inf)},
     ),
-    *declare("LayerNormalization", _ALONG, layer_weights, mask="passes", values={"axis": AXIS, **_SAFE}, values3=_UNSAFE),
+    *declare(
+        "LayerNormalization",
+        _ALONG,
+        layer_weights,
+        mask="passes",
+        values={"axis": SOME_AXIS, **_SAFE},
+        values3={"axis": AXIS, **_UNSAFE},
+    ),
     *declare(
         "GroupNormalization",
         one_output(grouped_shape, declared_dtype),

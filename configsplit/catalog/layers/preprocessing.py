@@ -6,7 +6,7 @@ from collections.abc import Callable
 from math import inf
 from typing import Any
 
-from configsplit.catalog.facts import CallFacts, WeightSpec
+from configsplit.catalog.facts import CallFacts, WeightSpec, agreeing
 from configsplit.catalog.rules import (
     Outputs,
     Weights,
@@ -215,7 +215,7 @@ _TEXT = {
     "output_mode": one_of(f"{_CODED} tf_idf tf-idf binary", case=False),
     "max_tokens": whole(2, none=True),
     "output_sequence_length": whole(0, none=True),
-    "ngrams": or_none(several(WHOLE)),
+    "ngrams": or_none(several(WHOLE, 1)),
 }
 _WINDOWS = (
     "bar bart barthann bartlett bkh black blackharr blackman blackmanharris blk bman bmn bohman box boxcar brt brthan bth "
@@ -251,6 +251,34 @@ _SALT = {"salt": Values("a whole number, or two of them, or null", _is_salt)}
 def _thinned(config: FrozenDict) -> str:
     """Whole numbers that stand for categories have no zeros that a sparse tensor could leave out."""
     return "sparse does not go with the output_mode 'int'" if config.get("sparse") and _mode(config) == "int" else ""
+
+
+def _untyped(config: FrozenDict, *dtypes: str) -> str:
+    """Whole numbers that stand for categories come in dtypes of whole numbers."""
+    dtype = policy(config.get("dtype"))
+    wrong = _mode(config) == "int" and dtype is not None and dtype not in dtypes
+    return f"dtype {dtype!r} does not go with the output_mode 'int'" if wrong else ""
+
+
+def _hashed3(config: FrozenDict) -> str:
+    return _thinned(config) or _untyped(config, "int32", "int64")
+
+
+def _crossed2(config: FrozenDict) -> str:
+    return _untyped(config, *_WHOLE_DTYPES)
+
+
+def _strings2(config: FrozenDict) -> str:
+    return _looked_up2(config) or _untyped(config, "int32", "int64", "string")
+
+
+def _integers2(config: FrozenDict) -> str:
+    return _looked_up2(config) or _untyped(config, "int32", "int64")
+
+
+def _uncounted(config: FrozenDict) -> str:
+    needed = config.get("output_mode", "multi_hot") != "int" and config.get("num_tokens") is None
+    return "num_tokens is not given" if needed and config.get("max_tokens") is None else ""
 
 
 def _mode(config: FrozenDict) -> str:
@@ -326,6 +354,8 @@ def _split_up(config: FrozenDict, look: Callable[[FrozenDict], str] = _looked_up
 
 
 def _split_up2(config: FrozenDict) -> str:
+    if (dtype := policy(config.get("dtype"))) not in (None, "string"):
+        return f"dtype is {dtype!r}, not 'string'"
     both = config.get("ragged") and config.get("output_sequence_length") is not None
     return "ragged and output_sequence_length exclude each other" if both else _split_up(config, _looked_up2)
 
@@ -344,6 +374,7 @@ def _spread(config: FrozenDict) -> str:
     return f"fft_length {transform} is below sequence_length {length}" if transform < length else ""
 
 
+_WHOLE_DTYPES = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 _CROSSED = {"num_bins": whole(0), "output_mode": one_of("int one_hot", case=False)}
 _FILTERED = {"fft_length": whole(0), "sequence_stride": whole(), "num_mel_bins": whole(0)}
 _LOOKED3: dict[str, Any] = {"values3": {**_OUTSIDE, **_SALT}, "keras3": {"conflict": _looked_up}}
@@ -360,20 +391,37 @@ LAYERS = (
         conflict=_halved,
         keras3={"mask": "passes"},
     ),
-    *declare("CategoryEncoding", category_outputs, tells_kind=True, limit_key="num_tokens", values=_CATEGORIES),
+    *declare(
+        "CategoryEncoding", category_outputs, tells_kind=True, limit_key="num_tokens", values=_CATEGORIES, conflict=_uncounted
+    ),
     *declare(
         "Discretization", discretization_outputs, values=_BINS, conflict=_binned2, keras3={"conflict": _binned}, **_LISTED
     ),
-    *declare("Hashing", hashing_outputs, values={**_HASHED, **_SALT}, conflict=_thinned, **_LISTED),
-    *declare("HashedCrossing", crossing_outputs, tells_kind=True, values=_CROSSED),
-    *declare("StringLookup", lookup_outputs, values={**_LOOKUP, **_WORDS}, conflict=_looked_up2, **_LOOKED3, **_LISTED),
-    *declare("IntegerLookup", lookup_outputs, values={**_LOOKUP, **_IDS}, conflict=_looked_up2, **_COUNTED3, **_LISTED),
+    *declare(
+        "Hashing",
+        hashing_outputs,
+        values={**_HASHED, **_SALT},
+        conflict=_thinned,
+        keras3={"conflict": _hashed3},
+        **_LISTED,
+    ),
+    *declare(
+        "HashedCrossing",
+        crossing_outputs,
+        tells_kind=True,
+        values=_CROSSED,
+        conflict=_crossed2,
+        keras3={"conflict": agreeing},
+    ),
+    *declare("StringLookup", lookup_outputs, values={**_LOOKUP, **_WORDS}, conflict=_strings2, **_LOOKED3, **_LISTED),
+    *declare("IntegerLookup", lookup_outputs, values={**_LOOKUP, **_IDS}, conflict=_integers2, **_COUNTED3, **_LISTED),
     *declare(
         "TextVectorization",
         text_outputs,
         tells_kind=True,
         numbers="split",
         values=_TEXT,
+        values3={"ngrams": or_none(several(WHOLE))},
         conflict=_split_up2,
         keras3={"conflict": _split_up},
     ),

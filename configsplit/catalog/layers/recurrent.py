@@ -11,6 +11,7 @@ from configsplit.catalog.facts import CallFacts, dims
 from configsplit.catalog.rules import (
     Outputs,
     Weights,
+    class_of_keras,
     compute_dtype,
     declare,
     elements,
@@ -24,7 +25,18 @@ from configsplit.catalog.rules import (
     window_length,
     with_channels,
 )
-from configsplit.catalog.values import ANYTHING, DATA_FORMAT, PADDING, SEED, Values, axis_sizes, number, whole
+from configsplit.catalog.values import (
+    ANYTHING,
+    DATA_FORMAT,
+    LAYER,
+    PADDING,
+    SEED,
+    Values,
+    axis_sizes,
+    number,
+    several,
+    whole,
+)
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import Shape, TensorSpec
 
@@ -216,7 +228,8 @@ def conv_lstm_macs(call: CallFacts) -> int:
     return places * sum(elements(spec.shape) for spec in conv_lstm_weights(call)[:2])
 
 
-_CELLS = "SimpleRNNCell GRUCell LSTMCell PeepholeLSTMCell StackedRNNCells DropoutWrapper ResidualWrapper DeviceWrapper"
+_CELLS = "SimpleRNNCell GRUCell LSTMCell PeepholeLSTMCell"
+_OVER_CELLS = "StackedRNNCells DropoutWrapper ResidualWrapper DeviceWrapper"
 
 _STEPS: dict[str, Any] = {"uses_mask": ("mask",), "recurrent": True, "training": True}
 
@@ -244,8 +257,27 @@ def _strided(config: FrozenDict) -> str:
     return "strides and dilation_rate are both above 1" if max(steps) > 1 and max(gaps) > 1 else ""
 
 
+_CELL_CLASSES = (*_CELLS.split(), *_OVER_CELLS.split(), "AbstractRNNCell", "ConvLSTM2DCell")
+
+
+def _no_cell(config: FrozenDict) -> str:
+    """What stands where a cell should be."""
+    found = config.get("cell", config.get("cells"))
+    entries = found if isinstance(found, tuple) else (found,)
+    names = [class_of_keras(entry) for entry in entries if isinstance(entry, FrozenDict)]
+    strange = next((name for name in names if name and name not in _CELL_CLASSES), "")
+    return f"a {strange} is no cell" if strange else ""
+
+
+_HOLDING: dict[str, Any] = {
+    "values": {"cell": several(LAYER, 1), "cells": several(LAYER)},
+    "values3": {"cells": several(LAYER, 1)},
+    "conflict": _no_cell,
+}
+
 LAYERS = (
     *declare(_CELLS, cell_outputs, recurrent_weights, _step_macs, training=True, values=_UNITS, values3=_SEEDED),
+    *declare(_OVER_CELLS, cell_outputs, recurrent_weights, _step_macs, training=True, **_HOLDING),
     *declare(
         "LSTM GRU SimpleRNN",
         recurrent_outputs,
@@ -259,7 +291,17 @@ LAYERS = (
         values3=_SEEDED,
         **_STEPS,
     ),
-    *declare("RNN", recurrent_outputs, recurrent_weights, recurrent_macs, "passes", of_ragged="ragged", **_STEPS),
+    *declare(
+        "RNN",
+        recurrent_outputs,
+        recurrent_weights,
+        recurrent_macs,
+        "passes",
+        ranks=(3, None),
+        of_ragged="ragged",
+        **_STEPS,
+        **_HOLDING,
+    ),
     *declare("CuDNNLSTM CuDNNGRU", recurrent_outputs, recurrent_weights, recurrent_macs, "stops", ranks=(3, 3), **_STEPS),
     *declare(
         "ConvLSTM1D ConvLSTM2D ConvLSTM3D",

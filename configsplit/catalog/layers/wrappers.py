@@ -10,13 +10,28 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
+from configsplit.catalog.constructors import constructor
 from configsplit.catalog.facts import CallFacts, LayerFacts, WeightSpec
 from configsplit.catalog.layers import recurrent
 from configsplit.catalog.layers.keras1 import modern
-from configsplit.catalog.rules import Outputs, Weights, compute_dtype, declare, first_shape, known, shape_of, unknown, wrapped
-from configsplit.catalog.values import one_of
-from configsplit.graph.json import rebuild
-from configsplit.graph.model import Shape, TensorSpec
+from configsplit.catalog.rules import (
+    MODELS,
+    Outputs,
+    Weights,
+    check_rank,
+    class_of_keras,
+    compute_dtype,
+    declare,
+    first_shape,
+    impossible,
+    known,
+    shape_of,
+    unknown,
+    wrapped,
+)
+from configsplit.catalog.values import LAYER, Values, one_of, or_none, several
+from configsplit.graph.json import FrozenDict, rebuild
+from configsplit.graph.model import INPUT, Shape, TensorSpec
 
 _RECURRENT = {facts.class_name: facts for facts in recurrent.LAYERS}
 
@@ -67,7 +82,7 @@ def _spectral_weights(call: CallFacts, inner: Weights) -> Weights:
     """The power iteration's vector, which Keras 3 lists behind the kernel, tf.keras behind all of the layer's weights."""
     matrix = next((spec for spec in inner if spec.name in ("kernel", "embeddings")), None)
     if matrix is None:
-        raise unknown("the wrapped layer has no kernel")
+        raise impossible("the layer in it has no kernel")
     vector = WeightSpec("vector_u", (1, matrix.shape[-1]), matrix.dtype, False)
     if call.dialect != "keras3":
         return (*_prefixed("layer", inner), vector)
@@ -94,6 +109,7 @@ def _directions(call: CallFacts) -> tuple[tuple[LayerFacts, CallFacts], tuple[La
 
 def bidirectional_outputs(call: CallFacts) -> Outputs:
     (forward, inner), _ = _directions(call)
+    check_rank(forward, inner)
     output, *states = forward.outputs(inner)
     mode, dtype = call.config.get("merge_mode", "concat"), compute_dtype(call)
     shape = shape_of(output)
@@ -114,7 +130,52 @@ def bidirectional_macs(call: CallFacts) -> int:
     return sum(facts.macs(inner) if facts.macs else 0 for facts, inner in _directions(call))
 
 
+_ALIKE = ("stateful", "return_sequences", "return_state")
+
+
+def _one_way(config: FrozenDict) -> str:
+    """Why two layers cannot run over the same steps, one forward and one backward."""
+    sides = {key: config[key] for key in ("layer", "backward_layer") if config.get(key) is not None}
+    for key, entry in sides.items():
+        name = class_of_keras(entry)
+        if name and not (name in _RECURRENT and _RECURRENT[name].recurrent):
+            return f"{key!r} is a {name}, which does not go step by step"
+    if len(sides) < 2 or not all(map(class_of_keras, sides.values())):
+        return ""
+    forward, backward = (entry["config"] for entry in sides.values())
+    if bool(forward.get("go_backwards")) == bool(backward.get("go_backwards")):
+        return "both of its layers go the same way"
+    other = next((key for key in _ALIKE if bool(forward.get(key)) != bool(backward.get(key))), "")
+    return f"its two layers are not alike in {other!r}" if other else ""
+
+
+def without_more(config: FrozenDict) -> str:
+    """Why the layers that a class holds cannot be called with one tensor and nothing else."""
+    found = config.get("layer", config.get("layers"))
+    for entry in found if isinstance(found, tuple) else (found,):
+        name = class_of_keras(entry)
+        input_of_keras3 = name == INPUT and "batch_shape" in entry["config"]
+        if input_of_keras3 or len([word for word in _call_of(name).split() if "=" not in word and "*" not in word]) > 1:
+            return f"a {name} does not take one tensor alone"
+    return ""
+
+
+def _call_of(name: str) -> str:
+    taken = constructor(name, "keras3") or constructor(name, "keras2")
+    return "" if taken is None else taken.call
+
+
+def without_kernel(config: FrozenDict) -> str:
+    """Why the kernel of a layer cannot be normalised; a recurrent one keeps it in its cell."""
+    name = class_of_keras(config["layer"])
+    if name in MODELS or (name in _RECURRENT and _RECURRENT[name].recurrent):
+        return f"a {name} has no kernel of its own"
+    return without_more(config)
+
+
 # ------------------------------------------------------------------------------------------------------------- pipelines
+
+_SEVERAL = several(LAYER, 1)
 
 Find: TypeAlias = Callable[[str], LayerFacts]
 
@@ -133,6 +194,8 @@ def pipeline(find: Find) -> LayerFacts:
         mask="stops",
         uses_mask=(),
         training=False,
+        values=FrozenDict({"layers": Values(_SEVERAL.wish, lambda value: isinstance(value, tuple) and _SEVERAL.takes(value))}),
+        conflict=without_more,
         keras3={"training": True},
     )
 
@@ -156,6 +219,7 @@ def _run_through(find: Find, call: CallFacts) -> list[tuple[LayerFacts, CallFact
             continue
         facts = find(str(entry["class_name"]))
         inner = replace(call, class_name=str(entry["class_name"]), config=entry["config"], args=args)
+        check_rank(facts, inner)
         outputs = facts.outputs(inner)
         done.append((facts, inner, outputs))
         args = tuple(outputs)
@@ -174,6 +238,12 @@ LAYERS = (
         recurrent=True,
         training=True,
         of_ragged="ragged",
-        values={"merge_mode": one_of("sum mul ave concat", none=True, case=False)},
+        ranks=(3, None),
+        values={
+            "merge_mode": one_of("sum mul ave concat", none=True, case=False),
+            "layer": LAYER,
+            "backward_layer": or_none(LAYER),
+        },
+        conflict=_one_way,
     ),
 )
