@@ -5,12 +5,15 @@ Of a class that nobody has declared there is nothing to hold the record against;
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 from configsplit.errors import ShapeError
-from configsplit.graph.model import CallRef, Layer, TensorRef, TensorSpec
-from configsplit.graph.references import Place
-from configsplit.inference import Inference
+from configsplit.graph.model import LayerPath, Model, TensorRef, TensorSpec
+from configsplit.graph.provenance import Provenance
+from configsplit.graph.references import Place, outputs_used, tensor_name
+from configsplit.inference import Inference, blamed
+from configsplit.inference.undeclared import Culprit
 from configsplit.models.document import Document
 from configsplit.models.wrapped import places_in
 
@@ -18,34 +21,35 @@ SIGN = "shapes: "
 """With which such a warning begins."""
 
 
-def unsure(inference: Inference, tensors: Iterable[TensorRef]) -> tuple[str, ...]:
-    """One sentence for each of some tensors whose shape goes by a record of a class that does not say it itself."""
-    by_call = blamed(inference)
+def unsure(inference: Inference, tensors: Iterable[TensorRef], provenance: Provenance) -> tuple[str, ...]:
+    """One sentence for each of some tensors whose shape goes by a record of a class that does not say it itself. Layers are
+    called as in the document, by ``provenance``."""
+    whose, layers, used = blamed(inference), inference.model.by_name(), outputs_used(inference.model)
     return tuple(
-        f"{SIGN}{ref.layer!r} {'comes out of' if whom.name == ref.layer else 'is computed from'} {whom.class_name} "
-        f"({whom.name!r}), which nobody has declared: its shape is what the file records, and may be false. verify --numeric "
-        f"holds it against what flows; --shape or --open {whom.name} loosens it"
+        _sentence(f"{_named((ref.layer,), provenance)}{tensor_name(ref, layers, used)[len(ref.layer) :]}", whom, provenance)
         for ref in dict.fromkeys(tensors)
-        if (whom := by_call.get(CallRef(ref.layer, ref.call))) is not None
+        if (whom := whose.get(ref)) is not None
     )
 
 
-def blamed(inference: Inference) -> dict[CallRef, Layer]:
-    """For each call whose outputs go by a record the layer whose record that is; the specs stand in the order of computing."""
-    layers, found = inference.model.by_name(), dict[CallRef, Layer]()
-    for ref in inference.specs:
-        call, layer = CallRef(ref.layer, ref.call), layers[ref.layer]
-        if call in found or layer.is_input:
-            continue
-        within = inference.inner.get(call) or inference.wrapped.get(call)
-        if ref in inference.by_record or (within is not None and within.by_record):
-            found[call] = layer
-            continue
-        taken = layer.calls[ref.call].uses() if ref.call < len(layer.calls) else []
-        whom = next((found[each] for use in taken if (each := CallRef(use.ref.layer, use.ref.call)) in found), None)
-        if whom is not None and ref not in inference.given:
-            found[call] = whom
-    return found
+def _sentence(tensor: str, whom: Culprit, provenance: Provenance) -> str:
+    place = _named(whom.path, provenance)
+    how = "comes out of" if re.fullmatch(rf"{re.escape(place)}(@\d+)?(:\d+)?", tensor) else "is computed from"
+    return (
+        f"{SIGN}{tensor!r} {how} {whom.class_name} ({place!r}), and nobody has declared what that gives: the shape is what the "
+        f"file records, and may be false. verify --numeric holds it against what flows; --shape or --open {place} loosens it"
+    )
+
+
+def culprits(model: Model, inference: Inference, provenance: Provenance) -> dict[str, str]:
+    """For each tensor of a model, as a manifest calls it, the layer of the document by whose record it goes."""
+    layers, used = model.by_name(), outputs_used(model)
+    return {tensor_name(ref, layers, used): _named(whom.path, provenance) for ref, whom in blamed(inference).items()}
+
+
+def _named(path: LayerPath, provenance: Provenance) -> str:
+    origin = provenance.origin(path)
+    return "/".join(path if origin is None else origin.path)
 
 
 def opened_shapes(document: Document, names: Iterable[str]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from configsplit.inference.mask_rules import Mask
 from configsplit.inference.masked_calls import attended, fills_mask
 from configsplit.inference.masks import MaskKey, MaskLevels, Masks, every_mask, masked, traced_masks
 from configsplit.inference.recorded import agree, in_words
+from configsplit.inference.undeclared import blamed
 
 __all__ = [
     "ABSTRACT",
@@ -24,6 +25,7 @@ __all__ = [
     "Table",
     "agree",
     "attended",
+    "blamed",
     "clashing",
     "count",
     "counted",
