@@ -1,7 +1,7 @@
 """Shapes, dtypes, weights, operations and masks of layer classes, as declared rules, for documents that do not record them."""
 
 from configsplit.catalog.table import ABSTRACT, BUILT_IN, OPAQUE, Table
-from configsplit.inference.clashes import clashing
+from configsplit.inference.clashes import clashes_in, clashing
 from configsplit.inference.counts import Counts, count, counted, layer_weights, operations_of, weights_of
 from configsplit.inference.infer import RULE_ERRORS, Inference, ReadModel, explain, infer, trace, trail
 from configsplit.inference.mask_rules import Mask
@@ -26,6 +26,7 @@ __all__ = [
     "agree",
     "attended",
     "blamed",
+    "clashes_in",
     "clashing",
     "count",
     "counted",

@@ -19,6 +19,22 @@ def clashing(inference: Inference) -> Iterator[tuple[LayerPath, str]]:
     Yields:
         The path of the layer, and why it cannot be built.
     """
+    for path, each in _every(inference):
+        if not (each.by_record or each.by_build):
+            yield from (((*path, call.layer), why) for call, why in each.clashes.items())
+            yield from (((*path, layer.name), why) for layer in each.model.layers for why in _open_weights(each, layer))
+
+
+def clashes_in(inference: Inference) -> dict[LayerPath, str]:
+    """Every call, in a model and in those nested in it, that cannot take what is said to arrive there.
+
+    Args:
+        inference: what is known of the model.
+    """
+    return {(*path, call.layer): why for path, each in _every(inference) for call, why in each.clashes.items()}
+
+
+def _every(inference: Inference) -> Iterator[tuple[LayerPath, Inference]]:
     seen: set[int] = set()
     todo: list[tuple[LayerPath, Inference]] = [((), inference)]
     while todo:
@@ -26,9 +42,7 @@ def clashing(inference: Inference) -> Iterator[tuple[LayerPath, str]]:
         if id(each) in seen:
             continue
         seen.add(id(each))
-        if not (each.by_record or each.by_build):
-            yield from (((*path, call.layer), why) for call, why in each.clashes.items())
-            yield from (((*path, layer.name), why) for layer in each.model.layers for why in _open_weights(each, layer))
+        yield path, each
         nested = [*each.inner.items(), *each.wrapped.items()]
         todo += [((*path, call.layer), inner) for call, inner in reversed(nested)]
 
