@@ -5,7 +5,6 @@ Of a class that nobody has declared there is nothing to hold the record against;
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 
 from configsplit.errors import ShapeError
@@ -15,41 +14,57 @@ from configsplit.graph.references import Place, outputs_used, tensor_name
 from configsplit.inference import Inference, blamed
 from configsplit.inference.undeclared import Culprit
 from configsplit.models.document import Document
-from configsplit.models.wrapped import places_in
+from configsplit.models.wrapped import held_by, places_in
 
 SIGN = "shapes: "
 """With which such a warning begins."""
 
 
-def unsure(inference: Inference, tensors: Iterable[TensorRef], provenance: Provenance) -> tuple[str, ...]:
+def unsure(document: Document, inference: Inference, tensors: Iterable[TensorRef], provenance: Provenance) -> tuple[str, ...]:
     """One sentence for each of some tensors whose shape goes by a record of a class that does not say it itself. Layers are
     called as in the document, by ``provenance``."""
     whose, layers, used = blamed(inference), inference.model.by_name(), outputs_used(inference.model)
     return tuple(
-        _sentence(f"{_named((ref.layer,), provenance)}{tensor_name(ref, layers, used)[len(ref.layer) :]}", whom, provenance)
+        _sentence(document, tensor_name(ref, layers, used)[len(ref.layer) :], ref, whom, provenance)
         for ref in dict.fromkeys(tensors)
         if (whom := whose.get(ref)) is not None
     )
 
 
-def _sentence(tensor: str, whom: Culprit, provenance: Provenance) -> str:
-    place = _named(whom.path, provenance)
-    how = "comes out of" if re.fullmatch(rf"{re.escape(place)}(@\d+)?(:\d+)?", tensor) else "is computed from"
+def _sentence(document: Document, suffix: str, ref: TensorRef, whom: Culprit, provenance: Provenance) -> str:
+    tensor, path = _origin((ref.layer,), provenance), _origin(whom.path, provenance)
+    how = "comes out of" if tensor == path else "is computed from"
     return (
-        f"{SIGN}{tensor!r} {how} {whom.class_name} ({place!r}), and nobody has declared what that gives: the shape is what the "
-        f"file records, and may be false. verify --numeric holds it against what flows; --shape or --open {place} loosens it"
+        f"{SIGN}{'/'.join(tensor) + suffix!r} {how} {whom.class_name} ({'/'.join(path)!r}), and nobody has declared what that "
+        "gives: the shape is what the file records, and may be false. verify --numeric holds it against what flows; --shape or "
+        f"--open {_option(document, path)} loosens it"
     )
 
 
-def culprits(model: Model, inference: Inference, provenance: Provenance) -> dict[str, str]:
-    """For each tensor of a model, as a manifest calls it, the layer of the document by whose record it goes."""
+def culprits(document: Document, model: Model, inference: Inference, provenance: Provenance) -> dict[str, str]:
+    """For each tensor of a model, as a manifest calls it, the layer of the document by whose record it goes, as ``--open``
+    takes it."""
     layers, used = model.by_name(), outputs_used(model)
-    return {tensor_name(ref, layers, used): _named(whom.path, provenance) for ref, whom in blamed(inference).items()}
+    return {
+        tensor_name(ref, layers, used): _option(document, _origin(whom.path, provenance))
+        for ref, whom in blamed(inference).items()
+    }
 
 
-def _named(path: LayerPath, provenance: Provenance) -> str:
+def _origin(path: LayerPath, provenance: Provenance) -> LayerPath:
     origin = provenance.origin(path)
-    return "/".join(path if origin is None else origin.path)
+    return path if origin is None else origin.path
+
+
+def _option(document: Document, path: LayerPath) -> str:
+    """A layer as an option takes it: ``twin@*/conv`` where ``twin`` is called several times."""
+    model: Model | None = document.model
+    steps = []
+    for name in path:
+        layer = None if model is None else model.by_name().get(name)
+        steps.append(f"{name}@*" if layer is not None and len(layer.calls) > 1 else name)
+        model = None if layer is None else held_by(document.dialect)(layer)
+    return "/".join(steps)
 
 
 def opened_shapes(document: Document, names: Iterable[str]) -> tuple[str, ...]:

@@ -64,7 +64,7 @@ def doubts_of(parts: Parts) -> tuple[str, ...]:
     graphs = own_graphs(parts.document, {origin.path for each in parts.origins for origin in each.layers.values()})
     return (
         *doubts(parts.split, parts.inference),
-        *unsure(parts.inference, crossing, parts.whole.provenance),
+        *unsure(parts.document, parts.inference, crossing, parts.whole.provenance),
         *graphs,
     )
 

@@ -53,7 +53,7 @@ def run(
             feed=feed or Feed(),
             inputs=described_inputs(fixed_as(document, manifest), sizes),
             tolerance=tolerance,
-            culprits=culprits(whole.model, whole.inference, whole.opened.provenance),
+            culprits=culprits(document, whole.model, whole.inference, whole.opened.provenance),
             custom_objects=specs,
             limits=limits or Limits(),
         )

@@ -80,7 +80,7 @@ def extract(
     check_kinds(fed, doubtful, inference)
     made = between(whole.model, fed, flat(whole.boundaries[len(starts) :]), inference.specs)
     check_extracted(made, inference)
-    doubts = unsure(inference, (ref for ref in fed if ref not in whole.model.input_refs()), whole.provenance)
+    doubts = unsure(document, inference, (ref for ref in fed if ref not in whole.model.input_refs()), whole.provenance)
     arguments = {"from": starts, "to": ends, **({"fix_size": list(sizes)} if sizes else {})}
     return finish("extract", (document,), _from_document(made, whole), arguments, doubts)
 

@@ -100,6 +100,21 @@ def test_a_lie_in_a_nested_model_is_told_by_its_path_and_loosened_there(at: str,
         shutil.rmtree(saved.directory)
 
 
+def test_a_lie_in_a_shared_model_is_loosened_in_all_its_calls(keras3: Any, longer: Any, tmp_path: Path) -> None:
+    k = keras3.module
+    start = k.Input((4, 8), name="i")
+    twin = k.Model(start, k.layers.Dense(8, name="b")(longer(name="liar")(start)), name="twin")
+    one, other = k.Input((4, 8), name="one"), k.Input((4, 8), name="other")
+    k.Model([one, other], k.layers.Add(name="sum")([twin(one), twin(other)])).save(path := tmp_path / "twins.keras")
+    (warning,) = told(cut(path, "twin@0"))
+    assert "Longer ('twin/liar')" in warning
+    assert warning.endswith("--open twin@*/liar loosens it")
+    for at in ("twin@0", "twin@1/liar"):
+        saved = configsplit.split(configsplit.load(path), at, opened=["twin@*/liar"]).save(tmp_path / at.replace("/", "-"))
+        assert [each.shape for each in saved.manifest.parts[1].inputs if each.name not in ("one", "other")] == [(None, None, 8)]
+        assert told(saved) == []
+
+
 def test_the_remedy_names_the_layer_that_lies_and_cures(nested: Path) -> None:
     plugin = (str(nested.parent / "plugin.py"),)
     with pytest.raises(VerificationError) as caught:
