@@ -21,7 +21,7 @@ from configsplit.errors import ShapeError
 from configsplit.graph.calls import CallGraph, call_graph
 from configsplit.graph.model import Model, TensorRef, TensorSpec
 from configsplit.graph.references import outputs_used, tensor_name
-from configsplit.inference import Inference, explain
+from configsplit.inference import Inference, clashes_in, explain
 from configsplit.models.document import Document
 
 TRIED = (224, 32, 1024, 64, 96, 160, 299, 512)
@@ -241,8 +241,15 @@ class Pricing:
         if key not in self._made:
             specs = {each.ref: self._spec(each.ref) for each in self.opens}
             inference = sized(self.document, self.model, {**self.given, **filled(specs, sizes)}, self.known)
-            self._made[key] = None if self._lost(inference) else Costs(self.graph, inference, self.avoid, loose, self.stored)
+            fits = not self._lost(inference) and not self._clash(inference)
+            self._made[key] = Costs(self.graph, inference, self.avoid, loose, self.stored) if fits else None
         return self._made[key]
+
+    def _clash(self, inference: Inference) -> tuple[str, str] | None:
+        """A layer that cannot take what arrives there at certain sizes, though the document tells a shape of what it gives; and
+        why."""
+        known = clashes_in(self.known)
+        return next((("/".join(path), why) for path, why in clashes_in(inference).items() if path not in known), None)
 
     def _lost(self, inference: Inference) -> TensorRef | None:
         """A tensor that has no shape any more, or one without elements, at certain sizes."""
@@ -255,16 +262,22 @@ class Pricing:
 
     def check(self) -> None:
         """Raises ShapeError where the model cannot have the sizes that are given."""
-        lost = self._lost(self.base) if self.base is not self.known else None
-        if lost is not None:
-            names = [ref.layer for ref in self.model.input_refs() if ref in self.given]
-            raise ShapeError(
-                f"with these sizes of {', '.join(map(repr, names))} {self._name(lost)!r} would have no elements, or no shape"
-                + (f" ({why})" if (why := explain(self.base, lost)) else ""),
-                code="size-unfit",
-                where=names[0],
-                hint="give sizes that the model takes",
-            )
+        if self.base is self.known:
+            return
+        names = [ref.layer for ref in self.model.input_refs() if ref in self.given]
+        if (lost := self._lost(self.base)) is not None:
+            why = explain(self.base, lost)
+            what = f"{self._name(lost)!r} would have no elements, or no shape" + (f" ({why})" if why else "")
+        elif (clash := self._clash(self.base)) is not None:
+            what = f"{clash[0]!r} cannot take what arrives there: {clash[1]}"
+        else:
+            return
+        raise ShapeError(
+            f"with these sizes of {', '.join(map(repr, names))} {what}",
+            code="size-unfit",
+            where=names[0] if names else "",
+            hint="give sizes that the model takes",
+        )
 
     @cached_property
     def _tensors(self) -> tuple[TensorRef, ...]:

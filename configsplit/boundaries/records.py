@@ -8,44 +8,63 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from configsplit.errors import ShapeError
-from configsplit.graph.model import CallRef, Layer, TensorRef, TensorSpec
-from configsplit.graph.references import Place
-from configsplit.inference import Inference
+from configsplit.graph.model import LayerPath, Model, TensorRef, TensorSpec
+from configsplit.graph.provenance import Provenance
+from configsplit.graph.references import Place, outputs_used, tensor_name
+from configsplit.inference import Inference, blamed
+from configsplit.inference.undeclared import Culprit
 from configsplit.models.document import Document
-from configsplit.models.wrapped import places_in
+from configsplit.models.wrapped import held_by, places_in
 
 SIGN = "shapes: "
 """With which such a warning begins."""
 
 
-def unsure(inference: Inference, tensors: Iterable[TensorRef]) -> tuple[str, ...]:
-    """One sentence for each of some tensors whose shape goes by a record of a class that does not say it itself."""
-    by_call = blamed(inference)
+def unsure(document: Document, inference: Inference, tensors: Iterable[TensorRef], provenance: Provenance) -> tuple[str, ...]:
+    """One sentence for each of some tensors whose shape goes by a record of a class that does not say it itself. Layers are
+    called as in the document, by ``provenance``."""
+    whose, layers, used = blamed(inference), inference.model.by_name(), outputs_used(inference.model)
     return tuple(
-        f"{SIGN}{ref.layer!r} {'comes out of' if whom.name == ref.layer else 'is computed from'} {whom.class_name} "
-        f"({whom.name!r}), which no plug-in declares: its shape is what the file records, and may be false. verify --numeric "
-        f"holds it against what flows; --shape or --open {whom.name} loosens it"
+        _sentence(document, tensor_name(ref, layers, used)[len(ref.layer) :], ref, whom, provenance)
         for ref in dict.fromkeys(tensors)
-        if (whom := by_call.get(CallRef(ref.layer, ref.call))) is not None
+        if (whom := whose.get(ref)) is not None
     )
 
 
-def blamed(inference: Inference) -> dict[CallRef, Layer]:
-    """For each call whose outputs go by a record the layer whose record that is; the specs stand in the order of computing."""
-    layers, found = inference.model.by_name(), dict[CallRef, Layer]()
-    for ref in inference.specs:
-        call, layer = CallRef(ref.layer, ref.call), layers[ref.layer]
-        if call in found or layer.is_input:
-            continue
-        within = inference.inner.get(call) or inference.wrapped.get(call)
-        if ref in inference.by_record or (within is not None and within.by_record):
-            found[call] = layer
-            continue
-        taken = layer.calls[ref.call].uses() if ref.call < len(layer.calls) else []
-        whom = next((found[each] for use in taken if (each := CallRef(use.ref.layer, use.ref.call)) in found), None)
-        if whom is not None and ref not in inference.given:
-            found[call] = whom
-    return found
+def _sentence(document: Document, suffix: str, ref: TensorRef, whom: Culprit, provenance: Provenance) -> str:
+    tensor, path = _origin((ref.layer,), provenance), _origin(whom.path, provenance)
+    how = "comes out of" if tensor == path else "is computed from"
+    return (
+        f"{SIGN}{'/'.join(tensor) + suffix!r} {how} {whom.class_name} ({'/'.join(path)!r}), and no plug-in declares "
+        "what that gives: the shape is what the file records, and may be false. verify --numeric holds it against what flows; "
+        f"--shape or --open {_option(document, path)} loosens it"
+    )
+
+
+def culprits(document: Document, model: Model, inference: Inference, provenance: Provenance) -> dict[str, str]:
+    """For each tensor of a model, as a manifest calls it, the layer of the document by whose record it goes, as ``--open``
+    takes it."""
+    layers, used = model.by_name(), outputs_used(model)
+    return {
+        tensor_name(ref, layers, used): _option(document, _origin(whom.path, provenance))
+        for ref, whom in blamed(inference).items()
+    }
+
+
+def _origin(path: LayerPath, provenance: Provenance) -> LayerPath:
+    origin = provenance.origin(path)
+    return path if origin is None else origin.path
+
+
+def _option(document: Document, path: LayerPath) -> str:
+    """A layer as an option takes it: ``twin@*/conv`` where ``twin`` is called several times."""
+    model: Model | None = document.model
+    steps = []
+    for name in path:
+        layer = None if model is None else model.by_name().get(name)
+        steps.append(f"{name}@*" if layer is not None and len(layer.calls) > 1 else name)
+        model = None if layer is None else held_by(document.dialect)(layer)
+    return "/".join(steps)
 
 
 def opened_shapes(document: Document, names: Iterable[str]) -> tuple[str, ...]:

@@ -8,6 +8,9 @@ import click
 
 from configsplit.cli.output import table
 
+_MOST = 8
+"""So many places are named where two models part besides."""
+
 
 def compared_lines(found: Any, one: str, other: str) -> list[str]:
     """The verdict, what was fed, each output that differs, and the table of where the models part."""
@@ -63,7 +66,16 @@ def _parting(found: Any, one: str, other: str) -> list[str]:
     for sign, group in (("  ", parting.before), ("->", (parting.first,)), ("  ", parting.behind)):
         rows += [(sign, *_row(each)) for each in group]
     head = f"  first tensor that differs, of {parting.compared} compared in the order of running: {parting.first.name!r}"
-    return [head, *table(rows, indent="  "), f"  {alone}"]
+    return [head, *table(rows, indent="  "), *_others(parting.others), f"  {alone}"]
+
+
+def _others(found: Any) -> list[str]:
+    """Where the models part besides: on branches that the first place has no part in."""
+    if not found:
+        return []
+    names = ", ".join(f"{each.name!r} (off by {_row(each)[4]})" for each in found[:_MOST])
+    more = f" and {len(found) - _MOST} more" if len(found) > _MOST else ""
+    return [f"  differ besides, though what they are computed from is equal: {names}{more}"]
 
 
 def _row(each: Any) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ def verify(directory: Path, other: Path | None, as_json: bool, **options: Any) -
         _compare(directory, other, as_json, options)
         return
     if directory.is_file():
-        _file(directory, options["custom_objects"], as_json)
+        _file(directory, options["source"], options["custom_objects"], as_json)
         return
     from configsplit.verbs import verify
 
@@ -56,7 +56,7 @@ def _check_usage(directory: Path, other: Path | None, options: dict[str, Any]) -
         if not options["numeric"]:
             raise click.UsageError("two models are compared by running them: verify A B --numeric")
         if options["source"] is not None:
-            raise click.UsageError("--source goes with a folder of parts")
+            raise click.UsageError("--source goes with a folder of parts, or a file that was made of it")
         return
     for name in ("bisect", "weights", "other_weights"):
         if options[name]:
@@ -84,10 +84,10 @@ def _apart(one: Path, other: Path) -> tuple[str, str]:
     return (one.name, other.name) if one.name != other.name else (str(one), str(other))
 
 
-def _file(path: Path, custom_objects: tuple[str, ...], as_json: bool) -> None:
+def _file(path: Path, source: Path | None, custom_objects: tuple[str, ...], as_json: bool) -> None:
     from configsplit.verbs.verify_file import verify_file
 
-    found = verify_file(path, custom_objects=custom_objects)
+    found = verify_file(path, source=source, custom_objects=custom_objects)
     if as_json:
         proof = {"layers": found.layers, "weights": found.weights, "bytes": found.bytes}
         show({"file": str(path), "verb": found.record.verb, "proof": proof})

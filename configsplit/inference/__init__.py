@@ -1,13 +1,14 @@
 """Shapes, dtypes, weights, operations and masks of layer classes, as declared rules, for documents that do not record them."""
 
 from configsplit.catalog.table import ABSTRACT, BUILT_IN, OPAQUE, Table
-from configsplit.inference.clashes import clashing
+from configsplit.inference.clashes import clashes_in, clashing
 from configsplit.inference.counts import Counts, count, counted, layer_weights, operations_of, weights_of
 from configsplit.inference.infer import RULE_ERRORS, Inference, ReadModel, explain, infer, trace, trail
 from configsplit.inference.mask_rules import Mask
 from configsplit.inference.masked_calls import attended, fills_mask
 from configsplit.inference.masks import MaskKey, MaskLevels, Masks, every_mask, masked, traced_masks
 from configsplit.inference.recorded import agree, in_words
+from configsplit.inference.undeclared import blamed
 
 __all__ = [
     "ABSTRACT",
@@ -24,6 +25,8 @@ __all__ = [
     "Table",
     "agree",
     "attended",
+    "blamed",
+    "clashes_in",
     "clashing",
     "count",
     "counted",

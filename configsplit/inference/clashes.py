@@ -26,6 +26,23 @@ def clashing(inference: Inference) -> Iterator[tuple[LayerPath, str]]:
     Yields:
         The path of the layer, and why it cannot be built.
     """
+    for path, each in _every(inference):
+        if not (each.by_record or each.by_build):
+            yield from (((*path, call.layer), why) for call, why in each.clashes.items())
+            yield from (((*path, layer.name), why) for layer in each.model.layers for why in _of_weights(each, layer))
+            yield from (((*path, call.layer), why) for call in each.inner for why in _unlike_inputs(each, call))
+
+
+def clashes_in(inference: Inference) -> dict[LayerPath, str]:
+    """Every call, in a model and in those nested in it, that cannot take what is said to arrive there.
+
+    Args:
+        inference: what is known of the model.
+    """
+    return {(*path, call.layer): why for path, each in _every(inference) for call, why in each.clashes.items()}
+
+
+def _every(inference: Inference) -> Iterator[tuple[LayerPath, Inference]]:
     seen: set[int] = set()
     todo: list[tuple[LayerPath, Inference]] = [((), inference)]
     while todo:
@@ -33,10 +50,7 @@ def clashing(inference: Inference) -> Iterator[tuple[LayerPath, str]]:
         if id(each) in seen:
             continue
         seen.add(id(each))
-        if not (each.by_record or each.by_build):
-            yield from (((*path, call.layer), why) for call, why in each.clashes.items())
-            yield from (((*path, layer.name), why) for layer in each.model.layers for why in _of_weights(each, layer))
-            yield from (((*path, call.layer), why) for call in each.inner for why in _unlike_inputs(each, call))
+        yield path, each
         nested = [*each.inner.items(), *each.wrapped.items()]
         todo += [((*path, call.layer), inner) for call, inner in reversed(nested)]
 

@@ -48,8 +48,9 @@ class Inference:
     ``specs`` has every output of every call of the model's own layers; ``reasons`` says of each unknown one why,
     ``contradictions`` what the document records of a tensor that cannot be true, and ``clashes`` which calls take what cannot
     stand together. ``by_record`` are the tensors that only the document tells of, ``by_build`` those whose shape their
-    takers were built on (their dtype is what these compute in), ``given`` what the user says. ``inner`` holds the same for each
-    call of a nested model, ``wrapped`` for each call of a wrapper around one.
+    takers were built on (their dtype is what these compute in), ``given`` what the user says, ``corrected`` those of which that
+    is something else than what is recorded, and all that is computed from them. ``inner`` holds the same for each call of a
+    nested model, ``wrapped`` for each call of a wrapper around one.
     """
 
     model: Model
@@ -62,6 +63,7 @@ class Inference:
     by_record: set[TensorRef] = field(default_factory=set)
     by_build: set[TensorRef] = field(default_factory=set)
     given: Mapping[TensorRef, TensorSpec] = field(default_factory=lambda: NOTHING)
+    corrected: set[TensorRef] = field(default_factory=set)
     inner: dict[CallRef, Inference] = field(default_factory=dict)
     wrapped: dict[CallRef, Inference] = field(default_factory=dict)
     ordering: str | None = None
@@ -332,13 +334,17 @@ def _from_within(
 def _settle(frame: _Frame, ref: CallRef, outputs: tuple[TensorSpec, ...], reason: str, exact: bool) -> None:
     """Enter a call's outputs: known ones as they are, others as inferred, else as recorded, else as unknown."""
     result = frame.result
+    taken = called(frame.layers[ref.layer])[ref.call].uses() if result.corrected else []
+    follows = any(use.ref in result.corrected for use in taken)
     for number in range(max(len(outputs), frame.counts.get(ref, 0))):
         tensor = TensorRef(*ref, number)
         told = outputs[number] if number < len(outputs) else TensorSpec()
-        known, given = _recorded(frame, tensor, told, exact), frame.given.get(tensor)
+        known, given = _recorded(frame, tensor, told, exact, follows), frame.given.get(tensor)
         spec = known if given is None else replace(given, dtype=given.dtype or known.dtype or "float32")
         if given is not None:
             result.by_record.discard(tensor)
+        if follows if given is None else _is_corrected(frame, tensor, spec):
+            result.corrected.add(tensor)
         if spec.shape is None and tensor not in frame.recorded and tensor in frame.built:
             spec = frame.built[tensor]
             result.by_build.add(tensor)
@@ -349,17 +355,27 @@ def _settle(frame: _Frame, ref: CallRef, outputs: tuple[TensorSpec, ...], reason
             result.reasons[tensor] = reason
 
 
-def _recorded(frame: _Frame, tensor: TensorRef, told: TensorSpec, exact: bool) -> TensorSpec:
-    """What the rule told and what is recorded, weighed, if the record holds for this call of the model."""
+def _is_corrected(frame: _Frame, tensor: TensorRef, given: TensorSpec) -> bool:
+    """Whether the user says something else of a tensor than what is recorded of it, or leaves open what is told there."""
+    recorded = frame.recorded.get(tensor)
+    said = None if recorded is None else recorded.spec.shape
+    if said is None or given.shape is None:
+        return False
+    return len(said) != len(given.shape) or any(size not in (None, now) for size, now in zip(said, given.shape, strict=True))
+
+
+def _recorded(frame: _Frame, tensor: TensorRef, told: TensorSpec, exact: bool, follows: bool) -> TensorSpec:
+    """What the rule told and what is recorded, weighed, if the record holds for this call of the model. It does not for what
+    follows from a tensor that the user has corrected, where a rule tells of that."""
     recorded = frame.recorded.get(tensor)
     if recorded is None or (told.shape is not None and not frame.as_recorded):
         return told
     spec, why = weighed(recorded, told, exact)
-    if told.shape is not None and frame.layers[tensor.layer].is_input:
+    if told.shape is not None and (follows or frame.layers[tensor.layer].is_input):
         spec = replace(spec, shape=told.shape)  # an input says itself what it takes; what is left open there is open
     if told.shape is None and spec.shape is not None:
         frame.result.by_record.add(tensor)
-    if why:
+    if why and not follows:
         frame.result.contradictions[tensor] = described_as(recorded, why)
     return spec
 

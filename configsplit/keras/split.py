@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from configsplit.runtime.live.layers import framework_of, layer_at
 from configsplit.runtime.live.transfer import same_weights
 from configsplit.runtime.trace.cut import TracedParts, cut_graph
 from configsplit.runtime.trace.trace import can_trace
+from configsplit.saving.manifesting import doubts_of
 from configsplit.verbs.split import split as split_document
 from configsplit.verbs.surgery import listed
 
@@ -60,6 +62,7 @@ def split(
     *,
     boundary: Choice = "smallest",
     shapes: Iterable[str] = (),
+    opened: Iterable[str] = (),
     sizes: Iterable[str] = (),
     fix_size: bool = False,
     boundary_dtype: Wider | None = None,
@@ -71,10 +74,11 @@ def split(
 
     A model whose class hides its graph is cut in a functional graph that Keras traces and that computes the same. Where there
     is none, or it has no layer of that name, the TensorFlow graph is cut, and the parts are modules, not models (`cut_trace`).
+    A Python warning says what a manifest would of classes that nobody has declared.
 
     Args:
         model: a model of Keras 3 or tf_keras, built.
-        at, boundary, shapes, boundary_dtype, sizes, fix_size: as for `configsplit.split`.
+        at, boundary, shapes, opened, boundary_dtype, sizes, fix_size: as for `configsplit.split`.
         inputs: for a model whose class hides its graph: what it is called on (arrays, shapes with None for the batch, or a
             list or dict of these), where Keras itself does not remember.
         trace: True cuts the TensorFlow graph in any case, False in no case.
@@ -93,7 +97,8 @@ def split(
     check_choice("boundary", boundary, Choice)
     if boundary_dtype is not None:
         check_choice("boundary_dtype", boundary_dtype, Wider)
-    asked_of_graphs = bool(boundary_dtype or list(shapes := tuple(shapes)) or list(sizes := tuple(sizes)))
+    shapes, opened, sizes = tuple(shapes), tuple(opened), tuple(sizes)
+    asked_of_graphs = bool(boundary_dtype or shapes or opened or sizes)
     if trace:
         _refuse_for_trace(asked_of_graphs)
         return cut_trace(model, at, boundary=boundary, inputs=inputs)
@@ -104,6 +109,7 @@ def split(
             at,
             boundary=boundary,
             shapes=shapes,
+            opened=opened,
             sizes=sizes,
             fix_size=fix_size,
             boundary_dtype=boundary_dtype,
@@ -113,6 +119,8 @@ def split(
         if not hidden or trace is False or asked_of_graphs or not can_trace(framework_of(model)):
             raise
         return cut_trace(model, at, boundary=boundary, inputs=inputs)
+    for doubt in doubts_of(parts):
+        warnings.warn(doubt, stacklevel=2)
     models = (build(part.model, origins, [whole]) for part, origins in zip(parts, parts.origins, strict=True))
     return LiveParts.of(models, parts, whole)
 
@@ -120,7 +128,7 @@ def split(
 def _refuse_for_trace(asked_of_graphs: bool) -> None:
     if asked_of_graphs:
         raise CutError(
-            "shapes, sizes, boundary_dtype are for graphs of Keras: a TensorFlow graph knows its shapes and keeps its dtypes",
+            "shapes, opened, sizes, boundary_dtype are for graphs of Keras: a TensorFlow graph knows shapes and keeps dtypes",
             code="trace-options",
             hint="leave them out, or trace=True",
         )

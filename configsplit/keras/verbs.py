@@ -52,6 +52,7 @@ def extract(
     from_: Names = (),
     to: Names = (),
     shapes: Iterable[str] = (),
+    opened: Iterable[str] = (),
     sizes: Iterable[str] = (),
     fix_size: bool = False,
     custom_objects: Classes = None,
@@ -60,7 +61,7 @@ def extract(
 
     Args:
         model: a model of Keras 3 or tf_keras, built; it is not changed.
-        from_, to, shapes, sizes, fix_size: as for `configsplit.extract`.
+        from_, to, shapes, opened, sizes, fix_size: as for `configsplit.extract`.
         custom_objects: classes of the user's own that the model uses, as in Keras.
 
     Returns:
@@ -70,7 +71,7 @@ def extract(
         TensorReferenceError, CutError, ShapeError: as `configsplit.extract` does; what is missing is named.
         DocumentError: no functional graph of the model can be had.
     """
-    given = {"from_": from_, "to": to, "shapes": shapes, "sizes": sizes, "fix_size": fix_size}
+    given = {"from_": from_, "to": to, "shapes": shapes, "opened": opened, "sizes": sizes, "fix_size": fix_size}
     return edited("extract")(model, custom_objects=custom_objects, **given)
 
 

@@ -17,7 +17,7 @@ from configsplit.dialects.dialect import Generation
 from configsplit.errors import ConfigSplitError, ShapeError, StoreError
 from configsplit.graph.model import Model, TensorRef, TensorSpec
 from configsplit.graph.references import boundary
-from configsplit.inference import Inference, agree, in_words, trace
+from configsplit.inference import Inference, agree, blamed, in_words, trace
 from configsplit.models.idle_keys import without_idle_keys
 from configsplit.plugins import Registry
 from configsplit.plugins.registry import plugins
@@ -246,15 +246,14 @@ def given_shapes(model: Model, texts: Sequence[str]) -> dict[TensorRef, TensorSp
 def _hold_given(shapes: Mapping[TensorRef, TensorSpec], before: Inference, after: Inference) -> None:
     """Of two facts that contradict each other nobody can say which is false; but a shape that only the file records, of what a
     class gives which nobody has declared, may be corrected."""
-    corrected = False
+    whose = blamed(before)
     for ref, given in shapes.items():
         known = before.specs.get(ref, TensorSpec())
         same_dtype = ref in before.by_build or given.dtype is None or known.dtype is None or given.dtype == known.dtype
-        same_shape = agree(given.shape, known.shape)
-        corrected = corrected or (not same_shape and ref in before.by_record)
-        if not same_dtype or not (same_shape or ref in before.by_record):
+        only_recorded = ref in whose and whose[ref].path[0] == ref.layer
+        if not same_dtype or not (only_recorded or agree(given.shape, known.shape)):
             raise _contradicted(ref.layer, f"{ref.layer!r} is said to be {in_words(given)}, but it is {in_words(known)}")
-    new = [(ref.layer, why) for ref, why in after.contradictions.items() if ref not in before.contradictions and not corrected]
+    new = [(ref.layer, why) for ref, why in after.contradictions.items() if ref not in before.contradictions]
     new += [(call.layer, why) for call, why in after.clashes.items() if call not in before.clashes]
     for layer, why in new:
         raise _contradicted(layer, f"if that were so, {layer!r} would not be what it is: {why}")

@@ -79,7 +79,8 @@ class Parting:
     Attributes:
         first: the first tensor that differs, in the order in which the first model runs; None where all that were compared
             are equal.
-        before, behind: tensors that it is computed from, and that are computed from it.
+        before, behind: the nearest compared tensors that it is computed from, and that are computed from it.
+        others: further tensors that differ though all that they are computed from is equal: the models part there, too.
         compared: how many tensors were compared; ``alone`` and ``other_alone`` are those of each model that had none to be
             compared with.
     """
@@ -87,6 +88,7 @@ class Parting:
     first: Compared | None
     before: tuple[Compared, ...]
     behind: tuple[Compared, ...]
+    others: tuple[Compared, ...]
     compared: int
     alone: tuple[str, ...]
     other_alone: tuple[str, ...]
@@ -250,26 +252,66 @@ def _parting(
     tolerance: float,
 ) -> Parting:
     pairs = matched(ours, theirs, order, names)
-    found = {pair.ours.number: _compared(pair, tolerance) for pair in pairs}
-    rows = [(number, row) for number in sorted(found) for row in found[number]]
+    flow = _Flow(ours, {pair.ours.number: _compared(pair, tolerance) for pair in pairs})
+    rows = [(number, row) for number in sorted(flow.rows) for row in flow.rows[number]]
     at = next((place for place, (_, row) in enumerate(rows) if not row.equal), None)
-    before: list[Compared] = []
-    behind: list[Compared] = []
-    if at is not None:
-        number = rows[at][0]
-        sources = {maker[0] for maker in ours[number].takes if maker is not None}
-        before = [row for source in sorted(sources & found.keys()) for row in found[source]] or [row for _, row in rows[:at]]
-        takers = [call.number for call in ours if any(maker and maker[0] == number for maker in call.takes)]
-        behind = [row for taker in takers if taker in found for row in found[taker]] or [row for _, row in rows[at + 1 :]]
+    starts = [] if at is None else flow.starts(rows[at:])
     seen = {pair.theirs.number for pair in pairs}
     return Parting(
         first=None if at is None else rows[at][1],
-        before=tuple(before[-_NEIGHBOURS:]),
-        behind=tuple(behind[:_NEIGHBOURS]),
+        before=() if at is None else tuple(flow.near(rows[at][0], flow.sources)[-_NEIGHBOURS:]),
+        behind=() if at is None else tuple(flow.near(rows[at][0], flow.takers)[:_NEIGHBOURS]),
+        others=tuple(starts[1:]),
         compared=len(rows),
-        alone=tuple(call.name() for call in ours if call.number not in found),
+        alone=tuple(call.name() for call in ours if call.number not in flow.rows),
         other_alone=tuple(call.name() for call in theirs if call.number not in seen),
     )
+
+
+class _Flow:
+    """Which calls take what others give, and what came of those that could be compared."""
+
+    def __init__(self, calls: Sequence[Call], rows: Mapping[int, list[Compared]]) -> None:
+        self.rows = rows
+        self.sources: dict[int, list[int]] = {
+            call.number: [maker[0] for maker in call.takes if maker is not None and maker[0] >= 0] for call in calls
+        }
+        self.takers: dict[int, list[int]] = {call.number: [] for call in calls}
+        for number, sources in self.sources.items():
+            for source in sources:
+                self.takers[source].append(number)
+        self._calls = {call.number: call for call in calls}
+        self._holders = {call.path[:length] for call in calls for length in range(1, len(call.path))}
+
+    def near(self, start: int, ways: Mapping[int, Sequence[int]]) -> list[Compared]:
+        """The nearest calls in one direction that were compared, in the order of running."""
+        return [row for number in sorted(self._near(start, ways)) for row in self.rows[number]]
+
+    def _near(self, start: int, ways: Mapping[int, Sequence[int]]) -> set[int]:
+        found, seen, todo = set[int](), {start}, list(ways[start])
+        while todo:
+            number = todo.pop()
+            if number in self.rows:
+                found.add(number)
+            elif number not in seen:
+                seen.add(number)
+                todo += ways[number]
+        return found
+
+    def starts(self, rows: Sequence[tuple[int, Compared]]) -> list[Compared]:
+        """The first row, and of all others that differ those at which nothing differs yet, one for each layer."""
+        found = {self._calls[number].path: row for number, row in reversed(rows) if not row.equal and self._starts(number)}
+        first = self._calls[rows[0][0]].path
+        return [rows[0][1], *(row for path, row in reversed(found.items()) if path != first)]
+
+    def _starts(self, number: int) -> bool:
+        """Whether all is known that a call takes, and is equal. Of a nested model the calls inside say more."""
+        call = self._calls[number]
+        return (
+            call.path not in self._holders
+            and None not in call.takes
+            and all(row.equal for source in self._near(number, self.sources) for row in self.rows[source])
+        )
 
 
 def _compared(pair: Pair, tolerance: float) -> list[Compared]:

@@ -22,8 +22,9 @@ from configsplit.runtime.arrays import Stored, greatest_difference, same_bits
 from configsplit.runtime.confinement.policy import Limits
 from configsplit.runtime.coverage import MaskReport, boolean, made_by_layers, not_numbers
 from configsplit.runtime.examine import examine
+from configsplit.runtime.feeding import Feed, choices, save_choices
 from configsplit.runtime.frameworks import framework_name
-from configsplit.runtime.inputs import make_inputs, read_hints
+from configsplit.runtime.inputs import read_hints
 from configsplit.runtime.process import run_in_worker
 
 BOUND = 1e-5
@@ -112,10 +113,10 @@ def compare_converted(
         )
     with tempfile.TemporaryDirectory(prefix="configsplit-") as folder:
         place = Path(folder)
-        given = _inputs(original, samples, seed)
-        arrays.save(place / "inputs.npz", given)
-        old = _run(original.path, original.weights, names[0], len(given), place / "old", seed, custom_objects, limits)
-        new = _run(converted, None, names[1], len(given), place / "new", seed, custom_objects, limits)
+        waiting, number = _inputs(original, samples, seed, place), len(original.inputs)
+        old = _run(original.path, original.weights, names[0], number, place / "old", seed, custom_objects, limits, waiting)
+        given = arrays.load(place / "inputs.npz")
+        new = _run(converted, None, names[1], number, place / "new", seed, custom_objects, limits)
         outputs = _outputs(original, arrays.load(place / "old.npz"), arrays.load(place / "new.npz"))
     masks = (*made_by_layers(old["masks"]), *_boolean(original, given))
     return ConvertedReport(
@@ -128,11 +129,11 @@ def compare_converted(
     )
 
 
-def _inputs(original: Original, samples: int, seed: int) -> list[Stored]:
-    """The same kind of input as a split is verified with."""
+def _inputs(original: Original, samples: int, seed: int, folder: Path) -> list[str]:
+    """Files of the same kinds of input as a split is verified with; the old model takes the first that it can."""
     examined = examine(original.path, original.weights)
     hints = read_hints(examined.text, examined.words, original.facts)
-    return make_inputs(original.inputs, hints, samples=samples, seed=seed)
+    return save_choices(folder, choices(original.inputs, hints, Feed(samples=samples, seed=seed)))
 
 
 def _boolean(original: Original, given: Sequence[Stored]) -> list[MaskReport]:
@@ -149,8 +150,9 @@ def _run(
     seed: int,
     custom_objects: Sequence[str],
     limits: Limits,
+    waiting: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Run one model in a process of its own, and say what ran it."""
+    """Run one model in a process of its own, and say what ran it; on the first of the inputs ``waiting`` that it takes."""
     step = {
         "model": str(model),
         "weights": None if weights is None else str(weights),
@@ -159,6 +161,7 @@ def _run(
         "outputs": f"{place}.npz",
         "fill": None,
         "probe": [],
+        "choices": list(waiting),
         "seed": seed,
     }
     job = {"custom_objects": list(custom_objects), "allow_lambda": False, "steps": [step]}

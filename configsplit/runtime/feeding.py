@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,9 @@ _OTHERS = (7, 5, 3, 2, 1, 16, 32, 64, 128, 224)
 """Sizes for open dimensions where a model does not take the usual one: it has as many positions as its author gave it."""
 
 
+_FEW_IDS = 2
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feed:
     """What models are run on.
@@ -45,7 +49,8 @@ class Feed:
 
 
 def choices(specs: Specs, hints: Hints, feed: Feed) -> list[list[Stored]]:
-    """Inputs to run a model on, the best first: where it has open sizes, it may take only some.
+    """Inputs to run a model on, the best first: where it has open sizes, it may take only some. Last come small ids, for a
+    model that computes with what it looks up: adds an offset, say.
 
     Raises:
         StoreError: the user's file cannot be read.
@@ -58,9 +63,10 @@ def choices(specs: Specs, hints: Hints, feed: Feed) -> list[list[Stored]]:
     sizes: list[int | None] = [feed.free_dimension]
     if is_open and feed.free_dimension is None:
         sizes = list(dict.fromkeys((hints.free_dimension, *_OTHERS)))
-    return [
-        make_inputs(specs, hints, samples=feed.samples, seed=feed.seed, free_dimension=size, ranges=ranges) for size in sizes
-    ]
+    make = partial(make_inputs, specs, hints, samples=feed.samples, seed=feed.seed, ranges=ranges)
+    looked_up = any("int" in str(spec["dtype"]) or hints.of(number).limit for number, spec in enumerate(specs))
+    small = [make(free_dimension=sizes[0], limit=_FEW_IDS)] if looked_up else []
+    return [*(make(free_dimension=size) for size in sizes), *small]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,6 +41,7 @@ class Reach:
         padding: the numbers by which a Masking knows padding.
         step: so many numbers in a row are one step to Masking; 0 where their order is lost on the way.
         words: what lookups know; ``blanks`` are their mask tokens.
+        strict: whether a lookup refuses what it does not know.
         vectorized: whether a TextVectorization takes it, to which a text is a sequence of words.
     """
 
@@ -52,6 +53,7 @@ class Reach:
     step: int = 0
     words: tuple[str, ...] = ()
     blanks: tuple[str, ...] = ()
+    strict: bool = False
     vectorized: bool = False
 
 
@@ -85,6 +87,7 @@ class _Sink(NamedTuple):
     step: int = 0
     words: tuple[str, ...] = ()
     blanks: tuple[str, ...] = ()
+    strict: bool = False
     vectorized: bool = False
 
 
@@ -219,7 +222,8 @@ def _sink(inference: Inference, layer: Layer, call: CallFacts) -> _Sink:
         known = config.get("vocabulary")
         words = tuple(map(str, known[:_WORDS_EACH])) if isinstance(known, tuple) else ()
         blank = config.get("mask_token", config.get("mask_value"))
-        return _Sink(words=words, blanks=() if blank is None else (str(blank),), vectorized=facts.numbers == "split")
+        blanks, strict = () if blank is None else (str(blank),), config.get("num_oov_indices") == 0
+        return _Sink(words=words, blanks=blanks, strict=strict, vectorized=facts.numbers == "split")
     return _Sink()
 
 
@@ -285,6 +289,7 @@ def _reach(found: list[tuple[Way, _Sink]]) -> Reach:
         step=max(sink.step for _, sink in maskings) if in_order else 0,
         words=_once(word for sink in read for word in sink.words),
         blanks=_once(blank for sink in read for blank in sink.blanks),
+        strict=any(sink.strict for sink in read),
         vectorized=any(sink.vectorized for sink in read),
     )
 

@@ -121,11 +121,13 @@ def make_inputs(
     seed: int,
     free_dimension: int | None = None,
     ranges: Mapping[int, Range] = NO_RANGES,
+    limit: int = 0,
 ) -> list[Stored]:
     """One tensor for each ``{"name", "shape", "dtype"}`` of a manifest's inputs, in the order of the model's inputs.
 
     An unknown batch size becomes ``samples``; every other unknown dimension takes one common size, because branches that
-    meet must agree on it. ``ranges`` holds the numbers of some inputs, by their place, within bounds.
+    meet must agree on it. ``ranges`` holds the numbers of some inputs, by their place, within bounds; with a ``limit`` whole
+    numbers of all others stay below that, too.
     """
     free = free_dimension or hints.free_dimension
     made = []
@@ -134,7 +136,7 @@ def make_inputs(
         shape = (batch or samples, *(free if size is None else size for size in rest))
         rng = np.random.default_rng([seed, number])
         dtype, reach = str(spec["dtype"] or "float32"), hints.of(number)
-        made.append(_Drawing(rng, shape, dtype, hints, reach, number, ranges.get(number)).stored())
+        made.append(_Drawing(rng, shape, dtype, hints, reach, number, ranges.get(number), limit).stored())
     return made
 
 
@@ -149,6 +151,7 @@ class _Drawing:
     reach: Reach
     shift: int
     range: Range | None = None
+    limit: int = 0
 
     def stored(self) -> Stored:
         if self.dtype == "string":
@@ -168,7 +171,12 @@ class _Drawing:
     @property
     def _limit(self) -> int:
         """Whole numbers stay below it; 0 where nothing asks for that."""
-        return min((limit for limit in (self.reach.limit, self.reach.guess) if limit), default=0)
+        return min((limit for limit in (self.reach.limit, self.reach.guess, self.limit) if limit), default=0)
+
+    @property
+    def _known(self) -> list[int]:
+        """The whole numbers that lookups know, if any."""
+        return _whole_numbers(self.reach.words or self.hints.words)
 
     def _numbers(self) -> Array:
         values = self._within() if self.range else self._ids() if self._whole else self.rng.standard_normal(self.shape)
@@ -196,7 +204,9 @@ class _Drawing:
     def _ids(self) -> Array:
         limit = self._limit or (256 if self.dtype == "uint8" else 10)
         values = self.rng.integers(min(1, limit - 1), limit, self.shape)
-        known = _whole_numbers(self.reach.words or self.hints.words) if not self._limit else []
+        known = self._known if self.reach.strict or not self._limit else []
+        if known and self.reach.strict:
+            return self.rng.choice(known, self.shape)
         return np.where(self.rng.random(self.shape) < 0.7, self.rng.choice(known, self.shape), values) if known else values
 
     def _pads(self) -> list[float]:
@@ -213,6 +223,8 @@ class _Drawing:
             return False
         if not self._whole:
             return True
+        if self.reach.strict:
+            return value in (*self._known, *_whole_numbers(self.reach.blanks))
         above = -math.inf if not self._limit and "uint" not in self.dtype else 0
         return value.is_integer() and above <= value < (self._limit or math.inf)
 
@@ -247,7 +259,7 @@ class _Drawing:
         """Words and sentences; mostly words that are known. A lookup wants single words, a vectorizer sentences."""
         strange = [word.encode() for word in _WORDS]
         known = [word.encode() for word in self.reach.words or self.hints.words]
-        words = known * (1 + 3 * len(strange) // max(1, len(known))) + strange
+        words = known if known and self.reach.strict else known * (1 + 3 * len(strange) // max(1, len(known))) + strange
         cells = range(math.prod(self.shape))
         texts = strings(
             [b" ".join(words[k] for k in self.rng.integers(0, len(words), self._length(i))) for i in cells], self.shape

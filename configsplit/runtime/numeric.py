@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from configsplit.errors import VerificationError
@@ -32,6 +33,7 @@ class _Job:
     source_weights: Path | None
     feed: Feed
     tolerance: float
+    culprits: Mapping[str, str]
     custom_objects: tuple[str, ...]
     allow_lambda: bool
     limits: Limits
@@ -48,14 +50,15 @@ def verify_numeric(
     feed: Feed = Feed(),  # noqa: B008 - frozen
     inputs: Specs | None = None,
     tolerance: float = 0.0,
+    culprits: Mapping[str, str] = MappingProxyType({}),
     custom_objects: Sequence[str] = (),
     allow_lambda: bool = False,
     limits: Limits = Limits(),  # noqa: B008 - frozen
 ) -> NumericReport:
     """Run the original and the parts in real Keras on the same inputs, through files on disk, and compare bit for bit.
 
-    ``inputs`` describes what is fed where sizes that the manifest leaves open are known. ``limits`` holds the processes that
-    build the models.
+    ``inputs`` describes what is fed where sizes that the manifest leaves open are known. ``culprits`` are the layers by whose
+    record, which may be false, the tensors go that cross. ``limits`` holds the processes that build the models.
 
     Raises:
         RuntimeUnavailableError: the Keras that the dialect needs is not installed, or there is none; or the process that builds
@@ -76,6 +79,7 @@ def verify_numeric(
             source_weights=source_weights,
             feed=feed,
             tolerance=tolerance,
+            culprits=culprits,
             custom_objects=tuple(custom_objects),
             allow_lambda=allow_lambda,
             limits=limits,
@@ -189,7 +193,8 @@ def _crossing(job: _Job, part: Mapping[str, Any], item: Mapping[str, Any]) -> di
     if "part" not in source:
         return {}
     given = job.manifest["parts"][source["part"]]["outputs"][source["output"]]
-    told = {"tensor": given.get("tensor") or item["name"], "part": part["file"]}
+    name = given.get("tensor") or item["name"]
+    told = {"tensor": name, "part": part["file"], "culprit": job.culprits.get(name, "")}
     return {"boundary": {**told, "shape": item["shape"], "dtype": item["dtype"]}}
 
 

@@ -169,9 +169,21 @@ def _read(source: Mapping[str, Any]) -> arrays.Stored:
         f"{found.dtype} {found.values.shape}",
         code="verify-boundary",
         where=name,
-        hint=f"what the file records of it is false: split again with --shape {name}=None,28,28,128 or --open {name}, or "
-        "declare the class that makes it in a plug-in",
+        hint=_remedy(told, found),
     )
+
+
+def _remedy(told: Mapping[str, Any], found: arrays.Stored) -> str:
+    """What to do about a boundary of which the file, or a plug-in, says something false."""
+    whose, shape = told["culprit"], found.values.shape
+    if not whose:
+        return "what --shape or a plug-in says of the layer that makes it is false"
+    ways = ["declare in a plug-in what its class gives"]
+    if told["dtype"] in (None, found.dtype):
+        itself = whose.rpartition("/")[2] == told["tensor"]
+        ways = [f"split again with --shape {whose}=None,{','.join(map(str, shape[1:]))}"] * itself + ways
+        ways = [f"split again with --open {whose}"] * (len(shape) == len(told["shape"] or ())) + ways
+    return f"what the file records of {whose!r} is false: {', or '.join(ways)}"
 
 
 def _takes(shape: Sequence[int | None] | None, given: Sequence[int]) -> bool:

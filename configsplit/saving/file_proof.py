@@ -48,6 +48,24 @@ def compare(
     return len(sizes), sum(sizes)
 
 
+def account(path: Path, apart: Path | None, told: ProvenanceRecord) -> int:
+    """Hold the layers of a file, and how many weights it has, against what its record says, without looking at any source.
+
+    Raises:
+        VerificationError: the record speaks of other layers, or of another number of weights.
+    """
+    with open_source(path, apart) as opened:
+        _check_layers(path, parse(opened.config_text).model, told)
+        count = 0 if opened.weights is None else len(opened.weights.datasets)
+    if told.weights is not None and count != told.weights.copied + len(told.weights.relaid):
+        raise VerificationError(
+            f"the file has {count} weights, its record tells of {told.weights.copied + len(told.weights.relaid)}",
+            code="verify-provenance",
+            where=str(path),
+        )
+    return count
+
+
 def provenance_of(told: ProvenanceRecord) -> Provenance:
     """The origins that a record tells."""
     origins = {came.layer: Origin(came.origin, (), came.source) for came in told.layers if came.source is not None}

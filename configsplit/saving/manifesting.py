@@ -53,11 +53,20 @@ def rest(parts: Parts, weights: Weights | None = None) -> Rest:
     matched = () if weights is None else weights.notes()
     whole = emit(parts.document.model)
     dangers = (f"{found.where}: {found.message}" for found in hazards(whole, classes=parts.document.registry.names()))
-    masks, originals = doubts(parts.split, parts.inference), set(parts.split.model.input_refs())
-    shapes = unsure(parts.inference, (ref for taken in parts.split.inputs for ref in taken if ref not in originals))
+    notes = (*parts.document.notes, *matched, *doubts_of(parts), *contradictions(parts.document))
+    return Rest(_frame(parts, whole), (*notes, *dangers))
+
+
+def doubts_of(parts: Parts) -> tuple[str, ...]:
+    """What nobody can say of parts, since they hold classes that nobody has declared: of masks, shapes and graphs."""
+    originals = set(parts.split.model.input_refs())
+    crossing = (ref for taken in parts.split.inputs for ref in taken if ref not in originals)
     graphs = own_graphs(parts.document, {origin.path for each in parts.origins for origin in each.layers.values()})
-    doubtful = (*masks, *shapes, *graphs)
-    return Rest(_frame(parts, whole), (*parts.document.notes, *matched, *doubtful, *contradictions(parts.document), *dangers))
+    return (
+        *doubts(parts.split, parts.inference),
+        *unsure(parts.document, parts.inference, crossing, parts.whole.provenance),
+        *graphs,
+    )
 
 
 UNTOLD = "0" * 64

@@ -7,13 +7,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from configsplit.boundaries.records import culprits
 from configsplit.boundaries.sizes import given_sizes
 from configsplit.errors import VerificationError
 from configsplit.graph.model import TensorSpec
 from configsplit.models.document import Document
 from configsplit.records.manifest import Manifest, to_text
 from configsplit.saving.readable import readable
-from configsplit.saving.whole import fixed_as
+from configsplit.saving.whole import fixed_as, whole_of
 
 if TYPE_CHECKING:
     from configsplit.runtime.confinement.policy import Limits
@@ -42,6 +43,7 @@ def run(
     from configsplit.runtime.feeding import Feed
     from configsplit.runtime.numeric import verify_numeric
 
+    whole = whole_of(document, manifest)
     with readable(document) as (path, weights):
         report = verify_numeric(
             folder,
@@ -51,6 +53,7 @@ def run(
             feed=feed or Feed(),
             inputs=described_inputs(fixed_as(document, manifest), sizes),
             tolerance=tolerance,
+            culprits=culprits(document, whole.model, whole.inference, whole.opened.provenance),
             custom_objects=specs,
             limits=limits or Limits(),
         )

@@ -10,11 +10,10 @@ from dataclasses import dataclass, replace
 
 from configsplit.boundaries.fixing import fixed
 from configsplit.boundaries.masks import masked_again, prepared
-from configsplit.boundaries.records import blamed
 from configsplit.dialects import parse, to_text
 from configsplit.errors import CutError, ShapeError, VerificationError
 from configsplit.graph.model import CallRef, LayerPath, Model, TensorRef, TensorSpec
-from configsplit.inference import Inference
+from configsplit.inference import Inference, blamed
 from configsplit.inference.recorded import agree
 from configsplit.inference.tensor_kinds import with_kinds
 from configsplit.models.document import Document
@@ -146,5 +145,5 @@ def _known(inference: Inference, shape: Shape) -> tuple[TensorSpec, bool]:
         inference = inner
     ref = TensorRef(*shape.tensor)
     if ref in inference.by_build:  # of its dtype nothing is told
-        return TensorSpec(inference.specs[ref].shape), True
-    return inference.specs.get(ref, TensorSpec()), CallRef(ref.layer, ref.call) not in blamed(inference)
+        return TensorSpec(inference.specs[ref].shape), False
+    return inference.specs.get(ref, TensorSpec()), ref not in blamed(inference)

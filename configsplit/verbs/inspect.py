@@ -122,10 +122,12 @@ def inspect(model: ModelLike, *, sizes: Iterable[str] | Mapping[TensorRef, Tenso
 
 
 def _operations(document: Document, sizes: Mapping[TensorRef, TensorSpec]) -> tuple[Figure, tuple[str, ...]]:
-    """Multiply-accumulates of one sample, and the layers that nobody can count at any size."""
+    """Multiply-accumulates of one sample, and the layers that nobody can count at any size. Raises ShapeError where the model
+    cannot have these sizes."""
     inference = document.infer()
     if sizes or open_sizes(inference):
         pricing = Pricing(document, document.model, sizes, inference)
+        pricing.check()
         if not pricing.takes_any:
             return Formula(pricing.names), ()
         (macs,) = pricing.figures(lambda costs: [counted(costs.inference).operations])

@@ -15,7 +15,7 @@ from configsplit.boundaries.mask_changes import check_extracted, mask_changes, s
 from configsplit.boundaries.own_graphs import own_graphs
 from configsplit.boundaries.records import opened_shapes, unsure
 from configsplit.boundaries.shapes import check_given, check_taken, name, same, told
-from configsplit.boundaries.sizes import beside_inputs, given_sizes
+from configsplit.boundaries.sizes import apart, given_sizes
 from configsplit.dialects import emit, parse, to_text
 from configsplit.errors import CutError, ShapeError
 from configsplit.graph.model import CallRef, LayerPath, Model, TensorRef, TensorSpec
@@ -24,16 +24,16 @@ from configsplit.hazards import hazards
 from configsplit.inference import Inference, explain
 from configsplit.inference.tensor_kinds import check_kinds, with_kinds
 from configsplit.models.configs import check_configs
-from configsplit.models.document import Document, given_shapes
+from configsplit.models.document import Document
 from configsplit.models.fragments import check_dialect, load_fragment
 from configsplit.models.made import ModelLike, document_of
 from configsplit.models.results import Edited
-from configsplit.models.wrapped import DocumentWrapping, gives
+from configsplit.models.wrapped import DocumentWrapping, gives, told_shapes
 from configsplit.rewrites.common import Rewritten, as_chain, as_functional
 from configsplit.rewrites.extract import between, consumers
 from configsplit.rewrites.insert import attach, put_in_place
 from configsplit.rewrites.nested.open import described
-from configsplit.rewrites.nested.surface import Surfaced, surface
+from configsplit.rewrites.nested.surface import Surfaced, Told, surface
 from configsplit.rewrites.part import in_order
 from configsplit.rewrites.remove import remove_layers, stand_ins
 from configsplit.weights.placement import known_inside
@@ -75,16 +75,15 @@ def extract(
     if not starts and not ends:
         raise CutError("no tensor was given", code="extract-nothing", hint="say where to start or to end: --from, --to")
     document = fixed(document, given_sizes(document.infer(), tuple(sizes))) if fix_size else document
-    whole = surfaced(document, *starts, *ends)
-    given = given_shapes(whole.model, opened_shapes(document, opened))
-    given |= beside_inputs(document, given_shapes(whole.model, list(shapes)))[0]
-    inference, doubtful = with_kinds(document.infer_given(given, whole.model))
+    said_of, _ = apart(document, told_shapes(document, [*shapes, *opened_shapes(document, opened)]), ())
+    whole = surfaced(document, *starts, *ends, told=said_of)
+    inference, doubtful = with_kinds(document.infer_given(whole.given, whole.model))
     fed = flat(whole.boundaries[: len(starts)])
     _require_shapes(whole.model, fed, inference)
     check_kinds(fed, doubtful, inference)
     made = between(whole.model, fed, flat(whole.boundaries[len(starts) :]), inference.specs)
     check_extracted(made, inference)
-    doubts = unsure(inference, (ref for ref in fed if ref not in whole.model.input_refs()))
+    doubts = unsure(document, inference, (ref for ref in fed if ref not in whole.model.input_refs()), whole.provenance)
     arguments = {"from": starts, "to": ends, **({"fix_size": list(sizes)} if sizes else {})}
     return finish("extract", (document,), _from_document(made, whole), arguments, doubts)
 
@@ -187,12 +186,12 @@ def flat(boundaries: Sequence[Sequence[TensorRef]]) -> list[TensorRef]:
     return [ref for boundary in boundaries for ref in boundary]
 
 
-def surfaced(document: Document, *texts: str) -> Surfaced:
+def surfaced(document: Document, *texts: str, told: Sequence[Told] = ()) -> Surfaced:
     """The model with every tensor that is named at its surface; a Sequential becomes the functional model that it is."""
     spec = document.infer().specs.get(document.model.input_refs()[0], TensorSpec())
     model = as_functional(document.model, spec)
     wanted = [places(document.model, text, gives=partial(gives, document)) for text in texts]
-    return surface(model, wanted, DocumentWrapping(document))
+    return surface(model, wanted, DocumentWrapping(document), told=told)
 
 
 def _from_document(made: Rewritten, opened: Surfaced) -> Rewritten:

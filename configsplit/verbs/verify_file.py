@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +12,10 @@ from configsplit.errors import StoreError
 from configsplit.models.document import reading
 from configsplit.models.fragments import load_fragment
 from configsplit.records.provenance import SUFFIX, ProvenanceRecord, from_text
-from configsplit.saving.file_proof import compare
-from configsplit.verbs.origins import Place, check_digests, find
+from configsplit.saving.file_proof import account, compare
+from configsplit.verbs.origins import Place, check_digests, find, weights_of
+
+_HINT = "put it there, or beside the file; or say where it is: --source FILE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +28,12 @@ class Checked:
     bytes: int
 
 
-def verify_file(path: str | Path, *, custom_objects: Sequence[str | Path] = ()) -> Checked:
-    """Hold a file that a verb of surgery wrote against the record beside it.
+def verify_file(path: str | Path, *, source: str | Path | None = None, custom_objects: Sequence[str | Path] = ()) -> Checked:
+    """Hold a file that a verb of surgery wrote, or `convert`, against the record beside it.
 
     Args:
         path: the file; its record is ``FILE.provenance.json``.
+        source: the model that it was made of; by default where the record says, or beside the file.
         custom_objects: the plug-ins that it was made with.
 
     Returns:
@@ -43,7 +46,12 @@ def verify_file(path: str | Path, *, custom_objects: Sequence[str | Path] = ()) 
     path = Path(path)
     told = read_record(path)
     apart = None if told.result.weights is None else path.with_name(told.result.weights)
-    places = [find(path.parent, source, path.parent, "put it there, or beside the file") for source in told.sources]
+    try:
+        places = list(_places(path.parent, told, source))
+    except StoreError as error:
+        if error.code == "source-missing":
+            error.message += f". Without it nothing is proven; {_alone(path, apart, told)}"
+        raise
     _check_digests(path, apart, told, places)
     if told.verb == "convert":
         return _converted(path, told, places, custom_objects)
@@ -57,6 +65,27 @@ def verify_file(path: str | Path, *, custom_objects: Sequence[str | Path] = ()) 
         sources = [stack.enter_context(each.opened()) for each in documents]
         count, size = compare(path, apart, told, sources, documents)
     return Checked(told, len(told.layers), count, size)
+
+
+def _places(folder: Path, told: ProvenanceRecord, given: str | Path | None) -> Iterator[Place]:
+    """Where the sources are; the first is the model itself. Raises StoreError where one is missing."""
+    for number, source in enumerate(told.sources):
+        if given is not None and not number:
+            yield Path(given), weights_of(folder, source, folder, _HINT)
+        else:
+            yield find(folder, source, folder, _HINT)
+
+
+def _alone(path: Path, apart: Path | None, told: ProvenanceRecord) -> str:
+    """What holds of a file without its sources, in words.
+
+    Raises:
+        VerificationError: it is not the file of the record, or not what that accounts for.
+    """
+    _check_digests(path, apart, told, ())
+    weights = account(path, apart, told)
+    counted = f" and {weights} weights" if told.weights is not None else ""
+    return f"the file is that of the record, which accounts for all of its {len(told.layers)} layers{counted}"
 
 
 def _converted(
@@ -91,7 +120,7 @@ def _check_digests(path: Path, apart: Path | None, told: ProvenanceRecord, place
     wanted = {} if apart is None else {apart: told.result.weights_sha256}
     with ExitStack() as stack:
         models = [(stack.enter_context(Source(path=path)), told.result.sha256)]
-        for source, (model, weights) in zip(told.sources, places, strict=True):
+        for source, (model, weights) in zip(told.sources, places, strict=False):
             models.append((stack.enter_context(Source(path=model)), source.sha256))
             if weights is not None:
                 wanted[weights] = source.weights_sha256

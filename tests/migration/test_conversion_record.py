@@ -13,12 +13,14 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from support.conversion import PLUGINS
 from support.corpus import releases
 
 from configsplit import convert
 from configsplit.batches.step import Bench
 from configsplit.batches.steps import carry_out
+from configsplit.cli.main import cli
 from configsplit.errors import ConversionError, VerificationError
 from configsplit.records import provenance as record
 from configsplit.verbs.verify_file import verify_file
@@ -56,6 +58,26 @@ def test_a_conversion_is_recorded_and_verified(tmp_path: Path) -> None:
     assert made.migration.model is not None
     assert {came.layer for came in found.record.layers} == {(layer.name,) for layer in made.migration.model.layers}
     assert all(came.source == 0 for came in found.record.layers)
+
+
+def test_without_the_original_nothing_is_proven_but_all_is_accounted_for(tmp_path: Path) -> None:
+    (old := tmp_path / "old.h5").write_bytes(RESIDUAL.read_bytes())
+    saved = convert(old).save(tmp_path / "new.keras")
+    (tmp_path / "away").mkdir()
+    away = old.rename(tmp_path / "away" / "model.h5")
+    done = CliRunner().invoke(cli, ["verify", str(saved.path)])
+    assert (done.exit_code, "error [source-missing]" in done.stderr) == (1, True)
+    assert f"accounts for all of its {len(told(saved.path)['layers'])} layers and {saved.weights} weights" in done.stderr
+    assert "--source" in done.stderr
+    done = CliRunner().invoke(cli, ["verify", str(saved.path), "--source", str(away)])
+    assert (done.exit_code, done.stdout.startswith("proven")) == (0, True)
+    done = CliRunner().invoke(cli, ["verify", str(saved.path), "--source", str(releases() / "tf-2.12" / "residual.h5")])
+    assert (done.exit_code, "verify-changed-file" in done.stderr) == (1, True)
+    counts = told(saved.path)["weights"]
+    tell(saved.path, told(saved.path) | {"weights": counts | {"copied": counts["copied"] + 1}})
+    with pytest.raises(VerificationError) as caught:
+        verify_file(saved.path)
+    assert caught.value.code == "verify-provenance"
 
 
 def test_weights_that_were_laid_out_anew_are_told_with_their_recipe(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from support.architectures import NETWORKS
 
 import configsplit
 from configsplit.boundaries.formulas import Formula
+from configsplit.boundaries.pricing import Pricing
 from configsplit.cli.main import cli
 from configsplit.errors import CutError, ShapeError
 from configsplit.models.document import Document
@@ -233,6 +234,41 @@ def test_what_is_no_size_of_the_input_is_refused(text_: str, code: str, tmp_path
         with pytest.raises(ShapeError) as raised:
             verb(document, sizes=[text_])  # type: ignore[operator]
         assert raised.value.code == code
+
+
+def u_net(path: Path) -> Document:
+    """Up and down by 4: what is joined goes together for sizes that 4 divides alone, though the file records no size at all."""
+    import keras
+    from keras import layers
+
+    image = layers.Input((None, None, 1), name="image")
+    wide = layers.Conv2D(8, 3, padding="same", name="wide")(image)
+    deep = layers.Conv2D(8, 3, padding="same", name="deep")(layers.MaxPooling2D(4, name="down")(wide))
+    both = layers.Concatenate(name="both")([wide, layers.Conv2DTranspose(8, 4, 4, name="up")(deep)])
+    return networks.saved(keras.Model(image, layers.Conv2D(1, 1, name="end")(both), name="u"), path)
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        configsplit.cuts,
+        configsplit.inspect,
+        partial(configsplit.plan, stages=2),
+        partial(configsplit.split, at="deep", fix_size=True),
+        partial(configsplit.extract, to="end", fix_size=True),
+    ],
+)
+def test_a_size_at_which_layers_do_not_fit_together_is_refused(verb: Callable[..., Any], tmp_path: Path) -> None:
+    import keras
+
+    document = u_net(tmp_path / "u.json")
+    with pytest.raises(Exception, match="Dimension 1 in both shapes must be equal"):
+        keras.models.model_from_json(document.path.read_text())(keras.ops.zeros((1, 30, 30, 1)))
+    with pytest.raises(ShapeError, match="'both' cannot take") as caught:
+        verb(document, sizes=["image=30,30"])
+    assert caught.value.code == "size-unfit"
+    verb(document, sizes=["image=32,32"])
+    assert 299 not in [size for sizes, _ in Pricing(document, document.model, {}, document.infer()).trials() for size in sizes]
 
 
 @pytest.mark.parametrize("verb", [partial(configsplit.split, at="c2"), partial(configsplit.plan, stages=2)])

@@ -104,6 +104,36 @@ def test_names_follow_the_record_of_surgery(keras3: Any, compare: Any, tmp_path:
     assert compare(edited, two, bisect=True).parting.other_alone == ("c",)
 
 
+def branched(k: Any, path: Path, epsilon: float = 1e-3, shift: float = 0.0) -> Path:
+    """Two inputs and outputs by name; ``epsilon`` is that of ``bn`` on one branch, ``shift`` changes ``q`` on the other."""
+    layers = k.layers
+    given = {"image": k.Input((6, 6, 3), name="image"), "vector": k.Input((4,), name="vector")}
+    start = k.Input((4,), name="start")
+    ways = [layers.Dense(4, "tanh", name=name)(start) for name in ("p", "q")]
+    inner = k.Model(start, layers.Add(name="sum")(ways), name="inner")
+    h = layers.Conv2D(4, 3, name="conv")(given["image"])
+    h = layers.GlobalAveragePooling2D(name="pool")(layers.BatchNormalization(epsilon=epsilon, name="bn")(h))
+    twice = inner(inner(given["vector"]))
+    both = layers.Concatenate(name="both")([h, twice])
+    model = k.Model(given, {"all": layers.Dense(3, name="d")(both), "vector_alone": layers.Dense(2, name="e")(twice)})
+    model.set_weights(weights(model))
+    q = model.get_layer("inner").get_layer("q")
+    q.bias.assign(q.bias + shift)
+    model.save(path)
+    return path
+
+
+def test_every_branch_on_which_two_models_part_is_named(keras3: Any, compare: Any, tmp_path: Path) -> None:
+    k = keras3.module
+    one, two = branched(k, tmp_path / "one.keras"), branched(k, tmp_path / "two.keras", epsilon=0.1, shift=0.5)
+    parting = compare(one, two, bisect=True).parting
+    assert {parting.first.name, *(row.name for row in parting.others)} == {"bn", "inner/q"}
+    assert [row.name for row in parting.others] == ["inner/q" if parting.first.name == "bn" else "bn"]
+    parting = compare(one, branched(k, tmp_path / "three.keras", shift=0.5), bisect=True).parting
+    assert (parting.first.name, parting.before, parting.others) == ("inner/q", (), ())  # it takes an input of the model
+    assert [row.name for row in parting.behind] == ["inner/sum"]
+
+
 def test_branches_that_run_in_another_order(keras3: Any, compare: Any, tmp_path: Path) -> None:
     """A shared layer whose calls stand the other way round: what is compared takes the same."""
     k = keras3.module

@@ -186,3 +186,12 @@ def test_open_sizes_are_tried_one_after_another() -> None:
     found = choices([IDS], Hints(reached=(Reach(limit=9),)), Feed())
     assert [each[0].values.shape for each in found][:4] == [(4, 7), (4, 5), (4, 3), (4, 2)]
     assert len(choices([IMAGE], Hints(), Feed())) == 1
+
+
+def test_small_ids_come_last() -> None:
+    """For a model that adds an offset to what it looks up."""
+    fixed = IDS | {"shape": [None, 40]}
+    found = [each[0].values for each in choices([fixed], Hints(reached=(Reach(limit=9),)), Feed())]
+    assert [values.max() for values in found] == [8, 1]
+    within = [each[0].values for each in choices([fixed], Hints(), Feed(ranges=("3,4",)))]
+    assert [(values.min(), values.max()) for values in within] == [(3, 4), (3, 4)]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from configsplit.runtime.input_uses import Reach
-from configsplit.runtime.inputs import read_hints
+from configsplit.runtime.inputs import make_inputs, read_hints
 
 
 @pytest.fixture(params=["keras3", "keras2"])
@@ -68,6 +68,17 @@ def test_behind_a_lookup_ids_are_no_longer_the_input_s(k: Any) -> None:
     strings, numbers = reached(k, [words, codes], [embed(found), embed(known)])
     assert (strings.words, strings.blanks, strings.limit) == (("red", "dog"), ("[PAD]",), 0)
     assert (numbers.words, numbers.blanks, numbers.limit) == (("700", "800"), ("-1",), 0)
+
+
+def test_a_lookup_without_room_for_strangers_is_fed_what_it_knows(k: Any) -> None:
+    words, codes = k.Input((5,), dtype="string", name="words"), k.Input((5,), dtype="int64", name="codes")
+    found = k.layers.StringLookup(vocabulary=["red", "dog"], num_oov_indices=0)(words)
+    known = k.layers.IntegerLookup(vocabulary=[700, 800], num_oov_indices=0)(codes)
+    model = k.Model([words, codes], [found, known])
+    specs = [{"name": each.name, "shape": (None, 5), "dtype": dtype} for each, dtype in ((words, "string"), (codes, "int64"))]
+    texts, numbers = make_inputs(specs, read_hints(model.to_json()), samples=6, seed=0)
+    assert set(texts.values.ravel()) == {b"red", b"dog"}
+    assert set(numbers.values.ravel()) == {700, 800}
 
 
 def test_casts_and_computed_ids(k: Any, request: pytest.FixtureRequest) -> None:

@@ -101,7 +101,7 @@ def flatten(
     level.places = []
     kept = prune(level.model)[1] if level.steps else None
     alive = {each: now for each, ref in there.items() if (now := _alive(ref, kept)) is not None}
-    whole = replace(level.finished(), told=tuple(said))
+    whole = replace(level.finished(wrapping, look=False), told=tuple(said))
     calls = {each.call: CallRef(ref.layer, ref.call) for each, ref in alive.items() if _stands(each, ref, whole.provenance)}
     dead = (each.call for each, ref in there.items() if each not in alive and _stands(each, ref, level.provenance))
     homes = {each.place: ref for each, ref in alive.items()}

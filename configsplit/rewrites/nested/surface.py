@@ -19,6 +19,7 @@ from configsplit.inference import trace
 from configsplit.rewrites.casts import Cast
 from configsplit.rewrites.common import prune
 from configsplit.rewrites.masks import Handover
+from configsplit.rewrites.nested.closed import of_closed
 from configsplit.rewrites.nested.conforming import Arriving
 from configsplit.rewrites.nested.divide import Divided, derived, divide
 from configsplit.rewrites.nested.open import Opened, open_calls
@@ -193,20 +194,28 @@ class Level:
         """What is said of tensors that are at the surface."""
         return {told.place.ref: told.spec for told in self.told if not told.place.inside}
 
-    def finished(self, wrapping: Wrapping | None = None) -> Surfaced:
-        """Nothing is hidden any more: what no output needs goes, where anything was opened.
+    def given_in_all(self, wrapping: Wrapping | None) -> dict[TensorRef, TensorSpec]:
+        """The same, with what follows from what is said of tensors in nested models that stay closed."""
+        if not any(told.place.inside for told in self.told):
+            return self.given()
+        infer = (lambda model, given: trace(model, given=given)) if wrapping is None else wrapping.infer
+        return {**of_closed(infer(self.model, {}), self.told, infer), **self.given()}
+
+    def finished(self, wrapping: Wrapping | None = None, *, look: bool = True) -> Surfaced:
+        """Nothing is hidden any more: what no output needs goes, where anything was opened. Without ``look`` nobody looks
+        whether that takes a mask off a tensor.
 
         Raises:
             CutError: by ``wrapping``, where something goes that took a mask off a tensor.
         """
         wanted = tuple(tuple(place.ref for place in boundary) for boundary in self.places)
         if not self.steps:
-            return Surfaced(self.model, self.provenance, wanted, given=self.given())
+            return Surfaced(self.model, self.provenance, wanted, given=self.given_in_all(wrapping))
         model, kept = prune(self.model)
-        if wrapping is not None:
+        if wrapping is not None and look:
             wrapping.check_pruned(self.model, model)
         there = tuple(tuple(alive(ref, kept) for ref in boundary) for boundary in wanted)
-        given = still_told(self.given(), kept)
+        given = still_told(self.given_in_all(wrapping), kept)
         return Surfaced(model, kept.after(self.provenance), there, tuple(self.steps), given=given)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -13,6 +14,7 @@ from configsplit.errors import ShapeError
 from configsplit.graph.json import rebuild
 from configsplit.graph.model import TensorSpec
 from configsplit.hazards import ROOTS
+from configsplit.inference import agree
 from configsplit.runtime.build import variables
 from configsplit.runtime.frameworks import Framework
 from configsplit.runtime.live.layers import inner_layers
@@ -49,28 +51,60 @@ def _outputs(layers: Sequence[Any], works: Framework, call: CallFacts) -> tuple[
     """What the live layer would give. Raises ShapeError where its class cannot tell."""
     if any(spec.shape is None or spec.dtype is None for spec in call.inputs):
         raise ShapeError("what it takes is not known", code="shape-unknown")
-    tell = _of_keras3 if works.name == "keras" else _of_tf_keras
+    layer, tell = _layer(layers, call), _of_keras3 if works.name == "keras" else _of_tf_keras
     try:
-        given = works.flatten(tell(_layer(layers, call), works, call))
+        said = _specs(tell(layer, works, call, own=True), works)
     except Exception as error:
         if isinstance(error, ShapeError):
             raise
         raise ShapeError(f"{call.class_name} cannot tell: {type(error).__name__}: {error}", code="shape-unknown") from error
+    if not _says_itself(layer, works):
+        return said
+    try:
+        return _true(said, _specs(tell(layer, works, call, own=False), works))
+    except Exception:  # noqa: BLE001 - what cannot be traced is what the class says that it is
+        return said
+
+
+def _specs(given: Any, works: Framework) -> tuple[TensorSpec, ...]:
+    given = works.flatten(given)
     return tuple(TensorSpec(tuple(each.shape), str(getattr(each.dtype, "name", each.dtype))) for each in given)
 
 
-def _of_keras3(layer: Any, works: Framework, call: CallFacts) -> Any:
+def _says_itself(layer: Any, works: Framework) -> bool:
+    """Whether a class has code of its own that tells what it gives. Nothing holds it to what its ``call`` does."""
+    kind, base = type(layer), works.module.layers.Layer
+    names = ("compute_output_spec", "compute_output_shape", "compute_output_signature")
+    return any(getattr(kind, name, None) is not getattr(base, name, None) for name in names)
+
+
+def _true(said: tuple[TensorSpec, ...], traced: tuple[TensorSpec, ...]) -> tuple[TensorSpec, ...]:
+    """What ``call`` gives when it is traced; sizes that stay open there are as the class says, if that goes with the rest."""
+    if len(said) != len(traced):
+        return traced
+    return tuple(
+        replace(true, shape=tuple(own if size is None else size for own, size in zip(one.shape or (), true.shape, strict=True)))
+        if agree(one.shape, true.shape) and true.shape is not None
+        else true
+        for one, true in zip(said, traced, strict=True)
+    )
+
+
+def _of_keras3(layer: Any, works: Framework, call: CallFacts, *, own: bool) -> Any:
+    """What a layer's class says that it gives; or else what is found by tracing its ``call``."""
     make: Callable[[TensorSpec], Any] = lambda spec: works.module.KerasTensor(spec.shape, spec.dtype)  # noqa: E731
     args, kwargs = _thawed(call.args, make), _thawed(call.kwargs, make)
-    return layer.compute_output_spec(*args, **kwargs)
+    return (type(layer) if own else works.module.Operation).compute_output_spec(layer, *args, **kwargs)
 
 
-def _of_tf_keras(layer: Any, works: Framework, call: CallFacts) -> Any:
+def _of_tf_keras(layer: Any, works: Framework, call: CallFacts, *, own: bool) -> Any:
     from configsplit.runtime.trace.trace import tensorflow
 
     tf = tensorflow()
     args = _thawed(call.args, lambda spec: tf.TensorSpec(spec.shape, spec.dtype))
-    return layer.compute_output_signature(args[0])
+    if own:
+        return layer.compute_output_signature(args[0])
+    return tf.function(lambda given: layer(given, training=False)).get_concrete_function(args[0]).structured_outputs
 
 
 def _thawed(structure: Any, make: Callable[[TensorSpec], Any]) -> Any:
