@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from configsplit.catalog.facts import CallFacts, LayerFacts
 from configsplit.catalog.rules import is_float, policy, policy_dtype
@@ -22,6 +23,7 @@ from configsplit.inference.recorded import agree, in_words
 
 FactsOf = Callable[[Layer], LayerFacts | None]
 
+_NOTHING: Mapping[str, Shape] = MappingProxyType({})
 _ERRORS = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, ShapeError)
 _PROBES = tuple(TensorSpec((None, *(7, 11, 13, 17)[:rank]), "float32") for rank in range(1, 5))
 
@@ -56,13 +58,14 @@ class _Taker:
     sure: bool = False
 
 
-def built_on(model: Model, order: Iterable[CallRef], facts_of: FactsOf) -> Built:
+def built_on(model: Model, order: Iterable[CallRef], facts_of: FactsOf, implied: Mapping[str, Shape] = _NOTHING) -> Built:
     """What is told of each tensor by all that takes it; the batch stays open, whatever the first one was.
 
     Args:
         model: its own layers are looked at.
         order: its calls, each behind those whose outputs it takes.
         facts_of: what is declared of the class of a layer.
+        implied: what layers take, by name, where something else than their ``build_config`` tells it.
     """
     found, takers, layers = Built(), dict[TensorRef, deque[_Taker]](), model.by_name()
     ends = {*model.output_refs()}
@@ -70,7 +73,10 @@ def built_on(model: Model, order: Iterable[CallRef], facts_of: FactsOf) -> Built
         layer = layers[call.layer]
         behind = _together(takers.get(ref := TensorRef(*call), deque()), ref, found)
         uses = layer.calls[call.call].uses() if call.call < len(layer.calls) else []
-        taker = _taker(layer, facts_of, _Taker("") if ref in ends else behind) if len(uses) == 1 else _Taker(layer.name)
+        shape = _shape(layer, implied.get(layer.name))
+        taker = _taker(layer, facts_of(layer), shape, _Taker("") if ref in ends else behind)
+        if len(uses) != 1:
+            taker = _Taker(layer.name)
         for use in uses:
             takers.setdefault(use.ref, deque()).appendleft(taker)
     for ref, told in takers.items():
@@ -96,12 +102,14 @@ def _together(takers: deque[_Taker], ref: TensorRef, found: Built) -> _Taker:
     return _Taker("", shape, next(iter(dtypes)) if len(dtypes) == 1 else None)
 
 
-def _taker(layer: Layer, facts_of: FactsOf, behind: _Taker) -> _Taker:
-    """What a layer says of the one tensor that it takes; ``behind`` is what is said of the one that it gives."""
+def _shape(layer: Layer, implied: Shape | None) -> Shape | None:
     build = layer.entry.get("build_config")
     shape = as_shape(build.get("input_shape")) if isinstance(build, Mapping) else None
-    shape = (None, *shape[1:]) if shape and len(layer.calls) == 1 else None
-    facts = facts_of(layer)
+    return (None, *shape[1:]) if shape and len(layer.calls) == 1 else implied
+
+
+def _taker(layer: Layer, facts: LayerFacts | None, shape: Shape | None, behind: _Taker) -> _Taker:
+    """What a layer says of the one tensor that it takes; ``behind`` is what is said of the one that it gives."""
     if facts is None or not ships(facts):
         return _Taker(layer.name)
     dtype = policy_dtype(policy(layer.config.get("dtype")))
@@ -137,6 +145,7 @@ def _hands_on(layer: Layer, facts: LayerFacts) -> bool:
 def _keeps_shape(layer: Layer, facts: LayerFacts) -> bool:
     """Whether what a class gives has the shape of what it takes, of whatever rank."""
     try:
-        return all(facts.outputs(CallFacts(layer.class_name, layer.config, (probe,)))[0].shape == probe.shape for probe in _PROBES)
+        given = [facts.outputs(CallFacts(layer.class_name, layer.config, (probe,)))[0].shape for probe in _PROBES]
     except _ERRORS:
         return False
+    return given == [probe.shape for probe in _PROBES]

@@ -18,7 +18,7 @@ from configsplit.catalog.layers.wrappers import WRAPPERS
 from configsplit.catalog.table import OPAQUE, Table, class_facts, outwards
 from configsplit.errors import DocumentError, ShapeError
 from configsplit.graph.json import FrozenDict, rebuild
-from configsplit.graph.model import CallRef, Layer, Model, Node, TensorRef, TensorSpec, Use, leaves, walk
+from configsplit.graph.model import CallRef, Layer, Model, Node, Shape, TensorRef, TensorSpec, Use, leaves, walk
 from configsplit.inference.built import Built, built_on
 from configsplit.inference.conforming import conformed
 from configsplit.inference.inputs import input_spec, is_possible
@@ -182,6 +182,19 @@ def infer(
         One entry for every output of every call. Where nothing is known the spec is empty; `explain` tells why.
     """
     return trace(model, facts, given, dialect, read).specs
+
+
+def takers(inference: Inference, implied: Mapping[str, Shape]) -> Built:
+    """What those that take the tensors of a model tell of them.
+
+    Args:
+        inference: what is known of the model.
+        implied: what layers take, by name, where something else than the document tells it.
+
+    Returns:
+        See `Built`.
+    """
+    return built_on(inference.model, _ordered(inference.model), inference.facts, implied)
 
 
 def _frame(

@@ -37,6 +37,7 @@ from configsplit.rewrites.join import skeleton
 from configsplit.rewrites.part import Extracted
 from configsplit.rewrites.split import Wire
 from configsplit.saving.openings import opening_of, shape_of
+from configsplit.weights.implied import implied_notes
 from configsplit.weights.parts import Weights
 
 
@@ -56,7 +57,7 @@ def rest(parts: Parts, weights: Weights | None = None) -> Rest:
     masks, originals = doubts(parts.split, parts.inference), set(parts.split.model.input_refs())
     shapes = unsure(parts.inference, (ref for taken in parts.split.inputs for ref in taken if ref not in originals))
     graphs = own_graphs(parts.document, {origin.path for each in parts.origins for origin in each.layers.values()})
-    doubtful = (*masks, *shapes, *graphs)
+    doubtful = (*masks, *shapes, *implied_notes(parts.whole.told), *graphs)
     return Rest(_frame(parts, whole), (*parts.document.notes, *matched, *doubtful, *contradictions(parts.document), *dangers))
 
 

@@ -22,6 +22,7 @@ from configsplit.inference.tensor_kinds import with_kinds
 from configsplit.models.document import Document
 from configsplit.models.wrapped import told_shapes
 from configsplit.verbs.file_weights import stored_weights
+from configsplit.weights.implied import told_by_weights
 
 Order = Literal["position", "bytes", "balance", "latency"]
 
@@ -115,7 +116,8 @@ def cuts(
         ShapeError: what was asked for depends on sizes that are open.
     """
     wish = _Wish(max_tensors, max_bytes, before, after, _order(sort, devices), devices)
-    told, sized = apart(document, told_shapes(document, shapes), sizes)
+    said = told_shapes(document, shapes)
+    told, sized = apart(document, [*said, *told_by_weights(document, said)], sizes)
     view = _view(flattened(document, told, whole=whole_nested), sized)
     found, beyond = _listed(view, wish)
     if beyond:  # looked at as closed, too

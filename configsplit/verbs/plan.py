@@ -38,6 +38,7 @@ from configsplit.verbs.devices import Device, read_devices, terms
 from configsplit.verbs.file_weights import stored_weights
 from configsplit.verbs.planned import UNITS, Balance, Boundary, Plan, Stage, State
 from configsplit.verbs.split import as_parts
+from configsplit.weights.implied import told_by_weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ def plan(
     """
     wish = _wish(stages, balance, profile, devices, max_boundary_bytes, max_stage_bytes, slack)
     said = told_shapes(document, shapes) + told_shapes(document, opened_shapes(document, opened))
-    told, sized = apart(document, said, sizes)
+    told, sized = apart(document, [*said, *told_by_weights(document, said)], sizes)
     document = fixed(document, sized) if fix_size else document
     wish = replace(wish, sizes=sized)
     seen = _seen(document, told, wish, whole=whole_nested or stages == 1)

@@ -28,6 +28,7 @@ from configsplit.rewrites.casts import Cast, is_exact, widen
 from configsplit.rewrites.nested.open import described
 from configsplit.rewrites.nested.surface import Surfaced, Told, surface
 from configsplit.rewrites.split import Split, assemble, split_model
+from configsplit.weights.implied import told_by_weights
 
 
 def split(
@@ -71,7 +72,7 @@ def split(
     if not texts:
         raise CutError("no place to cut at was given", code="cut-nowhere", hint="name a layer: --at LAYER")
     said = told_shapes(document, shapes) + told_shapes(document, opened_shapes(document, opened))
-    told, pictured = apart(document, said, sizes)
+    told, pictured = apart(document, [*said, *told_by_weights(document, said)], sizes)
     document = fixed(document, pictured) if fix_size else document
     wanted = [places_in(document, text) for text in texts]
     cutting = _Cutting(document, wanted, DocumentWrapping(document, boundary), boundary, told, pictured)

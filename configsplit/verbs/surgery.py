@@ -34,6 +34,7 @@ from configsplit.rewrites.nested.open import described
 from configsplit.rewrites.nested.surface import Surfaced, surface
 from configsplit.rewrites.part import in_order
 from configsplit.rewrites.remove import remove_layers, stand_ins
+from configsplit.weights.implied import implied_notes, told_by_weights
 from configsplit.weights.placement import known_inside
 
 Names = str | Iterable[str]
@@ -73,7 +74,8 @@ def extract(
         raise CutError("no tensor was given", code="extract-nothing", hint="say where to start or to end: --from, --to")
     document = fixed(document, given_sizes(document.infer(), tuple(sizes))) if fix_size else document
     whole = surfaced(document, *starts, *ends)
-    given = given_shapes(whole.model, opened_shapes(document, opened))
+    implied = [told for told in told_by_weights(document) if not told.place.inside]
+    given = {told.place.ref: told.spec for told in implied} | given_shapes(whole.model, opened_shapes(document, opened))
     given |= beside_inputs(document, given_shapes(whole.model, list(shapes)))[0]
     inference, doubtful = with_kinds(document.infer_given(given, whole.model))
     fed = flat(whole.boundaries[: len(starts)])
@@ -82,6 +84,7 @@ def extract(
     made = between(whole.model, fed, flat(whole.boundaries[len(starts) :]), inference.specs)
     check_extracted(made, inference)
     doubts = unsure(inference, (ref for ref in fed if ref not in whole.model.input_refs()))
+    doubts += implied_notes([told for told in implied if told.place.ref in fed])
     arguments = {"from": starts, "to": ends, **({"fix_size": list(sizes)} if sizes else {})}
     return finish("extract", (document,), _from_document(made, whole), arguments, doubts)
 
