@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -19,7 +19,7 @@ from configsplit.cutting.places import CutPlace, Tally, cut_places, segmented
 from configsplit.errors import CutError, check_choice
 from configsplit.graph.model import LayerPath, TensorRef, TensorSpec
 from configsplit.inference.tensor_kinds import with_kinds
-from configsplit.models.document import Document
+from configsplit.models.document import Document, Said
 from configsplit.models.wrapped import told_shapes
 from configsplit.verbs.file_weights import stored_weights
 from configsplit.weights.implied import told_by_weights
@@ -87,8 +87,8 @@ def cuts(
     after: str | None = None,
     sort: Order | None = None,
     devices: TwoDevices | None = None,
-    shapes: Iterable[str] | Mapping[TensorRef, TensorSpec] = (),
-    sizes: Iterable[str] | Mapping[TensorRef, TensorSpec] = (),
+    shapes: Said = (),
+    sizes: Said = (),
     whole_nested: bool = False,
 ) -> Cuts:
     """The places where a model can be cut: for every layer call the smallest boundary through it, each head once. A boundary

@@ -29,7 +29,7 @@ from configsplit.graph.calls import CallGraph
 from configsplit.graph.model import TensorRef, TensorSpec
 from configsplit.inference import Inference, traced_masks
 from configsplit.inference.tensor_kinds import with_kinds
-from configsplit.models.document import Document
+from configsplit.models.document import Document, Said
 from configsplit.models.wrapped import told_shapes
 from configsplit.rewrites.masks import cannot_follow
 from configsplit.rewrites.nested.surface import Told
@@ -73,9 +73,9 @@ def plan(
     max_boundary_bytes: int | None = None,
     max_stage_bytes: int | None = None,
     slack: float = 0.0,
-    shapes: Iterable[str] | Mapping[TensorRef, TensorSpec] = (),
+    shapes: Said = (),
     opened: Iterable[str] = (),
-    sizes: Iterable[str] | Mapping[TensorRef, TensorSpec] = (),
+    sizes: Said = (),
     fix_size: bool = False,
     boundary_dtype: str | None = None,
     whole_nested: bool = False,

@@ -21,7 +21,7 @@ from configsplit.graph.model import CallRef, TensorRef, TensorSpec
 from configsplit.graph.references import Place
 from configsplit.inference import Inference
 from configsplit.inference.tensor_kinds import check_kinds, with_kinds
-from configsplit.models.document import Document
+from configsplit.models.document import Document, Said
 from configsplit.models.results import Parts
 from configsplit.models.wrapped import DocumentWrapping, places_in, told_shapes
 from configsplit.rewrites.casts import Cast, is_exact, widen
@@ -36,9 +36,9 @@ def split(
     at: str | Iterable[str],
     *,
     boundary: Choice = "smallest",
-    shapes: Iterable[str] | Mapping[TensorRef, TensorSpec] = (),
+    shapes: Said = (),
     opened: Iterable[str] = (),
-    sizes: Iterable[str] | Mapping[TensorRef, TensorSpec] = (),
+    sizes: Said = (),
     fix_size: bool = False,
     boundary_dtype: str | None = None,
 ) -> Parts:

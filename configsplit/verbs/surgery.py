@@ -23,7 +23,7 @@ from configsplit.hazards import hazards
 from configsplit.inference import Inference, explain
 from configsplit.inference.tensor_kinds import check_kinds, with_kinds
 from configsplit.models.configs import check_configs
-from configsplit.models.document import Document, given_shapes
+from configsplit.models.document import Document, Said, by_names, given_shapes
 from configsplit.models.fragments import check_dialect, load_fragment
 from configsplit.models.results import Edited
 from configsplit.models.wrapped import DocumentWrapping, gives
@@ -45,9 +45,9 @@ def extract(
     *,
     from_: Names = (),
     to: Names = (),
-    shapes: Iterable[str] = (),
+    shapes: Said = (),
     opened: Iterable[str] = (),
-    sizes: Iterable[str] = (),
+    sizes: Iterable[str] | Mapping[str, Sequence[int | None]] = (),
     fix_size: bool = False,
 ) -> Edited:
     """The sub-network between any tensors.
@@ -72,11 +72,13 @@ def extract(
     starts, ends = listed(from_), listed(to)
     if not starts and not ends:
         raise CutError("no tensor was given", code="extract-nothing", hint="say where to start or to end: --from, --to")
-    document = fixed(document, given_sizes(document.infer(), tuple(sizes))) if fix_size else document
+    asked = [str(each) for each in by_names(sizes)]
+    document = fixed(document, given_sizes(document.infer(), asked)) if fix_size else document
     whole = surfaced(document, *starts, *ends)
     implied = [told for told in told_by_weights(document) if not told.place.inside]
     given = {told.place.ref: told.spec for told in implied} | given_shapes(whole.model, opened_shapes(document, opened))
-    given |= beside_inputs(document, given_shapes(whole.model, list(shapes)))[0]
+    said = by_names(shapes)
+    given |= beside_inputs(document, said if isinstance(said, Mapping) else given_shapes(whole.model, said))[0]
     inference, doubtful = with_kinds(document.infer_given(given, whole.model))
     fed = flat(whole.boundaries[: len(starts)])
     _require_shapes(whole.model, fed, inference)
@@ -85,7 +87,7 @@ def extract(
     check_extracted(made, inference)
     doubts = unsure(inference, (ref for ref in fed if ref not in whole.model.input_refs()))
     doubts += implied_notes([told for told in implied if told.place.ref in fed])
-    arguments = {"from": starts, "to": ends, **({"fix_size": list(sizes)} if sizes else {})}
+    arguments = {"from": starts, "to": ends, **({"fix_size": asked} if asked else {})}
     return finish("extract", (document,), _from_document(made, whole), arguments, doubts)
 
 
