@@ -5,7 +5,7 @@ Of a class that nobody has declared there is nothing to hold the record against;
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from configsplit.errors import ShapeError
 from configsplit.graph.model import CallRef, Layer, TensorRef, TensorSpec
@@ -13,6 +13,7 @@ from configsplit.graph.references import Place
 from configsplit.inference import Inference
 from configsplit.models.document import Document
 from configsplit.models.wrapped import places_in
+from configsplit.rewrites.nested.surface import Told
 
 SIGN = "shapes: "
 """With which such a warning begins."""
@@ -27,6 +28,16 @@ def unsure(inference: Inference, tensors: Iterable[TensorRef]) -> tuple[str, ...
         f"holds it against what flows; --shape or --open {whom.name} loosens it"
         for ref in dict.fromkeys(tensors)
         if (whom := by_call.get(CallRef(ref.layer, ref.call))) is not None
+    )
+
+
+def implied_notes(told: Sequence[Told]) -> tuple[str, ...]:
+    """One sentence for each tensor whose shape goes by weights."""
+    return tuple(
+        f"{SIGN}{each.place.ref.layer!r} is of a class that nobody has declared: its shape goes by the weights of {each.by}, "
+        "with sizes that they do not tell left open; --shape says another"
+        for each in told
+        if each.by
     )
 
 

@@ -12,7 +12,7 @@ from configsplit import __version__
 from configsplit.boundaries.contradictions import contradictions
 from configsplit.boundaries.masks import doubts
 from configsplit.boundaries.own_graphs import own_graphs
-from configsplit.boundaries.records import unsure
+from configsplit.boundaries.records import implied_notes, unsure
 from configsplit.containers import Written
 from configsplit.dialects import emit
 from configsplit.graph.model import LayerPath, TensorRef, TensorSpec, walk
@@ -37,7 +37,6 @@ from configsplit.rewrites.join import skeleton
 from configsplit.rewrites.part import Extracted
 from configsplit.rewrites.split import Wire
 from configsplit.saving.openings import opening_of, shape_of
-from configsplit.weights.implied import implied_notes
 from configsplit.weights.parts import Weights
 
 

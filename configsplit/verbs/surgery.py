@@ -12,7 +12,7 @@ from configsplit.boundaries.contradictions import contradictions
 from configsplit.boundaries.fixing import fixed
 from configsplit.boundaries.mask_changes import check_extracted, mask_changes, said
 from configsplit.boundaries.own_graphs import own_graphs
-from configsplit.boundaries.records import opened_shapes, unsure
+from configsplit.boundaries.records import implied_notes, opened_shapes, unsure
 from configsplit.boundaries.shapes import check_given, check_taken, name, same, told
 from configsplit.boundaries.sizes import beside_inputs, given_sizes
 from configsplit.dialects import emit, parse, to_text
@@ -34,7 +34,7 @@ from configsplit.rewrites.nested.open import described
 from configsplit.rewrites.nested.surface import Surfaced, surface
 from configsplit.rewrites.part import in_order
 from configsplit.rewrites.remove import remove_layers, stand_ins
-from configsplit.weights.implied import implied_notes, told_by_weights
+from configsplit.weights.implied import told_by_weights
 from configsplit.weights.placement import known_inside
 
 Names = str | Iterable[str]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from configsplit.boundaries.records import SIGN
 from configsplit.catalog.table import ships
 from configsplit.errors import ShapeError, WeightsError
 from configsplit.graph.model import CallRef, LayerPath, Shape, TensorRef, TensorSpec
@@ -42,16 +41,6 @@ def told_by_weights(document: Document, said: Sequence[Told] = ()) -> list[Told]
         known = {told.place for told in said}
         found = [told for told in _told(inference, held) if told.place not in known]
     return found if found and _suffices(document, [*said, *found]) else []
-
-
-def implied_notes(told: Sequence[Told]) -> tuple[str, ...]:
-    """One sentence for each tensor whose shape goes by weights."""
-    return tuple(
-        f"{SIGN}{each.place.ref.layer!r} is of a class that nobody has declared: its shape goes by the weights of {each.by}, "
-        "with sizes that they do not tell left open; --shape says another"
-        for each in told
-        if each.by
-    )
 
 
 def _levels(inference: Inference) -> Iterator[tuple[tuple[CallRef, ...], LayerPath, Inference]]:
