@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from configsplit.dialects import to_text
 from configsplit.errors import check_choice
-from configsplit.graph.json import dumps, loads, thaw
+from configsplit.graph.json import dumps, thaw
 from configsplit.graph.model import INPUT
 from configsplit.testing.models import drawn_functional
 from configsplit.testing.old_chains import Spelt
@@ -39,21 +39,11 @@ def spellings(kind: Spelling) -> st.SearchStrategy[Spelt]:
 
 def _cloned_input(draw: Draw) -> Spelt:
     model = drawn_functional(draw, Sketch("keras3", "", masks=False), depth=1, most=6, ends=2)
-    document: dict[str, Any] = thaw(loads(to_text(model)))
-    named = [each["name"] for each in document["config"]["layers"] if each["class_name"] == INPUT]
-    name = draw(st.sampled_from(named))
-    clone = f"{name}CLONE"
-    numbers = draw(st.sampled_from([(1, 0), (0, 1), (2, 1)]))
-
-    def renamed(item: Any, node: tuple[int, int]) -> Any:
-        if isinstance(item, dict):
-            made = {key: renamed(each, node) for key, each in item.items()}
-            return made | {"keras_history": [clone, *node]} if item.get("keras_history", [None])[0] == name else made
-        if isinstance(item, list):
-            return [renamed(each, node) for each in item]
-        return clone if item == name else item
-
-    return Spelt(dumps(renamed(document, (0, 0))), dumps(renamed(document, numbers)))
+    name = draw(st.sampled_from([ref.layer for ref in model.input_refs()]))
+    today = to_text(model).replace(f'"{name}"', f'"{name}CLONE"')
+    call, output = draw(st.sampled_from([(1, 0), (0, 1), (2, 1)]))
+    history = '"keras_history": ["{}CLONE", {}, {}]'
+    return Spelt(today, today.replace(history.format(name, 0, 0), history.format(name, call, output)))
 
 
 def _sequential(draw: Draw, dialect: Literal["keras2", "keras3"]) -> dict[str, Any]:
