@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from configsplit.catalog.table import ships
-from configsplit.errors import ShapeError, WeightsError
+from configsplit.errors import ShapeError, StoreError, WeightsError
 from configsplit.graph.model import CallRef, LayerPath, Shape, TensorRef, TensorSpec
 from configsplit.graph.references import Place
 from configsplit.inference import RULE_ERRORS, Built, Inference, takers
@@ -32,21 +32,26 @@ def told_by_weights(document: Document, said: Sequence[Told] = ()) -> list[Told]
     if not any(each.reasons for _, _, each in _levels(inference)):
         return []
     with document.opened() as source:
-        if source.weights is None:
-            return []
         try:
-            held = weights_in(document.model, source.weights)
-        except WeightsError:
-            return []  # what is wrong is said where weights are moved
+            held = None if source.weights is None else weights_in(document.model, source.weights)
+        except (StoreError, WeightsError):
+            held = None  # what is wrong is said where weights are moved
+        if held is None:
+            return []
         known = {told.place for told in said}
         found = [told for told in _told(inference, held) if told.place not in known]
     return found if found and _suffices(document, [*said, *found]) else []
 
 
 def _levels(inference: Inference) -> Iterator[tuple[tuple[CallRef, ...], LayerPath, Inference]]:
+    """Each model once, by its first call: nested ones may be shared at every level."""
+    seen: set[int] = set()
     todo: list[tuple[tuple[CallRef, ...], Inference]] = [((), inference)]
     while todo:
         inside, each = todo.pop()
+        if id(each) in seen:
+            continue
+        seen.add(id(each))
         yield inside, tuple(call.layer for call in inside), each
         todo += [((*inside, call), inner) for call, inner in reversed(each.inner.items())]
 
