@@ -5,7 +5,7 @@ Of a class that nobody has declared there is nothing to hold the record against;
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from configsplit.errors import ShapeError
 from configsplit.graph.model import LayerPath, Model, TensorRef, TensorSpec
@@ -15,6 +15,7 @@ from configsplit.inference import Inference, blamed
 from configsplit.inference.undeclared import Culprit
 from configsplit.models.document import Document
 from configsplit.models.wrapped import held_by, places_in
+from configsplit.rewrites.nested.surface import Told
 
 SIGN = "shapes: "
 """With which such a warning begins."""
@@ -65,6 +66,16 @@ def _option(document: Document, path: LayerPath) -> str:
         steps.append(f"{name}@*" if layer is not None and len(layer.calls) > 1 else name)
         model = None if layer is None else held_by(document.dialect)(layer)
     return "/".join(steps)
+
+
+def implied_notes(told: Sequence[Told]) -> tuple[str, ...]:
+    """One sentence for each tensor whose shape goes by weights."""
+    return tuple(
+        f"{SIGN}{each.place.ref.layer!r} is of a class that nobody has declared: its shape goes by the weights of {each.by}, "
+        "with sizes that they do not tell left open; --shape says another"
+        for each in told
+        if each.by
+    )
 
 
 def opened_shapes(document: Document, names: Iterable[str]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from configsplit.boundaries.shapes import told
 from configsplit.errors import ShapeError
 from configsplit.graph.model import Model, Shape, TensorRef, TensorSpec
 from configsplit.inference import Inference
-from configsplit.models.document import Document
+from configsplit.models.document import Document, Said, by_names
 from configsplit.rewrites.nested.surface import Told
 
 Specs = Mapping[TensorRef, TensorSpec]
@@ -25,7 +25,7 @@ class Open(NamedTuple):
     name: str
 
 
-def given_sizes(inference: Inference, sizes: Iterable[str] | Specs) -> dict[TensorRef, TensorSpec]:
+def given_sizes(inference: Inference, sizes: Said) -> dict[TensorRef, TensorSpec]:
     """What ``INPUT=1,224,224,3`` says of the inputs of a model: the whole shape, or its open sizes alone (``INPUT=224,224``).
     The batch does not count, since prices are those of one sample.
 
@@ -33,11 +33,12 @@ def given_sizes(inference: Inference, sizes: Iterable[str] | Specs) -> dict[Tens
         ShapeError: a text is not of that form, names no input, or does not fit what the model declares.
     """
     declared = {ref: inference.specs.get(ref, TensorSpec()) for ref in inference.model.input_refs()}
-    if isinstance(sizes, Mapping):
-        return {ref: _fitting(ref.layer, declared.get(ref, TensorSpec()), spec.shape or ()) for ref, spec in sizes.items()}
+    given = by_names(sizes)
+    if isinstance(given, Mapping):
+        return {ref: _fitting(ref.layer, declared.get(ref, TensorSpec()), spec.shape or ()) for ref, spec in given.items()}
     by_name = {ref.layer: ref for ref in declared}
     found = {}
-    for name, numbers in map(_parsed, sizes):
+    for name, numbers in map(_parsed, given):
         if name not in by_name:
             hint = f"its inputs: {', '.join(map(repr, by_name))}"
             raise ShapeError(f"the model has no input {name!r}", code="size-no-input", where=name, hint=hint)
@@ -58,7 +59,7 @@ def beside_inputs(document: Document, shapes: Specs) -> tuple[dict[TensorRef, Te
     return {ref: spec for ref, spec in shapes.items() if ref not in sized}, sized
 
 
-def apart(document: Document, said: Iterable[Told], sizes: Iterable[str] | Specs) -> tuple[list[Told], Specs]:
+def apart(document: Document, said: Iterable[Told], sizes: Said) -> tuple[list[Told], Specs]:
     """What was said of shapes without that of inputs; and of inputs, for prices, what was said of sizes or else of shapes.
 
     Raises:

@@ -32,7 +32,12 @@ def _lines(found: Any) -> list[str]:
         for each in found.violations
     ]
     lines += [f"  {click.style('hazard', fg='red')} [{each.code}] {each.where}: {each.message}" for each in found.hazards]
-    return [*lines, *(f"  {click.style('note', fg='yellow')} {note}" for note in found.notes)]
+    lines += [f"  {click.style('note', fg='yellow')} {note}" for note in found.notes]
+    if found.loadable is not None:
+        able = found.loadable
+        lines.append(f"  for {able}, as far as it shows" if able.releases else "  no release of Keras 3 loads it as it is")
+        lines += [f"    {each.where or 'top'}: {each.message}" for each in found.loadable.limits]
+    return lines
 
 
 def _said(violation: Any) -> str:

@@ -22,10 +22,11 @@ from configsplit.containers.opening import Files, Opened
 from configsplit.containers.safetensors import Safetensors
 from configsplit.containers.saved_model import METADATA, PROGRAM, SavedModel
 from configsplit.containers.tfjs import TfjsModel
+from configsplit.containers.yaml_text import YamlText
 from configsplit.errors import StoreError
 
 CONTAINERS: list[type[Container]] = [
-    *(KerasArchive, H5Model, Safetensors, TfjsModel, JsonText),
+    *(KerasArchive, H5Model, Safetensors, TfjsModel, JsonText, YamlText),
     *(SavedModel, KerasFolder, Checkpoint),
 ]
 """Every kind of container, the first that recognises a file or folder is the one it is. An archive comes before HDF5: a member

@@ -65,16 +65,16 @@ def _unwrapped(layer: Layer, notes: list[str]) -> Layer:
         return layer
 
     def bare(item: Any) -> Any:
-        if not _is_listed(item):
+        if not is_listed(item):
             return item
         notes.append(_said(item.get("name")))
         return item | {"output_layers": item["output_layers"][0]}
 
-    made = rebuild(held, bare, stop=_is_listed)
+    made = rebuild(held, bare, stop=is_listed)
     return layer if made == held else replace(layer, entry=layer.entry | {"config": layer.config | {"layer": made}})
 
 
-def _is_listed(item: Any) -> bool:
+def is_listed(item: Any) -> bool:
     """The config of a functional model whose one output is a list of one."""
     if not isinstance(item, FrozenDict) or "layers" not in item:
         return False

@@ -326,7 +326,7 @@ def _is_custom(item: FrozenDict) -> bool:
 def _free_name(class_name: str, index: int, taken: set[str], *, custom: bool) -> str:
     bare = class_name.rpartition(">")[2]
     if not custom:
-        return f"{bare.lower()}_{index + 1}"
+        return next(name for number in count(index + 1) if (name := f"{bare.lower()}_{number}") not in taken)
     wish = _snake(bare)
     return next(name for number in count() if (name := f"{wish}_{number}" if number else wish) not in taken)
 

@@ -1,9 +1,10 @@
 """Shapes, dtypes, weights, operations and masks of layer classes, as declared rules, for documents that do not record them."""
 
 from configsplit.catalog.table import ABSTRACT, BUILT_IN, OPAQUE, Table
+from configsplit.inference.built import Built
 from configsplit.inference.clashes import clashes_in, clashing
 from configsplit.inference.counts import Counts, count, counted, layer_weights, operations_of, weights_of
-from configsplit.inference.infer import RULE_ERRORS, Inference, ReadModel, explain, infer, trace, trail
+from configsplit.inference.infer import RULE_ERRORS, Inference, ReadModel, explain, infer, takers, trace, trail
 from configsplit.inference.mask_rules import Mask
 from configsplit.inference.masked_calls import attended, fills_mask
 from configsplit.inference.masks import MaskKey, MaskLevels, Masks, every_mask, masked, traced_masks
@@ -15,6 +16,7 @@ __all__ = [
     "BUILT_IN",
     "OPAQUE",
     "RULE_ERRORS",
+    "Built",
     "Counts",
     "Inference",
     "Mask",
@@ -38,6 +40,7 @@ __all__ = [
     "layer_weights",
     "masked",
     "operations_of",
+    "takers",
     "trace",
     "traced_masks",
     "trail",

@@ -1,45 +1,124 @@
 """Shapes that a document tells by what its layers were built on: ``build_config.input_shape``, since TF 2.13 and in Keras 3.
 
 It is that of the tensor a layer was first called with, so it tells what stands in front of a layer, and behind one that nobody
-has declared. Asked are only built-in classes that multiply what they take with weights of their own: whatever floating type
-arrives is cast to the one they compute in, and no other does, so that is what the tensor may be taken for.
+has declared. Which type that tensor has is told by built-in classes alone that multiply what they take with weights of their
+own: whatever floating type arrives is cast to the one they compute in, and no other does. Layers in between that only hand
+numbers on (Flatten, MaxPooling, a ReLU) give the same, whether that cast is made before or behind them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from configsplit.catalog.facts import CallFacts, LayerFacts
 from configsplit.catalog.rules import is_float, policy, policy_dtype
 from configsplit.catalog.table import ships
 from configsplit.errors import ShapeError
-from configsplit.graph.model import Layer, Model, TensorRef, TensorSpec
+from configsplit.graph.model import CallRef, Layer, Model, Shape, TensorRef, TensorSpec
 from configsplit.inference.inputs import as_shape
+from configsplit.inference.recorded import agree, in_words
 
 FactsOf = Callable[[Layer], LayerFacts | None]
 
-
-def built_on(model: Model, facts_of: FactsOf) -> Mapping[TensorRef, TensorSpec]:
-    """The tensors of which all that takes them says the same; the batch stays open, whatever the first one was."""
-    found: dict[TensorRef, set[TensorSpec | None]] = {ref: {None} for ref in model.output_refs()}
-    for layer in model.layers:
-        for node in layer.calls:
-            uses = node.uses()
-            told = _told(layer, facts_of) if len(uses) == 1 else None
-            for use in uses:
-                found.setdefault(use.ref, set()).add(told)
-    return {ref: spec for ref, specs in found.items() if len(specs) == 1 and (spec := next(iter(specs))) is not None}
+_NOTHING: Mapping[str, Shape] = MappingProxyType({})
+_ERRORS = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, ShapeError)
+_PROBES = tuple(TensorSpec((None, *(7, 11, 13, 17)[:rank]), "float32") for rank in range(1, 5))
 
 
-def _told(layer: Layer, facts_of: FactsOf) -> TensorSpec | None:
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What those that take a tensor were built on.
+
+    ``specs`` has the tensors of which all takers say the same; ``shapes`` each taker's name with what it says alone, where its
+    class would not take anything else; ``disputed`` are tensors of which two takers say what cannot both be true.
+    """
+
+    specs: dict[TensorRef, TensorSpec] = field(default_factory=dict)
+    shapes: dict[TensorRef, list[tuple[str, Shape]]] = field(default_factory=dict)
+    disputed: dict[TensorRef, str] = field(default_factory=dict)
+
+    def against(self, ref: TensorRef, told: TensorSpec) -> str:
+        """What contradicts that a tensor is of this shape; empty where nothing does."""
+        for name, shape in self.shapes.get(ref, ()):
+            if not agree(shape, told.shape):
+                return f"{in_words(TensorSpec(told.shape))}, but {name!r} was built on {in_words(TensorSpec(shape))}"
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Taker:
+    """What one layer that takes a tensor says of it."""
+
+    name: str
+    shape: Shape | None = None
+    dtype: str | None = None
+    sure: bool = False
+
+
+def built_on(model: Model, order: Iterable[CallRef], facts_of: FactsOf, implied: Mapping[str, Shape] = _NOTHING) -> Built:
+    """What is told of each tensor by all that takes it; the batch stays open, whatever the first one was.
+
+    Args:
+        model: its own layers are looked at.
+        order: its calls, each behind those whose outputs it takes.
+        facts_of: what is declared of the class of a layer.
+        implied: what layers take, by name, where something else than their ``build_config`` tells it.
+    """
+    found, takers, layers = Built(), dict[TensorRef, deque[_Taker]](), model.by_name()
+    ends = {*model.output_refs()}
+    for call in reversed([*order]):
+        layer = layers[call.layer]
+        behind = _together(takers.get(ref := TensorRef(*call), deque()), ref, found)
+        uses = layer.calls[call.call].uses() if call.call < len(layer.calls) else []
+        shape = _shape(layer, implied.get(layer.name))
+        taker = _taker(layer, facts_of(layer), shape, _Taker("") if ref in ends else behind)
+        if len(uses) != 1:
+            taker = _Taker(layer.name)
+        for use in uses:
+            takers.setdefault(use.ref, deque()).appendleft(taker)
+    for ref, told in takers.items():
+        both = _together(told, ref, found)
+        if both.shape and both.dtype and ref not in ends:
+            found.specs[ref] = TensorSpec(both.shape, both.dtype)
+        found.shapes[ref] = [(each.name, each.shape) for each in told if each.sure and each.shape is not None]
+    return found
+
+
+def _together(takers: deque[_Taker], ref: TensorRef, found: Built) -> _Taker:
+    """What all say: of shapes what any tells, of types what all agree on. Contradictions are entered."""
+    told = [each for each in takers if each.shape is not None]
+    odd = next((each for each in told if not agree(each.shape, told[0].shape)), None)
+    if odd is not None:
+        one, other = in_words(TensorSpec(told[0].shape)), in_words(TensorSpec(odd.shape))
+        found.disputed[ref] = f"{told[0].name!r} was built on {one}, but {odd.name!r} on {other}"
+        return _Taker("")
+    dtypes = {each.dtype for each in takers}
+    shape = None if not told else told[0].shape
+    for each in told[1:]:
+        shape = tuple(a if b is None else b for a, b in zip(shape or (), each.shape or (), strict=True))
+    return _Taker("", shape, next(iter(dtypes)) if len(dtypes) == 1 else None)
+
+
+def _shape(layer: Layer, implied: Shape | None) -> Shape | None:
     build = layer.entry.get("build_config")
     shape = as_shape(build.get("input_shape")) if isinstance(build, Mapping) else None
+    return (None, *shape[1:]) if shape and len(layer.calls) == 1 else implied
+
+
+def _taker(layer: Layer, facts: LayerFacts | None, shape: Shape | None, behind: _Taker) -> _Taker:
+    """What a layer says of the one tensor that it takes; ``behind`` is what is said of the one that it gives."""
+    if facts is None or not ships(facts):
+        return _Taker(layer.name)
     dtype = policy_dtype(policy(layer.config.get("dtype")))
-    if not shape or len(layer.calls) != 1 or not is_float(dtype):
-        return None
-    spec = TensorSpec((None, *shape[1:]), dtype)
-    facts = facts_of(layer)
-    return spec if facts is not None and ships(facts) and _multiplies(layer, facts, spec) else None
+    if is_float(dtype) and shape is not None and _multiplies(layer, facts, TensorSpec(shape, dtype)):
+        return _Taker(layer.name, shape, dtype, sure=True)
+    if not _hands_on(layer, facts):
+        return _Taker(layer.name, shape)
+    kept = behind.shape if shape is None and _keeps_shape(layer, facts) else shape
+    return _Taker(layer.name, kept, behind.dtype)
 
 
 def _multiplies(layer: Layer, facts: LayerFacts, spec: TensorSpec) -> bool:
@@ -48,6 +127,25 @@ def _multiplies(layer: Layer, facts: LayerFacts, spec: TensorSpec) -> bool:
         return False
     try:
         weights = facts.weights(CallFacts(layer.class_name, layer.config, (spec,)))
-    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, ShapeError):
+    except _ERRORS:
         return False
     return bool(weights) and all(is_float(weight.dtype) for weight in weights)
+
+
+def _hands_on(layer: Layer, facts: LayerFacts) -> bool:
+    """Whether numbers are handed on: that a cast comes before or behind makes no difference to those, or to a ReLU."""
+    if facts.numbers not in ("kept", "moved") and layer.config.get("activation") not in ("relu", "linear"):
+        return False
+    try:
+        return facts.weights is not None and not facts.weights(CallFacts(layer.class_name, layer.config, _PROBES[-1:]))
+    except _ERRORS:
+        return False
+
+
+def _keeps_shape(layer: Layer, facts: LayerFacts) -> bool:
+    """Whether what a class gives has the shape of what it takes, of whatever rank."""
+    try:
+        given = [facts.outputs(CallFacts(layer.class_name, layer.config, (probe,)))[0].shape for probe in _PROBES]
+    except _ERRORS:
+        return False
+    return given == [probe.shape for probe in _PROBES]

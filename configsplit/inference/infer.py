@@ -18,8 +18,8 @@ from configsplit.catalog.layers.wrappers import WRAPPERS
 from configsplit.catalog.table import OPAQUE, Table, class_facts, outwards
 from configsplit.errors import DocumentError, ShapeError
 from configsplit.graph.json import FrozenDict, rebuild
-from configsplit.graph.model import CallRef, Layer, Model, Node, TensorRef, TensorSpec, Use, leaves, walk
-from configsplit.inference.built import built_on
+from configsplit.graph.model import CallRef, Layer, Model, Node, Shape, TensorRef, TensorSpec, Use, leaves, walk
+from configsplit.inference.built import Built, built_on
 from configsplit.inference.conforming import conformed
 from configsplit.inference.inputs import input_spec, is_possible
 from configsplit.inference.recorded import Recorded, described_as, recorded_in, weighed
@@ -133,7 +133,7 @@ class _Frame:
     counts: dict[CallRef, int]
     given: Mapping[TensorRef, TensorSpec]
     recorded: Mapping[TensorRef, Recorded]
-    built: Mapping[TensorRef, TensorSpec]
+    built: Built
     as_recorded: bool
     bound: Mapping[TensorRef, TensorSpec]
     reader: _Reader | None
@@ -186,6 +186,19 @@ def infer(
     return trace(model, facts, given, dialect, read).specs
 
 
+def takers(inference: Inference, implied: Mapping[str, Shape]) -> Built:
+    """What those that take the tensors of a model tell of them.
+
+    Args:
+        inference: what is known of the model.
+        implied: what layers take, by name, where something else than the document tells it.
+
+    Returns:
+        See `Built`.
+    """
+    return built_on(inference.model, _ordered(inference.model), inference.facts, implied)
+
+
 def _frame(
     result: Inference, inputs: tuple[TensorSpec, ...], given: Mapping[TensorRef, TensorSpec], reader: _Reader | None
 ) -> _Frame:
@@ -195,9 +208,9 @@ def _frame(
     if result.dialect != "keras1":
         bound = {ref: conformed(spec, _declared(model, layers, ref)) for ref, spec in bound.items()}
     as_recorded = all(_fits(spec, _declared(model, layers, ref)) for ref, spec in bound.items())
-    counts, recorded = _output_counts(model), recorded_in(model)
-    built = built_on(model, result.facts) if as_recorded else NOTHING
-    return _Frame(result, deque(_ordered(model)), layers, counts, given, recorded, built, as_recorded, bound, reader)
+    counts, recorded, order = _output_counts(model), recorded_in(model), _ordered(model)
+    built = built_on(model, order, result.facts) if as_recorded else Built()
+    return _Frame(result, deque(order), layers, counts, given, recorded, built, as_recorded, bound, reader)
 
 
 def _declared(model: Model, layers: dict[str, Layer], ref: TensorRef) -> TensorSpec:
@@ -345,9 +358,8 @@ def _settle(frame: _Frame, ref: CallRef, outputs: tuple[TensorSpec, ...], reason
             result.by_record.discard(tensor)
         if follows if given is None else _is_corrected(frame, tensor, spec):
             result.corrected.add(tensor)
-        if spec.shape is None and tensor not in frame.recorded and tensor in frame.built:
-            spec = frame.built[tensor]
-            result.by_build.add(tensor)
+        if tensor not in frame.recorded:
+            spec, reason = _as_built(frame, tensor, spec, reason)
         if not is_possible(spec.shape):
             spec, reason = replace(spec, shape=None), f"no tensor has the shape {spec.shape}"
         result.specs[tensor] = spec
@@ -362,6 +374,20 @@ def _is_corrected(frame: _Frame, tensor: TensorRef, given: TensorSpec) -> bool:
     if said is None or given.shape is None:
         return False
     return len(said) != len(given.shape) or any(size not in (None, now) for size, now in zip(said, given.shape, strict=True))
+
+
+def _as_built(frame: _Frame, tensor: TensorRef, spec: TensorSpec, reason: str) -> tuple[TensorSpec, str]:
+    """What those that take a tensor were built on, where nothing else tells its shape; and the reason why it is unknown."""
+    built, contradictions = frame.built, frame.result.contradictions
+    if spec.shape is not None:
+        if why := built.against(tensor, spec):
+            contradictions[tensor] = why
+    elif tensor in built.disputed:
+        contradictions[tensor] = reason = built.disputed[tensor]
+    elif tensor in built.specs:
+        spec = built.specs[tensor]
+        frame.result.by_build.add(tensor)
+    return spec, reason
 
 
 def _recorded(frame: _Frame, tensor: TensorRef, told: TensorSpec, exact: bool, follows: bool) -> TensorSpec:

@@ -9,6 +9,7 @@ from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
+from typing import TypeAlias
 
 from configsplit.catalog.facts import LayerFacts
 from configsplit.containers import Source, open_source
@@ -233,7 +234,24 @@ def _digest(text: str) -> str:
     return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def given_shapes(model: Model, texts: Sequence[str]) -> dict[TensorRef, TensorSpec]:
+Said: TypeAlias = Iterable[str] | Mapping[str, "TensorSpec | Sequence[int | None]"] | Mapping[TensorRef, TensorSpec]
+"""Shapes or sizes as a user gives them: ``["a=None,9"]``, ``{"a": (None, 9)}``, or by references."""
+
+
+def by_names(said: Said) -> list[str] | Mapping[TensorRef, TensorSpec]:
+    """What is said in texts, or in a mapping by names, as texts; what is said of references as it is."""
+    if not isinstance(said, Mapping):
+        return list(said)
+    refs = {key: each for key, each in said.items() if isinstance(key, TensorRef) and isinstance(each, TensorSpec)}
+    return refs or [f"{name}={_sizes(each)}" for name, each in said.items()]
+
+
+def _sizes(said: TensorSpec | Sequence[int | None]) -> str:
+    shape, dtype = (said.shape or (), said.dtype) if isinstance(said, TensorSpec) else (said, None)
+    return ",".join(map(str, shape)) + (f":{dtype}" if dtype else "")
+
+
+def given_shapes(model: Model, texts: Iterable[str]) -> dict[TensorRef, TensorSpec]:
     """``LAYER=None,28,28,128`` or ``LAYER=None,28,28,128:float32`` as specs.
 
     Raises:

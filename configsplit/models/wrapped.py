@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from configsplit.catalog.table import class_facts
@@ -11,10 +11,10 @@ from configsplit.dialects import DIALECTS, emit, read_entry
 from configsplit.dialects.parse import LIST
 from configsplit.errors import CutError
 from configsplit.graph.json import FrozenDict
-from configsplit.graph.model import CallRef, HeldBy, Layer, Model, TensorRef, TensorSpec, leaves, walk
+from configsplit.graph.model import CallRef, HeldBy, Layer, Model, leaves, walk
 from configsplit.graph.references import Place, places
 from configsplit.inference import Inference, traced_masks
-from configsplit.models.document import Document, named_shape
+from configsplit.models.document import Document, Said, by_names, named_shape
 from configsplit.rewrites.nested.surface import Told
 from configsplit.rewrites.nested.wrapping import NO_SPECS, Specs
 
@@ -55,7 +55,7 @@ def gives(document: Document, place: Place) -> bool:
     return place.ref in inference.specs
 
 
-def told_shapes(document: Document, shapes: Iterable[str] | Mapping[TensorRef, TensorSpec]) -> list[Told]:
+def told_shapes(document: Document, shapes: Said) -> list[Told]:
     """What the user says of shapes, as ``LAYER=None,28,28,128`` with references as `places_in` takes them, or of the
     document's own layers.
 
@@ -63,9 +63,10 @@ def told_shapes(document: Document, shapes: Iterable[str] | Mapping[TensorRef, T
         ShapeError: a text is not of that form.
         TensorReferenceError: no such tensor.
     """
-    if isinstance(shapes, Mapping):
-        return [Told(Place((), ref), spec) for ref, spec in shapes.items()]
-    return [Told(place, spec) for name, spec in map(named_shape, shapes) for place in places_in(document, name)]
+    given = by_names(shapes)
+    if isinstance(given, Mapping):
+        return [Told(Place((), ref), spec) for ref, spec in given.items()]
+    return [Told(place, spec) for name, spec in map(named_shape, given) for place in places_in(document, name)]
 
 
 def release_of(document: Document) -> tuple[int, ...]:

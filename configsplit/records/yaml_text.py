@@ -1,4 +1,4 @@
-"""YAML that people write (recipes, tables of devices, profiles) as plain values; a hostile text ends soon, and in an error.
+"""YAML (recipes, tables of devices, profiles, architectures) as plain values; a hostile text ends soon, and in an error.
 
 PyYAML's safe loader makes no objects of Python. Beside that it lets aliases stand for more values than memory holds, meets
 odd scalars with whatever error they cause, and takes the last of two equal keys.
@@ -6,12 +6,18 @@ odd scalars with whatever error they cause, and takes the last of two equal keys
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from typing import Any
+from collections.abc import Callable, Hashable, Mapping
+from types import MappingProxyType
+from typing import Any, TypeAlias
 
 MAX_TEXT = 1 << 18
 MAX_VALUES = 100_000
 """Values of a text with every alias written out."""
+
+Construct: TypeAlias = Callable[[Any, Any], Any]
+"""Makes the value of a tagged node; it gets PyYAML's loader and node. Raises ValueError where the node is no such value."""
+
+_NO_TAGS: Mapping[str, Construct] = MappingProxyType({})
 
 _CONSTRUCTION = (RecursionError, TypeError, ValueError, AttributeError, LookupError, ArithmeticError)
 """What scalars of a declared kind meet that are none: ``!!int x``, ``2001-99-99``."""
@@ -21,8 +27,16 @@ class YamlError(ValueError):
     """Why a text is no YAML that anybody would write."""
 
 
-def yaml_values(text: str) -> Any:
+def yaml_values(
+    text: str, *, most_text: int = MAX_TEXT, most_values: int = MAX_VALUES, tags: Mapping[str, Construct] = _NO_TAGS
+) -> Any:
     """The values of a text.
+
+    Args:
+        text: one document.
+        most_text: so many characters it may have.
+        most_values: so many values, with every alias written out.
+        tags: how values of tags are made that the safe loader does not know.
 
     Raises:
         ImportError: PyYAML is not installed.
@@ -42,14 +56,16 @@ def yaml_values(text: str) -> Any:
                 seen.add(found)
             return super().construct_mapping(node, deep=deep)
 
-    if len(text) > MAX_TEXT:
-        raise YamlError(f"it has {len(text)} characters; {MAX_TEXT} is the limit")
+    if len(text) > most_text:
+        raise YamlError(f"it has {len(text)} characters; {most_text} is the limit")
+    for tag, construct in tags.items():
+        Loader.add_constructor(tag, construct)
     try:
         loader = Loader(text)
         node = loader.get_single_node()
         if node is None:
             return None
-        _check_size(node)
+        _check_size(node, most_values)
         return loader.construct_document(node)
     except YamlError:
         raise
@@ -57,7 +73,7 @@ def yaml_values(text: str) -> Any:
         raise YamlError(str(error)) from None
 
 
-def _check_size(root: Any) -> None:
+def _check_size(root: Any, most: int) -> None:
     """Count the values with every alias written out; iterative."""
     sizes: dict[int, int] = {}
     above: set[int] = set()
@@ -66,8 +82,8 @@ def _check_size(root: Any) -> None:
         node, counted = todo.pop()
         if counted:
             sizes[id(node)] = 1 + sum(sizes[id(each)] for each in _inside(node))
-            if sizes[id(node)] > MAX_VALUES:
-                raise YamlError(f"with its aliases written out it has more than {MAX_VALUES} values")
+            if sizes[id(node)] > most:
+                raise YamlError(f"with its aliases written out it has more than {most} values")
         elif id(node) in above and id(node) not in sizes:
             raise YamlError("an alias stands inside of what it is an alias of")
         elif id(node) not in sizes:

@@ -12,7 +12,7 @@ from configsplit import __version__
 from configsplit.boundaries.contradictions import contradictions
 from configsplit.boundaries.masks import doubts
 from configsplit.boundaries.own_graphs import own_graphs
-from configsplit.boundaries.records import unsure
+from configsplit.boundaries.records import implied_notes, unsure
 from configsplit.containers import Written
 from configsplit.dialects import emit
 from configsplit.graph.model import LayerPath, TensorRef, TensorSpec, walk
@@ -65,6 +65,7 @@ def doubts_of(parts: Parts) -> tuple[str, ...]:
     return (
         *doubts(parts.split, parts.inference),
         *unsure(parts.document, parts.inference, crossing, parts.whole.provenance),
+        *implied_notes(parts.whole.told),
         *graphs,
     )
 

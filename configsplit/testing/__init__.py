@@ -13,13 +13,14 @@ TimeDistributed around layers and around whole models, Bidirectional, layers wit
 and lists, Masking anywhere, and on demand classes that nobody has declared.
 
 `models` gives documents, drawn by configsplit's own document code; `old_chains` gives Sequentials in the spelling of older
-releases and in that of today. `masked_models` gives recipes that real Keras builds, with masks in every place where a mask can
-be: see `configsplit.testing.masked`.
+releases and in that of today, `spellings` models with cloned inputs, nameless layers, configs that are lists. `masked_models`
+gives recipes that real Keras builds, with masks in every place where a mask can be: see `configsplit.testing.masked`.
 """
 
 from configsplit.testing.masked import masked_models
 from configsplit.testing.masked_sketch import Generation
 from configsplit.testing.models import models
 from configsplit.testing.old_chains import Spelt, old_chains
+from configsplit.testing.spellings import Spelling, spellings
 
-__all__ = ["Generation", "Spelt", "masked_models", "models", "old_chains"]
+__all__ = ["Generation", "Spelling", "Spelt", "masked_models", "models", "old_chains", "spellings"]

@@ -21,7 +21,7 @@ from configsplit.errors import ConversionError, check_choice
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import TensorRef, TensorSpec, walk
 from configsplit.inference import trace
-from configsplit.models.document import Document, given_shapes, reading
+from configsplit.models.document import Document, Said, by_names, given_shapes, reading
 from configsplit.models.made import ModelLike, document_of
 from configsplit.models.wrapped import held_by, release_of
 from configsplit.saving.conversion import Converted
@@ -44,7 +44,7 @@ def convert(
     weights: str | Path | None = None,
     lambdas: Mapping[str, str] | Sequence[str] = (),
     read_lambda: bool = True,
-    shapes: Mapping[TensorRef, TensorSpec] | Sequence[str] = (),
+    shapes: Said = (),
     backend: Backend | None = None,
     missing_weights: MissingWeights = "refuse",
     custom_objects: Sequence[str | Path] = (),
@@ -115,12 +115,13 @@ def _request(
     old: OldWeights | None,
     lambdas: Mapping[str, str] | Sequence[str],
     read_lambda: bool,
-    shapes: Mapping[TensorRef, TensorSpec] | Sequence[str],
+    shapes: Said,
     backend: str,
     missing_weights: MissingWeights,
 ) -> Request:
     """What a migration is to know. Raises WeightsError where the weights do not fit the layers."""
-    given = shapes if isinstance(shapes, Mapping) else given_shapes(document.model, shapes)
+    said = by_names(shapes)
+    given = said if isinstance(said, Mapping) else given_shapes(document.model, said)
     inference = document.infer_given(
         beside_inputs(document, given)[0], facts=reading_facts(alone=not lambdas) if read_lambda else {}
     )
@@ -165,13 +166,14 @@ def _without_weights(migration: Migration, lost: Sequence[Absent], wanted: Missi
 def _arguments(
     lambdas: Mapping[str, str] | Sequence[str],
     read_lambda: bool,
-    shapes: Mapping[TensorRef, TensorSpec] | Sequence[str],
+    shapes: Said,
     backend: Backend | None,
     missing_weights: MissingWeights,
 ) -> dict[str, Any]:
     """What was asked for, as a record has it and as `convert` takes it again."""
     code = [f"{name}={target}" for name, target in lambdas.items()] if isinstance(lambdas, Mapping) else list(lambdas)
-    told = list(map(_shape, shapes.items())) if isinstance(shapes, Mapping) else list(shapes)
+    said = by_names(shapes)
+    told = list(map(_shape, said.items())) if isinstance(said, Mapping) else list(said)
     asked = {"lambdas": code, "shapes": told, "backend": backend, "missing_weights": missing_weights}
     return asked if read_lambda else {**asked, "read_lambda": False}
 

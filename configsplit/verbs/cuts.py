@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, overload
@@ -19,11 +19,12 @@ from configsplit.cutting.places import CutPlace, Tally, cut_places, segmented
 from configsplit.errors import CutError, check_choice, check_number
 from configsplit.graph.model import LayerPath, TensorRef, TensorSpec
 from configsplit.inference.tensor_kinds import with_kinds
-from configsplit.models.document import Document
+from configsplit.models.document import Document, Said
 from configsplit.models.made import ModelLike, document_of
 from configsplit.models.wrapped import told_shapes
 from configsplit.verbs.file_weights import stored_weights
 from configsplit.verbs.notebook import cuts_html, data_frame
+from configsplit.weights.implied import told_by_weights
 
 Order = Literal["position", "bytes", "balance", "latency"]
 
@@ -128,8 +129,8 @@ def cuts(
     after: str | None = None,
     sort: Order | None = None,
     devices: TwoDevices | None = None,
-    shapes: Iterable[str] | Mapping[TensorRef, TensorSpec] = (),
-    sizes: Iterable[str] | Mapping[TensorRef, TensorSpec] = (),
+    shapes: Said = (),
+    sizes: Said = (),
     whole_nested: bool = False,
 ) -> Cuts:
     """The places where a model can be cut: for every layer call the smallest boundary through it, each head once. A boundary
@@ -161,7 +162,8 @@ def cuts(
             check_number(option, most, 0, whole=True)
     wish = _Wish(max_tensors, max_bytes, before, after, _order(sort, devices), devices)
     document = document_of(model)
-    told, sized = apart(document, told_shapes(document, shapes), sizes)
+    said = told_shapes(document, shapes)
+    told, sized = apart(document, [*said, *told_by_weights(document, said)], sizes)
     view = _view(flattened(document, told, whole=whole_nested), sized)
     found, beyond = _listed(view, wish)
     if beyond:  # looked at as closed, too

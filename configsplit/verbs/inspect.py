@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from math import prod
 from pathlib import Path
@@ -21,7 +21,7 @@ from configsplit.graph.model import Layer, TensorRef, TensorSpec, walk
 from configsplit.hazards import Hazard, hazards
 from configsplit.inference import counted
 from configsplit.models.configs import layer_faults
-from configsplit.models.document import Document
+from configsplit.models.document import Document, Said
 from configsplit.models.made import ModelLike, document_of
 from configsplit.verbs.notebook import inspection_html
 from configsplit.weights.parts import check_shapes, weights_in
@@ -75,7 +75,7 @@ class Inspection:
         return dict([*list(found.items())[:place], *plain("macs", self.macs).items(), *list(found.items())[place + 1 :]])
 
 
-def inspect(model: ModelLike, *, sizes: Iterable[str] | Mapping[TensorRef, TensorSpec] = ()) -> Inspection:
+def inspect(model: ModelLike, *, sizes: Said = ()) -> Inspection:
     """Look at a model file; see `Inspection`. ``sizes`` of open inputs as for `split`.
 
     Args:

@@ -29,7 +29,7 @@ from configsplit.graph.calls import CallGraph
 from configsplit.graph.model import TensorRef, TensorSpec
 from configsplit.inference import Inference, traced_masks
 from configsplit.inference.tensor_kinds import with_kinds
-from configsplit.models.document import Document
+from configsplit.models.document import Document, Said
 from configsplit.models.made import ModelLike, document_of
 from configsplit.models.wrapped import told_shapes
 from configsplit.rewrites.casts import Wider
@@ -40,6 +40,7 @@ from configsplit.verbs.devices import Device, read_devices, terms
 from configsplit.verbs.file_weights import stored_weights
 from configsplit.verbs.planned import UNITS, Balance, Boundary, Plan, Stage, State
 from configsplit.verbs.split import as_parts
+from configsplit.weights.implied import told_by_weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +75,9 @@ def plan(
     max_boundary_bytes: int | None = None,
     max_stage_bytes: int | None = None,
     slack: float = 0.0,
-    shapes: Iterable[str] | Mapping[TensorRef, TensorSpec] = (),
+    shapes: Said = (),
     opened: Iterable[str] = (),
-    sizes: Iterable[str] | Mapping[TensorRef, TensorSpec] = (),
+    sizes: Said = (),
     fix_size: bool = False,
     boundary_dtype: Wider | None = None,
     whole_nested: bool = False,
@@ -111,7 +112,7 @@ def plan(
     wish = _wish(stages, balance, profile, devices, max_boundary_bytes, max_stage_bytes, slack)
     document = document_of(model)
     said = told_shapes(document, shapes) + told_shapes(document, opened_shapes(document, opened))
-    told, sized = apart(document, said, sizes)
+    told, sized = apart(document, [*said, *told_by_weights(document, said)], sizes)
     document = fixed(document, sized) if fix_size else document
     wish = replace(wish, sizes=sized)
     seen = _seen(document, told, wish, whole=whole_nested or stages == 1)

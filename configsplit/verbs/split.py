@@ -22,7 +22,7 @@ from configsplit.graph.model import CallRef, TensorRef, TensorSpec
 from configsplit.graph.references import Place, named_by
 from configsplit.inference import Inference
 from configsplit.inference.tensor_kinds import check_kinds, with_kinds
-from configsplit.models.document import Document
+from configsplit.models.document import Document, Said
 from configsplit.models.made import ModelLike, document_of
 from configsplit.models.results import Parts
 from configsplit.models.wrapped import DocumentWrapping, places_in, told_shapes
@@ -30,6 +30,7 @@ from configsplit.rewrites.casts import Cast, Wider, is_exact, widen
 from configsplit.rewrites.nested.open import described
 from configsplit.rewrites.nested.surface import Surfaced, Told, surface
 from configsplit.rewrites.split import Split, assemble, split_model
+from configsplit.weights.implied import told_by_weights
 
 
 def split(
@@ -37,9 +38,9 @@ def split(
     at: str | Cut | Iterable[str | Cut],
     *,
     boundary: Choice = "smallest",
-    shapes: Iterable[str] | Mapping[TensorRef, TensorSpec] = (),
+    shapes: Said = (),
     opened: Iterable[str] = (),
-    sizes: Iterable[str] | Mapping[TensorRef, TensorSpec] = (),
+    sizes: Said = (),
     fix_size: bool = False,
     boundary_dtype: Wider | None = None,
 ) -> Parts:
@@ -74,7 +75,7 @@ def split(
         check_choice("boundary_dtype", boundary_dtype, Wider)
     document, texts = document_of(model), _places(at)
     said = told_shapes(document, shapes) + told_shapes(document, opened_shapes(document, opened))
-    told, pictured = apart(document, said, sizes)
+    told, pictured = apart(document, [*said, *told_by_weights(document, said)], sizes)
     document = fixed(document, pictured) if fix_size else document
     wanted = [places_in(document, each) for text in texts for each in named_by(document.model, text)]
     cutting = _Cutting(document, wanted, DocumentWrapping(document, boundary), boundary, told, pictured)

@@ -13,7 +13,7 @@ from configsplit.boundaries.contradictions import contradictions
 from configsplit.boundaries.fixing import fixed
 from configsplit.boundaries.mask_changes import check_extracted, mask_changes, said
 from configsplit.boundaries.own_graphs import own_graphs
-from configsplit.boundaries.records import opened_shapes, unsure
+from configsplit.boundaries.records import implied_notes, opened_shapes, unsure
 from configsplit.boundaries.shapes import check_given, check_taken, name, same, told
 from configsplit.boundaries.sizes import apart, given_sizes
 from configsplit.dialects import emit, parse, to_text
@@ -24,7 +24,7 @@ from configsplit.hazards import hazards
 from configsplit.inference import Inference, explain
 from configsplit.inference.tensor_kinds import check_kinds, with_kinds
 from configsplit.models.configs import check_configs
-from configsplit.models.document import Document
+from configsplit.models.document import Document, Said, by_names
 from configsplit.models.fragments import check_dialect, load_fragment
 from configsplit.models.made import ModelLike, document_of
 from configsplit.models.results import Edited
@@ -36,6 +36,7 @@ from configsplit.rewrites.nested.open import described
 from configsplit.rewrites.nested.surface import Surfaced, Told, surface
 from configsplit.rewrites.part import in_order
 from configsplit.rewrites.remove import remove_layers, stand_ins
+from configsplit.weights.implied import told_by_weights
 from configsplit.weights.placement import known_inside
 
 Names = str | Iterable[str]
@@ -46,9 +47,9 @@ def extract(
     *,
     from_: Names = (),
     to: Names = (),
-    shapes: Iterable[str] = (),
+    shapes: Said = (),
     opened: Iterable[str] = (),
-    sizes: Iterable[str] = (),
+    sizes: Iterable[str] | Mapping[str, Sequence[int | None]] = (),
     fix_size: bool = False,
 ) -> Edited:
     """The sub-network between any tensors.
@@ -74,9 +75,12 @@ def extract(
     starts, ends = listed(from_), listed(to)
     if not starts and not ends:
         raise CutError("no tensor was given", code="extract-nothing", hint="say where to start or to end: --from, --to")
-    document = fixed(document, given_sizes(document.infer(), tuple(sizes))) if fix_size else document
-    said_of, _ = apart(document, told_shapes(document, [*shapes, *opened_shapes(document, opened)]), ())
-    whole = surfaced(document, *starts, *ends, told=said_of)
+    asked = [str(each) for each in by_names(sizes)]
+    document = fixed(document, given_sizes(document.infer(), asked)) if fix_size else document
+    said = told_shapes(document, shapes) + told_shapes(document, opened_shapes(document, opened))
+    implied = told_by_weights(document, said)
+    known, _ = apart(document, [*said, *implied], ())
+    whole = surfaced(document, *starts, *ends, told=known)
     inference, doubtful = with_kinds(document.infer_given(whole.given, whole.model))
     fed = flat(whole.boundaries[: len(starts)])
     _require_shapes(whole.model, fed, inference)
@@ -84,7 +88,8 @@ def extract(
     made = between(whole.model, fed, flat(whole.boundaries[len(starts) :]), inference.specs)
     check_extracted(made, inference)
     doubts = unsure(document, inference, (ref for ref in fed if ref not in whole.model.input_refs()), whole.provenance)
-    arguments = {"from": starts, "to": ends, **({"fix_size": list(sizes)} if sizes else {})}
+    doubts += implied_notes([each for each in implied if not each.place.inside and each.place.ref in fed])
+    arguments = {"from": starts, "to": ends, **({"fix_size": asked} if asked else {})}
     return finish("extract", (document,), _from_document(made, whole), arguments, doubts)
 
 

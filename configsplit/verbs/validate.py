@@ -26,6 +26,7 @@ from configsplit.graph.model import Model
 from configsplit.hazards import Hazard, hazards
 from configsplit.inference import clashing, trace
 from configsplit.models.configs import LayerFault, layer_faults
+from configsplit.models.releases import Loadable, loadable
 from configsplit.plugins import Registry
 from configsplit.records.yaml_text import YamlError, yaml_values
 from configsplit.saving.buildable import check_buildable
@@ -52,7 +53,7 @@ class Validation:
 
     ``schema`` is the published schema that holds for it (``keras3``, ``manifest``), empty where the file could not be read
     that far; ``notes`` are no violations, but what had to be put right to read it; neither are ``hazards``, which a valid file
-    may be full of.
+    may be full of. ``loadable`` says of a valid architecture of Keras 3 which of its releases can load it.
     """
 
     file: str
@@ -60,6 +61,7 @@ class Validation:
     violations: tuple[Violation, ...] = ()
     notes: tuple[str, ...] = ()
     hazards: tuple[Hazard, ...] = ()
+    loadable: Loadable | None = None
 
     @property
     def valid(self) -> bool:
@@ -91,7 +93,7 @@ def validate(file: str | Path) -> Validation:
 def _validate(file: Path) -> Validation:
     try:
         with open_source(file) as source:
-            text, release = source.config_text, source.metadata.get("keras_version")
+            text, release = source.config_text, str(source.metadata.get("keras_version") or "")
     except StoreError as error:
         if error.code != "not-a-model" or (recipe := _recipe(file)) is None:
             raise
@@ -100,7 +102,7 @@ def _validate(file: Path) -> Validation:
     for name, key in RECORDS.items():
         if isinstance(value, FrozenDict) and key in value and "class_name" not in value:
             return Validation(str(file), name, _against(name, thaw(value)))
-    return _architecture(file, value, text, str(release or ""))
+    return _architecture(file, value, text, release)
 
 
 # ---------------------------------------------------------------- architectures
@@ -109,7 +111,7 @@ def _validate(file: Path) -> Validation:
 def _architecture(file: Path, value: Any, text: str, release: str) -> Validation:
     document, notes = unwrapped(value)
     if model_kind(document) is None:
-        return _without_graph(file, document, notes)
+        return _without_graph(file, document, notes, release)
     name, found = _found_wrong(document)
     try:
         parsed = parse(text)
@@ -123,7 +125,8 @@ def _architecture(file: Path, value: Any, text: str, release: str) -> Validation
         found += _unbuildable(parsed.model)
         found += [] if found else [_of_config(each) for each in faults if not each.fault.older]
         found += [] if found else _clashes(parsed.model)
-    return Validation(str(file), name, tuple(found), notes, _hazards(document))
+    releases = loadable(document) if name == "keras3" and not found else None
+    return Validation(str(file), name, tuple(found), notes, _hazards(document), releases)
 
 
 def _of_config(found: LayerFault) -> Violation:
@@ -165,11 +168,12 @@ def _same_place(one: str, other: str) -> bool:
     return one.startswith(other) or other.startswith(one)
 
 
-def _without_graph(file: Path, document: FrozenDict, notes: tuple[str, ...]) -> Validation:
+def _without_graph(file: Path, document: FrozenDict, notes: tuple[str, ...], release: str) -> Validation:
     """A model whose graph is in Python code: only a version, or its absence, tells the dialect."""
-    name = "keras2" if str(document.get("keras_version", "")).startswith("2.") else "keras3"
+    name = "keras2" if str(document.get("keras_version") or release).startswith("2.") else "keras3"
     said = f"the graph of {document['class_name']!r} is in Python code: there is nothing here that could be cut"
-    return Validation(str(file), name, _against(name, thaw(document)), (*notes, said), _hazards(document))
+    whole = {**({"keras_version": release} if name == "keras2" else {}), **thaw(document)}  # an archive has it beside
+    return Validation(str(file), name, _against(name, whole), (*notes, said), _hazards(document))
 
 
 def _levels(name: str, document: FrozenDict) -> Iterator[Violation]:

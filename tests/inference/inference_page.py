@@ -32,8 +32,12 @@ This page is made from the rules, and a test holds it against them. Other tests 
   (`tests/inference/recorded`);
 - all operations of `keras.ops` that can stand in a functional model, each with every dtype that it takes.
 
-What is unknown is never guessed. `configsplit` then names the layer and the reason, and takes the shape from
-`--shape LAYER=None,28,28,128` or from a [plug-in](plugins.md).
+What is unknown is never guessed. Behind a class that nobody has declared, the layers that take what it gives may tell its
+shape: by the `build_config` that TF 2.13 and later write, or by the kernel of a convolution or a recurrent layer, which
+says how many axes and channels come in, so that all other sizes stay open. The parts' warnings say so. Where a
+`build_config` contradicts an input, a declared class or another layer, it is not believed, and told. Where nothing tells,
+`configsplit` names the layer and the reason, and takes the shape from `--shape LAYER=None,28,28,128` or from a
+[plug-in](plugins.md).
 
 In the tables, *weights* says whether a class has any; *operations* whether multiply-accumulates are counted (`-`: it multiplies
 and adds nothing up); *mask* what an implicit mask

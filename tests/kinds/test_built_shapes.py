@@ -46,6 +46,21 @@ def document(tmp_path: Path, *takers: dict[str, Any], outputs: tuple[str, ...] =
     return configsplit.load(place)
 
 
+def row(tmp_path: Path, *behind: dict[str, Any], chained: bool = False) -> configsplit.Document:
+    """``Mine``, and one layer behind the other: as a functional model, or as a Sequential."""
+    names = ["i", "mine", *(each["config"]["name"] for each in behind)]
+    layers = [FIRST, entry("Mine", "mine", [None, 6]), *behind]
+    config: dict[str, Any] = {"name": "m", "layers": layers}
+    if not chained:
+        taken = [[], *([[[name, 0, 0, {}]]] for name in names)]
+        layers = [{**each, "name": name, "inbound_nodes": node} for each, name, node in zip(layers, names, taken, strict=False)]
+        config |= {"layers": layers, "input_layers": [["i", 0, 0]], "output_layers": [[names[-1], 0, 0]]}
+    place = tmp_path / "m.json"
+    whole = {"class_name": "Sequential" if chained else "Functional", "config": config, "keras_version": "2.15.0"}
+    place.write_text(json.dumps(whole))
+    return configsplit.load(place)
+
+
 @pytest.mark.parametrize("taker", TAKERS)
 def test_what_the_taker_was_built_on_tells_what_it_takes(taker: str, tmp_path: Path) -> None:
     layer, shape = TAKERS[taker]
@@ -57,13 +72,84 @@ def test_what_the_taker_was_built_on_tells_what_it_takes(taker: str, tmp_path: P
     assert parts.split.parts[1].model.layers[0].spec == TensorSpec(tuple(shape), "float32")
 
 
+RELU = entry("Activation", "act", None, activation="relu")
+BETWEEN: dict[str, tuple[list[dict[str, Any]], list[int | None]]] = {
+    "a ReLU": ([RELU], [None, 9]),
+    "a ReLU and a Dropout": ([RELU, entry("Dropout", "drop", None, rate=0.5)], [None, 9]),
+    "a Flatten that was built": ([entry("Flatten", "flat", [None, 3, 3], data_format="channels_last")], [None, 3, 3]),
+    "a ReLU before that": ([RELU, entry("Flatten", "flat", [None, 3, 3], data_format="channels_last")], [None, 3, 3]),
+}
+
+
+@pytest.mark.parametrize("kind", BETWEEN)
+@pytest.mark.parametrize("chained", [False, True])
+def test_layers_that_hand_numbers_on_tell_what_those_behind_them_do(kind: str, chained: bool, tmp_path: Path) -> None:
+    between, shape = BETWEEN[kind]
+    found = row(tmp_path, *between, TAKERS["Dense"][0], chained=chained)
+    assert found.infer().specs[TensorRef("mine")] == TensorSpec(tuple(shape), "float32")
+    assert configsplit.split(found, "mine").split.parts[1].model.layers[0].spec == TensorSpec(tuple(shape), "float32")
+
+
+NOT_ON = {
+    "a tanh, which whole numbers do not pass": [entry("Activation", "act", [None, 9], activation="tanh")],
+    "a Dense that was never built": [entry("Dense", "first", None, units=9, use_bias=True, activation="relu")],
+    "a Flatten of which nobody says what it takes": [entry("Flatten", "flat", None, data_format="channels_last")],
+    "a class of somebody's own": [entry("Other", "other", [None, 9])],
+}
+
+
+@pytest.mark.parametrize("between", NOT_ON.values(), ids=NOT_ON)
+def test_nothing_is_told_through_what_computes(between: list[dict[str, Any]], tmp_path: Path) -> None:
+    assert row(tmp_path, *between, TAKERS["Dense"][0]).infer().specs[TensorRef("mine")].shape is None
+
+
+def test_what_is_told_inside_a_nested_model_holds_there(tmp_path: Path) -> None:
+    inside = row(tmp_path, RELU, TAKERS["Dense"][0]).path
+    inner = json.loads(inside.read_text()) | {"name": "inner", "inbound_nodes": [[["start", 0, 0, {}]]]}
+    start = {**FIRST, "name": "start", "inbound_nodes": []}
+    start["config"] = start["config"] | {"name": "start"}
+    ends = {"input_layers": [["start", 0, 0]], "output_layers": [["inner", 1, 0]]}
+    config = {"name": "outer", "layers": [start, inner], **ends}
+    inside.write_text(json.dumps({"class_name": "Functional", "config": config, "keras_version": "2.15.0"}))
+    parts = configsplit.split(configsplit.load(inside), "inner/mine").split.parts
+    assert parts[1].model.layers[0].spec == TensorSpec((None, 9), "float32")
+
+
+def test_takers_that_contradict_each_other_are_named(tmp_path: Path) -> None:
+    found = document(tmp_path, *UNTOLD["two that differ"])
+    said = "mine: 'd' was built on (None, 9), but 'e' on (None, 8)"
+    assert any(said in note for note in configsplit.inspect(found).notes)
+    with pytest.raises(ShapeError, match="'d' was built on"):
+        configsplit.split(found, "mine")
+
+
+def test_what_was_built_on_something_else_is_told_and_not_believed(tmp_path: Path) -> None:
+    found = row(tmp_path, entry("Dense", "first", [None, 9], units=4, use_bias=True), entry("Dense", "d", [None, 5], units=2))
+    given = found.infer({TensorRef("mine"): TensorSpec((None, 9), "float32")})
+    assert given.specs[TensorRef("first")].shape == (None, 4)
+    assert [*found.infer().contradictions] == [TensorRef("first")]
+    assert any("first: (None, 4), but 'd' was built on (None, 5)" in note for note in configsplit.inspect(found).notes)
+
+
+def test_so_is_an_input(tmp_path: Path) -> None:
+    layers = [{**FIRST, "name": "i", "inbound_nodes": []}]
+    layers.append({**entry("Dense", "d", [None, 7], units=2, use_bias=True), "name": "d", "inbound_nodes": [[["i", 0, 0, {}]]]})
+    config = {"name": "m", "layers": layers, "input_layers": [["i", 0, 0]], "output_layers": [["d", 0, 0]]}
+    place = tmp_path / "m.json"
+    place.write_text(json.dumps({"class_name": "Functional", "config": config, "keras_version": "2.15.0"}))
+    found = configsplit.load(place)
+    assert found.infer().specs[TensorRef("i")].shape == (None, 6)
+    assert any("i: (None, 6), but 'd' was built on (None, 7)" in note for note in configsplit.inspect(found).notes)
+
+
 UNTOLD = {
     "no weights": [entry("Activation", "d", [None, 9], activation="relu")],
     "looks numbers up": [entry("Embedding", "d", [None, 9], input_dim=5, output_dim=2)],
     "no build_config": [entry("Dense", "d", None, units=2, use_bias=True)],
     "a custom class": [entry("Other", "d", [None, 9])],
     "two that differ": [TAKERS["Dense"][0], entry("Dense", "e", [None, 8], units=2, use_bias=True)],
-    "one that does not tell": [TAKERS["Dense"][0], entry("Activation", "e", [None, 9], activation="relu")],
+    "one that does not tell": [TAKERS["Dense"][0], entry("Activation", "e", [None, 9], activation="tanh")],
+    "one that hands it to nobody": [TAKERS["Dense"][0], entry("Activation", "e", [None, 9], activation="relu")],
     "no one shape": [entry("Dense", "d", [[None, 9], [None, 9]], units=2, use_bias=True)],
 }
 

@@ -13,6 +13,7 @@ from support.made import fill, flat, inputs_for, run, run_parts, same
 import configsplit
 from configsplit.cli.main import cli
 from configsplit.errors import ShapeError
+from configsplit.graph.model import TensorRef, TensorSpec
 from configsplit.runtime.build import load
 from configsplit.runtime.frameworks import Framework, framework
 from configsplit.verbs.table import VERBS, record
@@ -217,3 +218,25 @@ def test_the_shape_of_an_input_is_priced(dialect: str, tmp_path: Path) -> None:
     shape, size = configsplit.cuts(document, shapes=["start=None,8,8,3"]), configsplit.cuts(document, sizes=["start=1,8,8,3"])
     assert [place.bytes for place in shape.places] == [place.bytes for place in size.places]
     assert all(type(place.bytes) is int for place in shape.places)
+
+
+@pytest.mark.parametrize("said", [["odd=None,6,3"], {"odd": (None, 6, 3)}, {"odd": TensorSpec((None, 6, 3), "float32")}])
+def test_shapes_are_said_in_texts_or_by_names(said: Any, tmp_path: Path) -> None:
+    document = configsplit.load(settled(tmp_path / "m.json", "keras2"))
+    specs = [
+        configsplit.split(document, "odd", shapes=said).inference.specs,
+        configsplit.extract(document, from_=["odd", "fc"], to="end", shapes=said).inference.specs,
+    ]
+    assert [found[TensorRef("odd")].shape for found in specs] == [(None, 6, 3)] * 2
+    assert configsplit.cuts(document, shapes=said).places
+    assert configsplit.convert(document, shapes=said).arguments["shapes"] in (["odd=None,6,3"], ["odd=None,6,3:float32"])
+    with pytest.raises(ShapeError):
+        configsplit.split(document, "odd", shapes={"odd": (None, 6, 5)})
+
+
+def test_sizes_are_said_in_texts_or_by_names(tmp_path: Path) -> None:
+    document = configsplit.load(open_net(tmp_path / "m.json", "keras2"))
+    text, named = configsplit.cuts(document, sizes=["start=1,8,8,3"]), configsplit.cuts(document, sizes={"start": (1, 8, 8, 3)})
+    assert [place.bytes for place in text.places] == [place.bytes for place in named.places]
+    made = configsplit.extract(document, to="first", sizes={"start": (1, 8, 8, 3)}, fix_size=True)
+    assert made.model.layers[0].config["batch_input_shape"] == (None, 8, 8, 3)

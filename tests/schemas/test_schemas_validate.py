@@ -141,6 +141,18 @@ def test_manifests_records_and_recipes(tmp_path: Path) -> None:
     assert [(each.where, each.message) for each in told.violations] == [("do[0]", "nobody knows the key 'splitt'")]
 
 
+@pytest.mark.parametrize(("release", "schema"), [("2.13.1", "keras2"), ("2.21.0", "keras2"), ("3.6.0", "keras3")])
+def test_an_archive_without_a_graph_says_its_release_beside_it(release: str, schema: str, tmp_path: Path) -> None:
+    document = json.loads((RELEASES / "tf-2.15" / "subclassed.json").read_text())
+    bare = {key: value for key, value in document.items() if key not in ("keras_version", "backend")}
+    with zipfile.ZipFile(RELEASES / "tf-2.13" / "residual.keras") as old, zipfile.ZipFile(tmp_path / "m.keras", "w") as new:
+        new.writestr("metadata.json", json.dumps({"keras_version": release}))
+        new.writestr("config.json", json.dumps(bare))
+        new.writestr("model.weights.h5", old.read("model.weights.h5"))
+    told = configsplit.validate(tmp_path / "m.keras")
+    assert (told.valid, told.schema) == (True, schema)
+
+
 def test_a_graph_in_code_is_said(tmp_path: Path) -> None:
     told = configsplit.validate(RELEASES / "tf-2.15" / "subclassed.json")
     assert (told.schema, told.valid) == ("keras2", True)

@@ -85,7 +85,7 @@ FOREIGN = {
     "gzip": (b"\x1f\x8b\x08\x00rest", "gzip"),
     "tflite": (b"\x1c\x00\x00\x00TFL3", "Lite"),
     "safetensors": ((60).to_bytes(8, "little") + b'{"__metadata__":{}}', "safetensors"),
-    "yaml": (b"backend: tensorflow\nclass_name: Model\n", "YAML"),
+    "yaml": (b"!!python/object:keras.models.Model {}\n", "YAML"),
     "conflict": (b"<<<<<<< HEAD\n{}\n=======\n[]\n>>>>>>> branch\n", "conflict"),
     "utf-16": ('{"class_name": 1}'.encode("utf-16"), "UTF-16"),
     "zeros": (bytes(512), "zero bytes"),

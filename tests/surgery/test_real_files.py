@@ -212,6 +212,21 @@ def test_an_order_of_dimensions_that_nothing_tells_is_refused(tmp_path: Path) ->
     assert "convert-ordering-unknown" in {refusal.code for refusal in configsplit.convert(tmp_path / "old.json").refusals}
 
 
+def test_the_bare_layer_of_keras_1_hands_its_input_on(tmp_path: Path, frameworks: dict[str, FrameworkProcess]) -> None:
+    """A Sequential could begin with one, to have an input; the class of that name in Keras 3 cannot be called."""
+    layers = [
+        {"class_name": "Layer", "config": {"name": "l", "batch_input_shape": [None, 4], "input_dtype": "float32"}},
+        {"class_name": "Activation", "config": {"name": "a", "activation": "relu"}},
+    ]
+    (tmp_path / "old.json").write_text(json.dumps({"class_name": "Sequential", "config": layers, "keras_version": "1.2.2"}))
+    made = configsplit.convert(tmp_path / "old.json")
+    assert not made.needs
+    made.save(tmp_path / "new.json")
+    rows = np.linspace(-1, 1, 8, dtype="float32").reshape(2, 4)
+    (found,) = computed(frameworks["keras"], tmp_path / "new.json", [rows])
+    assert np.array_equal(found, np.maximum(rows, 0))
+
+
 # ---------------------------------------------------------------- what is told of a file
 
 

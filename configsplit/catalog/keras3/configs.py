@@ -28,6 +28,7 @@ CLASSES: Mapping[str, str] = {
     "LayerNormalizationV1": "LayerNormalization",
     "Convolution2DTranspose": "Conv2DTranspose",
     "Convolution3DTranspose": "Conv3DTranspose",
+    "Layer": "Identity",
     "RandomCrop": "Resizing",
     "RandomHeight": "Identity",
     "RandomWidth": "Identity",

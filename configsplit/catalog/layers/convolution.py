@@ -54,7 +54,7 @@ def _with_filters(call: CallFacts, filters: int | None) -> Shape:
 
 def image_of(rank: int, config: FrozenDict, kernel: Shape) -> Shape:
     """What a convolution takes, as far as its kernel tells: so many channels, in images of any size."""
-    channels, spatial = kernel[-2], (None,) * rank
+    channels, spatial = (kernel[-2] or 0) * int(config.get("groups") or 1), (None,) * rank
     return (None, channels, *spatial) if config.get("data_format") == "channels_first" else (None, *spatial, channels)
 
 

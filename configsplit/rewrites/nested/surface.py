@@ -27,10 +27,11 @@ from configsplit.rewrites.nested.wrapping import Specs, Wrapping, crossing_sets,
 
 
 class Told(NamedTuple):
-    """What the user says of a tensor."""
+    """What the user says of a tensor, or else (``by``) whose weights tell it."""
 
     place: Place
     spec: TensorSpec
+    by: str = ""
 
 
 class Step(NamedTuple):
@@ -133,9 +134,9 @@ class Level:
     def told_inside(self, name: str, calls: Sequence[int]) -> list[Told]:
         """What is said of tensors of the model in a wrapper, whichever of these calls it was said of."""
         return [
-            Told(place._replace(inside=place.inside[1:]), spec)
-            for place, spec in self.told
-            if place.inside and place.inside[0].layer == name and place.inside[0].call in calls
+            told._replace(place=place._replace(inside=place.inside[1:]))
+            for told in self.told
+            if (place := told.place).inside and place.inside[0].layer == name and place.inside[0].call in calls
         ]
 
     def inside(self, name: str, wrapping: Wrapping) -> Level:
@@ -180,7 +181,7 @@ class Level:
         divided = divide(self.model, name, calls, done.model, done.provenance, cuts, wrapping, done.given)
         before = wrapping.specs(self.model, self.given())
         self.told = [
-            Told(around(told.place, divided), told.spec)
+            told._replace(place=around(told.place, divided))
             for told in self.told
             if not (told.place.inside and told.place.inside[0] in {CallRef(name, call) for call in calls})
         ]
@@ -199,7 +200,8 @@ class Level:
         if not any(told.place.inside for told in self.told):
             return self.given()
         infer = (lambda model, given: trace(model, given=given)) if wrapping is None else wrapping.infer
-        return {**of_closed(infer(self.model, {}), self.told, infer), **self.given()}
+        told = [(each.place, each.spec) for each in self.told]
+        return {**of_closed(infer(self.model, {}), told, infer), **self.given()}
 
     def finished(self, wrapping: Wrapping | None = None, *, look: bool = True) -> Surfaced:
         """Nothing is hidden any more: what no output needs goes, where anything was opened. Without ``look`` nobody looks

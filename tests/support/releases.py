@@ -1,0 +1,122 @@
+"""Which classes the minor releases of Keras 3 have, and which keys their constructors take.
+
+``cd tests && python -m support.releases FOLDER...`` writes configsplit/catalog/releases.json. Each folder holds one release
+(``pip install --no-deps --target FOLDER keras==3.8.0``), and what it needs besides is installed; it is imported in a process of
+its own. Only what is not the same in all of them is kept: ``in``, the first and the last release that have a class; ``keys``,
+the first and the last that take a key.
+"""
+
+from __future__ import annotations
+
+import dis
+import importlib
+import inspect
+import json
+import os
+import pkgutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+DATA = Path(__file__).resolve().parents[2] / "configsplit" / "catalog" / "releases.json"
+
+_PUBLIC = ("constraints", "dtype_policies", "initializers", "layers", "quantizers", "random", "regularizers")
+
+Found = dict[str, dict[str, list[str]]]
+
+
+ANY = "*"
+"""Stands for every key: the constructor takes ``**kwargs``, and never looks at them."""
+
+
+def keys(made: type) -> list[str]:
+    """What a constructor takes, with what it hands on to those of its bases."""
+    found: set[str] = set()
+    for base in made.__mro__:
+        if (init := base.__dict__.get("__init__")) is None:
+            continue
+        parameters = inspect.signature(init).parameters.values()
+        found |= {each.name for each in parameters if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)}
+        rest = next((each.name for each in parameters if each.kind is each.VAR_KEYWORD), None)
+        if rest is None:
+            break
+        if _never_reads(inspect.unwrap(init), rest):
+            return sorted({*found, ANY} - {"self"})
+    return sorted(found - {"self"})
+
+
+def _never_reads(function: Any, name: str) -> bool:
+    """Whether a function has a parameter that no instruction of it loads."""
+    return all(each.argval != name for each in dis.get_instructions(function) if each.opname.startswith(("LOAD_", "STORE_")))
+
+
+def classes(module: ModuleType, *, own: bool = False) -> dict[str, list[str]]:
+    """Class name -> its keys, of those that documents may name; with ``own`` without what the module only imports."""
+    found = {name: made for name, made in vars(module).items() if inspect.isclass(made)}
+    return {name: keys(made) for name, made in found.items() if not own or made.__module__ == module.__name__}
+
+
+def installed() -> Found:
+    """Module -> class -> keys, of the Keras that is imported here."""
+    import keras
+
+    found = {f"keras.{name}": classes(getattr(keras, name)) for name in _PUBLIC if hasattr(keras, name)}
+    operations = importlib.import_module("keras.src.ops")
+    for each in pkgutil.iter_modules(operations.__path__, "keras.src.ops."):
+        if not each.name.endswith("_test"):
+            found[each.name] = classes(importlib.import_module(each.name), own=True)
+    return found
+
+
+def _of(folder: str) -> tuple[str, Found]:
+    """A release in a folder, as it tells of itself."""
+    code = "import json, keras; from support.releases import installed; print(json.dumps([keras.__version__, installed()]))"
+    paths = os.pathsep.join((folder, str(Path(__file__).resolve().parents[1]), str(DATA.parents[2])))
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=dict(os.environ, PYTHONPATH=paths)
+    )
+    version, found = json.loads(done.stdout.splitlines()[-1])
+    return version, found
+
+
+def changes(releases: Mapping[str, Found]) -> dict[str, Any]:
+    """What is not the same in all releases, which stand in order."""
+    made: dict[str, Any] = {}
+    for module in sorted({module for found in releases.values() for module in found}):
+        names = {name for found in releases.values() for name in found.get(module, ())}
+        listed = {name: _changed([found.get(module, {}).get(name) for found in releases.values()]) for name in sorted(names)}
+        made |= {module: kept} if (kept := {name: each for name, each in listed.items() if each}) else {}
+    return made
+
+
+def _changed(seen: Sequence[list[str] | None]) -> dict[str, Any]:
+    """What changed of one class; ``seen`` are its keys in each release, None where there is no such class."""
+    there = [number for number, each in enumerate(seen) if each is not None]
+    made: dict[str, Any] = {} if len(there) == len(seen) else {"in": [there[0], there[-1]]}
+    moved = {}
+    for key in sorted({key for each in seen for key in each or ()} - {ANY}):
+        takes = [number for number in there if {key, ANY} & {*(seen[number] or ())}]
+        if takes != there:
+            moved[key] = [takes[0], takes[-1]]
+    return {**made, "keys": moved} if moved else made
+
+
+def main(folders: Sequence[str]) -> None:
+    """Write the table."""
+    told = dict(sorted(map(_of, folders), key=lambda each: [int(step) for step in each[0].split(".")]))
+    lines = [
+        f"  {json.dumps(module)}: {{\n"
+        + ",\n".join(f"   {json.dumps(name)}: {json.dumps(each)}" for name, each in found.items())
+        + "\n  }"
+        for module, found in changes(told).items()
+    ]
+    text = f'{{\n "releases": {json.dumps(list(told))},\n "changes": {{\n' + ",\n".join(lines) + "\n }\n}\n"
+    json.loads(text)
+    DATA.write_text(text)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
