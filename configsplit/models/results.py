@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 Verify = Literal["none", "proof", "numeric"]
 
+Check = Literal["none", "proof"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts(Sequence["Part"]):
@@ -174,7 +176,7 @@ class Part:
         *,
         format: Format | None = None,
         weights: bool = True,
-        verify: Literal["none", "proof"] = "proof",
+        verify: Check = "proof",
         force: bool = False,
     ) -> SavedFile:
         """Write this part alone, with a record beside it; `Parts.save` writes all of them, and how they are wired.
@@ -188,6 +190,9 @@ class Part:
         Raises:
             OptionError, StoreError, WeightsError, VerificationError: as `Edited.save` does.
         """
+        check_choice("verify", verify, Check)
+        if format is not None:
+            check_choice("format", format, Format)
         return self.edited().save(path, format=format, weights=weights, verify=verify, force=force)
 
     def _repr_html_(self) -> str:
@@ -296,7 +301,7 @@ class Edited:
         *,
         format: Format | None = None,
         weights: bool = True,
-        verify: Literal["none", "proof"] = "proof",
+        verify: Check = "proof",
         force: bool = False,
     ) -> SavedFile:
         """Write it, with a record beside it, whole or not at all.

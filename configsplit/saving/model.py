@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 from configsplit import __version__
 from configsplit.containers import Source, Staging, Workers, Written, prepare_text
@@ -17,7 +16,7 @@ from configsplit.graph.model import Layer, LayerPath, walk
 from configsplit.models.configs import check_configs
 from configsplit.models.document import Document
 from configsplit.models.made import Made
-from configsplit.models.results import Edited, SavedFile
+from configsplit.models.results import Check, Edited, SavedFile
 from configsplit.models.wrapped import held_by
 from configsplit.records import provenance
 from configsplit.records.provenance import SUFFIX, Came, ProvenanceRecord, Result, Step
@@ -28,8 +27,6 @@ from configsplit.saving.writer import Content, Files, begin, content_like
 from configsplit.weights.complete import check_complete, check_layouts, no_weights
 from configsplit.weights.parts import Weights, check_shapes, weights_in
 from configsplit.weights.placement import Gathering, check_copies
-
-Check = Literal["none", "proof"]
 
 
 def save(

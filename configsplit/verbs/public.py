@@ -108,7 +108,6 @@ def _options(name: str) -> tuple[Option, ...]:
 
 def is_live(model: object) -> bool:
     """Whether it is an object of Keras, which is not loaded to find out, or the parts of one."""
-    if isinstance(model, tuple) and model:
-        return is_live(model[0])
-    modules = (kind.__module__.partition(".")[0] for kind in type(model).__mro__)
+    one = model[0] if isinstance(model, tuple) and model else model
+    modules = (kind.__module__.partition(".")[0] for kind in type(one).__mro__)
     return not {"keras", "tf_keras", "tensorflow"}.isdisjoint(modules)
