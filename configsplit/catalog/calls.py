@@ -44,5 +44,5 @@ def _unfit(called: str, parameters: str, node: Node) -> Iterator[ConfigFault]:
                 yield ConfigFault("call-argument", key, said, near(key, names) or f"it takes {listed(names)}")
     for key in (key for key in given if key in node.kwargs):
         yield ConfigFault("call-argument", key, f"{called} is called with two values for {key!r}", "leave one of them out")
-    for key in (word for word in words if word in names and word not in (*given, *node.kwargs)):
+    for key in (word for word in words if word in names and word not in given and node.kwargs.get(word) is None):
         yield ConfigFault("call-argument", key, f"{called} is called without {key!r}", f"it takes {listed(names)}")

@@ -29,7 +29,8 @@ def wrong(name: str, changes: Iterator[tuple[str, str]], folder: Path) -> list[s
 def called_with(key: str) -> Callable[[dict[str, Any]], None]:
     def change(entry: dict[str, Any]) -> None:
         node = entry["inbound_nodes"][0]
-        (node["kwargs"] if isinstance(node, dict) else node[0][3])[key] = None
+        for keywords in [node["kwargs"]] if isinstance(node, dict) else [each[3] for each in node]:
+            keywords[key] = None
 
     return change
 
