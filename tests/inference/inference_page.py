@@ -61,7 +61,8 @@ NOT_TOLD = """\
 - Keras 1 does not write the `dim_ordering` of `UpSampling2D` and `ZeroPadding2D`; it is taken from the model's other layers,
   and without any the shape is unknown. Keras 1.2 does not write `shared_axes`, Keras 2.0 not the configs of cells.
 - The size of a vocabulary that stands in a file beside the configuration.
-- What a `Lambda` computes: its code is not run. Keras 2 may keep the output's shape beside it, and then that is taken.
+- What a `Lambda` computes: its code is not run. The `output_shape` beside it is taken, with a
+  [warning](numeric.md#a-boundary-that-lies) where a boundary goes by it.
 """
 
 
