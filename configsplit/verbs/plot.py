@@ -42,13 +42,17 @@ MOST_SEEN = 600
 """Nested models are drawn open where no more boxes than that are to be seen then."""
 
 
+MOST_PRICED = 5_000
+"""A page of a model with more layer calls than that does not list where it can be cut: that would take longer than all else."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plot:
     """A picture that can be written in several formats.
 
     Attributes:
-        whole: with every layer; for text formats that fold by themselves.
-        unfold: whether that is what is drawn.
+        whole: with every layer.
+        unfold: whether that is drawn; Model Explorer, which folds by itself, gets it always.
         document, sizes: the model, if it is one model: where that can be cut is told on pages.
     """
 
@@ -77,8 +81,7 @@ class Plot:
         picture = self.picture
         match suffix.lower():
             case ".html":
-                prices = None if self.document is None else _prices(self.document, self.sizes)
-                return page(picture, opened(picture), prices)
+                return page(picture, opened(picture), self._prices())
             case ".svg":
                 return svg(picture, opened(picture))
             case ".mmd":
@@ -109,6 +112,15 @@ class Plot:
             prepare_text(staging.path(place.name), text).run()
             staging.commit()
 
+    def _prices(self) -> Prices | None:
+        if self.document is None:
+            return None
+        calls = sum(len(view.boxes) for view in self.whole.views)
+        if calls > MOST_PRICED:
+            note = f"`configsplit cuts` lists where a model of {calls:,} layer calls can be cut."
+            return Prices(self.document.path.resolve().name, note=note)
+        return _prices(self.document, self.sizes)
+
     def _repr_svg_(self) -> str:
         """For notebooks."""
         return self.text(".svg")
@@ -134,7 +146,7 @@ def plot(
         ShapeError: the sizes do not fit the model.
         VerificationError: the manifest wires what the parts do not have.
     """
-    plugins = tuple(custom_objects)
+    plugins, sizes = tuple(custom_objects), sizes if isinstance(sizes, Mapping) else tuple(sizes)
     if len(models) not in (1, 2):
         raise CutError(
             f"{len(models)} models cannot be one picture",

@@ -136,6 +136,10 @@ def test_views_that_are_too_many_boxes_do_not_open(tmp_path: Path) -> None:
     data = json.loads(Parsed((tmp_path / "page.html").read_text("utf-8")).raw["script"][0])
     assert list(data["views"]) == ["0"]
     assert [box[2] for box in data["views"]["0"]["boxes"]] == [0, 0]
+    assert data["places"] == []
+    assert "`configsplit cuts` lists where a model of 9,001 layer calls can be cut" in (tmp_path / "page.html").read_text(
+        "utf-8"
+    )
 
 
 # ------------------------------------------------------------------------------------------------------- in a real browser
