@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from configsplit.verbs.validate import validate as validate
     from configsplit.verbs.verify import verify as verify
     from configsplit.verbs.verify_file import verify_file as verify_file
+    from configsplit.verbs.weights import named_weights as named_weights
 
 __version__ = "0.1.0"
 
@@ -65,13 +66,17 @@ _OTHERS = {
     "Parts": "configsplit.models.results",
     "compare": "configsplit.verbs.compare",
     "load": "configsplit.models.document",
+    "named_weights": "configsplit.verbs.weights",
     "plan": "configsplit.verbs.plan",
     "reading": "configsplit.models.document",
     "verify_file": "configsplit.verbs.verify_file",
 }
 """Public names besides the verbs."""
 
-__all__ = ["__version__", *sorted({*_OTHERS, *VERBS} - {"plugins"})]  # `configsplit.plugins` is what plug-ins import
+_PACKAGES = {"plugins", "weights"}
+"""Verbs that are called as a package is: `configsplit.plugins` is what plug-ins import, `named_weights` is the other."""
+
+__all__ = ["__version__", *sorted({*_OTHERS, *VERBS} - _PACKAGES)]
 
 
 def __getattr__(name: str) -> Any:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from configsplit.batches.step import Bench, Facts
+from configsplit.errors import ConversionError
 from configsplit.models.document import Document
 from configsplit.verbs import asked
 from configsplit.verbs.edit import edit
@@ -65,10 +66,10 @@ def join_step(step: Mapping[str, Any], bench: Bench) -> Facts:
 
 
 def convert_step(step: Mapping[str, Any], bench: Bench) -> Facts:
-    """Bring the model to Keras 3, and note what was done to it.
+    """Bring the model to today's Keras 3, and note what was done to it.
 
     Raises:
-        ConfigSplitError: as `convert` does; something in it cannot be converted.
+        ConfigSplitError: as `convert` does; something in it cannot be converted, or nothing in it has to be.
     """
     from configsplit.saving.conversion import refused
 
@@ -76,6 +77,15 @@ def convert_step(step: Mapping[str, Any], bench: Bench) -> Facts:
     made = asked.converted(document, options)
     if made.refusals:
         raise refused(made)
+    whole = options["with_weights"] and (document.kind != "json" or document.weights is not None)
+    format_ = "keras" if whole else "json"
+    if made.changes_nothing and document.kind == format_:
+        raise ConversionError(
+            "this is a model of Keras 3 already, and Keras 3.15 reads it as it is",
+            code="convert-keras3",
+            where=str(document.path),
+            hint="leave such models out: `missing: skip`",
+        )
     told: Facts = {
         "notes": [note.as_json() for note in made.notes],
         "needs": made.needs,
@@ -83,8 +93,7 @@ def convert_step(step: Mapping[str, Any], bench: Bench) -> Facts:
     }
     if bench.dry:
         return told
-    whole = options["with_weights"] and (document.kind != "json" or document.weights is not None)
-    place = bench.folder / step["name"] / f"{bench.path.stem}.{'keras' if whole else 'json'}"
+    place = bench.folder / step["name"] / f"{bench.path.stem}.{format_}"
     place.parent.mkdir(parents=True, exist_ok=True)
     saved = made.save(
         place,

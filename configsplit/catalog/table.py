@@ -90,6 +90,11 @@ def class_facts(class_name: str, dialect: str = "keras3") -> LayerFacts:
     return (_ALL_KERAS3 if dialect == "keras3" else _ALL).get(class_name, UNDECLARED)
 
 
+def exported_name(class_name: str) -> str:
+    """The name under which Keras exports a class, and documents name it; mostly its own."""
+    return next((name for name, facts in _ALL.items() if facts.own_name == class_name), class_name)
+
+
 def idle_keys() -> frozenset[str]:
     """All keys of configs that never did anything, of whatever class."""
     return frozenset(key for facts in _ALL.values() for key in facts.idle_keys)

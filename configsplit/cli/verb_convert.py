@@ -50,7 +50,8 @@ def _refuse(made: Converted, as_json: bool) -> None:
     else:
         count = len(made.refusals)
         head = click.style("not converted", fg="red", bold=True)
-        note(f"{head}: {count} thing{'s' if count > 1 else ''} of {made.document.path.name} cannot be brought to Keras 3")
+        things = f"{count} thing{'s' if count > 1 else ''} of {made.document.path.name}"
+        note(f"{head}: {things} cannot be brought to today's Keras 3")
         for refusal in made.refusals:
             note(f"  {click.style(refusal.layer, bold=True)} [{refusal.code}] {refusal.reason}")
             note(f"    {click.style('hint', fg='cyan')}: {refusal.remedy}")

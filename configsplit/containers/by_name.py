@@ -61,6 +61,9 @@ def by_name(model: Model, named: Mapping[str, Listed], where: str) -> ListedArra
 def _owner(name: str, owners: Mapping[str, list[LayerPath]], where: str) -> tuple[LayerPath, tuple[str, ...]]:
     """The layer that the first name of one in a name means, and the steps behind it."""
     steps = name.split("/")
+    for last in range(len(steps), 0, -1):
+        if (whole := tuple(steps[:last])) in owners.get(whole[-1], []):
+            return whole, tuple(step.removesuffix(":0") for step in steps[last:])
     for first in range(len(steps)):
         for last in range(len(steps), first, -1):
             paths = owners.get("/".join(steps[first:last]), [])
@@ -75,12 +78,20 @@ def _in_order(found: list[_Found], path: LayerPath, where: str) -> list[_Found]:
     """The arrays of one layer in the order of its weights, which names tell where each is known and stands for itself."""
     if len(found) < 2:
         return found
-    last = {each.rest[-1] if each.rest else "" for each in found}
-    if len(last) < len(found) or not last <= {*WEIGHT_ORDER} or len({each.rest[:-1] for each in found}) > 1:
+    if len({each.rest for each in found}) < len(found) or not all(map(_is_known, found)):
         message = f"nobody can say in which order {'/'.join(path)!r} has its weights {[each.name for each in found]}"
         hint = "give them as .h5, where they have an order"
         raise WeightsError(message, code="weights-order-unknown", where=where, hint=hint)
-    return sorted(found, key=lambda each: WEIGHT_ORDER.index(each.rest[-1]))
+    return sorted(found, key=lambda each: [*map(_rank, each.rest)])
+
+
+def _is_known(found: _Found) -> bool:
+    """Whether its place is known among the weights of a layer; a number says it itself."""
+    return bool(found.rest) and all(step in WEIGHT_ORDER or step.isdecimal() for step in found.rest)
+
+
+def _rank(step: str) -> int:
+    return int(step) if step.isdecimal() else WEIGHT_ORDER.index(step)
 
 
 def _refusal(what: str, where: str) -> WeightsError:

@@ -21,7 +21,7 @@ from configsplit.graph.json import FrozenDict, loads
 MOST_HEAD = 32 << 20
 _LENGTH = 8
 _LARGEST = 1 << 48
-_TYPES = {
+TYPES = {
     "F64": ("float64", 8),
     "F32": ("float32", 4),
     "F16": ("float16", 2),
@@ -35,6 +35,7 @@ _TYPES = {
     "U16": ("uint16", 2),
     "U8": ("uint8", 1),
 }
+"""The format's name of a type -> numpy's, and its size in bytes."""
 
 
 class Safetensors(WeightsAlone):
@@ -88,7 +89,7 @@ class Safetensors(WeightsAlone):
         return found[0], found[1]
 
     def _kind(self, name: str, entry: FrozenDict) -> tuple[tuple[int, ...], str, int]:
-        shape, dtype = entry.get("shape"), _TYPES.get(str(entry.get("dtype")))
+        shape, dtype = entry.get("shape"), TYPES.get(str(entry.get("dtype")))
         if dtype is None:
             raise self._refusal(f"{name!r} is of the type {entry.get('dtype')!r}, which numpy does not have")
         sizes = shape if isinstance(shape, tuple) and len(shape) <= 32 else (None,)

@@ -95,7 +95,7 @@ class Written(NamedTuple):
     bytes: int
 
 
-class _Member(NamedTuple):
+class Member(NamedTuple):
     """One member of a new archive, or the whole of a new plain file."""
 
     name: str
@@ -108,7 +108,7 @@ class Job:
     """A file that is ready to be written: what is left is moving bytes, which may run in a thread (`Workers.submit`)."""
 
     path: Path
-    members: tuple[_Member, ...]
+    members: tuple[Member, ...]
     zipped: bool
     _owned: list[int] = field(default_factory=list, repr=False)
 
@@ -136,7 +136,7 @@ class Job:
         finally:
             self.close()
 
-    def _content(self, stop: Event | None) -> list[_Member]:
+    def _content(self, stop: Event | None) -> list[Member]:
         """Everything that the file is made of, in order; the checksums of an archive are taken for it."""
         if not self.zipped:
             return [*self.members]
@@ -150,11 +150,11 @@ class Job:
             os.close(self._owned.pop())
 
 
-def _pieces_of(content: Sequence[_Member]) -> Iterator[Piece]:
+def _pieces_of(content: Sequence[Member]) -> Iterator[Piece]:
     return chain.from_iterable(member.pieces() for member in content)
 
 
-def _checksum(member: _Member, stop: Event | None) -> int:
+def _checksum(member: Member, stop: Event | None) -> int:
     value = 0
     for piece in stream(member.pieces(), stop):
         value = zlib.crc32(piece, value)
@@ -192,7 +192,7 @@ def prepare_archive(
     moved = tuple(items)
     weights, owned = _weights_member(path, lambda skeleton: _add_items(skeleton, moved))
     texts = (_text_member(archive.METADATA, metadata_text), _text_member(archive.CONFIG, config_text))
-    extra = tuple(_Member(asset.name, asset.size, asset.chunks) for asset in assets)
+    extra = tuple(Member(asset.name, asset.size, asset.chunks) for asset in assets)
     return Job(path=path, members=(*texts, weights, *extra), zipped=True, _owned=owned)
 
 
@@ -240,15 +240,15 @@ def prepare_weights(
     return Job(path=path, members=(member,), zipped=False, _owned=owned)
 
 
-def _text_member(name: str, text: str) -> _Member:
+def _text_member(name: str, text: str) -> Member:
     return _raw_member(text.encode("utf-8"), name)
 
 
-def _raw_member(data: bytes, name: str = "") -> _Member:
-    return _Member(name, len(data), lambda: (data,))
+def _raw_member(data: bytes, name: str = "") -> Member:
+    return Member(name, len(data), lambda: (data,))
 
 
-def _weights_member(path: Path, build: Callable[[Skeleton | PlainSkeleton], None]) -> tuple[_Member, list[int]]:
+def _weights_member(path: Path, build: Callable[[Skeleton | PlainSkeleton], None]) -> tuple[Member, list[int]]:
     """The HDF5 file as a member, and the descriptors that it needs open."""
     try:
         plain = PlainSkeleton()
@@ -264,9 +264,9 @@ def _weights_member(path: Path, build: Callable[[Skeleton | PlainSkeleton], None
     return _pieces_member(spans), [fd]
 
 
-def _pieces_member(pieces: Sequence[Piece]) -> _Member:
+def _pieces_member(pieces: Sequence[Piece]) -> Member:
     size = sum(len(piece) if isinstance(piece, bytes) else piece.length for piece in pieces)
-    return _Member(archive.WEIGHTS, size, lambda: pieces)
+    return Member(archive.WEIGHTS, size, lambda: pieces)
 
 
 def _add_items(skeleton: Skeleton | PlainSkeleton, items: Iterable[Item]) -> None:

@@ -27,8 +27,8 @@ def finish(building: Building) -> Model | None:
         name=_model_name(building),
         kind="functional",
         layers=tuple(_layer(name, made) for name, made in building.layers.items()),
-        inputs=_single(_mapped(building, old.inputs)),
-        outputs=_single(_mapped(building, old.outputs)),
+        inputs=single(_mapped(building, old.inputs)),
+        outputs=single(_mapped(building, old.outputs)),
         config=FrozenDict(
             {
                 "name": _model_name(building),
@@ -73,7 +73,7 @@ def _mapped(building: Building, structure: Structure) -> Structure:
     return rebuild(structure, lambda leaf: building.tensors[leaf] if type(leaf) is TensorRef else leaf)
 
 
-def _single(structure: Structure) -> Structure:
+def single(structure: Structure) -> Structure:
     """Before Keras 3 a single tensor and a list of one were written alike, and meant the tensor."""
     return structure[0] if type(structure) is tuple and len(structure) == 1 else structure
 

@@ -67,11 +67,22 @@ def _never(_: Any) -> bool:
     return False
 
 
-def rebuild(value: Any, leaf: Callable[[Any], Any], *, stop: Callable[[Any], bool] = _never, lists: bool = False) -> Any:
+def _as_it_is(made: Any) -> Any:
+    return made
+
+
+def rebuild(
+    value: Any,
+    leaf: Callable[[Any], Any],
+    *,
+    stop: Callable[[Any], bool] = _never,
+    whole: Callable[[FrozenDict], FrozenDict] = _as_it_is,
+    lists: bool = False,
+) -> Any:
     """A copy of nested tuples and FrozenDicts with every leaf replaced; iterative, so depth costs no stack.
 
-    A container for which ``stop`` is true counts as a leaf. With ``lists`` it walks lists and plain dicts instead, and what
-    is frozen already counts as a leaf.
+    A container for which ``stop`` is true counts as a leaf. Every object that was put together goes through ``whole``, inner
+    ones first. With ``lists`` it walks lists and plain dicts instead, and what is frozen already counts as a leaf.
     """
     array, mapping = (list, dict) if lists else (tuple, FrozenDict)
     if not value and stop is _never and type(value) is (mapping if not lists else None):
@@ -90,7 +101,7 @@ def rebuild(value: Any, leaf: Callable[[Any], Any], *, stop: Callable[[Any], boo
             start = len(done) - len(item)
             children = done[start:]
             del done[start:]
-            done.append(FrozenDict(zip(item, children, strict=True)) if kind is mapping else tuple(children))
+            done.append(whole(FrozenDict(zip(item, children, strict=True))) if kind is mapping else tuple(children))
     return done[0]
 
 

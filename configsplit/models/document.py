@@ -20,6 +20,7 @@ from configsplit.graph.model import Model, TensorRef, TensorSpec
 from configsplit.graph.references import boundary
 from configsplit.inference import Inference, agree, blamed, in_words, trace
 from configsplit.models.idle_keys import without_idle_keys
+from configsplit.models.read_as_today import read_as_today
 from configsplit.plugins import Registry
 from configsplit.plugins.registry import plugins
 
@@ -211,6 +212,7 @@ def document_in(source: Source, registry: Registry, calls: Iterable[str] = ()) -
     try:
         parsed = parse(source.config_text, calls)
         model, left_out = without_idle_keys(parsed.model, source.config_text)
+        model, put_right = read_as_today(model, source.config_text)
         digest = _digest(source.config_text)
     except ConfigSplitError as error:
         raise error.within(f"{source.path}: ") from None
@@ -224,7 +226,7 @@ def document_in(source: Source, registry: Registry, calls: Iterable[str] = ()) -
         by_name=source.by_name,
         release=str(release),
         registry=registry,
-        notes=(*parsed.notes, *left_out),
+        notes=(*parsed.notes, *left_out, *put_right),
         digest=digest,
         source=source,
     )

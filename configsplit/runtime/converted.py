@@ -121,7 +121,7 @@ def compare_converted(
     masks = (*made_by_layers(old["masks"]), *_boolean(original, given))
     return ConvertedReport(
         outputs=outputs,
-        frameworks=(f"{names[0]} {old['version']}", f"Keras {new['version']}"),
+        frameworks=(f"{'Keras' if names[0] == 'keras' else names[0]} {old['version']}", f"Keras {new['version']}"),
         samples=samples,
         seed=seed,
         seconds=round(time.monotonic() - started, 3),

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from configsplit import __version__
 from configsplit.containers import Source, Staging, Workers, Written, open_source, prepare_text
+from configsplit.containers.container import SUFFIXES, Format
 from configsplit.containers.relayout import Relaying
 from configsplit.conversion import Migration, Note, Refusal
-from configsplit.dialects import DIALECTS, Detection, parse, to_text
+from configsplit.dialects import DIALECTS, Detection, emit, parse, to_text
 from configsplit.errors import ConversionError, StoreError, check_choice
+from configsplit.graph.json import FrozenDict, rebuild
 from configsplit.graph.model import TensorSpec, walk
 from configsplit.models.document import Document
 from configsplit.models.made import Made
@@ -29,6 +31,8 @@ from configsplit.saving.writer import Content, begin, content_like, metadata_of
 from configsplit.weights.accounts import Absent
 from configsplit.weights.complete import no_weights
 from configsplit.weights.conversion import NewWeights, OldWeights
+from configsplit.weights.kept import KeptWeights
+from configsplit.weights.layouts import check_assets, check_marked, check_words
 
 if TYPE_CHECKING:
     from configsplit.runtime.confinement.policy import Limits
@@ -37,7 +41,8 @@ if TYPE_CHECKING:
 WRITTEN_FOR = "3.15.1"
 """The release of Keras whose spelling is written."""
 
-SUFFIXES = (".keras", ".json")
+_BACKEND = "tensorflow"
+"""What an ``.h5`` file says of the backend; Keras 3 keeps the same numbers for all of them."""
 
 Check = Literal["none", "proof", "numeric"]
 
@@ -94,6 +99,14 @@ class Converted:
         return self.migration.notes
 
     @cached_property
+    def changes_nothing(self) -> bool:
+        """Whether Keras 3.15 reads the old document as it reads the new one: what it is trained with apart."""
+        old, new = self.document, self.migration.model
+        if old.dialect != "keras3" or old.notes or new is None:
+            return False
+        return _untrained(emit(old.model)) == _untrained(emit(new))
+
+    @cached_property
     def needs(self) -> dict[str, str]:
         """The custom classes that whoever loads the result has to have -> where each is, or ``not shipped``."""
         model, known = self.migration.model, self.document.facts
@@ -146,7 +159,8 @@ class Converted:
         custom_objects: Sequence[str | Path] = (),
         limits: Limits | None = None,
     ) -> SavedConversion:
-        """Write it: a ``.keras`` archive, or the architecture alone as ``.json``; and a record beside it.
+        """Write it: a ``.keras`` archive, an ``.h5`` file of what was Keras 3 before, or the architecture alone as ``.json``;
+        and a record beside it.
 
         Args:
             path: the file; its suffix tells the format.
@@ -175,6 +189,11 @@ class Converted:
         return _save(self, Path(path), force, weights, verify, run, Path(path).parent)
 
 
+def _untrained(document: FrozenDict) -> FrozenDict:
+    made: FrozenDict = rebuild(document, lambda leaf: leaf, whole=lambda item: item.without("compile_config"))
+    return made
+
+
 @dataclass(frozen=True, slots=True)
 class _Run:
     """How both models are run."""
@@ -191,15 +210,7 @@ def _save(
     model = made.migration.model
     if model is None:
         raise refused(made)
-    document = made.document
-    suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
-        raise StoreError(
-            f"the suffix {path.suffix!r} does not tell a format of Keras 3",
-            code="output-suffix",
-            where=str(path),
-            hint="name the output .keras, or .json for the architecture alone",
-        )
+    document, chosen = made.document, _format(made, path)
     with ExitStack() as stack:
         staging = stack.enter_context(Staging(path, folder=False, force=force))
         if isinstance(document, Made):  # by its file the new one is verified later
@@ -208,14 +219,19 @@ def _save(
         source = stack.enter_context(document.opened())
         content = Content(text=to_text(model))
         new = None
-        if suffix == ".keras" and with_weights:
-            if (new := new_weights(made, source)) is None:
-                raise no_weights("a .keras file", str(path), "give them with --weights FILE, or name the output .json")
+        if chosen != "json" and with_weights:
+            if (new := new_weights(made, source, chosen)) is None:
+                raise no_weights(f"a .{chosen} file", str(path), "give them with --weights FILE, or name the output .json")
+            _check_kept(document, source, chosen)
             relaying = stack.enter_context(Relaying(staging.path(path.name).parent))
-            content = replace(content_like(source, content.text, new.placed(relaying)), metadata=metadata_of(WRITTEN_FOR))
+            content = replace(
+                content_like(source, content.text, new.placed(relaying)),
+                metadata=metadata_of(WRITTEN_FOR),
+                versions={"keras_version": WRITTEN_FOR, "backend": _BACKEND},
+            )
         with Workers() as workers:
             digests = workers.submit(source.sha256), workers.submit(source.weights_sha256)
-            files = begin(workers, staging, path.name, "keras", content)
+            files = begin(workers, staging, path.name, chosen, content)
             written, _ = files.written()
             told = _record(made, written, (digests[0].result(), digests[1].result()), home, new)
         prepare_text(staging.path(f"{path.name}{SUFFIX}"), provenance.to_text(told)).run()
@@ -230,7 +246,29 @@ def _save(
     return SavedConversion(path, written.sha256, len(model.layers), counts.copied + number, number, compared, told, numeric)
 
 
-def new_weights(made: Converted, source: Source) -> NewWeights | None:
+def _check_kept(document: Document, source: Source, chosen: Format) -> None:
+    """Raises StoreError, WeightsError where Keras 3.15 would load a model of Keras 3 without something that it needs."""
+    if document.dialect == "keras3" and source.weights is not None:
+        check_assets(document, source, chosen)
+        check_words(document.model, source)
+        if chosen == "h5":
+            check_marked(source.weights)
+
+
+def _format(made: Converted, path: Path) -> Format:
+    """Raises StoreError where the suffix of a file tells none that the model can be written in."""
+    chosen, kept = SUFFIXES.get(path.suffix.lower()), made.document.dialect == "keras3"
+    if chosen is None or (chosen == "h5" and not kept):
+        raise StoreError(
+            f"the suffix {path.suffix!r} does not tell a format of Keras 3",
+            code="output-suffix",
+            where=str(path),
+            hint=f"name the output .keras{', .h5' if kept else ''}, or .json for the architecture alone",
+        )
+    return chosen
+
+
+def new_weights(made: Converted, source: Source, chosen: Format) -> NewWeights | KeptWeights | None:
     """What the weights of the new model are made of; None where nothing was made, or the source has none.
 
     Raises:
@@ -238,6 +276,8 @@ def new_weights(made: Converted, source: Source) -> NewWeights | None:
     """
     if made.migration.model is None or source.weights is None:
         return None
+    if made.document.dialect == "keras3":
+        return KeptWeights(made.migration.model, made.document, source.weights, chosen)
     old = made.old
     if old is None or old.file is not source.weights:
         old = OldWeights(made.document, source.weights)
@@ -273,7 +313,7 @@ def original(document: Document, path: Path, weights: Path | None) -> Original:
 
 
 def _record(
-    made: Converted, written: Written, digests: tuple[str, str | None], home: Path, new: NewWeights | None
+    made: Converted, written: Written, digests: tuple[str, str | None], home: Path, new: NewWeights | KeptWeights | None
 ) -> ProvenanceRecord:
     return ProvenanceRecord(
         configsplit=__version__,

@@ -13,6 +13,7 @@ from configsplit.errors import VerificationError
 from configsplit.records.provenance import Accounts, Missing, Relaid
 from configsplit.weights.accounts import Absent
 from configsplit.weights.conversion import Laid, NewWeights
+from configsplit.weights.kept import KeptWeights
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class ConversionProof:
     bytes: int
 
 
-def accounts(new: NewWeights | None, absent: Sequence[Absent]) -> Accounts:
+def accounts(new: NewWeights | KeptWeights | None, absent: Sequence[Absent]) -> Accounts:
     """What a record says of the weights."""
     wanted = [] if new is None else new.every()
     anew = [each for each in wanted if each.recipe.steps]
@@ -41,7 +42,7 @@ def accounts(new: NewWeights | None, absent: Sequence[Absent]) -> Accounts:
     )
 
 
-def prove(written: Source, text: str, new: NewWeights | None) -> ConversionProof:
+def prove(written: Source, text: str, new: NewWeights | KeptWeights | None) -> ConversionProof:
     """Hold a converted file, read anew, against a conversion: the text of its document, and its weights.
 
     Raises:

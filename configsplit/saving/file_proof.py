@@ -15,6 +15,7 @@ from configsplit.models.wrapped import held_by
 from configsplit.records.provenance import ProvenanceRecord
 from configsplit.saving.buildable import check_buildable
 from configsplit.saving.order import check_order
+from configsplit.weights.layouts import as_layout
 from configsplit.weights.parts import Weights, weights_in
 from configsplit.weights.placement import datasets
 
@@ -41,7 +42,7 @@ def compare(
             return 0, 0
         ours = weights_in(model, opened.weights)
         theirs = [
-            None if source.weights is None else weights_in(document.model, source.weights)
+            None if source.weights is None else weights_in(document.model, as_layout(document, source.weights, opened.weights))
             for source, document in zip(sources, documents, strict=True)
         ]
         sizes = list(_compared(path, model, provenance_of(told), ours, theirs))

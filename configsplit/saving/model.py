@@ -10,12 +10,12 @@ from pathlib import Path
 from configsplit import __version__
 from configsplit.containers import Source, Staging, Workers, Written, prepare_text
 from configsplit.containers.container import SUFFIXES, Format
-from configsplit.dialects import to_text
 from configsplit.errors import StoreError, check_choice
 from configsplit.graph.model import Layer, LayerPath, walk
 from configsplit.models.configs import check_configs
 from configsplit.models.document import Document
 from configsplit.models.made import Made
+from configsplit.models.read_as_today import text_for
 from configsplit.models.results import Check, Edited, SavedFile
 from configsplit.models.wrapped import held_by
 from configsplit.records import provenance
@@ -25,6 +25,7 @@ from configsplit.saving.file_proof import compare
 from configsplit.saving.manifesting import source
 from configsplit.saving.writer import Content, Files, begin, content_like
 from configsplit.weights.complete import check_complete, check_layouts, no_weights
+from configsplit.weights.layouts import as_format, check_assets
 from configsplit.weights.parts import Weights, check_shapes, weights_in
 from configsplit.weights.placement import Gathering, check_copies
 
@@ -120,7 +121,8 @@ def _plan(edited: Edited, sources: Sequence[Source], path: Path, wanted: Format 
             hint="name the output .keras, .h5 or .json, or give --format",
         )
     found = [
-        _weights(document, source) if with_weights else None for document, source in zip(edited.documents, sources, strict=True)
+        _weights(document, source, chosen) if with_weights else None
+        for document, source in zip(edited.documents, sources, strict=True)
     ]
     if not any(found):
         if chosen != "json":
@@ -135,10 +137,11 @@ def _plan(edited: Edited, sources: Sequence[Source], path: Path, wanted: Format 
     return _Plan(chosen, sources, gathering)
 
 
-def _weights(document: Document, source: Source) -> Weights | None:
+def _weights(document: Document, source: Source, chosen: Format) -> Weights | None:
     if source.weights is None:
         return None
-    found = weights_in(document.model, source.weights)
+    check_assets(document, source, chosen)
+    found = weights_in(document.model, as_format(document, source.weights, chosen))
     check_shapes(document.model, document.infer(), found, partly=document.by_name)
     return found
 
@@ -147,10 +150,10 @@ def _write(edited: Edited, plan: _Plan, path: Path, staging: Staging, workers: W
     check_buildable(path.name, edited.model, weights=plan.gathering is not None)
     first = edited.documents[0]
     check_configs(path.name, edited.model, first.registry, _before(edited), release=first.release)
-    text, gathering = edited.text or to_text(edited.model), plan.gathering
+    text, gathering = text_for(edited.model, plan.format, edited.text), plan.gathering
     if gathering is None:
         return begin(workers, staging, path.name, plan.format, Content(text=text))
-    source = next(source for source in plan.sources if source.weights is gathering.first.file)
+    source = plan.sources[next(number for number, each in enumerate(gathering.sources) if each is gathering.first)]
     content = content_like(source, text, gathering.placed(), plan.sources)
     return begin(workers, staging, path.name, plan.format, content)
 

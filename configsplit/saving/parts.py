@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING
 from configsplit.containers import Ahead, Staging, Workers, prepare_text
 from configsplit.containers.container import Format
 from configsplit.containers.staging import WHOLE
-from configsplit.dialects import to_text
 from configsplit.errors import check_choice
 from configsplit.graph.provenance import Provenance
 from configsplit.models.made import Made
+from configsplit.models.read_as_today import text_for
 from configsplit.models.results import Parts, Verify
 from configsplit.saving.buildable import check_buildable
 from configsplit.saving.writer import Files, begin, content_like
 from configsplit.weights.complete import check_format, no_weights
+from configsplit.weights.layouts import as_format, check_assets
 from configsplit.weights.parts import Weights, check_shapes, weights_in
 from configsplit.weights.placement import Gathering
 
@@ -166,6 +167,8 @@ def _plan(parts: Parts, source: Source, to: Format | None, with_weights: bool) -
         if wanted != "json" and to is not None:
             raise no_weights(f"a .{wanted} part", where, "give them with --weights FILE, or write --to json")
         return _Plan(source, "json", None)
+    check_assets(document, source, wanted)
+    file = as_format(document, file, wanted)
     check_format(wanted, file.layout.kind, where, "write --to {0}, or --to json for architecture and weights apart")
     return _Plan(source, wanted, weights_in(document.model, file))
 
@@ -195,5 +198,5 @@ def _write_part(parts: Parts, number: int, plan: _Plan, staging: Staging, worker
     placed = None
     if plan.weights is not None:
         placed = Gathering(part, parts.origins[number], [plan.weights], is_part=True).placed()
-    content = content_like(plan.source, to_text(part), placed)
+    content = content_like(plan.source, text_for(part, plan.format), placed)
     return begin(workers, staging, f"part-{number}.{plan.format}", plan.format, content)

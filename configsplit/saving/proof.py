@@ -14,12 +14,14 @@ from pathlib import Path
 from threading import Event
 
 from configsplit.containers import Source, Workers, open_source
+from configsplit.containers.container import SUFFIXES
 from configsplit.dialects import parse
 from configsplit.errors import VerificationError
 from configsplit.graph.equality import differences
 from configsplit.graph.model import LayerPath, Model
 from configsplit.graph.provenance import Provenance
 from configsplit.models.document import Document
+from configsplit.models.read_as_today import today
 from configsplit.records.manifest import FromInput, Manifest, Part, WiredTensor
 from configsplit.rewrites.join import Piece, join_pieces
 from configsplit.rewrites.split import Wire
@@ -29,6 +31,7 @@ from configsplit.saving.order import check_order
 from configsplit.saving.part_claims import check_parts
 from configsplit.saving.surroundings import prove_assets, prove_surroundings
 from configsplit.saving.whole import fixed_as, whole_of
+from configsplit.weights.layouts import as_format
 from configsplit.weights.legacy_groups import legacy_piece_names
 from configsplit.weights.parts import Weights, weights_in
 
@@ -72,13 +75,16 @@ class Proving:
 
     def __init__(self, manifest: Manifest, source: Source, document: Document, weights: Weights | None = None) -> None:
         """``weights`` are those of the source, where they have been found already."""
+        if Path(manifest.parts[0].file).suffix == ".keras":
+            document = _archived(document)
         self._manifest, self._document = manifest, fixed_as(document, manifest)
         self._texts: Sequence[str] = ()
         self._models: list[Model] = []
         self._source, self._whole = source, whole_of(document, manifest)
         self._theirs = weights
         if source.weights is not None and any(part.weights or Path(part.file).suffix != ".json" for part in manifest.parts):
-            self._theirs = weights or weights_in(document.model, source.weights)
+            wanted = SUFFIXES.get(Path(manifest.parts[0].file).suffix, "json")
+            self._theirs = weights or weights_in(document.model, as_format(document, source.weights, wanted))
 
     def read(self, texts: Sequence[str]) -> None:
         """The documents of all parts. Raises DocumentError where one is none."""
@@ -115,6 +121,12 @@ class Proving:
             ours, origins = weights_in(model, opened.weights), self._whole.opened.provenance
             prove_assets(part.file, opened, self._source, model, origins, ours, self._theirs)
             return _compare(part, model, ours, self._theirs, origins, stop)
+
+
+def _archived(document: Document) -> Document:
+    """The original as archives spell it, where every entry says where its class stands."""
+    bare = document.dialect == "keras3" and "module" not in document.model.entry
+    return replace(document, model=today(document.model)) if bare else document
 
 
 def _text(file: Path) -> str:

@@ -1,4 +1,4 @@
-"""Convert a model of Keras 1 or 2 to Keras 3: read it, migrate its graph, lay its weights out anew; no framework is loaded."""
+"""Bring a model to today's Keras 3: read it, migrate its graph, lay its weights out anew; no framework is loaded."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ from typing import Any, Literal
 
 from configsplit.boundaries.sizes import beside_inputs
 from configsplit.catalog.table import class_facts
-from configsplit.conversion import Migration, Note, Replacement, Request, migrate
+from configsplit.containers import Source
+from configsplit.conversion import Layout, Migration, Note, Replacement, Request, migrate
 from configsplit.conversion.convert import opened
+from configsplit.conversion.keras3 import renewed
 from configsplit.conversion.known_bugs import cautions, may_need_caution
 from configsplit.conversion.lambdas.reading import reading_facts
 from configsplit.dialects import emit, read_entry
 from configsplit.errors import ConversionError, check_choice
 from configsplit.graph.json import FrozenDict
-from configsplit.graph.model import TensorRef, TensorSpec, walk
+from configsplit.graph.model import LayerPath, TensorRef, TensorSpec, walk
 from configsplit.inference import trace
 from configsplit.models.document import Document, Said, by_names, given_shapes, reading
 from configsplit.models.made import ModelLike, document_of
@@ -34,8 +36,8 @@ from configsplit.weights.parts import check_shapes
 Backend = Literal["tensorflow", "theano", "cntk"]
 MissingWeights = Literal["refuse", "initialize"]
 
-_HINT_KERAS3 = "Keras 3 loads it; `configsplit validate` says what is wrong with it if not"
-_HINT_OLDER = "Keras 3.15 may not load it as it is; any verb that writes it, `configsplit extract` say, puts it right"
+_SAVED_ALL = (3, 15)
+"""The first release of Keras 3 whose archives hold all weights, also those of layers in a list of lists."""
 
 
 def convert(
@@ -49,7 +51,9 @@ def convert(
     missing_weights: MissingWeights = "refuse",
     custom_objects: Sequence[str | Path] = (),
 ) -> Converted:
-    """Convert a model of Keras 1 or 2 to Keras 3, configuration and weights; nothing is written yet.
+    """Bring a model to today's Keras 3, configuration and weights; nothing is written yet.
+
+    One of Keras 3 keeps its layers and weights: it is spelt as Keras 3.15 reads it, and can be written as any kind of file.
 
     Args:
         model: a file, what `load` gave, or the result of another verb.
@@ -68,7 +72,7 @@ def convert(
 
     Raises:
         OptionError: an option is none of the words that it may be.
-        ConversionError: the model is of Keras 3 already.
+        ConversionError: something was asked for that a model of Keras 3 has no use for.
         StoreError, DocumentError, WeightsError: the file cannot be read, or is damaged.
     """
     check_choice("missing_weights", missing_weights, MissingWeights)
@@ -79,7 +83,9 @@ def convert(
             read = stack.enter_context(reading(Path(model), weights=weights, custom_objects=custom_objects))
         else:
             read = document_of(model)
-        _check_older(read)
+        if read.dialect == "keras3":
+            _check_unasked(read, lambdas, backend)
+            return _kept(read, stack.enter_context(read.opened()), shapes, missing_weights)
         document = replace(read, model=opened(read.model, read_entry))
         source, old = stack.enter_context(document.opened()), None
         if source.weights is not None:
@@ -99,15 +105,44 @@ def convert(
         )
 
 
-def _check_older(document: Document) -> None:
-    """Raises ConversionError where the model is of Keras 3."""
-    if document.dialect == "keras3":
+def _check_unasked(document: Document, lambdas: object, backend: Backend | None) -> None:
+    """Raises ConversionError where something is to be changed that stays what it is in a model of Keras 3."""
+    if lambdas or backend is not None:
         raise ConversionError(
-            "this is a model of Keras 3 already",
+            "this is a model of Keras 3 already: its Lambdas and its kernels stay what they are",
             code="convert-keras3",
             where=str(document.path),
-            hint=_HINT_OLDER if document.notes else _HINT_KERAS3,
+            hint="leave --lambda and --backend out",
         )
+
+
+def _kept(
+    document: Document,
+    source: Source,
+    shapes: Said,
+    missing_weights: MissingWeights,
+) -> Converted:
+    """A model of Keras 3 as Keras 3.15 writes it."""
+    model = renewed(document.model)
+    origins = {path: path for path, layer in walk(model, held_by("keras3")) if not layer.implicit}
+    lost: tuple[Absent, ...] = ()
+    layouts: dict[LayerPath, Layout] = {}
+    if source.weights is not None:
+        said = by_names(shapes)
+        given = said if isinstance(said, Mapping) else given_shapes(document.model, said)
+        old = OldWeights(document, source.weights)
+        check_shapes(document.model, document.infer_given(beside_inputs(document, given)[0]), old.found)
+        layouts = {path: old.as_it_is(path) for path in old.stored}
+    migration = Migration(model, origins, layouts, (), tuple(Note(model.name, note) for note in document.notes))
+    if source.weights is not None and source.weights.layout.kind != "legacy" and release_of(document) < _SAVED_ALL:
+        lost = absent(document, migration, source.weights)
+    return Converted(
+        document=document,
+        migration=_without_weights(migration, lost, missing_weights),
+        backend=str(source.metadata.get("backend") or ""),
+        arguments=_arguments((), True, shapes, None, missing_weights),
+        absent=lost,
+    )
 
 
 def _request(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from configsplit.containers import open_source
+from configsplit.containers.container import SUFFIXES
 from configsplit.dialects import to_text
 from configsplit.errors import VerificationError
 from configsplit.models.document import reading
@@ -42,9 +43,9 @@ def verify_conversion(
         if made.migration.model is None:
             raise _false(path, f"{made.refusals[0].layer!r} cannot be converted: {made.refusals[0].reason}")
         with open_source(path) as written:
-            new = None if written.weights is None else new_weights(made, opened)
+            new = None if written.weights is None else new_weights(made, opened, SUFFIXES[path.suffix.lower()])
             proof = prove(written, to_text(made.migration.model), new)
-        real = accounts(new, made.absent) if path.suffix == ".keras" else Accounts()
+        real = Accounts() if new is None else accounts(new, made.absent)
     if told.layers != tuple(came(made.migration)):
         raise _false(path, "its layers come from others than the record says")
     if told.weights != real or told.needs != made.needs:

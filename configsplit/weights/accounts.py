@@ -12,6 +12,7 @@ from configsplit.graph.model import Layer, LayerPath, walk
 from configsplit.inference import Inference, trace, weights_of
 from configsplit.models.document import Document
 from configsplit.models.wrapped import held_by
+from configsplit.weights.parts import merged
 from configsplit.weights.placement import known_inside
 
 MAY_LACK = "2.2.4-tf"
@@ -73,7 +74,7 @@ def _of_layer(
         if lost := sorted({*facts.keras3_places} - {*places}):
             yield Absent(path, layer.class_name, tuple(lost))
         return
-    declared = None if around is None else weights_of(around, layer)
+    declared = None if around is None else weights_of(around, merged(layer))
     if declared is not None and len(declared) > len(places):
         yield Absent(path, layer.class_name, tuple(spec.name for spec in declared[len(places) :]))
     elif declared is None and not places and may_lack:

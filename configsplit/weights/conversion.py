@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from configsplit.catalog.layers.keras1 import stored_shapes
-from configsplit.catalog.recipes import Recipe
+from configsplit.catalog.recipes import Recipe, Slot, copies
 from configsplit.containers import Empty, Item, addresses
 from configsplit.containers.addresses import V3
 from configsplit.containers.arrays import Arrays
@@ -24,7 +24,7 @@ from configsplit.weights.placement import Placed, known_inside
 
 
 class OldWeights:
-    """The weights in a file of Keras 1 or 2, of every layer that has some, nested and wrapped ones included."""
+    """The weights in a file, of every layer that has some, nested and wrapped ones included."""
 
     def __init__(self, document: Document, file: Arrays) -> None:
         self.document = document
@@ -46,6 +46,12 @@ class OldWeights:
             return Stored(shapes, tuple(name.removeprefix(f"{group}/") for name in names))
         group = self.found.groups[path]
         return Stored(shapes, (), tuple(name.removeprefix(f"{group}/") for name in names))
+
+    def as_it_is(self, path: LayerPath) -> Layout:
+        """What a layer that is not changed keeps of its weights: all."""
+        stored = self.stored[path]
+        places = stored.places or tuple(f"vars/{number}" for number in range(len(stored.shapes)))
+        return Layout(path, tuple(map(Slot, places, copies(len(places)))), stored.places)
 
     def sources(self, layout: Layout) -> list[str]:
         """The datasets of a layer in the order that its recipes count by.

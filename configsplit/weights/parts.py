@@ -83,7 +83,7 @@ def weights_in(model: Model, file: Arrays) -> Weights:
     Raises:
         WeightsError: the file holds weights that no layer claims, or a name in it contradicts the document.
     """
-    model, reach = as_rebuilt(model, file), _reach(model.dialect)
+    model, reach = as_rebuilt(model, file), rebuilt_inside(model.dialect)
     groups = addresses(model, file.layout, lambda _, group: file.has_datasets(group), reach)
     layers, matched = dict(walk(model, reach)), dict[str, str]()
     if file.by_name:
@@ -156,7 +156,7 @@ def _check_named(file: Arrays) -> None:
         )
 
 
-def _reach(dialect: str) -> HeldBy:
+def rebuilt_inside(dialect: str) -> HeldBy:
     """What a layer holds, its layers in the order in which Keras 3 rebuilds them, whatever the document says."""
     held = held_by(dialect)
     if dialect != "keras3":
@@ -270,7 +270,7 @@ def _fits(layer: Layer, path: LayerPath, inference: Inference, weights: Weights)
     """Whether the layer could be checked."""
     names = weights.datasets(path)
     found = [weights.file.datasets[name].shape for name in names]
-    layer = layer if weights.file.layout.kind == "legacy" else _merged(layer)
+    layer = layer if weights.file.layout.kind == "legacy" else merged(layer)
     wanted = _implied(inference, layer, found) if layer.model is None else _all_implied(inference, found)
     if wanted is None or any(None in shape for shape in wanted):
         return not found
@@ -321,7 +321,7 @@ def _same_kinds(found: Sequence[Shape], wanted: Sequence[Shape]) -> bool:
     return Counter(wanted) <= Counter(found) and set(found) == set(wanted)
 
 
-def _merged(layer: Layer) -> Layer:
+def merged(layer: Layer) -> Layer:
     """The layer as archives of Keras 3 store it: low-rank adapters are added to the matrix that they adapt."""
     if not layer.config.get("lora_rank"):
         return layer

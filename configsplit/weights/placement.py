@@ -293,10 +293,10 @@ def model_layer(model: Model | None, path: LayerPath) -> Layer | None:
 
 
 def known_inside(inference: Inference, path: LayerPath) -> Inference | None:
-    """What is known of the nested model at a path, from its first call; None where it is never called."""
+    """What is known of the nested or wrapped model at a path, from its first call; None where it is never called."""
     current: Inference | None = inference
     for name in path:
-        found = current.inner if current is not None else {}
+        found = {} if current is None else {**current.wrapped, **current.inner}
         current = next((inner for call, inner in found.items() if call.layer == name), None)
     return current
 

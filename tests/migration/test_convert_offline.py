@@ -122,8 +122,9 @@ def test_settings_that_keras_3_cannot_say_are_refused(changes: dict[str, Any], c
     assert [each.code for each in convert(written(tmp_path, dense("d", **changes))).refusals] == [code]
 
 
-def test_a_model_of_keras_3_is_refused(tmp_path: Path) -> None:
-    done = invoke("convert", releases() / "keras-3.0.5" / "residual.json", "--out", tmp_path / "new.json")
+def test_what_is_of_keras_3_already_has_no_use_for_lambdas(tmp_path: Path) -> None:
+    model = releases() / "keras-3.0.5" / "residual.json"
+    done = invoke("convert", model, "--lambda", "x=m:f", "--out", tmp_path / "new.json")
     assert done.exit_code == 1
     assert "convert-keras3" in done.output
 

@@ -195,7 +195,8 @@ def test_a_config_without_the_flag_gets_none(units: int, tmp_path: Path) -> None
 def test_outputs(whole: Document, tmp_path: Path) -> None:
     edited = configsplit.rename(whole, ["c1=other"])
     assert refused(lambda: edited.save(tmp_path / "out.bin")).code == "output-suffix"
-    assert refused(lambda: edited.save(tmp_path / "out.h5")).code == "format-layout"
+    older = configsplit.rename(configsplit.load(CORPUS / "tf-2.4" / "residual.h5"), ["c1=other"])
+    assert refused(lambda: older.save(tmp_path / "out.keras")).code == "format-layout"
     edited.save(tmp_path / "out.keras")
     assert refused(lambda: edited.save(tmp_path / "out.keras")).code == "output-exists"
     before = (tmp_path / "out.keras").read_bytes()

@@ -7,7 +7,7 @@ from typing import Any
 
 from configsplit.catalog.recipes import Recipe, Slot, copies
 from configsplit.catalog.words import words
-from configsplit.graph.json import FrozenDict
+from configsplit.graph.json import FrozenDict, dumps
 from configsplit.graph.model import Shape
 
 _IN_CELL = frozenset({"LSTM", "GRU", "SimpleRNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "CuDNNLSTM", "CuDNNGRU"})
@@ -28,11 +28,18 @@ def places(class_name: str, count: int, *, old: bool = False) -> tuple[str, ...]
     """The datasets of a layer that holds no others, in the order of ``layer.weights``; ``old`` for tf.keras's archives."""
     if class_name in _IN_CELL:
         return tuple(f"cell/vars/{number}" for number in range(count))
-    if class_name == "MultiHeadAttention":
+    if class_name in ("MultiHeadAttention", "GroupQueryAttention"):
         each = count // len(_DENSES)
-        mark = "_" if old else ""
+        mark = "_" if old or class_name == "GroupQueryAttention" else ""
         return tuple(f"{mark}{dense}/vars/{number}" for dense in _DENSES for number in range(each))
     return tuple(f"vars/{number}" for number in range(count))
+
+
+def listed_otherwise(config: FrozenDict) -> bool:
+    """Whether a layer of Keras 3 lists other weights, or in another order, than an archive keeps: low-rank adapters are merged
+    there, and quantized kernels stand first."""
+    quantized = config.get("quantization_config") or '"source_name"' in dumps(config.get("dtype"))
+    return bool(config.get("lora_rank") or quantized)
 
 
 def slots(class_name: str, recipes: Sequence[Recipe]) -> tuple[Slot, ...]:

@@ -84,12 +84,12 @@ def is_operation(module: object, class_name: str, config: object) -> bool:
     """Whether a Keras 3 entry is an operation. In .h5 files the module is missing: only layers have ``trainable`` then."""
     if isinstance(module, str):
         return module.startswith(OPERATION_MODULES)
-    bare = isinstance(config, dict) and not {"trainable", "dtype"} & config.keys()
-    if not bare:
+    if not isinstance(config, dict) or "trainable" in config:
         return False
     from configsplit.catalog.operations import operation_table
 
-    return snake(class_name) in operation_table.KERAS
+    found = operation_table.KERAS.get(snake(class_name))
+    return found is not None and ("dtype" not in config or "dtype" in found.parameters.split())
 
 
 OPERATION = declare("Operation", operation_outputs, macs=operation_macs, same_tensor=operation_gives_back)[0]

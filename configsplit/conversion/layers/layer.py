@@ -38,7 +38,7 @@ def convert_layer(entry: FrozenDict, path: LayerPath, stored: Stored, around: Su
     while todo:
         unit = todo.pop()
         units.append(unit)
-        unit.children = _children(unit, around)
+        unit.children = [] if _is_custom(unit.entry, around) else children(unit)
         todo.extend(reversed(unit.children))
     for unit in reversed(units):
         _convert(unit, around)
@@ -53,15 +53,19 @@ def convert_layer(entry: FrozenDict, path: LayerPath, stored: Stored, around: Su
     )
 
 
-def _children(unit: Unit, around: Surroundings) -> list[Unit]:
-    """The layers in a layer's config, each with its share of the weights, which lie one after the other."""
+def children(unit: Unit) -> list[Unit]:
+    """The layers in the config of a layer of Keras, each with its share of the weights, which lie one after the other.
+
+    Raises:
+        Stop: nobody can say how many each has.
+    """
     config = unit.entry.get("config")
-    if not isinstance(config, FrozenDict) or _is_custom(unit.entry, around) or _is_model(unit.entry):
+    if not isinstance(config, FrozenDict) or is_model(unit.entry):
         return []
     listed: list[tuple[tuple[str, int | None], FrozenDict]] = [
         ((key, None), config[key]) for key in _SIDES if isinstance(config.get(key), FrozenDict)
     ]
-    if _wraps(unit) == "directions" and not isinstance(config.get("backward_layer"), FrozenDict):
+    if wraps(unit) == "directions" and not isinstance(config.get("backward_layer"), FrozenDict):
         listed.append((("", None), config["layer"]))  # Keras makes it from the other, and it has weights all the same
     cells = config.get("cells")
     if type(cells) is tuple:
@@ -76,13 +80,14 @@ def _children(unit: Unit, around: Surroundings) -> list[Unit]:
     return found
 
 
-def _wraps(unit: Unit) -> str:
+def wraps(unit: Unit) -> str:
+    """How the class of a layer runs the one in its config."""
     return class_facts(str(unit.entry["class_name"]), "keras2").wraps
 
 
 def _own_first(unit: Unit) -> int:
     """How many weights of its own a wrapper has before those inside: in an archive its group stands before theirs."""
-    return _SPECTRAL if _wraps(unit) == "whole" and unit.stored.places else 0
+    return _SPECTRAL if wraps(unit) == "whole" and unit.stored.places else 0
 
 
 _SPECTRAL = 2
@@ -96,11 +101,11 @@ def _shares(unit: Unit, entries: Sequence[FrozenDict]) -> list[int]:
         Stop: the numbers do not go up.
     """
     total = len(unit.stored.shapes)
-    if _wraps(unit) == "whole":
+    if wraps(unit) == "whole":
         total = max(total - (_own_first(unit) or 1), 0)
     if len(entries) <= 1 or not total:
         return [total] * len(entries)
-    if _wraps(unit) == "directions":
+    if wraps(unit) == "directions":
         return [total // 2, total - total // 2]
     counts = [_cell_count(entry) for entry in entries]
     if sum(counts) != total:
@@ -129,7 +134,7 @@ def _prefixes(unit: Unit, listed: Sequence[tuple[tuple[str, int | None], FrozenD
     found, taken = [], dict[str, int]()
     for (key, number), entry in listed:
         if number is None:
-            sides = {"layer": "forward_layer", "": "backward_layer"} if _wraps(unit) == "directions" else {}
+            sides = {"layer": "forward_layer", "": "backward_layer"} if wraps(unit) == "directions" else {}
             side = sides.get(key, key)
             found.append(f"{unit.prefix}{side}/")
             continue
@@ -140,7 +145,8 @@ def _prefixes(unit: Unit, listed: Sequence[tuple[tuple[str, int | None], FrozenD
     return found
 
 
-def _is_model(entry: FrozenDict) -> bool:
+def is_model(entry: FrozenDict) -> bool:
+    """Whether an entry is that of a model with layers."""
     config = entry.get("config")
     listed = type(config) is tuple or (isinstance(config, FrozenDict) and "layers" in config)
     return entry["class_name"] in _MODELS and listed
@@ -158,7 +164,7 @@ def _is_custom(entry: FrozenDict, around: Surroundings) -> bool:
 
 
 def _convert(unit: Unit, around: Surroundings) -> None:
-    if _is_model(unit.entry):
+    if is_model(unit.entry):
         if unit.depth != 1:
             raise Stop("convert-inside", "a model stands inside several wrappers", "wrap it once, in a model of its own")
         unit.made = around.model(unit.entry, unit.path)
@@ -288,7 +294,7 @@ def custom_weights(unit: Unit, around: Surroundings) -> Inside | None:
         inner = [place.removeprefix(unit.prefix) for place in stored.places if place.startswith(unit.prefix)]
         made = tuple(Slot(unit.prefix + place, Recipe((unit.start + at,))) for at, place in enumerate(inner))
         return Inside(FrozenDict(), made, tuple(unit.prefix + place for place in inner))
-    found = declared or _plain_places(unit)
+    found = declared or plain_places(unit)
     notes = () if declared else _scopes(unit)
     if len(found) != len(stored.shapes):
         raise Stop(
@@ -315,8 +321,12 @@ def _lost(entry: FrozenDict, place: str) -> Stop:
     )
 
 
-def _plain_places(unit: Unit) -> tuple[str, ...]:
-    """Weights that the layer itself has; where their names tell of layers inside it, nobody knows where those are kept."""
+def plain_places(unit: Unit) -> tuple[str, ...]:
+    """Weights that the layer itself has; where their names tell of layers inside it, nobody knows where those are kept.
+
+    Raises:
+        Stop: they tell so.
+    """
     for name in unit.stored.names:
         if _in_a_layer(name, _scope(unit, name)):
             raise Stop(

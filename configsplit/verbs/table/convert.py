@@ -5,7 +5,7 @@ from configsplit.verbs.table.verb import FORCE, JSON, LIMITS, MODEL, NO_WEIGHTS,
 VERB = Verb(
     name="convert",
     function="configsplit.verbs.convert:convert",
-    help="""Bring MODEL from Keras 1 or 2 to Keras 3, configuration and weights, so that Keras 3 loads it as it is.
+    help="""Bring MODEL to today's Keras 3, configuration and weights, so that Keras 3.15 loads it as it is.
 
     Layers, calls, weights and masks are translated by declared rules; where Keras 3 computes something else under the same
     name, what computes the old numbers is written. What cannot be converted is listed, each layer with its reason and what to
@@ -17,7 +17,7 @@ VERB = Verb(
         MODEL,
         Option(
             "--out -o",
-            help="The file to write: .keras, or .json without weights.",
+            help="The file to write: .keras; .h5 if MODEL is Keras 3 already; or .json without weights.",
             kind="path",
             required=True,
             use="save",

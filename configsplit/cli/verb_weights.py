@@ -1,0 +1,26 @@
+"""``configsplit weights``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from configsplit.cli.output import say, show
+from configsplit.display.figures import size
+
+
+def weights(model: Path, out: Path, force: bool, as_json: bool, **options: Any) -> None:
+    """Write them, and say how many there are."""
+    from configsplit.models.document import reading
+    from configsplit.verbs.weights import named_weights
+
+    named = {key: options[key] for key in ("weights", "custom_objects", "by_name")}
+    with reading(model, **named) as document:
+        saved = named_weights(document).save(out, force=force)
+    if as_json:
+        show({"file": str(saved.path), "sha256": saved.sha256, "bytes": saved.bytes, "weights": list(saved.names)})
+        return
+    told = f"{len(saved.names)} weights of {model.name}, {size(saved.bytes)}, bit for bit"
+    say(f"{click.style(saved.path.name, bold=True)}  {told}")

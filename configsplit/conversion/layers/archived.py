@@ -1,0 +1,88 @@
+"""Where archives of Keras 3 keep the weights of a layer, in the order of ``layer.weights``, which is that of ``.h5`` files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from configsplit.catalog.facts import LayerFacts
+from configsplit.catalog.keras3.places import listed_otherwise, places
+from configsplit.catalog.keras3.refusals import Stop
+from configsplit.conversion.building import Stored, Unit
+from configsplit.conversion.layers.layer import children, is_model, plain_places, wraps
+from configsplit.graph.json import FrozenDict
+from configsplit.graph.model import LayerPath
+
+Places = Sequence[tuple[str, ...]]
+"""Of each weight in the order of ``layer.weights`` the datasets below the layer's group that hold it; mostly one."""
+
+
+def archived(entry: FrozenDict, path: LayerPath, stored: Stored, facts: Mapping[str, LayerFacts]) -> Places:
+    """Where the weights of one layer are, wrapped ones included.
+
+    Args:
+        entry: the layer's, of Keras 3, with its module.
+        path: leads to it.
+        stored: what a file holds of it, in either layout; ``shapes`` has one for each weight that ``layer.weights`` lists.
+        facts: plug-ins.
+
+    Returns:
+        As many as there are shapes.
+
+    Raises:
+        Stop: nobody can say.
+    """
+    root = Unit(entry, Stored(stored.shapes, stored.names), 0, "", path=path)
+    found: list[tuple[str, ...]] = []
+    behind: list[tuple[str, ...]] = []
+    todo = [root]
+    while todo:
+        unit = todo.pop()
+        custom = _is_custom(unit.entry)
+        unit.children = [] if custom else children(unit)
+        todo.extend(reversed(unit.children))
+        if not unit.children and not is_model(unit.entry):
+            own = _custom(unit, stored.places, facts) if custom else _own(unit)
+            found += [(f"{unit.prefix}{place}",) for place in own]
+        elif wraps(unit) == "whole" and stored.shapes:
+            behind.append((f"{unit.prefix}vars/1",))  # the vector of the power iteration, behind the kernel once more
+    found += behind
+    if behind:
+        found[0] = (*found[0], behind[0][0].replace("vars/1", "vars/0"))
+    if len(found) != len(stored.shapes):
+        raise _unknown(entry, f"it should have {len(found)} weights, the file has {len(stored.shapes)}")
+    return found
+
+
+def _is_custom(entry: FrozenDict) -> bool:
+    return str(entry.get("module")).partition(".")[0] != "keras"
+
+
+def _own(unit: Unit) -> Sequence[str]:
+    name, config, count = str(unit.entry["class_name"]), unit.entry["config"], len(unit.stored.shapes)
+    if count and listed_otherwise(config):
+        raise _unknown(unit.entry, "quantized kernels and low-rank adapters stand elsewhere in .h5 files than in archives")
+    return places(name, count)
+
+
+def _custom(unit: Unit, there: Sequence[str], facts: Mapping[str, LayerFacts]) -> Sequence[str]:
+    """Those of a class that Keras does not have: as a plug-in declares, or its own alone, in the order in which it made
+    them."""
+    known = facts.get(str(unit.entry.get("registered_name"))) or facts.get(str(unit.entry["class_name"]))
+    if known is not None and known.keras3_places:
+        return known.keras3_places
+    inner = [place.removeprefix(unit.prefix) for place in there if place.startswith(unit.prefix)]
+    if not inner:
+        return plain_places(unit)
+    numbers = [f"vars/{number}" for number in range(len(inner))]
+    if {*inner} != {*numbers}:
+        strange = next(place for place in inner if place not in numbers)
+        raise _unknown(unit.entry, f"it keeps one at {strange!r}, and nobody has said in which order it lists them")
+    return numbers
+
+
+def _unknown(entry: FrozenDict, why: str) -> Stop:
+    return Stop(
+        "layout-unknown",
+        f"nobody can say where the weights of the {entry['class_name']} go in the other layout: {why}",
+        "write the format of the source; or declare keras3_places in a plug-in (--custom-objects FILE.py)",
+    )

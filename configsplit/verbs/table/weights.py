@@ -1,0 +1,15 @@
+"""The record of ``weights``."""
+
+from configsplit.verbs.table.verb import FORCE, JSON, MODEL, OUT, SOURCE, Verb
+
+VERB = Verb(
+    name="weights",
+    function="configsplit.verbs.weights:weights",
+    help="""Write the weights of MODEL alone, under names that stay (`layer/kernel`): byte ranges are copied, and read in again.
+
+    The ending of --out tells the format: .safetensors, .npz, or .weights.h5 as Keras 3 writes it. Any of them goes with the
+    architecture as --weights, and gives the same model. Where nobody could tell by its name which weight of a layer one is,
+    nothing is written.
+    """,
+    options=(MODEL, OUT, *SOURCE, FORCE, JSON),
+)
