@@ -58,7 +58,6 @@ KINDS: dict[str, tuple[Any, str, str, int]] = {
     "a late key of a late class": (chain(("GroupQueryAttention", {"use_gate": False})), "3.14", "3.15", 1),
     "a key that went": (chain(EARLY), "3.0", "3.5", 1),
     "a class of somebody's own": (chain(LATE, module="elsewhere"), "3.0", "3.15", 0),
-    "both": (chain(LATE, ("LayerNormalization", {"rms_scaling": False})), "3.9", "3.10", 2),
     "an operation": (chain(("Kaiser", {}), module="keras.src.ops.numpy"), "3.11", "3.14", 1),
     "an initializer": (
         chain(("Dense", {"kernel_initializer": {"module": "keras.initializers", "class_name": "STFT", "config": {}}})),

@@ -111,8 +111,9 @@ def test_the_exit_code_and_the_text(tmp_path: Path) -> None:
     assert lines[0] == f"{names[0]}  keras2, 1 violation"
     assert lines[1].startswith("  layers[1].config: the key 'units' is missing")
     assert lines[2] == f"{names[1]}  keras3, valid"
-    assert lines[4].endswith("[not-a-model]")
-    assert lines[6].endswith("[file-missing]")
+    assert lines[3] == "  for Keras 3.15, as far as it shows"
+    assert lines[6].endswith("[not-a-model]")
+    assert lines[8].endswith("[file-missing]")
 
 
 def test_an_archive_and_an_h5_are_read_to_their_documents(tmp_path: Path) -> None:

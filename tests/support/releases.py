@@ -8,12 +8,12 @@ the first and the last that take a key.
 
 from __future__ import annotations
 
-import dis
 import importlib
 import inspect
 import json
 import os
 import pkgutil
+import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -25,11 +25,14 @@ DATA = Path(__file__).resolve().parents[2] / "configsplit" / "catalog" / "releas
 
 _PUBLIC = ("constraints", "dtype_policies", "initializers", "layers", "quantizers", "random", "regularizers")
 
+_BACKENDS = "keras.src.backend."
+"""Bases of ``Layer``, which has refused by then what it does not know."""
+
 Found = dict[str, dict[str, list[str]]]
 
 
 ANY = "*"
-"""Stands for every key: the constructor takes ``**kwargs``, and never looks at them."""
+"""Stands for every key: the constructor takes ``**kwargs``, and leaves alone what it does not know."""
 
 
 def keys(made: type) -> list[str]:
@@ -43,14 +46,24 @@ def keys(made: type) -> list[str]:
         rest = next((each.name for each in parameters if each.kind is each.VAR_KEYWORD), None)
         if rest is None:
             break
-        if _never_reads(inspect.unwrap(init), rest):
+        found |= _looked_for(inspect.unwrap(init), rest)
+        if not base.__module__.startswith(_BACKENDS) and _takes_any(inspect.unwrap(init), rest):
             return sorted({*found, ANY} - {"self"})
     return sorted(found - {"self"})
 
 
-def _never_reads(function: Any, name: str) -> bool:
-    """Whether a function has a parameter that no instruction of it loads."""
-    return all(each.argval != name for each in dis.get_instructions(function) if each.opname.startswith(("LOAD_", "STORE_")))
+def _looked_for(function: Any, rest: str) -> set[str]:
+    """The keys that a constructor takes out of what it takes as ``**rest``."""
+    source = inspect.getsource(function) if inspect.isfunction(function) else ""
+    return {*re.findall(rf'{rest}\.(?:pop|get)\(\s*"(\w+)"', source), *re.findall(rf'"(\w+)" in {rest}\b', source)}
+
+
+def _takes_any(function: Any, rest: str) -> bool:
+    """Whether a constructor neither hands on nor refuses what it takes as ``**rest``, whichever keys it looks for in it."""
+    if not inspect.isfunction(function):
+        return False
+    source = inspect.getsource(function)
+    return source.count(f"**{rest}") == 1 and not any(used in source for used in (f"if {rest}", f"({rest}"))
 
 
 def classes(module: ModuleType, *, own: bool = False) -> dict[str, list[str]]:
