@@ -26,7 +26,7 @@ INPUT, MODEL, OTHER, CUSTOM = "input", "model", "other", "custom"
 _GROUPS = {
     "convolution": convolution.CONVOLUTION,
     "pooling": convolution.POOLING,
-    "dense": core.BASIC,
+    "dense": tuple(facts for facts in core.BASIC if facts.macs is not None),
     "embedding": core.EMBEDDING,
     "activation": core.ACTIVATION,
     "dropout": core.DROPOUT,

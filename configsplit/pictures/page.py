@@ -175,5 +175,6 @@ def _curve(prices: Prices) -> Iterator[str]:
     )
     yield f'<polyline class="share" points="{points}"/></svg>'
     note = f" {prices.note}" if prices.note else ""
-    yield f'<p class="quiet">{len(tops)} places. Bars: bytes across, blue where one tensor crosses. '
+    places = "1 place" if len(tops) == 1 else f"{len(tops)} places"
+    yield f'<p class="quiet">{places}. Bars: bytes across, blue where one tensor crosses. '
     yield f"Line: share of the work before the cut.{markup(note)}</p>"

@@ -9,6 +9,9 @@ import pytest
 from drawn_models import blocks, chain, conv, dense, functional, image, layer, loaded, nested_twice, residual, written
 
 import configsplit
+from configsplit.catalog.facts import LayerFacts
+from configsplit.catalog.families import family
+from configsplit.catalog.table import class_facts
 from configsplit.errors import ConfigSplitError
 from configsplit.pictures.folding import folded
 from configsplit.pictures.of_model import MOST_BOXES, views_of
@@ -41,6 +44,27 @@ def test_boxes_and_lines_are_those_of_the_model(tmp_path: Path) -> None:
     assert view.boxes[1].macs == 8 * 8 * 3 * 3 * 4 * 6
     assert wires(view) == {("x", "c"), ("c", "d")}
     assert [line.bytes for line in view.lines] == [8 * 8 * 4 * 4, 8 * 8 * 6 * 4]
+
+
+@pytest.mark.parametrize(
+    ("class_name", "told"),
+    [
+        ("Conv2D", "convolution"),
+        ("MaxPooling2D", "pooling"),
+        ("LSTM", "recurrent"),
+        ("Bidirectional", "recurrent"),
+        ("Lambda", "other"),
+        ("Dropout", "dropout"),
+        ("TFOpLambda", "operation"),
+        ("MultiHeadAttention", "attention"),
+    ],
+)
+def test_a_family_is_the_group_of_a_declaration(class_name: str, told: str) -> None:
+    assert family(class_facts(class_name)) == told
+
+
+def test_a_class_of_a_plug_in_or_of_nobody_is_a_custom_one() -> None:
+    assert family(None) == family(LayerFacts(class_name="Conv2D")) == "custom"
 
 
 def test_an_open_size_is_no_number_of_bytes(tmp_path: Path) -> None:

@@ -372,7 +372,7 @@
     byId("head-speed").nextElementSibling.textContent = rounded(head, "MAC/s");
     byId("tail-speed").nextElementSibling.textContent = rounded(tail, "MAC/s");
     byId("link").nextElementSibling.textContent = rounded(link, "B/s");
-    byId("best").textContent = `${data.places[best].said[0]}: ${(seconds[best] * 1000).toPrecision(3)} ms`;
+    byId("best").textContent = `${data.places[best].said[0]}: ${Number((seconds[best] * 1000).toPrecision(3))} ms`;
   }
 
   if (curve) {
