@@ -20,4 +20,8 @@ VERB = Verb(
         FORCE,
         JSON,
     ),
+    examples=(
+        "plot model.keras -o model.html",
+        "plot before.h5 after.keras -o difference.svg",
+    ),
 )

@@ -12,4 +12,8 @@ VERB = Verb(
     nothing is written.
     """,
     options=(MODEL, OUT, *SOURCE, FORCE, JSON),
+    examples=(
+        "weights model.keras -o model.safetensors",
+        "weights architecture.json --weights model.weights.h5 -o model.npz",
+    ),
 )
