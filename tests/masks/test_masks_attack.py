@@ -142,9 +142,12 @@ def test_places_reach_into_wrapped_models() -> None:
 def test_the_table_tells_what_was_counted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(masked_tally, "ROWS", tmp_path / "rows")
     monkeypatch.setattr(masked_tally, "PAGE", tmp_path / "masks.md")
+    other = "| split | Keras 2 `.h5` | 0% | 1 | 1 | 1 | 0 | 0 | 0 | 0 | abc |\n"
+    (tmp_path / "masks.md").write_text(f"# Old\n\n| split | Keras 2 `.h5` | 20% | 9 | 9 | 9 | 0 | 0 | 0 | 0 | abc |\n{other}")
     tally = Tally("split", "keras2", "h5", 0.2, models=3, tries=9, identical=5, no_place=2, wrong=["off"])
     tally.refused["cut-mask-unknown"] = 1
     masked_tally.store(tally)
     masked_tally.store(tally)
-    assert masked_tally.publish().endswith("| split | Keras 2 `.h5` | 20% | 3 | 9 | 5 | 0 | 2 | cut-mask-unknown 1 | 1 |\n")
+    counted = f"| split | Keras 2 `.h5` | 20% | 3 | 9 | 5 | 0 | 2 | cut-mask-unknown 1 | 1 | {tally.commit} |\n"
+    assert masked_tally.publish().endswith(f"|---|\n{other}{counted}")
     assert masked_tally.publish() == (tmp_path / "masks.md").read_text()

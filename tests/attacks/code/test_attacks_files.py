@@ -35,13 +35,16 @@ LINES: dict[str, list[str]] = {
     "rename": ["rename", "MODEL", "d=e", "--out", "in/renamed.json"],
     "freeze": ["freeze", "MODEL", "--layer", "d", "--out", "in/frozen.json"],
     "convert": ["convert", "MODEL", "--out", "in/converted.json"],
+    "weights": ["weights", "MODEL", "--out", "in/weights.npz"],
+    "plot": ["plot", "MODEL", "--out", "in/picture.html"],
     "profile": ["profile", "MODEL", "--timeout", "60"],
     "batch": ["batch", "in/recipe.yaml", "--zoo", "in/zoo", "--out", "in/batch", "--jobs", "1"],
     "plugins": ["plugins"],
 }
 """Each verb's line, in this order; ``batch`` has all the files at once."""
-ENDS_OTHERWISE = {"convert", "profile", "batch", "validate"}
-"""What converts, runs or judges a model refuses an attack by right: held against a code of error, not against the control."""
+ENDS_OTHERWISE = {"convert", "weights", "profile", "batch", "validate"}
+"""What converts, runs or judges a model refuses an attack by right, and ``weights`` a model that has none: held against a code
+of error, not against the control."""
 EACH = [verb for verb in LINES if verb != "batch"]
 
 

@@ -29,6 +29,7 @@ LINES: dict[str, list[str]] = {
     "freeze": ["freeze", "k2.h5", "--layer", "c1", "--out", "{out}.h5"],
     "join": ["join", "parts", "--out", "{out}.keras"],
     "convert": ["convert", "k2.h5", "--out", "{out}.keras"],
+    "weights": ["weights", "k2.h5", "--out", "{out}.safetensors"],
     "plot": ["plot", "k3.keras", "--out", "{out}.html"],
     "profile": ["profile", "k3.keras", "--out", "{out}.json"],
 }
@@ -51,6 +52,7 @@ OTHER = {
     "split": ["split", "k3.keras", "--at", "c1", "--out", "{out}"],
     **{verb: ["rename", "k3.keras", "c2=other", "--out", "{out}.keras"] for verb in LINES if verb != "split"},
     **{verb: ["rename", "k2.h5", "c2=other", "--out", "{out}.h5"] for verb in ("extract", "remove", "freeze")},
+    "weights": ["weights", "k3.keras", "--out", "{out}.safetensors"],
     "plot": ["plot", "k2.h5", "--out", "{out}.html"],
     "profile": ["rename", "k3.keras", "c2=other", "--no-weights", "--out", "{out}.json"],
 }

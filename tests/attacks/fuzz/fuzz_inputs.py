@@ -48,7 +48,12 @@ RECIPE = {
     "recipe": 1, "include": ["*.keras"], "exclude": [".*"], "verify": "proof", "timeout": "1m",
     "do": [{"split": {"at": "half the MACs"}}, {"convert": {}}, {"freeze": {"before": "x"}}],
 }  # fmt: skip
-VERBS = ("inspect", "validate", "cuts", "layers", "split", "extract", "insert", "remove", "rename", "freeze", "join", "convert")
+VERBS = (
+    "inspect", "validate", "cuts", "layers", "split", "extract", "insert", "remove", "rename", "freeze", "join", "convert",
+    "weights", "plot",
+)  # fmt: skip
+ENDINGS = {"split": "", "weights": ".npz", "plot": ".html"}
+"""Of what verbs write; of others that of a model."""
 FOLDERS = {"saved_model": lambda place: Hand(RESIDUAL).write(place), "tfjs": lambda place: as_tfjs(RESIDUAL, place, shard=1000)}
 """Containers that are folders -> what writes one."""
 ROOT = "root"
@@ -196,8 +201,8 @@ def put(item: Input, folder: Path) -> list[str]:
     else:
         path.write_bytes(_data(item))
     bare = path.suffix == ".json"
-    out = ["--out", str(folder / ("out" if item.verb == "split" else f"out{'.json' if bare else '.keras'}"))]
-    out += ["--no-weights"] if bare and item.verb not in ("convert", "split") else []
+    out = ["--out", str(folder / f"out{ENDINGS.get(item.verb, '.json' if bare else '.keras')}")]
+    out += ["--no-weights"] if bare and item.verb != "convert" and item.verb not in ENDINGS else []
     if item.verb == "insert":
         layer = folder / "one.json"
         layer.write_text('{"class_name": "Activation", "config": {"name": "probe", "activation": "tanh"}}')
