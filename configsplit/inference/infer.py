@@ -358,7 +358,7 @@ def _settle(frame: _Frame, ref: CallRef, outputs: tuple[TensorSpec, ...], reason
             result.by_record.discard(tensor)
         if follows if given is None else _is_corrected(frame, tensor, spec):
             result.corrected.add(tensor)
-        if tensor not in frame.recorded:
+        if tensor not in frame.recorded and not follows and (given is None or given.shape is None):
             spec, reason = _as_built(frame, tensor, spec, reason)
         if not is_possible(spec.shape):
             spec, reason = replace(spec, shape=None), f"no tensor has the shape {spec.shape}"
@@ -368,9 +368,9 @@ def _settle(frame: _Frame, ref: CallRef, outputs: tuple[TensorSpec, ...], reason
 
 
 def _is_corrected(frame: _Frame, tensor: TensorRef, given: TensorSpec) -> bool:
-    """Whether the user says something else of a tensor than what is recorded of it, or leaves open what is told there."""
+    """Whether the user says something else of a tensor than the document does, or leaves open what is told there."""
     recorded = frame.recorded.get(tensor)
-    said = None if recorded is None else recorded.spec.shape
+    said = frame.built.specs.get(tensor, TensorSpec()).shape if recorded is None else recorded.spec.shape
     if said is None or given.shape is None:
         return False
     return len(said) != len(given.shape) or any(size not in (None, now) for size, now in zip(said, given.shape, strict=True))
