@@ -35,7 +35,7 @@ class LazyGroup(click.Group):
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in VERBS and args[0] not in _BESIDE and not args[0].startswith("-"):
             near = closest(args[0], [*VERBS, *_BESIDE])
-            ctx.fail(f"There is no verb {args[0]!r}." + (f" Did you mean {' or '.join(near)}?" if near else ""))
+            ctx.fail(f"There is no verb {args[0]!r}." + (f" Did you mean {near[0]}?" if near else ""))
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

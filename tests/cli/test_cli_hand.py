@@ -22,7 +22,7 @@ def test_a_misspelt_verb_is_told_the_nearest() -> None:
     for words in (["splitt", RESIDUAL], ["help", "splitt"]):
         found = run(*words)
         assert found.code == 2
-        assert "There is no verb 'splitt'. Did you mean split" in found.err
+        assert "There is no verb 'splitt'. Did you mean split?" in found.err
 
 
 def test_a_misspelt_option_is_told_the_nearest() -> None:
