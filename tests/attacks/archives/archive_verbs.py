@@ -32,7 +32,6 @@ LINES: dict[str, list[str]] = {
     "rename": ["rename", "MODEL", "mid=e", "--out", "renamed.keras"],
     "freeze": ["freeze", "MODEL", "--layer", "mid", "--out", "frozen.keras"],
     "weights": ["weights", "MODEL", "--out", "weights.safetensors"],
-    "plot": ["plot", "MODEL", "--out", "picture.html"],
 }
 WRITES = ("split", "extract", "insert", "replace", "rename", "freeze", "weights")
 """All of these copy weights; verify and join have nothing to do where nothing was split."""

@@ -19,6 +19,7 @@ SHELL = {
     "no folder to stand in": 'mkdir gone && cd gone && rmdir ../gone; "$@"',
     "one thread": 'ulimit -u 1; "$@"',
     "stdout full": '"$@" >/dev/full',
+    "stdin closed": '"$@" <&-',
 }
 """Each with one verb, in turn: what comes after the start is the matrix's."""
 
