@@ -106,7 +106,7 @@ def one_of(names: str, *, none: bool = False, case: bool = True) -> Values:
 
 
 def permutation(value: Any) -> bool:
-    return isinstance(value, Sequence) and all(each in value for each in range(1, len(value) + 1))
+    return isinstance(value, (tuple, list)) and all(each in value for each in range(1, len(value) + 1))
 
 
 def _is_entry(value: Any) -> bool:

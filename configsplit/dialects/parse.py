@@ -160,7 +160,7 @@ def _layer(item: FrozenDict, index: int, done: dict[int, Model], dialect: Dialec
     calls: list[Node] = []
     for number, raw in enumerate(item["inbound_nodes"]):
         try:
-            calls.append(dialect.read_node(raw, names))
+            calls.append(_counted(dialect.read_node(raw, names)))
         except DocumentError as error:
             raise error.within(f"layers[{index}].inbound_nodes[{number}]") from None
     model = done.get(id(item))
@@ -168,6 +168,15 @@ def _layer(item: FrozenDict, index: int, done: dict[int, Model], dialect: Dialec
         calls = [Node()]
     kept = _emptied(item, "inbound_nodes", *(["config"] if model is not None else []))
     return Layer(name=item["name"], class_name=item["class_name"], entry=kept, calls=tuple(calls), model=model)
+
+
+def _counted(node: Node) -> Node:
+    """Raises DocumentError where a call or an output is counted from the end, as Python would."""
+    for ref in (use.ref for use in node.uses()):
+        if min(ref.call, ref.output) < 0:
+            what = f"[{ref.layer!r}, {ref.call}, {ref.output}] has a negative number"
+            raise DocumentError(what, code="document-unresolved", hint="calls and outputs are counted from 0")
+    return node
 
 
 def _ends(structure: Any, key: str, names: dict[str, int]) -> Any:

@@ -100,7 +100,7 @@ def _misbuilt(inference: Inference, facts: LayerFacts, call: CallFacts, build: M
         return f"nobody gives it {unknown!r}"
     if not needed or not build.keys() & {"input_shape", "shapes_dict"}:
         return ""
-    built = _built(build, call)
+    built = _built(build, call) if call.inputs else call
     if built is None:
         return "that is no shape"
     if built.inputs == call.inputs:

@@ -140,6 +140,8 @@ def output_masks(it: MaskedCall) -> dict[int, Mask]:
 
 def _outputs(it: MaskedCall) -> dict[int, Mask]:
     facts = it.facts
+    if not it.taken and facts.mask == "makes":
+        return {}  # there is nothing to compare
     if facts.mask == "makes" or _made_inside(it.inference, facts, it.call):
         return _beginning(it)
     arriving = [(ref, mask) for ref, mask in it.taken if mask is not None]

@@ -345,22 +345,34 @@ class _Clock:
 
     def timed(self, row: Cut, place: CutPlace) -> Cut:
         (head, pace), (tail, other) = self._sides
-        return self._with(row, head.sides(place)[0] / pace, tail.sides(place)[1] / other, self._book.of_size(place)[:2])
+        before, after = _seconds(head.sides(place)[0], pace), _seconds(tail.sides(place)[1], other)
+        return self._with(row, before, after, self._book.of_size(place)[:2])
 
     def ends(self) -> list[Cut]:
         """The two ways of not cutting."""
         whole, ((head, pace), (tail, other)) = self._book.everything(), self._sides
         return [
-            self._with(_uncut(ALL_TAIL, _NOTHING, whole), 0.0, tail.total / other, (0, self._book.inputs)),
-            self._with(_uncut(ALL_HEAD, whole, _NOTHING), head.total / pace, 0.0, (0, 0)),
+            self._with(_uncut(ALL_TAIL, _NOTHING, whole), 0.0, _seconds(tail.total, other), (0, self._book.inputs)),
+            self._with(_uncut(ALL_HEAD, whole, _NOTHING), _seconds(head.total, pace), 0.0, (0, 0)),
         ]
 
     def _with(self, row: Cut, head: float, tail: float, crossing: tuple[int, int]) -> Cut:
         (across, sent), devices, inputs = crossing, self._devices, self._book.inputs
         if devices.input_bytes is not None and inputs:
             sent = devices.input_bytes * sent // inputs
-        latency = Latency(head=head, link=(across + sent) / devices.link, tail=tail)
+        latency = Latency(head=head, link=_seconds(across + sent, devices.link), tail=tail)
         return replace(row, input_bytes=sent, latency=latency)
+
+
+def _seconds(amount: float, pace: float) -> float:
+    try:
+        return amount / pace
+    except OverflowError:
+        raise CutError(
+            "the model is so large that no number of seconds says what it takes",
+            code="cut-not-timed",
+            hint="leave --head-speed, --tail-speed and --link out",
+        ) from None
 
 
 def _uncut(name: str, before: Side, after: Side) -> Cut:

@@ -58,7 +58,9 @@ def _is_custom(entry: FrozenDict) -> bool:
 
 
 def _own(unit: Unit) -> Sequence[str]:
-    name, config, count = str(unit.entry["class_name"]), unit.entry["config"], len(unit.stored.shapes)
+    name, config, count = str(unit.entry["class_name"]), unit.entry.get("config"), len(unit.stored.shapes)
+    if not isinstance(config, FrozenDict):
+        raise _unknown(unit.entry, "it has no config")
     if count and listed_otherwise(config):
         raise _unknown(unit.entry, "quantized kernels and low-rank adapters stand elsewhere in .h5 files than in archives")
     return places(name, count)

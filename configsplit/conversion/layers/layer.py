@@ -65,7 +65,7 @@ def children(unit: Unit) -> list[Unit]:
     listed: list[tuple[tuple[str, int | None], FrozenDict]] = [
         ((key, None), config[key]) for key in _SIDES if isinstance(config.get(key), FrozenDict)
     ]
-    if wraps(unit) == "directions" and not isinstance(config.get("backward_layer"), FrozenDict):
+    if wraps(unit) == "directions" and listed and not isinstance(config.get("backward_layer"), FrozenDict):
         listed.append((("", None), config["layer"]))  # Keras makes it from the other, and it has weights all the same
     cells = config.get("cells")
     if type(cells) is tuple:
