@@ -140,8 +140,6 @@ def output_masks(it: MaskedCall) -> dict[int, Mask]:
 
 def _outputs(it: MaskedCall) -> dict[int, Mask]:
     facts = it.facts
-    if not it.taken and facts.mask == "makes":
-        return {}  # there is nothing to compare
     if facts.mask == "makes" or _made_inside(it.inference, facts, it.call):
         return _beginning(it)
     arriving = [(ref, mask) for ref, mask in it.taken if mask is not None]
@@ -213,6 +211,8 @@ def refs_of(taken: Iterable[Taken]) -> tuple[TensorRef, ...]:
 
 
 def _beginning(it: MaskedCall) -> dict[int, Mask]:
+    if not it.taken:
+        return {}  # there is nothing to compare
     if it.facts.wraps != "steps" and not it.facts.makes_mask(it.call.config):
         return {}
     outer = declared(it.inference, it.layer)
