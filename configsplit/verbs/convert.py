@@ -110,6 +110,7 @@ def convert(
             arguments=_arguments(lambdas, read_lambda, shapes, backend, missing_weights),
             absent=lost,
             old=old,
+            request=request,
         )
 
 
