@@ -293,7 +293,8 @@ def _compared(made: Converted, place: Path, run: _Run) -> ConvertedReport:
     from configsplit.runtime.converted import compare_converted
 
     limits, document = run.limits or Limits(), made.document
-    model, instead = (document.model, ()) if made.request is None else without_code(made.request)
+    asked = made.request if document.dialect == "keras2" else None  # Keras 1 runs nowhere
+    model, instead = (document.model, ()) if asked is None else without_code(asked)
     with readable(document, model if instead else None) as (path, weights):
         old, more = original(document, path, weights), {"samples": run.samples, "seed": run.seed}
         report = compare_converted(old, place, custom_objects=run.custom_objects, limits=limits, **more)

@@ -1,4 +1,4 @@
-"""``convert --verify numeric`` of models with Lambdas: what was read, or given instead, runs in tf_keras; the file's code never."""
+"""``convert --verify numeric`` of models with Lambdas: what was read, or given instead, runs in tf_keras; code never."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_names_of_functions_are_those_of_tensorflow() -> None:
 # ------------------------------------------------------------------------------------------------------- where Lambdas stand
 
 
-def deep(folder: Path) -> Path:
+def deep(folder: Path, suffix: str = ".h5") -> Path:
     """In a nested model, in wrappers, twice called, in a Sequential; with weights around them."""
     layers = tf_keras.layers
     part = tf_keras.Sequential(
@@ -79,13 +79,14 @@ def deep(folder: Path) -> Path:
     inner = tf_keras.Sequential([tf_keras.Input((4,)), layers.Lambda(lambda x: x[:, ::-1], name="turned"), layers.Dense(3)])
     steps = layers.TimeDistributed(layers.Lambda(lambda x: 2 * x, name="twice"), name="steps")(rows)
     model = tf_keras.Model([first, second], layers.TimeDistributed(inner, name="rows")(steps))
-    model.save(folder / "old.h5")
-    return folder / "old.h5"
+    model.save(folder / f"old{suffix}")
+    return folder / f"old{suffix}"
 
 
-def test_lambdas_wherever_they_stand_run(tmp_path: Path) -> None:
-    path = deep(tmp_path)
-    original = tf_keras.models.load_model(path, compile=False)
+@pytest.mark.parametrize("suffix", [".h5", ".keras"])
+def test_lambdas_wherever_they_stand_run(suffix: str, tmp_path: Path) -> None:
+    path = deep(tmp_path, suffix)
+    original = tf_keras.models.load_model(path, compile=False, safe_mode=False)
     model, instead = in_tf_keras(convert(path))
     assert {each.path for each in instead} == {
         ("part", "rescale"),
@@ -105,12 +106,73 @@ def test_numeric_says_what_ran_in_the_place_of_code(tmp_path: Path) -> None:
     assert "part/rescale: x / 127.5 - 1" in found.instead
 
 
-FUNCTIONS = """
+# --------------------------------------------------------------------------------------------- what the user puts in its place
+
+
+PLUGIN = """
+from configsplit.catalog.facts import FunctionFacts
+
+FUNCTIONS = FunctionFacts(name="scaled", keras_function=":scaled", tf_keras_function="{ours}")
+
 def scaled(x):
     return x * 3
-"""
-PLUGIN = """
-from configsplit.plugins import FunctionFacts
 
-CONFIGSPLIT = [FunctionFacts(name="scaled", keras_function="{keras}", tf_keras_function="{tf_keras}")]
+def other(x):
+    return x * 4
 """
+
+
+def replaced(folder: Path, ours: str) -> tuple[Converted, Path]:
+    """A model whose Lambdas loop, which is never read, with a function in their places, and the plug-in that has it."""
+    layers = tf_keras.layers
+    source = tf_keras.Input(FLAT)
+    flow = layers.Lambda(looping, output_shape=FLAT, name="code")(layers.Dense(4)(source))
+    flow = layers.TimeDistributed(layers.Lambda(looping, output_shape=FLAT, name="inner"), name="outer")(
+        layers.RepeatVector(2)(flow)
+    )
+    tf_keras.Model(source, flow).save(folder / "old.h5")
+    (folder / "functions.py").write_text(PLUGIN.format(ours=ours))
+    plugin = folder / "functions.py"
+    lambdas = {"code": "functions:scaled", "outer": "functions:scaled"}
+    return convert(folder / "old.h5", lambdas=lambdas, custom_objects=[plugin]), plugin
+
+
+def looping(x: Any) -> Any:
+    for _ in range(2):
+        x = x * 3
+    return x
+
+
+def test_a_function_of_the_user_runs_in_both(tmp_path: Path) -> None:
+    made, plugin = replaced(tmp_path, ":scaled")
+    found = made.save(tmp_path / "new.keras", verify="numeric", custom_objects=[plugin]).numeric
+    assert found is not None
+    assert found.instead == ("code: functions:scaled", "outer: functions:scaled")
+    assert found.difference < 1e-5
+
+
+def test_functions_that_compute_something_else_differ(tmp_path: Path) -> None:
+    made, plugin = replaced(tmp_path, ":other")
+    with pytest.raises(VerificationError) as caught:
+        made.save(tmp_path / "new.keras", verify="numeric", custom_objects=[plugin])
+    assert caught.value.code == "verify-converted"
+
+
+def test_a_function_for_keras_3_alone_is_said_to_be_missing(tmp_path: Path) -> None:
+    made, plugin = replaced(tmp_path, "")
+    with pytest.raises(DocumentError, match="a function by name") as caught:
+        made.save(tmp_path / "new.keras", verify="numeric", custom_objects=[plugin])
+    assert caught.value.code == "hazard-lambda"
+
+
+def test_code_that_nothing_stands_for_is_refused(tmp_path: Path) -> None:
+    """``K.hard_sigmoid`` is read, and TensorFlow has no name for it; the code itself is not run either."""
+    function, _, *shapes = CASES["activations"]
+    source = tf_keras.Input(shapes[0])
+    tf_keras.Model(source, tf_keras.layers.Dense(2)(tf_keras.layers.Lambda(function, name="code")(source))).save(
+        tmp_path / "old.h5"
+    )
+    with pytest.raises(DocumentError) as caught:
+        convert(tmp_path / "old.h5").save(tmp_path / "new.keras", verify="numeric")
+    assert caught.value.code == "hazard-lambda"
+    assert not (tmp_path / "new.keras").exists()
