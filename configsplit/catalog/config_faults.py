@@ -9,6 +9,7 @@ from typing import Any
 from configsplit.catalog.constructors import OBJECTS, Constructor, constructor, names_of, settings_of
 from configsplit.catalog.dtypes import DTYPES, MIXED, is_policy
 from configsplit.catalog.facts import LayerFacts
+from configsplit.catalog.layers.keras1 import CLASSES
 from configsplit.catalog.objects import OBJECT_VALUES
 from configsplit.catalog.values import EMPTY, NOTHING, TRUTH, WHOLE, Values, one_of, or_none, whole
 from configsplit.errors import closest
@@ -78,8 +79,10 @@ def config_faults(
 
 
 def _elsewhere(class_name: str, dialect: str) -> list[Constructor]:
-    """The class of the same name in the other generations."""
-    found = (constructor(class_name, each) for each in ("keras1", "keras2", "keras3") if each != dialect)
+    """The class in the other generations: of the same name, or of the one that it had in Keras 1."""
+    first = [class_name, *(old for old, new in CLASSES.items() if new == class_name)]
+    names = {"keras1": first, "keras2": [CLASSES.get(class_name, class_name)], "keras3": [CLASSES.get(class_name, class_name)]}
+    found = (constructor(name, each) for each, known in names.items() if each != dialect for name in known)
     return [each for each in found if each is not None]
 
 
@@ -93,7 +96,7 @@ def _unknown(
             said = f"{class_name} of {taken.release} does not take the key {key!r}, which {release} wrote"
             yield ConfigFault("config-key-unknown", key, said, "leave it out for that release", older=True)
             continue
-        theirs = " and ".join(each.release for each in elsewhere if key in each.keys)
+        theirs = " and ".join(dict.fromkeys(each.release for each in elsewhere if key in each.keys))
         said = f"{class_name} of {taken.release} takes no key {key!r}{theirs and f', which is one of {theirs}'}"
         yield ConfigFault("config-key-unknown", key, said, near(key, taken.keys) or f"it takes {listed(taken.keys)}")
 

@@ -116,4 +116,5 @@ def _numbers(report: ConvertedReport) -> list[str]:
     )
     lines = [f"{word}: {what} in {old} and {new} on {report.samples} samples ({report.seconds:.1f} s)"]
     lines += [f"  {output.name}: off by {output.difference:.1e}" for output in report.outputs if output.difference]
+    lines += [f"  ran in the place of code: {each}" for each in report.instead]
     return [*lines, *(f"  not exercised: {each}" for each in report.unexercised)]

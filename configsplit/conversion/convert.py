@@ -87,7 +87,7 @@ def _tree(path: LayerPath, model: Model, inference: Inference | None, work: _Wor
     nested = [(inner, layer.model) for inner, layer in walk(model) if layer.model is not None]
     for inner, each in [*reversed(nested), ((), model)]:
         place = (*path, *inner)
-        building = _one(place, each, _inside(inference, inner), work)
+        building = _one(place, each, inside(inference, inner), work)
         work.results[place] = building
         work.notes += building.notes
         work.refusals += building.refusals
@@ -104,7 +104,7 @@ def _tree(path: LayerPath, model: Model, inference: Inference | None, work: _Wor
     return work.models.get(path)
 
 
-def _inside(inference: Inference | None, path: LayerPath) -> Inference | None:
+def inside(inference: Inference | None, path: LayerPath) -> Inference | None:
     """What is known of a nested model, from its first call; None where it is never called."""
     for name in path:
         inner = {} if inference is None else inference.inner

@@ -52,7 +52,8 @@ class OutputDifference:
 class ConvertedReport:
     """What both models computed: every output within what rounding explains, else there is no report but an error.
 
-    ``frameworks`` ran the old and the new model; ``unexercised`` are masks that were never on or never off.
+    ``frameworks`` ran the old and the new model; ``unexercised`` are masks that were never on or never off; ``instead`` says
+    what ran in the old model in the place of each Lambda (``rescale: x / 127.5 - 1``): code is never run.
     """
 
     outputs: tuple[OutputDifference, ...]
@@ -61,6 +62,7 @@ class ConvertedReport:
     seed: int
     seconds: float
     unexercised: tuple[str, ...] = ()
+    instead: tuple[str, ...] = ()
 
     @property
     def identical(self) -> bool:

@@ -13,7 +13,8 @@ from configsplit import __version__
 from configsplit.containers import Source, Staging, Workers, Written, open_source, prepare_text
 from configsplit.containers.container import SUFFIXES, Format
 from configsplit.containers.relayout import Relaying
-from configsplit.conversion import Migration, Note, Refusal
+from configsplit.conversion import Migration, Note, Refusal, Request
+from configsplit.conversion.originals import without_code
 from configsplit.dialects import DIALECTS, Detection, emit, parse, to_text
 from configsplit.errors import ConversionError, StoreError, check_choice
 from configsplit.graph.json import FrozenDict, rebuild
@@ -75,6 +76,7 @@ class Converted:
         arguments: what was asked for, as the record has it.
         absent: layers that begin with fresh weights, since the file does not hold all of theirs.
         old: the old weights, while the file is open that they are in.
+        request: what was migrated; None for a model of Keras 3, which keeps its layers.
     """
 
     document: Document
@@ -83,6 +85,7 @@ class Converted:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     absent: tuple[Absent, ...] = ()
     old: OldWeights | None = field(default=None, repr=False, compare=False)
+    request: Request | None = field(default=None, repr=False, compare=False)
 
     def __repr__(self) -> str:
         refused = f", {len(self.refusals)} refusals" if self.refusals else ""
@@ -290,9 +293,12 @@ def _compared(made: Converted, place: Path, run: _Run) -> ConvertedReport:
     from configsplit.runtime.converted import compare_converted
 
     limits, document = run.limits or Limits(), made.document
-    with readable(document) as (path, weights):
+    asked = made.request if document.dialect == "keras2" else None  # Keras 1 runs nowhere
+    model, instead = (document.model, ()) if asked is None else without_code(asked)
+    with readable(document, model if instead else None) as (path, weights):
         old, more = original(document, path, weights), {"samples": run.samples, "seed": run.seed}
-        return compare_converted(old, place, custom_objects=run.custom_objects, limits=limits, **more)
+        report = compare_converted(old, place, custom_objects=run.custom_objects, limits=limits, **more)
+    return replace(report, instead=tuple(f"{'/'.join(each.path)}: {each.what}" for each in instead))
 
 
 def original(document: Document, path: Path, weights: Path | None) -> Original:

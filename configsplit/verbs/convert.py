@@ -10,6 +10,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
 
+from configsplit.boundaries.records import SIGN, implied_notes
 from configsplit.boundaries.sizes import beside_inputs
 from configsplit.catalog.table import class_facts
 from configsplit.containers import Source
@@ -22,14 +23,17 @@ from configsplit.dialects import emit, read_entry
 from configsplit.errors import ConversionError, check_choice
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import LayerPath, TensorRef, TensorSpec, walk
+from configsplit.graph.references import Place
 from configsplit.inference import trace
 from configsplit.models.document import Document, Said, by_names, given_shapes, reading
 from configsplit.models.made import ModelLike, document_of
 from configsplit.models.wrapped import held_by, release_of
+from configsplit.rewrites.nested.surface import Told
 from configsplit.saving.conversion import Converted
 from configsplit.saving.converted_masks import changed_masks
 from configsplit.weights.accounts import Absent, absent
 from configsplit.weights.conversion import OldWeights
+from configsplit.weights.implied import told_by_weights
 from configsplit.weights.left_out import completed
 from configsplit.weights.parts import check_shapes
 
@@ -92,8 +96,12 @@ def convert(
             document = completed(document, source.weights)
             old = OldWeights(document, source.weights)
         made_by = backend or str(source.metadata.get("backend") or document.model.entry.get("backend") or "")
-        request = _request(document, old, lambdas, read_lambda, shapes, made_by, missing_weights)
-        migration = _with_matched(_migrated(document, request), document, old)
+        said = by_names(shapes)
+        given = said if isinstance(said, Mapping) else given_shapes(document.model, said)
+        told = told_by_weights(document, [Told(Place((), ref), spec) for ref, spec in given.items()])
+        given = {**given, **{each.place.ref: each.spec for each in told if not each.place.inside}}
+        request = _request(document, old, lambdas, read_lambda, given, made_by, missing_weights)
+        migration = _with_implied(_with_matched(_migrated(document, request), document, old), told)
         lost = () if source.weights is None else absent(document, migration, source.weights)
         return Converted(
             document=document,
@@ -102,6 +110,7 @@ def convert(
             arguments=_arguments(lambdas, read_lambda, shapes, backend, missing_weights),
             absent=lost,
             old=old,
+            request=request,
         )
 
 
@@ -150,13 +159,11 @@ def _request(
     old: OldWeights | None,
     lambdas: Mapping[str, str] | Sequence[str],
     read_lambda: bool,
-    shapes: Said,
+    given: Mapping[TensorRef, TensorSpec],
     backend: str,
     missing_weights: MissingWeights,
 ) -> Request:
     """What a migration is to know. Raises WeightsError where the weights do not fit the layers."""
-    said = by_names(shapes)
-    given = said if isinstance(said, Mapping) else given_shapes(document.model, said)
     inference = document.infer_given(
         beside_inputs(document, given)[0], facts=reading_facts(alone=not lambdas) if read_lambda else {}
     )
@@ -188,6 +195,15 @@ def _with_matched(migration: Migration, document: Document, old: OldWeights | No
     """Say which weights were found though the file calls their layers otherwise."""
     notes = () if old is None else old.found.notes()
     return replace(migration, notes=(*migration.notes, *(Note(document.model.name, note) for note in notes)))
+
+
+def _with_implied(migration: Migration, told: Sequence[Told]) -> Migration:
+    """Say which shapes go by weights."""
+    known = [each for each in told if not each.place.inside]
+    notes = [
+        Note(each.place.ref.layer, note.removeprefix(SIGN)) for each, note in zip(known, implied_notes(known), strict=True)
+    ]
+    return replace(migration, notes=(*migration.notes, *notes))
 
 
 def _without_weights(migration: Migration, lost: Sequence[Absent], wanted: MissingWeights) -> Migration:

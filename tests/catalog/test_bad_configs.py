@@ -196,6 +196,18 @@ def test_class_key_nearest_key_and_releases_are_named(key: str, said: str, tmp_p
     assert configsplit.inspect(configsplit.load(path)).configs == (f"steps: {found.message}",)
 
 
+def test_keys_of_a_class_that_keras_1_called_otherwise_are_named(tmp_path: Path) -> None:
+    import keras
+
+    model = keras.Sequential([keras.layers.Input((8, 8, 3)), keras.layers.Conv2D(2, 3, name="conv")])
+    document = json.loads(model.to_json())
+    document["config"]["layers"][1]["config"]["W_constraint"] = None
+    path = tmp_path / "model.json"
+    path.write_text(json.dumps(document))
+    (found,) = validate(path).violations
+    assert found.message.startswith("Conv2D of Keras 3.15.1 takes no key 'W_constraint', which is one of Keras 1 (")
+
+
 def test_a_key_that_a_verb_adds_is_held_too(tmp_path: Path) -> None:
     """What stands in the file as it was is left alone; what is changed is held."""
     import keras

@@ -149,3 +149,32 @@ def test_what_the_user_says_stands(tmp_path: Path) -> None:
     fill(grouped(works, odd_class(works))).save(path := tmp_path / "model.h5")
     parts = configsplit.split(configsplit.load(path), "odd", shapes=["odd=None,6,6,4"])
     assert parts.inference.specs[TensorRef("odd")].shape == (None, 6, 6, 4)
+
+
+@pytest.mark.parametrize("kind", sorted({*KINDS} - {"nested"}))
+def test_a_conversion_goes_by_weights_too(kind: str, tmp_path: Path) -> None:
+    old, new = framework("tf_keras"), framework("keras")
+    odd = odd_class(old)
+    fill(model := KINDS[kind][0](old, odd)).save(path := tmp_path / "model.h5")
+    made = configsplit.convert(path)
+    (note,) = [note for note in made.notes if "goes by the weights of" in note.what]
+    assert note.layer == "odd"
+    made.save(tmp_path / "new.keras")
+    anew = new.module.models.load_model(tmp_path / "new.keras", custom_objects={"Odd": odd_class(new)})
+    (given,) = inputs_for(model)
+    np.testing.assert_allclose(np.asarray(anew(given)), np.asarray(model(given)), rtol=1e-5, atol=1e-5)
+
+
+def test_a_conversion_keeps_to_what_the_user_says(tmp_path: Path) -> None:
+    works = framework("tf_keras")
+    fill(grouped(works, odd_class(works))).save(path := tmp_path / "model.h5")
+    made = configsplit.convert(path, shapes=["odd=None,6,6,4"])
+    assert not made.refusals
+    assert not [note for note in made.notes if "goes by the weights of" in note.what]
+
+
+@pytest.mark.parametrize("kind", ["a Dense behind a Flatten", "a Dense"])
+def test_a_conversion_asks_where_weights_do_not_tell_enough(kind: str, tmp_path: Path) -> None:
+    works = framework("tf_keras")
+    fill(UNTOLD[kind](works, odd_class(works))).save(path := tmp_path / "model.h5")
+    assert "convert-shape-unknown" in {refusal.code for refusal in configsplit.convert(path).refusals}

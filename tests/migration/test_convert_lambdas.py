@@ -255,7 +255,7 @@ def test_one_function_for_many_by_a_pattern(tmp_path: Path) -> None:
 # ----------------------------------------------------------------------------------------------------------------- helpers
 
 
-def _given(shapes: Any) -> Any:
+def given_for(shapes: Any) -> Any:
     lot = np.random.default_rng(len(shapes))
     data = [lot.uniform(-1, 1, size=(3, *(size or 6 for size in shape))).astype("float32") for shape in shapes]
     return data if len(data) > 1 else data[0]
@@ -277,7 +277,7 @@ def _new(made: Converted, folder: Path) -> Any:
 
 
 def _compare(made: Converted, function: Callable[..., Any], shapes: Any, folder: Path) -> None:
-    data = _given(shapes)
+    data = given_for(shapes)
     tensors = [tf.constant(each) for each in data] if isinstance(data, list) else tf.constant(data)
     wanted, found = (tf.nest.flatten(value) for value in (function(tensors), _new(made, folder)(data)))
     for one, other in zip(wanted, found, strict=True):

@@ -20,6 +20,8 @@ _OTHERWISE = frozenset({"dropout", "where", "where_v2", "div", "count_nonzero"})
 _OF_A_PLACE = ("image.",)
 """Packages of which that is true as a whole: ``tf.image.resize`` of TensorFlow 1 takes other pixels."""
 
+_PART = "__operators__.getitem"
+
 _MOST_CALLS = 500
 
 OPERATORS: dict[str, tuple[str, int]] = {
@@ -98,7 +100,7 @@ class Calls:
         items = key if type(key) is tuple else (key,)
         spec = tuple(map(_place, items))
         text = f"{text_of(value, ATOM)}[{', '.join(text_of(item) for item in items)}]"
-        return self._made("__operators__.getitem", (value,), {"slice_spec": spec}, text, ATOM)
+        return self._made(_PART, (value,), {"slice_spec": spec}, text, ATOM)
 
     # ------------------------------------------------------------------------------------------------------- calling
 
@@ -142,9 +144,10 @@ def _layer(name: str, function: str, given: dict[str, Any]) -> Layer:
     """A call with its arguments by name, but for the first, as tf.keras records one."""
     first, *rest = given
     kwargs = {key: rebuild(given[key], _use) for key in rest if given[key] is not None}
-    entry = FrozenDict({"class_name": "TFOpLambda", "config": FrozenDict({"name": name, "function": function})})
+    class_name = "SlicingOpLambda" if function == _PART else "TFOpLambda"
+    entry = FrozenDict({"class_name": class_name, "config": FrozenDict({"name": name, "function": function})})
     node = Node((rebuild(given[first], _use),), FrozenDict(kwargs))
-    return Layer(name=name, class_name="TFOpLambda", entry=entry, calls=(node,))
+    return Layer(name=name, class_name=class_name, entry=entry, calls=(node,))
 
 
 def _is_operand(value: Any) -> bool:

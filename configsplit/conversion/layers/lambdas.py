@@ -16,7 +16,7 @@ from configsplit.conversion.samples import follow
 from configsplit.graph.json import FrozenDict, rebuild
 from configsplit.graph.model import INPUT, CallRef, Layer, Node, TensorRef, TensorSpec, Use
 
-__all__ = ["alone", "convert", "entry", "replaced", "unread"]
+__all__ = ["alone", "by_name", "convert", "entry", "replaced", "unread"]
 
 
 def convert(building: Building, layer: Layer, number: int, given: Mapping[str, Replacement]) -> None:
@@ -150,3 +150,14 @@ def entry(old: FrozenDict, name: str, replacement: Replacement) -> FrozenDict:
     if type(shape) is tuple and all(type(size) is int or size is None for size in shape):
         config["output_shape"] = shape
     return built_in("keras.layers", "Lambda", config)
+
+
+def by_name(old: FrozenDict, replacement: Replacement) -> FrozenDict:
+    """The same Lambda of Keras 2 with a function by name in the place of its code."""
+    shape = old["config"].get("output_shape")
+    plain = type(shape) is tuple and all(type(size) is int or size is None for size in shape)
+    told = {"output_shape": shape if plain else None, "output_shape_type": "raw", "mask": None, "mask_type": None}
+    function = {"function": replacement.function, "function_type": "function", "module": None}
+    config = FrozenDict({key: value for key, value in old["config"].items() if key not in (*told, *function)})
+    known = {key: value for key, value in {**told, **function}.items() if value is not None}
+    return old | {"config": config | known}
