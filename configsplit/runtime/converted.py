@@ -167,20 +167,22 @@ def _run(
     job = {"custom_objects": list(custom_objects), "allow_lambda": False, "steps": [step]}
     try:
         told: dict[str, Any] = run_in_worker(job, place.parent, limits=limits)["steps"][0]
-    except VerificationError as error:
-        if error.code != "runtime-failed":
+    except ConfigSplitError as error:
+        if error.code not in ("runtime-failed", "runtime-timeout", "runtime-endless"):
             raise
         raise _does_not_run(error, framework, str(model)) from None
     return told
 
 
 def _does_not_run(error: ConfigSplitError, framework: str, where: str) -> VerificationError:
+    declare = "declare custom classes for both frameworks in a plug-in (--custom-objects FILE.py)"
+    remedy = "allow more with --timeout" if error.code == "runtime-timeout" else declare
     which = "the converted model does not run in Keras 3" if framework == "keras" else f"{framework} does not run the original"
     return VerificationError(
         f"{which}, so that nothing was compared: {error.message}",
         code="verify-converted-run",
         where=where,
-        hint="declare custom classes for both frameworks in a plug-in (--custom-objects FILE.py), or use --verify proof",
+        hint="use --verify proof" if error.code == "runtime-endless" else f"{remedy}, or use --verify proof",
     )
 
 

@@ -237,6 +237,16 @@ def test_both_models_are_run_and_the_difference_is_told(near_worker: None, tmp_p
     assert [output.shape for output in saved.numeric.outputs] == [(4, 2)]
 
 
+def test_an_original_that_does_not_answer_in_time_is_named(tmp_path: Path) -> None:
+    from configsplit.runtime.confinement.policy import Limits
+
+    with pytest.raises(VerificationError, match=r"tf_keras does not run the original.* 0\.2 seconds") as caught:
+        convert(RESIDUAL).save(tmp_path / "new.keras", verify="numeric", limits=Limits(timeout=0.2))
+    assert caught.value.code == "verify-converted-run"
+    assert "--timeout" in caught.value.hint
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_conversion_that_computes_something_else_is_an_error(near_worker: None, tmp_path: Path) -> None:
     from configsplit.runtime.confinement.policy import Limits
     from configsplit.runtime.converted import compare_converted
