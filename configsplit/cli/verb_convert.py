@@ -20,6 +20,9 @@ def convert(model: Path, out: Path, as_json: bool, **options: Any) -> None:
     from configsplit.models.document import reading
     from configsplit.verbs import asked
 
+    for name, flag in (("inputs", "--inputs"), ("sizes", "--size")):
+        if options[name] and options["verify"] != "numeric":
+            raise click.UsageError(f"{flag} goes with --verify numeric")
     with reading(
         model, weights=options["weights"], custom_objects=options["custom_objects"], by_name=options["by_name"]
     ) as document:
@@ -32,6 +35,8 @@ def convert(model: Path, out: Path, as_json: bool, **options: Any) -> None:
             verify=options["verify"],
             samples=options["samples"],
             seed=options["seed"],
+            inputs=options["inputs"],
+            sizes=options["sizes"],
             custom_objects=options["custom_objects"],
             limits=asked.limits_of(options),
         )

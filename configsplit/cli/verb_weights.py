@@ -14,11 +14,11 @@ from configsplit.display.figures import size
 def weights(model: Path, out: Path, force: bool, as_json: bool, **options: Any) -> None:
     """Write them, and say how many there are."""
     from configsplit.models.document import reading
-    from configsplit.verbs.weights import named_weights
+    from configsplit.verbs.table import function
 
     named = {key: options[key] for key in ("weights", "custom_objects", "by_name")}
     with reading(model, **named) as document:
-        saved = named_weights(document).save(out, force=force)
+        saved = function("weights")(document).save(out, force=force)
     if as_json:
         show({"file": str(saved.path), "sha256": saved.sha256, "bytes": saved.bytes, "weights": list(saved.names)})
         return

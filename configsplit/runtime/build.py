@@ -15,6 +15,7 @@ import numpy as np
 
 from configsplit.errors import DocumentError, WeightsError, nearest
 from configsplit.hazards import ROOTS, hazards
+from configsplit.runtime.endless import ending
 from configsplit.runtime.examine import buildable, examine
 from configsplit.runtime.frameworks import Framework
 from configsplit.runtime.resolving import resolving
@@ -37,7 +38,7 @@ def safe_scope(framework: Framework, classes: Classes, *, allow_lambda: bool = F
     registered.update(allowed)
     try:
         held = resolving(framework, {**allowed, **classes})
-        with saving.custom_object_scope(dict(classes)), _safe_mode(framework, not allow_lambda), held:
+        with saving.custom_object_scope(dict(classes)), _safe_mode(framework, not allow_lambda), held, ending(framework):
             yield
     finally:
         registered.clear()

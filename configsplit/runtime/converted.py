@@ -95,13 +95,14 @@ class Original:
 
 
 def compare_converted(
-    original: Original, converted: Path, *, samples: int, seed: int, custom_objects: Sequence[str], limits: Limits
+    original: Original, converted: Path, *, feed: Feed, custom_objects: Sequence[str], limits: Limits
 ) -> ConvertedReport:
     """Run an old model and its conversion, each in a confined process, and compare their outputs.
 
     Raises:
         RuntimeUnavailableError: nothing that runs today reads the old model's dialect (Keras 1), or it is not installed.
-        VerificationError: a model has no weights, or does not run, or an output differs by more than rounding explains.
+        VerificationError: a model has no weights, or does not run, or an output differs by more than rounding explains; or
+            what the user gives does not fit the inputs.
         DocumentError: a file holds code or reaches outside, and must not be run.
     """
     started = time.monotonic()
@@ -115,7 +116,7 @@ def compare_converted(
         )
     with tempfile.TemporaryDirectory(prefix="configsplit-") as folder:
         place = Path(folder)
-        waiting, number = _inputs(original, samples, seed, place), len(original.inputs)
+        waiting, number, seed = _inputs(original, feed, place), len(original.inputs), feed.seed
         old = _run(original.path, original.weights, names[0], number, place / "old", seed, custom_objects, limits, waiting)
         given = arrays.load(place / "inputs.npz")
         new = _run(converted, None, names[1], number, place / "new", seed, custom_objects, limits)
@@ -124,18 +125,18 @@ def compare_converted(
     return ConvertedReport(
         outputs=outputs,
         frameworks=(f"{'Keras' if names[0] == 'keras' else names[0]} {old['version']}", f"Keras {new['version']}"),
-        samples=samples,
+        samples=given[0].values.shape[0] if given and given[0].values.shape else 1,
         seed=seed,
         seconds=round(time.monotonic() - started, 3),
         unexercised=tuple(missing for mask in masks if (missing := mask.missing())),
     )
 
 
-def _inputs(original: Original, samples: int, seed: int, folder: Path) -> list[str]:
+def _inputs(original: Original, feed: Feed, folder: Path) -> list[str]:
     """Files of the same kinds of input as a split is verified with; the old model takes the first that it can."""
     examined = examine(original.path, original.weights)
     hints = read_hints(examined.text, examined.words, original.facts)
-    return save_choices(folder, choices(original.inputs, hints, Feed(samples=samples, seed=seed)))
+    return save_choices(folder, choices(original.inputs, hints, feed))
 
 
 def _boolean(original: Original, given: Sequence[Stored]) -> list[MaskReport]:
@@ -169,20 +170,22 @@ def _run(
     job = {"custom_objects": list(custom_objects), "allow_lambda": False, "steps": [step]}
     try:
         told: dict[str, Any] = run_in_worker(job, place.parent, limits=limits)["steps"][0]
-    except VerificationError as error:
-        if error.code != "runtime-failed":
+    except ConfigSplitError as error:
+        if error.code not in ("runtime-failed", "runtime-timeout", "runtime-endless"):
             raise
         raise _does_not_run(error, framework, str(model)) from None
     return told
 
 
 def _does_not_run(error: ConfigSplitError, framework: str, where: str) -> VerificationError:
+    declare = "declare custom classes for both frameworks in a plug-in (--custom-objects FILE.py)"
+    remedy = "allow more with --timeout" if error.code == "runtime-timeout" else declare
     which = "the converted model does not run in Keras 3" if framework == "keras" else f"{framework} does not run the original"
     return VerificationError(
         f"{which}, so that nothing was compared: {error.message}",
         code="verify-converted-run",
         where=where,
-        hint="declare custom classes for both frameworks in a plug-in (--custom-objects FILE.py), or use --verify proof",
+        hint="use --verify proof" if error.code == "runtime-endless" else f"{remedy}, or use --verify proof",
     )
 
 

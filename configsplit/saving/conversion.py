@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -18,7 +18,7 @@ from configsplit.conversion.originals import without_code
 from configsplit.dialects import DIALECTS, Detection, emit, parse, to_text
 from configsplit.errors import ConversionError, StoreError, check_choice
 from configsplit.graph.json import FrozenDict, rebuild
-from configsplit.graph.model import TensorSpec, walk
+from configsplit.graph.model import walk
 from configsplit.models.document import Document
 from configsplit.models.made import Made
 from configsplit.models.wrapped import held_by
@@ -26,6 +26,7 @@ from configsplit.records import provenance
 from configsplit.records.provenance import SUFFIX, Accounts, Came, ProvenanceRecord, Result
 from configsplit.saving import manifesting
 from configsplit.saving.conversion_proof import accounts, prove
+from configsplit.saving.numeric import described_inputs
 from configsplit.saving.readable import readable
 from configsplit.saving.reread import reread
 from configsplit.saving.writer import Content, begin, content_like, metadata_of
@@ -159,6 +160,8 @@ class Converted:
         verify: Check = "proof",
         samples: int = 4,
         seed: int = 0,
+        inputs: str | Path | None = None,
+        sizes: Iterable[str] = (),
         custom_objects: Sequence[str | Path] = (),
         limits: Limits | None = None,
     ) -> SavedConversion:
@@ -171,7 +174,9 @@ class Converted:
             weights: False leaves the weights behind; the file is ``.json`` then.
             verify: "proof" reads the file anew and holds every weight against what it was made of; "numeric" also runs the old
                 model in tf_keras and the new one in Keras 3, before the file appears.
-            samples, seed: of the input for that.
+            samples, seed: of the input for that, which is drawn.
+            inputs: an ``.npz`` file with the user's own samples instead, by the names of the inputs or in their order.
+            sizes: sizes of inputs that the model leaves open, as for `verify`.
             custom_objects: the plug-ins that the models need to run.
             limits: what Keras may take.
 
@@ -183,12 +188,14 @@ class Converted:
             ConversionError: something was refused; nothing is written then.
             StoreError: the output exists or cannot be written, or the source cannot be read.
             WeightsError: the weights do not fit the layers.
+            ShapeError: a size names no input, or does not fit.
             VerificationError: what was written is not what Keras would rebuild, or it computes something else than the old
-                model, or one of the two does not run.
+                model, or one of the two does not run; or ``inputs`` do not fit.
             RuntimeUnavailableError: "numeric" needs a framework that is not there, or that nobody has for Keras 1.
         """
         check_choice("verify", verify, Check)
-        run = _Run(samples, seed, tuple(map(str, custom_objects)), limits) if verify == "numeric" else None
+        plugins = tuple(map(str, custom_objects))
+        run = _Run(samples, seed, inputs, tuple(sizes), plugins, limits) if verify == "numeric" else None
         return _save(self, Path(path), force, weights, verify, run, Path(path).parent)
 
 
@@ -203,6 +210,8 @@ class _Run:
 
     samples: int
     seed: int
+    inputs: str | Path | None
+    sizes: tuple[str, ...]
     custom_objects: tuple[str, ...]
     limits: Limits | None
 
@@ -291,27 +300,28 @@ def _compared(made: Converted, place: Path, run: _Run) -> ConvertedReport:
     """What both models compute. Raises VerificationError where that differs."""
     from configsplit.runtime.confinement.policy import Limits
     from configsplit.runtime.converted import compare_converted
+    from configsplit.runtime.feeding import Feed
 
     limits, document = run.limits or Limits(), made.document
+    feed = Feed(samples=run.samples, seed=run.seed, arrays=run.inputs)
     asked = made.request if document.dialect == "keras2" else None  # Keras 1 runs nowhere
     model, instead = (document.model, ()) if asked is None else without_code(asked)
     with readable(document, model if instead else None) as (path, weights):
-        old, more = original(document, path, weights), {"samples": run.samples, "seed": run.seed}
-        report = compare_converted(old, place, custom_objects=run.custom_objects, limits=limits, **more)
+        old = original(document, path, weights, run.sizes)
+        report = compare_converted(old, place, feed=feed, custom_objects=run.custom_objects, limits=limits)
     return replace(report, instead=tuple(f"{'/'.join(each.path)}: {each.what}" for each in instead))
 
 
-def original(document: Document, path: Path, weights: Path | None) -> Original:
+def original(document: Document, path: Path, weights: Path | None, sizes: Iterable[str] = ()) -> Original:
     """What there is to know of an old model that is to be run, from the files that a framework reads it in."""
     from configsplit.runtime.converted import Original
 
-    specs = [(ref.layer, document.infer().specs.get(ref, TensorSpec())) for ref in document.model.input_refs()]
     return Original(
         path=path,
         weights=weights,
         dialect=document.dialect,
         facts=document.facts,
-        inputs=[{"name": name, "shape": spec.shape, "dtype": spec.dtype} for name, spec in specs],
+        inputs=described_inputs(document, sizes),
         outputs=[ref.layer for ref in document.model.output_refs()],
         half=any("16" in str(layer.config.get("dtype")) for _, layer in walk(document.model)),
         bare=document.kind == "json" and document.weights is None,

@@ -37,6 +37,8 @@ def test_a_model_before_and_after_surgery(model: Path, tmp_path: Path) -> None:
         (("verify", "a", "--tolerance", "1"), "--tolerance goes with --numeric"),
         (("verify", "a", "--inputs", "x.npz"), "--inputs goes with --numeric"),
         (("verify", "a", "--size", "x=1"), "--size goes with --numeric"),
+        (("convert", str(RESIDUAL), "-o", "a.keras", "--inputs", "x.npz"), "--inputs goes with --verify numeric"),
+        (("convert", str(RESIDUAL), "-o", "a.keras", "--size", "x=1"), "--size goes with --verify numeric"),
         (("verify", str(RESIDUAL), "--numeric"), "verify A B --numeric"),
     ],
 )
@@ -58,6 +60,9 @@ def test_the_users_own_samples(model: Path, tmp_path: Path) -> None:
     assert "(your own)" in done.out
     np.savez(tmp_path / "own.npz", strange=np.zeros(3))
     run("verify", tmp_path / "parts", "--numeric", "--inputs", tmp_path / "own.npz").failed("inputs-unfit")
+    asked = ("--verify", "numeric", "--inputs", tmp_path / "own.npz", "--out", tmp_path / "new.keras")
+    run("convert", RESIDUAL, *asked).failed("inputs-unfit")
+    run("convert", RESIDUAL, *asked[:2], "--size", "strange=1", *asked[4:]).failed("size-no-input")
 
 
 def test_where_two_models_part_as_json(near_worker: None, model: Path, tmp_path: Path) -> None:

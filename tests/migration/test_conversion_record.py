@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import io
 import json
 import zipfile
@@ -237,9 +238,42 @@ def test_both_models_are_run_and_the_difference_is_told(near_worker: None, tmp_p
     assert [output.shape for output in saved.numeric.outputs] == [(4, 2)]
 
 
+def test_both_models_are_run_on_the_users_own_samples(near_worker: None, tmp_path: Path) -> None:
+    made, own = convert(RESIDUAL), tmp_path / "own.npz"
+    shape = made.document.infer().specs[made.document.model.input_refs()[0]].shape[1:]
+    np.savez(own, np.random.default_rng(0).random((3, *shape)))
+    report = made.save(tmp_path / "new.keras", verify="numeric", inputs=own).numeric
+    assert report.samples == 3
+    assert [output.shape for output in report.outputs] == [(3, 2)]
+    np.savez(own, np.ones((3, 77)))
+    with pytest.raises(VerificationError) as caught:
+        made.save(tmp_path / "other.keras", verify="numeric", inputs=own)
+    assert caught.value.code == "inputs-unfit"
+    assert not (tmp_path / "other.keras").exists()
+
+
+def test_both_models_are_run_at_the_size_that_is_asked_for(near_worker: None, tmp_path: Path) -> None:
+    keras2 = importlib.import_module("tf_keras")
+    x = keras2.Input((None, 2), name="x")
+    keras2.Model(x, keras2.layers.Conv1D(3, 1)(x)).save(tmp_path / "old.h5")
+    report = convert(tmp_path / "old.h5").save(tmp_path / "new.keras", verify="numeric", sizes=["x=9"]).numeric
+    assert [output.shape for output in report.outputs] == [(4, 9, 3)]
+
+
+def test_an_original_that_does_not_answer_in_time_is_named(tmp_path: Path) -> None:
+    from configsplit.runtime.confinement.policy import Limits
+
+    with pytest.raises(VerificationError, match=r"tf_keras does not run the original.* 0\.2 seconds") as caught:
+        convert(RESIDUAL).save(tmp_path / "new.keras", verify="numeric", limits=Limits(timeout=0.2))
+    assert caught.value.code == "verify-converted-run"
+    assert "--timeout" in caught.value.hint
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_conversion_that_computes_something_else_is_an_error(near_worker: None, tmp_path: Path) -> None:
     from configsplit.runtime.confinement.policy import Limits
     from configsplit.runtime.converted import compare_converted
+    from configsplit.runtime.feeding import Feed
     from configsplit.saving.conversion import original
 
     made = convert(RESIDUAL)
@@ -249,8 +283,7 @@ def test_a_conversion_that_computes_something_else_is_an_error(near_worker: None
         compare_converted(
             original(made.document, made.document.path, None),
             tmp_path / "new.keras",
-            samples=4,
-            seed=0,
+            feed=Feed(),
             custom_objects=(),
             limits=Limits(),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ import numpy as np
 import pytest
 from splits import Split
 
+from configsplit.errors import DocumentError
 from configsplit.models.document import load
+from configsplit.runtime.build import load as load_in
 from configsplit.verbs.split import split
 
 
@@ -82,6 +85,33 @@ def test_a_sequential_without_a_name_gets_the_made_up_weights_of_its_layer(near_
     saved = split(load(source), "sq@0/sqd@0").save(tmp_path / "parts", verify="numeric")
     assert saved.numeric.identical
     assert saved.numeric.weights == "filled"
+
+
+def test_calls_that_are_counted_in_another_way_do_not_keep_tf_keras_for_ever(keras2: Any, tmp_path: Path) -> None:
+    """TF 1.13 counted those of a Sequential without an input shape from one more."""
+    k, place = keras2.module, tmp_path / "model.json"
+    x, shared = k.Input((3,), name="x"), k.layers.Dense(3, name="d")
+    text = k.Model(x, shared(shared(x))).to_json()
+    place.write_text(text)
+    assert len(load_in(place, framework=keras2, classes={}).get_layer("d").inbound_nodes) == 2
+    for number in (1, 0):
+        assert f'["d", {number}, 0' in text
+        text = text.replace(f'["d", {number}, 0', f'["d", {number + 1}, 0')
+    place.write_text(text)
+    with pytest.raises(DocumentError) as caught:
+        load_in(place, framework=keras2, classes={})
+    assert caught.value.code == "runtime-endless"
+
+
+def test_a_graph_of_which_every_round_makes_one_call_is_rebuilt(keras2: Any, tmp_path: Path) -> None:
+    k, place = keras2.module, tmp_path / "model.json"
+    x = y = k.Input((3,), name="x")
+    for number in range(60):
+        y = k.layers.ReLU(name=f"r{number}")(y)
+    config = json.loads(k.Model(x, y).to_json())
+    config["config"]["layers"].reverse()
+    place.write_text(json.dumps(config))
+    assert len(load_in(place, framework=keras2, classes={}).layers) == 61
 
 
 @pytest.mark.parametrize("kind", ["LSTM", "GRU"])

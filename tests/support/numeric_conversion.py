@@ -96,7 +96,8 @@ def judge(file: OldFile, target: Path, verdicts: Verdicts) -> None:
         return
     except Unrun as error:
         refused = error.framework != "keras" and "took too long" not in str(error)  # who did not answer has said nothing
-        _note(verdicts.unrun, verdicts, file, "tf_keras" if refused else lost, f"{error.framework} does not run it")
+        kind = str(error).partition(":")[0]
+        _note(verdicts.unrun, verdicts, file, "tf_keras" if refused else lost, f"{error.framework} does not run it ({kind})")
         return
     assert report is not None
     verdicts.identical += report.identical

@@ -1,6 +1,19 @@
 """The record of ``convert``."""
 
-from configsplit.verbs.table.verb import FORCE, JSON, LIMITS, MODEL, NO_WEIGHTS, SHAPES, SOURCE, VERIFY, Option, Verb
+from configsplit.verbs.table.verb import (
+    FORCE,
+    INPUTS,
+    JSON,
+    LIMITS,
+    MODEL,
+    NO_WEIGHTS,
+    SHAPES,
+    SIZES,
+    SOURCE,
+    VERIFY,
+    Option,
+    Verb,
+)
 
 VERB = Verb(
     name="convert",
@@ -60,6 +73,8 @@ VERB = Verb(
             only="command",
         ),
         Option("--seed", help="Seed of the random input.", kind="whole", default=0, use="save", only="command"),
+        INPUTS._replace(use="save", only="command"),
+        SIZES._replace(help="Size of an input that MODEL leaves open, for --verify numeric.", use="save", only="command"),
         *LIMITS,
         FORCE,
         NO_WEIGHTS._replace(only="recipe"),

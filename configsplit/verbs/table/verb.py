@@ -155,6 +155,12 @@ SIZES = Option(
 FIX_SIZE = Option(
     "--fix-size", help="Write the sizes that --size gives into the result.", kind="flag", default=False, goes_with="sizes"
 )
+INPUTS = Option(
+    "--inputs",
+    help="Your own samples instead, in an .npz file: by the names of the inputs, or in their order.",
+    kind="path",
+    metavar="FILE",
+)
 WHOLE_NESTED = Option("--whole-nested", help="Leave nested models whole: no place inside them.", kind="flag", default=False)
 JSON = Option("--json", "as_json", "Print one JSON document, and nothing else.", kind="flag", use="show", only="command")
 VERBOSE = Option("--verbose -v", help="Say more.", kind="flag", use="show", only="command")

@@ -1,6 +1,6 @@
 """The record of ``verify``."""
 
-from configsplit.verbs.table.verb import JSON, LIMITS, PLUGINS, SIZES, Option, Verb
+from configsplit.verbs.table.verb import INPUTS, JSON, LIMITS, PLUGINS, SIZES, Option, Verb
 
 VERB = Verb(
     name="verify",
@@ -22,13 +22,7 @@ VERB = Verb(
         Option("--numeric", help="Also run original and parts in Keras and compare.", kind="flag"),
         Option("--samples", help="Samples of random input.", kind="whole", default=4, least=1),
         Option("--seed", help="Seed of the random input.", kind="whole", default=0),
-        Option(
-            "--inputs",
-            help="Your own samples instead, in an .npz file: by the names of the inputs, or in their order.",
-            kind="path",
-            metavar="FILE",
-            goes_with="numeric",
-        ),
+        INPUTS._replace(goes_with="numeric"),
         Option(
             "--input-range",
             "input_ranges",
