@@ -110,6 +110,8 @@ def _misbuilt(inference: Inference, facts: LayerFacts, call: CallFacts, build: M
         made = _weights(inference, facts, built)
         if len(built.first.shape or ()) == len(call.first.shape or ()):
             inference.table.outputs(facts, built)
+        elif facts.rank_bound and call.first.shape is not None:
+            return f"{told}, which has not as many axes"
     except RULE_ERRORS as error:
         return f"{told} ({error.message if isinstance(error, ShapeError) else 'no layer of its class can be'})"
     return "" if made == needed else f"{told}, for which it has other weights"

@@ -120,9 +120,14 @@ def test_odd_dtypes_of_inputs(name: str, dtype: Any, tmp_path: Path) -> None:
     assert not found, "\n".join(found)
 
 
-@pytest.mark.parametrize("rank", [2, 3, 4, 5, 6])
-@pytest.mark.parametrize("class_name", ["Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose", "Conv2D"])
-def test_transposed_convolutions_are_built_on_any_rank(class_name: str, rank: int, tmp_path: Path) -> None:
+RANKS = {
+    **dict.fromkeys(("Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose", "Conv2D"), (2, 3, 4, 5, 6)),
+    **dict.fromkeys(("BatchNormalization", "LayerNormalization", "GroupNormalization", "EinsumDense", "PReLU"), (2, 3, 4)),
+}
+
+
+@pytest.mark.parametrize(("class_name", "rank"), [(each, rank) for each, ranks in RANKS.items() for rank in ranks])
+def test_layers_built_on_another_rank(class_name: str, rank: int, tmp_path: Path) -> None:
     change = built_on(lambda shape: {"input_shape": [None, *[4] * (rank - 2), shape[-1]]})
     made = changed_entry("keras", class_name, f"built on {rank} axes", change)
     assert made is not None

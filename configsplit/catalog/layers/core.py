@@ -257,6 +257,7 @@ BASIC = (
         one_output(einsum_shape),
         einsum_weights,
         einsum_macs,
+        rank_bound=True,
         of_sparse="dense",
         values={"output_shape": _FORM},
         conflict=_unbiased,
