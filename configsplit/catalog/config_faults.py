@@ -72,7 +72,7 @@ def config_faults(
         if (wanted := facts.values.get(key)) is not None and (taken is None or key in taken.keys) and not wanted.takes(value):
             yield _refused(class_name, key, value, f"should be {wanted.wish}", near(value, wanted.names))
         yield from _unnamed(class_name, key, value, dialect, own)
-    yield from _of_every_layer(class_name, config, dialect)
+    yield from _of_every_layer(class_name, config, dialect, facts.values)
     if not (why := _safely(facts, config)):
         return
     yield ConfigFault("config-value", "", f"{class_name}: {why}", "change one of them")
@@ -201,15 +201,15 @@ def _misnamed(class_name: str, config: FrozenDict, dialect: str) -> Iterator[Con
         yield _refused(class_name, "name", name, "should be text", "")
 
 
-def _of_every_layer(class_name: str, config: FrozenDict, dialect: str) -> Iterator[ConfigFault]:
-    """Keys that any layer may have."""
+def _of_every_layer(class_name: str, config: FrozenDict, dialect: str, declared: Collection[str]) -> Iterator[ConfigFault]:
+    """Keys that any layer may have; of those that are declared for its class, that was said already."""
     policy = _policy_name(config.get("dtype"))
     if not _may_be_policy(policy, dialect):
         known = sorted((*DTYPES, *MIXED))
         yield _refused(class_name, "dtype", policy, "should be a dtype or a policy", near(policy, known))
     yield from _misnamed(class_name, config, dialect)
     for key, wanted in _OF_EVERY_LAYER.get(dialect, {}).items():
-        if key in config and not wanted.takes(config[key]):
+        if key in config and key not in declared and not wanted.takes(config[key]):
             yield _refused(class_name, key, config[key], f"should be {wanted.wish}", near(config[key], wanted.names))
     rank = config.get("lora_rank")
     if rank and not whole().takes(rank):

@@ -93,6 +93,9 @@ ODD: dict[tuple[str, str], tuple[Any, ...]] = {
     ("RandomBrightness", "factor"): ([], ""),
     ("RandomColorJitter", "brightness_factor"): ([], ""),
     ("RandomColorJitter", "saturation_factor"): ([], ""),
+    ("RandomTranslation", "rng_type"): ("smae", 3),
+    ("RandomCrop", "rng_type"): ("smae", 3),
+    ("Dropout", "rng_type"): ("smae", 3),
     ("Dense", "name"): (0, [], {}),
     ("Dense", "dtype"): ("", 1, 1.5, [], ["float32"], {}, {"a": 1}),
 }

@@ -87,7 +87,8 @@ def boxes_outputs(call: CallFacts) -> Outputs:
 
 _WAYS = {"interpolation": one_of("nearest bilinear", case=False)}
 _MOVED = {"fill_mode": one_of("reflect wrap constant nearest", case=False), "fill_value": NOT_NONE, **_WAYS}
-_SEED2 = {"seed": Values("a number, or null", lambda value: not isinstance(value, str))}
+_SEED2 = {"seed": Values("a number, or null", lambda value: not isinstance(value, str)), "rng_type": ANYTHING}
+"""Keras 2 draws as it likes for images, whatever it is told."""
 _ANY = {"data_format": DATA_FORMAT, "seed": SEED, "fill_value": ANYTHING}
 _SIZED2 = {**_SEED2, "height": whole(), "width": whole()}
 _SIZED = {"height": whole(0), "width": whole(0)}
