@@ -11,7 +11,7 @@ from configsplit.catalog.dtypes import DTYPES, MIXED, is_policy
 from configsplit.catalog.facts import LayerFacts
 from configsplit.catalog.layers.keras1 import CLASSES
 from configsplit.catalog.objects import OBJECT_VALUES
-from configsplit.catalog.values import EMPTY, NOTHING, TRUTH, WHOLE, Values, one_of, or_none, whole
+from configsplit.catalog.values import EMPTY, NOTHING, TRUTH, UNFILLED, WHOLE, Values, one_of, or_none, whole
 from configsplit.errors import closest
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import INPUT
@@ -29,6 +29,7 @@ _OF_EVERY_LAYER = {
         "trainable": or_none(TRUTH),
         "input_shape": _SHAPE,
         "batch_input_shape": _SHAPE,
+        "weights": UNFILLED,
         "rng_type": one_of("stateful stateless legacy_stateful", none=True, case=False),
     },
     "keras3": {
@@ -72,7 +73,7 @@ def config_faults(
         if (wanted := facts.values.get(key)) is not None and (taken is None or key in taken.keys) and not wanted.takes(value):
             yield _refused(class_name, key, value, f"should be {wanted.wish}", near(value, wanted.names))
         yield from _unnamed(class_name, key, value, dialect, own)
-    yield from _of_every_layer(class_name, config, dialect)
+    yield from _of_every_layer(class_name, config, dialect, facts.values)
     if not (why := _safely(facts, config)):
         return
     yield ConfigFault("config-value", "", f"{class_name}: {why}", "change one of them")
@@ -169,8 +170,8 @@ def input_faults(config: FrozenDict, dialect: str) -> Iterator[ConfigFault]:
     if taken is not None and config:
         yield from _unknown(taken, INPUT, config)
         yield from _missing(taken, INPUT, config)
-    dtype = config.get("dtype")
-    if isinstance(dtype, str) and not is_policy(dtype):
+    dtype = _policy_name(config.get("dtype"))
+    if dtype in MIXED or not (_may_be_policy(dtype, dialect) or (dialect == "keras2" and not dtype)):
         yield _refused(INPUT, "dtype", dtype, "should be a dtype", near(dtype, DTYPES))
     yield from _misnamed(INPUT, config, dialect)
     for key, wanted in _BESIDE_A_SHAPE.get(dialect, {}).items():
@@ -178,28 +179,40 @@ def input_faults(config: FrozenDict, dialect: str) -> Iterator[ConfigFault]:
             yield _refused(INPUT, key, config[key], f"should be {wanted.wish}, beside the shape of the whole batch", "")
 
 
+def _policy_name(value: Any) -> Any:
+    """The name in a policy of Keras; what else may stand for a dtype as it is."""
+    known = (
+        isinstance(value, FrozenDict) and value.get("class_name") in _POLICIES and isinstance(value.get("config"), FrozenDict)
+    )
+    return value["config"].get("name") if known else value
+
+
+def _may_be_policy(value: Any, dialect: str) -> bool:
+    """Keras 2 takes numbers of dtypes as well, and its own dtype in place of what counts as none."""
+    if isinstance(value, FrozenDict):
+        return isinstance(value.get("class_name"), str) and "config" in value
+    if value is None or (dialect == "keras2" and (not value or isinstance(value, int))):
+        return True
+    return isinstance(value, str) and is_policy(value)
+
+
 def _misnamed(class_name: str, config: FrozenDict, dialect: str) -> Iterator[ConfigFault]:
-    """Keras 2 makes up a name in place of what counts as none."""
+    """Keras 2 makes up the name of an input in place of what counts as none."""
     name = config.get("name")
-    if dialect != "keras1" and not (isinstance(name, str) or name is None or (dialect == "keras2" and not name)):
+    made_up = dialect == "keras2" and class_name == INPUT and not name
+    if dialect != "keras1" and not (isinstance(name, str) or name is None or made_up):
         yield _refused(class_name, "name", name, "should be text", "")
 
 
-def _of_every_layer(class_name: str, config: FrozenDict, dialect: str) -> Iterator[ConfigFault]:
-    """Keys that any layer may have."""
-    policy = config.get("dtype")
-    if (
-        isinstance(policy, FrozenDict)
-        and policy.get("class_name") in _POLICIES
-        and isinstance(policy.get("config"), FrozenDict)
-    ):
-        policy = policy["config"].get("name")
-    if isinstance(policy, str) and not is_policy(policy):
+def _of_every_layer(class_name: str, config: FrozenDict, dialect: str, declared: Collection[str]) -> Iterator[ConfigFault]:
+    """Keys that any layer may have; of those that are declared for its class, that was said already."""
+    policy = _policy_name(config.get("dtype"))
+    if not _may_be_policy(policy, dialect):
         known = sorted((*DTYPES, *MIXED))
         yield _refused(class_name, "dtype", policy, "should be a dtype or a policy", near(policy, known))
     yield from _misnamed(class_name, config, dialect)
     for key, wanted in _OF_EVERY_LAYER.get(dialect, {}).items():
-        if key in config and not wanted.takes(config[key]):
+        if key in config and key not in declared and not wanted.takes(config[key]):
             yield _refused(class_name, key, config[key], f"should be {wanted.wish}", near(config[key], wanted.names))
     rank = config.get("lora_rank")
     if rank and not whole().takes(rank):

@@ -101,6 +101,7 @@ class LayerFacts:
         weights: the layer's own weights in the order of ``layer.weights`` (trainable first); None where unknown.
         macs: multiply-accumulate operations of one call for one sample; None counts as 0.
         ranks: how few and how many axes, the batch with them, the first tensor may have that it takes; None: any number.
+        rank_bound: whether a layer takes only tensors of as many axes as that which it was built on.
         input_of: the shape of the input that a config and the shape of the first weight imply; None where they do not.
         mask: what the class does with an implicit mask that arrives with its first argument.
         mask_key: the key of the config without which it makes no mask of its own (``mask_zero``); "" where it makes one anyway.
@@ -142,6 +143,7 @@ class LayerFacts:
     weights: Callable[[CallFacts], tuple[WeightSpec, ...]] | None = None
     macs: Callable[[CallFacts], int] | None = None
     ranks: tuple[int, int | None] = (0, None)
+    rank_bound: bool = False
     input_of: Callable[[FrozenDict, Shape], Shape] | None = None
     mask: MaskRule = "unknown"
     mask_key: str = ""

@@ -61,12 +61,14 @@ def one_or_two(alone: Values, first: Values | None = None, second: Values | None
     return Values(f"{alone.wish}, or two of them that bound a range", takes)
 
 
-def axis_sizes(rank: int, least: int = 1, *, none: bool = False) -> Values:
-    """One number for all axes, or one for each."""
+def axis_sizes(rank: int, least: int = 1, *, none: bool = False, cut: bool = False) -> Values:
+    """One whole number for all axes, or one for each; ``cut``: of several, the digits behind the point are cut off."""
+    alone, each_axis = whole(least), whole(least, cut=cut)
 
     def takes(value: Any) -> bool:
-        found = value if isinstance(value, Sequence) and not isinstance(value, str) else (value,) * rank
-        return len(found) == rank and all(isinstance(each, (int, float)) and each >= least for each in found)
+        if isinstance(value, Sequence) and not isinstance(value, str):
+            return len(value) == rank and all(map(each_axis.takes, value))
+        return alone.takes(value)
 
     several = f", or {rank} of them" if rank > 1 else ""
     return or_none(Values(f"a whole number of at least {least}{several}", takes), none)
@@ -119,6 +121,7 @@ PADDING = one_of("valid same")
 ANYTHING = Values("anything", lambda value: True)
 NOTHING = Values("null", lambda value: value is None)
 EMPTY = Values("null", lambda value: not value)
+UNFILLED = Values("null", lambda value: value is None or (not value and not isinstance(value, (int, float))))
 NOT_NONE = Values("a number", lambda value: value is not None)
 WHOLE = Values("a whole number", lambda value: isinstance(value, int))
 SEED = Values("a whole number, or null", lambda value: not isinstance(value, (str, float, bool, tuple)))

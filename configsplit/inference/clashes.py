@@ -102,7 +102,7 @@ def _misbuilt(inference: Inference, facts: LayerFacts, call: CallFacts, build: M
         return ""
     built = _built(build, call) if call.inputs else call
     if built is None:
-        return "that is no shape"
+        return "" if _on_anything(inference, facts, call, needed) else "that is no shape"
     if built.inputs == call.inputs:
         return ""
     told = " and ".join(map(in_words, built.inputs))
@@ -110,9 +110,20 @@ def _misbuilt(inference: Inference, facts: LayerFacts, call: CallFacts, build: M
         made = _weights(inference, facts, built)
         if len(built.first.shape or ()) == len(call.first.shape or ()):
             inference.table.outputs(facts, built)
+        elif facts.rank_bound and call.first.shape is not None:
+            return f"{told}, which has not as many axes"
     except RULE_ERRORS as error:
         return f"{told} ({error.message if isinstance(error, ShapeError) else 'no layer of its class can be'})"
     return "" if made == needed else f"{told}, for which it has other weights"
+
+
+def _on_anything(inference: Inference, facts: LayerFacts, call: CallFacts, needed: list[Any]) -> bool:
+    """Whether the weights of a layer hang on its config alone."""
+    nobodys = replace(call, args=(TensorSpec(None),), kwargs=FrozenDict())
+    try:
+        return _weights(inference, facts, nobodys) == needed
+    except RULE_ERRORS:
+        return False
 
 
 def _unknown(build: Mapping[str, Any], call: CallFacts) -> str:

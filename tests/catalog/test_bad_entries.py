@@ -68,6 +68,76 @@ def test_what_layers_are_built_on(class_name: str, tmp_path: Path) -> None:
     assert not found, "\n".join(found)
 
 
+ODD: dict[tuple[str, str], tuple[Any, ...]] = {
+    ("SeparableConv1D", "groups"): (2, 3, 4, -2, 1.5, [], "x"),
+    ("SeparableConv2D", "groups"): (2, 3, 4, -2, 1.5, [], "x"),
+    ("LeakyReLU", "alpha"): (0.5, -1, [], [0.5], "0.5", "x"),
+    ("ELU", "alpha"): (0.5, [0.5], "x"),
+    ("Embedding", "weights"): (None, 0, [], [[1.0]]),
+    ("Flatten", "weights"): (None, 0, [], [[1.0]]),
+    ("ActivityRegularization", "l1"): (None, [], "x", -1),
+    ("ActivityRegularization", "l2"): (None, [], "x", -1),
+    ("Conv1D", "kernel_size"): (1.0, [1.0]),
+    ("Conv2D", "strides"): (1.0, [1.0, 1]),
+    ("Conv2D", "dilation_rate"): (1.0, [1.0, 1]),
+    ("DepthwiseConv2D", "strides"): (1.0, [1.0, 1]),
+    ("Conv2DTranspose", "dilation_rate"): (1.5, [1.0, 1]),
+    ("Conv3DTranspose", "dilation_rate"): (1.5, [1.0, 1, 1]),
+    ("MaxPooling2D", "strides"): (1.5, [1.0, 1]),
+    ("ConvLSTM1D", "strides"): (1.0, [1.0]),
+    ("UpSampling2D", "size"): (1.5, [1.0, 1]),
+    ("UpSampling3D", "size"): (1.5, [1.0, 1, 1]),
+    ("ZeroPadding2D", "padding"): (1, [1.0, 1]),
+    ("AdaptiveMaxPooling2D", "output_size"): (1.0, [1.0, 1]),
+    ("RandomRotation", "factor"): ([], ""),
+    ("RandomBrightness", "factor"): ([], ""),
+    ("RandomColorJitter", "brightness_factor"): ([], ""),
+    ("RandomColorJitter", "saturation_factor"): ([], ""),
+    ("RandomTranslation", "rng_type"): ("smae", 3),
+    ("RandomCrop", "rng_type"): ("smae", 3),
+    ("Dropout", "rng_type"): ("smae", 3),
+    ("Dense", "name"): (0, [], {}),
+    ("Dense", "dtype"): ("", 1, 1.5, [], ["float32"], {}, {"a": 1}),
+}
+"""Values that nobody writes, of which some generations of Keras take some."""
+
+
+@pytest.mark.parametrize("name", FRAMEWORKS)
+@pytest.mark.parametrize(("class_name", "key"), ODD)
+def test_odd_values(name: str, class_name: str, key: str, tmp_path: Path) -> None:
+    changes = (
+        changed_entry(name, class_name, f"{key} = {value!r}", lambda entry, value=value: entry["config"].update({key: value}))
+        for value in ODD[class_name, key]
+    )
+    found = wrong(name, filter(None, changes), tmp_path)
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("name", FRAMEWORKS)
+@pytest.mark.parametrize("dtype", ["", "mixed_float16", {}, {"a": 1}], ids=str)
+def test_odd_dtypes_of_inputs(name: str, dtype: Any, tmp_path: Path) -> None:
+    title, text = changed_entry(name, "Flatten", f"given {dtype!r}", lambda entry: None) or ("", "")
+    document = json.loads(text)
+    document["config"]["layers"][0]["config"]["dtype"] = dtype
+    found = wrong(name, iter([(title, json.dumps(document))]), tmp_path)
+    assert not found, "\n".join(found)
+
+
+RANKS = {
+    **dict.fromkeys(("Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose", "Conv2D"), (2, 3, 4, 5, 6)),
+    **dict.fromkeys(("BatchNormalization", "LayerNormalization", "GroupNormalization", "EinsumDense", "PReLU"), (2, 3, 4)),
+}
+
+
+@pytest.mark.parametrize(("class_name", "rank"), [(each, rank) for each, ranks in RANKS.items() for rank in ranks])
+def test_layers_built_on_another_rank(class_name: str, rank: int, tmp_path: Path) -> None:
+    change = built_on(lambda shape: {"input_shape": [None, *[4] * (rank - 2), shape[-1]]})
+    made = changed_entry("keras", class_name, f"built on {rank} axes", change)
+    assert made is not None
+    found = wrong("keras", iter([made]), tmp_path)
+    assert not found, "\n".join(found)
+
+
 # ---------------------------------------------------------------- layers that hold layers
 
 

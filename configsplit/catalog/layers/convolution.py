@@ -10,6 +10,7 @@ from configsplit.catalog.facts import CallFacts, dims
 from configsplit.catalog.layers.keras1 import deconvolution_outputs
 from configsplit.catalog.rules import (
     Weights,
+    channels_first,
     declare,
     declared_dtype,
     elements,
@@ -97,6 +98,10 @@ def depthwise_macs(call: CallFacts) -> int:
     return elements(spatial) * elements(depthwise_weights(call)[0].shape)
 
 
+def separable_shape(call: CallFacts) -> Shape:
+    return _with_filters(call, int(call.config["filters"]))
+
+
 def separable_weights(call: CallFacts) -> Weights:
     spatial, channels = split_channels(call, first_shape(call))
     inputs, filters = known(channels, "the number of channels"), int(call.config["filters"])
@@ -107,7 +112,7 @@ def separable_weights(call: CallFacts) -> Weights:
 
 
 def separable_macs(call: CallFacts) -> int:
-    spatial, _ = split_channels(call, conv_shape(call))
+    spatial, _ = split_channels(call, separable_shape(call))
     depthwise, pointwise, *_ = separable_weights(call)
     return elements(spatial) * (elements(depthwise.shape) + elements(pointwise.shape))
 
@@ -139,9 +144,11 @@ def transposed_shape(call: CallFacts) -> Shape:
 
 
 def transposed_weights(call: CallFacts) -> Weights:
-    spatial, channels = split_channels(call, first_shape(call))
-    filters = int(call.config["filters"])
-    return kernel_and_bias(call, (*_window(call, len(spatial)), filters, channels), (filters,))
+    """Those for tensors of another rank are the same: when Keras builds them, it looks at the channels alone."""
+    shape, window = first_shape(call), call.config["kernel_size"]
+    rank = len(window) if isinstance(window, tuple) else len(shape) - 2
+    filters, channels = int(call.config["filters"]), shape[1 if channels_first(call) else -1]
+    return kernel_and_bias(call, (*_window(call, rank), filters, channels), (filters,))
 
 
 def transposed_macs(call: CallFacts) -> int:
@@ -166,30 +173,48 @@ def _plain_values(rank: int) -> dict[str, Values]:
     return {**_window_values(rank), "filters": whole(cut=True), "groups": whole(0, none=True)}
 
 
-_PLAIN3 = {"filters": whole(), "groups": whole()}
+def _cut3(rank: int) -> dict[str, Values]:
+    return dict.fromkeys(("strides", "dilation_rate"), axis_sizes(rank, cut=True))
+
+
+def _plain_values3(rank: int) -> dict[str, Values]:
+    return {**_cut3(rank), "filters": whole(), "groups": whole()}
 
 
 def _other_values(rank: int) -> dict[str, Values]:
     """Of all but plain convolutions, which alone may be causal."""
-    return {**_window_values(rank), "padding": PADDING, "depth_multiplier": whole(0)}
+    return {**_window_values(rank), "strides": axis_sizes(rank, cut=True), "padding": PADDING, "depth_multiplier": whole(0)}
+
+
+def _other_values3(rank: int) -> dict[str, Values]:
+    return {**_cut3(rank), "depth_multiplier": whole()}
+
+
+_SHARES = Values("a number, or null", lambda value: not value or isinstance(value, (int, float)))
+"""Groups of what looks at them only to see whether they divide the filters."""
 
 
 def _separable_values(rank: int) -> dict[str, Values]:
     causal = {} if rank > 1 else {"padding": one_of("valid same causal")}
-    return {**_other_values(rank), "filters": whole(cut=True), "depth_multiplier": whole(), "groups": or_none(WHOLE), **causal}
+    return {**_other_values(rank), "filters": whole(cut=True), "depth_multiplier": whole(), "groups": _SHARES, **causal}
 
 
 def _separable_values3(rank: int) -> dict[str, Values]:
-    return {"filters": whole(), "padding": PADDING}
+    return {**_cut3(rank), "filters": whole(), "padding": PADDING}
 
 
 def _transposed_values(rank: int) -> dict[str, Values]:
     return {
         **_plain_values(rank),
         "padding": PADDING,
+        "dilation_rate": axis_sizes(rank, cut=rank == 3),
         "groups": or_none(WHOLE),
         "output_padding": axis_sizes(rank, 0, none=True),
     }
+
+
+def _transposed_values3(rank: int) -> dict[str, Values]:
+    return {"filters": whole(), "dilation_rate": axis_sizes(rank)}
 
 
 def _strided(config: FrozenDict) -> str:
@@ -197,8 +222,12 @@ def _strided(config: FrozenDict) -> str:
     steps, gaps = (dims(config.get(key) or 1) for key in ("strides", "dilation_rate"))
     if max(steps) > 1 and max(gaps) > 1:
         return "strides and dilation_rate are both above 1"
+    return _shared(config)
+
+
+def _shared(config: FrozenDict) -> str:
     groups = config.get("groups") or 1
-    if config.get("filters") and int(config["filters"]) % int(groups):
+    if config.get("filters") and int(config["filters"]) % groups:
         return f"{groups} groups do not divide {config['filters']} filters"
     return ""
 
@@ -212,7 +241,7 @@ def _stepped(config: FrozenDict) -> str:
     return _strided(config)
 
 
-_PLAIN: dict[str, Any] = {"values": _plain_values, "values3": _PLAIN3, "conflict": _strided}
+_PLAIN: dict[str, Any] = {"values": _plain_values, "values3": _plain_values3, "conflict": _strided}
 
 
 def _of_axes(rank: int) -> dict[str, Any]:
@@ -231,15 +260,16 @@ CONVOLUTION = (
         depthwise_weights,
         depthwise_macs,
         values=_other_values,
-        values3={"depth_multiplier": whole()},
+        values3=_other_values3,
     ),
     *declare(
         "SeparableConv1D SeparableConv2D",
-        one_output(conv_shape),
+        one_output(separable_shape),
         separable_weights,
         separable_macs,
         values=_separable_values,
         values3=_separable_values3,
+        conflict=_shared,
     ),
     *declare(
         "Conv1DTranspose Conv2DTranspose Conv3DTranspose",
@@ -247,7 +277,7 @@ CONVOLUTION = (
         transposed_weights,
         transposed_macs,
         values=_transposed_values,
-        values3={"filters": whole()},
+        values3=_transposed_values3,
         conflict=_stepped,
     ),
 )
@@ -282,11 +312,10 @@ def adaptive_shape(call: CallFacts) -> Shape:
 
 
 def _pool_values(rank: int) -> dict[str, Values]:
-    several = axis_sizes(rank)
     return {
-        "pool_size": several,
+        "pool_size": axis_sizes(rank, cut=True),
         "output_size": axis_sizes(rank, 0),
-        "strides": axis_sizes(rank, none=True),
+        "strides": axis_sizes(rank, none=True, cut=True),
         "padding": PADDING,
         "data_format": DATA_FORMAT,
     }

@@ -34,7 +34,7 @@ from configsplit.catalog.rules import (
 from configsplit.catalog.values import (
     ANYTHING,
     DATA_FORMAT,
-    NOT_NONE,
+    NOTHING,
     PADDING,
     SEED,
     WHOLE,
@@ -257,6 +257,7 @@ BASIC = (
         one_output(einsum_shape),
         einsum_weights,
         einsum_macs,
+        rank_bound=True,
         of_sparse="dense",
         values={"output_shape": _FORM},
         conflict=_unbiased,
@@ -279,7 +280,8 @@ BASIC = (
         mask="passes",
         same_tensor=always,
         numbers="kept",
-        values3={"l1": number(0, none=True), "l2": number(0, none=True)},
+        values=dict.fromkeys(("l1", "l2"), number(-inf, none=True)),
+        values3=dict.fromkeys(("l1", "l2"), number(0, none=True)),
     ),
 )
 
@@ -323,7 +325,7 @@ EMBEDDING = (
         embedding_weights,
         of_ragged="ragged",
         input_of=lambda config, kernel: (None, None),
-        values={"input_dim": whole(), "output_dim": whole()},
+        values={"input_dim": whole(), "output_dim": whole(), "weights": NOTHING},
         values3=_TABLE3,
         **_IDS,
     ),
@@ -341,6 +343,18 @@ def prelu_weights(call: CallFacts) -> Weights:
     return (weight(call, "alpha", *(1 if axis in shared else shape[axis] for axis in range(1, len(shape)))),)
 
 
+def _is_slope(value: Any) -> bool:
+    """Keras 2 makes a number of text and of a list of one."""
+    while isinstance(value, tuple) and len(value) == 1:
+        value = value[0]
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+_SLOPE = Values("a number", _is_slope)
 _AXES = {"axis": or_none(several(WHOLE, 1))}
 _SAME = one_output(first_shape, declared_dtype)
 
@@ -360,9 +374,14 @@ ACTIVATION = (
         values={"max_value": number(0, none=True), "negative_slope": number(0), "threshold": number(0)},
     ),
     *declare(
-        "LeakyReLU", _SAME, mask="passes", of_ragged="ragged", values={"alpha": NOT_NONE}, values3={"negative_slope": number(0)}
+        "LeakyReLU",
+        _SAME,
+        mask="passes",
+        of_ragged="ragged",
+        values={"alpha": _SLOPE},
+        values3=dict.fromkeys(("negative_slope", "alpha"), number(0)),
     ),
-    *declare("ELU", _SAME, mask="passes", of_ragged="ragged", values={"alpha": NOT_NONE}, values3={"alpha": ANYTHING}),
+    *declare("ELU", _SAME, mask="passes", of_ragged="ragged", values={"alpha": _SLOPE}, values3={"alpha": ANYTHING}),
     *declare("ThresholdedReLU", _SAME, mask="passes", values={"theta": number(0)}),
     *declare("Softmax", one_output(along_shape, declared_dtype), mask="passes", uses_mask=("mask",), values=_AXES),
     *declare("PReLU", _SAME, prelu_weights, mask="passes", values={"shared_axes": or_none(several(WHOLE))}),

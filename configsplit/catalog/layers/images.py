@@ -87,7 +87,8 @@ def boxes_outputs(call: CallFacts) -> Outputs:
 
 _WAYS = {"interpolation": one_of("nearest bilinear", case=False)}
 _MOVED = {"fill_mode": one_of("reflect wrap constant nearest", case=False), "fill_value": NOT_NONE, **_WAYS}
-_SEED2 = {"seed": Values("a number, or null", lambda value: not isinstance(value, str))}
+_SEED2 = {"seed": Values("a number, or null", lambda value: not isinstance(value, str)), "rng_type": ANYTHING}
+"""Keras 2 draws as it likes for images, whatever it is told."""
 _ANY = {"data_format": DATA_FORMAT, "seed": SEED, "fill_value": ANYTHING}
 _SIZED2 = {**_SEED2, "height": whole(), "width": whole()}
 _SIZED = {"height": whole(0), "width": whole(0)}
@@ -108,6 +109,7 @@ def _both(values: Values) -> dict[str, Values]:
 
 _SHARE, _SIGNED, _NUMBER = number(0, 1), number(-1, 1), number(-inf)
 _PART, _TURN = _reaching(0, 1), _reaching(-1, 1)
+_IF_ANY = Values(f"{_TURN.wish}, or null", lambda value: not value or _TURN.takes(value))
 _GROWN = {"factor": one_or_two(_SHARE, number(-1), ordered=True), **_SCALED, **_SEED2}
 _ZOOM = number(-1, 1, above=True)
 _ZOOMED = {"height_factor": one_or_two(_ZOOM), "width_factor": one_or_two(or_none(_ZOOM), _ZOOM)}
@@ -115,7 +117,7 @@ _ZOOMED2 = {"height_factor": one_or_two(_SIGNED), "width_factor": one_or_two(or_
 _FLIPS = one_of("horizontal vertical horizontal_and_vertical", case=False)
 _ELASTIC = {"factor": _PART, "scale": _PART, "fill_mode": one_of("constant nearest wrap mirror reflect", case=False), **_WAYS}
 _COLOURS = {
-    "brightness_factor": _reaching(-1, 1, none=True),
+    "brightness_factor": _IF_ANY,
     "contrast_factor": _reaching(0, 1, none=True),
     "saturation_factor": _reaching(-1, 1, none=True),
     "hue_factor": _reaching(0, 1, none=True),
@@ -155,7 +157,7 @@ _AUGMENTING = (
     *_changed("AugMix RandAugment", {**_RANGED, **_WAYS, "factor": one_or_two(_SHARE)}),
     *_changed(
         "RandomBrightness",
-        {**_RANGED, "factor": _reaching(-1, 1, none=True)},
+        {**_RANGED, "factor": _IF_ANY},
         {"factor": one_or_two(_SIGNED), "value_range": _TWO},
     ),
     *_changed("RandomSaturation", {**_RANGED, "factor": _TURN}),
@@ -167,7 +169,7 @@ _AUGMENTING = (
     *_changed("RandomPerspective", {"factor": _PART, "scale": _SHARE, **_WAYS}),
     *_changed(
         "RandomRotation",
-        {"factor": _reaching(-1, 1, none=True)},
+        {"factor": _IF_ANY},
         {"factor": one_or_two(number(0), _NUMBER, ordered=True), **_MOVED},
         idle_keys=("value_range",),
     ),

@@ -245,7 +245,7 @@ def _conv_values(rank: int) -> dict[str, Values]:
         "unroll": Values("false", lambda value: not value),
         "filters": whole(),
         "kernel_size": several,
-        "strides": several,
+        "strides": axis_sizes(rank, cut=True),
         "dilation_rate": several,
         "padding": PADDING,
         "data_format": DATA_FORMAT,

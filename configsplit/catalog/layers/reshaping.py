@@ -123,11 +123,11 @@ _WAYS = f"{_KERAS3_WAYS} area gaussian mitchellcubic"
 
 
 def _grown_values(rank: int) -> dict[str, Values]:
-    return {"size": axis_sizes(rank), "data_format": DATA_FORMAT, "interpolation": one_of(_WAYS)}
+    return {"size": axis_sizes(rank, cut=rank == 2), "data_format": DATA_FORMAT, "interpolation": one_of(_WAYS)}
 
 
 def _grown_values3(rank: int) -> dict[str, Values]:
-    return {"interpolation": one_of(_KERAS3_WAYS, case=False)}
+    return {"size": axis_sizes(rank), "interpolation": one_of(_KERAS3_WAYS, case=False)}
 
 
 def _edge_values(key: str, rank: int) -> dict[str, Values]:
