@@ -9,11 +9,12 @@ numbers on (Flatten, MaxPooling, a ReLU) give the same, whether that cast is mad
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from types import MappingProxyType
 
-from configsplit.catalog.facts import CallFacts, LayerFacts
+from configsplit.catalog.facts import CallFacts, LayerFacts, WeightSpec
 from configsplit.catalog.rules import is_float, policy, policy_dtype
 from configsplit.catalog.table import ships
 from configsplit.errors import ShapeError
@@ -32,19 +33,20 @@ _PROBES = tuple(TensorSpec((None, *(7, 11, 13, 17)[:rank]), "float32") for rank 
 class Built:
     """What those that take a tensor were built on.
 
-    ``specs`` has the tensors of which all takers say the same; ``shapes`` each taker's name with what it says alone, where its
-    class would not take anything else; ``disputed`` are tensors of which two takers say what cannot both be true.
+    ``specs`` has the tensors of which all takers say the same; ``shapes`` what each taker says alone, where its weights
+    would be others if that were not so; ``disputed`` are tensors of which two takers say what cannot both be true.
     """
 
     specs: dict[TensorRef, TensorSpec] = field(default_factory=dict)
-    shapes: dict[TensorRef, list[tuple[str, Shape]]] = field(default_factory=dict)
+    shapes: dict[TensorRef, list[_Taker]] = field(default_factory=dict)
     disputed: dict[TensorRef, str] = field(default_factory=dict)
 
     def against(self, ref: TensorRef, told: TensorSpec) -> str:
-        """What contradicts that a tensor is of this shape; empty where nothing does."""
-        for name, shape in self.shapes.get(ref, ()):
-            if not agree(shape, told.shape):
-                return f"{in_words(TensorSpec(told.shape))}, but {name!r} was built on {in_words(TensorSpec(shape))}"
+        """What contradicts that a tensor is of this shape; empty where nothing does, as where a layer is used again at another
+        size."""
+        for each in self.shapes.get(ref, ()):
+            if not agree(each.shape, told.shape) and each.weighs(told) != each.weighs(TensorSpec(each.shape, each.dtype)):
+                return f"{in_words(TensorSpec(told.shape))}, but {each.name!r} was built on {in_words(TensorSpec(each.shape))}"
         return ""
 
 
@@ -56,6 +58,7 @@ class _Taker:
     shape: Shape | None = None
     dtype: str | None = None
     sure: bool = False
+    weighs: Callable[[TensorSpec], Sequence[Shape]] = lambda spec: ()
 
 
 def built_on(model: Model, order: Iterable[CallRef], facts_of: FactsOf, implied: Mapping[str, Shape] = _NOTHING) -> Built:
@@ -83,7 +86,7 @@ def built_on(model: Model, order: Iterable[CallRef], facts_of: FactsOf, implied:
         both = _together(told, ref, found)
         if both.shape and both.dtype and ref not in ends:
             found.specs[ref] = TensorSpec(both.shape, both.dtype)
-        found.shapes[ref] = [(each.name, each.shape) for each in told if each.sure and each.shape is not None]
+        found.shapes[ref] = [each for each in told if each.sure and each.shape is not None]
     return found
 
 
@@ -114,7 +117,7 @@ def _taker(layer: Layer, facts: LayerFacts | None, shape: Shape | None, behind: 
         return _Taker(layer.name)
     dtype = policy_dtype(policy(layer.config.get("dtype")))
     if is_float(dtype) and shape is not None and _multiplies(layer, facts, TensorSpec(shape, dtype)):
-        return _Taker(layer.name, shape, dtype, sure=True)
+        return _Taker(layer.name, shape, dtype, True, partial(_shapes_of_weights, layer, facts))
     if not _hands_on(layer, facts):
         return _Taker(layer.name, shape)
     kept = behind.shape if shape is None and _keeps_shape(layer, facts) else shape
@@ -125,11 +128,20 @@ def _multiplies(layer: Layer, facts: LayerFacts, spec: TensorSpec) -> bool:
     """Whether a class has weights of its own with which it computes; an Embedding looks numbers up, and takes whole ones."""
     if facts.numbers != "changed" or facts.limit_key or facts.weights is None:
         return False
-    try:
-        weights = facts.weights(CallFacts(layer.class_name, layer.config, (spec,)))
-    except _ERRORS:
-        return False
+    weights = _weights(layer, facts, spec)
     return bool(weights) and all(is_float(weight.dtype) for weight in weights)
+
+
+def _weights(layer: Layer, facts: LayerFacts, spec: TensorSpec) -> Sequence[WeightSpec]:
+    """Those that a layer has for a tensor; none where its class takes no such tensor."""
+    try:
+        return () if facts.weights is None else facts.weights(CallFacts(layer.class_name, layer.config, (spec,)))
+    except _ERRORS:
+        return ()
+
+
+def _shapes_of_weights(layer: Layer, facts: LayerFacts, spec: TensorSpec) -> Sequence[Shape]:
+    return [weight.shape for weight in _weights(layer, facts, spec)]
 
 
 def _hands_on(layer: Layer, facts: LayerFacts) -> bool:

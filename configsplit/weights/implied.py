@@ -65,7 +65,7 @@ def _told(inference: Inference, held: Weights) -> Iterator[Told]:
 
 
 def _whose(built: Built, ref: TensorRef) -> str:
-    return " and ".join(repr(name) for name, _ in built.shapes.get(ref, ())) or "what is behind it"
+    return " and ".join(repr(each.name) for each in built.shapes.get(ref, ())) or "what is behind it"
 
 
 def _implied(inference: Inference, path: LayerPath, held: Weights) -> Mapping[str, Shape]:

@@ -11,6 +11,7 @@ import pytest
 import configsplit
 from configsplit.errors import ShapeError
 from configsplit.graph.model import TensorRef, TensorSpec
+from configsplit.runtime.frameworks import framework
 
 
 def entry(class_name: str, name: str, built: Any, **config: Any) -> dict[str, Any]:
@@ -170,3 +171,14 @@ def test_a_record_of_the_document_and_the_user_win(tmp_path: Path) -> None:
     found = document(tmp_path, TAKERS["Dense"][0])
     given = found.infer({TensorRef("mine"): TensorSpec((None, 8), "float16")})
     assert given.specs[TensorRef("mine")] == TensorSpec((None, 8), "float16")
+
+
+@pytest.mark.parametrize("name", ["keras", "tf_keras"])
+def test_layers_that_are_used_again_at_another_size_contradict_nothing(name: str, tmp_path: Path) -> None:
+    """Transfer learning: what they were built on first still stands in their build_config."""
+    k = framework(name).module
+    conv, dense = k.layers.Conv2D(3, 3, name="c"), k.layers.Dense(4, name="d")
+    dense(conv(k.layers.Input((64, 64, 3))))
+    k.Sequential([k.layers.Input((32, 32, 3)), conv, dense]).save(path := tmp_path / "again.keras")
+    assert not [note for note in configsplit.inspect(path).notes if "was built on" in note]
+    assert configsplit.split(path, at="c").save(tmp_path / "parts").manifest.warnings == ()
