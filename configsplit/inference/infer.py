@@ -145,8 +145,10 @@ def trace(
     given: Mapping[TensorRef, TensorSpec] = NOTHING,
     dialect: str | None = None,
     read: ReadModel | None = None,
+    within: Mapping[int, Mapping[TensorRef, TensorSpec]] = NOTHING,
 ) -> Inference:
-    """Infer a model and all that are nested in it; see `infer` for the arguments."""
+    """Infer a model and all that are nested in it; see `infer` for the arguments. ``within`` is what is said of tensors of
+    nested models, by the `id` of each, and holds for all its calls."""
     table, language = Table(facts), dialect or model.dialect or "keras3"
     reader = None if read is None else _Reader(read)
     done: dict[_Key, Inference] = {}
@@ -161,7 +163,7 @@ def trace(
             stack.pop()
         else:
             inner = Inference(nested.model, table, language, ordering=written)
-            stack.append((nested.key, _frame(inner, nested.inputs, NOTHING, reader)))
+            stack.append((nested.key, _frame(inner, nested.inputs, within.get(id(nested.model), NOTHING), reader)))
     return done[root]
 
 
