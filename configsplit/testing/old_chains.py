@@ -12,7 +12,7 @@ from configsplit.graph.json import FrozenDict, dumps, freeze, loads, rebuild
 from configsplit.graph.model import Model, TensorRef
 from configsplit.testing.masked_sketch import Generation
 from configsplit.testing.models import drawn_functional
-from configsplit.testing.sketch import Draw, Sketch
+from configsplit.testing.sketch import Draw, Sketch, entry_of
 
 
 class Spelt(NamedTuple):
@@ -48,7 +48,7 @@ def _chain(draw: Draw, dialect: Generation) -> Spelt:
     for _ in range(draw(st.integers(1, 3))):
         ref = TensorRef(sketch.add("Dense", sketch.one(ref), units=4))
     layers = tuple(sketch.layers.values())
-    frame = freeze({"class_name": "Sequential", "config": None})
+    frame = entry_of(dialect, "Sequential", "chain", None).without("name", "inbound_nodes")
     model = Model(
         name="chain",
         kind="sequential",
