@@ -89,7 +89,8 @@ class Node:
 
         tf_keras since 2.16 visits the keywords as they are written; see `settled`.
         """
-        return [*leaves(self.args), *leaves(self.kwargs)]
+        found = leaves(self.args)
+        return found + leaves(self.kwargs) if self.kwargs else found
 
     def settled(self) -> Node:
         """The same call with its keywords in an order that every release visits alike: sorted, if several hold tensors."""
@@ -101,7 +102,13 @@ class Node:
         def leaf(value: Any) -> Any:
             return change(value) if type(value) is Use else value
 
-        return Node(rebuild(self.args, leaf), rebuild(self.kwargs, leaf), self.form, self.opened)
+        args = rebuild(self.args, leaf) if _alone(self.args) is None else (change(self.args[0]),)
+        return Node(args, rebuild(self.kwargs, leaf), self.form, self.opened)
+
+
+def _alone(structure: Structure) -> Use | None:
+    """The one tensor that most calls take."""
+    return structure[0] if type(structure) is tuple and len(structure) == 1 and type(structure[0]) is Use else None
 
 
 CHAINED = "chained"
@@ -183,8 +190,10 @@ class Model:
 
 def leaves(structure: Structure, kind: type[Any] = Use) -> list[Any]:
     """Leaves of one type, in Keras's flattening order (dict keys sorted); iterative."""
+    if type(structure) is tuple and len(structure) == 1 and type(structure[0]) is kind:
+        return [structure[0]]  # most calls take one tensor
     found: list[Any] = []
-    todo = [structure] if structure else []  # most calls have no keywords
+    todo = [structure] if structure else []
     while todo:
         item = todo.pop()
         if type(item) is kind:
