@@ -102,13 +102,7 @@ class Node:
         def leaf(value: Any) -> Any:
             return change(value) if type(value) is Use else value
 
-        args = rebuild(self.args, leaf) if _alone(self.args) is None else (change(self.args[0]),)
-        return Node(args, rebuild(self.kwargs, leaf), self.form, self.opened)
-
-
-def _alone(structure: Structure) -> Use | None:
-    """The one tensor that most calls take."""
-    return structure[0] if type(structure) is tuple and len(structure) == 1 and type(structure[0]) is Use else None
+        return Node(rebuild(self.args, leaf), rebuild(self.kwargs, leaf), self.form, self.opened)
 
 
 CHAINED = "chained"
