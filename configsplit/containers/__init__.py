@@ -4,8 +4,8 @@ The only importer of h5py, and only once weights are touched: cutting a ``.json`
 """
 
 from configsplit.containers.addresses import Layout, addresses, inner_weights, is_stored, snake_case
-from configsplit.containers.ahead import Ahead
 from configsplit.containers.assets import Asset
+from configsplit.containers.early_digest import EarlyDigest
 from configsplit.containers.opening import MAX_TEXT
 from configsplit.containers.source import FOLDERS, Source, digest, open_source, size_of
 from configsplit.containers.staging import Staging
@@ -30,8 +30,8 @@ from configsplit.containers.writing import (
 __all__ = [
     "FOLDERS",
     "MAX_TEXT",
-    "Ahead",
     "Asset",
+    "EarlyDigest",
     "Empty",
     "Fresh",
     "Item",

@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
 
-from configsplit.containers import Ahead, Staging, Workers, prepare_text
+from configsplit.containers import EarlyDigest, Staging, Workers, prepare_text
 from configsplit.containers.container import Format
 from configsplit.containers.staging import WHOLE
 from configsplit.errors import check_choice
@@ -59,7 +59,7 @@ def save(
     verify: Verify = "proof",
     force: bool = False,
     specs: Sequence[str] = (),
-    ahead: Ahead | None = None,
+    early: EarlyDigest | None = None,
     limits: Limits | None = None,
 ) -> Saved:
     """Write the parts and ``manifest.json`` into a folder, whole or not at all.
@@ -72,7 +72,7 @@ def save(
         verify: "proof" holds the files against the source before they appear; "numeric" also runs them in Keras.
         force: replace the output of an earlier split.
         specs: plug-ins for the numeric verification, besides the installed ones.
-        ahead: the source that the document was read from, if its digest was begun before.
+        early: the source that the document was read from, if its digest was begun before.
         limits: time and memory for the numeric verification, and whether the operating system confines it.
 
     Raises:
@@ -91,7 +91,7 @@ def save(
     ):
         document = parts.document
         with Workers() as workers:
-            own = ahead.sha256 if ahead is not None and ahead.source is source else workers.submit(source.sha256).result
+            own = early.sha256 if early is not None and early.source is source else workers.submit(source.sha256).result
             beside = workers.submit(source.weights_sha256)
             plan = _plan(parts, source, to, weights)
             files = _write_parts(parts, plan, staging, workers)
