@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from configsplit.boundaries.flattened import Flattened
-from configsplit.boundaries.masks import prepared
+from configsplit.boundaries.masks import Sliced, prepared, with_masks
 from configsplit.boundaries.shapes import unknown_shape
-from configsplit.boundaries.sliced import Sliced, with_masks
 from configsplit.cutting.partition import partition
 from configsplit.graph.calls import CallGraph, call_graph, topological
 from configsplit.graph.model import LayerPath, Model

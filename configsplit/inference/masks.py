@@ -21,14 +21,17 @@ from configsplit.inference.mask_rules import (
     Mask,
     MaskedCall,
     Taken,
+    attended,
     declared,
+    given_masks,
     handed_on,
     may_begin,
     output_masks,
     refs_of,
+    says_masks,
+    taken_first,
     unwrapped,
 )
-from configsplit.inference.masked_calls import attended, given_masks, says_masks, taken_first
 from configsplit.inference.untying import Untying, casts, untyings
 
 Arriving: TypeAlias = tuple[str, ...]

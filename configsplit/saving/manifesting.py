@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from configsplit import __version__
-from configsplit.boundaries.contradictions import contradictions
+from configsplit.boundaries.doubts import contradictions, own_graphs
 from configsplit.boundaries.masks import doubts
-from configsplit.boundaries.own_graphs import own_graphs
 from configsplit.boundaries.records import implied_notes, unsure
 from configsplit.containers import Written
 from configsplit.dialects import emit
@@ -36,7 +35,7 @@ from configsplit.records.manifest import (
 from configsplit.rewrites.join import skeleton
 from configsplit.rewrites.part import Extracted
 from configsplit.rewrites.split import Wire
-from configsplit.saving.openings import opening_of, shape_of
+from configsplit.saving.divisions import opening_of, shape_of
 from configsplit.weights.parts import Weights
 
 

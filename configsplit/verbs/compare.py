@@ -14,8 +14,7 @@ from configsplit.inference.recorded import agree
 from configsplit.models.document import Document, load
 from configsplit.records.provenance import SUFFIX, from_text
 from configsplit.saving.file_proof import provenance_of
-from configsplit.saving.numeric import described_inputs
-from configsplit.saving.readable import readable
+from configsplit.saving.numeric import described_inputs, readable
 from configsplit.verbs.origins import check_unchanged
 
 if TYPE_CHECKING:

@@ -36,9 +36,8 @@ from configsplit.rewrites.casts import Wider
 from configsplit.rewrites.masks import cannot_follow
 from configsplit.rewrites.nested.surface import Told
 from configsplit.rewrites.split import Split, assemble
-from configsplit.verbs.devices import Device, read_devices, terms
 from configsplit.verbs.file_weights import stored_weights
-from configsplit.verbs.planned import UNITS, Balance, Boundary, Plan, Stage, State
+from configsplit.verbs.planned import UNITS, Balance, Boundary, Device, Plan, Stage, State, read_devices, terms
 from configsplit.verbs.split import as_parts
 from configsplit.weights.implied import told_by_weights
 

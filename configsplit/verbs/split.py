@@ -9,12 +9,11 @@ from functools import partial
 from configsplit.boundaries.costs import Costs
 from configsplit.boundaries.cut_rows import Cut
 from configsplit.boundaries.fixing import fixed
-from configsplit.boundaries.masks import prepared
+from configsplit.boundaries.masks import Sliced, prepared, with_masks
 from configsplit.boundaries.pricing import Pricing
 from configsplit.boundaries.records import opened_shapes
 from configsplit.boundaries.shapes import unknown_shape
 from configsplit.boundaries.sizes import apart, moved
-from configsplit.boundaries.sliced import Sliced, with_masks
 from configsplit.cutting.minimum_cut import Choice, Cost, heads
 from configsplit.errors import CutError, OptionError, check_choice
 from configsplit.graph.calls import call_graph
