@@ -4,7 +4,8 @@ from configsplit.catalog.table import ABSTRACT, BUILT_IN, OPAQUE, Table
 from configsplit.inference.built import Built
 from configsplit.inference.clashes import clashes_in, clashing
 from configsplit.inference.counts import Counts, count, counted, layer_weights, operations_of, weights_of
-from configsplit.inference.infer import RULE_ERRORS, Inference, ReadModel, explain, infer, takers, trace, trail
+from configsplit.inference.infer import infer, takers, trace
+from configsplit.inference.known import RULE_ERRORS, Inference, ReadModel, explain, trail
 from configsplit.inference.mask_rules import Mask, attended, fills_mask
 from configsplit.inference.masks import MaskKey, MaskLevels, Masks, every_mask, masked, traced_masks
 from configsplit.inference.recorded import agree, in_words

@@ -8,7 +8,8 @@ from math import prod
 
 from configsplit.catalog.facts import LayerFacts, WeightSpec
 from configsplit.graph.model import Layer, Model, TensorRef, TensorSpec
-from configsplit.inference.infer import NOTHING, RULE_ERRORS, Inference, trace
+from configsplit.inference.infer import trace
+from configsplit.inference.known import NOTHING, RULE_ERRORS, Inference
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from configsplit.catalog.facts import UNDECLARED, CallFacts, LayerFacts
 from configsplit.catalog.layers.keras1 import merge_hands_masks_on
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import CHAINED, CallRef, Layer, Node, Structure, TensorRef, Use, leaves
-from configsplit.inference.infer import RULE_ERRORS, Inference
+from configsplit.inference.known import RULE_ERRORS, Inference
 
 Kind = Literal["made", "same", "given", "and", "or", "true", "joined", "any", "entry", "hidden", "unknown"]
 

@@ -16,7 +16,8 @@ from typing import TypeAlias
 
 from configsplit.catalog.facts import LayerFacts
 from configsplit.graph.model import INPUT, CallRef, Layer, Model, Node, TensorRef, TensorSpec
-from configsplit.inference.infer import NOTHING, Inference, called, trace
+from configsplit.inference.infer import trace
+from configsplit.inference.known import NOTHING, Inference, called
 from configsplit.inference.mask_rules import (
     Mask,
     MaskedCall,

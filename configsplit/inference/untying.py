@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 from configsplit.catalog.facts import UNDECLARED
 from configsplit.graph.model import CallRef, Layer, TensorRef, TensorSpec
-from configsplit.inference.infer import Inference, called
 from configsplit.inference.inputs import input_spec
+from configsplit.inference.known import Inference, called
 from configsplit.inference.mask_rules import attended, taken_first
 
 

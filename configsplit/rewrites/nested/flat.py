@@ -16,7 +16,7 @@ from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import CallRef, Layer, LayerPath, Model, TensorRef
 from configsplit.graph.provenance import Provenance
 from configsplit.graph.references import Place, outputs_used
-from configsplit.inference.infer import called
+from configsplit.inference.known import called
 from configsplit.rewrites.common import prune
 from configsplit.rewrites.nested.open import Opened, open_calls
 from configsplit.rewrites.nested.surface import Level, Surfaced, Told, arriving
