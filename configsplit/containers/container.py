@@ -19,6 +19,13 @@ Format = Literal["keras", "h5", "json"]
 SUFFIXES: dict[str, Format] = {".keras": "keras", ".h5": "h5", ".hdf5": "h5", ".json": "json"}
 HOLDS: dict[Format, tuple[str, ...]] = {"keras": ("v3", "tf213"), "h5": ("legacy",), "json": ("v3", "tf213", "legacy")}
 """The layouts of weights that stand in each, in it or (``json``) beside it."""
+READ_BY_KERAS = frozenset({"json", "keras", "h5", "dir"})
+"""The kinds of files that Keras reads, too."""
+
+
+def whole_format(layout: str) -> Format:
+    """The format of whole models in which weights of such a layout stand."""
+    return next(format_ for format_, layouts in HOLDS.items() if layout in layouts)
 
 
 class Container(Protocol):

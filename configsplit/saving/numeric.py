@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from configsplit.boundaries.records import culprits
 from configsplit.boundaries.sizes import given_sizes
 from configsplit.containers.arrays import ListedArrays
-from configsplit.containers.container import Format
+from configsplit.containers.container import READ_BY_KERAS, Format, whole_format
 from configsplit.errors import VerificationError
 from configsplit.graph.model import Model, TensorSpec
 from configsplit.graph.provenance import Provenance, identity
@@ -102,9 +102,6 @@ def difference(outputs: Iterable[OutputReport], tolerance: float) -> str:
 # A model as configsplit read it, in a file that Keras reads too: what is run is what was cut.
 
 
-_OF_KERAS = ("json", "keras", "h5", "dir")
-
-
 @contextmanager
 def readable(document: Document, instead: Model | None = None) -> Iterator[tuple[Path, Path | None]]:
     """The files that a framework is to load: those of the document, or what configsplit makes of them, as long as it takes.
@@ -147,10 +144,10 @@ def _format_of_new(document: Document, *, anyhow: bool) -> Format | None:
     """The format of a new file, None where Keras reads the one that is there as configsplit does (unless ``anyhow``)."""
     with document.opened() as source:
         weights = source.weights
-        foreign = isinstance(weights, ListedArrays) or source.kind not in _OF_KERAS or source.path != document.path
+        foreign = isinstance(weights, ListedArrays) or source.kind not in READ_BY_KERAS or source.path != document.path
         read = document.notes or document.by_name or (weights is not None and weights.renamed)
         if not (anyhow or foreign or read):
             return None
         if weights is None:
             return "json"
-        return "h5" if weights.layout.kind == "legacy" else "keras"
+        return whole_format(weights.layout.kind)
