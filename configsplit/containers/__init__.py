@@ -3,7 +3,7 @@
 The only importer of h5py, and only once weights are touched: cutting a ``.json`` never loads it.
 """
 
-from configsplit.containers.addresses import Layout, addresses, inner_weights, is_stored, snake_case
+from configsplit.containers.addresses import addresses, inner_weights, is_stored, snake_case
 from configsplit.containers.assets import Asset
 from configsplit.containers.early_digest import EarlyDigest
 from configsplit.containers.opening import MAX_TEXT
@@ -13,12 +13,10 @@ from configsplit.containers.system.named_files import Stamp, read_plain, stamp
 from configsplit.containers.system.threads import Task, Workers
 from configsplit.containers.writing import (
     Empty,
-    Fresh,
     Item,
     Job,
     LegacyLayer,
     Move,
-    Relaid,
     Stored,
     Written,
     prepare_archive,
@@ -33,13 +31,10 @@ __all__ = [
     "Asset",
     "EarlyDigest",
     "Empty",
-    "Fresh",
     "Item",
     "Job",
-    "Layout",
     "LegacyLayer",
     "Move",
-    "Relaid",
     "Source",
     "Staging",
     "Stamp",

@@ -76,10 +76,6 @@ class Container(Protocol):
         """``metadata.json`` as it stands; "" where there is none."""
         return ""
 
-    def training_config(self) -> bool:
-        """Whether it holds the state of training, which every cut leaves behind."""
-        return False
-
     def assets(self) -> tuple[str, ...]:
         """Names of all assets (``assets/layers/string_lookup/vocabulary.txt``), in the order of the container."""
         return ()

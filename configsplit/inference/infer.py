@@ -78,7 +78,17 @@ def trace(
     dialect: str | None = None,
     read: ReadModel | None = None,
 ) -> Inference:
-    """Infer a model and all that are nested in it; see `infer` for the arguments."""
+    """Shape and dtype of every tensor of a model and of all that are nested in it; never raises for one that is well formed.
+
+    Args:
+        facts: plug-ins, by class name or registered name; they win over the built-in rules.
+        given: what the user says of tensors; wins over everything.
+        dialect: whose habits the rules follow where generations differ; the document's own by default.
+        read: reads models that stand inside wrappers (``TimeDistributed(Model)``); they are unknown without it.
+
+    Returns:
+        ``specs`` with one entry for every output of every call. Where nothing is known it is empty; `explain` tells why.
+    """
     table, language = Table(facts), dialect or model.dialect or "keras3"
     reader = None if read is None else _Reader(read)
     done: dict[_Key, Inference] = {}
@@ -95,27 +105,6 @@ def trace(
             inner = Inference(nested.model, table, language, ordering=written)
             stack.append((nested.key, _frame(inner, nested.inputs, NOTHING, reader)))
     return done[root]
-
-
-def infer(
-    model: Model,
-    facts: Mapping[str, LayerFacts] = NOTHING,
-    given: Mapping[TensorRef, TensorSpec] = NOTHING,
-    dialect: str | None = None,
-    read: ReadModel | None = None,
-) -> dict[TensorRef, TensorSpec]:
-    """Shape and dtype of every tensor of the model's own layers; never raises for a model that is well formed.
-
-    Args:
-        facts: plug-ins, by class name or registered name; they win over the built-in rules.
-        given: what the user says of tensors; wins over everything.
-        dialect: whose habits the rules follow where generations differ; the document's own by default.
-        read: reads models that stand inside wrappers (``TimeDistributed(Model)``); they are unknown without it.
-
-    Returns:
-        One entry for every output of every call. Where nothing is known the spec is empty; `explain` tells why.
-    """
-    return trace(model, facts, given, dialect, read).specs
 
 
 def takers(inference: Inference, implied: Mapping[str, Shape]) -> Built:

@@ -15,9 +15,8 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from configsplit.catalog.facts import LayerFacts
-from configsplit.graph.model import INPUT, CallRef, Layer, Model, Node, TensorRef, TensorSpec
-from configsplit.inference.infer import trace
-from configsplit.inference.known import NOTHING, Inference, called
+from configsplit.graph.model import INPUT, CallRef, Layer, Node, TensorRef
+from configsplit.inference.known import Inference, called
 from configsplit.inference.mask_rules import (
     Mask,
     MaskedCall,
@@ -101,16 +100,6 @@ class Masks:
         while (mask := self.tensors.get(ref)) is not None and mask.kind == "same":
             ref = mask.sources[0]
         return ref
-
-
-def masked(
-    model: Model,
-    facts: Mapping[str, LayerFacts] = NOTHING,
-    given: Mapping[TensorRef, TensorSpec] = NOTHING,
-    dialect: str | None = None,
-) -> Masks:
-    """The masks of a model; arguments as for `infer`."""
-    return traced_masks(trace(model, facts, given, dialect))
 
 
 @dataclass(slots=True)
