@@ -49,7 +49,8 @@ def _save(edited: Edited, document: Document, step: Mapping[str, Any], bench: Be
 def _suffix(document: Document, options: Mapping[str, Any]) -> str:
     if options["format"] or not options["with_weights"]:
         return str(options["format"] or "json")
-    return {"json": "json", "h5": "h5"}.get(document.kind, "keras")
+    with document.opened() as source:
+        return "json" if source.weights is None else source.written_as
 
 
 def join_step(step: Mapping[str, Any], bench: Bench) -> Facts:

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from configsplit.catalog.facts import UNDECLARED, CallFacts, LayerFacts
 from configsplit.catalog.layers import (
+    activation,
     attention,
     convolution,
     core,
@@ -19,6 +20,7 @@ from configsplit.catalog.layers import (
     rare,
     recurrent,
     reshaping,
+    sound,
     wrappers,
 )
 from configsplit.catalog.layers.wrappers import WRAPPERS
@@ -28,8 +30,8 @@ from configsplit.catalog.values import LAYER, whole
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import Layer
 
-_FAMILIES = (attention, convolution, core, images, keras1, layers, merging, normalization)
-_MORE = (preprocessing, rare, recurrent, reshaping, wrappers)
+_FAMILIES = (activation, attention, convolution, core, images, keras1, layers, merging, normalization)
+_MORE = (preprocessing, rare, recurrent, reshaping, sound, wrappers)
 
 _BY_NAME = {facts.class_name: facts for facts in chain.from_iterable(family.LAYERS for family in (*_FAMILIES, *_MORE))}
 

@@ -62,6 +62,3 @@ class H5Model(Container):
     def metadata(self) -> dict[str, str]:
         found = {name: self._file.text("", name) for name in ("keras_version", "backend")}
         return {name: text for name, text in found.items() if text is not None}
-
-    def training_config(self) -> bool:
-        return self._file.text("", "training_config") is not None or "optimizer_weights" in self._file.groups

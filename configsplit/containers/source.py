@@ -204,11 +204,6 @@ class Source:
         return self._container.metadata_text()
 
     @cached_property
-    def training_config(self) -> bool:
-        """Whether it holds the state of training (``training_config``, ``optimizer_weights``)."""
-        return self._container.training_config()
-
-    @cached_property
     def assets(self) -> tuple[str, ...]:
         """Names of all assets (``assets/layers/string_lookup/vocabulary.txt``), in the order of the file.
 

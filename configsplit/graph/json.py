@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, NoReturn
 
 from configsplit.errors import DocumentError
 
@@ -58,9 +58,6 @@ class Number:
 
     def __float__(self) -> float:
         return self.value
-
-
-JSON: TypeAlias = "bool | int | float | str | Number | tuple[JSON, ...] | FrozenDict | None"
 
 
 def _never(_: Any) -> bool:

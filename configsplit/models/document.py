@@ -19,8 +19,7 @@ from configsplit.errors import ConfigSplitError, ShapeError, StoreError
 from configsplit.graph.model import Model, TensorRef, TensorSpec
 from configsplit.graph.references import boundary
 from configsplit.inference import Inference, agree, blamed, in_words, trace
-from configsplit.models.idle_keys import without_idle_keys
-from configsplit.models.read_as_today import read_as_today
+from configsplit.models.read_as_today import read_as_today, without_idle_keys
 from configsplit.plugins import Registry
 from configsplit.plugins.registry import plugins
 

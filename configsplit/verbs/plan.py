@@ -14,7 +14,7 @@ from configsplit.boundaries.carrying import Carried, carried_out
 from configsplit.boundaries.costs import Costs, read_profile
 from configsplit.boundaries.fixing import fixed
 from configsplit.boundaries.flattened import Flattened, flattened
-from configsplit.boundaries.forbidden import Barriers, barriers, with_masks
+from configsplit.boundaries.forbidden import Forbidden, forbidden, with_masks
 from configsplit.boundaries.formulas import Figure, Formula
 from configsplit.boundaries.masks import needed
 from configsplit.boundaries.pricing import Pricing
@@ -36,9 +36,8 @@ from configsplit.rewrites.casts import Wider
 from configsplit.rewrites.masks import cannot_follow
 from configsplit.rewrites.nested.surface import Told
 from configsplit.rewrites.split import Split, assemble
-from configsplit.verbs.devices import Device, read_devices, terms
 from configsplit.verbs.file_weights import stored_weights
-from configsplit.verbs.planned import UNITS, Balance, Boundary, Plan, Stage, State
+from configsplit.verbs.planned import UNITS, Balance, Boundary, Device, Plan, Stage, State, read_devices, terms
 from configsplit.verbs.split import as_parts
 from configsplit.weights.implied import told_by_weights
 
@@ -136,12 +135,12 @@ def _around_masks(seen: Flattened, work: _Work, wish: _Wish) -> _Work:
     masks = traced_masks(work.inference)
     if not masks.heeded() or not needed(_parts(seen, work), masks):
         return work
-    shut = with_masks(Barriers(), seen.document, work.inference)
+    kept_clear = with_masks(Forbidden(), seen.document, work.inference)
     closed = frozenset(ref for ref in masks.heeded() if masks.tensors[ref].kind == "hidden")
-    if not shut.masked and not closed:
+    if not kept_clear.masked and not closed:
         return work
-    lost = shut.lost or cannot_follow(masks.tensors[min(closed)])
-    return _work(seen, wish, Barriers(masked=shut.masked | closed, lost=lost))
+    lost = kept_clear.lost or cannot_follow(masks.tensors[min(closed)])
+    return _work(seen, wish, Forbidden(masked=kept_clear.masked | closed, lost=lost))
 
 
 def _wish(
@@ -179,7 +178,7 @@ class _Work:
     inference: Inference
 
 
-def _work(seen: Flattened, wish: _Wish, more: Barriers | None = None) -> _Work:
+def _work(seen: Flattened, wish: _Wish, more: Forbidden | None = None) -> _Work:
     """The best plan that cuts nowhere where `split` would refuse."""
     document, whole, graph = seen.document, seen.flat.whole, seen.graph
     inference, doubtful = with_kinds(document.infer_given(whole.given, whole.model))
@@ -187,16 +186,16 @@ def _work(seen: Flattened, wish: _Wish, more: Barriers | None = None) -> _Work:
     pricing = Pricing(document, whole.model, given, inference, doubtful, stored_weights(seen, inference))
     if min(wish.terms.bytes, default=UNLIMITED) < UNLIMITED and pricing.is_open:
         raise pricing.needed("which boundaries keep to the limit of bytes")
-    shut = replace(barriers(inference, doubtful), nameless=seen.nameless)
-    shut = replace(shut, masked=more.masked, lost=more.lost) if more else shut
+    kept_clear = replace(forbidden(inference, doubtful), nameless=seen.nameless)
+    kept_clear = replace(kept_clear, masked=more.masked, lost=more.lost) if more else kept_clear
 
     measure = partial(wish.measure, seen=seen)
 
     def choose(costs: Costs) -> Best:
         every = units_of(graph, costs.price, measure(costs), costs.weights)
-        units = bonded(every, graph, shut.all)
+        units = bonded(every, graph, kept_clear.all)
         if len(units) < wish.terms.stages <= len(every):
-            shut.refuse(inference)
+            kept_clear.refuse(inference)
             units = every  # the shape that nobody can tell is named when the parts are built
         return best_plan(units, wish.terms, slack=wish.slack)
 

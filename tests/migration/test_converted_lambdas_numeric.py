@@ -20,7 +20,7 @@ from configsplit.errors import DocumentError, VerificationError
 from configsplit.runtime.build import load
 from configsplit.runtime.frameworks import framework
 from configsplit.saving.conversion import Converted
-from configsplit.saving.readable import readable
+from configsplit.saving.numeric import readable
 
 NOT_NAMED = {"activations"}
 """Calls ``K.hard_sigmoid``, which TensorFlow has under no name of its own."""
