@@ -107,12 +107,14 @@ class Document:
         shapes: Mapping[TensorRef, TensorSpec],
         model: Model | None = None,
         facts: Mapping[str, LayerFacts] = MappingProxyType({}),
+        within: Mapping[int, Mapping[TensorRef, TensorSpec]] = MappingProxyType({}),
     ) -> Inference:
         """What `infer` tells where the user says some of the shapes; with more ``facts``, what those tell besides.
 
         Args:
             shapes, model: as for `infer`.
             facts: declarations of classes besides those of the registry, by name.
+            within: what is said of tensors of nested models, by the `id` of each.
 
         Returns:
             As `infer` does.
@@ -120,8 +122,8 @@ class Document:
         Raises:
             ShapeError: the document or the rules of its classes tell something else.
         """
-        if facts:
-            found = trace(model or self.model, {**facts, **self.facts}, shapes, read=read_entry)
+        if facts or within:
+            found = trace(model or self.model, {**facts, **self.facts}, shapes, read=read_entry, within=within)
         else:
             found = self.infer(shapes, model)
         if shapes:
