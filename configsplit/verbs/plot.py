@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from configsplit.boundaries.costs import sized
-from configsplit.boundaries.cut_rows import Cut
-from configsplit.boundaries.formulas import Figure
 from configsplit.boundaries.sizes import given_sizes
 from configsplit.containers import Staging, prepare_text, stamp
-from configsplit.errors import ConfigSplitError, CutError, ShapeError, StoreError
+from configsplit.errors import CutError, ShapeError, StoreError
 from configsplit.graph.json import dumps
 from configsplit.graph.model import TensorRef, TensorSpec
 from configsplit.inference import Inference
 from configsplit.models.document import Document, load
+from configsplit.models.made import ModelLike, document_of
 from configsplit.pictures.difference import views_of_difference
 from configsplit.pictures.dot import dot
 from configsplit.pictures.folding import folded
@@ -25,13 +25,12 @@ from configsplit.pictures.mermaid import mermaid
 from configsplit.pictures.model_explorer import model_explorer
 from configsplit.pictures.of_model import MOST_BOXES, totals, views_of
 from configsplit.pictures.of_parts import facts_of_parts, views_of_parts
-from configsplit.pictures.page import MOST_PLACES, page
+from configsplit.pictures.page import page
 from configsplit.pictures.picture import Picture, View
-from configsplit.pictures.prices import Price, Prices
 from configsplit.pictures.svg import svg
 from configsplit.pictures.words import amount
 from configsplit.records.manifest import NAME
-from configsplit.verbs.cuts import cuts
+from configsplit.verbs.priced import prices
 from configsplit.verbs.verify import read_manifest
 
 Sizes = Iterable[str] | Mapping[TensorRef, TensorSpec]
@@ -42,10 +41,6 @@ MOST_SEEN = 600
 """Nested models are drawn open where no more boxes than that are to be seen then."""
 
 
-MOST_PRICED = 5_000
-"""A page of a model with more layer calls than that does not list where it can be cut: that would take longer than all else."""
-
-
 @dataclass(frozen=True, slots=True)
 class Plot:
     """A picture that can be written in several formats.
@@ -54,12 +49,14 @@ class Plot:
         whole: with every layer.
         unfold: whether that is drawn; Model Explorer, which folds by itself, gets it always.
         document, sizes: the model, if it is one model: where that can be cut is told on pages.
+        stages: pages tell of the best pipelines of up to so many stages, too.
     """
 
     whole: Picture
     unfold: bool = False
     document: Document | None = None
     sizes: Mapping[TensorRef, TensorSpec] = field(default_factory=dict)
+    stages: int = 1
 
     @property
     def picture(self) -> Picture:
@@ -81,7 +78,8 @@ class Plot:
         picture = self.picture
         match suffix.lower():
             case ".html":
-                return page(picture, opened(picture), self._prices())
+                told = None if self.document is None else prices(self.document, self.sizes, self._calls, self.stages)
+                return page(picture, opened(picture), told)
             case ".svg":
                 return svg(picture, opened(picture))
             case ".mmd":
@@ -112,14 +110,9 @@ class Plot:
             prepare_text(staging.path(place.name), text).run()
             staging.commit()
 
-    def _prices(self) -> Prices | None:
-        if self.document is None:
-            return None
-        calls = sum(len(view.boxes) for view in self.whole.views)
-        if calls > MOST_PRICED:
-            note = f"`configsplit cuts` lists where a model of {calls:,} layer calls can be cut."
-            return Prices(self.document.path.resolve().name, note=note)
-        return _prices(self.document, self.sizes)
+    @property
+    def _calls(self) -> int:
+        return sum(len(view.boxes) for view in self.whole.views)
 
     def _repr_svg_(self) -> str:
         """For notebooks."""
@@ -127,13 +120,18 @@ class Plot:
 
 
 def plot(
-    *models: Document | str | Path, unfold: bool = False, sizes: Sizes = (), custom_objects: Iterable[str | Path] = ()
+    *models: ModelLike,
+    unfold: bool = False,
+    stages: int | None = None,
+    sizes: Sizes = (),
+    custom_objects: Iterable[str | Path] = (),
 ) -> Plot:
     """Draw a model, the parts of one, or how a second model differs from the first.
 
     Args:
-        models: one model or folder of parts, or two models.
+        models: one model or folder of parts, or two models: files, what `load` gave, or what another verb gave.
         unfold: draw every layer, blocks that repeat as well.
+        stages: pages of one model tell the best pipelines of 2 to so many stages, which takes seconds to find.
         sizes: of inputs that the model leaves open, as for `split`: for shapes and bytes in the picture.
         custom_objects: plug-ins besides the installed ones.
 
@@ -153,14 +151,15 @@ def plot(
             code="plot-models",
             hint="give a model, a folder of parts, or two models",
         )
-    if len(models) == 1 and not isinstance(models[0], Document) and (Path(models[0]) / NAME).is_file():
-        return Plot(_parts(Path(models[0]), sizes, plugins), unfold)
-    documents = [each if isinstance(each, Document) else load(each, custom_objects=plugins) for each in models]
+    first = models[0]
+    if len(models) == 1 and isinstance(first, (str, os.PathLike)) and (Path(first) / NAME).is_file():
+        return Plot(_parts(Path(first), sizes, plugins), unfold)
+    documents = [document_of(each, custom_objects=plugins) for each in models]
     found = [_sized(document, sizes) for document in documents]
     if len(documents) == 2:
         return Plot(_difference(documents, found), unfold)
     (document,) = documents
-    return Plot(_model(document, found[0]), unfold, document, given_sizes(document.infer(), sizes))
+    return Plot(_model(document, found[0]), unfold, document, given_sizes(document.infer(), sizes), stages or 1)
 
 
 def opened(picture: Picture, most: int = MOST_SEEN) -> frozenset[int]:
@@ -198,41 +197,6 @@ def _model(document: Document, inference: Inference) -> Picture:
 def _counts(views: Sequence[View]) -> tuple[str, ...]:
     parameters, macs, layers = totals(views[0].boxes)
     return f"{layers} layer calls", f"{amount(parameters)} parameters", f"{amount(macs)} multiply-accumulates"
-
-
-def _prices(document: Document, sizes: Mapping[TensorRef, TensorSpec]) -> Prices:
-    """Where a model can be cut; without places and with the reason, where that cannot be told."""
-    file = document.path.resolve().name  # its folder is nobody's business who is shown the page
-    try:
-        found = cuts(document, sizes=sizes)
-    except ConfigSplitError as error:
-        return Prices(file, note=f"Where it can be cut cannot be told: {error.message}.")
-    if found.sizes:
-        return Prices(
-            file, note=f"Prices depend on sizes that are open: {', '.join(found.sizes.values())}. Give them with --size."
-        )
-    places = [_price(cut) for cut in found.places if cut.at]
-    if len(places) <= MOST_PLACES:
-        return Prices(file, tuple(places), note="" if places else "There is no place to cut at.")
-    limit = sorted(place.bytes for place in places)[MOST_PLACES]
-    kept = [place for place in places if place.bytes < limit] or places[:MOST_PLACES]
-    return Prices(file, tuple(kept), note=f"These are the {len(kept)} of {len(places)} places with the fewest bytes.")
-
-
-def _price(cut: Cut) -> Price:
-    before, after = cut.before, cut.after
-    return Price(
-        at=cut.at,
-        tensors=cut.tensors,
-        bytes=_number(cut.bytes),
-        input_bytes=_number(cut.input_bytes),
-        macs=(_number(before.macs), _number(after.macs)),
-        parameters=(before.parameters, after.parameters),
-    )
-
-
-def _number(figure: Figure) -> int:
-    return int(figure) if isinstance(figure, (int, float)) else 0
 
 
 def _difference(documents: Sequence[Document], found: Sequence[Inference]) -> Picture:

@@ -53,3 +53,31 @@ def test_what_cannot_be_written_is_refused(
     assert (done.exit_code, done.stdout) == (1, "")
     assert f"error [{code}]" in done.stderr
     assert [each.name for each in tmp_path.iterdir()] == ["m.json"]
+
+
+def test_a_page_is_handed_to_the_browser(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of its own among the temporary files; or that of --out, without the browser."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", lambda url: opened.append(url) or True)
+    model = written(tmp_path, residual(4))
+    told = json.loads(run("explore", model, "--json").stdout)
+    assert (opened, told["opened"]) == ([Path(told["file"]).as_uri()], True)
+    assert Path(told["file"]).parent.parent == tmp_path
+    page = Path(told["file"]).read_text("utf-8")
+    assert '"--stages 8"' in page
+    done = run("explore", model, "--no-open", "--stages", "1", "--out", tmp_path / "page.html")
+    assert (done.exit_code, len(opened)) == (0, 1)
+    assert done.stdout.startswith(f"{tmp_path / 'page.html'}: m.json · ")
+    assert '"stages":{}' in (tmp_path / "page.html").read_text("utf-8")
+
+
+def test_a_page_has_the_name_of_one(tmp_path: Path) -> None:
+    done = run("explore", written(tmp_path, chain(["a"])), "--out", tmp_path / "page.svg")
+    assert (done.exit_code, "error [plot-suffix]" in done.stderr) == (1, True)
+
+
+def test_without_a_browser_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("webbrowser.open", lambda url: False)
+    done = run("explore", written(tmp_path, chain(["a"])), "--out", tmp_path / "page.html")
+    assert (done.exit_code, done.stderr) == (0, "no browser could be opened\n")
