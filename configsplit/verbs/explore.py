@@ -28,6 +28,7 @@ def explore(
     opens: bool = True,
     force: bool = False,
     unfold: bool = False,
+    convert: bool = False,
     stages: int | None = None,
     sizes: Sizes = (),
     custom_objects: Iterable[str | Path] = (),
@@ -35,7 +36,7 @@ def explore(
     """Write the page of a model, of parts or of a difference, and open it in a browser.
 
     Args:
-        models, unfold, stages, sizes, custom_objects: as for `plot`.
+        models, unfold, convert, stages, sizes, custom_objects: as for `plot`.
         out: the file to write; by default one in a new temporary folder, which stays there.
         opens: whether the page is opened.
         force: replace an existing ``out``.
@@ -53,7 +54,7 @@ def explore(
             where=str(out),
             hint="name it .html; `configsplit plot` writes the others",
         )
-    found = plot(*models, unfold=unfold, stages=stages, sizes=sizes, custom_objects=custom_objects)
+    found = plot(*models, unfold=unfold, convert=convert, stages=stages, sizes=sizes, custom_objects=custom_objects)
     page = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="configsplit-")) / "model.html"
     found.save(page, force=force)
     return Explored(page, opens and webbrowser.open(page.resolve().as_uri()), found)

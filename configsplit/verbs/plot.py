@@ -17,6 +17,7 @@ from configsplit.graph.model import TensorRef, TensorSpec
 from configsplit.inference import Inference
 from configsplit.models.document import Document, load
 from configsplit.models.made import ModelLike, document_of
+from configsplit.pictures.conversion import views_of_conversion
 from configsplit.pictures.difference import views_of_difference
 from configsplit.pictures.dot import dot
 from configsplit.pictures.folding import folded
@@ -122,6 +123,7 @@ class Plot:
 def plot(
     *models: ModelLike,
     unfold: bool = False,
+    convert: bool = False,
     stages: int | None = None,
     sizes: Sizes = (),
     custom_objects: Iterable[str | Path] = (),
@@ -131,6 +133,7 @@ def plot(
     Args:
         models: one model or folder of parts, or two models: files, what `load` gave, or what another verb gave.
         unfold: draw every layer, blocks that repeat as well.
+        convert: draw one model beside what `convert` makes of it, with the rules; a conversion is drawn so anyway.
         stages: pages of one model tell the best pipelines of 2 to so many stages, which takes seconds to find.
         sizes: of inputs that the model leaves open, as for `split`: for shapes and bytes in the picture.
         custom_objects: plug-ins besides the installed ones.
@@ -152,6 +155,8 @@ def plot(
             hint="give a model, a folder of parts, or two models",
         )
     first = models[0]
+    if convert or hasattr(first, "migration"):
+        return _conversion(models, unfold, plugins)
     if len(models) == 1 and isinstance(first, (str, os.PathLike)) and (Path(first) / NAME).is_file():
         return Plot(_parts(Path(first), sizes, plugins), unfold)
     documents = [document_of(each, custom_objects=plugins) for each in models]
@@ -164,7 +169,10 @@ def plot(
 
 def opened(picture: Picture, most: int = MOST_SEEN) -> frozenset[int]:
     """The views that are seen inside their boxes, if nobody asks for others: nested models, the outer ones first, as long as no
-    more boxes are seen. A model that calls another twice shows it twice, so that few views can be very many boxes."""
+    more boxes are seen. A model that calls another twice shows it twice, so that few views can be very many boxes. Of two
+    models side by side all are closed: lines lead from one to the other."""
+    if picture.views[0].links:
+        return frozenset()
     times = {0: 1}
     seen = len(picture.views[0].boxes)
     for number, view in enumerate(picture.views):
@@ -205,6 +213,33 @@ def _difference(documents: Sequence[Document], found: Sequence[Inference]) -> Pi
     told = [f"{count} {mark}" for mark, count in sorted(marks.items())] or ["no layer differs"]
     names = [document.path.name for document in documents]
     return Picture(" → ".join(names), (*told, "weights are not looked at"), views)
+
+
+def _conversion(models: Sequence[ModelLike], unfold: bool, plugins: Sequence[str | Path]) -> Plot:
+    """Both models beside each other. They are folded apart, so that what is drawn is folded or not already."""
+    from configsplit.saving.conversion import Converted, refused
+    from configsplit.verbs.convert import convert
+
+    if len(models) != 1:
+        raise CutError(
+            "one model is drawn beside what becomes of it",
+            code="plot-models",
+            hint="give one model with --convert, or two without it",
+        )
+    first = models[0]
+    made = first if isinstance(first, Converted) else convert(document_of(first, custom_objects=plugins))
+    if made.refusals:
+        raise refused(made)
+    new = made.as_document()
+    every = [views_of(each.infer()) for each in (made.document, new)]
+    old, theirs = every if unfold else map(folded, every)
+    views = views_of_conversion(old, theirs, made.document.model, made.migration)
+    links = views[0].links
+    told = (
+        f"{made.document.detection.dialect.title} → {new.detection.dialect.title}",
+        f"{sum(bool(each.note) for each in links)} changed",
+    )
+    return Plot(Picture(made.document.path.name, told, views), unfold=True)
 
 
 def _parts(folder: Path, sizes: Sizes, plugins: Sequence[str | Path]) -> Picture:

@@ -435,3 +435,23 @@ def test_parts_move_with_what_is_opened(seen: Callable[..., Seen], tmp_path: Pat
     assert run(f"{lowest}.map(b => b.getBoundingClientRect().bottom))") < after
     assert run("document.getElementById('places').hidden")
     assert page.complaints == []
+
+
+def test_rules_of_a_conversion_are_told_and_move(seen: Callable[..., Seen], tmp_path: Path) -> None:
+    plot(loaded(tmp_path, nested_twice(chain(["a", "b"]))), convert=True).save(tmp_path / "page.html")
+    page, run, _ = seen(tmp_path / "page.html")
+    before = run("document.querySelectorAll('.link').length")
+    run("document.querySelector('.rule').dispatchEvent(new MouseEvent('click', {bubbles: true}))")
+    assert run("document.querySelector('#details li').textContent") == "batch_input_shape → batch_shape"
+    run(key("u", "document.body"))
+    touching = """[...document.querySelectorAll('#picture > .view > .link')].every(line => {
+      const [from, to] = [line.getPointAtLength(0), line.getPointAtLength(line.getTotalLength())];
+      const boxes = [...document.querySelectorAll('#picture > .view > .b')];
+      return from.x < to.x && [[from, 1], [to, 0]].every(([point, right]) => boxes
+        .some(box => { const r = box.querySelector(box.classList.contains('isOpen') ? '.opened rect' : 'rect:last-of-type');
+          const at = point.matrixTransform(line.getScreenCTM()), edge = r.getBoundingClientRect();
+          return Math.abs(at.x - (right ? edge.right : edge.left)) < 3 && at.y > edge.top && at.y < edge.bottom; }));
+    })"""
+    assert run(touching)
+    assert before == run("document.querySelectorAll('#picture > .view > .link').length") > 3
+    assert page.complaints == []

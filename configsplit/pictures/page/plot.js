@@ -125,11 +125,20 @@
       } else if (element.dataset.at) {
         const [x, y] = element.dataset.at.split(" ").map(Number);
         set({ transform: `translate(${across(x) - x},${down(y) - y})` });
+      } else if (element.dataset.between) {
+        const [[x, y, width, height], [toX, toY, , toHeight]] = element.dataset.between.split(" ").map((place) => node.at[place]);
+        set({ transform: `translate(${(x + width + toX) / 2},${(y + height / 2 + toY + toHeight / 2) / 2})` });
       } else if (element.dataset.pair) {
         const ends = element.dataset.pair.split(" ").map((place) => node.at[place]);
-        set({ d: "ML".split("").map((step, end) => `${step}${ends[end][0] + ends[end][2] / 2} ${ends[end][1] + ends[end][3] / 2}`).join("") });
+        if (kinds.contains("link")) set({ d: `M${side(ends[0], 1)}L${side(ends[1], 0)}` });
+        else set({ d: "ML".split("").map((step, end) => `${step}${ends[end][0] + ends[end][2] / 2} ${ends[end][1] + ends[end][3] / 2}`).join("") });
       }
     }
+  }
+
+  /** The middle of a box's left or right edge. */
+  function side([x, y, width, height], right) {
+    return `${x + right * width} ${y + height / 2}`;
   }
 
   function settle(node) {
@@ -319,7 +328,11 @@
   }
 
   picture.addEventListener("click", (event) => {
-    const box = event.target.closest("[data-box]");
+    const box = event.target.closest("[data-box]"), rule = event.target.closest(".rule");
+    if (rule) {
+      byId("about").textContent = "What became of it";
+      listed(byId("details"), rule.querySelector("title").textContent.split("; "));
+    }
     if (!box) return;
     pick(box);
     if (box.hasAttribute("aria-expanded")) toggle(box);

@@ -15,6 +15,7 @@ VERB = Verb(
         OUT._replace(help="The page to write, instead of a temporary one.", required=False),
         Option("--no-open", "opens", "Write the page, and say where; open no browser.", kind="off", use="show"),
         Option("--unfold", help="Draw every layer: nothing that repeats is folded.", kind="flag", default=False),
+        Option("--convert", help="Draw MODEL beside what `configsplit convert` makes of it.", kind="flag", default=False),
         Option(
             "--stages", help="The best pipelines of up to N stages; 1: none.", kind="whole", default=8, least=1, metavar="N"
         ),

@@ -15,6 +15,7 @@ VERB = Verb(
         Option("models", kind="path", required=True, repeat=True, metavar="MODEL | PARTS | A B"),
         OUT,
         Option("--unfold", help="Draw every layer: nothing that repeats is folded.", kind="flag", default=False),
+        Option("--convert", help="Draw MODEL beside what `configsplit convert` makes of it.", kind="flag", default=False),
         Option("--stages", help="Pages tell the best pipelines of up to N stages, too.", kind="whole", least=1, metavar="N"),
         SIZES,
         PLUGINS,
