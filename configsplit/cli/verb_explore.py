@@ -10,9 +10,9 @@ from configsplit.cli.output import note, say, show
 
 def explore(models: tuple[Path, ...], as_json: bool, **options: Any) -> None:
     """Write the page, hand it to a browser, and say where it is."""
-    from configsplit.verbs import explore as page
+    from configsplit.verbs import explore
 
-    found = page.explore(*models, **options)
+    found = explore.explore(*models, **options)
     picture = found.plot.whole
     if options["opens"] and not found.opened:
         note("no browser could be opened")

@@ -28,10 +28,10 @@ _PALETTE = {
 PARTS = ("#3b82f6", "#f59e0b", "#10b981", "#a855f7", "#ef4444", "#06b6d4", "#84cc16", "#ec4899")
 """The colours of parts, in turn."""
 
-_FONT = "ui-sans-serif,system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif"
+FONT = "ui-sans-serif,system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif"
 
 _BASE = f"""
-svg.picture{{font-family:{_FONT}}}
+svg.picture{{font-family:{FONT}}}
 .paper{{fill:#fff}}
 .t{{font-size:17px;font-weight:600;fill:#0f172a}}
 .u{{font-size:12px;fill:#64748b}}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from configsplit.boundaries.costs import sized
 from configsplit.boundaries.sizes import given_sizes
-from configsplit.containers import Staging, prepare_text, stamp
+from configsplit.containers import Staging, prepare_bytes, stamp
 from configsplit.errors import CutError, ShapeError, StoreError
 from configsplit.graph.json import dumps
 from configsplit.graph.model import TensorRef, TensorSpec
@@ -28,6 +28,7 @@ from configsplit.pictures.of_model import MOST_BOXES, totals, views_of
 from configsplit.pictures.of_parts import facts_of_parts, views_of_parts
 from configsplit.pictures.page import page
 from configsplit.pictures.picture import Picture, View
+from configsplit.pictures.png import png
 from configsplit.pictures.svg import svg
 from configsplit.pictures.words import amount
 from configsplit.records.manifest import NAME
@@ -36,7 +37,7 @@ from configsplit.verbs.verify import read_manifest
 
 Sizes = Iterable[str] | Mapping[TensorRef, TensorSpec]
 
-SUFFIXES = (".html", ".svg", ".mmd", ".dot", ".json")
+SUFFIXES = (".html", ".svg", ".png", ".mmd", ".dot", ".json")
 
 MOST_SEEN = 600
 """Nested models are drawn open where no more boxes than that are to be seen then."""
@@ -65,7 +66,7 @@ class Plot:
         return self.whole if self.unfold else _replaced(self.whole, folded(self.whole.views))
 
     def text(self, suffix: str) -> str:
-        """The picture as one of `SUFFIXES`.
+        """The picture as one of `SUFFIXES` that is text.
 
         Args:
             suffix: with its dot.
@@ -92,7 +93,7 @@ class Plot:
         raise StoreError(
             f"a picture is not written as {suffix!r}",
             code="plot-suffix",
-            hint=f"name it {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}; a browser makes a .png of an .svg",
+            hint=f"name it {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}",
         )
 
     def save(self, path: str | Path, *, force: bool = False) -> None:
@@ -104,12 +105,25 @@ class Plot:
 
         Raises:
             StoreError: the suffix is none of a picture's, the file exists (without ``force``), or cannot be written.
+            RuntimeUnavailableError: as `png` does.
         """
         place = Path(path)
-        text = self.text(place.suffix)
+        content = self.png() if place.suffix.lower() == ".png" else self.text(place.suffix).encode("utf-8")
         with Staging(place, folder=False, force=force) as staging:
-            prepare_text(staging.path(place.name), text).run()
+            prepare_bytes(staging.path(place.name), content).run()
             staging.commit()
+
+    def png(self) -> bytes:
+        """The picture as PNG, with the fonts of this machine.
+
+        Returns:
+            The content of such a file.
+
+        Raises:
+            RuntimeUnavailableError: the extra ``png`` is not installed, or no font is.
+            StoreError: the picture is too large to be read as pixels.
+        """
+        return png(svg(self.picture, opened(self.picture)))
 
     @property
     def _calls(self) -> int:

@@ -28,6 +28,7 @@ HOMES = {
     "fsspec": {"batches"},
     "distributed": {"batches"},
     "psutil": {"batches"},
+    "resvg_py": {"pictures"},
     "rich": {"cli"},
 }
 

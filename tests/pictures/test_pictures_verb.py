@@ -43,7 +43,7 @@ def test_parts_and_unfolded_models_are_drawn(tmp_path: Path) -> None:
     assert "b3_out" in (tmp_path / "all.dot").read_text("utf-8")
 
 
-@pytest.mark.parametrize(("arguments", "code"), [(["--out", "out.png"], "plot-suffix"), (["--out", "m.json"], "output-exists")])
+@pytest.mark.parametrize(("arguments", "code"), [(["--out", "out.gif"], "plot-suffix"), (["--out", "m.json"], "output-exists")])
 def test_what_cannot_be_written_is_refused(
     arguments: list[str], code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,8 +8,8 @@ VERB = Verb(
     help="""Draw MODEL, the folder of PARTS that `configsplit split` wrote, or how model B differs from model A.
 
     The suffix of --out says as what: .html is a page that loads nothing, with search, unfolding, and the price of each place to
-    cut at; .svg a picture, .mmd Mermaid, .dot Graphviz, .json the graph format of Model Explorer. Blocks of one form that
-    follow each other are one box. Nothing of the file is run, and weights are not looked at.
+    cut at; .svg a picture, .png its pixels, .mmd Mermaid, .dot Graphviz, .json the graph format of Model Explorer. Blocks of
+    one form that follow each other are one box. Nothing of the file is run, and weights are not looked at.
     """,
     options=(
         Option("models", kind="path", required=True, repeat=True, metavar="MODEL | PARTS | A B"),
