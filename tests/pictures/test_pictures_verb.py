@@ -81,3 +81,24 @@ def test_without_a_browser_it_is_said(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr("webbrowser.open", lambda url: False)
     done = run("explore", written(tmp_path, chain(["a"])), "--out", tmp_path / "page.html")
     assert (done.exit_code, done.stderr) == (0, "no browser could be opened\n")
+
+
+def test_a_recipe_draws_models_and_what_steps_have_written(tmp_path: Path) -> None:
+    (tmp_path / "zoo").mkdir()
+    written(tmp_path / "zoo", residual(4), "m.json")
+    steps = [
+        {"split": {"at": "b1_1"}},
+        {"plot": {}, "of": "split"},
+        {"plot": {"as": "dot", "unfold": True}, "name": "whole"},
+        {"plot": {"convert": True}, "name": "beside"},
+    ]
+    (tmp_path / "recipe.json").write_text(json.dumps({"recipe": 1, "do": steps}))
+    done = run("batch", tmp_path / "recipe.json", "--zoo", tmp_path / "zoo", "--out", tmp_path / "out", "--jobs", "1")
+    assert done.exit_code == 0, done.stderr
+    folder = next((tmp_path / "out").rglob("whole")).parent
+    assert "b1_1 · 8×8×4" in (folder / "plot" / "m.svg").read_text("utf-8")
+    assert "b3_out" in (folder / "whole" / "m.dot").read_text("utf-8")
+    assert 'class="link ruled"' in (folder / "beside" / "m.svg").read_text("utf-8")
+    assert (
+        run("batch", tmp_path / "recipe.json", "--zoo", tmp_path / "zoo", "--out", tmp_path / "o2", "--dry-run").exit_code == 0
+    )

@@ -12,7 +12,16 @@ VERB = Verb(
     one form that follow each other are one box. Nothing of the file is run, and weights are not looked at.
     """,
     options=(
-        Option("models", kind="path", required=True, repeat=True, metavar="MODEL | PARTS | A B"),
+        Option("models", kind="path", required=True, repeat=True, metavar="MODEL | PARTS | A B", only="command"),
+        Option(
+            "--as",
+            "suffix",
+            "What to write, by its suffix.",
+            choices=("svg", "html", "png", "mmd", "dot", "json"),
+            default="svg",
+            only="recipe",
+            use="save",
+        ),
         OUT,
         Option("--unfold", help="Draw every layer: nothing that repeats is folded.", kind="flag", default=False),
         Option("--convert", help="Draw MODEL beside what `configsplit convert` makes of it.", kind="flag", default=False),
@@ -22,6 +31,7 @@ VERB = Verb(
         FORCE,
         JSON,
     ),
+    recipe="Draws the model, or what an earlier step (``of``) has written: a model, or the parts of a split.",
     examples=(
         "plot model.keras -o model.html",
         "plot before.h5 after.keras -o difference.svg",
