@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from configsplit.boundaries.formulas import Figure, plain
+from configsplit.display.shown import Shown
 from configsplit.models.document import Document
 from configsplit.models.results import Parts
 from configsplit.verbs.notebook import plan_html
@@ -48,7 +49,7 @@ class Boundary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(Shown):
     """Where to cut, and what is known of it. Figures that depend on open sizes are formulas.
 
     Attributes:

@@ -7,16 +7,20 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 from configsplit.boundaries.costs import sized
 from configsplit.boundaries.sizes import given_sizes
 from configsplit.containers import Staging, prepare_bytes, stamp
+from configsplit.display.html import as_frame, as_image
 from configsplit.errors import CutError, ShapeError, StoreError
 from configsplit.graph.json import dumps
 from configsplit.graph.model import TensorRef, TensorSpec
+from configsplit.graph.references import outputs_used, tensor_name
 from configsplit.inference import Inference
 from configsplit.models.document import Document, load
 from configsplit.models.made import ModelLike, document_of
+from configsplit.models.results import Parts
 from configsplit.pictures.conversion import views_of_conversion
 from configsplit.pictures.difference import views_of_difference
 from configsplit.pictures.dot import dot
@@ -25,7 +29,7 @@ from configsplit.pictures.hazardous import hazards_of, with_hazards
 from configsplit.pictures.mermaid import mermaid
 from configsplit.pictures.model_explorer import model_explorer
 from configsplit.pictures.of_model import MOST_BOXES, totals, views_of
-from configsplit.pictures.of_parts import facts_of_parts, views_of_parts
+from configsplit.pictures.of_parts import Wired, facts_of_parts, views_of_parts, wiring
 from configsplit.pictures.page import page
 from configsplit.pictures.picture import Picture, View
 from configsplit.pictures.png import png
@@ -41,6 +45,13 @@ SUFFIXES = (".html", ".svg", ".png", ".mmd", ".dot", ".json")
 
 MOST_SEEN = 600
 """Nested models are drawn open where no more boxes than that are to be seen then."""
+
+
+_LARGEST_IMAGE, _LARGEST_PAGE = 400_000, 2_000_000
+"""Bytes of what a notebook keeps of each cell that shows a picture."""
+
+_MOST_IN_NOTEBOOK = 2_000
+"""A notebook shows no picture of a model with more layer calls: each cell would wait for it, and the file would hold it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,13 +140,16 @@ class Plot:
     def _calls(self) -> int:
         return sum(len(view.boxes) for view in self.whole.views)
 
-    def _repr_svg_(self) -> str:
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         """For notebooks."""
-        return self.text(".svg")
+        return {"text/plain": repr(self), "text/html": in_notebook(self)}
+
+    def __repr__(self) -> str:
+        return f"<picture of {self.whole.title}: {', '.join(self.whole.facts)}>"
 
 
 def plot(
-    *models: ModelLike,
+    *models: ModelLike | Parts,
     unfold: bool = False,
     convert: bool = False,
     stages: int | None = None,
@@ -145,7 +159,8 @@ def plot(
     """Draw a model, the parts of one, or how a second model differs from the first.
 
     Args:
-        models: one model or folder of parts, or two models: files, what `load` gave, or what another verb gave.
+        models: one model, the parts of one (a folder, or what `split` gave), or two models: files, what `load` gave, or what
+            another verb gave.
         unfold: draw every layer, blocks that repeat as well.
         convert: draw one model beside what `convert` makes of it, with the rules; a conversion is drawn so anyway.
         stages: pages of one model tell the best pipelines of 2 to so many stages, which takes seconds to find.
@@ -173,12 +188,24 @@ def plot(
         return _conversion(models, unfold, plugins)
     if len(models) == 1 and isinstance(first, (str, os.PathLike)) and (Path(first) / NAME).is_file():
         return Plot(_parts(Path(first), sizes, plugins), unfold)
-    documents = [document_of(each, custom_objects=plugins) for each in models]
+    if len(models) == 1 and isinstance(first, Parts):
+        return Plot(_in_memory(first), unfold)
+    documents = [document_of(cast("ModelLike", each), custom_objects=plugins) for each in models]
     found = [_sized(document, sizes) for document in documents]
     if len(documents) == 2:
         return Plot(_difference(documents, found), unfold)
     (document,) = documents
     return Plot(_model(document, found[0]), unfold, document, given_sizes(document.infer(), sizes), stages or 1)
+
+
+def in_notebook(found: Plot) -> str:
+    """The picture as HTML for a notebook: an image, for where scripts are off, and the page below it, at a click. Nothing where
+    it would be too large."""
+    if found._calls > _MOST_IN_NOTEBOOK:
+        return ""
+    image, whole = found.text(".svg"), found.text(".html")
+    shown = as_image(image, found.whole.title) if len(image.encode("utf-8")) <= _LARGEST_IMAGE else ""
+    return shown + (as_frame("look around", whole) if len(whole.encode("utf-8")) <= _LARGEST_PAGE else "")
 
 
 def opened(picture: Picture, most: int = MOST_SEEN) -> frozenset[int]:
@@ -229,7 +256,7 @@ def _difference(documents: Sequence[Document], found: Sequence[Inference]) -> Pi
     return Picture(" → ".join(names), (*told, "weights are not looked at"), views)
 
 
-def _conversion(models: Sequence[ModelLike], unfold: bool, plugins: Sequence[str | Path]) -> Plot:
+def _conversion(models: Sequence[ModelLike | Parts], unfold: bool, plugins: Sequence[str | Path]) -> Plot:
     """Both models beside each other. They are folded apart, so that what is drawn is folded or not already."""
     from configsplit.saving.conversion import Converted, refused
     from configsplit.verbs.convert import convert
@@ -241,7 +268,7 @@ def _conversion(models: Sequence[ModelLike], unfold: bool, plugins: Sequence[str
             hint="give one model with --convert, or two without it",
         )
     first = models[0]
-    made = first if isinstance(first, Converted) else convert(document_of(first, custom_objects=plugins))
+    made = first if isinstance(first, Converted) else convert(document_of(cast("ModelLike", first), custom_objects=plugins))
     if made.refusals:
         raise refused(made)
     new = made.as_document()
@@ -269,7 +296,27 @@ def _parts(folder: Path, sizes: Sizes, plugins: Sequence[str | Path]) -> Picture
     for part in manifest.parts:
         stamp(folder / part.file, follow=False)
     documents = [load(folder / part.file, custom_objects=plugins) for part in manifest.parts]
-    views = views_of_parts(manifest, documents)
+    return _wired(folder.resolve().name, manifest.source.file, wiring(manifest), documents)
+
+
+def _in_memory(parts: Parts) -> Picture:
+    """The parts of a split that nobody has written."""
+    model = parts.split.model
+    layers, used = model.by_name(), outputs_used(model)
+    wired = [
+        Wired(
+            f"part-{part.number}",
+            tuple(None if wire.part is None else (wire.part, wire.number) for wire in parts.split.wires[part.number]),
+            tuple(tensor_name(ref, layers, used) for ref in part.outputs),
+        )
+        for part in parts
+    ]
+    name = parts.document.path.name
+    return _wired(f"{len(parts)} parts of {name}", name, wired, [part.as_document() for part in parts])
+
+
+def _wired(title: str, source: str, wired: Sequence[Wired], documents: Sequence[Document]) -> Picture:
+    views = views_of_parts(wired, documents)
     names = dict.fromkeys(line.name for line in views[0].lines if line.crosses)
-    told = (f"{len(documents)} parts of {manifest.source.file}", f"cut at {', '.join(names)}")
-    return Picture(folder.resolve().name, told, views, facts_of_parts(manifest, documents))
+    told = (f"{len(documents)} parts of {source}", f"cut at {', '.join(names)}")
+    return Picture(title, told, views, facts_of_parts(wired, documents))
