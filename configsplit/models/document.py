@@ -15,6 +15,7 @@ from configsplit.catalog.facts import LayerFacts
 from configsplit.containers import Source, open_source
 from configsplit.dialects import Detection, parse, read_entry
 from configsplit.dialects.dialect import Generation
+from configsplit.display.shown import Shown
 from configsplit.errors import ConfigSplitError, ShapeError, StoreError
 from configsplit.graph.model import Model, TensorRef, TensorSpec
 from configsplit.graph.references import boundary
@@ -25,7 +26,7 @@ from configsplit.plugins.registry import plugins
 
 
 @dataclass(frozen=True, kw_only=True)
-class Document:
+class Document(Shown):
     """A model as it stands in a file; immutable. Weights are read when they are needed: until then the file must not change.
 
     Attributes:

@@ -16,6 +16,7 @@ from configsplit.boundaries.pricing import Pricing
 from configsplit.boundaries.reach import Reach
 from configsplit.boundaries.sizes import apart, moved
 from configsplit.cutting.places import CutPlace, Tally, cut_places, segmented
+from configsplit.display.shown import Shown
 from configsplit.errors import CutError, check_choice, check_number
 from configsplit.graph.model import LayerPath, TensorRef, TensorSpec
 from configsplit.inference.tensor_kinds import with_kinds
@@ -47,7 +48,7 @@ class TwoDevices:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cuts(Sequence[Cut]):
+class Cuts(Shown, Sequence[Cut]):
     """The places, in the order asked for: a sequence, of which each goes straight into `split`.
 
     Attributes:

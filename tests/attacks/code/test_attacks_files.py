@@ -37,6 +37,7 @@ LINES: dict[str, list[str]] = {
     "convert": ["convert", "MODEL", "--out", "in/converted.json"],
     "weights": ["weights", "MODEL", "--out", "in/weights.npz"],
     "plot": ["plot", "MODEL", "--out", "in/picture.html"],
+    "explore": ["explore", "MODEL", "--no-open", "--out", "in/page.html"],
     "profile": ["profile", "MODEL", "--timeout", "60"],
     "batch": ["batch", "in/recipe.yaml", "--zoo", "in/zoo", "--out", "in/batch", "--jobs", "1"],
     "plugins": ["plugins"],

@@ -38,6 +38,7 @@ LINES: dict[str, list[str]] = {
     "profile": ["profile", "m.json"],
     "plot": ["plot", "m.json", "--out", "m.svg"],
     "plot of parts": ["plot", "parts", "--out", "parts.html"],
+    "explore": ["explore", "m.json", "--no-open", "--out", "m.html"],
     "batch": ["batch", "r.json", "--zoo", "m.json", "--out", "out", "--dry-run"],
 }
 

@@ -31,6 +31,7 @@ LINES: dict[str, list[str]] = {
     "convert": ["convert", "k2.h5", "--out", "{out}.keras"],
     "weights": ["weights", "k2.h5", "--out", "{out}.safetensors"],
     "plot": ["plot", "k3.keras", "--out", "{out}.html"],
+    "explore": ["explore", "k3.keras", "--no-open", "--out", "{out}.html"],
     "profile": ["profile", "k3.keras", "--out", "{out}.json"],
 }
 """All but batch, whose work is done by other processes; see test_faults_batch.py. What ``profile`` measures in another process
@@ -54,6 +55,7 @@ OTHER = {
     **{verb: ["rename", "k2.h5", "c2=other", "--out", "{out}.h5"] for verb in ("extract", "remove", "freeze")},
     "weights": ["weights", "k3.keras", "--out", "{out}.safetensors"],
     "plot": ["plot", "k2.h5", "--out", "{out}.html"],
+    "explore": ["plot", "k2.h5", "--out", "{out}.html"],
     "profile": ["rename", "k3.keras", "c2=other", "--no-weights", "--out", "{out}.json"],
 }
 """What has been written to the same place before."""
