@@ -34,9 +34,8 @@ def verify_conversion(
     if len(places) != 1 or not _sound(told.arguments):
         raise _false(path, "it has not the sources or the arguments of a conversion")
     ((source, weights),) = places
-    by_name = bool(told.sources[0].weights_by_name)
     with (
-        reading(source, weights=weights, custom_objects=custom_objects, by_name=by_name) as document,
+        reading(source, weights=weights, custom_objects=custom_objects, **told.sources[0].taken) as document,
         document.opened() as opened,
     ):
         made = convert(document, **told.arguments)

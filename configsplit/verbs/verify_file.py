@@ -57,11 +57,11 @@ def verify_file(path: str | Path, *, source: str | Path | None = None, custom_ob
         return _converted(path, told, places, custom_objects)
     with ExitStack() as stack:
         (model, weights), *others = places
-        by_name, *named = (bool(source.weights_by_name) for source in told.sources)
-        host = stack.enter_context(reading(model, weights=weights, custom_objects=custom_objects, by_name=by_name))
+        taken, *named = (source.taken for source in told.sources)
+        host = stack.enter_context(reading(model, weights=weights, custom_objects=custom_objects, **taken))
         documents = [host]
-        for (model, weights), by_name in zip(others, named, strict=True):
-            documents.append(load_fragment(model, host, weights=weights, custom_objects=custom_objects, by_name=by_name))
+        for (model, weights), taken in zip(others, named, strict=True):
+            documents.append(load_fragment(model, host, weights=weights, custom_objects=custom_objects, **taken))
         sources = [stack.enter_context(each.opened()) for each in documents]
         count, size = compare(path, apart, told, sources, documents)
     return Checked(told, len(told.layers), count, size)
