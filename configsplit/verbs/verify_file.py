@@ -63,11 +63,11 @@ def verify_file(path: str | Path, *, source: str | Path | None = None, custom_ob
         return _converted(path, told, places, custom_objects)
     with ExitStack() as stack:
         (model, weights), *others = places
-        by_name, *named = (bool(source.weights_by_name) for source in told.sources)
-        host = stack.enter_context(reading(model, weights=weights, custom_objects=custom_objects, by_name=by_name))
+        taken, *named = (source.taken for source in told.sources)
+        host = stack.enter_context(reading(model, weights=weights, custom_objects=custom_objects, **taken))
         documents = [host]
-        for (model, weights), by_name in zip(others, named, strict=True):
-            documents.append(load_fragment(model, host, weights=weights, custom_objects=custom_objects, by_name=by_name))
+        for (model, weights), taken in zip(others, named, strict=True):
+            documents.append(load_fragment(model, host, weights=weights, custom_objects=custom_objects, **taken))
         sources = [stack.enter_context(each.opened()) for each in documents]
         count, size = compare(path, apart, told, sources, documents)
     return Checked(told, len(told.layers), count, size)
@@ -152,9 +152,8 @@ def verify_conversion(
     if len(places) != 1 or not _sound(told.arguments):
         raise _false(path, "it has not the sources or the arguments of a conversion")
     ((source, weights),) = places
-    by_name = bool(told.sources[0].weights_by_name)
     with (
-        reading(source, weights=weights, custom_objects=custom_objects, by_name=by_name) as document,
+        reading(source, weights=weights, custom_objects=custom_objects, **told.sources[0].taken) as document,
         document.opened() as opened,
     ):
         made = convert(document, **told.arguments)
