@@ -61,6 +61,10 @@ class Container(Protocol):
         """The weights in it where somebody names it as a file of weights alone, for an ``architecture`` as JSON text."""
         return self.weights()
 
+    def weights_at(self) -> Mapping[str, str]:
+        """For weights that are named beside it: where each array lies in their file, if it is called otherwise there."""
+        return {}
+
     def metadata(self) -> Mapping[str, Any]:
         """What it says of the release that wrote it: ``keras_version``, ``backend``."""
         return {}

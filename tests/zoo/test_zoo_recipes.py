@@ -25,7 +25,7 @@ from configsplit.errors import ConfigSplitError
 from configsplit.verbs.table import VERBS
 
 KERAS3 = zoos.RELEASES / "keras-3.15.1"
-OWN = {"batch", "plot", "plugins", "profile", "validate", "weights"}
+OWN = {"batch", "expand", "plot", "plugins", "profile", "validate", "weights"}
 """Verbs that need no step of their own: ``run`` does them."""
 
 
