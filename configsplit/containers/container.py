@@ -85,6 +85,10 @@ class Container(Protocol):
         """
         return None
 
+    def weights_at(self) -> Mapping[str, str]:
+        """For weights that are named beside it: where each array lies in their file, if it is called otherwise there."""
+        return {}
+
     def metadata(self) -> Mapping[str, Any]:
         """What it says of the release that wrote it: ``keras_version``, ``backend``."""
         return {}

@@ -26,7 +26,7 @@ from configsplit.errors import ConfigSplitError
 from configsplit.verbs.table import VERBS
 
 KERAS3 = zoos.RELEASES / "keras-3.15.1"
-OWN = {"batch", "explore", "plugins", "profile", "validate"}
+OWN = {"batch", "expand", "explore", "plugins", "profile", "validate"}
 """Verbs that need no step of their own: ``run`` does them."""
 
 
