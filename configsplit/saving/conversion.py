@@ -30,6 +30,7 @@ from configsplit.saving.numeric import described_inputs
 from configsplit.saving.readable import readable
 from configsplit.saving.reread import reread
 from configsplit.saving.writer import Content, begin, content_like, metadata_of
+from configsplit.telling import doing
 from configsplit.weights.accounts import Absent
 from configsplit.weights.complete import no_weights
 from configsplit.weights.conversion import NewWeights, OldWeights
@@ -229,6 +230,7 @@ def _save(
             document = stack.enter_context(document.stored(staging.path(path.name).parent, f"{path.stem}.source", home))
             made = replace(made, document=document, old=None)
         source = stack.enter_context(document.opened())
+        doing(f"writing {path.name}" + ("" if verify == "none" else ", and proving it"))
         content = Content(text=to_text(model))
         new = None
         if chosen != "json" and with_weights:
@@ -250,6 +252,8 @@ def _save(
         with open_source(written.path) as anew:
             reread(anew, document.facts)
             compared = None if verify == "none" else prove(anew, content.text, new).weights
+        if run is not None:
+            doing("running both models in their frameworks")
         numeric = None if run is None else _compared(made, written.path, run)
         source.check_unchanged()
         staging.commit()

@@ -20,6 +20,7 @@ from configsplit.models.read_as_today import text_for
 from configsplit.models.results import Parts, Verify
 from configsplit.saving.buildable import check_buildable
 from configsplit.saving.writer import Files, begin, content_like
+from configsplit.telling import doing
 from configsplit.weights.complete import check_format, no_weights
 from configsplit.weights.layouts import as_format, check_assets
 from configsplit.weights.parts import Weights, check_shapes, weights_in
@@ -90,6 +91,7 @@ def save(
         parts.document.opened() as source,
     ):
         document = parts.document
+        doing(f"writing {len(parts.models)} parts" + ("" if verify == "none" else ", and proving them"))
         with Workers() as workers:
             own = ahead.sha256 if ahead is not None and ahead.source is source else workers.submit(source.sha256).result
             beside = workers.submit(source.weights_sha256)
@@ -110,6 +112,7 @@ def save(
         if verify == "numeric":
             from configsplit.saving.numeric import run
 
+            doing("running original and parts in Keras")
             numeric = run(folder, made, document, specs=tuple(specs), limits=limits)
         source.check_unchanged()
         staging.commit()

@@ -13,6 +13,7 @@ from configsplit.models.document import reading
 from configsplit.records.manifest import NAME, Manifest, SourceFile, from_text
 from configsplit.saving.numeric import run
 from configsplit.saving.proof import Proof, prove
+from configsplit.telling import doing
 from configsplit.verbs.origins import Place, check_digests, check_unchanged, find, weights_of
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ def verify(
         reading(original, weights=weights, custom_objects=custom_objects, by_name=by_name) as document,
         document.opened() as opened,
     ):
+        doing(f"proving {len(manifest.parts)} parts against {original.name}")
         _check_digests(folder, manifest, opened, weights)
         proof = prove(folder, manifest, opened, document)
     check_unchanged(stamps)
@@ -84,6 +86,7 @@ def verify(
         return Verified(manifest, proof)
     from configsplit.runtime.feeding import Feed
 
+    doing("running original and parts in Keras")
     feed = Feed(samples=samples, seed=seed, arrays=inputs, ranges=tuple(input_ranges))
     found = run(folder, manifest, document, feed=feed, sizes=sizes, tolerance=tolerance, specs=custom_objects, limits=limits)
     check_unchanged(stamps)
