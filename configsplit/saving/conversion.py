@@ -66,6 +66,17 @@ class SavedConversion:
     record: ProvenanceRecord | None = None
     numeric: ConvertedReport | None = None
 
+    def __repr__(self) -> str:
+        return f"<{self.path}: {self.layers} layers, {self.weights} weights, {self.relaid} of them laid out anew>"
+
+    def _repr_html_(self) -> str:
+        """For notebooks."""
+        from configsplit.display.html import box, title
+        from configsplit.models.notebook import record_html
+
+        facts = (f"{self.layers} layers", f"{self.weights} weights", f"{self.relaid} laid out anew")
+        return box(title(self.path, *facts)) if self.record is None else record_html(self.record, *facts)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Converted:
@@ -92,6 +103,15 @@ class Converted:
     def __repr__(self) -> str:
         refused = f", {len(self.refusals)} refusals" if self.refusals else ""
         return f"<convert of {self.document.path.name}: {len(self.notes)} notes{refused}>"
+
+    def _repr_html_(self) -> str:
+        """For notebooks."""
+        from configsplit.display.html import box, table, title
+
+        refused = [("refused", each.layer, each.reason, each.remedy) for each in self.refusals]
+        noted = [("note", each.layer, each.what, "") for each in self.notes]
+        facts = (f"{len(noted)} notes", f"{len(refused)} refusals") if refused else (f"{len(noted)} notes",)
+        return box(title(f"convert of {self.document.path.name}", *facts), table([*refused, *noted]))
 
     @property
     def refusals(self) -> tuple[Refusal, ...]:

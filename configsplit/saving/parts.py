@@ -47,6 +47,21 @@ class Saved:
     def __fspath__(self) -> str:
         return str(self.directory)
 
+    def _repr_html_(self) -> str:
+        """For notebooks."""
+        from configsplit.display.html import box, shape, table, title
+
+        rows = [
+            (part.file, word, item.name, shape(item.shape), item.dtype or "")
+            for part in self.manifest.parts
+            for word, items in (("takes", part.inputs), ("gives", part.outputs))
+            for item in items
+        ]
+        proven = "proven" if self.proof else "not verified"
+        return box(
+            title(self.directory, f"{len(self.manifest.parts)} parts of {self.manifest.source.file}", proven), table(rows)
+        )
+
     def __repr__(self) -> str:
         return f"<{self.directory}: {len(self.manifest.parts)} parts, {'proven' if self.proof else 'not verified'}>"
 

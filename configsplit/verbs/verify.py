@@ -14,6 +14,7 @@ from configsplit.records.manifest import NAME, Manifest, SourceFile, from_text
 from configsplit.saving.numeric import run
 from configsplit.saving.proof import Proof, prove
 from configsplit.telling import doing
+from configsplit.verbs.notebook import verified_html
 from configsplit.verbs.origins import Place, check_digests, check_unchanged, find, weights_of
 
 if TYPE_CHECKING:
@@ -28,6 +29,10 @@ class Verified:
     manifest: Manifest
     proof: Proof
     numeric: NumericReport | None = None
+
+    def _repr_html_(self) -> str:
+        """For notebooks."""
+        return verified_html(self)
 
     def __repr__(self) -> str:
         ran = "" if self.numeric is None else ", equal when run"

@@ -11,6 +11,7 @@ from configsplit.containers import Source
 from configsplit.errors import StoreError
 from configsplit.models.document import reading
 from configsplit.models.fragments import load_fragment
+from configsplit.models.notebook import record_html
 from configsplit.records.provenance import SUFFIX, ProvenanceRecord, from_text
 from configsplit.saving.file_proof import account, compare
 from configsplit.verbs.origins import Place, check_digests, find, weights_of
@@ -26,6 +27,13 @@ class Checked:
     layers: int
     weights: int
     bytes: int
+
+    def __repr__(self) -> str:
+        return f"<{self.record.result.file}: {self.layers} layers, {self.weights} weights proven>"
+
+    def _repr_html_(self) -> str:
+        """For notebooks."""
+        return record_html(self.record, f"{self.layers} layers", f"{self.weights} weights proven")
 
 
 def verify_file(path: str | Path, *, source: str | Path | None = None, custom_objects: Sequence[str | Path] = ()) -> Checked:
