@@ -25,6 +25,7 @@ from configsplit.models.in_order import weights_in_order
 from configsplit.models.read_as_today import read_as_today, without_idle_keys
 from configsplit.plugins import Registry
 from configsplit.plugins.registry import plugins
+from configsplit.telling import decided, doing
 
 Match: TypeAlias = Literal["name", "order"]
 
@@ -233,6 +234,7 @@ def document_in(source: Source, registry: Registry, calls: Iterable[str] = ()) -
     Raises:
         StoreError, DocumentError: as `load` does.
     """
+    doing(f"reading {source.path.name}")
     try:
         parsed = parse(source.config_text, calls)
         model, left_out = without_idle_keys(parsed.model, source.config_text)
@@ -240,6 +242,7 @@ def document_in(source: Source, registry: Registry, calls: Iterable[str] = ()) -
         digest = _digest(source.config_text)
     except ConfigSplitError as error:
         raise error.within(f"{source.path}: ") from None
+    decided(lambda: f"{source.path.name} is {source.kind}; {_why(parsed.detection)}")
     release = source.metadata.get("keras_version") or parsed.model.entry.get("keras_version") or ""
     return Document(
         model=model,
@@ -261,6 +264,11 @@ def _order(match: Match, registry: Registry) -> Order | None:
     if match == "name":
         return None
     return lambda text: weights_in_order(text, registry.facts())
+
+
+def _why(detection: Detection) -> str:
+    signs = "; ".join(f"{sign.where}: {sign.what}" if sign.where else sign.what for sign in detection.evidence)
+    return f"its dialect is {detection.dialect.title}, by {signs}"
 
 
 def _digest(text: str) -> str:

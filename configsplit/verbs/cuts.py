@@ -23,6 +23,7 @@ from configsplit.inference.tensor_kinds import with_kinds
 from configsplit.models.document import Document, Said
 from configsplit.models.made import ModelLike, document_of
 from configsplit.models.wrapped import told_shapes
+from configsplit.telling import doing
 from configsplit.verbs.file_weights import stored_weights
 from configsplit.verbs.notebook import cuts_html, data_frame
 from configsplit.weights.implied import told_by_weights
@@ -163,6 +164,7 @@ def cuts(
             check_number(option, most, 0, whole=True)
     wish = _Wish(max_tensors, max_bytes, before, after, _order(sort, devices), devices)
     document = document_of(model)
+    doing("pricing the places to cut at")
     said = told_shapes(document, shapes)
     told, sized = apart(document, [*said, *told_by_weights(document, said)], sizes)
     view = _view(flattened(document, told, whole=whole_nested), sized)

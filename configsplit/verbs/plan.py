@@ -36,6 +36,7 @@ from configsplit.rewrites.casts import Wider
 from configsplit.rewrites.masks import cannot_follow
 from configsplit.rewrites.nested.surface import Told
 from configsplit.rewrites.split import Split, assemble
+from configsplit.telling import decided, doing
 from configsplit.verbs.file_weights import stored_weights
 from configsplit.verbs.planned import UNITS, Balance, Boundary, Device, Plan, Stage, State, read_devices, terms
 from configsplit.verbs.split import as_parts
@@ -145,11 +146,23 @@ def pipelines(document: Document, most: int, sizes: Said = ()) -> Iterator[Plan]
 
 
 def _planned(seen: Flattened, ground: _Ground, wish: _Wish, dtype: Wider | None) -> Plan:
+    doing(f"planning {wish.terms.stages} stages")
     work = _around_masks(seen, _work(seen, ground, wish), ground, wish)
     done = carried_out(seen, work.best.heads)
     if done.masked:
         work = replace(work, best=replace(work.best, bytes_state="bounded"))  # masks that cross were not priced
-    return _described(seen, work, done, wish, dtype)
+    made = _described(seen, work, done, wish, dtype)
+    decided(lambda: _why(made))
+    return made
+
+
+def _why(made: Plan) -> str:
+    """What the plan was held against."""
+    at = "; ".join(", ".join(boundary.tensors) for boundary in made.boundaries)
+    return (
+        f"{len(made.stages)} stages by {made.balance}, cut at {at}: the largest has {made.largest} {made.unit}, no plan "
+        f"less than {made.bound} ({made.state}); {made.bytes} bytes a sample across, the fewest of these ({made.bytes_state})"
+    )
 
 
 def _seen(document: Document, told: Sequence[Told], wish: _Wish, *, whole: bool) -> Flattened:

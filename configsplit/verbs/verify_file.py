@@ -14,6 +14,7 @@ from configsplit.dialects import to_text
 from configsplit.errors import StoreError, VerificationError
 from configsplit.models.document import reading
 from configsplit.models.fragments import load_fragment
+from configsplit.models.notebook import record_html
 from configsplit.records.provenance import SUFFIX, Accounts, ProvenanceRecord, from_text
 from configsplit.saving.conversion import came, new_weights
 from configsplit.saving.conversion_proof import ConversionProof, accounts, prove
@@ -32,6 +33,13 @@ class Checked:
     layers: int
     weights: int
     bytes: int
+
+    def __repr__(self) -> str:
+        return f"<{self.record.result.file}: {self.layers} layers, {self.weights} weights proven>"
+
+    def _repr_html_(self) -> str:
+        """For notebooks."""
+        return record_html(self.record, f"{self.layers} layers", f"{self.weights} weights proven")
 
 
 def verify_file(path: str | Path, *, source: str | Path | None = None, custom_objects: Sequence[str | Path] = ()) -> Checked:

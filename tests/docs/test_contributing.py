@@ -198,7 +198,7 @@ def test_a_verb(house: House, tmp_path: Path) -> None:
     assert house.python(python) == f"{len(kept)} True True"
     (tmp_path / "recipe.json").write_text(json.dumps({"do": [{"prune": {"class": "BatchNormalization"}}]}), "utf-8")
     house.call("batch", str(tmp_path / "recipe.json"), "--zoo", model, "--out", str(tmp_path / "zoo"), "--jobs", "1", "--json")
-    assert len(list((tmp_path / "zoo" / "models").rglob("prune/residual.keras"))) == 1
+    assert (tmp_path / "zoo" / "residual.keras").is_file()
     assert '"prune"' in house.python("from configsplit.batches.recipe import text; print(text())")
     assert "| `configsplit prune` |" in house.python("from configsplit.verbs.readme import rows; print(rows())")
 
