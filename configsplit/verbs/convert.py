@@ -31,6 +31,7 @@ from configsplit.models.wrapped import held_by, release_of
 from configsplit.rewrites.nested.surface import Told
 from configsplit.saving.conversion import Converted
 from configsplit.saving.converted_masks import changed_masks
+from configsplit.telling import doing
 from configsplit.weights.accounts import Absent, absent
 from configsplit.weights.conversion import OldWeights
 from configsplit.weights.implied import told_by_weights, within
@@ -87,6 +88,7 @@ def convert(
             read = stack.enter_context(reading(Path(model), weights=weights, custom_objects=custom_objects))
         else:
             read = document_of(model)
+            doing("converting layers")
         if read.dialect == "keras3":
             _check_unasked(read, lambdas, backend)
             return _kept(read, stack.enter_context(read.opened()), shapes, missing_weights)

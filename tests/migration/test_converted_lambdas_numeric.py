@@ -21,7 +21,7 @@ from configsplit.errors import DocumentError, VerificationError
 from configsplit.runtime.build import load
 from configsplit.runtime.frameworks import framework
 from configsplit.saving.conversion import Converted
-from configsplit.saving.readable import readable
+from configsplit.saving.numeric import readable
 
 READ = {**{title: (function, *shapes) for title, (function, _, *shapes) in CASES.items()}, **WRITTEN}
 
