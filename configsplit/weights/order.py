@@ -37,20 +37,27 @@ def loaded_order(
     """The weights of a nested model in the order in which the loader takes them.
 
     Layer by layer, but those that are trained first. A functional model of Keras 3 that is frozen itself trains none; tf_keras
-    and every Sequential forget that they were frozen, only their layers do not.
+    and every Sequential forget that they were frozen, only their layers do not: in tf_keras also a wrapper around a model.
 
     ``kinds`` gives for each layer with weights whether each is trainable by kind, in the layer's own order.
     """
-    lists = [_leaf(layer, path, kinds, dialect) for path, layer in walk(model, inside) if inside(layer) is None]
+    every, frozen = dict(walk(model, inside)), set[LayerPath]()
+    for path, layer in every.items():
+        holds = dialect != "keras3" and layer.model is None and inside(layer) is not None
+        if path[:-1] in frozen or (holds and layer.config.get(FLAG) is False):
+            frozen.add(path)
+    leaves = ((path, layer) for path, layer in every.items() if inside(layer) is None)
+    lists = [_leaf(layer, path, kinds, dialect, held=path in frozen) for path, layer in leaves]
     if dialect == "keras3" and model.kind == "functional" and model.config.get(FLAG) is False:
         return [weight for each in lists for weight in sorted([*each.trainable, *each.rest])]
     trainable = [weight for each in lists for weight in each.trainable]
     return trainable + [weight for each in lists for weight in each.rest]
 
 
-def _leaf(layer: Layer, path: LayerPath, kinds: Mapping[LayerPath, Sequence[bool]], dialect: str) -> _Lists:
+def _leaf(layer: Layer, path: LayerPath, kinds: Mapping[LayerPath, Sequence[bool]], dialect: str, *, held: bool) -> _Lists:
     weights = [(Weight(path, number), kind) for number, kind in enumerate(kinds.get(path, ()))]
     trained = layer.config.get(FLAG) is not False or class_facts(layer.class_name, dialect).deaf_when_frozen
+    trained = trained and not held
     return _Lists(
         [weight for weight, kind in weights if kind and trained],
         [weight for weight, kind in weights if not (kind and trained)],

@@ -245,7 +245,9 @@ def check_frozen(gathering: Gathering) -> None:
             continue
         names = found[0].names(found[1].path)
         thawed = gathering._kinds((layer.name,), layer, len(names))
-        if len(set(thawed)) > 1 and layer.config.keys() & _WRAPS:
+        inside = gathering.reach(layer)
+        partly = inside is not None and any(each.config.get(FLAG) is False for _, each in walk(inside, gathering.reach))
+        if (len(set(thawed)) > 1 or partly) and layer.config.keys() & _WRAPS:
             raise WeightsError(
                 f"freezing {layer.name!r} ({layer.class_name}) changes the order of its weights in a .h5 file",
                 code="weights-order-unknown",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tf_keras
 from surgery_live import run, same, saved, with_weights, works_of
 
 import configsplit
@@ -67,3 +68,21 @@ def test_a_layer_that_forgets_is_named_and_its_weights_still_arrive(tmp_path: Pa
     out = edited.save(tmp_path / "frozen.h5").path
     batch = np.random.default_rng(0).normal(size=(2, 3, 4)).astype("float32")
     assert same(run(out, works, batch), run(path, works, batch))
+
+
+def test_a_frozen_wrapper_in_a_nested_model_trains_nothing_of_what_it_holds(tmp_path: Path) -> None:
+    """tf_keras loads by position, trained weights first; none of the model in a frozen wrapper are."""
+    layers = tf_keras.layers
+    held = tf_keras.Sequential(
+        [tf_keras.Input((4,)), layers.Dense(4, name="first"), layers.Dense(4, name="second")], name="held"
+    )
+    source = tf_keras.Input((3, 4))
+    flow = layers.LSTM(4, return_sequences=True, name="lstm")(source)
+    inner = tf_keras.Model(source, layers.TimeDistributed(held, name="steps")(flow), name="inner")
+    model = tf_keras.Sequential([tf_keras.Input((3, 4)), inner, layers.Dense(2, name="out")])
+    model.save(tmp_path / "old.h5")
+    rows = np.linspace(-1, 1, 24, dtype="float32").reshape(2, 3, 4)
+    for frozen in (["inner/lstm", "inner/steps"], ["inner/lstm"], ["inner/steps"]):
+        made = configsplit.freeze(tmp_path / "old.h5", layer=frozen).save(tmp_path / "new.h5", force=True)
+        anew = tf_keras.models.load_model(made.path, compile=False)
+        assert np.array_equal(anew(rows), model(rows)), frozen
