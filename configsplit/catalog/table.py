@@ -110,14 +110,25 @@ def ships(facts: LayerFacts) -> bool:
 class Table:
     """The facts in force: plug-ins by registered or class name, then the built-in ones."""
 
-    __slots__ = ("_facts", "_keras3")
+    __slots__ = ("_facts", "_found", "_keras3")
 
     def __init__(self, facts: Mapping[str, LayerFacts] | None = None) -> None:
         self._facts = dict(facts or {})
         self._keras3 = {name: each.within("keras3") for name, each in self._facts.items()}
+        self._found: dict[tuple[str, str, str, str], LayerFacts | None] = {}
 
     def of(self, layer: Layer, dialect: str) -> LayerFacts | None:
         """The facts of a layer of a document, or None for a class that nobody has declared."""
+        module = layer.entry.get("module", None if dialect == "keras3" else "")
+        registered = layer.entry.get("registered_name")
+        if type(module) is not str or not (registered is None or type(registered) is str):
+            return self._look_up(layer, dialect)  # what it is hangs on more than its names
+        key = (layer.class_name, module, registered or "", dialect)
+        if key not in self._found:
+            self._found[key] = self._look_up(layer, dialect)
+        return self._found[key]
+
+    def _look_up(self, layer: Layer, dialect: str) -> LayerFacts | None:
         entry, given = layer.entry, self._given(dialect)
         names = [str(entry.get("registered_name") or layer.class_name), layer.class_name]
         for name in (*names, *(name.rpartition(">")[2] for name in names)):

@@ -83,7 +83,7 @@ class TfjsModel(Container):
 
     def weights(self) -> Arrays | None:
         """None, too, where not one of the shards lies beside it: somebody has the architecture alone."""
-        if not any((self.opened.path.parent / name).exists() for name in self._names):
+        if not any(self.opened.files.is_file(self.opened.path.with_name(name)) for name in self._names):
             return None
         homes = dict(_homes(self._topology.get("model_config", self._topology)))
         listed: dict[str, Listed] = {}

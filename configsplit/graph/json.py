@@ -84,6 +84,10 @@ def rebuild(
     array, mapping = (list, dict) if lists else (tuple, FrozenDict)
     if not value and stop is _never and type(value) is (mapping if not lists else None):
         return value  # most calls have no keywords
+    if not lists and type(value) is tuple and len(value) == 1 and not stop(value):
+        (only,) = value
+        if (type(only) is not tuple and type(only) is not FrozenDict) or stop(only):
+            return (leaf(only),)  # most calls take one tensor
     done: list[Any] = []
     todo: list[tuple[Any, bool]] = [(value, False)]
     while todo:

@@ -77,6 +77,7 @@ def trace(
     given: Mapping[TensorRef, TensorSpec] = NOTHING,
     dialect: str | None = None,
     read: ReadModel | None = None,
+    within: Mapping[int, Mapping[TensorRef, TensorSpec]] = NOTHING,
 ) -> Inference:
     """Shape and dtype of every tensor of a model and of all that are nested in it; never raises for one that is well formed.
 
@@ -85,6 +86,7 @@ def trace(
         given: what the user says of tensors; wins over everything.
         dialect: whose habits the rules follow where generations differ; the document's own by default.
         read: reads models that stand inside wrappers (``TimeDistributed(Model)``); they are unknown without it.
+        within: what is said of tensors of nested models, by the `id` of each; it holds for all calls of that model.
 
     Returns:
         ``specs`` with one entry for every output of every call. Where nothing is known it is empty; `explain` tells why.
@@ -103,7 +105,7 @@ def trace(
             stack.pop()
         else:
             inner = Inference(nested.model, table, language, ordering=written)
-            stack.append((nested.key, _frame(inner, nested.inputs, NOTHING, reader)))
+            stack.append((nested.key, _frame(inner, nested.inputs, within.get(id(nested.model), NOTHING), reader)))
     return done[root]
 
 

@@ -52,7 +52,7 @@ def examine(path: Path, weights: Path | None = None) -> Examined:
         StoreError: it cannot be read, is no model, or is damaged or hostile; or it is of a kind that no Keras reads.
     """
     with open_source(path, weights) as source:
-        if source.kind not in READ_BY_KERAS:
+        if source.kind not in READ_BY_KERAS or source.is_packed:
             raise StoreError(
                 f"no Keras reads a model of the kind {source.kind!r} as data",
                 code="runtime-kind",

@@ -210,6 +210,7 @@ def source(
         weights_path=None if apart is None else relative(apart, directory),
         weights_sha256=None if apart is None else digests[1],
         weights_by_name=True if apart is not None and document.by_name else None,
+        weights_match="order" if apart is not None and document.match == "order" else None,
     )
 
 

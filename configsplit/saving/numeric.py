@@ -145,8 +145,8 @@ def _format_of_new(document: Document, *, anyhow: bool) -> Format | None:
     with document.opened() as source:
         weights = source.weights
         foreign = isinstance(weights, ListedArrays) or source.kind not in READ_BY_KERAS or source.path != document.path
-        read = document.notes or document.by_name or (weights is not None and weights.renamed)
-        if not (anyhow or foreign or read):
+        read = document.notes or document.by_name or document.match == "order" or (weights is not None and weights.renamed)
+        if not (anyhow or foreign or source.is_packed or read):
             return None
         if weights is None:
             return "json"

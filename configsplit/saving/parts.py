@@ -20,6 +20,7 @@ from configsplit.models.read_as_today import text_for
 from configsplit.models.results import Parts, Verify
 from configsplit.saving.buildable import check_buildable
 from configsplit.saving.writer import Files, begin, content_like
+from configsplit.telling import doing
 from configsplit.weights.complete import check_format, no_weights
 from configsplit.weights.layouts import as_format, check_assets
 from configsplit.weights.parts import Weights, check_shapes, weights_in
@@ -45,6 +46,21 @@ class Saved:
 
     def __fspath__(self) -> str:
         return str(self.directory)
+
+    def _repr_html_(self) -> str:
+        """For notebooks."""
+        from configsplit.display.html import box, shape, table, title
+
+        rows = [
+            (part.file, word, item.name, shape(item.shape), item.dtype or "")
+            for part in self.manifest.parts
+            for word, items in (("takes", part.inputs), ("gives", part.outputs))
+            for item in items
+        ]
+        proven = "proven" if self.proof else "not verified"
+        return box(
+            title(self.directory, f"{len(self.manifest.parts)} parts of {self.manifest.source.file}", proven), table(rows)
+        )
 
     def __repr__(self) -> str:
         return f"<{self.directory}: {len(self.manifest.parts)} parts, {'proven' if self.proof else 'not verified'}>"
@@ -90,6 +106,7 @@ def save(
         parts.document.opened() as source,
     ):
         document = parts.document
+        doing(f"writing {len(parts.models)} parts" + ("" if verify == "none" else ", and proving them"))
         with Workers() as workers:
             own = early.sha256 if early is not None and early.source is source else workers.submit(source.sha256).result
             beside = workers.submit(source.weights_sha256)
@@ -104,6 +121,7 @@ def save(
         if verify == "numeric":
             from configsplit.saving.numeric import run
 
+            doing("running original and parts in Keras")
             numeric = run(folder, made, document, specs=tuple(specs), limits=limits)
         source.check_unchanged()
         staging.commit()

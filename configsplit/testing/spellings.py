@@ -59,7 +59,8 @@ def _sequential(draw: Draw, dialect: Literal["keras2", "keras3"]) -> dict[str, A
         start = {"batch_shape": [None, 3, 4], "dtype": "float32", "sparse": False, "name": "start"}
         layers.insert(0, {"module": "keras.layers", "class_name": INPUT, "config": start, "registered_name": None})
     more = {"dtype": "float32"} if dialect == "keras3" else {}
-    return {"class_name": "Sequential", "config": {"name": "chain", **more, "layers": layers}}
+    made = entry_of(dialect, "Sequential", "chain", {"name": "chain", **more, "layers": layers})
+    return dict(thaw(made.without("name", "inbound_nodes")))
 
 
 def _list_of_layers(draw: Draw) -> Spelt:
@@ -126,7 +127,7 @@ def _chain(draw: Draw, dialect: Generation) -> Spelt:
     for _ in range(draw(st.integers(1, 3))):
         ref = TensorRef(sketch.add("Dense", sketch.one(ref), units=4))
     layers = tuple(sketch.layers.values())
-    frame = freeze({"class_name": "Sequential", "config": None})
+    frame = entry_of(dialect, "Sequential", "chain", None).without("name", "inbound_nodes")
     model = Model(
         name="chain",
         kind="sequential",

@@ -16,12 +16,14 @@ from configsplit.boundaries.pricing import Pricing
 from configsplit.boundaries.reach import Reach
 from configsplit.boundaries.sizes import apart, moved
 from configsplit.cutting.places import CutPlace, Tally, cut_places, segmented
+from configsplit.display.shown import Shown
 from configsplit.errors import CutError, check_choice, check_number
 from configsplit.graph.model import LayerPath, TensorRef, TensorSpec
 from configsplit.inference.tensor_kinds import with_kinds
 from configsplit.models.document import Document, Said
 from configsplit.models.made import ModelLike, document_of
 from configsplit.models.wrapped import told_shapes
+from configsplit.telling import doing
 from configsplit.verbs.file_weights import stored_weights
 from configsplit.verbs.notebook import cuts_html, data_frame
 from configsplit.weights.implied import told_by_weights
@@ -47,7 +49,7 @@ class TwoDevices:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cuts(Sequence[Cut]):
+class Cuts(Shown, Sequence[Cut]):
     """The places, in the order asked for: a sequence, of which each goes straight into `split`.
 
     Attributes:
@@ -162,6 +164,7 @@ def cuts(
             check_number(option, most, 0, whole=True)
     wish = _Wish(max_tensors, max_bytes, before, after, _order(sort, devices), devices)
     document = document_of(model)
+    doing("pricing the places to cut at")
     said = told_shapes(document, shapes)
     told, sized = apart(document, [*said, *told_by_weights(document, said)], sizes)
     view = _view(flattened(document, told, whole=whole_nested), sized)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from configsplit.boundaries.costs import read_amount, read_table
 from configsplit.boundaries.formulas import Figure, plain
 from configsplit.cutting.pipeline.search import UNLIMITED, Terms
+from configsplit.display.shown import Shown
 from configsplit.errors import CutError
 from configsplit.models.document import Document
 from configsplit.models.results import Parts
@@ -53,7 +54,7 @@ class Boundary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(Shown):
     """Where to cut, and what is known of it. Figures that depend on open sizes are formulas.
 
     Attributes:

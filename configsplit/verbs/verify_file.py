@@ -14,6 +14,7 @@ from configsplit.dialects import to_text
 from configsplit.errors import StoreError, VerificationError
 from configsplit.models.document import reading
 from configsplit.models.fragments import load_fragment
+from configsplit.models.notebook import record_html
 from configsplit.records.provenance import SUFFIX, Accounts, ProvenanceRecord, from_text
 from configsplit.saving.conversion import came, new_weights
 from configsplit.saving.conversion_proof import ConversionProof, accounts, prove
@@ -32,6 +33,13 @@ class Checked:
     layers: int
     weights: int
     bytes: int
+
+    def __repr__(self) -> str:
+        return f"<{self.record.result.file}: {self.layers} layers, {self.weights} weights proven>"
+
+    def _repr_html_(self) -> str:
+        """For notebooks."""
+        return record_html(self.record, f"{self.layers} layers", f"{self.weights} weights proven")
 
 
 def verify_file(path: str | Path, *, source: str | Path | None = None, custom_objects: Sequence[str | Path] = ()) -> Checked:
@@ -63,11 +71,11 @@ def verify_file(path: str | Path, *, source: str | Path | None = None, custom_ob
         return _converted(path, told, places, custom_objects)
     with ExitStack() as stack:
         (model, weights), *others = places
-        by_name, *named = (bool(source.weights_by_name) for source in told.sources)
-        host = stack.enter_context(reading(model, weights=weights, custom_objects=custom_objects, by_name=by_name))
+        taken, *named = (source.taken for source in told.sources)
+        host = stack.enter_context(reading(model, weights=weights, custom_objects=custom_objects, **taken))
         documents = [host]
-        for (model, weights), by_name in zip(others, named, strict=True):
-            documents.append(load_fragment(model, host, weights=weights, custom_objects=custom_objects, by_name=by_name))
+        for (model, weights), taken in zip(others, named, strict=True):
+            documents.append(load_fragment(model, host, weights=weights, custom_objects=custom_objects, **taken))
         sources = [stack.enter_context(each.opened()) for each in documents]
         count, size = compare(path, apart, told, sources, documents)
     return Checked(told, len(told.layers), count, size)
@@ -152,9 +160,8 @@ def verify_conversion(
     if len(places) != 1 or not _sound(told.arguments):
         raise _false(path, "it has not the sources or the arguments of a conversion")
     ((source, weights),) = places
-    by_name = bool(told.sources[0].weights_by_name)
     with (
-        reading(source, weights=weights, custom_objects=custom_objects, by_name=by_name) as document,
+        reading(source, weights=weights, custom_objects=custom_objects, **told.sources[0].taken) as document,
         document.opened() as opened,
     ):
         made = convert(document, **told.arguments)

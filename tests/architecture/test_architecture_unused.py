@@ -20,7 +20,7 @@ FOR_OTHERS = {"testing", "ir"}
 
 FOR_TESTS = {"ABSTRACT": "classes that stand in no model by themselves: what Keras exports is held against the catalog"}
 
-CALLED_BY_OTHERS = re.compile(r"__\w+__|visit_\w+|_repr_html_|_repr_svg_|_")
+CALLED_BY_OTHERS = re.compile(r"__\w+__|visit_\w+|_repr_html_|_repr_mimebundle_|_")
 """Python, libraries and notebooks call these by name."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
+import bz2
 import json
 import os
 import re
@@ -135,13 +135,13 @@ def test_an_operation(house: House, tmp_path: Path) -> None:
 
 def test_a_container(house: House, tmp_path: Path) -> None:
     model = tmp_path / "model"
-    model.write_bytes(gzip.compress(DOCUMENT.read_bytes()))
+    model.write_bytes(bz2.compress(DOCUMENT.read_bytes()))
     split = ("split", str(model), "--at", "c2", "--out", str(tmp_path / "out"))
     assert "error [not-a-model]" in house.run("-m", "configsplit", *split).stderr
     carry_out(house, "A container")
     assert "proven" in house.call(*split)
     assert "proven" in house.call("verify", str(tmp_path / "out"))
-    model.write_bytes(model.read_bytes()[:20] + b"not gzip at all")
+    model.write_bytes(model.read_bytes()[:20] + b"not packed at all")
     assert "error [archive-damaged]" in house.run("-m", "configsplit", "inspect", str(model)).stderr
 
 
@@ -198,7 +198,7 @@ def test_a_verb(house: House, tmp_path: Path) -> None:
     assert house.python(python) == f"{len(kept)} True True"
     (tmp_path / "recipe.json").write_text(json.dumps({"do": [{"prune": {"class": "BatchNormalization"}}]}), "utf-8")
     house.call("batch", str(tmp_path / "recipe.json"), "--zoo", model, "--out", str(tmp_path / "zoo"), "--jobs", "1", "--json")
-    assert len(list((tmp_path / "zoo" / "models").rglob("prune/residual.keras"))) == 1
+    assert (tmp_path / "zoo" / "residual.keras").is_file()
     assert '"prune"' in house.python("from configsplit.batches.recipe import text; print(text())")
     assert "| `configsplit prune` |" in house.python("from configsplit.verbs.readme import rows; print(rows())")
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from layer_cases import CASES
 from live import FRAMEWORKS
+from support.layer_cases import CASES
 
 from configsplit.catalog.layers.keras1 import CLASSES
 from configsplit.catalog.layers.wrappers import WRAPPERS

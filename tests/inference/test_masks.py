@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from layer_cases import CASES, Case
 from live import inferred, tf, tf_keras
+from support.layer_cases import CASES, Case
 
 from configsplit.graph.model import TensorRef
 from configsplit.inference import BUILT_IN, trace, traced_masks

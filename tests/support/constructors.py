@@ -12,7 +12,6 @@ import importlib
 import inspect
 import json
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import CodeType
@@ -23,6 +22,7 @@ from configsplit.errors import ConfigSplitError
 from configsplit.graph.model import walk
 from configsplit.models.document import load
 from support.corpus import files, names
+from support.layer_cases import CASES
 
 DATA = Path(__file__).resolve().parents[2] / "configsplit" / "catalog" / "constructors.json"
 
@@ -44,10 +44,8 @@ _KERAS1 = ("name", "trainable", "input_shape", "batch_input_shape", "input_dtype
 
 def samples(framework: Any) -> dict[str, Any]:
     """A layer of each class that the framework exports and that holds no code."""
-    sys.path.append(str(Path(__file__).resolve().parents[1] / "inference"))
-    cases = importlib.import_module("layer_cases").CASES
     layers, found = framework.layers, dict[str, Any]()
-    for each in cases:
+    for each in CASES:
         if each.name not in found and each.only in ("", framework.__name__) and hasattr(layers, each.name):
             found[each.name] = getattr(layers, each.name)(**each.kwargs)
     found |= {f"{kind}Cell": getattr(layers, f"{kind}Cell")(2) for kind in ("LSTM", "GRU", "SimpleRNN")}

@@ -26,7 +26,7 @@ from configsplit.errors import ConfigSplitError
 from configsplit.verbs.table import VERBS
 
 KERAS3 = zoos.RELEASES / "keras-3.15.1"
-OWN = {"batch", "plot", "plugins", "profile", "validate", "weights"}
+OWN = {"batch", "expand", "explore", "plugins", "profile", "validate"}
 """Verbs that need no step of their own: ``run`` does them."""
 
 
@@ -198,6 +198,8 @@ EVERY = [
     {"inspect": {}},
     {"cuts": {"max-tensors": 1, "sort": "bytes"}},
     {"layers": {"before": "bn1"}},
+    {"weights": {}},
+    {"weights": {"format": "weights.h5"}, "name": "frozen"},
     {"run": "freeze {model} --layer c1 --out {out}/frozen.keras"},
 ]
 
@@ -220,6 +222,12 @@ def test_every_kind_of_step(tmp_path: Path) -> None:
     assert "stem" in {layer.name for layer in configsplit.load(folder / "rename" / "residual.keras").model.layers}
     assert json.loads((folder / "cuts" / "cuts.json").read_text())["cuts"]
     assert configsplit.verify_file(folder / "run" / "frozen.keras").weights == 11
+    for weights in (folder / "weights" / "residual.safetensors", folder / "frozen" / "residual.weights.h5"):
+        parts = configsplit.split(configsplit.load(zoo / "residual.json", weights=weights), at="bn1").save(
+            tmp_path / weights.name
+        )
+        assert parts.proof is not None
+        assert parts.proof.weights == 11
     assert {item["file"] for item in line["outputs"]} == {
         path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()
     }

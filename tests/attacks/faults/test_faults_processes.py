@@ -21,11 +21,12 @@ SHELL = {
     "one thread": 'ulimit -u 1; "$@"',
     "stdout full": '"$@" >/dev/full',
     "stdin closed": '"$@" <&-',
+    "stderr full": '"$@" 2>/dev/full',
 }
 """Each with one verb, in turn: what comes after the start is the matrix's."""
 
 
-VERBS = [verb for verb in LINES if verb != "profile"]  # which would run Keras
+VERBS = [verb for verb in LINES if verb not in ("profile", "expand")]  # which would run Keras
 PAIRS = list(islice(zip(cycle(SHELL), cycle(VERBS), strict=False), max(len(SHELL), len(VERBS))))
 """Every fault and every verb, however many there are of each."""
 
