@@ -20,10 +20,9 @@ from support.layer_cases import CASES, Case
 
 from configsplit.catalog.facts import CallFacts
 from configsplit.catalog.layers.wrappers import WRAPPERS
-from configsplit.catalog.table import class_facts
+from configsplit.catalog.table import ABSTRACT, BUILT_IN, OPAQUE, class_facts
 from configsplit.graph.json import freeze
 from configsplit.graph.model import TensorSpec
-from configsplit.inference import ABSTRACT, BUILT_IN, OPAQUE
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*was passed an input with a mask attached:UserWarning")
 

@@ -36,13 +36,15 @@ LINES: dict[str, list[str]] = {
     "freeze": ["freeze", "MODEL", "--layer", "d", "--out", "in/frozen.json"],
     "convert": ["convert", "MODEL", "--out", "in/converted.json"],
     "weights": ["weights", "MODEL", "--out", "in/weights.npz"],
+    "expand": ["expand", "MODEL", "--library", "no_such_library", "--out", "in/graph.json", "--timeout", "60"],
     "plot": ["plot", "MODEL", "--out", "in/picture.html"],
+    "explore": ["explore", "MODEL", "--no-open", "--out", "in/page.html"],
     "profile": ["profile", "MODEL", "--timeout", "60"],
     "batch": ["batch", "in/recipe.yaml", "--zoo", "in/zoo", "--out", "in/batch", "--jobs", "1"],
     "plugins": ["plugins"],
 }
 """Each verb's line, in this order; ``batch`` has all the files at once."""
-ENDS_OTHERWISE = {"convert", "weights", "profile", "batch", "validate"}
+ENDS_OTHERWISE = {"convert", "weights", "expand", "profile", "batch", "validate"}
 """What converts, runs or judges a model refuses an attack by right, and ``weights`` a model that has none: held against a code
 of error, not against the control."""
 EACH = [verb for verb in LINES if verb != "batch"]
@@ -103,6 +105,7 @@ def test_nothing_of_it_runs_and_every_verb_goes_all_the_way(attack: Attack, tmp_
     assert {verb for verb, end in ends.items() if end.exit_code} <= ENDS_OTHERWISE
     assert all(attack.code in hazards(verb, ends[verb]) for verb in TELL)
     assert "error [hazard-" in ends["profile"].stderr
+    assert "error [hazard-" in ends["expand"].stderr
     parts = tmp_path / "in" / "parts"
     assert any("layers[3]" in warning for warning in json.loads((parts / "manifest.json").read_text())["warnings"])
     seen = [watched(canary, "inspect", part, "--json") for part in sorted(parts.glob("part-*.json"))]
