@@ -85,7 +85,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
             made._basetemp.parent.rmdir()
 
 
-ROOM = 512 << 20
+ROOM = 256 << 20
 """Bytes by which a process of tests may grow before it is tidied up behind a file."""
 
 
