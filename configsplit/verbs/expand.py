@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from pprint import pformat
 from typing import TYPE_CHECKING, Any, Literal
 
 from configsplit.containers import Staging, open_source, prepare_text
@@ -16,6 +17,15 @@ from configsplit.graph.json import dumps
 
 if TYPE_CHECKING:
     from configsplit.runtime.confinement.policy import Limits
+
+_PLUGIN = '''"""What layers of a library give and keep, as `configsplit expand` saw it: a plug-in, for --custom-objects."""
+
+from configsplit.plugins import observed
+
+LAYERS = observed(
+    {seen}
+)
+'''
 
 Depth = Literal["models", "all"]
 
@@ -35,6 +45,7 @@ class Expanded:
         whole: layers that were to be opened and are whole -> why.
         mended: layers that their class describes too little for Keras to make them again -> the class.
         left: arrays of the file that no layer of the graph has.
+        classes: what was seen of the library's classes, as `configsplit.plugins.observed` takes it.
         run: whether the graph was run beside the model, with equal bits.
     """
 
@@ -48,30 +59,38 @@ class Expanded:
     whole: Mapping[str, str]
     mended: Mapping[str, str]
     left: tuple[str, ...] = ()
+    classes: Mapping[str, Any]
     run: bool
 
     def text(self) -> str:
         """What is written: a document that Keras reads too, or one with the places of the weights."""
         return expanded_text(self.document, self.weights_at) if self.weights_at else dumps(self.document, indent=1) + "\n"
 
-    def save(self, path: str | Path, *, force: bool = False) -> Path:
-        """Write the graph, whole or not at all.
+    def plugin_text(self) -> str:
+        """A plug-in that declares the library's classes as they were seen; "" where the graph has none of them."""
+        return _PLUGIN.format(seen=pformat(dict(self.classes), width=120, sort_dicts=False)) if self.classes else ""
+
+    def save(self, path: str | Path, *, force: bool = False) -> tuple[Path, Path | None]:
+        """Write the graph, and beside it the plug-in ``NAME_classes.py``: whole or not at all.
 
         Args:
             path: the file.
             force: replace an existing file.
 
         Returns:
-            The file.
+            The file, and the plug-in where one is needed.
 
         Raises:
             StoreError: the file exists (without ``force``) or cannot be written.
         """
         place = Path(path)
+        beside = place.with_name(f"{place.stem}_classes.py") if self.classes else None
         with Staging(place, folder=False, force=force) as staging:
             prepare_text(staging.path(place.name), self.text()).run()
+            if beside is not None:
+                prepare_text(staging.path(beside.name), self.plugin_text()).run()
             staging.commit()
-        return place
+        return place, beside
 
 
 def expand(
@@ -124,6 +143,7 @@ def expand(
         whole=found["whole"],
         mended=found["mended"],
         left=left,
+        classes=found["classes"],
         run=found["run"],
     )
 

@@ -28,13 +28,13 @@ def differ(one: Any, model: Any, works: Framework, specs: Any = None, text: str 
     """
     specs = call_specs(model, works) if specs is None else specs
     hints = read_hints(text or one.to_json())
-    for described in _described(works.flatten(specs), hints):
+    for told in described(works.flatten(specs), hints):
         try:
-            batches = [make_inputs(described, hints, samples=samples, seed=seed) for seed, samples in enumerate((2, 3))]
-            its = [_outputs(model, works, specs, batch) for batch in batches]
+            batches = [make_inputs(told, hints, samples=samples, seed=seed) for seed, samples in enumerate((2, 3))]
+            its = [outputs(model, works, specs, batch) for batch in batches]
         except Exception:  # noqa: BLE001 - what a model says of a size that it does not take is its own
             continue
-        ours = [_outputs(one, works, specs, batch) for batch in batches]
+        ours = [outputs(one, works, specs, batch) for batch in batches]
         return not all(map(_same, ours, its))
     return None
 
@@ -43,7 +43,8 @@ def _same(ours: Sequence[arrays.Stored], its: Sequence[arrays.Stored]) -> bool:
     return len(ours) == len(its) and all(map(arrays.same_bits, ours, its))
 
 
-def _described(leaves: Sequence[TensorSpec], hints: Hints) -> Iterator[list[Mapping[str, Any]]]:
+def described(leaves: Sequence[TensorSpec], hints: Hints) -> Iterator[list[Mapping[str, Any]]]:
+    """Inputs as `make_inputs` takes them, with one size after the other in the place of those that are open."""
     for size in (hints.free_dimension, *_SIZES):
         yield [
             {"name": f"input {number}", "shape": _fixed(spec.shape or (), size), "dtype": spec.dtype}
@@ -55,7 +56,7 @@ def _fixed(shape: Sequence[int | None], size: int) -> tuple[int | None, ...]:
     return (None, *(size if extent is None else extent for extent in shape[1:]))
 
 
-def _outputs(model: Any, works: Framework, specs: Any, stored: list[arrays.Stored]) -> list[arrays.Stored]:
+def outputs(model: Any, works: Framework, specs: Any, stored: list[arrays.Stored]) -> list[arrays.Stored]:
     """What a model gives at inference."""
     given = works.pack(specs, [to_tensor(item, works) for item in stored])
     options = {"training": False} if takes_training(model) else {}
