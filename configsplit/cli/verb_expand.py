@@ -38,9 +38,8 @@ def expand(model: Path, out: Path, force: bool, as_json: bool, **options: Any) -
         )
         return
     layers = len(found.document["config"]["layers"])
-    say(
-        f"{click.style(saved.name, bold=True)}  {found.class_name}: {count(layers)} layers, {count(found.weights)} weights tied"
-    )
+    said = f"{found.class_name}: {count(layers)} layers, {count(found.weights)} weights placed"
+    say(f"{click.style(saved.name, bold=True)}  {said}")
     for name, why in found.whole.items():
         say(f"  {name} stays whole: {why}")
     for name, kind in found.mended.items():

@@ -39,7 +39,7 @@ class Expanded:
         class_name: the class of the model in it.
         document: the graph, as a document of Keras 3.
         weights_at: the name of each weight in the document's layout -> its name in the file, where any is called otherwise.
-        weights: how many weights were tied.
+        weights: how many weights it has.
         bytes: how many bytes they have in the file; 0 where it holds none.
         opened: layers that were opened, ``OUTER/INNER``.
         whole: layers that were to be opened and are whole -> why.
@@ -96,7 +96,7 @@ class Expanded:
 def expand(
     model: str | Path, libraries: str | Sequence[str], *, depth: Depth = "models", limits: Limits | None = None
 ) -> Expanded:
-    """Let a library build the graph of a model whose file holds hyperparameters, and tie the file's weights to its layers.
+    """Let a library build the graph of a model whose file holds hyperparameters, and find its weights in the file.
 
     Args:
         model: a ``.keras`` file, a preset's folder, or a ``config.json``.

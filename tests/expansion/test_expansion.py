@@ -248,3 +248,28 @@ def test_weights_that_the_record_does_not_belong_to_are_refused(world: World, tm
         configsplit.split(document, "pool_one", boundary="early").save(tmp_path / "parts")
     assert caught.value.code == "weights-missing"
     assert not (tmp_path / "parts").exists()
+
+
+@pytest.mark.parametrize(("name", "at"), [("net", "block_1"), ("pair", "left/block_1"), ("pair", "shared@0")])
+def test_live_models_of_such_classes_are_cut_too(world: World, name: str, at: str) -> None:
+    model = world.model(name)
+    before = [(layer.name, len(layer._inbound_nodes)) for layer in model.layers]
+    parts = configsplit.keras.split(model, at, boundary="early", trace=False)
+    made: list[list[np.ndarray[Any, Any]]] = []
+
+    def fed(wire: Any) -> Any:
+        return IDS[model.inputs[wire.number].name] if wire.part is None else made[wire.part][wire.number]
+
+    import keras
+
+    for part, wires in zip(parts, parts.parts.split.wires, strict=True):
+        taken = keras.tree.pack_sequence_as(part.input, [fed(wire) for wire in wires])
+        made.append(flat(part(taken, training=False)))
+    assert [fed(wire).tobytes() for wire in parts.parts.split.outputs] == [each.tobytes() for each in whole(model)]
+    assert before == [(layer.name, len(layer._inbound_nodes)) for layer in model.layers]
+
+
+def test_a_class_with_a_call_of_its_own_is_no_graph_live(smallhub: Any) -> None:
+    with pytest.raises(ConfigSplitError) as caught:
+        configsplit.keras.split(smallhub.OwnCall(3, name="own"), "dense", trace=False)
+    assert caught.value.code == "live-no-graph"

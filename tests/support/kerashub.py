@@ -9,7 +9,6 @@ same is for `tests/expansion`.
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import tempfile
 import time
@@ -27,17 +26,14 @@ from configsplit.runtime.inputs import make_inputs, read_hints
 from configsplit.runtime.live import numbers
 from configsplit.runtime.live.signature import call_specs
 from configsplit.runtime.worker import fill_weights
+from support import kerashub_page
 from support.expanding import in_this_process
+from support.kerashub_page import KINDS, ROOT, ROWS
 
-ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = ROOT / "tests" / "exhaustive" / "kerashub_configs.jsonl"
-ROWS = ROOT / ".exhaustive" / "kerashub"
-PAGE = ROOT / "docs" / "kerashub.md"
-_BEGIN, _END = "<!-- table -->\n", "<!-- end of table -->"
 _TRIED = 8
 """So many places are tried, from the middle of a model on, until one can be cut."""
 
-KINDS = ("keras", "preset", "all", "live")
 Row = dict[str, Any]
 
 
@@ -194,59 +190,13 @@ def measure(names: Sequence[str], kinds: Sequence[str] = KINDS, say: Callable[[s
             with tempfile.TemporaryDirectory() as folder:
                 row = measured(name, Path(folder), kinds)
             before = json.loads(place.read_text()) if place.exists() else {}
-            place.write_text(json.dumps({**before, **row, "commit": commit()}, indent=1))
+            place.write_text(json.dumps({**before, **row, "commit": kerashub_page.commit()}, indent=1))
             say(f"{time.monotonic() - begun:5.0f} s {row}")
             rows.append(row)
     return rows
 
 
-def commit() -> str:
-    told = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
-    return told.stdout.strip() or "unknown"
-
-
-def publish() -> str:
-    """Write the table of all rows into the page, and return it."""
-    import keras
-    import keras_hub
-
-    rows = [json.loads(path.read_text()) for path in sorted(ROWS.glob("*.json"))]
-    total = {key: sum(row.get(key) == "yes" for row in rows) for key in KINDS}
-    lines = [
-        f"KerasHub {keras_hub.__version__}, Keras {keras.__version__}; {len(rows)} backbones, small, with made-up weights. "
-        f"Commits: {', '.join(sorted({row['commit'] for row in rows}))}. *Yes*: expanded, cut, proven, each part loaded by "
-        "Keras from its file, every output equal to the whole's, bit for bit.",
-        "",
-        f"**{total['keras']}** as `.keras`, **{total['preset']}** as preset, **{total['all']}** with `--depth all`, "
-        f"**{total['live']}** live.",
-        "",
-        "| backbone | layers | weights | `.keras` | preset | cut at | `--depth all`: opened, whole | cut at | live |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
-    for row in rows:
-        ends = {key: row.get(key, "not measured").replace("|", "/").replace("\n", " ")[:160] for key in KINDS}
-        opened = f"{row.get('opened', '')}, {row.get('whole', '')}: {ends['all']}"
-        cells = [
-            row["class"].removesuffix("Backbone"),
-            row.get("layers", ""),
-            row.get("weights", ""),
-            ends["keras"],
-            ends["preset"],
-        ]
-        cells += [
-            f"`{row['at keras']}`" if "at keras" in row else "",
-            opened,
-            f"`{row['at all']}`" if "at all" in row else "",
-            ends["live"],
-        ]
-        lines.append(f"| {' | '.join(map(str, cells))} |")
-    page = PAGE.read_text()
-    before, after = page.partition(_BEGIN)[0], page.partition(_END)[2]
-    PAGE.write_text(f"{before}{_BEGIN}{chr(10).join(lines)}\n{_END}{after}")
-    return "\n".join(lines)
-
-
 if __name__ == "__main__":
     wanted = tuple(word for word in sys.argv[1:] if word in KINDS)
     measure([word for word in sys.argv[1:] if word not in KINDS] or list(configs()), wanted or KINDS)
-    publish()
+    kerashub_page.publish()

@@ -2,7 +2,7 @@
 
 ``expansion`` runs in the user's process and opens nothing; ``main`` runs in the confined one, which alone imports the library.
 It makes the model without the values of its weights, writes it as a document of plain functional models, makes that again as
-Keras will, and ties each weight of the one to that of the other.
+Keras will, and says which weight of the one each of the other is.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def expanded(job: Mapping[str, Any]) -> dict[str, Any]:
             graph = graph_of(model, works, open_all=job["open_all"])
             again = _built(graph.document, works)
             classes_seen = seen_classes(graph.leaves.values(), works)
-        arrays = _tied(model, again, graph.leaves, works)
+        arrays = _placed(model, again, graph.leaves, works)
         ran = small and _ran(model, again, graph.leaves, works)
         _check_mended(graph.mended, ran=ran)
     return {
@@ -157,7 +157,7 @@ def _built(document: Mapping[str, Any], works: Framework) -> Any:
         ) from None
 
 
-def _tied(model: Any, again: Any, leaves: Mapping[tuple[str, ...], Any], works: Framework) -> list[dict[str, Any]]:
+def _placed(model: Any, again: Any, leaves: Mapping[tuple[str, ...], Any], works: Framework) -> list[dict[str, Any]]:
     """Every weight of the graph as Keras makes it again, with the names under which the model's own class keeps it.
 
     Raises:
@@ -171,18 +171,18 @@ def _tied(model: Any, again: Any, leaves: Mapping[tuple[str, ...], Any], works: 
     for path, layer in leaves.items():
         mine, its = variables(layer_at(again, path)), variables(layer)
         if [_kind(each) for each in mine] != [_kind(each) for each in its]:
-            raise _untied("/".join(path), f"it comes back with the weights {[_kind(each) for each in mine]}")
+            raise _unplaced("/".join(path), f"it comes back with the weights {[_kind(each) for each in mine]}")
         origin.update({id(one): other for one, other in zip(mine, its, strict=True)})
     orders = [stored_names(model, works, attributes_first=older) for older in (False, True)]
     names = [{id(value): name for name, value in order.items()} for order in orders]
-    tied = []
+    placed = []
     for address, variable in stored_names(again, works).items():
         kept = origin.get(id(variable))
         if kept is None or any(id(kept) not in order for order in names):
-            raise _untied(address, "nobody can say which weight of the model it is")
+            raise _unplaced(address, "nobody can say which weight of the model it is")
         shape, dtype = _kind(variable)
-        tied.append({"address": address, "shape": shape, "dtype": dtype, "stored": [order[id(kept)] for order in names]})
-    return tied
+        placed.append({"address": address, "shape": shape, "dtype": dtype, "stored": [order[id(kept)] for order in names]})
+    return placed
 
 
 def _kind(variable: Any) -> tuple[list[int], str]:
@@ -194,9 +194,11 @@ def _size(variable: Any) -> int:
     return math.prod(shape) * (8 if "64" in dtype else 2 if "16" in dtype else 1 if "8" in dtype else 4)
 
 
-def _untied(where: str, why: str) -> DocumentError:
+def _unplaced(where: str, why: str) -> DocumentError:
     hint = "please report it, with the configuration"
-    return DocumentError(f"a weight cannot be tied to its layer: {why}", code="expand-untied", where=where, hint=hint)
+    return DocumentError(
+        f"nobody can say which layer a weight belongs to: {why}", code="expand-unplaced", where=where, hint=hint
+    )
 
 
 def _ran(model: Any, again: Any, leaves: Mapping[tuple[str, ...], Any], works: Framework) -> bool:
