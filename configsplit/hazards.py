@@ -68,7 +68,7 @@ def hazards(document: Any, *, classes: Collection[str] = (), allow_lambda: bool 
     """
     search = _Search(frozenset(classes), allow_lambda)
     for path, item in _objects(document):
-        if "class_name" in item:
+        if "class_name" in item and item["class_name"] != "__keras_tensor__":
             yield from search.object(path, item)
 
 

@@ -52,11 +52,13 @@ class Arrays(Protocol):
         size: bytes of the file, which nothing that it declares may exceed.
         groups, datasets: path -> information, without a leading ``/``; the root group is ``""``.
         by_name: whether they may be those of another model, of which layers with the same names take theirs.
+        notes: what was taken for granted of them, for people.
         renamed: whether groups are called otherwise in the file.
         in_order: whether Keras loads the layers of the legacy layout in the order of the file, not each by what names it.
     """
 
     by_name: bool = False
+    notes: tuple[str, ...] = ()
     renamed: bool = False
     in_order: bool = True
     where: str

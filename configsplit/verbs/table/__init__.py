@@ -29,6 +29,7 @@ VERBS = {
     "weights": "Write the weights of a model alone, under stable names: safetensors, npz, .weights.h5.",
     "inspect": "Describe a model file without building it.",
     "plot": "Draw a model, its parts, or the difference of two models.",
+    "explore": "Open a page of a model in the browser: look around, choose where to cut.",
     "validate": "Check files against the published JSON Schemas.",
     "batch": "Run a recipe on a whole zoo of models, unattended.",
     "profile": "Time each layer on this machine, to balance stages by latency (needs Keras).",

@@ -39,6 +39,7 @@ LINES: dict[str, list[str]] = {
     "expand": ["expand", "m.json", "--library", "no_such_library", "--out", "g.json"],
     "plot": ["plot", "m.json", "--out", "m.svg"],
     "plot of parts": ["plot", "parts", "--out", "parts.html"],
+    "explore": ["explore", "m.json", "--no-open", "--out", "m.html"],
     "batch": ["batch", "r.json", "--zoo", "m.json", "--out", "out", "--dry-run"],
 }
 
