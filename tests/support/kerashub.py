@@ -22,7 +22,6 @@ import configsplit
 from configsplit.errors import ConfigSplitError
 from configsplit.runtime import arrays
 from configsplit.runtime.frameworks import framework
-from configsplit.runtime.inputs import make_inputs, read_hints
 from configsplit.runtime.live import numbers
 from configsplit.runtime.live.signature import call_specs
 from configsplit.runtime.worker import fill_weights
@@ -55,13 +54,24 @@ def measured(name: str, folder: Path, kinds: Sequence[str] = KINDS) -> Row:
     sources["preset"].mkdir()
     (sources["preset"] / "config.json").write_text(json.dumps(works.module.saving.serialize_keras_object(model)))
     model.save_weights(sources["preset"] / "model.weights.h5")
-    batch, whole = _run_on_something(model, works)
+    found = numbers.taken_by(model, works, call_specs(model, works), "{}")
+    if found is None:
+        return {**row, **dict.fromkeys(kinds, "it takes nothing that was tried")}
+    batch, whole = found[0]
     for kind in kinds:
         if kind == "live":
             row[kind] = _said(lambda: _live(model, batch, whole))
         else:
             row[kind] = _said(lambda kind=kind: _cut(sources[kind], folder / f"of {kind}", batch, whole, row))  # type: ignore[misc]
     return row
+
+
+def _measured_anyhow(name: str, folder: Path, kinds: Sequence[str]) -> Row:
+    """What the library itself cannot build or save is a row too."""
+    try:
+        return measured(name, folder, kinds)
+    except Exception as error:  # noqa: BLE001 - code of others
+        return {"class": name, **dict.fromkeys(kinds, f"the library fails: {type(error).__name__}: {str(error)[:200]}")}
 
 
 def _said(attempt: Callable[[], str]) -> str:
@@ -74,18 +84,6 @@ def _said(attempt: Callable[[], str]) -> str:
     except Exception as error:  # noqa: BLE001 - what goes wrong is the row
         place = traceback.extract_tb(error.__traceback__)[-1]
         return f"{type(error).__name__} in {Path(place.filename).name}:{place.lineno}: {str(error)[:200]}"
-
-
-def _run_on_something(model: Any, works: Any) -> tuple[list[arrays.Stored], list[arrays.Stored]]:
-    """A batch that the model takes, and what it gives."""
-    specs, hints = call_specs(model, works), read_hints("{}")
-    for told in numbers.described(works.flatten(specs), hints):
-        batch = make_inputs(told, hints, samples=2, seed=1)
-        try:
-            return batch, numbers.outputs(model, works, specs, batch)
-        except Exception:  # noqa: BLE001 - it wants another size
-            continue
-    raise RuntimeError("the model takes nothing that was tried")
 
 
 def _cut(source: Path, folder: Path, batch: Sequence[Any], whole: Sequence[Any], row: Row) -> str:
@@ -188,7 +186,7 @@ def measure(names: Sequence[str], kinds: Sequence[str] = KINDS, say: Callable[[s
         for name in names:
             begun, place = time.monotonic(), ROWS / f"{name}.json"
             with tempfile.TemporaryDirectory() as folder:
-                row = measured(name, Path(folder), kinds)
+                row = _measured_anyhow(name, Path(folder), kinds)
             before = json.loads(place.read_text()) if place.exists() else {}
             place.write_text(json.dumps({**before, **row, "commit": kerashub_page.commit()}, indent=1))
             say(f"{time.monotonic() - begun:5.0f} s {row}")
