@@ -14,7 +14,7 @@ from configsplit.runtime.worker import to_stored, to_tensor
 
 Batch: TypeAlias = list[arrays.Stored]
 
-_FEW = 4
+_FEW = 2
 """So many ids every model knows."""
 _SIZES = (8, 16, 4, 32, 64, 2, 1)
 """What the open sizes of inputs are tried to be, where the model does not take what its document lets expect."""
@@ -46,7 +46,8 @@ def taken_by(model: Any, works: Framework, specs: Any, text: str) -> list[tuple[
     """
     hints = read_hints(text)
     few = Hints(convolutions=hints.convolutions, ids=_FEW)
-    for told, hint in ((told, hint) for hint in (hints, few) for told in _described(works.flatten(specs), hint)):
+    tried = [(told, each) for each in (hints, few) for told in _described(works.flatten(specs), each)]
+    for told, hint in tried:
         try:
             batches = [make_inputs(told, hint, samples=samples, seed=seed) for seed, samples in enumerate((2, 3))]
             return [(batch, outputs(model, works, specs, batch)) for batch in batches]
