@@ -15,7 +15,7 @@ from configsplit.containers.arrays import Arrays
 from configsplit.containers.by_order import Wanted, by_order
 from configsplit.containers.checkpoint import Checkpoint, index_of
 from configsplit.containers.container import Container, Format, digest_of_file
-from configsplit.containers.expanded import Expanded, TiedArrays
+from configsplit.containers.expanded import Expanded, RenamedArrays
 from configsplit.containers.h5_model import H5Model
 from configsplit.containers.json_text import JsonText
 from configsplit.containers.keras_archive import KerasArchive, KerasFolder
@@ -233,7 +233,7 @@ class Source:
             hint = "name an .h5 file of weights"
             raise StoreError("the file holds no weights", code="weights-layout", where=str(self.weights_path), hint=hint)
         if at := self._container.weights_at():
-            found = TiedArrays(found, at)
+            found = RenamedArrays(found, at)
         found.by_name = self.by_name
         return found
 
