@@ -20,6 +20,13 @@ Format = Literal["keras", "h5", "json"]
 SUFFIXES: dict[str, Format] = {".keras": "keras", ".h5": "h5", ".hdf5": "h5", ".json": "json"}
 HOLDS: dict[Format, tuple[str, ...]] = {"keras": ("v3", "tf213"), "h5": ("legacy",), "json": ("v3", "tf213", "legacy")}
 """The layouts of weights that stand in each, in it or (``json``) beside it."""
+READ_BY_KERAS = frozenset({"json", "keras", "h5", "dir"})
+"""The kinds of files that Keras reads, too."""
+
+
+def whole_format(layout: str) -> Format:
+    """The format of whole models in which weights of such a layout stand."""
+    return next(format_ for format_, layouts in HOLDS.items() if layout in layouts)
 
 
 class Container(Protocol):
@@ -78,6 +85,10 @@ class Container(Protocol):
         """
         return None
 
+    def weights_at(self) -> Mapping[str, str]:
+        """For weights that are named beside it: where each array lies in their file, if it is called otherwise there."""
+        return {}
+
     def metadata(self) -> Mapping[str, Any]:
         """What it says of the release that wrote it: ``keras_version``, ``backend``."""
         return {}
@@ -85,10 +96,6 @@ class Container(Protocol):
     def metadata_text(self) -> str:
         """``metadata.json`` as it stands; "" where there is none."""
         return ""
-
-    def training_config(self) -> bool:
-        """Whether it holds the state of training, which every cut leaves behind."""
-        return False
 
     def assets(self) -> tuple[str, ...]:
         """Names of all assets (``assets/layers/string_lookup/vocabulary.txt``), in the order of the container."""

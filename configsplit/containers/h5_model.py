@@ -67,9 +67,6 @@ class H5Model(Container):
         found = {name: self._file.text("", name) for name in ("keras_version", "backend")}
         return {name: text for name, text in found.items() if text is not None}
 
-    def training_config(self) -> bool:
-        return self._file.text("", "training_config") is not None or "optimizer_weights" in self._file.groups
-
 
 def _in_order(file: WeightFile) -> Iterator[tuple[str, Listed]]:
     for layer in file.layer_names:

@@ -14,13 +14,18 @@ from typing import Any
 from configsplit.containers.archive import CONFIG, METADATA, WEIGHTS, Archive
 from configsplit.containers.arrays import Arrays, Listed
 from configsplit.containers.container import Container, digest_of_file, listing_digest
+from configsplit.containers.json_text import JsonText
 from configsplit.containers.kinds import decode_text, is_zip
 from configsplit.containers.opening import Opened
 from configsplit.containers.packed import Members, zipped
+from configsplit.containers.shard_index import shard_names
 from configsplit.containers.system.errors import system_faults
 from configsplit.containers.system.hashing import sha256, sha256_and_crc32
 from configsplit.containers.system.window import Span, stream
 from configsplit.errors import StoreError
+
+SHARD_INDEX = "model.weights.json"
+"""What stands in a folder in the place of its weights where these are in shards."""
 
 
 class _Members(Container):
@@ -152,11 +157,17 @@ class KerasFolder(_Members):
 
     def weights(self) -> Arrays | None:
         file = self.opened.path / WEIGHTS
+        if not self._has(WEIGHTS) and self._has(SHARD_INDEX):
+            return self._sharded().named_weights(self.config_text)
         return self._weight_file(self.opened.member(WEIGHTS), str(file)) if self._has(WEIGHTS) else None
 
+    def _sharded(self) -> JsonText:
+        return JsonText(Opened(self.opened.path / SHARD_INDEX, self.opened.files))
+
     def named_weights(self, architecture: Callable[[], str]) -> Arrays | None:
-        self.opened.files.open(self.opened.path)  # a folder is no file of weights
-        return None
+        if (found := self.weights()) is None:
+            self.opened.files.open(self.opened.path)  # this folder is no file of weights
+        return found
 
     def assets(self) -> tuple[str, ...]:
         return tuple(self._assets())
@@ -183,5 +194,8 @@ class KerasFolder(_Members):
         return (bytes(piece) for piece in stream([self.opened.member(name)]))
 
     def sha256(self, stop: Event | None = None) -> str:
-        names = sorted([*filter(self._has, (CONFIG, METADATA, WEIGHTS)), *self.assets()])
+        names = [*filter(self._has, (CONFIG, METADATA, WEIGHTS)), *self.assets()]
+        if WEIGHTS not in names and self._has(SHARD_INDEX):
+            names += [SHARD_INDEX, *shard_names(self._sharded().config_text(), str(self.opened.path / SHARD_INDEX))]
+        names.sort()
         return listing_digest((name, sha256([self.opened.member(name)], stop)) for name in names)

@@ -133,9 +133,6 @@ class SavedModel(Container):
         found = {name: self._model.get(name) for name in ("keras_version", "backend")}
         return {name: value for name, value in found.items() if isinstance(value, str)}
 
-    def training_config(self) -> bool:
-        return self._model.get("training_config") is not None
-
     # ---------------------------------------------------------------- the weights
 
     @cached_property

@@ -15,6 +15,7 @@ from configsplit.containers.arrays import Arrays
 from configsplit.containers.by_order import Wanted, by_order
 from configsplit.containers.checkpoint import Checkpoint, index_of
 from configsplit.containers.container import Container, Format, digest_of_file
+from configsplit.containers.expanded import Expanded, TiedArrays
 from configsplit.containers.h5_model import H5Model
 from configsplit.containers.json_text import JsonText
 from configsplit.containers.keras_archive import KerasArchive, KerasFolder
@@ -28,7 +29,7 @@ from configsplit.containers.yaml_text import YamlText
 from configsplit.errors import StoreError
 
 CONTAINERS: list[type[Container]] = [
-    *(KerasArchive, Tarred, H5Model, Safetensors, TfjsModel, JsonText, YamlText),
+    *(KerasArchive, Tarred, H5Model, Safetensors, TfjsModel, Expanded, JsonText, YamlText),
     *(SavedModel, KerasFolder, Checkpoint, Gzipped),
 ]
 """Every kind of container, the first that recognises a file or folder is the one it is. An archive comes before HDF5: a member
@@ -232,6 +233,8 @@ class Source:
         if found is None:
             hint = "name an .h5 file of weights"
             raise StoreError("the file holds no weights", code="weights-layout", where=str(self.weights_path), hint=hint)
+        if at := self._container.weights_at():
+            found = TiedArrays(found, at)
         found.by_name = self.by_name
         return found
 
@@ -257,11 +260,6 @@ class Source:
     def metadata_text(self) -> str:
         """metadata.json as it stands; "" where there is none."""
         return self._container.metadata_text()
-
-    @cached_property
-    def training_config(self) -> bool:
-        """Whether it holds the state of training (``training_config``, ``optimizer_weights``)."""
-        return self._container.training_config()
 
     @cached_property
     def assets(self) -> tuple[str, ...]:

@@ -16,21 +16,22 @@ from configsplit.containers import Source, open_source
 from configsplit.containers.source import Order
 from configsplit.dialects import Detection, parse, read_entry
 from configsplit.dialects.dialect import Generation
+from configsplit.display.shown import Shown
 from configsplit.errors import ConfigSplitError, ShapeError, StoreError, check_choice
 from configsplit.graph.model import Model, TensorRef, TensorSpec
 from configsplit.graph.references import boundary
 from configsplit.inference import Inference, agree, blamed, in_words, trace
-from configsplit.models.idle_keys import without_idle_keys
 from configsplit.models.in_order import weights_in_order
-from configsplit.models.read_as_today import read_as_today
+from configsplit.models.read_as_today import read_as_today, without_idle_keys
 from configsplit.plugins import Registry
 from configsplit.plugins.registry import plugins
+from configsplit.telling import decided, doing
 
 Match: TypeAlias = Literal["name", "order"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Document:
+class Document(Shown):
     """A model as it stands in a file; immutable. Weights are read when they are needed: until then the file must not change.
 
     Attributes:
@@ -114,12 +115,14 @@ class Document:
         shapes: Mapping[TensorRef, TensorSpec],
         model: Model | None = None,
         facts: Mapping[str, LayerFacts] = MappingProxyType({}),
+        within: Mapping[int, Mapping[TensorRef, TensorSpec]] = MappingProxyType({}),
     ) -> Inference:
         """What `infer` tells where the user says some of the shapes; with more ``facts``, what those tell besides.
 
         Args:
             shapes, model: as for `infer`.
             facts: declarations of classes besides those of the registry, by name.
+            within: what is said of tensors of nested models, by the `id` of each.
 
         Returns:
             As `infer` does.
@@ -127,8 +130,8 @@ class Document:
         Raises:
             ShapeError: the document or the rules of its classes tell something else.
         """
-        if facts:
-            found = trace(model or self.model, {**facts, **self.facts}, shapes, read=read_entry)
+        if facts or within:
+            found = trace(model or self.model, {**facts, **self.facts}, shapes, read=read_entry, within=within)
         else:
             found = self.infer(shapes, model)
         if shapes:
@@ -231,6 +234,7 @@ def document_in(source: Source, registry: Registry, calls: Iterable[str] = ()) -
     Raises:
         StoreError, DocumentError: as `load` does.
     """
+    doing(f"reading {source.path.name}")
     try:
         parsed = parse(source.config_text, calls)
         model, left_out = without_idle_keys(parsed.model, source.config_text)
@@ -238,6 +242,7 @@ def document_in(source: Source, registry: Registry, calls: Iterable[str] = ()) -
         digest = _digest(source.config_text)
     except ConfigSplitError as error:
         raise error.within(f"{source.path}: ") from None
+    decided(lambda: f"{source.path.name} is {source.kind}; {_why(parsed.detection)}")
     release = source.metadata.get("keras_version") or parsed.model.entry.get("keras_version") or ""
     return Document(
         model=model,
@@ -259,6 +264,11 @@ def _order(match: Match, registry: Registry) -> Order | None:
     if match == "name":
         return None
     return lambda text: weights_in_order(text, registry.facts())
+
+
+def _why(detection: Detection) -> str:
+    signs = "; ".join(f"{sign.where}: {sign.what}" if sign.where else sign.what for sign in detection.evidence)
+    return f"its dialect is {detection.dialect.title}, by {signs}"
 
 
 def _digest(text: str) -> str:

@@ -193,11 +193,6 @@ def test_npz_weights_are_named(tmp_path: Path) -> None:
         _ = source.weights
 
 
-def test_training_state_is_seen() -> None:
-    with open_source(CORPUS / "keras-2.3.1" / "residual.h5") as source:
-        assert not source.training_config
-
-
 def test_json_never_loads_h5py() -> None:
     code = (
         "import sys, configsplit.containers as s\n"
