@@ -131,6 +131,12 @@ def _check_details(page: Any, run: Any, press: Any, text: Any, ledger: dict[str,
     assert tensor["tensor"] in told
     assert "×".join(map(str, tensor["shape"][1:])) in told
     assert "11 weights" in told
+    drawn = "[...document.querySelectorAll('tr.details .cut > {}')].map(each => each.textContent)"
+    parts, crossing = (run(page.run(drawn.format(kind))) for kind in ("rect", "line"))
+    assert [each.partition(":")[0] for each in parts] == [
+        part["file"] for part in ledger["residual.keras"]["steps"][0]["parts"]
+    ]
+    assert crossing[0].startswith(tensor["tensor"])
     run(page.run(f"location.hash = '#' + new URLSearchParams({json.dumps({'open': EVIL, 'text': 'img src'})})"))
     run(page.run("new Promise(done => setTimeout(done, 100))"))
     assert EVIL in text("tr.model")
