@@ -346,3 +346,9 @@ class SavedFile:
 
     def __repr__(self) -> str:
         return f"<{self.path}: {self.layers} layers, {self.compared or 0} weights proven>"
+
+    def _repr_html_(self) -> str:
+        """For notebooks."""
+        from configsplit.models.notebook import record_html
+
+        return record_html(self.record, f"{self.layers} layers", f"{self.compared or 0} weights proven")

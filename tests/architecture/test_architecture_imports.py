@@ -43,6 +43,15 @@ def test_every_room_of_the_house_is_in_the_table() -> None:
     assert {file.package for file in files()} - {ABOVE_ALL} == set(RANKS) - {"schemas"}
 
 
+def test_the_tests_of_every_room_are_told() -> None:
+    table = PICTURE.partition("\n## Where its tests are\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (`.*?) \| (.*?) \|$", table, re.MULTILINE)
+    folders = [name for told, _ in rows for name in re.findall(r"`(\w+)`", told)]
+    tests = ROOT / "tests"
+    assert sorted(folders) == sorted({path.relative_to(tests).parts[0] for path in tests.rglob("test_*.py")})
+    assert {name for _, told in rows for name in re.findall(r"`(\w+)`", told)} >= set(RANKS)
+
+
 def test_every_package_is_installed() -> None:
     """`pyproject.toml` lists them, since two of them stand at the top; a package that is left out is missing in a wheel."""
     listed = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]["packages"]

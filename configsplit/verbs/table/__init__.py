@@ -25,6 +25,7 @@ VERBS = {
     "layers": "List the layers upstream or downstream of a tensor.",
     "join": "Undo a split, or compose models into one.",
     "convert": "Convert a model of any Keras to today's Keras 3, weights included.",
+    "expand": "Write the graph of a model whose file holds hyperparameters: KerasHub presets (needs Keras).",
     "weights": "Write the weights of a model alone, under stable names: safetensors, npz, .weights.h5.",
     "inspect": "Describe a model file without building it.",
     "plot": "Draw a model, its parts, or the difference of two models.",
