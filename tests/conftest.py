@@ -25,7 +25,6 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # TensorFlow does so on some processors alone; channels first need it
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # as many processes run as there are processors
-os.environ.setdefault("MALLOC_ARENA_MAX", "2")  # of one arena for each thread of TensorFlow none gives its memory back
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from support.frameworks import FrameworkProcess, end_all
