@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from configsplit.catalog.table import class_facts
 from configsplit.containers import Source
-from configsplit.containers.arrays import Arrays
+from configsplit.containers.arrays import BFLOAT16, Arrays
 from configsplit.containers.container import HOLDS, Format
-from configsplit.containers.turned import BFLOAT16
 from configsplit.errors import StoreError, WeightsError
 from configsplit.graph.model import Model, walk
 from configsplit.models.document import Document

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import keras
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras
+from support.limits import limited
 from support.saved_models import MODELS, made, saved
 
 import configsplit
@@ -253,6 +255,22 @@ def test_words_that_were_counted_are_read_from_the_program(mode: str, traces: bo
     read = keras.models.load_model(tmp_path / "new.keras")
     found = [np.asarray(each) for each in read([tf.constant(each) for each in GIVEN])]
     assert [each.tolist() for each in found] == [each.tolist() for each in wanted]
+
+
+def test_a_damaged_program_ends_in_a_coded_error(tmp_path: Path) -> None:
+    looking_up().save(tmp_path / "ours", save_format="tf", save_traces=False)
+    program, chance, refused = tmp_path / "ours" / "saved_model.pb", Random(4), 0
+    sound = program.read_bytes()
+    for attempt in range(100):
+        damaged = bytearray(sound)
+        damaged[chance.randrange(len(sound))] ^= 1 << chance.randrange(8)
+        program.write_bytes(bytes(damaged) if attempt % 2 else sound[: chance.randrange(len(sound))])
+        try:
+            with limited(5, 300 << 20):
+                arrays(tmp_path / "ours")
+        except ConfigSplitError as error:
+            refused += bool(error.code)
+    assert refused > 40
 
 
 def test_words_that_are_nowhere_are_not_lost_silently(tmp_path: Path) -> None:
