@@ -16,8 +16,16 @@ from configsplit.errors import StoreError
 Format = Literal["keras", "h5", "json"]
 """What is written; `configsplit.saving.writer` says how."""
 
+FileFormat = Literal["keras", "h5", "json", "tfjs"]
+"""The same, with what only conversions write."""
+
 SUFFIXES: dict[str, Format] = {".keras": "keras", ".h5": "h5", ".hdf5": "h5", ".json": "json"}
-HOLDS: dict[Format, tuple[str, ...]] = {"keras": ("v3", "tf213"), "h5": ("legacy",), "json": ("v3", "tf213", "legacy")}
+HOLDS: dict[FileFormat, tuple[str, ...]] = {
+    "keras": ("v3", "tf213"),
+    "h5": ("legacy",),
+    "json": ("v3", "tf213", "legacy"),
+    "tfjs": ("legacy",),
+}
 """The layouts of weights that stand in each, in it or (``json``) beside it."""
 
 

@@ -35,6 +35,9 @@ LINES: dict[str, list[str]] = {
     "rename": ["rename", "MODEL", "d=e", "--out", "in/renamed.json"],
     "freeze": ["freeze", "MODEL", "--layer", "d", "--out", "in/frozen.json"],
     "convert": ["convert", "MODEL", "--out", "in/converted.json"],
+    "convert back": ["convert", "MODEL", "--to", "keras2", "--out", "in/back.json"],
+    "convert for browsers": ["convert", "MODEL", "--to", "tfjs", "--out", "in/web"],
+    "convert for an older": ["convert", "MODEL", "--target", "3.6", "--out", "in/older.json"],
     "weights": ["weights", "MODEL", "--out", "in/weights.npz"],
     "plot": ["plot", "MODEL", "--out", "in/picture.html"],
     "profile": ["profile", "MODEL", "--timeout", "60"],
@@ -42,7 +45,8 @@ LINES: dict[str, list[str]] = {
     "plugins": ["plugins"],
 }
 """Each verb's line, in this order; ``batch`` has all the files at once."""
-ENDS_OTHERWISE = {"convert", "weights", "profile", "batch", "validate"}
+CONVERTS = {verb for verb, words in LINES.items() if words[0] == "convert"}
+ENDS_OTHERWISE = {*CONVERTS, "weights", "profile", "batch", "validate"}
 """What converts, runs or judges a model refuses an attack by right, and ``weights`` a model that has none: held against a code
 of error, not against the control."""
 EACH = [verb for verb in LINES if verb != "batch"]
@@ -88,7 +92,7 @@ def hazards(canary: Path, verb: str, model: Path) -> set[str]:
 
 
 def test_every_verb_is_here() -> None:
-    assert set(LINES) == set(VERBS)
+    assert {words[0] for words in LINES.values()} == set(VERBS)
 
 
 @pytest.mark.parametrize("verb", ["inspect", "validate"])
