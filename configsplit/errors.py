@@ -131,6 +131,27 @@ def in_python(text: str) -> str:
     return _OPTION.sub(_keyword, _COMMAND.sub(_call, text)) if "--" in text or "`configsplit" in text else text
 
 
+_STEP_WORDS = {"custom-objects": "plugins", "no-weights": "weights: false", "lambdas": "lambda"}
+_OF_A_BATCH = frozenset({"force", "jobs", "resume"})
+
+
+def in_recipe(text: str) -> str:
+    """A text with the options that it names as a recipe has them: ``--shape LAYER=None,28`` is ``shape: LAYER=None,28``.
+    Commands that it quotes stay."""
+    pieces = re.split(r"(`configsplit [^`]*`)", text)
+    return "".join(piece if number % 2 else _OPTION.sub(_key, piece) for number, piece in enumerate(pieces))
+
+
+def _key(option: re.Match[str]) -> str:
+    flag, value = option[1] or option[3], option[2] or option[4]
+    if flag in _OF_A_BATCH:
+        return option[0]
+    word = _STEP_WORDS.get(flag, flag)
+    if value is not None:
+        return f"{word}: {value}"
+    return word if ":" in word else f"{word}: true" if flag in _SWITCHES else f"{word}:"
+
+
 def _call(command: re.Match[str]) -> str:
     """``configsplit layers MODEL`` as ``configsplit.layers(model)``."""
     verb, rest = command.groups()

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import platform
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from configsplit.batches import engines, run_log, storage
+from configsplit.batches import engines, overrides, run_log, storage
+from configsplit.batches.causes import cause_of, merged
 from configsplit.batches.engines import Engine
 from configsplit.batches.find_models import Zoo, find
 from configsplit.batches.planning import Item, Plan, foreseen, items
@@ -30,6 +33,7 @@ def batch(
     resume: bool = False,
     force: bool = False,
     cluster: str | None = None,
+    write_overrides: str | Path | None = None,
     watch: Watch = lambda event: None,
 ) -> Summary:
     """Do a recipe on every model of a zoo.
@@ -42,6 +46,7 @@ def batch(
         resume: go on with what stands in ``out``: only what is missing, or has changed, is done.
         force: begin anew in a folder that a batch has written.
         cluster: the address of a Dask scheduler, in place of workers on this machine.
+        write_overrides: a file beside the recipe for that of the next run: this one with an override for each cause of failure.
         watch: is told what happens, one event at a time.
 
     Returns:
@@ -51,17 +56,22 @@ def batch(
         DocumentError: the recipe is none.
         StoreError: there are no models, or the output cannot be written or belongs to somebody else.
     """
-    started = time.perf_counter()
+    started, began = time.perf_counter(), datetime.now().astimezone().isoformat(" ", "seconds")
     read, members, work = _prepared(recipe, str(zoo), str(out))
-    output = run_log.open_output(str(out), resume=resume, force=force)
-    try:
-        output.journal.begin({"zoo": str(zoo), "models": len(work), "recipe": read.model_dump(mode="json")})
-        with _engine(cluster, jobs, work, str(zoo), str(out)) as engine:
+    if write_overrides is not None:
+        overrides.check_place(Path(write_overrides), _home(recipe))
+    with _engine(cluster, jobs, work, str(zoo), str(out)) as engine:  # before anything is written: it may be out of reach
+        output = run_log.open_output(str(out), resume=resume, force=force)
+        try:
+            output.journal.begin({"zoo": str(zoo), "models": len(work), "recipe": read.model_dump(mode="json")})
             run = Run(work, output, engine, watch)
             run.all()
-        return _finished(run, members, read, started)
-    finally:
-        output.close()
+            if write_overrides is not None:
+                results = (output.journal[name]["result"] for name in work)
+                overrides.write_overrides(Path(write_overrides), read, work, results, str(out))
+            return _finished(run, members, read, began, started)
+        finally:
+            output.close()
 
 
 def plan(
@@ -87,13 +97,16 @@ def plan(
 
 
 def _prepared(recipe: str | Path | Recipe | Mapping[str, Json], zoo: str, out: str) -> tuple[Recipe, Zoo, dict[str, Item]]:
-    home = Path()
     if isinstance(recipe, (str, Path)):
-        read, home = read_recipe(recipe), Path(recipe).absolute().parent
+        read = read_recipe(recipe)
     else:
         read = recipe if isinstance(recipe, Recipe) else checked(dict(recipe))
     members = find(zoo, read.models, leave_out=None if storage.is_remote(out) else Path(out))
-    return read, members, items(read, members, home, out)
+    return read, members, items(read, members, _home(recipe), out)
+
+
+def _home(recipe: str | Path | Recipe | Mapping[str, Json]) -> Path:
+    return Path(recipe).absolute().parent if isinstance(recipe, (str, Path)) else Path()
 
 
 @contextmanager
@@ -122,29 +135,31 @@ def _workers(todo: list[dict[str, Any]]) -> int:
     return max(1, min(most, len(todo)))
 
 
-def _finished(run: Run, zoo: Zoo, recipe: Recipe, started: float) -> Summary:
+def _finished(run: Run, zoo: Zoo, recipe: Recipe, began: str, started: float) -> Summary:
     """Write ledger and report, and sum up."""
     from configsplit.batches.report_page import page
 
-    output, root = run.output, str(run.output.root)
+    output, root, records = run.output, str(run.output.root), run.output.journal
+    names = [member.name for member in zoo.members]
     summary = Summary(
         outcomes=dict(run.counts),
         kept=run.kept,
-        causes=dict(run.causes.most_common()),
+        causes=merged(cause_of(records[name]["result"]) for name in names),
         source_bytes=run.source_bytes,
         output_bytes=run.output_bytes,
+        began=began,
+        host=platform.node(),
         seconds=round(time.perf_counter() - started, 3),
         engine=run.engine.name,
         out=root,
         ledger=f"{root}/{run_log.LEDGER}",
         report=f"{root}/{run_log.REPORT}",
     )
-    names = [member.name for member in zoo.members]
-    records = output.journal
-    done = {run.work[name].folder for name in names if records[name]["result"]["outcome"] == "done"}
+    each = map(records.__getitem__, names)  # one at a time: zoos may be large
+    kept = {place for record in each if record["result"]["outcome"] == "done" for place in run_log.places(record)}
     texts = {
         run_log.LEDGER: (f"{json.dumps(records[name]['result'])}\n" for name in names),
         run_log.REPORT: page(summary, zoo.root, recipe, (records[name] for name in names)),
     }
-    output.finish(done, texts)
+    output.finish(kept, texts)
     return summary

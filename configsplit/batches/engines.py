@@ -16,7 +16,7 @@ from configsplit.errors import RuntimeUnavailableError, StoreError
 EACH = 500_000_000
 """Bytes of memory that a worker is taken to need where the recipe sets no limit; with numeric verification five times that."""
 
-PATIENCE = 20
+PATIENCE = 5
 """Seconds to wait for a scheduler."""
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -13,7 +14,12 @@ from configsplit.records import manifest, provenance
 
 
 class Skipped(Exception):  # noqa: N818 - not an error
-    """The model is left out; the text is the reason."""
+    """The model is left out: the cause, and the reason in words."""
+
+    def __init__(self, cause: str, reason: str) -> None:
+        super().__init__(reason)
+        self.cause = cause
+        self.reason = reason
 
 
 def measure(path: Path, limit: int | None) -> tuple[int, str]:
@@ -32,13 +38,16 @@ def measure(path: Path, limit: int | None) -> tuple[int, str]:
             raise StoreError("this is not a regular file", code="file-kind", where=str(path), hint="name a model file")
     size = path.stat().st_size
     if limit is not None and size > limit:
-        raise Skipped(f"the source has {size} bytes, more than the limit of {limit}")
+        raise Skipped("limit-source", f"the source has {size} bytes, more than the limit of {limit}")
     return size, digest(path)
 
 
-def outputs_of(folder: Path, known: Mapping[Path, str] = MappingProxyType({})) -> list[dict[str, Any]]:
-    """Every file below a folder: its path there, bytes and digest. ``known`` digests are not computed again."""
-    files = sorted((path.relative_to(folder).as_posix(), path) for path in folder.rglob("*") if path.is_file())
+def outputs_of(
+    folder: Path, known: Mapping[Path, str] = MappingProxyType({}), only: Sequence[str] | None = None
+) -> list[dict[str, Any]]:
+    """Every file below a folder, or those ``only``: path there, bytes, digest. ``known`` digests are not computed again."""
+    paths = folder.rglob("*") if only is None else (folder / name for name in only)
+    files = sorted((path.relative_to(folder).as_posix(), path) for path in paths if path.is_file())
     return [{"file": name, "bytes": path.stat().st_size, "sha256": known.get(path) or digest(path)} for name, path in files]
 
 
@@ -52,6 +61,21 @@ def forget_source(folder: Path) -> None:
         told = provenance.from_text(path.read_text("utf-8"), str(path))
         sources = tuple(each.model_copy(update={"path": None, "weights_path": None}) for each in told.sources)
         path.write_text(provenance.to_text(told.model_copy(update={"sources": sources})), "utf-8")
+
+
+def settle_source(folder: Path, final: Path) -> None:
+    """A file was written elsewhere than where it will lie: the way from there to its sources, as its record has it."""
+    for path in folder.glob(f"*{provenance.SUFFIX}"):
+        told = provenance.from_text(path.read_text("utf-8"), str(path))
+        sources = [
+            each.model_copy(update={name: _moved(getattr(each, name), folder, final) for name in ("path", "weights_path")})
+            for each in told.sources
+        ]
+        path.write_text(provenance.to_text(told.model_copy(update={"sources": tuple(sources)})), "utf-8")
+
+
+def _moved(way: str | None, folder: Path, final: Path) -> str | None:
+    return None if way is None else Path(os.path.relpath(folder.resolve() / way, final.resolve())).as_posix()
 
 
 def stamp(path: Path) -> list[tuple[str, int, int]]:

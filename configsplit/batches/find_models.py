@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -94,15 +95,21 @@ def _exclude(models: Models) -> tuple[str, ...]:
 
 
 def _wanted(name: str, models: Models, glob: str | None) -> str | None:
-    """The pattern by which a file is a member. A glob on the command line stands in for the recipe's default patterns."""
+    """The pattern by which a file is a member. A glob on the command line that names a suffix, or one file, stands in for the
+    recipe's default patterns; of what another one finds only models are taken."""
     if glob is not None:
         if not matches(name, f"./{glob}" if "/" in glob else f"{glob}"):
             return None
-        if "/" not in glob and "/" in name:
+        if "/" not in glob and "/" in name and "**" not in glob:
             return None
-        if models.include == DEFAULT_INCLUDE:
+        if models.include == DEFAULT_INCLUDE and _says_what(glob):
             return glob
     return first_match(name, models.include)
+
+
+def _says_what(glob: str) -> bool:
+    last = re.sub(r"\[([*?\[])\]", "", glob.rpartition("/")[2])
+    return not MAGIC.search(last) or ("." in last and not MAGIC.search(last.rpartition(".")[2]))
 
 
 def _root(zoo: str) -> tuple[str, str | None]:

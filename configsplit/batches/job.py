@@ -18,13 +18,14 @@ from typing import Any
 
 from configsplit import __version__
 from configsplit.batches import storage
-from configsplit.batches.files import Skipped, forget_source, measure, outputs_of, stamp
+from configsplit.batches.causes import is_harmless
+from configsplit.batches.files import Skipped, forget_source, measure, outputs_of, settle_source, stamp
 from configsplit.batches.shares import is_missing
 from configsplit.batches.step import Bench
 from configsplit.batches.steps import as_json, carry_out
 from configsplit.containers.system.errors import system_faults
 from configsplit.dialects import emit
-from configsplit.errors import ConfigSplitError, StoreError
+from configsplit.errors import ConfigSplitError, StoreError, in_recipe
 from configsplit.hazards import hazards
 
 STAGING = ".staging-"
@@ -43,10 +44,13 @@ def do(job: Mapping[str, Any]) -> dict[str, Any]:
     task = _Task(job)
     try:
         answer = task.run()
-    except Skipped as reason:
-        answer = task.ended("skipped", reason=str(reason))
+    except Skipped as skipped:
+        answer = task.ended("skipped", cause=skipped.cause, reason=skipped.reason)
     except ConfigSplitError as error:
-        answer = task.ended("failed", error=error.as_json())
+        if is_harmless(error, task.path):
+            answer = task.ended("skipped", cause=error.code, reason=error.message)
+        else:
+            answer = task.ended("failed", error={**error.as_json(), "hint": in_recipe(error.hint)})
     except MemoryError:
         answer = task.ended("failed", error=_plain("worker-memory", "there was not enough memory", "try fewer --jobs"))
     except Exception as error:  # noqa: BLE001 - one bad model never stops the rest
@@ -117,6 +121,7 @@ class _Task:
             folder=folder,
             verify=self.job["verify"],
             plugins=tuple(self.job["plugins"]),
+            stem=self.job["stem"],
             dry=bool(self.job.get("dry")),
         )
         steps = self._steps(bench)
@@ -125,6 +130,8 @@ class _Task:
             raise StoreError("the file changed while it was worked on", code="source-changed", where=str(self.path), hint=hint)
         if self.remote_source or self.remote_out:
             forget_source(folder)
+        elif self.job["stem"] is not None:
+            settle_source(folder, Path(self.job["out"], self.job["folder"]))
         outputs = outputs_of(folder, bench.digests)
         self._deliver(folder)
         return self.ended("done", steps=steps, outputs=outputs)
@@ -175,19 +182,28 @@ class _Task:
         """Whether what an earlier run has written is there still, bit for bit (remote: in name and size)."""
         if result["outcome"] != "done":
             return True
+        wanted = result["outputs"]
         if self.remote_out:
-            there = storage.names_below(f"{self.job['out']}/{self.job['folder']}")
-            return there == {item["file"]: item["bytes"] for item in result["outputs"]}
+            there = storage.names_below(self._address())
+            listed = {item["file"]: item["bytes"] for item in wanted}
+            return listed == ({name: there.get(name) for name in listed} if self.job["stem"] else there)
         place = Path(self.job["out"], self.job["folder"])
-        return place.is_dir() and outputs_of(place) == result["outputs"]
+        return (
+            place.is_dir() and outputs_of(place, only=[item["file"] for item in wanted] if self.job["stem"] else None) == wanted
+        )
+
+    def _address(self) -> str:
+        """Where the outputs go at a URL."""
+        return f"{self.job['out']}/{self.job['folder']}".rstrip("/")
 
     def _folder(self) -> Path:
-        """Where the steps write. It lies as deep as its final place, so that relative paths in manifests hold there too."""
+        """Where the steps write. A folder of its own lies as deep as its final place, so that relative paths in manifests hold
+        there too."""
         if self.remote_out or self.job.get("dry"):
-            folder = self.scratch / str(self.job["folder"])
+            folder = self.scratch / "made" / str(self.job["folder"])
         else:
             self.staging = f"{STAGING}{uuid.uuid4().hex}"
-            steps = PurePosixPath(self.job["folder"]).parts[1:]
+            steps = () if self.job["stem"] is not None else PurePosixPath(self.job["folder"]).parts[1:]
             folder = Path(self.job["out"], self.staging, *steps)
         folder.mkdir(parents=True)
         return folder
@@ -202,7 +218,7 @@ class _Task:
                     done.append(as_json(carry_out(step, bench)))
             except ConfigSplitError as error:
                 if step["missing"] == "skip" and is_missing(error):
-                    raise Skipped(f"{step['name']}: {error.message}") from None
+                    raise Skipped(error.code, f"{step['name']}: {error.message}") from None
                 raise
         self.at = None
         return done
@@ -223,7 +239,7 @@ class _Task:
     def _deliver(self, folder: Path) -> None:
         if self.remote_out and not self.job.get("dry"):
             with self._timed("upload"):
-                storage.send(folder, f"{self.job['out']}/{self.job['folder']}")
+                storage.send(folder, self._address(), alone=self.job["stem"] is None)
 
     @contextmanager
     def _timed(self, name: str) -> Iterator[None]:
@@ -263,7 +279,8 @@ class _Task:
         text = json.dumps(answer["result"])
         for place, name in places:
             text = text.replace(json.dumps(place)[1:-1], json.dumps(name)[1:-1])
-        return answer | {"result": json.loads(_STAGED.sub("/models", text))}
+        final = "/models" if self.job["stem"] is None else json.dumps(f"/{self.job['folder']}".rstrip("/"))[1:-1]
+        return answer | {"result": json.loads(_STAGED.sub(lambda _: final, text))}
 
 
 def _one_line(error: Mapping[str, Any]) -> tuple[dict[str, Any], str]:

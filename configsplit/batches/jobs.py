@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from configsplit import __version__
 from configsplit.batches import storage
 from configsplit.batches.find_models import Member
 from configsplit.batches.glob import first_match
+from configsplit.batches.layout import Place
 from configsplit.batches.recipe import Limits, Recipe, Retry, Step, Verify
 from configsplit.batches.step_options import paths_of
 from configsplit.containers import digest
-from configsplit.errors import DocumentError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,69 +58,19 @@ def settings(recipe: Recipe, name: str) -> Settings:
     )
 
 
-def folder_of(recipe: Recipe, name: str) -> str:
-    """Where the results of a model go, below the output folder.
-
-    Raises:
-        DocumentError: the layout names something else, or gives no folder.
-    """
-    path = PurePosixPath(name)
-    parent = "" if str(path.parent) == "." else str(path.parent)
-    fields = {"path": name, "folder": parent, "stem": path.stem, "suffix": path.suffix.removeprefix(".")}
-    if strange := re.sub(rf"{{({'|'.join(fields)})}}|[^{{}}]", "", recipe.output.layout):
-        raise _bad_layout(recipe, f"the layout has {strange!r} beside what is filled in")
-    made = re.sub(r"{(\w+)}", lambda found: fields[found[1]], recipe.output.layout)
-    steps = [step for step in made.split("/") if step]
-    if not steps or {".", ".."} & set(steps) or "\0" in made:
-        raise _bad_layout(recipe, f"the layout gives {made!r} for {name!r}, which is no folder")
-    return "/".join(["models", *steps])
-
-
-def _bad_layout(recipe: Recipe, message: str) -> DocumentError:
-    return DocumentError(
-        message, code="recipe-layout", where=recipe.output.layout, hint="write {path}, {folder}, {stem} and {suffix}"
-    )
-
-
-def check_folders(folders: Mapping[str, str]) -> None:
-    """Every model has an output folder of its own, and none lies in that of another.
-
-    Raises:
-        DocumentError: two models would share one.
-    """
-    owners: dict[str, str] = {}
-    for name, folder in folders.items():
-        if (other := owners.setdefault(folder, name)) != name:
-            raise _collision(other, name, folder)
-    for folder, name in owners.items():
-        for above in PurePosixPath(folder).parents:
-            if (other := owners.get(str(above), name)) != name:
-                raise _collision(other, name, str(above))
-
-
-def _collision(one: str, other: str, folder: str) -> DocumentError:
-    return DocumentError(
-        f"{one!r} and {other!r} would both be written into {folder!r}",
-        code="recipe-layout",
-        where="output.layout",
-        hint="the layout {path} tells all models apart",
-    )
-
-
-def job(chosen: Settings, recipe: Recipe, member: Member, home: Path, out: str) -> dict[str, Any]:
+def job(chosen: Settings, place: Place, member: Member, home: Path, out: str) -> dict[str, Any]:
     """Everything that a worker needs for one model, as plain JSON. ``home`` is the recipe's folder.
 
     Raises:
-        DocumentError: the layout gives no folder.
         StoreError: a file that the recipe names cannot be read.
     """
-    folder = folder_of(recipe, member.name)
     return {
         "model": member.name,
         "source": member.address if storage.is_remote(member.address) else str(Path(member.address).absolute()),
         "out": out if storage.is_remote(out) else str(Path(out).absolute()),
-        "folder": folder,
-        "settings": hashlib.sha256(f"{_digest_of(chosen, home)} {folder}".encode("utf-8", "surrogateescape")).hexdigest(),
+        "folder": place.folder,
+        "stem": place.stem,
+        "settings": hashlib.sha256(f"{_digest_of(chosen, home)} {place.path}".encode("utf-8", "surrogateescape")).hexdigest(),
         **_common(chosen, home),
     }
 

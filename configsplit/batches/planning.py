@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from configsplit.batches import jobs
+from configsplit.batches.causes import Cause, cause_of
 from configsplit.batches.find_models import Member, Zoo
+from configsplit.batches.layout import Place, lay_out
 from configsplit.batches.recipe import Recipe, Retry
 
 
@@ -20,27 +22,33 @@ class Item:
     job: dict[str, Any] | None
     skip: str | None
     why: tuple[str, ...]
-    folder: str
+    place: Place | None
     retry: Retry
+
+    def skipped(self) -> dict[str, Any]:
+        """The line of the ledger of one that has no job."""
+        cause = "zoo-member" if self.member.skip else "recipe-skip"
+        return {"model": self.member.name, "outcome": "skipped", "cause": cause, "reason": self.skip}
 
 
 def items(recipe: Recipe, zoo: Zoo, home: Path, out: str) -> dict[str, Item]:
     """Every member with its job, in the order of names.
 
     Raises:
-        DocumentError: two models would have one output folder.
+        DocumentError: two models would have one place in the output.
         StoreError: a file that the recipe names cannot be read.
     """
     jobs.forget()
-    found: dict[str, Item] = {}
-    for member in zoo.members:
-        chosen = jobs.settings(recipe, member.name)
-        skip = member.reason if member.skip else chosen.skip
-        job = None if skip is not None else jobs.job(chosen, recipe, member, home, out)
-        folder = "" if job is None else job["folder"]
-        found[member.name] = Item(member=member, job=job, skip=skip, why=chosen.why, folder=folder, retry=chosen.retry)
-    jobs.check_folders({name: item.folder for name, item in found.items() if item.job is not None})
-    return found
+    chosen = {member.name: jobs.settings(recipe, member.name) for member in zoo.members}
+    skips = {member.name: member.reason if member.skip else chosen[member.name].skip for member in zoo.members}
+    places = lay_out(recipe, [name for name, skip in skips.items() if skip is None], out)
+    return {member.name: _item(member, chosen[member.name], skips[member.name], places, home, out) for member in zoo.members}
+
+
+def _item(member: Member, chosen: jobs.Settings, skip: str | None, places: Mapping[str, Place], home: Path, out: str) -> Item:
+    place = places.get(member.name)
+    job = None if place is None else jobs.job(chosen, place, member, home, out)
+    return Item(member=member, job=job, skip=skip, why=chosen.why, place=place, retry=chosen.retry)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +59,8 @@ class Plan:
     outcome: str
     why: tuple[str, ...]
     steps: tuple[dict[str, Any], ...] = ()
-    error: dict[str, Any] | None = field(default=None)
+    error: dict[str, Any] | None = None
+    cause: Cause | None = None
 
     def as_json(self) -> dict[str, Any]:
         told: dict[str, Any] = {"model": self.name, "outcome": self.outcome, "why": list(self.why), "steps": list(self.steps)}
@@ -62,15 +71,29 @@ def foreseen(item: Item, answer: Mapping[str, Any] | None) -> Plan:
     """What will happen to a model, from the answer of its dry job; without one it is skipped."""
     name = item.member.name
     if answer is None:
-        return Plan(name=name, outcome="skip", why=(item.skip or "", *item.why))
+        return Plan(name=name, outcome="skip", why=(item.skip or "", *item.why), cause=cause_of(item.skipped()))
     why = (item.member.reason, *item.why)
     if "lost" in answer:
-        error = {"code": f"worker-{answer['lost']}", "message": answer["message"], "where": "", "hint": ""}
-        return Plan(name=name, outcome="fail", why=why, error=error)
-    result = answer["result"]
-    if answer["kept"]:
+        result = lost(name, answer)
+    elif answer["kept"]:
         return Plan(name=name, outcome="keep", why=(*why, "done before, and nothing has changed since"))
+    else:
+        result = answer["result"]
     outcome = {"done": "do", "failed": "fail", "skipped": "skip"}[result["outcome"]]
     reason = (result["reason"],) if "reason" in result else ()
-    steps = tuple(result.get("steps", ()))
-    return Plan(name=name, outcome=outcome, why=(*why, *reason), steps=steps, error=result.get("error"))
+    steps, error = tuple(result.get("steps", ())), result.get("error")
+    return Plan(name=name, outcome=outcome, why=(*why, *reason), steps=steps, error=error, cause=cause_of(result))
+
+
+_LOST = {
+    "killed": ("worker-killed", "the worker did not survive this model", "there may be too little memory: try fewer --jobs"),
+    "memory": ("worker-memory", "the model needs more memory than `limits: memory`", "raise the limit for it in an override"),
+    "timeout": ("worker-timeout", "the model takes longer than `limits: seconds`", "raise the limit for it in an override"),
+}
+
+
+def lost(name: str, answer: Mapping[str, Any]) -> dict[str, Any]:
+    """The line of the ledger for a model that no worker survived."""
+    code, message, hint = _LOST[answer["lost"]]
+    error = {"code": code, "message": message, "where": "", "hint": hint}
+    return {"model": name, "outcome": "failed", "error": error, "step": None}

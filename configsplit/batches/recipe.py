@@ -23,8 +23,7 @@ class _Step(Strict):
     """One verb with its options, and what it works on.
 
     ``of`` names an earlier step whose file is worked on in place of the model itself; ``name`` is the folder of the result, the
-    verb by default. ``missing: skip`` skips a model that has no layer of the name that the step asks for, or is of Keras 3
-    already where it is to be converted.
+    verb by default. ``missing: skip`` skips a model that has no layer of the name that the step asks for.
     ``run`` is any verb of the command line, as it is written there: ``freeze {model} --layer c1 --out {out}/frozen.keras``.
     """
 
@@ -100,9 +99,12 @@ class Models(Strict):
 
 
 class Output(Strict):
-    """Where the results of a model go, below ``models/``."""
+    """Where the results of a model go: a folder of its own below ``models/``, or (``mirror``) a file beside its neighbours."""
 
-    layout: str = Field(default="{path}", description="Of {path}, {folder}, {stem}, {suffix}.")
+    layout: str | None = Field(
+        default=None,
+        description="`mirror` (the default where the steps leave one file), or of {path}, {folder}, {stem}, {suffix}.",
+    )
 
 
 class Override(Strict):

@@ -9,10 +9,11 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import Any
 
 from configsplit.batches.engines import Engine
-from configsplit.batches.planning import Item
+from configsplit.batches.layout import Place
+from configsplit.batches.planning import Item, lost
 from configsplit.batches.run_log import Output, Record
 from configsplit.batches.worker_pool import RUNNING
-from configsplit.errors import ConfigSplitError, StoreError
+from configsplit.errors import StoreError
 
 Event = Mapping[str, Any]
 Watch = Callable[[Event], None]
@@ -39,7 +40,6 @@ class Run:
     def __init__(self, work: Mapping[str, Item], output: Output, engine: Engine, watch: Watch) -> None:
         self.work, self.output, self.engine, self.watch = work, output, engine, watch
         self.counts: Counter[str] = Counter(done=0, failed=0, skipped=0)
-        self.causes: Counter[str] = Counter()
         self.kept = self.source_bytes = self.output_bytes = 0
         self._attempts: Counter[str] = Counter()
         self._waiting: dict[Future[dict[str, Any]], str] = {}
@@ -63,11 +63,10 @@ class Run:
     def _begin(self, item: Item) -> None:
         name = item.member.name
         if item.job is None:
-            result = {"model": name, "outcome": "skipped", "reason": item.skip}
-            self._through(name, {"key": None, "kept": False, "staging": None, "run": {}, "result": result})
+            self._through(name, {"key": None, "kept": False, "staging": None, "run": {}, "result": item.skipped()})
             return
         known = self.output.journal.get(name)
-        if known is not None and (known["folder"] != item.folder or _is_passing(known)):
+        if known is not None and (not _is_there(known, item.place) or _is_passing(known)):
             known = None
         told = None if known is None else {key: known[key] for key in ("key", "result")}
         self._submit(name, {**item.job, "known": told})
@@ -99,8 +98,6 @@ class Run:
         elif not self._is_noted(result):
             self.output.commit(self._record(name, answer))
         self.counts[result["outcome"]] += 1
-        if result["outcome"] == "failed":
-            self.causes[result["error"]["code"]] += 1
         if result["outcome"] == "done":
             self.source_bytes += result["source"]["bytes"]
             self.output_bytes += sum(item["bytes"] for item in result["outputs"])
@@ -112,15 +109,21 @@ class Run:
         return known is not None and result["outcome"] == "skipped" and known["result"] == result
 
     def _record(self, name: str, answer: Answer) -> Record:
+        place = self.work[name].place or Place("")
         told = {"attempts": self._attempts[name], "worker": answer.get("worker"), "at": round(time.time(), 3)}
         return {
             "model": name,
             "key": answer["key"],
-            "folder": self.work[name].folder,
+            "folder": place.folder,
+            **({} if place.stem is None else {"stem": place.stem}),
             "staging": answer["staging"],
             "result": answer["result"],
             "run": {**answer["run"], **told},
         }
+
+
+def _is_there(record: Record, place: Place | None) -> bool:
+    return place == Place(record["folder"], record.get("stem"))
 
 
 def _is_passing(record: Record) -> bool:
@@ -153,17 +156,8 @@ def _cause(answer: Answer) -> str | None:
     return {"remote-failed": "remote", "worker-memory": "memory"}.get(error.get("code", ""))
 
 
-_LOST = {
-    "killed": ("worker-killed", "the worker did not survive this model", "there may be too little memory: try fewer --jobs"),
-    "memory": ("worker-memory", "the model needs more memory than `limits: memory`", "raise the limit for it in an override"),
-    "timeout": ("worker-timeout", "the model takes longer than `limits: seconds`", "raise the limit for it in an override"),
-}
-
-
 def _as_failed(name: str, answer: Answer) -> Answer:
     """A job that was lost for good, as an outcome."""
-    code, message, hint = _LOST[answer["lost"]]
-    error = ConfigSplitError(message, code=code, hint=hint).as_json()
-    result = {"model": name, "outcome": "failed", "error": error, "step": None}
     run = {"detail": answer["message"]}
-    return {"key": None, "kept": False, "staging": None, "worker": answer.get("worker"), "run": run, "result": result}
+    told = {"key": None, "kept": False, "staging": None, "worker": answer.get("worker"), "run": run}
+    return {**told, "result": lost(name, answer)}

@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -28,7 +28,10 @@ MODELS = "models"
 Record = dict[str, Any]
 
 
-_FOLDER = re.compile(r"models(/(?!\.\.?(/|$))[^/\0]+)+", re.DOTALL)
+_STEP = r"(?!\.\.?(/|$))[^/\0]+"
+_FOLDER = re.compile(rf"models(/{_STEP})+", re.DOTALL)
+_MIRRORED = re.compile(rf"(?!\.staging-)({_STEP}(/{_STEP})*)?", re.DOTALL)
+_FILE = re.compile(r"(?!(run|ledger)\.jsonl$|report\.html$|\.)[^/\0]+", re.DOTALL)
 _STAGED = re.compile(r"\.staging-[0-9a-f]{32}")
 
 
@@ -37,8 +40,21 @@ def is_record(line: Mapping[str, Any]) -> bool:
     if not line.keys() >= {"model", "key", "folder", "staging", "result", "run"} or not isinstance(line["model"], str):
         return False
     folder, staging, result = line["folder"], line["staging"], line["result"]
+    if not isinstance(result, dict) or not isinstance(line["run"], dict) or "outcome" not in result:
+        return False
+    if line.get("stem") is not None:
+        files = result.get("outputs", [])
+        named = isinstance(files, list) and all(isinstance(item, dict) and _matches(_FILE, item.get("file")) for item in files)
+        return named and _matches(_MIRRORED, folder) and (staging is None or _matches(_STAGED, staging))
     places = (folder == "" or _matches(_FOLDER, folder)) and (staging is None or (_matches(_STAGED, staging) and folder))
-    return bool(places) and isinstance(result, dict) and isinstance(line["run"], dict) and "outcome" in result
+    return bool(places)
+
+
+def places(record: Mapping[str, Any]) -> list[str]:
+    """Where the outputs of a model lie: in a folder of its own, or as files among those of others."""
+    if record.get("stem") is None:
+        return [record["folder"]] if record["folder"] else []
+    return [f"{record['folder']}/{item['file']}".lstrip("/") for item in record["result"].get("outputs", ())]
 
 
 def _matches(pattern: re.Pattern[str], text: Any) -> bool:
@@ -50,7 +66,7 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.folders: set[str] = set()
+        self.outputs: set[str] = set()
         self._places: dict[str, int] = {}
         with errors.system_faults(path):
             self._file: BinaryIO = path.open("a+b")
@@ -88,11 +104,7 @@ class Journal:
             return
         if isinstance(record, dict) and is_record(record):
             self._places[record["model"]] = at
-            self._remember(record)
-
-    def _remember(self, record: Record) -> None:
-        if record["folder"]:
-            self.folders.add(record["folder"])
+            self.outputs.update(places(record))
 
     def begin(self, header: Mapping[str, Any]) -> None:
         """Note that a run begins."""
@@ -102,7 +114,7 @@ class Journal:
         """Note that a model is through."""
         at = self._write(record)
         self._places[record["model"]] = at
-        self._remember(record)
+        self.outputs.update(places(record))
 
     def _write(self, record: Mapping[str, Any]) -> int:
         with errors.system_faults(self.path):
@@ -119,6 +131,9 @@ class Journal:
     def get(self, model: str) -> Record | None:
         """The last record of a model, if there is one."""
         return self[model] if model in self._places else None
+
+    def __len__(self) -> int:
+        return len(self._places)
 
     def records(self) -> Iterator[Record]:
         """The last record of every model ever seen."""
@@ -144,17 +159,20 @@ class LocalOutput:
             StoreError: it exists (without ``resume`` and ``force``), is not ours, or another batch writes there.
         """
         self.root = Path(out)
-        self._check(resume, force)
+        self._check()
         with errors.system_faults(self.root):
             self.root.mkdir(parents=True, exist_ok=True)
         self.journal = Journal(self.root / NAME)
+        if len(self.journal) and not resume and not force:
+            self.journal.close()
+            raise _stands(str(self.root))
         if force and not resume:
             self._empty()
         self._sweep_links()
         self._roll_forward()
         self._sweep_staging()
 
-    def _check(self, resume: bool, force: bool) -> None:
+    def _check(self) -> None:
         if not os.path.lexists(self.root):
             return
         if not self.root.is_dir():
@@ -169,15 +187,9 @@ class LocalOutput:
                 where=str(self.root),
                 hint="choose a new folder",
             )
-        if not resume and not force:
-            raise StoreError(
-                "the output of a batch stands there",
-                code="output-exists",
-                where=str(self.root),
-                hint="--resume goes on with it, --force begins anew",
-            )
 
     def _empty(self) -> None:
+        self._remove(self.journal.outputs)
         self.journal.close()
         shutil.rmtree(self.root / MODELS, ignore_errors=True)
         for name in (NAME, LEDGER, REPORT):
@@ -230,14 +242,16 @@ class LocalOutput:
             self._put(record)
 
     def _put(self, record: Record) -> None:
-        staging, final = self.root / record["staging"], self._place(record["folder"])
-        source = staging.joinpath(*final.relative_to(self.root / MODELS).parts)
-        with errors.system_faults(final):
-            if source.is_dir():
-                final.parent.mkdir(parents=True, exist_ok=True)
-                self._put_away(final)
-                source.rename(final)
-            shutil.rmtree(staging, ignore_errors=True)
+        staging, above = self.root / record["staging"], MODELS if record.get("stem") is None else record["folder"]
+        for place in places(record):
+            final = self._place(place)
+            source = staging / final.relative_to(self.root / above)
+            with errors.system_faults(final):
+                if source.exists():
+                    final.parent.mkdir(parents=True, exist_ok=True)
+                    self._put_away(final)
+                    source.replace(final)
+        shutil.rmtree(staging, ignore_errors=True)
 
     def _put_away(self, folder: Path) -> None:
         """Out of sight in one move, then gone."""
@@ -254,9 +268,7 @@ class LocalOutput:
         """
         with errors.system_faults(self.root):
             os.sync()  # workers leave it to us
-            for folder in sorted(self.journal.folders - kept):
-                self._put_away(self._place(folder))
-                self._prune((self.root / folder).parent)
+            self._remove(self.journal.outputs - kept)
             for name, pieces in texts.items():
                 half = self.root / f".staging-{name}"
                 with half.open("w", encoding="utf-8") as file:
@@ -265,6 +277,13 @@ class LocalOutput:
             self._sweep_staging()
             self.journal.sync()
 
+    def _remove(self, outputs: set[str]) -> None:
+        for output in sorted(outputs):
+            place = self._place(output)
+            self._put_away(place)
+            place.unlink(missing_ok=True)
+            self._prune(place.parent)
+
     def _prune(self, folder: Path) -> None:
         while folder != self.root and folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
@@ -272,6 +291,20 @@ class LocalOutput:
 
     def close(self) -> None:
         self.journal.close()
+
+
+def _stands(where: str) -> StoreError:
+    return StoreError(
+        "the output of a batch stands there",
+        code="output-exists",
+        where=where,
+        hint="--resume goes on with it, --force begins anew",
+    )
+
+
+def _is_ours(name: str) -> bool:
+    """Whether a name at a URL is of those that no file of a zoo has there."""
+    return name.startswith((f"{MODELS}/", "run/")) or name in (LEDGER, REPORT, NAME)
 
 
 class RemoteOutput:
@@ -284,31 +317,36 @@ class RemoteOutput:
             StoreError: it exists (without ``resume`` and ``force``), is not ours, or cannot be reached.
         """
         self.root = out.rstrip("/")
-        self._check(resume, force)
+        names = storage.names_below(self.root)
+        if names and not (resume or force) and any(_is_ours(name) for name in names):
+            raise _stands(self.root)
         self._spool = tempfile.TemporaryDirectory(prefix="configsplit-batch-")
         self.journal = Journal(Path(self._spool.name, NAME))
-        if resume:
+        if names:
             self._recall()
+        try:
+            self._check(names)
+            if not resume:
+                self._empty(names)
+        except StoreError:
+            self.close()
+            raise
 
-    def _check(self, resume: bool, force: bool) -> None:
-        names = storage.names_below(self.root)
-        foreign = [name for name in names if not name.startswith(("models/", "run/")) and name not in (LEDGER, REPORT, NAME)]
-        if foreign:
+    def _check(self, names: Iterable[str]) -> None:
+        foreign = [name for name in names if not _is_ours(name)]
+        mirrors = any(not place.startswith(f"{MODELS}/") for place in self.journal.outputs)
+        if foreign and not mirrors:  # else it may be what was sent before a kill, and not noted
             raise StoreError(
                 f"there are other files, {foreign[0]!r} is one",
                 code="output-not-ours",
                 where=self.root,
                 hint="choose a new place",
             )
-        if names and not resume and not force:
-            raise StoreError(
-                "the output of a batch stands there",
-                code="output-exists",
-                where=self.root,
-                hint="--resume goes on with it, --force begins anew",
-            )
-        if names and not resume:
-            storage.remove(self.root)
+
+    def _empty(self, names: Iterable[str]) -> None:
+        for name in names:
+            if _is_ours(name) or name in self.journal.outputs:
+                storage.remove(f"{self.root}/{name}")
 
     def _recall(self) -> None:
         system, path = storage.file_system(f"{self.root}/run")
@@ -338,8 +376,8 @@ class RemoteOutput:
         Raises:
             StoreError: the store cannot be written.
         """
-        for folder in sorted(self.journal.folders - kept):
-            storage.remove(f"{self.root}/{folder}")
+        for place in sorted(self.journal.outputs - kept):
+            storage.remove(f"{self.root}/{place}")
         for name, pieces in texts.items():
             storage.write_text(f"{self.root}/{name}", "".join(pieces))
 

@@ -134,13 +134,12 @@ def _fraction(text: str) -> Fraction:
 
 
 def is_missing(error: ConfigSplitError) -> bool:
-    """Whether an error says that the model has no place of that name, or nothing to convert."""
+    """Whether an error says that the model has no place of that name."""
     return error.code in _MISSING
 
 
 _MISSING: Iterable[str] = frozenset(
     {
-        "convert-keras3",
         "reference-not-nested",
         "reference-unknown-call",
         "reference-unknown-layer",

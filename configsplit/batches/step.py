@@ -23,6 +23,7 @@ class Bench:
         path, weights: the model, and a file of weights that goes with it.
         folder: where the steps write, each into a folder of its own.
         verify, plugins: of the job.
+        stem: what the one file that is left is called but for its suffix; None where each step has a folder of its own.
         dry: say what would be done, and write nothing.
         made: what each step before has written: a file, or the folder of a split.
         digests: of files that were digested while they were written, so that they need not be read for it.
@@ -33,6 +34,7 @@ class Bench:
     folder: Path
     verify: str
     plugins: tuple[str, ...]
+    stem: str | None = None
     dry: bool = False
     made: dict[str, Path] = field(default_factory=dict)
     digests: dict[Path, str] = field(default_factory=dict)
@@ -44,6 +46,14 @@ class Bench:
 
     def _load(self, path: Path, weights: Path | None) -> Document:
         return load(path, weights=weights, custom_objects=self.plugins, registry=_installed())
+
+    def file(self, step: Mapping[str, Any], suffix: str) -> Path:
+        """Where a step writes its model."""
+        if self.stem is not None:
+            return self.folder / f"{self.stem}.{suffix}"
+        folder = self.folder / str(step["name"])
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / f"{self.path.stem}.{suffix}"
 
     def written(self, folder: Path, file: Any) -> None:
         """Note the digests of a part, or of the result of surgery, that its record has."""

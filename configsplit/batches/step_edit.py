@@ -1,4 +1,4 @@
-"""Steps that write one file: the verbs of surgery, `join` and `convert`."""
+"""Steps that write one file: the verbs of surgery, `join`, `convert` and `weights`."""
 
 from __future__ import annotations
 
@@ -26,8 +26,7 @@ def _save(edited: Edited, document: Document, step: Mapping[str, Any], bench: Be
     if bench.dry:
         return {"layers": len(edited.model.layers)}
     options = step["options"]
-    place = bench.folder / step["name"] / f"{bench.path.stem}.{_suffix(document, options)}"
-    place.parent.mkdir(parents=True, exist_ok=True)
+    place = bench.file(step, _suffix(document, options))
     saved = edited.save(
         place,
         format=options["format"],
@@ -49,7 +48,8 @@ def _save(edited: Edited, document: Document, step: Mapping[str, Any], bench: Be
 def _suffix(document: Document, options: Mapping[str, Any]) -> str:
     if options["format"] or not options["with_weights"]:
         return str(options["format"] or "json")
-    return {"json": "json", "h5": "h5"}.get(document.kind, "keras")
+    with document.opened() as source:
+        return "json" if source.weights is None else source.written_as
 
 
 def join_step(step: Mapping[str, Any], bench: Bench) -> Facts:
@@ -84,7 +84,7 @@ def convert_step(step: Mapping[str, Any], bench: Bench) -> Facts:
             "this is a model of Keras 3 already, and Keras 3.15 reads it as it is",
             code="convert-keras3",
             where=str(document.path),
-            hint="leave such models out: `missing: skip`",
+            hint="nothing is to be done",
         )
     told: Facts = {
         "notes": [note.as_json() for note in made.notes],
@@ -93,8 +93,8 @@ def convert_step(step: Mapping[str, Any], bench: Bench) -> Facts:
     }
     if bench.dry:
         return told
-    place = bench.folder / step["name"] / (bench.path.stem if made.to == "tfjs" else f"{bench.path.stem}.{format_}")
-    place.parent.mkdir(parents=True, exist_ok=True)
+    place = bench.file(step, format_)
+    place = place.with_suffix("") if made.to == "tfjs" else place
     saved = made.save(
         place,
         weights=options["with_weights"],
@@ -107,6 +107,19 @@ def convert_step(step: Mapping[str, Any], bench: Bench) -> Facts:
     proof = None if saved.compared is None else {"weights": saved.compared}
     numeric = None if saved.numeric is None else _converted_facts(saved.numeric)
     return {"file": saved.path.name, "bytes": saved.path.stat().st_size, **counts, **told, "proof": proof, "numeric": numeric}
+
+
+def weights_step(step: Mapping[str, Any], bench: Bench) -> Facts:
+    """Write the weights of the model under names that stay. Raises ConfigSplitError as `weights` does."""
+    from configsplit.verbs.weights import weights
+
+    document, place = bench.source(step), bench.folder / step["name"] / f"{bench.path.stem}.{step['options']['format']}"
+    if bench.dry:
+        return {}
+    place.parent.mkdir(parents=True, exist_ok=True)
+    saved = weights(document).save(place)
+    bench.digests[place] = saved.sha256
+    return {"file": place.name, "bytes": saved.bytes, "weights": len(saved.names)}
 
 
 def _converted_facts(report: ConvertedReport) -> Facts:

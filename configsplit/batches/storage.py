@@ -79,13 +79,14 @@ def fetch(address: str, target: Path) -> None:
         system.get_file(path, str(target))
 
 
-def send(folder: Path, address: str) -> None:
-    """Put the files of a local folder under a remote address, in place of what is there.
+def send(folder: Path, address: str, *, alone: bool = True) -> None:
+    """Put the files of a local folder under a remote address; where they are there ``alone``, in place of what is there.
 
     Raises:
         StoreError: it cannot be done.
     """
-    remove(address)
+    if alone:
+        remove(address)
     system, path = file_system(address)
     with remote_faults(address):
         for file in sorted(item for item in folder.rglob("*") if item.is_file()):

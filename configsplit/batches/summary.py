@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from configsplit.batches.causes import Cause
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
@@ -14,17 +16,20 @@ class Summary:
     Attributes:
         outcomes: how many models are done, failed and skipped.
         kept: how many of them an earlier run had finished, and nothing has changed since.
-        causes: error codes of failed models, with their number; the most frequent first.
+        causes: why models failed, and then why they were skipped; the most frequent first.
         source_bytes, output_bytes: of the models that are done.
+        began, host: when this run began, and on which machine.
         seconds: wall clock of this run.
         out, ledger, report: where the results are.
     """
 
     outcomes: Mapping[str, int]
     kept: int
-    causes: Mapping[str, int]
+    causes: tuple[Cause, ...]
     source_bytes: int
     output_bytes: int
+    began: str
+    host: str
     seconds: float
     engine: str
     out: str
@@ -38,4 +43,4 @@ class Summary:
 
     def as_json(self) -> dict[str, Any]:
         plain = {name: getattr(self, name) for name in self.__slots__}
-        return plain | {"outcomes": dict(self.outcomes), "causes": dict(self.causes)}
+        return plain | {"outcomes": dict(self.outcomes), "causes": [cause.as_json() for cause in self.causes]}

@@ -117,14 +117,19 @@ _CALLBACKS = {"amount": _amount, "bytes": _bytes, "off": _off}
 
 def _carry_out(verb: Verb, **given: Any) -> None:
     """Every option by its keyword: to what all verbs share that give a file, or to the verb's own file."""
-    click.get_current_context().meta["quiet"] = given.pop("quiet")
-    _check_usage(verb, given)
-    if verb.gives == "file":
-        from configsplit.cli.edited import carry_out
+    from configsplit.cli.progress import under_way
 
-        carry_out(verb, given)
-    else:
-        getattr(import_module(f"configsplit.cli.verb_{verb.name}"), verb.name)(**given)
+    click.get_current_context().meta["quiet"] = quiet = given.pop("quiet")
+    own = any(option.keyword == "verbose" for option in verb.options)
+    verbose = given["verbose"] if own else given.pop("verbose")
+    _check_usage(verb, given)
+    with under_way(verb.name, quiet=quiet, verbose=verbose, log=given.pop("log_file")):
+        if verb.gives == "file":
+            from configsplit.cli.edited import carry_out
+
+            carry_out(verb, given)
+        else:
+            getattr(import_module(f"configsplit.cli.verb_{verb.name}"), verb.name)(**given)
 
 
 def _check_usage(verb: Verb, given: Mapping[str, Any]) -> None:

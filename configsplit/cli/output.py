@@ -15,24 +15,39 @@ def show(document: Any) -> None:
     """Print one JSON document, all that is not ASCII spelled out."""
     from configsplit.graph.json import dumps
 
+    if _meta().get("progress") is not None:
+        _meta()["progress"].clear()
     click.echo(dumps(document, indent=2))
 
 
 def say(*lines: str, err: bool = False) -> None:
     """Print lines of which names in files are a part: nothing in these reaches the terminal as a command or begins a line."""
+    text = "\n".join(map(_tame, lines))
+    meta = _meta()
+    if meta.get("progress") is not None:
+        meta["progress"].clear()
+    if meta.get("log") is not None:
+        meta["log"].write("said", text)
     if err or not _quiet():
-        click.echo("\n".join(map(_tame, lines)), err=err)
+        click.echo(text, err=err)
 
 
 def note(text: str) -> None:
     """Progress and messages go to stderr."""
     if not _quiet():
         say(text, err=True)
+    elif _meta().get("log") is not None:
+        _meta()["log"].write("said", text)
 
 
 def _quiet() -> bool:
+    return bool(_meta().get("quiet"))
+
+
+def _meta() -> dict[str, Any]:
+    """What the whole command line shares."""
     context = click.get_current_context(silent=True)
-    return context is not None and bool(context.meta.get("quiet"))
+    return {} if context is None else context.meta
 
 
 _STYLES = re.compile(r"(\x1b\[(?:[0-2]|3[1-7])m)")

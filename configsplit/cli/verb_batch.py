@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ def batch(recipe: Path, zoo: str, out: str, **options: Any) -> None:
         raise click.UsageError("--jobs is for workers on this machine: with --cluster the cluster says how many there are")
     if options["resume"] and options["force"]:
         raise click.UsageError("--resume and --force exclude each other")
+    if options["dry_run"] and options["write_overrides"]:
+        raise click.UsageError("--write-overrides needs a run, and --dry-run is none")
     code = _dry(recipe, zoo, out, options) if options["dry_run"] else _run(recipe, zoo, out, options)
     click.get_current_context().exit(code)
 
@@ -39,6 +42,7 @@ def _run(recipe: Path, zoo: str, out: str, options: dict[str, Any]) -> int:
                 resume=options["resume"],
                 force=options["force"],
                 cluster=options["cluster"],
+                write_overrides=options["write_overrides"],
                 watch=watch,
             )
     except KeyboardInterrupt:
@@ -48,6 +52,8 @@ def _run(recipe: Path, zoo: str, out: str, options: dict[str, Any]) -> int:
         show(summary.as_json())
     else:
         say(*_lines(summary))
+        if options["write_overrides"] and not summary.well:
+            say(f"next    {options['write_overrides']}, which has an override for each cause of failure: --resume with it")
     return 0 if summary.well else 1
 
 
@@ -57,21 +63,34 @@ def _lines(summary: Any) -> list[str]:
     lines = table(rows)
     if summary.kept:
         lines.append(f"  of these {summary.kept:,} were through before, and nothing has changed since")
-    if summary.causes:
-        lines += ["", "failures by cause", *table([(f"{count:,}", code) for code, count in summary.causes.items()])]
+    lines += _causes(summary.causes)
     moved = f"{size(summary.source_bytes)} read, {size(summary.output_bytes)} written"
     took = f"{moved}, {summary.seconds:.1f} s with {summary.engine}"
     return [*lines, "", took, f"ledger  {summary.ledger}", f"report  {summary.report}"]
 
 
+def _causes(causes: Iterable[Any]) -> list[str]:
+    """Why models fail, then why they are skipped: how many, the code, what the first was told and what to do."""
+    lines: list[str] = []
+    for outcome, title in (("failed", "failures by cause"), ("skipped", "skipped by cause")):
+        those = [cause for cause in causes if cause.outcome == outcome]
+        rows = [(f"{cause.count:,}", cause.code, printable(cause.message)) for cause in those]
+        for cause, row in zip(those, table(rows), strict=True):
+            lines += [] if cause is not those[0] else ["", title]
+            lines += [row, *([f"      {click.style('hint', fg='cyan')}: {printable(cause.hint)}"] if cause.hint else [])]
+    return lines
+
+
 def _dry(recipe: Path, zoo: str, out: str, options: dict[str, Any]) -> int:
     from configsplit.batches.batch import plan
+    from configsplit.batches.causes import merged
 
     plans, excluded = plan(recipe, zoo=zoo, out=out, jobs=options["jobs"], cluster=options["cluster"])
     if options["as_json"]:
-        show({"models": [each.as_json() for each in plans], "excluded": excluded})
+        told = [cause.as_json() for cause in merged(each.cause for each in plans)]
+        show({"models": [each.as_json() for each in plans], "excluded": excluded, "causes": told})
     else:
-        say(*_plan_lines(plans, excluded))
+        say(*_plan_lines(plans, excluded), *_causes(merged(each.cause for each in plans)))
     return 1 if any(each.outcome == "fail" for each in plans) else 0
 
 

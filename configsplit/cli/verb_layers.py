@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,24 +14,41 @@ def layers(model: Path, before: tuple[str, ...], after: tuple[str, ...], as_json
     from configsplit.models.document import load
     from configsplit.verbs import marking
 
-    document = load(model, weights=options["weights"], custom_objects=options["custom_objects"], by_name=options["by_name"])
+    named = {key: options[key] for key in ("weights", "custom_objects", "by_name", "match")}
+    document = load(model, **named)
     found = marking.layers(document, before=before, after=after, sizes=options["sizes"], whole_nested=options["whole_nested"])
     if as_json:
         show({"file": model.name, "before": before, "after": after, "layers": [layer.as_json() for layer in found]})
         return
+    names = _tree([layer.path for layer in found]) if sys.stdout.isatty() else [layer.name for layer in found]
     rows = [
         (
-            layer.name,
+            name,
             layer.class_name,
             shape(layer.shape),
             _count(layer),
             _takers(layer),
             "F" if layer.trainable is False else "",
         )
-        for layer in found
+        for name, layer in zip(names, found, strict=True)
     ]
     heads = [("layer", "class", "output", "parameters", "taken by", "")] if rows else []
     say(*table([*heads, *rows], indent="") or ["no layer"])
+
+
+def _tree(paths: list[tuple[str, ...]]) -> list[str]:
+    """What is in a nested model stands below it, by its own name; lines that programs read have the whole reference each."""
+    shown = set(paths)
+    last = {path[:-1]: path for path in paths}
+    lines = []
+    for path in paths:
+        above = [path[:length] for length in range(1, len(path) + 1)]
+        if shown.issuperset(above):
+            bars = "".join("   " if last[each[:-1]] == each else "│  " for each in above[1:-1])
+            lines.append(f"{bars}{'└─ ' if last[path[:-1]] == path else '├─ '}{path[-1]}" if len(path) > 1 else path[0])
+        else:
+            lines.append("/".join(path))
+    return lines
 
 
 def _takers(layer: Any) -> str:

@@ -14,16 +14,21 @@ BOM = b"\xef\xbb\xbf"
 
 _EXPECTED = "configsplit reads a Keras architecture (.json), a .keras archive, a whole-model .h5, or a saved .keras folder"
 
+_POINTER = "a Git LFS pointer, not the file itself"
+_PAGE = "an HTML page"
+_CONFLICTS = "text with Git conflict markers"
+_ZEROS = "a file of zero bytes"
+_STAND_INS = {_POINTER, _PAGE, _CONFLICTS, _ZEROS}
+"""What stands where a file should be, which was not fetched or not finished."""
+
 _FOREIGN: tuple[tuple[bytes, int, str, str], ...] = (
-    (b"version https://git-lfs", 0, "a Git LFS pointer, not the file itself", "run `git lfs pull`"),
+    (b"version https://git-lfs", 0, _POINTER, "run `git lfs pull`"),
     (b"\x93NUMPY", 0, "a NumPy array (.npy)", ""),
-    (b"\x1f\x8b", 0, "gzip data", "unpack it first"),
     (b"BZh", 0, "bzip2 data", "unpack it first"),
     (b"\xfd7zXZ", 0, "xz data", "unpack it first"),
     (b"(\xb5/\xfd", 0, "zstandard data", "unpack it first"),
     (b"Rar!", 0, "a RAR archive", "unpack it first"),
     (b"7z\xbc\xaf", 0, "a 7-Zip archive", "unpack it first"),
-    (b"ustar", 257, "a tar archive", "unpack it first"),
     (b"TFL3", 4, "a TensorFlow Lite model", "the Keras model it was converted from is needed"),
     (b"GGUF", 0, "a GGUF file", ""),
     (b"%PDF", 0, "a PDF document", ""),
@@ -40,6 +45,10 @@ _CONFLICT = re.compile(rb"^(?:<{7} |={7}\r?$|>{7} )", re.MULTILINE)
 
 def is_zip(opened: Opened) -> bool:
     return opened.head.startswith(b"PK\x03\x04")
+
+
+def is_tar(opened: Opened) -> bool:
+    return opened.head[257:262] == b"ustar"
 
 
 def is_hdf5(opened: Opened) -> bool:
@@ -59,9 +68,9 @@ def two_kinds(opened: Opened) -> str:
 
     A member of an archive may happen to lie where a user block of HDF5 would end. Keras asks HDF5 alone if the name says so.
     """
-    if is_zip(opened):
+    if is_zip(opened) or is_tar(opened):
         named = opened.path.suffix.lower() in (".h5", ".hdf5")
-        return "a zip archive and, by its name, HDF5" if named and is_hdf5(opened) else ""
+        return "an archive and, by its name, HDF5" if named and is_hdf5(opened) else ""
     if not is_hdf5(opened):
         return ""
     size = min(opened.span.length, END.size + LONGEST_COMMENT)
@@ -73,7 +82,8 @@ def foreign(head: bytes) -> StoreError:
     if not head:
         return StoreError("the file is empty", code="file-empty", hint="a save or download that failed leaves such a file")
     what, advice = _name(head)
-    return StoreError(f"this is {what}", code="not-a-model", hint=f"{advice}; {_EXPECTED}" if advice else _EXPECTED)
+    code = "file-stand-in" if what in _STAND_INS else "not-a-model"
+    return StoreError(f"this is {what}", code=code, hint=f"{advice}; {_EXPECTED}" if advice else _EXPECTED)
 
 
 def _name(head: bytes) -> tuple[str, str]:
@@ -83,9 +93,9 @@ def _name(head: bytes) -> tuple[str, str]:
     if _PICKLE.match(head):
         return "a Python pickle (perhaps PyTorch or joblib)", "it can run code when loaded, so it is not opened"
     if _HTML.match(head.removeprefix(BOM)):
-        return "an HTML page", "the download fetched a web page instead of the file; download it raw"
+        return _PAGE, "the download fetched a web page instead of the file; download it raw"
     if _CONFLICT.search(head):
-        return "text with Git conflict markers", "resolve the merge conflict first"
+        return _CONFLICTS, "resolve the merge conflict first"
     if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return "text in UTF-16", "save it as UTF-8"
     return _name_by_structure(head)
@@ -99,7 +109,7 @@ def _name_by_structure(head: bytes) -> tuple[str, str]:
     if _ONNX.match(head):
         return "a protocol buffer, perhaps ONNX or a frozen graph", "the Keras model it was exported from is needed"
     if not head.strip(b"\0"):
-        return "a file of zero bytes", "the download or copy did not finish"
+        return _ZEROS, "the download or copy did not finish"
     return ("plain text, but no JSON" if _is_text(head) else "no format that is known here"), ""
 
 
@@ -119,6 +129,6 @@ def decode_text(data: bytes, where: str) -> str:
         raise StoreError(f"not UTF-8 text: {error}", code="text-encoding", where=where, hint="save it as UTF-8") from error
     if _CONFLICT.search(data):
         raise StoreError(
-            "the text holds Git conflict markers", code="not-a-model", where=where, hint="resolve the merge conflict first"
+            "the text holds Git conflict markers", code="file-stand-in", where=where, hint="resolve the merge conflict first"
         )
     return text

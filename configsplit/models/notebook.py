@@ -12,6 +12,7 @@ from configsplit.inference import Inference, counted
 if TYPE_CHECKING:
     from configsplit.models.document import Document
     from configsplit.models.results import Edited, Parts
+    from configsplit.records.provenance import ProvenanceRecord
     from configsplit.rewrites.split import Wire
 
 _LISTED = 400
@@ -31,6 +32,14 @@ def edited_html(edited: Edited) -> str:
     head = title(f"{edited.verb} of {edited.documents[0].path.name}", asked, _count(edited.model))
     warnings = "".join(f"<div>⚠ {text(warning)}</div>" for warning in edited.warnings)
     return box(head, _ends(edited.model, edited.inference), warnings, _layers(edited.model, edited.inference))
+
+
+def record_html(record: ProvenanceRecord, *facts: str) -> str:
+    """A file that was written: by which verb, from what, and what there is to warn of."""
+    verbs = " of ".join([record.verb, *(step.verb for step in reversed(record.steps))])
+    made = f"{verbs} of {', '.join(source.file for source in record.sources)}"
+    warnings = "".join(f"<div>⚠ {text(warning)}</div>" for warning in record.warnings)
+    return box(title(record.result.file, made, *facts), warnings)
 
 
 def parts_html(parts: Parts) -> str:

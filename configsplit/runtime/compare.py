@@ -25,7 +25,7 @@ from configsplit.runtime.frameworks import framework_name
 from configsplit.runtime.inputs import read_hints
 from configsplit.runtime.matching import Call, Pair, matched
 from configsplit.runtime.process import run_in_worker
-from configsplit.runtime.reports import OutputReport, output_report
+from configsplit.runtime.reports import OutputReport, output_report, outputs_html
 
 _NEIGHBOURS = 2
 """So many tensors are shown before the first that differs, and behind it."""
@@ -108,6 +108,19 @@ class Comparison:
     seconds: float
     deterministic: bool = True
     parting: Parting | None = None
+
+    def __repr__(self) -> str:
+        return f"<two models, {self._said()} on {len(self.outputs)} outputs>"
+
+    def _repr_html_(self) -> str:
+        """For notebooks."""
+        first = None if self.parting is None else self.parting.first
+        facts = (f"{self.ran.framework} {self.ran.version}", f"{self.other.framework} {self.other.version}")
+        parting = () if first is None else (f"they part at {first.name}",)
+        return outputs_html(f"two models, {self._said()}", self.outputs, self.tolerance, *facts, *parting)
+
+    def _said(self) -> str:
+        return "equal to the bit" if self.identical else "equal within the tolerance" if self.passed else "different"
 
     @property
     def identical(self) -> bool:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from configsplit.display.html import box, shape, table, title
 from configsplit.runtime.arrays import Stored, greatest_difference, greatest_value, same_bits
 from configsplit.runtime.coverage import MaskReport, not_numbers
 from configsplit.runtime.feeding import FedInput
@@ -33,6 +35,21 @@ class OutputReport:
         above 1."""
         apart = self.max_abs_difference
         return self.identical or (tolerance > 0 and apart is not None and apart <= tolerance * max(1.0, self.largest))
+
+
+def outputs_html(head: str, outputs: Sequence[OutputReport], tolerance: float, *facts: str) -> str:
+    """For notebooks: every output of two models that ran on the same inputs, and how far they are apart."""
+    rows = [
+        (each.name, shape(each.shape), each.dtype, "bit-identical" if each.identical else _apart(each, tolerance))
+        for each in outputs
+    ]
+    return box(title(head, *facts), table(rows, ("output", "shape", "type", "")))
+
+
+def _apart(output: OutputReport, tolerance: float) -> str:
+    apart = output.max_abs_difference
+    told = "different" if apart is None else f"{apart:.3g} apart"
+    return f"{told}, within the tolerance" if output.within(tolerance) else told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +86,11 @@ class NumericReport:
     given: bool = False
     sized: bool = False
     tolerance: float = 0.0
+
+    def _repr_html_(self) -> str:
+        """For notebooks."""
+        ran = f"{self.framework} {self.version}, {self.samples} samples"
+        return outputs_html("equal when run" if self.passed else "different when run", self.outputs, self.tolerance, ran)
 
     @property
     def identical(self) -> bool:

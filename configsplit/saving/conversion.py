@@ -27,10 +27,10 @@ from configsplit.records import provenance
 from configsplit.records.provenance import SUFFIX, Accounts, Came, ProvenanceRecord, Result
 from configsplit.saving import manifesting
 from configsplit.saving.conversion_proof import accounts, prove
-from configsplit.saving.numeric import described_inputs
-from configsplit.saving.readable import readable
-from configsplit.saving.reread import reread
+from configsplit.saving.file_proof import reread
+from configsplit.saving.numeric import described_inputs, readable
 from configsplit.saving.writer import Content, begin, content_like, metadata_of
+from configsplit.telling import doing
 from configsplit.weights.accounts import Absent
 from configsplit.weights.complete import no_weights
 from configsplit.weights.conversion import NewWeights, OldWeights
@@ -73,6 +73,17 @@ class SavedConversion:
     record: ProvenanceRecord | None = None
     numeric: ConvertedReport | None = None
 
+    def __repr__(self) -> str:
+        return f"<{self.path}: {self.layers} layers, {self.weights} weights, {self.relaid} of them laid out anew>"
+
+    def _repr_html_(self) -> str:
+        """For notebooks."""
+        from configsplit.display.html import box, title
+        from configsplit.models.notebook import record_html
+
+        facts = (f"{self.layers} layers", f"{self.weights} weights", f"{self.relaid} laid out anew")
+        return box(title(self.path, *facts)) if self.record is None else record_html(self.record, *facts)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Converted:
@@ -102,6 +113,15 @@ class Converted:
     def __repr__(self) -> str:
         refused = f", {len(self.refusals)} refusals" if self.refusals else ""
         return f"<convert of {self.document.path.name}: {len(self.notes)} notes{refused}>"
+
+    def _repr_html_(self) -> str:
+        """For notebooks."""
+        from configsplit.display.html import box, table, title
+
+        refused = [("refused", each.layer, each.reason, each.remedy) for each in self.refusals]
+        noted = [("note", each.layer, each.what, "") for each in self.notes]
+        facts = (f"{len(noted)} notes", f"{len(refused)} refusals") if refused else (f"{len(noted)} notes",)
+        return box(title(f"convert of {self.document.path.name}", *facts), table([*refused, *noted]))
 
     @property
     def refusals(self) -> tuple[Refusal, ...]:
@@ -248,6 +268,7 @@ def _save(
             document = stack.enter_context(document.stored(staging.path(path.name).parent, f"{path.stem}.source", home))
             made = replace(made, document=document, old=None)
         source = stack.enter_context(document.opened())
+        doing(f"writing {path.name}" + ("" if verify == "none" else ", and proving it"))
         content = Content(text=to_text(model))
         new = None
         if chosen != "json" and with_weights:
@@ -271,6 +292,8 @@ def _save(
         with open_source(written.path) as anew:
             reread(anew, document.facts, today=made.release == WRITTEN_FOR or made.to != "keras3")
             compared = None if verify == "none" else prove(anew, content.text, new).weights
+        if run is not None:
+            doing("running both models in their frameworks")
         numeric = None if run is None else _compared(made, written.path, run)
         source.check_unchanged()
         staging.commit()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from configsplit import __version__
 from configsplit.containers import Source, Staging, Workers, Written, prepare_text
-from configsplit.containers.container import SUFFIXES, Format
+from configsplit.containers.container import SUFFIXES, Format, whole_format
 from configsplit.errors import StoreError, check_choice
 from configsplit.graph.model import Layer, LayerPath, walk
 from configsplit.models.configs import check_configs
@@ -24,6 +24,7 @@ from configsplit.saving.buildable import check_buildable
 from configsplit.saving.file_proof import compare
 from configsplit.saving.manifesting import source
 from configsplit.saving.writer import Content, Files, begin, content_like
+from configsplit.telling import doing
 from configsplit.weights.complete import check_complete, check_layouts, no_weights
 from configsplit.weights.layouts import as_format, check_assets
 from configsplit.weights.parts import Weights, check_shapes, weights_in
@@ -66,6 +67,7 @@ def save(
         edited = _with_files(edited, staging, path, home, stack)
         sources = [stack.enter_context(each.opened()) for each in edited.documents]
         plan = _plan(edited, sources, path, format, weights)
+        doing(f"writing {path.name}" + ("" if verify == "none" else ", and proving it"))
         with Workers() as workers:
             digests = [(workers.submit(each.sha256), workers.submit(each.weights_sha256)) for each in sources]
             files = _write(edited, plan, path, staging, workers)
@@ -88,7 +90,7 @@ def native(edited: Edited) -> Format:
     for document in edited.documents:
         with document.opened() as source:
             if source.weights is not None:
-                return "h5" if source.weights.layout.kind == "legacy" else "keras"
+                return whole_format(source.weights.layout.kind)
     return "json"
 
 

@@ -28,11 +28,12 @@ from configsplit.models.wrapped import held_by, release_of
 from configsplit.rewrites.nested.surface import Told
 from configsplit.saving.conversion import Converted, Target
 from configsplit.saving.converted_masks import changed_masks
+from configsplit.telling import doing
 from configsplit.verbs.older import for_release, release_named, stays_as_it_is, written_back
 from configsplit.verbs.replaced_code import declared, matched, replacements
 from configsplit.weights.accounts import Absent, absent
 from configsplit.weights.conversion import OldWeights
-from configsplit.weights.implied import told_by_weights
+from configsplit.weights.implied import told_by_weights, within
 from configsplit.weights.left_out import completed
 from configsplit.weights.parts import check_shapes
 
@@ -142,6 +143,7 @@ def convert(
             read = stack.enter_context(reading(Path(model), weights=weights, custom_objects=custom_objects))
         else:
             read = document_of(model)
+        doing("converting layers")
         return _converted(read, asked, stack)
 
 
@@ -170,9 +172,9 @@ def _renewed(document: Document, source: Source, asked: _Asked) -> Converted:
         old = OldWeights(document, source.weights)
     made_by = asked.backend or str(source.metadata.get("backend") or document.model.entry.get("backend") or "")
     given = asked.given(document)
-    told = told_by_weights(document, [Told(Place((), ref), spec) for ref, spec in given.items()])
+    told = told_by_weights(document, [Told(Place((), ref), spec) for ref, spec in given.items()], everywhere=True)
     given = {**given, **{each.place.ref: each.spec for each in told if not each.place.inside}}
-    request = _request(document, old, asked, given, made_by)
+    request = _request(document, old, asked, given, told, made_by)
     migration = _with_implied(_with_matched(_migrated(document, request), document, old), told)
     lost = () if source.weights is None else absent(document, migration, source.weights)
     return Converted(
@@ -243,11 +245,14 @@ def _request(
     old: OldWeights | None,
     asked: _Asked,
     given: Mapping[TensorRef, TensorSpec],
+    told: Sequence[Told],
     backend: str,
 ) -> Request:
     """What a migration is to know. Raises WeightsError where the weights do not fit the layers."""
     inference = document.infer_given(
-        beside_inputs(document, given)[0], facts=reading_facts(alone=not asked.lambdas) if asked.read_lambda else {}
+        beside_inputs(document, given)[0],
+        facts=reading_facts(alone=not asked.lambdas) if asked.read_lambda else {},
+        within=within(document.model, told),
     )
     if old is not None:
         check_shapes(document.model, inference, old.found)
@@ -281,9 +286,9 @@ def _with_matched(migration: Migration, document: Document, old: OldWeights | No
 
 def _with_implied(migration: Migration, told: Sequence[Told]) -> Migration:
     """Say which shapes go by weights."""
-    known = [each for each in told if not each.place.inside]
     notes = [
-        Note(each.place.ref.layer, note.removeprefix(SIGN)) for each, note in zip(known, implied_notes(known), strict=True)
+        Note("/".join((*(call.layer for call in each.place.inside), each.place.ref.layer)), note.removeprefix(SIGN))
+        for each, note in zip(told, implied_notes(told), strict=True)
     ]
     return replace(migration, notes=(*migration.notes, *notes))
 

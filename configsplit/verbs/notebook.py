@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from configsplit.verbs.cuts import Cuts
     from configsplit.verbs.inspect import Inspection
     from configsplit.verbs.planned import Plan
+    from configsplit.verbs.verify import Verified
 
 _LISTED = 100
 
@@ -57,6 +58,14 @@ def inspection_html(found: Inspection) -> str:
     hazards = "".join(f"<div>⚠ {text(f'{each.where}: {each.message}')}</div>" for each in found.hazards)
     classes = ", ".join(f"{number} {name}" for name, number in found.classes.items())
     return box(title(found.file, *facts), table(ends), f"<div>{text(classes)}</div>", hazards)
+
+
+def verified_html(found: Verified) -> str:
+    """What was proven of parts, and what they computed if they were run."""
+    proof = found.proof
+    facts = (f"{proof.layers} layers", f"{proof.weights} weights, {size(proof.bytes)}, bit for bit")
+    ran = "" if found.numeric is None else found.numeric._repr_html_()
+    return box(title(f"{proof.parts} parts of {found.manifest.source.file}, proven", *facts), ran)
 
 
 def data_frame(rows: Iterable[Mapping[str, Any]]) -> Any:

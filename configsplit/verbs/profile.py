@@ -11,8 +11,8 @@ from configsplit.containers import Staging, prepare_text
 from configsplit.graph.json import dumps
 from configsplit.graph.model import walk
 from configsplit.models.made import ModelLike, document_of
-from configsplit.saving.numeric import described_inputs
-from configsplit.saving.readable import readable
+from configsplit.saving.numeric import described_inputs, readable
+from configsplit.telling import doing
 
 if TYPE_CHECKING:
     from configsplit.runtime.confinement.policy import Limits
@@ -79,6 +79,7 @@ def profile(
     from configsplit.runtime.profile import measure
 
     document = document_of(model, weights=weights, custom_objects=custom_objects)
+    doing("timing each layer in Keras")
     with readable(document) as (place, apart):
         found = measure(
             place,

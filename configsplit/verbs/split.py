@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import get_args
 
 from configsplit.boundaries.costs import Costs
 from configsplit.boundaries.cut_rows import Cut
 from configsplit.boundaries.fixing import fixed
-from configsplit.boundaries.masks import prepared
+from configsplit.boundaries.masks import Sliced, prepared, with_masks
 from configsplit.boundaries.pricing import Pricing
 from configsplit.boundaries.records import opened_shapes
-from configsplit.boundaries.shapes import untold
+from configsplit.boundaries.shapes import unknown_shape
 from configsplit.boundaries.sizes import apart, moved
-from configsplit.boundaries.sliced import Sliced, with_masks
 from configsplit.cutting.minimum_cut import Choice, Cost, heads
 from configsplit.errors import CutError, OptionError, check_choice
 from configsplit.graph.calls import call_graph
@@ -29,7 +29,8 @@ from configsplit.models.wrapped import DocumentWrapping, places_in, told_shapes
 from configsplit.rewrites.casts import Cast, Wider, is_exact, widen
 from configsplit.rewrites.nested.open import described
 from configsplit.rewrites.nested.surface import Surfaced, Told, surface
-from configsplit.rewrites.split import Split, assemble, split_model
+from configsplit.rewrites.split import UNKNOWN, Split, assemble, split_model
+from configsplit.telling import decided, doing
 from configsplit.weights.implied import told_by_weights
 
 
@@ -74,6 +75,7 @@ def split(
     if boundary_dtype is not None:
         check_choice("boundary_dtype", boundary_dtype, Wider)
     document, texts = document_of(model), _places(at)
+    doing("cutting")
     said = told_shapes(document, shapes) + told_shapes(document, opened_shapes(document, opened))
     told, pictured = apart(document, [*said, *told_by_weights(document, said)], sizes)
     document = fixed(document, pictured) if fix_size else document
@@ -146,7 +148,8 @@ class _Cutting:
         pricing = Pricing(document, model, at_sizes, inference, doubtful)
         price = _price(pricing, whole.boundaries, self.choice)
         self.tried = pricing.span if price and pricing.varies else None
-        why = partial(untold, document, whole, inference)
+        decided(partial(_candidates, pricing, whole.boundaries, self.choice))
+        why = partial(unknown_shape, document, whole, inference)
         done = split_model(model, whole.boundaries, inference.specs, self.choice, why, doubtful, price)
         check_kinds([ref for taken in done.inputs for ref in taken], doubtful, inference)
         return Sliced(whole, done, inference)
@@ -167,6 +170,21 @@ def _price(pricing: Pricing, boundaries: Sequence[Sequence[TensorRef]], choice: 
         return None
     pricing.same(chosen, "which boundary is the smallest")
     return pricing.costs.price
+
+
+def _candidates(pricing: Pricing, boundaries: Sequence[Sequence[TensorRef]], chosen: Choice) -> str:
+    """The boundaries among which one was chosen, each with what it costs."""
+    graph, price = pricing.graph, pricing.costs.price
+    found: dict[str, list[str]] = {}
+    for choice in get_args(Choice):
+        for number, head in enumerate(heads(graph, boundaries, choice, price), start=1):
+            edge = [ref for ref, takers in graph.consumers.items() if graph.producer(ref) in head and not head >= set(takers)]
+            crossing = [ref for ref in edge if not graph.is_input[graph.producer(ref)]]
+            bytes_, names = sum(map(price, crossing)), ", ".join(ref.layer for ref in crossing)
+            cost = f"{bytes_:,} bytes a sample" if bytes_ < UNKNOWN else "bytes that nobody can tell"
+            told = f"cut {number} through {names}: {cost}, {len(head)} calls before it"
+            found.setdefault(told, []).append(f"{choice}, taken" if choice == chosen else choice)
+    return "\n".join(f"{told} ({'; '.join(choices)})" for told, choices in found.items())
 
 
 def _handed_over_as(dtype: str, document: Document, sliced: Sliced) -> Sliced:

@@ -13,6 +13,8 @@ from configsplit.models.document import reading
 from configsplit.records.manifest import NAME, Manifest, SourceFile, from_text
 from configsplit.saving.numeric import run
 from configsplit.saving.proof import Proof, prove
+from configsplit.telling import doing
+from configsplit.verbs.notebook import verified_html
 from configsplit.verbs.origins import Place, check_digests, check_unchanged, find, weights_of
 
 if TYPE_CHECKING:
@@ -27,6 +29,10 @@ class Verified:
     manifest: Manifest
     proof: Proof
     numeric: NumericReport | None = None
+
+    def _repr_html_(self) -> str:
+        """For notebooks."""
+        return verified_html(self)
 
     def __repr__(self) -> str:
         ran = "" if self.numeric is None else ", equal when run"
@@ -72,11 +78,11 @@ def verify(
     manifest = read_manifest(folder)
     original, weights = _find(folder, manifest.source, source)
     stamps = _stamps(folder, manifest, original, weights)
-    by_name = bool(manifest.source.weights_by_name)
     with (
-        reading(original, weights=weights, custom_objects=custom_objects, by_name=by_name) as document,
+        reading(original, weights=weights, custom_objects=custom_objects, **manifest.source.taken) as document,
         document.opened() as opened,
     ):
+        doing(f"proving {len(manifest.parts)} parts against {original.name}")
         _check_digests(folder, manifest, opened, weights)
         proof = prove(folder, manifest, opened, document)
     check_unchanged(stamps)
@@ -84,6 +90,7 @@ def verify(
         return Verified(manifest, proof)
     from configsplit.runtime.feeding import Feed
 
+    doing("running original and parts in Keras")
     feed = Feed(samples=samples, seed=seed, arrays=inputs, ranges=tuple(input_ranges))
     found = run(folder, manifest, document, feed=feed, sizes=sizes, tolerance=tolerance, specs=custom_objects, limits=limits)
     check_unchanged(stamps)

@@ -13,6 +13,7 @@ from command_line import RELEASES, RESIDUAL, process, run
 import configsplit
 from configsplit.cli.command import command
 from configsplit.cli.main import cli, colour
+from configsplit.cli.verb_layers import _tree
 from configsplit.verbs.table import VERBS, record
 
 NESTED = RELEASES / "keras-3.15.1" / "nested2.keras"
@@ -173,3 +174,8 @@ def test_layers_say_shape_and_takers_and_freezing_how_much(tmp_path: Path) -> No
     own = next(layer.parameters for layer in leaves if layer.name == "c1")
     told = run("freeze", RESIDUAL, "--layer", "c1", "-o", tmp_path / "f.keras").out
     assert f"frozen  1 of {len(leaves)} layers, {own:,} of {counted:,} parameters" in told
+
+
+def test_nested_models_are_a_tree_where_a_person_looks() -> None:
+    paths = [("a",), ("m",), ("m", "x"), ("m", "n"), ("m", "n", "k"), ("m", "z"), ("b",), ("far", "r")]
+    assert _tree(paths) == ["a", "m", "├─ x", "├─ n", "│  └─ k", "└─ z", "b", "far/r"]

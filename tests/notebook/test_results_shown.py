@@ -12,6 +12,8 @@ import pytest
 import configsplit
 from configsplit.dialects import to_text
 from configsplit.errors import RuntimeUnavailableError
+from configsplit.runtime.compare import Comparison, Ran
+from configsplit.runtime.reports import NumericReport, OutputReport
 
 RESIDUAL = Path(__file__).resolve().parents[1] / "corpus" / "releases" / "keras-3.15.1" / "residual.keras"
 
@@ -76,3 +78,44 @@ def test_places_as_a_table_of_pandas(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(RuntimeUnavailableError, match="needs pandas"):
         found.to_dataframe()
+
+
+def test_proofs_conversions_and_comparisons_in_notebooks(tmp_path: Path) -> None:
+    """Each shows the facts that its text on the command line has; a hostile name of a layer stays text."""
+    hostile = "<script>alert(1)</script>"
+    saved = configsplit.split(RESIDUAL, at="c2").save(tmp_path / "parts")
+    frozen = configsplit.freeze(RESIDUAL, before="res").save(tmp_path / "<b>.keras")
+    old = RESIDUAL.parents[1] / "keras-2.3.1" / "residual.h5"
+    made = configsplit.convert(old)
+    written = made.save(tmp_path / "new.keras")
+    outputs = (OutputReport(name=hostile, shape=(4, 2), dtype="float32", identical=False, max_abs_difference=0.5),)
+    ran = Ran(framework="keras", version="3.15.1")
+    compared = Comparison(outputs=outputs, ran=ran, other=ran, inputs=(), given=False, seed=0, tolerance=0.0, seconds=1.0)
+    numeric = NumericReport(
+        outputs=outputs,
+        framework="keras",
+        version="3.15.1",
+        backend="tensorflow",
+        weights="file",
+        samples=4,
+        seed=0,
+        seconds=1.0,
+    )
+    shown = {
+        "part-0.keras": saved,
+        "2 parts of residual.keras, proven": configsplit.verify(saved),
+        "11 weights proven": configsplit.verify_file(frozen),
+        "freeze of residual.keras": frozen,
+        "convert of residual.h5": made,
+        f"{written.weights} weights": written,
+        "0.5 apart": compared,
+        "different when run": numeric,
+    }
+    for words, each in shown.items():
+        html = each._repr_html_()
+        assert words in html
+        assert "<script>" not in html
+        assert "<b>.keras" not in html
+        assert len(html) < 20_000
+    assert "&lt;script&gt;" in compared._repr_html_()
+    assert repr(compared) == "<two models, different on 1 outputs>"

@@ -7,6 +7,7 @@ import re
 import shutil
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 import zoos
@@ -91,6 +92,9 @@ def test_the_page_in_a_browser(out: Path, tmp_path: Path) -> None:
         choose("f-dialect", "keras2")
         assert shown() == ["old.h5"]
         choose("f-dialect", "")
+        choose("f-release", "2.3.1")
+        assert shown() == ["old.h5"]
+        choose("f-release", "")
         choose("f-hazard", "hazard-lambda")
         assert shown() == ["lambdas.json"]
         press("#f-reset")
@@ -131,11 +135,17 @@ def _check_details(page: Any, run: Any, press: Any, text: Any, ledger: dict[str,
     assert tensor["tensor"] in told
     assert "×".join(map(str, tensor["shape"][1:])) in told
     assert "11 weights" in told
+    links = run(page.run("[...document.querySelectorAll('tr.details a')].map(link => link.getAttribute('href'))"))
+    assert [unquote(link).removeprefix("./models/residual.keras/") for link in links] == [
+        item["file"] for item in ledger["residual.keras"]["outputs"]
+    ]
+    assert "archive" in text("#failed-causes")
+    assert "not now" in text("#skipped-causes")
     run(page.run(f"location.hash = '#' + new URLSearchParams({json.dumps({'open': EVIL, 'text': 'img src'})})"))
     run(page.run("new Promise(done => setTimeout(done, 100))"))
     assert EVIL in text("tr.model")
     assert run(page.run("document.querySelectorAll('img, tr b').length")) == 0
-    press("#causes button")
+    press("#failed-causes button")
     assert run(page.run("document.querySelectorAll('tr.model .badge.failed').length")) > 0
 
 

@@ -38,21 +38,33 @@
   function told(row) {
     if (row.outcome === "failed") return `${row.error.code}: ${row.error.message}`;
     if (row.outcome === "skipped") return row.reason;
-    const crossing = boundariesOf(row);
-    if (crossing.length) {
-      const first = crossing[0].tensors.slice(0, 2).map(tensor).join(", ");
-      const more = crossing[0].tensors.length > 2 ? ` and ${crossing[0].tensors.length - 2} more` : "";
-      return first + more + (crossing.length > 1 ? `; ${crossing.length - 1} more ${crossing.length > 2 ? "boundaries" : "boundary"}` : "");
-    }
-    return (row.steps || []).map((step) => step.step).join(", ");
+    return (row.steps || []).map((step) => `${row.steps.length > 1 ? `${step.step}: ` : ""}${made(step)}`).join("; ");
   }
+  const many = (count, what) => `${number(count)} ${what}${count === 1 ? "" : "s"}`;
+  function across(crossing) {
+    const first = crossing[0].tensors.slice(0, 2).map(tensor).join(", ");
+    const more = crossing[0].tensors.length > 2 ? ` and ${crossing[0].tensors.length - 2} more` : "";
+    return first + more + (crossing.length > 1 ? `, and ${crossing.length - 1} more ${crossing.length > 2 ? "boundaries" : "boundary"}` : "");
+  }
+  const MADE = {
+    split: (step) => step.boundaries && step.boundaries.length ? across(step.boundaries) : many(step.parts.length, "part"),
+    convert: (step) => [many(step.layers, "layer"), `${many(step.weights, "weight")}, ${number(step.relaid)} laid out anew`,
+      step.notes.length ? many(step.notes.length, "note") : "", Object.keys(step.needs).length ? `needs ${Object.keys(step.needs).join(", ")}` : ""]
+      .filter(Boolean).join("; "),
+    inspect: (step) => many(step.parameters, "parameter"),
+    cuts: (step) => many(step.places, "place"),
+    layers: (step) => many(step.found, "layer"),
+    verify: (step) => step.numeric ? "equal outputs" : "proven",
+    run: (step) => step.command,
+  };
+  const made = (step) => (MADE[step.verb] || ((each) => many(each.layers, "layer")))(step);
   const rows = data.models.map((row, order) => ({
     ...row,
     order,
     told: told(row),
     size: row.source ? row.source.bytes : -1,
     across: boundariesOf(row).reduce((sum, item) => sum + item.bytes, 0),
-    cause: row.error ? row.error.code : "",
+    cause: row.error ? row.error.code : row.cause || "",
     codes: [...new Set((row.hazards || []).map((item) => item.code))],
   }));
   for (const row of rows) {
@@ -62,7 +74,7 @@
 
   // ---------------------------------------------------------------- state, kept in the address
 
-  const DEFAULTS = { text: "", outcome: "", dialect: "", cause: "", hazard: "", size: "", sort: "", open: "" };
+  const DEFAULTS = { text: "", outcome: "", dialect: "", release: "", cause: "", hazard: "", size: "", sort: "", open: "" };
   let state = { ...DEFAULTS };
   let shown = PAGE;
 
@@ -83,6 +95,7 @@
     return (!state.text || row.haystack.includes(state.text.toLowerCase()))
       && (!state.outcome || row.outcome === state.outcome)
       && (!state.dialect || (row.dialect || "unknown") === state.dialect)
+      && (!state.release || (row.release || "unknown") === state.release)
       && (!state.cause || row.cause === state.cause)
       && (!state.hazard || (state.hazard === "any" ? row.codes.length > 0 : row.codes.includes(state.hazard)))
       && (!low || row.size >= Number(low)) && (!high || (row.size >= 0 && row.size < Number(high)));
@@ -97,7 +110,7 @@
   }
   function drawSummary() {
     const summary = data.summary, all = rows.length;
-    byId("subtitle").textContent = `${data.zoo} → ${summary.out} · configsplit ${data.configsplit} · ${summary.engine}`;
+    byId("subtitle").textContent = `${data.zoo} → ${summary.out} · ${summary.began} on ${summary.host}, ${seconds(summary.seconds)} · configsplit ${data.configsplit} · ${summary.engine}`;
     const worked = rows.reduce((sum, row) => sum + (row.run.seconds || 0), 0);
     const cards = [
       [number(all), "models", ""],
@@ -116,27 +129,35 @@
     }
     byId("recipe").textContent = JSON.stringify(data.recipe, null, 2);
   }
-  function drawGroups(section, place, groups, kind, choose, example) {
+  // A group shows what its members were told: each message once, with how many got it and who.
+  function drawGroups(section, place, groups, kind, choose, tell) {
     byId(section).hidden = groups.length === 0;
     for (const [code, count] of groups) {
-      const [message, hint, names] = example(code);
       const link = make("button", code, "link", "mono");
       link.type = "button";
       link.addEventListener("click", () => { change({ ...DEFAULTS, ...choose(code) }); byId("filters").scrollIntoView(); });
-      const told = put(make("div"), link, make("div", message), hint ? make("div", hint, "quiet") : null,
-        make("div", names.slice(0, 5).join(", ") + (names.length > 5 ? ` and ${names.length - 5} more` : ""), "names"));
+      const told = put(make("div"), link), messages = new Map();
+      for (const [message, hint, name] of tell(code)) {
+        if (!messages.has(message)) messages.set(message, [hint]);
+        messages.get(message).push(name);
+      }
+      const shownOf = [...messages].sort((a, b) => b[1].length - a[1].length).slice(0, 5);
+      for (const [message, [hint, ...names]] of shownOf) {
+        put(told, make("div", messages.size > 1 ? `${number(names.length)} × ${message}` : message, "message"), hint ? make("div", hint, "quiet") : null,
+          make("div", names.slice(0, 5).join(", ") + (names.length > 5 ? ` and ${number(names.length - 5)} more` : ""), "names"));
+      }
+      if (messages.size > 5) put(told, make("div", `and ${many(messages.size - 5, "other message")}`, "quiet"));
       put(byId(place), put(make("div", null, "cause", kind), make("b", number(count)), told));
     }
   }
   function drawCauses() {
-    drawGroups("causes-section", "causes", tally(rows.filter((row) => row.cause).map((row) => row.cause)), "", (cause) => ({ cause }), (code) => {
-      const those = rows.filter((row) => row.cause === code);
-      return [those[0].error.message, those[0].error.hint, those.map((row) => row.model)];
-    });
-    drawGroups("hazards-section", "hazards", tally(rows.flatMap((row) => row.codes)), "hazard", (hazard) => ({ hazard }), (code) => {
-      const those = rows.filter((row) => row.codes.includes(code));
-      return [those[0].hazards.find((item) => item.code === code).message, "", those.map((row) => row.model)];
-    });
+    for (const [outcome, kind] of [["failed", ""], ["skipped", "skip"]]) {
+      const those = rows.filter((row) => row.outcome === outcome);
+      drawGroups(`${outcome}-section`, `${outcome}-causes`, tally(those.map((row) => row.cause)), kind, (cause) => ({ cause }), (code) =>
+        those.filter((row) => row.cause === code).map((row) => row.error ? [row.error.message, row.error.hint, row.model] : [row.reason, "", row.model]));
+    }
+    drawGroups("hazards-section", "hazards", tally(rows.flatMap((row) => row.codes)), "hazard", (hazard) => ({ hazard }), (code) =>
+      rows.filter((row) => row.codes.includes(code)).map((row) => [row.hazards.find((item) => item.code === code).message, "", row.model]));
   }
 
   // ---------------------------------------------------------------- filters
@@ -156,6 +177,7 @@
     }
     const counted = (pairs) => pairs.map(([value, count]) => [value, `${value} (${number(count)})`]);
     options("f-dialect", "Any dialect", counted(tally(rows.map((row) => row.dialect || "unknown"))));
+    options("f-release", "Any release", counted(tally(rows.map((row) => row.release || "unknown"))));
     options("f-cause", "Any cause", counted(tally(rows.filter((row) => row.cause).map((row) => row.cause))));
     const hazards = tally(rows.flatMap((row) => row.codes));
     options("f-hazard", "Hazards or none", hazards.length ? [["any", "Any hazard"], ...counted(hazards)] : []);
@@ -172,9 +194,10 @@
     ["outcome", "Outcome", "", (row) => OUTCOMES.indexOf(row.outcome)],
     ["model", "Model", "", (row) => row.order],
     ["dialect", "Dialect", "", (row) => row.dialect || ""],
+    ["release", "Release", "", (row) => row.release || ""],
     ["layers", "Layers", "number", (row) => row.layers || 0],
     ["size", "Size", "number", (row) => row.size],
-    ["told", "What crosses, or what went wrong", "", (row) => row.told],
+    ["told", "What was made, or what went wrong", "", (row) => row.told],
     ["across", "Across", "number", (row) => row.across],
     ["time", "Time", "number", (row) => row.run.seconds || 0],
   ];
@@ -206,7 +229,7 @@
     const name = make("td", row.model, "name");
     if (row.codes.length) put(name, " ", make("span", row.codes.length > 1 ? `${row.codes.length} hazards` : row.codes[0], "badge", "hazard"));
     return put(line, put(make("td"), make("span", row.outcome, "badge", row.outcome)), name, make("td", row.dialect || ""),
-      make("td", row.layers ? number(row.layers) : "", "number"), make("td", bytes(row.size), "number"), make("td", row.told, "told"),
+      make("td", row.release || ""), make("td", row.layers ? number(row.layers) : "", "number"), make("td", bytes(row.size), "number"), make("td", row.told, "told"),
       make("td", row.across ? bytes(row.across) : "", "number"), make("td", seconds(row.run.seconds), "number"));
   }
   function listing(pairs) {
@@ -219,8 +242,14 @@
     for (const title of header) head.append(make("th", title));
     put(table, put(make("thead"), head));
     const body = make("tbody");
-    for (const cells of lines) { const line = make("tr"); for (const cell of cells) line.append(make("td", cell)); body.append(line); }
+    for (const cells of lines) { const line = make("tr"); for (const cell of cells) line.append(cell instanceof Node ? put(make("td"), cell) : make("td", cell)); body.append(line); }
     return put(table, body);
+  }
+  // A file of the output, by its way from this page; "./" keeps a name from being read as anything else than a name.
+  function linked(path) {
+    const link = make("a", path);
+    link.setAttribute("href", `./${path.split("/").map(encodeURIComponent).join("/")}`);
+    return link;
   }
   function drawStep(step) {
     const place = step.at ? ` at ${step.at.join("; ")}` : step.stages ? ` into ${step.stages} stages by ${step.plan.balance} (${step.plan.state}, ${step.plan.imbalance.toFixed(3)} × the mean)` : "";
@@ -252,10 +281,10 @@
     cell.colSpan = COLUMNS.length;
     if (row.error) put(cell, make("h3", "Why it failed"), listing([["Code", row.error.code], ["Message", row.error.message], ["Where", row.error.where],
       ["What to do", row.error.hint], ["Step", row.step], ["Said last", row.run.detail]]));
-    if (row.reason) put(cell, make("h3", "Why it was skipped"), listing([["Reason", row.reason]]));
+    if (row.reason) put(cell, make("h3", "Why it was skipped"), listing([["Cause", row.cause], ["Reason", row.reason]]));
     for (const step of row.steps || []) put(cell, ...drawStep(step));
     if ((row.hazards || []).length) put(cell, make("h3", "Hazards"), grid(["Code", "Where", "What"], row.hazards.map((item) => [item.code, item.where, item.message])));
-    if (row.outputs) put(cell, make("h3", "Files"), grid(["File", "Size"], row.outputs.map((item) => [`${row.folder}/${item.file}`, bytes(item.bytes)])));
+    if (row.outputs) put(cell, make("h3", "Files"), grid(["File", "Size"], row.outputs.map((item) => [linked([row.folder, item.file].filter(Boolean).join("/")), bytes(item.bytes)])));
     const source = row.source || {};
     put(cell, make("h3", "Source"), listing([["Format", row.format], ["Release", row.release], ["SHA-256", source.sha256]]));
     if (row.run.steps) put(cell, make("h3", "Times"), drawTimes(row));
@@ -271,7 +300,7 @@
     byId("count").textContent = `${number(found.length)} of ${number(rows.length)} models`;
     byId("more").hidden = found.length <= shown;
     byId("more").textContent = `Show ${number(Math.min(PAGE, found.length - shown))} more`;
-    for (const key of ["dialect", "cause", "hazard", "size"]) byId(`f-${key}`).value = state[key];
+    for (const key of ["dialect", "release", "cause", "hazard", "size"]) byId(`f-${key}`).value = state[key];
     if (document.activeElement !== byId("f-text")) byId("f-text").value = state.text;
     for (const button of byId("f-outcome").children) button.setAttribute("aria-pressed", String(button.dataset.outcome === state.outcome));
     for (const cell of byId("head").children) {
@@ -282,6 +311,7 @@
     }
   }
 
+  for (const name of data.summary.out.includes("://") ? ["ledger.jsonl"] : ["ledger.jsonl", "run.jsonl"]) byId(name).replaceWith(linked(name));
   drawSummary();
   drawCauses();
   drawFilters();

@@ -20,6 +20,13 @@ VERB = Verb(
         Option("--cluster", help="Run on a Dask cluster, e.g. tcp://10.0.0.1:8786.", metavar="ADDRESS"),
         Option("--dry-run", help="Say what would happen to each model and why; write nothing.", kind="flag", use="show"),
         Option("--force -f", help="Begin anew in the output of an earlier batch.", kind="flag"),
+        Option(
+            "--write-overrides",
+            help="Write the recipe of the next run beside RECIPE: this one, with an override for each cause of failure.",
+            kind="path",
+            metavar="FILE.yaml",
+            use="show",
+        ),
         JSON,
     ),
     examples=(

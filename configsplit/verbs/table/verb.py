@@ -90,7 +90,9 @@ class Verb(NamedTuple):
     examples: tuple[str, ...] = ()
 
     def command_options(self) -> tuple[Option, ...]:
-        return (*(option for option in self.options if option.only != "recipe"), QUIET)
+        own = [option for option in self.options if option.only != "recipe"]
+        verbose = () if any(option.keyword == "verbose" for option in own) else (VERBOSE,)
+        return (*own, *verbose, QUIET, LOG_FILE)
 
     def recipe_options(self) -> tuple[Option, ...]:
         return tuple(option for option in self.options if option.only != "command")
@@ -134,7 +136,16 @@ BY_NAME = Option(
     only="command",
     goes_with="weights",
 )
-SOURCE = (WEIGHTS, BY_NAME, PLUGINS)
+MATCH = Option(
+    "--match",
+    help="By what arrays in --weights are known that Keras did not write: the names of layers, or get_weights()'s order.",
+    choices=("name", "order"),
+    default="name",
+    use="load",
+    only="command",
+    goes_with="weights",
+)
+SOURCE = (WEIGHTS, BY_NAME, MATCH, PLUGINS)
 """Options of verbs that read one model."""
 
 SHAPES = Option("--shape", "shapes", "A shape that nothing else tells.", repeat=True, metavar="LAYER=None,28,28,128")
@@ -163,9 +174,17 @@ INPUTS = Option(
 )
 WHOLE_NESTED = Option("--whole-nested", help="Leave nested models whole: no place inside them.", kind="flag", default=False)
 JSON = Option("--json", "as_json", "Print one JSON document, and nothing else.", kind="flag", use="show", only="command")
-VERBOSE = Option("--verbose -v", help="Say more.", kind="flag", use="show", only="command")
+VERBOSE = Option("--verbose -v", help="Say what was decided, and why.", kind="flag", use="show", only="command")
 QUIET = Option("--quiet -q", help="Say nothing but what goes wrong.", kind="flag", use="show", only="command")
-"""An option of every verb."""
+LOG_FILE = Option(
+    "--log-file",
+    help="Append what is done, decided and said to a file.",
+    kind="path",
+    metavar="FILE",
+    use="show",
+    only="command",
+)
+"""Options of every verb."""
 
 FORCE = Option("--force -f", help="Replace an existing output.", kind="flag", use="save", only="command")
 
@@ -191,7 +210,8 @@ VERIFY = Option(
 def output(flags: str = "--format --to") -> tuple[Option, ...]:
     """Options of verbs that write a file; where --to is taken by another, --format alone names the format."""
     format_ = Option(flags, "format", "Format, if --out does not tell.", choices=FORMATS, use="save")
-    return (OUT, format_, NO_WEIGHTS, VERIFY, FORCE, VERBOSE._replace(help="List every layer that changed."), JSON)
+    verbose = VERBOSE._replace(help="Say what was decided and why, and list every layer that changed.")
+    return (OUT, format_, NO_WEIGHTS, VERIFY, FORCE, verbose, JSON)
 
 
 def donor(what: str, word: str) -> tuple[Option, Option]:

@@ -40,8 +40,10 @@ LINES: dict[str, list[str]] = {
     "convert for an older": ["convert", "c.json", "--target", "3.6", "--out", "older.json"],
     "no target": ["convert", "c.json", "--target", "NAME", "--out", "none.json"],
     "profile": ["profile", "m.json"],
+    "expand": ["expand", "m.json", "--library", "no_such_library", "--out", "g.json"],
     "plot": ["plot", "m.json", "--out", "m.svg"],
     "plot of parts": ["plot", "parts", "--out", "parts.html"],
+    "explore": ["explore", "m.json", "--no-open", "--out", "m.html"],
     "batch": ["batch", "r.json", "--zoo", "m.json", "--out", "out", "--dry-run"],
 }
 

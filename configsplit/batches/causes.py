@@ -1,0 +1,52 @@
+"""Why models failed or were skipped, counted; and which errors are no failure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from configsplit.errors import ConfigSplitError
+
+_HARMLESS = frozenset({"convert-keras3", "weights-only"})
+_NO_MODEL = frozenset({"document-not-a-model", "not-a-model"})
+
+
+def is_harmless(error: ConfigSplitError, source: Path) -> bool:
+    """Whether an error says no more than that there is nothing to do: a model of Keras 3 that was to be converted, weights
+    alone, a file that is sound and no model. What is called ``.keras``, and a folder, says of itself that it is a model."""
+    return error.code in _HARMLESS or (error.code in _NO_MODEL and source.suffix != ".keras" and not source.is_dir())
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """A reason for which models failed or were skipped: its code, how many, and what the first of them was told."""
+
+    outcome: str
+    code: str
+    count: int
+    message: str
+    hint: str
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def merged(each: Iterable[Cause | None]) -> tuple[Cause, ...]:
+    """Causes of single models, counted: of failures before those of skips, the most frequent first."""
+    found: dict[tuple[str, str], Cause] = {}
+    for told in filter(None, each):
+        known = found.get((told.outcome, told.code))
+        found[told.outcome, told.code] = told if known is None else replace(known, count=known.count + 1)
+    return tuple(sorted(found.values(), key=lambda cause: (cause.outcome, -cause.count, cause.code)))
+
+
+def cause_of(result: Mapping[str, Any]) -> Cause | None:
+    """Why one model failed or was skipped; None for one that is done."""
+    if result["outcome"] == "failed":
+        error = result["error"]
+        return Cause("failed", error["code"], 1, error["message"], error["hint"])
+    if result["outcome"] == "skipped":
+        return Cause("skipped", result["cause"], 1, result["reason"], "")
+    return None
