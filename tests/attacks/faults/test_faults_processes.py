@@ -22,6 +22,7 @@ SHELL = {
     "stdout full": '"$@" >/dev/full',
     "stdin closed": '"$@" <&-',
     "stderr full": '"$@" 2>/dev/full',
+    "files of 8 kB": 'ulimit -f 8; "$@"',
 }
 """Each with one verb, in turn: what comes after the start is the matrix's."""
 
