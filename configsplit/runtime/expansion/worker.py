@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from configsplit.errors import ConfigSplitError, DocumentError
 from configsplit.graph.json import loads, thaw
@@ -22,6 +22,9 @@ from configsplit.runtime.confinement.policy import Limits
 from configsplit.runtime.expansion.library import import_libraries, is_within, library_classes
 from configsplit.runtime.frameworks import Framework, framework
 from configsplit.runtime.process import run_module
+
+if TYPE_CHECKING:
+    from configsplit.runtime.expansion.graphs import Graph
 
 _CHECKED_BYTES = 256 << 20
 """A model with no more bytes of weights is run, too, beside its graph."""
@@ -97,7 +100,7 @@ def expanded(job: Mapping[str, Any]) -> dict[str, Any]:
             again = _built(graph.document, works)
             classes_seen = seen_classes(graph.leaves.values(), works)
         arrays = _placed(model, again, graph.leaves, works)
-        ran = small and _ran(model, again, graph.leaves, works)
+        ran = small and _ran(model, again, graph, works)
         _check_mended(graph.mended, ran=ran)
     return {
         "document": graph.document,
@@ -201,7 +204,7 @@ def _unplaced(where: str, why: str) -> DocumentError:
     )
 
 
-def _ran(model: Any, again: Any, leaves: Mapping[tuple[str, ...], Any], works: Framework) -> bool:
+def _ran(model: Any, again: Any, graph: Graph, works: Framework) -> bool:
     """Run the model beside its graph, on the same weights; False where nothing was found that the model takes.
 
     Raises:
@@ -212,8 +215,8 @@ def _ran(model: Any, again: Any, leaves: Mapping[tuple[str, ...], Any], works: F
     from configsplit.runtime.worker import fill_weights
 
     fill_weights(model, works, {})
-    transfer(again, {"/".join(path): layer for path, layer in leaves.items()}, works)
-    found = differ(again, model, works)
+    transfer(again, {"/".join(path): layer for path, layer in graph.leaves.items()}, works)
+    found = differ(again, model, works, text=json.dumps(graph.document))
     if found:
         raise DocumentError(
             "the graph gives other numbers than the model",
