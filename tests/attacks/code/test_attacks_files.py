@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from attacks import ATTACKS, Attack
+from attacks import ATTACKS, CONTROLS, Attack
 from click.testing import CliRunner, Result
 from support.lines import line_of
 from support.watching import watching
@@ -61,8 +61,6 @@ ENDS_OTHERWISE = {"convert", "weights", "expand", "profile", "batch", "validate"
 """What converts, runs or judges a model refuses an attack by right, and ``weights`` a model that has none: held against a code
 of error, not against the control."""
 EACH = [verb for verb in LINES if verb != "batch"]
-CONTROLS = list({json.dumps([attack.dialect, attack.control("")]): attack for attack in ATTACKS}.values())
-"""One attack for each control: many are the same layer but for what is hostile in it."""
 
 
 @pytest.fixture(params=ATTACKS, ids=[attack.name for attack in ATTACKS])
