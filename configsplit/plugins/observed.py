@@ -4,22 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypedDict
 
-from configsplit.catalog.facts import CallFacts, LayerFacts, WeightSpec
+from configsplit.catalog.facts import CallFacts, LayerFacts, MaskRule, WeightSpec
 from configsplit.errors import ShapeError
 from configsplit.graph.model import Shape, TensorSpec
 
 
-def observed(classes: Mapping[str, Mapping[str, Any]]) -> tuple[LayerFacts, ...]:
+class Observed(TypedDict):
+    """What was seen of the layers of one class; ``layers`` has of each, by its name, what it gave and keeps."""
+
+    keras_class: str
+    mask: MaskRule
+    uses_mask: Sequence[str]
+    training: bool | None
+    layers: Mapping[str, Mapping[str, Any]]
+
+
+def observed(classes: Mapping[str, Observed]) -> tuple[LayerFacts, ...]:
     """Declarations of classes out of what was seen of their layers, each of which goes by its name.
 
     Args:
-        classes: class -> ``keras_class``, ``mask``, ``uses_mask``, ``training``, and ``layers``: name -> ``outputs`` (a dtype
-            and a shape for each, in which ``[tensor, axis]`` is a size of what is taken) and ``weights`` (name, shape, dtype).
+        classes: class -> what was seen; of a layer ``outputs`` (a dtype and a shape for each, in which ``[tensor, axis]`` is
+            a size of what is taken) and ``weights`` (name, shape, dtype).
 
     Returns:
         What a plug-in has as its ``LAYERS``.
+
+    Raises:
+        KeyError: something of it is missing.
     """
     return tuple(
         LayerFacts(

@@ -16,12 +16,12 @@ from configsplit.boundaries.pricing import Pricing
 from configsplit.boundaries.reach import Reach
 from configsplit.boundaries.sizes import apart, moved
 from configsplit.cutting.places import CutPlace, Tally, cut_places, segmented
-from configsplit.display.shown import Shown
 from configsplit.errors import CutError, check_choice, check_number
 from configsplit.graph.model import LayerPath, TensorRef, TensorSpec
 from configsplit.inference.tensor_kinds import with_kinds
 from configsplit.models.document import Document, Said
 from configsplit.models.made import ModelLike, document_of
+from configsplit.models.shown import Shown
 from configsplit.models.wrapped import told_shapes
 from configsplit.telling import doing
 from configsplit.verbs.file_weights import stored_weights

@@ -19,6 +19,7 @@ NOT_CODES = {
     "layer-0",
     "layers-model",
     "group1-shard",
+    "bit-identical",
 }
 
 
