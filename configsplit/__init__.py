@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from configsplit.verbs.compare import compare as compare
     from configsplit.verbs.convert import convert as convert
     from configsplit.verbs.cuts import cuts as cuts
+    from configsplit.verbs.expand import expand as expand
+    from configsplit.verbs.explore import explore as explore
     from configsplit.verbs.inspect import inspect as inspect
     from configsplit.verbs.join import join as join
     from configsplit.verbs.marking import freeze as freeze

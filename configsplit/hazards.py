@@ -68,7 +68,7 @@ def hazards(document: Any, *, classes: Collection[str] = (), allow_lambda: bool 
     """
     search = _Search(frozenset(classes), allow_lambda)
     for path, item in _objects(document):
-        if "class_name" in item:
+        if "class_name" in item and item["class_name"] != "__keras_tensor__":
             yield from search.object(path, item)
 
 
@@ -124,7 +124,7 @@ class _Search:
                 yield _unknown(path, repr(named))
         elif name == "function":
             yield from self._function(path, item)
-        elif name not in MARKS and not self._is_declared(name, item.get("registered_name")):
+        elif name not in MARKS and not self._is_declared(name, item):
             yield from self._built_in(path, name, item)
 
     def _inside_reported(self, path: _Path) -> bool:
@@ -133,10 +133,12 @@ class _Search:
             len(path) == 2 and len(path[0]) == 2 and path[0][1] == "config" and self.reported.get(id(path[0][0])) is path[0][0]
         )
 
-    def _is_declared(self, name: str, registered: Any) -> bool:
-        """Whether it is a plug-in's class. Releases look for the one name or the other, so that a strange pair is none."""
-        if name in self.classes or _bare(name) in self.classes:
+    def _is_declared(self, name: str, item: dict[str, Any]) -> bool:
+        """Whether it is a plug-in's class, or one of a library. Releases look for the one name or the other, so that a strange
+        pair is none."""
+        if name in self.classes or _bare(name) in self.classes or f"{item.get('module')}:{name}" in self.classes:
             return True
+        registered = item.get("registered_name")
         return isinstance(registered, str) and registered in self.classes and _bare(registered) == _bare(name)
 
     def _built_in(self, path: _Path, name: str, item: dict[str, Any]) -> Iterator[Hazard]:

@@ -1,4 +1,4 @@
-"""Steps that write one file: the verbs of surgery, `join` and `convert`."""
+"""Steps that write one file: the verbs of surgery, `join`, `convert` and `weights`."""
 
 from __future__ import annotations
 
@@ -48,7 +48,8 @@ def _save(edited: Edited, document: Document, step: Mapping[str, Any], bench: Be
 def _suffix(document: Document, options: Mapping[str, Any]) -> str:
     if options["format"] or not options["with_weights"]:
         return str(options["format"] or "json")
-    return {"json": "json", "h5": "h5"}.get(document.kind, "keras")
+    with document.opened() as source:
+        return "json" if source.weights is None else source.written_as
 
 
 def join_step(step: Mapping[str, Any], bench: Bench) -> Facts:
@@ -105,6 +106,19 @@ def convert_step(step: Mapping[str, Any], bench: Bench) -> Facts:
     proof = None if saved.compared is None else {"weights": saved.compared}
     numeric = None if saved.numeric is None else _converted_facts(saved.numeric)
     return {"file": place.name, "bytes": place.stat().st_size, **counts, **told, "proof": proof, "numeric": numeric}
+
+
+def weights_step(step: Mapping[str, Any], bench: Bench) -> Facts:
+    """Write the weights of the model under names that stay. Raises ConfigSplitError as `weights` does."""
+    from configsplit.verbs.weights import weights
+
+    document, place = bench.source(step), bench.folder / step["name"] / f"{bench.path.stem}.{step['options']['format']}"
+    if bench.dry:
+        return {}
+    place.parent.mkdir(parents=True, exist_ok=True)
+    saved = weights(document).save(place)
+    bench.digests[place] = saved.sha256
+    return {"file": place.name, "bytes": saved.bytes, "weights": len(saved.names)}
 
 
 def _converted_facts(report: ConvertedReport) -> Facts:

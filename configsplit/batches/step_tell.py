@@ -55,6 +55,23 @@ def layers_step(step: Mapping[str, Any], bench: Bench) -> Facts:
     return {"found": len(found)}
 
 
+def plot_step(step: Mapping[str, Any], bench: Bench) -> Facts:
+    from configsplit.verbs.plot import plot
+
+    options, place = dict(step["options"]), bench.made.get(step["of"])
+    suffix = options.pop("suffix")
+    if bench.dry and step["of"]:
+        return {}
+    parts = place is not None and place.is_dir()
+    found = plot(bench.parts(step) if parts else bench.source(step), custom_objects=bench.plugins, **options)
+    if bench.dry:
+        return {}
+    file = bench.folder / step["name"] / f"{bench.path.stem}.{suffix}"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    found.save(file)
+    return {"file": file.name, "told": list(found.whole.facts)}
+
+
 def _tell(document: Any, step: Mapping[str, Any], bench: Bench) -> None:
     """What a verb tells goes into a file of its own."""
     if bench.dry:

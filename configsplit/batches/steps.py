@@ -8,9 +8,9 @@ from typing import Any
 
 from configsplit.batches.step import Bench, Facts
 from configsplit.batches.step_command import run_step
-from configsplit.batches.step_edit import convert_step, edit_step, join_step
+from configsplit.batches.step_edit import convert_step, edit_step, join_step, weights_step
 from configsplit.batches.step_split import split_step
-from configsplit.batches.step_tell import cuts_step, inspect_step, layers_step, verify_step
+from configsplit.batches.step_tell import cuts_step, inspect_step, layers_step, plot_step, verify_step
 from configsplit.graph.json import dumps
 
 
@@ -31,7 +31,9 @@ _OWN: dict[str, Callable[[Mapping[str, Any], Bench], Facts]] = {
     "inspect": inspect_step,
     "cuts": cuts_step,
     "layers": layers_step,
+    "plot": plot_step,
     "convert": convert_step,
+    "weights": weights_step,
     "run": run_step,
 }
 """The steps that are more than a verb of surgery and its file."""

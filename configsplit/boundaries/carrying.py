@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from configsplit.boundaries.flattened import Flattened
-from configsplit.boundaries.masks import prepared
-from configsplit.boundaries.shapes import untold
-from configsplit.boundaries.sliced import Sliced, with_masks
+from configsplit.boundaries.masks import Sliced, prepared, with_masks
+from configsplit.boundaries.shapes import unknown_shape
 from configsplit.cutting.partition import partition
 from configsplit.graph.calls import CallGraph, call_graph, topological
 from configsplit.graph.model import LayerPath, Model
@@ -96,7 +95,7 @@ class _Carrying:
         heads = [{call for call, number in enumerate(stage) if number <= head} for head in range(self._last)]
         calls = [call for call in range(len(graph.calls)) if not graph.is_input[call]]
         parts = partition(graph, heads) if heads else [calls]
-        done = assemble(model, graph, parts, inference.specs, partial(untold, self._document, whole, inference))
+        done = assemble(model, graph, parts, inference.specs, partial(unknown_shape, self._document, whole, inference))
         check_kinds([ref for taken in done.inputs for ref in taken], doubtful, inference)
         return Sliced(whole, done, inference)
 

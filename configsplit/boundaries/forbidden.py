@@ -17,25 +17,25 @@ from configsplit.rewrites.masks import MaskTensors
 
 
 @dataclass(frozen=True, slots=True)
-class Barriers:
+class Forbidden:
     """What may not cross.
 
     Attributes:
         doubtful: tensors of which nobody can say whether they are sparse or ragged.
-        untold: tensors whose shape or dtype nobody can tell.
+        unknown: tensors whose shape or dtype nobody can tell.
         masked: tensors with a mask that is used and cannot cross, for the reason in ``lost``.
         nameless: tensors that no reference names.
     """
 
     doubtful: frozenset[TensorRef] = frozenset()
-    untold: frozenset[TensorRef] = frozenset()
+    unknown: frozenset[TensorRef] = frozenset()
     masked: frozenset[TensorRef] = frozenset()
     lost: CutError | None = None
     nameless: frozenset[TensorRef] = frozenset()
 
     @property
     def all(self) -> frozenset[TensorRef]:
-        return self.doubtful | self.untold | self.masked | self.nameless
+        return self.doubtful | self.unknown | self.masked | self.nameless
 
     def refuse(self, inference: Inference) -> None:
         """Raises CutError: the reason of the first, where a way around them was not found."""
@@ -44,17 +44,17 @@ class Barriers:
             raise self.lost
 
 
-def barriers(inference: Inference, doubtful: frozenset[TensorRef]) -> Barriers:
+def forbidden(inference: Inference, doubtful: frozenset[TensorRef]) -> Forbidden:
     """Those that can be seen in any document; ``doubtful`` as `tensor_kinds.with_kinds` gives them."""
     graph = call_graph(inference.model)
     specs: Mapping[TensorRef, TensorSpec] = inference.specs
     made = [ref for ref in graph.consumers if not graph.is_input[graph.producer(ref)]]
     found = {ref: specs.get(ref, TensorSpec()) for ref in made}
-    untold = frozenset(ref for ref, spec in found.items() if spec.shape is None or spec.dtype is None)
-    return Barriers(doubtful & frozenset(made), untold)
+    unknown = frozenset(ref for ref, spec in found.items() if spec.shape is None or spec.dtype is None)
+    return Forbidden(doubtful & frozenset(made), unknown)
 
 
-def with_masks(known: Barriers, document: Document, inference: Inference) -> Barriers:
+def with_masks(known: Forbidden, document: Document, inference: Inference) -> Forbidden:
     """The same with the tensors whose masks `split` could not hand over."""
     masks = traced_masks(inference)
     heeded = masks.heeded()
@@ -70,11 +70,11 @@ def with_masks(known: Barriers, document: Document, inference: Inference) -> Bar
         return replace(known, masked=frozenset(heeded), lost=error)
     tensors = MaskTensors(inference.model, masks, inference)
     layers = inference.model.by_name()
-    shut: dict[TensorRef, CutError] = {}
+    lost: dict[TensorRef, CutError] = {}
     for ref in sorted(heeded):
         try:
             tensors.of(ref)
         except CutError as error:
             if error.code == "cut-mask-unknown" or layers[masks.tensors[ref].why[0] or ref.layer].model is None:
-                shut[ref] = error
-    return replace(known, masked=frozenset(shut), lost=next(iter(shut.values()), None))
+                lost[ref] = error
+    return replace(known, masked=frozenset(lost), lost=next(iter(lost.values()), None))

@@ -11,10 +11,10 @@ from configsplit.inference import Inference, clashing, explain, trail
 from configsplit.models.document import Document
 from configsplit.models.wrapped import held_by
 from configsplit.rewrites.nested.surface import Surfaced
-from configsplit.rewrites.split import Untold
+from configsplit.rewrites.split import UnknownShape
 
 
-def untold(document: Document, whole: Surfaced, inference: Inference, ref: TensorRef) -> Untold:
+def unknown_shape(document: Document, whole: Surfaced, inference: Inference, ref: TensorRef) -> UnknownShape:
     """Why the shape of a tensor of ``whole`` is unknown, and the tensor of the document at which the trouble starts."""
     found = (trail(inference, ref) or [ref])[-1]
     path: LayerPath = (found.layer,)
@@ -24,9 +24,9 @@ def untold(document: Document, whole: Surfaced, inference: Inference, ref: Tenso
         path = (*path, found.layer)
     origin = whole.provenance.layers.get(path)
     if origin is None:
-        return Untold(explain(inference, ref), ref.layer)
+        return UnknownShape(explain(inference, ref), ref.layer)
     call = origin.calls[found.call] if found.call < len(origin.calls) else found.call
-    return Untold(explain(inference, ref), _named(document, origin.path, call, found.output))
+    return UnknownShape(explain(inference, ref), _named(document, origin.path, call, found.output))
 
 
 def _named(document: Document, path: LayerPath, call: int, output: int) -> str:

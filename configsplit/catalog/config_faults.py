@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 from configsplit.catalog.constructors import OBJECTS, Constructor, constructor, names_of, settings_of
-from configsplit.catalog.dtypes import DTYPES, MIXED, is_policy
 from configsplit.catalog.facts import LayerFacts
 from configsplit.catalog.layers.keras1 import CLASSES
-from configsplit.catalog.objects import OBJECT_VALUES
-from configsplit.catalog.values import EMPTY, NOTHING, TRUTH, UNFILLED, WHOLE, Values, one_of, or_none, whole
+from configsplit.catalog.values import EMPTY, NOTHING, TRUTH, UNFILLED, WHOLE, Values, number, one_of, or_none, whole
+from configsplit.catalog.words import words
 from configsplit.errors import closest
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import INPUT
@@ -239,3 +239,50 @@ def listed(names: Collection[str]) -> str:
     """Some of the names that there are."""
     found = sorted(names)
     return ", ".join(found[:12]) + (", ..." if len(found) > 12 else "")
+
+
+# What Keras 3 takes as the values of initializers and regularizers, where it refuses others when it makes them.
+
+
+_PENALTY = number(0, inf, none=True)
+_SEEDED = {"seed": Values("a whole number, or null", lambda value: not isinstance(value, (str, float)))}
+_SCALED = {
+    "scale": number(0, above=True),
+    "mode": one_of("fan_in fan_out fan_avg", case=False),
+    "distribution": one_of("normal uniform truncated_normal untruncated_normal", case=False),
+    **_SEEDED,
+}
+
+OBJECT_VALUES: Mapping[str, Mapping[str, Values]] = {
+    "L1": {"l1": _PENALTY},
+    "L2": {"l2": _PENALTY},
+    "L1L2": {"l1": _PENALTY, "l2": _PENALTY},
+    "VarianceScaling": _SCALED,
+    **dict.fromkeys(("GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "LecunNormal", "LecunUniform"), _SEEDED),
+    **dict.fromkeys(("Orthogonal", "RandomNormal", "RandomUniform", "TruncatedNormal"), _SEEDED),
+}
+"""Class -> key -> the values that it takes."""
+
+
+# The names of dtypes and of dtype policies.
+
+
+DTYPES = words("""
+    float16 bfloat16 float32 float64 half float double float8_e4m3fn float8_e5m2 bool string int int4 int8 int16 int32 int64
+    uint4 uint8 uint16 uint32 uint64 complex64 complex128 qint8 quint8 qint16 quint16 qint32 variant resource
+    """)
+"""What TensorFlow or Keras calls a dtype."""
+
+MIXED = words("mixed_float16 mixed_bfloat16")
+
+
+def is_policy(name: str) -> bool:
+    """Whether a name may be that of a dtype policy: a dtype, a mixed one, a quantized one, or one that is yet to be found.
+
+    Args:
+        name: as a config has it.
+
+    Returns:
+        False where no release of Keras takes it.
+    """
+    return name in DTYPES or name in MIXED or "_from_" in name or name.startswith("_infer")

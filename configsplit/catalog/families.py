@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from configsplit.catalog.facts import LayerFacts
 from configsplit.catalog.layers import (
+    activation,
     attention,
     convolution,
     core,
@@ -16,6 +17,7 @@ from configsplit.catalog.layers import (
     preprocessing,
     recurrent,
     reshaping,
+    sound,
     wrappers,
 )
 from configsplit.catalog.operations import layers
@@ -28,14 +30,14 @@ _GROUPS = {
     "pooling": convolution.POOLING,
     "dense": tuple(facts for facts in core.BASIC if facts.macs is not None),
     "embedding": core.EMBEDDING,
-    "activation": core.ACTIVATION,
-    "dropout": core.DROPOUT,
+    "activation": activation.ACTIVATION,
+    "dropout": activation.DROPOUT,
     "normalization": normalization.LAYERS,
     "merging": merging.LAYERS,
     "reshaping": reshaping.LAYERS,
     "recurrent": (*recurrent.LAYERS, *wrappers.LAYERS),
     "attention": attention.LAYERS,
-    "preprocessing": (*preprocessing.LAYERS, *images.LAYERS),
+    "preprocessing": (*preprocessing.LAYERS, *sound.LAYERS, *images.LAYERS),
     "operation": (*layers.LAYERS, layers.OPERATION),
 }
 

@@ -31,7 +31,7 @@ FLOATS = ("float16", "bfloat16", "float32", "float64")
 
 
 def unknown(message: str) -> ShapeError:
-    """The error of a rule that cannot tell; `infer` turns it into an unknown tensor and keeps the message."""
+    """The error of a rule that cannot tell; `trace` turns it into an unknown tensor and keeps the message."""
     return ShapeError(message, code="shape-unknown")
 
 

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from configsplit.catalog.facts import UNDECLARED, CallFacts, LayerFacts
 from configsplit.catalog.layers import (
+    activation,
     attention,
     convolution,
     core,
@@ -19,6 +20,7 @@ from configsplit.catalog.layers import (
     rare,
     recurrent,
     reshaping,
+    sound,
     wrappers,
 )
 from configsplit.catalog.layers.wrappers import WRAPPERS
@@ -28,8 +30,8 @@ from configsplit.catalog.values import LAYER, whole
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import Layer
 
-_FAMILIES = (attention, convolution, core, images, keras1, layers, merging, normalization)
-_MORE = (preprocessing, rare, recurrent, reshaping, wrappers)
+_FAMILIES = (activation, attention, convolution, core, images, keras1, layers, merging, normalization)
+_MORE = (preprocessing, rare, recurrent, reshaping, sound, wrappers)
 
 _BY_NAME = {facts.class_name: facts for facts in chain.from_iterable(family.LAYERS for family in (*_FAMILIES, *_MORE))}
 
@@ -108,14 +110,25 @@ def ships(facts: LayerFacts) -> bool:
 class Table:
     """The facts in force: plug-ins by registered or class name, then the built-in ones."""
 
-    __slots__ = ("_facts", "_keras3")
+    __slots__ = ("_facts", "_found", "_keras3")
 
     def __init__(self, facts: Mapping[str, LayerFacts] | None = None) -> None:
         self._facts = dict(facts or {})
         self._keras3 = {name: each.within("keras3") for name, each in self._facts.items()}
+        self._found: dict[tuple[str, str, str, str], LayerFacts | None] = {}
 
     def of(self, layer: Layer, dialect: str) -> LayerFacts | None:
         """The facts of a layer of a document, or None for a class that nobody has declared."""
+        module = layer.entry.get("module", None if dialect == "keras3" else "")
+        registered = layer.entry.get("registered_name")
+        if type(module) is not str or not (registered is None or type(registered) is str):
+            return self._look_up(layer, dialect)  # what it is hangs on more than its names
+        key = (layer.class_name, module, registered or "", dialect)
+        if key not in self._found:
+            self._found[key] = self._look_up(layer, dialect)
+        return self._found[key]
+
+    def _look_up(self, layer: Layer, dialect: str) -> LayerFacts | None:
         entry, given = layer.entry, self._given(dialect)
         names = [str(entry.get("registered_name") or layer.class_name), layer.class_name]
         for name in (*names, *(name.rpartition(">")[2] for name in names)):

@@ -20,10 +20,9 @@ def carry_out(verb: Verb, given: dict[str, Any]) -> None:
     from configsplit.models.document import reading
     from configsplit.verbs.edit import edit
 
-    plugins = given["custom_objects"]
-    calls, by_name = given.get("calls", ()), given["by_name"]
-    with reading(given["model"], weights=given["weights"], custom_objects=plugins, calls=calls, by_name=by_name) as document:
-        write(edit(verb, document, given, plugins), given)
+    named = {key: given[key] for key in ("weights", "custom_objects", "by_name", "match")}
+    with reading(given["model"], calls=given.get("calls", ()), **named) as document:
+        write(edit(verb, document, given, given["custom_objects"]), given)
 
 
 def write(edited: Edited, options: dict[str, Any]) -> None:

@@ -23,9 +23,8 @@ def convert(model: Path, out: Path, as_json: bool, **options: Any) -> None:
     for name, flag in (("inputs", "--inputs"), ("sizes", "--size")):
         if options[name] and options["verify"] != "numeric":
             raise click.UsageError(f"{flag} goes with --verify numeric")
-    with reading(
-        model, weights=options["weights"], custom_objects=options["custom_objects"], by_name=options["by_name"]
-    ) as document:
+    named = {key: options[key] for key in ("weights", "custom_objects", "by_name", "match")}
+    with reading(model, **named) as document:
         made = asked.converted(document, options)
         if made.refusals:
             _refuse(made, as_json)

@@ -14,7 +14,8 @@ def layers(model: Path, before: tuple[str, ...], after: tuple[str, ...], as_json
     from configsplit.models.document import load
     from configsplit.verbs import marking
 
-    document = load(model, weights=options["weights"], custom_objects=options["custom_objects"], by_name=options["by_name"])
+    named = {key: options[key] for key in ("weights", "custom_objects", "by_name", "match")}
+    document = load(model, **named)
     found = marking.layers(document, before=before, after=after, sizes=options["sizes"], whole_nested=options["whole_nested"])
     if as_json:
         show({"file": model.name, "before": before, "after": after, "layers": [layer.as_json() for layer in found]})

@@ -20,10 +20,10 @@ def split(model: Path, at: tuple[str, ...], out: Path, as_json: bool, **options:
     if options["weights"] and not options["with_weights"]:
         raise click.UsageError("--weights and --no-weights exclude each other")
     started = time.perf_counter()
-    from configsplit.containers import Ahead
+    from configsplit.containers import EarlyDigest
 
-    with Ahead(model, options["weights"]) as ahead:  # another core reads the file while this one loads the modules below
-        parts, plan, saved = _done(at, out, options, ahead)
+    with EarlyDigest(model, options["weights"]) as early:  # another core reads the file while this one loads the modules below
+        parts, plan, saved = _done(at, out, options, early)
     if as_json:
         from configsplit.records.manifest import to_text
 
@@ -37,14 +37,14 @@ def split(model: Path, at: tuple[str, ...], out: Path, as_json: bool, **options:
         note(f"{click.style('warning', fg='yellow')}: {warning}")
 
 
-def _done(at: tuple[str, ...], out: Path, options: dict[str, Any], ahead: Any) -> tuple[Any, Any, Any]:
+def _done(at: tuple[str, ...], out: Path, options: dict[str, Any], early: Any) -> tuple[Any, Any, Any]:
     """The parts, the plan that they follow if stages were asked for, and what was saved."""
     from configsplit.models.document import document_in
     from configsplit.plugins.registry import plugins
     from configsplit.saving.parts import save
     from configsplit.verbs import asked
 
-    document = document_in(ahead.source, plugins(options["custom_objects"]))
+    document = document_in(early.source, plugins(options["custom_objects"]))
     plan = asked.planned(document, options["stages"], options["balance"], options) if options["stages"] else None
     parts = plan.parts if plan else asked.cut(document, at, options)
     saved = save(
@@ -55,7 +55,7 @@ def _done(at: tuple[str, ...], out: Path, options: dict[str, Any], ahead: Any) -
         verify=options["verify"],
         force=options["force"],
         specs=options["custom_objects"],
-        ahead=ahead,
+        early=early,
         limits=asked.limits_of(options) if options["verify"] == "numeric" else None,
     )
     return parts, plan, saved

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from configsplit.cli.output import say, show
+from configsplit.cli.output import note, say, show
 from configsplit.display.figures import size
 
 
@@ -16,11 +16,14 @@ def weights(model: Path, out: Path, force: bool, as_json: bool, **options: Any) 
     from configsplit.models.document import reading
     from configsplit.verbs.table import function
 
-    named = {key: options[key] for key in ("weights", "custom_objects", "by_name")}
+    named = {key: options[key] for key in ("weights", "custom_objects", "by_name", "match")}
     with reading(model, **named) as document:
         saved = function("weights")(document).save(out, force=force)
     if as_json:
-        show({"file": str(saved.path), "sha256": saved.sha256, "bytes": saved.bytes, "weights": list(saved.names)})
+        facts = {"sha256": saved.sha256, "bytes": saved.bytes, "weights": list(saved.names), "notes": list(saved.notes)}
+        show({"file": str(saved.path), **facts})
         return
     told = f"{len(saved.names)} weights of {model.name}, {size(saved.bytes)}, bit for bit"
     say(f"{click.style(saved.path.name, bold=True)}  {told}")
+    for remark in saved.notes:
+        note(f"{click.style('note', fg='yellow')}: {remark}")

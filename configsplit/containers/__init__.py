@@ -3,9 +3,9 @@
 The only importer of h5py, and only once weights are touched: cutting a ``.json`` never loads it.
 """
 
-from configsplit.containers.addresses import Layout, addresses, inner_weights, is_stored, snake_case
-from configsplit.containers.ahead import Ahead
+from configsplit.containers.addresses import addresses, inner_weights, is_stored, snake_case
 from configsplit.containers.assets import Asset
+from configsplit.containers.early_digest import EarlyDigest
 from configsplit.containers.opening import MAX_TEXT
 from configsplit.containers.source import FOLDERS, Source, digest, open_source, size_of
 from configsplit.containers.staging import Staging
@@ -13,15 +13,14 @@ from configsplit.containers.system.named_files import Stamp, read_plain, stamp
 from configsplit.containers.system.threads import Task, Workers
 from configsplit.containers.writing import (
     Empty,
-    Fresh,
     Item,
     Job,
     LegacyLayer,
     Move,
-    Relaid,
     Stored,
     Written,
     prepare_archive,
+    prepare_bytes,
     prepare_h5,
     prepare_text,
     prepare_weights,
@@ -30,16 +29,13 @@ from configsplit.containers.writing import (
 __all__ = [
     "FOLDERS",
     "MAX_TEXT",
-    "Ahead",
     "Asset",
+    "EarlyDigest",
     "Empty",
-    "Fresh",
     "Item",
     "Job",
-    "Layout",
     "LegacyLayer",
     "Move",
-    "Relaid",
     "Source",
     "Staging",
     "Stamp",
@@ -53,6 +49,7 @@ __all__ = [
     "is_stored",
     "open_source",
     "prepare_archive",
+    "prepare_bytes",
     "prepare_h5",
     "prepare_text",
     "prepare_weights",

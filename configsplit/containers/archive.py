@@ -18,6 +18,7 @@ from configsplit.errors import StoreError
 CONFIG = "config.json"
 METADATA = "metadata.json"
 WEIGHTS = "model.weights.h5"
+ARRAY = ".npy"
 MAX_MEMBERS = 100_000
 MAX_RATIO = 200
 SMALL = 64 << 20
@@ -99,6 +100,11 @@ class Archive:
         """The span of a stored member's bytes."""
         return Span(self.span.fd, self.span.offset + self._places[name], self.members[name].compress_size)
 
+    @property
+    def is_npz(self) -> bool:
+        """Whether all members are arrays of numpy."""
+        return bool(self.members) and all(name.endswith(ARRAY) for name in self.members)
+
     def is_stored(self, name: str) -> bool:
         return self.members[name].compress_type == zipfile.ZIP_STORED
 
@@ -119,12 +125,7 @@ class Archive:
         names = list(self.members)
         if any(name.endswith(("/data.pkl", "data.pkl")) for name in names):
             return "this is a PyTorch file; it is a pickle and not opened"
-        if any(name.endswith("saved_model.pb") for name in names):
-            return "this is a zipped SavedModel; save the model as .keras"
-        if names and all(name.endswith(".npy") for name in names):
-            return "this is a NumPy .npz file; it has no architecture"
-        nested = [name for name in names if name.endswith((".keras", ".h5", "/" + CONFIG))]
-        return f"unpack it first: inside is {nested[0]}" if nested else f"its members are {names[:5]}"
+        return "this is a NumPy .npz file; it has no architecture" if self.is_npz else f"its members are {names[:5]}"
 
     def _damaged(self, message: str) -> StoreError:
         return StoreError(message, code="archive-damaged", where=self.where, hint="copy or download the file again")

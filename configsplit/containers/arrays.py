@@ -52,11 +52,13 @@ class Arrays(Protocol):
         size: bytes of the file, which nothing that it declares may exceed.
         groups, datasets: path -> information, without a leading ``/``; the root group is ``""``.
         by_name: whether they may be those of another model, of which layers with the same names take theirs.
+        notes: what was taken for granted of them, for people.
         renamed: whether groups are called otherwise in the file.
         in_order: whether Keras loads the layers of the legacy layout in the order of the file, not each by what names it.
     """
 
     by_name: bool = False
+    notes: tuple[str, ...] = ()
     renamed: bool = False
     in_order: bool = True
     where: str
@@ -217,6 +219,11 @@ class ListedGroup(NamedTuple):
     attributes: int = 0
 
 
+def groups_above(paths: Iterable[str]) -> dict[str, ListedGroup]:
+    """The groups that arrays lie in, outer ones first, and the root."""
+    return {above: ListedGroup() for path in paths for above in [*prefixes(path)][:0:-1]} | {"": ListedGroup()}
+
+
 class Listed(NamedTuple):
     """An array as a container lists it: ``data`` is where its bytes lie, in C order, or what reads it."""
 
@@ -240,7 +247,7 @@ class ListedArrays(Arrays):
         self.where, self.size = where, 0
         self._layout, self._listed = layout, listed
         self.datasets = listed
-        self.groups = {above: ListedGroup() for path in listed for above in [*prefixes(path)][:0:-1]} | {"": ListedGroup()}
+        self.groups = groups_above(listed)
         for path, array in listed.items():
             room = array.data.length if isinstance(array.data, Span) else array.nbytes
             if path in self.groups or room != array.nbytes:

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from threading import Event
 from typing import Any, ClassVar, Literal, Protocol
 
-from configsplit.containers.arrays import Arrays
+from configsplit.containers.arrays import Arrays, Listed
 from configsplit.containers.opening import MAX_TEXT, Opened
 from configsplit.containers.shard_index import is_index, shard_names
 from configsplit.containers.system.hashing import sha256
+from configsplit.containers.system.window import Span
 from configsplit.errors import StoreError
 
 Format = Literal["keras", "h5", "json"]
@@ -19,6 +20,13 @@ Format = Literal["keras", "h5", "json"]
 SUFFIXES: dict[str, Format] = {".keras": "keras", ".h5": "h5", ".hdf5": "h5", ".json": "json"}
 HOLDS: dict[Format, tuple[str, ...]] = {"keras": ("v3", "tf213"), "h5": ("legacy",), "json": ("v3", "tf213", "legacy")}
 """The layouts of weights that stand in each, in it or (``json``) beside it."""
+READ_BY_KERAS = frozenset({"json", "keras", "h5", "dir"})
+"""The kinds of files that Keras reads, too."""
+
+
+def whole_format(layout: str) -> Format:
+    """The format of whole models in which weights of such a layout stand."""
+    return next(format_ for format_, layouts in HOLDS.items() if layout in layouts)
 
 
 class Container(Protocol):
@@ -57,9 +65,29 @@ class Container(Protocol):
         """
         ...
 
+    def members(self) -> Mapping[str, Callable[[], Span]]:
+        """Of an archive that is no model, but has one in it, its members by name -> what opens each.
+
+        Raises:
+            StoreError: it is damaged or hostile.
+        """
+        return {}
+
     def named_weights(self, architecture: Callable[[], str]) -> Arrays | None:
         """The weights in it where somebody names it as a file of weights alone, for an ``architecture`` as JSON text."""
         return self.weights()
+
+    def arrays(self) -> Mapping[str, Listed] | None:
+        """The arrays in it in their own order, by names that need not mean anything; None where it keeps no order.
+
+        Raises:
+            StoreError: they are damaged or hostile.
+        """
+        return None
+
+    def weights_at(self) -> Mapping[str, str]:
+        """For weights that are named beside it: where each array lies in their file, if it is called otherwise there."""
+        return {}
 
     def metadata(self) -> Mapping[str, Any]:
         """What it says of the release that wrote it: ``keras_version``, ``backend``."""
@@ -68,10 +96,6 @@ class Container(Protocol):
     def metadata_text(self) -> str:
         """``metadata.json`` as it stands; "" where there is none."""
         return ""
-
-    def training_config(self) -> bool:
-        """Whether it holds the state of training, which every cut leaves behind."""
-        return False
 
     def assets(self) -> tuple[str, ...]:
         """Names of all assets (``assets/layers/string_lookup/vocabulary.txt``), in the order of the container."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cached_property
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
-from configsplit.containers.arrays import Arrays
+from configsplit.containers.arrays import Arrays, Listed
 from configsplit.containers.container import Container
 from configsplit.containers.kinds import is_hdf5
 from configsplit.containers.opening import MAX_TEXT, Opened, too_large
@@ -59,9 +59,19 @@ class H5Model(Container):
     def named_weights(self, architecture: Callable[[], str]) -> Arrays:
         return self._file
 
+    def arrays(self) -> Mapping[str, Listed] | None:
+        file = self._file
+        return dict(_in_order(file)) if file.layout.kind == "legacy" else None
+
     def metadata(self) -> dict[str, str]:
         found = {name: self._file.text("", name) for name in ("keras_version", "backend")}
         return {name: text for name, text in found.items() if text is not None}
 
-    def training_config(self) -> bool:
-        return self._file.text("", "training_config") is not None or "optimizer_weights" in self._file.groups
+
+def _in_order(file: WeightFile) -> Iterator[tuple[str, Listed]]:
+    for layer in file.layer_names:
+        group = f"{file.layout.container}/{layer}" if file.layout.container else layer
+        for name in file.weight_names(group):
+            path = f"{group}/{name}"
+            info = file.datasets[path]
+            yield path, Listed(tuple(info.shape), info.dtype, info.nbytes, file.place(path) or partial(file.read, path))

@@ -5,21 +5,27 @@ from __future__ import annotations
 import json
 import os
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from threading import Event
 from typing import Any
 
 from configsplit.containers.archive import CONFIG, METADATA, WEIGHTS, Archive
-from configsplit.containers.arrays import Arrays
+from configsplit.containers.arrays import Arrays, Listed
 from configsplit.containers.container import Container, digest_of_file, listing_digest
+from configsplit.containers.json_text import JsonText
 from configsplit.containers.kinds import decode_text, is_zip
 from configsplit.containers.opening import Opened
+from configsplit.containers.packed import Members, zipped
+from configsplit.containers.shard_index import shard_names
 from configsplit.containers.system.errors import system_faults
 from configsplit.containers.system.hashing import sha256, sha256_and_crc32
 from configsplit.containers.system.window import Span, stream
 from configsplit.errors import StoreError
+
+SHARD_INDEX = "model.weights.json"
+"""What stands in a folder in the place of its weights where these are in shards."""
 
 
 class _Members(Container):
@@ -64,6 +70,12 @@ class KerasArchive(_Members):
     def _archive(self) -> Archive:
         return Archive(self.opened.span, str(self.opened.path))
 
+    def members(self) -> Members:
+        """None of an archive of Keras, or of numpy; of another one all, since one of them may be the model."""
+        archive = self._archive
+        is_keras = not {CONFIG, METADATA, WEIGHTS}.isdisjoint(archive.members)
+        return {} if is_keras or archive.is_npz else zipped(archive, self.opened.files)
+
     def _has(self, name: str) -> bool:
         return name in self._archive.members
 
@@ -86,9 +98,18 @@ class KerasArchive(_Members):
         return self._weight_file(span, f"{where}:{WEIGHTS}")
 
     def named_weights(self, architecture: Callable[[], str]) -> Arrays | None:
-        from configsplit.containers.npz import is_npz, npz_weights  # numpy is loaded here and not before
+        if not self._archive.is_npz:
+            return self.weights()
+        from configsplit.containers.npz import npz_weights  # numpy is loaded here and not before
 
-        return npz_weights(self._archive, architecture()) if is_npz(self._archive) else self.weights()
+        return npz_weights(self._archive, architecture())
+
+    def arrays(self) -> Mapping[str, Listed] | None:
+        if not self._archive.is_npz:
+            return None
+        from configsplit.containers.npz import listed
+
+        return dict(listed(self._archive))
 
     def assets(self) -> tuple[str, ...]:
         return tuple(name for name in self._archive.members if name.startswith("assets/") and not name.endswith("/"))
@@ -136,17 +157,26 @@ class KerasFolder(_Members):
 
     def weights(self) -> Arrays | None:
         file = self.opened.path / WEIGHTS
-        return self._weight_file(self.opened.member(WEIGHTS), str(file)) if file.exists() else None
+        if not self._has(WEIGHTS) and self._has(SHARD_INDEX):
+            return self._sharded().named_weights(self.config_text)
+        return self._weight_file(self.opened.member(WEIGHTS), str(file)) if self._has(WEIGHTS) else None
+
+    def _sharded(self) -> JsonText:
+        return JsonText(Opened(self.opened.path / SHARD_INDEX, self.opened.files))
 
     def named_weights(self, architecture: Callable[[], str]) -> Arrays | None:
-        self.opened.files.open(self.opened.path)  # a folder is no file of weights
-        return None
+        if (found := self.weights()) is None:
+            self.opened.files.open(self.opened.path)  # this folder is no file of weights
+        return found
 
     def assets(self) -> tuple[str, ...]:
         return tuple(self._assets())
 
     def _assets(self) -> Iterator[str]:
         """Raises StoreError where one is a symbolic link, which could lead anywhere."""
+        if self.opened.around is not None:
+            packed = self.opened.files.below(self.opened.path / "assets")
+            yield from sorted(path.relative_to(self.opened.path).as_posix() for path in packed)
         for folder, folders, files in os.walk(self.opened.path / "assets"):
             folders.sort()
             for name in sorted(files + folders):
@@ -158,11 +188,14 @@ class KerasFolder(_Members):
                     yield file.relative_to(self.opened.path).as_posix()
 
     def asset_size(self, name: str) -> int:
-        return (self.opened.path / name).stat().st_size
+        return self.opened.files.size_of(self.opened.path / name)
 
     def asset(self, name: str) -> Iterator[bytes]:
         return (bytes(piece) for piece in stream([self.opened.member(name)]))
 
     def sha256(self, stop: Event | None = None) -> str:
-        names = sorted([*filter(self._has, (CONFIG, METADATA, WEIGHTS)), *self.assets()])
+        names = [*filter(self._has, (CONFIG, METADATA, WEIGHTS)), *self.assets()]
+        if WEIGHTS not in names and self._has(SHARD_INDEX):
+            names += [SHARD_INDEX, *shard_names(self._sharded().config_text(), str(self.opened.path / SHARD_INDEX))]
+        names.sort()
         return listing_digest((name, sha256([self.opened.member(name)], stop)) for name in names)

@@ -24,13 +24,11 @@ _STAND_INS = {_POINTER, _PAGE, _CONFLICTS, _ZEROS}
 _FOREIGN: tuple[tuple[bytes, int, str, str], ...] = (
     (b"version https://git-lfs", 0, _POINTER, "run `git lfs pull`"),
     (b"\x93NUMPY", 0, "a NumPy array (.npy)", ""),
-    (b"\x1f\x8b", 0, "gzip data", "unpack it first"),
     (b"BZh", 0, "bzip2 data", "unpack it first"),
     (b"\xfd7zXZ", 0, "xz data", "unpack it first"),
     (b"(\xb5/\xfd", 0, "zstandard data", "unpack it first"),
     (b"Rar!", 0, "a RAR archive", "unpack it first"),
     (b"7z\xbc\xaf", 0, "a 7-Zip archive", "unpack it first"),
-    (b"ustar", 257, "a tar archive", "unpack it first"),
     (b"TFL3", 4, "a TensorFlow Lite model", "the Keras model it was converted from is needed"),
     (b"GGUF", 0, "a GGUF file", ""),
     (b"%PDF", 0, "a PDF document", ""),
@@ -47,6 +45,10 @@ _CONFLICT = re.compile(rb"^(?:<{7} |={7}\r?$|>{7} )", re.MULTILINE)
 
 def is_zip(opened: Opened) -> bool:
     return opened.head.startswith(b"PK\x03\x04")
+
+
+def is_tar(opened: Opened) -> bool:
+    return opened.head[257:262] == b"ustar"
 
 
 def is_hdf5(opened: Opened) -> bool:
@@ -66,9 +68,9 @@ def two_kinds(opened: Opened) -> str:
 
     A member of an archive may happen to lie where a user block of HDF5 would end. Keras asks HDF5 alone if the name says so.
     """
-    if is_zip(opened):
+    if is_zip(opened) or is_tar(opened):
         named = opened.path.suffix.lower() in (".h5", ".hdf5")
-        return "a zip archive and, by its name, HDF5" if named and is_hdf5(opened) else ""
+        return "an archive and, by its name, HDF5" if named and is_hdf5(opened) else ""
     if not is_hdf5(opened):
         return ""
     size = min(opened.span.length, END.size + LONGEST_COMMENT)

@@ -9,19 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from configsplit.containers.archive import Archive
+from configsplit.containers.archive import ARRAY, Archive
 from configsplit.containers.arrays import Listed, ListedArrays
 from configsplit.containers.by_name import by_name
 from configsplit.containers.given_arrays import array_in, head_of
 from configsplit.containers.system.window import Span
 from configsplit.dialects import parse
-
-_SUFFIX = ".npy"
-
-
-def is_npz(archive: Archive) -> bool:
-    """Whether all members are arrays."""
-    return bool(archive.members) and all(name.endswith(_SUFFIX) for name in archive.members)
 
 
 def npz_weights(archive: Archive, config_text: str) -> ListedArrays:
@@ -31,10 +24,11 @@ def npz_weights(archive: Archive, config_text: str) -> ListedArrays:
         StoreError: one is damaged, or no array of numbers.
         WeightsError: one is called after no layer, or nobody can say which weight it is.
     """
-    return by_name(parse(config_text).model, dict(_listed(archive)), archive.where)
+    return by_name(parse(config_text).model, dict(listed(archive)), archive.where)
 
 
-def _listed(archive: Archive) -> Iterator[tuple[str, Listed]]:
+def listed(archive: Archive) -> Iterator[tuple[str, Listed]]:
+    """The arrays in the order of the archive. Raises StoreError as `npz_weights` does."""
     for name in archive.members:
         where = f"{archive.where}: {name}"
         head = head_of(next(iter(archive.chunks(name)), b""), archive.members[name].file_size, where, "biufc")
@@ -42,7 +36,7 @@ def _listed(archive: Archive) -> Iterator[tuple[str, Listed]]:
         as_it_lies = archive.is_stored(name) and not head.fortran and head.dtype.isnative
         place = archive.place(name) if as_it_lies else None
         data = Span(place.fd, place.offset + head.size, size) if place else partial(_read, archive, name, where)
-        yield name.removesuffix(_SUFFIX), Listed(head.shape, plain.name, size, data)
+        yield name.removesuffix(ARRAY), Listed(head.shape, plain.name, size, data)
 
 
 def _read(archive: Archive, name: str, where: str) -> np.ndarray[Any, Any]:

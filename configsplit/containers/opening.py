@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
@@ -19,12 +20,35 @@ MAX_TEXT = 256 << 20
 
 
 class Files:
-    """Every file that one model is read from. ``scratch`` is a folder for unpacking what is packed."""
+    """Every file that one model is read from. ``scratch`` is a folder for unpacking what is packed.
+
+    Members of an archive are files below its path, where the system has none.
+    """
 
     def __init__(self, scratch: str | None = None) -> None:
         self.scratch = scratch
         self.stack = ExitStack()
         self._opened: list[tuple[Path, int, tuple[int, int, int]]] = []
+        self._members: dict[Path, Callable[[], Span]] = {}
+        self._folders: set[Path] = set()
+
+    def add(self, members: Mapping[Path, Callable[[], Span]]) -> None:
+        """From now on the members of an archive are files, each of which is opened by its function."""
+        self._members |= members
+        self._folders.update(above for path in members for above in path.parents)
+
+    def is_file(self, path: Path) -> bool:
+        return path in self._members or path.is_file()
+
+    def is_folder(self, path: Path) -> bool:
+        return path in self._folders or path.is_dir()
+
+    def size_of(self, path: Path) -> int:
+        return self._members[path]().length if path in self._members else path.stat().st_size
+
+    def below(self, folder: Path) -> list[Path]:
+        """The members of an archive that lie below a folder in it."""
+        return [path for path in self._members if folder in path.parents]
 
     def open(self, path: Path) -> Span:
         """A file as a whole.
@@ -32,6 +56,8 @@ class Files:
         Raises:
             StoreError: it cannot be read, or is no regular file.
         """
+        if path in self._members:
+            return self._members[path]()
         with system_faults(path):
             fd, status = open_regular(path)
             self.stack.callback(os.close, fd)
@@ -54,14 +80,17 @@ class Files:
 
 
 class Opened:
-    """A path that a model or its weights are at: a file, or a folder. It is opened when it is first looked at."""
+    """A path that a model or its weights are at: a file, or a folder. It is opened when it is first looked at.
 
-    def __init__(self, path: Path, files: Files) -> None:
-        self.path, self.files = path, files
+    ``around`` is the archive that it lies in.
+    """
+
+    def __init__(self, path: Path, files: Files, around: Opened | None = None) -> None:
+        self.path, self.files, self.around = path, files, around
 
     @cached_property
     def is_folder(self) -> bool:
-        return self.path.is_dir()
+        return self.files.is_folder(self.path)
 
     @cached_property
     def span(self) -> Span:
@@ -74,12 +103,13 @@ class Opened:
 
     def at(self, place: int, size: int) -> bytes:
         """Bytes of the file from ``place`` on."""
+        span = self.span
         with system_faults(self.path):
-            return read_at(self.span.fd, size, place)
+            return read_at(span.fd, max(0, min(size, span.length - place)), span.offset + place)
 
     def has(self, name: str) -> bool:
         """Whether a folder has a file of that name."""
-        return self.is_folder and (self.path / name).is_file()
+        return self.is_folder and self.files.is_file(self.path / name)
 
     def member(self, name: str) -> Span:
         """A file in a folder. Raises StoreError as `Files.open` does."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from configsplit.containers.arrays import Arrays, Listed
 from configsplit.containers.by_name import by_name
+from configsplit.containers.by_order import is_numbered
 from configsplit.containers.container import WeightsAlone
 from configsplit.containers.opening import Opened
 from configsplit.containers.system.window import Span
@@ -51,6 +52,11 @@ class Safetensors(WeightsAlone):
         found = dict(self._arrays())
         dotted = not any("/" in name for name in found)
         return by_name(model, {name.replace(".", "/") if dotted else name: each for name, each in found.items()}, where)
+
+    def arrays(self) -> Mapping[str, Listed] | None:
+        """Programs sort them by type and name when they write them: only numbers in their names tell an order."""
+        found = dict(self._arrays())
+        return found if is_numbered(found) else None
 
     def _head(self) -> Mapping[str, Any]:
         span, size = self.opened.span, _head_size(self.opened) - _LENGTH

@@ -132,9 +132,6 @@ class SavedModel(Container):
         found = {name: self._model.get(name) for name in ("keras_version", "backend")}
         return {name: value for name, value in found.items() if isinstance(value, str)}
 
-    def training_config(self) -> bool:
-        return self._model.get("training_config") is not None
-
     # ---------------------------------------------------------------- the weights
 
     @cached_property
@@ -142,7 +139,7 @@ class SavedModel(Container):
         from configsplit.containers.bundle.tensors import Bundle  # loaded where weights are asked for
 
         prefix = self.opened.path / _BUNDLE
-        return Bundle(prefix, self.opened.files) if prefix.with_name("variables.index").exists() else None
+        return Bundle(prefix, self.opened.files) if self.opened.has(f"{_BUNDLE}.index") else None
 
     def weights(self) -> Arrays | None:
         """None, too, where the folder of variables is not there: somebody has the architecture alone."""

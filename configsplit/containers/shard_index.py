@@ -29,9 +29,10 @@ def shard_names(text: str, where: str) -> list[str]:
     """
     try:
         weight_map = json.loads(text)["weight_map"]
-        names = sorted({name for shards in weight_map.values() for name in shards})
+        named = ([shards] if isinstance(shards, str) else shards for shards in weight_map.values())
+        names = sorted({name for shards in named for name in shards})
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise refusal("this is JSON, but no index of sharded weights (it has no weight_map of lists)", where) from None
+        raise refusal("this is JSON, but no index of sharded weights (it has no weight_map of names)", where) from None
     if not names or len(names) > MOST_SHARDS:
         raise refusal(f"the index speaks of {len(names)} shards", where)
     for name in names:

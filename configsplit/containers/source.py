@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from threading import Event
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeAlias
 
 from configsplit.containers.archive import CONFIG
 from configsplit.containers.arrays import Arrays
+from configsplit.containers.by_order import Wanted, by_order
 from configsplit.containers.checkpoint import Checkpoint, index_of
 from configsplit.containers.container import Container, Format, digest_of_file
+from configsplit.containers.expanded import Expanded, TiedArrays
 from configsplit.containers.h5_model import H5Model
 from configsplit.containers.json_text import JsonText
 from configsplit.containers.keras_archive import KerasArchive, KerasFolder
 from configsplit.containers.kinds import foreign, two_kinds
 from configsplit.containers.opening import Files, Opened
+from configsplit.containers.packed import DEEPEST, Gzipped, Tarred, model_in
 from configsplit.containers.safetensors import Safetensors
 from configsplit.containers.saved_model import METADATA, PROGRAM, SavedModel
 from configsplit.containers.tfjs import TfjsModel
@@ -26,17 +29,20 @@ from configsplit.containers.yaml_text import YamlText
 from configsplit.errors import StoreError
 
 CONTAINERS: list[type[Container]] = [
-    *(KerasArchive, H5Model, Safetensors, TfjsModel, JsonText, YamlText),
-    *(SavedModel, KerasFolder, Checkpoint),
+    *(KerasArchive, Tarred, H5Model, Safetensors, TfjsModel, Expanded, JsonText, YamlText),
+    *(SavedModel, KerasFolder, Checkpoint, Gzipped),
 ]
 """Every kind of container, the first that recognises a file or folder is the one it is. An archive comes before HDF5: a member
-of it may lie where a user block would end; safetensors before JSON: its first byte is a number, which may be that of a bracket.
-`KerasFolder` takes every folder, and says what is in one that it cannot read."""
+of it may lie where a user block would end, as the first of a tar archive does; safetensors before JSON: its first byte is a
+number, which may be that of a bracket. `KerasFolder` takes every folder, and says what is in one that it cannot read."""
 
 
 FOLDERS = (CONFIG, PROGRAM, METADATA)
 """Files by which the folder of a model is known, whatever it is called."""
 _WEB = "model.json"
+
+Order: TypeAlias = Callable[[str], Sequence[Wanted]]
+"""From an architecture's text to the weights that it must have, in the order of ``model.get_weights()``."""
 
 
 def _model_in(path: Path, files: Files) -> Path:
@@ -57,34 +63,68 @@ def size_of(path: Path) -> int:
 
 
 def container_at(path: Path, files: Files) -> Container:
-    """What is at a path.
+    """What is at a path, or in the archive at it.
 
     Raises:
         StoreError: it cannot be read, or is nothing that is known; the message names what. Or it is two things at once.
     """
     opened = Opened(path, files)
+    for _ in range(DEEPEST):
+        container = _container_of(opened)
+        if (inside := _inside(container)) is None:
+            return container
+        opened = inside
+    container = _container_of(opened)
+    if _inside(container) is None:
+        return container
+    hint = "unpack it, and name the model in it"
+    raise StoreError("archives stand in archives", code="archive-nested", where=str(path), hint=hint)
+
+
+def _container_of(opened: Opened) -> Container:
     for each in CONTAINERS:
         if each.recognises(opened):
             if both := two_kinds(opened):
                 hint = "no Keras release writes this: the file is damaged or hostile"
-                raise StoreError(f"this is {both}: readers differ in it", code="file-two-kinds", where=str(path), hint=hint)
+                raise StoreError(
+                    f"this is {both}: readers differ in it", code="file-two-kinds", where=str(opened.path), hint=hint
+                )
             return each(opened)
-    raise foreign(opened.head).within(str(path))
+    raise foreign(opened.head).within(str(opened.path))
+
+
+def _inside(container: Container) -> Opened | None:
+    """The model in an archive that is none itself."""
+    archive, members = container.opened, container.members()
+    archive.files.add({archive.path / name: opens for name, opens in members.items()})
+
+    def is_model(name: str) -> bool:
+        found = Opened(archive.path / name, archive.files)
+        return any(each.recognises(found) for each in CONTAINERS)
+
+    name = model_in(members, is_model, str(archive.path)) if members else ""
+    return Opened(archive.path / name, archive.files, archive.around or archive) if name else None
 
 
 def open_source(
-    path: Path | str, weights: Path | str | None = None, scratch: str | None = None, *, by_name: bool = False
+    path: Path | str,
+    weights: Path | str | None = None,
+    scratch: str | None = None,
+    *,
+    by_name: bool = False,
+    order: Order | None = None,
 ) -> Source:
     """Open a model file; close the result, or use it in a ``with`` statement.
 
     ``weights`` is a file of weights beside the architecture, of which layers take theirs ``by_name`` if it may be another
-    model's. ``scratch`` is a folder for unpacking a packed member.
+    model's; with ``order``, which tells the weights of an architecture, in the order of the file. ``scratch`` is a folder for
+    unpacking a packed member.
 
     Raises:
         StoreError: it cannot be read, is not a model (the message names what it is), or is damaged or hostile.
     """
     apart = None if weights is None else Path(weights)
-    source = Source(path=Path(path), weights_path=apart, scratch=scratch, by_name=by_name)
+    source = Source(path=Path(path), weights_path=apart, scratch=scratch, by_name=by_name, order=order)
     try:
         source.config_text  # noqa: B018 - reads and checks the architecture
     except BaseException:
@@ -111,15 +151,22 @@ class Source:
         path: the file or folder.
         weights_path: a file of weights that was named beside it.
         by_name: whether layers take their weights of that by their names.
+        order: what tells the weights of an architecture, where they are taken in the order of the file.
         is_closed: whether nothing more can be read from it.
     """
 
     def __init__(
-        self, *, path: Path, weights_path: Path | None = None, scratch: str | None = None, by_name: bool = False
+        self,
+        *,
+        path: Path,
+        weights_path: Path | None = None,
+        scratch: str | None = None,
+        by_name: bool = False,
+        order: Order | None = None,
     ) -> None:
         self._files = Files(scratch)
         self.path, self.weights_path = _model_in(path, self._files), None if weights_path is None else index_of(weights_path)
-        self.by_name = by_name
+        self.by_name, self.order = by_name, order
         self.is_closed = False
 
     def __enter__(self) -> Source:
@@ -148,6 +195,12 @@ class Source:
         return self._container.kind
 
     @property
+    def is_packed(self) -> bool:
+        """Whether the model or its weights lie in an archive around them."""
+        named = (self._container,) if self.weights_path is None else (self._container, self._named)
+        return any(each.opened.around is not None for each in named)
+
+    @property
     def written_as(self) -> Format:
         """The format in which parts of it are written, unless somebody asks for another."""
         return self._container.written_as
@@ -173,10 +226,14 @@ class Source:
         return found
 
     def _named_weights(self) -> Arrays:
+        if self.order is not None:
+            return by_order(self.order(self.config_text), self._named.arrays(), str(self.weights_path))
         found = self._named.named_weights(lambda: self.config_text)
         if found is None:
             hint = "name an .h5 file of weights"
             raise StoreError("the file holds no weights", code="weights-layout", where=str(self.weights_path), hint=hint)
+        if at := self._container.weights_at():
+            found = TiedArrays(found, at)
         found.by_name = self.by_name
         return found
 
@@ -204,11 +261,6 @@ class Source:
         return self._container.metadata_text()
 
     @cached_property
-    def training_config(self) -> bool:
-        """Whether it holds the state of training (``training_config``, ``optimizer_weights``)."""
-        return self._container.training_config()
-
-    @cached_property
     def assets(self) -> tuple[str, ...]:
         """Names of all assets (``assets/layers/string_lookup/vocabulary.txt``), in the order of the file.
 
@@ -232,8 +284,14 @@ class Source:
         Raises:
             StoreError: the archive's checksum does not match, or the file changed.
         """
-        return self._container.sha256(stop)
+        return _digest_of(self._container, stop)
 
     def weights_sha256(self, stop: Event | None = None) -> str | None:
         """The same of the weights that were named beside it; None where none were."""
-        return None if self.weights_path is None else self._named.sha256(stop)
+        return None if self.weights_path is None else _digest_of(self._named, stop)
+
+
+def _digest_of(container: Container, stop: Event | None) -> str:
+    """The digest of the file or folder that was named; what lies in an archive is held against its own checksums, too."""
+    found = container.sha256(stop)
+    return found if container.opened.around is None else digest_of_file(container.opened.around, stop)

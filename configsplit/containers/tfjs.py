@@ -81,12 +81,9 @@ class TfjsModel(Container):
         found = {name: self._topology.get(name) for name in ("keras_version", "backend")}
         return {name: value for name, value in found.items() if isinstance(value, str)}
 
-    def training_config(self) -> bool:
-        return "training_config" in self._topology or "trainingConfig" in self._index
-
     def weights(self) -> Arrays | None:
         """None, too, where not one of the shards lies beside it: somebody has the architecture alone."""
-        if not any((self.opened.path.parent / name).exists() for name in self._names):
+        if not any(self.opened.files.is_file(self.opened.path.with_name(name)) for name in self._names):
             return None
         homes = dict(_homes(self._topology.get("model_config", self._topology)))
         listed: dict[str, Listed] = {}

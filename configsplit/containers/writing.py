@@ -174,7 +174,12 @@ def _check_room(folder: Path, size: int) -> None:
 
 def prepare_text(path: Path, text: str) -> Job:
     """A text file in UTF-8."""
-    return Job(path=path, members=(_text_member(path.name, text),), zipped=False)
+    return prepare_bytes(path, text.encode("utf-8"))
+
+
+def prepare_bytes(path: Path, data: bytes) -> Job:
+    """A file of these bytes."""
+    return Job(path=path, members=(_raw_member(data, path.name),), zipped=False)
 
 
 def prepare_archive(

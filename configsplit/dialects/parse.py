@@ -203,14 +203,13 @@ def _shift(structure: Any, bases: dict[str, int]) -> Any:
 
 
 def _rebased(layer: Layer, bases: dict[str, int], dialect: Dialect) -> Layer:
-    base = bases.get(layer.name, 0)
-    calls = layer.calls
+    base, calls = bases.get(layer.name, 0), layer.calls
     if dialect.node_bases and any(bases.get(use.ref.layer) for node in calls for use in node.uses()):
         calls = tuple(
             node.map_uses(lambda use: replace(use, ref=use.ref._replace(call=use.ref.call - bases.get(use.ref.layer, 0))))
             for node in calls
         )
-    return replace(layer, calls=calls, base=base)
+    return layer if base == layer.base and calls is layer.calls else replace(layer, calls=calls, base=base)
 
 
 def _is_resolved(model: Model) -> bool:

@@ -6,6 +6,7 @@ alone, and everything here goes through it.
 
 from __future__ import annotations
 
+import base64
 import html
 from collections.abc import Iterable, Sequence
 
@@ -51,3 +52,17 @@ def shape(dimensions: Iterable[int | None] | None) -> str:
         return "?"
     listed = ["?" if size is None else str(size) for size in list(dimensions)[1:]]
     return "×".join(listed) or "scalar"
+
+
+def as_image(svg: str, told: str) -> str:
+    """A picture that runs nothing, wherever it is shown: an SVG in an ``img`` has no scripts and loads nothing."""
+    data = base64.b64encode(svg.encode("utf-8")).decode("ascii")
+    return f'<div><img alt="{text(told)}" style="max-width:100%" src="data:image/svg+xml;base64,{data}"></div>'
+
+
+def as_frame(summary: object, page: str) -> str:
+    """A whole page in a frame that opens at a click, apart from the notebook: its scripts reach nothing of that."""
+    framed = html.escape(page, quote=True)
+    return folded(
+        summary, f'<iframe sandbox="allow-scripts" style="width:100%;height:640px;border:0" srcdoc="{framed}"></iframe>'
+    )

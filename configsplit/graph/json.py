@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, NoReturn
 
 from configsplit.errors import DocumentError
 
@@ -60,9 +60,6 @@ class Number:
         return self.value
 
 
-JSON: TypeAlias = "bool | int | float | str | Number | tuple[JSON, ...] | FrozenDict | None"
-
-
 def _never(_: Any) -> bool:
     return False
 
@@ -87,6 +84,10 @@ def rebuild(
     array, mapping = (list, dict) if lists else (tuple, FrozenDict)
     if not value and stop is _never and type(value) is (mapping if not lists else None):
         return value  # most calls have no keywords
+    if not lists and type(value) is tuple and len(value) == 1 and not stop(value):
+        (only,) = value
+        if (type(only) is not tuple and type(only) is not FrozenDict) or stop(only):
+            return (leaf(only),)  # most calls take one tensor
     done: list[Any] = []
     todo: list[tuple[Any, bool]] = [(value, False)]
     while todo:

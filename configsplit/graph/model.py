@@ -89,7 +89,8 @@ class Node:
 
         tf_keras since 2.16 visits the keywords as they are written; see `settled`.
         """
-        return [*leaves(self.args), *leaves(self.kwargs)]
+        found = leaves(self.args)
+        return found + leaves(self.kwargs) if self.kwargs else found
 
     def settled(self) -> Node:
         """The same call with its keywords in an order that every release visits alike: sorted, if several hold tensors."""
@@ -183,8 +184,10 @@ class Model:
 
 def leaves(structure: Structure, kind: type[Any] = Use) -> list[Any]:
     """Leaves of one type, in Keras's flattening order (dict keys sorted); iterative."""
+    if type(structure) is tuple and len(structure) == 1 and type(structure[0]) is kind:
+        return [structure[0]]  # most calls take one tensor
     found: list[Any] = []
-    todo = [structure] if structure else []  # most calls have no keywords
+    todo = [structure] if structure else []
     while todo:
         item = todo.pop()
         if type(item) is kind:

@@ -12,8 +12,8 @@ from configsplit.catalog.table import ships
 from configsplit.errors import ShapeError
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import CallRef, Layer, LayerPath, TensorSpec, leaves
-from configsplit.inference.infer import RULE_ERRORS, Inference
 from configsplit.inference.inputs import as_shape, input_spec
+from configsplit.inference.known import RULE_ERRORS, Inference
 from configsplit.inference.recorded import agree, in_words
 
 

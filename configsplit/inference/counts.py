@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 
-from configsplit.catalog.facts import LayerFacts, WeightSpec
-from configsplit.graph.model import Layer, Model, TensorRef, TensorSpec
-from configsplit.inference.infer import NOTHING, RULE_ERRORS, Inference, trace
+from configsplit.catalog.facts import WeightSpec
+from configsplit.graph.model import Layer
+from configsplit.inference.known import RULE_ERRORS, Inference
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,30 +46,6 @@ def operations_of(inference: Inference, layer: Layer, number: int) -> int | None
         return inference.table.macs(facts, inference.call(layer, number))
     except RULE_ERRORS:
         return None
-
-
-def layer_weights(
-    model: Model,
-    specs: Mapping[TensorRef, TensorSpec] = NOTHING,
-    facts: Mapping[str, LayerFacts] = NOTHING,
-    dialect: str | None = None,
-) -> dict[str, tuple[WeightSpec, ...] | None]:
-    """The weights of every layer of the model, by name; None where nobody has declared them or a shape is missing.
-
-    ``specs`` wins over what is inferred, as in `infer`. Nested models are left out: call this for each of them.
-    """
-    inference = trace(model, facts, specs, dialect)
-    return {layer.name: weights_of(inference, layer) for layer in model.layers if layer.model is None}
-
-
-def count(
-    model: Model,
-    facts: Mapping[str, LayerFacts] = NOTHING,
-    given: Mapping[TensorRef, TensorSpec] = NOTHING,
-    dialect: str | None = None,
-) -> Counts:
-    """Count a model and all that are nested in it; arguments as for `infer`."""
-    return counted(trace(model, facts, given, dialect))
 
 
 def counted(inference: Inference) -> Counts:

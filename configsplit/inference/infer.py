@@ -7,92 +7,24 @@ the graph however deep it nests and however often a nested model is shared.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from configsplit.catalog.facts import CallFacts, LayerFacts
-from configsplit.catalog.layers.keras1 import modern, ordering, with_ordering
+from configsplit.catalog.layers.keras1 import ordering
 from configsplit.catalog.layers.wrappers import WRAPPERS
 from configsplit.catalog.table import OPAQUE, Table, class_facts, outwards
 from configsplit.errors import DocumentError, ShapeError
-from configsplit.graph.json import FrozenDict, rebuild
-from configsplit.graph.model import CallRef, Layer, Model, Node, Shape, TensorRef, TensorSpec, Use, leaves, walk
+from configsplit.graph.json import FrozenDict
+from configsplit.graph.model import CallRef, Layer, Model, Shape, TensorRef, TensorSpec, leaves, walk
 from configsplit.inference.built import Built, built_on
 from configsplit.inference.conforming import conformed
 from configsplit.inference.inputs import input_spec, is_possible
+from configsplit.inference.known import NOTHING, RULE_ERRORS, Inference, ReadModel, called
 from configsplit.inference.recorded import Recorded, described_as, recorded_in, weighed
 
-NOTHING: Mapping[Any, Any] = MappingProxyType({})
-"""An empty mapping that nobody can fill, for defaults."""
-
-RULE_ERRORS = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, StopIteration, ShapeError)
-"""What a rule may meet in a config that is odd. The tensor is unknown then; everything else is a defect and is raised."""
-
-ReadModel: TypeAlias = Callable[[FrozenDict, str], Model]
-"""Reads the entry (``class_name`` and ``config``) of a model inside a layer's config, in the dialect that is named."""
-
 _Key: TypeAlias = tuple[int, tuple[TensorSpec, ...] | None]
-
-
-def called(layer: Layer) -> tuple[Node, ...]:
-    """A layer's calls. An input has one, whether or not whoever made the graph has entered it."""
-    return layer.calls or ((Node(),) if layer.is_input else ())
-
-
-@dataclass(frozen=True, slots=True)
-class Inference:
-    """What is known of one model for one set of inputs.
-
-    ``specs`` has every output of every call of the model's own layers; ``reasons`` says of each unknown one why,
-    ``contradictions`` what the document records of a tensor that cannot be true, and ``clashes`` which calls take what cannot
-    stand together. ``by_record`` are the tensors that only the document tells of, ``by_build`` those whose shape their
-    takers were built on (their dtype is what these compute in), ``given`` what the user says, ``corrected`` those of which that
-    is something else than what is recorded, and all that is computed from them. ``inner`` holds the same for each call of a
-    nested model, ``wrapped`` for each call of a wrapper around one.
-    """
-
-    model: Model
-    table: Table
-    dialect: str
-    specs: dict[TensorRef, TensorSpec] = field(default_factory=dict)
-    reasons: dict[TensorRef, str] = field(default_factory=dict)
-    contradictions: dict[TensorRef, str] = field(default_factory=dict)
-    clashes: dict[CallRef, str] = field(default_factory=dict)
-    by_record: set[TensorRef] = field(default_factory=set)
-    by_build: set[TensorRef] = field(default_factory=set)
-    given: Mapping[TensorRef, TensorSpec] = field(default_factory=lambda: NOTHING)
-    corrected: set[TensorRef] = field(default_factory=set)
-    inner: dict[CallRef, Inference] = field(default_factory=dict)
-    wrapped: dict[CallRef, Inference] = field(default_factory=dict)
-    ordering: str | None = None
-    """The order of dimensions that a Keras 1 document writes, for those of its layers that do not write it."""
-
-    def call(self, layer: Layer, number: int) -> CallFacts:
-        """One call as a rule sees it."""
-        node = called(layer)[number]
-
-        def leaf(value: Any) -> Any:
-            return self.specs.get(value.ref, TensorSpec()) if type(value) is Use else value
-
-        args, kwargs = rebuild(node.args, leaf), rebuild(node.kwargs, leaf)
-        config = with_ordering(layer.class_name, layer.config, self.ordering)
-        return modern(CallFacts(layer.class_name, config, args, kwargs, self.dialect))
-
-    def facts(self, layer: Layer) -> LayerFacts | None:
-        return self.table.of(layer, self.dialect)
-
-    def gives_back(self, layer: Layer, number: int) -> bool | None:
-        """Whether a call gives back the very tensor that it takes; None where that hangs on the backend, or nobody can tell."""
-        facts = self.facts(layer)
-        try:
-            return facts is not None and facts.same_tensor(self.call(layer, number))
-        except RULE_ERRORS:
-            return None
-
-    def outputs(self) -> list[TensorSpec]:
-        return [self.specs.get(ref, TensorSpec()) for ref in self.model.output_refs()]
 
 
 class _Nested(NamedTuple):
@@ -145,8 +77,20 @@ def trace(
     given: Mapping[TensorRef, TensorSpec] = NOTHING,
     dialect: str | None = None,
     read: ReadModel | None = None,
+    within: Mapping[int, Mapping[TensorRef, TensorSpec]] = NOTHING,
 ) -> Inference:
-    """Infer a model and all that are nested in it; see `infer` for the arguments."""
+    """Shape and dtype of every tensor of a model and of all that are nested in it; never raises for one that is well formed.
+
+    Args:
+        facts: plug-ins, by class name or registered name; they win over the built-in rules.
+        given: what the user says of tensors; wins over everything.
+        dialect: whose habits the rules follow where generations differ; the document's own by default.
+        read: reads models that stand inside wrappers (``TimeDistributed(Model)``); they are unknown without it.
+        within: what is said of tensors of nested models, by the `id` of each; it holds for all calls of that model.
+
+    Returns:
+        ``specs`` with one entry for every output of every call. Where nothing is known it is empty; `explain` tells why.
+    """
     table, language = Table(facts), dialect or model.dialect or "keras3"
     reader = None if read is None else _Reader(read)
     done: dict[_Key, Inference] = {}
@@ -161,29 +105,8 @@ def trace(
             stack.pop()
         else:
             inner = Inference(nested.model, table, language, ordering=written)
-            stack.append((nested.key, _frame(inner, nested.inputs, NOTHING, reader)))
+            stack.append((nested.key, _frame(inner, nested.inputs, within.get(id(nested.model), NOTHING), reader)))
     return done[root]
-
-
-def infer(
-    model: Model,
-    facts: Mapping[str, LayerFacts] = NOTHING,
-    given: Mapping[TensorRef, TensorSpec] = NOTHING,
-    dialect: str | None = None,
-    read: ReadModel | None = None,
-) -> dict[TensorRef, TensorSpec]:
-    """Shape and dtype of every tensor of the model's own layers; never raises for a model that is well formed.
-
-    Args:
-        facts: plug-ins, by class name or registered name; they win over the built-in rules.
-        given: what the user says of tensors; wins over everything.
-        dialect: whose habits the rules follow where generations differ; the document's own by default.
-        read: reads models that stand inside wrappers (``TimeDistributed(Model)``); they are unknown without it.
-
-    Returns:
-        One entry for every output of every call. Where nothing is known the spec is empty; `explain` tells why.
-    """
-    return trace(model, facts, given, dialect, read).specs
 
 
 def takers(inference: Inference, implied: Mapping[str, Shape]) -> Built:
@@ -404,21 +327,3 @@ def _recorded(frame: _Frame, tensor: TensorRef, told: TensorSpec, exact: bool, f
     if why and not follows:
         frame.result.contradictions[tensor] = described_as(recorded, why)
     return spec
-
-
-def explain(inference: Inference, ref: TensorRef) -> str:
-    """Why a tensor's shape is unknown, back to the layer where the trouble starts; empty where it is known."""
-    steps = [f"{each.layer!r}: {inference.reasons[each]}" for each in trail(inference, ref)]
-    return "; ".join(steps if len(steps) < 4 else [steps[0], "...", steps[-1]])
-
-
-def trail(inference: Inference, ref: TensorRef) -> list[TensorRef]:
-    """The tensors through which a shape is lost, the last one where the trouble starts; empty where it is known."""
-    found: dict[TensorRef, None] = {}
-    layers = inference.model.by_name()
-    while ref in inference.reasons and ref not in found:
-        found[ref] = None
-        layer = layers[ref.layer]
-        uses = layer.calls[ref.call].uses() if layer.model is None else []
-        ref = next((use.ref for use in uses if use.ref in inference.reasons), ref)
-    return list(found)

@@ -15,20 +15,23 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from configsplit.catalog.facts import LayerFacts
-from configsplit.graph.model import INPUT, CallRef, Layer, Model, Node, TensorRef, TensorSpec
-from configsplit.inference.infer import NOTHING, Inference, called, trace
+from configsplit.graph.model import INPUT, CallRef, Layer, Node, TensorRef
+from configsplit.inference.known import Inference, called
 from configsplit.inference.mask_rules import (
     Mask,
     MaskedCall,
     Taken,
+    attended,
     declared,
+    given_masks,
     handed_on,
     may_begin,
     output_masks,
     refs_of,
+    says_masks,
+    taken_first,
     unwrapped,
 )
-from configsplit.inference.masked_calls import attended, given_masks, says_masks, taken_first
 from configsplit.inference.untying import Untying, casts, untyings
 
 Arriving: TypeAlias = tuple[str, ...]
@@ -97,16 +100,6 @@ class Masks:
         while (mask := self.tensors.get(ref)) is not None and mask.kind == "same":
             ref = mask.sources[0]
         return ref
-
-
-def masked(
-    model: Model,
-    facts: Mapping[str, LayerFacts] = NOTHING,
-    given: Mapping[TensorRef, TensorSpec] = NOTHING,
-    dialect: str | None = None,
-) -> Masks:
-    """The masks of a model; arguments as for `infer`."""
-    return traced_masks(trace(model, facts, given, dialect))
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from configsplit.graph.model import CallRef, Layer, LayerPath, TensorRef
-from configsplit.inference.infer import RULE_ERRORS, Inference
+from configsplit.inference.known import RULE_ERRORS, Inference
 
 
 class Culprit(NamedTuple):

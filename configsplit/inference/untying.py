@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 
 from configsplit.catalog.facts import UNDECLARED
 from configsplit.graph.model import CallRef, Layer, TensorRef, TensorSpec
-from configsplit.inference.infer import Inference, called
 from configsplit.inference.inputs import input_spec
-from configsplit.inference.masked_calls import attended, taken_first
+from configsplit.inference.known import Inference, called
+from configsplit.inference.mask_rules import attended, taken_first
 
 
 @dataclass(frozen=True, slots=True)

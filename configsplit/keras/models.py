@@ -73,8 +73,8 @@ def read(model: Any, classes: Classes = None, inputs: Inputs | None = None) -> L
         raise DocumentError(
             f"{type(model).__name__} is no model", code="live-not-keras", hint="give a layer as a fragment, or put it into one"
         )
-    whole = model if shows_its_graph(model, works) else recovered(model, works, known, inputs)
-    parsed = parse(whole.to_json())
+    whole, text = (model, model.to_json()) if shows_its_graph(model, works) else recovered(model, works, known, inputs)
+    parsed = parse(text)
     document = Made(
         model=parsed.model,
         detection=parsed.detection,

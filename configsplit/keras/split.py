@@ -97,23 +97,14 @@ def split(
     check_choice("boundary", boundary, Choice)
     if boundary_dtype is not None:
         check_choice("boundary_dtype", boundary_dtype, Wider)
-    shapes, opened, sizes = tuple(shapes), tuple(opened), tuple(sizes)
-    asked_of_graphs = bool(boundary_dtype or shapes or opened or sizes)
+    given = {"shapes": tuple(shapes), "opened": tuple(opened), "sizes": tuple(sizes)}
+    asked_of_graphs = bool(boundary_dtype or any(given.values()))
     if trace:
         _refuse_for_trace(asked_of_graphs)
         return cut_trace(model, at, boundary=boundary, inputs=inputs)
     try:
         whole = read(model, custom_objects, inputs)
-        parts = split_document(
-            whole.document,
-            at,
-            boundary=boundary,
-            shapes=shapes,
-            opened=opened,
-            sizes=sizes,
-            fix_size=fix_size,
-            boundary_dtype=boundary_dtype,
-        )
+        parts = split_document(whole.document, at, boundary=boundary, fix_size=fix_size, boundary_dtype=boundary_dtype, **given)
     except (DocumentError, TensorReferenceError) as error:
         hidden = error.code == "live-no-graph" or (isinstance(error, TensorReferenceError) and whole.live is not model)
         if not hidden or trace is False or asked_of_graphs or not can_trace(framework_of(model)):

@@ -3,31 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from configsplit.catalog.facts import LayerFacts
 from configsplit.containers import Source, open_source
+from configsplit.containers.source import Order
 from configsplit.dialects import Detection, parse, read_entry
 from configsplit.dialects.dialect import Generation
-from configsplit.errors import ConfigSplitError, ShapeError, StoreError
+from configsplit.display.shown import Shown
+from configsplit.errors import ConfigSplitError, ShapeError, StoreError, check_choice
 from configsplit.graph.model import Model, TensorRef, TensorSpec
 from configsplit.graph.references import boundary
 from configsplit.inference import Inference, agree, blamed, in_words, trace
-from configsplit.models.idle_keys import without_idle_keys
-from configsplit.models.read_as_today import read_as_today
+from configsplit.models.in_order import weights_in_order
+from configsplit.models.read_as_today import read_as_today, without_idle_keys
 from configsplit.plugins import Registry
 from configsplit.plugins.registry import plugins
 from configsplit.telling import decided, doing
 
+Match: TypeAlias = Literal["name", "order"]
+
 
 @dataclass(frozen=True, kw_only=True)
-class Document:
+class Document(Shown):
     """A model as it stands in a file; immutable. Weights are read when they are needed: until then the file must not change.
 
     Attributes:
@@ -35,6 +39,7 @@ class Document:
         detection: the dialect, and the evidence for it.
         path: the file that was read; ``weights`` is the file of weights that goes with it, if apart.
         by_name: whether layers take their weights of ``weights`` by name, whatever else is in it.
+        match: by what arrays in ``weights`` are known.
         kind: "json", "keras", "h5", "dir", or another of `configsplit.containers.source.CONTAINERS`.
         release: what the file says of the release that wrote it; empty where it says nothing.
         registry: the plug-ins in force.
@@ -50,6 +55,7 @@ class Document:
     kind: str
     weights: Path | None = None
     by_name: bool = False
+    match: Match = "name"
     release: str = ""
     registry: Registry = field(default_factory=Registry)
     notes: tuple[str, ...] = ()
@@ -80,7 +86,7 @@ class Document:
         if self.source is not None and not self.source.is_closed:
             yield self.source
             return
-        with open_source(self.path, self.weights, by_name=self.by_name) as source:
+        with open_source(self.path, self.weights, by_name=self.by_name, order=_order(self.match, self.registry)) as source:
             if self.digest and _digest(source.config_text) != self.digest:
                 raise StoreError(
                     "the file was replaced since it was read: it holds another architecture",
@@ -109,12 +115,14 @@ class Document:
         shapes: Mapping[TensorRef, TensorSpec],
         model: Model | None = None,
         facts: Mapping[str, LayerFacts] = MappingProxyType({}),
+        within: Mapping[int, Mapping[TensorRef, TensorSpec]] = MappingProxyType({}),
     ) -> Inference:
         """What `infer` tells where the user says some of the shapes; with more ``facts``, what those tell besides.
 
         Args:
             shapes, model: as for `infer`.
             facts: declarations of classes besides those of the registry, by name.
+            within: what is said of tensors of nested models, by the `id` of each.
 
         Returns:
             As `infer` does.
@@ -122,8 +130,8 @@ class Document:
         Raises:
             ShapeError: the document or the rules of its classes tell something else.
         """
-        if facts:
-            found = trace(model or self.model, {**facts, **self.facts}, shapes, read=read_entry)
+        if facts or within:
+            found = trace(model or self.model, {**facts, **self.facts}, shapes, read=read_entry, within=within)
         else:
             found = self.infer(shapes, model)
         if shapes:
@@ -152,6 +160,7 @@ def load(
     registry: Registry | None = None,
     calls: Iterable[str] = (),
     by_name: bool = False,
+    match: Match = "name",
 ) -> Document:
     """Read a model file: ``.json``, ``.keras`` or ``.h5``, told apart by content.
 
@@ -163,6 +172,8 @@ def load(
         calls: which calls a layer takes, where the release that wrote the file lost their numbers: ``subtract=base@0,base@1``.
         by_name: layers take their weights of ``weights`` by name, as Keras's `load_weights(by_name=True)` does; the file may be
             another network's.
+        match: by what the arrays in ``weights`` are known where their file has names alone or none: the names of layers, or
+            (``order``) the order of ``model.get_weights()``.
 
     Returns:
         The model; nothing of it stays open.
@@ -173,12 +184,17 @@ def load(
         PluginError: a plug-in cannot be used.
     """
     with reading(
-        path, weights=weights, custom_objects=custom_objects, registry=registry, calls=calls, by_name=by_name
+        path,
+        weights=weights,
+        custom_objects=custom_objects,
+        registry=registry,
+        calls=calls,
+        by_name=by_name,
+        match=match,
     ) as document:
         return replace(document, source=None)
 
 
-@contextmanager
 def reading(
     path: str | Path,
     *,
@@ -187,11 +203,12 @@ def reading(
     registry: Registry | None = None,
     calls: Iterable[str] = (),
     by_name: bool = False,
-) -> Iterator[Document]:
+    match: Match = "name",
+) -> AbstractContextManager[Document]:
     """`load`, with the file kept open inside the ``with`` block: what is done there opens it no second time.
 
     Args:
-        path, weights, custom_objects, registry, calls, by_name: as for `load`.
+        path, weights, custom_objects, registry, calls, by_name, match: as for `load`.
 
     Returns:
         The model, for a ``with`` statement. It can be used behind the block, too: its file is opened again then.
@@ -199,8 +216,15 @@ def reading(
     Raises:
         StoreError, DocumentError, PluginError: as `load` does.
     """
-    known = plugins(custom_objects, registry)
-    with open_source(path, weights, by_name=by_name) as source:
+    check_choice("match", match, Match)
+    return _reading(path, weights, plugins(custom_objects, registry), calls, by_name=by_name, match=match)
+
+
+@contextmanager
+def _reading(
+    path: str | Path, weights: str | Path | None, known: Registry, calls: Iterable[str], *, by_name: bool, match: Match
+) -> Iterator[Document]:
+    with open_source(path, weights, by_name=by_name, order=_order(match, known)) as source:
         yield document_in(source, known, calls)
 
 
@@ -227,12 +251,19 @@ def document_in(source: Source, registry: Registry, calls: Iterable[str] = ()) -
         kind=source.kind,
         weights=source.weights_path,
         by_name=source.by_name,
+        match="name" if source.order is None else "order",
         release=str(release),
         registry=registry,
         notes=(*parsed.notes, *left_out, *put_right),
         digest=digest,
         source=source,
     )
+
+
+def _order(match: Match, registry: Registry) -> Order | None:
+    if match == "name":
+        return None
+    return lambda text: weights_in_order(text, registry.facts())
 
 
 def _why(detection: Detection) -> str:

@@ -16,7 +16,7 @@ from configsplit.errors import CutError, DocumentError, closest
 from configsplit.graph.json import FrozenDict, loads
 from configsplit.graph.model import INPUT, Layer, Model, TensorRef
 from configsplit.inference import BUILT_IN
-from configsplit.models.document import Document, load
+from configsplit.models.document import Document, Match, load
 
 
 def load_fragment(
@@ -26,6 +26,7 @@ def load_fragment(
     weights: str | Path | None = None,
     custom_objects: Iterable[str | Path] = (),
     by_name: bool = False,
+    match: Match = "name",
 ) -> Document:
     """Read what is to be put into ``host``.
 
@@ -37,7 +38,7 @@ def load_fragment(
         entry = loads(source.config_text) if source.kind == "json" else None
     if isinstance(entry, FrozenDict) and _is_layer(entry):
         return one_layer(entry, Path(path), host)
-    found = load(path, weights=weights, custom_objects=custom_objects, by_name=by_name)
+    found = load(path, weights=weights, custom_objects=custom_objects, by_name=by_name, match=match)
     check_dialect(found, host)
     return found
 

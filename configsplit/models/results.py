@@ -13,6 +13,7 @@ from warnings import warn
 
 from configsplit.containers.container import Format
 from configsplit.dialects import parse, to_text
+from configsplit.display.shown import Shown
 from configsplit.errors import check_choice
 from configsplit.graph.model import LayerPath, Model, TensorRef
 from configsplit.graph.provenance import Origin, Provenance
@@ -34,7 +35,7 @@ Check = Literal["none", "proof"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parts(Sequence["Part"]):
+class Parts(Shown, Sequence["Part"]):
     """The parts of one split: a sequence in which each runs after those before it.
 
     ``whole`` is the model that was cut, with nested models opened as far as the cuts needed; ``origins`` gives, per part,
@@ -112,7 +113,7 @@ class Parts(Sequence["Part"]):
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Part(Shown):
     """One part of a split, which every verb takes like a model of its own.
 
     ``inputs`` and ``outputs`` are tensors of the original, in the order of the part's own.
@@ -204,7 +205,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Edited:
+class Edited(Shown):
     """The result of a verb of surgery, not yet written.
 
     Attributes:

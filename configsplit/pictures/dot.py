@@ -29,6 +29,8 @@ def _lines(picture: Picture, opened: Collection[int]) -> Iterator[str]:
             yield f"{indent}n{step.id} [label={_quoted(_label(step.box))}, color={_quoted(_MARKS[step.box.mark])}]"
     for source, target, line in nested_lines(picture, opened):
         yield f"  n{source} -> n{target} [{_told(line)}]"
+    for link in picture.views[0].links:
+        yield f"  n{link.source} -> n{link.target} [label={_quoted(link.note)}, style=dotted, constraint=false, dir=none]"
 
 
 def _told(line: Line) -> str:

@@ -35,6 +35,9 @@ def _lines(picture: Picture, opened: Collection[int]) -> Iterator[str]:
             yield f'{indent}n{step.id}["{_label(step.box)}"]{f":::{kind}" if kind else ""}'
     for source, target, line in nested_lines(picture, opened):
         yield f"  n{source} {_arrow(line)} n{target}"
+    for link in picture.views[0].links:
+        rule = f'|"{_entities(link.note)}"|' if link.note else ""
+        yield f"  n{link.source} -.-{rule} n{link.target}"
 
 
 def _arrow(line: Line) -> str:

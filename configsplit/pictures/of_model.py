@@ -14,7 +14,7 @@ from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import CallRef, Layer, TensorRef, TensorSpec
 from configsplit.graph.references import outputs_used, tensor_name
 from configsplit.inference import Inference, operations_of, weights_of
-from configsplit.inference.infer import called
+from configsplit.inference.known import called
 from configsplit.pictures.picture import Box, Line, View
 from configsplit.rewrites.split import bytes_per_sample
 

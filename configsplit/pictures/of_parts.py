@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from configsplit.errors import VerificationError
 from configsplit.graph.model import TensorRef
@@ -16,11 +17,35 @@ from configsplit.records.manifest import FromPart, Manifest
 _Source = tuple[int, int]
 
 
-def views_of_parts(manifest: Manifest, documents: Sequence[Document]) -> tuple[View, ...]:
-    """All parts, wired as the manifest says; inputs that come from another part are no boxes.
+class Wired(NamedTuple):
+    """A part: its file, which output of which part each of its inputs is (None: the model's own input), and what the tensors
+    that it gives are called."""
+
+    file: str
+    inputs: tuple[_Source | None, ...]
+    outputs: tuple[str, ...]
+
+
+def wiring(manifest: Manifest) -> list[Wired]:
+    """The wires of a manifest."""
+    return [
+        Wired(
+            part.file,
+            tuple(
+                (tensor.source.part, tensor.source.output) if isinstance(tensor.source, FromPart) else None
+                for tensor in part.inputs
+            ),
+            tuple(tensor.tensor for tensor in part.outputs),
+        )
+        for part in manifest.parts
+    ]
+
+
+def views_of_parts(wired: Sequence[Wired], documents: Sequence[Document]) -> tuple[View, ...]:
+    """All parts with their wires; inputs that come from another part are no boxes.
 
     Raises:
-        VerificationError: the manifest wires what the parts do not have.
+        VerificationError: the wires are of what the parts do not have.
     """
     every = [views_of(document.infer()) for document in documents]
     boxes: list[Box] = []
@@ -28,7 +53,7 @@ def views_of_parts(manifest: Manifest, documents: Sequence[Document]) -> tuple[V
     later: list[View] = []
     given: dict[_Source, list[tuple[int, Line]]] = {}
     for part, (document, views) in enumerate(zip(documents, every, strict=True)):
-        wires = _wires(manifest, part, document)
+        wires = _wires(wired[part], document)
         shift = sum(len(earlier) - 1 for earlier in every[:part])
         home: dict[int, int] = {}
         for number, box in enumerate(views[0].boxes):
@@ -43,28 +68,25 @@ def views_of_parts(manifest: Manifest, documents: Sequence[Document]) -> tuple[V
                 continue
             wire = wires[views[0].boxes[source].layer]
             given.setdefault(wire, []).append((target, line))
-        lines += _crossing(manifest, documents, part, given, boxes)
+        lines += _crossing(wired, documents, part, given, boxes)
     _check(given)
     return (View("model", "", tuple(boxes), tuple(lines)), *later)
 
 
-def facts_of_parts(manifest: Manifest, documents: Sequence[Document]) -> tuple[PartFacts, ...]:
+def facts_of_parts(wired: Sequence[Wired], documents: Sequence[Document]) -> tuple[PartFacts, ...]:
     """What there is to say of each part."""
     return tuple(
         PartFacts(part.file, len(document.model.layers), counted(document.infer()).parameters)
-        for part, document in zip(manifest.parts, documents, strict=True)
+        for part, document in zip(wired, documents, strict=True)
     )
 
 
-def _wires(manifest: Manifest, part: int, document: Document) -> dict[str, _Source]:
+def _wires(part: Wired, document: Document) -> dict[str, _Source]:
     """The inputs of a part that another one gives, by name."""
-    refs, told = document.model.input_refs(), manifest.parts[part].inputs
-    if len(refs) != len(told):
-        raise _unlike(f"the manifest tells of {len(told)} inputs, the file has {len(refs)}", manifest.parts[part].file)
-    pairs = zip(refs, told, strict=True)
-    return {
-        ref.layer: (tensor.source.part, tensor.source.output) for ref, tensor in pairs if isinstance(tensor.source, FromPart)
-    }
+    refs = document.model.input_refs()
+    if len(refs) != len(part.inputs):
+        raise _unlike(f"the manifest tells of {len(part.inputs)} inputs, the file has {len(refs)}", part.file)
+    return {ref.layer: source for ref, source in zip(refs, part.inputs, strict=True) if source is not None}
 
 
 def _of_part(box: Box, part: int, shift: int) -> Box:
@@ -76,7 +98,7 @@ def _inner(view: View, part: int, shift: int) -> View:
 
 
 def _crossing(
-    manifest: Manifest,
+    wired: Sequence[Wired],
     documents: Sequence[Document],
     part: int,
     given: dict[_Source, list[tuple[int, Line]]],
@@ -86,10 +108,10 @@ def _crossing(
     found: list[Line] = []
     for source, output in [wire for wire in given if wire[0] < part]:
         refs = documents[source].model.output_refs()
-        if output >= len(refs) or output >= len(manifest.parts[source].outputs):
-            raise _unlike(f"the manifest wires output {output}, which the part does not have", manifest.parts[source].file)
+        if output >= len(refs) or output >= len(wired[source].outputs):
+            raise _unlike(f"the manifest wires output {output}, which the part does not have", wired[source].file)
         home = _home(boxes, source, refs[output])
-        name = manifest.parts[source].outputs[output].tensor
+        name = wired[source].outputs[output]
         for target, line in given.pop((source, output)):
             found.append(replace(line, source=home, target=target, name=name, output=refs[output].output, crosses=True))
     return found

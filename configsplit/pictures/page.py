@@ -5,14 +5,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from importlib import resources
 from math import log10
 from typing import Any
 
 from configsplit.pictures.layout import Placed
 from configsplit.pictures.picture import Picture
-from configsplit.pictures.prices import Prices, option
+from configsplit.pictures.prices import Prices, Stages, option
 from configsplit.pictures.style import style_sheet
 from configsplit.pictures.svg import HEAD, HEIGHT, RIM, WIDTH, closed, drawn, families
 from configsplit.pictures.words import amount, markup, plain, size
@@ -87,23 +87,38 @@ def _views(picture: Picture, layouts: dict[int, Placed], views: Collection[int])
 def _data(
     picture: Picture, layouts: dict[int, Placed], opened: Collection[int], views: Collection[int], prices: Prices | None
 ) -> dict[str, Any]:
-    places = () if prices is None else prices.places
-    homes = _homes(picture, views) if places else {}
+    prices = prices or Prices("")
+    homes = _homes(picture, views) if prices.places else {}
     return {
         "box": [WIDTH, HEIGHT, HEAD, RIM],
         "views": {number: _geometry(picture, number, layout, views) for number, layout in layouts.items()},
         "opened": sorted(set(opened) & set(views)),
-        "command": "" if prices is None else prices.command,
+        "command": prices.command,
         "places": [
             {
                 "option": option(place.at),
                 "said": [plain(place.at), *_said(place.bytes, place.macs, place.parameters)],
-                "boxes": [homes[name] for tensor in place.tensors if (name := _without_output(tensor, homes)) is not None],
+                "boxes": _boxes(place.tensors, homes),
                 "time": [place.macs[0], place.bytes + place.input_bytes, place.macs[1]],
             }
-            for place in places
+            for place in prices.places
         ],
+        "uncut": [[0, prices.inputs, prices.macs], [prices.macs, 0, 0]],
+        "stages": {each.count: _pipeline(each, homes) for each in prices.stages},
     }
+
+
+def _pipeline(found: Stages, homes: dict[str, list[int]]) -> dict[str, Any]:
+    largest = f"largest stage {amount(found.largest)} multiply-accumulates, {found.states[0]}"
+    across = f"{size(found.bytes)} across all boundaries, {found.states[1]}"
+    names = [tensor for boundary in found.boundaries for tensor in boundary]
+    told = [f"{number}. {', '.join(map(plain, boundary))}" for number, boundary in enumerate(found.boundaries, 1)]
+    return {"option": f"--stages {found.count}", "said": [largest, across, *told], "boxes": _boxes(names, homes)}
+
+
+def _boxes(tensors: Iterable[str], homes: dict[str, list[int]]) -> list[list[int]]:
+    """The boxes that give some tensors."""
+    return [homes[name] for tensor in tensors if (name := _without_output(tensor, homes)) is not None]
 
 
 def _said(crossing: int, macs: tuple[int, int], parameters: tuple[int, int]) -> tuple[str, ...]:

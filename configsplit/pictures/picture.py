@@ -70,11 +70,21 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """From a box of an old model to one of the new model beside it, with the rules by which the one became the other."""
+
+    source: int
+    target: int
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
 class View:
     """What is drawn as one graph: a model, a row of blocks of one form, or one of these.
 
     ``path`` leads to the model that its boxes are layers of, for references from outside: ``encoder/block3/``. ``inputs`` are
-    the boxes that take what a model is called with, in order, ``outputs`` the box and the output of it that it gives.
+    the boxes that take what a model is called with, in order, ``outputs`` the box and the output of it that it gives. Of two
+    models side by side ``beside`` is the first box of the right one, and ``links`` lead from the left one to it.
     """
 
     kind: Kind
@@ -83,6 +93,8 @@ class View:
     lines: tuple[Line, ...]
     inputs: tuple[int, ...] = ()
     outputs: tuple[tuple[int, int], ...] = ()
+    beside: int = 0
+    links: tuple[Link, ...] = ()
 
     @property
     def marked(self) -> bool:

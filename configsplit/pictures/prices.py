@@ -20,6 +20,17 @@ class Price:
     parameters: tuple[int, int]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stages:
+    """A pipeline of so many stages: what crosses each boundary, and what the planner says of it."""
+
+    count: int
+    boundaries: tuple[tuple[str, ...], ...]
+    largest: int
+    bytes: int
+    states: tuple[str, str]
+
+
 @dataclass(frozen=True, slots=True)
 class Prices:
     """The places along a model.
@@ -27,11 +38,16 @@ class Prices:
     Attributes:
         file: the model's name, for a command in its folder.
         note: why there are none, or not all.
+        macs, inputs: multiply-accumulates and bytes of the inputs of the whole: what not cutting costs.
+        stages: the best pipelines, where they were asked for.
     """
 
     file: str
     places: tuple[Price, ...] = ()
     note: str = ""
+    macs: int = 0
+    inputs: int = 0
+    stages: tuple[Stages, ...] = ()
 
     @property
     def command(self) -> str:

@@ -28,10 +28,10 @@ _PALETTE = {
 PARTS = ("#3b82f6", "#f59e0b", "#10b981", "#a855f7", "#ef4444", "#06b6d4", "#84cc16", "#ec4899")
 """The colours of parts, in turn."""
 
-_FONT = "ui-sans-serif,system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif"
+FONT = "ui-sans-serif,system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif"
 
 _BASE = f"""
-svg.picture{{font-family:{_FONT}}}
+svg.picture{{font-family:{FONT}}}
 .paper{{fill:#fff}}
 .t{{font-size:17px;font-weight:600;fill:#0f172a}}
 .u{{font-size:12px;fill:#64748b}}
@@ -43,6 +43,10 @@ svg.picture{{font-family:{_FONT}}}
 .l{{fill:none;stroke:#94a3b8;stroke-linecap:round;stroke-linejoin:round}}
 .x{{stroke:#e11d48}}
 .again{{fill:none;stroke:#94a3b8;stroke-dasharray:2 4}}
+.link{{fill:none;stroke:#94a3b8;stroke-dasharray:1 5;stroke-linecap:round}}
+.link.ruled{{stroke:#7c3aed;stroke-width:1.5;stroke-dasharray:none}}
+.rule rect{{fill:#f5f3ff;stroke:#a78bfa}}
+.rule text{{font-size:10.5px;fill:#5b21b6;text-anchor:middle}}
 .frame{{fill:#f8fafc;fill-opacity:.75;stroke:#94a3b8;stroke-dasharray:5 4}}
 .cut{{stroke:#e11d48;stroke-width:1.5;stroke-dasharray:7 5}}
 .pill{{fill:#fff1f2;stroke:#e11d48}}
@@ -66,6 +70,10 @@ _DARK = """
 .s{stroke:#334155}
 .l,.again{stroke:#64748b}
 .x,.cut{stroke:#fb7185}
+.link{stroke:#64748b}
+.link.ruled{stroke:#a78bfa}
+.rule rect{fill:#1e1b3a;stroke:#7c5cd6}
+.rule text{fill:#ddd6fe}
 .frame{fill:#111a2e;stroke:#475569}
 .pill{fill:#3f0d1c;stroke:#fb7185}
 .pt{fill:#fecdd3}

@@ -7,7 +7,8 @@ from itertools import pairwise
 from math import log10
 
 from configsplit.catalog.families import FAMILIES
-from configsplit.pictures.layout import EDGE, Placed, Point, placed
+from configsplit.pictures.beside import arranged
+from configsplit.pictures.layout import EDGE, Placed, Point
 from configsplit.pictures.picture import Box, Line, Picture, View
 from configsplit.pictures.style import PARTS, style_sheet
 from configsplit.pictures.words import amount, markup, shortened, size
@@ -36,7 +37,7 @@ def laid_out(picture: Picture, opened: Collection[int]) -> list[Placed | None]:
     layouts: list[Placed | None] = [None] * len(picture.views)
     for number in reversed(range(len(picture.views))):
         if number == 0 or number in opened:
-            layouts[number] = placed(picture.views[number], sizes_of(picture.views[number], layouts))
+            layouts[number] = arranged(picture.views[number], sizes_of(picture.views[number], layouts))
     return layouts
 
 
@@ -48,11 +49,12 @@ def closed(picture: Picture, views: Collection[int]) -> dict[int, Placed]:
     for number in views:
         view = picture.views[number]
         form = (
+            view.beside,
             tuple(box.part for box in view.boxes),
             tuple((line.source, line.target, line.output) for line in view.lines),
         )
         if form not in known:
-            known[form] = placed(view, sizes_of(view, nothing))
+            known[form] = arranged(view, sizes_of(view, nothing))
         found[number] = known[form]
     return found
 
@@ -107,6 +109,7 @@ def drawn(picture: Picture, number: int, layout: Placed, opened: Collection[int]
     if number == 0 and picture.parts:
         yield from _bands(layout)
     yield from _again(view, layout, live)
+    yield from _links(view, layout, live)
     for line, points in zip(view.lines, layout.lines, strict=True):
         yield _line(line, points)
     for place, (box, where) in enumerate(zip(view.boxes, layout.boxes, strict=True)):
@@ -115,6 +118,7 @@ def drawn(picture: Picture, number: int, layout: Placed, opened: Collection[int]
     if number == 0 and picture.parts:
         yield from _cuts(picture, layout)
     yield from _pills(view, layout, live)
+    yield from _noted(view, layout, live)
 
 
 def _handle(box: Box, place: str, opens: bool) -> str:
@@ -206,6 +210,32 @@ def _again(view: View, layout: Placed, live: bool) -> Iterator[str]:
             pair = f' data-pair="{last[key]} {number}"' if live else ""
             yield f'<path class="again"{pair} d="M{ends[0][0]:g} {ends[0][1]:g}L{ends[1][0]:g} {ends[1][1]:g}"/>\n'
         last[key] = number
+
+
+def _links(view: View, layout: Placed, live: bool) -> Iterator[str]:
+    """From each box of the old model to what it became."""
+    for link in view.links:
+        (x, y, width, height), (to_x, to_y, _, to_height) = layout.boxes[link.source], layout.boxes[link.target]
+        pair = f' data-pair="{link.source} {link.target}"' if live else ""
+        kind = "link ruled" if link.note else "link"
+        yield f'<path class="{kind}"{pair} d="M{x + width:g} {y + height / 2:g}L{to_x:g} {to_y + to_height / 2:g}"/>\n'
+
+
+def _noted(view: View, layout: Placed, live: bool) -> Iterator[str]:
+    """The rules, each in the middle of its line."""
+    for link in view.links:
+        if not link.note:
+            continue
+        (x, y, width, height), (to_x, to_y, _, to_height) = layout.boxes[link.source], layout.boxes[link.target]
+        middle = ((x + width + to_x) / 2, (y + height / 2 + to_y + to_height / 2) / 2)
+        told = link.note if len(link.note) <= 34 else f"{link.note[:33]}…"
+        wide = 6.2 * len(told) + 18
+        pair = f' data-between="{link.source} {link.target}"' if live else ""
+        yield (
+            f'<g class="rule"{pair} transform="translate({middle[0]:g},{middle[1]:g})"><title>{markup(link.note)}</title>'
+            f'<rect x="{-wide / 2:g}" y="-10" width="{wide:g}" height="20" rx="10"/>'
+            f'<text y="4">{markup(told)}</text></g>\n'
+        )
 
 
 def _bands(layout: Placed) -> Iterator[str]:

@@ -154,6 +154,12 @@ class SourceFile(Record):
     weights_path: Below | None = None
     weights_sha256: Digest | None = None
     weights_by_name: Literal[True] | None = None
+    weights_match: Literal["order"] | None = None
+
+    @property
+    def taken(self) -> dict[str, Any]:
+        """How the weights were taken, as who reads the model again has to be told."""
+        return {"by_name": bool(self.weights_by_name), "match": self.weights_match or "name"}
 
 
 class Manifest(Record):

@@ -19,14 +19,14 @@ UNKNOWN = 1 << 60
 """Price in bytes of a tensor of unknown shape or kind: crossed only where there is no other way."""
 
 
-class Untold(NamedTuple):
+class UnknownShape(NamedTuple):
     """Why nobody can tell a tensor's shape, and the name by which the user can."""
 
     why: str
     name: str
 
 
-Why = Callable[[TensorRef], Untold]
+Why = Callable[[TensorRef], UnknownShape]
 
 
 class Wire(NamedTuple):
@@ -250,7 +250,7 @@ def _require_shapes(
     if unknown:
         layers, used = model.by_name(), outputs_used(model)
         names = [tensor_name(ref, layers, used) for ref in unknown]
-        reason, name = why(unknown[0]) if why else Untold("no rule tells it", names[0])
+        reason, name = why(unknown[0]) if why else UnknownShape("no rule tells it", names[0])
         raise ShapeError(
             f"the shape of {', '.join(names)} is not recorded in the document and cannot be inferred: {reason}",
             code="shape-unknown",

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from configsplit.containers import Source, open_source
+from configsplit.containers.container import READ_BY_KERAS
 from configsplit.dialects.envelope import unwrapped
 from configsplit.errors import DocumentError, StoreError
 from configsplit.graph.json import loads, thaw
 
-_READ_BY_KERAS = frozenset({"json", "keras", "h5", "dir"})
 _WORDS_EACH = 20
 _VOCABULARY_LIMIT = 1 << 20
 
@@ -52,7 +52,7 @@ def examine(path: Path, weights: Path | None = None) -> Examined:
         StoreError: it cannot be read, is no model, or is damaged or hostile; or it is of a kind that no Keras reads.
     """
     with open_source(path, weights) as source:
-        if source.kind not in _READ_BY_KERAS:
+        if source.kind not in READ_BY_KERAS or source.is_packed:
             raise StoreError(
                 f"no Keras reads a model of the kind {source.kind!r} as data",
                 code="runtime-kind",

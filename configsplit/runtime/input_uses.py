@@ -17,7 +17,7 @@ from configsplit.catalog.table import ships
 from configsplit.graph.json import FrozenDict, Number
 from configsplit.graph.model import CallRef, Layer, Node, TensorRef, Use, leaves
 from configsplit.inference import Inference, weights_of
-from configsplit.inference.infer import RULE_ERRORS, called
+from configsplit.inference.known import RULE_ERRORS, called
 
 
 class Way(IntEnum):

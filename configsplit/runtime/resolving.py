@@ -52,7 +52,7 @@ def resolving(framework: Framework, objects: Mapping[str, Any]) -> Iterator[None
 def _resolved(
     framework: Framework, objects: Mapping[str, Any], name: str, registered: Any, module: Any, *, function: bool
 ) -> Any:
-    wanted = (name,) if function else (registered, name)
+    wanted = (name,) if function else (registered, f"{module}:{name}", name)
     for key in wanted:
         if isinstance(key, str) and key in objects:
             return objects[key]

@@ -26,9 +26,8 @@ from configsplit.records import provenance
 from configsplit.records.provenance import SUFFIX, Accounts, Came, ProvenanceRecord, Result
 from configsplit.saving import manifesting
 from configsplit.saving.conversion_proof import accounts, prove
-from configsplit.saving.numeric import described_inputs
-from configsplit.saving.readable import readable
-from configsplit.saving.reread import reread
+from configsplit.saving.file_proof import reread
+from configsplit.saving.numeric import described_inputs, readable
 from configsplit.saving.writer import Content, begin, content_like, metadata_of
 from configsplit.telling import doing
 from configsplit.weights.accounts import Absent

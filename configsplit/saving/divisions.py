@@ -1,4 +1,5 @@
-"""Proof that a divided wrapper is what it was: its pieces, put together again, give the wrapped model and the model around.
+"""What was opened and divided for a cut, as the manifest records it, done again from that record, and proven: the pieces of a
+divided wrapper, put together again, give the wrapped model and the model around.
 
 `whole_model` repeats the division that was recorded, and the parts are held against the result. So the division itself is held
 against the original here, by a way of its own.
@@ -8,15 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
 from configsplit.errors import VerificationError
 from configsplit.graph.equality import differences
 from configsplit.graph.json import FrozenDict
-from configsplit.graph.model import Model, TensorRef, TensorSpec, leaves
+from configsplit.graph.model import CallRef, Model, TensorRef, TensorSpec, leaves
+from configsplit.graph.references import Place
+from configsplit.models.document import Document
 from configsplit.models.wrapped import DocumentWrapping
+from configsplit.records.manifest import Manifest, Opening, Shape
 from configsplit.rewrites.common import redirected
 from configsplit.rewrites.nested.divide import Divided, own_dtype
-from configsplit.rewrites.nested.surface import Surfaced
+from configsplit.rewrites.nested.surface import Step, Surfaced, Told, reopen
 from configsplit.rewrites.nested.unpack import bare, rejoined
 
 
@@ -94,3 +99,52 @@ def _undivided(around: Model, divided: Divided) -> Model:
 def _frame(config: FrozenDict) -> FrozenDict:
     """What a piece has in common with the wrapper that it came from."""
     return config.without("layer", "name", "dtype")
+
+
+# Records of what was opened and divided.
+
+
+def opening_of(step: Step) -> Opening:
+    """A step as a record, what was done inside first; iterative."""
+    every = [step]
+    for each in every:
+        every += each.inside
+    made: dict[int, Opening] = {}
+    for each in reversed(every):
+        inner = tuple(made[id(one)] for one in each.inside)
+        made[id(each)] = Opening(layer=each.layer, calls=each.calls, pieces=each.pieces, cuts=each.cuts, inside=inner)
+    return made[id(step)]
+
+
+def shape_of(told: Told) -> Shape:
+    """What the user said of a tensor, as a record."""
+    place, spec, _ = told
+    return Shape(tensor=place.ref, shape=spec.shape, dtype=spec.dtype, inside=place.inside)
+
+
+def _told(shape: Shape) -> Told:
+    place = Place(tuple(CallRef(*call) for call in shape.inside), TensorRef(*shape.tensor))
+    return Told(place, TensorSpec(shape.shape, shape.dtype))
+
+
+def reopened(document: Document, manifest: Manifest) -> Surfaced:
+    """The original with its nested models opened and its wrappers divided as the manifest says.
+
+    Raises:
+        VerificationError: a division does not give what was divided.
+    """
+    wrapping = DocumentWrapping(document)
+    told = [_told(shape) for shape in manifest.shapes]
+    return reopen(document.model, map(_step, manifest.opened), wrapping, partial(prove_division, wrapping), told)
+
+
+def _step(opening: Opening) -> Step:
+    """A record as the step that it tells of; iterative."""
+    every = [opening]
+    for each in every:
+        every += each.inside
+    made: dict[int, Step] = {}
+    for each in reversed(every):
+        cuts = tuple(tuple(TensorRef(*ref) for ref in cut) for cut in each.cuts)
+        made[id(each)] = Step(each.layer, each.calls, cuts, tuple(made[id(one)] for one in each.inside), each.pieces)
+    return made[id(opening)]

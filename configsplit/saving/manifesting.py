@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from configsplit import __version__
-from configsplit.boundaries.contradictions import contradictions
+from configsplit.boundaries.doubts import contradictions, own_graphs
 from configsplit.boundaries.masks import doubts
-from configsplit.boundaries.own_graphs import own_graphs
 from configsplit.boundaries.records import implied_notes, unsure
 from configsplit.containers import Written
 from configsplit.dialects import emit
@@ -36,7 +35,7 @@ from configsplit.records.manifest import (
 from configsplit.rewrites.join import skeleton
 from configsplit.rewrites.part import Extracted
 from configsplit.rewrites.split import Wire
-from configsplit.saving.openings import opening_of, shape_of
+from configsplit.saving.divisions import opening_of, shape_of
 from configsplit.weights.parts import Weights
 
 
@@ -70,7 +69,7 @@ def doubts_of(parts: Parts) -> tuple[str, ...]:
     )
 
 
-UNTOLD = "0" * 64
+PENDING = "0" * 64
 """Stands for a digest in a draft."""
 
 
@@ -90,7 +89,7 @@ def draft(parts: Parts, source: SourceFile, names: Sequence[tuple[str, str | Non
         inputs = [ref.layer for ref in made.model.input_refs()]
         return Part(
             file=file,
-            sha256=UNTOLD,
+            sha256=PENDING,
             inputs=tuple(
                 _wired(name, wire, tensor(ref))
                 for name, wire, ref in zip(inputs, parts.split.wires[number], made.inputs, strict=True)
@@ -100,7 +99,7 @@ def draft(parts: Parts, source: SourceFile, names: Sequence[tuple[str, str | Non
                 for new, ref in zip(made.model.output_refs(), made.outputs, strict=True)
             ),
             weights=apart,
-            weights_sha256=None if apart is None else UNTOLD,
+            weights_sha256=None if apart is None else PENDING,
             calls=_calls(made),
             layers=_risen(parts.origins[number]),
         )
@@ -197,7 +196,7 @@ def _frame(parts: Parts, whole: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def source(
-    document: Document, directory: Path, *, weights: bool, digests: tuple[str, str | None] = (UNTOLD, UNTOLD)
+    document: Document, directory: Path, *, weights: bool, digests: tuple[str, str | None] = (PENDING, PENDING)
 ) -> SourceFile:
     """The source as a record in ``directory`` names it, and with ``weights`` what its weights stand in."""
     apart = document.weights if weights else None
@@ -211,6 +210,7 @@ def source(
         weights_path=None if apart is None else relative(apart, directory),
         weights_sha256=None if apart is None else digests[1],
         weights_by_name=True if apart is not None and document.by_name else None,
+        weights_match="order" if apart is not None and document.match == "order" else None,
     )
 
 

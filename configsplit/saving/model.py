@@ -9,7 +9,7 @@ from pathlib import Path
 
 from configsplit import __version__
 from configsplit.containers import Source, Staging, Workers, Written, prepare_text
-from configsplit.containers.container import SUFFIXES, Format
+from configsplit.containers.container import SUFFIXES, Format, whole_format
 from configsplit.errors import StoreError, check_choice
 from configsplit.graph.model import Layer, LayerPath, walk
 from configsplit.models.configs import check_configs
@@ -90,7 +90,7 @@ def native(edited: Edited) -> Format:
     for document in edited.documents:
         with document.opened() as source:
             if source.weights is not None:
-                return "h5" if source.weights.layout.kind == "legacy" else "keras"
+                return whole_format(source.weights.layout.kind)
     return "json"
 
 

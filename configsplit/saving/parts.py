@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
 
-from configsplit.containers import Ahead, Staging, Workers, prepare_text
+from configsplit.containers import EarlyDigest, Staging, Workers, prepare_text
 from configsplit.containers.container import Format
 from configsplit.containers.staging import WHOLE
 from configsplit.errors import check_choice
@@ -75,7 +75,7 @@ def save(
     verify: Verify = "proof",
     force: bool = False,
     specs: Sequence[str] = (),
-    ahead: Ahead | None = None,
+    early: EarlyDigest | None = None,
     limits: Limits | None = None,
 ) -> Saved:
     """Write the parts and ``manifest.json`` into a folder, whole or not at all.
@@ -88,7 +88,7 @@ def save(
         verify: "proof" holds the files against the source before they appear; "numeric" also runs them in Keras.
         force: replace the output of an earlier split.
         specs: plug-ins for the numeric verification, besides the installed ones.
-        ahead: the source that the document was read from, if its digest was begun before.
+        early: the source that the document was read from, if its digest was begun before.
         limits: time and memory for the numeric verification, and whether the operating system confines it.
 
     Raises:
@@ -108,21 +108,15 @@ def save(
         document = parts.document
         doing(f"writing {len(parts.models)} parts" + ("" if verify == "none" else ", and proving them"))
         with Workers() as workers:
-            own = ahead.sha256 if ahead is not None and ahead.source is source else workers.submit(source.sha256).result
+            own = early.sha256 if early is not None and early.source is source else workers.submit(source.sha256).result
             beside = workers.submit(source.weights_sha256)
             plan = _plan(parts, source, to, weights)
             files = _write_parts(parts, plan, staging, workers)
             if plan.weights is not None:  # checked while the bytes move: nothing appears before all is well
                 check_shapes(document.model, document.infer(), plan.weights)
-            from configsplit.records import manifest
-            from configsplit.saving import manifesting
-
-            taken = manifesting.source(document, Path(directory), weights=plan.weights is not None)
-            draft = manifesting.draft(parts, taken, [file.names for file in files], manifesting.rest(parts, plan.weights))
+            draft = _draft(parts, plan, files, Path(directory))
             found = None if verify == "none" else _begin_proof(draft, plan, document, files, workers)
-        digests = own(), beside.result() if taken.weights else None
-        made = manifesting.complete(draft, digests, [file.written() for file in files])
-        folder = prepare_text(staging.path(manifest.NAME), manifest.to_text(made)).run().path.parent
+        made, folder = _sealed(draft, (own(), beside.result() if draft.source.weights else None), files, staging)
         numeric = None
         if verify == "numeric":
             from configsplit.saving.numeric import run
@@ -142,6 +136,25 @@ def _with_file(parts: Parts, staging: Staging, home: Path) -> Iterator[Parts]:
         return
     with parts.document.stored(staging.path(WHOLE).parent, WHOLE, home) as document:
         yield replace(parts, document=document)
+
+
+def _draft(parts: Parts, plan: _Plan, files: Sequence[Files], home: Path) -> Manifest:
+    """The manifest without digests, begun while the bytes move: loading what it is made of takes a while."""
+    from configsplit.saving import manifesting
+
+    taken = manifesting.source(parts.document, home, weights=plan.weights is not None)
+    return manifesting.draft(parts, taken, [file.names for file in files], manifesting.rest(parts, plan.weights))
+
+
+def _sealed(
+    draft: Manifest, digests: tuple[str, str | None], files: Sequence[Files], staging: Staging
+) -> tuple[Manifest, Path]:
+    """The manifest with the digests of the source and of all files, written beside these; and the folder."""
+    from configsplit.records import manifest
+    from configsplit.saving.manifesting import complete
+
+    made = complete(draft, digests, [file.written() for file in files])
+    return made, prepare_text(staging.path(manifest.NAME), manifest.to_text(made)).run().path.parent
 
 
 def _begin_proof(

@@ -7,13 +7,14 @@ layer lie exactly the bytes that the source has for that layer.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+import hashlib
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from threading import Event
 
-from configsplit.containers import Source, Workers, open_source
+from configsplit.containers import Asset, Source, Workers, open_source
 from configsplit.containers.container import SUFFIXES
 from configsplit.dialects import parse
 from configsplit.errors import VerificationError
@@ -26,10 +27,9 @@ from configsplit.records.manifest import FromInput, Manifest, Part, WiredTensor
 from configsplit.rewrites.join import Piece, join_pieces
 from configsplit.rewrites.split import Wire
 from configsplit.saving.buildable import check_buildable
+from configsplit.saving.file_proof import check_order
 from configsplit.saving.mask_proof import prove_masks
-from configsplit.saving.order import check_order
 from configsplit.saving.part_claims import check_parts
-from configsplit.saving.surroundings import prove_assets, prove_surroundings
 from configsplit.saving.whole import fixed_as, whole_of
 from configsplit.weights.layouts import as_format
 from configsplit.weights.legacy_groups import legacy_piece_names
@@ -217,3 +217,56 @@ def _prove_place(name: str, part: Part, origins: Provenance, ours: Weights, thei
 def _addressed(weights: Weights) -> Collection[LayerPath]:
     """Layers that have weights of their own: operations have none; a legacy file has one group for all in a wrapper."""
     return weights.layers if weights.file.layout.kind == "legacy" else weights.groups
+
+
+# What stands in a part's file beside document and weights, and changes what Keras makes of them: releases and assets.
+
+
+_CONVERTED_BY = ("keras_version", "backend")
+"""By these attributes Keras decides whether kernels are turned around when it loads a legacy file."""
+
+
+def prove_surroundings(where: str, opened: Source, source: Source) -> None:
+    """Raises VerificationError where a part says another release or backend of its weights than the original."""
+    if opened.kind == "keras" and source.metadata_text:
+        same = opened.metadata == source.metadata
+    elif opened.kind == "h5" and source.kind == "h5":
+        same = all(opened.metadata.get(key) == source.metadata.get(key) for key in _CONVERTED_BY)
+    else:
+        same = all(_said(opened, key) in (None, _said(source, key), source.metadata.get(key)) for key in _CONVERTED_BY)
+    if not same:
+        raise VerificationError(
+            "the part names another release or backend than the original, by which Keras would convert its weights",
+            code="verify-weights",
+            where=where,
+        )
+
+
+def _said(source: Source, key: str) -> str | None:
+    return None if source.weights is None else source.weights.text("", key)
+
+
+def prove_assets(
+    where: str, opened: Source, source: Source, model: Model, origins: Provenance, ours: Weights, theirs: Weights
+) -> None:
+    """Raises VerificationError where an asset of a part (a vocabulary, say) is not the original's."""
+    if opened.kind != "keras" or not (opened.assets or source.assets):
+        return
+    names = {layer.name for layer in model.layers if not layer.is_input}
+    moved = {
+        theirs.groups[origin.path]: ours.groups[path]
+        for path, origin in origins.layers.items()
+        if path[0] in names and path in ours.groups and origin.path in theirs.groups
+    }
+    wanted = {asset.name: _digest(asset) for asset in Asset.moved(source, moved)}
+    found: Mapping[str, str] = {name: _digest(Asset.of(opened, name)) for name in opened.assets}
+    if found != wanted:
+        wrong = sorted(name for name in found.keys() | wanted.keys() if found.get(name) != wanted.get(name))
+        raise VerificationError(f"the asset {wrong[0]!r} is not bit for bit the original's", code="verify-weights", where=where)
+
+
+def _digest(asset: Asset) -> str:
+    made = hashlib.sha256()
+    for piece in asset.chunks():
+        made.update(piece)
+    return made.hexdigest()

@@ -23,7 +23,7 @@ from configsplit.rewrites.masks import Handover
 from configsplit.rewrites.nested.open import described
 from configsplit.rewrites.nested.surface import Surfaced
 from configsplit.rewrites.nested.wrapping import Specs
-from configsplit.saving.openings import reopened
+from configsplit.saving.divisions import reopened
 
 
 @dataclass(frozen=True, slots=True)

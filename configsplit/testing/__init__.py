@@ -20,7 +20,6 @@ gives recipes that real Keras builds, with masks in every place where a mask can
 from configsplit.testing.masked import masked_models
 from configsplit.testing.masked_sketch import Generation
 from configsplit.testing.models import models
-from configsplit.testing.old_chains import Spelt, old_chains
-from configsplit.testing.spellings import Spelling, spellings
+from configsplit.testing.spellings import Spelling, Spelt, old_chains, spellings
 
 __all__ = ["Generation", "Spelling", "Spelt", "masked_models", "models", "old_chains", "spellings"]

@@ -14,8 +14,7 @@ from configsplit.inference.recorded import agree
 from configsplit.models.document import Document, load
 from configsplit.records.provenance import SUFFIX, from_text
 from configsplit.saving.file_proof import provenance_of
-from configsplit.saving.numeric import described_inputs
-from configsplit.saving.readable import readable
+from configsplit.saving.numeric import described_inputs, readable
 from configsplit.verbs.origins import check_unchanged
 
 if TYPE_CHECKING:
@@ -65,11 +64,8 @@ def compare(
     from configsplit.runtime.confinement.policy import Limits
     from configsplit.runtime.feeding import Feed
 
-    one = load(model, weights=weights, custom_objects=custom_objects)
-    two = load(other, weights=other_weights, custom_objects=custom_objects)
+    one, two = (_with_weights(*each, custom_objects) for each in ((model, weights), (other, other_weights)))
     stamps = {place: stamp(place) for each in (one, two) for place in (each.path, each.weights) if place is not None}
-    _require_weights(one)
-    _require_weights(two)
     fed, order = _same_inputs(described_inputs(one, sizes), described_inputs(two), str(other))
     with readable(one) as first, readable(two) as second:
         found = compare_numeric(
@@ -95,8 +91,9 @@ def _side(document: Document, path: Path, weights: Path | None) -> Side:
     return Side(path=path, weights=weights, dialect=document.dialect, outputs=outputs)
 
 
-def _require_weights(document: Document) -> None:
-    """Two models without weights would get made-up ones, and could only be equal by being called alike."""
+def _with_weights(path: str | Path, weights: str | Path | None, custom_objects: Sequence[str | Path]) -> Document:
+    """A model, refused without weights: two of these would get made-up ones, and could only be equal by being called alike."""
+    document = load(path, weights=weights, custom_objects=custom_objects)
     with document.opened() as source:
         if source.weights is None and any(layer.class_name for layer in document.model.layers if not layer.is_input):
             raise StoreError(
@@ -105,6 +102,7 @@ def _require_weights(document: Document) -> None:
                 where=str(document.path),
                 hint="give them with --weights FILE (of the first model), --other-weights FILE (of the second)",
             )
+    return document
 
 
 def _same_inputs(

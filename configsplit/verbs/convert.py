@@ -34,7 +34,7 @@ from configsplit.saving.converted_masks import changed_masks
 from configsplit.telling import doing
 from configsplit.weights.accounts import Absent, absent
 from configsplit.weights.conversion import OldWeights
-from configsplit.weights.implied import told_by_weights
+from configsplit.weights.implied import told_by_weights, within
 from configsplit.weights.left_out import completed
 from configsplit.weights.parts import check_shapes
 
@@ -100,9 +100,9 @@ def convert(
         made_by = backend or str(source.metadata.get("backend") or document.model.entry.get("backend") or "")
         said = by_names(shapes)
         given = said if isinstance(said, Mapping) else given_shapes(document.model, said)
-        told = told_by_weights(document, [Told(Place((), ref), spec) for ref, spec in given.items()])
+        told = told_by_weights(document, [Told(Place((), ref), spec) for ref, spec in given.items()], everywhere=True)
         given = {**given, **{each.place.ref: each.spec for each in told if not each.place.inside}}
-        request = _request(document, old, lambdas, read_lambda, given, made_by, missing_weights)
+        request = _request(document, old, lambdas, read_lambda, given, told, made_by, missing_weights)
         migration = _with_implied(_with_matched(_migrated(document, request), document, old), told)
         lost = () if source.weights is None else absent(document, migration, source.weights)
         return Converted(
@@ -162,12 +162,15 @@ def _request(
     lambdas: Mapping[str, str] | Sequence[str],
     read_lambda: bool,
     given: Mapping[TensorRef, TensorSpec],
+    told: Sequence[Told],
     backend: str,
     missing_weights: MissingWeights,
 ) -> Request:
     """What a migration is to know. Raises WeightsError where the weights do not fit the layers."""
     inference = document.infer_given(
-        beside_inputs(document, given)[0], facts=reading_facts(alone=not lambdas) if read_lambda else {}
+        beside_inputs(document, given)[0],
+        facts=reading_facts(alone=not lambdas) if read_lambda else {},
+        within=within(document.model, told),
     )
     if old is not None:
         check_shapes(document.model, inference, old.found)
@@ -201,9 +204,9 @@ def _with_matched(migration: Migration, document: Document, old: OldWeights | No
 
 def _with_implied(migration: Migration, told: Sequence[Told]) -> Migration:
     """Say which shapes go by weights."""
-    known = [each for each in told if not each.place.inside]
     notes = [
-        Note(each.place.ref.layer, note.removeprefix(SIGN)) for each, note in zip(known, implied_notes(known), strict=True)
+        Note("/".join((*(call.layer for call in each.place.inside), each.place.ref.layer)), note.removeprefix(SIGN))
+        for each, note in zip(told, implied_notes(told), strict=True)
     ]
     return replace(migration, notes=(*migration.notes, *notes))
 

@@ -10,12 +10,13 @@ from typing import Any, Literal, overload
 from configsplit.boundaries.costs import Costs, read_profile
 from configsplit.boundaries.cut_rows import Book, Cut, Latency, Side
 from configsplit.boundaries.flattened import Flattened, flattened
-from configsplit.boundaries.forbidden import barriers, with_masks
+from configsplit.boundaries.forbidden import forbidden, with_masks
 from configsplit.boundaries.formulas import Formula
 from configsplit.boundaries.pricing import Pricing
 from configsplit.boundaries.reach import Reach
 from configsplit.boundaries.sizes import apart, moved
 from configsplit.cutting.places import CutPlace, Tally, cut_places, segmented
+from configsplit.display.shown import Shown
 from configsplit.errors import CutError, check_choice, check_number
 from configsplit.graph.model import LayerPath, TensorRef, TensorSpec
 from configsplit.inference.tensor_kinds import with_kinds
@@ -48,7 +49,7 @@ class TwoDevices:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cuts(Sequence[Cut]):
+class Cuts(Shown, Sequence[Cut]):
     """The places, in the order asked for: a sequence, of which each goes straight into `split`.
 
     Attributes:
@@ -225,15 +226,15 @@ class _View:
 
     seen: Flattened
     pricing: Pricing
-    shut: frozenset[TensorRef]
+    kept_clear: frozenset[TensorRef]
 
 
 def _view(seen: Flattened, sizes: Mapping[TensorRef, TensorSpec]) -> _View:
     document, whole = seen.document, seen.flat.whole
     inference, doubtful = with_kinds(document.infer_given(whole.given, whole.model))
-    shut = with_masks(replace(barriers(inference, doubtful), nameless=seen.nameless), document, inference).all
+    kept_clear = with_masks(replace(forbidden(inference, doubtful), nameless=seen.nameless), document, inference).all
     given = {**whole.given, **moved(sizes, document.model, whole.model)}
-    return _View(seen, Pricing(document, whole.model, given, inference, doubtful, stored_weights(seen, inference)), shut)
+    return _View(seen, Pricing(document, whole.model, given, inference, doubtful, stored_weights(seen, inference)), kept_clear)
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +261,7 @@ def _listed(view: _View, wish: _Wish, *, ends: bool = True) -> tuple[_Listed, se
     if wish.ranked and pricing.is_open:
         raise pricing.needed("which places are the best" if wish.bytes is None else "which places keep to the limit of bytes")
     book = Book(view.seen, pricing.costs)
-    every, unsettled = _places(pricing, view.shut)
+    every, unsettled = _places(pricing, view.kept_clear)
     reach = Reach(view.seen, book.whole)
     beyond = {place: reach.beyond(place, book.at(place)) for place in every}
     reached = [place for place in every if not beyond[place]]
@@ -278,12 +279,12 @@ def _listed(view: _View, wish: _Wish, *, ends: bool = True) -> tuple[_Listed, se
     return _Listed(tuple(rows), tuple(before), len(reached), unsettled), set().union(*beyond.values())
 
 
-def _places(pricing: Pricing, shut: frozenset[TensorRef]) -> tuple[list[CutPlace], int]:
+def _places(pricing: Pricing, kept_clear: frozenset[TensorRef]) -> tuple[list[CutPlace], int]:
     """The places of a model, and how many there are besides for some of the sizes tried only."""
     found: list[dict[tuple[int, int], CutPlace]] = []
     for costs in pricing.distinct:
         places = cut_places(pricing.graph, segmented(pricing.graph, costs.price), costs.price)
-        found.append({(place.segment, place.mask): place for place in places if shut.isdisjoint(place.tensors)})
+        found.append({(place.segment, place.mask): place for place in places if kept_clear.isdisjoint(place.tensors)})
     always = set(found[0]).intersection(*found)
     return [place for key, place in found[0].items() if key in always], len(set().union(*found)) - len(always)
 

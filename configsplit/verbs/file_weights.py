@@ -13,8 +13,8 @@ from configsplit.weights.parts import Weights, weights_in
 def stored_weights(seen: Flattened, inference: Inference) -> dict[str, tuple[WeightSpec, ...]]:
     """Layer of the flat model -> its weights as they stand in the file, for layers whose class does not tell them."""
     unknown = counted(inference).unknown
-    untold = [layer for layer in seen.model.layers if _is_untold(inference, layer, unknown)]
-    if not untold:
+    undeclared = [layer for layer in seen.model.layers if _tells_none(inference, layer, unknown)]
+    if not undeclared:
         return {}
     document = seen.document
     with document.opened() as source:
@@ -22,12 +22,12 @@ def stored_weights(seen: Flattened, inference: Inference) -> dict[str, tuple[Wei
             return {}
         try:
             held = weights_in(document.model, source.weights)
-            return {layer.name: found for layer in untold if (found := _found(seen, held, layer)) is not None}
+            return {layer.name: found for layer in undeclared if (found := _found(seen, held, layer)) is not None}
         except WeightsError:
             return {}  # they stay uncounted; what is wrong is said where weights are moved
 
 
-def _is_untold(inference: Inference, layer: Layer, unknown: tuple[str, ...]) -> bool:
+def _tells_none(inference: Inference, layer: Layer, unknown: tuple[str, ...]) -> bool:
     if layer.model is not None:
         return any(name.startswith(f"{layer.name}/") for name in unknown)
     return layer.name in unknown and weights_of(inference, layer) is None

@@ -9,7 +9,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from configsplit.boundaries.contradictions import contradictions
+from configsplit.boundaries.doubts import contradictions
 from configsplit.boundaries.formulas import Figure, Formula, plain
 from configsplit.boundaries.pricing import Pricing
 from configsplit.boundaries.sizes import given_sizes, open_sizes

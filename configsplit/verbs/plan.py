@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
 from itertools import pairwise
@@ -14,7 +14,7 @@ from configsplit.boundaries.carrying import Carried, carried_out
 from configsplit.boundaries.costs import Costs, read_profile
 from configsplit.boundaries.fixing import fixed
 from configsplit.boundaries.flattened import Flattened, flattened
-from configsplit.boundaries.forbidden import Barriers, barriers, with_masks
+from configsplit.boundaries.forbidden import Forbidden, forbidden, with_masks
 from configsplit.boundaries.formulas import Figure, Formula
 from configsplit.boundaries.masks import needed
 from configsplit.boundaries.pricing import Pricing
@@ -37,9 +37,8 @@ from configsplit.rewrites.masks import cannot_follow
 from configsplit.rewrites.nested.surface import Told
 from configsplit.rewrites.split import Split, assemble
 from configsplit.telling import decided, doing
-from configsplit.verbs.devices import Device, read_devices, terms
 from configsplit.verbs.file_weights import stored_weights
-from configsplit.verbs.planned import UNITS, Balance, Boundary, Plan, Stage, State
+from configsplit.verbs.planned import UNITS, Balance, Boundary, Device, Plan, Stage, State, read_devices, terms
 from configsplit.verbs.split import as_parts
 from configsplit.weights.implied import told_by_weights
 
@@ -53,7 +52,6 @@ class _Wish:
     profile: Mapping[str, float] | None
     devices: tuple[Device, ...]
     slack: Fraction
-    sizes: Mapping[TensorRef, TensorSpec] = field(default_factory=dict)
 
     def measure(self, costs: Costs, seen: Flattened) -> Measure:
         """What is balanced."""
@@ -115,14 +113,45 @@ def plan(
     said = told_shapes(document, shapes) + told_shapes(document, opened_shapes(document, opened))
     told, sized = apart(document, [*said, *told_by_weights(document, said)], sizes)
     document = fixed(document, sized) if fix_size else document
-    wish = replace(wish, sizes=sized)
     seen = _seen(document, told, wish, whole=whole_nested or stages == 1)
-    doing(f"planning {stages} stages")
-    work = _around_masks(seen, _work(seen, wish), wish)
+    return _planned(seen, _ground(seen, sized), wish, boundary_dtype)
+
+
+def pipelines(document: Document, most: int, sizes: Said = ()) -> Iterator[Plan]:
+    """The plans of 2 stages, of 3, and so on, as `plan` makes them by multiply-accumulates; the model is read and priced once.
+
+    Args:
+        document: a model.
+        most: the most stages; the plans end before, where the model has no more.
+        sizes: as for `plan`.
+
+    Returns:
+        One plan after the other.
+
+    Raises:
+        CutError, ShapeError: as `plan` does for 2 stages.
+    """
+    told, sized = apart(document, told_by_weights(document, []), sizes)
+    seen = flattened(document, told)
+    ground = _ground(seen, sized)
+    for stages in range(2, most + 1):
+        wish = _wish(stages, "macs", None, (), None, None, 0.0)
+        try:
+            found = _planned(seen, ground, wish, None)
+        except CutError:
+            if stages == 2:
+                raise
+            return
+        yield found
+
+
+def _planned(seen: Flattened, ground: _Ground, wish: _Wish, dtype: Wider | None) -> Plan:
+    doing(f"planning {wish.terms.stages} stages")
+    work = _around_masks(seen, _work(seen, ground, wish), ground, wish)
     done = carried_out(seen, work.best.heads)
     if done.masked:
         work = replace(work, best=replace(work.best, bytes_state="bounded"))  # masks that cross were not priced
-    made = _described(seen, work, done, wish, boundary_dtype)
+    made = _described(seen, work, done, wish, dtype)
     decided(lambda: _why(made))
     return made
 
@@ -144,17 +173,17 @@ def _seen(document: Document, told: Sequence[Told], wish: _Wish, *, whole: bool)
     return flattened(document, told, lambda path: any(key.startswith(f"{'/'.join(path)}/") for key in measured), whole=whole)
 
 
-def _around_masks(seen: Flattened, work: _Work, wish: _Wish) -> _Work:
+def _around_masks(seen: Flattened, work: _Work, ground: _Ground, wish: _Wish) -> _Work:
     """The same plan, or another where a mask that is needed behind one of its boundaries cannot be handed over."""
     masks = traced_masks(work.inference)
     if not masks.heeded() or not needed(_parts(seen, work), masks):
         return work
-    shut = with_masks(Barriers(), seen.document, work.inference)
+    kept_clear = with_masks(Forbidden(), seen.document, work.inference)
     closed = frozenset(ref for ref in masks.heeded() if masks.tensors[ref].kind == "hidden")
-    if not shut.masked and not closed:
+    if not kept_clear.masked and not closed:
         return work
-    lost = shut.lost or cannot_follow(masks.tensors[min(closed)])
-    return _work(seen, wish, Barriers(masked=shut.masked | closed, lost=lost))
+    lost = kept_clear.lost or cannot_follow(masks.tensors[min(closed)])
+    return _work(seen, ground, wish, Forbidden(masked=kept_clear.masked | closed, lost=lost))
 
 
 def _wish(
@@ -183,6 +212,23 @@ def _wish(
 
 
 @dataclass(frozen=True, slots=True)
+class _Ground:
+    """What plans of any number of stages go by: what the calls cost, and where no boundary may lie."""
+
+    pricing: Pricing
+    inference: Inference
+    kept_clear: Forbidden
+
+
+def _ground(seen: Flattened, sizes: Mapping[TensorRef, TensorSpec]) -> _Ground:
+    document, whole = seen.document, seen.flat.whole
+    inference, doubtful = with_kinds(document.infer_given(whole.given, whole.model))
+    given = {**whole.given, **moved(sizes, document.model, whole.model)}
+    pricing = Pricing(document, whole.model, given, inference, doubtful, stored_weights(seen, inference))
+    return _Ground(pricing, inference, replace(forbidden(inference, doubtful), nameless=seen.nameless))
+
+
+@dataclass(frozen=True, slots=True)
 class _Work:
     """A plan of one form of the model, and the parts that come out of it."""
 
@@ -192,24 +238,20 @@ class _Work:
     inference: Inference
 
 
-def _work(seen: Flattened, wish: _Wish, more: Barriers | None = None) -> _Work:
+def _work(seen: Flattened, ground: _Ground, wish: _Wish, more: Forbidden | None = None) -> _Work:
     """The best plan that cuts nowhere where `split` would refuse."""
-    document, whole, graph = seen.document, seen.flat.whole, seen.graph
-    inference, doubtful = with_kinds(document.infer_given(whole.given, whole.model))
-    given = {**whole.given, **moved(wish.sizes, document.model, whole.model)}
-    pricing = Pricing(document, whole.model, given, inference, doubtful, stored_weights(seen, inference))
+    graph, pricing, inference, kept_clear = seen.graph, ground.pricing, ground.inference, ground.kept_clear
     if min(wish.terms.bytes, default=UNLIMITED) < UNLIMITED and pricing.is_open:
         raise pricing.needed("which boundaries keep to the limit of bytes")
-    shut = replace(barriers(inference, doubtful), nameless=seen.nameless)
-    shut = replace(shut, masked=more.masked, lost=more.lost) if more else shut
+    kept_clear = replace(kept_clear, masked=more.masked, lost=more.lost) if more else kept_clear
 
     measure = partial(wish.measure, seen=seen)
 
     def choose(costs: Costs) -> Best:
         every = units_of(graph, costs.price, measure(costs), costs.weights)
-        units = bonded(every, graph, shut.all)
+        units = bonded(every, graph, kept_clear.all)
         if len(units) < wish.terms.stages <= len(every):
-            shut.refuse(inference)
+            kept_clear.refuse(inference)
             units = every  # the shape that nobody can tell is named when the parts are built
         return best_plan(units, wish.terms, slack=wish.slack)
 

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 from configsplit.boundaries.costs import sized
-from configsplit.boundaries.cut_rows import Cut
-from configsplit.boundaries.formulas import Figure
 from configsplit.boundaries.sizes import given_sizes
-from configsplit.containers import Staging, prepare_text, stamp
-from configsplit.errors import ConfigSplitError, CutError, ShapeError, StoreError
+from configsplit.containers import Staging, prepare_bytes, stamp
+from configsplit.display.html import as_frame, as_image
+from configsplit.errors import CutError, ShapeError, StoreError
 from configsplit.graph.json import dumps
 from configsplit.graph.model import TensorRef, TensorSpec
+from configsplit.graph.references import outputs_used, tensor_name
 from configsplit.inference import Inference
 from configsplit.models.document import Document, load
+from configsplit.models.made import ModelLike, document_of
+from configsplit.models.results import Parts
+from configsplit.pictures.conversion import views_of_conversion
 from configsplit.pictures.difference import views_of_difference
 from configsplit.pictures.dot import dot
 from configsplit.pictures.folding import folded
@@ -24,26 +29,29 @@ from configsplit.pictures.hazardous import hazards_of, with_hazards
 from configsplit.pictures.mermaid import mermaid
 from configsplit.pictures.model_explorer import model_explorer
 from configsplit.pictures.of_model import MOST_BOXES, totals, views_of
-from configsplit.pictures.of_parts import facts_of_parts, views_of_parts
-from configsplit.pictures.page import MOST_PLACES, page
+from configsplit.pictures.of_parts import Wired, facts_of_parts, views_of_parts, wiring
+from configsplit.pictures.page import page
 from configsplit.pictures.picture import Picture, View
-from configsplit.pictures.prices import Price, Prices
+from configsplit.pictures.png import png
 from configsplit.pictures.svg import svg
 from configsplit.pictures.words import amount
 from configsplit.records.manifest import NAME
-from configsplit.verbs.cuts import cuts
+from configsplit.verbs.priced import prices
 from configsplit.verbs.verify import read_manifest
 
 Sizes = Iterable[str] | Mapping[TensorRef, TensorSpec]
 
-SUFFIXES = (".html", ".svg", ".mmd", ".dot", ".json")
+SUFFIXES = (".html", ".svg", ".png", ".mmd", ".dot", ".json")
 
 MOST_SEEN = 600
 """Nested models are drawn open where no more boxes than that are to be seen then."""
 
 
-MOST_PRICED = 5_000
-"""A page of a model with more layer calls than that does not list where it can be cut: that would take longer than all else."""
+_LARGEST_IMAGE, _LARGEST_PAGE = 400_000, 2_000_000
+"""Bytes of what a notebook keeps of each cell that shows a picture."""
+
+_MOST_IN_NOTEBOOK = 2_000
+"""A notebook shows no picture of a model with more layer calls: each cell would wait for it, and the file would hold it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +62,14 @@ class Plot:
         whole: with every layer.
         unfold: whether that is drawn; Model Explorer, which folds by itself, gets it always.
         document, sizes: the model, if it is one model: where that can be cut is told on pages.
+        stages: pages tell of the best pipelines of up to so many stages, too.
     """
 
     whole: Picture
     unfold: bool = False
     document: Document | None = None
     sizes: Mapping[TensorRef, TensorSpec] = field(default_factory=dict)
+    stages: int = 1
 
     @property
     def picture(self) -> Picture:
@@ -67,7 +77,7 @@ class Plot:
         return self.whole if self.unfold else _replaced(self.whole, folded(self.whole.views))
 
     def text(self, suffix: str) -> str:
-        """The picture as one of `SUFFIXES`.
+        """The picture as one of `SUFFIXES` that is text.
 
         Args:
             suffix: with its dot.
@@ -81,7 +91,8 @@ class Plot:
         picture = self.picture
         match suffix.lower():
             case ".html":
-                return page(picture, opened(picture), self._prices())
+                told = None if self.document is None else prices(self.document, self.sizes, self._calls, self.stages)
+                return page(picture, opened(picture), told)
             case ".svg":
                 return svg(picture, opened(picture))
             case ".mmd":
@@ -93,7 +104,7 @@ class Plot:
         raise StoreError(
             f"a picture is not written as {suffix!r}",
             code="plot-suffix",
-            hint=f"name it {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}; a browser makes a .png of an .svg",
+            hint=f"name it {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}",
         )
 
     def save(self, path: str | Path, *, force: bool = False) -> None:
@@ -105,35 +116,54 @@ class Plot:
 
         Raises:
             StoreError: the suffix is none of a picture's, the file exists (without ``force``), or cannot be written.
+            RuntimeUnavailableError: as `png` does.
         """
         place = Path(path)
-        text = self.text(place.suffix)
+        content = self.png() if place.suffix.lower() == ".png" else self.text(place.suffix).encode("utf-8")
         with Staging(place, folder=False, force=force) as staging:
-            prepare_text(staging.path(place.name), text).run()
+            prepare_bytes(staging.path(place.name), content).run()
             staging.commit()
 
-    def _prices(self) -> Prices | None:
-        if self.document is None:
-            return None
-        calls = sum(len(view.boxes) for view in self.whole.views)
-        if calls > MOST_PRICED:
-            note = f"`configsplit cuts` lists where a model of {calls:,} layer calls can be cut."
-            return Prices(self.document.path.resolve().name, note=note)
-        return _prices(self.document, self.sizes)
+    def png(self) -> bytes:
+        """The picture as PNG, with the fonts of this machine.
 
-    def _repr_svg_(self) -> str:
+        Returns:
+            The content of such a file.
+
+        Raises:
+            RuntimeUnavailableError: the extra ``png`` is not installed, or no font is.
+            StoreError: the picture is too large to be read as pixels.
+        """
+        return png(svg(self.picture, opened(self.picture)))
+
+    @property
+    def _calls(self) -> int:
+        return sum(len(view.boxes) for view in self.whole.views)
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         """For notebooks."""
-        return self.text(".svg")
+        return {"text/plain": repr(self), "text/html": in_notebook(self)}
+
+    def __repr__(self) -> str:
+        return f"<picture of {self.whole.title}: {', '.join(self.whole.facts)}>"
 
 
 def plot(
-    *models: Document | str | Path, unfold: bool = False, sizes: Sizes = (), custom_objects: Iterable[str | Path] = ()
+    *models: ModelLike | Parts,
+    unfold: bool = False,
+    convert: bool = False,
+    stages: int | None = None,
+    sizes: Sizes = (),
+    custom_objects: Iterable[str | Path] = (),
 ) -> Plot:
     """Draw a model, the parts of one, or how a second model differs from the first.
 
     Args:
-        models: one model or folder of parts, or two models.
+        models: one model, the parts of one (a folder, or what `split` gave), or two models: files, what `load` gave, or what
+            another verb gave.
         unfold: draw every layer, blocks that repeat as well.
+        convert: draw one model beside what `convert` makes of it, with the rules; a conversion is drawn so anyway.
+        stages: pages of one model tell the best pipelines of 2 to so many stages, which takes seconds to find.
         sizes: of inputs that the model leaves open, as for `split`: for shapes and bytes in the picture.
         custom_objects: plug-ins besides the installed ones.
 
@@ -153,19 +183,37 @@ def plot(
             code="plot-models",
             hint="give a model, a folder of parts, or two models",
         )
-    if len(models) == 1 and not isinstance(models[0], Document) and (Path(models[0]) / NAME).is_file():
-        return Plot(_parts(Path(models[0]), sizes, plugins), unfold)
-    documents = [each if isinstance(each, Document) else load(each, custom_objects=plugins) for each in models]
+    first = models[0]
+    if convert or hasattr(first, "migration"):
+        return _conversion(models, unfold, plugins)
+    if len(models) == 1 and isinstance(first, (str, os.PathLike)) and (Path(first) / NAME).is_file():
+        return Plot(_parts(Path(first), sizes, plugins), unfold)
+    if len(models) == 1 and isinstance(first, Parts):
+        return Plot(_in_memory(first), unfold)
+    documents = [document_of(cast("ModelLike", each), custom_objects=plugins) for each in models]
     found = [_sized(document, sizes) for document in documents]
     if len(documents) == 2:
         return Plot(_difference(documents, found), unfold)
     (document,) = documents
-    return Plot(_model(document, found[0]), unfold, document, given_sizes(document.infer(), sizes))
+    return Plot(_model(document, found[0]), unfold, document, given_sizes(document.infer(), sizes), stages or 1)
+
+
+def in_notebook(found: Plot) -> str:
+    """The picture as HTML for a notebook: an image, for where scripts are off, and the page below it, at a click. Nothing where
+    it would be too large."""
+    if found._calls > _MOST_IN_NOTEBOOK:
+        return ""
+    image, whole = found.text(".svg"), found.text(".html")
+    shown = as_image(image, found.whole.title) if len(image.encode("utf-8")) <= _LARGEST_IMAGE else ""
+    return shown + (as_frame("look around", whole) if len(whole.encode("utf-8")) <= _LARGEST_PAGE else "")
 
 
 def opened(picture: Picture, most: int = MOST_SEEN) -> frozenset[int]:
     """The views that are seen inside their boxes, if nobody asks for others: nested models, the outer ones first, as long as no
-    more boxes are seen. A model that calls another twice shows it twice, so that few views can be very many boxes."""
+    more boxes are seen. A model that calls another twice shows it twice, so that few views can be very many boxes. Of two
+    models side by side all are closed: lines lead from one to the other."""
+    if picture.views[0].links:
+        return frozenset()
     times = {0: 1}
     seen = len(picture.views[0].boxes)
     for number, view in enumerate(picture.views):
@@ -200,47 +248,39 @@ def _counts(views: Sequence[View]) -> tuple[str, ...]:
     return f"{layers} layer calls", f"{amount(parameters)} parameters", f"{amount(macs)} multiply-accumulates"
 
 
-def _prices(document: Document, sizes: Mapping[TensorRef, TensorSpec]) -> Prices:
-    """Where a model can be cut; without places and with the reason, where that cannot be told."""
-    file = document.path.resolve().name  # its folder is nobody's business who is shown the page
-    try:
-        found = cuts(document, sizes=sizes)
-    except ConfigSplitError as error:
-        return Prices(file, note=f"Where it can be cut cannot be told: {error.message}.")
-    if found.sizes:
-        return Prices(
-            file, note=f"Prices depend on sizes that are open: {', '.join(found.sizes.values())}. Give them with --size."
-        )
-    places = [_price(cut) for cut in found.places if cut.at]
-    if len(places) <= MOST_PLACES:
-        return Prices(file, tuple(places), note="" if places else "There is no place to cut at.")
-    limit = sorted(place.bytes for place in places)[MOST_PLACES]
-    kept = [place for place in places if place.bytes < limit] or places[:MOST_PLACES]
-    return Prices(file, tuple(kept), note=f"These are the {len(kept)} of {len(places)} places with the fewest bytes.")
-
-
-def _price(cut: Cut) -> Price:
-    before, after = cut.before, cut.after
-    return Price(
-        at=cut.at,
-        tensors=cut.tensors,
-        bytes=_number(cut.bytes),
-        input_bytes=_number(cut.input_bytes),
-        macs=(_number(before.macs), _number(after.macs)),
-        parameters=(before.parameters, after.parameters),
-    )
-
-
-def _number(figure: Figure) -> int:
-    return int(figure) if isinstance(figure, (int, float)) else 0
-
-
 def _difference(documents: Sequence[Document], found: Sequence[Inference]) -> Picture:
     views = views_of_difference(found[0], found[1])
     marks = Counter(box.mark for view in views for box in view.boxes if box.mark and box.inside is None)
     told = [f"{count} {mark}" for mark, count in sorted(marks.items())] or ["no layer differs"]
     names = [document.path.name for document in documents]
     return Picture(" → ".join(names), (*told, "weights are not looked at"), views)
+
+
+def _conversion(models: Sequence[ModelLike | Parts], unfold: bool, plugins: Sequence[str | Path]) -> Plot:
+    """Both models beside each other. They are folded apart, so that what is drawn is folded or not already."""
+    from configsplit.saving.conversion import Converted, refused
+    from configsplit.verbs.convert import convert
+
+    if len(models) != 1:
+        raise CutError(
+            "one model is drawn beside what becomes of it",
+            code="plot-models",
+            hint="give one model with --convert, or two without it",
+        )
+    first = models[0]
+    made = first if isinstance(first, Converted) else convert(document_of(cast("ModelLike", first), custom_objects=plugins))
+    if made.refusals:
+        raise refused(made)
+    new = made.as_document()
+    every = [views_of(each.infer()) for each in (made.document, new)]
+    old, theirs = every if unfold else map(folded, every)
+    views = views_of_conversion(old, theirs, made.document.model, made.migration)
+    links = views[0].links
+    told = (
+        f"{made.document.detection.dialect.title} → {new.detection.dialect.title}",
+        f"{sum(bool(each.note) for each in links)} changed",
+    )
+    return Plot(Picture(made.document.path.name, told, views), unfold=True)
 
 
 def _parts(folder: Path, sizes: Sizes, plugins: Sequence[str | Path]) -> Picture:
@@ -256,7 +296,27 @@ def _parts(folder: Path, sizes: Sizes, plugins: Sequence[str | Path]) -> Picture
     for part in manifest.parts:
         stamp(folder / part.file, follow=False)
     documents = [load(folder / part.file, custom_objects=plugins) for part in manifest.parts]
-    views = views_of_parts(manifest, documents)
+    return _wired(folder.resolve().name, manifest.source.file, wiring(manifest), documents)
+
+
+def _in_memory(parts: Parts) -> Picture:
+    """The parts of a split that nobody has written."""
+    model = parts.split.model
+    layers, used = model.by_name(), outputs_used(model)
+    wired = [
+        Wired(
+            f"part-{part.number}",
+            tuple(None if wire.part is None else (wire.part, wire.number) for wire in parts.split.wires[part.number]),
+            tuple(tensor_name(ref, layers, used) for ref in part.outputs),
+        )
+        for part in parts
+    ]
+    name = parts.document.path.name
+    return _wired(f"{len(parts)} parts of {name}", name, wired, [part.as_document() for part in parts])
+
+
+def _wired(title: str, source: str, wired: Sequence[Wired], documents: Sequence[Document]) -> Picture:
+    views = views_of_parts(wired, documents)
     names = dict.fromkeys(line.name for line in views[0].lines if line.crosses)
-    told = (f"{len(documents)} parts of {manifest.source.file}", f"cut at {', '.join(names)}")
-    return Picture(folder.resolve().name, told, views, facts_of_parts(manifest, documents))
+    told = (f"{len(documents)} parts of {source}", f"cut at {', '.join(names)}")
+    return Picture(title, told, views, facts_of_parts(wired, documents))

@@ -11,8 +11,7 @@ from configsplit.containers import Staging, prepare_text
 from configsplit.graph.json import dumps
 from configsplit.graph.model import walk
 from configsplit.models.made import ModelLike, document_of
-from configsplit.saving.numeric import described_inputs
-from configsplit.saving.readable import readable
+from configsplit.saving.numeric import described_inputs, readable
 from configsplit.telling import doing
 
 if TYPE_CHECKING:

@@ -10,12 +10,11 @@ from typing import get_args
 from configsplit.boundaries.costs import Costs
 from configsplit.boundaries.cut_rows import Cut
 from configsplit.boundaries.fixing import fixed
-from configsplit.boundaries.masks import prepared
+from configsplit.boundaries.masks import Sliced, prepared, with_masks
 from configsplit.boundaries.pricing import Pricing
 from configsplit.boundaries.records import opened_shapes
-from configsplit.boundaries.shapes import untold
+from configsplit.boundaries.shapes import unknown_shape
 from configsplit.boundaries.sizes import apart, moved
-from configsplit.boundaries.sliced import Sliced, with_masks
 from configsplit.cutting.minimum_cut import Choice, Cost, heads
 from configsplit.errors import CutError, OptionError, check_choice
 from configsplit.graph.calls import call_graph
@@ -150,7 +149,7 @@ class _Cutting:
         price = _price(pricing, whole.boundaries, self.choice)
         self.tried = pricing.span if price and pricing.varies else None
         decided(partial(_candidates, pricing, whole.boundaries, self.choice))
-        why = partial(untold, document, whole, inference)
+        why = partial(unknown_shape, document, whole, inference)
         done = split_model(model, whole.boundaries, inference.specs, self.choice, why, doubtful, price)
         check_kinds([ref for taken in done.inputs for ref in taken], doubtful, inference)
         return Sliced(whole, done, inference)

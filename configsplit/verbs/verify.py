@@ -78,9 +78,8 @@ def verify(
     manifest = read_manifest(folder)
     original, weights = _find(folder, manifest.source, source)
     stamps = _stamps(folder, manifest, original, weights)
-    by_name = bool(manifest.source.weights_by_name)
     with (
-        reading(original, weights=weights, custom_objects=custom_objects, by_name=by_name) as document,
+        reading(original, weights=weights, custom_objects=custom_objects, **manifest.source.taken) as document,
         document.opened() as opened,
     ):
         doing(f"proving {len(manifest.parts)} parts against {original.name}")

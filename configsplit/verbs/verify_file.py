@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from configsplit.containers import Source
-from configsplit.errors import StoreError
+from configsplit.containers import Source, open_source
+from configsplit.containers.container import SUFFIXES
+from configsplit.dialects import to_text
+from configsplit.errors import StoreError, VerificationError
 from configsplit.models.document import reading
 from configsplit.models.fragments import load_fragment
 from configsplit.models.notebook import record_html
-from configsplit.records.provenance import SUFFIX, ProvenanceRecord, from_text
+from configsplit.records.provenance import SUFFIX, Accounts, ProvenanceRecord, from_text
+from configsplit.saving.conversion import came, new_weights
+from configsplit.saving.conversion_proof import ConversionProof, accounts, prove
 from configsplit.saving.file_proof import account, compare
+from configsplit.verbs.convert import convert
 from configsplit.verbs.origins import Place, check_digests, find, weights_of
 
 _HINT = "put it there, or beside the file; or say where it is: --source FILE"
@@ -65,11 +71,11 @@ def verify_file(path: str | Path, *, source: str | Path | None = None, custom_ob
         return _converted(path, told, places, custom_objects)
     with ExitStack() as stack:
         (model, weights), *others = places
-        by_name, *named = (bool(source.weights_by_name) for source in told.sources)
-        host = stack.enter_context(reading(model, weights=weights, custom_objects=custom_objects, by_name=by_name))
+        taken, *named = (source.taken for source in told.sources)
+        host = stack.enter_context(reading(model, weights=weights, custom_objects=custom_objects, **taken))
         documents = [host]
-        for (model, weights), by_name in zip(others, named, strict=True):
-            documents.append(load_fragment(model, host, weights=weights, custom_objects=custom_objects, by_name=by_name))
+        for (model, weights), taken in zip(others, named, strict=True):
+            documents.append(load_fragment(model, host, weights=weights, custom_objects=custom_objects, **taken))
         sources = [stack.enter_context(each.opened()) for each in documents]
         count, size = compare(path, apart, told, sources, documents)
     return Checked(told, len(told.layers), count, size)
@@ -100,7 +106,6 @@ def _converted(
     path: Path, told: ProvenanceRecord, places: Sequence[tuple[Path, Path | None]], custom_objects: Sequence[str | Path]
 ) -> Checked:
     """Convert the source once more as the record says, and hold the file against that."""
-    from configsplit.verbs.verify_conversion import verify_conversion
 
     found = verify_conversion(path, told, places, custom_objects=custom_objects)
     return Checked(told, len(told.layers), found.weights, found.bytes)
@@ -133,3 +138,62 @@ def _check_digests(path: Path, apart: Path | None, told: ProvenanceRecord, place
             if weights is not None:
                 wanted[weights] = source.weights_sha256
         check_digests(wanted, models, ": its SHA-256 is not that of the record")
+
+
+# Check a converted file: the conversion is done once more from the source, and the file is held against it.
+
+
+def verify_conversion(
+    path: Path,
+    told: ProvenanceRecord,
+    places: Sequence[tuple[Path, Path | None]],
+    *,
+    custom_objects: Sequence[str | Path] = (),
+) -> ConversionProof:
+    """Hold a converted file against its source: its graph is what the rules of conversion give, each weight is what the
+    record says (a copy, or laid out anew by its recipe), and no layer lacks weights but those that the record names.
+
+    Raises:
+        VerificationError: the file or the record says something else.
+        ConfigSplitError: as `convert` does; the source cannot be converted as the record says.
+    """
+    if len(places) != 1 or not _sound(told.arguments):
+        raise _false(path, "it has not the sources or the arguments of a conversion")
+    ((source, weights),) = places
+    with (
+        reading(source, weights=weights, custom_objects=custom_objects, **told.sources[0].taken) as document,
+        document.opened() as opened,
+    ):
+        made = convert(document, **told.arguments)
+        if made.migration.model is None:
+            raise _false(path, f"{made.refusals[0].layer!r} cannot be converted: {made.refusals[0].reason}")
+        with open_source(path) as written:
+            new = None if written.weights is None else new_weights(made, opened, SUFFIXES[path.suffix.lower()])
+            proof = prove(written, to_text(made.migration.model), new)
+        real = Accounts() if new is None else accounts(new, made.absent)
+    if told.layers != tuple(came(made.migration)):
+        raise _false(path, "its layers come from others than the record says")
+    if told.weights != real or told.needs != made.needs:
+        raise _false(path, "its weights, or the classes that it needs, are others than the record says")
+    return proof
+
+
+def _sound(arguments: Mapping[str, Any]) -> bool:
+    """Whether a record's arguments are those that `convert` takes; a record may have been changed."""
+    if arguments.keys() - {"read_lambda"} != {"lambdas", "shapes", "backend", "missing_weights"}:
+        return False
+    if type(arguments.get("read_lambda", False)) is not bool:
+        return False
+    lists = [arguments["lambdas"], arguments["shapes"]]
+    texts = all(isinstance(found, (list, tuple)) and all(isinstance(each, str) for each in found) for found in lists)
+    backend = arguments["backend"] is None or isinstance(arguments["backend"], str)
+    return texts and backend and arguments["missing_weights"] in ("refuse", "initialize")
+
+
+def _false(path: Path, what: str) -> VerificationError:
+    return VerificationError(
+        f"the record does not tell what the conversion gives: {what}",
+        code="verify-provenance",
+        where=str(path),
+        hint="give the plug-ins that it was converted with (--custom-objects); if the record was changed, convert anew",
+    )

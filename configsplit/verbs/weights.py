@@ -11,7 +11,7 @@ from configsplit.containers import Job, Staging, open_source, prepare_weights
 from configsplit.containers.arrays import Arrays
 from configsplit.containers.named_writing import NamedArray, prepare_npz, prepare_safetensors
 from configsplit.errors import StoreError, VerificationError
-from configsplit.models.document import Document, reading
+from configsplit.models.document import Document, Match, reading
 from configsplit.weights.kept import KeptWeights
 from configsplit.weights.names import in_order, stable_names
 from configsplit.weights.parts import check_shapes, weights_in
@@ -20,12 +20,13 @@ ENDINGS = (".weights.h5", ".safetensors", ".npz")
 
 
 class SavedWeights(NamedTuple):
-    """What was written: the file, its digest, how many weights and bytes, and their names in it."""
+    """What was written: the file, its digest, how many weights and bytes, their names in it, and what was taken for granted."""
 
     path: Path
     sha256: str
     bytes: int
     names: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,11 @@ class NamedWeights:
 
 
 def weights(
-    document: Document | str | Path, *, weights: str | Path | None = None, custom_objects: Sequence[str | Path] = ()
+    document: Document | str | Path,
+    *,
+    weights: str | Path | None = None,
+    custom_objects: Sequence[str | Path] = (),
+    match: Match = "name",
 ) -> NamedWeights:
     """The weights of a model under stable names: ``layer/kernel``, ``inner/layer/bias``.
 
@@ -60,6 +65,7 @@ def weights(
         document: a model file, or what `load` gave.
         weights: a file of weights that goes with an architecture.
         custom_objects: plug-in files or modules.
+        match: as for `load`.
 
     Returns:
         The weights; `NamedWeights.save` writes them.
@@ -69,7 +75,7 @@ def weights(
     """
     if isinstance(document, Document):
         return NamedWeights(document)
-    with reading(document, weights=weights, custom_objects=custom_objects) as read:
+    with reading(document, weights=weights, custom_objects=custom_objects, match=match) as read:
         return NamedWeights(read)
 
 
@@ -90,13 +96,14 @@ def _save(document: Document, path: Path, force: bool) -> SavedWeights:
         if (file := source.weights) is None:
             hint = "give them with --weights FILE"
             raise StoreError("the model has no weights", code="format-needs-weights", where=str(document.path), hint=hint)
-        check_shapes(document.model, document.infer(), weights_in(document.model, file), partly=document.by_name)
+        held = weights_in(document.model, file)
+        check_shapes(document.model, document.infer(), held, partly=document.by_name)
         names, job = _job(document, file, staging.path(path.name), ending)
         written = job.run()
         _check(document, file, written.path)
         source.check_unchanged()
         staging.commit()
-    return SavedWeights(path, written.sha256, written.bytes, names)
+    return SavedWeights(path, written.sha256, written.bytes, names, held.notes())
 
 
 def _job(document: Document, file: Arrays, place: Path, ending: str) -> tuple[tuple[str, ...], Job]:

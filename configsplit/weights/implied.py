@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from configsplit.catalog.table import ships
 from configsplit.errors import ShapeError, StoreError, WeightsError
-from configsplit.graph.model import CallRef, LayerPath, Shape, TensorRef, TensorSpec
+from configsplit.graph.model import CallRef, LayerPath, Model, Shape, TensorRef, TensorSpec
 from configsplit.graph.references import Place
 from configsplit.inference import RULE_ERRORS, Built, Inference, takers
 from configsplit.models.document import Document
@@ -18,12 +18,13 @@ from configsplit.rewrites.nested.surface import Told
 from configsplit.weights.parts import Weights, weights_in
 
 
-def told_by_weights(document: Document, said: Sequence[Told] = ()) -> list[Told]:
+def told_by_weights(document: Document, said: Sequence[Told] = (), *, everywhere: bool = False) -> list[Told]:
     """What nothing else tells of tensors behind classes that nobody has declared.
 
     Args:
         document: with its weights.
         said: what the user says, which stands.
+        everywhere: whether nested models are used as they stand, so that they must not need an open size either.
 
     Returns:
         One entry for each such tensor, also in nested models; none where the file holds no weights, or others.
@@ -40,7 +41,19 @@ def told_by_weights(document: Document, said: Sequence[Told] = ()) -> list[Told]
             return []
         known = {told.place for told in said}
         found = [told for told in _told(inference, held) if told.place not in known]
-    return found if found and _suffices(document, [*said, *found]) else []
+    return found if found and _suffices(document, [*said, *found], everywhere) else []
+
+
+def within(model: Model, told: Sequence[Told]) -> dict[int, dict[TensorRef, TensorSpec]]:
+    """What is told of tensors of nested models, by the `id` of each, as `trace` takes it."""
+    found: dict[int, dict[TensorRef, TensorSpec]] = {}
+    for place, spec, _ in told:
+        held: Model | None = model
+        for call in place.inside:
+            held = None if held is None else held.by_name()[call.layer].model
+        if held is not None and place.inside:
+            found.setdefault(id(held), {})[place.ref] = spec
+    return found
 
 
 def _levels(inference: Inference) -> Iterator[tuple[tuple[CallRef, ...], LayerPath, Inference]]:
@@ -83,14 +96,15 @@ def _implied(inference: Inference, path: LayerPath, held: Weights) -> Mapping[st
     return found
 
 
-def _suffices(document: Document, told: Sequence[Told]) -> bool:
+def _suffices(document: Document, told: Sequence[Told], everywhere: bool) -> bool:
     """Whether nothing contradicts, and no weights need a size that stays open."""
     given: dict[TensorRef, TensorSpec] = {each.place.ref: each.spec for each in told if not each.place.inside}
     try:
-        after = document.infer_given(given)
+        after = document.infer_given(given, within=within(document.model, told) if everywhere else {})
     except ShapeError:
         return False
-    return not any(_needs_open_size(after, layer.name) for layer in after.model.layers)
+    levels = [each for _, _, each in _levels(after)] if everywhere else [after]
+    return not any(_needs_open_size(each, layer.name) for each in levels for layer in each.model.layers)
 
 
 def _needs_open_size(inference: Inference, name: str) -> bool:

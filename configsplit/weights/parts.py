@@ -50,7 +50,7 @@ class Weights:
                 if group in self.file.groups and self.inside(self.layers[path]) is not None:
                     names = self.file.weight_names(group)
                     found |= made_up.inner_pairs(self.layers[path], names, self.dialect, self.inside)
-        return (made_up.told(found),) if found else ()
+        return (*self.file.notes, *((made_up.told(found),) if found else ()))
 
     def names(self, path: LayerPath) -> tuple[str, ...]:
         """In a legacy file: the weight names of a layer, or of one inside a nested model, whose group holds them flat."""

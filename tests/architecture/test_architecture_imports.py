@@ -13,8 +13,10 @@ PICTURE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
 RANKS = {name: int(rank) for rank, name in re.findall(r"^\| (\d+) \| `(\w+)` \|", PICTURE, re.MULTILINE)}
 ABOVE_ALL = ""
 
-# The one door upward: results of verbs have a method `save`, which loads the writer when it is called, and says what it gives.
+# The doors upward: results of verbs have a method `save`, which loads the writer when it is called, and says what it gives; and
+# notebooks show a picture of them, which is drawn when somebody looks.
 DOOR = ("configsplit.models.results", "saving")
+DOORS = (DOOR, ("configsplit.display.shown", "verbs"))
 
 FRAMEWORKS = {"keras", "tf_keras", "tensorflow"}
 HOMES = {
@@ -28,6 +30,7 @@ HOMES = {
     "fsspec": {"batches"},
     "distributed": {"batches"},
     "psutil": {"batches"},
+    "resvg_py": {"pictures"},
     "rich": {"cli"},
 }
 
@@ -38,6 +41,15 @@ def everything() -> list[tuple[File, Import]]:
 
 def test_every_room_of_the_house_is_in_the_table() -> None:
     assert {file.package for file in files()} - {ABOVE_ALL} == set(RANKS) - {"schemas"}
+
+
+def test_the_tests_of_every_room_are_told() -> None:
+    table = PICTURE.partition("\n## Where its tests are\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (`.*?) \| (.*?) \|$", table, re.MULTILINE)
+    folders = [name for told, _ in rows for name in re.findall(r"`(\w+)`", told)]
+    tests = ROOT / "tests"
+    assert sorted(folders) == sorted({path.relative_to(tests).parts[0] for path in tests.rglob("test_*.py")})
+    assert {name for _, told in rows for name in re.findall(r"`(\w+)`", told)} >= set(RANKS)
 
 
 def test_every_package_is_installed() -> None:
@@ -61,7 +73,7 @@ def _allowed(file: File, found: Import) -> bool:
         return True
     if room not in RANKS:
         return False
-    through_the_door = file.module == DOOR[0] and (found.typing or (room == DOOR[1] and found.lazy))
+    through_the_door = (file.module == DOOR[0] and found.typing) or ((file.module, room) in DOORS and found.lazy)
     return RANKS[room] < RANKS[file.package] or through_the_door
 
 
@@ -72,7 +84,7 @@ def test_no_circle_of_files() -> None:
         file.module.removesuffix(".__init__"): {
             module
             for found in imports(file)
-            if not found.typing and (file.module, _room(found.module)) != DOOR
+            if not found.typing and (file.module, _room(found.module)) not in DOORS
             for module in _modules_of(found.module, known)
         }
         for file in files()

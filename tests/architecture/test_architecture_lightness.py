@@ -67,7 +67,7 @@ def test_weights_as_keras_writes_them_are_cut_without_hdf5_and_numpy(file: str, 
     assert not modules & {"keras", "tf_keras", "tensorflow", "h5py", "numpy", "jsonschema"}
 
 
-@pytest.mark.parametrize("suffix", ["html", "svg", "mmd", "dot", "json"])
+@pytest.mark.parametrize("suffix", ["html", "svg", "png", "mmd", "dot", "json"])
 def test_a_picture_needs_neither_hdf5_nor_numpy(suffix: str, tmp_path: Path) -> None:
     model = str(RELEASES / "keras-3.15.1" / "residual.keras")
     modules = loaded(COMMAND.format(arguments=["plot", model, "--out", f"out.{suffix}"]), tmp_path)

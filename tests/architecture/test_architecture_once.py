@@ -2,6 +2,7 @@
 
 What is counted: files opened, by name; the graph of calls and the order of rebuilding, once for each model; the addresses of
 weights, once for each model and file; documents emitted. A model that a verb makes counts, and so does each that a proof reads.
+Besides, the files of the source that a verb goes through.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -75,6 +77,28 @@ def test_a_plain_split(counting: Counting, tmp_path: Path) -> None:
     assert found["open residual.keras"] == 1
     assert found["open part-0.keras"] == found["open part-1.keras"] == 2  # written, and read by the proof
     assert found["open manifest.json"] == 1
+
+
+SOURCE = str(Path(configsplit.__file__).parent)
+
+
+def test_a_plain_split_goes_through_few_files(counting: Counting, tmp_path: Path) -> None:
+    """From the archive to the proof. Modules that are loaded and never called do not count."""
+    seen: set[str] = set()
+
+    def called(frame: FrameType, event: str, _: Any) -> None:
+        if event == "call" and frame.f_code.co_name != "<module>" and frame.f_code.co_filename.startswith(SOURCE):
+            seen.add(frame.f_code.co_filename.removeprefix(SOURCE))
+
+    before = sys.getprofile()
+    sys.setprofile(called)
+    try:
+        with configsplit.reading(RELEASES / "keras-3.15.1" / "residual.keras") as document:
+            configsplit.split(document, at="bn1").save(tmp_path / "parts")
+    finally:
+        sys.setprofile(before)
+    assert {"/verbs/split.py", "/cutting/minimum_cut.py", "/saving/proof.py"} <= seen
+    assert len(seen) <= 110, sorted(seen)
 
 
 def test_a_split_that_hands_a_mask_over(counting: Counting, tmp_path: Path) -> None:

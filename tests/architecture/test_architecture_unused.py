@@ -20,7 +20,7 @@ FOR_OTHERS = {"testing", "ir"}
 
 FOR_TESTS = {"ABSTRACT": "classes that stand in no model by themselves: what Keras exports is held against the catalog"}
 
-CALLED_BY_OTHERS = re.compile(r"__\w+__|visit_\w+|_repr_html_|_repr_svg_|_")
+CALLED_BY_OTHERS = re.compile(r"__\w+__|visit_\w+|_repr_html_|_repr_mimebundle_|_")
 """Python, libraries and notebooks call these by name."""
 
 
@@ -44,17 +44,22 @@ def _names(node: ast.stmt) -> Iterator[tuple[str, int]]:
 
 
 def _uses() -> Counter[str]:
-    """How often each word stands in the code other than where it is defined, imported or exported."""
+    """How often each word stands in the code other than where it is defined, imported or exported; not in a function of that
+    very name, which hands on to its namesakes."""
     found: Counter[str] = Counter()
     for file in files():
         exported = _exported(file)
-        for node in ast.walk(file.tree):
+        todo: list[tuple[ast.AST, frozenset[str]]] = [(file.tree, frozenset())]
+        while todo:
+            node, inside = todo.pop()
             if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Store):
-                found[node.id] += 1
+                found.update({node.id} - inside)
             elif isinstance(node, ast.Attribute):
-                found[node.attr] += 1
+                found.update({node.attr} - inside)
             elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in exported:
                 found.update(re.findall(r"[A-Za-z_]\w*", node.value) if _is_code(node.value) else ())
+            inside |= {node.name} if isinstance(node, ast.FunctionDef) else set()
+            todo += [(each, inside) for each in ast.iter_child_nodes(node)]
     return found
 
 
@@ -91,3 +96,25 @@ def test_everything_that_is_defined_is_used() -> None:
         if not uses[name] and name not in told | public | FOR_TESTS.keys() and not CALLED_BY_OTHERS.fullmatch(name)
     ]
     assert not unused, "\n".join(unused)
+
+
+def test_what_a_room_hands_out_is_taken() -> None:
+    """A name in ``__all__`` of a room is imported from it somewhere, or is there for others."""
+    taken = {
+        f"{node.module}.{name.name}"
+        for file in files()
+        for node in ast.walk(file.tree)
+        if isinstance(node, ast.ImportFrom)
+        for name in node.names
+    }
+    rooms = [file for file in files() if file.path.name == "__init__.py" and file.package not in FOR_OTHERS | PUBLIC]
+    handed = [f"{file.module.removesuffix('.__init__')}.{name}" for file in rooms for name in _names_handed_out(file)]
+    assert len(handed) > 60
+    assert sorted({*handed} - taken) == []
+
+
+PUBLIC = {"", "keras", "plugins"}
+
+
+def _names_handed_out(file: File) -> list[str]:
+    return [node.value for node in ast.walk(file.tree) if id(node) in _exported(file) and isinstance(node, ast.Constant)]

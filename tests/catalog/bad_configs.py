@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import json
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import islice, repeat
-from pathlib import Path
 from typing import Any, TypeAlias
+
+from support.layer_cases import CASES
 
 _KEPT = ("name",)
 _NAMED = ("activation", "initializer", "regularizer", "constraint")
@@ -29,20 +30,6 @@ class Bad:
     dtype: str
 
 
-@cache
-def _cases() -> Any:
-    path = Path(__file__).resolve().parents[1] / "inference" / "layer_cases.py"
-    spec = importlib.util.spec_from_file_location("bad_configs_layer_cases", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    import sys
-
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 Sound: TypeAlias = tuple[Any, dict[str, Any], str]
 """A case of a framework as a document, with the name of its layer."""
 
@@ -50,7 +37,7 @@ Sound: TypeAlias = tuple[Any, dict[str, Any], str]
 @cache
 def sound(name: str, number: int) -> Sound | None:
     """A case of a framework; None where this framework does not build it."""
-    return _made(name, _cases().CASES[number])
+    return _made(name, CASES[number])
 
 
 def _made(name: str, case: Any) -> Sound | None:
@@ -70,12 +57,12 @@ def _made(name: str, case: Any) -> Sound | None:
 
 
 def classes() -> list[str]:
-    return sorted({case.name for case in _cases().CASES})
+    return sorted({case.name for case in CASES})
 
 
 def of_class(name: str, class_name: str) -> Iterator[Bad]:
     """Of the first and the last case of a class every key with every value that is tried, one at a time."""
-    cases = [case for case in _cases().CASES if case.name == class_name and "dtype" not in case.kwargs]
+    cases = [case for case in CASES if case.name == class_name and "dtype" not in case.kwargs]
     for made in filter(None, (_made(name, case) for case in {id(case): case for case in (cases[0], cases[-1])}.values())):
         _, document, layer = made
         config = _entry(document, layer)["config"]
@@ -86,9 +73,7 @@ def of_class(name: str, class_name: str) -> Iterator[Bad]:
 
 def changed_entry(name: str, class_name: str, title: str, change: Callable[[dict[str, Any]], None]) -> tuple[str, str] | None:
     """The first case of a class with its entry changed: a title, and the document; None where a framework has no such case."""
-    number = next(
-        (number for number, case in enumerate(_cases().CASES) if case.name == class_name and case.only in ("", name)), None
-    )
+    number = next((number for number, case in enumerate(CASES) if case.name == class_name and case.only in ("", name)), None)
     made = None if number is None else sound(name, number)
     if made is None:
         return None
@@ -113,7 +98,7 @@ SHAPES: tuple[tuple[int | None, ...], ...] = (
 
 def given_other_shapes(name: str, class_name: str) -> Iterator[Bad]:
     """The first case of a class on tensors of other shapes, where it takes one tensor."""
-    case = next(each for each in _cases().CASES if each.name == class_name)
+    case = next(each for each in CASES if each.name == class_name)
     made = _made(name, case) if len(case.inputs) == 1 and not case.call else None
     if made is None:
         return
@@ -153,7 +138,7 @@ def _input(framework: Any, spec: Any) -> Any:
 
 def drawn(name: str, count: int, seed: int) -> Iterator[Bad]:
     """So many bad configs of a framework's classes."""
-    chance, several = random.Random(seed), len(_cases().CASES)
+    chance, several = random.Random(seed), len(CASES)
     tried = (sound(name, chance.randrange(several)) for _ in repeat(None))
     for made in islice(filter(None, tried), count):
         yield _changed(name, made, lambda config: _spoil(config, chance))

@@ -6,13 +6,9 @@ What is asked of a class is asked of the class itself: its call's signature, and
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import keras
@@ -20,30 +16,18 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras
+from support.layer_cases import CASES, Case
 
 from configsplit.catalog.facts import CallFacts
 from configsplit.catalog.layers.wrappers import WRAPPERS
-from configsplit.catalog.table import class_facts
+from configsplit.catalog.table import ABSTRACT, BUILT_IN, OPAQUE, class_facts
 from configsplit.graph.json import freeze
 from configsplit.graph.model import TensorSpec
-from configsplit.inference import ABSTRACT, BUILT_IN, OPAQUE
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*was passed an input with a mask attached:UserWarning")
 
 FRAMEWORKS: dict[str, Any] = {"keras": keras, "tf_keras": tf_keras}
 DIALECTS = {"keras": "keras3", "tf_keras": "keras2"}
-
-
-def _layer_cases() -> ModuleType:
-    """The table of constructor arguments, which stands with the tests of shapes."""
-    path = Path(__file__).resolve().parents[1] / "inference" / "layer_cases.py"
-    spec = importlib.util.spec_from_file_location("catalog_layer_cases", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 def _exported(framework: str) -> dict[str, type]:
@@ -132,7 +116,7 @@ def _steps(case: Any) -> Iterator[tuple[int, ...]]:
 def _cases() -> dict[tuple[str, str], Any]:
     """For each class one case with plain float inputs of rank 3, or the first there is; ``None`` has no strings in it."""
     found: dict[tuple[str, str], Any] = {}
-    for case in _layer_cases().CASES:
+    for case in CASES:
         text = any(isinstance(spec[0], tuple) and spec[1] == "string" for spec in case.inputs)
         for framework in FRAMEWORKS:
             if (
@@ -142,20 +126,18 @@ def _cases() -> dict[tuple[str, str], Any]:
                 or not hasattr(FRAMEWORKS[framework].layers, case.name)
             ):
                 continue
-            chosen = _fitting(_layer_cases().case).get(case.name, case)
+            chosen = FITTING.get(case.name, case)
             if case.name not in RETURNS or case.kwargs.get("return_sequences"):
                 found.setdefault((framework, getattr(FRAMEWORKS[framework].layers, case.name).__name__), chosen)
     return found
 
 
-def _fitting(case: Callable[..., Any]) -> dict[str, Any]:
-    """Inputs on which a mask of (batch, steps) fits, for classes whose first case is an image."""
-    return {
-        "Softmax": case("Softmax", (None, 7)),
-        "BatchNormalization": case("BatchNormalization", (None, 7, 4)),
-        "GroupNormalization": case("GroupNormalization", (None, 5, 8), groups=4),
-    }
-
+FITTING = {
+    "Softmax": Case("Softmax", {}, ((None, 7),)),
+    "BatchNormalization": Case("BatchNormalization", {}, ((None, 7, 4),)),
+    "GroupNormalization": Case("GroupNormalization", {"groups": 4}, ((None, 5, 8),)),
+}
+"""Inputs on which a mask of (batch, steps) fits, for classes whose first case is an image."""
 
 RETURNS = {"LSTM", "GRU", "SimpleRNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"}
 """Whether these hand a mask on depends on what they return: they are asked for sequences."""

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from support.constructors import DATA, FRAMEWORKS, objects, read, settings
+from support.constructors import DATA, FRAMEWORKS, by_release, objects, read, settings
 
 from configsplit.catalog.constructors import constructor
 
@@ -37,3 +37,21 @@ def test_a_class_is_known_by_all_its_names() -> None:
     assert constructor("Dense", "keras3") != constructor("Dense", "keras2")
     assert constructor("Dense", "keras1") is not None
     assert constructor("NobodysLayer", "keras3") is None
+
+
+@pytest.mark.parametrize("dialect", FRAMEWORKS)
+def test_what_files_once_told_is_kept_without_them(dialect: str) -> None:
+    """The files of all releases are not in the repository: whoever makes the list anew may have none of them."""
+    classes = json.loads(DATA.read_text("utf-8"))[dialect]["classes"]
+    told = {name: {key: each[key] for key in ("older", "lately") if key in each} for name, each in classes.items()}
+    assert any(told.values())
+    assert {name: by_release(each, {}, each) for name, each in classes.items()} == told
+
+
+def test_the_last_release_counts_whether_it_is_seen_or_known() -> None:
+    own = {"keys": ["units"], "required": ["units"]}
+    seen = {"keras-3.0.5": [{"init"}], "keras-3.10.0": [{"bias"}]}
+    found = by_release(
+        own, seen, {"older": {"init": "keras-3.2.0", "bias": "keras-3.4.0", "units": "keras-3.1.0"}, "lately": {}}
+    )
+    assert found == {"lately": {"units": "keras-3.10.0"}, "older": {"init": "keras-3.2.0", "bias": "keras-3.10.0"}}

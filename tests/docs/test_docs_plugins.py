@@ -7,7 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from configsplit.catalog.facts import LayerFacts
-from configsplit.plugins.entry_points import GROUP
+from configsplit.plugins.loading import GROUP
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "plugins.md").read_text("utf-8")

@@ -10,8 +10,8 @@ from configsplit.catalog.layers.keras1 import CLASSES
 from configsplit.catalog.layers.wrappers import WRAPPERS
 from configsplit.catalog.operations.operation_table import KERAS
 from configsplit.catalog.rules import no_weights
+from configsplit.catalog.table import ABSTRACT, BUILT_IN, OPAQUE
 from configsplit.catalog.tensorflow.table import FUNCTIONS
-from configsplit.inference import ABSTRACT, BUILT_IN, OPAQUE
 
 HERE = Path(__file__).parent
 PAGE = HERE.parents[1] / "docs" / "inference.md"

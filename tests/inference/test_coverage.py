@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from layer_cases import CASES
 from live import FRAMEWORKS
+from support.layer_cases import CASES
 
 from configsplit.catalog.layers.keras1 import CLASSES
 from configsplit.catalog.layers.wrappers import WRAPPERS
-from configsplit.inference import ABSTRACT, BUILT_IN, OPAQUE
+from configsplit.catalog.table import ABSTRACT, BUILT_IN, OPAQUE
 
 HERE = Path(__file__).parent
 GENERATIONS: dict[str, list[str]] = json.loads((HERE / "layer_classes.json").read_text())

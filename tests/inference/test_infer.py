@@ -12,7 +12,7 @@ from configsplit.dialects import parse
 from configsplit.errors import ShapeError
 from configsplit.graph.json import FrozenDict, freeze
 from configsplit.graph.model import Layer, Model, Node, TensorRef, TensorSpec, Use
-from configsplit.inference import count, explain, infer, layer_weights, trace
+from configsplit.inference import counted, explain, trace, weights_of
 
 
 def use(name: str, call: int = 0, output: int = 0, **recorded: Any) -> Use:
@@ -46,36 +46,36 @@ def test_what_the_user_gives_wins_over_rules_and_those_over_what_is_recorded() -
         layer("b", "Dense", use("a", shape=[None, 7], dtype="float16"), units=3),
         dialect="keras3",
     )
-    assert infer(m)[TensorRef("a")] == TensorSpec((None, 3), "float32")
+    assert trace(m).specs[TensorRef("a")] == TensorSpec((None, 3), "float32")
     assert trace(m).contradictions == {TensorRef("a"): "recorded as (None, 7) float16, but its class gives (None, 3) float32"}
-    assert shape(infer(m, given={TensorRef("a"): TensorSpec((2, 9), "float32")}), "a") == (2, 9)
+    assert shape(trace(m, given={TensorRef("a"): TensorSpec((2, 9), "float32")}).specs, "a") == (2, 9)
 
 
 def test_keras_3_0_records_dtypes_as_the_consumer_casts_them() -> None:
     m = model(start(), layer("a", "Foo", use("x", shape=[None, 4], dtype="float16")), dialect="keras3")
-    assert infer(m)[TensorRef("x")] == TensorSpec((None, 4), "float32")
+    assert trace(m).specs[TensorRef("x")] == TensorSpec((None, 4), "float32")
 
 
 def test_given_shape_of_an_input_goes_downstream() -> None:
     m = model(start(shape=(None, None)), layer("a", "Dense", use("x"), units=3), layer("f", "Flatten", use("a")))
-    assert shape(infer(m, given={TensorRef("x"): TensorSpec((5, 4), "float32")}), "f") == (5, 3)
+    assert shape(trace(m, given={TensorRef("x"): TensorSpec((5, 4), "float32")}).specs, "f") == (5, 3)
 
 
 def test_plug_ins_match_by_registered_name_then_by_class_name_without_package() -> None:
     doubled = LayerFacts(class_name="RegScale", outputs=lambda call: (TensorSpec((None, 8), "float32"),))
     m = model(start(), layer("a", "research>RegScale", use("x")))
-    assert shape(infer(m), "a") is None
-    assert shape(infer(m, {"RegScale": doubled}), "a") == (None, 8)
-    assert shape(infer(m, {"research>RegScale": doubled}), "a") == (None, 8)
+    assert shape(trace(m).specs, "a") is None
+    assert shape(trace(m, {"RegScale": doubled}).specs, "a") == (None, 8)
+    assert shape(trace(m, {"research>RegScale": doubled}).specs, "a") == (None, 8)
     other = LayerFacts(class_name="RegScale", outputs=same_as_input)
-    assert shape(infer(m, {"RegScale": other, "research>RegScale": doubled}), "a") == (None, 8)
+    assert shape(trace(m, {"RegScale": other, "research>RegScale": doubled}).specs, "a") == (None, 8)
 
 
 def test_a_custom_class_with_a_built_in_name_gets_no_built_in_rule() -> None:
     entry = FrozenDict({"module": None, "class_name": "Dense", "config": FrozenDict({"units": 3}), "registered_name": "Dense"})
     custom = Layer(name="a", class_name="Dense", entry=entry, calls=(Node((use("x"),)),))
-    assert shape(infer(model(start(), custom)), "a") is None
-    assert shape(infer(model(start(), layer("a", "mine>Dense", use("x"), units=3))), "a") is None
+    assert shape(trace(model(start(), custom)).specs, "a") is None
+    assert shape(trace(model(start(), layer("a", "mine>Dense", use("x"), units=3))).specs, "a") is None
 
 
 def test_unknown_spreads_and_explains_itself_from_its_source() -> None:
@@ -109,7 +109,7 @@ def test_errors_of_a_plug_in_are_reasons() -> None:
 
 def test_a_call_has_at_least_as_many_outputs_as_are_used() -> None:
     m = model(start(), layer("a", "Foo", use("x")), layer("b", "ReLU", use("a", output=2)))
-    assert {ref.output for ref in infer(m) if ref.layer == "a"} == {0, 1, 2}
+    assert {ref.output for ref in trace(m).specs if ref.layer == "a"} == {0, 1, 2}
 
 
 def test_calls_of_a_shared_layer_are_inferred_each_by_itself_in_any_order() -> None:
@@ -120,14 +120,14 @@ def test_calls_of_a_shared_layer_are_inferred_each_by_itself_in_any_order() -> N
         inputs=(TensorRef("x"),),
         outputs=(TensorRef("d", 1),),
     )
-    found = infer(m)
+    found = trace(m).specs
     assert shape(found, "d", 1) == (None, 2)
     assert shape(found, "late") == (None, 4)
 
 
 def test_a_cycle_is_unknown() -> None:
     m = model(start(), layer("a", "ReLU", use("b")), layer("b", "ReLU", use("a")))
-    assert shape(infer(m), "a") is None
+    assert shape(trace(m).specs, "a") is None
 
 
 def encoder(units: int = 3) -> Model:
@@ -148,7 +148,7 @@ def test_nested_models_are_called_with_their_arguments() -> None:
         layer("enc", "Functional", (use("x"), use("y")), model=inner),
         outputs=(TensorRef("enc", 0, 1),),
     )
-    found = infer(m)
+    found = trace(m).specs
     assert shape(found, "enc") == (2, 9)
     assert shape(found, "enc", 0, 1) == (None, 4)
 
@@ -163,8 +163,8 @@ def test_a_chain_of_ten_thousand_layers() -> None:
     layers = [start("l0")]
     layers += [layer(f"l{number}", "Dense", use(f"l{number - 1}"), units=4) for number in range(1, 10_001)]
     m = model(*layers)
-    assert shape(infer(m), "l10000") == (None, 4)
-    assert count(m).parameters == 10_000 * 20
+    assert shape(trace(m).specs, "l10000") == (None, 4)
+    assert counted(trace(m)).parameters == 10_000 * 20
 
 
 def test_a_chain_of_unknown_layers_explains_itself_without_a_wall_of_text() -> None:
@@ -180,8 +180,8 @@ def test_two_thousand_nested_models() -> None:
     for _ in range(2000):
         inner = model(start("in", (None, None)), layer("deep", "Functional", use("in"), model=inner))
     m = model(start(), layer("top", "Functional", use("x"), model=inner))
-    assert shape(infer(m), "top") == (None, 3)
-    assert count(m).operations == 12
+    assert shape(trace(m).specs, "top") == (None, 3)
+    assert counted(trace(m)).operations == 12
 
 
 def test_models_that_call_their_inner_model_twice_cost_no_more_than_their_depth() -> None:
@@ -190,7 +190,7 @@ def test_models_that_call_their_inner_model_twice_cost_no_more_than_their_depth(
         inner = model(
             start("in"), layer("deep", "Functional", use("in"), use("deep"), model=inner), outputs=(TensorRef("deep", 1),)
         )
-    found = count(model(start(), layer("top", "Functional", use("x"), model=inner)))
+    found = counted(trace(model(start(), layer("top", "Functional", use("x"), model=inner))))
     assert found.operations == 16 * 2**200
     assert found.parameters == 20
 
@@ -198,7 +198,7 @@ def test_models_that_call_their_inner_model_twice_cost_no_more_than_their_depth(
 def test_inferring_twice_gives_the_same_and_changes_nothing() -> None:
     m = model(start(), layer("enc", "Functional", use("x"), model=encoder()))
     before = hash(m)
-    assert infer(m) == infer(m)
+    assert trace(m).specs == trace(m).specs
     assert hash(m) == before
 
 
@@ -207,9 +207,10 @@ def test_weights_of_unknown_classes_are_none_and_of_plug_ins_their_own() -> None
         class_name="Scale", outputs=same_as_input, weights=lambda call: (WeightSpec("gamma", (call.first.shape[-1],)),)
     )
     m = model(start(), layer("s", "Scale", use("x")), layer("t", "Foo", use("s")))
-    assert layer_weights(m)["s"] is None
-    assert layer_weights(m, facts={"Scale": plug}) == {"x": (), "s": (WeightSpec("gamma", (4,)),), "t": None}
-    assert count(m, {"Scale": plug}).unknown == ("t",)
+    assert weights_of(trace(m), m.by_name()["s"]) is None
+    known = trace(m, {"Scale": plug})
+    assert {each.name: weights_of(known, each) for each in m.layers} == {"x": (), "s": (WeightSpec("gamma", (4,)),), "t": None}
+    assert counted(trace(m, {"Scale": plug})).unknown == ("t",)
 
 
 def test_plug_ins_work_inside_wrappers() -> None:
@@ -218,7 +219,7 @@ def test_plug_ins_work_inside_wrappers() -> None:
         start(shape=(None, 7, 4)),
         layer("t", "TimeDistributed", use("x"), layer={"class_name": "Half", "config": {}}),
     )
-    assert shape(infer(m, {"Half": plug}), "t") == (None, 7, 2)
+    assert shape(trace(m, {"Half": plug}).specs, "t") == (None, 7, 2)
     assert "'Half'" in trace(m).reasons[TensorRef("t")]
 
 
@@ -227,8 +228,8 @@ def test_a_model_inside_a_wrapper_is_read_by_whoever_can() -> None:
         start(shape=(None, 7, 6, 4)),
         layer("t", "TimeDistributed", use("x"), layer={"class_name": "Functional", "config": {"of": "anything"}}),
     )
-    assert shape(infer(m), "t") is None
-    assert shape(infer(m, read=lambda entry, dialect: encoder(5)), "t") == (None, 7, 6, 5)
+    assert shape(trace(m).specs, "t") is None
+    assert shape(trace(m, read=lambda entry, dialect: encoder(5)).specs, "t") == (None, 7, 6, 5)
 
 
 def test_the_implicit_input_of_a_sequential_takes_the_shape_of_a_nested_model() -> None:
@@ -258,4 +259,4 @@ def test_the_implicit_input_of_a_sequential_takes_the_shape_of_a_nested_model() 
         }
     )
     m = parse(text).model
-    assert infer(m)[m.output_refs()[0]].shape == (None, 2)
+    assert trace(m).specs[m.output_refs()[0]].shape == (None, 2)

@@ -8,8 +8,8 @@ from itertools import product
 from typing import Any
 
 import pytest
-from layer_cases import Case
 from live import FRAMEWORKS, inferred, inferred_weights, inputs_of, live, outputs, tf, weights
+from support.layer_cases import Case
 
 SHAPES = {1: (9,), 2: (9, 10), 3: (6, 7, 8)}
 Grid = dict[str, tuple[Any, ...]]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from layer_cases import CASES, Case
 from live import FRAMEWORKS, flowing, inferred, inferred_weights, inputs_of, outputs, tf, weights
+from support.layer_cases import CASES, Case
 
 PAIRS = [pytest.param(name, case, id=f"{name}-{case.id}") for case in CASES for name in FRAMEWORKS if case.only in ("", name)]
 

@@ -7,8 +7,8 @@ from math import prod
 from typing import Any
 
 import pytest
-from layer_cases import CASES, Case
 from live import FRAMEWORKS, inferred, inputs_of, tf
+from support.layer_cases import CASES, Case
 
 from configsplit.inference import operations_of
 

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from layer_cases import CASES, Case
 from live import inferred, tf, tf_keras
+from support.layer_cases import CASES, Case
 
 from configsplit.graph.model import TensorRef
-from configsplit.inference import BUILT_IN, masked, traced_masks
+from configsplit.inference import BUILT_IN, trace, traced_masks
 
 L = tf_keras.layers
 IDS = lambda: tf_keras.Input((7,), dtype="int32")  # noqa: E731
@@ -74,7 +74,7 @@ def test_nested_models_hand_masks_through() -> None:
     x, inner_x = IDS(), tf_keras.Input((7, 4))
     inner = tf_keras.Model(inner_x, [L.Dense(3)(inner_x), L.Flatten()(inner_x)], name="inner")
     model = tf_keras.Model(x, inner(words(x)))
-    found = masked(inferred(model).model)
+    found = traced_masks(trace(inferred(model).model))
     assert TensorRef("inner", 0, 0) in found.tensors
     assert TensorRef("inner", 0, 1) not in found.tensors
 

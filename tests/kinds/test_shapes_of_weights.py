@@ -151,18 +151,47 @@ def test_what_the_user_says_stands(tmp_path: Path) -> None:
     assert parts.inference.specs[TensorRef("odd")].shape == (None, 6, 6, 4)
 
 
-@pytest.mark.parametrize("kind", sorted({*KINDS} - {"nested"}))
+def twice_nested(works: Framework, odd: Any) -> Any:
+    start = works.module.Input((8, 8, 3), name="outermost")
+    return works.module.Model(start, nested(works, odd)(start), name="twice")
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
 def test_a_conversion_goes_by_weights_too(kind: str, tmp_path: Path) -> None:
     old, new = framework("tf_keras"), framework("keras")
     odd = odd_class(old)
     fill(model := KINDS[kind][0](old, odd)).save(path := tmp_path / "model.h5")
     made = configsplit.convert(path)
     (note,) = [note for note in made.notes if "goes by the weights of" in note.what]
-    assert note.layer == "odd"
+    assert note.layer.rpartition("/")[2] == "odd"
+    assert note.layer.count("/") == (kind == "nested")
     made.save(tmp_path / "new.keras")
     anew = new.module.models.load_model(tmp_path / "new.keras", custom_objects={"Odd": odd_class(new)})
     (given,) = inputs_for(model)
     np.testing.assert_allclose(np.asarray(anew(given)), np.asarray(model(given)), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("suffix", [".h5", ".keras"])
+def test_a_conversion_finds_what_a_model_in_a_model_tells(suffix: str, tmp_path: Path) -> None:
+    """By weights in the older kind of file, by what layers were built on in the newer."""
+    old, new = framework("tf_keras"), framework("keras")
+    odd = odd_class(old)
+    fill(model := twice_nested(old, odd)).save(path := tmp_path / f"model{suffix}")
+    configsplit.convert(path, missing_weights="initialize").save(tmp_path / "new.keras")
+    anew = new.module.models.load_model(tmp_path / "new.keras", custom_objects={"Odd": odd_class(new)})
+    (given,) = inputs_for(model)
+    np.testing.assert_allclose(np.asarray(anew(given)), np.asarray(model(given)), rtol=1e-5, atol=1e-5)
+
+
+def needs_a_size_inside(works: Framework, odd: Any) -> Any:
+    start = works.module.Input((8, 8, 3), name="outer")
+    return works.module.Model(start, works.module.layers.Dense(2, name="o")(needs_a_size(works, odd)(start)))
+
+
+def test_a_conversion_asks_where_a_model_in_a_model_needs_more_than_weights_tell(tmp_path: Path) -> None:
+    works = framework("tf_keras")
+    fill(needs_a_size_inside(works, odd_class(works))).save(path := tmp_path / "model.h5")
+    assert "convert-shape-unknown" in {refusal.code for refusal in configsplit.convert(path).refusals}
 
 
 def test_a_conversion_keeps_to_what_the_user_says(tmp_path: Path) -> None:

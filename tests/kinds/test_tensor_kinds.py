@@ -18,7 +18,7 @@ from configsplit.errors import CutError
 from configsplit.records.manifest import Manifest
 from configsplit.runtime.build import load
 from configsplit.runtime.frameworks import Framework, framework
-from configsplit.verbs.devices import Device
+from configsplit.verbs.planned import Device
 
 FRAMEWORKS = pytest.mark.parametrize("name", ["keras", "tf_keras"])
 IDS = np.array([[1, 2, 3], [3, 3, 0]], "int64")

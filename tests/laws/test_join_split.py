@@ -22,7 +22,7 @@ from configsplit.graph.equality import differences
 from configsplit.graph.model import Model, TensorRef, TensorSpec
 from configsplit.graph.rebuild_order import rebuild_order
 from configsplit.graph.references import boundary
-from configsplit.inference import infer
+from configsplit.inference import trace
 from configsplit.plugins import Registry
 from configsplit.rewrites.join import Piece, join_pieces
 from configsplit.rewrites.split import Split, split_model
@@ -37,7 +37,7 @@ tried with given shapes."""
 
 def described(model: Model) -> dict[TensorRef, TensorSpec]:
     """The shape and dtype of every tensor. What inference cannot tell is given, as a user would with --shape."""
-    found = infer(model, FACTS)
+    found = trace(model, FACTS).specs
     return {ref: _given(spec) for ref, spec in found.items()}
 
 
@@ -104,7 +104,7 @@ def test_every_shape_is_told_but_those_of_a_few_models() -> None:
     """The law above would hold with made-up shapes too; this says that it hardly ever had to."""
     without = set()
     for path in SMALL:
-        specs = infer(parse(text_of(path)).model, FACTS)
+        specs = trace(parse(text_of(path)).model, FACTS).specs
         if any(spec.shape is None or spec.dtype is None for spec in specs.values()):
             without.add(path.name.partition(".")[0])
     assert without <= NO_SHAPE

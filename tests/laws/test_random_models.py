@@ -18,7 +18,7 @@ from configsplit.graph.equality import differences
 from configsplit.graph.model import Model, TensorRef, walk
 from configsplit.graph.rebuild_order import rebuild_order
 from configsplit.graph.references import Place, outputs_used
-from configsplit.inference import infer
+from configsplit.inference import trace
 from configsplit.models.document import Document
 from configsplit.models.wrapped import DocumentWrapping, held_by
 from configsplit.rewrites.join import Piece, join_pieces
@@ -37,7 +37,7 @@ def tensors(model: Model) -> list[TensorRef]:
 
 
 def rejoin(model: Model, boundaries: list[tuple[TensorRef, ...]], choice: str) -> Model:
-    done = split_model(model, boundaries, infer(model, read=read_entry), choice)
+    done = split_model(model, boundaries, trace(model, read=read_entry).specs, choice)
     pieces = []
     for part, wires in zip(done.parts, done.wires, strict=True):
         again = parse(to_text(part.model)).model
@@ -132,7 +132,7 @@ def test_join_undoes_a_split_inside_nested_models(dialect: str, data: st.DataObj
         return
     assert len({path for path, _ in walk(opened.model)}) == len(list(walk(opened.model)))
     assert reopen(model, opened.steps, wrapping).model == opened.model
-    whole = parse(to_text(described(opened.model, infer(opened.model, read=read_entry)))).model
+    whole = parse(to_text(described(opened.model, trace(opened.model, read=read_entry).specs))).model
     try:
         joined = rejoin(whole, list(opened.boundaries), "smallest")
     except CutError as error:

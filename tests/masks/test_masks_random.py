@@ -1,4 +1,7 @@
-"""No verb loses a mask unsaid: random masked models, built by real Keras, at random places."""
+"""No verb loses a mask unsaid: random masked models, built by real Keras, at random places.
+
+`make test` takes two or three models of each kind, `make exhaustive` hundreds and thousands of the same strategy.
+"""
 
 from __future__ import annotations
 
@@ -34,18 +37,18 @@ SOME_EDITS = in_turn(EDITS[first : first + 2] for first in range(0, len(EDITS), 
 
 @pytest.mark.parametrize(("generation", "suffix", "custom"), SOME_CUTS)
 def test_parts_compute_the_same_bits_or_the_cut_is_refused(generation: Generation, suffix: str, custom: float) -> None:
-    check(Tally("split", generation, suffix, custom).run(range(3)), models=2)
+    check(Tally("split", generation, suffix, custom).run(range(3), models=2), models=2)
 
 
 @pytest.mark.parametrize(("verb", "generation", "suffix"), [*SOME_EDITS, ("convert", "keras2", "h5")])
 def test_edits_compute_the_same_bits_or_are_refused_or_warned_of(verb: str, generation: Generation, suffix: str) -> None:
-    check(Tally(verb, generation, suffix, CUSTOM).run(range(200, 204), tries=2), models=2)
+    check(Tally(verb, generation, suffix, CUSTOM).run(range(200, 204), tries=2, models=3), models=2)
 
 
 @pytest.mark.parametrize("verb", LIVE_VERBS)
 @pytest.mark.parametrize("generation", ["keras2", "keras3"])
 def test_live_models_compute_the_same_bits(verb: str, generation: Generation) -> None:
-    check(Tally(verb, generation, LIVE, CUSTOM).run(range(3), tries=2), models=2)
+    check(Tally(verb, generation, LIVE, CUSTOM).run(range(3), tries=2, models=2), models=2)
 
 
 @pytest.mark.exhaustive

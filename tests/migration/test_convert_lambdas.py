@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from keras2_functions import FUNCTIONS
 from support.thinned import examples
 from tf_keras import backend as K  # noqa: N812 - its name everywhere
+from written_lambdas import DRAWN, WRITTEN
 
 from configsplit import convert
 from configsplit.errors import ConversionError
@@ -114,6 +115,22 @@ def test_what_is_read_is_what_runs(title: str, tmp_path: Path) -> None:
     _compare(made, function, shapes, tmp_path)
 
 
+@pytest.mark.parametrize("title", sorted(WRITTEN))
+def test_what_people_write_is_read_as_it_runs(title: str, tmp_path: Path) -> None:
+    function, *shapes = WRITTEN[title]
+    made = _converted(function, shapes, tmp_path)
+    assert not made.refusals
+    _compare(made, function, shapes, tmp_path)
+
+
+@pytest.mark.parametrize("title", sorted(DRAWN))
+def test_what_no_operation_does_is_refused_by_its_name(title: str, tmp_path: Path) -> None:
+    function, reason, *shapes = DRAWN[title]
+    (refusal,) = _converted(function, shapes, tmp_path).refusals
+    assert (refusal.code, reason in refusal.reason) == ("convert-lambda", True)
+    assert refusal.remedy.endswith("--lambda code=module:function")
+
+
 @pytest.mark.parametrize("title", sorted(FUNCTIONS))
 def test_a_function_is_read_right_or_refused(title: str, tmp_path: Path) -> None:
     shape, function = FUNCTIONS[title]
@@ -162,7 +179,6 @@ REFUSED: dict[str, tuple[Callable[..., Any], str]] = {
     "jumps": (_jumps, "jumps, loops"),
     "inner functions": (lambda x: tf.map_fn(lambda row: row * 2, x), "inner functions"),
     "its own module": (lambda x: _jumps(x), "from its own module"),
-    "chance": (lambda x: tf.nn.dropout(x, 0.5), "no rule"),
     "what changed its meaning": (lambda x: tf.image.resize(x, (2, 2)), "no rule"),
     "any number": (lambda *x: x[0] * 2, "any number of arguments"),
     "masks": (lambda x, mask=None: x * 2, "takes a mask"),

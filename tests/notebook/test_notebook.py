@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import html
 import json
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -141,3 +144,66 @@ def test_long_models_and_names_stay_short(tmp_path: Path) -> None:
     shown = read(configsplit.load(path))
     assert "and 501 more" in shown.text
     assert max(map(len, shown.words)) <= 100
+
+
+# ------------------------------------------------------------------------------------------------------------ pictures
+
+
+def bundle(shown: Any) -> str:
+    found = shown._repr_mimebundle_()
+    assert found["text/plain"] == repr(shown)
+    return str(found["text/html"])
+
+
+def test_models_places_parts_plans_and_differences_are_shown_as_pictures() -> None:
+    """An image that needs no script, and the page itself in a frame of its own, whose scripts reach nothing of the notebook."""
+    residual = RELEASES / "keras-3.15.1" / "residual.keras"
+    document, renamed = configsplit.load(residual), configsplit.rename(residual, {"c2": "other"})
+    parts = configsplit.split(document, "c2")
+    shown: dict[str, Any] = {
+        "document": document,
+        "edited": renamed,
+        "parts": parts,
+        "part": parts[0],
+        "cuts": configsplit.cuts(document),
+        "plan": configsplit.plan(document, 2),
+        "difference": configsplit.plot(document, renamed),
+    }
+    for word, result in shown.items():
+        page = bundle(result)
+        (data,) = re.findall(r'src="data:image/svg\+xml;base64,([^"]+)"', page)
+        image = base64.b64decode(data).decode("utf-8")
+        if word in ("document", "edited", "parts", "part"):
+            assert image == configsplit.plot(result).text(".svg")
+        assert (">other<" in image) == (word in ("edited", "difference"))
+        (framed,) = re.findall(r'<iframe sandbox="allow-scripts" style="[^"]*" srcdoc="([^"]*)"></iframe>', page)
+        assert "default-src 'none'" in html.unescape(framed)
+        if word != "difference":
+            assert page.startswith(result._repr_html_())
+
+
+def test_parts_in_memory_look_as_those_on_disk(tmp_path: Path) -> None:
+    parts = configsplit.split(RELEASES / "keras-3.15.1" / "residual.keras", "c2")
+    parts.save(tmp_path / "parts")
+    memory, disk = configsplit.plot(parts).picture, configsplit.plot(tmp_path / "parts").picture
+    assert memory.views == disk.views
+    assert memory.facts == disk.facts
+    assert [(each.layers, each.parameters) for each in memory.parts] == [(each.layers, each.parameters) for each in disk.parts]
+
+
+def test_a_picture_of_a_nasty_file_is_escaped(tmp_path: Path) -> None:
+    page = bundle(nasty(tmp_path))
+    outside = re.sub(r'srcdoc="[^"]*"', "", page)
+    assert "<script" not in outside
+    assert "<img src=x" not in outside
+
+
+def test_no_picture_where_it_would_be_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    document = configsplit.load(RELEASES / "keras-3.15.1" / "residual.keras")
+    monkeypatch.setattr("configsplit.verbs.plot._LARGEST_PAGE", 1000)
+    assert ("<iframe" in bundle(document), "<img" in bundle(document)) == (False, True)
+    monkeypatch.setattr("configsplit.verbs.plot._LARGEST_IMAGE", 1000)
+    assert bundle(document) == document._repr_html_()
+    monkeypatch.undo()
+    monkeypatch.setattr("configsplit.verbs.plot._MOST_IN_NOTEBOOK", 3)
+    assert bundle(document) == document._repr_html_()

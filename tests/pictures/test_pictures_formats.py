@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import struct
+import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -14,6 +16,7 @@ import configsplit
 from configsplit.errors import ConfigSplitError
 from configsplit.pictures.layout import placed
 from configsplit.pictures.of_model import views_of
+from configsplit.pictures.png import png
 from configsplit.pictures.svg import HEIGHT, WIDTH, sizes_of
 from configsplit.pictures.words import amount, markup, plain, shortened, size
 from configsplit.verbs.plot import Plot, plot
@@ -144,7 +147,7 @@ def test_the_same_model_gives_the_same_bytes(suffix: str, tmp_path: Path) -> Non
     assert first == second
 
 
-@pytest.mark.parametrize("suffix", [".png", ".pdf", ""])
+@pytest.mark.parametrize("suffix", [".gif", ".pdf", ""])
 def test_other_suffixes_are_refused(suffix: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigSplitError) as caught:
         plot(loaded(tmp_path, residual(2))).save(tmp_path / f"out{suffix}")
@@ -180,3 +183,48 @@ def test_names_are_tamed() -> None:
     assert plain("a\tb\u202e\ud800é中") == "a\\tb\\u202e\\ud800é中"
     assert markup('<a href="x">\'&\n') == "&lt;a href=&quot;x&quot;&gt;&#x27;&amp;\\n"
     assert shortened("conv4_block22_preact_relu", 12) == "conv4_…_relu"
+
+
+# ---------------------------------------------------------------------------------------------------------------- PNG
+
+
+def pixels(data: bytes) -> tuple[int, int]:
+    assert data.startswith(b"\x89PNG\r\n\x1a\n")
+    return struct.unpack(">II", data[16:24])
+
+
+def test_a_png_is_the_svg_with_its_letters(tmp_path: Path) -> None:
+    """A name that differs in one letter is another picture: resvg leaves out text without a word where it knows no font."""
+    one, other = (plot(loaded(tmp_path, chain(["a", name]))) for name in ("b", "c"))
+    one.save(tmp_path / "one.png")
+    data = (tmp_path / "one.png").read_bytes()
+    size = re.search(r'viewBox="0 0 ([0-9.]+) ([0-9.]+)"', one.text(".svg"))
+    assert size is not None
+    assert pixels(data) == (2 * round(float(size[1])), 2 * round(float(size[2])))
+    assert data == one.png() != other.png()
+
+
+def test_a_large_png_has_fewer_pixels_and_a_huge_one_is_refused(tmp_path: Path) -> None:
+    made = plot(loaded(tmp_path, chain(f"d{number}" for number in range(1500))), unfold=True)
+    width, height = pixels(made.png())
+    assert 60_000_000 < width * height < 80_100_000
+    huge = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 30000 30000"/>'
+    with pytest.raises(ConfigSplitError) as caught:
+        png(huge)
+    assert caught.value.code == "plot-png-size"
+
+
+def test_without_the_library_or_a_font_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = plot(loaded(tmp_path, chain(["a"])))
+    monkeypatch.setattr("configsplit.pictures.png._FONTS", ("No Such Font",))
+    monkeypatch.setattr(
+        "configsplit.pictures.png._PROBE", '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><!--{}--></svg>'
+    )
+    with pytest.raises(ConfigSplitError) as caught:
+        made.png()
+    assert caught.value.code == "plot-png-font"
+    monkeypatch.setitem(sys.modules, "resvg_py", None)
+    with pytest.raises(ConfigSplitError) as caught:
+        made.save(tmp_path / "out.png")
+    assert (caught.value.code, caught.value.hint) == ("extra-missing", "pip install 'configsplit[png]', or name the file .svg")
+    assert not (tmp_path / "out.png").exists()

@@ -16,11 +16,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from click.testing import CliRunner
 from drawn_models import HOSTILE, chain, functional, image, layer, loaded, nested_twice, residual
 from support.browser import Page, visit
 
 import configsplit
+from configsplit.cli.main import cli
 from configsplit.pictures.prices import Prices, option, shell_word
+from configsplit.pictures.words import amount, size
 from configsplit.verbs.plot import plot
 
 SEED = Path(__file__).resolve().parents[1] / "corpus" / "seed" / "resnet152_scale_keras2.0.9.json"
@@ -115,7 +118,9 @@ def test_every_place_of_the_verb_cuts_is_there(tmp_path: Path) -> None:
 def test_prices_of_open_sizes_ask_for_them(tmp_path: Path) -> None:
     document = loaded(tmp_path, functional([image("x", None, None, 3), layer("p", "Add", {}, ("x", "x"))], ["x"], ["p"]))  # type: ignore[arg-type]
     plot(document).save(tmp_path / "page.html")
-    assert "Give them with --size" in (tmp_path / "page.html").read_text("utf-8")
+    assert "Prices depend on sizes that are open; give it, for prices only: --size x=1,224,224,3." in (
+        tmp_path / "page.html"
+    ).read_text("utf-8")
 
 
 def test_the_page_of_resnet152_is_small(tmp_path: Path) -> None:
@@ -287,6 +292,102 @@ def test_sliders_move_the_best_place(seen: Callable[..., Seen], tmp_path: Path) 
     assert page.complaints == []
 
 
+def test_the_best_place_is_that_of_cuts(seen: Callable[..., Seen], tmp_path: Path) -> None:
+    """Speeds are typed off the page into `configsplit cuts`, which ranks the same place first, by the same milliseconds."""
+    document = loaded(tmp_path, residual(4))
+    plot(document).save(tmp_path / "page.html")
+    page, run, _ = seen(tmp_path / "page.html")
+    for positions in ((8.3, 11.7, 4.9), (9, 9, 8), (13.1, 8.2, 9.9), (8, 8, 4)):
+        for name, value in zip(("head-speed", "tail-speed", "link"), positions, strict=True):
+            run(f"(e => {{ e.value = {value}; e.dispatchEvent(new Event('input')) }})(document.getElementById('{name}'))")
+        shown = [
+            run(f"document.getElementById('{name}').nextElementSibling.textContent") for name in ("head-speed", "tail-speed")
+        ]
+        speeds = [f"--head-speed={shown[0].replace(' ', '')[:-5]}", f"--tail-speed={shown[1].replace(' ', '')[:-5]}"]
+        link = run("document.getElementById('link').nextElementSibling.textContent").replace(" ", "")[:-3]
+        told = CliRunner().invoke(cli, ["cuts", str(document.path), *speeds, f"--link={link}", "--json"])
+        rows = json.loads(told.stdout)["cuts"]
+        first = next(row for row in rows if row["at"])
+        seconds = {row["through"]: row["seconds"]["total"] for row in rows if not row["at"]}
+        at, shown_ms = run("document.getElementById('best').textContent").split(": ")
+        assert at == first["at"]
+        assert float(shown_ms.removesuffix(" ms")) == float(f"{first['seconds']['total'] * 1000:.4g}")
+        uncut = re.findall(r"([\d.e+-]+) ms", run("document.getElementById('uncut').textContent"))
+        ends = [seconds["(all on the tail)"], seconds["(all on the head)"]]
+        assert list(map(float, uncut)) == [float(f"{second * 1000:.4g}") for second in ends]
+    assert page.complaints == []
+
+
+def test_pipelines_are_those_of_the_planner(seen: Callable[..., Seen], tmp_path: Path) -> None:
+    document = loaded(tmp_path, residual(4))
+    plot(document, stages=16).save(tmp_path / "page.html")
+    page, run, _ = seen(tmp_path / "page.html")
+    counts = run("[...document.getElementById('stages').options].map(each => each.value)")
+    assert counts == ["", *map(str, range(2, 16))]  # the layers that compute, and no more
+    for count in (2, 5, 15):
+        plan = configsplit.plan(document, count)
+        run(f"(e => {{ e.value = '{count}'; e.dispatchEvent(new Event('change')) }})(document.getElementById('stages'))")
+        largest, across, *boundaries = run("[...document.querySelectorAll('#staged li')].map(each => each.textContent)")
+        assert largest == f"largest stage {amount(int(plan.largest))} multiply-accumulates, {plan.state}"  # type: ignore[call-overload]
+        assert across == f"{size(int(plan.bytes))} across all boundaries, {plan.bytes_state}"  # type: ignore[call-overload]
+        assert boundaries == [f"{number}. {', '.join(each.tensors)}" for number, each in enumerate(plan.boundaries, 1)]
+        assert run(COMMAND) == f"configsplit split m.json --stages {count} --out parts"
+    run("document.getElementById('clear').click()")
+    assert run("document.getElementById('chosen').hidden")
+    assert page.complaints == []
+
+
+def test_keys_walk_from_box_to_box(seen: Callable[..., Seen], tmp_path: Path) -> None:
+    """Along lines, into what is open and out again, beside each other; Enter opens, Escape lets go; here, too, one can cut."""
+    plot(loaded(tmp_path, nested_twice(residual(4)))).save(tmp_path / "page.html")
+    page, run, _ = seen(tmp_path / "page.html")
+
+    def walked(*keys: str) -> str:
+        for each in keys:
+            run(key(each, "document.body"))
+        return str(run("document.querySelector('.picked > title')?.textContent.split(' · ')[0]"))
+
+    assert walked("ArrowDown") == "left"
+    assert walked("ArrowRight") == "right"
+    assert walked("ArrowDown", "ArrowDown") == "stem"  # into the second call, which is open
+    assert walked("ArrowDown") == "b0 … b3"
+    assert walked("Enter", "ArrowDown", "ArrowUp") != "b0 … b3"
+    assert walked("Escape") == "None"
+    run("document.querySelector('[data-box=\"0.0\"]').dispatchEvent(new MouseEvent('click', {bubbles: true}))")
+    assert walked("ArrowDown", "ArrowDown", "ArrowDown", "ArrowDown", "ArrowDown", "ArrowDown") == "sum"
+    run("document.querySelector('[data-box$=\".1\"]').dispatchEvent(new MouseEvent('click', {bubbles: true}))")
+    assert page.complaints == []
+
+
+def test_a_box_is_cut_at(seen: Callable[..., Seen], tmp_path: Path) -> None:
+    plot(loaded(tmp_path, residual(4)), unfold=True).save(tmp_path / "page.html")
+    page, run, _ = seen(tmp_path / "page.html")
+    for number in (6, 10):  # b1_2, b2_out
+        run(f"document.querySelector('[data-box=\"0.{number}\"]').dispatchEvent(new MouseEvent('click', {{bubbles: true}}))")
+        run("document.getElementById('cut-here').click()")
+    assert run(COMMAND) == "configsplit split m.json --at b1_2 --at b2_out --out parts"
+    run("document.querySelector('[data-box=\"0.0\"]').dispatchEvent(new MouseEvent('click', {bubbles: true}))")
+    assert run("document.getElementById('cut-here').hidden")
+    assert page.complaints == []
+
+
+def test_the_whole_is_shown_small_where_it_is_large(seen: Callable[..., Seen], tmp_path: Path) -> None:
+    """A press on it leads there."""
+    plot(loaded(tmp_path, residual(12)), unfold=True).save(tmp_path / "page.html")
+    page, run, _ = seen(tmp_path / "page.html")
+    assert not run("document.getElementById('map').hidden")
+    painted = "(m => [...m.getContext('2d').getImageData(0, 0, m.width, m.height).data].filter(each => each).length)"
+    assert run(f"{painted}(document.getElementById('map'))") > 1000
+    before = run("document.getElementById('paper').scrollTop")
+    run(
+        "(m => { const r = m.getBoundingClientRect(); m.setPointerCapture = () => {}; m.dispatchEvent(new PointerEvent("
+        "'pointerdown', {clientX: r.left + r.width / 2, clientY: r.bottom - 2, buttons: 1})) })(document.getElementById('map'))"
+    )
+    assert run("document.getElementById('paper').scrollTop") > before + 500
+    run(key("f", "document.body"))
+    assert page.complaints == []
+
+
 def test_hostile_names_stay_text(seen: Callable[..., Seen], hostile: Path) -> None:
     page, run, _ = seen(hostile)
     run(typed("img"))
@@ -333,4 +434,24 @@ def test_parts_move_with_what_is_opened(seen: Callable[..., Seen], tmp_path: Pat
     lowest = "Math.max(...[...document.querySelectorAll('#picture .b')].filter(b => / part 0/.test(b.textContent))"
     assert run(f"{lowest}.map(b => b.getBoundingClientRect().bottom))") < after
     assert run("document.getElementById('places').hidden")
+    assert page.complaints == []
+
+
+def test_rules_of_a_conversion_are_told_and_move(seen: Callable[..., Seen], tmp_path: Path) -> None:
+    plot(loaded(tmp_path, nested_twice(chain(["a", "b"]))), convert=True).save(tmp_path / "page.html")
+    page, run, _ = seen(tmp_path / "page.html")
+    before = run("document.querySelectorAll('.link').length")
+    run("document.querySelector('.rule').dispatchEvent(new MouseEvent('click', {bubbles: true}))")
+    assert run("document.querySelector('#details li').textContent") == "batch_input_shape → batch_shape"
+    run(key("u", "document.body"))
+    touching = """[...document.querySelectorAll('#picture > .view > .link')].every(line => {
+      const [from, to] = [line.getPointAtLength(0), line.getPointAtLength(line.getTotalLength())];
+      const boxes = [...document.querySelectorAll('#picture > .view > .b')];
+      return from.x < to.x && [[from, 1], [to, 0]].every(([point, right]) => boxes
+        .some(box => { const r = box.querySelector(box.classList.contains('isOpen') ? '.opened rect' : 'rect:last-of-type');
+          const at = point.matrixTransform(line.getScreenCTM()), edge = r.getBoundingClientRect();
+          return Math.abs(at.x - (right ? edge.right : edge.left)) < 3 && at.y > edge.top && at.y < edge.bottom; }));
+    })"""
+    assert run(touching)
+    assert before == run("document.querySelectorAll('#picture > .view > .link').length") > 3
     assert page.complaints == []

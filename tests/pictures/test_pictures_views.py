@@ -13,9 +13,11 @@ from configsplit.catalog.facts import LayerFacts
 from configsplit.catalog.families import family
 from configsplit.catalog.table import class_facts
 from configsplit.errors import ConfigSplitError
+from configsplit.pictures.beside import MIDDLE
 from configsplit.pictures.folding import folded
 from configsplit.pictures.of_model import MOST_BOXES, views_of
 from configsplit.pictures.picture import View
+from configsplit.pictures.svg import closed
 from configsplit.verbs.plot import MOST_SEEN, opened, plot
 from configsplit.verbs.verify import read_manifest
 
@@ -264,4 +266,62 @@ def test_the_order_turned_round_is_drawn(tmp_path: Path) -> None:
 def test_one_or_two_models_are_one_picture(count: int, tmp_path: Path) -> None:
     with pytest.raises(ConfigSplitError) as caught:
         plot(*[loaded(tmp_path, chain(["a"]))] * count)
+    assert caught.value.code == "plot-models"
+
+
+# --------------------------------------------------------------------------------------------------------- conversions
+
+
+def test_a_conversion_stands_beside_what_it_was() -> None:
+    """Every new layer that comes of an old one has a line from it; what is new alone is marked; rules are those carried out."""
+    old = RELEASES.parent / "conversion" / "keras-1.2.2" / "embed_mask_lstm.h5"
+    made = configsplit.convert(old)
+    view = plot(old, convert=True).picture.views[0]
+    assert plot(made).picture == plot(old, convert=True).picture
+    first = view.beside
+    assert names(view)[:first] == [each.name for each in made.document.model.layers]
+    told = {(view.boxes[link.source].name, view.boxes[link.target].name): link.note for link in view.links}
+    assert set(told) == {(origin[0], path[0]) for path, origin in made.migration.origins.items()}
+    assert all(link.source < first <= link.target for link in view.links)
+    added = {box.name for box in view.boxes if box.mark}
+    assert added == {box.name for box in view.boxes[first:]} - {name for _, name in told}
+    assert added
+    recipes = {path[0]: [str(slot.recipe) for slot in layout.slots] for path, layout in made.migration.layouts.items()}
+    assert recipes["lstm_cpu"][0] != "copy"
+    assert told["lstm_cpu", "lstm_cpu"].startswith(f"weight 0: {recipes['lstm_cpu'][0]}; ")
+
+
+def test_folds_and_nested_models_are_linked_as_wholes(tmp_path: Path) -> None:
+    """A fold to the fold that it became; a nested model by what became of the layers in it."""
+    view = plot(loaded(tmp_path, residual(5)), convert=True).picture.views[0]
+    told = {(view.boxes[link.source].name, view.boxes[link.target].name) for link in view.links}
+    assert ("b0 … b4", "b0 … b4") in told
+    assert len(told) == len(view.links) == view.beside == 5
+    nested = plot(loaded(tmp_path, nested_twice(chain(["a", "b"]))), convert=True)
+    view = nested.picture.views[0]
+    assert {"encoder@0", "encoder@1"} <= set(names(view))
+    notes = [link.note for link in view.links if view.boxes[link.source].layer == "encoder"]
+    assert notes
+    assert all("batch_input_shape → batch_shape" in note for note in notes)
+
+
+def test_boxes_of_two_models_lie_apart() -> None:
+    made = plot(RELEASES / "keras-2.3.1" / "residual.h5", convert=True)
+    view = made.picture.views[0]
+    (layout,) = closed(made.picture, [0]).values()
+    rightmost = max(x + width for x, _, width, _ in layout.boxes[: view.beside])
+    assert rightmost + MIDDLE <= min(x for x, _, _, _ in layout.boxes[view.beside :])
+    for line, points in zip(view.lines, layout.lines, strict=True):
+        x, _, width, _ = layout.boxes[line.target or 0]
+        assert x < points[-1][0] < x + width
+    for suffix, link in ((".svg", 'class="link ruled"'), (".mmd", "-.-|"), (".dot", "style=dotted")):
+        assert link in made.text(suffix)
+
+
+def test_what_cannot_be_converted_is_not_drawn_so() -> None:
+    with pytest.raises(ConfigSplitError) as caught:
+        plot(RELEASES.parent / "conversion" / "keras-1.2.2" / "merge_modes.h5", convert=True)
+    assert caught.value.code == "convert-lambda"
+    with pytest.raises(ConfigSplitError) as caught:
+        plot(RELEASES / "keras-2.3.1" / "residual.h5", RELEASES / "keras-2.3.1" / "residual.h5", convert=True)
     assert caught.value.code == "plot-models"

@@ -141,3 +141,13 @@ def test_nothing_heavy_is_imported(module: str) -> None:
     text = f"import sys, {module}; print([m for m in ('numpy', 'keras', 'tf_keras', 'tensorflow', 'h5py') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_plug_ins_that_import_by_the_old_names_are_loaded(write) -> None:
+    """What stood in `configsplit.ir` before `configsplit.plugins` had it."""
+    names = "CallFacts, FunctionFacts, LayerFacts, TensorSpec, WeightSpec, dims, same_as_input"
+    spec = write(
+        f"from configsplit.ir.facts import {names}\nfrom configsplit.ir.graph import Shape, TensorSpec\n"
+        'LAYERS = (LayerFacts(class_name="Foo", outputs=same_as_input),)\n'
+    )
+    assert Registry().load(spec).names() == {"Foo"}

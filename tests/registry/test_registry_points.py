@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from configsplit.plugins import entry_points as module
+from configsplit.plugins import loading as module
 
 GROUP = f"[{module.GROUP}]"
 

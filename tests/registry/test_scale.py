@@ -16,7 +16,7 @@ import tf_keras
 
 from configsplit.dialects import parse
 from configsplit.graph.model import TensorRef
-from configsplit.inference import count, infer, layer_weights
+from configsplit.inference import counted, trace, weights_of
 from configsplit.plugins import Registry
 
 FRAMEWORKS = {"keras": keras, "tf_keras": tf_keras}
@@ -64,8 +64,8 @@ def test_the_declaration_is_true(name: str, config: dict[str, Any]) -> None:
     x = framework.Input((4, 5, 6))
     facts = Registry.discover().facts()
     model = parse(framework.Model(x, layer(x)).to_json()).model
-    assert infer(model, facts)[TensorRef(layer.name)].shape == (None, 4, 5, 6)
-    found = layer_weights(model, facts=facts)[layer.name]
+    assert trace(model, facts).specs[TensorRef(layer.name)].shape == (None, 4, 5, 6)
+    found = weights_of(trace(model, facts), model.by_name()[layer.name])
     assert found is not None
     assert [(spec.name, spec.shape) for spec in found] == [
         ("gamma", tuple(layer.gamma.shape)),
@@ -78,11 +78,11 @@ def test_the_seed_model_is_known_through_and_through() -> None:
     text = SEED.read_text()
     model = parse(text).model
     facts = Registry.discover().facts()
-    specs = infer(model, facts)
+    specs = trace(model, facts).specs
     assert all(spec.shape is not None for spec in specs.values())
     assert specs[model.output_refs()[0]].shape == (None, 1000)
     live = tf_keras.models.model_from_json(text, custom_objects={"Scale": scale("tf_keras")})
-    assert count(model, facts).parameters == live.count_params()
+    assert counted(trace(model, facts)).parameters == live.count_params()
     assert {layer.name: tuple(layer.output.shape) for layer in live.layers} == {
         ref.layer: spec.shape for ref, spec in specs.items()
     }

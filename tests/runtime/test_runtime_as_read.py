@@ -15,7 +15,7 @@ import pytest
 import tf_keras
 
 import configsplit
-from configsplit.saving.readable import readable
+from configsplit.saving.numeric import readable
 
 
 def model_of(of: Any) -> Any:

@@ -26,6 +26,8 @@ from configsplit.errors import StoreError
 RELEASES = Path(__file__).parents[1] / "corpus" / "releases"
 INDEX = "arrays.json"
 
+pytestmark = pytest.mark.usefixtures("unleashed")
+
 
 class RawFolder(Container):
     """``model.json``, ``arrays.json`` (a list of names, shapes, types, files), and a file for each array, packed or not."""

@@ -19,7 +19,6 @@ from stores_identity import CORPUS, identity, layers, moves
 from configsplit.containers import (
     Asset,
     Empty,
-    Fresh,
     LegacyLayer,
     Move,
     Workers,
@@ -31,6 +30,7 @@ from configsplit.containers import (
     zipped,
 )
 from configsplit.containers.system.window import CHUNK, Cancelled
+from configsplit.containers.writing import Fresh
 from configsplit.errors import ConfigSplitError, StoreError, WeightsError
 
 KERAS3 = CORPUS / "keras-3.15.1"

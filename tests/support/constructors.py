@@ -2,7 +2,8 @@
 
 ``cd tests && python -m support.constructors`` writes configsplit/catalog/constructors.json. A key is taken where the class
 itself builds a layer from a config with it: what its signature says is not all, since ``**kwargs`` goes to base classes that
-take some keys more and refuse the rest. CONFIGSPLIT_CORPUS names a folder with files of more releases than tests/corpus has.
+take some keys more and refuse the rest. CONFIGSPLIT_CORPUS names a folder with files of more releases than tests/corpus has;
+what such files once told is kept, since old releases change no more.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import importlib
 import inspect
 import json
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import CodeType
@@ -22,6 +22,7 @@ from configsplit.errors import ConfigSplitError
 from configsplit.graph.model import walk
 from configsplit.models.document import load
 from support.corpus import files, names
+from support.layer_cases import CASES
 
 DATA = Path(__file__).resolve().parents[2] / "configsplit" / "catalog" / "constructors.json"
 
@@ -43,10 +44,8 @@ _KERAS1 = ("name", "trainable", "input_shape", "batch_input_shape", "input_dtype
 
 def samples(framework: Any) -> dict[str, Any]:
     """A layer of each class that the framework exports and that holds no code."""
-    sys.path.append(str(Path(__file__).resolve().parents[1] / "inference"))
-    cases = importlib.import_module("layer_cases").CASES
     layers, found = framework.layers, dict[str, Any]()
-    for each in cases:
+    for each in CASES:
         if each.name not in found and each.only in ("", framework.__name__) and hasattr(layers, each.name):
             found[each.name] = getattr(layers, each.name)(**each.kwargs)
     found |= {f"{kind}Cell": getattr(layers, f"{kind}Cell")(2) for kind in ("LSTM", "GRU", "SimpleRNN")}
@@ -200,12 +199,20 @@ def written() -> Written:
     return found
 
 
-def _by_release(own: dict[str, Any], releases: dict[str, list[set[str]]]) -> dict[str, dict[str, str]]:
-    """Keys that only older releases wrote, and keys without which they did; each with the last such release."""
+def by_release(own: dict[str, Any], releases: dict[str, list[set[str]]], known: dict[str, Any]) -> dict[str, dict[str, str]]:
+    """Keys that only older releases wrote, and keys without which they did; each with the last such release that is seen here,
+    or that ``known``, the entry of the file as it is, has of files that are not here."""
     pairs = [(release, keys) for release, configs in releases.items() for keys in configs]
-    older = {key: release for release, keys in pairs for key in keys if key not in own["keys"]}
-    lately = {key: release for release, keys in pairs for key in own["required"] if key not in keys}
-    return {name: dict(sorted(found.items())) for name, found in (("older", older), ("lately", lately)) if found}
+    older = [(key, release) for release, keys in pairs for key in keys if key not in own["keys"]]
+    older += [(key, release) for key, release in known.get("older", {}).items() if key not in own["keys"]]
+    lately = [(key, release) for release, keys in pairs for key in own["required"] if key not in keys]
+    lately += [(key, release) for key, release in known.get("lately", {}).items() if key in own["required"]]
+    both = (("older", _last(older)), ("lately", _last(lately)))
+    return {name: dict(sorted(found.items())) for name, found in both if found}
+
+
+def _last(told: list[tuple[str, str]]) -> dict[str, str]:
+    return dict(sorted(told, key=lambda each: _by_number(each[1])))
 
 
 def _by_number(release: str) -> list[tuple[int, str]]:
@@ -237,26 +244,22 @@ def _configs(path: Path) -> Iterator[tuple[str, str, set[str]]]:
 
 def made() -> dict[str, Any]:
     """What the file has: each dialect's release, and its classes."""
-    old, found = written(), dict[str, Any]()
+    old, found, known = written(), dict[str, Any](), json.loads(DATA.read_text("utf-8"))
     for dialect, name in FRAMEWORKS.items():
         framework = importlib.import_module(name)
         classes = read(framework)
         for each, own in classes.items():
-            own.update(_by_release(own, old.get((dialect, each), {})))
+            own.update(by_release(own, old.get((dialect, each), {}), known[dialect]["classes"].get(each, {})))
         found[dialect] = {
             "release": f"{_TITLES[name]} {framework.__version__}",
             **objects(framework),
             "objects": settings(framework),
             "classes": classes,
         }
-    keras1 = {
-        name: {
-            "keys": sorted({*_KERAS1, *(key for configs in releases.values() for keys in configs for key in keys)}),
-            "required": [],
-        }
-        for (dialect, name), releases in sorted(old.items())
-        if dialect == "keras1"
-    }
+    keys1 = {name: {*each["keys"]} for name, each in known["keras1"]["classes"].items()}
+    for (_, name), releases in ((each, releases) for each, releases in old.items() if each[0] == "keras1"):
+        keys1.setdefault(name, {*_KERAS1}).update(key for configs in releases.values() for keys in configs for key in keys)
+    keras1 = {name: {"keys": sorted(keys), "required": []} for name, keys in sorted(keys1.items())}
     return {**found, "keras1": {"release": "Keras 1", "classes": keras1}}
 
 

@@ -2,7 +2,8 @@
 
 It answers each line of JSON (a step of `configsplit.runtime.worker`) with one of its own. What a step does is the package's
 own code; that code starts a process for each verification, of which a matrix of ten thousand cuts cannot pay the start. A step
-names its ``plugins``, and a module whose ``FUNCTIONS`` the model may call by name as ``functions``.
+that says which weights to ``load`` loads and does no more. It names its ``plugins``, and a module whose ``FUNCTIONS`` the
+model may call by name as ``functions``.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ import logging
 import os
 import re
 import sys
+from pathlib import Path
 from typing import Any
 
 from configsplit.runtime import worker
+from configsplit.runtime.build import load
 from configsplit.runtime.frameworks import Framework, framework
 from support.layer_outputs import run_layers
 from support.recurrent import for_processors_alone
@@ -47,6 +50,16 @@ def _answer(step: dict[str, Any], used: Framework) -> dict[str, Any]:
         worker.make_deterministic(used, step["seed"])
         if "layers" in step:
             return {"version": used.version, "given": run_layers(step, used, classes)}
+        if "load" in step:
+            load(
+                Path(step["model"]),
+                Path(step["load"]) if step["load"] else None,
+                framework=used,
+                classes=classes,
+                allow_lambda=True,
+            )
+            used.module.backend.clear_session()
+            return {"version": used.version}
         worker.run_step(step, used, classes, allow_lambda=step.get("allow_lambda", True))
     except Exception as error:  # whatever the framework raises is the answer
         logging.exception(step["model"])

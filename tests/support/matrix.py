@@ -1,4 +1,4 @@
-"""One file, every cut: split, proven, and run in real Keras where the original itself can be run."""
+"""One file, every cut: split, proven, every part loaded by its Keras, some cuts run where the original itself can be run."""
 
 from __future__ import annotations
 
@@ -38,11 +38,12 @@ def try_file(
     wanted = spread(wanted, places) if isinstance(places, int) else wanted
     chosen = set(spread(wanted, numeric))
     run = _Runs(file, document, folder / "run", processes, row, samples)
+    loads = Loads(file, document.dialect, processes, row)
     for place in wanted:
         out = folder / "parts"
         saved = cut(document, place, out, row)
-        if saved is not None and place in chosen:
-            run.compare(place, saved)
+        if saved is not None and not (place in chosen and run.compare(place, saved)):
+            loads.add(place, saved)
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -71,16 +72,17 @@ class _Runs:
         self._known: dict[tuple[str, ...], list[str]] = {}
         self._reason = ""
 
-    def compare(self, place: str, saved: Saved) -> None:
+    def compare(self, place: str, saved: Saved) -> bool:
+        """Hold the parts against the whole; whether they were run, and hence loaded."""
         original = self._run_original()
         if original is None:
             self._row.not_run[self._reason] += 1
-            return
+            return False
         try:
             found = self._differences(original, saved)
             if found and not original.repeats():
                 self._row.not_run["the original samples at inference"] += 1
-                return
+                return False
         except Failed as error:
             found = [f"the parts do not run: {error}"]
         self._row.compared += 1
@@ -88,6 +90,8 @@ class _Runs:
             self._row.failures.append(f"{self._file.title} at {place}: {'; '.join(found)}")
         else:
             self._row.identical += 1
+            self._row.loaded += len(saved.manifest.parts)
+        return True
 
     def _run_original(self) -> Original | None:
         if self._original is None and not self._reason:
@@ -116,3 +120,42 @@ class _Runs:
         if key not in self._known:
             self._known[key] = original.differences(saved.directory, saved.manifest)
         return self._known[key]
+
+
+class Loads:
+    """Whether the Keras of a file loads what is cut out of it, with weights; where it does not, whether it loads the file."""
+
+    def __init__(self, file: CorpusFile, dialect: str, processes: dict[str, FrameworkProcess], row: Row) -> None:
+        self._file, self._dialect, self._processes, self._row = file, dialect, processes, row
+        self._known: dict[str, str] = {}
+        self._whole: str | None = None
+
+    def add(self, place: str, saved: Saved) -> None:
+        """Load every part of a cut; the same files, which several places may give, once."""
+        for part in saved.manifest.parts:
+            key = part.sha256 + (part.weights_sha256 or "")
+            if key not in self._known:
+                weights = saved.directory / part.weights if part.weights else None
+                self._known[key] = self._load(saved.directory / part.file, weights)
+            if not (reason := self._known[key]):
+                self._row.loaded += 1
+            elif whole := self._load_whole():
+                self._row.not_loaded[whole] += 1
+            else:
+                self._row.failures.append(f"{self._file.title} at {place}: {part.file} is not loaded: {reason}")
+
+    def _load_whole(self) -> str:
+        if self._whole is None:
+            self._whole = self._load(self._file.path, self._file.weights)
+        return self._whole
+
+    def _load(self, path: Path, weights: Path | None) -> str:
+        """What keeps the framework from loading a file; nothing where it does."""
+        try:
+            process = process_for(self._processes, self._dialect)
+            process.run({"model": str(path), "load": str(weights) if weights else None, "seed": 0})
+        except Failed as error:
+            return f"nor does the framework load the original: {error}"
+        except ConfigSplitError as error:
+            return f"nor is there a framework for the original: {error.code}"
+        return ""

@@ -33,9 +33,11 @@ class Row:
     compared: int = 0
     identical: int = 0
     sliceable: int = 0
+    loaded: int = 0
     refused: Counter[str] = field(default_factory=Counter)
     unread: Counter[str] = field(default_factory=Counter)
     not_run: Counter[str] = field(default_factory=Counter)
+    not_loaded: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
     extra: Counter[str] = field(default_factory=Counter)
 
@@ -47,8 +49,9 @@ class Row:
         self.compared += other.compared
         self.identical += other.identical
         self.sliceable += other.sliceable
-        for mine, theirs in ((self.refused, other.refused), (self.unread, other.unread), (self.not_run, other.not_run)):
-            mine.update(theirs)
+        self.loaded += other.loaded
+        for counts in ("refused", "unread", "not_run", "not_loaded"):
+            getattr(self, counts).update(getattr(other, counts))
         self.failures += other.failures
         self.extra.update(other.extra)
 
@@ -90,6 +93,8 @@ def table(rows: Iterable[Row], first: str) -> Iterator[str]:
         "ends",
         "cut and proven",
         "refused",
+        "parts loaded",
+        "not loaded, like the original",
         "Keras's slicing",
         "run in Keras",
         "bit-identical",
@@ -100,8 +105,10 @@ def table(rows: Iterable[Row], first: str) -> Iterator[str]:
     for row in rows:
         numbers = [row.files, row.asked, row.ends, row.proven]
         slices = f"{row.sliceable} ({row.sliceable / row.proven:.0%})" if row.sliceable else ""
+        loads = [row.loaded, row.not_loaded.total()] if row.loaded or row.not_loaded else ["", ""]
         runs = [row.compared, row.identical, row.compared - row.identical] if row.compared else ["", "", ""]
-        yield f"| {' | '.join([row.title, *map(str, numbers), reasons(row.refused), slices, *map(str, runs)])} |"
+        cells = [*numbers, reasons(row.refused), *loads, slices, *runs]
+        yield f"| {' | '.join([row.title, *map(str, cells)])} |"
 
 
 def reasons(counts: Mapping[str, int]) -> str:

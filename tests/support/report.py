@@ -19,8 +19,10 @@ _HEAD = """# Every cut
 
 Written by `make exhaustive`. *Places* are all outputs of all calls of all layers, also inside nested models. *Ends* are those
 at which there is nothing to cut: inputs, and outputs behind which nothing lies. *Cut and proven*: the parts, read back from
-their files, recompose to the original graph, and every weight is the original's, bit for bit. *Run in Keras*: original and
-parts loaded from disk and run in real Keras 3 or tf_keras, tensors handed over through files; *different* must be 0.
+their files, recompose to the original graph, and every weight is the original's, bit for bit. *Parts loaded*: with their
+weights, by real Keras 3 or tf_keras, whichever is for the original; apart from them those that it does not load where it does
+not load the original either. *Run in Keras*: original and parts loaded from disk and run there, tensors handed over through
+files; *different* must be 0.
 """
 SECTIONS = {
     "applications-keras": "keras.applications, as Keras 3 writes them",
@@ -74,6 +76,7 @@ def _notes(rows: Iterable[Row]) -> Iterator[str]:
     everything = total(rows, "")
     for name, counts in (
         ("Files not cut", everything.unread),
+        ("Parts not loaded", everything.not_loaded),
         ("Proven but not run", everything.not_run),
         ("Refused", everything.extra),
     ):

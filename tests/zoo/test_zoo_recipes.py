@@ -14,6 +14,7 @@ import jsonschema
 import pytest
 import yaml
 import zoos
+from support.tfjs_files import as_tfjs
 
 import configsplit
 from configsplit.batches.batch import batch, plan
@@ -25,7 +26,7 @@ from configsplit.errors import ConfigSplitError
 from configsplit.verbs.table import VERBS
 
 KERAS3 = zoos.RELEASES / "keras-3.15.1"
-OWN = {"batch", "plot", "plugins", "profile", "validate", "weights"}
+OWN = {"batch", "expand", "explore", "plugins", "profile", "validate"}
 """Verbs that need no step of their own: ``run`` does them."""
 
 
@@ -197,6 +198,8 @@ EVERY = [
     {"inspect": {}},
     {"cuts": {"max-tensors": 1, "sort": "bytes"}},
     {"layers": {"before": "bn1"}},
+    {"weights": {}},
+    {"weights": {"format": "weights.h5"}, "name": "frozen"},
     {"run": "freeze {model} --layer c1 --out {out}/frozen.keras"},
 ]
 
@@ -219,6 +222,12 @@ def test_every_kind_of_step(tmp_path: Path) -> None:
     assert "stem" in {layer.name for layer in configsplit.load(folder / "rename" / "residual.keras").model.layers}
     assert json.loads((folder / "cuts" / "cuts.json").read_text())["cuts"]
     assert configsplit.verify_file(folder / "run" / "frozen.keras").weights == 11
+    for weights in (folder / "weights" / "residual.safetensors", folder / "frozen" / "residual.weights.h5"):
+        parts = configsplit.split(configsplit.load(zoo / "residual.json", weights=weights), at="bn1").save(
+            tmp_path / weights.name
+        )
+        assert parts.proof is not None
+        assert parts.proof.weights == 11
     assert {item["file"] for item in line["outputs"]} == {
         path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()
     }
@@ -384,3 +393,16 @@ def test_one_item_stands_for_a_list_of_one_in_the_schema_as_well(tmp_path: Path,
     place.write_text(json.dumps({"do": [{"inspect": {}}], **part}))  # JSON is YAML
     read_recipe(place)
     assert configsplit.validate(place).violations == ()
+
+
+def test_surgery_writes_what_parts_of_such_a_file_are_written_in(tmp_path: Path) -> None:
+    """Weights of Keras 2 stand in no `.keras` archive, whatever kind of file they came in."""
+    zoo, out = tmp_path / "zoo", tmp_path / "out"
+    zoo.mkdir()
+    as_tfjs(zoos.RELEASES / "tf-2.4" / "residual.h5", zoo / "web")
+    done = batch({"do": [{"split": {"at": "c2"}}, {"remove": {"layer": "bn1"}}]}, zoo=zoo, out=out, jobs=1)
+    assert done.outcomes["done"] == 1
+    (line,) = zoos.ledger(out).values()
+    written = [Path(item["file"]) for item in line["outputs"] if item["file"].endswith((".h5", ".keras"))]
+    assert {place.suffix for place in written} == {".h5"}
+    assert {place.parts[0] for place in written} == {"split", "remove"}

@@ -95,12 +95,12 @@ def _fold(given: Arguments) -> Outputs:
     return one((batch, known(depth) // prod(pairs[0]), *sizes(given.get("output_size"), 2)), found.dtype)
 
 
-def _blocks(grow: bool) -> Rule:
-    """Channels into space, or space into channels."""
+def blocked(grow: bool) -> Rule:
+    """Channels into space, or space into channels; ``data_format`` as Keras or as TensorFlow writes it."""
 
     def rule(given: Arguments) -> Outputs:
         found, block = given.operand(0), given.number("block_size")
-        first = given.get("data_format", None) == "channels_first"
+        first = given.get("data_format", None) in ("channels_first", "NCHW")
         call = CallFacts("", FrozenDict({"data_format": "channels_first" if first else "channels_last"}))
         spatial, channels = split_channels(call, found.shape)
         lengths = [_scaled(size, block, grow) for size in spatial]
@@ -202,8 +202,8 @@ OPERATIONS: dict[str, Operation] = {
     **declared("adaptive_max_pool adaptive_average_pool", "inputs output_size data_format", _pool(convolution.adaptive_shape)),
     **declared("unfold", "x kernel_size dilation padding stride", _unfold),
     **declared("fold", "x output_size kernel_size dilation padding stride", _fold),
-    **declared("depth_to_space", "x block_size data_format", _blocks(True)),
-    **declared("space_to_depth", "x block_size data_format", _blocks(False)),
+    **declared("depth_to_space", "x block_size data_format", blocked(True)),
+    **declared("space_to_depth", "x block_size data_format", blocked(False)),
     **declared("batch_norm", "x mean variance offset scale axis epsilon", same),
     **declared("layer_norm", "x gamma beta axis epsilon rms_scaling", same),
     **declared("rms_norm", "x scale axis epsilon", same),

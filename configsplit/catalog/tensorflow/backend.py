@@ -124,6 +124,50 @@ def _product(caller: Caller, given: Given) -> Any:
     return caller.call("matmul", given["x"], given["y"])
 
 
+def _batch_product(caller: Caller, given: Given) -> Any:
+    """Sample by sample; for two matrices or vectors along the axes that all releases took alike."""
+    x, y, axes = given["x"], given["y"], given.get("axes")
+    ranks = len(_shape(caller, x)), len(_shape(caller, y))
+    if axes is None and ranks[1] == 3:
+        axes = (ranks[0] - 1, 1)
+    first, second = axes if type(axes) is tuple and len(axes) == 2 else (axes, axes)
+    if not {2, 3}.issuperset(ranks) or first not in range(1, ranks[0]) or second not in range(1, ranks[1]):
+        raise caller.refuse("multiplies sample by sample along axes that releases take differently")
+    if ranks == (2, 2):
+        return caller.call("reduce_sum", caller.call("multiply", x, y), axis=1, keepdims=True)
+    x, y = (
+        x if ranks[0] == 3 else caller.call("expand_dims", x, axis=1),
+        y if ranks[1] == 3 else caller.call("expand_dims", y, axis=2),
+    )
+    turned = {"transpose_a": (ranks[0], first) == (3, 1) or None, "transpose_b": (ranks[1], second) == (3, 2) or None}
+    found = caller.call("matmul", x, y, **turned)
+    return found if ranks == (3, 3) else caller.call("squeeze", found, axis=1 if ranks[0] == 2 else 2)
+
+
+def _hard_sigmoid(caller: Caller, given: Given) -> Any:
+    """As every release before Keras 3 had it, whose slope is another."""
+    line = caller.call("add", caller.call("multiply", given["x"], 0.2), 0.5)
+    return caller.call("clip_by_value", line, 0.0, 1.0)
+
+
+def _switch(caller: Caller, given: Given) -> Any:
+    condition, one, other = (given[name] for name in ("condition", "then_expression", "else_expression"))
+    if caller.spec(condition).dtype != "bool" or len({len(_shape(caller, each)) for each in (condition, one, other)}) != 1:
+        raise caller.refuse("chooses by a condition of another shape than what it chooses from")
+    return caller.call("where", condition, one, other)
+
+
+def _resized(caller: Caller, given: Given) -> Any:
+    """Every row and column several times. (Between pixels TensorFlow 1 took other places.)"""
+    factors = given["height_factor"], given["width_factor"]
+    if given.get("interpolation", "nearest") != "nearest" or given["data_format"] != "channels_last":
+        raise caller.refuse("makes images larger in a way that releases take differently")
+    if not all(type(each) is int for each in factors):
+        raise caller.refuse("makes images larger by no whole number")
+    rows = caller.call("repeat", given["x"], factors[0], axis=1)
+    return caller.call("repeat", rows, factors[1], axis=2)
+
+
 def _turned(caller: Caller, given: Given) -> Any:
     axes = given["axes"] if type(given["axes"]) is tuple else (given["axes"],)
     return caller.call("reverse", given["x"], axis=axes)
@@ -134,7 +178,14 @@ def _padded(caller: Caller, given: Given) -> Any:
     return caller.call("pad", given["x"], ((0, 0), (first, last), (0, 0)))
 
 
+def _framed(caller: Caller, given: Given) -> Any:
+    if given.get("data_format", "channels_last") != "channels_last":
+        raise caller.refuse("pads images whose channels come first")
+    return caller.call("pad", given["x"], ((0, 0), *given.get("padding", ((1, 1), (1, 1))), (0, 0)))
+
+
 def _constant(caller: Caller, given: Given) -> Any:
+    """A number, or a list of them: where one stands beside a tensor, TensorFlow gives it that tensor's dtype."""
     if given.get("dtype", "float32") not in (None, "float32") or given.get("shape") is not None:
         raise caller.refuse("makes a constant of another dtype or shape")
     return given["value"]
@@ -177,7 +228,7 @@ FUNCTIONS: Mapping[str, BackendFunction] = {
     "clip": BackendFunction("x min_value max_value", _clip),
     "relu": BackendFunction("x alpha max_value threshold", _relu),
     "elu": BackendFunction("x alpha", _elu),
-    "hard_sigmoid": BackendFunction("x", partial(_same, "keras.backend.hard_sigmoid")),
+    "hard_sigmoid": BackendFunction("x", _hard_sigmoid),
     "softmax": BackendFunction("x axis", partial(_placed, "softmax", -1)),
     "argmax": BackendFunction("x axis", partial(_placed, "argmax", -1)),
     "argmin": BackendFunction("x axis", partial(_placed, "argmin", -1)),
@@ -198,6 +249,10 @@ FUNCTIONS: Mapping[str, BackendFunction] = {
     "tile": BackendFunction("x n", _tiled),
     "flatten": BackendFunction("x", lambda caller, given: caller.call("reshape", given["x"], (-1,))),
     "batch_flatten": BackendFunction("x", _flat),
+    "batch_dot": BackendFunction("x y axes", _batch_product),
+    "switch": BackendFunction("condition then_expression else_expression", _switch),
+    "resize_images": BackendFunction("x height_factor width_factor data_format interpolation", _resized),
+    "spatial_2d_padding": BackendFunction("x padding data_format", _framed),
     "temporal_padding": BackendFunction("x padding", _padded),
     "dot": BackendFunction("x y", _product),
     "one_hot": BackendFunction(

@@ -5,12 +5,16 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from configsplit.catalog.operations.arguments import Arguments
+from configsplit.catalog.facts import CallFacts
+from configsplit.catalog.layers.convolution import window_shape
+from configsplit.catalog.operations.arguments import Arguments, one
 from configsplit.catalog.operations.common import same
-from configsplit.catalog.rules import unknown
+from configsplit.catalog.operations.neural import blocked
+from configsplit.catalog.rules import Outputs, unknown
 from configsplit.catalog.tensorflow.call import FULL, OperationCall, piece
 from configsplit.catalog.tensorflow.declare import Function, GraphNode, Rows, function, node
-from configsplit.graph.model import Use
+from configsplit.graph.json import FrozenDict
+from configsplit.graph.model import TensorSpec, Use
 
 
 def _first(op: OperationCall, name: str = "data_format") -> bool:
@@ -19,17 +23,21 @@ def _first(op: OperationCall, name: str = "data_format") -> bool:
 
 
 def _window(op: OperationCall, which: int | str, rank: int) -> tuple[int, ...]:
-    """One number for each spatial axis, from one number, as many, or those of batch and channels besides."""
-    value = op.static(which)
+    found = _spatial(op.static(which), rank, first=_first(op))
+    if found is None:
+        raise op.stop(f"has {op.name(which)} = {op.static(which)}, over samples or channels")
+    return found
+
+
+def _spatial(value: Any, rank: int, *, first: bool) -> tuple[int, ...] | None:
+    """One number for each spatial axis, from one number, as many, or those of batch and channels besides, which must be 1."""
     sizes = tuple(int(each) for each in value) if type(value) is tuple else (int(1 if value is None else value),)
     if len(sizes) == 1:
         return sizes * rank
     if len(sizes) == rank:
         return sizes
-    whole, spatial = (sizes[:2], sizes[2:]) if _first(op) else ((sizes[0], sizes[-1]), sizes[1:-1])
-    if len(sizes) != rank + 2 or whole != (1, 1):
-        raise op.stop(f"has {op.name(which)} = {sizes}, over samples or channels")
-    return spatial
+    whole, spatial = (sizes[:2], sizes[2:]) if first else ((sizes[0], sizes[-1]), sizes[1:-1])
+    return spatial if len(sizes) == rank + 2 and whole == (1, 1) else None
 
 
 def _format(op: OperationCall) -> str:
@@ -53,6 +61,22 @@ def _padded(op: OperationCall, name: str, amounts: tuple[tuple[int, int], ...]) 
 
 
 # --------------------------------------------------------------------------------------------------------------- pooling
+
+
+def _pooled(given: Arguments) -> Outputs:
+    """As the layer gives it that computes the same."""
+    found, padding = given.operand("input"), given.get("padding")
+    first = str(given.get("data_format", None) or "").startswith("NC")
+    sizes = [_spatial(given.get(name), len(found.shape) - 2, first=first) for name in ("ksize", "strides")]
+    if type(padding) is not str or padding == "EXPLICIT" or None in sizes:
+        raise unknown("it pools in a way whose shape is not told")
+    config = {"pool_size": sizes[0], "strides": sizes[1], "padding": padding.lower()}
+    call = CallFacts(
+        "",
+        FrozenDict({**config, "data_format": "channels_first" if first else "channels_last"}),
+        (TensorSpec(found.shape, found.dtype),),
+    )
+    return one(window_shape(call), found.dtype)
 
 
 def pool(kind: str, op: OperationCall) -> Use:
@@ -146,7 +170,7 @@ _CONV = "padding data_format dilations"
 
 
 def _pooling(names: str, parameters: str, kind: str, *nodes: GraphNode, rows: Rows = "") -> dict[str, Function]:
-    return function(names, parameters, None, partial(pool, kind), *nodes, rows=rows)
+    return function(names, parameters, _pooled, partial(pool, kind), *nodes, rows=rows)
 
 
 def _filtering(names: str, parameters: str, kind: str, *nodes: GraphNode, rows: Rows = "") -> dict[str, Function]:
@@ -209,7 +233,7 @@ FUNCTIONS: dict[str, Function] = {
     **function(
         "depth_to_space",
         "input block_size data_format",
-        None,
+        blocked(grow=True),
         partial(blocks, "nn.DepthToSpace"),
         node("DepthToSpace", "input", block_size="block_size", data_format="data_format"),
         rows="images",
@@ -217,7 +241,7 @@ FUNCTIONS: dict[str, Function] = {
     **function(
         "space_to_depth",
         "input block_size data_format",
-        None,
+        blocked(grow=False),
         partial(blocks, "nn.SpaceToDepth"),
         node("SpaceToDepth", "input", block_size="block_size", data_format="data_format"),
         rows="images",

@@ -100,7 +100,7 @@ class Bundle:
         whole = self.shard(entry.shard)
         if entry.offset + entry.size > whole.length:
             raise damaged(f"{self.where}.index", f"the shard ends before {key!r} does")
-        return Span(whole.fd, entry.offset, entry.size)
+        return Span(whole.fd, whole.offset + entry.offset, entry.size)
 
     def shard(self, number: int) -> Span:
         """A shard as a whole, opened once. Raises StoreError where it is missing."""

@@ -14,11 +14,11 @@ from configsplit.graph.json import FrozenDict, rebuild
 from configsplit.graph.model import Layer, Node, TensorRef, TensorSpec, Use
 from configsplit.inference import RULE_ERRORS
 
-_OTHERWISE = frozenset({"dropout", "where", "where_v2", "div", "count_nonzero"})
-"""Functions that are random, or mean something else from release to release."""
+_OTHERWISE = frozenset({"div", "count_nonzero"})
+"""Functions that mean something else from release to release; ``tf.image.resize`` and its kin besides."""
 
-_OF_A_PLACE = ("image.",)
-"""Packages of which that is true as a whole: ``tf.image.resize`` of TensorFlow 1 takes other pixels."""
+_BY_PLACE = frozenset({"mode", "padding"})
+"""Parameters that are text and stand at one place in all releases; elsewhere text by place may be a name."""
 
 _PART = "__operators__.getitem"
 
@@ -108,12 +108,12 @@ class Calls:
         if len(self.layers) >= _MOST_CALLS:
             raise Unread("it calls too many functions")
         declared = table.function(function)
-        otherwise = function.rpartition(".")[2] in _OTHERWISE or function.startswith(_OF_A_PLACE)
-        if declared is None or declared.becomes is None or otherwise:
+        if declared is None or declared.becomes is None or _changed(function, args):
             raise Unread(f"it calls {function}, for which there is no rule")
         kwargs = {key: value for key, value in kwargs.items() if key != "name"}
         known = {name for each in parameters(declared.parameters) for name in (each.name, *each.others)}
-        if len(args) > len(declared.names) or not kwargs.keys() <= known or any(type(each) is str for each in args[2:]):
+        texts = {name for name, each in zip(declared.names[2:], args[2:], strict=False) if type(each) is str}
+        if len(args) > len(declared.names) or not kwargs.keys() <= known or texts - _BY_PLACE:
             raise Unread(f"it calls {function} with arguments that are not known")
         plain = (_plain(args), FrozenDict({key: _plain(value) for key, value in kwargs.items()}))
         if not any(type(leaf) is Tensor for leaf in _leaves(plain)):
@@ -150,6 +150,15 @@ def _layer(name: str, function: str, given: dict[str, Any]) -> Layer:
     return Layer(name=name, class_name=class_name, entry=entry, calls=(node,))
 
 
+def _changed(function: str, args: tuple[Any, ...]) -> bool:
+    """Whether a function computes something else in another release, on these arguments."""
+    _, _, name = function.rpartition(".")
+    if name == "where":  # TensorFlow 1 takes whole rows by a condition of fewer axes
+        ranks = [len(each.spec.shape or ()) for each in args if type(each) is Tensor]
+        return len(args) != 3 or type(args[0]) is not Tensor or ranks[0] < max(ranks)
+    return name in _OTHERWISE or "image.resize" in function
+
+
 def _is_operand(value: Any) -> bool:
     """Numbers, and arrays of numbers."""
     return type(value) in (int, float, bool) or (
@@ -163,6 +172,12 @@ def _leaves(value: Any) -> list[Any]:
     return found
 
 
+def dtype_of(name: Name) -> str | None:
+    """``tf.float32`` as a dtype's name."""
+    found = name.path.removeprefix("tf.").removeprefix("np.")
+    return found if is_dtype(found) else None
+
+
 def _plain(value: Any) -> Any:
     return rebuild(value, _argument)
 
@@ -171,8 +186,8 @@ def _argument(value: Any) -> Any:
     """An argument as documents write it."""
     if type(value) is Sizes and None not in value.sizes:
         return value.sizes
-    if type(value) is Name and is_dtype(value.path.removeprefix("tf.")):
-        return value.path.removeprefix("tf.")
+    if type(value) is Name and (dtype := dtype_of(value)) is not None:
+        return dtype
     if type(value) in (Name, Member, Sizes, slice) or value is ...:
         raise Unread("it calls a function with something that is neither tensor nor constant")
     return value

@@ -23,6 +23,9 @@ from configsplit.inference import RULE_ERRORS
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/\n]*={0,2}\n?")
 _REFUSED_FLAGS = {0x04: "any number of arguments", 0x08: "any number of arguments", 0x20: "a generator", 0x280: "a coroutine"}
+_REAL = ("float32", "float64")
+"""Beside a tensor, numpy's numbers of these take its dtype, as Python's do."""
+
 _OF_KERAS = ("mask", "training")
 """Parameters that Keras itself fills in."""
 
@@ -145,13 +148,20 @@ def constant(value: Any) -> Any:
         if isinstance(item, Number):
             item = int(item.value) if item.text.lstrip("-").isdigit() else item.value
         if isinstance(item, FrozenDict):
-            raise Unread("a value that it is given is not plain")
+            return rebuild(_inside(item), leaf, stop=lambda each: isinstance(each, FrozenDict))
         return number(item)
 
-    for _ in range(3):  # an array, or a tuple that is marked as one
-        if isinstance(value, FrozenDict) and (value.get("type") == "ndarray" or value.get("class_name") == "__tuple__"):
-            value = value.get("value", value.get("items"))
     return rebuild(value, leaf, stop=lambda item: isinstance(item, FrozenDict))
+
+
+def _inside(value: FrozenDict) -> Any:
+    """The numbers of an array, or the items of a tuple that is marked as one."""
+    config = value.get("config")
+    if value.get("class_name") == "__numpy__" and isinstance(config, FrozenDict) and config.get("dtype") in _REAL:
+        return config.get("value")
+    if value.get("type") == "ndarray" or value.get("class_name") == "__tuple__":
+        return value.get("value", value.get("items"))
+    raise Unread("a value that it is given is not plain")
 
 
 def _arguments(code: Code, defaults: tuple[Any, ...], config: FrozenDict) -> dict[str, Any]:

@@ -6,7 +6,7 @@
   const data = JSON.parse(byId("data").textContent);
   const [WIDTH, HEIGHT, HEAD, RIM] = data.box;
   const picture = byId("picture"), paper = byId("paper");
-  let zoom = 1;
+  let zoom = 1, at = null;
 
   // ------------------------------------------------------------------ views that are open
 
@@ -19,19 +19,19 @@
     });
   }
 
-  function instance(number, parent) {
+  function instance(number, parent, place) {
     const element = spare.get(number).cloneNode(true);
     element.classList.remove("off");
     const own = [...element.children];
     return {
-      number, parent, element, view: data.views[number], open: new Map(),
+      number, parent, place, element, view: data.views[number], open: new Map(),
       boxes: own.filter((each) => each.classList.contains("b")),
       lines: own.filter((each) => each.classList.contains("l")),
       others: own.filter((each) => !each.classList.contains("b") && !each.classList.contains("l")),
     };
   }
 
-  const root = instance(0, null);
+  const root = instance(0, null, 0);
   picture.replaceChildren(root.element);
 
   /** Where everything of a view is, with what is open in it. */
@@ -125,11 +125,20 @@
       } else if (element.dataset.at) {
         const [x, y] = element.dataset.at.split(" ").map(Number);
         set({ transform: `translate(${across(x) - x},${down(y) - y})` });
+      } else if (element.dataset.between) {
+        const [[x, y, width, height], [toX, toY, , toHeight]] = element.dataset.between.split(" ").map((place) => node.at[place]);
+        set({ transform: `translate(${(x + width + toX) / 2},${(y + height / 2 + toY + toHeight / 2) / 2})` });
       } else if (element.dataset.pair) {
         const ends = element.dataset.pair.split(" ").map((place) => node.at[place]);
-        set({ d: "ML".split("").map((step, end) => `${step}${ends[end][0] + ends[end][2] / 2} ${ends[end][1] + ends[end][3] / 2}`).join("") });
+        if (kinds.contains("link")) set({ d: `M${side(ends[0], 1)}L${side(ends[1], 0)}` });
+        else set({ d: "ML".split("").map((step, end) => `${step}${ends[end][0] + ends[end][2] / 2} ${ends[end][1] + ends[end][3] / 2}`).join("") });
       }
     }
+  }
+
+  /** The middle of a box's left or right edge. */
+  function side([x, y, width, height], right) {
+    return `${x + right * width} ${y + height / 2}`;
   }
 
   function settle(node) {
@@ -137,12 +146,14 @@
     picture.setAttribute("viewBox", `0 0 ${root.width} ${root.height}`);
     picture.setAttribute("width", root.width * zoom);
     picture.setAttribute("height", root.height * zoom);
+    if (at && !at[0].element.isConnected) at = null;
+    sketch();
   }
 
   function open(node, place) {
     const inside = node.view.boxes[place][2];
     if (!inside || node.open.has(place)) return node.open.get(place);
-    const child = instance(inside, node);
+    const child = instance(inside, node, place);
     node.open.set(place, child);
     node.boxes[place].classList.add("isOpen");
     node.boxes[place].setAttribute("aria-expanded", "true");
@@ -208,6 +219,62 @@
     return node.boxes[place];
   }
 
+  // ------------------------------------------------------------------ the whole, small
+
+  const map = byId("map"), SMALL = 150;
+
+  /** Every box that is to be seen as a spot of its colour, and the frame of what is on the screen. */
+  function sketch() {
+    const [wide, high] = [paper.clientWidth, paper.clientHeight];
+    map.hidden = root.width * zoom <= wide && root.height * zoom <= 1.5 * high;
+    if (map.hidden) return;
+    const by = Math.min(SMALL / root.width, high * 0.6 / root.height), dots = devicePixelRatio || 1;
+    map.width = Math.max(root.width * by, 24) * dots;
+    map.height = root.height * by * dots;
+    map.style.setProperty("width", `${map.width / dots}px`);
+    map.style.setProperty("height", `${map.height / dots}px`);
+    const paint = map.getContext("2d");
+    paint.scale(by * dots, by * dots);
+    spots(paint, root, 0, 0, 1.5 / by);
+    const edge = picture.getBoundingClientRect(), view = paper.getBoundingClientRect();
+    const left = Math.max(view.left - edge.left, 0) / zoom, top = Math.max(view.top - edge.top, 0) / zoom;
+    const right = Math.min((view.left - edge.left + wide) / zoom, root.width);
+    const frame = [left, top, right - left, Math.min((view.top - edge.top + high) / zoom, root.height) - top];
+    paint.fillStyle = "#e11d4822";
+    paint.fillRect(...frame);
+    paint.strokeStyle = "#e11d48";
+    paint.lineWidth = 2 / by;
+    paint.strokeRect(...frame);
+  }
+
+  function spots(paint, node, left, top, least) {
+    node.at.forEach(([x, y, width, height], place) => {
+      const child = node.open.get(place), edge = node.boxes[place].querySelector(".k");
+      if (child) spots(paint, child, left + x + RIM, top + y + HEAD, least);
+      else {
+        paint.fillStyle = colours.get(edge) || colours.set(edge, getComputedStyle(edge).fill).get(edge);
+        paint.fillRect(left + x, top + y, width, Math.max(height, least));
+      }
+    });
+  }
+
+  const colours = new WeakMap();
+
+  function travel(event) {
+    const { left, top, width, height } = map.getBoundingClientRect();
+    const across = (event.clientX - left) / width * root.width * zoom, down = (event.clientY - top) / height * root.height * zoom;
+    const edge = picture.getBoundingClientRect(), view = paper.getBoundingClientRect();
+    paper.scrollLeft += edge.left - view.left + across - paper.clientWidth / 2;
+    paper.scrollTop += edge.top - view.top + down - paper.clientHeight / 2;
+  }
+
+  map.addEventListener("pointerdown", (event) => { map.setPointerCapture(event.pointerId); travel(event); });
+  map.addEventListener("pointermove", (event) => { if (event.buttons) travel(event); });
+  let due = 0;
+  for (const [target, kind] of [[paper, "scroll"], [window, "resize"]]) {
+    target.addEventListener(kind, () => { cancelAnimationFrame(due); due = requestAnimationFrame(sketch); });
+  }
+
   // ------------------------------------------------------------------ mouse and keys
 
   const listed = (list, texts) => list.replaceChildren(...texts.map((text) => {
@@ -219,13 +286,53 @@
   function pick(element) {
     for (const each of picture.querySelectorAll(".picked")) each.classList.remove("picked");
     element.classList.add("picked");
+    at = found(element);
     const [name, ...facts] = element.querySelector(":scope > title").textContent.split(" · ");
     byId("about").textContent = name;
     listed(byId("details"), facts);
+    byId("cut-here").hidden = placeOf(at) < 0;
+  }
+
+  function unpick() {
+    for (const each of picture.querySelectorAll(".picked, .gives")) each.classList.remove("picked", "gives");
+    byId("found").hidden = byId("cut-here").hidden = true;
+    at = null;
+  }
+
+  /** From box to box: along the lines, and beside each other. Into what is open, and out of it again. */
+  function step(key) {
+    let [node, place] = at || [root, -1];
+    const down = key === "ArrowDown";
+    if (place < 0) return arrive(root, 0, true);
+    if (key === "ArrowLeft" || key === "ArrowRight") {
+      const way = key === "ArrowLeft" ? -1 : 1, [x, y] = node.view.boxes[place];
+      const beside = node.view.boxes.map(([toX, toY], to) => [(toX - x) * way, toY, to])
+        .filter(([far, toY]) => far > 0 && toY === y).sort(([one], [other]) => one - other);
+      return beside.length ? arrive(node, beside[0][2], true) : null;
+    }
+    for (; node; [node, place] = [node.parent, node.place]) {
+      const next = node.view.lines.filter((line) => line[down ? 0 : 1] === place).map((line) => line[down ? 1 : 0])
+        .filter((to) => to >= 0);
+      if (next.length) return arrive(node, next[0], down);
+    }
+    return null;
+  }
+
+  function arrive(node, place, down) {
+    for (let child = node.open.get(place); child; child = node.open.get(place)) {
+      [node, place] = [child, down ? 0 : child.boxes.length - 1];
+    }
+    pick(node.boxes[place]);
+    node.boxes[place].scrollIntoView({ block: "nearest", inline: "nearest" });
+    return null;
   }
 
   picture.addEventListener("click", (event) => {
-    const box = event.target.closest("[data-box]");
+    const box = event.target.closest("[data-box]"), rule = event.target.closest(".rule");
+    if (rule) {
+      byId("about").textContent = "What became of it";
+      listed(byId("details"), rule.querySelector("title").textContent.split("; "));
+    }
     if (!box) return;
     pick(box);
     if (box.hasAttribute("aria-expanded")) toggle(box);
@@ -235,6 +342,7 @@
     const box = event.target.closest("[data-box]");
     if (!box || (event.key !== "Enter" && event.key !== " ")) return;
     event.preventDefault();
+    event.stopPropagation();
     pick(box);
     toggle(box);
   });
@@ -262,9 +370,13 @@
   byId("larger").addEventListener("click", () => scale(1.25));
   byId("smaller").addEventListener("click", () => scale(0.8));
   document.addEventListener("keydown", (event) => {
-    if ((event.target instanceof Element && event.target.matches("input")) || event.ctrlKey || event.metaKey || event.altKey) return;
-    const act = { "/": () => byId("search").focus(), "+": () => scale(1.25), "-": () => scale(0.8), u: unfold, f: fold }[event.key];
-    if (!act) return;
+    if (event.target instanceof Element && event.target.matches("input, select, #curve, #found *")) return;
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const act = {
+      "/": () => byId("search").focus(), "+": () => scale(1.25), "-": () => scale(0.8), u: unfold, f: fold, Escape: unpick,
+      Enter: () => { if (at && at[0].view.boxes[at[1]][2]) toggle(at[0].boxes[at[1]]); },
+    }[event.key] || (event.key.startsWith("Arrow") && (() => step(event.key)));
+    if (!act || (event.key === "Enter" && event.target.closest("button"))) return;
     event.preventDefault();
     act();
   });
@@ -286,8 +398,8 @@
     return entries;
   }
 
-  function show(at) {
-    const box = reveal(at);
+  function show(place) {
+    const box = reveal(place);
     pick(box);
     box.scrollIntoView({ block: "center", inline: "center" });
   }
@@ -327,18 +439,18 @@
   const bars = curve ? [...curve.querySelectorAll(".bar")] : [];
   let here = -1, crossing = [];
 
-  function highlight(at) {
-    visible(at).classList.add("gives");
+  function highlight(place) {
+    visible(place).classList.add("gives");
   }
 
   function point(number) {
     if (here >= 0) bars[here].classList.remove("here");
-    for (const each of picture.querySelectorAll(".gives")) each.classList.remove("gives");
+    unmark();
     here = Math.min(Math.max(number, 0), bars.length - 1);
     const place = data.places[here];
     bars[here].classList.add("here");
     crossing = place.boxes;
-    for (const at of crossing) highlight(at);
+    for (const each of crossing) highlight(each);
     listed(byId("place"), place.said);
     curve.setAttribute("aria-valuenow", here + 1);
     curve.setAttribute("aria-valuetext", place.said.join(", "));
@@ -347,7 +459,34 @@
   function choose(number) {
     if (chosen.has(number)) chosen.delete(number);
     else chosen.add(number);
+    byId("stages").value = "";
     told();
+  }
+
+  /** The place that a box stands at: the one that its own name cuts at, or the first that it gives a tensor to. */
+  function placeOf([node, place]) {
+    if (!curve) return -1;
+    const name = node.view.path + node.boxes[place].querySelector(":scope > title").textContent.split(" · ")[0];
+    const own = data.places.findIndex(({ said }) => said[0] === name);
+    const gives = ({ boxes }) => boxes.some(([view, each]) => view === node.number && each === place);
+    return own < 0 ? data.places.findIndex(gives) : own;
+  }
+
+  function unmark() {
+    for (const each of picture.querySelectorAll(".gives")) each.classList.remove("gives");
+  }
+
+  function staged() {
+    const chain = data.stages[byId("stages").value];
+    chosen.clear();
+    told();
+    unmark();
+    listed(byId("staged"), chain ? chain.said : []);
+    if (!chain) return;
+    crossing = chain.boxes;
+    for (const each of crossing) highlight(each);
+    byId("command").textContent = [data.command, chain.option, "--out parts"].join(" ");
+    byId("chosen").hidden = false;
   }
 
   function told() {
@@ -357,31 +496,36 @@
     byId("chosen").hidden = !cuts.length;
   }
 
-  const speed = (id) => 10 ** Number(byId(id).value);
+  /** What is shown is what is computed with: three digits, as one gives them to `configsplit cuts`. */
+  const speed = (id) => Number((10 ** Number(byId(id).value)).toPrecision(3));
   const rounded = (number, unit) => {
     const step = Math.min(Math.floor(Math.log10(number) / 3), 4);
-    return `${(number / 1000 ** step).toPrecision(3)} ${["", "k", "M", "G", "T"][step]}${unit}`;
+    return `${Number((number / 1000 ** step).toPrecision(3))} ${["", "k", "M", "G", "T"][step]}${unit}`;
   };
+  const milliseconds = (seconds) => `${Number((seconds * 1000).toPrecision(4))} ms`;
   let best = -1;
 
-  /** The place with the least time from input to output: first device, link, second device. */
+  /** The place with the least time from input to output: first device, link, second device; beside it the ways of not cutting. */
   function ranked() {
     const [head, tail, link] = ["head-speed", "tail-speed", "link"].map(speed);
-    const seconds = data.places.map(({ time }) => time[0] / head + time[1] / link + time[2] / tail);
+    const timed = ([first, bytes, second]) => first / head + bytes / link + second / tail;
+    const seconds = data.places.map(({ time }) => timed(time)), uncut = data.uncut.map(timed);
     best = seconds.indexOf(Math.min(...seconds));
     byId("head-speed").nextElementSibling.textContent = rounded(head, "MAC/s");
     byId("tail-speed").nextElementSibling.textContent = rounded(tail, "MAC/s");
     byId("link").nextElementSibling.textContent = rounded(link, "B/s");
-    byId("best").textContent = `${data.places[best].said[0]}: ${Number((seconds[best] * 1000).toPrecision(3))} ms`;
+    byId("best").textContent = `${data.places[best].said[0]}: ${milliseconds(seconds[best])}`;
+    const told = Math.min(...uncut) <= seconds[best] ? " Not cutting is no slower here." : "";
+    byId("uncut").textContent = `Not cut: ${milliseconds(uncut[0])} on the second alone, ${milliseconds(uncut[1])} on the first.${told}`;
   }
 
   if (curve) {
-    const at = (event) => {
+    const under = (event) => {
       const { left, width } = curve.getBoundingClientRect();
       return Math.floor((event.clientX - left) / width * bars.length);
     };
-    curve.addEventListener("pointermove", (event) => point(at(event)));
-    curve.addEventListener("click", (event) => { point(at(event)); choose(here); });
+    curve.addEventListener("pointermove", (event) => point(under(event)));
+    curve.addEventListener("click", (event) => { point(under(event)); choose(here); });
     curve.addEventListener("keydown", (event) => {
       const steps = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageDown: -10, PageUp: 10, Home: -1e6, End: 1e6 };
       if (event.key in steps) { event.preventDefault(); point(here + steps[event.key]); }
@@ -389,7 +533,11 @@
     });
     for (const id of ["head-speed", "tail-speed", "link"]) byId(id).addEventListener("input", ranked);
     byId("best").addEventListener("click", () => { point(best); choose(best); });
-    byId("clear").addEventListener("click", () => { chosen.clear(); told(); });
+    byId("cut-here").addEventListener("click", () => { point(placeOf(at)); choose(here); });
+    byId("clear").addEventListener("click", () => { byId("stages").value = ""; staged(); });
+    byId("stages").append(...Object.keys(data.stages).map((count) => new Option(count, count)));
+    byId("stages").addEventListener("change", staged);
+    byId("pipeline").hidden = !Object.keys(data.stages).length;
     byId("copy").addEventListener("click", () => {
       const selection = getSelection();
       selection.selectAllChildren(byId("command"));
@@ -399,6 +547,7 @@
   }
   byId("places").hidden = !document.querySelector("#places #curve, #places > p.quiet");
   byId("devices").hidden = !curve;
+  byId("pipeline").hidden = !Object.keys(data.stages).length;
 
   // ------------------------------------------------------------------ as it is opened
 

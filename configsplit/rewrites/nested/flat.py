@@ -16,7 +16,7 @@ from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import CallRef, Layer, LayerPath, Model, TensorRef
 from configsplit.graph.provenance import Provenance
 from configsplit.graph.references import Place, outputs_used
-from configsplit.inference.infer import called
+from configsplit.inference.known import called
 from configsplit.rewrites.common import prune
 from configsplit.rewrites.nested.open import Opened, open_calls
 from configsplit.rewrites.nested.surface import Level, Surfaced, Told, arriving
@@ -110,21 +110,23 @@ def flatten(
 
 def _open(level: Level, wrapping: Wrapping | None, wanted: Callable[[LayerPath], bool]) -> set[LayerPath]:
     """Open what is wanted and can be; gives the paths of it."""
-    opened, shut = set[LayerPath](), set[str]()
-    while (name := _next(level, shut, wanted)) is not None:
+    opened, closed = set[LayerPath](), set[str]()
+    while (name := _next(level, closed, wanted)) is not None:
         found = _opened(level, name, wrapping)
         if found is None or len(found.calls) < len(level.model.by_name()[name].calls):
-            shut.add(name)
+            closed.add(name)
         if found is not None:
             opened.add(level.provenance.layers[name,].path)
             level.take(name, found)
     return opened
 
 
-def _next(level: Level, shut: set[str], wanted: Callable[[LayerPath], bool]) -> str | None:
+def _next(level: Level, closed: set[str], wanted: Callable[[LayerPath], bool]) -> str | None:
     """The first nested model that is to be opened still, but for those that were put in, which tie masks to tensors."""
     origins = level.provenance.layers
-    held = (layer.name for layer in level.model.layers if _opens(layer) and layer.name not in shut and (layer.name,) in origins)
+    held = (
+        layer.name for layer in level.model.layers if _opens(layer) and layer.name not in closed and (layer.name,) in origins
+    )
     return next((name for name in held if wanted(origins[name,].path)), None)
 
 

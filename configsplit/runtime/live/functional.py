@@ -14,15 +14,14 @@ from typing import Any
 from configsplit.dialects import parse
 from configsplit.errors import ConfigSplitError, DocumentError
 from configsplit.graph.model import walk
-from configsplit.runtime import arrays
-from configsplit.runtime.build import rebuild, variables
+from configsplit.runtime.build import rebuild, safe_scope, variables
+from configsplit.runtime.expansion.graphs import graph_of
 from configsplit.runtime.frameworks import Framework
-from configsplit.runtime.inputs import make_inputs, read_hints
 from configsplit.runtime.live.kinds import Inputs
 from configsplit.runtime.live.layers import inner_layers, layer_at
-from configsplit.runtime.live.signature import call_specs, symbolic, takes_training
+from configsplit.runtime.live.numbers import differ
+from configsplit.runtime.live.signature import call_specs, symbolic
 from configsplit.runtime.live.transfer import transfer
-from configsplit.runtime.worker import to_stored, to_tensor
 
 _GRAPH_KEYS = {"layers", "input_layers", "output_layers"}
 
@@ -40,8 +39,8 @@ def shows_its_graph(model: Any, works: Framework) -> bool:
         return False
 
 
-def recovered(model: Any, works: Framework, classes: Mapping[str, Any], inputs: Inputs | None = None) -> Any:
-    """A functional model that computes what ``model`` computes at inference, bit for bit, layer by layer.
+def recovered(model: Any, works: Framework, classes: Mapping[str, Any], inputs: Inputs | None = None) -> tuple[Any, str]:
+    """A functional model that computes what ``model`` computes at inference, bit for bit, layer by layer; and its document.
 
     Keras is asked for the graph that the model was made from, then for a symbolic call. A graph counts if it holds every weight
     of the model in its layers, can be built from its configuration, and gives the same bits as the model on two batches.
@@ -55,10 +54,10 @@ def recovered(model: Any, works: Framework, classes: Mapping[str, Any], inputs: 
     for way, trace in (("its own graph", _own_graph), ("a symbolic call", _symbolic_call)):
         try:
             with _untouched(model):
-                graph = trace(model, works, specs)
-                twin = _twin(graph, model, works, classes)
-            _check_numbers(twin, model, works, specs)
-            return twin
+                twin, text = _twin(trace(model, works, specs), model, works, classes)
+            if differ(twin, model, works, specs, text) is not False:
+                raise _NotTheModelError("it gives other numbers than the model, or runs on nothing that was tried")
+            return twin, text
         except Exception as error:  # noqa: BLE001 - a user's class is run, which may raise anything
             reasons.append(f"{way}: {_brief(error)}")
     raise DocumentError(
@@ -108,18 +107,20 @@ def _untouched(model: Any) -> Iterator[None]:
             each[:] = then
 
 
-def _twin(graph: Any, model: Any, works: Framework, classes: Mapping[str, Any]) -> Any:
-    """The graph built anew from its configuration, with the weights of the model."""
+def _twin(graph: Any, model: Any, works: Framework, classes: Mapping[str, Any]) -> tuple[Any, str]:
+    """The graph built anew from its document, with the weights of the model; and the document."""
     _check_weights(graph, model)
-    text = graph.to_json()
+    if works.name == "keras":
+        with safe_scope(works, classes, allow_lambda=True):
+            found = graph_of(graph, works)
+        text = json.dumps(found.document)
+        origins = found.leaves
+    else:
+        text = graph.to_json()
+        origins = {path: layer_at(graph, path) for path, layer in walk(parse(text).model) if layer.model is None}
     twin = rebuild(json.loads(text), framework=works, classes=classes, allow_lambda=True)
-    found = {
-        "/".join(path): layer_at(graph, path)
-        for path, layer in walk(parse(text).model)
-        if layer.model is None and not layer.is_input
-    }
-    transfer(twin, found, works)
-    return twin
+    transfer(twin, {"/".join(path): layer for path, layer in origins.items()}, works)
+    return twin, text
 
 
 def _check_weights(graph: Any, model: Any) -> None:
@@ -133,21 +134,3 @@ def _check_weights(graph: Any, model: Any) -> None:
         raise _NotTheModelError(f"no layer that is called holds {', '.join(sorted(lost)[:3])}")
     if strange:
         raise _NotTheModelError(f"the call makes layers of its own, with {', '.join(sorted(strange)[:3])}")
-
-
-def _check_numbers(twin: Any, model: Any, works: Framework, specs: Any) -> None:
-    leaves = works.flatten(specs)
-    named = [{"name": f"input {number}", "shape": spec.shape, "dtype": spec.dtype} for number, spec in enumerate(leaves)]
-    hints = read_hints(twin.to_json())
-    for seed, samples in enumerate((2, 3)):
-        stored = make_inputs(named, hints, samples=samples, seed=seed)
-        ours, its = (_outputs(each, works, specs, stored) for each in (twin, model))
-        if len(ours) != len(its) or not all(map(arrays.same_bits, ours, its)):
-            raise _NotTheModelError("it gives other numbers than the model")
-
-
-def _outputs(model: Any, works: Framework, specs: Any, stored: list[arrays.Stored]) -> list[arrays.Stored]:
-    """What a model gives at inference."""
-    given = works.pack(specs, [to_tensor(item, works) for item in stored])
-    options = {"training": False} if takes_training(model) else {}
-    return [to_stored(tensor, works) for tensor in works.flatten(model(given, **options))]

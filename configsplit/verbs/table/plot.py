@@ -8,18 +8,30 @@ VERB = Verb(
     help="""Draw MODEL, the folder of PARTS that `configsplit split` wrote, or how model B differs from model A.
 
     The suffix of --out says as what: .html is a page that loads nothing, with search, unfolding, and the price of each place to
-    cut at; .svg a picture, .mmd Mermaid, .dot Graphviz, .json the graph format of Model Explorer. Blocks of one form that
-    follow each other are one box. Nothing of the file is run, and weights are not looked at.
+    cut at; .svg a picture, .png its pixels, .mmd Mermaid, .dot Graphviz, .json the graph format of Model Explorer. Blocks of
+    one form that follow each other are one box. Nothing of the file is run, and weights are not looked at.
     """,
     options=(
-        Option("models", kind="path", required=True, repeat=True, metavar="MODEL | PARTS | A B"),
+        Option("models", kind="path", required=True, repeat=True, metavar="MODEL | PARTS | A B", only="command"),
+        Option(
+            "--as",
+            "suffix",
+            "What to write, by its suffix.",
+            choices=("svg", "html", "png", "mmd", "dot", "json"),
+            default="svg",
+            only="recipe",
+            use="save",
+        ),
         OUT,
         Option("--unfold", help="Draw every layer: nothing that repeats is folded.", kind="flag", default=False),
+        Option("--convert", help="Draw MODEL beside what `configsplit convert` makes of it.", kind="flag", default=False),
+        Option("--stages", help="Pages tell the best pipelines of up to N stages, too.", kind="whole", least=1, metavar="N"),
         SIZES,
         PLUGINS,
         FORCE,
         JSON,
     ),
+    recipe="Draws the model, or what an earlier step (``of``) has written: a model, or the parts of a split.",
     examples=(
         "plot model.keras -o model.html",
         "plot before.h5 after.keras -o difference.svg",

@@ -136,7 +136,16 @@ BY_NAME = Option(
     only="command",
     goes_with="weights",
 )
-SOURCE = (WEIGHTS, BY_NAME, PLUGINS)
+MATCH = Option(
+    "--match",
+    help="By what arrays in --weights are known that Keras did not write: the names of layers, or get_weights()'s order.",
+    choices=("name", "order"),
+    default="name",
+    use="load",
+    only="command",
+    goes_with="weights",
+)
+SOURCE = (WEIGHTS, BY_NAME, MATCH, PLUGINS)
 """Options of verbs that read one model."""
 
 SHAPES = Option("--shape", "shapes", "A shape that nothing else tells.", repeat=True, metavar="LAYER=None,28,28,128")

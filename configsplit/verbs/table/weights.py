@@ -1,6 +1,6 @@
 """The record of ``weights``."""
 
-from configsplit.verbs.table.verb import FORCE, JSON, MODEL, OUT, SOURCE, Verb
+from configsplit.verbs.table.verb import FORCE, JSON, MODEL, OUT, SOURCE, Option, Verb
 
 VERB = Verb(
     name="weights",
@@ -11,7 +11,21 @@ VERB = Verb(
     architecture as --weights, and gives the same model. Where nobody could tell by its name which weight of a layer one is,
     nothing is written.
     """,
-    options=(MODEL, OUT, *SOURCE, FORCE, JSON),
+    options=(
+        MODEL,
+        OUT,
+        Option(
+            "--format",
+            help="What is written.",
+            choices=("safetensors", "npz", "weights.h5"),
+            default="safetensors",
+            only="recipe",
+        ),
+        *SOURCE,
+        FORCE,
+        JSON,
+    ),
+    recipe=True,
     examples=(
         "weights model.keras -o model.safetensors",
         "weights architecture.json --weights model.weights.h5 -o model.npz",

@@ -36,8 +36,10 @@ LINES: dict[str, list[str]] = {
     "unknown": ["extract", "m.json", "--to", "nothing", "--out", "no.json"],
     "convert": ["convert", "m.json", "--out", "c.json"],
     "profile": ["profile", "m.json"],
+    "expand": ["expand", "m.json", "--library", "no_such_library", "--out", "g.json"],
     "plot": ["plot", "m.json", "--out", "m.svg"],
     "plot of parts": ["plot", "parts", "--out", "parts.html"],
+    "explore": ["explore", "m.json", "--no-open", "--out", "m.html"],
     "batch": ["batch", "r.json", "--zoo", "m.json", "--out", "out", "--dry-run"],
 }
 

@@ -31,10 +31,12 @@ LINES: dict[str, list[str]] = {
     "convert": ["convert", "k2.h5", "--out", "{out}.keras"],
     "weights": ["weights", "k2.h5", "--out", "{out}.safetensors"],
     "plot": ["plot", "k3.keras", "--out", "{out}.html"],
+    "explore": ["explore", "k3.keras", "--no-open", "--out", "{out}.html"],
+    "expand": ["expand", "k3.keras", "--library", "none", "--out", "{out}.json"],
     "profile": ["profile", "k3.keras", "--out", "{out}.json"],
 }
-"""All but batch, whose work is done by other processes; see test_faults_batch.py. What ``profile`` measures in another process
-is given to it by fault_server.py: here it writes."""
+"""All but batch, whose work is done by other processes; see test_faults_batch.py. What ``profile`` and
+``expand`` have made in another process is given to them by fault_server.py: here they write."""
 
 
 def writing() -> set[str]:
@@ -54,7 +56,8 @@ OTHER = {
     **{verb: ["rename", "k2.h5", "c2=other", "--out", "{out}.h5"] for verb in ("extract", "remove", "freeze")},
     "weights": ["weights", "k3.keras", "--out", "{out}.safetensors"],
     "plot": ["plot", "k2.h5", "--out", "{out}.html"],
-    "profile": ["rename", "k3.keras", "c2=other", "--no-weights", "--out", "{out}.json"],
+    "explore": ["plot", "k2.h5", "--out", "{out}.html"],
+    **{verb: ["rename", "k3.keras", "c2=other", "--no-weights", "--out", "{out}.json"] for verb in ("expand", "profile")},
 }
 """What has been written to the same place before."""
 

@@ -16,7 +16,7 @@ WORTH = 1 << 20
 _DIGITS = 64
 
 
-class Ahead:
+class EarlyDigest:
     """A source, and its `Source.sha256` in a process of its own, from now on. Leaving the ``with`` block closes the source and
     calls it off.
 
@@ -29,7 +29,7 @@ class Ahead:
         self.source = Source(path=path, weights_path=weights)
         self._child: Forked | None = None
 
-    def __enter__(self) -> Ahead:
+    def __enter__(self) -> EarlyDigest:
         with suppress(OSError, ValueError, StoreError):
             path = self.source.path
             if path.is_file() and path.stat().st_size >= WORTH and can_fork() and threading.active_count() == 1:

@@ -17,7 +17,7 @@ import pytest
 HEAD = """
 import os, sys, threading
 from pathlib import Path
-from configsplit.containers import Ahead
+from configsplit.containers import EarlyDigest
 path = Path(sys.argv[1])
 """
 
@@ -34,7 +34,7 @@ def told(code: str, path: Path) -> list[str]:
 def test_the_digest(size: int, forked: str, tmp_path: Path) -> None:
     path = tmp_path / "m.json"
     path.write_bytes(b"{" * size)
-    code = "with Ahead(path) as ahead: print(ahead.sha256(), ahead._child is not None)"
+    code = "with EarlyDigest(path) as early: print(early.sha256(), early._child is not None)"
     assert told(code, path) == [hashlib.sha256(b"{" * size).hexdigest(), forked]
 
 
@@ -43,11 +43,11 @@ def test_a_file_that_took_its_place_is_found_out(tmp_path: Path) -> None:
     path.write_bytes(b"{" * (3 << 20))
     other.write_bytes(b"[" * (3 << 20))
     code = """
-with Ahead(path) as ahead:
+with EarlyDigest(path) as early:
     os.replace(path.with_name("n.json"), path)
-    print(ahead.sha256())
+    print(early.sha256())
     try:
-        ahead.source.check_unchanged()
+        early.source.check_unchanged()
     except StoreError as error:
         print(error.code)
 """
@@ -62,9 +62,9 @@ def test_a_child_that_was_killed_costs_time_and_nothing_else(tmp_path: Path) -> 
     path.write_bytes(b"{" * (64 << 20))
     code = """
 import signal
-with Ahead(path) as ahead:
-    os.kill(ahead._child.pid, signal.SIGKILL)
-    print(ahead.sha256())
+with EarlyDigest(path) as early:
+    os.kill(early._child.pid, signal.SIGKILL)
+    print(early.sha256())
 """
     assert told(code, path) == [hashlib.sha256(b"{" * (64 << 20)).hexdigest()]
 
@@ -75,10 +75,10 @@ def test_it_is_called_off(tmp_path: Path) -> None:
         file.write(b"{")
         file.truncate(4 << 40)  # sparse: it cannot have been hashed to its end
     code = """
-with Ahead(path) as ahead:
+with EarlyDigest(path) as early:
     pass
 try:
-    os.kill(ahead._child.pid, 0)
+    os.kill(early._child.pid, 0)
 except ProcessLookupError:
     print("gone")
 """
@@ -92,8 +92,8 @@ def test_it_ends_with_its_parent(tmp_path: Path) -> None:
         file.truncate(4 << 40)  # sparse: half an hour to hash
     code = """
 import signal
-with Ahead(path) as ahead:
-    print(ahead._child.pid, flush=True)
+with EarlyDigest(path) as early:
+    print(early._child.pid, flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
 """
     done = subprocess.run([sys.executable, "-c", HEAD + code, str(path)], stdout=subprocess.PIPE, text=True, check=False)
@@ -127,11 +127,11 @@ data = bytearray(path.read_bytes())
 data[1 << 20] = 0
 path.write_bytes(data)
 from configsplit.errors import StoreError
-with Ahead(path) as ahead:
+with EarlyDigest(path) as early:
     try:
-        ahead.sha256()
+        early.sha256()
     except StoreError as error:
-        print(error.code, ahead._child is not None)
+        print(error.code, early._child is not None)
 """
     assert told(code, path) == ["archive-damaged", "True"]
 
@@ -140,12 +140,12 @@ def test_nothing_is_read_ahead_of_what_is_not_there_or_beside_threads(tmp_path: 
     path = tmp_path / "m.json"
     path.write_bytes(b"{" * (3 << 20))
     code = """
-with Ahead(path.with_name("missing.json")) as one, Ahead(path.parent) as two:
+with EarlyDigest(path.with_name("missing.json")) as one, EarlyDigest(path.parent) as two:
     print(one._child, two._child)
 held = threading.Event()
 thread = threading.Thread(target=held.wait)
 thread.start()
-with Ahead(path) as three:
+with EarlyDigest(path) as three:
     print(three._child, len(three.sha256()))
 held.set()
 """

@@ -1,0 +1,97 @@
+"""A layer that is made of layers, opened: its ``call`` traced once into a graph of the layers and operations that it runs.
+
+What cannot be traced without a doubt stays whole: weights of its own that no layer inside holds, masks that come or go with its
+tensors, inputs that it would cast, calls that differ from each other.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from configsplit.inference import agree
+from configsplit.runtime.build import variables
+from configsplit.runtime.frameworks import Framework
+
+_TENSOR = "__keras_tensor__"
+
+
+class NotOpenedError(Exception):
+    """Why a layer stays whole."""
+
+
+def open_block(layer: Any, nodes: list[dict[str, Any]], works: Framework) -> tuple[Any, list[dict[str, Any]]]:
+    """A plain model of what a layer runs; and its calls, each of which gives that model its tensors in one list.
+
+    Args:
+        layer: the live layer.
+        nodes: the ``inbound_nodes`` of its entry.
+        works: its Keras.
+
+    Raises:
+        NotOpenedError: it stays whole; and whatever its code raises.
+    """
+    if not nodes or len({_without_history(node) for node in nodes}) != 1:
+        raise NotOpenedError("its calls differ")
+    model = _traced(layer, works)
+    taken = [list(_tensors_of_entry(node)) for node in nodes]
+    return model, [{"args": [tensors if len(tensors) > 1 else tensors[0]], "kwargs": {}} for tensors in taken]
+
+
+def _traced(layer: Any, works: Framework) -> Any:
+    if len(getattr(layer, "_inbound_nodes", ())) == 0:
+        raise NotOpenedError("it was never called")
+    node = layer._inbound_nodes[0]
+    keras = works.module
+    inputs: list[Any] = []
+
+    def fresh(tensor: Any) -> Any:
+        _check_tensor(tensor, layer, keras)
+        inputs.append(keras.Input(batch_shape=tuple(tensor.shape), dtype=tensor.dtype, name=f"{layer.name}_in_{len(inputs)}"))
+        return inputs[-1]
+
+    for tensor in works.flatten(node.outputs):
+        _check_tensor(tensor, None, keras)
+    given = (list(node.arguments.args), dict(node.arguments.kwargs))
+    leaves = [fresh(each) if isinstance(each, keras.KerasTensor) else each for each in works.flatten(given)]
+    args, kwargs = works.pack(given, leaves)
+    outputs = layer.call(*args, **kwargs)
+    shapes = [[tuple(each.shape) for each in works.flatten(given)] for given in (outputs, node.outputs)]
+    if len(shapes[0]) != len(shapes[1]) or not all(map(agree, *shapes)):
+        raise NotOpenedError("it gives other shapes when it is traced")
+    model = keras.Model(inputs if len(inputs) > 1 else inputs[0], outputs, name=layer.name)
+    held = {id(each) for inner in model.layers for each in variables(inner)}
+    if any(inner is layer for inner in model.layers) or {id(each) for each in variables(layer)} != held:
+        raise NotOpenedError("it has weights of its own, or makes layers when it is called")
+    model.trainable = layer.trainable
+    return model
+
+
+def _check_tensor(tensor: Any, layer: Any, keras: Any) -> None:
+    if getattr(tensor, "_keras_mask", None) is not None:
+        raise NotOpenedError("a mask comes or goes with its tensors")
+    if layer is not None and "float" in str(tensor.dtype) and layer.compute_dtype != tensor.dtype:
+        raise NotOpenedError("it casts what it takes")
+
+
+def _tensors_of_entry(node: Any) -> Iterator[Any]:
+    """The tensors of a call as it is written, in the order in which Keras flattens arguments."""
+    todo = [node["kwargs"], node["args"]]
+    while todo:
+        item = todo.pop()
+        if isinstance(item, dict) and item.get("class_name") == _TENSOR:
+            yield item
+        elif isinstance(item, dict):
+            todo += [item[key] for key in sorted(item, reverse=True)]
+        elif isinstance(item, list):
+            todo += reversed(item)
+
+
+def _without_history(node: Any) -> str:
+    """A call as it is written but for where its tensors come from."""
+
+    def stripped(item: dict[str, Any]) -> dict[str, Any]:
+        return {key: value for key, value in item.items() if key != "keras_history"}
+
+    return json.dumps(json.loads(json.dumps(node), object_hook=stripped), sort_keys=True)

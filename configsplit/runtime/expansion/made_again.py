@@ -1,0 +1,122 @@
+"""Whether a layer can be made again from what is written of it, and what to write where its class writes too little.
+
+Keras makes a layer of a file from its config alone. A class whose ``get_config`` fails, or leaves something out, comes back as
+something else, or not at all, and nothing says so; so every layer of a class that is not Keras's own is made again here, called
+as it was called, and held against the first.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from configsplit.runtime.build import variables
+from configsplit.runtime.frameworks import Framework
+
+_NEVER = {"name", "_name", "auto_name", "_auto_name", "built", "_called", "_path", "_parent_path", "_tracked", "_lock"}
+_PLAIN = (bool, int, float, str, type(None))
+
+
+def faithful_config(item: dict[str, Any], layer: Any, works: Framework) -> tuple[dict[str, Any] | None, str]:
+    """A config from which a layer comes back as it is, or None and why there is none.
+
+    Args:
+        item: its entry in a document, as its class writes it.
+        layer: the live layer, called at least once.
+        works: its Keras.
+    """
+    reasons = []
+    for config in (item["config"], _arguments(layer, works)):
+        try:
+            again = works.module.saving.deserialize_keras_object(json.loads(json.dumps({**_bare(item), "config": config})))
+            _call_alike(again, layer, works)
+            why = unlike(layer, again)
+        except Exception as error:  # noqa: BLE001 - code of others
+            why = f"{type(error).__name__}: {str(error).strip()[-200:]}"
+        if not why:
+            return config, ""
+        reasons.append(why)
+    return None, "; or ".join(dict.fromkeys(reasons))
+
+
+def _bare(item: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in item.items() if key in ("module", "class_name", "registered_name")}
+
+
+def _arguments(layer: Any, works: Framework) -> dict[str, Any]:
+    """What a layer was made with, as far as it keeps it under the names of its constructor's parameters."""
+    found: dict[str, Any] = {"name": layer.name, "trainable": layer.trainable, "dtype": getattr(layer, "dtype_policy", None)}
+    names: list[str] = []
+    for kind in type(layer).__mro__:
+        if kind.__module__.partition(".")[0] == works.name or "__init__" not in vars(kind):
+            continue
+        parameters = list(inspect.signature(vars(kind)["__init__"]).parameters.values())[1:]
+        names += [each.name for each in parameters if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)]
+        if all(each.kind != each.VAR_KEYWORD for each in parameters):  # it takes these alone
+            found = {name: value for name, value in found.items() if name in names}
+            break
+    for name in names:
+        for attribute in (name, f"_{name}"):
+            if name not in found and hasattr(layer, attribute):
+                found[name] = getattr(layer, attribute)
+    written: dict[str, Any] = {}
+    for name, value in found.items():
+        try:
+            written[name] = json.loads(json.dumps(works.module.saving.serialize_keras_object(value)))
+        except Exception:  # noqa: BLE001 - what cannot be written is left to its default, and found out by what comes back
+            continue
+    return written
+
+
+def _call_alike(again: Any, layer: Any, works: Framework) -> None:
+    """Call a layer on tensors like those that another was first called on, so that it makes what it makes then."""
+    node = layer._inbound_nodes[0]
+    keras = works.module
+
+    given = (list(node.arguments.args), dict(node.arguments.kwargs))
+    kind = keras.KerasTensor
+    fresh = [kind(tuple(each.shape), each.dtype) if isinstance(each, kind) else each for each in works.flatten(given)]
+    args, kwargs = works.pack(given, fresh)
+    again(*args, **kwargs)
+
+
+def unlike(one: Any, other: Any) -> str:
+    """What a layer has otherwise than another of the same class, in words; "" where nothing is seen."""
+    ours, its = list(_inside(one)), list(_inside(other))
+    if [type(each) for each in ours] != [type(each) for each in its]:
+        return "it has other layers inside"
+    for mine, theirs in zip(ours, its, strict=True):
+        for key, value in vars(mine).items():
+            was, now = _comparable(value), _comparable(vars(theirs).get(key, value))
+            if key not in _NEVER and was is not None and now is not None and was != now:
+                return f"{key} of {type(mine).__name__} becomes {vars(theirs)[key]!r}, was {value!r}"
+    kept = [[(tuple(each.shape), str(each.dtype)) for each in variables(which)] for which in (one, other)]
+    return "" if kept[0] == kept[1] else f"its weights become {kept[1]}, were {kept[0]}"
+
+
+def _comparable(value: Any) -> Any:
+    """Plain values as something that can be compared; None of anything else. Text tells None from it, and 1 from True."""
+    if isinstance(value, _PLAIN):
+        return _said(value)
+    if isinstance(value, (list, tuple)) and all(isinstance(each, _PLAIN) for each in value):
+        return [_said(each) for each in value]
+    return f"function {value.__name__}" if inspect.isfunction(value) else None
+
+
+def _said(value: Any) -> str:
+    """numpy's floats are floats, too."""
+    return repr(float(value) if isinstance(value, float) else value)
+
+
+def _inside(live: Any) -> Iterator[Any]:
+    """A layer and all that are tracked inside it, each once, outer ones first; iterative."""
+    seen: set[int] = set()
+    todo = [live]
+    while todo:
+        layer = todo.pop()
+        if id(layer) not in seen:
+            seen.add(id(layer))
+            yield layer
+            todo.extend(reversed(list(getattr(layer, "_layers", ()))))

@@ -1,0 +1,62 @@
+"""Whether two live models give the same numbers, bit for bit, on inputs that both take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from configsplit.graph.model import TensorSpec
+from configsplit.runtime import arrays
+from configsplit.runtime.frameworks import Framework
+from configsplit.runtime.inputs import Hints, make_inputs, read_hints
+from configsplit.runtime.live.signature import call_specs, takes_training
+from configsplit.runtime.worker import to_stored, to_tensor
+
+_SIZES = (8, 16, 4, 32, 64, 2, 1)
+"""What the open sizes of inputs are tried to be, where the model does not take what its document lets expect."""
+
+
+def differ(one: Any, model: Any, works: Framework, specs: Any = None, text: str = "") -> bool | None:
+    """Whether a model gives other numbers than another on any of two batches; None where none was found that the other takes.
+
+    Args:
+        one: the model that is held against the other.
+        model: the other.
+        works: the Keras of both.
+        specs: what they are called on, nested as they take it; by default what Keras remembers.
+        text: an architecture that tells what inputs make sense; by default that of ``one``.
+    """
+    specs = call_specs(model, works) if specs is None else specs
+    hints = read_hints(text or one.to_json())
+    for described in _described(works.flatten(specs), hints):
+        try:
+            batches = [make_inputs(described, hints, samples=samples, seed=seed) for seed, samples in enumerate((2, 3))]
+            its = [_outputs(model, works, specs, batch) for batch in batches]
+        except Exception:  # noqa: BLE001 - what a model says of a size that it does not take is its own
+            continue
+        ours = [_outputs(one, works, specs, batch) for batch in batches]
+        return not all(map(_same, ours, its))
+    return None
+
+
+def _same(ours: Sequence[arrays.Stored], its: Sequence[arrays.Stored]) -> bool:
+    return len(ours) == len(its) and all(map(arrays.same_bits, ours, its))
+
+
+def _described(leaves: Sequence[TensorSpec], hints: Hints) -> Iterator[list[Mapping[str, Any]]]:
+    for size in (hints.free_dimension, *_SIZES):
+        yield [
+            {"name": f"input {number}", "shape": _fixed(spec.shape or (), size), "dtype": spec.dtype}
+            for number, spec in enumerate(leaves)
+        ]
+
+
+def _fixed(shape: Sequence[int | None], size: int) -> tuple[int | None, ...]:
+    return (None, *(size if extent is None else extent for extent in shape[1:]))
+
+
+def _outputs(model: Any, works: Framework, specs: Any, stored: list[arrays.Stored]) -> list[arrays.Stored]:
+    """What a model gives at inference."""
+    given = works.pack(specs, [to_tensor(item, works) for item in stored])
+    options = {"training": False} if takes_training(model) else {}
+    return [to_stored(tensor, works) for tensor in works.flatten(model(given, **options))]

@@ -1,0 +1,60 @@
+"""`explore`: the page of a model, in the browser of whoever asked for it."""
+
+from __future__ import annotations
+
+import tempfile
+import webbrowser
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from configsplit.errors import StoreError
+from configsplit.models.made import ModelLike
+from configsplit.verbs.plot import Plot, Sizes, plot
+
+
+@dataclass(frozen=True, slots=True)
+class Explored:
+    """The page, whether a browser has taken it, and what it shows."""
+
+    path: Path
+    opened: bool
+    plot: Plot
+
+
+def explore(
+    *models: ModelLike,
+    out: str | Path | None = None,
+    opens: bool = True,
+    force: bool = False,
+    unfold: bool = False,
+    convert: bool = False,
+    stages: int | None = None,
+    sizes: Sizes = (),
+    custom_objects: Iterable[str | Path] = (),
+) -> Explored:
+    """Write the page of a model, of parts or of a difference, and open it in a browser.
+
+    Args:
+        models, unfold, convert, stages, sizes, custom_objects: as for `plot`.
+        out: the file to write; by default one in a new temporary folder, which stays there.
+        opens: whether the page is opened.
+        force: replace an existing ``out``.
+
+    Returns:
+        Where the page is, and whether a browser has taken it.
+
+    Raises:
+        StoreError: ``out`` is no name of a page; and whatever `plot` and `Plot.save` raise.
+    """
+    if out is not None and Path(out).suffix.lower() != ".html":
+        raise StoreError(
+            f"a page is not written as {Path(out).suffix!r}",
+            code="plot-suffix",
+            where=str(out),
+            hint="name it .html; `configsplit plot` writes the others",
+        )
+    found = plot(*models, unfold=unfold, convert=convert, stages=stages, sizes=sizes, custom_objects=custom_objects)
+    page = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="configsplit-")) / "model.html"
+    found.save(page, force=force)
+    return Explored(page, opens and webbrowser.open(page.resolve().as_uri()), found)

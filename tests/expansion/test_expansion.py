@@ -1,0 +1,218 @@
+"""What `expand` writes of models whose files hold hyperparameters: cut, proven, loaded by Keras, equal to the bit."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from expansion_models import World, save_preset, text_net
+
+import configsplit
+from configsplit.containers import open_source
+from configsplit.errors import ConfigSplitError
+
+IDS = {"one": np.array([[1, 2, 3], [4, 5, 6]]), "two": np.array([[7, 8], [9, 10]]), "ids": np.array([[1, 2, 0], [10, 5, 6]])}
+SOURCES = [("net.keras", "block_1"), ("net_sharded", "forgetful"), ("pair_preset", "left/block_1"), ("pair.keras", "pool_one")]
+
+
+def flat(outputs: Any) -> list[np.ndarray[Any, Any]]:
+    import keras
+
+    return [np.asarray(each) for each in keras.tree.flatten(outputs)]
+
+
+def run_parts(folder: Path, given: dict[str, Any]) -> list[np.ndarray[Any, Any]]:
+    """The parts, each loaded from its file by Keras alone, fed as the manifest says."""
+    import keras
+
+    manifest = json.loads((folder / "manifest.json").read_text())
+    inputs = [given[each["name"]] for each in manifest["inputs"]]
+    made: list[list[np.ndarray[Any, Any]]] = []
+    for part in manifest["parts"]:
+        model = keras.models.load_model(folder / part["file"])
+        fed = [
+            inputs[each["from"]["input"]] if "input" in each["from"] else made[each["from"]["part"]][each["from"]["output"]]
+            for each in part["inputs"]
+        ]
+        made.append(flat(model(keras.tree.pack_sequence_as(model.input, fed), training=False)))
+    return [made[each["from"]["part"]][each["from"]["output"]] for each in manifest["outputs"]]
+
+
+def whole(model: Any) -> list[np.ndarray[Any, Any]]:
+    return flat(model({tensor.name: IDS[tensor.name] for tensor in flat_inputs(model)}, training=False))
+
+
+def flat_inputs(model: Any) -> list[Any]:
+    return list(model.inputs)
+
+
+@pytest.mark.parametrize(("depth"), ["models", "all"])
+@pytest.mark.parametrize(("name", "at"), SOURCES)
+def test_parts_of_an_expanded_model_give_the_bits_of_the_model(
+    world: World, tmp_path: Path, name: str, at: str, depth: str
+) -> None:
+    document = configsplit.load(world.graph(name, depth), weights=world.folder / name)
+    saved = configsplit.split(document, at, boundary="early").save(tmp_path / "parts", to="keras")
+    assert saved.proof is not None
+    parts, model = run_parts(tmp_path / "parts", IDS), world.model(name)
+    assert [each.tobytes() for each in parts] == [each.tobytes() for each in whole(model)]
+
+
+def test_what_a_class_forgets_is_written_and_what_no_graph_holds_is_left(world: World) -> None:
+    text, pair = world.expanded("net.keras"), world.expanded("pair_preset")
+    assert text.mended == {"forgetful": "Forgetful"}
+    assert text.weights_at == {}
+    assert set(pair.mended) == {"left/forgetful", "right/forgetful"}
+    assert pair.left == ("unused/vars/0", "unused/vars/1")
+    assert pair.weights_at["layers/functional/layers/block/up/vars/0"] == "layers/text_net/layers/block/up/vars/0"
+    assert pair.weights == len(pair.weights_at) == 46
+    assert text.run
+    assert pair.run
+
+
+def test_blocks_are_opened_where_nothing_is_lost(world: World) -> None:
+    found = world.expanded("net.keras", "all")
+    assert set(found.opened) == {"block_0", "block_1", "forgetful"}
+    assert found.whole == {"scaled": "it has weights of its own, or makes layers when it is called"}
+    assert found.weights_at["layers/functional/layers/dense/vars/0"] == "layers/block/up/vars/0"
+
+
+def test_a_cut_inside_a_block(world: World, tmp_path: Path) -> None:
+    document = configsplit.load(world.graph("net.keras", "all"), weights=world.folder / "net.keras")
+    configsplit.split(document, "block_1/up").save(tmp_path / "parts", to="keras")
+    assert [each.tobytes() for each in run_parts(tmp_path / "parts", IDS)] == [each.tobytes() for each in whole(world.text)]
+
+
+def test_without_ties_the_document_is_one_that_keras_reads(world: World, smallhub: Any) -> None:
+    import keras
+
+    model = keras.models.model_from_json(world.graph("net.keras").read_text())
+    model.load_weights(weights_of(world.folder / "net.keras", world.folder))
+    assert [each.tobytes() for each in whole(model)] == [each.tobytes() for each in whole(world.text)]
+
+
+def weights_of(archive: Path, folder: Path) -> Path:
+    import zipfile
+
+    with zipfile.ZipFile(archive) as opened:
+        return Path(opened.extract("model.weights.h5", folder))
+
+
+def test_the_weights_of_older_releases_are_found_by_their_names(world: World, tmp_path: Path) -> None:
+    """Keras 3.0 to 3.3 walked through a model's attributes before its layers."""
+    import h5py
+
+    folder = tmp_path / "older"
+    save_preset(world.text, folder)
+    with h5py.File(folder / "model.weights.h5", "r+") as file:
+        file.move("layers/reversible_embedding", "embedding")
+    found = configsplit.expand(folder, "smallhub")
+    assert found.weights_at["layers/reversible_embedding/vars/0"] == "embedding/vars/0"
+    place = found.save(tmp_path / "graph.json")
+    with open_source(place, folder) as ours, open_source(world.folder / "net.keras") as its:
+        assert ours.weights is not None
+        assert its.weights is not None
+        assert all(ours.weights.same(path, its.weights, path) for path in its.weights.datasets)
+
+
+def refused(code: str, path: Path, **options: Any) -> ConfigSplitError:
+    with pytest.raises(ConfigSplitError) as caught:
+        configsplit.expand(path, options.pop("libraries", "smallhub"), **options)
+    assert caught.value.code == code
+    return caught.value
+
+
+def config(folder: Path, document: Any) -> Path:
+    place = folder / "config.json"
+    place.write_text(json.dumps(document))
+    return place
+
+
+def text_config(**changes: Any) -> dict[str, Any]:
+    settings = {"name": "net", "words": 11, "width": 8, "depth": 1, **changes}
+    return {"module": "smallhub", "class_name": "TextNet", "config": settings, "registered_name": "smallhub>TextNet"}
+
+
+def test_a_file_that_names_other_modules_is_refused(tmp_path: Path) -> None:
+    marker = tmp_path / "ran"
+    (tmp_path / "evil.py").write_text(f"open({str(marker)!r}, 'w').close()")
+    entry = {"module": "evil", "class_name": "Evil", "config": {}, "registered_name": None}
+    refused("hazard-foreign-module", config(tmp_path, entry))
+    inside = {**text_config(), "config": {**text_config()["config"], "exponent": entry}}
+    refused("hazard-foreign-module", config(tmp_path, inside))
+    assert not marker.exists()
+
+
+def test_hyperparameters_that_want_too_much_end_in_an_error(tmp_path: Path) -> None:
+    from configsplit.runtime.confinement.policy import Limits
+
+    error = refused("runtime-timeout", config(tmp_path, text_config(depth=10**7)), limits=Limits(timeout=60))
+    assert str(tmp_path) in error.where
+
+
+def test_models_of_any_size_are_built_without_values(tmp_path: Path) -> None:
+    """Weights of 34 GB, in a process that may take 8."""
+    found = configsplit.expand(config(tmp_path, text_config(words=2**20, width=2**13)), "smallhub")
+    assert not found.run
+    assert found.weights == 14
+
+
+@pytest.mark.parametrize(
+    ("code", "document"),
+    [
+        (
+            "expand-own-call",
+            {**text_config(), "class_name": "OwnCall", "config": {"width": 3}, "registered_name": "smallhub>OwnCall"},
+        ),
+        ("expand-layer", text_config(secret=5)),
+        ("expand-failed", text_config(depth="two")),
+    ],
+)
+def test_what_has_no_graph_that_keras_makes_again_is_refused(tmp_path: Path, code: str, document: Any) -> None:
+    refused(code, config(tmp_path, document))
+
+
+def test_weights_of_another_model_are_refused(world: World, smallhub: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "other"
+    save_preset(text_net(smallhub, "net"), folder)
+    (folder / "config.json").write_text(json.dumps(text_config(depth=3)))
+    assert "are not there" in refused("expand-weights", folder).message
+
+
+def test_missing_and_strange_things(world: World, tmp_path: Path) -> None:
+    refused("expand-library", world.folder / "net.keras", libraries="no_such_library")
+    refused("option-unknown", world.folder / "net.keras", depth="deep")
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for each in (world.folder / "net_sharded").iterdir():
+        (copy / each.name).write_bytes(each.read_bytes())
+    (copy / "model_00001.weights.h5").unlink()
+    refused("file-missing", copy)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"weights_at": {"layers/a/vars/0": 3}, "model": {}},
+        {"weights_at": {"a": "x", "b": "x"}, "model": {}},
+        {"weights_at": [], "model": {}},
+        {"weights_at": {}},
+    ],
+)
+def test_a_damaged_record_is_refused(tmp_path: Path, record: Any) -> None:
+    place = tmp_path / "graph.json"
+    place.write_text(json.dumps(record))
+    with pytest.raises(ConfigSplitError) as caught:
+        configsplit.load(place)
+    assert caught.value.code == "expanded-damaged"
+
+
+def test_weights_that_the_record_does_not_belong_to_are_refused(world: World, tmp_path: Path) -> None:
+    document = configsplit.load(world.graph("pair_preset"), weights=world.folder / "net.keras")
+    with pytest.raises(ConfigSplitError) as caught:
+        configsplit.split(document, "pool_one", boundary="early").save(tmp_path / "parts")
+    assert caught.value.code == "weights-missing"
+    assert not (tmp_path / "parts").exists()
