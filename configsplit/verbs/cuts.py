@@ -107,7 +107,7 @@ class Cuts(Shown, Sequence[Cut]):
         return cuts_html(self)
 
     def __repr__(self) -> str:
-        return f"<{len(self)} of {self.found} places to cut {self.document.path.name} at>"
+        return f"<{sum(bool(place.at) for place in self)} of {self.found} places to cut {self.document.path.name} at>"
 
     def as_json(self) -> dict[str, Any]:
         return {
