@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WORKERS ?= 2
-CODE := configsplit custom_objects schemas tests benchmarks examples docs/site
+CODE := configsplit custom_objects schemas tests benchmarks examples docs/site setup.py
 
 # The first Python that runs and for which TensorFlow has wheels. Give another as `make PYTHON=/path/to/python3.12`.
 PYTHON ?=
@@ -78,5 +78,6 @@ $(STAMP): pyproject.toml constraints.txt
 	fi; \
 	echo "setting up $(VENV) with $$($$found --version) (once, a minute or two)"; \
 	"$$found" -m venv --clear $(VENV)
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[dev]'
-	@touch $@
+	@( while sleep 3; do printf .; done ) & dots=$$!; trap "kill $$dots" EXIT; \
+	$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@echo; touch $@
