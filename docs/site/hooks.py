@@ -19,6 +19,14 @@ ROOT = Path(__file__).resolve().parents[2]
 OUTSIDE = ("CONTRIBUTING.md", "CHANGELOG.md")
 
 
+def on_config(config: Any) -> Any:
+    """Pages that nobody has put anywhere stand at the end."""
+    listed = re.findall(r"[\w/-]+\.md", json.dumps(config.nav))
+    more = [path.name for path in sorted((ROOT / "docs").glob("*.md")) if path.name not in listed]
+    config.nav += [{"More": more}] if more else []
+    return config
+
+
 def on_files(files: Files, config: Any) -> Files:
     pages = {"verbs.md": verbs(), "python.md": python(), "recipe.md": recipe()}
     pages |= {name: inside((ROOT / name).read_text("utf-8")) for name in OUTSIDE}
