@@ -66,7 +66,7 @@ def join_step(step: Mapping[str, Any], bench: Bench) -> Facts:
 
 
 def convert_step(step: Mapping[str, Any], bench: Bench) -> Facts:
-    """Bring the model to today's Keras 3, and note what was done to it.
+    """Bring the model to today's Keras 3, or where else it is to go, and note what was done to it.
 
     Raises:
         ConfigSplitError: as `convert` does; something in it cannot be converted, or nothing in it has to be.
@@ -78,7 +78,7 @@ def convert_step(step: Mapping[str, Any], bench: Bench) -> Facts:
     if made.refusals:
         raise refused(made)
     whole = options["with_weights"] and (document.kind != "json" or document.weights is not None)
-    format_ = "keras" if whole else "json"
+    format_ = "json" if not whole else "h5" if options["to"] == "keras2" else "keras"
     if made.changes_nothing and document.kind == format_:
         raise ConversionError(
             "this is a model of Keras 3 already, and Keras 3.15 reads it as it is",
@@ -94,6 +94,7 @@ def convert_step(step: Mapping[str, Any], bench: Bench) -> Facts:
     if bench.dry:
         return told
     place = bench.file(step, format_)
+    place = place.with_suffix("") if made.to == "tfjs" else place
     saved = made.save(
         place,
         weights=options["with_weights"],
@@ -101,11 +102,11 @@ def convert_step(step: Mapping[str, Any], bench: Bench) -> Facts:
         custom_objects=bench.plugins,
         limits=asked.limits_of(options) if bench.verify == "numeric" else None,
     )
-    bench.made[step["name"]] = place
+    bench.made[step["name"]] = saved.path
     counts = {"layers": saved.layers, "weights": saved.weights, "relaid": saved.relaid}
     proof = None if saved.compared is None else {"weights": saved.compared}
     numeric = None if saved.numeric is None else _converted_facts(saved.numeric)
-    return {"file": place.name, "bytes": place.stat().st_size, **counts, **told, "proof": proof, "numeric": numeric}
+    return {"file": saved.path.name, "bytes": saved.path.stat().st_size, **counts, **told, "proof": proof, "numeric": numeric}
 
 
 def weights_step(step: Mapping[str, Any], bench: Bench) -> Facts:

@@ -33,6 +33,7 @@ class Constructor:
         required: those without which there is no layer.
         older: keys that it does not take any more -> the last release that is known to have written them.
         lately: those of ``required`` that older releases did not write -> the last of these.
+        neutral: keys that the earliest releases of its generation do not take -> what each is where nobody says it.
         any: whether it takes any key, and leaves alone what it does not know.
         call: what its layers take when they are called, in order: ``key=`` may be left out, ``*`` and what follows is given
             by name alone, ``**`` is anything else.
@@ -43,6 +44,7 @@ class Constructor:
     required: tuple[str, ...] = ()
     older: Mapping[str, str] = field(default_factory=dict)
     lately: Mapping[str, str] = field(default_factory=dict)
+    neutral: Mapping[str, Any] = field(default_factory=dict)
     any: bool = False
     call: str = "inputs"
 
@@ -53,8 +55,31 @@ def constructor(class_name: str, dialect: str) -> Constructor | None:
     each = found["classes"].get(class_name)
     if each is None:
         return None
-    more = {key: each[key] for key in ("older", "lately", "any", "call") if key in each}
+    more = {key: each[key] for key in ("older", "lately", "neutral", "any", "call") if key in each}
     return Constructor(found["release"], frozenset(each["keys"]), tuple(each["required"]), **more)
+
+
+def is_neutral(module: str, class_name: str, key: str, value: Any) -> bool:
+    """Whether a key that Keras 2, or an older release of Keras 3, does not take says only what they do without it.
+
+    Args:
+        module: where Keras 3 has the class, as documents name it.
+        class_name: the class of Keras 3.
+        key: of its config.
+        value: of the key.
+
+    Returns:
+        True where the value is that which Keras 3 itself takes if nobody says one.
+    """
+    known = _read()["keras3"]["neutral"].get(module, {}).get(class_name, {})
+    return key in known and (same_value(value, known[key]) or (key == "data_format" and value == "channels_last"))
+
+
+def same_value(value: Any, known: Any) -> bool:
+    """Whether a value of a document is one of the catalog: lists are tuples there."""
+    return bool(
+        value == (tuple(known) if isinstance(known, list) else known) and (type(value) is bool) == (type(known) is bool)
+    )
 
 
 def is_known(release: str, dialect: str) -> bool:

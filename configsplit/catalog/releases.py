@@ -22,7 +22,13 @@ class Span(NamedTuple):
 @cache
 def minors() -> tuple[str, ...]:
     """The releases that were looked at, in order: "3.0", "3.1" and so on."""
-    return tuple(".".join(each.split(".")[:2]) for each in _read()["releases"])
+    return tuple(".".join(each.split(".")[:2]) for each in releases())
+
+
+@cache
+def releases() -> tuple[str, ...]:
+    """The last patch of each of these: "3.0.5", "3.1.1" and so on."""
+    return tuple(_read()["releases"])
 
 
 def all_minors() -> Span:

@@ -55,12 +55,19 @@ def _refuse(made: Converted, as_json: bool) -> None:
         count = len(made.refusals)
         head = click.style("not converted", fg="red", bold=True)
         things = f"{count} thing{'s' if count > 1 else ''} of {made.document.path.name}"
-        note(f"{head}: {things} cannot be brought to today's Keras 3")
+        note(f"{head}: {things} cannot be brought to {_goal(made)}")
         for refusal in made.refusals:
             note(f"  {click.style(refusal.layer, bold=True)} [{refusal.code}] {refusal.reason}")
             note(f"    {click.style('hint', fg='cyan')}: {refusal.remedy}")
         note("nothing was written")
     click.get_current_context().exit(1)
+
+
+def _goal(made: Converted) -> str:
+    """What the model was to be brought to, for people."""
+    if made.to == "keras3" and (target := made.arguments.get("target")):
+        return f"Keras {target}"
+    return {"keras3": "today's Keras 3", "keras2": "Keras 2", "tfjs": "TensorFlow.js"}[made.to]
 
 
 def _as_json(made: Converted, saved: SavedConversion) -> dict[str, Any]:
@@ -84,10 +91,11 @@ def _as_json(made: Converted, saved: SavedConversion) -> dict[str, Any]:
 def _lines(made: Converted, saved: SavedConversion) -> list[str]:
     source = made.document
     release = f" (release {source.release})" if source.release else ""
+    goal = _goal(made).removeprefix("today's ")
     title = f"{source.detection.dialect.title}{release}"
     lines = [
         f"{click.style(source.path.name, bold=True)}  {title}, {len(source.model.layers)} layers",
-        f"{click.style(saved.path.name, bold=True)}  Keras 3, {saved.layers} layers, {size(saved.path.stat().st_size)}",
+        f"{click.style(saved.path.name, bold=True)}  {goal}, {saved.layers} layers, {size(saved.path.stat().st_size)}",
     ]
     if saved.weights:
         moved = f"{saved.weights - saved.relaid} weights copied bit for bit"

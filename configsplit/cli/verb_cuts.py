@@ -75,7 +75,8 @@ def _lines(found: Any, top: int, width: int | None) -> list[str]:
     left = len(found) - len(rows) + 1
     lines += [f"{left} more: --top {len(found)} shows all"] if left else []
     lines += _along(found)
-    lines += [f"{len(found)} of {found.found} places; bytes, MACs and the peak of activations are those of one sample"]
+    places = sum(bool(place.at) for place in found)  # beside them may stand what it costs not to cut
+    lines += [f"{places} of {found.found} places; bytes, MACs and the peak of activations are those of one sample"]
     return [*lines, *_of_sizes(found)]
 
 

@@ -22,6 +22,8 @@ from configsplit.errors import StoreError
 if TYPE_CHECKING:
     import numpy as np
 
+BFLOAT16 = "|V2"
+"""What numpy and HDF5 know of bfloat16: two bytes."""
 STATE_GROUPS = ("optimizer", "metrics", "optimizer_weights")
 """Groups of training state at the root: known, left behind by every cut."""
 

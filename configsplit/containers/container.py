@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from threading import Event
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol, get_args
 
 from configsplit.containers.arrays import Arrays, Listed
 from configsplit.containers.opening import MAX_TEXT, Opened
@@ -17,8 +17,16 @@ from configsplit.errors import StoreError
 Format = Literal["keras", "h5", "json"]
 """What is written; `configsplit.saving.writer` says how."""
 
+FileFormat = Literal["keras", "h5", "json", "tfjs"]
+"""The same, with what only conversions write."""
+
 SUFFIXES: dict[str, Format] = {".keras": "keras", ".h5": "h5", ".hdf5": "h5", ".json": "json"}
-HOLDS: dict[Format, tuple[str, ...]] = {"keras": ("v3", "tf213"), "h5": ("legacy",), "json": ("v3", "tf213", "legacy")}
+HOLDS: dict[FileFormat, tuple[str, ...]] = {
+    "keras": ("v3", "tf213"),
+    "h5": ("legacy",),
+    "json": ("v3", "tf213", "legacy"),
+    "tfjs": ("legacy",),
+}
 """The layouts of weights that stand in each, in it or (``json``) beside it."""
 READ_BY_KERAS = frozenset({"json", "keras", "h5", "dir"})
 """The kinds of files that Keras reads, too."""
@@ -26,7 +34,8 @@ READ_BY_KERAS = frozenset({"json", "keras", "h5", "dir"})
 
 def whole_format(layout: str) -> Format:
     """The format of whole models in which weights of such a layout stand."""
-    return next(format_ for format_, layouts in HOLDS.items() if layout in layouts)
+    known: tuple[Format, ...] = get_args(Format)
+    return next(format_ for format_ in known if layout in HOLDS[format_])
 
 
 class Container(Protocol):

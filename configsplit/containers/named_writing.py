@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from configsplit.containers.archive import is_safe_name
+from configsplit.containers.arrays import BFLOAT16
 from configsplit.containers.safetensors import TYPES
-from configsplit.containers.turned import BFLOAT16
 from configsplit.containers.writing import Job, Member
 from configsplit.errors import WeightsError
 from configsplit.graph.json import dumps
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from configsplit.containers.arrays import ArrayInfo, Arrays
     from configsplit.containers.system.window import Piece
 
-_NUMBERS = {dtype: name for name, (dtype, _) in TYPES.items()} | {BFLOAT16: "BF16"}
+_NUMBERS = {dtype: name for name, (dtype, _) in TYPES.items()}
 
 
 class NamedArray(NamedTuple):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from math import prod
 from typing import Any
 
-from configsplit.containers.arrays import Arrays, Listed
+from configsplit.containers.arrays import BFLOAT16, Arrays, Listed
 from configsplit.containers.by_name import by_name
 from configsplit.containers.by_order import is_numbered
 from configsplit.containers.container import WeightsAlone
@@ -26,6 +26,7 @@ TYPES = {
     "F64": ("float64", 8),
     "F32": ("float32", 4),
     "F16": ("float16", 2),
+    "BF16": (BFLOAT16, 2),
     "BOOL": ("bool", 1),
     "I64": ("int64", 8),
     "I32": ("int32", 4),

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from configsplit.containers.archive import is_safe_name
 from configsplit.containers.leftovers import NEW, OLD, Hidden, Move, alone, sweep
@@ -19,6 +20,9 @@ from configsplit.containers.system.signals import Signals
 from configsplit.errors import StoreError
 
 MANIFEST = "manifest.json"
+
+INDEX = "model.json"
+"""The file by which a layers model of TensorFlow.js is found in its folder."""
 
 WHOLE = "whole"
 """What the model is called among its parts that had no file before it was cut."""
@@ -198,16 +202,35 @@ def _exists(place: Path, how: str) -> StoreError:
 
 
 def _own_files(folder: Path) -> set[str]:
-    """Names of the files in a folder that our manifest there speaks of; empty where there is none of ours."""
-    try:
-        manifest = json.loads(read_plain(folder / MANIFEST, MAX_TEXT))
-    except (StoreError, OSError, ValueError, RecursionError):
-        return set()
-    if not isinstance(manifest, dict) or "manifest_version" not in manifest or not isinstance(manifest.get("parts"), list):
+    """Names of the files in a folder that our manifest there speaks of, or our record; empty where there is none of ours."""
+    manifest = _read(folder / MANIFEST)
+    if manifest is None:
+        return _layers_model(folder)
+    if "manifest_version" not in manifest or not isinstance(manifest.get("parts"), list):
         return set()
     parts = [part for part in manifest["parts"] if isinstance(part, dict)]
     names = {part.get(key) for part in parts for key in ("file", "weights")} | _whole(manifest.get("source"), folder)
     return {MANIFEST} | {name for name in names if isinstance(name, str) and (folder / name).is_file() and "/" not in name}
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """A JSON object; None where there is none."""
+    try:
+        found = json.loads(read_plain(path, MAX_TEXT))
+    except (StoreError, OSError, ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _layers_model(folder: Path) -> set[str]:
+    """The files of a layers model of TensorFlow.js that has our record beside it."""
+    index, record = _read(folder / INDEX), f"{INDEX}.provenance.json"
+    if index is None or not (folder / record).is_file():
+        return set()
+    groups = index.get("weightsManifest")
+    named = [group.get("paths") for group in groups if isinstance(group, dict)] if isinstance(groups, list) else []
+    shards = {name for paths in named if isinstance(paths, list) for name in paths if isinstance(name, str)}
+    return {INDEX, record} | {name for name in shards if "/" not in name and (folder / name).is_file()}
 
 
 def _whole(source: object, folder: Path) -> set[object]:

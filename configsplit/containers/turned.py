@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from configsplit.containers.addresses import Layout
-from configsplit.containers.arrays import ArrayInfo, Arrays, ListedGroup, prefixes
+from configsplit.containers.arrays import BFLOAT16, ArrayInfo, Arrays, ListedGroup, prefixes
 from configsplit.containers.hdf5.plain_format import Attribute, variable_text
 
 if TYPE_CHECKING:
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from configsplit.containers.system.window import Span
 
-BFLOAT16 = "|V2"
-"""What HDF5 knows of bfloat16: two bytes."""
 _MARK = Attribute("dtype", variable_text(ascii_only=False), (), b"")
 
 

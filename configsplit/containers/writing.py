@@ -77,8 +77,8 @@ class LegacyLayer(NamedTuple):
     """A layer of a legacy file.
 
     ``group`` is its group in ``source``; a layer without weights needs neither. ``weights`` overrides the group's own list:
-    pairs of the weight's name in the new file and either the path of a dataset in ``source``, a `Stored` one of any file, or
-    a numpy array.
+    pairs of the weight's name in the new file and either the path of a dataset in ``source``, a `Stored` one of any file, a
+    `Relaid` one, or a numpy array.
     """
 
     name: str
@@ -328,5 +328,7 @@ def _add_layer(skeleton: Skeleton | PlainSkeleton, place: str, layer: LegacyLaye
             if source is None:
                 raise WeightsError("a path of a weight needs a source", code="weights-missing", where=layer.name)
             skeleton.copy_dataset(source, values, f"{place}/{name}")
+        elif isinstance(values, Relaid):
+            skeleton.place_dataset(values.type_key, values.shape, values.place, f"{place}/{name}")
         else:
             skeleton.write(f"{place}/{name}", values)

@@ -66,12 +66,7 @@ class Building:
     @cached_property
     def counts(self) -> dict[CallRef, int]:
         """How many outputs of each old call anything refers to."""
-        found: dict[CallRef, int] = {}
-        inner = (use.ref for layer in self.old.layers for node in layer.calls for use in node.uses())
-        for ref in (*inner, *self.old.output_refs(), *self.old.input_refs()):
-            call = CallRef(ref.layer, ref.call)
-            found[call] = max(found.get(call, 1), ref.output + 1)
-        return found
+        return counts_of(self.old)
 
     def spec(self, ref: TensorRef) -> TensorSpec:
         """What is known of an old tensor, or of one inside the code of a Lambda."""
@@ -162,6 +157,16 @@ class Building:
         """Say where the outputs of an old call are now."""
         for number, use in enumerate(uses):
             self.tensors[TensorRef(layer.name, call, number)] = use.ref
+
+
+def counts_of(model: Model) -> dict[CallRef, int]:
+    """How many outputs of each call of a model anything refers to."""
+    found: dict[CallRef, int] = {}
+    inner = (use.ref for layer in model.layers for node in layer.calls for use in node.uses())
+    for ref in (*inner, *model.output_refs(), *model.input_refs()):
+        call = CallRef(ref.layer, ref.call)
+        found[call] = max(found.get(call, 1), ref.output + 1)
+    return found
 
 
 # What the conversion of one layer with all that stands inside it works on.

@@ -16,13 +16,13 @@ from configsplit.containers import Source, open_source
 from configsplit.containers.source import Order
 from configsplit.dialects import Detection, parse, read_entry
 from configsplit.dialects.dialect import Generation
-from configsplit.display.shown import Shown
 from configsplit.errors import ConfigSplitError, ShapeError, StoreError, check_choice
 from configsplit.graph.model import Model, TensorRef, TensorSpec
 from configsplit.graph.references import boundary
 from configsplit.inference import Inference, agree, blamed, in_words, trace
 from configsplit.models.in_order import weights_in_order
 from configsplit.models.read_as_today import read_as_today, without_idle_keys
+from configsplit.models.shown import Shown
 from configsplit.plugins import Registry
 from configsplit.plugins.registry import plugins
 from configsplit.telling import decided, doing

@@ -1,6 +1,6 @@
 """What verbs give: the parts of a split, or a rewritten model with the files that its layers came from. Not yet written.
 
-`save` is the one door upward: it loads the writer when it is called.
+`save` goes through the one door upward (`door`), which loads the writer when it is called.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from warnings import warn
 
 from configsplit.containers.container import Format
 from configsplit.dialects import parse, to_text
-from configsplit.display.shown import Shown
 from configsplit.errors import check_choice
 from configsplit.graph.model import LayerPath, Model, TensorRef
 from configsplit.graph.provenance import Origin, Provenance
 from configsplit.inference import Inference
+from configsplit.models import door
 from configsplit.models.document import Document
 from configsplit.models.made import Made
+from configsplit.models.shown import Shown
 from configsplit.records.provenance import ProvenanceRecord
 from configsplit.rewrites.nested.surface import Surfaced
 from configsplit.rewrites.part import Extracted
@@ -92,15 +93,15 @@ class Parts(Shown, Sequence["Part"]):
         Raises:
             OptionError, StoreError, WeightsError, VerificationError: as `configsplit.saving.parts.save` does.
         """
-        from configsplit.saving.parts import save
-
         if format is not None:
             check_choice("format", format, Format)
         elif to is not None:
             check_choice("to", to, Format)
             warn("save(to=...) is called format= now", DeprecationWarning, stacklevel=2)
             format = to
-        return save(self, directory, to=format, weights=weights, verify=verify, force=force, specs=specs, limits=limits)
+        return door.save_parts(
+            self, directory, to=format, weights=weights, verify=verify, force=force, specs=specs, limits=limits
+        )
 
     def _repr_html_(self) -> str:
         """For notebooks."""
@@ -290,10 +291,10 @@ class Edited(Shown):
 
     def _write(self, folder: Path, name: str, *, home: Path, verify: bool) -> tuple[Path, Path | None]:
         """Write it in the format in which its weights are, for a verb that needs them in a file."""
-        from configsplit.saving.model import native, save
-
-        format_ = native(self)
-        saved = save(self, folder / f"{name}.{format_}", format=format_, verify="proof" if verify else "none", home=home)
+        format_ = door.native_format(self)
+        saved = door.save_edited(
+            self, folder / f"{name}.{format_}", format=format_, verify="proof" if verify else "none", home=home
+        )
         return saved.path, saved.weights
 
     def save(
@@ -316,9 +317,7 @@ class Edited(Shown):
         Raises:
             OptionError, StoreError, WeightsError, VerificationError: as `configsplit.saving.model.save` does.
         """
-        from configsplit.saving.model import save
-
-        return save(self, path, format=format, weights=weights, verify=verify, force=force)
+        return door.save_edited(self, path, format=format, weights=weights, verify=verify, force=force)
 
     def _repr_html_(self) -> str:
         """For notebooks."""

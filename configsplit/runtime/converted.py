@@ -95,9 +95,20 @@ class Original:
 
 
 def compare_converted(
-    original: Original, converted: Path, *, feed: Feed, custom_objects: Sequence[str], limits: Limits
+    original: Original, converted: Path, back: bool = False, *, feed: Feed, custom_objects: Sequence[str], limits: Limits
 ) -> ConvertedReport:
     """Run an old model and its conversion, each in a confined process, and compare their outputs.
+
+    Args:
+        original: the old model.
+        converted: the file of the new one: of Keras 3, or with ``back`` of Keras 2.
+        back: whether the conversion goes back to Keras 2.
+        feed: what both are given.
+        custom_objects: plug-ins.
+        limits: what a process may take.
+
+    Returns:
+        What both computed.
 
     Raises:
         RuntimeUnavailableError: nothing that runs today reads the old model's dialect (Keras 1), or it is not installed.
@@ -106,7 +117,7 @@ def compare_converted(
         DocumentError: a file holds code or reaches outside, and must not be run.
     """
     started = time.monotonic()
-    names = framework_name(original.dialect), "keras"
+    names = framework_name(original.dialect), framework_name("keras2" if back else "keras3")
     if original.bare:
         raise VerificationError(
             "there are no weights to run the models with",
@@ -124,12 +135,16 @@ def compare_converted(
     masks = (*made_by_layers(old["masks"]), *_boolean(original, given))
     return ConvertedReport(
         outputs=outputs,
-        frameworks=(f"{'Keras' if names[0] == 'keras' else names[0]} {old['version']}", f"Keras {new['version']}"),
+        frameworks=(_title(names[0], old), _title(names[1], new)),
         samples=given[0].values.shape[0] if given and given[0].values.shape else 1,
         seed=seed,
         seconds=round(time.monotonic() - started, 3),
         unexercised=tuple(missing for mask in masks if (missing := mask.missing())),
     )
+
+
+def _title(framework: str, ran: Mapping[str, Any]) -> str:
+    return f"{'Keras' if framework == 'keras' else framework} {ran['version']}"
 
 
 def _inputs(original: Original, feed: Feed, folder: Path) -> list[str]:
@@ -173,16 +188,16 @@ def _run(
     except ConfigSplitError as error:
         if error.code not in ("runtime-failed", "runtime-timeout", "runtime-endless"):
             raise
-        raise _does_not_run(error, framework, str(model)) from None
+        raise _does_not_run(error, framework, str(model), "converted model" if place.name == "new" else "original") from None
     return told
 
 
-def _does_not_run(error: ConfigSplitError, framework: str, where: str) -> VerificationError:
+def _does_not_run(error: ConfigSplitError, framework: str, where: str, which: str) -> VerificationError:
     declare = "declare custom classes for both frameworks in a plug-in (--custom-objects FILE.py)"
     remedy = "allow more with --timeout" if error.code == "runtime-timeout" else declare
-    which = "the converted model does not run in Keras 3" if framework == "keras" else f"{framework} does not run the original"
+    name = "Keras 3" if framework == "keras" else framework
     return VerificationError(
-        f"{which}, so that nothing was compared: {error.message}",
+        f"{name} does not run the {which}, so that nothing was compared: {error.message}",
         code="verify-converted-run",
         where=where,
         hint="use --verify proof" if error.code == "runtime-endless" else f"{remedy}, or use --verify proof",

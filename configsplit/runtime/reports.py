@@ -40,7 +40,7 @@ class OutputReport:
 def outputs_html(head: str, outputs: Sequence[OutputReport], tolerance: float, *facts: str) -> str:
     """For notebooks: every output of two models that ran on the same inputs, and how far they are apart."""
     rows = [
-        (each.name, shape(each.shape), each.dtype, "bit-identical" if each.identical else _apart(each, tolerance))
+        (each.name, shape(each.shape), each.dtype, "equal to the bit" if each.identical else _apart(each, tolerance))
         for each in outputs
     ]
     return box(title(head, *facts), table(rows, ("output", "shape", "type", "")))

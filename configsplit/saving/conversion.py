@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from configsplit import __version__
+from configsplit.catalog.table import Table
 from configsplit.containers import Source, Staging, Workers, Written, open_source, prepare_text
-from configsplit.containers.container import SUFFIXES, Format
+from configsplit.containers.container import SUFFIXES, FileFormat
 from configsplit.containers.relayout import Relaying
 from configsplit.conversion import Migration, Note, Refusal, Request
 from configsplit.conversion.originals import without_code
@@ -19,7 +20,7 @@ from configsplit.dialects import DIALECTS, Detection, emit, parse, to_text
 from configsplit.errors import ConversionError, StoreError, check_choice
 from configsplit.graph.json import FrozenDict, rebuild
 from configsplit.graph.model import walk
-from configsplit.models.document import Document
+from configsplit.models.document import Document, load
 from configsplit.models.made import Made
 from configsplit.models.wrapped import held_by
 from configsplit.records import provenance
@@ -34,6 +35,7 @@ from configsplit.weights.accounts import Absent
 from configsplit.weights.complete import no_weights
 from configsplit.weights.conversion import NewWeights, OldWeights
 from configsplit.weights.kept import KeptWeights
+from configsplit.weights.keras2 import Keras2Weights
 from configsplit.weights.layouts import check_assets, check_marked, check_words
 
 if TYPE_CHECKING:
@@ -42,6 +44,12 @@ if TYPE_CHECKING:
 
 WRITTEN_FOR = "3.15.1"
 """The release of Keras whose spelling is written."""
+
+WRITTEN_BACK = "2.15.0"
+"""What files of Keras 2 say of their release: the last that TensorFlow brought along."""
+
+Target = Literal["keras3", "keras2", "tfjs"]
+"""What a model is brought to."""
 
 _BACKEND = "tensorflow"
 """What an ``.h5`` file says of the backend; Keras 3 keeps the same numbers for all of them."""
@@ -86,6 +94,7 @@ class Converted:
         migration: the new graph, where its layers and weights come from, what was refused.
         backend: the backend that the weights are taken to be made with; empty where nothing tells.
         arguments: what was asked for, as the record has it.
+        to: what it is brought to; ``release`` is that which the file says to be of.
         absent: layers that begin with fresh weights, since the file does not hold all of theirs.
         old: the old weights, while the file is open that they are in.
         request: what was migrated; None for a model of Keras 3, which keeps its layers.
@@ -95,6 +104,8 @@ class Converted:
     migration: Migration
     backend: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    to: Target = "keras3"
+    release: str = WRITTEN_FOR
     absent: tuple[Absent, ...] = ()
     old: OldWeights | None = field(default=None, repr=False, compare=False)
     request: Request | None = field(default=None, repr=False, compare=False)
@@ -134,10 +145,17 @@ class Converted:
     def needs(self) -> dict[str, str]:
         """The custom classes that whoever loads the result has to have -> where each is, or ``not shipped``."""
         model, known = self.migration.model, self.document.facts
-        layers = [] if model is None else [layer for _, layer in walk(model, held_by("keras3"))]
-        names = {str(layer.entry.get("registered_name")) for layer in layers if layer.entry.get("module", "") is None}
+        layers = [] if model is None else [layer for _, layer in walk(model, held_by(model.dialect)) if layer.model is None]
+        if self.to == "keras3":
+            names = {str(layer.entry.get("registered_name")) for layer in layers if layer.entry.get("module", "") is None}
+        else:
+            table = Table({})
+            names = {layer.class_name for layer in layers if not layer.is_input and table.of(layer, "keras2") is None}
         facts = {name: known.get(name) or known.get(name.rpartition(">")[2]) for name in sorted(names)}
-        return {name: (each.keras_class if each else "") or "not shipped" for name, each in facts.items()}
+        places = {
+            name: each and (each.keras_class if self.to == "keras3" else each.tf_keras_class) for name, each in facts.items()
+        }
+        return {name: place or "not shipped" for name, place in places.items()}
 
     def as_document(self) -> Document:
         """The new model as a document, as verbs take it.
@@ -153,10 +171,10 @@ class Converted:
             raise refused(self)
         return Made(
             model=parse(to_text(model)).model,
-            detection=Detection(DIALECTS["keras3"], ()),
+            detection=Detection(DIALECTS[model.dialect], ()),
             path=Path(f"convert of {self.document.path.name}"),
-            kind="keras",
-            release=WRITTEN_FOR,
+            kind="keras" if self.to == "keras3" else "h5",
+            release=self.release,
             registry=self.document.registry,
             notes=tuple(f"{note.layer}: {note.what}" for note in self.notes),
             result=self,
@@ -166,7 +184,7 @@ class Converted:
     def _write(self, folder: Path, name: str, *, home: Path, verify: bool) -> tuple[Path, Path | None]:
         """Write it for a verb that needs it in a file."""
         with self.document.opened() as source:
-            suffix = ".json" if source.weights is None else ".keras"
+            suffix = ".json" if source.weights is None else ".keras" if self.to == "keras3" else ".h5"
         path = folder / f"{name}{suffix}"
         _save(self, path, False, True, "proof" if verify else "none", None, home)
         return path, None
@@ -185,15 +203,15 @@ class Converted:
         custom_objects: Sequence[str | Path] = (),
         limits: Limits | None = None,
     ) -> SavedConversion:
-        """Write it: a ``.keras`` archive, an ``.h5`` file of what was Keras 3 before, or the architecture alone as ``.json``;
-        and a record beside it.
+        """Write it: a ``.keras`` archive, an ``.h5`` file of what was Keras 3 before or is Keras 2 now, ``model.json`` and
+        shards for TensorFlow.js, or the architecture alone as ``.json``; and a record beside it.
 
         Args:
-            path: the file; its suffix tells the format.
+            path: the file; its suffix tells the format. For TensorFlow.js a folder, or the ``.json`` in it.
             force: replace existing files.
             weights: False leaves the weights behind; the file is ``.json`` then.
             verify: "proof" reads the file anew and holds every weight against what it was made of; "numeric" also runs the old
-                model in tf_keras and the new one in Keras 3, before the file appears.
+                model and the new one, each in its own framework, before the file appears.
             samples, seed: of the input for that, which is drawn.
             inputs: an ``.npz`` file with the user's own samples instead, by the names of the inputs or in their order.
             sizes: sizes of inputs that the model leaves open, as for `verify`.
@@ -216,7 +234,7 @@ class Converted:
         check_choice("verify", verify, Check)
         plugins = tuple(map(str, custom_objects))
         run = _Run(samples, seed, inputs, tuple(sizes), plugins, limits) if verify == "numeric" else None
-        return _save(self, Path(path), force, weights, verify, run, Path(path).parent)
+        return _save(self, Path(path), force, weights, verify, run, _in_folder(self, Path(path)).parent)
 
 
 def _untrained(document: FrozenDict) -> FrozenDict:
@@ -242,9 +260,10 @@ def _save(
     model = made.migration.model
     if model is None:
         raise refused(made)
+    named, path = path, _in_folder(made, path)
     document, chosen = made.document, _format(made, path)
     with ExitStack() as stack:
-        staging = stack.enter_context(Staging(path, folder=False, force=force))
+        staging = stack.enter_context(Staging(named, folder=named != path, force=force))
         if isinstance(document, Made):  # by its file the new one is verified later
             document = stack.enter_context(document.stored(staging.path(path.name).parent, f"{path.stem}.source", home))
             made = replace(made, document=document, old=None)
@@ -255,21 +274,23 @@ def _save(
         if chosen != "json" and with_weights:
             if (new := new_weights(made, source, chosen)) is None:
                 raise no_weights(f"a .{chosen} file", str(path), "give them with --weights FILE, or name the output .json")
-            _check_kept(document, source, chosen)
+            _check_kept(made, source, chosen)
             relaying = stack.enter_context(Relaying(staging.path(path.name).parent))
             content = replace(
                 content_like(source, content.text, new.placed(relaying)),
-                metadata=metadata_of(WRITTEN_FOR),
-                versions={"keras_version": WRITTEN_FOR, "backend": _BACKEND},
+                metadata=metadata_of(made.release),
+                versions={"keras_version": made.release, "backend": _BACKEND},
             )
         with Workers() as workers:
             digests = workers.submit(source.sha256), workers.submit(source.weights_sha256)
             files = begin(workers, staging, path.name, chosen, content)
             written, _ = files.written()
+            if chosen == "tfjs":
+                written = written._replace(sha256=_with_shards(written.path))
             told = _record(made, written, (digests[0].result(), digests[1].result()), home, new)
         prepare_text(staging.path(f"{path.name}{SUFFIX}"), provenance.to_text(told)).run()
         with open_source(written.path) as anew:
-            reread(anew, document.facts)
+            reread(anew, document.facts, today=made.release == WRITTEN_FOR or made.to != "keras3")
             compared = None if verify == "none" else prove(anew, content.text, new).weights
         if run is not None:
             doing("running both models in their frameworks")
@@ -281,29 +302,45 @@ def _save(
     return SavedConversion(path, written.sha256, len(model.layers), counts.copied + number, number, compared, told, numeric)
 
 
-def _check_kept(document: Document, source: Source, chosen: Format) -> None:
+def _with_shards(path: Path) -> str:
+    """The digest of a model that lies in several files."""
+    with open_source(path) as source:
+        return source.sha256()
+
+
+def _check_kept(made: Converted, source: Source, chosen: FileFormat) -> None:
     """Raises StoreError, WeightsError where Keras 3.15 would load a model of Keras 3 without something that it needs."""
-    if document.dialect == "keras3" and source.weights is not None:
+    document = made.document
+    if document.dialect == "keras3" and made.to == "keras3" and source.weights is not None:
         check_assets(document, source, chosen)
         check_words(document.model, source)
         if chosen == "h5":
             check_marked(source.weights)
 
 
-def _format(made: Converted, path: Path) -> Format:
+def _in_folder(made: Converted, path: Path) -> Path:
+    """The file of the model: of a layers model of TensorFlow.js that in the folder named, unless it is named itself."""
+    return path / "model.json" if made.to == "tfjs" and path.suffix.lower() != ".json" else path
+
+
+def _format(made: Converted, path: Path) -> FileFormat:
     """Raises StoreError where the suffix of a file tells none that the model can be written in."""
+    if made.to == "tfjs":
+        return "tfjs"
     chosen, kept = SUFFIXES.get(path.suffix.lower()), made.document.dialect == "keras3"
-    if chosen is None or (chosen == "h5" and not kept):
+    formats = ("h5", "json") if made.to == "keras2" else ("keras", "h5", "json") if kept else ("keras", "json")
+    if chosen is None or chosen not in formats:
+        names = [f".{each}" for each in formats[:-1]]
         raise StoreError(
-            f"the suffix {path.suffix!r} does not tell a format of Keras 3",
+            f"the suffix {path.suffix!r} does not tell a format of {'Keras 2' if made.to == 'keras2' else 'Keras 3'}",
             code="output-suffix",
             where=str(path),
-            hint=f"name the output .keras{', .h5' if kept else ''}, or .json for the architecture alone",
+            hint=f"name the output {', '.join(names)}, or .json for the architecture alone",
         )
     return chosen
 
 
-def new_weights(made: Converted, source: Source, chosen: Format) -> NewWeights | KeptWeights | None:
+def new_weights(made: Converted, source: Source, chosen: FileFormat) -> NewWeights | KeptWeights | Keras2Weights | None:
     """What the weights of the new model are made of; None where nothing was made, or the source has none.
 
     Raises:
@@ -311,12 +348,16 @@ def new_weights(made: Converted, source: Source, chosen: Format) -> NewWeights |
     """
     if made.migration.model is None or source.weights is None:
         return None
-    if made.document.dialect == "keras3":
+    if made.document.dialect == "keras3" and made.to == "keras3":
         return KeptWeights(made.migration.model, made.document, source.weights, chosen)
     old = made.old
     if old is None or old.file is not source.weights:
         old = OldWeights(made.document, source.weights)
-    return NewWeights(made.migration.model, made.migration, old)
+    return (
+        NewWeights(made.migration.model, made.migration, old)
+        if made.to == "keras3"
+        else Keras2Weights(made.migration, old, chosen)
+    )
 
 
 def _compared(made: Converted, place: Path, run: _Run) -> ConvertedReport:
@@ -331,8 +372,21 @@ def _compared(made: Converted, place: Path, run: _Run) -> ConvertedReport:
     model, instead = (document.model, ()) if asked is None else without_code(asked)
     with readable(document, model if instead else None) as (path, weights):
         old = original(document, path, weights, run.sizes)
-        report = compare_converted(old, place, feed=feed, custom_objects=run.custom_objects, limits=limits)
+        with _runnable(made, place) as new:
+            report = compare_converted(
+                old, new, made.to != "keras3", feed=feed, custom_objects=run.custom_objects, limits=limits
+            )
     return replace(report, instead=tuple(f"{'/'.join(each.path)}: {each.what}" for each in instead))
+
+
+@contextmanager
+def _runnable(made: Converted, place: Path) -> Iterator[Path]:
+    """The new file as its framework loads it: TensorFlow.js is read by configsplit, and run as Keras 2."""
+    if made.to != "tfjs":
+        yield place
+        return
+    with readable(load(place, registry=made.document.registry)) as (path, _):
+        yield path
 
 
 def original(document: Document, path: Path, weights: Path | None, sizes: Iterable[str] = ()) -> Original:
@@ -352,7 +406,11 @@ def original(document: Document, path: Path, weights: Path | None, sizes: Iterab
 
 
 def _record(
-    made: Converted, written: Written, digests: tuple[str, str | None], home: Path, new: NewWeights | KeptWeights | None
+    made: Converted,
+    written: Written,
+    digests: tuple[str, str | None],
+    home: Path,
+    new: NewWeights | KeptWeights | Keras2Weights | None,
 ) -> ProvenanceRecord:
     return ProvenanceRecord(
         configsplit=__version__,
@@ -371,7 +429,7 @@ def came(migration: Migration) -> Iterator[Came]:
     """Every layer of the new model, and the old one that it comes from."""
     if migration.model is None:
         return
-    for path, layer in walk(migration.model, held_by("keras3")):
+    for path, layer in walk(migration.model, held_by(migration.model.dialect)):
         origin = migration.origins.get(path)
         if layer.implicit or (origin is None and len(path) > 1):
             continue

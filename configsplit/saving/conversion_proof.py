@@ -14,6 +14,7 @@ from configsplit.records.provenance import Accounts, Missing, Relaid
 from configsplit.weights.accounts import Absent
 from configsplit.weights.conversion import Laid, NewWeights
 from configsplit.weights.kept import KeptWeights
+from configsplit.weights.keras2 import Keras2Weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class ConversionProof:
     bytes: int
 
 
-def accounts(new: NewWeights | KeptWeights | None, absent: Sequence[Absent]) -> Accounts:
+def accounts(new: NewWeights | KeptWeights | Keras2Weights | None, absent: Sequence[Absent]) -> Accounts:
     """What a record says of the weights."""
     wanted = [] if new is None else new.every()
     anew = [each for each in wanted if each.recipe.steps]
@@ -42,7 +43,7 @@ def accounts(new: NewWeights | KeptWeights | None, absent: Sequence[Absent]) -> 
     )
 
 
-def prove(written: Source, text: str, new: NewWeights | KeptWeights | None) -> ConversionProof:
+def prove(written: Source, text: str, new: NewWeights | KeptWeights | Keras2Weights | None) -> ConversionProof:
     """Hold a converted file, read anew, against a conversion: the text of its document, and its weights.
 
     Raises:

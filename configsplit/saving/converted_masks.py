@@ -1,4 +1,5 @@
-"""Conversions must not change masks: what every call receives in Keras 2 is held against what it receives in Keras 3.
+"""Conversions must not change masks: what every call receives in Keras 2 is held against what it receives in Keras 3, whichever
+of the two the model was.
 
 Masks that layers take as arguments are written down (`configsplit.conversion.masks`). Others are read off tensors, and there
 Keras 3 does otherwise: merging layers combine masks by OR and not by AND, some compute with them, and TimeDistributed hands
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
+from configsplit.catalog.facts import LayerFacts
 from configsplit.catalog.layers.attention import HEEDS_MASKS
 from configsplit.catalog.table import class_facts
 from configsplit.conversion import Migration, Refusal
@@ -25,18 +27,45 @@ _Level: TypeAlias = tuple[Inference, Masks]
 
 def changed_masks(document: Document, old: Inference, migration: Migration) -> tuple[Refusal, ...]:
     """A refusal for every layer that would receive another mask than before, or none. Keras 1 is left out: it runs nowhere."""
-    before = every_mask(old)
-    if document.dialect != "keras2" or migration.model is None or not _any_known(before):
+    if document.dialect != "keras2" or migration.model is None or not _any_known(every_mask(old)):
         return ()
-    after = every_mask(trace(migration.model, document.facts, dialect="keras3", read=read_entry))
+    new = trace(migration.model, document.facts, dialect="keras3", read=read_entry)
     ignores = () < release_of(document) < HEEDS_MASKS
-    found: dict[Refusal, None] = {}
-    for path, was, now in _pairs(before, after, migration.origins):
-        names = _old_names(path, migration.origins, now[0])
-        for layer, class_name in _differing(was, now, names):
-            if not (ignores and class_facts(class_name).attention == "named"):
-                found[_refusal((*path, layer), class_name)] = None
-    return tuple(found)
+    found = _changed(old, new, migration.origins, back=False)
+    return tuple(
+        dict.fromkeys(
+            _refusal(path, name, "Keras 3", "Keras 2")
+            for path, name in found
+            if not (ignores and class_facts(name).attention == "named")
+        )
+    )
+
+
+def changed_back(old: Inference, facts: Mapping[str, LayerFacts], migration: Migration) -> tuple[Refusal, ...]:
+    """The same for a model of Keras 3 that is written as one of Keras 2.
+
+    Args:
+        old: what is known of the model of Keras 3.
+        facts: plug-ins.
+        migration: the model of Keras 2, and where its layers come from.
+
+    Returns:
+        A refusal for each layer.
+    """
+    if migration.model is None:
+        return ()
+    new = trace(migration.model, facts, dialect="keras2", read=read_entry)
+    found = _changed(old, new, migration.origins, back=True)
+    return tuple(dict.fromkeys(_refusal(path, name, "Keras 2", "Keras 3") for path, name in found))
+
+
+def _changed(
+    old: Inference, new: Inference, origins: Mapping[LayerPath, LayerPath], *, back: bool
+) -> Iterator[tuple[LayerPath, str]]:
+    """The layers that would receive another mask, and their classes."""
+    for path, was, now in _pairs(every_mask(old), every_mask(new), origins):
+        for layer, class_name in _differing(was, now, _old_names(path, origins, now[0]), back):
+            yield (*path, layer), class_name
 
 
 def _any_known(levels: MaskLevels) -> bool:
@@ -68,15 +97,16 @@ def _pairs(
                 todo.append(((*path, there[0].layer), key, there[1]))
 
 
-def _differing(was: _Level, now: _Level, names: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def _differing(was: _Level, now: _Level, names: Mapping[str, str], back: bool) -> Iterator[tuple[str, str]]:
     """The layers of one level that receive other masks than before, and their classes."""
     old = was[0].model.by_name()
-    kept = set(old)
+    there = {names.get(layer.name, layer.name) for layer in now[0].model.layers}
+    kept = {*old} & there if back else {*old}  # masks that were written down may be left to Keras 2
     before, after = Values([Reading(was[0].model, was[1])], kept), Values([Reading(now[0].model, now[1], renamed=names)], kept)
     received, receives = before.received(0), after.received(0)
-    there = {names.get(layer.name, layer.name) for layer in now[0].model.layers}
-    loose = {CallRef(names.get(call.layer, call.layer), call.call) for call in now[1].hanging_on_order()}
-    loose.update(was[1].hanging_on_casts())
+    keras3, keras2 = (was, now) if back else (now, was)
+    hanging = (*keras3[1].hanging_on_order(), *keras2[1].hanging_on_casts())
+    loose = {CallRef(names.get(call.layer, call.layer), call.call) for call in hanging}
     for call in dict.fromkeys((*received, *receives)):
         if call.layer not in old or call.layer not in there:
             continue
@@ -89,10 +119,10 @@ def _differing(was: _Level, now: _Level, names: Mapping[str, str]) -> Iterator[t
             yield call.layer, old[call.layer].class_name
 
 
-def _refusal(path: LayerPath, class_name: str) -> Refusal:
+def _refusal(path: LayerPath, class_name: str, there: str, here: str) -> Refusal:
     return Refusal(
         "/".join(path),
         "convert-mask",
-        f"{class_name} would receive another mask in Keras 3 than in Keras 2, or none",
-        "declare the class in a plug-in (uses_mask=() if it needs no mask), or build that part of the model anew in Keras 3",
+        f"{class_name} would receive another mask in {there} than in {here}, or none",
+        f"declare the class in a plug-in (uses_mask=() if it needs no mask), or build that part of the model anew in {there}",
     )

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from configsplit.containers import (
@@ -22,7 +22,8 @@ from configsplit.containers import (
     prepare_text,
     prepare_weights,
 )
-from configsplit.containers.container import Format
+from configsplit.containers.container import FileFormat
+from configsplit.containers.write_tfjs import prepare_tfjs
 from configsplit.graph.json import dumps
 from configsplit.weights.placement import Placed
 
@@ -50,13 +51,16 @@ class Files:
     model: Task[Written]
     weights: Task[Written] | None
     names: tuple[str, str | None]
+    shards: tuple[Task[Written], ...] = ()
 
     def written(self) -> tuple[Written, Written | None]:
-        """The finished files: the model, and its weights where they stand apart."""
+        """The finished files: the model, and its weights where they stand apart in one file."""
+        for each in self.shards:
+            each.result()
         return self.model.result(), None if self.weights is None else self.weights.result()
 
 
-def begin(workers: Workers, staging: Staging, name: str, format: Format, content: Content) -> Files:
+def begin(workers: Workers, staging: Staging, name: str, format: FileFormat, content: Content) -> Files:
     """Write the files of a model; ``name`` is that of the model's.
 
     Raises:
@@ -64,14 +68,20 @@ def begin(workers: Workers, staging: Staging, name: str, format: Format, content
     """
     jobs = _jobs(staging, staging.path(name), format, content)
     tasks = [workers.submit(job.run) for job in jobs]
+    if format == "tfjs":
+        return Files(content.text, tasks[0], None, (name, None), tuple(tasks[1:]))
     apart = jobs[1].path.name if len(jobs) > 1 else None
     return Files(content.text, tasks[0], tasks[1] if apart else None, (name, apart))
 
 
-def _jobs(staging: Staging, place: Path, format: Format, content: Content) -> list[Job]:
+def _jobs(staging: Staging, place: Path, format: FileFormat, content: Content) -> list[Job]:
     text, placed, versions = content.text, content.placed, content.versions or {}
     if placed is None:
-        return [prepare_text(place, text)]
+        return prepare_tfjs(place, text, (), versions) if format == "tfjs" else [prepare_text(place, text)]
+    if format == "tfjs":
+        return [
+            replace(job, path=staging.path(job.path.name)) for job in prepare_tfjs(place, text, placed.layers or (), versions)
+        ]
     if format == "json":
         apart = staging.path(f"{place.stem}.weights.h5")
         if placed.layers is None:

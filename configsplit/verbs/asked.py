@@ -18,7 +18,7 @@ Options = Mapping[str, Any]
 
 _SIZES = ("shapes", "opened", "sizes", "fix_size", "boundary_dtype")
 _PLAN = ("profile", "max_boundary_bytes", "max_stage_bytes", "whole_nested")
-_CONVERT = ("lambdas", "read_lambda", "shapes", "backend", "missing_weights")
+_CONVERT = ("to", "target", "lambdas", "read_lambda", "shapes", "backend", "missing_weights")
 
 
 def cut(document: Document, at: Iterable[str], options: Options) -> Parts:

@@ -1,37 +1,36 @@
-"""Bring a model to today's Keras 3: read it, migrate its graph, lay its weights out anew; no framework is loaded."""
+"""Bring a model to another Keras: read it, migrate its graph, lay its weights out anew; no framework is loaded."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
-from fnmatch import fnmatchcase
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
 
 from configsplit.boundaries.records import SIGN, implied_notes
 from configsplit.boundaries.sizes import beside_inputs
-from configsplit.catalog.table import class_facts
 from configsplit.containers import Source
-from configsplit.conversion import Layout, Migration, Note, Replacement, Request, migrate
+from configsplit.conversion import Layout, Migration, Note, Request, migrate
 from configsplit.conversion.convert import opened
 from configsplit.conversion.keras3 import renewed
 from configsplit.conversion.known_bugs import cautions, may_need_caution
 from configsplit.conversion.lambdas.reading import reading_facts
 from configsplit.dialects import emit, read_entry
-from configsplit.errors import ConversionError, check_choice
-from configsplit.graph.json import FrozenDict
-from configsplit.graph.model import LayerPath, TensorRef, TensorSpec, walk
+from configsplit.errors import ConversionError, OptionError, check_choice
+from configsplit.graph.model import LayerPath, Model, TensorRef, TensorSpec, walk
 from configsplit.graph.references import Place
 from configsplit.inference import trace
 from configsplit.models.document import Document, Said, by_names, given_shapes, reading
 from configsplit.models.made import ModelLike, document_of
 from configsplit.models.wrapped import held_by, release_of
 from configsplit.rewrites.nested.surface import Told
-from configsplit.saving.conversion import Converted
+from configsplit.saving.conversion import Converted, Target
 from configsplit.saving.converted_masks import changed_masks
 from configsplit.telling import doing
+from configsplit.verbs.older import for_release, release_named, stays_as_it_is, written_back
+from configsplit.verbs.replaced_code import declared, matched, replacements
 from configsplit.weights.accounts import Absent, absent
 from configsplit.weights.conversion import OldWeights
 from configsplit.weights.implied import told_by_weights, within
@@ -45,9 +44,56 @@ _SAVED_ALL = (3, 15)
 """The first release of Keras 3 whose archives hold all weights, also those of layers in a list of lists."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What was asked for, as `convert` takes it."""
+
+    to: Target
+    target: str | None
+    lambdas: Mapping[str, str] | Sequence[str]
+    read_lambda: bool
+    shapes: Said
+    backend: Backend | None
+    missing_weights: MissingWeights
+
+    def check(self) -> None:
+        """Raises OptionError where an option is none of the words that it may be, or goes with another."""
+        check_choice("missing_weights", self.missing_weights, MissingWeights)
+        check_choice("to", self.to, Target)
+        if self.backend is not None:
+            check_choice("backend", self.backend, Backend)
+        if self.target is not None:
+            release_named(self.target)
+            if self.to != "keras3":
+                raise OptionError(
+                    f"target names a release of Keras 3, and the model goes to {self.to}",
+                    code="option-unknown",
+                    where="target",
+                    hint="leave it out: what is written for Keras 2 is read by TF 2.4 to 2.15",
+                )
+
+    def given(self, document: Document) -> Mapping[TensorRef, TensorSpec]:
+        """The shapes that the user says."""
+        said = by_names(self.shapes)
+        return said if isinstance(said, Mapping) else given_shapes(document.model, said)
+
+    def arguments(self) -> dict[str, Any]:
+        """As a record has it and as `convert` takes it again."""
+        pairs = self.lambdas.items() if isinstance(self.lambdas, Mapping) else None
+        code = list(self.lambdas) if pairs is None else [f"{name}={target}" for name, target in pairs]
+        said = by_names(self.shapes)
+        told = list(map(_shape, said.items())) if isinstance(said, Mapping) else list(said)
+        asked = {"lambdas": code, "shapes": told, "backend": self.backend, "missing_weights": self.missing_weights}
+        more = {"read_lambda": self.read_lambda, "to": self.to, "target": self.target}
+        usual = {"read_lambda": True, "to": "keras3", "target": None}
+        return {**asked, **{name: value for name, value in more.items() if value != usual[name]}}
+
+
 def convert(
     model: ModelLike,
     *,
+    to: Target = "keras3",
+    target: str | None = None,
     weights: str | Path | None = None,
     lambdas: Mapping[str, str] | Sequence[str] = (),
     read_lambda: bool = True,
@@ -56,12 +102,14 @@ def convert(
     missing_weights: MissingWeights = "refuse",
     custom_objects: Sequence[str | Path] = (),
 ) -> Converted:
-    """Bring a model to today's Keras 3, configuration and weights; nothing is written yet.
+    """Bring a model to today's Keras 3, or back to an older Keras, configuration and weights; nothing is written yet.
 
-    One of Keras 3 keeps its layers and weights: it is spelt as Keras 3.15 reads it, and can be written as any kind of file.
+    One that is of the wanted generation keeps its layers and weights: it is spelt as that Keras reads it.
 
     Args:
         model: a file, what `load` gave, or the result of another verb.
+        to: "keras3"; "keras2", as tf_keras and TF 2.4 to 2.15 read it; "tfjs", a layers model of TensorFlow.js.
+        target: an older release of Keras 3 that is to read it ("3.3").
         weights: a file of weights that goes with an architecture.
         lambdas: what takes the place of Lambda layers' code: ``{"lam": "module:function"}`` or ``["lam=module:function"]``;
             a name may be a pattern (``"*_scale"``).
@@ -80,45 +128,70 @@ def convert(
         ConversionError: something was asked for that a model of Keras 3 has no use for.
         StoreError, DocumentError, WeightsError: the file cannot be read, or is damaged.
     """
-    check_choice("missing_weights", missing_weights, MissingWeights)
-    if backend is not None:
-        check_choice("backend", backend, Backend)
+    asked = _Asked(
+        to=to,
+        target=target,
+        lambdas=lambdas,
+        read_lambda=read_lambda,
+        shapes=shapes,
+        backend=backend,
+        missing_weights=missing_weights,
+    )
+    asked.check()
     with ExitStack() as stack:
         if isinstance(model, (str, PathLike)):
             read = stack.enter_context(reading(Path(model), weights=weights, custom_objects=custom_objects))
         else:
             read = document_of(model)
-            doing("converting layers")
-        if read.dialect == "keras3":
-            _check_unasked(read, lambdas, backend)
-            return _kept(read, stack.enter_context(read.opened()), shapes, missing_weights)
-        document = replace(read, model=opened(read.model, read_entry))
-        source, old = stack.enter_context(document.opened()), None
-        if source.weights is not None:
-            document = completed(document, source.weights)
-            old = OldWeights(document, source.weights)
-        made_by = backend or str(source.metadata.get("backend") or document.model.entry.get("backend") or "")
-        said = by_names(shapes)
-        given = said if isinstance(said, Mapping) else given_shapes(document.model, said)
-        told = told_by_weights(document, [Told(Place((), ref), spec) for ref, spec in given.items()], everywhere=True)
-        given = {**given, **{each.place.ref: each.spec for each in told if not each.place.inside}}
-        request = _request(document, old, lambdas, read_lambda, given, told, made_by, missing_weights)
-        migration = _with_implied(_with_matched(_migrated(document, request), document, old), told)
-        lost = () if source.weights is None else absent(document, migration, source.weights)
-        return Converted(
-            document=document,
-            migration=_without_weights(migration, lost, missing_weights),
-            backend=made_by,
-            arguments=_arguments(lambdas, read_lambda, shapes, backend, missing_weights),
-            absent=lost,
-            old=old,
-            request=request,
-        )
+        doing("converting layers")
+        return _converted(read, asked, stack)
 
 
-def _check_unasked(document: Document, lambdas: object, backend: Backend | None) -> None:
+def _converted(document: Document, asked: _Asked, stack: ExitStack) -> Converted:
+    """The conversion, on to where it is to go."""
+    if document.dialect != "keras3":
+        document = replace(document, model=opened(document.model, read_entry))
+    source = stack.enter_context(document.opened())
+    if document.dialect == "keras3":
+        _check_unasked(document, asked)
+        made = _kept(document, source, asked)
+    elif document.dialect == "keras2" and asked.to != "keras3" and stays_as_it_is(source):
+        made = _as_it_is(document, source, asked)
+    else:
+        made = _renewed(document, source, asked)
+    if asked.to != "keras3":
+        return written_back(made, source, asked.given(document) if document.dialect == "keras3" else {})
+    return made if asked.target is None else for_release(made, asked.target)
+
+
+def _renewed(document: Document, source: Source, asked: _Asked) -> Converted:
+    """A model of Keras 1 or 2 as one of today's Keras 3."""
+    old = None
+    if source.weights is not None:
+        document = completed(document, source.weights)
+        old = OldWeights(document, source.weights)
+    made_by = asked.backend or str(source.metadata.get("backend") or document.model.entry.get("backend") or "")
+    given = asked.given(document)
+    told = told_by_weights(document, [Told(Place((), ref), spec) for ref, spec in given.items()], everywhere=True)
+    given = {**given, **{each.place.ref: each.spec for each in told if not each.place.inside}}
+    request = _request(document, old, asked, given, told, made_by)
+    migration = _with_implied(_with_matched(_migrated(document, request), document, old), told)
+    lost = () if source.weights is None else absent(document, migration, source.weights)
+    return Converted(
+        document=document,
+        migration=_without_weights(migration, lost, asked.missing_weights),
+        backend=made_by,
+        arguments=asked.arguments(),
+        to=asked.to,
+        absent=lost,
+        old=old,
+        request=request,
+    )
+
+
+def _check_unasked(document: Document, asked: _Asked) -> None:
     """Raises ConversionError where something is to be changed that stays what it is in a model of Keras 3."""
-    if lambdas or backend is not None:
+    if asked.lambdas or asked.backend is not None:
         raise ConversionError(
             "this is a model of Keras 3 already: its Lambdas and its kernels stay what they are",
             code="convert-keras3",
@@ -127,49 +200,58 @@ def _check_unasked(document: Document, lambdas: object, backend: Backend | None)
         )
 
 
-def _kept(
-    document: Document,
-    source: Source,
-    shapes: Said,
-    missing_weights: MissingWeights,
-) -> Converted:
+def _kept(document: Document, source: Source, asked: _Asked) -> Converted:
     """A model of Keras 3 as Keras 3.15 writes it."""
     model = renewed(document.model)
-    origins = {path: path for path, layer in walk(model, held_by("keras3")) if not layer.implicit}
     lost: tuple[Absent, ...] = ()
-    layouts: dict[LayerPath, Layout] = {}
-    if source.weights is not None:
-        said = by_names(shapes)
-        given = said if isinstance(said, Mapping) else given_shapes(document.model, said)
-        old = OldWeights(document, source.weights)
-        check_shapes(document.model, document.infer_given(beside_inputs(document, given)[0]), old.found)
-        layouts = {path: old.as_it_is(path) for path in old.stored}
-    migration = Migration(model, origins, layouts, (), tuple(Note(model.name, note) for note in document.notes))
+    migration = _with_old_weights(document, source, asked, model)
     if source.weights is not None and source.weights.layout.kind != "legacy" and release_of(document) < _SAVED_ALL:
         lost = absent(document, migration, source.weights)
     return Converted(
         document=document,
-        migration=_without_weights(migration, lost, missing_weights),
+        migration=_without_weights(migration, lost, asked.missing_weights),
         backend=str(source.metadata.get("backend") or ""),
-        arguments=_arguments((), True, shapes, None, missing_weights),
+        arguments=asked.arguments(),
+        to=asked.to,
         absent=lost,
     )
+
+
+def _as_it_is(document: Document, source: Source, asked: _Asked) -> Converted:
+    """A model of Keras 2 that goes to another kind of file."""
+    return Converted(
+        document=document,
+        migration=_with_old_weights(document, source, asked, document.model),
+        backend=str(source.metadata.get("backend") or ""),
+        arguments=asked.arguments(),
+        to=asked.to,
+    )
+
+
+def _with_old_weights(document: Document, source: Source, asked: _Asked, model: Model) -> Migration:
+    """A model that keeps its layers, and all weights of each."""
+    origins = {path: path for path, layer in walk(model, held_by(model.dialect)) if not layer.implicit}
+    layouts: dict[LayerPath, Layout] = {}
+    if source.weights is not None:
+        old = OldWeights(document, source.weights)
+        inference = document.infer_given(beside_inputs(document, asked.given(document))[0])
+        check_shapes(document.model, inference, old.found)
+        layouts = {path: old.as_it_is(path) for path in old.stored}
+    return Migration(model, origins, layouts, (), tuple(Note(model.name, note) for note in document.notes))
 
 
 def _request(
     document: Document,
     old: OldWeights | None,
-    lambdas: Mapping[str, str] | Sequence[str],
-    read_lambda: bool,
+    asked: _Asked,
     given: Mapping[TensorRef, TensorSpec],
     told: Sequence[Told],
     backend: str,
-    missing_weights: MissingWeights,
 ) -> Request:
     """What a migration is to know. Raises WeightsError where the weights do not fit the layers."""
     inference = document.infer_given(
         beside_inputs(document, given)[0],
-        facts=reading_facts(alone=not lambdas) if read_lambda else {},
+        facts=reading_facts(alone=not asked.lambdas) if asked.read_lambda else {},
         within=within(document.model, told),
     )
     if old is not None:
@@ -179,11 +261,11 @@ def _request(
         inference=inference,
         stored={} if old is None else old.stored,
         facts=document.facts,
-        lambdas={**_declared(document), **_matched(document, _replacements(lambdas))},
-        read_lambda=read_lambda,
+        lambdas={**declared(document), **matched(document, replacements(asked.lambdas))},
+        read_lambda=asked.read_lambda,
         backend=backend,
         release=release_of(document),
-        initialize=missing_weights == "initialize",
+        initialize=asked.missing_weights == "initialize",
         read=read_entry,
         write=emit,
     )
@@ -219,21 +301,6 @@ def _without_weights(migration: Migration, lost: Sequence[Absent], wanted: Missi
     return replace(migration, notes=(*migration.notes, *notes))
 
 
-def _arguments(
-    lambdas: Mapping[str, str] | Sequence[str],
-    read_lambda: bool,
-    shapes: Said,
-    backend: Backend | None,
-    missing_weights: MissingWeights,
-) -> dict[str, Any]:
-    """What was asked for, as a record has it and as `convert` takes it again."""
-    code = [f"{name}={target}" for name, target in lambdas.items()] if isinstance(lambdas, Mapping) else list(lambdas)
-    said = by_names(shapes)
-    told = list(map(_shape, said.items())) if isinstance(said, Mapping) else list(said)
-    asked = {"lambdas": code, "shapes": told, "backend": backend, "missing_weights": missing_weights}
-    return asked if read_lambda else {**asked, "read_lambda": False}
-
-
 def _shape(given: tuple[TensorRef, TensorSpec]) -> str:
     ref, spec = given
     sizes = ",".join(map(str, spec.shape or ()))
@@ -256,73 +323,3 @@ def _with_cautions(migration: Migration, document: Document) -> Migration:
         return migration
     inference = trace(model, document.facts, dialect="keras3", read=read_entry)
     return replace(migration, notes=(*migration.notes, *dict.fromkeys(cautions(inference))))
-
-
-def _declared(document: Document) -> dict[str, Replacement]:
-    """The functions that plug-ins declare: one of the name of a Lambda layer takes the place of its code."""
-    functions = [each.facts for each in document.registry.functions]
-    return {
-        each.name: Replacement(each.keras_function.partition(":")[0], each.name) for each in functions if each.keras_function
-    }
-
-
-def _replacements(lambdas: Mapping[str, str] | Sequence[str]) -> dict[str, Replacement]:
-    pairs = list(lambdas.items()) if isinstance(lambdas, Mapping) else [_pair(text) for text in lambdas]
-    found: dict[str, Replacement] = {}
-    for name, target in pairs:
-        module, colon, function = target.rpartition(":")
-        if not name or not colon or not function.isidentifier() or not module:
-            raise _syntax(f"{name}={target}")
-        found[name] = Replacement(module, function)
-    return found
-
-
-def _matched(document: Document, given: Mapping[str, Replacement]) -> dict[str, Replacement]:
-    """The replacements by the titles of the layers that are meant: by their names, or by patterns of those.
-
-    Raises:
-        ConversionError: one matches no layer with code.
-    """
-    found: dict[str, Replacement] = {}
-    known = list(_with_code(document))
-    for wish, replacement in given.items():
-        titles = [title for title, names in known if wish in names]
-        titles = titles or [title for title, names in known if any(fnmatchcase(name, wish) for name in names)]
-        if not titles:
-            listed = ", ".join(title for title, _ in known[:8]) or "none"
-            raise ConversionError(
-                f"{wish!r} names no Lambda of the model",
-                code="convert-lambda-unknown",
-                where=wish,
-                hint=f"it has these: {listed}{' ...' if len(known) > 8 else ''}",
-            )
-        found |= dict.fromkeys(titles, replacement)
-    return found
-
-
-def _with_code(document: Document) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Every layer that holds code, by its title, with all that it is called; wrapped ones by the wrapper's title."""
-    for path, layer in walk(document.model, held_by(document.dialect)):
-        entry, names = layer.entry, [layer.name]
-        while isinstance(config := entry.get("config"), FrozenDict) and isinstance(config.get("layer"), FrozenDict):
-            entry = config["layer"]
-            held = entry.get("config")
-            names.append(str(held.get("name") if isinstance(held, FrozenDict) else None))
-        if class_facts(str(entry.get("class_name") or layer.class_name)).code_key or layer.class_name == "Merge":
-            title = "/".join(path)
-            yield title, (title, *names, "/".join((title, *names[1:])))
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, equals, target = text.partition("=")
-    if not equals:
-        raise _syntax(text)
-    return name, target
-
-
-def _syntax(text: str) -> ConversionError:
-    return ConversionError(
-        f"{text!r} does not say what takes the place of a Lambda layer",
-        code="convert-lambda-syntax",
-        hint="write NAME=module:function",
-    )

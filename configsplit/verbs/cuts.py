@@ -16,12 +16,12 @@ from configsplit.boundaries.pricing import Pricing
 from configsplit.boundaries.reach import Reach
 from configsplit.boundaries.sizes import apart, moved
 from configsplit.cutting.places import CutPlace, Tally, cut_places, segmented
-from configsplit.display.shown import Shown
 from configsplit.errors import CutError, check_choice, check_number
 from configsplit.graph.model import LayerPath, TensorRef, TensorSpec
 from configsplit.inference.tensor_kinds import with_kinds
 from configsplit.models.document import Document, Said
 from configsplit.models.made import ModelLike, document_of
+from configsplit.models.shown import Shown
 from configsplit.models.wrapped import told_shapes
 from configsplit.telling import doing
 from configsplit.verbs.file_weights import stored_weights
@@ -107,7 +107,7 @@ class Cuts(Shown, Sequence[Cut]):
         return cuts_html(self)
 
     def __repr__(self) -> str:
-        return f"<{len(self)} of {self.found} places to cut {self.document.path.name} at>"
+        return f"<{sum(bool(place.at) for place in self)} of {self.found} places to cut {self.document.path.name} at>"
 
     def as_json(self) -> dict[str, Any]:
         return {

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from configsplit.boundaries.costs import read_amount, read_table
 from configsplit.boundaries.formulas import Figure, plain
 from configsplit.cutting.pipeline.search import UNLIMITED, Terms
-from configsplit.display.shown import Shown
 from configsplit.errors import CutError
 from configsplit.models.document import Document
 from configsplit.models.results import Parts
+from configsplit.models.shown import Shown
 from configsplit.verbs.notebook import plan_html
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from configsplit.containers import Source, open_source
 from configsplit.containers.container import SUFFIXES
@@ -16,7 +16,7 @@ from configsplit.models.document import reading
 from configsplit.models.fragments import load_fragment
 from configsplit.models.notebook import record_html
 from configsplit.records.provenance import SUFFIX, Accounts, ProvenanceRecord, from_text
-from configsplit.saving.conversion import came, new_weights
+from configsplit.saving.conversion import Target, came, new_weights
 from configsplit.saving.conversion_proof import ConversionProof, accounts, prove
 from configsplit.saving.file_proof import account, compare
 from configsplit.verbs.convert import convert
@@ -168,7 +168,11 @@ def verify_conversion(
         if made.migration.model is None:
             raise _false(path, f"{made.refusals[0].layer!r} cannot be converted: {made.refusals[0].reason}")
         with open_source(path) as written:
-            new = None if written.weights is None else new_weights(made, opened, SUFFIXES[path.suffix.lower()])
+            new = (
+                None
+                if written.weights is None
+                else new_weights(made, opened, "tfjs" if made.to == "tfjs" else SUFFIXES[path.suffix.lower()])
+            )
             proof = prove(written, to_text(made.migration.model), new)
         real = Accounts() if new is None else accounts(new, made.absent)
     if told.layers != tuple(came(made.migration)):
@@ -180,9 +184,11 @@ def verify_conversion(
 
 def _sound(arguments: Mapping[str, Any]) -> bool:
     """Whether a record's arguments are those that `convert` takes; a record may have been changed."""
-    if arguments.keys() - {"read_lambda"} != {"lambdas", "shapes", "backend", "missing_weights"}:
+    if arguments.keys() - {"read_lambda", "to", "target"} != {"lambdas", "shapes", "backend", "missing_weights"}:
         return False
     if type(arguments.get("read_lambda", False)) is not bool:
+        return False
+    if arguments.get("to", "keras3") not in get_args(Target) or not isinstance(arguments.get("target", ""), str):
         return False
     lists = [arguments["lambdas"], arguments["shapes"]]
     texts = all(isinstance(found, (list, tuple)) and all(isinstance(each, str) for each in found) for found in lists)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from configsplit.catalog.recipes import Recipe
 from configsplit.containers import Item, Move
 from configsplit.containers.arrays import Arrays
-from configsplit.containers.container import Format
+from configsplit.containers.container import FileFormat
 from configsplit.containers.relayout import Relaying
 from configsplit.graph.model import Model, walk
 from configsplit.graph.provenance import Origin, Provenance, identity
@@ -28,7 +28,7 @@ class KeptWeights:
         file: the old weights, as the new format can hold them.
     """
 
-    def __init__(self, model: Model, document: Document, file: Arrays, wanted: Format) -> None:
+    def __init__(self, model: Model, document: Document, file: Arrays, wanted: FileFormat) -> None:
         """Raises WeightsError where nobody can say where one goes."""
         self.file = as_format(document, file, wanted)
         deep = self.file.layout.kind != "legacy"  # a layer that stands in two models is stored in one of them

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from configsplit.catalog.table import class_facts
 from configsplit.containers import Source
-from configsplit.containers.arrays import Arrays
-from configsplit.containers.container import HOLDS, Format
-from configsplit.containers.turned import BFLOAT16
+from configsplit.containers.arrays import BFLOAT16, Arrays
+from configsplit.containers.container import HOLDS, FileFormat
 from configsplit.errors import StoreError, WeightsError
 from configsplit.graph.model import Model, walk
 from configsplit.models.document import Document
 from configsplit.models.wrapped import held_by
 
 
-def as_format(document: Document, file: Arrays, wanted: Format) -> Arrays:
+def as_format(document: Document, file: Arrays, wanted: FileFormat) -> Arrays:
     """The weights of a document as a format can hold them: as they are, or turned.
 
     Raises:
@@ -49,7 +48,7 @@ def as_layout(document: Document, file: Arrays, like: Arrays) -> Arrays:
     return _turned(document, file) if crosses and document.dialect == "keras3" else file
 
 
-def check_assets(document: Document, source: Source, wanted: Format) -> None:
+def check_assets(document: Document, source: Source, wanted: FileFormat) -> None:
     """Vocabularies stand beside the weights in an archive; an ``.h5`` file has no place for them, and Keras loses them there.
 
     Raises:

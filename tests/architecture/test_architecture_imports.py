@@ -13,10 +13,8 @@ PICTURE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
 RANKS = {name: int(rank) for rank, name in re.findall(r"^\| (\d+) \| `(\w+)` \|", PICTURE, re.MULTILINE)}
 ABOVE_ALL = ""
 
-# The doors upward: results of verbs have a method `save`, which loads the writer when it is called, and says what it gives; and
-# notebooks show a picture of them, which is drawn when somebody looks.
-DOOR = ("configsplit.models.results", "saving")
-DOORS = (DOOR, ("configsplit.display.shown", "verbs"))
+# The one door upward: results of verbs are saved and drawn by rooms above them, which are loaded when that is asked.
+DOOR = "configsplit.models.door"
 
 FRAMEWORKS = {"keras", "tf_keras", "tensorflow"}
 HOMES = {
@@ -73,7 +71,7 @@ def _allowed(file: File, found: Import) -> bool:
         return True
     if room not in RANKS:
         return False
-    through_the_door = (file.module == DOOR[0] and found.typing) or ((file.module, room) in DOORS and found.lazy)
+    through_the_door = (file.module == DOOR and found.lazy) or (file.package == "models" and found.typing)
     return RANKS[room] < RANKS[file.package] or through_the_door
 
 
@@ -84,7 +82,7 @@ def test_no_circle_of_files() -> None:
         file.module.removesuffix(".__init__"): {
             module
             for found in imports(file)
-            if not found.typing and (file.module, _room(found.module)) not in DOORS
+            if not found.typing and not (file.module == DOOR and found.lazy)
             for module in _modules_of(found.module, known)
         }
         for file in files()
@@ -92,11 +90,6 @@ def test_no_circle_of_files() -> None:
     while free := {module for module, needed in needs.items() if not needed & needs.keys() - {module}}:
         needs = {module: needed for module, needed in needs.items() if module not in free}
     assert not needs, "each of these stands in a circle or above one: " + ", ".join(sorted(needs))
-
-
-def _room(module: str) -> str:
-    steps = module.split(".")
-    return steps[1] if len(steps) > 1 else ABOVE_ALL
 
 
 def _modules_of(module: str, known: set[str]) -> list[str]:

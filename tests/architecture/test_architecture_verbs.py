@@ -19,7 +19,7 @@ from configsplit.containers.container import Format
 from configsplit.cutting.minimum_cut import Choice
 from configsplit.models.results import Verify
 from configsplit.rewrites.compose import By
-from configsplit.verbs.convert import Backend, MissingWeights
+from configsplit.verbs.convert import Backend, MissingWeights, Target
 from configsplit.verbs.cuts import Order
 from configsplit.verbs.planned import Balance
 from configsplit.verbs.table import VERBS, function, record
@@ -94,6 +94,7 @@ def test_live_verbs_are_those_of_the_records() -> None:
         ("join", "by", By),
         ("join", "format", Format),
         ("convert", "backend", Backend),
+        ("convert", "to", Target),
         ("convert", "missing_weights", MissingWeights),
     ],
 )

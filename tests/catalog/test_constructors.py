@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from support.constructors import DATA, FRAMEWORKS, by_release, objects, read, settings
+from support.constructors import DATA, FRAMEWORKS, by_release, defaults, neutral, objects, read, samples, settings
 
 from configsplit.catalog.constructors import constructor
 
@@ -22,7 +22,8 @@ def test_keys_are_those_of_the_installed_framework(both: tuple[dict[str, Any], A
     said, framework = both
     found = read(framework)
     assert said["release"].rpartition(" ")[2] == framework.__version__, "python -m support.constructors"
-    plain = {name: {key: each[key] for key in each if key not in ("older", "lately")} for name, each in said["classes"].items()}
+    beside = ("older", "lately", "neutral")
+    plain = {name: {key: each[key] for key in each if key not in beside} for name, each in said["classes"].items()}
     assert plain == found
 
 
@@ -30,6 +31,18 @@ def test_names_are_those_of_the_installed_framework(both: tuple[dict[str, Any], 
     said, framework = both
     assert {kind: said[kind] for kind in objects(framework)} == objects(framework)
     assert said["objects"] == settings(framework)
+
+
+def test_what_means_nothing_is_what_the_framework_takes_by_itself(both: tuple[dict[str, Any], Any]) -> None:
+    """A key that older releases do not take may be left out only where it is what they do without it."""
+    said, framework = both
+    for name, each in said["classes"].items():
+        known = defaults(getattr(framework.layers, name))
+        for key, value in each.get("neutral", {}).items():
+            assert (name, key, json.loads(json.dumps(known[key]))) == (name, key, value)
+    if "neutral" in said:
+        both_ways = {dialect: json.loads(DATA.read_text("utf-8"))[dialect]["classes"] for dialect in FRAMEWORKS}
+        assert said["neutral"] == neutral(both_ways, samples(framework))
 
 
 def test_a_class_is_known_by_all_its_names() -> None:

@@ -33,6 +33,9 @@ SOURCES: Mapping[str, Callable[[Path], Document]] = {
 TARGETS: Mapping[str, Callable[[Document, Path], object]] = {
     "`convert` to `.keras`": lambda model, folder: configsplit.convert(model).save(folder / "new.keras"),
     "to `.h5`": lambda model, folder: configsplit.convert(model).save(folder / "new.h5"),
+    "`--to keras2`": lambda model, folder: configsplit.convert(model, to="keras2").save(folder / "old.h5"),
+    "`--to tfjs`": lambda model, folder: configsplit.convert(model, to="tfjs").save(folder / "browser"),
+    "`--target 3.6`": lambda model, folder: configsplit.convert(model, target="3.6").save(folder / "older.keras"),
     "`split --to keras`": lambda model, folder: parts(model).save(folder / "a", to="keras"),
     "`--to h5`": lambda model, folder: parts(model).save(folder / "b", to="h5"),
     "`weights` to `.safetensors`, `.npz`": lambda model, folder: configsplit.named_weights(model).save(folder / "w.npz"),

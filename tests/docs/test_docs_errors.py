@@ -9,7 +9,18 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 CODE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")
-NOT_CODES = {"custom-objects", "no-weights", "sandbox-exec", "utf-8", "with-cost", "multiply-accumulates", "layer-0"}
+NOT_CODES = {
+    "custom-objects",
+    "no-weights",
+    "sandbox-exec",
+    "utf-8",
+    "with-cost",
+    "multiply-accumulates",
+    "layer-0",
+    "layers-model",
+    "group1-shard",
+    "bit-identical",
+}
 
 
 def trees() -> Iterator[tuple[Path, ast.Module]]:

@@ -181,6 +181,8 @@ def test_on_request_it_begins_anew_and_is_named_everywhere(plugins: Sequence[Pat
 
 def test_a_recipe_says_what_is_missing(tmp_path: Path) -> None:
     options = {
+        "to": "keras3",
+        "target": None,
         "lambdas": (),
         "read_lambda": True,
         "shapes": (),

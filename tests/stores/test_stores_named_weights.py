@@ -9,6 +9,7 @@ from random import Random
 from typing import Any
 
 import h5py
+import keras
 import numpy as np
 import pytest
 from support.bundle_files import Draft
@@ -202,3 +203,25 @@ def test_damage_ends_in_a_coded_error(form: Callable[[Named, Path], Path], tmp_p
         except ConfigSplitError as error:
             refused += bool(error.code)
     assert refused > 50
+
+
+def test_bfloat16_goes_into_safetensors_and_back(tmp_path: Path) -> None:
+    """Numpy has no such type, and `.h5` files do not say it: Keras 3 does not read what it writes into one."""
+    row = [keras.layers.Dense(4, name="a", dtype="bfloat16"), keras.layers.Dense(2, name="b", dtype="bfloat16")]
+    model = keras.Sequential([keras.Input((3,)), *row])
+    model.save(tmp_path / "m.keras")
+    (tmp_path / "m.json").write_text(model.to_json())
+    configsplit.named_weights(tmp_path / "m.keras").save(tmp_path / "m.safetensors")
+    document = configsplit.load(tmp_path / "m.json", weights=tmp_path / "m.safetensors")
+    configsplit.convert(document).save(tmp_path / "new.keras")
+    read_again = keras.models.load_model(tmp_path / "new.keras")
+    given = np.ones((1, 3), "float32")
+    assert np.asarray(read_again(given)).tobytes() == np.asarray(model(given)).tobytes()
+    model.save(tmp_path / "m.h5")
+    with pytest.raises(ValueError, match="cast"):
+        keras.models.load_model(tmp_path / "m.h5")
+    configsplit.convert(configsplit.load(tmp_path / "m.h5")).save(tmp_path / "out.keras")
+    assert np.asarray(keras.models.load_model(tmp_path / "out.keras")(given)).tobytes() == np.asarray(model(given)).tobytes()
+    with pytest.raises(ConfigSplitError) as caught:
+        configsplit.convert(configsplit.load(tmp_path / "m.keras")).save(tmp_path / "out.h5")
+    assert caught.value.code == "layout-bfloat16"

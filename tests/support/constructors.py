@@ -25,6 +25,7 @@ from support.corpus import files, names
 from support.layer_cases import CASES
 
 DATA = Path(__file__).resolve().parents[2] / "configsplit" / "catalog" / "constructors.json"
+RELEASES = DATA.with_name("releases.json")
 
 FRAMEWORKS = {"keras3": "keras", "keras2": "tf_keras"}
 
@@ -215,9 +216,55 @@ def _last(told: list[tuple[str, str]]) -> dict[str, str]:
     return dict(sorted(told, key=lambda each: _by_number(each[1])))
 
 
+def _written_early(releases: dict[str, list[set[str]]]) -> set[str]:
+    """Keys that the oldest release that models are written back for has written, or one before it."""
+    old = (configs for release, configs in releases.items() if _by_number(release) <= _OLDEST or release.startswith("keras"))
+    return {"name", "dtype", "trainable", *(key for configs in old for keys in configs for key in keys)}
+
+
 def _by_number(release: str) -> list[tuple[int, str]]:
     """Keras by itself before TensorFlow's of the same time, as far as order matters: within one generation."""
     return [(int(step), "") if step.isdigit() else (-1, step) for step in re.split(r"(\d+)", release)]
+
+
+_OLDEST = _by_number("tf-2.4")
+"""The oldest release that models are written back for."""
+
+
+# ------------------------------------------------------------- what means nothing
+
+
+def neutral(classes: dict[str, dict[str, Any]], made: dict[str, Any]) -> dict[str, dict[str, dict[str, Any]]]:
+    """Module -> class -> keys that Keras 2 or older releases of Keras 3 do not take -> what each is where nobody says it, which
+    is what they did."""
+    changed = json.loads(RELEASES.read_text("utf-8"))["changes"]
+    wanted = {
+        ("keras.layers", name): {*own["keys"]} - {*classes["keras2"].get(name, own)["keys"]}
+        for name, own in classes["keras3"].items()
+    }
+    for module, listed in changed.items():
+        for name, each in listed.items():
+            wanted.setdefault((module, name), set()).update(each.get("keys", ()))
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for (module, name), keys in sorted(wanted.items()):
+        kind = getattr(importlib.import_module(module), name, None)
+        shown = made.get(getattr(kind, "__name__", "")) if module == "keras.layers" else None
+        known = ({} if shown is None else shown.get_config()) | defaults(kind)
+        if kept := {key: known[key] for key in sorted(keys) if key in known}:
+            found.setdefault(module, {})[name] = kept
+    return found
+
+
+def defaults(kind: Any) -> dict[str, Any]:
+    """What the parameters of a constructor are where nobody says them, as far as JSON can say it."""
+    found = dict[str, Any]()
+    for each in getattr(kind, "__mro__", ())[:-1]:
+        made = inspect.unwrap(vars(each).get("__init__", object.__init__))
+        for parameter in inspect.signature(made).parameters.values() if hasattr(made, "__code__") else ():
+            value = list(parameter.default) if isinstance(parameter.default, tuple) else parameter.default
+            if isinstance(value, (bool, int, float, str, list, type(None))):
+                found.setdefault(parameter.name, value)
+    return found
 
 
 def _configs(path: Path) -> Iterator[tuple[str, str, set[str]]]:
@@ -250,12 +297,18 @@ def made() -> dict[str, Any]:
         classes = read(framework)
         for each, own in classes.items():
             own.update(by_release(own, old.get((dialect, each), {}), known[dialect]["classes"].get(each, {})))
+            if dialect == "keras2":
+                kind = getattr(framework.layers, each)
+                known, early = defaults(kind), _written_early(old.get((dialect, kind.__name__), {}))
+                own["neutral"] = {key: known[key] for key in sorted(known) if key in own["keys"] and key not in early}
         found[dialect] = {
             "release": f"{_TITLES[name]} {framework.__version__}",
             **objects(framework),
             "objects": settings(framework),
             "classes": classes,
         }
+    tables = {dialect: each["classes"] for dialect, each in found.items()}
+    found["keras3"]["neutral"] = neutral(tables, samples(importlib.import_module("keras")))
     keys1 = {name: {*each["keys"]} for name, each in known["keras1"]["classes"].items()}
     for (_, name), releases in ((each, releases) for each, releases in old.items() if each[0] == "keras1"):
         keys1.setdefault(name, {*_KERAS1}).update(key for configs in releases.values() for keys in configs for key in keys)

@@ -34,12 +34,13 @@ CLASSES: Mapping[str, str] = {
 }
 """Classes of Keras 2 that Keras 3 has under another name."""
 
-_RENAMED: Mapping[str, Mapping[str, str]] = {
+RENAMED: Mapping[str, Mapping[str, str]] = {
     "LeakyReLU": {"alpha": "negative_slope"},
     "ReLU": {"theta": "threshold"},
     "CategoryEncoding": {"max_tokens": "num_tokens"},
     "Discretization": {"bins": "bin_boundaries"},
 }
+"""Class -> its keys in Keras 2 -> those in Keras 3."""
 
 _ONE = (1, None)
 _NO = (False, None)
@@ -112,7 +113,7 @@ _CUDNN = {
     "CuDNNGRU": {"activation": "tanh", "recurrent_activation": "sigmoid", "reset_after": True, "use_bias": True},
 }
 
-_WHOLE = frozenset({"layer", "backward_layer", "cell", "cells"})
+WHOLE = frozenset({"layer", "backward_layer", "cell", "cells"})
 """Keys whose values are layers, converted by themselves."""
 
 
@@ -167,7 +168,7 @@ def converted(class_name: str, config: FrozenDict) -> FrozenDict:
     if new not in KEYS:
         reason = _WHY_NOT.get(class_name, f"Keras 3 has no {class_name}")
         raise Stop("convert-class", reason, _REMEDIES.get(class_name, _REMEDY))
-    renames = _RENAMED.get(new, {})
+    renames = RENAMED.get(new, {})
     given = FrozenDict({renames.get(key, key): objects.plain(value) for key, value in config.items()})
     given = FrozenDict(_CUDNN.get(class_name, {})) | given
     for special in _SPECIAL.get(new, ()):
@@ -192,7 +193,7 @@ def _defaults(name: str) -> Mapping[str, Any]:
 
 
 def _value(key: str, value: Any, dtype: str) -> Any:
-    if key in _WHOLE:
+    if key in WHOLE:
         return value
     if key.endswith(("_initializer", "_regularizer", "_constraint")):
         return objects.trained(key, value)

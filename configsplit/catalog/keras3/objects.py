@@ -37,7 +37,8 @@ _CONSTRAINTS: Mapping[str, str] = {
     "NonNeg": "",
     "UnitNorm": "axis",
 }
-_KINDS = {"initializer": _INITIALIZERS, "regularizer": _REGULARIZERS, "constraint": _CONSTRAINTS}
+KINDS = {"initializer": _INITIALIZERS, "regularizer": _REGULARIZERS, "constraint": _CONSTRAINTS}
+"""Kind of object -> its classes in Keras 3 -> the keys of those that mean the same in Keras 2."""
 
 _OTHER_NAMES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "zero": ("Zeros", {}),
@@ -91,7 +92,7 @@ def _camel(name: str) -> str:
 
 
 def _named(kind: str, name: str) -> FrozenDict:
-    known = _KINDS[kind]
+    known = KINDS[kind]
     renamed, implied = _OTHER_NAMES.get(name, (_camel(name) if name not in known else name, {}))
     return _made(kind, renamed, FrozenDict(implied)) if renamed in known else function(name)
 
@@ -102,16 +103,16 @@ def _object(kind: str, value: FrozenDict) -> FrozenDict:
     if custom or not isinstance(config, FrozenDict):
         return custom_object(value)
     renamed, implied = _OTHER_NAMES.get(class_name, (class_name, {}))
-    if renamed not in _KINDS[kind]:
+    if renamed not in KINDS[kind]:
         renamed = _camel(class_name)
-    if renamed not in _KINDS[kind]:
+    if renamed not in KINDS[kind]:
         return custom_object(value)
     moved = {_KERAS1_CONSTRAINTS.get(key, key): item for key, item in config.items()} if kind == "constraint" else config
     return _made(kind, renamed, FrozenDict(implied) | moved)
 
 
 def _made(kind: str, class_name: str, config: FrozenDict) -> FrozenDict:
-    known = _KINDS[kind][class_name].split()
+    known = KINDS[kind][class_name].split()
     left = {key: value for key, value in config.items() if key not in {*known, "dtype", "partition_info", "name"}}
     if any(value is not None for value in left.values()):
         raise Stop(
@@ -144,7 +145,7 @@ def function(name: str) -> FrozenDict:
 
 # ----------------------------------------------------------------------------------------------------------- activations
 
-_SAME = frozenset(
+SAME = frozenset(
     {
         "relu", "relu6", "softmax", "elu", "selu", "softplus", "softsign", "silu", "swish", "gelu", "tanh", "sigmoid",
         "exponential", "linear", "mish", "log_softmax",
@@ -161,7 +162,7 @@ def activation(value: Any, dtype: Any = "float32") -> Any:
     Raises:
         Stop: it is an object that cannot be told apart.
     """
-    if value is None or value in _SAME:
+    if value is None or value in SAME:
         return value
     if isinstance(value, str):
         return hard_sigmoid(dtype) if value == "hard_sigmoid" else _RENAMED.get(value) or function(value)

@@ -136,6 +136,8 @@ def type_key_of(dtype: str) -> bytes:
     Raises:
         Unplain: they are none that plain HDF5 has.
     """
+    if opaque := re.fullmatch(r"\|V(\d{1,3})", dtype):
+        return TYPE_PREFIX + TYPE.pack(0x10 | OPAQUE, 0, 0, 0, int(opaque[1]))
     found = re.fullmatch(r"(?:(u?int|float)(8|16|32|64)|>([iuf])([248]))", dtype)
     if found is None:
         raise Unplain

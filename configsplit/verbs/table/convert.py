@@ -18,24 +18,32 @@ from configsplit.verbs.table.verb import (
 VERB = Verb(
     name="convert",
     function="configsplit.verbs.convert:convert",
-    help="""Bring MODEL to today's Keras 3, configuration and weights, so that Keras 3.15 loads it as it is.
+    help="""Bring MODEL to today's Keras 3, configuration and weights, so that Keras 3.15 loads it as it is; or back to Keras 2.
 
     Layers, calls, weights and masks are translated by declared rules; where Keras 3 computes something else under the same
     name, what computes the old numbers is written. What cannot be converted is listed, each layer with its reason and what to
     do about it, and nothing is written then (exit code 1). A record beside the file says where each layer and weight came from;
-    `configsplit verify FILE` holds the file against it. With --verify numeric the old model is also run in tf_keras and the new
-    one in Keras 3.
+    `configsplit verify FILE` holds the file against it. With --verify numeric both models are also run, each in its own
+    framework. --to keras2 writes an .h5 file that tf_keras and TF 2.4 to 2.15 read; --to tfjs a layers model of TensorFlow.js;
+    --target 3.3 what that release of Keras 3 reads.
     """,
     options=(
         MODEL,
         Option(
             "--out -o",
-            help="The file to write: .keras; .h5 if MODEL is Keras 3 already; or .json without weights.",
+            help="The file to write: .keras; .h5 of what is or was Keras 3; .json without weights; a folder for TensorFlow.js.",
             kind="path",
             required=True,
             use="save",
             only="command",
         ),
+        Option(
+            "--to",
+            help="What to bring MODEL to.",
+            choices=("keras3", "keras2", "tfjs"),
+            default="keras3",
+        ),
+        Option("--target", help="An older release of Keras 3 that is to read it.", metavar="3.X"),
         Option(
             "--lambda",
             "lambdas",
@@ -84,5 +92,6 @@ VERB = Verb(
     examples=(
         "convert old.h5 -o new.keras",
         "convert old.json --weights old_weights.h5 -o new.keras --verify numeric",
+        "convert new.keras --to keras2 -o old.h5",
     ),
 )

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from attacks import ATTACKS, Attack
+from attacks import ATTACKS, CONTROLS, Attack
 from click.testing import CliRunner, Result
+from support.lines import line_of
 from support.watching import watching
 
 from configsplit.cli.main import cli
@@ -35,6 +36,9 @@ LINES: dict[str, list[str]] = {
     "rename": ["rename", "MODEL", "d=e", "--out", "in/renamed.json"],
     "freeze": ["freeze", "MODEL", "--layer", "d", "--out", "in/frozen.json"],
     "convert": ["convert", "MODEL", "--out", "in/converted.json"],
+    "convert back": ["convert", "MODEL", "--to", "keras2", "--out", "in/back.json"],
+    "convert for browsers": ["convert", "MODEL", "--to", "tfjs", "--out", "in/web"],
+    "convert for an older": ["convert", "MODEL", "--target", "3.6", "--out", "in/older.json"],
     "weights": ["weights", "MODEL", "--out", "in/weights.npz"],
     "expand": ["expand", "MODEL", "--library", "no_such_library", "--out", "in/graph.json", "--timeout", "60"],
     "plot": ["plot", "MODEL", "--out", "in/picture.html"],
@@ -44,12 +48,23 @@ LINES: dict[str, list[str]] = {
     "plugins": ["plugins"],
 }
 """Each verb's line, in this order; ``batch`` has all the files at once."""
-ENDS_OTHERWISE = {"convert", "weights", "expand", "profile", "batch", "validate"}
+WORDS = {
+    "classes": "Activation",
+    "at": "d",
+    "after": "d",
+    "from_": "x",
+    "to": "d",
+    "layer": "a",
+    "names": "d=e",
+    "donor": "in/probe.json",
+}
+"""What options may be that a verb without a line above cannot do without."""
+LINES |= {verb: line_of(verb, "MODEL", f"in/{verb}.json", WORDS) for verb in VERBS if verb not in LINES}
+CONVERTS = {verb for verb, words in LINES.items() if words[0] == "convert"}
+ENDS_OTHERWISE = {*CONVERTS, "weights", "expand", "profile", "batch", "validate"}
 """What converts, runs or judges a model refuses an attack by right, and ``weights`` a model that has none: held against a code
 of error, not against the control."""
 EACH = [verb for verb in LINES if verb != "batch"]
-CONTROLS = list({json.dumps([attack.dialect, attack.control("")]): attack for attack in ATTACKS}.values())
-"""One attack for each control: many are the same layer but for what is hostile in it."""
 
 
 @pytest.fixture(params=ATTACKS, ids=[attack.name for attack in ATTACKS])
@@ -92,7 +107,7 @@ def hazards(verb: str, result: Result) -> set[str]:
 
 
 def test_every_verb_is_here() -> None:
-    assert set(LINES) == set(VERBS)
+    assert {words[0] for words in LINES.values()} == set(VERBS)
 
 
 TELL = ("inspect", "validate")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from fault_server import content
+from support.lines import line_of
 
 from configsplit.verbs.table import VERBS, record
 
@@ -34,6 +35,8 @@ LINES: dict[str, list[str]] = {
     "explore": ["explore", "k3.keras", "--no-open", "--out", "{out}.html"],
     "expand": ["expand", "k3.keras", "--library", "none", "--out", "{out}.json"],
     "profile": ["profile", "k3.keras", "--out", "{out}.json"],
+    "convert back": ["convert", "k3.keras", "--to", "keras2", "--out", "{out}.h5"],
+    "convert for browsers": ["convert", "k3.keras", "--to", "tfjs", "--out", "{out}"],
 }
 """All but batch, whose work is done by other processes; see test_faults_batch.py. What ``profile`` and
 ``expand`` have made in another process is given to them by fault_server.py: here they write."""
@@ -42,6 +45,20 @@ LINES: dict[str, list[str]] = {
 def writing() -> set[str]:
     """The verbs that have an output, as their records say."""
     return {name for name in VERBS if any(option.key == "out" for option in record(name).options)}
+
+
+WORDS = {
+    "classes": "BatchNormalization",
+    "at": "c2",
+    "after": "c1",
+    "from_": "c1",
+    "to": "c2",
+    "layer": "c1",
+    "names": "c1=stem",
+    "donor": "drop.json",
+}
+"""What options may be that a verb without a line above cannot do without."""
+LINES |= {verb: line_of(verb, "k3.keras", "{out}.keras", WORDS) for verb in sorted(writing() - LINES.keys() - {"batch"})}
 
 
 HANGS = 300
@@ -53,7 +70,8 @@ verbs_run: list[str] = []
 OTHER = {
     "split": ["split", "k3.keras", "--at", "c1", "--out", "{out}"],
     **{verb: ["rename", "k3.keras", "c2=other", "--out", "{out}.keras"] for verb in LINES if verb != "split"},
-    **{verb: ["rename", "k2.h5", "c2=other", "--out", "{out}.h5"] for verb in ("extract", "remove", "freeze")},
+    **{verb: ["rename", "k2.h5", "c2=other", "--out", "{out}.h5"] for verb in ("extract", "remove", "freeze", "convert back")},
+    "convert for browsers": ["convert", "k2.h5", "--to", "tfjs", "--out", "{out}"],
     "weights": ["weights", "k3.keras", "--out", "{out}.safetensors"],
     "plot": ["plot", "k2.h5", "--out", "{out}.html"],
     "explore": ["plot", "k2.h5", "--out", "{out}.html"],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from configsplit.models import door
+
 
 class Shown:
     """Something that has a table, `_repr_html_`, and is drawn by `plot`."""
@@ -13,6 +15,4 @@ class Shown:
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         """For notebooks."""
-        from configsplit.verbs.shown import picture
-
-        return {"text/plain": repr(self), "text/html": self._repr_html_() + picture(self)}
+        return {"text/plain": repr(self), "text/html": self._repr_html_() + door.picture(self)}

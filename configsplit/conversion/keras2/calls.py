@@ -1,0 +1,151 @@
+"""One call of one layer of Keras 3, and how Keras 2 writes it: one tensor first, or a list of them, and the rest by name."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from configsplit.catalog.constructors import constructor
+from configsplit.catalog.keras2.configs import written
+from configsplit.catalog.keras2.objects import entry_of
+from configsplit.catalog.keras3.refusals import Stop
+from configsplit.catalog.keras3.today import placed
+from configsplit.catalog.layers import images
+from configsplit.catalog.table import class_facts
+from configsplit.conversion.keras2.building import Writing
+from configsplit.conversion.keras2.operations import convert_operation
+from configsplit.graph.json import FrozenDict, rebuild
+from configsplit.graph.model import INPUT, CallRef, Layer, Model, Node, TensorRef, Use, leaves
+
+MASKS = ("mask", "query_mask", "value_mask", "key_mask")
+"""Arguments by which layers of Keras 3 take the masks that Keras 2 hands on by itself."""
+
+_AUGMENTING = frozenset(facts.class_name for facts in images.LAYERS)
+
+_NAMED = "call it with its first tensor, and with the others by their names"
+
+
+def convert_call(writing: Writing, layer: Layer, number: int, model: Model | None) -> None:
+    """Convert one call of a layer; the layer itself with its first call.
+
+    Raises:
+        Stop: it has no equal in Keras 2.
+    """
+    name, node = writing.names[layer.name], layer.calls[number]
+    if layer.is_operation:
+        args, kwargs = _moved(writing, node.args), _moved(writing, node.kwargs)
+        writing.tensors[TensorRef(layer.name)] = convert_operation(writing, layer, args, kwargs, TensorRef(layer.name)).ref
+        writing.origins[name] = layer.name
+        return
+    if name not in writing.layers:
+        writing.add(_layer(writing, layer, name, model), layer.name)
+    args, kwargs = ((), FrozenDict()) if layer.is_input else _arguments(writing, layer, node)
+    writing.call(name, number, Node(_moved(writing, args), _moved(writing, kwargs)))
+    if _counts(layer):
+        _as_counted(writing, layer, number, name)
+        return
+    for output in range(writing.counts.get(CallRef(layer.name, number), 1)):
+        old = TensorRef(layer.name, number, output)
+        writing.tensors[old] = new = TensorRef(name, number, output)
+        writing.specs[new] = writing.spec(old)
+
+
+def _counts(layer: Layer) -> bool:
+    """Whether a layer counts what it looks up, in fractions whatever its dtype is."""
+    counts = class_facts(layer.class_name).numbers == "split" or layer.class_name == "IntegerLookup"
+    return counts and layer.config.get("output_mode", "int") != "int"
+
+
+def _as_counted(writing: Writing, layer: Layer, number: int, name: str) -> None:
+    """What words become: Keras 2 counts them in fractions where Keras 3 does in whole numbers."""
+    old, made = TensorRef(layer.name, number), Use(TensorRef(name, number))
+    spec = writing.spec(old)
+    if spec.dtype not in ("float32", None):
+        made = writing.function("cast", "cast", made, {"dtype": spec.dtype}, spec, False)
+    writing.tensors[old], writing.specs[made.ref] = made.ref, spec
+
+
+def _moved(writing: Writing, value: Any) -> Any:
+    return rebuild(value, lambda item: Use(writing.tensors[item.ref]) if type(item) is Use else item)
+
+
+def _layer(writing: Writing, layer: Layer, name: str, model: Model | None) -> Layer:
+    if layer.model is not None:
+        if model is None:
+            raise Stop("convert-inside", "something inside this model cannot be converted", "see the other refusals")
+        kind = "Sequential" if model.kind == "sequential" else "Functional"
+        entry = FrozenDict({"class_name": kind, "config": None, "name": name})
+        return Layer(name=name, class_name=kind, entry=entry, model=model, base=1)
+    if layer.is_input:
+        return input_layer(writing, layer, name)
+    entry = written(placed(layer.entry), partial(writing.wrapped, layer.name))
+    config = entry["config"] | {"name": name} | _dtype(writing, layer)
+    return Layer(name=name, class_name=str(entry["class_name"]), entry=entry_of(str(entry["class_name"]), config))
+
+
+def _dtype(writing: Writing, layer: Layer) -> dict[str, Any]:
+    """What looks up is of the dtype that it gives in Keras 2, and what splits texts of texts; Keras 3 has a policy there."""
+    numbers = class_facts(layer.class_name).numbers
+    if numbers == "split":
+        return {"dtype": "string"}
+    given = "float32" if _counts(layer) else writing.spec(TensorRef(layer.name)).dtype if numbers == "coded" else None
+    return {} if given is None else {"dtype": given}
+
+
+def input_layer(writing: Writing, layer: Layer, name: str) -> Layer:
+    """An input, also that of a Sequential which the document does not describe."""
+    entry, spec = layer.entry, writing.spec(TensorRef(layer.name))
+    if layer.implicit or not entry:
+        if spec.shape is None:
+            what = "nothing says what the model takes, so Keras 2 could not build its layers to load their weights"
+            raise Stop("convert-shape-unknown", what, f"give it: --shape {layer.name}=None,28,28,3")
+        config = {"batch_shape": spec.shape, "dtype": spec.dtype or "float32", "sparse": spec.sparse, "ragged": spec.ragged}
+        entry = entry_of(INPUT, config) | {"module": "keras.layers"}
+    made = written(placed(entry))
+    return Layer(name=name, class_name=INPUT, entry=entry_of(INPUT, made["config"] | {"name": name}))
+
+
+def _arguments(writing: Writing, layer: Layer, node: Node) -> tuple[tuple[Any, ...], FrozenDict]:
+    """A call's arguments: what comes behind the first gets the name that its class has for it."""
+    first, *more = node.args or (None,)
+    kwargs = {key: value for key, value in node.kwargs.items() if value is not None}
+    if kwargs.get("training") is True and layer.class_name in _AUGMENTING:
+        del kwargs["training"]  # what they do by themselves, and Keras 3 writes down
+    elif kwargs.get("training") is True:
+        writing.note(layer.name, "is told to train: Keras 2 does so in `predict`, too, where Keras 3 does not")
+    taken = _parameters(layer)
+    if len(more) >= len(taken):
+        raise Stop("convert-call", "it is called with more arguments in order than Keras 2 can write", _NAMED)
+    kwargs |= {name: value for name, value in zip(taken[1:], more, strict=False) if value is not None}
+    if not node.args and taken and taken[0] in kwargs:
+        first = kwargs.pop(taken[0])
+    if writing.implicit:
+        kwargs = {key: value for key, value in kwargs.items() if key not in MASKS or _is_chosen(value)}
+    elif any(key in kwargs for key in MASKS[1:]):
+        raise Stop("convert-mask", "Keras 2 hands it no mask by name", "build that part of the model anew in Keras 2")
+    if not leaves(first):
+        raise Stop("convert-call", "its first argument is no tensor", _NAMED)
+    if class_facts(layer.class_name).recurrent or class_facts(layer.class_name).wraps == "directions":
+        return _recurrent(first, kwargs)
+    return (first,), FrozenDict(kwargs)
+
+
+def _is_chosen(value: Any) -> bool:
+    """Whether a mask is no tensor: nothing that Keras 2 could hand on."""
+    return not leaves(value)
+
+
+def _recurrent(first: Any, kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], FrozenDict]:
+    """States stand behind the sequence, in one list with it."""
+    states = kwargs.pop("initial_state", None)
+    if states is None:
+        return (first,), FrozenDict(kwargs)
+    flat = leaves(states)
+    return ((first, *flat),), FrozenDict(kwargs)
+
+
+def _parameters(layer: Layer) -> tuple[str, ...]:
+    known = constructor(layer.class_name, "keras3") if layer.model is None else None
+    if known is None:
+        return ("inputs", "training", "mask")
+    return tuple(word.rstrip("=") for word in known.call.split() if not word.startswith("*"))
