@@ -17,7 +17,7 @@ def expand(model: Path, out: Path, force: bool, as_json: bool, **options: Any) -
     from configsplit.verbs.table import function
 
     found = function("expand")(model, options["libraries"], depth=options["depth"], limits=asked.limits_of(options))
-    saved = found.save(out, force=force)
+    saved, plugin = found.save(out, force=force)
     if as_json:
         told = {
             "opened": list(found.opened),
@@ -28,6 +28,7 @@ def expand(model: Path, out: Path, force: bool, as_json: bool, **options: Any) -
         show(
             {
                 "file": str(saved),
+                "plugin": None if plugin is None else str(plugin),
                 "class": found.class_name,
                 "weights": found.weights,
                 "bytes": found.bytes,
@@ -37,9 +38,8 @@ def expand(model: Path, out: Path, force: bool, as_json: bool, **options: Any) -
         )
         return
     layers = len(found.document["config"]["layers"])
-    say(
-        f"{click.style(saved.name, bold=True)}  {found.class_name}: {count(layers)} layers, {count(found.weights)} weights tied"
-    )
+    said = f"{found.class_name}: {count(layers)} layers, {count(found.weights)} weights placed"
+    say(f"{click.style(saved.name, bold=True)}  {said}")
     for name, why in found.whole.items():
         say(f"  {name} stays whole: {why}")
     for name, kind in found.mended.items():
@@ -50,3 +50,5 @@ def expand(model: Path, out: Path, force: bool, as_json: bool, **options: Any) -
         say("  the graph was not run beside the model")
     if found.bytes:
         note(f"{size(found.bytes)} of weights stay where they are: give {model} as --weights of {saved.name}")
+    if plugin is not None:
+        note(f"{plugin.name} declares what was seen of the library's classes: give it as --custom-objects")

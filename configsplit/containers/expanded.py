@@ -63,7 +63,7 @@ def expanded_text(document: Any, weights_at: Mapping[str, str]) -> str:
     return dumps({"weights_at": dict(weights_at), "model": document}, indent=1) + "\n"
 
 
-class TiedArrays(Arrays):
+class RenamedArrays(Arrays):
     """The arrays of a file under the names that a document has for them; what it has no name for is left out.
 
     Raises:

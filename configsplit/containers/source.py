@@ -15,7 +15,7 @@ from configsplit.containers.arrays import Arrays
 from configsplit.containers.by_order import Wanted, by_order
 from configsplit.containers.checkpoint import Checkpoint, index_of
 from configsplit.containers.container import Container, Format, digest_of_file
-from configsplit.containers.expanded import Expanded, TiedArrays
+from configsplit.containers.expanded import Expanded, RenamedArrays
 from configsplit.containers.h5_model import H5Model
 from configsplit.containers.json_text import JsonText
 from configsplit.containers.keras_archive import KerasArchive, KerasFolder
@@ -134,14 +134,15 @@ def open_source(
 
 
 def digest(path: Path | str, stop: Event | None = None) -> str:
-    """SHA-256 of any one file, whatever it is; of the index of sharded weights, that of the `sha256sum` listing of index and
-    shards. May run in a thread.
+    """SHA-256 of any one file, whatever it is; of what lies in several, that of their `sha256sum` listing. May run in a thread.
 
     Raises:
         StoreError: it cannot be read.
     """
     with Files() as files:
-        return digest_of_file(Opened(Path(path), files), stop)
+        opened = Opened(Path(path), files)
+        several = next((each for each in (Checkpoint, TfjsModel, SavedModel) if each.recognises(opened)), None)
+        return digest_of_file(opened, stop) if several is None else several(opened).sha256(stop)
 
 
 class Source:
@@ -233,7 +234,7 @@ class Source:
             hint = "name an .h5 file of weights"
             raise StoreError("the file holds no weights", code="weights-layout", where=str(self.weights_path), hint=hint)
         if at := self._container.weights_at():
-            found = TiedArrays(found, at)
+            found = RenamedArrays(found, at)
         found.by_name = self.by_name
         return found
 

@@ -39,7 +39,8 @@ def no_graph(document: FrozenDict) -> DocumentError:
             f"{name} keeps its graph in code: its config has no layers",
             code="document-no-graph",
             where="config",
-            hint="a subclassed model can only be cut live, where Keras can trace it",
+            hint="let the library of a functional class write its graph (`configsplit expand MODEL --library PACKAGE`); any "
+            "other subclassed model can only be cut live, where Keras can trace it",
         )
     attribute = held[0].partition(".")[0].partition("[")[0]
     return DocumentError(

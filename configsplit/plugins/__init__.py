@@ -2,6 +2,7 @@
 
 from configsplit.catalog.facts import CallFacts, FunctionFacts, LayerFacts, WeightSpec, same_as_input
 from configsplit.graph.model import TensorSpec
+from configsplit.plugins.observed import observed
 from configsplit.plugins.registry import Framework, Plugin, Registry
 
 __all__ = [
@@ -13,5 +14,6 @@ __all__ = [
     "Registry",
     "TensorSpec",
     "WeightSpec",
+    "observed",
     "same_as_input",
 ]

@@ -23,7 +23,7 @@ class DeclaredLayer(Listed):
     keras_class: Target | None = None
     tf_keras_class: Target | None = None
     weights: bool
-    mask: Literal["unknown", "passes", "stops", "makes"]
+    mask: Literal["unknown", "may_pass", "passes", "stops", "makes"]
 
 
 class DeclaredFunction(Listed):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from pprint import pformat
 from typing import TYPE_CHECKING, Any, Literal
 
 from configsplit.containers import Staging, open_source, prepare_text
@@ -16,6 +17,15 @@ from configsplit.graph.json import dumps
 
 if TYPE_CHECKING:
     from configsplit.runtime.confinement.policy import Limits
+
+_PLUGIN = '''"""What layers of a library give and keep, as `configsplit expand` saw it: a plug-in, for --custom-objects."""
+
+from configsplit.plugins import observed
+
+LAYERS = observed(
+    {seen}
+)
+'''
 
 Depth = Literal["models", "all"]
 
@@ -29,12 +39,13 @@ class Expanded:
         class_name: the class of the model in it.
         document: the graph, as a document of Keras 3.
         weights_at: the name of each weight in the document's layout -> its name in the file, where any is called otherwise.
-        weights: how many weights were tied.
+        weights: how many weights it has.
         bytes: how many bytes they have in the file; 0 where it holds none.
         opened: layers that were opened, ``OUTER/INNER``.
         whole: layers that were to be opened and are whole -> why.
         mended: layers that their class describes too little for Keras to make them again -> the class.
         left: arrays of the file that no layer of the graph has.
+        classes: what was seen of the library's classes, as `configsplit.plugins.observed` takes it.
         run: whether the graph was run beside the model, with equal bits.
     """
 
@@ -48,36 +59,44 @@ class Expanded:
     whole: Mapping[str, str]
     mended: Mapping[str, str]
     left: tuple[str, ...] = ()
+    classes: Mapping[str, Any]
     run: bool
 
     def text(self) -> str:
         """What is written: a document that Keras reads too, or one with the places of the weights."""
         return expanded_text(self.document, self.weights_at) if self.weights_at else dumps(self.document, indent=1) + "\n"
 
-    def save(self, path: str | Path, *, force: bool = False) -> Path:
-        """Write the graph, whole or not at all.
+    def plugin_text(self) -> str:
+        """A plug-in that declares the library's classes as they were seen; "" where the graph has none of them."""
+        return _PLUGIN.format(seen=pformat(dict(self.classes), width=120, sort_dicts=False)) if self.classes else ""
+
+    def save(self, path: str | Path, *, force: bool = False) -> tuple[Path, Path | None]:
+        """Write the graph, and beside it the plug-in ``NAME_classes.py``: whole or not at all.
 
         Args:
             path: the file.
             force: replace an existing file.
 
         Returns:
-            The file.
+            The file, and the plug-in where one is needed.
 
         Raises:
             StoreError: the file exists (without ``force``) or cannot be written.
         """
         place = Path(path)
+        beside = place.with_name(f"{place.stem}_classes.py") if self.classes else None
         with Staging(place, folder=False, force=force) as staging:
             prepare_text(staging.path(place.name), self.text()).run()
+            if beside is not None:
+                prepare_text(staging.path(beside.name), self.plugin_text()).run()
             staging.commit()
-        return place
+        return place, beside
 
 
 def expand(
     model: str | Path, libraries: str | Sequence[str], *, depth: Depth = "models", limits: Limits | None = None
 ) -> Expanded:
-    """Let a library build the graph of a model whose file holds hyperparameters, and tie the file's weights to its layers.
+    """Let a library build the graph of a model whose file holds hyperparameters, and find its weights in the file.
 
     Args:
         model: a ``.keras`` file, a preset's folder, or a ``config.json``.
@@ -124,6 +143,7 @@ def expand(
         whole=found["whole"],
         mended=found["mended"],
         left=left,
+        classes=found["classes"],
         run=found["run"],
     )
 

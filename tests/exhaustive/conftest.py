@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from support import conversion_report, numeric_conversion
+from support import conversion_report, kerashub_page, numeric_conversion
 from support.outcomes import Row
 from support.report import ROWS, publish, store
 
@@ -19,6 +19,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(conversion_report.publish())
     if "exhaustive" in options.markexpr and not options.collectonly and any(numeric_conversion.ROWS.glob("*.json")):
         terminalreporter.write_line(numeric_conversion.publish())
+    if "exhaustive" in options.markexpr and not options.collectonly and any(kerashub_page.ROWS.glob("*.json")):
+        terminalreporter.write_line(kerashub_page.publish())
 
 
 @pytest.fixture

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+from support.expanding import in_this_process
+
 import configsplit
+
+CONFINED = ("net.keras", "models")
+"""What is expanded in the confined process, as users do it; the rest here, for want of time."""
 
 
 def text_net(smallhub: Any, name: str, **options: Any) -> Any:
@@ -47,11 +53,16 @@ class World:
     def model(self, name: str) -> Any:
         return self.pair if name.startswith("pair") else self.text
 
+    def plugin(self, name: str, depth: Any = "models") -> Path:
+        graph = self.graph(name, depth)
+        return graph.with_name(f"{graph.stem}_classes.py")
+
     def expanded(self, name: str, depth: Any = "models") -> Any:
         if (name, depth) not in self._made:
-            self._made[name, depth] = configsplit.expand(self.folder / name, "smallhub", depth=depth)
+            with nullcontext() if (name, depth) == CONFINED else in_this_process():
+                self._made[name, depth] = configsplit.expand(self.folder / name, "smallhub", depth=depth)
         return self._made[name, depth]
 
     def graph(self, name: str, depth: Any = "models") -> Path:
         place = self.folder / f"{name}.{depth}.json"
-        return place if place.exists() else Path(self.expanded(name, depth).save(place))
+        return place if place.exists() else self.expanded(name, depth).save(place)[0]

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from expansion_models import World, save_preset, text_net
+from support.expanding import in_this_process
 
 import configsplit
 from configsplit.containers import open_source
 from configsplit.errors import ConfigSplitError
+from configsplit.saving.manifesting import doubts_of
 
 IDS = {"one": np.array([[1, 2, 3], [4, 5, 6]]), "two": np.array([[7, 8], [9, 10]]), "ids": np.array([[1, 2, 0], [10, 5, 6]])}
-SOURCES = [("net.keras", "block_1"), ("net_sharded", "forgetful"), ("pair_preset", "left/block_1"), ("pair.keras", "pool_one")]
+SOURCES = [("net.keras", "block_1"), ("net_sharded", "forgetful"), ("pair_preset", "left/block_1"), ("pair.keras", "shared@0")]
 
 
 def flat(outputs: Any) -> list[np.ndarray[Any, Any]]:
@@ -54,11 +57,15 @@ def flat_inputs(model: Any) -> list[Any]:
 def test_parts_of_an_expanded_model_give_the_bits_of_the_model(
     world: World, tmp_path: Path, name: str, at: str, depth: str
 ) -> None:
-    document = configsplit.load(world.graph(name, depth), weights=world.folder / name)
-    saved = configsplit.split(document, at, boundary="early").save(tmp_path / "parts", to="keras")
-    assert saved.proof is not None
-    parts, model = run_parts(tmp_path / "parts", IDS), world.model(name)
-    assert [each.tobytes() for each in parts] == [each.tobytes() for each in whole(model)]
+    document = configsplit.load(
+        world.graph(name, depth), weights=world.folder / name, custom_objects=[world.plugin(name, depth)]
+    )
+    sizes = ["one=1,3", "two=1,2"] if name.startswith("pair") else ()
+    parts = configsplit.split(document, at, sizes=sizes)
+    assert not any("mask" in doubt for doubt in doubts_of(parts))
+    assert parts.save(tmp_path / "parts", to="keras").proof is not None
+    made, model = run_parts(tmp_path / "parts", IDS), world.model(name)
+    assert [each.tobytes() for each in made] == [each.tobytes() for each in whole(model)]
 
 
 def test_what_a_class_forgets_is_written_and_what_no_graph_holds_is_left(world: World) -> None:
@@ -78,6 +85,29 @@ def test_blocks_are_opened_where_nothing_is_lost(world: World) -> None:
     assert set(found.opened) == {"block_0", "block_1", "forgetful"}
     assert found.whole == {"scaled": "it has weights of its own, or makes layers when it is called"}
     assert found.weights_at["layers/functional/layers/dense/vars/0"] == "layers/block/up/vars/0"
+
+
+def test_what_was_seen_of_the_classes_is_a_plugin(world: World) -> None:
+    """Sizes that follow those of what is taken, weights, no masks: plans and prices need no more."""
+    block = world.expanded("net.keras").classes["Block"]
+    assert block["mask"] == "may_pass"
+    assert block["keras_class"] == "smallhub:Block"
+    assert block["layers"]["block_0"]["outputs"] == [["float32", [[0, 0], [0, 1], 8]]]
+    assert ["kernel", [8, 16], "float32"] in block["layers"]["block_0"]["weights"]
+    plan = configsplit.plan(
+        configsplit.load(world.graph("net.keras"), custom_objects=[world.plugin("net.keras")]),
+        3,
+        balance="bytes",
+        sizes=["ids=1,6"],
+    )
+    assert len(plan.stages) == 3
+
+
+def test_parts_are_run_by_verify_with_the_plugin(world: World, tmp_path: Path) -> None:
+    plugin = world.plugin("net.keras")
+    document = configsplit.load(world.graph("net.keras"), weights=world.folder / "net.keras", custom_objects=[plugin])
+    configsplit.split(document, "block_0").save(tmp_path / "parts")
+    assert configsplit.verify(tmp_path / "parts", numeric=True, custom_objects=[plugin]).numeric.passed
 
 
 def test_a_cut_inside_a_block(world: World, tmp_path: Path) -> None:
@@ -109,17 +139,18 @@ def test_the_weights_of_older_releases_are_found_by_their_names(world: World, tm
     save_preset(world.text, folder)
     with h5py.File(folder / "model.weights.h5", "r+") as file:
         file.move("layers/reversible_embedding", "embedding")
-    found = configsplit.expand(folder, "smallhub")
+    with in_this_process():
+        found = configsplit.expand(folder, "smallhub")
     assert found.weights_at["layers/reversible_embedding/vars/0"] == "embedding/vars/0"
-    place = found.save(tmp_path / "graph.json")
+    place, _ = found.save(tmp_path / "graph.json")
     with open_source(place, folder) as ours, open_source(world.folder / "net.keras") as its:
         assert ours.weights is not None
         assert its.weights is not None
         assert all(ours.weights.same(path, its.weights, path) for path in its.weights.datasets)
 
 
-def refused(code: str, path: Path, **options: Any) -> ConfigSplitError:
-    with pytest.raises(ConfigSplitError) as caught:
+def refused(code: str, path: Path, *, confined: bool = False, **options: Any) -> ConfigSplitError:
+    with nullcontext() if confined else in_this_process(), pytest.raises(ConfigSplitError) as caught:
         configsplit.expand(path, options.pop("libraries", "smallhub"), **options)
     assert caught.value.code == code
     return caught.value
@@ -140,16 +171,16 @@ def test_a_file_that_names_other_modules_is_refused(tmp_path: Path) -> None:
     marker = tmp_path / "ran"
     (tmp_path / "evil.py").write_text(f"open({str(marker)!r}, 'w').close()")
     entry = {"module": "evil", "class_name": "Evil", "config": {}, "registered_name": None}
-    refused("hazard-foreign-module", config(tmp_path, entry))
+    refused("hazard-foreign-module", config(tmp_path, entry), confined=True)
     inside = {**text_config(), "config": {**text_config()["config"], "exponent": entry}}
-    refused("hazard-foreign-module", config(tmp_path, inside))
+    refused("hazard-foreign-module", config(tmp_path, inside), confined=True)
     assert not marker.exists()
 
 
 def test_hyperparameters_that_want_too_much_end_in_an_error(tmp_path: Path) -> None:
     from configsplit.runtime.confinement.policy import Limits
 
-    error = refused("runtime-timeout", config(tmp_path, text_config(depth=10**7)), limits=Limits(timeout=60))
+    error = refused("runtime-timeout", config(tmp_path, text_config(depth=10**7)), confined=True, limits=Limits(timeout=60))
     assert str(tmp_path) in error.where
 
 
@@ -183,6 +214,7 @@ def test_weights_of_another_model_are_refused(world: World, smallhub: Any, tmp_p
 
 
 def test_missing_and_strange_things(world: World, tmp_path: Path) -> None:
+    refused("expand-library", world.folder / "net.keras", libraries=["smallhub", "keras"])
     refused("expand-library", world.folder / "net.keras", libraries="no_such_library")
     refused("option-unknown", world.folder / "net.keras", depth="deep")
     copy = tmp_path / "copy"
@@ -216,3 +248,28 @@ def test_weights_that_the_record_does_not_belong_to_are_refused(world: World, tm
         configsplit.split(document, "pool_one", boundary="early").save(tmp_path / "parts")
     assert caught.value.code == "weights-missing"
     assert not (tmp_path / "parts").exists()
+
+
+@pytest.mark.parametrize(("name", "at"), [("net", "block_1"), ("pair", "left/block_1"), ("pair", "shared@0")])
+def test_live_models_of_such_classes_are_cut_too(world: World, name: str, at: str) -> None:
+    model = world.model(name)
+    before = [(layer.name, len(layer._inbound_nodes)) for layer in model.layers]
+    parts = configsplit.keras.split(model, at, boundary="early", trace=False)
+    made: list[list[np.ndarray[Any, Any]]] = []
+
+    def fed(wire: Any) -> Any:
+        return IDS[model.inputs[wire.number].name] if wire.part is None else made[wire.part][wire.number]
+
+    import keras
+
+    for part, wires in zip(parts, parts.parts.split.wires, strict=True):
+        taken = keras.tree.pack_sequence_as(part.input, [fed(wire) for wire in wires])
+        made.append(flat(part(taken, training=False)))
+    assert [fed(wire).tobytes() for wire in parts.parts.split.outputs] == [each.tobytes() for each in whole(model)]
+    assert before == [(layer.name, len(layer._inbound_nodes)) for layer in model.layers]
+
+
+def test_a_class_with_a_call_of_its_own_is_no_graph_live(smallhub: Any) -> None:
+    with pytest.raises(ConfigSplitError) as caught:
+        configsplit.keras.split(smallhub.OwnCall(3, name="own"), "dense", trace=False)
+    assert caught.value.code == "live-no-graph"

@@ -2,7 +2,7 @@
 
 ``expansion`` runs in the user's process and opens nothing; ``main`` runs in the confined one, which alone imports the library.
 It makes the model without the values of its weights, writes it as a document of plain functional models, makes that again as
-Keras will, and ties each weight of the one to that of the other.
+Keras will, and says which weight of the one each of the other is.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def expansion(document: str, libraries: Sequence[str], *, open_all: bool, limits
     Returns:
         ``document``; ``class``, ``opened``, ``whole``, ``mended``: see `Graph`; ``run``: whether the graph was run beside the
         model; ``arrays``: for each weight its ``address``, ``shape`` and ``dtype``, and under which names Keras
-        ``stored`` it, in each order in which its releases did.
+        ``stored`` it, in each order in which its releases did; ``classes``: see `seen_classes`.
 
     Raises:
         PluginError: the library cannot be imported.
@@ -42,12 +42,12 @@ def expansion(document: str, libraries: Sequence[str], *, open_all: bool, limits
         RuntimeUnavailableError: Keras is not installed, or the process cannot be confined.
     """
     job = {"document": thaw(loads(document)), "libraries": list(libraries), "open_all": open_all}
-    refuse_hazards(job["document"], classes=_said_to_be_of(job["document"], libraries))
+    refuse_hazards(job["document"], classes=said_to_be_of(job["document"], libraries))
     with tempfile.TemporaryDirectory(prefix="configsplit-expand-") as name:
         return run_module("configsplit.runtime.expansion.worker", job, Path(name), models=[], read=[], limits=limits)
 
 
-def _said_to_be_of(document: Any, libraries: Sequence[str]) -> set[str]:
+def said_to_be_of(document: Any, libraries: Sequence[str]) -> set[str]:
     """What the document says is of the libraries, as `library_classes` names it: all else is refused before anything is run."""
     found: set[str] = set()
     todo = [document]
@@ -67,16 +67,18 @@ def main(arguments: Sequence[str]) -> int:
     """Expand what the job in ``arguments[0]`` has; ``result.json`` appears beside it."""
     path = Path(arguments[0])
     try:
-        result = _expanded(json.loads(path.read_text()))
+        result = expanded(json.loads(path.read_text()))
     except ConfigSplitError as error:
         result = {"error": {**error.as_json(), "type": type(error).__name__}}
     (path.parent / "result.json").write_text(json.dumps(result))
     return 0
 
 
-def _expanded(job: Mapping[str, Any]) -> dict[str, Any]:
+def expanded(job: Mapping[str, Any]) -> dict[str, Any]:
+    """What `expansion` gives, made in this process, which is to be the confined one."""
     from configsplit.runtime.build import safe_scope, variables
     from configsplit.runtime.expansion.graphs import graph_of, is_functional
+    from configsplit.runtime.expansion.seen import seen_classes
 
     import_libraries(job["libraries"])
     works = framework("keras")
@@ -93,8 +95,10 @@ def _expanded(job: Mapping[str, Any]) -> dict[str, Any]:
                 raise _own_call(model, document)
             graph = graph_of(model, works, open_all=job["open_all"])
             again = _built(graph.document, works)
-        arrays = _tied(model, again, graph.leaves, works)
+            classes_seen = seen_classes(graph.leaves.values(), works)
+        arrays = _placed(model, again, graph.leaves, works)
         ran = small and _ran(model, again, graph.leaves, works)
+        _check_mended(graph.mended, ran=ran)
     return {
         "document": graph.document,
         "class": type(model).__name__,
@@ -102,9 +106,23 @@ def _expanded(job: Mapping[str, Any]) -> dict[str, Any]:
         "whole": {"/".join(path): why for path, why in graph.whole.items()},
         "mended": {"/".join(path): why for path, why in graph.mended.items()},
         "arrays": arrays,
+        "classes": classes_seen,
         "run": ran,
         "keras": works.version,
     }
+
+
+def _check_mended(mended: Mapping[tuple[str, ...], str], *, ran: bool) -> None:
+    """What was found out of a layer that says too little of itself is believed only where numbers bear it out."""
+    for path, kind in mended.items():
+        if not ran:
+            raise DocumentError(
+                f"{kind} writes too little of itself for Keras to make it again, and nothing was run that tells whether what "
+                "was found out in its place is all",
+                code="expand-layer",
+                where="/".join(path),
+                hint="the class's get_config leaves something out: report it to its library",
+            )
 
 
 def _own_call(model: Any, document: Mapping[str, Any]) -> DocumentError:
@@ -139,7 +157,7 @@ def _built(document: Mapping[str, Any], works: Framework) -> Any:
         ) from None
 
 
-def _tied(model: Any, again: Any, leaves: Mapping[tuple[str, ...], Any], works: Framework) -> list[dict[str, Any]]:
+def _placed(model: Any, again: Any, leaves: Mapping[tuple[str, ...], Any], works: Framework) -> list[dict[str, Any]]:
     """Every weight of the graph as Keras makes it again, with the names under which the model's own class keeps it.
 
     Raises:
@@ -153,18 +171,18 @@ def _tied(model: Any, again: Any, leaves: Mapping[tuple[str, ...], Any], works: 
     for path, layer in leaves.items():
         mine, its = variables(layer_at(again, path)), variables(layer)
         if [_kind(each) for each in mine] != [_kind(each) for each in its]:
-            raise _untied("/".join(path), f"it comes back with the weights {[_kind(each) for each in mine]}")
+            raise _unplaced("/".join(path), f"it comes back with the weights {[_kind(each) for each in mine]}")
         origin.update({id(one): other for one, other in zip(mine, its, strict=True)})
     orders = [stored_names(model, works, attributes_first=older) for older in (False, True)]
     names = [{id(value): name for name, value in order.items()} for order in orders]
-    tied = []
+    placed = []
     for address, variable in stored_names(again, works).items():
         kept = origin.get(id(variable))
         if kept is None or any(id(kept) not in order for order in names):
-            raise _untied(address, "nobody can say which weight of the model it is")
+            raise _unplaced(address, "nobody can say which weight of the model it is")
         shape, dtype = _kind(variable)
-        tied.append({"address": address, "shape": shape, "dtype": dtype, "stored": [order[id(kept)] for order in names]})
-    return tied
+        placed.append({"address": address, "shape": shape, "dtype": dtype, "stored": [order[id(kept)] for order in names]})
+    return placed
 
 
 def _kind(variable: Any) -> tuple[list[int], str]:
@@ -176,9 +194,11 @@ def _size(variable: Any) -> int:
     return math.prod(shape) * (8 if "64" in dtype else 2 if "16" in dtype else 1 if "8" in dtype else 4)
 
 
-def _untied(where: str, why: str) -> DocumentError:
+def _unplaced(where: str, why: str) -> DocumentError:
     hint = "please report it, with the configuration"
-    return DocumentError(f"a weight cannot be tied to its layer: {why}", code="expand-untied", where=where, hint=hint)
+    return DocumentError(
+        f"nobody can say which layer a weight belongs to: {why}", code="expand-unplaced", where=where, hint=hint
+    )
 
 
 def _ran(model: Any, again: Any, leaves: Mapping[tuple[str, ...], Any], works: Framework) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from configsplit.graph.model import TensorSpec
 from configsplit.runtime import arrays
@@ -12,6 +12,10 @@ from configsplit.runtime.inputs import Hints, make_inputs, read_hints
 from configsplit.runtime.live.signature import call_specs, takes_training
 from configsplit.runtime.worker import to_stored, to_tensor
 
+Batch: TypeAlias = list[arrays.Stored]
+
+_FEW = 2
+"""So many ids every model knows."""
 _SIZES = (8, 16, 4, 32, 64, 2, 1)
 """What the open sizes of inputs are tried to be, where the model does not take what its document lets expect."""
 
@@ -27,15 +31,28 @@ def differ(one: Any, model: Any, works: Framework, specs: Any = None, text: str 
         text: an architecture that tells what inputs make sense; by default that of ``one``.
     """
     specs = call_specs(model, works) if specs is None else specs
-    hints = read_hints(text or one.to_json())
-    for described in _described(works.flatten(specs), hints):
+    found = taken_by(model, works, specs, text or one.to_json())
+    return None if found is None else not all(_same(outputs(one, works, specs, batch), its) for batch, its in found)
+
+
+def taken_by(model: Any, works: Framework, specs: Any, text: str) -> list[tuple[Batch, Batch]] | None:
+    """Two batches that a model takes, each with what it gives; None where nothing that is tried is taken.
+
+    Args:
+        model: the model.
+        works: its Keras.
+        specs: what it is called on, nested as it takes it.
+        text: an architecture that tells what inputs make sense.
+    """
+    hints = read_hints(text)
+    few = Hints(convolutions=hints.convolutions, ids=_FEW)
+    tried = [(told, each) for each in (hints, few) for told in _described(works.flatten(specs), each)]
+    for told, hint in tried:
         try:
-            batches = [make_inputs(described, hints, samples=samples, seed=seed) for seed, samples in enumerate((2, 3))]
-            its = [_outputs(model, works, specs, batch) for batch in batches]
-        except Exception:  # noqa: BLE001 - what a model says of a size that it does not take is its own
+            batches = [make_inputs(told, hint, samples=samples, seed=seed) for seed, samples in enumerate((2, 3))]
+            return [(batch, outputs(model, works, specs, batch)) for batch in batches]
+        except Exception:  # noqa: BLE001 - what a model says of what it does not take is its own
             continue
-        ours = [_outputs(one, works, specs, batch) for batch in batches]
-        return not all(map(_same, ours, its))
     return None
 
 
@@ -44,6 +61,7 @@ def _same(ours: Sequence[arrays.Stored], its: Sequence[arrays.Stored]) -> bool:
 
 
 def _described(leaves: Sequence[TensorSpec], hints: Hints) -> Iterator[list[Mapping[str, Any]]]:
+    """Inputs as `make_inputs` takes them, with one size after the other in the place of those that are open."""
     for size in (hints.free_dimension, *_SIZES):
         yield [
             {"name": f"input {number}", "shape": _fixed(spec.shape or (), size), "dtype": spec.dtype}
@@ -55,7 +73,7 @@ def _fixed(shape: Sequence[int | None], size: int) -> tuple[int | None, ...]:
     return (None, *(size if extent is None else extent for extent in shape[1:]))
 
 
-def _outputs(model: Any, works: Framework, specs: Any, stored: list[arrays.Stored]) -> list[arrays.Stored]:
+def outputs(model: Any, works: Framework, specs: Any, stored: Sequence[arrays.Stored]) -> Batch:
     """What a model gives at inference."""
     given = works.pack(specs, [to_tensor(item, works) for item in stored])
     options = {"training": False} if takes_training(model) else {}

@@ -8,7 +8,7 @@ VERB = Verb(
     help="""Write the graph of MODEL, whose file holds hyperparameters and none: a KerasHub preset, or a .keras of such a class.
 
     The library that you name builds the model once, in a confined process and without weights, and every weight of the file is
-    tied to its layer. What is written is a document that all verbs read, with the file given as its weights:
+    placed in its layer. What is written is a document that all verbs read, with the file given as its weights:
     `configsplit split graph.json --weights PRESET --at LAYER --out parts`. The file itself may name classes of that library and
     of Keras, and nothing else.
     """,

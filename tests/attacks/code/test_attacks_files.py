@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from attacks import ATTACKS, CONTROLS, Attack
 from click.testing import CliRunner, Result
+from support.lines import line_of
 from support.watching import watching
 
 from configsplit.cli.main import cli
@@ -44,6 +45,18 @@ LINES: dict[str, list[str]] = {
     "plugins": ["plugins"],
 }
 """Each verb's line, in this order; ``batch`` has all the files at once."""
+WORDS = {
+    "classes": "Activation",
+    "at": "d",
+    "after": "d",
+    "from_": "x",
+    "to": "d",
+    "layer": "a",
+    "names": "d=e",
+    "donor": "in/probe.json",
+}
+"""What options may be that a verb without a line above cannot do without."""
+LINES |= {verb: line_of(verb, "MODEL", f"in/{verb}.json", WORDS) for verb in VERBS if verb not in LINES}
 ENDS_OTHERWISE = {"convert", "weights", "expand", "profile", "batch", "validate"}
 """What converts, runs or judges a model refuses an attack by right, and ``weights`` a model that has none: held against a code
 of error, not against the control."""

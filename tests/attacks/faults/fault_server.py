@@ -244,7 +244,7 @@ def _warm_up() -> None:
 
 
 def _graph(document: str, *_: Any, **__: Any) -> dict[str, Any]:
-    told: dict[str, Any] = {"opened": [], "whole": {}, "mended": {}, "arrays": [], "run": True}
+    told: dict[str, Any] = {"opened": [], "whole": {}, "mended": {}, "arrays": [], "classes": {}, "run": True}
     return {**told, "document": json.loads(document), "class": "Functional"}
 
 
