@@ -299,8 +299,13 @@ def made() -> dict[str, Any]:
             own.update(by_release(own, old.get((dialect, each), {}), known[dialect]["classes"].get(each, {})))
             if dialect == "keras2":
                 kind = getattr(framework.layers, each)
-                known, early = defaults(kind), _written_early(old.get((dialect, kind.__name__), {}))
-                own["neutral"] = {key: known[key] for key in sorted(known) if key in own["keys"] and key not in early}
+                early = _written_early(old.get((dialect, kind.__name__), {}))
+                told = known[dialect]["classes"].get(each, {}).get("neutral")
+                own["neutral"] = {
+                    key: value
+                    for key, value in sorted(defaults(kind).items())
+                    if key in own["keys"] and key not in early and (told is None or key in told)
+                }
         found[dialect] = {
             "release": f"{_TITLES[name]} {framework.__version__}",
             **objects(framework),
