@@ -4,20 +4,21 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WORKERS ?= 2
-CODE := configsplit custom_objects schemas tests benchmarks examples
+CODE := configsplit custom_objects schemas tests benchmarks examples docs/site setup.py
 
 # The first Python that runs and for which TensorFlow has wheels. Give another as `make PYTHON=/path/to/python3.12`.
 PYTHON ?=
 CANDIDATES := $(if $(PYTHON),$(PYTHON),python3 python3.13 python3.12 python3.11 python)
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 
-.PHONY: help demo test lint generated format exhaustive bench clean
+.PHONY: help demo docs test lint generated format exhaustive bench clean
 
 help:
 	@echo "make demo        cut ResNet50 inside a residual branch, prove it, run both sides"
 	@echo "make test        all tests but the long matrices; one of them looks at a page in Chromium or Chrome, if there is one"
 	@echo "make lint        ruff and mypy"
 	@echo "make generated   write what is made from the code: JSON Schemas, README's table of verbs"
+	@echo "make docs        the documentation as a site, into build/site"
 	@echo "make exhaustive  the long matrices, all that the samples of make test leave out; writes docs/exhaustive.md"
 	@echo "make bench       the benchmarks, beside Keras; writes docs/benchmarks.md"
 	@echo "make clean       remove everything that the other targets made"
@@ -35,13 +36,18 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/mypy
 
-# What is made from the code and committed: the JSON Schemas, the table of verbs and the picture in README.md, what Keras's constructors take. Tests hold it against the code.
+# What is made from the code and committed: the JSON Schemas, the table of verbs and the pictures in README.md and docs, what the pages of docs/howto show, what Keras's constructors take. Tests hold it against the code.
 generated: $(STAMP)
 	$(BIN)/python -m configsplit.verbs.schemas schemas
 	$(BIN)/python -m configsplit.batches.recipe schemas
 	$(BIN)/python -m configsplit.verbs.readme README.md
 	cd tests && ../$(BIN)/python -m support.constructors
 	cd tests && ../$(BIN)/python -m support.pictures
+	cd tests && ../$(BIN)/python -m support.stories
+
+# Into build/site; a test builds it, too.
+docs: $(STAMP)
+	$(BIN)/python -m mkdocs build --strict
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix $(CODE)
@@ -72,5 +78,6 @@ $(STAMP): pyproject.toml constraints.txt
 	fi; \
 	echo "setting up $(VENV) with $$($$found --version) (once, a minute or two)"; \
 	"$$found" -m venv --clear $(VENV)
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[dev]'
-	@touch $@
+	@( while sleep 3; do printf .; done ) & dots=$$!; trap "kill $$dots" EXIT; \
+	$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@echo; touch $@

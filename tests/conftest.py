@@ -25,9 +25,10 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # TensorFlow does so on some processors alone; channels first need it
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # as many processes run as there are processors
+os.environ.setdefault("MALLOC_ARENA_MAX", "2")  # of one arena for each thread of TensorFlow none gives its memory back
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from support.frameworks import FrameworkProcess
+from support.frameworks import FrameworkProcess, end_all
 from support.recurrent import for_processors_alone
 from support.thinned import LONG
 
@@ -42,6 +43,10 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ[LONG] = "1"
 
 
+HELPED = pytest.StashKey[set[Path]]()
+"""Files that ask for frameworks in processes of their own; where tests are shared they are run one after the other."""
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """A matrix of an hour is nothing that plain `pytest` may start; what takes long is not what others wait for at the end."""
     if "exhaustive" not in config.option.markexpr:
@@ -50,7 +55,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in long]
     if hasattr(config, "workerinput"):
         tests = Counter(item.path for item in items)
-        items.sort(key=lambda item: (item.get_closest_marker("first") is None, -tests[item.path], str(item.path)))
+        helped = config.stash[HELPED] = {item.path for item in items if "processes" in getattr(item, "fixturenames", ())}
+        items.sort(
+            key=lambda item: (
+                item.get_closest_marker("first") is None,
+                item.path not in helped,
+                -tests[item.path],
+                str(item.path),
+            )
+        )
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -72,7 +85,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
             made._basetemp.parent.rmdir()
 
 
-ROOM = 512 << 20
+ROOM = 256 << 20
 """Bytes by which a process of tests may grow before it is tidied up behind a file."""
 
 
@@ -114,11 +127,17 @@ def _tidy(_begun: list[int]) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def processes() -> Iterator[dict[str, FrameworkProcess]]:
-    """One long-lived process for each framework, shared by all rooms."""
+    """One process for each framework, shared by all rooms; it lives as long as it is asked for."""
     found: dict[str, FrameworkProcess] = {}
     yield found
-    for process in found.values():
-        process.close()
+    end_all()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _unneeded(request: pytest.FixtureRequest) -> None:
+    """The processes of frameworks end with the last file that asks for them: each holds a third of a gigabyte."""
+    if request.path not in request.config.stash.get(HELPED, {request.path}):
+        end_all()
 
 
 @pytest.fixture

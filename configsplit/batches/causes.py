@@ -21,13 +21,15 @@ def is_harmless(error: ConfigSplitError, source: Path) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """A reason for which models failed or were skipped: its code, how many, and what the first of them was told."""
+    """A reason for which models failed or were skipped: its code, how many, and what the first of them was told; ``others``
+    are the other messages that came with the code."""
 
     outcome: str
     code: str
     count: int
     message: str
     hint: str
+    others: int = 0
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -36,10 +38,14 @@ class Cause:
 def merged(each: Iterable[Cause | None]) -> tuple[Cause, ...]:
     """Causes of single models, counted: of failures before those of skips, the most frequent first."""
     found: dict[tuple[str, str], Cause] = {}
+    messages: dict[tuple[str, str], set[str]] = {}
     for told in filter(None, each):
-        known = found.get((told.outcome, told.code))
-        found[told.outcome, told.code] = told if known is None else replace(known, count=known.count + 1)
-    return tuple(sorted(found.values(), key=lambda cause: (cause.outcome, -cause.count, cause.code)))
+        key = told.outcome, told.code
+        known = found.get(key)
+        found[key] = told if known is None else replace(known, count=known.count + 1)
+        messages.setdefault(key, set()).add(told.message)
+    counted = (replace(cause, others=len(messages[key]) - 1) for key, cause in found.items())
+    return tuple(sorted(counted, key=lambda cause: (cause.outcome, -cause.count, cause.code)))
 
 
 def cause_of(result: Mapping[str, Any]) -> Cause | None:

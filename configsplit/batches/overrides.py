@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -74,15 +74,24 @@ def _causes(groups: Mapping[str, list[Mapping[str, Any]]]) -> tuple[Cause, ...]:
 
 def _override(cause: Cause, results: list[Mapping[str, Any]], work: Mapping[str, Item]) -> list[str]:
     models = [_pattern(result["model"]) for result in results]
-    told = [f"{cause.count:,} failed: {cause.code}: {cause.message}", *([f"What to do: {cause.hint}"] if cause.hint else [])]
-    about = ["  # " + line.encode("unicode_escape").decode("ascii") for line in told]  # a name may hold the end of a line
+    about = [*_about(cause, results)]
     if cause.code in PASSING and cause.code not in _LIMITS:
         return [*about, "  # --resume tries these again by itself."]
     if cause.code in _LIMITS:
         key, times = _LIMITS[cause.code]
         limits = max((item.job["limits"] for name in results if (item := work[name["model"]]).job), key=lambda each: each[key])
         return [*about, _line({"models": models, "limits": {**limits, key: limits[key] * times}})]
-    return [*about, _line({"models": models, "skip": f"{cause.code}: {cause.message}"})]
+    return [*about, _line({"models": models, "skip": cause.code if cause.others else f"{cause.code}: {cause.message}"})]
+
+
+def _about(cause: Cause, results: list[Mapping[str, Any]]) -> Iterator[str]:
+    """What the models of an override were told, each message once, and what to do, as comments."""
+    told = {(result["error"]["message"], result["error"]["hint"]): result["model"] for result in reversed(results)}
+    lines = [f"{cause.count:,} failed: {cause.code}"]
+    for (message, hint), model in reversed(told.items()):
+        lines += [f"{model}: {message}", *([f"  What to do: {hint}"] if hint else [])]
+    for line in lines:
+        yield "  # " + line.encode("unicode_escape").decode("ascii")  # a name may hold the end of a line
 
 
 def _pattern(name: str) -> str:

@@ -12,13 +12,14 @@ from typing import Any
 from configsplit import __version__
 from configsplit.batches.recipe import Recipe
 from configsplit.batches.summary import Summary
+from configsplit.pictures.style import part_colours
 
 _ESCAPES = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"})
 
 
 def page(summary: Summary, zoo: str, recipe: Recipe, records: Iterable[dict[str, Any]]) -> Iterator[str]:
     """The page, piece by piece: ten thousand models need not be in memory at once."""
-    style, script = _text("report.css"), _text("report.js")
+    style, script = _text("report.css") + part_colours(), _text("report.js")
     frame = _text("report.html")
     for name, value in (("style_digest", _digest(style)), ("script_digest", _digest(script)), ("style", style)):
         frame = frame.replace(f"{{{name}}}", value)

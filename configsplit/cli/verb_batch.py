@@ -74,11 +74,15 @@ def _causes(causes: Iterable[Any]) -> list[str]:
     lines: list[str] = []
     for outcome, title in (("failed", "failures by cause"), ("skipped", "skipped by cause")):
         those = [cause for cause in causes if cause.outcome == outcome]
-        rows = [(f"{cause.count:,}", cause.code, printable(cause.message)) for cause in those]
+        rows = [(f"{cause.count:,}", cause.code, printable(_told(cause))) for cause in those]
         for cause, row in zip(those, table(rows), strict=True):
             lines += [] if cause is not those[0] else ["", title]
             lines += [row, *([f"      {click.style('hint', fg='cyan')}: {printable(cause.hint)}"] if cause.hint else [])]
     return lines
+
+
+def _told(cause: Any) -> str:
+    return f"{cause.message}; and {cause.others} other messages, see the report" if cause.others else str(cause.message)
 
 
 def _dry(recipe: Path, zoo: str, out: str, options: dict[str, Any]) -> int:

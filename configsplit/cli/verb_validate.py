@@ -10,7 +10,7 @@ import click
 from configsplit.cli.output import say, show
 
 
-def validate(files: tuple[Path, ...], as_json: bool) -> None:
+def validate(files: tuple[Path, ...], as_json: bool, refuse_hazards: bool) -> None:
     """Show every violation of every file."""
     from configsplit.verbs import validate
 
@@ -19,7 +19,7 @@ def validate(files: tuple[Path, ...], as_json: bool) -> None:
         show({"valid": all(each.valid for each in found), "files": [each.as_json() for each in found]})
     else:
         say(*(line for each in found for line in _lines(each)))
-    if not all(each.valid for each in found):
+    if not all(each.valid and not (refuse_hazards and each.hazards) for each in found):
         click.get_current_context().exit(1)
 
 

@@ -7,7 +7,7 @@ steps, and every object in it a list of its weights: each is found by what it be
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from threading import Event
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from configsplit.containers.bundle.object_graph import ObjectGraph
     from configsplit.containers.bundle.of_keras import Known
     from configsplit.containers.bundle.tensors import Bundle
+    from configsplit.containers.bundle.words import Words
 
 PROGRAM, METADATA = "saved_model.pb", "keras_metadata.pb"
 _BUNDLE = "variables/variables"
@@ -114,7 +115,7 @@ class SavedModel(Container):
                 continue
             config = entry.get("config")
             if isinstance(config, tuple) or (isinstance(config, FrozenDict) and "layers" in config):
-                return FrozenDict(class_name=entry.get("class_name"), config=_untupled(config))
+                return FrozenDict(class_name=entry.get("class_name"), config=_untupled(config, self._words))
         raise self._foreign("this is a SavedModel of a class of its own, which is code and no architecture")
 
     def _foreign(self, what: str) -> StoreError:
@@ -153,21 +154,41 @@ class SavedModel(Container):
         graph = ObjectGraph(bundle)
         return ListedArrays(bundle.where, LEGACY_WEIGHTS, dict(KerasObjects(graph, self._named(graph), _MODELS).listed(bundle)))
 
-    def _check_vocabularies(self) -> None:
-        """Words that a layer has counted are constants of the program, which no file made of this one would have.
-
-        Raises:
-            StoreError: a layer looks words up, and its config has none.
-        """
+    @cached_property
+    def _wordless(self) -> dict[str, tuple[tuple[str, ...], FrozenDict]]:
+        """Layers that look words up which their config lacks, by name: the steps to each, and its config."""
+        found: dict[str, tuple[tuple[str, ...], FrozenDict]] = {}
         for item in self._objects:
             config = self._json(item).get("config") if '"vocabulary": null' in item.text else None
-            if isinstance(config, FrozenDict) and config.get("vocabulary", "") is None:
-                raise StoreError(
-                    f"the vocabulary of {config.get('name')!r} lies in the operations, which are not read",
-                    code="saved-model-vocabulary",
-                    where=str(self.opened.path),
-                    hint="load the model in TensorFlow and save it as .keras, which keeps vocabularies apart",
-                )
+            inner = item.steps[-1:] == ("_lookup_layer",)
+            if isinstance(config, FrozenDict) and config.get("vocabulary", "") is None and not inner:
+                found[str(config.get("name"))] = item.steps, config
+        return found
+
+    @cached_property
+    def _words(self) -> Mapping[str, Words]:
+        """The words that these layers have counted, as far as constants of the program tell."""
+        numbers = {name: _first_word(config) for name, (_, config) in self._wordless.items()}
+        first = {name: number for name, number in numbers.items() if number is not None}
+        if not first or not self.opened.has(PROGRAM):
+            return {}
+        from configsplit.containers.bundle.words import words_in
+
+        program, layers = self.opened.member(PROGRAM), {name: self._wordless[name][0] for name in first}
+        try:
+            return words_in(self.opened, program, layers, first)
+        except Damaged as error:
+            raise damaged(str(self.opened.path / PROGRAM), *error.args) from None
+
+    def _check_vocabularies(self) -> None:
+        """Raises StoreError where the words that a layer has counted are nowhere that is read."""
+        if lost := sorted(self._wordless.keys() - self._words.keys()):
+            raise StoreError(
+                f"the vocabulary of {lost[0]!r} lies in the operations, and in no constant of them",
+                code="saved-model-vocabulary",
+                where=str(self.opened.path),
+                hint="load the model in TensorFlow and save it as .keras, which keeps vocabularies apart",
+            )
 
     def _named(self, graph: ObjectGraph) -> dict[int, Known]:
         """What the layers and models in the graph of objects are, and what they are called."""
@@ -192,8 +213,20 @@ class SavedModel(Container):
         return listing_digest((name, sha256([span], stop)) for name, span in sorted(spans.items()))
 
 
-def _untupled(config: Any) -> Any:
-    """The config with lists in place of tuples and shapes, which SavedModels write as objects."""
+def _first_word(config: FrozenDict) -> int | None:
+    """The number of the first word that a layer has counted, behind those that stand for a mask and for unknown words; None
+    where the words are not all that it has counted, or what it looks up are numbers of words."""
+    mode = config.get("output_mode", "int")
+    if config.get("invert") or str(mode).startswith("tf") or config.get("ragged_vocabulary"):
+        return None
+    if "num_oov_indices" not in config:  # TextVectorization: one for all unknown words, and one for none if it gives numbers
+        return 2 if mode == "int" else 1
+    unknown, masked = config["num_oov_indices"], mode == "int" and config.get("mask_token") is not None
+    return unknown + masked if type(unknown) is int else None
+
+
+def _untupled(config: Any, words: Mapping[str, Words]) -> Any:
+    """The config with lists in place of tuples and shapes, which SavedModels write as objects, and the ``words`` of layers."""
     done: list[Any] = []
     todo: list[tuple[Any, bool]] = [(config, False)]
     while todo:
@@ -207,7 +240,8 @@ def _untupled(config: Any) -> Any:
             todo += [(each, False) for each in reversed(item.values() if isinstance(item, FrozenDict) else item)]
         else:
             start = len(done) - len(item)
-            done[start:] = [
-                FrozenDict(zip(item, done[start:], strict=True)) if isinstance(item, FrozenDict) else (*done[start:],)
-            ]
+            made = FrozenDict(zip(item, done[start:], strict=True)) if isinstance(item, FrozenDict) else (*done[start:],)
+            if isinstance(made, FrozenDict) and made.get("vocabulary", "") is None and made.get("name") in words:
+                made = made | {"vocabulary": words[made["name"]]}
+            done[start:] = [made]
     return done[0]

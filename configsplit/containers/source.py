@@ -134,14 +134,15 @@ def open_source(
 
 
 def digest(path: Path | str, stop: Event | None = None) -> str:
-    """SHA-256 of any one file, whatever it is; of the index of sharded weights, that of the `sha256sum` listing of index and
-    shards. May run in a thread.
+    """SHA-256 of any one file, whatever it is; of what lies in several, that of their `sha256sum` listing. May run in a thread.
 
     Raises:
         StoreError: it cannot be read.
     """
     with Files() as files:
-        return digest_of_file(Opened(Path(path), files), stop)
+        opened = Opened(Path(path), files)
+        several = next((each for each in (Checkpoint, TfjsModel, SavedModel) if each.recognises(opened)), None)
+        return digest_of_file(opened, stop) if several is None else several(opened).sha256(stop)
 
 
 class Source:

@@ -83,7 +83,8 @@ class TfjsModel(Container):
 
     def weights(self) -> Arrays | None:
         """None, too, where not one of the shards lies beside it: somebody has the architecture alone."""
-        if not any(self.opened.files.is_file(self.opened.path.with_name(name)) for name in self._names):
+        beside = [self.opened.path.with_name(name) for name in self._names]
+        if not any(self.opened.files.is_file(path) or path.exists() for path in beside):
             return None
         homes = dict(_homes(self._topology.get("model_config", self._topology)))
         listed: dict[str, Listed] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -228,16 +228,17 @@ class Stored:
     """The weights of one layer, in the order of ``layer.weights``.
 
     ``names`` are the weights' names in a legacy file (``fc/kernel:0``). ``places`` are their paths below the layer's group in
-    a zip archive (``cell/vars/0``), in any order; empty for a legacy file.
+    a zip archive (``cell/vars/0``), in any order; empty for a legacy file. ``owner`` is what that calls the layer.
     """
 
     shapes: tuple[Shape, ...] = ()
     names: tuple[str, ...] = ()
     places: tuple[str, ...] = ()
+    owner: str = ""
 
     def part(self, start: int, stop: int) -> Stored:
         """Some of the weights; the places stay as they are, since they tell themselves apart."""
-        return Stored(self.shapes[start:stop], self.names[start:stop], self.places)
+        return replace(self, shapes=self.shapes[start:stop], names=self.names[start:stop])
 
 
 NOTHING = Stored()

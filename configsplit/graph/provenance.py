@@ -36,6 +36,10 @@ class Provenance:
         """Layers inside which something has an origin of its own."""
         return {path[:length] for path in self.layers for length in range(1, len(path))}
 
+    def renamed(self, names: Mapping[LayerPath, LayerPath]) -> Provenance:
+        """The same for a result some of whose layers have other paths."""
+        return Provenance({names.get(path, path): origin for path, origin in self.layers.items()}) if names else self
+
     def after(self, earlier: Provenance) -> Provenance:
         """The origins in the source of an earlier rewrite, whose result this rewrite was given.
 

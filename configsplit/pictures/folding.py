@@ -172,6 +172,11 @@ def _turned(view: View, segments: Sequence[Sequence[int]], row: Sequence[int], a
     return max(range(period), key=fits)
 
 
+def with_blocks(view: View, groups: Sequence[Sequence[int]], made: list[View]) -> View:
+    """The view with one box, which opens, in the place of each group of boxes."""
+    return _with_folds(view, [[list(group)] for group in groups], made)
+
+
 def _with_folds(view: View, runs: Sequence[Sequence[_Block]], made: list[View]) -> View:
     """The view with its folds; the views that these open are added to those that are made."""
     home: dict[int, int] = {}

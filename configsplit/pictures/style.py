@@ -90,8 +90,12 @@ def style_sheet() -> str:
         for name in FAMILIES
     )
     dark = "".join(f".f-{name} .s{{fill:{_mixed(_PALETTE[name], '#0b1220', 0.78)}}}\n" for name in FAMILIES)
-    parts = "".join(f".part-{number}{{fill:{colour}}}\n" for number, colour in enumerate(PARTS))
-    return f"{_BASE}{families}{parts}@media (prefers-color-scheme:dark){{{_DARK}{dark}}}\n"
+    return f"{_BASE}{families}{part_colours()}@media (prefers-color-scheme:dark){{{_DARK}{dark}}}\n"
+
+
+def part_colours() -> str:
+    """The colours of parts."""
+    return "".join(f".part-{number}{{fill:{colour}}}\n" for number, colour in enumerate(PARTS))
 
 
 def _mixed(colour: str, other: str, share: float) -> str:

@@ -159,7 +159,7 @@ def _box(box: Box, where: tuple[float, float, float, float], state: str, handle:
     content = {
         "closed": lambda: _card(box),
         "open": lambda: _frame(box, width, height),
-        "both": lambda: f'<g class="closed">{_card(box)}</g><g class="opened">{_frame(box, 2 * width, height)}</g>',
+        "both": lambda: f'<g class="closed">{_card(box)}</g><g class="opened">{_frame(box, 1.15 * width, height)}</g>',
     }[state]()
     title = f"<title>{markup(_told(box))}</title>"
     return f'<g class="{kind}" transform="translate({x:g},{y:g})"{handle}>{title}{content}</g>\n'
@@ -169,14 +169,15 @@ def _card(box: Box) -> str:
     sheets = ""
     if box.inside is not None:
         sheets = "".join(f'<rect class="s" x="{by}" y="{by}" width="{WIDTH:g}" height="{HEIGHT:g}" rx="7"/>' for by in (6, 3))
-    times = f'<text class="times" x="{WIDTH - 10:g}" y="18">×{box.times}</text>' if box.times > 1 else ""
-    weights = f'<text class="p" x="{WIDTH - 10:g}" y="18">{amount(box.parameters)}</text>' if box.parameters != 0 else ""
-    room = 21 if times or weights else 27
+    beside = f"×{box.times}" if box.times > 1 else amount(box.parameters) if box.parameters != 0 else ""
+    kind = "times" if box.times > 1 else "p"
+    right = f'<text class="{kind}" x="{WIDTH - 10:g}" y="18">{beside}</text>' if beside else ""
+    room = min(24 - len(beside), 20) if beside else 24
     shape = shortened(box.shape, 20)
     return (
         f'{sheets}<rect class="s" width="{WIDTH:g}" height="{HEIGHT:g}" rx="7"/>'
         f'<path class="k" d="M7 0H5A5 7 0 0 0 0 7V{HEIGHT - 7:g}A5 7 0 0 0 5 {HEIGHT:g}H7Z"/>'
-        f'<text class="n" x="15" y="18">{markup(shortened(box.name, room))}</text>{times or weights}'
+        f'<text class="n" x="15" y="18">{markup(shortened(box.name, room))}</text>{right}'
         f'<text class="c" x="15" y="35">{markup(shortened(box.class_name, 30 - len(shape)))}</text>'
         f'<text class="d" x="{WIDTH - 10:g}" y="35">{markup(shape)}</text>'
     )

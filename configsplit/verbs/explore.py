@@ -29,6 +29,7 @@ def explore(
     force: bool = False,
     unfold: bool = False,
     convert: bool = False,
+    near: int | None = None,
     stages: int | None = None,
     sizes: Sizes = (),
     custom_objects: Iterable[str | Path] = (),
@@ -36,7 +37,7 @@ def explore(
     """Write the page of a model, of parts or of a difference, and open it in a browser.
 
     Args:
-        models, unfold, convert, stages, sizes, custom_objects: as for `plot`.
+        models, unfold, convert, near, stages, sizes, custom_objects: as for `plot`.
         out: the file to write; by default one in a new temporary folder, which stays there.
         opens: whether the page is opened.
         force: replace an existing ``out``.
@@ -54,7 +55,7 @@ def explore(
             where=str(out),
             hint="name it .html; `configsplit plot` writes the others",
         )
-    found = plot(*models, unfold=unfold, convert=convert, stages=stages, sizes=sizes, custom_objects=custom_objects)
+    found = plot(*models, unfold=unfold, convert=convert, near=near, stages=stages, sizes=sizes, custom_objects=custom_objects)
     page = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="configsplit-")) / "model.html"
     found.save(page, force=force)
     return Explored(page, opens and webbrowser.open(page.resolve().as_uri()), found)

@@ -21,6 +21,7 @@ from configsplit.rewrites.common import Rewritten
 from configsplit.rewrites.freeze import FLAG, freeze_layers
 from configsplit.rewrites.rename import rename_layers
 from configsplit.verbs.surgery import Names, finish, listed
+from configsplit.weights.made_up import is_nameless
 from configsplit.weights.placement import known_inside
 
 FORGOTTEN = "Keras 3 forgets on loading that the layers inside are frozen: set its `trainable` to True and then to False"
@@ -45,8 +46,9 @@ def rename(model: ModelLike, names: Mapping[str, str] | Iterable[str]) -> Edited
     document = document_of(model)
     pairs = list(names.items()) if isinstance(names, Mapping) else [_pair(text) for text in names]
     wanted = new_names(document.model, pairs)
+    nameless = {path for path, layer in walk(document.model) if is_nameless(layer)}
     for path, name in wanted.items():
-        _check_name(document, path, name)
+        _check_name(document, path, name, nameless=path in nameless)
     made = rename_layers(document.model, wanted)
     return finish("rename", (document,), made, {"names": [f"{old}={new}" for old, new in pairs]})
 
@@ -60,7 +62,14 @@ def _pair(text: str) -> tuple[str, str]:
     return old, new
 
 
-def _check_name(document: Document, path: LayerPath, name: str) -> None:
+def _check_name(document: Document, path: LayerPath, name: str, *, nameless: bool) -> None:
+    if nameless:
+        raise TensorReferenceError(
+            f"{'/'.join(path)!r} cannot be called {name!r}: its class writes no name into the document",
+            code="rename-name",
+            where="/".join(path),
+            hint="Keras names such a layer itself, whenever it loads the file",
+        )
     unsafe = name in ("", ".", "..") or "\0" in name or ".." in name.split("/") or name.startswith("/")
     if unsafe or (document.dialect == "keras3" and "/" in name):
         raise TensorReferenceError(

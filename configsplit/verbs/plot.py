@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
@@ -24,6 +24,7 @@ from configsplit.models.results import Parts
 from configsplit.pictures.conversion import views_of_conversion
 from configsplit.pictures.difference import views_of_difference
 from configsplit.pictures.dot import dot
+from configsplit.pictures.focus import focused
 from configsplit.pictures.folding import folded
 from configsplit.pictures.hazardous import hazards_of, with_hazards
 from configsplit.pictures.mermaid import mermaid
@@ -50,8 +51,8 @@ MOST_SEEN = 600
 _LARGEST_IMAGE, _LARGEST_PAGE = 400_000, 2_000_000
 """Bytes of what a notebook keeps of each cell that shows a picture."""
 
-_MOST_IN_NOTEBOOK = 2_000
-"""A notebook shows no picture of a model with more layer calls: each cell would wait for it, and the file would hold it."""
+_MOST_IN_NOTEBOOK, _MOST_PRICED_IN_NOTEBOOK = 2_000, 800
+"""A notebook shows no picture of a model with more layer calls, and no prices: each cell would wait for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,19 +63,32 @@ class Plot:
         whole: with every layer.
         unfold: whether that is drawn; Model Explorer, which folds by itself, gets it always.
         document, sizes: the model, if it is one model: where that can be cut is told on pages.
+        near: only what lies within so many lines of a cut, a difference or a hazard is drawn; the rest is closed.
         stages: pages tell of the best pipelines of up to so many stages, too.
     """
 
     whole: Picture
     unfold: bool = False
+    near: int | None = None
     document: Document | None = None
     sizes: Mapping[TensorRef, TensorSpec] = field(default_factory=dict)
     stages: int = 1
 
     @property
     def picture(self) -> Picture:
-        """What is drawn: with blocks that repeat folded, if nobody asked for all."""
-        return self.whole if self.unfold else _replaced(self.whole, folded(self.whole.views))
+        """What is drawn: with blocks that repeat folded, if nobody asked for all.
+
+        Raises:
+            CutError: nothing is marked that ``near`` could be near to.
+        """
+        views = self.whole.views if self.near is None else focused(self.whole.views, self.near)
+        if views is None:
+            raise CutError(
+                f"nothing in {self.whole.title} is marked that --near could be near to",
+                code="plot-near",
+                hint="it goes with parts, two models, a conversion or hazards; leave it out",
+            )
+        return _replaced(self.whole, views if self.unfold else folded(views))
 
     def text(self, suffix: str) -> str:
         """The picture as one of `SUFFIXES` that is text.
@@ -152,6 +166,7 @@ def plot(
     *models: ModelLike | Parts,
     unfold: bool = False,
     convert: bool = False,
+    near: int | None = None,
     stages: int | None = None,
     sizes: Sizes = (),
     custom_objects: Iterable[str | Path] = (),
@@ -163,6 +178,7 @@ def plot(
             another verb gave.
         unfold: draw every layer, blocks that repeat as well.
         convert: draw one model beside what `convert` makes of it, with the rules; a conversion is drawn so anyway.
+        near: draw only what lies within so many lines of a cut, a difference or a hazard; the rest is closed.
         stages: pages of one model tell the best pipelines of 2 to so many stages, which takes seconds to find.
         sizes: of inputs that the model leaves open, as for `split`: for shapes and bytes in the picture.
         custom_objects: plug-ins besides the installed ones.
@@ -187,15 +203,15 @@ def plot(
     if convert or hasattr(first, "migration"):
         return _conversion(models, unfold, plugins)
     if len(models) == 1 and isinstance(first, (str, os.PathLike)) and (Path(first) / NAME).is_file():
-        return Plot(_parts(Path(first), sizes, plugins), unfold)
+        return Plot(_parts(Path(first), sizes, plugins), unfold, near)
     if len(models) == 1 and isinstance(first, Parts):
-        return Plot(_in_memory(first), unfold)
+        return Plot(_in_memory(first), unfold, near)
     documents = [document_of(cast("ModelLike", each), custom_objects=plugins) for each in models]
     found = [_sized(document, sizes) for document in documents]
     if len(documents) == 2:
-        return Plot(_difference(documents, found), unfold)
+        return Plot(_difference(documents, found), unfold, near)
     (document,) = documents
-    return Plot(_model(document, found[0]), unfold, document, given_sizes(document.infer(), sizes), stages or 1)
+    return Plot(_model(document, found[0]), unfold, near, document, given_sizes(document.infer(), sizes), stages or 1)
 
 
 def in_notebook(found: Plot) -> str:
@@ -203,6 +219,8 @@ def in_notebook(found: Plot) -> str:
     it would be too large."""
     if found._calls > _MOST_IN_NOTEBOOK:
         return ""
+    if found._calls > _MOST_PRICED_IN_NOTEBOOK:
+        found = replace(found, document=None)  # where it can be cut takes longer to find than all else
     image, whole = found.text(".svg"), found.text(".html")
     shown = as_image(image, found.whole.title) if len(image.encode("utf-8")) <= _LARGEST_IMAGE else ""
     return shown + (as_frame("look around", whole) if len(whole.encode("utf-8")) <= _LARGEST_PAGE else "")

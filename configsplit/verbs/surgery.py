@@ -17,7 +17,7 @@ from configsplit.boundaries.shapes import check_given, check_taken, name, same, 
 from configsplit.boundaries.sizes import apart, given_sizes
 from configsplit.dialects import emit, parse, to_text
 from configsplit.errors import CutError, ShapeError
-from configsplit.graph.model import CallRef, LayerPath, Model, TensorRef, TensorSpec
+from configsplit.graph.model import CallRef, LayerPath, Model, TensorRef, TensorSpec, walk
 from configsplit.graph.references import layer_paths, places
 from configsplit.hazards import hazards
 from configsplit.inference import Inference, explain
@@ -219,9 +219,10 @@ def finish(
             )
     if model.kind == "functional":
         model = in_order(said(document, model))
-    model = parse(to_text(_without_stale(model, document.model))).model
+    before, model = model, parse(to_text(_without_stale(model, document.model))).model
+    provenance = made.provenance.renamed(_other_names(before, model))
     inference = document.infer(model=model)
-    whole = [origin.path for origin in made.provenance.layers.values() if not origin.source]
+    whole = [origin.path for origin in provenance.layers.values() if not origin.source]
     whole += [()] if model.entry.get("class_name") == document.model.entry.get("class_name") else []
     warnings = [*doubts, *own_graphs(document, whole)]
     warnings += [f"{found.where}: {found.message}" for found in hazards(emit(model), classes=document.registry.names())]
@@ -229,11 +230,17 @@ def finish(
         verb=verb,
         documents=documents,
         model=model,
-        provenance=made.provenance,
+        provenance=provenance,
         inference=inference,
         arguments=arguments,
         warnings=(*document.notes, *contradictions(document), *warnings, *mask_changes(documents, model, made, inference)),
     ).traced()
+
+
+def _other_names(before: Model, after: Model) -> dict[LayerPath, LayerPath]:
+    """Layers of a Sequential whose classes write no name, and that are called by their place where they are read anew."""
+    pairs = zip(walk(before), walk(after), strict=True)
+    return {old: new for (old, _), (new, _) in pairs if old != new}
 
 
 def _without_stale(model: Model, before: Model) -> Model:

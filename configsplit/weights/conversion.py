@@ -43,7 +43,8 @@ class OldWeights:
             return Stored()
         if self._legacy:
             group = self.found.groups[path[:1]]
-            return Stored(shapes, tuple(name.removeprefix(f"{group}/") for name in names))
+            owner = group.removeprefix(f"{self.file.layout.container}/") if len(path) == 1 else ""
+            return Stored(shapes, tuple(name.removeprefix(f"{group}/") for name in names), owner=owner)
         group = self.found.groups[path]
         return Stored(shapes, (), tuple(name.removeprefix(f"{group}/") for name in names))
 

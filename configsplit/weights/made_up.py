@@ -79,7 +79,7 @@ def paired(layers: Iterable[Layer], names: Sequence[str]) -> Names | None:
         The pairs; None where there is another reading: other layers, or numbers that tell another order.
     """
     every = list(layers)
-    named = [at for at, layer in enumerate(every) if not _is_nameless(layer)]
+    named = [at for at, layer in enumerate(every) if not is_nameless(layer)]
     if not len(named) < len(every) == len(names):
         return _paired(every, names)
     pairs = _paired([every[at] for at in named], [names[at] for at in named])
@@ -117,7 +117,7 @@ def _may_have_weights(layer: Layer, dialect: str, inside: HeldBy) -> bool:
     return any(facts is None or facts.weights is not no_weights for facts in every)
 
 
-def _is_nameless(layer: Layer) -> bool:
+def is_nameless(layer: Layer) -> bool:
     """Whether its document has no name for it: a custom class wrote none, and only its place tells which it is."""
     return layer.model is None and "name" not in layer.entry and not layer.config.get("name")
 

@@ -22,6 +22,8 @@ from configsplit.catalog.tensorflow.table import FUNCTIONS, PLACES
 from configsplit.graph.json import freeze
 from configsplit.graph.model import TensorSpec
 
+pytestmark = pytest.mark.first
+
 ELSEWHERE = {"rearrange": "by its pattern, of which nothing is known", "stop_gradient": "JAX, of a tensor that is there"}
 """Operations that are declared to give back their tensor perhaps, and that the calls here do not catch at it."""
 

@@ -1,14 +1,19 @@
-"""The picture that README.md and docs/plot.md show is what the tool draws."""
+"""The pictures that pages show are what the tool draws."""
 
 from __future__ import annotations
 
-from support.pictures import PICTURE, ROOT, picture
+import pytest
+from support.pictures import PICTURES, ROOT, picture
 
 
-def test_the_picture_is_what_is_drawn() -> None:
-    assert PICTURE.read_text("utf-8") == picture(), "run: make generated"
+@pytest.mark.parametrize("name", PICTURES)
+def test_a_picture_is_what_is_drawn(name: str) -> None:
+    assert (ROOT / "docs" / name).read_text("utf-8") == picture(name), "run: make generated"
 
 
-def test_it_is_shown() -> None:
-    shown = [page for page in ("README.md", "docs/plot.md") if f"{PICTURE.name})" in (ROOT / page).read_text("utf-8")]
-    assert shown == ["README.md", "docs/plot.md"]
+def test_they_are_shown() -> None:
+    pages = {"README.md": ["cut.svg"], "docs/plot.md": ["cut.svg"], "docs/index.md": ["cut.svg"]}
+    pages["docs/how-it-works.md"] = ["cut.svg", "mask.svg"]
+    for page, names in pages.items():
+        text = (ROOT / page).read_text("utf-8")
+        assert [name for name in PICTURES if f"{name})" in text] == names

@@ -164,6 +164,17 @@ TENSORFLOW: list[tuple[tuple[Any, ...], Op]] = [
     ((INT,), lambda x: tf.sequence_mask(x, 7)),
     ((X,), lambda x: tf.zeros([tf.shape(x)[0], 4])),
     ((X,), lambda x: tf.keras.activations.relu(x)),
+    (((None, 8, 9, 3),), lambda x: tf.nn.max_pool(x, [1, 3, 2, 1], [1, 2, 3, 1], "SAME")),
+    (((None, 8, 9, 3),), lambda x: tf.nn.max_pool2d(x, 3, 2, "VALID")),
+    (((None, 7, None, 3),), lambda x: tf.nn.avg_pool2d(x, [3, 2], 2, "VALID")),
+    (((None, 3, 8, 9),), lambda x: tf.nn.max_pool2d(x, [1, 1, 3, 2], [1, 1, 2, 2], "SAME", data_format="NCHW")),
+    (((None, 9, 4),), lambda x: tf.nn.max_pool1d(x, [3], 2, "VALID")),
+    (((None, 9, 4),), lambda x: tf.nn.avg_pool1d(x, [1, 2, 1], [1, 2, 1], "SAME")),
+    (((None, 5, 6, 7, 2),), lambda x: tf.nn.max_pool3d(x, [1, 2, 2, 2, 1], [1, 2, 2, 3, 1], "SAME")),
+    (((None, 8, None, 4),), lambda x: tf.nn.depth_to_space(x, 2)),
+    (((None, 8, None, 3),), lambda x: tf.nn.space_to_depth(x, 2)),
+    (((None, 4, 6, 6),), lambda x: tf.nn.depth_to_space(x, 2, data_format="NCHW")),
+    (((None, 4, 6, 6),), lambda x: tf.nn.space_to_depth(x, 2, data_format="NCHW")),
 ]  # fmt: skip
 
 

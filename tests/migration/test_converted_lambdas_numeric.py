@@ -102,7 +102,7 @@ def test_lambdas_wherever_they_stand_run(suffix: str, tmp_path: Path) -> None:
     np.testing.assert_array_equal(np.asarray(original(data)), np.asarray(model(data)))
 
 
-def test_numeric_says_what_ran_in_the_place_of_code(tmp_path: Path) -> None:
+def test_numeric_says_what_ran_in_the_place_of_code(tmp_path: Path, near_worker: None) -> None:
     found = convert(deep(tmp_path)).save(tmp_path / "new.keras", verify="numeric").numeric
     assert found is not None
     assert found.difference < 1e-5
@@ -154,14 +154,14 @@ def test_a_function_of_the_user_runs_in_both(tmp_path: Path) -> None:
     assert found.difference < 1e-5
 
 
-def test_functions_that_compute_something_else_differ(tmp_path: Path) -> None:
+def test_functions_that_compute_something_else_differ(tmp_path: Path, near_worker: None) -> None:
     made, plugin = replaced(tmp_path, ":other")
     with pytest.raises(VerificationError) as caught:
         made.save(tmp_path / "new.keras", verify="numeric", custom_objects=[plugin])
     assert caught.value.code == "verify-converted"
 
 
-def test_a_function_for_keras_3_alone_is_said_to_be_missing(tmp_path: Path) -> None:
+def test_a_function_for_keras_3_alone_is_said_to_be_missing(tmp_path: Path, near_worker: None) -> None:
     made, plugin = replaced(tmp_path, "")
     with pytest.raises(DocumentError, match="a function by name") as caught:
         made.save(tmp_path / "new.keras", verify="numeric", custom_objects=[plugin])

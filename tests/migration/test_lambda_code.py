@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from lambda_sources import READ, REFUSED, SHAPES
 from support.corpus import releases
 from support.thinned import examples
+from written_lambdas import WRITTEN
 
 from configsplit.conversion.lambdas.instructions import RELEASES
 from configsplit.conversion.lambdas.marshal import Unread, read_code
@@ -27,6 +28,7 @@ from configsplit.conversion.lambdas.values import Tensor
 from configsplit.graph.json import FrozenDict, freeze
 from configsplit.graph.model import TensorRef, TensorSpec
 
+PUBLISHED = json.loads((Path(__file__).parent / "written_code.json").read_text())
 STORED = json.loads((Path(__file__).parent / "lambda_code.json").read_text())
 
 
@@ -44,6 +46,19 @@ def test_every_release_is_read_alike(release: str) -> None:
     for name, reason in REFUSED.items():
         with pytest.raises(Unread, match=reason):
             _read(STORED[release]["samples"][name])
+
+
+@pytest.mark.parametrize("release", sorted(PUBLISHED))
+def test_what_people_write_is_read_alike_from_every_release(release: str) -> None:
+    """``written_code.json``: base64(marshal.dumps(function.__code__)) of functions in ``written_lambdas.py`` by each Python."""
+    for title, code in PUBLISHED[release].items():
+        function, *shapes = WRITTEN[title]
+        shapes = [(None, *shape) for shape in shapes]
+        ours = b64encode(marshal.dumps(function.__code__)).decode()
+        mine, theirs = (
+            _read([each, function.__defaults__, None], shapes if len(shapes) > 1 else shapes[0]) for each in (ours, code)
+        )
+        assert mine == theirs, title
 
 
 @pytest.mark.parametrize("release", sorted(STORED))

@@ -455,3 +455,21 @@ def test_rules_of_a_conversion_are_told_and_move(seen: Callable[..., Seen], tmp_
     assert run(touching)
     assert before == run("document.querySelectorAll('#picture > .view > .link').length") > 3
     assert page.complaints == []
+
+
+def test_what_differs_and_what_crosses_is_listed_and_led_to(seen: Callable[..., Seen], tmp_path: Path) -> None:
+    one = loaded(tmp_path, residual(8))
+    plot(one, configsplit.rename(one, {"b6_1": "other"})).save(tmp_path / "page.html")
+    page, run, _ = seen(tmp_path / "page.html")
+    listed = "[...document.querySelectorAll('#pointed button')].map(b => b.textContent)"
+    assert run(listed) == ["added: other", "gone: b6_1"]
+    assert run("document.querySelector('#points h2').textContent") == "What differs"
+    run("document.querySelectorAll('#pointed button')[1].click()")
+    assert run("document.getElementById('about').textContent") == "b6_1"
+    assert page.complaints == []
+    plot(configsplit.split(one, "b5_1"), unfold=True).save(tmp_path / "parts.html")
+    page, run, _ = seen(tmp_path / "parts.html", width=1200)
+    assert sorted(each.partition(" · ")[0] for each in run(listed)) == ["b4_out", "b5_1"]
+    middle = "document.querySelector('.onCut').getBoundingClientRect().top"
+    assert run(f"{middle} > 100 && {middle} < innerHeight - 100")
+    assert page.complaints == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -325,3 +326,50 @@ def test_what_cannot_be_converted_is_not_drawn_so() -> None:
     with pytest.raises(ConfigSplitError) as caught:
         plot(RELEASES / "keras-2.3.1" / "residual.h5", RELEASES / "keras-2.3.1" / "residual.h5", convert=True)
     assert caught.value.code == "plot-models"
+
+
+# ---------------------------------------------------------------------------------------------------------------- near
+
+
+def _acyclic(view: View) -> bool:
+    """Whether no way leads back to a box."""
+    waiting = {number: {line.source for line in view.lines if line.target == number} for number in range(len(view.boxes))}
+    while free := {number for number, sources in waiting.items() if not sources & waiting.keys()}:
+        waiting = {number: sources for number, sources in waiting.items() if number not in free}
+    return not waiting
+
+
+@pytest.mark.parametrize("at", ["b0_1", "b6_2", "b11_out", ["b3_1", "b8_1"]])
+@pytest.mark.parametrize("near", [0, 1, 3])
+def test_what_is_far_from_a_cut_is_closed(at: Any, near: int, tmp_path: Path) -> None:
+    """What crosses stays, with its neighbours; each other layer stands in one box that opens; no ways lead in circles."""
+    parts = configsplit.split(loaded(tmp_path, residual(20)), at)
+    whole, close = plot(parts).whole, plot(parts, near=near, unfold=True).picture
+    outer, crossing = close.views[0], {line.name for line in whole.views[0].lines if line.crosses}
+    assert {line.name for line in outer.lines if line.crosses} == crossing
+    shown = [box for box in outer.boxes if box.inside is None]
+    inside = [box for box in outer.boxes if box.inside is not None for box in close.views[box.inside].boxes]
+    assert sorted(box.name for box in (*shown, *inside)) == sorted(box.name for box in whole.views[0].boxes)
+    assert len(outer.boxes) < len(whole.views[0].boxes)
+    assert _acyclic(outer)
+    assert len({box.part for box in outer.boxes}) == len(parts)
+    assert plot(parts, near=100, unfold=True).picture == whole
+
+
+def test_a_way_around_what_is_kept_makes_no_circle(tmp_path: Path) -> None:
+    """One long shortcut beside everything: what lies before and behind the cut in one part is not one box."""
+    chained = [conv("c0", "x"), *(conv(f"c{number}", f"c{number - 1}") for number in range(1, 20))]
+    document = functional([image(), *chained, layer("sum", "Add", {}, ("c2", "c19"))], ["x"], ["sum"])
+    changed = json.loads(json.dumps(document))
+    changed["config"]["layers"][11]["config"]["filters"] = 4
+    changed["config"]["layers"][11]["config"]["use_bias"] = True
+    one, other = loaded(tmp_path, document), loaded(tmp_path, changed, "n.json")
+    outer = plot(one, other, near=1, unfold=True).picture.views[0]
+    assert {"c9", "c10", "c11"} <= set(names(outer))
+    assert _acyclic(outer)
+
+
+def test_near_to_nothing_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigSplitError) as caught:
+        plot(loaded(tmp_path, residual(3)), near=2).text(".svg")
+    assert caught.value.code == "plot-near"

@@ -112,7 +112,7 @@ def test_the_exit_code_and_the_text(tmp_path: Path) -> None:
     assert lines[1].startswith("  layers[1].config: the key 'units' is missing")
     assert lines[2] == f"{names[1]}  keras3, valid"
     assert lines[3] == "  for Keras 3.15, as far as it shows"
-    assert lines[6].endswith("[not-a-model]")
+    assert lines[6].endswith("[file-stand-in]")
     assert lines[8].endswith("[file-missing]")
 
 

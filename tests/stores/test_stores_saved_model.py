@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -19,6 +20,7 @@ from configsplit.containers import open_source
 from configsplit.dialects import emit
 from configsplit.errors import ConfigSplitError, StoreError, WeightsError
 from configsplit.graph.json import thaw
+from configsplit.graph.model import walk
 
 pytestmark = pytest.mark.usefixtures("unleashed")
 
@@ -125,15 +127,18 @@ def test_it_is_converted_as_the_file_is(name: str, both: Any, tmp_path: Path) ->
 @pytest.mark.parametrize("name", [name for name in MODELS if name != "custom"])
 def test_a_checkpoint_has_the_weights_of_its_architecture(name: str, both: Any, tmp_path: Path) -> None:
     """As `save_weights` writes it, and as one of several things that were saved together."""
-    model, its, _ = both[name, False]
+    model, its, ours = both[name, False]
     architecture = tmp_path / "model.json"
     architecture.write_text(model.to_json())
     model.save_weights(tmp_path / "ck" / "model", save_format="tf")
     together = tf.train.Checkpoint(net=model, step=tf.Variable(3)).write(str(tmp_path / "together"))
     for weights in (tmp_path / "ck" / "model", tmp_path / "ck" / "model.index", Path(together)):
         assert arrays(architecture, weights) == arrays(its)
-    done = configsplit.split(configsplit.load(architecture, weights=weights), at=WHERE[name]).save(tmp_path / "parts", to="h5")
-    assert done.proof is not None
+    for number, apart in enumerate((weights, its, ours)):
+        document = configsplit.load(architecture, weights=apart)
+        done = configsplit.split(document, at=WHERE[name]).save(tmp_path / f"parts-{number}", to="h5")
+        assert done.proof is not None
+        assert configsplit.verify(tmp_path / f"parts-{number}").proof == done.proof
 
 
 def test_a_checkpoint_of_another_model_is_refused(both: Any, tmp_path: Path) -> None:
@@ -217,16 +222,52 @@ def as_old(model: Path, folder: Path) -> Path:
     return folder
 
 
-def test_a_vocabulary_in_the_program_is_not_lost_silently(tmp_path: Path) -> None:
+def looking_up(mode: str = "int") -> Any:
+    """Words and numbers that layers have counted, of which some are in a nested model."""
+    x, n = tf_keras.Input((1,), dtype="string", name="x"), tf_keras.Input((1,), dtype="int64", name="n")
+    words = tf_keras.layers.StringLookup(name="words", num_oov_indices=2, mask_token="-")
+    text = tf_keras.layers.TextVectorization(name="text", output_mode=mode, output_sequence_length=3 if mode == "int" else None)
+    numbers = tf_keras.layers.IntegerLookup(name="numbers")
+    words.adapt(np.array([["a"], ["b"], ["b"], ["-"], ["\u00fc"]]))
+    text.adapt(np.array(["one two", "two three", "three three"]))
+    numbers.adapt(np.array([[5], [-7], [-7]]))
+    y = tf_keras.Input((1,), dtype="string", name="y")
+    inner = tf_keras.Model(y, text(y), name="inner")
+    return tf_keras.Model([x, n], [words(x), inner(x), numbers(n)], name="model")
+
+
+GIVEN = [np.array([["a"], ["b"], ["one three four"], ["\u00fc"], ["-"]]), np.array([[5], [-7], [1], [0], [-1]])]
+
+
+@pytest.mark.parametrize(("mode", "traces"), [("int", True), ("multi_hot", False)])
+def test_words_that_were_counted_are_read_from_the_program(mode: str, traces: bool, tmp_path: Path) -> None:
+    """They are constants, which are data; Keras 3 gives the same numbers for the same words."""
+    model, ours = looking_up(mode), tmp_path / "ours"
+    model.save(ours, save_format="tf", save_traces=traces)
+    wanted = [np.asarray(each) for each in model([tf.constant(each) for each in GIVEN])]
+    told = {path[-1]: layer.config.get("vocabulary") for path, layer in walk(configsplit.load(ours).model)}
+    assert told["words"] == ("b", "\u00fc", "a")
+    assert told["text"] == ("three", "two", "one")
+    assert told["numbers"] == (-7, 5)
+    configsplit.convert(configsplit.load(ours)).save(tmp_path / "new.keras")
+    read = keras.models.load_model(tmp_path / "new.keras")
+    found = [np.asarray(each) for each in read([tf.constant(each) for each in GIVEN])]
+    assert [each.tolist() for each in found] == [each.tolist() for each in wanted]
+
+
+def test_words_that_are_nowhere_are_not_lost_silently(tmp_path: Path) -> None:
+    """Nobody has counted any; or they go with numbers of which nothing is known."""
     x = tf_keras.Input((1,), dtype="string", name="x")
-    words = tf_keras.layers.StringLookup(name="words")
-    words.adapt(np.array([["a"], ["b"]]))
-    model = tf_keras.Model(x, tf_keras.layers.Embedding(3, 2, name="out")(words(x)))
-    ours = tmp_path / "ours"  # tf_keras writes it as no .h5
-    model.save(ours, save_format="tf", save_traces=False)
-    with pytest.raises(StoreError, match="vocabulary of 'words'") as caught:
-        arrays(ours)
-    assert caught.value.code == "saved-model-vocabulary"
+    tf_keras.Model(x, tf_keras.layers.StringLookup(name="words")(x)).save(
+        tmp_path / "never", save_format="tf", save_traces=False
+    )
+    looking_up("tf_idf").save(tmp_path / "weighed", save_format="tf", save_traces=False)
+    looking_up().save(tmp_path / "apart", save_format="tf", save_traces=False)
+    (tmp_path / "apart" / "saved_model.pb").unlink()
+    for name, layer in (("never", "words"), ("weighed", "text"), ("apart", "numbers")):
+        with pytest.raises(StoreError, match=f"vocabulary of '{layer}'") as caught:
+            arrays(tmp_path / name)
+        assert caught.value.code == "saved-model-vocabulary"
 
 
 def test_a_shard_that_is_exchanged_is_noticed(both: Any, tmp_path: Path) -> None:

@@ -76,6 +76,12 @@ class FrameworkProcess:
             process.communicate()
 
 
+def end_all() -> None:
+    """End the processes that run; who asks one again starts it again."""
+    for name in list(_RUNNING):
+        FrameworkProcess(name).close()
+
+
 class Original:
     """A model run once as a whole, against which any number of splits of it are held.
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from configsplit import convert
 from configsplit.errors import ConfigSplitError
 from configsplit.graph.model import TensorSpec
 from configsplit.models.document import Document, load
@@ -122,8 +124,14 @@ class _Runs:
         return self._known[key]
 
 
+_REFUSED = "there is no Keras for it, and its conversion is refused"
+
+
 class Loads:
-    """Whether the Keras of a file loads what is cut out of it, with weights; where it does not, whether it loads the file."""
+    """Whether the Keras of a file loads what is cut out of it, with weights; where it does not, whether it loads the file.
+
+    No Keras that runs today loads a file of Keras 1: Keras 3 loads what `convert` makes of it.
+    """
 
     def __init__(self, file: CorpusFile, dialect: str, processes: dict[str, FrameworkProcess], row: Row) -> None:
         self._file, self._dialect, self._processes, self._row = file, dialect, processes, row
@@ -139,8 +147,8 @@ class Loads:
                 self._known[key] = self._load(saved.directory / part.file, weights)
             if not (reason := self._known[key]):
                 self._row.loaded += 1
-            elif whole := self._load_whole():
-                self._row.not_loaded[whole] += 1
+            elif excuse := reason if reason.startswith(_REFUSED) else self._load_whole():
+                self._row.not_loaded[excuse] += 1
             else:
                 self._row.failures.append(f"{self._file.title} at {place}: {part.file} is not loaded: {reason}")
 
@@ -152,10 +160,19 @@ class Loads:
     def _load(self, path: Path, weights: Path | None) -> str:
         """What keeps the framework from loading a file; nothing where it does."""
         try:
-            process = process_for(self._processes, self._dialect)
-            process.run({"model": str(path), "load": str(weights) if weights else None, "seed": 0})
+            with tempfile.TemporaryDirectory() as folder:
+                if (dialect := self._dialect) == "keras1":
+                    converted = convert(path, weights=weights, custom_objects=[PLUGINS])
+                    bare = path.suffix == ".json" and weights is None
+                    path, weights, dialect = (
+                        converted.save(Path(folder, "new.json" if bare else "new.keras")).path,
+                        None,
+                        "keras3",
+                    )
+                process = process_for(self._processes, dialect)
+                process.run({"model": str(path), "load": str(weights) if weights else None, "seed": 0})
         except Failed as error:
             return f"nor does the framework load the original: {error}"
         except ConfigSplitError as error:
-            return f"nor is there a framework for the original: {error.code}"
+            return f"{_REFUSED}: {error.code}"
         return ""

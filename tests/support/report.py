@@ -20,9 +20,9 @@ _HEAD = """# Every cut
 Written by `make exhaustive`. *Places* are all outputs of all calls of all layers, also inside nested models. *Ends* are those
 at which there is nothing to cut: inputs, and outputs behind which nothing lies. *Cut and proven*: the parts, read back from
 their files, recompose to the original graph, and every weight is the original's, bit for bit. *Parts loaded*: with their
-weights, by real Keras 3 or tf_keras, whichever is for the original; apart from them those that it does not load where it does
-not load the original either. *Run in Keras*: original and parts loaded from disk and run there, tensors handed over through
-files; *different* must be 0.
+weights, by real Keras 3 or tf_keras, whichever is for the original (of Keras 1: what `convert` makes of them, by Keras 3);
+apart from them those that it does not load where it does not load the original either. *Run in Keras*: original and parts
+loaded from disk and run there, tensors handed over through files; *different* must be 0.
 """
 SECTIONS = {
     "applications-keras": "keras.applications, as Keras 3 writes them",

@@ -8,9 +8,11 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tf_keras
+from surgery_making import NOISE, layer_file
 
 import configsplit
-from configsplit.errors import WeightsError
+from configsplit.errors import TensorReferenceError, WeightsError
 
 ROWS = np.linspace(-1, 1, 12, dtype="float32").reshape(3, 4)
 
@@ -59,3 +61,52 @@ def test_its_neighbours_names_still_have_to_be_right(tmp_path: Path) -> None:
     with pytest.raises(WeightsError) as caught:
         configsplit.split(document, "a").save(tmp_path / "parts")
     assert caught.value.code == "weights-misplaced"
+
+
+# ---------------------------------------------------------------------------- Keras 2, where they are called by their place
+
+
+class OldGate(tf_keras.layers.Layer):  # type: ignore[misc]
+    def build(self, shape: Any) -> None:
+        self.k = self.add_weight(name="scale", shape=(shape[-1],), initializer="random_normal")
+
+    def call(self, given: Any) -> Any:
+        return given * self.k
+
+    def get_config(self) -> dict[str, Any]:
+        return {}
+
+
+def old(folder: Path) -> tuple[Any, Path]:
+    layers = [tf_keras.layers.Dense(4, name="a"), OldGate(name="gate3"), OldGate(name="gate_1"), tf_keras.layers.Dense(2)]
+    model = tf_keras.Sequential([tf_keras.Input((4,)), *layers])
+    model.save(folder / "old.h5")
+    return model, folder / "old.h5"
+
+
+def test_what_is_put_before_it_leaves_its_weights_at_its_place(tmp_path: Path) -> None:
+    model, path = old(tmp_path)
+    put = configsplit.insert(path, layer_file(tmp_path, NOISE), after="a").save(tmp_path / "new.h5").path
+    for each in (put, configsplit.remove(put, "gaussian_noise").save(tmp_path / "back.h5").path):
+        configsplit.verify_file(each)
+        anew = tf_keras.models.load_model(each, custom_objects={"OldGate": OldGate}, compile=False)
+        assert np.array_equal(anew(ROWS), model(ROWS))
+
+
+def test_it_is_converted_by_what_the_file_calls_it(tmp_path: Path) -> None:
+    """``gate3/scale`` is no weight of a layer inside, whatever the document calls the layer."""
+    model, path = old(tmp_path)
+    made = configsplit.convert(path)
+    assert not [note for note in made.notes if "scope" in note.what]
+    made.save(tmp_path / "new.keras")
+    with keras.saving.custom_object_scope({"OldGate": type("OldGate", (Gate,), {})}):
+        anew = keras.models.load_model(tmp_path / "new.keras")
+    np.testing.assert_allclose(np.asarray(anew(ROWS)), np.asarray(model(ROWS)), rtol=1e-6)
+
+
+def test_it_cannot_be_given_a_name(tmp_path: Path) -> None:
+    _, path = old(tmp_path)
+    (name, _) = [layer.name for layer in configsplit.load(path).model.layers if layer.class_name == "OldGate"]
+    with pytest.raises(TensorReferenceError) as caught:
+        configsplit.rename(path, {name: "other"})
+    assert caught.value.code == "rename-name"

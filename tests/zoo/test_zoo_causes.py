@@ -105,7 +105,8 @@ def test_the_recipe_of_the_next_run_makes_it_right(zoo: Path, tmp_path: Path) ->
     assert done.returncode == 1
     assert "next.yaml" in done.stdout
     text = (tmp_path / "next.yaml").read_text()
-    assert "# What to do: run `git lfs pull`" in text or "# What to do: the download fetched a web page" in text
+    assert "  # page.json: this is an HTML page\n  #   What to do: the download fetched a web page" in text
+    assert "  # pointer.h5: this is a Git LFS pointer, not the file itself\n  #   What to do: run `git lfs pull`" in text
     again = zoos.run(tmp_path / "next.yaml", "--zoo", zoo, "--out", out, "--jobs", 1, "--resume")
     assert again.returncode == 0, again.stderr
     found = zoos.ledger(out)

@@ -135,6 +135,12 @@ def _check_details(page: Any, run: Any, press: Any, text: Any, ledger: dict[str,
     assert tensor["tensor"] in told
     assert "×".join(map(str, tensor["shape"][1:])) in told
     assert "11 weights" in told
+    drawn = "[...document.querySelectorAll('tr.details .cut > {}')].map(each => each.textContent)"
+    parts, crossing = (run(page.run(drawn.format(kind))) for kind in ("rect", "line"))
+    assert [each.partition(":")[0] for each in parts] == [
+        part["file"] for part in ledger["residual.keras"]["steps"][0]["parts"]
+    ]
+    assert crossing[0].startswith(tensor["tensor"])
     links = run(page.run("[...document.querySelectorAll('tr.details a')].map(link => link.getAttribute('href'))"))
     assert [unquote(link).removeprefix("./models/residual.keras/") for link in links] == [
         item["file"] for item in ledger["residual.keras"]["outputs"]

@@ -245,6 +245,35 @@
     for (const cells of lines) { const line = make("tr"); for (const cell of cells) line.append(cell instanceof Node ? put(make("td"), cell) : make("td", cell)); body.append(line); }
     return put(table, body);
   }
+  /** A cut as a picture: parts side by side, as wide as they have layers, and between them what crosses, as thick as its bytes. */
+  function drawCut(step) {
+    const NS = "http://www.w3.org/2000/svg", WIDE = 460, GAP = 34, PALETTE = 8;
+    const svg = document.createElementNS(NS, "svg");
+    const add = (tag, values, told, kind) => {
+      const node = document.createElementNS(NS, tag), title = document.createElementNS(NS, "title");
+      for (const [key, value] of Object.entries(values)) node.setAttribute(key, value);
+      node.setAttribute("class", kind);
+      title.textContent = told;
+      node.append(title);
+      svg.append(node);
+    };
+    const all = step.parts.reduce((sum, part) => sum + part.layers, 0), room = Math.max(WIDE - GAP * (step.parts.length - 1), 40);
+    let x = 0;
+    step.parts.forEach((part, index) => {
+      const width = Math.max(room * part.layers / Math.max(all, 1), 3);
+      add("rect", { x, y: 6, width, height: 30, rx: 5 }, `${part.file}: ${number(part.layers)} layers, ${bytes(part.bytes)}`, `part part-${index % PALETTE}`);
+      x += width;
+      const crossing = (step.boundaries || [])[index];
+      (crossing ? crossing.tensors.slice(0, 5) : []).forEach((item, place, shown) => {
+        const y = 21 + (place - (shown.length - 1) / 2) * 6, thick = Math.min(Math.max(0.6 * Math.log10(Math.max(item.bytes, 1)) - 0.2, 1), 5);
+        add("line", { x1: x, x2: x + GAP, y1: y, y2: y, "stroke-width": thick }, `${tensor(item)}, ${bytes(item.bytes)}`, "across");
+      });
+      x += GAP;
+    });
+    svg.setAttribute("viewBox", `0 0 ${x - GAP} 42`);
+    svg.setAttribute("class", "cut");
+    return svg;
+  }
   // A file of the output, by its way from this page; "./" keeps a name from being read as anything else than a name.
   function linked(path) {
     const link = make("a", path);
@@ -254,7 +283,7 @@
   function drawStep(step) {
     const place = step.at ? ` at ${step.at.join("; ")}` : step.stages ? ` into ${step.stages} stages by ${step.plan.balance} (${step.plan.state}, ${step.plan.imbalance.toFixed(3)} × the mean)` : "";
     const parts = [make("h3", step.step + place)];
-    if (step.parts) parts.push(grid(["Part", "Layers", "Size", "Takes", "Gives"],
+    if (step.parts) parts.push(drawCut(step), grid(["Part", "Layers", "Size", "Takes", "Gives"],
       step.parts.map((part) => [part.file, number(part.layers), bytes(part.bytes), part.inputs.join(", "), part.outputs.join(", ")])));
     (step.boundaries || []).forEach((boundary, index) => parts.push(make("h3", `Boundary ${index + 1}: ${bytes(boundary.bytes)} a sample`),
       grid(["Tensor", "Shape", "Type", "Bytes"], boundary.tensors.map((item) => [item.tensor, shape(item.shape), item.dtype || "?", bytes(item.bytes)]))));

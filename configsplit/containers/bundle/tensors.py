@@ -8,19 +8,23 @@ the bundle: nothing in the file says what is opened.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import pairwise
 from math import prod
 from pathlib import Path
 from threading import Event
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from configsplit.containers.arrays import Listed
 from configsplit.containers.bundle.crc32c import crc32c, crc32c_of, unmasked
+from configsplit.containers.bundle.slices import Extent, boxes, extents, slice_key
 from configsplit.containers.bundle.table import MOST_BYTES, entries
 from configsplit.containers.bundle.wire import Damaged, Value, damaged, fields, messages, number_in, varint
 from configsplit.containers.opening import Files
 from configsplit.containers.system.window import Span, stream
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _NAMES = (
     *("", "float32", "float64", "int32", "uint8", "int16", "int8", "", "complex64", "int64", "bool", "", "", "", "", "", ""),
@@ -34,8 +38,8 @@ _LARGEST = 1 << 48
 
 
 class Entry(NamedTuple):
-    """An array: its shape, numpy's name for its type ("" where it has none), where it lies, its checksum, and whether it lies
-    in slices that have entries of their own."""
+    """An array: its shape, numpy's name for its type ("" where it has none), where it lies, its checksum, and the places of the
+    slices that it lies in, if so, which have entries of their own."""
 
     shape: tuple[int, ...]
     dtype: str
@@ -43,7 +47,7 @@ class Entry(NamedTuple):
     offset: int
     size: int
     crc: int
-    sliced: bool = False
+    slices: tuple[tuple[Extent, ...], ...] = ()
 
 
 class Bundle:
@@ -72,18 +76,22 @@ class Bundle:
 
     def _read(self, data: memoryview) -> Iterator[tuple[str, Entry]]:
         self._shards = 0
+        self._pieces: dict[bytes, Entry] = {}
         for key, value in entries(data):
             if not key:
                 self._shards = number_in(value, 1)
                 if not 0 < self._shards <= _MOST_SHARDS or number_in(value, 2):
                     raise Damaged("the index speaks of no shards, too many, or of a machine with another order of bytes")
-            elif key[0]:  # slices have keys that begin with 0
+            elif key[0]:
                 yield _text(key), _entry(value)
+            else:
+                self._pieces[key] = _entry(value)
         if not self._shards:
             raise Damaged("the index has no head")
 
     def _check_overlaps(self) -> None:
-        places = sorted((each.shard, each.offset, each.size) for each in self.entries.values() if each.size and not each.sliced)
+        every = (*self._pieces.values(), *(each for each in self.entries.values() if not each.slices))
+        places = sorted((each.shard, each.offset, each.size) for each in every if each.size)
         for (shard, offset, size), (other, begin, _) in pairwise(places):
             if shard == other and offset + size > begin:
                 raise damaged(f"{self.where}.index", "two arrays lie at one place")
@@ -94,7 +102,9 @@ class Bundle:
         Raises:
             StoreError: its shard is missing, or ends before it does.
         """
-        entry = self.entries[key]
+        return self._place(key, self.entries[key])
+
+    def _place(self, key: str, entry: Entry) -> Span:
         if entry.shard >= self._shards:
             raise damaged(f"{self.where}.index", f"{key!r} lies in a shard that there is not")
         whole = self.shard(entry.shard)
@@ -112,23 +122,52 @@ class Bundle:
     @cached_property
     def names(self) -> Sequence[str]:
         """The names of all its files, sorted."""
-        shards = {each.shard for each in self.entries.values() if each.size}
+        shards = {each.shard for each in (*self.entries.values(), *self._pieces.values()) if each.size}
         return sorted([f"{self.prefix.name}.index", *(f"{self.prefix.name}.data-{n:05}-of-{self._shards:05}" for n in shards)])
 
     def listed(self, key: str) -> Listed:
         """An array as a container lists it.
 
         Raises:
-            StoreError: it is in slices, of a type that is not read, or is damaged.
+            StoreError: it is of a type that is not read, or is damaged.
         """
         entry = self.entries[key]
         size = prod(entry.shape) * item_size(entry.dtype)
-        if entry.sliced or not entry.dtype:
-            what = "lies in slices" if entry.sliced else "is of a type that numpy does not have"
-            raise damaged(self.where, f"the array {key!r} {what}, which is not read")
+        if not entry.dtype:
+            raise damaged(self.where, f"the array {key!r} is of a type that numpy does not have, which is not read")
+        if entry.slices:
+            self._sliced(key)
+            return Listed(entry.shape, entry.dtype, size, partial(self._joined, key))
         if size != entry.size:
             raise damaged(f"{self.where}.index", f"{key!r} has {entry.size} bytes, but {size} by its shape")
         return Listed(entry.shape, entry.dtype, size, self.place(key))
+
+    def _sliced(self, key: str) -> list[tuple[tuple[slice, ...], Entry]]:
+        """The slices of an array: where each lies in it, and its entry."""
+        entry = self.entries[key]
+        try:
+            found = boxes(entry.shape, entry.slices)
+            pieces = [self._pieces[slice_key(key, each)] for each in entry.slices]
+        except Damaged as error:
+            raise damaged(f"{self.where}.index", *error.args) from None
+        except (KeyError, OverflowError):
+            raise damaged(f"{self.where}.index", f"a slice of {key!r} is missing") from None
+        for box, piece in zip(found, pieces, strict=True):
+            shape = tuple(axis.stop - axis.start for axis in box)
+            if (piece.dtype, piece.shape, piece.size) != (entry.dtype, shape, prod(shape) * item_size(entry.dtype)):
+                raise damaged(f"{self.where}.index", f"a slice of {key!r} is not what its place says")
+            self._place(key, piece)  # before there is memory for the whole
+        return list(zip(found, pieces, strict=True))
+
+    def _joined(self, key: str) -> np.ndarray[Any, Any]:
+        import numpy as np  # values are asked for where they are computed with
+
+        entry = self.entries[key]
+        made = np.empty(entry.shape, np.dtype(entry.dtype))
+        for box, piece in self._sliced(key):
+            raw = b"".join(bytes(each) for each in stream([self._place(key, piece)]))
+            made[box] = np.frombuffer(raw, made.dtype).reshape(piece.shape)
+        return made
 
     def check(self, stop: Event | None = None) -> None:
         """Hold every array against its checksum.
@@ -136,8 +175,10 @@ class Bundle:
         Raises:
             StoreError: one is damaged.
         """
-        for key, entry in self.entries.items():
-            if entry.dtype and not entry.sliced and crc32c_of(stream([self.place(key)], stop)) != unmasked(entry.crc):
+        whole = [(key, entry) for key, entry in self.entries.items() if not entry.slices]
+        sliced = [(key, piece) for key, entry in self.entries.items() if entry.slices for _, piece in self._sliced(key)]
+        for key, entry in (*whole, *sliced):
+            if entry.dtype and crc32c_of(stream([self._place(key, entry)], stop)) != unmasked(entry.crc):
                 raise damaged(f"{self.where}: {key}", "the array is damaged: its checksum does not match")
 
     def text(self, key: str) -> memoryview:
@@ -179,7 +220,8 @@ def _entry(data: memoryview) -> Entry:
     if not isinstance(shape, memoryview) or min(numbers) < 0 or max(numbers) >= _LARGEST:
         raise Damaged("an entry of the index is no array")
     dtype, shard, offset, size, crc = numbers
-    return Entry(_shape(shape), _TYPES.get(dtype, ""), shard, offset, size, crc, 7 in found)
+    slices = tuple(extents(each) for each in messages(data, 7))
+    return Entry(_shape(shape), _TYPES.get(dtype, ""), shard, offset, size, crc, slices)
 
 
 def _shape(data: memoryview) -> tuple[int, ...]:

@@ -347,9 +347,11 @@ def _scopes(unit: Unit) -> tuple[str, ...]:
 
 
 def _scope(unit: Unit, name: str) -> list[str]:
-    """What stands between the layer's own name and the weight's; a class may open its own scope once more (``my_1``)."""
+    """What stands between the layer's own name, or the file's for it, and the weight's; a class may open its own scope
+    once more (``my_1``)."""
     *scopes, _ = name.split("/")
-    own = re.compile(re.escape(unit.path[-1] if unit.path else "") + r"(_\d+)?")
+    names = filter(None, ("".join(unit.path[-1:]), unit.stored.owner))
+    own = re.compile(f"({'|'.join(map(re.escape, names))})" + r"(_\d+)?")
     last = max((at for at, scope in enumerate(scopes) if own.fullmatch(scope)), default=-1)
     return scopes[last + 1 :]
 

@@ -221,7 +221,7 @@
 
   // ------------------------------------------------------------------ the whole, small
 
-  const map = byId("map"), SMALL = 150;
+  const map = byId("map"), SMALL = 110;
 
   /** Every box that is to be seen as a spot of its colour, and the frame of what is on the screen. */
   function sketch() {
@@ -433,6 +433,31 @@
     if (next) { event.preventDefault(); next.firstChild.focus(); }
   });
 
+  // ------------------------------------------------------------------ what a difference marks, what crosses a cut
+
+  const MOST_POINTS = 300;
+
+  function pointed() {
+    const cut = [...picture.querySelectorAll(".onCut")].map((each) => [each.textContent, () => each]);
+    const marked = [...spare].flatMap(([number, view]) => [...view.children].filter((each) => each.matches(".b.added, .b.gone, .b.changed"))
+      .filter((each) => !data.views[number].boxes[Number(each.dataset.box.split(".")[1])][2])
+      .map((each) => [`${["added", "gone", "changed"].find((mark) => each.classList.contains(mark))}: ${data.views[number].path}`
+        + each.querySelector(":scope > title").textContent.split(" · ")[0],
+      () => { const box = reveal([number, Number(each.dataset.box.split(".")[1])]); pick(box); return box; }]));
+    const all = cut.length ? cut : marked;
+    byId("points").hidden = !all.length;
+    byId("points").firstElementChild.textContent = cut.length ? "What crosses" : "What differs";
+    byId("pointed").replaceChildren(...all.slice(0, MOST_POINTS).map(([text, find]) => {
+      const item = document.createElement("li"), button = document.createElement("button");
+      button.type = "button";
+      button.textContent = text;
+      button.addEventListener("click", () => find().scrollIntoView({ block: "center", inline: "center" }));
+      item.append(button);
+      return item;
+    }));
+    return cut.length ? cut[0][1]() : picture.querySelector(".b.added, .b.gone, .b.changed");
+  }
+
   // ------------------------------------------------------------------ places to cut at
 
   const curve = byId("curve"), chosen = new Set();
@@ -562,4 +587,6 @@
   zoom = Math.min(Math.max(paper.clientWidth / (root.width + 24), 0.55), 1);
   settle(root);
   paper.scrollLeft = (paper.scrollWidth - paper.clientWidth) / 2;
+  const begin = pointed();
+  if (begin) paper.scrollTop += begin.getBoundingClientRect().top - paper.getBoundingClientRect().top - paper.clientHeight / 2;
 })();

@@ -25,6 +25,13 @@ VERB = Verb(
         OUT,
         Option("--unfold", help="Draw every layer: nothing that repeats is folded.", kind="flag", default=False),
         Option("--convert", help="Draw MODEL beside what `configsplit convert` makes of it.", kind="flag", default=False),
+        Option(
+            "--near",
+            help="Draw only what lies within N lines of a cut, a difference or a hazard.",
+            kind="whole",
+            least=0,
+            metavar="N",
+        ),
         Option("--stages", help="Pages tell the best pipelines of up to N stages, too.", kind="whole", least=1, metavar="N"),
         SIZES,
         PLUGINS,

@@ -9,9 +9,14 @@ VERB = Verb(
 
     FILE is a model (.json, .keras, .h5), a manifest, a provenance record or a recipe, told apart by content.
     """,
-    options=(Option("files", kind="path", required=True, repeat=True, metavar="FILE..."), JSON),
+    options=(
+        Option("files", kind="path", required=True, repeat=True, metavar="FILE..."),
+        Option("--refuse-hazards", help="A file with a hazard is as bad as one with a violation.", kind="flag", use="show"),
+        JSON,
+    ),
     examples=(
         "validate model.keras",
         "validate parts/manifest.json recipe.yaml --json",
+        "validate models/*.keras --refuse-hazards",
     ),
 )

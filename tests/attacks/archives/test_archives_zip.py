@@ -31,8 +31,12 @@ def test_every_verb_refuses_it(attack: ZipAttack, tmp_path: Path) -> None:
     assert sorted(path.name for path in (where / "in").iterdir()) == before
 
 
-@pytest.mark.parametrize("attack", ZIP_ATTACKS, ids=lambda attack: attack.name)
+CONTROLS = {attack.control(GOOD, EVIL).bytes(): attack for attack in ZIP_ATTACKS}
+
+
+@pytest.mark.parametrize("attack", CONTROLS.values(), ids=lambda attack: attack.name)
 def test_without_the_hostile_bit_every_verb_goes_all_the_way(attack: ZipAttack, tmp_path: Path) -> None:
+    """One of the attacks that have the same control."""
     where = place(tmp_path)
     (where / "in" / "m.keras").write_bytes(attack.control(GOOD, EVIL).bytes())
     for verb in LINES:

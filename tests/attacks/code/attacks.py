@@ -4,6 +4,7 @@ verb goes as far with the one as with the other."""
 from __future__ import annotations
 
 import base64
+import json
 from typing import Any
 
 from attack_documents import (
@@ -35,7 +36,7 @@ from attack_documents import (
     within3,
 )
 
-__all__ = ["ATTACKS", "HARMLESS", "Attack", "keras3_document"]
+__all__ = ["ATTACKS", "CONTROLS", "HARMLESS", "Attack", "keras3_document"]
 
 ABSOLUTE = tensorflow("math.abs", 1.0)
 DENSE, DENSE3 = layer("Dense", units=2, activation="relu"), layer3("Dense", units=2, activation="relu")
@@ -191,6 +192,9 @@ ATTACKS = (
     Attack("text_into_a_layer", "hazard-constant", lambda c: {
         "class_name": "Flatten", "config": {}, "inbound_nodes": called_on(source(c))}, _on_a_constant),
 )  # fmt: skip
+
+CONTROLS = tuple({json.dumps([attack.dialect, attack.control("")]): attack for attack in ATTACKS}.values())
+"""One attack for each control: many are the same layer but for what is hostile in it."""
 
 HARMLESS = (
     Attack("harmless_keras2", "", DENSE, DENSE),

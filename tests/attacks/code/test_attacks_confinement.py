@@ -365,7 +365,8 @@ def test_the_attacks_are_live_and_their_controls_run(
 
     private, outside = tmp_path / "private", tmp_path / "outside"
     harmless = {
-        each.name: {"path": str(each.write_control(private)), "canary": "", "dialect": each.dialect} for each in attacks.ATTACKS
+        each.name: {"path": str(each.write_control(private)), "canary": "", "dialect": each.dialect}
+        for each in attacks.CONTROLS
     }
     last = sorted(attacks.ATTACKS, key=lambda each: each.name == "dump_debug_info")  # it spoils the process for all others
     hostile = {
@@ -384,7 +385,7 @@ def test_the_attacks_are_live_and_their_controls_run(
         log.seek(0)
         assert (private / "result.json").exists(), log.read().decode("utf-8", "replace")[-3000:]
     ran, told = json.loads((private / "result.json").read_text())
-    for attack in attacks.ATTACKS:
+    for attack in attacks.CONTROLS:
         if attack.on_constants:
             assert "_keras_history" in ran[attack.name], (attack.name, ran[attack.name])
         else:

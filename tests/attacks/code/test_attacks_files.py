@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from attacks import ATTACKS, Attack
+from attacks import ATTACKS, CONTROLS, Attack
 from click.testing import CliRunner, Result
+from support.lines import line_of
 from support.watching import watching
 
 from configsplit.cli.main import cli
@@ -44,12 +45,22 @@ LINES: dict[str, list[str]] = {
     "plugins": ["plugins"],
 }
 """Each verb's line, in this order; ``batch`` has all the files at once."""
+WORDS = {
+    "classes": "Activation",
+    "at": "d",
+    "after": "d",
+    "from_": "x",
+    "to": "d",
+    "layer": "a",
+    "names": "d=e",
+    "donor": "in/probe.json",
+}
+"""What options may be that a verb without a line above cannot do without."""
+LINES |= {verb: line_of(verb, "MODEL", f"in/{verb}.json", WORDS) for verb in VERBS if verb not in LINES}
 ENDS_OTHERWISE = {"convert", "weights", "expand", "profile", "batch", "validate"}
 """What converts, runs or judges a model refuses an attack by right, and ``weights`` a model that has none: held against a code
 of error, not against the control."""
 EACH = [verb for verb in LINES if verb != "batch"]
-CONTROLS = list({json.dumps([attack.dialect, attack.control("")]): attack for attack in ATTACKS}.values())
-"""One attack for each control: many are the same layer but for what is hostile in it."""
 
 
 @pytest.fixture(params=ATTACKS, ids=[attack.name for attack in ATTACKS])

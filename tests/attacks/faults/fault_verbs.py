@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from fault_server import content
+from support.lines import line_of
 
 from configsplit.verbs.table import VERBS, record
 
@@ -42,6 +43,20 @@ LINES: dict[str, list[str]] = {
 def writing() -> set[str]:
     """The verbs that have an output, as their records say."""
     return {name for name in VERBS if any(option.key == "out" for option in record(name).options)}
+
+
+WORDS = {
+    "classes": "BatchNormalization",
+    "at": "c2",
+    "after": "c1",
+    "from_": "c1",
+    "to": "c2",
+    "layer": "c1",
+    "names": "c1=stem",
+    "donor": "drop.json",
+}
+"""What options may be that a verb without a line above cannot do without."""
+LINES |= {verb: line_of(verb, "k3.keras", "{out}.keras", WORDS) for verb in sorted(writing() - LINES.keys() - {"batch"})}
 
 
 HANGS = 300

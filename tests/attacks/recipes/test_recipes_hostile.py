@@ -140,8 +140,9 @@ def test_a_hostile_recipe_is_refused_for_what_it_is(attack: Attack, place: Path)
         assert [each["code"] for each in told["violations"]] == ["recipe-yaml"]
 
 
-@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
+@pytest.mark.parametrize("attack", {each.control: each for each in ATTACKS}.values(), ids=lambda attack: attack.name)
 def test_without_the_hostile_bit_it_goes_all_the_way(attack: Attack, place: Path) -> None:
+    """One of the attacks that have the same control."""
     done = watched(place, "batch", recipe(place, attack.control), *BATCH, "--dry-run")
     assert done.exit_code == 0, done.output
     assert watched(place, "validate", "r.yaml").exit_code == 0

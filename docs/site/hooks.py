@@ -1,0 +1,146 @@
+"""Pages of the site that are made when it is built: the verbs from their records, Python from the docstrings, recipes from
+their schema. And pages that lie outside of ``docs``."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from mkdocs.structure.files import File, Files
+
+import configsplit
+from configsplit.verbs.table import VERBS, record
+from configsplit.verbs.table.verb import Option
+
+ROOT = Path(__file__).resolve().parents[2]
+OUTSIDE = ("CONTRIBUTING.md", "CHANGELOG.md")
+
+
+def on_files(files: Files, config: Any) -> Files:
+    pages = {"verbs.md": verbs(), "python.md": python(), "recipe.md": recipe()}
+    pages |= {name: inside((ROOT / name).read_text("utf-8")) for name in OUTSIDE}
+    for name, text in pages.items():
+        files.append(File.generated(config, name, content=text))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
+    """Links out of ``docs``: to a page that the site has, or as plain words."""
+    kept = re.sub(rf"\]\((?:\.\./)+({'|'.join(map(re.escape, OUTSIDE))})", r"](\1", markdown)
+    return re.sub(r"\[([^\]]*)\]\((?:\.\./)+(?:schemas|README\.md|examples|tests)[^)]*\)", r"\1", kept)
+
+
+def inside(text: str) -> str:
+    return text.replace("](docs/", "](")
+
+
+def verbs() -> str:
+    """Every verb: what it does, its options, examples."""
+    pieces = ["# Verbs\n\nAs `configsplit help VERB` says it. Every verb is a function in [Python](python.md), too.\n"]
+    for name in VERBS:
+        verb = record(name)
+        pieces.append(f"\n## {name}\n\n{inspect.cleandoc(verb.help)}\n")
+        pieces.append("\n" + "\n".join(f"    configsplit {example}" for example in verb.examples) + "\n")
+        rows = [option_row(option) for option in verb.command_options()]
+        pieces.append("\n| option | what it says |\n|---|---|\n" + "".join(rows))
+    return "".join(pieces)
+
+
+def option_row(option: Option) -> str:
+    words = option.metavar or ("" if option.kind in ("flag", "off") else option.keyword.upper())
+    flags = words if option.argument else f"{', '.join(option.flags.split())} {words}".strip()
+    choices = f" One of {', '.join(map(repr, option.choices))}." if option.choices else ""
+    default = f" Default: {option.default}." if option.default not in (None, False, (), True) else ""
+    told = (option.help or ("The model." if option.argument else "")) + choices + default
+    return (
+        f"| `{flags}` | {escaped(told)} |\n".replace("`|", "`\\|")
+        if "|" not in flags
+        else f"| `{flags.replace('|', 'or')}` | {escaped(told)} |\n"
+    )
+
+
+def escaped(text: str) -> str:
+    return text.replace("|", "\\|").replace("<", "&lt;").replace("*", "\\*")
+
+
+def python() -> str:
+    """The public names, by their docstrings."""
+    pieces = ["# Python\n\n", (inspect.getdoc(configsplit) or "").replace("\n    ", "\n    "), "\n"]
+    for name in sorted(configsplit.__all__):
+        found = getattr(configsplit, name)
+        if callable(found) and not isinstance(found, type):
+            pieces.append(f"\n## {name}\n\n```text\n{name}{signature(found)}\n```\n\n{docstring(found)}\n")
+        elif isinstance(found, type):
+            pieces.append(f"\n## {name}\n\n{docstring(found)}\n{methods(found)}")
+    return "".join(pieces)
+
+
+def signature(found: Any) -> str:
+    """Parameters one below the other, as they stand in the source."""
+    told = inspect.signature(found)
+    lines = "".join(f"    {str(each).replace(chr(39), '')},\n" for each in told.parameters.values())
+    return f"(\n{lines})" if told.parameters else "()"
+
+
+def methods(kind: type) -> str:
+    found = [(name, each) for name, each in vars(kind).items() if not name.startswith("_") and inspect.isfunction(each)]
+    return "".join(
+        f"\n### {kind.__name__}.{name}\n\n```text\n{name}{signature(each)}\n```\n\n{docstring(each)}\n" for name, each in found
+    )
+
+
+_SECTION = re.compile(r"^(Args|Returns|Raises|Attributes):\n", re.MULTILINE)
+_ITEM = re.compile(r"^    (\S[^:\n]*): ", re.MULTILINE)
+
+
+def docstring(found: Any) -> str:
+    """Google's sections as Markdown: a list below a word in bold."""
+    text = (inspect.getdoc(found) or "").replace("``", "`")
+    first, *rest = _SECTION.split(text)
+    pieces = [escaped_html(first.strip())]
+    for word, content in zip(rest[::2], rest[1::2], strict=True):
+        items = _ITEM.sub(lambda item: f"- **{item[1]}**: ", escaped_html(content.rstrip()))
+        pieces.append(f"\n\n**{word}**\n\n{inspect.cleandoc(items)}")
+    return "".join(pieces)
+
+
+def escaped_html(text: str) -> str:
+    return text.replace("<", "&lt;").replace("*", "\\*")
+
+
+def recipe() -> str:
+    """What a recipe may say, from its JSON Schema."""
+    schema = json.loads((ROOT / "schemas" / "recipe.schema.json").read_text("utf-8"))
+    pieces = [
+        "# Recipes\n\nThe whole language of `configsplit batch`, from `schemas/recipe.schema.json`. "
+        "[Batches](batch.md) tells what it is for.\n"
+    ]
+    parts = {"The recipe": schema, **schema.get("$defs", {})}
+    for name, part in parts.items():
+        if not part.get("properties"):
+            continue
+        rows = [
+            f"| `{key}` | {kind(each)} | {escaped(' '.join(str(each.get('description', '')).split()))} |\n"
+            for key, each in part["properties"].items()
+        ]
+        about = escaped_html(str(part.get("description", "")).replace("``", "`"))
+        pieces.append(f"\n## {name}\n\n{about}\n\n| key | what it takes | |\n|---|---|---|\n{''.join(rows)}")
+    return "".join(pieces)
+
+
+def kind(schema: Any) -> str:
+    """The types of a key, in words."""
+    if "$ref" in schema:
+        word = schema["$ref"].rpartition("/")[2]
+        return f"[{word}](#{word.lower()})"
+    if "enum" in schema:
+        return ", ".join(f"`{word}`" for word in schema["enum"])
+    if "const" in schema:
+        return f"`{schema['const']}`"
+    if "anyOf" in schema:
+        return " or ".join(dict.fromkeys(kind(each) for each in schema["anyOf"]))
+    types = schema.get("type", "anything")
+    return " or ".join(types) if isinstance(types, list) else str(types)

@@ -1,0 +1,103 @@
+"""The site is built without a warning, its links and pictures lead somewhere, and it loads nothing from elsewhere."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urldefrag
+
+import pytest
+
+import configsplit
+from configsplit.verbs.table import VERBS, record
+
+ROOT = Path(__file__).resolve().parents[2]
+LOADED = {("script", "src"), ("img", "src"), ("link", "href"), ("iframe", "src"), ("source", "src")}
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder)]
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+    return folder
+
+
+class Page(HTMLParser):
+    """What a page refers to, and what in it can be referred to."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.loaded: list[str] = []
+        self.anchors: set[str] = set()
+        self.feed(path.read_text("utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        for name, value in attrs:
+            if name == "id" and value:
+                self.anchors.add(value)
+            if (tag, name) in LOADED and value and dict(attrs).get("rel") != "canonical":
+                self.loaded.append(value)
+            if (tag, name) == ("a", "href") and value:
+                self.links.append(value)
+
+
+def test_links_and_pictures_lead_somewhere(site: Path) -> None:
+    pages = {path: Page(path) for path in site.rglob("*.html")}
+    assert len(pages) > 30
+    wrong = []
+    for path, page in pages.items():
+        base = site if path.name == "404.html" else path.parent
+        for link in (*page.links, *page.loaded):
+            place, anchor = urldefrag(link)
+            if "://" in link or link.startswith(("mailto:", "data:", "javascript:")):
+                continue
+            target = (base / unquote(place).lstrip("/")).resolve() if place else path
+            target = target / "index.html" if target.is_dir() else target
+            if not target.is_file() or (anchor and target in pages and unquote(anchor) not in pages[target].anchors):
+                wrong.append(f"{path.relative_to(site)}: {link}")
+    assert wrong == []
+
+
+def test_nothing_is_loaded_from_elsewhere(site: Path) -> None:
+    assert [link for path in site.rglob("*.html") for link in Page(path).loaded if "://" in link or link.startswith("//")] == []
+
+
+def test_every_verb_option_and_public_name_is_told(site: Path) -> None:
+    verbs, python = ((site / name).read_text("utf-8") for name in ("verbs.html", "python.html"))
+    assert set(VERBS) <= Page(site / "verbs.html").anchors
+    flags = {
+        flag
+        for name in VERBS
+        for option in record(name).command_options()
+        if not option.argument
+        for flag in option.flags.split()
+    }
+    assert [flag for flag in sorted(flags) if flag not in verbs] == []
+    told = Page(site / "python.html").anchors
+    names = {name for name in configsplit.__all__ if callable(getattr(configsplit, name))}
+    assert {name.lower() for name in names} <= told
+    assert "Raises" in python
+
+
+def test_every_page_is_found_by_search(site: Path) -> None:
+    index = json.loads((site / "search" / "search_index.json").read_text("utf-8"))
+    found = {entry["location"].partition("#")[0] for entry in index["docs"]}
+    pages = {str(path.relative_to(site)) for path in site.rglob("*.html")} - {"404.html"}
+    assert pages <= found | {"index.html"}
+    assert any(re.search(r"phone", entry["text"]) for entry in index["docs"])
