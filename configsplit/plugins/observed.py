@@ -12,8 +12,8 @@ from configsplit.graph.model import Shape, TensorSpec
 
 
 class SeenLayer(TypedDict):
-    """``outputs``: a dtype and a shape for each, in which ``[tensor, axis]`` is a size of what is taken; None where that was not
-    to be seen. ``weights``: name, shape, dtype."""
+    """``outputs``: a dtype and a shape for each, in which ``[tensor, axis]`` is a size of what is taken; None where that was
+    not to be seen. ``weights``: name, shape, dtype."""
 
     outputs: Sequence[tuple[str, Sequence[int | Sequence[int] | None]]] | None
     weights: Sequence[tuple[str, Sequence[int], str]]
