@@ -4,35 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from configsplit.catalog.facts import CallFacts, LayerFacts, MaskRule, WeightSpec
 from configsplit.errors import ShapeError
 from configsplit.graph.model import Shape, TensorSpec
 
 
-class Observed(TypedDict):
-    """What was seen of the layers of one class; ``layers`` has of each, by its name, what it gave and keeps."""
+class SeenLayer(TypedDict):
+    """``outputs``: a dtype and a shape for each, in which ``[tensor, axis]`` is a size of what is taken; None where that was
+    not to be seen. ``weights``: name, shape, dtype."""
+
+    outputs: Sequence[tuple[str, Sequence[int | Sequence[int] | None]]] | None
+    weights: Sequence[tuple[str, Sequence[int], str]]
+
+
+class SeenClass(TypedDict):
+    """As `LayerFacts` has them; ``layers`` by their names, None for a name that several have which differ."""
 
     keras_class: str
     mask: MaskRule
     uses_mask: Sequence[str]
-    training: bool | None
-    layers: Mapping[str, Mapping[str, Any]]
+    training: bool
+    layers: Mapping[str, SeenLayer | None]
 
 
-def observed(classes: Mapping[str, Observed]) -> tuple[LayerFacts, ...]:
+def observed(classes: Mapping[str, SeenClass]) -> tuple[LayerFacts, ...]:
     """Declarations of classes out of what was seen of their layers, each of which goes by its name.
 
     Args:
-        classes: class -> what was seen; of a layer ``outputs`` (a dtype and a shape for each, in which ``[tensor, axis]`` is
-            a size of what is taken) and ``weights`` (name, shape, dtype).
+        classes: what was seen of each class, by its name.
 
     Returns:
         What a plug-in has as its ``LAYERS``.
 
     Raises:
-        KeyError: something of it is missing.
+        KeyError: something is missing of a class.
     """
     return tuple(
         LayerFacts(
@@ -48,36 +55,28 @@ def observed(classes: Mapping[str, Observed]) -> tuple[LayerFacts, ...]:
     )
 
 
-def _seen(layers: Mapping[str, Any], call: CallFacts) -> Mapping[str, Any]:
-    found = layers.get(str(call.config.get("name")))
-    if found is None or not isinstance(found, Mapping):
+def _seen(layers: Mapping[str, SeenLayer | None], call: CallFacts) -> SeenLayer:
+    if (found := layers.get(str(call.config.get("name")))) is None:
         raise ShapeError(f"no {call.class_name} of that name was seen", code="shape-unknown")
     return found
 
 
-def _outputs(layers: Mapping[str, Any], call: CallFacts) -> tuple[TensorSpec, ...]:
-    outputs = _seen(layers, call).get("outputs")
-    if outputs is None:
-        raise ShapeError(
-            f"what this {call.class_name} gives hangs on what it takes, in a way that was not seen", code="shape-unknown"
-        )
+def _outputs(layers: Mapping[str, SeenLayer | None], call: CallFacts) -> tuple[TensorSpec, ...]:
+    if (outputs := _seen(layers, call)["outputs"]) is None:
+        why = f"what this {call.class_name} gives hangs on what it takes, in a way that was not seen"
+        raise ShapeError(why, code="shape-unknown")
     taken = call.inputs
-    return tuple(TensorSpec(_sizes(shape, taken), dtype) for dtype, shape in outputs)
+    return tuple(TensorSpec(tuple(_size(size, taken) for size in shape), dtype) for dtype, shape in outputs)
 
 
-def _sizes(shape: Sequence[Any], taken: Sequence[TensorSpec]) -> Shape:
-    sizes = []
-    for size in shape:
-        if isinstance(size, int) or size is None:
-            sizes.append(size)
-            continue
-        tensor, axis = size
-        its = taken[tensor].shape
-        if its is None or axis >= len(its):
-            raise ShapeError("what it takes is not known", code="shape-unknown")
-        sizes.append(its[axis])
-    return tuple(sizes)
+def _size(size: int | Sequence[int] | None, taken: Sequence[TensorSpec]) -> int | None:
+    if size is None or isinstance(size, int):
+        return size
+    shape: Shape | None = taken[size[0]].shape
+    if shape is None or size[1] >= len(shape):
+        raise ShapeError("what it takes is not known", code="shape-unknown")
+    return shape[size[1]]
 
 
-def _weights(layers: Mapping[str, Any], call: CallFacts) -> tuple[WeightSpec, ...]:
+def _weights(layers: Mapping[str, SeenLayer | None], call: CallFacts) -> tuple[WeightSpec, ...]:
     return tuple(WeightSpec(name, tuple(shape), dtype) for name, shape, dtype in _seen(layers, call)["weights"])
