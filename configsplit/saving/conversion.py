@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from configsplit import __version__
 from configsplit.catalog.table import Table
 from configsplit.containers import Source, Staging, Workers, Written, open_source, prepare_text
-from configsplit.containers.container import SUFFIXES, FileFormat
+from configsplit.containers.container import FileFormat
 from configsplit.containers.relayout import Relaying
 from configsplit.conversion import Migration, Note, Refusal, Request
 from configsplit.conversion.originals import without_code
 from configsplit.dialects import DIALECTS, Detection, emit, parse, to_text
-from configsplit.errors import ConversionError, StoreError, check_choice
+from configsplit.errors import ConversionError, check_choice
 from configsplit.graph.json import FrozenDict, rebuild
 from configsplit.graph.model import walk
 from configsplit.models.document import Document, load
@@ -26,6 +26,7 @@ from configsplit.models.wrapped import held_by
 from configsplit.records import provenance
 from configsplit.records.provenance import SUFFIX, Accounts, Came, ProvenanceRecord, Result
 from configsplit.saving import manifesting
+from configsplit.saving.conversion_format import check_kept, file_format, in_folder
 from configsplit.saving.conversion_proof import accounts, prove
 from configsplit.saving.file_proof import reread
 from configsplit.saving.numeric import described_inputs, readable
@@ -36,7 +37,6 @@ from configsplit.weights.complete import no_weights
 from configsplit.weights.conversion import NewWeights, OldWeights
 from configsplit.weights.kept import KeptWeights
 from configsplit.weights.keras2 import Keras2Weights
-from configsplit.weights.layouts import check_assets, check_marked, check_words
 
 if TYPE_CHECKING:
     from configsplit.runtime.confinement.policy import Limits
@@ -234,7 +234,7 @@ class Converted:
         check_choice("verify", verify, Check)
         plugins = tuple(map(str, custom_objects))
         run = _Run(samples, seed, inputs, tuple(sizes), plugins, limits) if verify == "numeric" else None
-        return _save(self, Path(path), force, weights, verify, run, _in_folder(self, Path(path)).parent)
+        return _save(self, Path(path), force, weights, verify, run, in_folder(self, Path(path)).parent)
 
 
 def _untrained(document: FrozenDict) -> FrozenDict:
@@ -260,8 +260,8 @@ def _save(
     model = made.migration.model
     if model is None:
         raise refused(made)
-    named, path = path, _in_folder(made, path)
-    document, chosen = made.document, _format(made, path)
+    named, path = path, in_folder(made, path)
+    document, chosen = made.document, file_format(made, path)
     with ExitStack() as stack:
         staging = stack.enter_context(Staging(named, folder=named != path, force=force))
         if isinstance(document, Made):  # by its file the new one is verified later
@@ -274,7 +274,7 @@ def _save(
         if chosen != "json" and with_weights:
             if (new := new_weights(made, source, chosen)) is None:
                 raise no_weights(f"a .{chosen} file", str(path), "give them with --weights FILE, or name the output .json")
-            _check_kept(made, source, chosen)
+            check_kept(made, source, chosen)
             relaying = stack.enter_context(Relaying(staging.path(path.name).parent))
             content = replace(
                 content_like(source, content.text, new.placed(relaying)),
@@ -306,38 +306,6 @@ def _with_shards(path: Path) -> str:
     """The digest of a model that lies in several files."""
     with open_source(path) as source:
         return source.sha256()
-
-
-def _check_kept(made: Converted, source: Source, chosen: FileFormat) -> None:
-    """Raises StoreError, WeightsError where Keras 3.15 would load a model of Keras 3 without something that it needs."""
-    document = made.document
-    if document.dialect == "keras3" and made.to == "keras3" and source.weights is not None:
-        check_assets(document, source, chosen)
-        check_words(document.model, source)
-        if chosen == "h5":
-            check_marked(source.weights)
-
-
-def _in_folder(made: Converted, path: Path) -> Path:
-    """The file of the model: of a layers model of TensorFlow.js that in the folder named, unless it is named itself."""
-    return path / "model.json" if made.to == "tfjs" and path.suffix.lower() != ".json" else path
-
-
-def _format(made: Converted, path: Path) -> FileFormat:
-    """Raises StoreError where the suffix of a file tells none that the model can be written in."""
-    if made.to == "tfjs":
-        return "tfjs"
-    chosen, kept = SUFFIXES.get(path.suffix.lower()), made.document.dialect == "keras3"
-    formats = ("h5", "json") if made.to == "keras2" else ("keras", "h5", "json") if kept else ("keras", "json")
-    if chosen is None or chosen not in formats:
-        names = [f".{each}" for each in formats[:-1]]
-        raise StoreError(
-            f"the suffix {path.suffix!r} does not tell a format of {'Keras 2' if made.to == 'keras2' else 'Keras 3'}",
-            code="output-suffix",
-            where=str(path),
-            hint=f"name the output {', '.join(names)}, or .json for the architecture alone",
-        )
-    return chosen
 
 
 def new_weights(made: Converted, source: Source, chosen: FileFormat) -> NewWeights | KeptWeights | Keras2Weights | None:
