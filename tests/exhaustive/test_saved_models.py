@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -124,8 +124,9 @@ def _compare(model: Any, folder: Path, given: list[Any]) -> None:
     sys.path.insert(0, str(PLUGINS.parent))  # the classes import one another as plug-ins do
     custom = classes(import_module("plugin_keras")) | classes(import_module("converted_keras"))
     read = keras.models.load_model(folder / "ours.keras", custom_objects=custom, safe_mode=True)
-    outputs: Mapping[str, Any] | list[Any] = read(given if len(given) > 1 else given[0], training=False)
-    flat = [np.asarray(each) for each in keras.tree.flatten(outputs)]
+    structure = getattr(read, "_inputs_struct", None)
+    taken = given[0] if structure is None else keras.tree.pack_sequence_as(structure, given)
+    flat = [np.asarray(each) for each in keras.tree.flatten(read(taken, training=False))]
     assert len(flat) == len(wanted)
     for mine, its in zip(flat, wanted, strict=True):
         np.testing.assert_allclose(mine, its, rtol=CLOSE, atol=CLOSE)
