@@ -2,7 +2,7 @@
 
     cd tests && python -m support.written
 
-Written once for each release, into ``corpus/written/RELEASE``, and never again: that is what they are for.
+Written once for each release, into ``stability/written/RELEASE``, and never again: that is what they are for.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import configsplit
 from configsplit.batches.batch import batch
 
 CORPUS = Path(__file__).resolve().parents[1] / "corpus"
-WRITTEN = CORPUS / "written"
+WRITTEN = CORPUS.parent / "stability" / "written"
 RECIPE = """\
 recipe: 1
 models: {include: ["*.h5"], exclude: ["*_old.*"]}
