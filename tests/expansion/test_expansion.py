@@ -116,6 +116,22 @@ def test_a_cut_inside_a_block(world: World, tmp_path: Path) -> None:
     assert [each.tobytes() for each in run_parts(tmp_path / "parts", IDS)] == [each.tobytes() for each in whole(world.text)]
 
 
+def test_an_output_that_comes_out_of_an_opened_block(smallhub: Any, tmp_path: Path) -> None:
+    """Keras counts the calls of a model in a model from 1 where it names outputs, those of a layer from 0."""
+    model = smallhub.Ended(8, name="ended")
+    model.save(tmp_path / "ended.keras")
+    with in_this_process():
+        found = configsplit.expand(tmp_path / "ended.keras", "smallhub", depth="all")
+    assert found.run
+    assert set(found.opened) == {"first", "last"}
+    document = configsplit.load(found.save(tmp_path / "graph.json")[0], weights=tmp_path / "ended.keras")
+    configsplit.split(document, "last@0/up").save(tmp_path / "parts", to="keras")
+    given = np.random.default_rng(4).normal(size=(2, 3, 8)).astype("float32")
+    assert [each.tobytes() for each in run_parts(tmp_path / "parts", {"x": given})] == [
+        each.tobytes() for each in flat(model(given, training=False))
+    ]
+
+
 def test_without_ties_the_document_is_one_that_keras_reads(world: World, smallhub: Any) -> None:
     import keras
 

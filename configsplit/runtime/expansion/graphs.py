@@ -109,6 +109,8 @@ def _graph(live: Any, works: Framework, graph: Graph, *, open_all: bool) -> Grap
             layer = held[path[-1]]
             if (inner := _inner(item, layer, works)) is None and type(layer).__module__.partition(".")[0] not in ROOTS:
                 inner = _of_others(path, item, layer, graph, works, open_all=open_all and path not in graph.whole)
+                if inner is not None:
+                    _count_from_one(entry["config"], path[-1])
             if inner is not None:
                 todo.append((path, item, inner))
             else:
@@ -149,6 +151,17 @@ def _of_others(path: Path, item: dict[str, Any], layer: Any, graph: Graph, works
     if config is not None:
         graph.chosen.append(path)
     return model
+
+
+def _count_from_one(config: dict[str, Any], name: str) -> None:
+    """Where a model's ends name a functional model in it, its own graph counts as its call 0; a layer has none."""
+    todo = [config["input_layers"], config["output_layers"]]
+    while todo:
+        item = todo.pop()
+        if isinstance(item, list) and len(item) == 3 and isinstance(item[1], int):
+            item[1] += item[0] == name
+        else:
+            todo += item.values() if isinstance(item, dict) else item if isinstance(item, list) else ()
 
 
 def _lost(path: Path, layer: Any, why: str, unopened: str) -> DocumentError:

@@ -123,6 +123,20 @@ class TextNet(Backbone):
 
 
 @registered
+class Ended(Backbone):
+    """Blocks to the very end: one gives both outputs."""
+
+    hyper = ("width",)
+
+    def __init__(self, width: int, **options: Any) -> None:
+        given = keras.Input((None, width), name="x")
+        first, last = Block(width, name="first"), Block(width, name="last")
+        inner = last(first(given))
+        super().__init__(given, [last(inner), inner], **options)
+        self.width = width
+
+
+@registered
 class PairNet(Backbone):
     """Two nested models of one class, a shared block, and a head that no graph has."""
 
