@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from threading import Event
-from typing import Any, ClassVar, Literal, Protocol, get_args
+from typing import Any, ClassVar, Literal, Protocol, TypeAlias, get_args
 
 from configsplit.containers.arrays import Arrays, Listed
 from configsplit.containers.opening import MAX_TEXT, Opened
@@ -17,7 +17,7 @@ from configsplit.errors import StoreError
 Format = Literal["keras", "h5", "json"]
 """What is written; `configsplit.saving.writer` says how."""
 
-FileFormat = Literal["keras", "h5", "json", "tfjs"]
+FileFormat: TypeAlias = Format | Literal["tfjs"]
 """The same, with what only conversions write."""
 
 SUFFIXES: dict[str, Format] = {".keras": "keras", ".h5": "h5", ".hdf5": "h5", ".json": "json"}

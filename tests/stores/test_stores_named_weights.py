@@ -157,7 +157,7 @@ HEADS: dict[str, tuple[Any, bytes]] = {
     "more bytes than arrays": ({"c1.bias": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}, bytes(8)),
     "a size that is no number": ({"c1.bias": {"dtype": "F32", "shape": [True], "data_offsets": [0, 4]}}, bytes(4)),
     "a negative size": ({"c1.bias": {"dtype": "F32", "shape": [-1, -1], "data_offsets": [0, 4]}}, bytes(4)),
-    "a type that numpy does not have": ({"c1.bias": {"dtype": "BF16", "shape": [2], "data_offsets": [0, 4]}}, bytes(4)),
+    "a type that numpy does not have": ({"c1.bias": {"dtype": "F8_E4M3", "shape": [4], "data_offsets": [0, 4]}}, bytes(4)),
     "no place": ({"c1.bias": {"dtype": "F32", "shape": [1]}}, bytes(4)),
     "an array that is none": ({"c1.bias": 3}, b""),
 }
