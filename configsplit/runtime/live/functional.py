@@ -15,7 +15,7 @@ from configsplit.dialects import parse
 from configsplit.errors import ConfigSplitError, DocumentError
 from configsplit.graph.model import walk
 from configsplit.runtime.build import rebuild, safe_scope, variables
-from configsplit.runtime.expansion.graphs import graph_of
+from configsplit.runtime.expansion.graphs import graph_of, is_functional
 from configsplit.runtime.frameworks import Framework
 from configsplit.runtime.live.kinds import Inputs
 from configsplit.runtime.live.layers import inner_layers, layer_at
@@ -109,7 +109,7 @@ def _untouched(model: Any) -> Iterator[None]:
 
 def _twin(graph: Any, model: Any, works: Framework, classes: Mapping[str, Any]) -> tuple[Any, str]:
     """The graph built anew from its document, with the weights of the model; and the document."""
-    _check_weights(graph, model)
+    _check_weights(graph, model, works)
     if works.name == "keras":
         with safe_scope(works, classes, allow_lambda=True):
             found = graph_of(graph, works)
@@ -123,14 +123,15 @@ def _twin(graph: Any, model: Any, works: Framework, classes: Mapping[str, Any]) 
     return twin, text
 
 
-def _check_weights(graph: Any, model: Any) -> None:
-    """Every weight in a layer of the graph: what a call uses without a layer would stand there as a mere number."""
+def _check_weights(graph: Any, model: Any, works: Framework) -> None:
+    """Every weight in a layer of the graph: what a call uses without a layer would stand there as a mere number. What runs
+    nothing but its graph may keep others, as a backbone keeps the head of a task."""
     if any(layer is model for layer in graph.layers):
         raise _NotTheModelError("the model came out as one opaque layer")
     ours, its = ({id(weight): weight for weight in variables(each)} for each in (graph, model))
     lost = [str(getattr(weight, "path", weight.name)) for number, weight in its.items() if number not in ours]
     strange = [str(getattr(weight, "path", weight.name)) for number, weight in ours.items() if number not in its]
-    if lost:
+    if lost and not is_functional(model, works):
         raise _NotTheModelError(f"no layer that is called holds {', '.join(sorted(lost)[:3])}")
     if strange:
         raise _NotTheModelError(f"the call makes layers of its own, with {', '.join(sorted(strange)[:3])}")
