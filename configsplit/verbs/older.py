@@ -160,8 +160,8 @@ def _told(layer: Layer, group: str, source: Source) -> Layer:
         return layer
     try:
         lines = b"".join(source.asset(name)).decode("utf-8").split("\n")
-        whole = layer.class_name == "IntegerLookup"
-        words = tuple(int(line) for line in lines if line) if whole else tuple(lines)
+        numbers = "vocabulary_dtype" in layer.config  # words have an encoding instead
+        words = tuple(int(line) for line in lines if line) if numbers else tuple(lines)
     except ValueError:
         where = f"{source.path}:{name}"
         raise StoreError("the vocabulary is damaged", code="archive-damaged", where=where, hint="copy the file again") from None

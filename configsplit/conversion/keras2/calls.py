@@ -52,7 +52,7 @@ def convert_call(writing: Writing, layer: Layer, number: int, model: Model | Non
 
 def _counts(layer: Layer) -> bool:
     """Whether a layer counts what it looks up, in fractions whatever its dtype is."""
-    counts = class_facts(layer.class_name).numbers == "split" or layer.class_name == "IntegerLookup"
+    counts = class_facts(layer.class_name).numbers == "split" or "vocabulary_dtype" in layer.config  # of numbers
     return counts and layer.config.get("output_mode", "int") != "int"
 
 

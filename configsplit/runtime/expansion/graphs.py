@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from configsplit.errors import DocumentError
+from configsplit.graph.model import INPUT
 from configsplit.hazards import ROOTS
 from configsplit.runtime.expansion.blocks import NotOpenedError, open_block
 from configsplit.runtime.expansion.made_again import faithful_config
@@ -103,7 +104,7 @@ def _graph(live: Any, works: Framework, graph: Graph, *, open_all: bool) -> Grap
         above, entry, model = todo.pop()
         held = {each.name: each for each in (*getattr(model, "layers", ()), *getattr(model, "operations", ()))}
         for item in entry["config"]["layers"]:
-            if item["class_name"] == "InputLayer":
+            if item["class_name"] == INPUT:
                 continue
             path = (*above, item.get("name") or item["config"]["name"])
             layer = held[path[-1]]
