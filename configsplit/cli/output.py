@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -74,6 +75,13 @@ def printable(text: str) -> str:
 
 def fail(error: ConfigSplitError) -> None:
     """Say what went wrong: on stderr for people, and on stdout too where JSON was asked for."""
+    try:
+        _tell(error)
+    except MemoryError:  # not even enough to say it well
+        os.write(2, b"error [no-memory] there is no more memory\n")
+
+
+def _tell(error: ConfigSplitError) -> None:
     place = f"{click.style(error.where, bold=True)}: " if error.where else ""
     say(f"{click.style('error', fg='red', bold=True)} [{error.code}] {place}{error.message}", err=True)
     if error.hint:

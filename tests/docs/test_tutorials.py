@@ -74,6 +74,7 @@ def console(block: str, folder: Path) -> None:
     for piece in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
         command, _, shown = piece.partition("\n")
         environment = {**os.environ, "PATH": f"{folder}/.bin:{os.environ['PATH']}", "NO_COLOR": "1"}
+        environment.pop("COLUMNS", None)  # tables are as wide as they are
         (folder / ".bin").mkdir(exist_ok=True)
         script = folder / ".bin" / "configsplit"
         script.write_text(f'#!/bin/sh\nexec {sys.executable} -m configsplit "$@"\n')

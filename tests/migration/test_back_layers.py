@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +10,13 @@ import keras3_for_keras2 as made
 import numpy as np
 import pytest
 import tf_keras
+from support.layer_cases import CASES
 from support.thinned import thinned
 
 import configsplit
 from configsplit.catalog.constructors import constructor
 from configsplit.catalog.keras2.configs import DIFFERENT
 from configsplit.catalog.table import class_facts
-
-sys.path.append(str(Path(__file__).resolve().parents[1] / "inference"))
-
-from layer_cases import CASES
 
 ROUNDED = frozenset({"BatchNormalization", "LayerNormalization", "MultiHeadAttention"})
 """Their kernels are others in tf_keras: fused, or the query multiplied in the place of the scores."""

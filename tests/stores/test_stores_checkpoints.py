@@ -47,7 +47,7 @@ def as_tensorflow_1(model: Any, prefix: Path, *, sliced: bool) -> Path:
     with tf.Graph().as_default(), v1.Session() as session:
         made = []
         for name, shape in named.items():
-            draw, partitioner = v1.random_uniform_initializer(0.1, 1), split.get(name.rpartition("/")[2])
+            draw, partitioner = v1.random_uniform_initializer(0.1, 1, seed=3), split.get(name.rpartition("/")[2])
             made.append(v1.get_variable(name, shape, initializer=draw, partitioner=partitioner, use_resource=False))
         loss = tf.add_n([tf.reduce_sum(tf.convert_to_tensor(each)) for each in made])
         v1.train.AdamOptimizer(0.0).minimize(loss, global_step=v1.train.get_or_create_global_step())
