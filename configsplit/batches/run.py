@@ -144,7 +144,7 @@ def _answer(future: Future[dict[str, Any]]) -> Answer:
         raise StoreError(
             f"the engine failed: {type(error).__name__}: {error}",
             code="engine-failed",
-            hint="what is done is kept: --resume goes on from there",
+            hint="finished models are kept: continue with --resume",
         ) from error
 
 

@@ -84,7 +84,7 @@ def convert_step(step: Mapping[str, Any], bench: Bench) -> Facts:
             "this is a model of Keras 3 already, and Keras 3.15 reads it as it is",
             code="convert-keras3",
             where=str(document.path),
-            hint="nothing is to be done",
+            hint="there is nothing to do",
         )
     told: Facts = {
         "notes": [note.as_json() for note in made.notes],

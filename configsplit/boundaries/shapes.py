@@ -84,7 +84,7 @@ def check_taken(host: Inference, starts: Sequence[TensorRef], donor: Inference) 
                 f"{name(host.model, ref)!r} is {told(given)}, but {wanted.layer!r} of the donor takes {told(declared)}",
                 code="surgery-shape",
                 where=name(host.model, ref),
-                hint="put a layer between them that makes the one of the other (Dense, Conv, Reshape, Cast)",
+                hint="put a layer between them that converts one to the other (Dense, Conv, Reshape)",
             )
     return exact
 
@@ -99,7 +99,7 @@ def _check_clashes(before: Inference, after: Inference) -> None:
                 f"{path[-1]!r} cannot take what it is given: {why}",
                 code="surgery-shape",
                 where="/".join(path),
-                hint="put a layer before it that makes what it takes (Reshape, Flatten, Dense)",
+                hint="put a layer before it that gives the shape it takes (Reshape, Flatten, Dense)",
             )
 
 

@@ -12,7 +12,10 @@ from configsplit.errors import StoreError
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 BOM = b"\xef\xbb\xbf"
 
-_EXPECTED = "configsplit reads a Keras architecture (.json), a .keras archive, a whole-model .h5, or a saved .keras folder"
+_EXPECTED = (
+    "configsplit reads Keras models: .keras archives and folders, whole-model .h5 files, architectures (.json), "
+    "SavedModel folders and TensorFlow.js models"
+)
 
 _POINTER = "a Git LFS pointer, not the file itself"
 _PAGE = "an HTML page"

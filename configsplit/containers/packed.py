@@ -154,7 +154,7 @@ def model_in(names: Iterable[str], is_model: Callable[[str], bool], where: str) 
             f"the archive holds {len(found)} models or files of weights: {found[:5]}",
             code="archive-several",
             where=where,
-            hint="unpack it, and name the one that is meant",
+            hint="unpack it, and name the one that you mean",
         )
     return found[0] if found else ""
 
@@ -271,5 +271,5 @@ def _damaged(message: str, where: str) -> StoreError:
 
 def _hostile(code: str, message: str, where: str) -> StoreError:
     return StoreError(
-        message, code=code, where=where, hint="unpack it yourself, if you trust who made it, and name the model in it"
+        message, code=code, where=where, hint="unpack it yourself if you trust who made it, and name the model in it"
     )

@@ -77,7 +77,7 @@ def relaid(file: Arrays, sources: Sequence[str], recipe: Recipe) -> Values:
             f"the weights cannot be laid out for Keras 3: {error}",
             code="weights-shape",
             where=f"{file.where}:{taken[0]}",
-            hint="the file is damaged, or was written by a release that nobody has measured",
+            hint="the file is damaged, or was written by an unknown release",
         ) from None
     return np.ascontiguousarray(_one(found)).reshape(np.shape(_one(found)))
 

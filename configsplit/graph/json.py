@@ -182,7 +182,7 @@ def _check_encoding(text: str) -> None:
             json.dumps(json.loads(text), ensure_ascii=False).encode("utf-8")
     except UnicodeEncodeError as error:
         message = f"the JSON holds half of a surrogate pair, which is no character (at {error.start})"
-        raise DocumentError(message, code="json-invalid", hint="the file is damaged, or hostile") from None
+        raise DocumentError(message, code="json-invalid", hint="the file is damaged or hostile") from None
     except (ValueError, RecursionError):
         return  # `loads` says what else is wrong
 

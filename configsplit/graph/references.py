@@ -300,7 +300,7 @@ def new_names(model: Model, renames: Iterable[tuple[str, str]]) -> dict[LayerPat
 def _filled(old: str, new: str, path: LayerPath, stars: tuple[str, ...]) -> str:
     if new.count("*") > len(stars):
         raise TensorReferenceError(
-            f"{new!r} has more stars than {old!r}", code="rename-pattern", where=old, hint="write block*=stage*, say"
+            f"{new!r} has more stars than {old!r}", code="rename-pattern", where=old, hint="for example: block*=stage*"
         )
     given = iter(stars[len(stars) - new.count("*") :])
     name = re.sub(r"\*", lambda _: next(given), new)

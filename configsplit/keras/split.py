@@ -158,7 +158,7 @@ def _check_copies(path: LayerPath, copies: Sequence[Any]) -> None:
             f"{'/'.join(path)!r} has other weights in one part than in another",
             code="join-weights-differ",
             where="/".join(path),
-            hint="a shared layer was trained in one part only; nothing says which weights are meant",
+            hint="a shared layer was trained in one part only; nothing says which weights to take",
         )
 
 

@@ -94,5 +94,5 @@ def _only_input(layer: Layer, number: int, node: Node, used: dict[tuple[str, int
         f"layer {layer.name!r} ({layer.class_name}) cannot be taken out: {reason}",
         code="remove-not-plain",
         where=layer.name,
-        hint="put something in its place: configsplit replace --from ... --to ... --model DONOR",
+        hint="put something in its place: configsplit replace --from ... --to ... --donor DONOR",
     )

@@ -244,7 +244,7 @@ def _outputs(one: Side, other: Side, folder: Path) -> tuple[OutputReport, ...]:
             f"the models have {len(ours)} and {len(theirs)} outputs",
             code="compare-outputs",
             where=str(other.path),
-            hint="two models of the same inputs and outputs are compared; `extract` takes the part that both have",
+            hint="models are compared that have the same inputs and outputs; `extract` takes the part that both have",
         )
     names = one.outputs if len(one.outputs) == len(ours) else tuple(map(str, range(len(ours))))
     return tuple(output_report(*each) for each in zip(names, ours, theirs, strict=True))

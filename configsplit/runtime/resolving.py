@@ -34,7 +34,7 @@ def resolving(framework: Framework, objects: Mapping[str, Any]) -> Iterator[None
         raise RuntimeUnavailableError(
             f"{framework.name} {framework.version} looks classes up in a way that configsplit does not know",
             code="runtime-unknown-release",
-            hint="install a release that configsplit was tested with, see docs/compatibility.md",
+            hint="install a release that configsplit was tested with, see docs/stability.md",
         )
 
     def resolve(

@@ -336,5 +336,5 @@ def _check_removal(place: LayerPath, names: Sequence[str], inference: Inference 
                 f"{where!r} gives {told(gone)}, what it takes is {told(instead)}: its input cannot stand for its output",
                 code="remove-shape",
                 where=where,
-                hint="put something in its place: configsplit replace --from ... --to ... --model DONOR",
+                hint="put something in its place: configsplit replace --from ... --to ... --donor DONOR",
             )

@@ -67,7 +67,7 @@ def check_layouts(gathering: Gathering, chosen: Format, path: Path) -> None:
             f"{files[0].where} and {files[-1].where} keep their weights in different layouts",
             code="surgery-layouts",
             where=files[-1].where,
-            hint="load one of them in Keras and save it in the other's format",
+            hint="bring both to Keras 3 first: configsplit convert FILE --out NEW.keras",
         )
     layout = gathering.first.file.layout.kind
     check_format(chosen, layout, str(path), "name the output .{0}, or .json for architecture and weights apart")

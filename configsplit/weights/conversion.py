@@ -70,7 +70,7 @@ class OldWeights:
                 f"the weights of {'/'.join(layout.origin)!r} are not where its class keeps them: {missing[0]!r}",
                 code="weights-missing",
                 where=self.file.where,
-                hint="the archive was changed, or comes from a release that nobody has measured",
+                hint="the archive was changed, or comes from an unknown release",
             )
         return wanted
 

@@ -275,7 +275,7 @@ def check_copies(gathering: Gathering, copies: Sequence[tuple[LayerPath, Origin]
                 f"{'/'.join(path)!r} has other weights in {copy.file.where} than in {taken[0].file.where}",
                 code="join-weights-differ",
                 where="/".join(path),
-                hint="a shared layer was trained in one part only; nothing says which weights are meant",
+                hint="a shared layer was trained in one part only; nothing says which weights to take",
             )
 
 

@@ -102,7 +102,7 @@ def _chosen(graph: CallGraph, cuts: Sequence[Sequence[TensorRef]], choice: Choic
             f"which boundary in the wrapped model is the smallest depends on the size of {ref.layer!r}, which is open",
             code="size-needed",
             where=ref.layer,
-            hint="take another: --boundary early, or late",
+            hint="choose another cut: --boundary early, or late",
         )
     return by(choice)
 

@@ -36,7 +36,7 @@ def stored_names(model: Any, works: Framework, *, attributes_first: bool = False
         raise RuntimeUnavailableError(
             f"{works.name} {works.version} saves weights in a way that configsplit does not know",
             code="runtime-unknown-release",
-            hint="install a release that configsplit was tested with, see docs/compatibility.md",
+            hint="install a release that configsplit was tested with, see docs/stability.md",
         )
     found: dict[str, _Entries] = {}
 

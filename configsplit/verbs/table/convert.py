@@ -18,20 +18,20 @@ from configsplit.verbs.table.verb import (
 VERB = Verb(
     name="convert",
     function="configsplit.verbs.convert:convert",
-    help="""Bring MODEL to today's Keras 3, configuration and weights, so that Keras 3.15 loads it as it is; or back to Keras 2.
+    help="""Convert MODEL to today's Keras 3, configuration and weights, so that Keras 3.15 loads it; or back to Keras 2.
 
-    Layers, calls, weights and masks are translated by declared rules; where Keras 3 computes something else under the same
-    name, what computes the old numbers is written. What cannot be converted is listed, each layer with its reason and what to
-    do about it, and nothing is written then (exit code 1). A record beside the file says where each layer and weight came from;
-    `configsplit verify FILE` holds the file against it. With --verify numeric both models are also run, each in its own
-    framework. --to keras2 writes an .h5 file that tf_keras and TF 2.4 to 2.15 read; --to tfjs a layers model of TensorFlow.js;
-    --target 3.3 what that release of Keras 3 reads.
+    Layers, calls, weights and masks are translated by declared rules. If Keras 3 computes something different under the same
+    name, layers are written that give the old numbers. If anything cannot be converted, each such layer is listed with the
+    reason and a remedy, and nothing is written (exit code 1). A record beside the file says where each layer and weight came
+    from; `configsplit verify FILE` checks the file against it. --verify numeric also runs both models, each in its own
+    framework. --to keras2 writes an .h5 file for tf_keras and TF 2.4 to 2.15; --to tfjs a layers model of TensorFlow.js;
+    --target 3.3 a file for that release of Keras 3.
     """,
     options=(
         MODEL,
         Option(
             "--out -o",
-            help="The file to write: .keras; .h5 of what is or was Keras 3; .json without weights; a folder for TensorFlow.js.",
+            help="The file to write: .keras; .h5 from Keras 3 or with --to keras2; .json without weights; for tfjs a folder.",
             kind="path",
             required=True,
             use="save",
@@ -39,22 +39,22 @@ VERB = Verb(
         ),
         Option(
             "--to",
-            help="What to bring MODEL to.",
+            help="What to convert MODEL to.",
             choices=("keras3", "keras2", "tfjs"),
             default="keras3",
         ),
-        Option("--target", help="An older release of Keras 3 that is to read it.", metavar="3.X"),
+        Option("--target", help="An older release of Keras 3 to write for.", metavar="3.X"),
         Option(
             "--lambda",
             "lambdas",
-            "What takes the place of the code of Lambda layers; NAME may be a pattern; repeat for several.",
+            "A function in place of the code of a Lambda layer; NAME may be a pattern; repeat for several.",
             repeat=True,
             metavar="NAME=MODULE:FUNCTION",
         ),
         Option(
             "--no-read-lambda",
             "read_lambda",
-            "Do not read the code of other Lambda layers for what it computes.",
+            "Do not translate the code of other Lambda layers.",
             kind="off",
         ),
         SHAPES,

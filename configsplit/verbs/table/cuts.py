@@ -3,7 +3,7 @@
 from configsplit.verbs.table.verb import JSON, MODEL, PLUGINS, SHAPES, SIZES, WHOLE_NESTED, Option, Verb
 
 ORDERS = ("position", "bytes", "balance", "latency")
-SORT = Option("--sort", help="In which order; position by default, latency with two devices.", choices=ORDERS)
+SORT = Option("--sort", help="Order of the rows; position by default, latency with two devices.", choices=ORDERS)
 
 VERB = Verb(
     name="cuts",
@@ -17,27 +17,34 @@ VERB = Verb(
         MODEL,
         Option(
             "--max-tensors",
-            help="At most K tensors cross; 1: a single hand-off.",
+            help="Only cuts that at most K tensors cross.",
             kind="whole",
             least=0,
             metavar="K",
         ),
-        Option("--max-bytes", help="At most so many bytes per sample cross.", kind="bytes", metavar="BYTES"),
+        Option("--max-bytes", help="Only cuts that at most so many bytes per sample cross.", kind="bytes", metavar="BYTES"),
         Option("--before", help="Only cuts that leave REF to the tail.", metavar="REF"),
         Option("--after", help="Only cuts that have REF in the head.", metavar="REF"),
         SORT._replace(only="command"),
         SORT._replace(only="recipe", choices=ORDERS[:3]),
         Option(
             "--head-speed",
-            help="Two devices: multiply-accumulates a second at the head.",
+            help="Two devices: speed of the one that runs the head, in multiply-accumulates a second.",
             kind="amount",
             metavar="MACS_PER_S",
             only="command",
         ),
         Option("--tail-speed", help="The same at the tail.", kind="amount", metavar="MACS_PER_S", only="command"),
-        Option("--head-profile", help="Measured there instead: `configsplit profile`.", kind="path", only="command"),
+        Option(
+            "--head-profile",
+            help="Instead of a speed: what `configsplit profile` measured on that device.",
+            kind="path",
+            only="command",
+        ),
         Option("--tail-profile", help="The same at the tail.", kind="path", only="command"),
-        Option("--link", help="What passes between them.", kind="amount", metavar="BYTES_PER_S", only="command"),
+        Option(
+            "--link", help="Speed of the link between the two devices.", kind="amount", metavar="BYTES_PER_S", only="command"
+        ),
         Option(
             "--input-bytes",
             help="Size of an original input as it is sent, e.g. as JPEG.",

@@ -5,12 +5,11 @@ from configsplit.verbs.table.verb import FORCE, JSON, LIMITS, OUT, Option, Verb
 VERB = Verb(
     name="expand",
     function="configsplit.verbs.expand:expand",
-    help="""Write the graph of MODEL, whose file holds hyperparameters and none: a KerasHub preset, or a .keras of such a class.
+    help="""Write the graph of MODEL, whose file holds only hyperparameters: a KerasHub preset, or a .keras of such a class.
 
-    The library that you name builds the model once, in a confined process and without weights, and every weight of the file is
-    placed in its layer. What is written is a document that all verbs read, with the file given as its weights:
-    `configsplit split graph.json --weights PRESET --at LAYER --out parts`. The file itself may name classes of that library and
-    of Keras, and nothing else.
+    The library that you name builds the model once, in a confined process and without weights; then every weight in the file is
+    assigned to its layer. The result is a document that all verbs read, with MODEL as its weights: `configsplit split
+    graph.json --weights MODEL --at LAYER --out parts`. MODEL may use classes of that library and of Keras, and no others.
     """,
     options=(
         Option("model", kind="path", required=True, only="command"),
@@ -25,7 +24,7 @@ VERB = Verb(
         OUT,
         Option(
             "--depth",
-            help="Open nested models; or also every layer that is made of layers, where its call can be traced.",
+            help="Open nested models only, or also layers made of layers, if their call can be traced.",
             choices=("models", "all"),
             default="models",
         ),

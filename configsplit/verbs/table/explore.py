@@ -7,14 +7,14 @@ VERB = Verb(
     function="configsplit.verbs.explore:explore",
     help="""Open the page of MODEL, of the PARTS of a split, or of how model B differs from A, in a browser.
 
-    The page is what `configsplit plot --out FILE.html` writes, and loads nothing. Without --out it lies in a folder of its own
-    among the temporary files, and stays there.
+    It is the self-contained page that `configsplit plot --out FILE.html` writes. Without --out it is left in a temporary
+    folder of its own.
     """,
     options=(
         Option("models", kind="path", required=True, repeat=True, metavar="MODEL | PARTS | A B"),
         OUT._replace(help="The page to write, instead of a temporary one.", required=False),
         Option("--no-open", "opens", "Write the page, and say where; open no browser.", kind="off", use="show"),
-        Option("--unfold", help="Draw every layer: nothing that repeats is folded.", kind="flag", default=False),
+        Option("--unfold", help="Draw every layer: do not fold repeated blocks.", kind="flag", default=False),
         Option("--convert", help="Draw MODEL beside what `configsplit convert` makes of it.", kind="flag", default=False),
         Option(
             "--near",
@@ -24,7 +24,12 @@ VERB = Verb(
             metavar="N",
         ),
         Option(
-            "--stages", help="The best pipelines of up to N stages; 1: none.", kind="whole", default=8, least=1, metavar="N"
+            "--stages",
+            help="Show the best pipelines of up to N stages; 1: none.",
+            kind="whole",
+            default=8,
+            least=1,
+            metavar="N",
         ),
         SIZES,
         PLUGINS,

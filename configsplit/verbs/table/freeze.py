@@ -5,9 +5,9 @@ from configsplit.verbs.table.verb import MODEL, SOURCE, Needed, Option, Verb, ou
 VERB = Verb(
     name="freeze",
     function="configsplit.verbs.marking:freeze",
-    help="""Freeze layers of MODEL: training leaves their weights alone. Say which: --before, --after or --layer.
+    help="""Freeze layers of MODEL, so that training leaves their weights alone. Say which with --before, --after or --layer.
 
-    The flag is set in each layer, in what it wraps and in what is nested in it; weights stay where the loader looks for them.
+    `trainable` is set in each layer and all that it wraps or nests; weights stay where the loader looks for them.
     """,
     options=(
         MODEL,

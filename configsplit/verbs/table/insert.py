@@ -22,7 +22,7 @@ VERB = Verb(
     recipe="``model`` is a path beside the recipe.",
     live=True,
     examples=(
-        "insert model.keras --after conv1 --model noise.json -o noisy.keras",
-        "insert model.keras --after conv1 --before bn1 --model probe.keras -o probed.keras",
+        "insert model.keras --after conv1 --donor noise.json -o noisy.keras",
+        "insert model.keras --after conv1 --before bn1 --donor probe.keras -o probed.keras",
     ),
 )

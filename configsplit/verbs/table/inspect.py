@@ -13,7 +13,7 @@ VERB = Verb(
         Option(
             "--hazards",
             "only_hazards",
-            "Only hazards, and what confines a process that builds models.",
+            "Only list hazards, and what would confine a process that builds models on this machine.",
             kind="flag",
             only="command",
         ),

@@ -7,9 +7,9 @@ VERB = Verb(
     function="configsplit.verbs.plot:plot",
     help="""Draw MODEL, the folder of PARTS that `configsplit split` wrote, or how model B differs from model A.
 
-    The suffix of --out says as what: .html is a page that loads nothing, with search, unfolding, and the price of each place to
-    cut at; .svg a picture, .png its pixels, .mmd Mermaid, .dot Graphviz, .json the graph format of Model Explorer. Blocks of
-    one form that follow each other are one box. Nothing of the file is run, and weights are not looked at.
+    The suffix of --out decides the format: .html is a self-contained page with search, unfolding, and the price of each place
+    to cut at; .svg and .png are pictures, .mmd Mermaid, .dot Graphviz, .json the graph format of Model Explorer. Consecutive
+    blocks of the same form are drawn as one box. Nothing in the file is run, and weights are not read.
     """,
     options=(
         Option("models", kind="path", required=True, repeat=True, metavar="MODEL | PARTS | A B", only="command"),
@@ -23,7 +23,7 @@ VERB = Verb(
             use="save",
         ),
         OUT,
-        Option("--unfold", help="Draw every layer: nothing that repeats is folded.", kind="flag", default=False),
+        Option("--unfold", help="Draw every layer: do not fold repeated blocks.", kind="flag", default=False),
         Option("--convert", help="Draw MODEL beside what `configsplit convert` makes of it.", kind="flag", default=False),
         Option(
             "--near",
@@ -32,7 +32,9 @@ VERB = Verb(
             least=0,
             metavar="N",
         ),
-        Option("--stages", help="Pages tell the best pipelines of up to N stages, too.", kind="whole", least=1, metavar="N"),
+        Option(
+            "--stages", help="On pages, also show the best pipelines of up to N stages.", kind="whole", least=1, metavar="N"
+        ),
         SIZES,
         PLUGINS,
         FORCE,

@@ -11,7 +11,7 @@ VERB = Verb(
         Option("--out -o", help="Write the profile there; `split --stages` takes it as --profile.", kind="path", use="save"),
         WEIGHTS,
         Option("--samples", help="Samples in one batch.", kind="whole", default=1, least=1),
-        Option("--rounds", help="Runs; the median counts.", kind="whole", default=5, least=1),
+        Option("--rounds", help="How often the model is run; the median counts.", kind="whole", default=5, least=1),
         SIZES._replace(help="Size of an input that MODEL leaves open."),
         Option("--force -f", help="Replace an earlier profile.", kind="flag", use="save"),
         PLUGINS,

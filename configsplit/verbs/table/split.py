@@ -30,8 +30,15 @@ PLAN = (
         choices=("params", "macs", "bytes", "latency"),
         goes_with="stages",
     ),
-    Option("--profile", help="Milliseconds of each layer, for --balance latency.", kind="path", goes_with="stages"),
-    Option("--devices", help="Memory, speed and link of what runs each stage.", kind="path", goes_with="stages"),
+    Option(
+        "--profile",
+        help="Milliseconds of each layer, as `configsplit profile` writes them; for --balance latency.",
+        kind="path",
+        goes_with="stages",
+    ),
+    Option(
+        "--devices", help="Memory, speed and link of the device for each stage (JSON or YAML).", kind="path", goes_with="stages"
+    ),
     Option(
         "--max-boundary-bytes",
         help="Most bytes per sample across a boundary.",
@@ -41,7 +48,7 @@ PLAN = (
     ),
     Option(
         "--slack",
-        help="How much larger than possible the largest stage may be, for fewer bytes across.",
+        help="How much larger than necessary the largest stage may be, to save bytes across.",
         kind="number",
         least=0,
         most=1000,
@@ -58,8 +65,8 @@ VERB = Verb(
     function="configsplit.verbs.split:split",
     help="""Cut MODEL at one or several tensors. REF and all it needs go into the head, what consumes REF into the tail.
 
-    With --stages N instead of --at, configsplit finds the best pipeline of N parts: first the smallest largest part, then the
-    fewest bytes across the boundaries.
+    With --stages N instead of --at, configsplit finds the best pipeline of N parts: the one whose
+    largest part is smallest; of several, the one with the fewest bytes across its boundaries.
 
     configsplit finds every other tensor that must cross, writes the parts with their weights and a manifest.json that says how
     they are wired, and proves from the files that together they are the original.
@@ -90,7 +97,7 @@ VERB = Verb(
         ),
         WEIGHTS,
         NO_WEIGHTS._replace(help="Cut the architecture only."),
-        Option("--to --format", "to", "Format of the parts; as MODEL by default.", choices=FORMATS, use="save"),
+        Option("--to --format", "to", "Format of the parts; that of MODEL by default.", choices=FORMATS, use="save"),
         Option(
             "--verify",
             help="What to check before the parts appear; numeric also runs them in Keras.",
@@ -101,11 +108,11 @@ VERB = Verb(
         ),
         SHAPES,
         OPENED,
-        SIZES._replace(help="Size of an input that MODEL leaves open, for prices; files keep it open without --fix-size."),
+        SIZES._replace(help="Size to assume for an input that MODEL leaves open; for prices, unless --fix-size."),
         FIX_SIZE,
         Option(
             "--boundary-dtype",
-            help="Hand narrower floating tensors over as this type.",
+            help="Hand over narrower floating-point tensors as this wider dtype.",
             choices=("bfloat16", "float16", "float32", "float64"),
         ),
         *PLAN,

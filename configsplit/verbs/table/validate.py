@@ -11,7 +11,7 @@ VERB = Verb(
     """,
     options=(
         Option("files", kind="path", required=True, repeat=True, metavar="FILE..."),
-        Option("--refuse-hazards", help="A file with a hazard is as bad as one with a violation.", kind="flag", use="show"),
+        Option("--refuse-hazards", help="Count a hazard as a violation.", kind="flag", use="show"),
         JSON,
     ),
     examples=(

@@ -129,7 +129,7 @@ PLUGINS = Option(
 )
 BY_NAME = Option(
     "--by-name",
-    help="Layers take their weights of --weights by name; it may be another network's.",
+    help="Match layers with --weights by name; the file may be another network's.",
     kind="flag",
     default=False,
     use="load",
@@ -138,7 +138,7 @@ BY_NAME = Option(
 )
 MATCH = Option(
     "--match",
-    help="By what arrays in --weights are known that Keras did not write: the names of layers, or get_weights()'s order.",
+    help="How arrays in --weights that Keras did not write are matched: by layer names, or in the order of get_weights().",
     choices=("name", "order"),
     default="name",
     use="load",
@@ -148,18 +148,24 @@ MATCH = Option(
 SOURCE = (WEIGHTS, BY_NAME, MATCH, PLUGINS)
 """Options of verbs that read one model."""
 
-SHAPES = Option("--shape", "shapes", "A shape that nothing else tells.", repeat=True, metavar="LAYER=None,28,28,128")
+SHAPES = Option(
+    "--shape",
+    "shapes",
+    "The shape of a tensor, where neither the file nor a rule tells it.",
+    repeat=True,
+    metavar="LAYER=None,28,28,128",
+)
 OPENED = Option(
     "--open",
     "opened",
-    "Leave sizes open that the file records of LAYER: all but batch and last, or these axes.",
+    "Ignore the sizes that the file records for LAYER's output: all but batch and last, or these axes.",
     repeat=True,
     metavar="LAYER[=AXIS,AXIS]",
 )
 SIZES = Option(
     "--size",
     "sizes",
-    "Size of an input that MODEL leaves open, for prices only; files keep it open.",
+    "Size to assume for an input that MODEL leaves open; for prices only, files keep it open.",
     repeat=True,
     metavar="INPUT=1,224,224,3",
 )
@@ -168,17 +174,17 @@ FIX_SIZE = Option(
 )
 INPUTS = Option(
     "--inputs",
-    help="Your own samples instead, in an .npz file: by the names of the inputs, or in their order.",
+    help="Your own samples instead of random ones: an .npz file with arrays named like the inputs, or in their order.",
     kind="path",
     metavar="FILE",
 )
-WHOLE_NESTED = Option("--whole-nested", help="Leave nested models whole: no place inside them.", kind="flag", default=False)
-JSON = Option("--json", "as_json", "Print one JSON document, and nothing else.", kind="flag", use="show", only="command")
-VERBOSE = Option("--verbose -v", help="Say what was decided, and why.", kind="flag", use="show", only="command")
-QUIET = Option("--quiet -q", help="Say nothing but what goes wrong.", kind="flag", use="show", only="command")
+WHOLE_NESTED = Option("--whole-nested", help="Do not cut inside nested models.", kind="flag", default=False)
+JSON = Option("--json", "as_json", "Print one JSON document and nothing else.", kind="flag", use="show", only="command")
+VERBOSE = Option("--verbose -v", help="Also print what was decided, and why.", kind="flag", use="show", only="command")
+QUIET = Option("--quiet -q", help="Print only what goes wrong.", kind="flag", use="show", only="command")
 LOG_FILE = Option(
     "--log-file",
-    help="Append what is done, decided and said to a file.",
+    help="Append what is done, decided and printed to FILE.",
     kind="path",
     metavar="FILE",
     use="show",
@@ -189,9 +195,9 @@ LOG_FILE = Option(
 FORCE = Option("--force -f", help="Replace an existing output.", kind="flag", use="save", only="command")
 
 LIMITS = (
-    Option("--timeout", help="Seconds that Keras may take; 3600 by default.", kind="number", least=0, open=True),
-    Option("--memory", help="Memory that it may take.", kind="number", least=0, open=True, metavar="GB"),
-    Option("--unconfined", help="Build the model though the system does not confine the process.", kind="flag"),
+    Option("--timeout", help="Most seconds that Keras may run; 3600 by default.", kind="number", least=0, open=True),
+    Option("--memory", help="Most memory that Keras may use.", kind="number", least=0, open=True, metavar="GB"),
+    Option("--unconfined", help="Build the model even if the system cannot confine the process.", kind="flag"),
 )
 """Options of verbs that build a model."""
 
@@ -209,8 +215,8 @@ VERIFY = Option(
 
 def output(flags: str = "--format --to") -> tuple[Option, ...]:
     """Options of verbs that write a file; where --to is taken by another, --format alone names the format."""
-    format_ = Option(flags, "format", "Format, if --out does not tell.", choices=FORMATS, use="save")
-    verbose = VERBOSE._replace(help="Say what was decided and why, and list every layer that changed.")
+    format_ = Option(flags, "format", "Format, if the suffix of --out does not say.", choices=FORMATS, use="save")
+    verbose = VERBOSE._replace(help="Also print what was decided and why, and every layer that changed.")
     return (OUT, format_, NO_WEIGHTS, VERIFY, FORCE, verbose, JSON)
 
 

@@ -5,20 +5,20 @@ from configsplit.verbs.table.verb import INPUTS, JSON, LIMITS, PLUGINS, SIZES, O
 VERB = Verb(
     name="verify",
     function="configsplit.verbs.verify:verify",
-    help="""Prove that the parts in DIRECTORY equal the model that they were cut from; or check a file that surgery has written.
+    help="""Prove that the parts in DIRECTORY equal the model that they were cut from; or check a file against its record.
 
-    From the files on disk and without Keras: nothing was changed since, the parts recompose to the original graph, and every
-    weight is bit for bit the original's. With --numeric original and parts are also run, fed through numpy; a mask that was
-    never on or never off is named. A file is held against the provenance record beside it (FILE.provenance.json).
+    The proof needs no Keras and works from the files on disk: nothing has changed since the split, the parts recompose to the
+    original graph, and every weight is bit for bit the original's. --numeric also runs original and parts, and names masks
+    that the samples never exercised. A file that surgery or convert wrote is checked against the provenance record beside it
+    (FILE.provenance.json).
 
-    verify A B --numeric runs two models of the same inputs, each in the Keras that it is for, and compares what they give:
-    an original and its conversion, a model before and after surgery. With --bisect the first tensor inside is named at which
-    they part.
+    verify A B --numeric runs two models with the same inputs, each in its own Keras, and compares their outputs: an original
+    and its conversion, a model before and after surgery. --bisect names the first tensor inside that differs.
     """,
     options=(
         Option("directory", kind="path", required=True, only="command"),
         Option("other", kind="path", only="command"),
-        Option("--source", help="The original, if it is not where it was.", kind="path", only="command"),
+        Option("--source", help="The original, if it has moved.", kind="path", only="command"),
         Option("--numeric", help="Also run original and parts in Keras and compare.", kind="flag"),
         Option("--samples", help="Samples of random input.", kind="whole", default=4, least=1),
         Option("--seed", help="Seed of the random input.", kind="whole", default=0),
@@ -26,7 +26,7 @@ VERB = Verb(
         Option(
             "--input-range",
             "input_ranges",
-            "Bounds of the random input: of all inputs of numbers, or of one.",
+            "Bounds of the random input: of all numeric inputs, or of one.",
             repeat=True,
             metavar="[INPUT=]LOW,HIGH",
             goes_with="numeric",
@@ -34,15 +34,15 @@ VERB = Verb(
         SIZES._replace(help="Size of an input that the model leaves open.", goes_with="numeric"),
         Option(
             "--tolerance",
-            help="Let outputs differ by so much, times their largest value where that is above 1. By default every bit counts.",
+            help="How much outputs may differ, times their largest value if that is above 1. By default every bit counts.",
             kind="number",
             default=0.0,
             least=0,
             goes_with="numeric",
         ),
-        Option("--bisect", help="Of two models: find the first tensor inside at which they part.", kind="flag", only="command"),
+        Option("--bisect", help="Of two models: find the first tensor inside that differs.", kind="flag", only="command"),
         Option(
-            "--weights", help="Of two models: weights that go with an architecture-only first.", kind="path", only="command"
+            "--weights", help="Of two models: weights of the first, if it is an architecture only.", kind="path", only="command"
         ),
         Option("--other-weights", help="The same for the second.", kind="path", only="command"),
         PLUGINS,

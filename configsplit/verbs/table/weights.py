@@ -5,10 +5,10 @@ from configsplit.verbs.table.verb import FORCE, JSON, MODEL, OUT, SOURCE, Option
 VERB = Verb(
     name="weights",
     function="configsplit.verbs.weights:weights",
-    help="""Write the weights of MODEL alone, under names that stay (`layer/kernel`): byte ranges are copied, and read in again.
+    help="""Write the weights of MODEL alone, under stable names (`layer/kernel`), bit for bit.
 
-    The ending of --out tells the format: .safetensors, .npz, or .weights.h5 as Keras 3 writes it. Any of them goes with the
-    architecture as --weights, and gives the same model. Where nobody could tell by its name which weight of a layer one is,
+    The suffix of --out decides the format: .safetensors, .npz, or .weights.h5 as Keras 3 writes it. Given with the architecture
+    as --weights, each of them makes the same model again. If a weight's name would not say which weight of its layer it is,
     nothing is written.
     """,
     options=(
