@@ -70,9 +70,9 @@ class LazyGroup(click.Group):
 def cli() -> None:
     """Cut any Keras model file at any layer: exactly, with proof, and without Keras.
 
-    MODEL is a .json, .keras or .h5 file. A tensor is named LAYER, LAYER@CALL, LAYER:OUTPUT, OUTER/INNER, or A,B for a boundary
-    through both; patterns name several: 'block*_out', 'conv[1-3]_?'. Exit code 0: done; 1: could not be done or did not
-    verify; 2: wrong usage.
+    MODEL is a .json, .keras or .h5 file, or the address of one (https://, s3://, hf://). A tensor is named LAYER,
+    LAYER@CALL, LAYER:OUTPUT, OUTER/INNER, or A,B for a boundary through both; patterns name several: 'block*_out',
+    'conv[1-3]_?'. Exit code 0: done; 1: could not be done or did not verify; 2: wrong usage.
     """
 
 

@@ -13,7 +13,7 @@ VERB = Verb(
     of Keras, and nothing else.
     """,
     options=(
-        Option("model", kind="path", required=True, only="command"),
+        Option("model", kind="path", required=True, only="command", fetched=True),
         Option(
             "--library",
             "libraries",

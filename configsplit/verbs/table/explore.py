@@ -11,7 +11,7 @@ VERB = Verb(
     among the temporary files, and stays there.
     """,
     options=(
-        Option("models", kind="path", required=True, repeat=True, metavar="MODEL | PARTS | A B"),
+        Option("models", kind="path", required=True, repeat=True, metavar="MODEL | PARTS | A B", fetched=True),
         OUT._replace(help="The page to write, instead of a temporary one.", required=False),
         Option("--no-open", "opens", "Write the page, and say where; open no browser.", kind="off", use="show"),
         Option("--unfold", help="Draw every layer: nothing that repeats is folded.", kind="flag", default=False),

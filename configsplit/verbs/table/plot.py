@@ -12,7 +12,7 @@ VERB = Verb(
     one form that follow each other are one box. Nothing of the file is run, and weights are not looked at.
     """,
     options=(
-        Option("models", kind="path", required=True, repeat=True, metavar="MODEL | PARTS | A B", only="command"),
+        Option("models", kind="path", required=True, repeat=True, metavar="MODEL | PARTS | A B", only="command", fetched=True),
         Option(
             "--as",
             "suffix",
