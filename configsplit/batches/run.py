@@ -26,6 +26,7 @@ PASSING = frozenset(
         "no-permission",
         "read-only",
         "remote-failed",
+        "remote-stalled",
         "worker-killed",
         "worker-memory",
         "worker-timeout",
@@ -153,7 +154,7 @@ def _cause(answer: Answer) -> str | None:
     if "lost" in answer:
         return str(answer["lost"])
     error = answer["result"].get("error") or {}
-    return {"remote-failed": "remote", "worker-memory": "memory"}.get(error.get("code", ""))
+    return {"remote-failed": "remote", "remote-stalled": "remote", "worker-memory": "memory"}.get(error.get("code", ""))
 
 
 def _as_failed(name: str, answer: Answer) -> Answer:

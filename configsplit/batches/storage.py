@@ -10,6 +10,9 @@ from typing import Any
 
 from configsplit.errors import RuntimeUnavailableError, StoreError
 
+PATIENCE = 60.0
+"""Seconds that a server may be silent."""
+
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*(::|://)", re.IGNORECASE)
 
 
@@ -36,10 +39,21 @@ def file_system(address: str) -> tuple[Any, str]:
         raise _missing("fsspec is not installed", address, "pip install 'configsplit[remote]'") from None
     with remote_faults(address):
         try:
-            system, path = fsspec.core.url_to_fs(address)
+            system, path = fsspec.core.url_to_fs(address, **_options(address))
         except ImportError as error:
             raise _missing(str(error), address, "install what fsspec names for this protocol") from None
         return system, str(path).rstrip("/")
+
+
+def _options(address: str) -> dict[str, Any]:
+    """By itself aiohttp ends every transfer after five minutes, however much has come by then."""
+    if not address.lower().startswith(("http://", "https://")):
+        return {}
+    try:
+        from aiohttp import ClientTimeout
+    except ImportError:
+        raise _missing("aiohttp is not installed", address, "pip install 'configsplit[remote]'") from None
+    return {"timeout": ClientTimeout(total=None, sock_connect=PATIENCE, sock_read=PATIENCE)}
 
 
 def _missing(message: str, address: str, hint: str) -> RuntimeUnavailableError:
@@ -57,14 +71,22 @@ def remote_faults(address: str) -> Iterator[None]:
         yield
     except (RuntimeUnavailableError, StoreError):
         raise
+    except TimeoutError as error:
+        raise stalled(address) from error
     except Exception as error:
         first = str(error).strip().partition("\n")[0]
         raise StoreError(
             f"the remote store refused: {type(error).__name__}: {first}",
             code="remote-failed",
             where=address,
-            hint="check the address, the network and the credentials; `retry` in the recipe tries again",
+            hint="check the address, the network and the credentials; in a recipe `retry` tries again",
         ) from error
+
+
+def stalled(address: str) -> StoreError:
+    """The error for a server that is silent."""
+    hint = "try again later, or download the file yourself and name it"
+    return StoreError(f"no byte came for {PATIENCE:g} seconds", code="remote-stalled", where=address, hint=hint)
 
 
 def fetch(address: str, target: Path) -> None:
@@ -77,6 +99,18 @@ def fetch(address: str, target: Path) -> None:
     with remote_faults(address):
         target.parent.mkdir(parents=True, exist_ok=True)
         system.get_file(path, str(target))
+
+
+def size_of(address: str) -> int | None:
+    """Bytes of one remote file; None where the store does not tell.
+
+    Raises:
+        StoreError: it is not there.
+    """
+    system, path = file_system(address)
+    with remote_faults(address):
+        size = _size(system.info(path))
+        return None if size < 0 else size
 
 
 def send(folder: Path, address: str, *, alone: bool = True) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
 from inspect import cleandoc
@@ -11,6 +12,7 @@ from typing import Any
 
 import click
 
+from configsplit.batches.storage import is_remote
 from configsplit.cli.completion import completes
 from configsplit.verbs.table import record
 from configsplit.verbs.table.verb import Option, Verb
@@ -82,6 +84,8 @@ def _type(option: Option) -> click.ParamType[Any] | None:
     if option.choices:
         return click.Choice(option.choices)
     match option.kind:
+        case "path" if option.fetched:
+            return _Place(path_type=Path)
         case "path":
             return click.Path(path_type=Path)
         case "whole":
@@ -89,6 +93,13 @@ def _type(option: Option) -> click.ParamType[Any] | None:
         case "number":
             return click.FloatRange(option.least, option.most, min_open=option.open)
     return None
+
+
+class _Place(click.Path):
+    """A path, or an address, in which a path would lose a slash."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return value if isinstance(value, str) and is_remote(value) else super().convert(value, param, ctx)
 
 
 def _amount(context: click.Context, option: click.Parameter, value: str | None) -> float | None:
@@ -123,13 +134,29 @@ def _carry_out(verb: Verb, **given: Any) -> None:
     own = any(option.keyword == "verbose" for option in verb.options)
     verbose = given["verbose"] if own else given.pop("verbose")
     _check_usage(verb, given)
-    with under_way(verb.name, quiet=quiet, verbose=verbose, log=given.pop("log_file")):
+    with under_way(verb.name, quiet=quiet, verbose=verbose, log=given.pop("log_file")), _here(verb, given) as given:
         if verb.gives == "file":
             from configsplit.cli.edited import carry_out
 
             carry_out(verb, given)
         else:
             getattr(import_module(f"configsplit.cli.verb_{verb.name}"), verb.name)(**given)
+
+
+@contextmanager
+def _here(verb: Verb, given: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """What was given, with a file of this machine in place of each address, as long as the ``with`` block lasts."""
+    names = [option.keyword for option in verb.command_options() if option.fetched]
+    several = {name: given[name] if isinstance(given[name], tuple) else (given[name],) for name in names}
+    addresses = [each for values in several.values() for each in values if isinstance(each, str)]
+    if not addresses:
+        yield dict(given)
+        return
+    from configsplit.batches.fetching import fetched
+
+    with fetched(addresses) as places:
+        here = {name: tuple(places.get(each, each) for each in values) for name, values in several.items()}
+        yield {**given, **{name: each if isinstance(given[name], tuple) else each[0] for name, each in here.items()}}
 
 
 def _check_usage(verb: Verb, given: Mapping[str, Any]) -> None:

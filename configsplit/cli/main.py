@@ -70,9 +70,10 @@ class LazyGroup(click.Group):
 def cli() -> None:
     """Cut any Keras model file at any layer: exactly, with proof, and without Keras.
 
-    MODEL is a .keras, .h5 or .json file, a SavedModel folder of Keras 2, or a TensorFlow.js model.json. A tensor is named
-    LAYER, LAYER@CALL, LAYER:OUTPUT, OUTER/INNER, or A,B for a boundary through both; patterns name several: 'block*_out',
-    'conv[1-3]_?'. Exit code 0: done; 1: could not be done or did not verify; 2: wrong usage.
+    MODEL is a .keras, .h5 or .json file, a SavedModel folder of Keras 2, a TensorFlow.js model.json, or the address of a file
+    (https://, s3://, hf://). A tensor is named LAYER, LAYER@CALL, LAYER:OUTPUT, OUTER/INNER, or A,B for a boundary through
+    both; patterns name several: 'block*_out', 'conv[1-3]_?'. Exit code 0: done; 1: could not be done or did not verify; 2:
+    wrong usage.
     """
 
 

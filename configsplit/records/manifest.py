@@ -143,15 +143,18 @@ class Part(Record):
 
 
 class SourceFile(Record):
-    """The file that was cut. ``path`` leads to it from the manifest's folder."""
+    """The file that was cut. ``path`` leads to it from the manifest's folder; ``address`` is where it was fetched from, for
+    who reads the record: nobody follows it."""
 
     file: PlainName
     sha256: Digest
     format: str
     dialect: Literal["keras1", "keras2", "keras3"]
     path: Below | None = None
+    address: str | None = None
     weights: PlainName | None = None
     weights_path: Below | None = None
+    weights_address: str | None = None
     weights_sha256: Digest | None = None
     weights_by_name: Literal[True] | None = None
     weights_match: Literal["order"] | None = None

@@ -13,6 +13,7 @@ from configsplit.boundaries.doubts import contradictions, own_graphs
 from configsplit.boundaries.masks import doubts
 from configsplit.boundaries.records import implied_notes, unsure
 from configsplit.containers import Written
+from configsplit.containers.fetched import address_of
 from configsplit.dialects import emit
 from configsplit.graph.model import LayerPath, TensorRef, TensorSpec, walk
 from configsplit.graph.provenance import Provenance
@@ -206,14 +207,19 @@ def source(
         format=document.kind,
         dialect=document.dialect,
         path=relative(document.path, directory),
+        address=address_of(document.path),
         weights=None if apart is None else apart.name,
-        weights_path=None if apart is None else relative(apart, directory),
+        weights_path=relative(apart, directory),
+        weights_address=address_of(apart),
         weights_sha256=None if apart is None else digests[1],
         weights_by_name=True if apart is not None and document.by_name else None,
         weights_match="order" if apart is not None and document.match == "order" else None,
     )
 
 
-def relative(path: Path, directory: Path) -> str:
-    """The way from the manifest's folder to a file: it says nothing of the machine beyond what lies between the two."""
+def relative(path: Path | None, directory: Path) -> str | None:
+    """The way from the manifest's folder to a file: it says nothing of the machine beyond what lies between the two. None leads
+    to what was fetched: it is gone when the record is read."""
+    if path is None or address_of(path) is not None:
+        return None
     return Path(os.path.relpath(path.resolve(), directory.resolve())).as_posix()

@@ -20,23 +20,25 @@ def find(folder: Path, source: SourceFile, beside: Path, hint: str) -> Place:
     Raises:
         StoreError: it is not there.
     """
-    return _first([folder / (source.path or ""), beside / source.file, Path(source.file)], source.file, hint), weights_of(
-        folder, source, beside, hint
-    )
+    places = [folder / (source.path or ""), beside / source.file, Path(source.file)]
+    return _first(places, source.file, source.address, hint), weights_of(folder, source, beside, hint)
 
 
 def weights_of(folder: Path, source: SourceFile, beside: Path, hint: str) -> Path | None:
     """The weights of a source that stand apart, if they do. Raises StoreError where they are missing."""
     if source.weights is None:
         return None
-    return _first([folder / (source.weights_path or ""), beside / source.weights], source.weights, hint)
+    places = [folder / (source.weights_path or ""), beside / source.weights]
+    return _first(places, source.weights, source.weights_address, hint)
 
 
-def _first(places: Sequence[Path], name: str, hint: str) -> Path:
+def _first(places: Sequence[Path], name: str, address: str | None, hint: str) -> Path:
+    """The first place where it is; an address in a record is told, and never opened."""
     for place in places:
         if place.is_file() or any((place / name).is_file() for name in FOLDERS):
             return place
-    raise StoreError(f"the original {name!r} is not where it was", code="source-missing", where=str(places[0]), hint=hint)
+    was = "is not where it was" if address is None else f"was fetched from {address!r}, and is not here"
+    raise StoreError(f"the original {name!r} {was}", code="source-missing", where=str(places[0]), hint=hint)
 
 
 def check_unchanged(stamps: Mapping[Path, Stamp]) -> None:

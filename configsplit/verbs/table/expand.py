@@ -12,7 +12,7 @@ VERB = Verb(
     graph.json --weights MODEL --at LAYER --out parts`. MODEL may use classes of that library and of Keras, and no others.
     """,
     options=(
-        Option("model", kind="path", required=True, only="command"),
+        Option("model", kind="path", required=True, only="command", fetched=True),
         Option(
             "--library",
             "libraries",

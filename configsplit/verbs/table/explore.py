@@ -11,7 +11,7 @@ VERB = Verb(
     folder of its own.
     """,
     options=(
-        Option("models", kind="path", required=True, repeat=True, metavar="MODEL | PARTS | A B"),
+        Option("models", kind="path", required=True, repeat=True, metavar="MODEL | PARTS | A B", fetched=True),
         OUT._replace(help="The page to write, instead of a temporary one.", required=False),
         Option("--no-open", "opens", "Write the page, and say where; open no browser.", kind="off", use="show"),
         Option("--unfold", help="Draw every layer: do not fold repeated blocks.", kind="flag", default=False),

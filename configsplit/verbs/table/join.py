@@ -11,7 +11,7 @@ VERB = Verb(
     _3, ... With --by name, an input with no output of its name remains an input of the whole.
     """,
     options=(
-        Option("models", kind="path", required=True, repeat=True, metavar="DIR | A B [C...]", only="command"),
+        Option("models", kind="path", required=True, repeat=True, metavar="DIR | A B [C...]", only="command", fetched=True),
         Option("models", kind="path", repeat=True, only="recipe"),
         Option(
             "--by",

@@ -12,7 +12,7 @@ VERB = Verb(
     blocks of the same form are drawn as one box. Nothing in the file is run, and weights are not read.
     """,
     options=(
-        Option("models", kind="path", required=True, repeat=True, metavar="MODEL | PARTS | A B", only="command"),
+        Option("models", kind="path", required=True, repeat=True, metavar="MODEL | PARTS | A B", only="command", fetched=True),
         Option(
             "--as",
             "suffix",

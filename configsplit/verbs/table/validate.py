@@ -10,7 +10,7 @@ VERB = Verb(
     FILE is a model (.json, .keras, .h5), a manifest, a provenance record or a recipe, told apart by content.
     """,
     options=(
-        Option("files", kind="path", required=True, repeat=True, metavar="FILE..."),
+        Option("files", kind="path", required=True, repeat=True, metavar="FILE...", fetched=True),
         Option("--refuse-hazards", help="Count a hazard as a violation.", kind="flag", use="show"),
         JSON,
     ),

@@ -24,6 +24,7 @@ class Option(NamedTuple):
         only: on the command line alone, or in recipes alone.
         least, most: bounds of a number, ``open``: the lower one is none of them.
         goes_with: the option that it means nothing without.
+        fetched: whether a path may be an address, too, from which the command line fetches the file.
     """
 
     flags: str
@@ -41,6 +42,7 @@ class Option(NamedTuple):
     use: Literal["verb", "load", "donor", "save", "show"] = "verb"
     only: Literal["", "command", "recipe"] = ""
     goes_with: str = ""
+    fetched: bool = False
 
     @property
     def argument(self) -> bool:
@@ -117,8 +119,15 @@ class Verb(NamedTuple):
 
 FORMATS = ("keras", "h5", "json")
 
-MODEL = Option("model", kind="path", required=True, use="load", only="command")
-WEIGHTS = Option("--weights", help="Weights that go with an architecture-only MODEL.", kind="path", use="load", only="command")
+MODEL = Option("model", kind="path", required=True, use="load", only="command", fetched=True)
+WEIGHTS = Option(
+    "--weights",
+    help="Weights that go with an architecture-only MODEL.",
+    kind="path",
+    use="load",
+    only="command",
+    fetched=True,
+)
 PLUGINS = Option(
     "--custom-objects",
     help="A plug-in that declares custom layer classes.",
@@ -225,6 +234,6 @@ def donor(what: str, word: str) -> tuple[Option, Option]:
     told = f"The {what}: a model, or one layer's config."
     weights = f"Weights that go with an architecture-only {word}."
     return (
-        Option("--model --donor", "donor", told, kind="path", required=True, use="donor"),
-        Option("--donor-weights", help=weights, kind="path", use="donor"),
+        Option("--model --donor", "donor", told, kind="path", required=True, use="donor", fetched=True),
+        Option("--donor-weights", help=weights, kind="path", use="donor", fetched=True),
     )

@@ -16,9 +16,9 @@ VERB = Verb(
     and its conversion, a model before and after surgery. --bisect names the first tensor inside that differs.
     """,
     options=(
-        Option("directory", kind="path", required=True, only="command"),
-        Option("other", kind="path", only="command"),
-        Option("--source", help="The original, if it has moved.", kind="path", only="command"),
+        Option("directory", kind="path", required=True, only="command", fetched=True),
+        Option("other", kind="path", only="command", fetched=True),
+        Option("--source", help="The original, if it has moved.", kind="path", only="command", fetched=True),
         Option("--numeric", help="Also run original and parts in Keras and compare.", kind="flag"),
         Option("--samples", help="Samples of random input.", kind="whole", default=4, least=1),
         Option("--seed", help="Seed of the random input.", kind="whole", default=0),
@@ -42,9 +42,13 @@ VERB = Verb(
         ),
         Option("--bisect", help="Of two models: find the first tensor inside that differs.", kind="flag", only="command"),
         Option(
-            "--weights", help="Of two models: weights of the first, if it is an architecture only.", kind="path", only="command"
+            "--weights",
+            help="Of two models: weights of the first, if it is an architecture only.",
+            kind="path",
+            only="command",
+            fetched=True,
         ),
-        Option("--other-weights", help="The same for the second.", kind="path", only="command"),
+        Option("--other-weights", help="The same for the second.", kind="path", only="command", fetched=True),
         PLUGINS,
         *LIMITS,
         JSON,

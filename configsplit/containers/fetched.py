@@ -1,0 +1,25 @@
+"""Files that were fetched for the time of one command: records name the address that they came from, not where they lay."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+_ADDRESSES: dict[Path, str] = {}
+
+
+@contextmanager
+def came_from(addresses: Mapping[Path, str]) -> Iterator[None]:
+    """Within the ``with`` block these files are known to have come from these addresses."""
+    _ADDRESSES.update(addresses)
+    try:
+        yield
+    finally:
+        for path in addresses:
+            del _ADDRESSES[path]
+
+
+def address_of(path: Path | None) -> str | None:
+    """Where a file was fetched from; None if it was not."""
+    return None if path is None else _ADDRESSES.get(path)
