@@ -58,12 +58,23 @@ def measured(name: str, folder: Path, kinds: Sequence[str] = KINDS) -> Row:
     if found is None:
         return {**row, **dict.fromkeys(kinds, "it takes nothing that was tried")}
     batch, whole = found[0]
+    filed = _as_filed(sources["keras"], batch, whole)
     for kind in kinds:
         if kind == "live":
             row[kind] = _said(lambda: _live(model, batch, whole))
         else:
-            row[kind] = _said(lambda kind=kind: _cut(sources[kind], folder / f"of {kind}", batch, whole, row))  # type: ignore[misc]
+            row[kind] = _said(lambda kind=kind: _cut(sources[kind], folder / f"of {kind}", batch, filed, row))  # type: ignore[misc]
     return row
+
+
+def _as_filed(source: Path, batch: Sequence[Any], whole: list[arrays.Stored]) -> list[arrays.Stored]:
+    """What the model gives that Keras loads from the file: not every library's layers come back as they were."""
+    works = framework("keras")
+    try:
+        loaded = works.module.models.load_model(source)
+        return numbers.outputs(loaded, works, call_specs(loaded, works), batch)
+    except Exception:  # noqa: BLE001 - Keras cannot load what it wrote
+        return whole
 
 
 def _measured_anyhow(name: str, folder: Path, kinds: Sequence[str]) -> Row:
@@ -97,7 +108,7 @@ def _cut(source: Path, folder: Path, batch: Sequence[Any], whole: Sequence[Any],
         row |= {"layers": len(document.model.layers), "weights": found.weights, "mended": len(found.mended), "run": found.run}
     wish = [name for name in found.opened if "/" not in name] if depth == "all" else []
     at = _first_cut(document, folder, wish)
-    if folder.name == "of preset" and _same_files(folder, folder.with_name("of keras")):
+    if folder.name == "of preset" and row.get("keras") == "yes" and _same_files(folder, folder.with_name("of keras")):
         return "yes"  # what Keras gives of the very same files has been seen
     made = _parts(folder, batch)
     if len(made) != len(whole) or not all(map(arrays.same_bits, made, whole)):
