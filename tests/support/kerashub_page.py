@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from importlib.metadata import version
 from pathlib import Path
@@ -35,7 +36,10 @@ def publish() -> str:
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:
-        ends = {key: row.get(key, "not measured").replace("|", "/").replace("\n", " ")[:160] for key in KINDS}
+        ends = {
+            key: re.sub(r"\x1b\[[0-9;]*m", "", row.get(key, "not measured")).replace("|", "/").replace("\n", " ")[:160]
+            for key in KINDS
+        }
         opened = f"{row.get('opened', '')}, {row.get('whole', '')}: {ends['all']}"
         cells = [
             row["class"].removesuffix("Backbone"),
