@@ -101,7 +101,7 @@ def build() -> None:
 
 def small_zoo(count: int) -> None:
     """Small architectures, of 3 to 11 layers."""
-    sys.path.insert(0, str(HERE.parent / "tests" / "zoo"))
+    sys.path.insert(0, str(HERE.parent / "tests" / "batches"))
     from zoos import architectures
 
     if len(list(SMALL.rglob("*.json"))) != count:

@@ -18,7 +18,7 @@ from configsplit.models.releases import loadable
 
 HERE = Path(__file__).resolve().parents[1]
 RELEASES = HERE / "corpus" / "releases"
-FAULTS = HERE / "surgery" / "real_files"
+FAULTS = HERE / "rewrites" / "real_files"
 LOADED: dict[str, list[str]] = json.loads((Path(__file__).parent / "loaded_by_releases.json").read_text())
 """Files of the corpus -> the releases that built a model from them, when they were asked."""
 

@@ -1,7 +1,7 @@
 """The instructions of a code object, for every release of Python that may have written it.
 
 Numbers and cache entries are those of CPython's ``Lib/opcode.py`` (3.13: ``Include/opcode_ids.h``); an instruction that is not
-listed is not read. ``tests/migration`` holds the table against the `opcode` module and against code of those releases.
+listed is not read. ``tests/conversion`` holds the table against the `opcode` module and against code of those releases.
 """
 
 from __future__ import annotations

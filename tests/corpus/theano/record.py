@@ -1,4 +1,4 @@
-"""Writes what Keras 1 and 2 compute with Theano, for `tests/migration/test_theano.py`. Run by hand, never by the tests.
+"""Writes what Keras 1 and 2 compute with Theano, for `tests/conversion/test_theano.py`. Run by hand, never by the tests.
 
     python3.11 -m venv old && old/bin/pip install "setuptools<60" wheel "numpy==1.23.5" "scipy<1.11" "h5py<3.12" six pyyaml
     old/bin/pip install --no-build-isolation theano-pymc

@@ -14,7 +14,7 @@ from threading import Event
 import h5py
 import numpy as np
 import pytest
-from stores_identity import CORPUS, identity, layers, moves
+from support.identity import CORPUS, identity, layers, moves
 
 from configsplit.containers import (
     Asset,
@@ -310,7 +310,7 @@ FULL = """
 import resource, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from stores_identity import identity
+from support.identity import identity
 from configsplit.errors import StoreError
 from configsplit.containers import Staging, open_source
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[4]), resource.RLIM_INFINITY))
@@ -326,7 +326,7 @@ except StoreError as error:
 @pytest.mark.parametrize("limit", [0, 100, 5_000, 20_000, 30_000])
 def test_a_disk_that_is_full_leaves_nothing(limit: int, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    arguments = [str(Path(__file__).parent), str(KERAS3 / "residual.keras"), str(out), str(limit)]
+    arguments = [str(Path(__file__).parents[1]), str(KERAS3 / "residual.keras"), str(out), str(limit)]
     done = subprocess.run([sys.executable, "-c", FULL, *arguments], capture_output=True, text=True, check=False)
     assert (done.stdout.strip(), done.returncode) == ("disk-full", 0), done.stderr
     assert list(tmp_path.iterdir()) == []

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras
-from migration_models import run_both, samples
+from conversion_models import run_both, samples
 from support.conversion import Bench
 from tf_keras import layers as made
 

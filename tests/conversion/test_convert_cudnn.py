@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tf_keras
-from migration_models import fill
+from conversion_models import fill
 from support.conversion import Bench
 from tf_keras.src.layers.rnn.cudnn_gru import CuDNNGRU
 from tf_keras.src.layers.rnn.cudnn_lstm import CuDNNLSTM

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from stores_identity import CORPUS, files, identity, name, open_arguments
+from support.identity import CORPUS, files, identity, name, open_arguments
 from support.thinned import examples
 
 from configsplit.containers import Empty, Move, open_source, prepare_weights, writing

@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 import pytest
 import tf_keras
-from migration_models import NEAR, fill, run_both
+from conversion_models import NEAR, fill, run_both
 from support.conversion import Bench
 from tf_keras import layers as made
 

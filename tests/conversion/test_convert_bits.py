@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tf_keras
-from migration_models import converted, fill
+from conversion_models import converted, fill
 from support.conversion import Bench
 from tf_keras import layers
 

@@ -8,7 +8,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from stores_identity import document, files, identity, name, open_arguments, without_state
+from support.identity import document, files, identity, name, open_arguments, without_state
 from support.thinned import thinned
 
 from configsplit.containers import open_source

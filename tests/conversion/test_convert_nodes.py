@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras
+from conversion_models import run_both, samples
 from google.protobuf import json_format
-from migration_models import run_both, samples
 from support.conversion import Bench
 from tf_keras.src.engine.base_layer import TensorFlowOpLayer
 

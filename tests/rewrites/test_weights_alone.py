@@ -19,7 +19,7 @@ from configsplit.containers import open_source
 from configsplit.errors import StoreError, WeightsError
 from configsplit.verbs.weights import ENDINGS
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "migration"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "conversion"))
 
 import keras3_models as made
 

@@ -4,4 +4,4 @@ import sys
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(TESTS / "reference"), str(TESTS / "laws")]
+sys.path[:0] = [str(TESTS / "cutting"), str(TESTS / "laws")]

@@ -170,7 +170,7 @@ def test_system_11_noise_between_two_halves(name: str, suffix: str, tmp_path: Pa
 
 
 def test_every_system_has_a_test_of_its_name() -> None:
-    """Those of whole networks stand in test_surgery_systems_applications.py, of live models in tests/live."""
+    """Those of whole networks stand in test_rewrites_systems_applications.py, of live models in tests/live."""
     tests = Path(__file__).resolve().parents[1]
     named = {
         number for path in tests.rglob("test_*.py") for number in re.findall(r"^def test_system_(\d+)_", path.read_text(), re.M)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import h5py
 import pytest
-from stores_identity import CORPUS, HERE
+from support.identity import CORPUS, HERE
 
 from configsplit.containers import open_source
 from configsplit.errors import StoreError

@@ -14,7 +14,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from stores_identity import CORPUS
+from support.identity import CORPUS
 
 from configsplit.containers import open_source
 from configsplit.containers.archive import is_safe_name

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from stores_identity import CORPUS, files, name, open_arguments
+from support.identity import CORPUS, files, name, open_arguments
 
 from configsplit.containers import Source, addresses, inner_weights, open_source, snake_case
 from configsplit.containers.addresses import LEGACY, LEGACY_WEIGHTS, TF213, V3

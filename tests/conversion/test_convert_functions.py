@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 import tf_keras
+from conversion_models import run_both, samples
 from keras2_functions import FUNCTIONS
-from migration_models import run_both, samples
 from support.conversion import Bench
 
 HARD = ("conv padded", "neighbours", "cumulative", "gather by sample", "heads", "joined shape", "tiles", "zeros")

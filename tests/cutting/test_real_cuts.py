@@ -84,7 +84,7 @@ def test_system_4_the_seed_model_at_the_layer_where_everything_else_failed(cut: 
 
 @pytest.mark.exhaustive
 def test_resnet50_inside_a_branch(cut: Any, tmp_path: Path) -> None:
-    """README.md's own cut, and tests/surgery has the same graph with fewer channels."""
+    """README.md's own cut, and tests/rewrites has the same graph with fewer channels."""
     import keras
 
     model = keras.applications.ResNet50(weights=None)

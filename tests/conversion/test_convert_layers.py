@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 import tf_keras
+from conversion_models import run_both, samples
 from keras2_layers import INTEGERS, LAYERS, MERGES
 from keras2_operations import OPERATIONS
-from migration_models import run_both, samples
 from support.conversion import Bench
 
 HARD = (
