@@ -105,7 +105,7 @@ def test_what_was_seen_of_the_classes_is_a_plugin(world: World) -> None:
     assert len(plan.stages) == 3
 
 
-def test_parts_are_run_by_verify_with_the_plugin(world: World, tmp_path: Path) -> None:
+def test_parts_are_run_by_verify_with_the_plugin(near_worker: None, world: World, tmp_path: Path) -> None:
     plugin = world.plugin("net.keras")
     document = configsplit.load(world.graph("net.keras"), weights=world.folder / "net.keras", custom_objects=[plugin])
     configsplit.split(document, "block_0").save(tmp_path / "parts")
