@@ -28,6 +28,9 @@ HOLDS: dict[FileFormat, tuple[str, ...]] = {
     "tfjs": ("legacy",),
 }
 """The layouts of weights that stand in each, in it or (``json``) beside it."""
+PROGRAM, METADATA = "saved_model.pb", "keras_metadata.pb"
+"""What a SavedModel of Keras 2 has its architecture in."""
+
 READ_BY_KERAS = frozenset({"json", "keras", "h5", "dir"})
 """The kinds of files that Keras reads, too."""
 

@@ -8,41 +8,68 @@ from functools import cached_property
 from pathlib import Path
 from threading import Event
 from types import TracebackType
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from configsplit.containers.archive import CONFIG
 from configsplit.containers.arrays import Arrays
-from configsplit.containers.by_order import Wanted, by_order
-from configsplit.containers.checkpoint import Checkpoint, index_of
-from configsplit.containers.container import Container, Format, digest_of_file
-from configsplit.containers.expanded import Expanded, RenamedArrays
-from configsplit.containers.h5_model import H5Model
-from configsplit.containers.json_text import JsonText
-from configsplit.containers.keras_archive import KerasArchive, KerasFolder
+from configsplit.containers.container import METADATA, PROGRAM, Container, Format, digest_of_file
 from configsplit.containers.kinds import foreign, two_kinds
 from configsplit.containers.opening import Files, Opened
-from configsplit.containers.packed import DEEPEST, Gzipped, Tarred, model_in
-from configsplit.containers.safetensors import Safetensors
-from configsplit.containers.saved_model import METADATA, PROGRAM, SavedModel
-from configsplit.containers.tfjs import TfjsModel
-from configsplit.containers.yaml_text import YamlText
 from configsplit.errors import StoreError
 
-CONTAINERS: list[type[Container]] = [
-    *(KerasArchive, Tarred, H5Model, Safetensors, TfjsModel, Expanded, JsonText, YamlText),
-    *(SavedModel, KerasFolder, Checkpoint, Gzipped),
-]
-"""Every kind of container, the first that recognises a file or folder is the one it is. An archive comes before HDF5: a member
-of it may lie where a user block would end, as the first of a tar archive does; safetensors before JSON: its first byte is a
-number, which may be that of a bracket. `KerasFolder` takes every folder, and says what is in one that it cannot read."""
+if TYPE_CHECKING:
+    from configsplit.containers.by_order import Wanted
 
+
+DEEPEST = 3
+"""Archives in archives: ``.zip`` of ``.tar.gz`` of ``.keras``."""
 
 FOLDERS = (CONFIG, PROGRAM, METADATA)
 """Files by which the folder of a model is known, whatever it is called."""
 _WEB = "model.json"
 
-Order: TypeAlias = Callable[[str], Sequence[Wanted]]
+Order: TypeAlias = "Callable[[str], Sequence[Wanted]]"
 """From an architecture's text to the weights that it must have, in the order of ``model.get_weights()``."""
+
+
+def containers() -> Iterator[type[Container]]:
+    """Every kind of container, each loaded when none before it has recognised the file or folder: the first that does is the
+    one it is.
+
+    An archive comes before HDF5: a member of it may lie where a user block would end, as the first of a tar archive does;
+    safetensors before JSON: its first byte is a number, which may be that of a bracket. `KerasFolder` takes every folder, and
+    says what is in one that it cannot read.
+    """
+    from configsplit.containers.keras_archive import KerasArchive, KerasFolder
+
+    yield KerasArchive
+    from configsplit.containers.packed import Gzipped, Tarred
+
+    yield Tarred
+    from configsplit.containers.h5_model import H5Model
+
+    yield H5Model
+    from configsplit.containers.safetensors import Safetensors
+
+    yield Safetensors
+    from configsplit.containers.tfjs import TfjsModel
+
+    yield TfjsModel
+    from configsplit.containers.expanded import Expanded
+
+    yield Expanded
+    from configsplit.containers.json_text import JsonText
+
+    yield JsonText
+    from configsplit.containers.yaml_text import YamlText
+
+    yield YamlText
+    from configsplit.containers.saved_model import SavedModel
+
+    yield from (SavedModel, KerasFolder)
+    from configsplit.containers.checkpoint import Checkpoint
+
+    yield from (Checkpoint, Gzipped)
 
 
 def _model_in(path: Path, files: Files) -> Path:
@@ -50,7 +77,7 @@ def _model_in(path: Path, files: Files) -> Path:
     if not path.is_dir() or any((path / name).exists() for name in FOLDERS) or not (path / _WEB).is_file():
         return path
     opened = Opened(path, files)
-    known = any(each.recognises(opened) for each in CONTAINERS if each is not KerasFolder)
+    known = any(each.recognises(opened) for each in containers() if each.kind != "dir")
     return path if known else path / _WEB
 
 
@@ -82,7 +109,7 @@ def container_at(path: Path, files: Files) -> Container:
 
 
 def _container_of(opened: Opened) -> Container:
-    for each in CONTAINERS:
+    for each in containers():
         if each.recognises(opened):
             if both := two_kinds(opened):
                 hint = "no Keras release writes this: the file is damaged or hostile"
@@ -100,9 +127,13 @@ def _inside(container: Container) -> Opened | None:
 
     def is_model(name: str) -> bool:
         found = Opened(archive.path / name, archive.files)
-        return any(each.recognises(found) for each in CONTAINERS)
+        return any(each.recognises(found) for each in containers())
 
-    name = model_in(members, is_model, str(archive.path)) if members else ""
+    if not members:
+        return None
+    from configsplit.containers.packed import model_in
+
+    name = model_in(members, is_model, str(archive.path))
     return Opened(archive.path / name, archive.files, archive.around or archive) if name else None
 
 
@@ -139,6 +170,10 @@ def digest(path: Path | str, stop: Event | None = None) -> str:
     Raises:
         StoreError: it cannot be read.
     """
+    from configsplit.containers.checkpoint import Checkpoint
+    from configsplit.containers.saved_model import SavedModel
+    from configsplit.containers.tfjs import TfjsModel
+
     with Files() as files:
         opened = Opened(Path(path), files)
         several = next((each for each in (Checkpoint, TfjsModel, SavedModel) if each.recognises(opened)), None)
@@ -166,7 +201,11 @@ class Source:
         order: Order | None = None,
     ) -> None:
         self._files = Files(scratch)
-        self.path, self.weights_path = _model_in(path, self._files), None if weights_path is None else index_of(weights_path)
+        if weights_path is not None:
+            from configsplit.containers.checkpoint import index_of
+
+            weights_path = index_of(weights_path)
+        self.path, self.weights_path = _model_in(path, self._files), weights_path
         self.by_name, self.order = by_name, order
         self.is_closed = False
 
@@ -192,7 +231,7 @@ class Source:
     @property
     def kind(self) -> str:
         """The name of its kind: ``"json"``, ``"keras"`` (zip), ``"h5"``, ``"dir"`` (a .keras saved unzipped), or another of
-        `CONTAINERS`."""
+        `containers`."""
         return self._container.kind
 
     @property
@@ -228,12 +267,16 @@ class Source:
 
     def _named_weights(self) -> Arrays:
         if self.order is not None:
+            from configsplit.containers.by_order import by_order
+
             return by_order(self.order(self.config_text), self._named.arrays(), str(self.weights_path))
         found = self._named.named_weights(lambda: self.config_text)
         if found is None:
             hint = "name an .h5 file of weights"
             raise StoreError("the file holds no weights", code="weights-layout", where=str(self.weights_path), hint=hint)
         if at := self._container.weights_at():
+            from configsplit.containers.expanded import RenamedArrays
+
             found = RenamedArrays(found, at)
         found.by_name = self.by_name
         return found

@@ -12,7 +12,6 @@ from configsplit.containers.arrays import Arrays, prefixes
 from configsplit.containers.hdf5.index import DatasetInfo, GroupInfo, Index, check_overlaps
 from configsplit.containers.hdf5.plain_format import Attribute, Unplain, kind_of
 from configsplit.containers.hdf5.read_plain import PlainFile
-from configsplit.containers.system.confined import confined
 from configsplit.containers.system.errors import hdf5_faults
 from configsplit.containers.system.window import Span, Window
 from configsplit.errors import StoreError
@@ -58,6 +57,8 @@ class WeightFile(Arrays):
     @property
     def _file(self) -> Any:
         """The file as h5py has it, which is loaded only for what is not plain; HDF5 has shown before that it can read it."""
+        from configsplit.containers.system.confined import confined
+
         if not self._opened:
             from configsplit.containers.hdf5 import read_h5py
 

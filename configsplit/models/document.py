@@ -20,7 +20,6 @@ from configsplit.errors import ConfigSplitError, ShapeError, StoreError, check_c
 from configsplit.graph.model import Model, TensorRef, TensorSpec
 from configsplit.graph.references import boundary
 from configsplit.inference import Inference, agree, blamed, in_words, trace
-from configsplit.models.in_order import weights_in_order
 from configsplit.models.read_as_today import read_as_today, without_idle_keys
 from configsplit.models.shown import Shown
 from configsplit.plugins import Registry
@@ -40,7 +39,7 @@ class Document(Shown):
         path: the file that was read; ``weights`` is the file of weights that goes with it, if apart.
         by_name: whether layers take their weights of ``weights`` by name, whatever else is in it.
         match: by what arrays in ``weights`` are known.
-        kind: "json", "keras", "h5", "dir", or another of `configsplit.containers.source.CONTAINERS`.
+        kind: "json", "keras", "h5", "dir", or another of `configsplit.containers.source.containers`.
         release: what the file says of the release that wrote it; empty where it says nothing.
         registry: the plug-ins in force.
         notes: what had to be put right in the file to read it, in sentences.
@@ -261,6 +260,8 @@ def document_in(source: Source, registry: Registry, calls: Iterable[str] = ()) -
 
 
 def _order(match: Match, registry: Registry) -> Order | None:
+    from configsplit.models.in_order import weights_in_order
+
     if match == "name":
         return None
     return lambda text: weights_in_order(text, registry.facts())

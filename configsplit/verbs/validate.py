@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from configsplit.containers import open_source
-from configsplit.dialects import DIALECTS, detect, parse, read_entry
+from configsplit.dialects import GENERATIONS, detect, dialect_of, parse, read_entry
 from configsplit.dialects.entries import model_kind
 from configsplit.dialects.envelope import unwrapped
 from configsplit.dialects.schema.frame import dotted
@@ -24,7 +24,8 @@ from configsplit.errors import ConfigSplitError, DocumentError, StoreError, Veri
 from configsplit.graph.json import FrozenDict, loads, thaw
 from configsplit.graph.model import Model
 from configsplit.hazards import Hazard, hazards
-from configsplit.inference import clashing, trace
+from configsplit.inference import trace
+from configsplit.inference.clashes import clashing
 from configsplit.models.configs import LayerFault, layer_faults
 from configsplit.models.releases import Loadable, loadable
 from configsplit.plugins import Registry
@@ -160,7 +161,7 @@ def _found_wrong(document: FrozenDict) -> tuple[str, list[Violation]]:
     try:
         dialects = [detect(document).dialect]
     except DocumentError:
-        dialects = list(DIALECTS.values())
+        dialects = list(map(dialect_of, sorted(GENERATIONS)))
     return min(((each.name, list(_levels(each.name, document))) for each in dialects), key=lambda each: len(each[1]))
 
 
@@ -258,7 +259,7 @@ def published(name: str) -> dict[str, Any]:
 
 def _where(name: str, path: Steps) -> str:
     """The path as errors of configsplit spell it: an architecture's begins inside the config of the outermost model."""
-    if name in DIALECTS and path[:1] == ("config",) and len(path) > 1:
+    if name in GENERATIONS and path[:1] == ("config",) and len(path) > 1:
         path = path[1:] if isinstance(path[1], str) else ("layers", *path[1:])
     return dotted(path)
 
