@@ -49,7 +49,7 @@ def _clash(one: TensorSpec, other: TensorSpec) -> bool:
 
 def agree(one: Shape | None, other: Shape | None) -> bool:
     """Whether two shapes can both be true of one tensor."""
-    if one is None or other is None:
+    if one is None or other is None or one == other:
         return True
     return len(one) == len(other) and all(None in pair or len(set(pair)) == 1 for pair in zip(one, other, strict=True))
 
