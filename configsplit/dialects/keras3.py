@@ -17,6 +17,7 @@ _TENSOR = "__keras_tensor__"
 _DESCRIBED = frozenset({"shape", "dtype", "keras_history"})
 _SIZES = frozenset({int, type(None)})
 _HISTORY = (str, int, int)
+_MOST_RECORDS = 4_000
 
 BARE = "bare"
 """`Model.form` of a model whose single inputs and outputs are written without a list."""
@@ -36,12 +37,14 @@ def read_node(raw: Any, names: Container[str]) -> Node:
     def leaf(item: Any) -> Any:
         if not _is_tensor(item):
             return item
-        if not _is_described(config := item.get("config")):
+        if _is_described(config := item.get("config")):
+            recorded = _recorded(item, config)
+        else:
             validate(KerasTensorConfig, config, f"{_TENSOR}.config")
+            recorded = _anonymous(item, config)
         layer, call, output = config["keras_history"]
         if layer not in names:
             raise DocumentError(f"no layer is named {layer!r}", code="document-unresolved")
-        recorded = item | {"config": config | {"keras_history": None}}
         return Use(TensorRef(layer, call, output), recorded)
 
     args, kwargs = raw["args"], raw["kwargs"]
@@ -61,6 +64,25 @@ def _is_described(config: Any) -> bool:
     if type(shape) is not tuple or not _SIZES.issuperset(map(type, shape)):
         return False
     return type(history) is tuple and tuple(map(type, history)) == _HISTORY and history[0] != "" and min(history[1:]) >= 0
+
+
+_records: dict[tuple[Any, ...], FrozenDict] = {}
+
+
+def _recorded(item: FrozenDict, config: FrozenDict) -> FrozenDict:
+    """What is written of a tensor besides its name: of few shapes and types, so that one object stands for many tensors."""
+    if len(item) != 2:
+        return _anonymous(item, config)
+    said = (*item, *config, config["shape"], config["dtype"])
+    if (known := _records.get(said)) is None:
+        known = _anonymous(item, config)
+        if len(_records) < _MOST_RECORDS:
+            _records[said] = known
+    return known
+
+
+def _anonymous(item: FrozenDict, config: FrozenDict) -> FrozenDict:
+    return item | {"config": config | {"keras_history": None}}
 
 
 def write_node(node: Node, bases: Mapping[str, int]) -> Any:
