@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
+from configsplit.containers.fetched import elsewhere
 from configsplit.containers.source import Source
 from configsplit.containers.system.forked import Forked, can_fork
 from configsplit.errors import StoreError
@@ -32,7 +33,8 @@ class EarlyDigest:
     def __enter__(self) -> EarlyDigest:
         with suppress(OSError, ValueError, StoreError):
             path = self.source.path
-            if path.is_file() and path.stat().st_size >= WORTH and can_fork() and threading.active_count() == 1:
+            here = path.is_file() and elsewhere(path) is None
+            if here and path.stat().st_size >= WORTH and can_fork() and threading.active_count() == 1:
                 self.source.kind  # noqa: B018 - opens the file, which must be the one that is cut
                 self._child = Forked(lambda orphaned: self.source.sha256(orphaned).encode("ascii"))
         return self
