@@ -195,5 +195,7 @@ def unleashed() -> Iterator[None]:
 
 @pytest.fixture(scope="module", autouse=True)
 def _leash(request: pytest.FixtureRequest) -> None:
-    if request.path.relative_to(Path(__file__).parent).parts[0] not in LEASHED:
+    rooms = Path(__file__).parent
+    assert all((rooms / room).is_dir() for room in LEASHED), "a room of hostile files has moved"
+    if request.path.relative_to(rooms).parts[0] not in LEASHED:
         request.getfixturevalue("unleashed")
