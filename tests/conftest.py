@@ -177,7 +177,6 @@ def near_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 LEASHED = {"attacks", "cli", "containers", "laws", "weights"}
 """Rooms whose files may be hostile or damaged."""
-assert all((Path(__file__).parent / room).is_dir() for room in LEASHED), "a room has another name"
 
 
 @pytest.fixture(scope="module")
