@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from configsplit.containers.source import Source
 
 FOLDER = "assets/"
 
 
-@dataclass(frozen=True, slots=True)
-class Asset:
+class Asset(NamedTuple):
     """A member beside the weights (``assets/...``): its name, its size, and its bytes piece by piece."""
 
     name: str

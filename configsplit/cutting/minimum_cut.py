@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from configsplit.errors import CutError
 from configsplit.graph.calls import CallGraph, closure, topological
@@ -22,8 +21,7 @@ Cost = Callable[[TensorRef], int]
 """What a tensor costs if it crosses, in bytes per sample."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(NamedTuple):
     """The smallest legal head, and the calls that must stay behind the cut (closed under "is needed by")."""
 
     head: set[int]

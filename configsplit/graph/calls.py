@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from configsplit.errors import DocumentError
 from configsplit.graph.model import CallRef, Model, TensorRef
 from configsplit.graph.once import once
 
 
-@dataclass(frozen=True, slots=True)
-class CallGraph:
+class CallGraph(NamedTuple):
     """Calls are numbered by position in ``calls``: document order of layers, then calls of each.
 
     Attributes:

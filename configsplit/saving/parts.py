@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from threading import Event
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from configsplit.containers import EarlyDigest, Staging, Workers, prepare_text
 from configsplit.containers.container import Format
@@ -175,8 +175,7 @@ def _proven(proving: Proving, number: int, file: Files, stop: Event) -> list[int
     return proving.part(number, model.path.parent, stop)
 
 
-@dataclass(frozen=True, slots=True)
-class _Plan:
+class _Plan(NamedTuple):
     """How the parts are written: their format, and the weights to take along."""
 
     source: Source

@@ -6,8 +6,8 @@ original does not justify would let parts pass that compute something else.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from configsplit.boundaries.masks import masked_again, prepared
 from configsplit.dialects import parse, to_text
@@ -28,8 +28,7 @@ if TYPE_CHECKING:
     from configsplit.rewrites.masks import Handover
 
 
-@dataclass(frozen=True, slots=True)
-class Whole:
+class Whole(NamedTuple):
     """The original with nested models open, masks and casts in the graph; what flows in it, and where its layers came from."""
 
     model: Model

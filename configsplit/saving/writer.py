@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from configsplit.containers import (
     Asset,
@@ -42,8 +43,7 @@ class Content:
     versions: dict[str, str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Files:
+class Files(NamedTuple):
     """The files of one model that are being written, and the text of its document."""
 
     text: str
