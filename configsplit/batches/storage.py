@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,13 +11,6 @@ from configsplit.errors import RuntimeUnavailableError, StoreError
 
 PATIENCE = 60.0
 """Seconds that a server may be silent."""
-
-_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*(::|://)", re.IGNORECASE)
-
-
-def is_remote(address: str) -> bool:
-    """Whether an address is a URL rather than a path."""
-    return _ADDRESS.match(address) is not None
 
 
 def is_seen_by_one_process(address: str) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*(::|://)", re.IGNORECASE)
 _ADDRESSES: dict[Path, str] = {}
 
 
@@ -23,3 +25,8 @@ def came_from(addresses: Mapping[Path, str]) -> Iterator[None]:
 def address_of(path: Path | None) -> str | None:
     """Where a file was fetched from; None if it was not."""
     return None if path is None else _ADDRESSES.get(path)
+
+
+def is_remote(address: str) -> bool:
+    """Whether an address is a URL rather than a path."""
+    return _ADDRESS.match(address) is not None

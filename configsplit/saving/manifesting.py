@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from configsplit import __version__
-from configsplit.boundaries.doubts import contradictions, own_graphs
+from configsplit.boundaries.doubts import contradictions, implied_notes, own_graphs, unsure
 from configsplit.boundaries.masks import doubts
-from configsplit.boundaries.records import implied_notes, unsure
-from configsplit.containers import Written
 from configsplit.containers.fetched import address_of
+from configsplit.containers.writing import Written
 from configsplit.dialects import emit
 from configsplit.graph.model import LayerPath, TensorRef, TensorSpec, walk
 from configsplit.graph.provenance import Provenance
@@ -36,7 +35,9 @@ from configsplit.rewrites.join import skeleton
 from configsplit.rewrites.part import Extracted
 from configsplit.rewrites.split import Wire
 from configsplit.saving.divisions import opening_of, shape_of
-from configsplit.weights.parts import Weights
+
+if TYPE_CHECKING:
+    from configsplit.weights.parts import Weights
 
 
 class Rest(NamedTuple):

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
-from configsplit.containers import Empty, Item, LegacyLayer, Move, Stored, addresses, is_stored
+from configsplit.containers.addresses import addresses, is_stored
 from configsplit.containers.arrays import Arrays
+from configsplit.containers.writing import Empty, Item, LegacyLayer, Move, Stored
 from configsplit.dialects import read_entry
 from configsplit.errors import WeightsError
 from configsplit.graph.model import HeldBy, Layer, LayerPath, Model, walk

@@ -13,7 +13,7 @@ from support.matrix import inputs_of
 from support.places import inside
 
 import configsplit
-from configsplit.containers import open_source
+from configsplit.containers.source import open_source
 from configsplit.dialects import emit
 from configsplit.graph.json import thaw
 

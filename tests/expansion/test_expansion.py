@@ -13,7 +13,7 @@ from expansion_models import World, save_preset, text_net
 from support.expanding import in_this_process
 
 import configsplit
-from configsplit.containers import open_source
+from configsplit.containers.source import open_source
 from configsplit.errors import ConfigSplitError
 from configsplit.saving.manifesting import doubts_of
 

@@ -17,7 +17,7 @@ from support.plugins import LAYERS
 
 import configsplit
 from configsplit.cli.main import cli
-from configsplit.containers import open_source
+from configsplit.containers.source import open_source
 from configsplit.dialects.schema.architectures import Keras1Document, Keras2Document, Keras3Document
 from configsplit.records.manifest import from_text, to_text
 from configsplit.verbs.schemas import DOCUMENTS, text
