@@ -143,9 +143,9 @@ def window_length(size: int | None, window: int, stride: int, padding: str, dila
 
 def policy(value: Any) -> str | None:
     """The dtype policy's name, however it is spelt: a string, a Policy, DTypePolicy, quantized policy or policy map."""
-    while isinstance(value, Mapping):
+    while isinstance(value, dict):
         config = value.get("config")
-        if not isinstance(config, Mapping):
+        if not isinstance(config, dict):
             return None
         value = config.get("name") or config.get("source_name") or config.get("default_policy")
     return value.rpartition("_from_")[2] if isinstance(value, str) else None

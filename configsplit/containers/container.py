@@ -47,10 +47,12 @@ class Container(Protocol):
     Attributes:
         kind: its name, which records keep.
         written_as: the format in which parts of it are written, unless somebody asks for another.
+        dequantize: whether quantized weights are to be taken as what is left of them.
     """
 
     kind: ClassVar[str]
     written_as: ClassVar[Format] = "keras"
+    dequantize: bool = False
     opened: Opened
 
     def __init__(self, opened: Opened) -> None:

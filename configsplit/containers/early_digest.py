@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from configsplit.containers.fetched import elsewhere
 from configsplit.containers.source import Source
 from configsplit.errors import StoreError
 
@@ -35,7 +36,7 @@ class EarlyDigest:
     def __enter__(self) -> EarlyDigest:
         with suppress(OSError, ValueError, StoreError):
             path = self.source.path
-            if not path.is_file() or path.stat().st_size < WORTH or threading.active_count() > 1:
+            if not path.is_file() or path.stat().st_size < WORTH or threading.active_count() > 1 or elsewhere(path) is not None:
                 return self
             from configsplit.containers.system.forked import Forked, can_fork
 

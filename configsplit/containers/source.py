@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from threading import Event
 from types import TracebackType
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from configsplit.containers.archive import CONFIG
 from configsplit.containers.arrays import Arrays
 from configsplit.containers.container import METADATA, PROGRAM, Container, Format, digest_of_file
+from configsplit.containers.fetched import is_skimmed
 from configsplit.containers.kinds import foreign, two_kinds
 from configsplit.containers.opening import Files, Opened
 from configsplit.errors import StoreError
@@ -144,18 +146,19 @@ def open_source(
     *,
     by_name: bool = False,
     order: Order | None = None,
+    dequantize: bool = False,
 ) -> Source:
     """Open a model file; close the result, or use it in a ``with`` statement.
 
     ``weights`` is a file of weights beside the architecture, of which layers take theirs ``by_name`` if it may be another
-    model's; with ``order``, which tells the weights of an architecture, in the order of the file. ``scratch`` is a folder for
-    unpacking a packed member.
+    model's; with ``order``, which tells the weights of an architecture, in the order of the file; with ``dequantize``, those
+    that are quantized as what is left of them. ``scratch`` is a folder for unpacking a packed member.
 
     Raises:
         StoreError: it cannot be read, is not a model (the message names what it is), or is damaged or hostile.
     """
     apart = None if weights is None else Path(weights)
-    source = Source(path=Path(path), weights_path=apart, scratch=scratch, by_name=by_name, order=order)
+    source = Source(path=Path(path), weights_path=apart, scratch=scratch, by_name=by_name, order=order, dequantize=dequantize)
     try:
         source.config_text  # noqa: B018 - reads and checks the architecture
     except BaseException:
@@ -188,6 +191,7 @@ class Source:
         weights_path: a file of weights that was named beside it.
         by_name: whether layers take their weights of that by their names.
         order: what tells the weights of an architecture, where they are taken in the order of the file.
+        dequantize: whether quantized weights are taken as what is left of them.
         is_closed: whether nothing more can be read from it.
     """
 
@@ -199,6 +203,7 @@ class Source:
         scratch: str | None = None,
         by_name: bool = False,
         order: Order | None = None,
+        dequantize: bool = False,
     ) -> None:
         self._files = Files(scratch)
         if weights_path is not None:
@@ -206,7 +211,7 @@ class Source:
 
             weights_path = index_of(weights_path)
         self.path, self.weights_path = _model_in(path, self._files), weights_path
-        self.by_name, self.order = by_name, order
+        self.by_name, self.order, self.dequantize = by_name, order, dequantize
         self.is_closed = False
 
     def __enter__(self) -> Source:
@@ -221,12 +226,17 @@ class Source:
 
     @cached_property
     def _container(self) -> Container:
-        return container_at(self.path, self._files)
+        return self._at(self.path)
 
     @cached_property
     def _named(self) -> Container:
         """What was named as weights."""
-        return container_at(self.weights_path or self.path, self._files)
+        return self._at(self.weights_path or self.path)
+
+    def _at(self, path: Path) -> Container:
+        found = container_at(path, self._files)
+        found.dequantize = self.dequantize
+        return found
 
     @property
     def kind(self) -> str:
@@ -320,14 +330,17 @@ class Source:
         """The bytes of an asset, piece by piece. Raises StoreError where it is damaged."""
         return self._container.asset(name)
 
-    def sha256(self, stop: Event | None = None) -> str:
+    def sha256(self, stop: Event | None = None, *, text: bool = False) -> str:
         """SHA-256 of the file; of a folder, that of its `sha256sum` listing, sorted by name. May run in a thread.
 
-        The checksum of an archive's weights is held against them on the way.
+        The checksum of an archive's weights is held against them on the way. With ``text``, and of what lies elsewhere, that of
+        the architecture's text.
 
         Raises:
             StoreError: the archive's checksum does not match, or the file changed.
         """
+        if text or is_skimmed(self.path):
+            return sha256(self.config_text.encode("utf-8", "surrogatepass")).hexdigest()
         return _digest_of(self._container, stop)
 
     def weights_sha256(self, stop: Event | None = None) -> str | None:

@@ -13,6 +13,7 @@ from configsplit.containers.hdf5.index import DatasetInfo, GroupInfo, Index, che
 from configsplit.containers.hdf5.plain_format import Attribute, Unplain, kind_of
 from configsplit.containers.hdf5.read_plain import PlainFile
 from configsplit.containers.system.errors import hdf5_faults
+from configsplit.containers.system.files import brought
 from configsplit.containers.system.window import Span, Window
 from configsplit.errors import StoreError
 
@@ -62,8 +63,9 @@ class WeightFile(Arrays):
         if not self._opened:
             from configsplit.containers.hdf5 import read_h5py
 
-            confined(lambda: read_h5py.rehearse(self.span, self.where), self.where, self.span.length)
-            self._opened.append(read_h5py.open_file(Window(self.span), self.where))
+            here = self.span._replace(fd=brought(self.span.fd))  # a forked process has no connection
+            confined(lambda: read_h5py.rehearse(here, self.where), self.where, here.length)
+            self._opened.append(read_h5py.open_file(Window(here), self.where))
         return self._opened[0]
 
     def close(self) -> None:

@@ -155,13 +155,26 @@ def _weak_signs(document: FrozenDict) -> Iterator[Sign]:
         yield _sign("a Sequential's config is an object without dtype", "config", "keras2")
 
 
+def _told_by(entry: FrozenDict) -> tuple[Any, ...]:
+    """All that the signs of an entry and its config hang on."""
+    config, names = entry.get("config"), (entry.get("class_name"), entry.get("module"))
+    if not isinstance(config, FrozenDict):
+        return *names, type(config)
+    dtype = config.get("dtype")
+    return *names, tuple(config), dtype.get("class_name") if isinstance(dtype, FrozenDict) else None
+
+
 def signs(document: FrozenDict) -> list[Sign]:
     """All evidence in a document, the first of each kind."""
     seen: dict[str, Sign] = {}
+    looked_at: set[Any] = set()
     for where, entry in _entries(document):
-        found = [*_model_signs(entry, where), *_node_signs(entry, where)]
-        if isinstance(entry.get("config"), FrozenDict):
-            found += _config_signs(entry, entry["config"], where)
+        found = [*_node_signs(entry, where)]
+        if (told_by := _told_by(entry)) not in looked_at:  # entries that show the same follow each other by the thousand
+            looked_at.add(told_by)
+            found += _model_signs(entry, where)
+            if isinstance(entry.get("config"), FrozenDict):
+                found += _config_signs(entry, entry["config"], where)
         for sign in found:
             seen.setdefault(sign.what, sign)
     return sorted(seen.values(), key=lambda sign: len(sign.dialects))

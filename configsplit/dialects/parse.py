@@ -171,8 +171,9 @@ def _layer(item: FrozenDict, index: int, done: dict[int, Model], dialect: Dialec
 
 def _counted(node: Node) -> Node:
     """Raises DocumentError where a call or an output is counted from the end, as Python would."""
-    for ref in (use.ref for use in node.uses()):
-        if min(ref.call, ref.output) < 0:
+    for use in node.uses():
+        ref = use.ref
+        if ref.call < 0 or ref.output < 0:
             what = f"[{ref.layer!r}, {ref.call}, {ref.output}] has a negative number"
             raise DocumentError(what, code="document-unresolved", hint="calls and outputs are counted from 0")
     return node

@@ -220,7 +220,7 @@ def _apply(frame: _Frame, layer: Layer, number: int) -> tuple[tuple[TensorSpec, 
     if facts is None:
         return (), f"there is no rule for the class {layer.class_name!r}{_by_nature(layer)}", False
     try:
-        outputs = frame.result.table.outputs(facts, frame.result.call(layer, number))
+        outputs = frame.result.outputs_of(facts, layer, number)
     except RULE_ERRORS as error:
         if isinstance(error, ShapeError) and error.code == "shape-contradicted":
             frame.result.clashes[CallRef(layer.name, number)] = error.message

@@ -46,10 +46,10 @@ def redirected(model: Model, change: Redirection) -> Model:
             call = CallRef(each.name, number)
 
             def use(old: Use, call: CallRef = call) -> Use:
-                return replace(old, ref=change(call, old.ref))
+                return old.of(change(call, old.ref))
 
             calls.append(node.map_uses(use))
-        return replace(each, calls=tuple(calls))
+        return each.called(tuple(calls))
 
     outputs = refs_mapped(model.outputs, lambda ref: change(None, ref))
     return replace(model, layers=tuple(map(layer, model.layers)), outputs=outputs)
@@ -181,10 +181,10 @@ def moved_layer(layer: Layer, kept: Collection[CallRef], moved: Callable[[Tensor
     """The layer with the calls that stay, their arguments moved."""
 
     def use(old: Use) -> Use:
-        return replace(old, ref=moved(old.ref))
+        return old.of(moved(old.ref))
 
     stays = (node for call, node in enumerate(layer.calls) if (layer.name, call) in kept)
-    return replace(layer, calls=tuple(node.map_uses(use) for node in stays))
+    return layer.called(tuple(node.map_uses(use) for node in stays))
 
 
 def kept_origins(layers: Sequence[Layer], kept: Collection[CallRef]) -> Provenance:

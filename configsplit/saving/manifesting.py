@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from configsplit import __version__
 from configsplit.boundaries.doubts import contradictions, implied_notes, own_graphs, unsure
 from configsplit.boundaries.masks import doubts
-from configsplit.containers.fetched import address_of
+from configsplit.containers.fetched import address_of, is_skimmed
 from configsplit.containers.writing import Written
 from configsplit.dialects import emit
 from configsplit.graph.model import LayerPath, TensorRef, TensorSpec, walk
@@ -203,6 +203,7 @@ def source(
     return SourceFile.made(
         file=document.path.name,
         sha256=digests[0],
+        sha256_of="architecture" if is_skimmed(document.path) else None,
         format=document.kind,
         dialect=document.dialect,
         path=relative(document.path, directory),
@@ -213,6 +214,7 @@ def source(
         weights_sha256=None if apart is None else digests[1],
         weights_by_name=True if apart is not None and document.by_name else None,
         weights_match="order" if apart is not None and document.match == "order" else None,
+        dequantized=True if weights and document.dequantize else None,
     )
 
 

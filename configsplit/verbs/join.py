@@ -32,6 +32,7 @@ from configsplit.rewrites.part import in_order
 from configsplit.saving.mask_proof import prove_masks
 from configsplit.saving.proof import prove_graph, wire
 from configsplit.saving.whole import check_parts, whole_of
+from configsplit.telling import decided
 from configsplit.verbs.surgery import finish
 from configsplit.verbs.verify import read_manifest
 
@@ -110,6 +111,13 @@ def _composed(documents: Sequence[Document], by: By) -> Edited:
                 where=seam.input.layer,
                 hint="are the models in the right order? Put one between them that makes the one of the other",
             )
+    decided(
+        lambda: "\n".join(
+            f"{seam.input.layer} of {documents[seam.model].path.name} takes {seam.fed_by.layer}, "
+            f"{told(specs.get(seam.fed_by, TensorSpec()))} (by {by})"
+            for seam in made.seams
+        )
+    )
     return finish("join", tuple(documents), made.rewritten, {"models": [each.path.name for each in documents], "by": by})
 
 
@@ -145,6 +153,14 @@ def rejoin(folder: Path, custom_objects: Sequence[str | Path] = ()) -> Edited:
     _add_pieces(homes, cut.opened.provenance, parts)
     provenance = _provenance(read.model, homes)
     inference = first.infer(model=read.model)
+    fed = {(ref.layer,) for ref in read.model.input_refs()}
+    several = ["/".join(path) for path, origins in homes.items() if len(origins) > 1 and path not in fed]
+    decided(
+        lambda: (
+            f"{len(parts)} parts, wired as the manifest says, have the graph of {manifest.source.file}; "
+            + (f"{', '.join(several)} must have the same weights in each part" if several else "no layer stands in two of them")
+        )
+    )
     return Edited(
         verb="join",
         documents=tuple(parts),

@@ -33,6 +33,8 @@ from configsplit.rewrites.insert import attach, put_in_place
 from configsplit.rewrites.nested.surface import Surfaced, Told, surface
 from configsplit.rewrites.part import in_order
 from configsplit.rewrites.remove import remove_layers, stand_ins
+from configsplit.telling import decided
+from configsplit.verbs.reasons import reasons
 from configsplit.weights.implied import told_by_weights
 from configsplit.weights.placement import known_inside
 
@@ -193,7 +195,10 @@ def surfaced(document: Document, *texts: str, told: Sequence[Told] = ()) -> Surf
     spec = document.infer().specs.get(document.model.input_refs()[0], TensorSpec())
     model = as_functional(document.model, spec)
     wanted = [places(document.model, text, gives=partial(gives, document)) for text in texts]
-    return surface(model, wanted, DocumentWrapping(document), told=told)
+    whole = surface(model, wanted, DocumentWrapping(document), told=told)
+    if whole.steps:
+        decided(lambda: f"opened {', '.join(step.layer for step in whole.steps)}: a tensor that was named lies inside")
+    return whole
 
 
 def _from_document(made: Rewritten, opened: Surfaced) -> Rewritten:
@@ -224,7 +229,7 @@ def finish(
     whole += [()] if model.entry.get("class_name") == document.model.entry.get("class_name") else []
     warnings = [*doubts, *own_graphs(document, whole)]
     warnings += [f"{found.where}: {found.message}" for found in hazards(emit(model), classes=document.registry.names())]
-    return Edited(
+    edited = Edited(
         verb=verb,
         documents=documents,
         model=model,
@@ -232,7 +237,9 @@ def finish(
         inference=inference,
         arguments=arguments,
         warnings=(*document.notes, *contradictions(document), *warnings, *mask_changes(documents, model, made, inference)),
-    ).traced()
+    )
+    decided(partial(reasons, edited))
+    return edited.traced()
 
 
 def _other_names(before: Model, after: Model) -> dict[LayerPath, LayerPath]:

@@ -15,6 +15,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from configsplit.containers.opening import Files, Opened
 from configsplit.containers.source import open_source
 from configsplit.dialects import GENERATIONS, detect, dialect_of, parse, read_entry
 from configsplit.dialects.envelope import model_kind, unwrapped
@@ -274,13 +275,15 @@ def _recipe(file: Path) -> Any:
         DocumentError: it is a recipe by that key, but not to be read.
     """
     try:
-        text = file.read_text("utf-8")
+        with Files() as files:
+            opened = Opened(file, files)
+            text = opened.small(opened.span).decode("utf-8")
         value = yaml_values(text)
     except YamlError as error:
         if re.search(r"^recipe\s*:", text, re.MULTILINE) is None:
             return None
         message, hint = f"not YAML: {error}", "check indentation and quotes"
         raise DocumentError(message, code="recipe-yaml", where=str(file), hint=hint) from None
-    except (ImportError, OSError, ValueError):
+    except (ImportError, StoreError, ValueError):
         return None
     return value if isinstance(value, dict) and RECORDS["recipe"] in value else None

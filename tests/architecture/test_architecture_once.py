@@ -101,7 +101,7 @@ def test_a_plain_split_goes_through_few_files(counting: Counting, tmp_path: Path
     finally:
         sys.setprofile(before)
     assert {"/verbs/split.py", "/cutting/minimum_cut.py", "/saving/proof.py"} <= seen
-    assert len(seen) <= 102, sorted(seen)
+    assert len(seen) <= 105, sorted(seen)
 
 
 def test_a_split_that_hands_a_mask_over(counting: Counting, tmp_path: Path) -> None:
