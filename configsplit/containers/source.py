@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from threading import Event
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from configsplit.containers.archive import CONFIG
 from configsplit.containers.arrays import Arrays
@@ -352,3 +352,34 @@ def _digest_of(container: Container, stop: Event | None) -> str:
     """The digest of the file or folder that was named; what lies in an archive is held against its own checksums, too."""
     found = container.sha256(stop)
     return found if container.opened.around is None else digest_of_file(container.opened.around, stop)
+
+
+# What lies in an archive beside the weights: vocabularies and the like, which go where the weights of their layer go.
+
+
+ASSETS = "assets/"
+
+
+class Asset(NamedTuple):
+    """A member beside the weights (``assets/...``): its name, its size, and its bytes piece by piece."""
+
+    name: str
+    size: int
+    chunks: Callable[[], Iterable[bytes]]
+
+    @classmethod
+    def of(cls, source: Source, name: str, new_name: str | None = None) -> Asset:
+        return cls(new_name or name, source.asset_size(name), lambda: source.asset(name))
+
+    @classmethod
+    def moved(cls, source: Source, groups: Mapping[str, str]) -> list[Asset]:
+        """The assets of a source that go along when ``groups`` of weights move: a vocabulary lies under its layer's group."""
+        found: list[Asset] = []
+        for name in source.assets:
+            group = name.removeprefix(ASSETS)
+            while group and group not in groups:
+                group = group.rpartition("/")[0]
+            if group:
+                rest = name.removeprefix(ASSETS).removeprefix(group)
+                found.append(cls.of(source, name, f"{ASSETS}{groups[group]}{rest}"))
+        return found

@@ -8,9 +8,11 @@ from pathlib import Path
 from pprint import pformat
 from typing import TYPE_CHECKING, Any, Literal
 
-from configsplit.containers import Staging, open_source, prepare_text
 from configsplit.containers.arrays import Arrays
 from configsplit.containers.expanded import expanded_text
+from configsplit.containers.source import open_source
+from configsplit.containers.staging import Staging
+from configsplit.containers.writing import prepare_text
 from configsplit.dialects import parse
 from configsplit.errors import ConfigSplitError, WeightsError, check_choice
 from configsplit.graph.json import dumps

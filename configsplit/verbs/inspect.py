@@ -7,14 +7,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from configsplit.boundaries.doubts import contradictions
-from configsplit.boundaries.formulas import Figure, Formula, plain
-from configsplit.boundaries.pricing import Pricing
 from configsplit.boundaries.sizes import given_sizes, open_sizes
 from configsplit.catalog.table import Table
-from configsplit.containers import size_of
+from configsplit.containers.source import size_of
 from configsplit.dialects import Sign, emit
 from configsplit.errors import RuntimeUnavailableError, WeightsError
 from configsplit.graph.model import Layer, TensorRef, TensorSpec, walk
@@ -23,8 +21,9 @@ from configsplit.inference import counted
 from configsplit.models.configs import layer_faults
 from configsplit.models.document import Document, Said
 from configsplit.models.made import ModelLike, document_of
-from configsplit.verbs.notebook import inspection_html
-from configsplit.weights.parts import check_shapes, weights_in
+
+if TYPE_CHECKING:
+    from configsplit.boundaries.formulas import Figure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +62,8 @@ class Inspection:
 
     def _repr_html_(self) -> str:
         """For notebooks."""
+        from configsplit.verbs.notebook import inspection_html
+
         return inspection_html(self)
 
     def __repr__(self) -> str:
@@ -70,6 +71,8 @@ class Inspection:
         return f"<{self.file}: {self.title}{release}, {self.layers} layers, {self.parameters:,} parameters>"
 
     def as_json(self) -> dict[str, Any]:
+        from configsplit.boundaries.formulas import plain
+
         found = asdict(self)
         place = list(found).index("macs")
         return dict([*list(found.items())[:place], *plain("macs", self.macs).items(), *list(found.items())[place + 1 :]])
@@ -124,8 +127,12 @@ def inspect(model: ModelLike, *, sizes: Said = ()) -> Inspection:
 def _operations(document: Document, sizes: Mapping[TensorRef, TensorSpec]) -> tuple[Figure, tuple[str, ...]]:
     """Multiply-accumulates of one sample, and the layers that nobody can count at any size. Raises ShapeError where the model
     cannot have these sizes."""
+
     inference = document.infer()
     if sizes or open_sizes(inference):
+        from configsplit.boundaries.formulas import Formula
+        from configsplit.boundaries.pricing import Pricing
+
         pricing = Pricing(document, document.model, sizes, inference)
         pricing.check()
         if not pricing.takes_any:
@@ -157,10 +164,13 @@ def _tensor(name: str, spec: TensorSpec | None) -> dict[str, Any]:
 
 def _stored_parameters(document: Document) -> tuple[int | None, tuple[str, ...]]:
     """Numbers in the file's weights, training state left out, None where it has none of this model; and what to say of them."""
+
     with document.opened() as source:
         file = source.weights
         if file is None:
             return None, ()
+        from configsplit.weights.parts import check_shapes, weights_in
+
         try:
             held = weights_in(document.model, file)
             check_shapes(document.model, document.infer(), held)

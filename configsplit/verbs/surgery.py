@@ -9,10 +9,9 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from configsplit.boundaries.doubts import contradictions, own_graphs
+from configsplit.boundaries.doubts import contradictions, implied_notes, opened_shapes, own_graphs, unsure
 from configsplit.boundaries.fixing import fixed
 from configsplit.boundaries.mask_changes import check_extracted, mask_changes, said
-from configsplit.boundaries.records import implied_notes, opened_shapes, unsure
 from configsplit.boundaries.shapes import check_given, check_taken, name, same, told
 from configsplit.boundaries.sizes import apart, given_sizes
 from configsplit.dialects import emit, parse, to_text

@@ -77,6 +77,27 @@ def test_a_picture_needs_neither_hdf5_nor_numpy(suffix: str, tmp_path: Path) -> 
     assert not modules & {"keras", "tf_keras", "tensorflow", "h5py", "numpy", "jsonschema"}
 
 
+@pytest.mark.parametrize(
+    ("most", "arguments"),
+    [
+        (10, ["--help"]),
+        (135, ["inspect", "residual.json"]),
+        (165, ["split", "residual.json", "--at", "c2", "--out", "out", "--no-weights"]),
+        (165, ["split", "residual.keras", "--at", "c2", "--out", "out"]),
+    ],
+)
+def test_few_modules_are_loaded(most: int, arguments: list[str], tmp_path: Path) -> None:
+    """Each costs a millisecond, whether it is used or not."""
+    given = [str(RELEASES / "keras-3.15.1" / each) if each.startswith("residual") else each for each in arguments]
+    code = (
+        COMMAND.format(arguments=given) + "print(*(name for name in sys.modules if name.partition('.')[0] == 'configsplit'))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", "import sys" + code], capture_output=True, text=True, cwd=tmp_path, check=True)
+    modules = done.stdout.splitlines()[-1].split()
+    assert "configsplit.cli.main" in modules
+    assert len(modules) <= most, modules
+
+
 @pytest.mark.parametrize("arguments", [["split", "MODEL", "--at", "c2", "--out", "out"], ["inspect", "MODEL"], ["plugins"]])
 def test_no_verb_loads_a_framework(arguments: list[str], tmp_path: Path) -> None:
     model = str(RELEASES / "keras-3.0.5" / "residual.keras")

@@ -14,8 +14,8 @@ from support.bundle_files import Draft, block, message, number, table
 from support.limits import limited
 
 import configsplit
-from configsplit.containers import open_source
 from configsplit.containers.bundle.slices import slice_key
+from configsplit.containers.source import open_source
 from configsplit.errors import ConfigSplitError
 
 pytestmark = pytest.mark.usefixtures("unleashed")

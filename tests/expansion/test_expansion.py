@@ -14,7 +14,7 @@ from support.expanding import in_this_process
 from support.thinned import in_turn
 
 import configsplit
-from configsplit.containers import open_source
+from configsplit.containers.source import open_source
 from configsplit.errors import ConfigSplitError
 from configsplit.saving.manifesting import doubts_of
 

@@ -15,7 +15,7 @@ from support.thinned import thinned
 
 import configsplit
 from configsplit.cli.main import cli
-from configsplit.containers import open_source
+from configsplit.containers.source import open_source
 from configsplit.errors import StoreError, WeightsError
 from configsplit.verbs.weights import ENDINGS
 

@@ -17,7 +17,7 @@ from support.thinned import in_turn
 
 import configsplit
 from configsplit.cli.main import cli
-from configsplit.containers import open_source
+from configsplit.containers.source import open_source
 from configsplit.errors import ConfigSplitError, StoreError, WeightsError
 
 pytestmark = pytest.mark.usefixtures("unleashed")
