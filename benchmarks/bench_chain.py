@@ -95,8 +95,8 @@ def report(contenders: list[Contender], rounds: int) -> str:
     each = [(length, run, (run.worked - start.worked) / length) for length, run in zip(LENGTHS, chains, strict=True)]
     return "\n".join(
         [
-            f"A layer of the chain of {LENGTHS[-1]:,} takes **{each[-1][2] / each[0][2]:.2f} times** the processor's time that one of "
-            f"the chain of {LENGTHS[0]:,} takes (1.00 would be exactly linear).",
+            f"A layer of the chain of {LENGTHS[-1]:,} takes **{each[-1][2] / each[0][2]:.2f} times** the processor's time that "
+            f"one of the chain of {LENGTHS[0]:,} takes (1.00 would be exactly linear).",
             f"The start of a process, {start.worked:.2f} s and {start.peak:.0f} MB, is taken off.",
             "",
             f"Dense layers in a row (`.json`), cut in the middle and proven; medians of {rounds} rounds, whole processes:",
