@@ -62,6 +62,10 @@ class Flattened:
         return _Texts(self.document.model)
 
     @cached_property
+    def _layers(self) -> Mapping[str, Layer]:
+        return self.model.by_name()
+
+    @cached_property
     def call_names(self) -> Mapping[CallRef, str]:
         """The shortest reference to each call."""
         return {call: self._texts.of_call(inner) for inner, call in self.flat.calls.items()}
@@ -87,7 +91,7 @@ class Flattened:
 
     def weight(self, call: CallRef) -> int:
         """How many calls of the original a call stands for."""
-        layer = self.model.by_name()[call.layer]
+        layer = self._layers[call.layer]
         return 1 if layer.model is None else sum(len(each.calls) for _, each in walk(layer.model))
 
     def tensors(self, text: str) -> tuple[TensorRef, ...]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from configsplit.boundaries.flattened import Flattened
-from configsplit.cutting.places import CutPlace, Segments, bits
+from configsplit.cutting.places import CutPlace, Segments
 from configsplit.graph.model import LayerPath, TensorRef, walk
 from configsplit.rewrites.nested.flat import outer_calls, path_of
 
@@ -61,5 +61,5 @@ class Reach:
 
     def calls(self, place: CutPlace) -> int:
         """How many calls of the original lie before a place, those inside closed models among them."""
-        first = self._whole.marks[place.segment]
-        return self._before[first] + sum(self._weights[first + bit] for bit in bits(place.mask))
+        first, more = self._whole.spread(place.segment, place.mask)
+        return self._before[first] + sum(self._weights[unit] for unit in more)

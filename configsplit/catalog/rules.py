@@ -8,7 +8,6 @@ from dataclasses import replace
 from math import prod
 from typing import Any, TypeAlias
 
-from configsplit.catalog.constructors import constructor
 from configsplit.catalog.facts import CallFacts, LayerFacts, MaskRule, WeightSpec
 from configsplit.catalog.values import Values
 from configsplit.errors import ShapeError
@@ -295,6 +294,8 @@ def check_rank(facts: LayerFacts, call: CallFacts) -> None:
 
 def class_of_keras(entry: Mapping[str, Any]) -> str:
     """The class of a layer or a model inside another one's config; "" where it is nobody's that Keras exports."""
+    from configsplit.catalog.constructors import constructor
+
     name = str(entry["class_name"])
     own = ">" in str(entry.get("registered_name") or name) or ("module" in entry and entry["module"] is None)
     known = name in MODELS or any(constructor(name, dialect) is not None for dialect in ("keras2", "keras3"))

@@ -20,7 +20,7 @@ def carry_out(verb: Verb, given: dict[str, Any]) -> None:
     from configsplit.models.document import reading
     from configsplit.verbs.edit import edit
 
-    named = {key: given[key] for key in ("weights", "custom_objects", "by_name", "match")}
+    named = {key: given[key] for key in ("weights", "custom_objects", "by_name", "match", "dequantize")}
     with reading(given["model"], calls=given.get("calls", ()), **named) as document:
         write(edit(verb, document, given, given["custom_objects"]), given)
 
@@ -59,24 +59,12 @@ def _lines(edited: Edited, saved: SavedFile, verify: str, verbose: bool) -> list
     lines = [f"{click.style(saved.path.name, bold=True)}  {saved.layers} layers, {size(bytes_)}"]
     for word, names in (("inputs", edited.model.input_refs()), ("outputs", edited.model.output_refs())):
         lines.append(f"  {word}  {', '.join(ref.layer for ref in names)}")
-    lines += [_frozen(edited)] if edited.verb == "freeze" else _changes(edited, verbose)
+    lines += [f"  frozen  {edited.frozen}"] if edited.verb == "freeze" else _changes(edited, verbose)
     if verify == "none":
         return [*lines, "not verified (--verify none)"]
     tick = click.style("proven", fg="green", bold=True)
     weights = f"{saved.compared} weights, {size(saved.bytes)}, are bit for bit those of their origins" if saved.compared else ""
     return [*lines, f"{tick}: {weights or 'every layer is accounted for; there are no weights'}"]
-
-
-def _frozen(edited: Edited) -> str:
-    """How much of the model training leaves alone now."""
-    from configsplit.verbs.marking import layers
-
-    listed = layers(edited)
-    around = {layer.path[:length] for layer in listed for length in range(1, len(layer.path))}
-    leaves = [layer for layer in listed if layer.path not in around]
-    frozen = [layer for layer in leaves if layer.trainable is False]
-    counts = [sum(layer.parameters or 0 for layer in group) for group in (frozen, leaves)]
-    return f"  frozen  {len(frozen)} of {len(leaves)} layers, {counts[0]:,} of {counts[1]:,} parameters"
 
 
 def _changes(edited: Edited, verbose: bool) -> list[str]:

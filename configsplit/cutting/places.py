@@ -7,12 +7,12 @@ the calls that are neither needed by the call nor need it. Places through which 
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Callable, Collection, Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from configsplit.cutting.minimum_cut import FlowNetwork, heads
-from configsplit.cutting.pipeline.places import segments
+from configsplit.cutting.pipeline.places import bits, segments
 from configsplit.cutting.pipeline.units import Measure, Units, units_of
 from configsplit.graph.calls import CallGraph
 from configsplit.graph.model import TensorRef
@@ -44,10 +44,17 @@ class Segments:
     marks: list[int]
     order: list[int]
 
+    def spread(self, segment: int, mask: int) -> tuple[int, list[int]]:
+        """The first unit that a head lacks, and the units behind it that the head has, rising: few, even where the whole graph
+        is one segment. What is known of the units before the first one is known of every head that has them all."""
+        below = (~mask & mask + 1).bit_length() - 1
+        first = self.marks[segment] + below
+        return first, [first + bit for bit in bits(mask >> below)]
+
     def head(self, place: CutPlace) -> frozenset[int]:
         """The calls in the head of a place."""
-        first = self.marks[place.segment]
-        return frozenset(self.order[:first]) | {self.order[first + bit] for bit in bits(place.mask)}
+        first, more = self.spread(place.segment, place.mask)
+        return frozenset(self.order[:first]) | {self.order[unit] for unit in more}
 
     def place(self, head: Collection[int]) -> tuple[int, int]:
         """Segment and mask of a head: the segment is that of the first unit that is not in it, or the one before as a whole."""
@@ -56,16 +63,6 @@ class Segments:
         first, end = self.marks[segment], self.marks[segment + 1]
         mask = sum(1 << unit - first for unit in range(first, end) if self.order[unit] in head)
         return (segment, mask) if mask else (segment - 1, (1 << first - self.marks[segment - 1]) - 1)
-
-
-def bits(mask: int) -> list[int]:
-    """The numbers of the bits that are set, rising."""
-    found = []
-    while mask:
-        low = mask & -mask
-        found.append(low.bit_length() - 1)
-        mask ^= low
-    return found
 
 
 def segmented(graph: CallGraph, price: Callable[[TensorRef], int]) -> Segments:
@@ -117,6 +114,42 @@ class _Segment:
         place = {call: unit for unit, call in enumerate(whole.order)} if self._last else {}
         wanted = [place[call] - self._first for call in producers if call in place]
         self._outputs = sorted({unit for unit in wanted if unit >= 0})
+        self._group = self._grouped()
+        self._members: dict[int, int] = {}
+        self._tensors: dict[int, list[int]] = {}
+        for unit, group in enumerate(self._group):
+            self._members[group] = self._members.get(group, 0) | 1 << unit
+            of = self._units.takes[self._first + unit], self._units.gives[self._first + unit]
+            self._tensors.setdefault(group, []).extend((*of[0], *of[1]))
+
+    def _grouped(self) -> list[int]:
+        """Per unit, the first of those that stay together in a smallest head of the fewest bytes, wherever it is cut: one that
+        gives no less than it takes is better left to its only taker, and one that gives less than its only maker gives it
+        goes with that. Where one of them cannot be in the head, or is the one that is cut through, none of the free is in it:
+        from there a way of only takers leads to one that stays behind."""
+        units, lead = self._units, list(range(self._size))
+
+        def first(unit: int) -> int:
+            while lead[unit] != unit:
+                lead[unit] = lead[lead[unit]]
+                unit = lead[unit]
+            return unit
+
+        def bytes_of(tensors: Sequence[int]) -> int:
+            return sum(units.tensors[index].bytes for index in tensors)
+
+        for unit in range(self._size):
+            number = self._first + unit
+            makers, takers = units.before[number], units.after[number]
+            takes, gives = bytes_of(units.takes[number]), bytes_of(units.gives[number])
+            partner = unit
+            if len(takers) == 1 and takers[0] < self._end and gives >= takes:
+                partner = takers[0] - self._first
+            elif len(makers) == 1 and makers[0] >= self._first and units.after[makers[0]] == [number] and gives < takes:
+                partner = unit if unit in self._outputs else makers[0] - self._first
+            one, other = first(unit), first(partner)
+            lead[max(one, other)] = min(one, other)
+        return [first(unit) for unit in range(self._size)]
 
     def _closures(self) -> tuple[list[int], list[int]]:
         """Per unit, itself and all in the segment that it needs, and that need it."""
@@ -145,23 +178,26 @@ class _Segment:
 
     def _cut(self, inside: int, free: int) -> int:
         """The free units on the head's side of a minimum cut (see `configsplit.cutting.minimum_cut`)."""
-        units, members = self._units, bits(free)
-        node = {self._first + member: index + 2 for index, member in enumerate(members)}
-        touched = [index for unit in node for index in (*units.takes[unit], *units.gives[unit])]
-        tensors = [units.tensors[index] for index in dict.fromkeys(touched)]
+        units, below = self._units, (free & -free).bit_length() - 1
+        groups = dict.fromkeys(self._group[below + bit] for bit in bits(free >> below))
+        node = {group: index for index, group in enumerate((g for g in groups if not self._members[g] & ~free), start=2)}
+        tensors = [units.tensors[index] for index in dict.fromkeys(each for group in node for each in self._tensors[group])]
         network = FlowNetwork(2 + len(node) + len(tensors))
         unlimited = sum(tensor.bytes for tensor in tensors) + 1
         for index, tensor in enumerate(tensors, start=2 + len(node)):
-            network.add(node.get(tensor.producer, 0), index, tensor.bytes)
-            for taker in tensor.consumers:
-                if not self._within(taker, inside):
-                    network.add(index, node.get(taker, 1), unlimited)
-        for unit, number in node.items():
-            for maker in units.before[unit]:
-                if maker in node:
-                    network.add(number, node[maker], unlimited)
+            start = self._node(tensor.producer, node, 0)
+            ends = {self._node(taker, node, 1) for taker in tensor.consumers if not self._within(taker, inside)} - {start}
+            if len(ends) > 1:  # paid for once, however many take it
+                network.add(start, index, tensor.bytes)
+            for end in ends:
+                network.add(index if len(ends) > 1 else start, end, unlimited if len(ends) > 1 else tensor.bytes)
+                if start:
+                    network.add(end, start, unlimited)
         side = network.minimum_cut(0, 1)
-        return sum(1 << unit - self._first for unit, number in node.items() if number in side)
+        return sum(self._members[group] for group, number in node.items() if number in side)
+
+    def _node(self, unit: int, node: Mapping[int, int], other: int) -> int:
+        return node.get(self._group[unit - self._first], other) if self._first <= unit < self._end else other
 
     def _within(self, unit: int, mask: int) -> bool:
         return unit < self._first or (unit < self._end and bool(mask >> (unit - self._first) & 1))
@@ -172,45 +208,43 @@ class _Crossing:
 
     def __init__(self, graph: CallGraph, whole: Segments, price: Callable[[TensorRef], int]) -> None:
         self._graph, self._whole, self._price = graph, whole, price
-        self._place = {call: unit for unit, call in enumerate(whole.order)}
+        place = {call: unit for unit, call in enumerate(whole.order)}
         self._made: list[list[TensorRef]] = [[] for _ in whole.order]
-        for ref in graph.consumers:
-            if graph.producer(ref) in self._place:
-                self._made[self._place[graph.producer(ref)]].append(ref)
+        self._takers: dict[TensorRef, list[int]] = {}
+        self._last = [-1] * len(whole.order)
+        for ref, takers in graph.consumers.items():
+            if (maker := place.get(graph.producer(ref))) is not None:
+                self._made[maker].append(ref)
+                self._takers[ref] = sorted(place[taker] for taker in takers)
+                self._last[maker] = max(self._last[maker], self._takers[ref][-1])
         self._over = self._passing()
 
-    def _passing(self) -> list[list[TensorRef]]:
-        """Per mark, the tensors made before it and taken behind it."""
-        found, alive = [], {}
-        position = 0
+    def _passing(self) -> list[list[int]]:
+        """Per mark, the units before it of which something is taken behind it."""
+        found, alive, position = [], list[int](), 0
         for mark in self._whole.marks:
-            for unit in range(position, mark):
-                alive.update({ref: max(self._takers(ref)) for ref in self._made[unit]})
-            alive = {ref: last for ref, last in alive.items() if last >= mark}
-            found.append(list(alive))
+            alive = [unit for unit in (*alive, *range(position, mark)) if self._last[unit] >= mark]
+            found.append(alive)
             position = mark
         return found
 
-    def _takers(self, ref: TensorRef) -> list[int]:
-        return [self._place[taker] for taker in self._graph.consumers[ref]]
-
     def place(self, segment: int, mask: int, through: int, *, taken: bool) -> CutPlace:
-        first = self._whole.marks[segment]
-        inside = [ref for bit in bits(mask) for ref in self._made[first + bit]]
-        takers = {
-            ref: [self._left(taker, first, mask) for taker in self._takers(ref)] for ref in (*self._over[segment], *inside)
-        }
-        crossing = sorted((ref for ref, left in takers.items() if any(left)), key=self._order)
-        at = [ref for ref in crossing if all(takers[ref])] if taken else []
-        return CutPlace(segment, mask, through, tuple(crossing), tuple(at), sum(map(self._price, crossing)))
+        first, more = self._whole.spread(segment, mask)
+        before = (*self._over[segment], *range(self._whole.marks[segment], first))
+        makers = [*(unit for unit in before if self._last[unit] >= first), *more]
+        head, crossing, at = set(more), [], set()
+        for ref in (ref for unit in makers for ref in self._made[unit]):
+            left = [taker for taker in self._takers[ref] if taker >= first and taker not in head]
+            if left:
+                crossing.append(ref)
+            if taken and len(left) == len(self._takers[ref]):
+                at.add(ref)
+        crossing.sort(key=self._order)
+        whole = tuple(ref for ref in crossing if ref in at)
+        return CutPlace(segment, mask, through, tuple(crossing), whole, sum(map(self._price, crossing)))
 
     def _order(self, ref: TensorRef) -> tuple[int, int]:
         return self._graph.producer(ref), ref.output
-
-    @staticmethod
-    def _left(taker: int, first: int, mask: int) -> bool:
-        """Whether a unit is in the tail."""
-        return taker >= first and not mask >> (taker - first) & 1
 
 
 def single(places: Sequence[CutPlace]) -> list[CutPlace]:
@@ -218,7 +252,7 @@ def single(places: Sequence[CutPlace]) -> list[CutPlace]:
     return [place for place in places if len(place.tensors) == 1]
 
 
-# A cost on both sides of many places, each looked up in time proportional to its segment.
+# A cost on both sides of many places, each looked up in time proportional to what is out of order in it.
 
 
 class Tally:
@@ -227,48 +261,41 @@ class Tally:
     def __init__(self, whole: Segments, measure: Measure) -> None:
         self._whole = whole
         self._own = [measure.own[call] for call in whole.order]
-        self._shared = [(cost, set(holders)) for cost, holders in measure.shared]
+        place = {call: unit for unit, call in enumerate(whole.order)} if measure.shared else {}
+        self._shared = [(cost, sorted(place[each] for each in holders if each in place)) for cost, holders in measure.shared]
         self._of: dict[int, list[int]] = {}
-        for group, (_, holders) in enumerate(measure.shared):
+        for group, (_, holders) in enumerate(self._shared):
             for holder in holders:
                 self._of.setdefault(holder, []).append(group)
         self.total = sum(self._own) + sum(cost for cost, _ in self._shared)
-        self._heads, self._tails, self._seen = self._swept()
+        self._heads, self._tails = self._swept()
 
-    def _swept(self) -> tuple[list[int], list[int], list[dict[int, int]]]:
-        """Per mark, the sums before and behind it, and how many calls of each shared layer lie before it, where any do and
-        not all."""
-        heads, tails, seen = [], [], []
-        head, tail, counts, position = 0, self.total, dict[int, int](), 0
-        for mark in self._whole.marks:
-            for unit in range(position, mark):
-                more, less = self._step(unit, counts)
-                head, tail = head + more, tail - less
-            heads.append(head)
-            tails.append(tail)
-            seen.append(dict(counts))
-            position = mark
-        return heads, tails, seen
+    def _swept(self) -> tuple[list[int], list[int]]:
+        """Per unit, the sums before it, and of it and all behind it."""
+        heads, tails, counts = [0], [self.total], dict[int, int]()
+        for unit in range(len(self._own)):
+            more, less = self._step(unit, 0, counts)
+            heads.append(heads[-1] + more)
+            tails.append(tails[-1] - less)
+        return heads, tails
 
-    def _step(self, unit: int, counts: dict[int, int]) -> tuple[int, int]:
-        """What a unit adds to the head and takes from the tail."""
+    def _step(self, unit: int, first: int, counts: dict[int, int]) -> tuple[int, int]:
+        """What a unit adds to the head and takes from the tail. ``counts`` says how many calls of each shared layer are in the
+        head; of one that is not there yet, those before the unit ``first`` are."""
         more = less = self._own[unit]
-        for group in self._of.get(self._whole.order[unit], ()):
+        for group in self._of.get(unit, ()):
             cost, holders = self._shared[group]
-            before = counts.get(group, 0)
+            before = counts[group] if group in counts else bisect_left(holders, first)
             counts[group] = before + 1
             more += cost if before == 0 else 0
             less += cost if before + 1 == len(holders) else 0
-            if before + 1 == len(holders):
-                del counts[group]
         return more, less
 
     def sides(self, place: CutPlace) -> tuple[int, int]:
         """The sums over head and tail."""
-        head, tail = self._heads[place.segment], self._tails[place.segment]
-        counts = dict(self._seen[place.segment])
-        first = self._whole.marks[place.segment]
-        for bit in bits(place.mask):
-            more, less = self._step(first + bit, counts)
+        first, units = self._whole.spread(place.segment, place.mask)
+        head, tail, counts = self._heads[first], self._tails[first], dict[int, int]()
+        for unit in units:
+            more, less = self._step(unit, first, counts)
             head, tail = head + more, tail - less
         return head, tail

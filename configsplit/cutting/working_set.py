@@ -8,103 +8,82 @@ that frees each tensor as soon as it can, and does nothing in place.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate
 
-from configsplit.cutting.places import CutPlace, Segments, bits
+from configsplit.cutting.places import CutPlace, Segments
 from configsplit.graph.calls import CallGraph
 from configsplit.graph.model import TensorRef
 
 
 @dataclass(frozen=True, slots=True)
-class _Tensors:
-    """Every tensor of the model: its bytes, and how often it is taken; per unit, what it takes and what it makes."""
+class _Tensor:
+    """A tensor: its bytes, the unit from which on it lives if all run in order, and the units that take it, rising."""
 
-    bytes: list[int]
-    uses: list[int]
-    takes: list[list[int]]
-    makes: list[list[int]]
+    bytes: int
+    born: int
+    takers: list[int]
 
 
 class WorkingSets:
-    """Peaks on both sides of places; prefixes and suffixes are settled once, a place only looks at its own segment."""
+    """Peaks on both sides of places. All units run in order once; a place only looks at those that it takes out of order."""
 
     def __init__(self, graph: CallGraph, whole: Segments, price: Callable[[TensorRef], int]) -> None:
         self._whole = whole
-        self._tensors = _collected(graph, whole, price)
-        self._left = list(self._tensors.uses)
-        self._alive: set[int] = set()
-        self._starts: list[tuple[int, dict[int, int]]] = []
-        self._peaks: list[int] = []
-        self._sweep()
-        self._before, self._behind = _running(self._peaks), _running(self._peaks[::-1])[::-1]
+        self._tensors, self._takes, self._touched = _collected(graph, whole, price)
+        peaks, self._live = self._run(range(len(whole.order)), 0, 0)
+        self._before = [0, *accumulate(peaks, max)]
+        self._behind = [0, *accumulate(reversed(peaks), max)][::-1]
 
     @property
     def whole(self) -> int:
         """The working set of the whole model."""
-        return max(self._peaks)
+        return self._before[-1]
 
-    def _sweep(self) -> None:
-        """Run the whole once in order, and remember what lives where each segment begins."""
-        marks = self._whole.marks
-        for first, end in pairwise(marks):
-            living = {tensor: self._left[tensor] for tensor in self._alive}
-            self._starts.append((sum(self._tensors.bytes[tensor] for tensor in living), living))
-            living = dict(living)
-            peaks = self._run(range(first, end), self._starts[-1][0], living)
-            self._alive = {tensor for tensor, left in living.items() if left}
-            for tensor in self._alive:
-                self._left[tensor] = living[tensor]
-            self._peaks.append(max(peaks, default=0))  # a segment of inputs that nothing takes has no call
-
-    def _run(self, units: Iterable[int], live: int, living: dict[int, int]) -> list[int]:
-        """The live bytes during each call; ``living`` counts the uses that are left of each tensor, and is changed."""
-        known, peaks = self._tensors, []
+    def _run(self, units: Iterable[int], first: int, live: int) -> tuple[list[int], list[int]]:
+        """The live bytes during each call, and before each and at the end, where all units before ``first`` have run and
+        nothing else."""
+        peaks, between, left = [], [live], dict[int, int]()
         for unit in units:
-            fresh = [tensor for tensor in (*known.takes[unit], *known.makes[unit]) if tensor not in living]
-            for tensor in fresh:
-                living[tensor] = known.uses[tensor]
-                live += known.bytes[tensor]
+            for number in self._touched[unit]:
+                if number not in left:
+                    tensor = self._tensors[number]
+                    left[number] = len(tensor.takers) - bisect_left(tensor.takers, first)
+                    live += tensor.bytes if tensor.born >= first else 0
             peaks.append(live)
-            for tensor in known.takes[unit]:
-                living[tensor] -= 1
-            for tensor in dict.fromkeys((*known.takes[unit], *known.makes[unit])):
-                if not living[tensor]:
-                    live -= known.bytes[tensor]
-                    living[tensor] = 0
-        return peaks
+            for number in self._takes[unit]:
+                left[number] -= 1
+            live -= sum(self._tensors[number].bytes for number in self._touched[unit] if not left[number])
+            between.append(live)
+        return peaks, between
 
     def peaks(self, place: CutPlace) -> tuple[int, int]:
         """The working sets of head and tail, in bytes per sample."""
-        first, end = self._whole.marks[place.segment], self._whole.marks[place.segment + 1]
-        inside = bits(place.mask)
-        held = set(inside)
-        order = [*inside, *(unit for unit in range(end - first) if unit not in held)]
-        live, living = self._starts[place.segment]
-        peaks = self._run([first + unit for unit in order], live, dict(living))
-        head = max([*self._before[: place.segment][-1:], *peaks[: len(inside)]])
-        tail = max([*self._behind[place.segment + 1 :][:1], *peaks[len(inside) :]], default=0)
-        return head, tail
+        first, inside = self._whole.spread(place.segment, place.mask)
+        end, held = inside[-1] + 1 if inside else first, set(inside)
+        outside = [unit for unit in range(first, end) if unit not in held]
+        peaks, _ = self._run([*inside, *outside], first, self._live[first])
+        head, tail = peaks[: len(inside)], peaks[len(inside) :]
+        return max(self._before[first], *head, 0), max(self._behind[end], *tail, 0)
 
 
-def _running(values: Sequence[int]) -> list[int]:
-    """The largest so far."""
-    found: list[int] = []
-    for value in values:
-        found.append(max(value, found[-1] if found else 0))
-    return found
-
-
-def _collected(graph: CallGraph, whole: Segments, price: Callable[[TensorRef], int]) -> _Tensors:
+def _collected(
+    graph: CallGraph, whole: Segments, price: Callable[[TensorRef], int]
+) -> tuple[list[_Tensor], list[list[int]], list[list[int]]]:
+    """Every tensor of the model; and per unit what it takes, and what it takes or makes."""
     place = {call: unit for unit, call in enumerate(whole.order)}
-    refs = dict.fromkeys((*graph.consumers, *graph.outputs))
     takes: list[list[int]] = [[] for _ in whole.order]
-    makes: list[list[int]] = [[] for _ in whole.order]
-    for index, ref in enumerate(refs):
-        for taker in graph.consumers.get(ref, ()):
-            takes[place[taker]].append(index)
-        if (maker := place.get(graph.producer(ref))) is not None:
-            makes[maker].append(index)
-    uses = [len(graph.consumers.get(ref, ())) for ref in refs]
-    return _Tensors([price(ref) for ref in refs], uses, takes, makes)
+    touched: list[list[int]] = [[] for _ in whole.order]
+    tensors = []
+    for number, ref in enumerate(dict.fromkeys((*graph.consumers, *graph.outputs))):
+        takers = sorted(place[taker] for taker in graph.consumers.get(ref, ()))
+        maker = place.get(graph.producer(ref))
+        for taker in takers:
+            takes[taker].append(number)
+        for unit in takers if maker is None else (maker, *takers):
+            touched[unit].append(number)
+        born = takers[0] if maker is None and takers else maker or 0
+        tensors.append(_Tensor(price(ref), born, takers))
+    return tensors, takes, touched

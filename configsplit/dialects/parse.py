@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import chain, count, pairwise
 from typing import Any
 
-from configsplit.dialects.detect import DIALECTS, Detection, detect
+from configsplit.dialects.detect import Detection, detect, dialect_of
 from configsplit.dialects.dialect import Dialect
 from configsplit.dialects.entries import model_kind, no_graph
 from configsplit.dialects.envelope import unwrapped
@@ -66,7 +66,7 @@ def read_entry(entry: FrozenDict, dialect: str) -> Model:
     Raises:
         DocumentError: it is damaged.
     """
-    return _read(entry, DIALECTS[dialect], [])
+    return _read(entry, dialect_of(dialect), [])
 
 
 def _emptied(entry: FrozenDict, *keys: str) -> FrozenDict:

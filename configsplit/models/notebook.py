@@ -29,7 +29,8 @@ def document_html(document: Document) -> str:
 def edited_html(edited: Edited) -> str:
     """A result of surgery: the model that it would write, and what there is to warn of."""
     asked = ", ".join(f"{key} {_told(value)}" for key, value in edited.arguments.items() if value not in ((), [], "", False))
-    head = title(f"{edited.verb} of {edited.documents[0].path.name}", asked, _count(edited.model))
+    counted = [f"{edited.frozen} frozen"] if edited.verb == "freeze" else []
+    head = title(f"{edited.verb} of {edited.documents[0].path.name}", asked, _count(edited.model), *counted)
     warnings = "".join(f"<div>⚠ {text(warning)}</div>" for warning in edited.warnings)
     return box(head, _ends(edited.model, edited.inference), warnings, _layers(edited.model, edited.inference))
 

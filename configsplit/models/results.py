@@ -19,14 +19,15 @@ from configsplit.graph.provenance import Origin, Provenance
 from configsplit.inference import Inference
 from configsplit.models import door
 from configsplit.models.document import Document
+from configsplit.models.frozen import Frozen, frozen
 from configsplit.models.made import Made
 from configsplit.models.shown import Shown
-from configsplit.records.provenance import ProvenanceRecord
 from configsplit.rewrites.nested.surface import Surfaced
 from configsplit.rewrites.part import Extracted
 from configsplit.rewrites.split import Split
 
 if TYPE_CHECKING:
+    from configsplit.records.provenance import ProvenanceRecord
     from configsplit.runtime.confinement.policy import Limits
     from configsplit.saving.parts import Saved
 
@@ -262,6 +263,11 @@ class Edited(Shown):
             steps=tuple(steps),
         )
 
+    @property
+    def frozen(self) -> Frozen:
+        """How many of its layers and parameters training leaves alone."""
+        return frozen(self.inference)
+
     def _moved(self, number: int, path: LayerPath, origin: Origin, start: int) -> tuple[LayerPath, Origin] | None:
         """A copy in what was source ``number``, as far as it is here still."""
         places = self.provenance.moved(number)
@@ -326,7 +332,8 @@ class Edited(Shown):
         return edited_html(self)
 
     def __repr__(self) -> str:
-        return f"<{self.verb} of {self.documents[0].path.name}: {len(self.model.layers)} layers>"
+        count = f"{self.frozen} frozen" if self.verb == "freeze" else f"{len(self.model.layers)} layers"
+        return f"<{self.verb} of {self.documents[0].path.name}: {count}>"
 
 
 @dataclass(frozen=True, slots=True)

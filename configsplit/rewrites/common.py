@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from configsplit.graph.calls import call_graph, closure
 from configsplit.graph.json import FrozenDict, rebuild
 from configsplit.graph.model import CallRef, Layer, LayerPath, Model, Structure, TensorRef, TensorSpec, Use
 from configsplit.graph.provenance import Origin, Provenance
+
+FLAG = "trainable"
+"""Key of a config: whether a layer, or a model, is trained."""
 
 Redirection = Callable[[CallRef | None, TensorRef], TensorRef]
 """The tensor that a call takes in place of another; the call is None for the outputs of the model."""
@@ -20,6 +23,18 @@ class Rewritten:
 
     model: Model
     provenance: Provenance
+
+
+def described(model: Model, specs: Mapping[TensorRef, TensorSpec]) -> Model:
+    """The model with shape and dtype of every argument that no document recorded, for dialects that want them written."""
+
+    def fill(use: Use) -> Use:
+        spec = specs.get(use.ref, TensorSpec())
+        told = use.recorded is not None or (use.spec is not None and spec.shape is None)
+        return use if told else replace(use, spec=spec)
+
+    layers = (replace(layer, calls=tuple(node.map_uses(fill) for node in layer.calls)) for layer in model.layers)
+    return model.with_layers(tuple(layers))
 
 
 def redirected(model: Model, change: Redirection) -> Model:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
@@ -28,8 +29,9 @@ from configsplit.models.wrapped import held_by, release_of
 from configsplit.rewrites.nested.surface import Told
 from configsplit.saving.conversion import Converted, Target
 from configsplit.saving.converted_masks import changed_masks
-from configsplit.telling import doing
+from configsplit.telling import decided, doing
 from configsplit.verbs.older import for_release, release_named, stays_as_it_is, written_back
+from configsplit.verbs.reasons import of_conversion
 from configsplit.verbs.replaced_code import declared, matched, replacements
 from configsplit.weights.accounts import Absent, absent
 from configsplit.weights.conversion import OldWeights
@@ -144,7 +146,9 @@ def convert(
         else:
             read = document_of(model)
         doing("converting layers")
-        return _converted(read, asked, stack)
+        made = _converted(read, asked, stack)
+        decided(partial(of_conversion, made))
+        return made
 
 
 def _converted(document: Document, asked: _Asked, stack: ExitStack) -> Converted:

@@ -10,7 +10,7 @@ from typing import Any
 
 from configsplit.boundaries.shapes import fits, told
 from configsplit.containers import stamp
-from configsplit.dialects import DIALECTS, Detection, emit, parse, read_entry
+from configsplit.dialects import Detection, dialect_of, emit, parse, read_entry
 from configsplit.dialects.parse import LIST
 from configsplit.errors import CutError, ShapeError, VerificationError, check_choice
 from configsplit.graph.json import FrozenDict, dumps, freeze
@@ -33,6 +33,7 @@ from configsplit.saving.mask_proof import prove_masks
 from configsplit.saving.part_claims import check_parts
 from configsplit.saving.proof import prove_graph, wire
 from configsplit.saving.whole import whole_of
+from configsplit.telling import decided
 from configsplit.verbs.surgery import finish
 from configsplit.verbs.verify import read_manifest
 
@@ -111,6 +112,13 @@ def _composed(documents: Sequence[Document], by: By) -> Edited:
                 where=seam.input.layer,
                 hint="are the models in the right order? Put one between them that makes the one of the other",
             )
+    decided(
+        lambda: "\n".join(
+            f"{seam.input.layer} of {documents[seam.model].path.name} takes {seam.fed_by.layer}, "
+            f"{told(specs.get(seam.fed_by, TensorSpec()))} (by {by})"
+            for seam in made.seams
+        )
+    )
     return finish("join", tuple(documents), made.rewritten, {"models": [each.path.name for each in documents], "by": by})
 
 
@@ -146,6 +154,14 @@ def rejoin(folder: Path, custom_objects: Sequence[str | Path] = ()) -> Edited:
     _add_pieces(homes, cut.opened.provenance, parts)
     provenance = _provenance(read.model, homes)
     inference = first.infer(model=read.model)
+    fed = {(ref.layer,) for ref in read.model.input_refs()}
+    several = ["/".join(path) for path, origins in homes.items() if len(origins) > 1 and path not in fed]
+    decided(
+        lambda: (
+            f"{len(parts)} parts, wired as the manifest says, have the graph of {manifest.source.file}; "
+            + (f"{', '.join(several)} must have the same weights in each part" if several else "no layer stands in two of them")
+        )
+    )
     return Edited(
         verb="join",
         documents=tuple(parts),
@@ -205,7 +221,7 @@ def _add_pieces(homes: dict[LayerPath, list[Origin]], origins: Provenance, parts
 def _frame(manifest: Manifest) -> Model:
     """The manifest's frame as a model: without layers, or with their wiring."""
     document = freeze(manifest.frame)
-    dialect = DIALECTS[manifest.source.dialect]
+    dialect = dialect_of(manifest.source.dialect)
     emptied = document | {"config": None}
     if _layers_of(manifest):
         read = read_entry(document, dialect.name)
@@ -244,11 +260,11 @@ def _plain(manifest: Manifest, parts: Sequence[Document]) -> Model:
     frame = _frame(manifest)
     joined = join_pieces(pieces, [wire(tensor) for tensor in manifest.outputs], frame)
     if joined.kind == "sequential":
-        return replace(joined, form=joined.form or DIALECTS[joined.dialect].form(joined))
+        return replace(joined, form=joined.form or dialect_of(joined.dialect).form(joined))
     ends = freeze(manifest.frame)["config"]
     structured = read_entry(FrozenDict({"class_name": "Functional", "config": _with_ends(joined, ends)}), joined.dialect)
     made = replace(joined, inputs=structured.inputs, outputs=structured.outputs)
-    return replace(made, form=DIALECTS[made.dialect].form(made))
+    return replace(made, form=dialect_of(made.dialect).form(made))
 
 
 def _with_ends(joined: Model, ends: FrozenDict) -> FrozenDict:

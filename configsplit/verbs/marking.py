@@ -17,9 +17,10 @@ from configsplit.models.document import Document
 from configsplit.models.made import ModelLike, document_of
 from configsplit.models.results import Edited
 from configsplit.rewrites import upstream
-from configsplit.rewrites.common import Rewritten
-from configsplit.rewrites.freeze import FLAG, freeze_layers
+from configsplit.rewrites.common import FLAG, Rewritten
+from configsplit.rewrites.freeze import freeze_layers
 from configsplit.rewrites.rename import rename_layers
+from configsplit.telling import decided
 from configsplit.verbs.surgery import Names, finish, listed
 from configsplit.weights.made_up import is_nameless
 from configsplit.weights.placement import known_inside
@@ -99,10 +100,16 @@ def freeze(model: ModelLike, *, before: Names = (), after: Names = (), layer: Na
         CutError: the config of a layer has no such flag.
     """
     document = document_of(model)
-    paths = [*layer_paths(document.model, listed(layer)), *_reached(document, before, after)]
+    asked = {
+        **{f"--layer {text}": layer_paths(document.model, [text]) for text in listed(layer)},
+        **{f"--before {text}": _reached(document, text, ()) for text in listed(before)},
+        **{f"--after {text}": _reached(document, (), text) for text in listed(after)},
+    }
+    paths = [path for found in asked.values() for path in found]
     if not paths:
         raise CutError("no layer was named", code="freeze-nothing", hint="say which: --before, --after or --layer")
     weightless = _weightless(document)
+    decided(lambda: "\n".join(f"{what} names {len(found)} layers" for what, found in asked.items()))
     made = freeze_layers(document.model, set(paths), trainable=unfreeze, flagless=BUILT_IN.keys(), weightless=weightless)
     arguments = {"before": listed(before), "after": listed(after), "layer": listed(layer), "unfreeze": unfreeze}
     edited = finish("freeze", (document,), Rewritten(made, identity(document.model)), arguments)

@@ -28,13 +28,14 @@ from configsplit.models.fragments import check_dialect, load_fragment
 from configsplit.models.made import ModelLike, document_of
 from configsplit.models.results import Edited
 from configsplit.models.wrapped import DocumentWrapping, gives, told_shapes
-from configsplit.rewrites.common import Rewritten, as_chain, as_functional
+from configsplit.rewrites.common import Rewritten, as_chain, as_functional, described
 from configsplit.rewrites.extract import between, consumers
 from configsplit.rewrites.insert import attach, put_in_place
-from configsplit.rewrites.nested.open import described
 from configsplit.rewrites.nested.surface import Surfaced, Told, surface
 from configsplit.rewrites.part import in_order
 from configsplit.rewrites.remove import remove_layers, stand_ins
+from configsplit.telling import decided
+from configsplit.verbs.reasons import reasons
 from configsplit.weights.implied import told_by_weights
 from configsplit.weights.placement import known_inside
 
@@ -195,7 +196,10 @@ def surfaced(document: Document, *texts: str, told: Sequence[Told] = ()) -> Surf
     spec = document.infer().specs.get(document.model.input_refs()[0], TensorSpec())
     model = as_functional(document.model, spec)
     wanted = [places(document.model, text, gives=partial(gives, document)) for text in texts]
-    return surface(model, wanted, DocumentWrapping(document), told=told)
+    whole = surface(model, wanted, DocumentWrapping(document), told=told)
+    if whole.steps:
+        decided(lambda: f"opened {', '.join(step.layer for step in whole.steps)}: a tensor that was named lies inside")
+    return whole
 
 
 def _from_document(made: Rewritten, opened: Surfaced) -> Rewritten:
@@ -226,7 +230,7 @@ def finish(
     whole += [()] if model.entry.get("class_name") == document.model.entry.get("class_name") else []
     warnings = [*doubts, *own_graphs(document, whole)]
     warnings += [f"{found.where}: {found.message}" for found in hazards(emit(model), classes=document.registry.names())]
-    return Edited(
+    edited = Edited(
         verb=verb,
         documents=documents,
         model=model,
@@ -234,7 +238,9 @@ def finish(
         inference=inference,
         arguments=arguments,
         warnings=(*document.notes, *contradictions(document), *warnings, *mask_changes(documents, model, made, inference)),
-    ).traced()
+    )
+    decided(partial(reasons, edited))
+    return edited.traced()
 
 
 def _other_names(before: Model, after: Model) -> dict[LayerPath, LayerPath]:

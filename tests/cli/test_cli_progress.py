@@ -39,6 +39,49 @@ def test_a_cut_says_among_what_it_chose(tmp_path: Path) -> None:
     assert "smallest, taken" in err
 
 
+def test_each_verb_of_surgery_says_what_it_found_and_why(tmp_path: Path) -> None:
+    donor, branch = tmp_path / "donor.keras", ("--from", "activation", "--to", "bn2")
+    lines = {
+        ("extract", MODEL, *branch, "-o", donor): [
+            "starts at activation, float32 (any, 8, 8, 4), 1,024 bytes a sample (named)",
+            "9 of 11 layers do not lie between these and are left out: image, c1, bn1, activation, res,",
+        ],
+        ("extract", MODEL, "--to", "c2", "-o", tmp_path / "a.keras"): ["starts at image, ", "(an input of the model that"],
+        ("insert", MODEL, "--donor", donor, "--after", "bn1", "-o", tmp_path / "b.keras"): [
+            "the donor takes bn1, float32 (any, 8, 8, 4)",
+            "activation takes what the donor gives",
+        ],
+        ("replace", MODEL, "--donor", donor, *branch, "-o", tmp_path / "c.keras"): [
+            "activation still goes to res, too",
+            "gone, since no output needs them any more: c2, bn2",
+        ],
+        ("remove", MODEL, "--layer", "bn2", "-o", tmp_path / "d.keras"): [
+            "bn2 (BatchNormalization): its input is float32 (any, 8, 8, 4) and stands for its output"
+        ],
+        ("rename", MODEL, "c1=stem", "-o", tmp_path / "e.keras"): ["decided: c1 becomes stem"],
+        ("freeze", MODEL, "--before", "c2", "--layer", "bn*", "-o", tmp_path / "f.keras"): [
+            "--layer bn* names 2 layers",
+            "--before c2 names 5 layers",
+            "5 of 11 layers, 280 of 296 parameters are frozen now",
+        ],
+        ("convert", MODEL, "-o", tmp_path / "g.keras"): ["11 layers keep their class"],
+    }
+    for arguments, wanted in lines.items():
+        code, out, err = run(*arguments, "-v")
+        assert (code, "decided" in out) == (0, False), err
+        assert [line for line in wanted if line not in err] == [], arguments[0]
+
+
+def test_joins_say_what_was_put_together(tmp_path: Path) -> None:
+    configsplit.split(MODEL, at="res").save(tmp_path / "parts")
+    _, _, err = run("join", tmp_path / "parts", "-o", tmp_path / "whole.keras", "-v")
+    assert "2 parts, wired as the manifest says, have the graph of residual.keras; no layer stands in two of them" in err
+    for name, ends in (("a", ("--to", "max_pooling2d")), ("b", ("--from", "max_pooling2d"))):
+        run("extract", MODEL, *ends, "-o", tmp_path / f"{name}.keras")
+    _, _, err = run("join", tmp_path / "a.keras", tmp_path / "b.keras", "-o", tmp_path / "row.keras", "-v")
+    assert "takes max_pooling2d, float32 (any, 4, 4, 7) (by position)" in err
+
+
 def test_a_plan_says_what_it_was_held_against(tmp_path: Path) -> None:
     _, _, err = run("split", MODEL, "--stages", 3, "-o", tmp_path / "a", "-v")
     made = configsplit.plan(MODEL, 3)

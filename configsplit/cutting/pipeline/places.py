@@ -74,6 +74,11 @@ def _beginnings(units: Units) -> list[int]:
     return found
 
 
+def bits(mask: int) -> list[int]:
+    """The numbers of the bits that are set, rising."""
+    return [number for number, bit in enumerate(reversed(bin(mask))) if bit == "1"]
+
+
 @dataclass(frozen=True, slots=True)
 class Lattice:
     """Units cut into segments, with what is known at the beginning of each: costs on both sides and bytes across."""
@@ -209,6 +214,8 @@ class _Segment:
         self._gives = [sum(units.tensors[index].bytes for index in units.gives[unit]) for unit in self._range()]
         self._takes = [[self._tensor(index) for index in units.takes[unit]] for unit in self._range()]
         self._of = self._shared() if whole.groups else {}
+        self._sharing = sum(1 << unit for unit in self._of)
+        self._costs: dict[int, int] = {}
         self._above = self._closures()
 
     def _range(self) -> range:
@@ -291,11 +298,13 @@ class _Segment:
     def _exclude(self, node: _Node, unit: int) -> _Node:
         fresh = self._above[unit] & ~node.out
         out, tail = node.out | fresh, node.tail
+        if fresh not in self._costs:  # the same few sets on many branches
+            self._costs[fresh] = sum(self._own[each] for each in bits(fresh))
+        tail += self._costs[fresh]
+        fresh &= self._sharing
         while fresh:
             low = fresh & -fresh
-            each = low.bit_length() - 1
-            tail += self._own[each]
-            for group in self._of.get(each, ()):
+            for group in self._of[low.bit_length() - 1]:
                 if group < self._whole.kinds and not self._held(group, node.out | (low - 1 & out)):
                     tail += self._whole.groups[group][0]
             fresh ^= low
