@@ -29,6 +29,7 @@ from configsplit.containers.saved_model import METADATA, PROGRAM, SavedModel
 from configsplit.containers.tfjs import TfjsModel
 from configsplit.containers.yaml_text import YamlText
 from configsplit.errors import StoreError
+from configsplit.telling import decided
 
 CONTAINERS: list[type[Container]] = [
     *(KerasArchive, Tarred, H5Model, Safetensors, TfjsModel, Expanded, JsonText, YamlText),
@@ -237,6 +238,12 @@ class Source:
         return found
 
     def _named_weights(self) -> Arrays:
+        found = self._matched_weights()
+        for each in found.matched:
+            decided(lambda each=each: f"{each.stored} is {each.weight}, by {each.by}")  # type: ignore[misc]
+        return found
+
+    def _matched_weights(self) -> Arrays:
         if self.order is not None:
             return by_order(self.order(self.config_text), self._named.arrays(), str(self.weights_path))
         found = self._named.named_weights(lambda: self.config_text)
