@@ -167,7 +167,7 @@ class TfjsModel(Container):
                 f"the weight {name!r} is quantized: what it was before is lost",
                 code="weights-quantized",
                 where=str(self.opened.path),
-                hint="convert the Keras model to TensorFlow.js anew without --quantize_*, or give the weights as .h5",
+                hint="convert the Keras model to TensorFlow.js again without --quantize_*, or give the weights as .h5",
             )
         if dtype not in ITEM_SIZE:
             raise self._refusal(f"the weight {name!r} is of the type {dtype!r}")

@@ -47,6 +47,10 @@ def explore(
 
     Raises:
         StoreError: ``out`` is no name of a page; and whatever `plot` and `Plot.save` raise.
+
+    Example:
+        >>> configsplit.explore("model.keras", out="model.html", opens=False).path.name
+        'model.html'
     """
     if out is not None and Path(out).suffix.lower() != ".html":
         raise StoreError(

@@ -191,6 +191,9 @@ def plot(
         StoreError: a file cannot be read.
         ShapeError: the sizes do not fit the model.
         VerificationError: the manifest wires what the parts do not have.
+
+    Example:
+        >>> configsplit.plot("model.keras").save("model.svg")
     """
     plugins, sizes = tuple(custom_objects), sizes if isinstance(sizes, Mapping) else tuple(sizes)
     if len(models) not in (1, 2):

@@ -100,7 +100,7 @@ def methods(kind: type) -> str:
     )
 
 
-_SECTION = re.compile(r"^(Args|Returns|Raises|Attributes):\n", re.MULTILINE)
+_SECTION = re.compile(r"^(Args|Returns|Raises|Attributes|Example):\n", re.MULTILINE)
 _ITEM = re.compile(r"^    (\S[^:\n]*): ", re.MULTILINE)
 
 
@@ -110,6 +110,9 @@ def docstring(found: Any) -> str:
     first, *rest = _SECTION.split(text)
     pieces = [escaped_html(first.strip())]
     for word, content in zip(rest[::2], rest[1::2], strict=True):
+        if word == "Example":
+            pieces.append(f"\n\n```pycon\n{inspect.cleandoc(content)}\n```")
+            continue
         items = _ITEM.sub(lambda item: f"- **{item[1]}**: ", escaped_html(content.rstrip()))
         pieces.append(f"\n\n**{word}**\n\n{inspect.cleandoc(items)}")
     return "".join(pieces)
