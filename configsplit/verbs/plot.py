@@ -105,7 +105,7 @@ class Plot:
         picture = self.picture
         match suffix.lower():
             case ".html":
-                told = None if self.document is None else prices(self.document, self.sizes, self._calls, self.stages)
+                told = None if self.document is None else prices(self.document, self.sizes, self.calls, self.stages)
                 return page(picture, opened(picture), told)
             case ".svg":
                 return svg(picture, opened(picture))
@@ -151,7 +151,8 @@ class Plot:
         return png(svg(self.picture, opened(self.picture)))
 
     @property
-    def _calls(self) -> int:
+    def calls(self) -> int:
+        """How many calls of layers it shows."""
         return sum(len(view.boxes) for view in self.whole.views)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
@@ -220,9 +221,9 @@ def plot(
 def in_notebook(found: Plot) -> str:
     """The picture as HTML for a notebook: an image, for where scripts are off, and the page below it, at a click. Nothing where
     it would be too large."""
-    if found._calls > _MOST_IN_NOTEBOOK:
+    if found.calls > _MOST_IN_NOTEBOOK:
         return ""
-    if found._calls > _MOST_PRICED_IN_NOTEBOOK:
+    if found.calls > _MOST_PRICED_IN_NOTEBOOK:
         found = replace(found, document=None)  # where it can be cut takes longer to find than all else
     image, whole = found.text(".svg"), found.text(".html")
     shown = as_image(image, found.whole.title) if len(image.encode("utf-8")) <= _LARGEST_IMAGE else ""
