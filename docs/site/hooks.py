@@ -20,10 +20,11 @@ OUTSIDE = ("CONTRIBUTING.md", "CHANGELOG.md")
 
 
 def on_config(config: Any) -> Any:
-    """Pages that nobody has put anywhere stand at the end."""
+    """Pages that stand nowhere else come at the end; at the foot of each page is the version that it tells of."""
     listed = re.findall(r"[\w/-]+\.md", json.dumps(config.nav))
     more = [path.name for path in sorted((ROOT / "docs").glob("*.md")) if path.name not in listed]
     config.nav += [{"More": more}] if more else []
+    config.copyright = f"configsplit {configsplit.__version__}. Each release has these pages in its source distribution."
     return config
 
 
