@@ -39,7 +39,7 @@ def by_name(model: Model, named: Mapping[str, Listed], where: str) -> ListedArra
     """The arrays as weights of the model's layers, in the order in which Keras lists them.
 
     Raises:
-        WeightsError: a name names no layer, or several; or nobody can say in which order a layer has its weights.
+        WeightsError: a name names no layer, or several; or it is not certain in which order a layer has its weights.
     """
     held = holds(model.dialect)
     layers = {path: layer for path, layer in walk(model, held) if held(layer) is None and not layer.implicit}
@@ -83,7 +83,7 @@ def _in_order(found: list[_Found], path: LayerPath, where: str) -> list[_Found]:
     if len(found) < 2:
         return found
     if len({each.rest for each in found}) < len(found) or not all(map(_is_known, found)):
-        message = f"nobody can say in which order {'/'.join(path)!r} has its weights {[each.name for each in found]}"
+        message = f"it is not certain in which order {'/'.join(path)!r} has its weights {[each.name for each in found]}"
         hint = "give them as .h5, where they have an order"
         raise WeightsError(message, code="weights-order-unknown", where=where, hint=hint)
     return sorted(found, key=lambda each: [*map(_rank, each.rest)])

@@ -66,7 +66,7 @@ class Checkpoint(WeightsAlone):
 
         path = self.opened.path
         if path.suffix != _INDEX:
-            raise self._refusal("the index of a checkpoint is not named as one, so that nobody knows where its arrays lie")
+            raise self._refusal("the index of a checkpoint has another name than an index, so its arrays cannot be found")
         return Bundle(path.with_suffix(""), self.opened.files)
 
     def _root(self, graph: ObjectGraph) -> int:

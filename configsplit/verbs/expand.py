@@ -117,6 +117,10 @@ def expand(
         WeightsError: the file's weights are not those of the model.
         VerificationError: building it took more time or memory than it may.
         RuntimeUnavailableError: Keras is not installed, or the process cannot be confined.
+
+    Example:
+        >>> graph = configsplit.expand("net.keras", "smallhub")
+        >>> file, plugin = graph.save("net.json")
     """
     from configsplit.runtime.confinement.policy import Limits
     from configsplit.runtime.expansion.worker import expansion

@@ -95,6 +95,10 @@ def inspect(model: ModelLike, *, sizes: Said = ()) -> Inspection:
 
     Raises:
         ShapeError: the sizes do not fit the model.
+
+    Example:
+        >>> configsplit.inspect("model.keras")
+        <model.keras: Keras 3 3.15.1, 11 layers, 296 parameters>
     """
     document = document_of(model)
     graph, inference = document.model, document.infer()

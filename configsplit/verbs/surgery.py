@@ -69,6 +69,10 @@ def extract(
         CutError: more is needed than what it starts from; what is missing is named. Or a start may be sparse or ragged, and
             the document does not tell.
         ShapeError: the shape of a start is unknown.
+
+    Example:
+        >>> configsplit.extract("model.keras", from_="activation", to="bn2")
+        <extract of model.keras: 3 layers>
     """
     document = document_of(model)
     starts, ends = listed(from_), listed(to)
@@ -108,6 +112,11 @@ def insert(model: ModelLike, donor: ModelLike, *, after: str, before: Names = ()
     Raises:
         CutError: the fragment has several inputs or outputs, or is of another generation of Keras.
         ShapeError: shapes or dtypes do not fit.
+
+    Example:
+        >>> branch = configsplit.extract("model.keras", from_="activation", to="bn2")
+        >>> configsplit.insert("model.keras", branch, after="bn1")
+        <insert of model.keras: 13 layers>
     """
     document = document_of(model)
     given = _donor(document, donor, donor_weights)
@@ -127,7 +136,7 @@ def insert(model: ModelLike, donor: ModelLike, *, after: str, before: Names = ()
 
 
 def replace(model: ModelLike, donor: ModelLike, *, from_: Names, to: Names, donor_weights: Path | None = None) -> Edited:
-    """Let a donor take the place of what lies between tensors.
+    """Replace what lies between tensors with a donor.
 
     Args:
         model: a file, what `load` gave, or the result of another verb; it is not changed.
@@ -142,6 +151,11 @@ def replace(model: ModelLike, donor: ModelLike, *, from_: Names, to: Names, dono
     Raises:
         CutError: numbers do not fit, or a start is computed from an end.
         ShapeError: shapes or dtypes do not fit.
+
+    Example:
+        >>> branch = configsplit.extract("model.keras", from_="c1", to="bn1")
+        >>> configsplit.replace("model.keras", branch, from_="c1", to="activation")
+        <replace of model.keras: 10 layers>
     """
     document = document_of(model)
     other = _donor(document, donor, donor_weights)
@@ -165,6 +179,10 @@ def remove(model: ModelLike, layer: Names) -> Edited:
     Raises:
         CutError: a layer takes or gives several tensors.
         ShapeError: its output is not of the shape and dtype of its input.
+
+    Example:
+        >>> configsplit.remove("model.keras", "bn*")
+        <remove of model.keras: 9 layers>
     """
     document, patterns = document_of(model), listed(layer)
     paths = layer_paths(document.model, patterns)

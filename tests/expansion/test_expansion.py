@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import doctest
+import inspect
 import json
+import shutil
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -295,3 +298,14 @@ def test_live_models_of_such_classes_are_cut_too(world: World, name: str, at: st
 def test_a_live_class_with_a_call_of_its_own_is_cut_as_it_computes(smallhub: Any) -> None:
     model, given = smallhub.OwnCall(3, name="own"), {"inputs": np.arange(6, dtype="float32").reshape(2, 3)}
     assert live_bits(model, "dense", given) == [each.tobytes() for each in flat(model(given["inputs"], training=False))]
+
+
+def test_the_example_in_the_docstring(world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copy(world.folder / "net.keras", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    lines = doctest.DocTestParser().get_examples(inspect.getdoc(configsplit.expand) or "")
+    known: dict[str, Any] = {"configsplit": configsplit}
+    for line in lines:
+        exec(line.source, known)
+    assert known["file"] == Path("net.json")
+    assert json.loads((tmp_path / "net.json").read_text("utf-8"))["class_name"] == "Functional"

@@ -152,7 +152,7 @@ class KerasObjects:
         places = {child: _place(step) for child, step in kept.items()}
         if len(kept) > 1 and None in places.values():
             raise WeightsError(
-                f"nobody can say in which order a layer lists its weights {sorted(kept.values())}",
+                f"it is not certain in which order a layer lists its weights {sorted(kept.values())}",
                 code="weights-order-unknown",
                 where=self._graph.where,
                 hint="save the model as .keras or .h5 in TensorFlow, or as a SavedModel with save_traces=True",

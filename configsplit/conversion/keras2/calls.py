@@ -137,7 +137,7 @@ def _arguments(writing: Writing, layer: Layer, node: Node) -> tuple[tuple[Any, .
     if writing.implicit:
         kwargs = {key: value for key, value in kwargs.items() if key not in MASKS or _is_chosen(value)}
     elif any(key in kwargs for key in MASKS[1:]):
-        raise Stop("convert-mask", "Keras 2 hands it no mask by name", "build that part of the model anew in Keras 2")
+        raise Stop("convert-mask", "Keras 2 hands it no mask by name", "rebuild that part of the model in Keras 2")
     if not leaves(first):
         raise Stop("convert-call", "its first argument is no tensor", _NAMED)
     if class_facts(layer.class_name).recurrent or class_facts(layer.class_name).wraps == "directions":

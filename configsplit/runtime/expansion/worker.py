@@ -182,7 +182,7 @@ def _placed(model: Any, again: Any, leaves: Mapping[tuple[str, ...], Any], works
     for address, variable in stored_names(again, works).items():
         kept = origin.get(id(variable))
         if kept is None or any(id(kept) not in order for order in names):
-            raise _unplaced(address, "nobody can say which weight of the model it is")
+            raise _unplaced(address, "it matches no weight of the model for certain")
         shape, dtype = _kind(variable)
         placed.append({"address": address, "shape": shape, "dtype": dtype, "stored": [order[id(kept)] for order in names]})
     return placed
@@ -200,7 +200,7 @@ def _size(variable: Any) -> int:
 def _unplaced(where: str, why: str) -> DocumentError:
     hint = "please report it, with the configuration"
     return DocumentError(
-        f"nobody can say which layer a weight belongs to: {why}", code="expand-unplaced", where=where, hint=hint
+        f"it is not certain which layer a weight belongs to: {why}", code="expand-unplaced", where=where, hint=hint
     )
 
 
