@@ -58,7 +58,7 @@ def named_as_written(framework: Framework) -> Iterator[None]:
 
     def named(config: Any, *args: Any, **kwargs: Any) -> Any:
         made = original(config, *args, **kwargs)
-        if isinstance(config, dict) and "inbound_nodes" in config and made.name != config["name"]:
+        if isinstance(config, dict) and "inbound_nodes" in config and made.name != config.get("name", made.name):
             made.name = config["name"]
         return made
 

@@ -74,7 +74,9 @@ def unlike(one: Any, other: Any) -> str:
     for mine, theirs in zip(ours, its, strict=True):
         for key, value in vars(mine).items():
             was, now = _comparable(value), _comparable(vars(theirs).get(key, value))
-            unmade = callable(value) and isinstance(vars(theirs).get(key), (dict, str))  # nobody made a function of that
+            unmade = inspect.isfunction(value) and isinstance(
+                vars(theirs).get(key), (dict, str)
+            )  # nobody made a function of that
             if key not in _NEVER and (unmade or (was is not None and now is not None and was != now)):
                 return f"{key} of {type(mine).__name__} becomes {vars(theirs)[key]!r}, was {value!r}"
     kept = [[(tuple(each.shape), str(each.dtype)) for each in variables(which)] for which in (one, other)]

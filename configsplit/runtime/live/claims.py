@@ -6,7 +6,7 @@ into files; nothing there is lost where that is false. The parts of a cut model 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, TypeAlias
@@ -76,16 +76,14 @@ def given_by(layer: Any, args: Any, kwargs: Any, works: Framework, *, values: bo
 
 
 def corrected(said: TensorSpec, seen: Sequence[TensorSpec]) -> TensorSpec:
-    """What is true of a tensor: a size that is the same whatever was taken, or that was said and never seen otherwise."""
+    """What is said of a tensor, without what was seen to be otherwise: such a size is open."""
+    if not seen or said.shape is None:
+        return said
     ranks = {len(each.shape or ()) for each in seen}
-    if not seen or len(ranks) > 1:
-        return TensorSpec() if seen else said
-    claimed = said.shape if said.shape is not None and {len(said.shape)} == ranks else (None,) * ranks.pop()
-    shape: list[int | None] = []
-    for axis, size in enumerate(claimed):
-        found = {(each.shape or ())[axis] for each in seen}
-        shape.append(found.pop() if len(found) == 1 and (len(seen) > 1 or found == {size}) else None)
-    return replace(said, shape=tuple(shape), dtype=seen[0].dtype)
+    if ranks != {len(said.shape)}:
+        return TensorSpec((None,) * ranks.pop() if len(ranks) == 1 else None, seen[0].dtype)
+    held = (size if all((each.shape or ())[axis] == size for each in seen) else None for axis, size in enumerate(said.shape))
+    return replace(said, shape=tuple(held), dtype=seen[0].dtype)
 
 
 def hold_records(document: dict[str, Any], model: Any, works: Framework, *, values: bool = True) -> None:
@@ -102,9 +100,8 @@ def hold_records(document: dict[str, Any], model: Any, works: Framework, *, valu
     """
     true = true_specs(model, works, values=values)
     for record, tensor in _records(document, model) if true else ():
-        spec = true.get(id(tensor), TensorSpec())
-        if spec.shape is not None:
-            record["shape"], record["dtype"] = list(spec.shape), spec.dtype
+        if (spec := true.get(id(tensor))) is not None:
+            record["shape"], record["dtype"] = list(spec.shape or ()), spec.dtype
 
 
 def true_specs(model: Any, works: Framework, *, values: bool) -> dict[int, TensorSpec]:
@@ -152,23 +149,39 @@ def _is_graph(layer: Any) -> bool:
     return next(base for base in type(layer).__mro__ if "call" in vars(base)).__module__.partition(".")[0] in ROOTS
 
 
-def _follow(model: Any, given: Sequence[Any], found: Seen, works: Framework, *, values: bool) -> list[Any]:
-    """Run a graph layer by layer; ``found`` has what each of its tensors is. Models in models, which are few levels deep,
-    likewise."""
+def _follow(model: Any, given: Sequence[Any], found: Seen, works: Framework, *, values: bool) -> None:
+    """Run a graph layer by layer, models in it likewise; ``found`` has what each of its tensors is."""
+    running = [_run(model, given, found, works, values=values)]
+    outputs: list[Any] | None = None
+    while running:
+        try:
+            inner, tensors = running[-1].send(outputs)
+            running.append(_run(inner, tensors, found, works, values=values))
+            outputs = None
+        except StopIteration as done:
+            running.pop()
+            outputs = done.value
+
+
+def _run(
+    model: Any, given: Sequence[Any], found: Seen, works: Framework, *, values: bool
+) -> Generator[tuple[Any, list[Any]], Any, list[Any]]:
+    """What a graph gives; for each model in it it asks for what that gives."""
     symbols = list(model.inputs)
     at = {id(tensor): each for tensor, each in zip(model.inputs, given, strict=True)}
     for depth in sorted(model._nodes_by_depth, reverse=True):
         for node in model._nodes_by_depth[depth]:
-            if not node.is_input and all(id(tensor) in at for tensor in node.input_tensors):
-                args, kwargs = node.arguments.fill_in(at)
-                if _is_graph(node.operation):
-                    outputs = _follow(node.operation, works.flatten(args[0]), found, works, values=values)
-                elif values or any(map(_is_others, inner_layers(node.operation))):
-                    outputs = given_by(node.operation, args, kwargs, works, values=values)
-                else:
-                    outputs = works.flatten(node.operation.compute_output_spec(*args, **kwargs))
-                at.update(zip(map(id, node.outputs), outputs, strict=False))  # some say that they give more than they do
-                symbols += node.outputs
+            if node.is_input or any(id(tensor) not in at for tensor in node.input_tensors):
+                continue
+            args, kwargs = node.arguments.fill_in(at)
+            if _is_graph(node.operation):
+                outputs = yield node.operation, works.flatten(args[0])
+            elif values or any(map(_is_others, inner_layers(node.operation))):
+                outputs = given_by(node.operation, args, kwargs, works, values=values)
+            else:
+                outputs = works.flatten(node.operation.compute_output_spec(*args, **kwargs))
+            at.update(zip(map(id, node.outputs), outputs, strict=False))  # some say that they give more than they do
+            symbols += node.outputs
     for symbol in symbols:
         if (tensor := at.get(id(symbol))) is not None:
             dtype = works.module.backend.standardize_dtype(tensor.dtype)
