@@ -97,6 +97,10 @@ def _made_anew(model: Any, works: Framework, specs: Any) -> _Traced:
         again = works.module.saving.deserialize_keras_object(written)
     for ours, its in zip(variables(again), variables(model), strict=True):
         ours.assign(its)
+    for ours, its in zip(inner_layers(again), inner_layers(model), strict=True):
+        operations = zip(getattr(ours, "operations", ()), getattr(its, "operations", ()), strict=True)
+        for one, other in ((ours, its), *operations):  # what Keras named by itself it has numbered anew
+            one.name = other.name
     return _own_graph(again, works, specs)[0], again, made
 
 
