@@ -1,7 +1,7 @@
-"""Which minor releases of Keras 3 have a class, and take a key of its config.
+"""Which minor releases of Keras 3 and of tf.keras have a class, and take a key of its config.
 
 ``releases.json`` is read from the releases themselves, the last patch of each, by tests/support/releases.py; it has what is not
-the same in all of them.
+the same in all of them. Of tf.keras it has those that are packages of their own: keras 2.6 to 2.15, tf_keras 2.16 to 2.21.
 """
 
 from __future__ import annotations
@@ -20,34 +20,34 @@ class Span(NamedTuple):
 
 
 @cache
-def minors() -> tuple[str, ...]:
+def minors(dialect: str = "keras3") -> tuple[str, ...]:
     """The releases that were looked at, in order: "3.0", "3.1" and so on."""
-    return tuple(".".join(each.split(".")[:2]) for each in releases())
+    return tuple(".".join(each.split(".")[:2]) for each in releases(dialect))
 
 
 @cache
-def releases() -> tuple[str, ...]:
+def releases(dialect: str = "keras3") -> tuple[str, ...]:
     """The last patch of each of these: "3.0.5", "3.1.1" and so on."""
-    return tuple(_read()["releases"])
+    return tuple(_read()[dialect]["releases"])
 
 
-def all_minors() -> Span:
+def all_minors(dialect: str = "keras3") -> Span:
     """Every release that was looked at."""
-    return Span(0, len(minors()) - 1)
+    return Span(0, len(minors(dialect)) - 1)
 
 
-def with_class(module: str, class_name: str) -> Span:
+def with_class(module: str, class_name: str, dialect: str = "keras3") -> Span:
     """The releases in which a module of Keras has a class; all where that never changed, or nobody has looked."""
-    return Span(*_changes(module, class_name).get("in", all_minors()))
+    return Span(*_changes(module, class_name, dialect).get("in", all_minors(dialect)))
 
 
-def with_key(module: str, class_name: str, key: str) -> Span:
+def with_key(module: str, class_name: str, key: str, dialect: str = "keras3") -> Span:
     """The releases whose class takes a key; all where that never changed, or nobody has looked."""
-    return Span(*_changes(module, class_name).get("keys", {}).get(key, all_minors()))
+    return Span(*_changes(module, class_name, dialect).get("keys", {}).get(key, all_minors(dialect)))
 
 
-def _changes(module: str, class_name: str) -> dict[str, Any]:
-    found: dict[str, Any] = _read()["changes"].get(module, {}).get(class_name, {})
+def _changes(module: str, class_name: str, dialect: str) -> dict[str, Any]:
+    found: dict[str, Any] = _read()[dialect]["changes"].get(module, {}).get(class_name, {})
     return found
 
 

@@ -35,8 +35,8 @@ def _lines(found: Any) -> list[str]:
     lines += [f"  {click.style('note', fg='yellow')} {note}" for note in found.notes]
     if found.loadable is not None:
         able = found.loadable
-        lines.append(f"  for {able}, as far as it shows" if able.releases else "  no release of Keras 3 loads it as it is")
-        lines += [f"    {each.where or 'top'}: {each.message}" for each in found.loadable.limits]
+        lines.append(f"  for {able}, as far as it shows" if able.releases else f"  {able} loads it as it is")
+        lines += [f"    {each.where or 'top'}: {each.message}" for each in able.limits]
     return lines
 
 

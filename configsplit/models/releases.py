@@ -1,8 +1,8 @@
-"""Which releases of Keras 3 can load a document: all but those that something in it keeps from it.
+"""Which releases of Keras 3, or of tf.keras, can load a document: all but those that something in it keeps from it.
 
-Looked at are classes, the keys of their configs, how the one output of a nested model is written, and numbers that no release
-finds. Classes of the user's own and defects of single releases are not seen: nothing in the document speaks against those that
-are told.
+Looked at are classes and the keys of their configs; in Keras 3 besides how the one output of a nested model is written, and
+numbers that no release finds. Classes of the user's own and defects of single releases are not seen: nothing in the document
+speaks against those that are told.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ NEVER = Span(len(minors()), -1)
 _LAYERS = "keras.layers"
 """Where a class lives that an entry names without a module, as in ``.h5`` files."""
 
+_TITLES = {"keras3": "Keras", "keras2": "tf.keras"}
+"""Dialects of which releases have been looked at -> what those are called."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limit:
@@ -36,34 +39,40 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Loadable:
-    """The minor releases of Keras 3 that nothing keeps from loading a document, in order, and what keeps the others."""
+    """The minor releases of Keras 3 or tf.keras that nothing keeps from loading a document, in order, and what keeps the
+    others."""
 
     releases: tuple[str, ...]
     limits: tuple[Limit, ...] = ()
+    dialect: str = "keras3"
 
     def __str__(self) -> str:
         if not self.releases:
-            return "no release of Keras 3"
-        return _those(Span(minors().index(self.releases[0]), minors().index(self.releases[-1])))
+            return (
+                "no release of Keras 3" if self.dialect == "keras3" else "none of the releases of tf.keras that were looked at"
+            )
+        known = minors(self.dialect)
+        return _those(Span(known.index(self.releases[0]), known.index(self.releases[-1])), self.dialect)
 
 
-def loadable(document: FrozenDict) -> Loadable:
-    """Which releases can load an architecture of Keras 3.
+def loadable(document: FrozenDict, dialect: str = "keras3") -> Loadable:
+    """Which releases can load an architecture.
 
     Args:
         document: as it stands in the file.
+        dialect: "keras3" or "keras2".
 
     Returns:
         The releases, and one limit on either side: the tightest, where it is first met.
     """
-    able, limits = all_minors(), dict[str, Limit]()
-    for span, limit in _limits(document):
+    able, limits = all_minors(dialect), dict[str, Limit]()
+    for span, limit in _limits(document, dialect):
         if span.first > able.first:
             limits["first"] = limit
         if span.last < able.last:
             limits["last"] = limit
         able = Span(max(able.first, span.first), min(able.last, span.last))
-    return Loadable(minors()[able.first : able.last + 1], tuple(dict.fromkeys(limits.values())))
+    return Loadable(minors(dialect)[able.first : able.last + 1], tuple(dict.fromkeys(limits.values())), dialect)
 
 
 class _Item(NamedTuple):
@@ -79,13 +88,14 @@ class _Item(NamedTuple):
         return self._replace(where=where, value=value, chained=False)
 
 
-def _limits(document: FrozenDict) -> Iterator[tuple[Span, Limit]]:
+def _limits(document: FrozenDict, dialect: str) -> Iterator[tuple[Span, Limit]]:
     """Everything that does not hold for all releases; iterative."""
     todo = [_Item("", document)]
     while todo:
         item = todo.pop()
         if isinstance(item.value, FrozenDict):
-            yield from _of_entry(item)
+            yield from _of_classes(item, dialect)
+            yield from _of_writing(item) if dialect == "keras3" else ()
         todo += [each for each in reversed(list(_inside(item))) if isinstance(each.value, (FrozenDict, tuple))]
 
 
@@ -114,16 +124,26 @@ def _inside(item: _Item) -> Iterator[_Item]:
         )
 
 
-def _of_entry(item: _Item) -> Iterator[tuple[Span, Limit]]:
-    entry, every = item.value, all_minors()
+def _of_classes(item: _Item, dialect: str) -> Iterator[tuple[Span, Limit]]:
+    """Classes and keys. What tf.keras loads it finds by the class's name alone, whatever module is written beside it."""
+    entry, every = item.value, all_minors(dialect)
     class_name, config, module = entry.get("class_name"), entry.get("config"), entry.get("module", _LAYERS)
     if not isinstance(class_name, str) or not isinstance(config, FrozenDict) or not isinstance(module, str):
         return
-    if (span := with_class(module, class_name)) != every:
-        yield span, Limit(item.where, f"the class {class_name} is of {_those(span)}")
+    if dialect == "keras2" and module.partition(".")[0] in ("keras", "tf_keras"):
+        module = _LAYERS
+    if (span := with_class(module, class_name, dialect)) != every:
+        yield span, Limit(item.where, f"the class {class_name} is of {_those(span, dialect)}")
     for key in config:
-        if (span := with_key(module, class_name, key)) != every:
-            yield span, Limit(item.where, f"{class_name} takes the key {key!r} in {_those(span)}")
+        if (span := with_key(module, class_name, key, dialect)) != every:
+            yield span, Limit(item.where, f"{class_name} takes the key {key!r} in {_those(span, dialect)}")
+
+
+def _of_writing(item: _Item) -> Iterator[tuple[Span, Limit]]:
+    """How Keras 3 writes single outputs, and numbers of inputs."""
+    config = item.value.get("config")
+    if not isinstance(config, FrozenDict):
+        return
     if item.chained and is_listed(config):
         yield LISTED, Limit(item.where, f"its one output is written as a list, which is read as one tensor in {_those(LISTED)}")
     history = config.get("keras_history")
@@ -131,6 +151,6 @@ def _of_entry(item: _Item) -> Iterator[tuple[Span, Limit]]:
         yield NEVER, Limit(item.where, f"the one tensor of {history[0]!r} is called {history[1:]}, and no release finds that")
 
 
-def _those(span: Span) -> str:
-    first, last = minors()[span.first], minors()[span.last]
-    return f"Keras {first}" if first == last else f"Keras {first} to {last}"
+def _those(span: Span, dialect: str = "keras3") -> str:
+    first, last, title = minors(dialect)[span.first], minors(dialect)[span.last], _TITLES[dialect]
+    return f"{title} {first}" if first == last else f"{title} {first} to {last}"

@@ -54,7 +54,7 @@ class Validation:
 
     ``schema`` is the published schema that holds for it (``keras3``, ``manifest``), empty where the file could not be read
     that far; ``notes`` are no violations, but what had to be put right to read it; neither are ``hazards``, which a valid file
-    may be full of. ``loadable`` says of a valid architecture of Keras 3 which of its releases can load it.
+    may be full of. ``loadable`` says of a valid architecture of Keras 2 or 3 which releases can load it.
     """
 
     file: str
@@ -130,7 +130,7 @@ def _architecture(file: Path, value: Any, text: str, release: str) -> Validation
         found += _unbuildable(parsed.model)
         found += [] if found else [_of_config(each) for each in faults if not each.fault.older]
         found += [] if found else _clashes(parsed.model)
-    releases = loadable(document) if name == "keras3" and not found else None
+    releases = loadable(document, name) if name in ("keras2", "keras3") and not found else None
     return Validation(str(file), name, tuple(found), notes, _hazards(document), releases)
 
 

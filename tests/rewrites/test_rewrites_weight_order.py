@@ -55,6 +55,20 @@ def test_where_nobody_knows_the_order_it_is_not_guessed(tmp_path: Path) -> None:
     assert not (tmp_path / "frozen.h5").exists()
 
 
+def test_what_a_flag_would_put_in_another_order_is_not_written(tmp_path: Path) -> None:
+    """A frozen wrapper lists all that it holds layer by layer; one that is trained, what is trained first."""
+    works = works_of("tf_keras")
+    layers = works.module.layers
+    rows = works.module.Input((3, 4), name="rows")
+    wrapped = layers.TimeDistributed(layers.BatchNormalization(name="inside"), name="wrapped", trainable=False)(rows)
+    path = saved(with_weights(works.module.Model(rows, layers.Dense(2, name="out")(wrapped)), 1), tmp_path, "net.h5")
+    edited = configsplit.freeze(configsplit.load(path), layer="wrapped", unfreeze=True)
+    with pytest.raises(WeightsError, match="changes the order of its weights") as caught:
+        edited.save(tmp_path / "thawed.h5")
+    assert (caught.value.code, caught.value.where) == ("weights-order-unknown", "wrapped")
+    assert not (tmp_path / "thawed.h5").exists()
+
+
 def test_a_layer_that_forgets_is_named_and_its_weights_still_arrive(tmp_path: Path) -> None:
     """Keras 3 trains what is inside a frozen MultiHeadAttention, and so looks for its weights among those that are trained."""
     works = works_of("keras")

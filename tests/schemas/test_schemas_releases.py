@@ -1,4 +1,4 @@
-"""Which releases of Keras 3 a document is for: who wrote or loaded it is never denied, and what keeps others is named."""
+"""Which releases a document is for: who wrote or loaded it is never denied, and what keeps others is named."""
 
 from __future__ import annotations
 
@@ -101,8 +101,40 @@ def test_what_a_verb_writes_of_them_is_for_today(tmp_path: Path) -> None:
         assert told.releases[-1] == minors()[-1]
 
 
-def test_older_generations_have_none_of_these() -> None:
-    assert configsplit.validate(RELEASES / "tf-2.15" / "residual.keras").loadable is None
+def test_no_release_of_keras_1_was_looked_at() -> None:
+    assert configsplit.validate(next((RELEASES / "keras-1.2.2").glob("*.json"))).loadable is None
+
+
+WRITTEN_BY_TF = sorted(
+    path.relative_to(RELEASES).as_posix()
+    for release in ("tf-2.8", "tf-2.10", "tf-2.12", "tf-2.13", "tf-2.15", "tf_keras-2.21")
+    for suffix in ("json", "h5", "keras")
+    for path in (RELEASES / release).glob(f"*.{suffix}")
+    if not path.name.endswith((".weights.h5", ".weights_only.h5"))
+)
+
+
+@pytest.mark.parametrize("file", WRITTEN_BY_TF)
+def test_the_tf_keras_that_wrote_it_is_named(file: str) -> None:
+    told = configsplit.validate(RELEASES / file)
+    if told.loadable is None:
+        assert not told.valid or "in Python code" in told.notes[-1]
+        return
+    assert file.partition("/")[0].rpartition("-")[2] in told.loadable.releases
+
+
+def old(class_name: str, **config: Any) -> Any:
+    start = {"class_name": "InputLayer", "config": {"name": "i", "batch_input_shape": [None, 4, 4, 3]}}
+    return freeze(
+        {"class_name": "Sequential", "config": {"name": "m", "layers": [start, {"class_name": class_name, "config": config}]}}
+    )
+
+
+def test_what_keeps_a_release_of_tf_keras_from_loading_it() -> None:
+    assert loadable(old("Dense", units=2), "keras2").releases == minors("keras2")
+    told = loadable(old("GroupNormalization", groups=1), "keras2")
+    assert (str(told), told.limits[0].where) == ("tf.keras 2.11 to 2.21", "config.layers[1]")
+    assert str(loadable(old("BatchNormalization", synchronized=False), "keras2")) == "tf.keras 2.12 to 2.21"
 
 
 def test_the_command_line_tells_them() -> None:
@@ -117,9 +149,10 @@ def test_the_command_line_tells_them() -> None:
     assert "no release of Keras 3 loads it as it is" in text
 
 
-def test_the_table_says_of_the_installed_release_what_that_is() -> None:
+@pytest.mark.parametrize(("dialect", "package"), [("keras3", "keras"), ("keras2", "tf_keras")])
+def test_the_table_says_of_the_installed_release_what_that_is(dialect: str, package: str) -> None:
     """A release that is newer than the table changes nothing in it: make it anew (support/releases.py)."""
-    table, found = json.loads(DATA.read_text()), installed()
+    table, found = json.loads(DATA.read_text())[dialect], installed(package)
     last = len(table["releases"]) - 1
     for module, names in table["changes"].items():
         for name, each in names.items():

@@ -1,9 +1,10 @@
-"""Which classes the minor releases of Keras 3 have, and which keys their constructors take.
+"""Which classes the minor releases of Keras 3 and of tf.keras have, and which keys their constructors take.
 
-``cd tests && python -m support.releases FOLDER...`` writes configsplit/catalog/releases.json. Each folder holds one release
-(``pip install --no-deps --target FOLDER keras==3.8.0``), and what it needs besides is installed; it is imported in a process of
-its own. Only what is not the same in all of them is kept: ``in``, the first and the last release that have a class; ``keys``,
-the first and the last that take a key.
+``cd tests && python -m support.releases FOLDER...`` writes configsplit/catalog/releases.json, of the generations that are given
+anew. Each folder holds one release (``pip install --no-deps --target FOLDER keras==3.8.0``, ``keras==2.15.0``, or
+``tf_keras==2.16.0``), and what it needs besides is installed, here or where the Python of ``PYTHON@FOLDER`` is; it is
+imported in a process of its own. Only what is not the same in all of them is kept: ``in``, the first and the last release
+that have a class; ``keys``, the first and the last that take a key.
 """
 
 from __future__ import annotations
@@ -55,7 +56,10 @@ def keys(made: type) -> list[str]:
 def _looked_for(function: Any, rest: str) -> set[str]:
     """The keys that a constructor takes out of what it takes as ``**rest``."""
     source = inspect.getsource(function) if inspect.isfunction(function) else ""
-    return {*re.findall(rf'{rest}\.(?:pop|get)\(\s*"(\w+)"', source), *re.findall(rf'"(\w+)" in {rest}\b', source)}
+    return {
+        *re.findall(rf"{rest}\.(?:pop|get)\(\s*[\"'](\w+)[\"']", source),
+        *re.findall(rf"[\"'](\w+)[\"'] in {rest}\b", source),
+    }
 
 
 def _takes_any(function: Any, rest: str) -> bool:
@@ -72,10 +76,27 @@ def classes(module: ModuleType, *, own: bool = False) -> dict[str, list[str]]:
     return {name: keys(made) for name, made in found.items() if not own or made.__module__ == module.__name__}
 
 
-def installed() -> Found:
-    """Module -> class -> keys, of the Keras that is imported here."""
-    import keras
+def of_keras2(package: str) -> Found:
+    """The layer classes that a release of tf.keras finds by name, whatever it exports, and their keys."""
+    for place in (f"{package}.src.layers.serialization", f"{package}.layers.serialization"):
+        try:
+            serialization = importlib.import_module(place)
+        except ModuleNotFoundError:
+            continue
+        serialization.populate_deserializable_objects()
+        known = serialization.LOCAL.ALL_OBJECTS.items()
+        return {"keras.layers": {name: keys(made) for name, made in known if inspect.isclass(made)}}
+    raise ModuleNotFoundError(package)
 
+
+def installed(package: str = "keras") -> Found:
+    """Module -> class -> keys, of the Keras that is imported here as "keras" or "tf_keras"."""
+    keras = importlib.import_module(package)
+    return of_keras2(package) if keras.__version__.startswith("2.") else of_keras3(keras)
+
+
+def of_keras3(keras: ModuleType) -> Found:
+    """Module -> class -> keys, of Keras 3."""
     found = {f"keras.{name}": classes(getattr(keras, name)) for name in _PUBLIC if hasattr(keras, name)}
     operations = importlib.import_module("keras.src.ops")
     for each in pkgutil.iter_modules(operations.__path__, "keras.src.ops."):
@@ -84,12 +105,21 @@ def installed() -> Found:
     return found
 
 
-def _of(folder: str) -> tuple[str, Found]:
+def _of(place: str) -> tuple[str, Found]:
     """A release in a folder, as it tells of itself."""
-    code = "import json, keras; from support.releases import installed; print(json.dumps([keras.__version__, installed()]))"
-    paths = os.pathsep.join((folder, str(Path(__file__).resolve().parents[1]), str(DATA.parents[2])))
+    python, _, folder = place.rpartition("@")
+    package = "tf_keras" if Path(folder, "tf_keras").is_dir() else "keras"
+    code = (
+        f"import json, {package}; from support.releases import installed; "
+        f"print(json.dumps([{package}.__version__, installed('{package}')]))"
+    )
+    paths = os.pathsep.join((folder, str(Path(__file__).resolve().parents[1])))
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=dict(os.environ, PYTHONPATH=paths)
+        [python or sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=dict(os.environ, PYTHONPATH=paths),
     )
     version, found = json.loads(done.stdout.splitlines()[-1])
     return version, found
@@ -120,15 +150,24 @@ def _changed(seen: Sequence[list[str] | None]) -> dict[str, Any]:
 def main(folders: Sequence[str]) -> None:
     """Write the table."""
     told = dict(sorted(map(_of, folders), key=lambda each: [int(step) for step in each[0].split(".")]))
+    table = json.loads(DATA.read_text())
+    for major in sorted({version[0] for version in told}):
+        these = {version: found for version, found in told.items() if version[0] == major}
+        table[f"keras{major}"] = {"releases": list(these), "changes": changes(these)}
+    text = "{\n" + ",\n".join(f"{json.dumps(name)}: {_written(table[name])}" for name in sorted(table)) + "\n}\n"
+    json.loads(text)
+    DATA.write_text(text)
+
+
+def _written(generation: Mapping[str, Any]) -> str:
+    """One generation, a line for each class."""
     lines = [
         f"  {json.dumps(module)}: {{\n"
         + ",\n".join(f"   {json.dumps(name)}: {json.dumps(each)}" for name, each in found.items())
         + "\n  }"
-        for module, found in changes(told).items()
+        for module, found in generation["changes"].items()
     ]
-    text = f'{{\n "releases": {json.dumps(list(told))},\n "changes": {{\n' + ",\n".join(lines) + "\n }\n}\n"
-    json.loads(text)
-    DATA.write_text(text)
+    return f'{{\n "releases": {json.dumps(generation["releases"])},\n "changes": {{\n' + ",\n".join(lines) + "\n }\n}"
 
 
 if __name__ == "__main__":
