@@ -1,6 +1,8 @@
 """What TensorFlow.js knows of Keras: classes, activations, and the settings that it leaves out or computes otherwise.
 
 Measured with 4.22.0: every layer case of the tests was run in it, and the keys of each class held against what it writes back.
+The names of classes and activations are held against what it says itself (`tests/support/tensorflow_js.py`); the settings that
+make a difference were written down by hand from that run.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ import pytest
 import tensorflow as tf
 import tf_keras
 from support.limits import limited
-from support.saved_models import MODELS, made, saved
+from support.saved_models import KEPT_TWICE, MODELS, made, saved
 
 import configsplit
 from configsplit.containers.source import open_source
@@ -76,6 +76,12 @@ def test_it_holds_what_the_file_holds(name: str, traces: bool, both: Any) -> Non
     assert configsplit.load(ours).kind == "saved_model"
     assert plain(thaw(emit(configsplit.load(ours).model))) == plain(thaw(emit(configsplit.load(its).model)))
     assert arrays(ours) == arrays(its)
+
+
+def test_weights_that_a_layer_keeps_twice_are_taken_once(tmp_path: Path) -> None:
+    its, ours = saved(made(KEPT_TWICE), tmp_path, traces=False)
+    assert arrays(ours) == arrays(its)
+    assert len(arrays(ours)["norm"]) == 3
 
 
 def test_weights_whose_order_nobody_knows_are_refused(both: Any) -> None:

@@ -28,6 +28,20 @@ class Doubling(layers.Layer):
         return {"name": self.name, "trainable": True, "dtype": "float32"}
 
 
+class Counting(layers.Layer):
+    """Keeps its weights twice, as Normalization does in TF 2.3 to 2.5."""
+
+    def build(self, shape: Any) -> None:
+        width = (shape[-1],)
+        self.mean = self.add_weight("mean", width, trainable=False)
+        self.variance = self.add_weight("variance", width, trainable=False)
+        self.count = self.add_weight("count", (), trainable=False)
+        self.state_variables = {"count": self.count, "mean": self.mean, "variance": self.variance}
+
+    def call(self, x: Any) -> Any:
+        return (x - self.mean) / (self.variance + self.count)
+
+
 def _sequence(*row: Any, shape: tuple[int, ...], name: str = "model") -> Any:
     return tf_keras.Sequential([tf_keras.Input(shape, name="x"), *row], name=name)
 
@@ -81,6 +95,10 @@ def _custom() -> Any:
     return _sequence(layers.Dense(3, name="first"), Doubling(name="double"), layers.Dense(2, name="out"), shape=(3,))
 
 
+def _counting() -> Any:
+    return _sequence(layers.Dense(3, name="first"), Counting(name="norm"), layers.Dense(2, name="out"), shape=(3,))
+
+
 MODELS: dict[str, Callable[[], Any]] = {
     "nested": _nested,
     "recurrent": _recurrent,
@@ -89,12 +107,13 @@ MODELS: dict[str, Callable[[], Any]] = {
     "images": _images,
     "custom": _custom,
 }
+KEPT_TWICE = "kept twice"
 
 
 def made(name: str) -> Any:
-    """One of `MODELS`, with values."""
+    """One of `MODELS`, or that of a layer that keeps its weights twice, with values."""
     tf_keras.backend.clear_session()
-    model, draw = MODELS[name](), np.random.default_rng(17)
+    model, draw = {**MODELS, KEPT_TWICE: _counting}[name](), np.random.default_rng(17)
     for weight in model.weights:
         weight.assign(draw.uniform(0.1, 1, weight.shape))
     return model

@@ -16,6 +16,8 @@ from configsplit.errors import WeightsError
 _LAYER = re.compile(r"layer-\d+")
 _NUMBERED = re.compile(r"(?:layer-|layer_with_weights-)?(\d{1,6})")
 _MOST_STEPS = 500_000
+_AGAIN = "state_variables"
+"""Where Normalization of TF 2.3 to 2.5 keeps once more what it has beside it."""
 _TOP = "top_level_model_weights"
 
 
@@ -148,7 +150,11 @@ class KerasObjects:
             WeightsError: nobody can say in which.
         """
         children = self._graph.children(node).items()
+        own = {child for step, child in children if step != _AGAIN}
         kept = {child: step for step, child in children if step not in NO_WEIGHTS and self._has_weights(child)}
+        kept = {
+            child: step for child, step in kept.items() if step != _AGAIN or not {*self._graph.children(child).values()} <= own
+        }
         places = {child: _place(step) for child, step in kept.items()}
         if len(kept) > 1 and None in places.values():
             raise WeightsError(
