@@ -42,6 +42,7 @@ generated: $(STAMP)
 	$(BIN)/python -m configsplit.batches.recipe schemas
 	$(BIN)/python -m configsplit.verbs.readme README.md
 	cd tests && ../$(BIN)/python -m support.constructors
+	cd tests && ../$(BIN)/python -m support.error_pages
 	cd tests && ../$(BIN)/python -m support.pictures
 	cd tests && ../$(BIN)/python -m support.stories
 

@@ -21,6 +21,7 @@ from configsplit.batches.read_recipe import checked, read_recipe
 from configsplit.batches.recipe import Recipe
 from configsplit.batches.run import Run, Watch
 from configsplit.batches.summary import Summary
+from configsplit.containers.fetched import is_remote
 from configsplit.errors import Json, StoreError
 
 
@@ -55,6 +56,11 @@ def batch(
     Raises:
         DocumentError: the recipe is none.
         StoreError: there are no models, or the output cannot be written or belongs to somebody else.
+
+    Example:
+        >>> done = configsplit.batch({"do": [{"split": {"at": "res"}}]}, zoo="zoo", out="results", jobs=1)
+        >>> done.outcomes["done"]
+        1
     """
     started, began = time.perf_counter(), datetime.now().astimezone().isoformat(" ", "seconds")
     read, members, work = _prepared(recipe, str(zoo), str(out))
@@ -101,7 +107,7 @@ def _prepared(recipe: str | Path | Recipe | Mapping[str, Json], zoo: str, out: s
         read = read_recipe(recipe)
     else:
         read = recipe if isinstance(recipe, Recipe) else checked(dict(recipe))
-    members = find(zoo, read.models, leave_out=None if storage.is_remote(out) else Path(out))
+    members = find(zoo, read.models, leave_out=None if is_remote(out) else Path(out))
     return read, members, items(read, members, _home(recipe), out)
 
 

@@ -12,8 +12,7 @@ from types import MappingProxyType
 from typing import Literal, TypeAlias
 
 from configsplit.catalog.facts import LayerFacts
-from configsplit.containers import Source, open_source
-from configsplit.containers.source import Order
+from configsplit.containers.source import Order, Source, open_source
 from configsplit.dialects import Detection, parse, read_entry
 from configsplit.dialects.dialect import Generation
 from configsplit.errors import ConfigSplitError, ShapeError, StoreError, check_choice
@@ -186,6 +185,11 @@ def load(
         StoreError: the file cannot be read, or is something else.
         DocumentError: its architecture is damaged, or of no known dialect.
         PluginError: a plug-in cannot be used.
+
+    Example:
+        >>> model = configsplit.load("model.keras")
+        >>> model.dialect
+        'keras3'
     """
     with reading(
         path,
@@ -221,6 +225,10 @@ def reading(
 
     Raises:
         StoreError, DocumentError, PluginError: as `load` does.
+
+    Example:
+        >>> with configsplit.reading("model.keras") as model:
+        ...     saved = configsplit.split(model, at="res").save("parts")
     """
     check_choice("match", match, Match)
     return _reading(path, weights, plugins(custom_objects, registry), calls, by_name, match, dequantize)
@@ -274,10 +282,10 @@ def document_in(source: Source, registry: Registry, calls: Iterable[str] = ()) -
 
 
 def _order(match: Match, registry: Registry) -> Order | None:
-    from configsplit.models.in_order import weights_in_order
-
     if match == "name":
         return None
+    from configsplit.models.in_order import weights_in_order
+
     return lambda text: weights_in_order(text, registry.facts())
 
 

@@ -8,7 +8,6 @@ import importlib.util
 import os
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
@@ -35,8 +34,7 @@ IMPORT_ERRORS = (
 """What code of others raises while it is imported. Exits and interrupts pass."""
 
 
-@dataclass(frozen=True, slots=True)
-class Declared:
+class Declared(NamedTuple):
     """What one plug-in module declares, and where it was found; see `Plugin`."""
 
     layers: tuple[LayerFacts, ...]

@@ -15,11 +15,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from configsplit.containers import open_source
 from configsplit.containers.opening import Files, Opened
+from configsplit.containers.source import open_source
 from configsplit.dialects import GENERATIONS, detect, dialect_of, parse, read_entry
-from configsplit.dialects.entries import model_kind
-from configsplit.dialects.envelope import unwrapped
+from configsplit.dialects.envelope import model_kind, unwrapped
 from configsplit.dialects.schema.frame import dotted
 from configsplit.errors import ConfigSplitError, DocumentError, StoreError, VerificationError
 from configsplit.graph.json import FrozenDict, loads, thaw
@@ -85,6 +84,10 @@ def validate(file: str | Path) -> Validation:
 
     Raises:
         Nothing: what is wrong is a violation.
+
+    Example:
+        >>> configsplit.validate("model.keras").valid
+        True
     """
     try:
         return _validate(Path(file))
@@ -253,7 +256,7 @@ def published(name: str) -> dict[str, Any]:
     """
     file = resources.files("configsplit.schemas").joinpath(f"{name}.schema.json")
     if not file.is_file():
-        raise StoreError(f"no schema is published for a {name}", code="schema-missing", hint="install configsplit anew")
+        raise StoreError(f"no schema is published for a {name}", code="schema-missing", hint="reinstall configsplit")
     made: dict[str, Any] = json.loads(file.read_text("utf-8"))
     return made
 

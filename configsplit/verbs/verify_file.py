@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
-from configsplit.containers import Source, open_source
 from configsplit.containers.container import SUFFIXES
+from configsplit.containers.source import Source, open_source
 from configsplit.dialects import to_text
 from configsplit.errors import StoreError, VerificationError
 from configsplit.models.document import reading
@@ -56,6 +56,11 @@ def verify_file(path: str | Path, *, source: str | Path | None = None, custom_ob
     Raises:
         VerificationError: a file was changed since, or a weight is not that of its origin.
         StoreError: the record or a source is missing.
+
+    Example:
+        >>> saved = configsplit.freeze("model.keras", before="res").save("frozen.keras")
+        >>> configsplit.verify_file("frozen.keras")
+        <frozen.keras: 11 layers, 11 weights proven>
     """
     path = Path(path)
     told = read_record(path)
@@ -201,5 +206,5 @@ def _false(path: Path, what: str) -> VerificationError:
         f"the record does not tell what the conversion gives: {what}",
         code="verify-provenance",
         where=str(path),
-        hint="give the plug-ins that it was converted with (--custom-objects); if the record was changed, convert anew",
+        hint="give the plug-ins that it was converted with (--custom-objects); if the record was changed, convert again",
     )

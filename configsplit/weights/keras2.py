@@ -12,11 +12,10 @@ from typing import NamedTuple
 from configsplit.catalog.facts import LayerFacts, WeightSpec
 from configsplit.catalog.keras3.refusals import Stop
 from configsplit.catalog.keras3.today import placed
-from configsplit.containers import LegacyLayer
 from configsplit.containers.addresses import is_stored
 from configsplit.containers.container import FileFormat
 from configsplit.containers.relayout import Relaying
-from configsplit.containers.writing import Move
+from configsplit.containers.writing import LegacyLayer, Move
 from configsplit.conversion import Layout, Migration
 from configsplit.conversion.building import Stored
 from configsplit.conversion.layers.archived import archived
@@ -145,7 +144,7 @@ def in_order(
     """The weights of a model of Keras 3, of each layer in the order in which it lists them, and not as an archive keeps them.
 
     Raises:
-        WeightsError: nobody can say in which order.
+        WeightsError: it is not certain in which order.
     """
     layers, found = dict(walk(model, held_by("keras3"))), dict[LayerPath, Layout]()
     for path, layout in layouts.items():
