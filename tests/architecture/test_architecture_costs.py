@@ -24,7 +24,7 @@ from configsplit.graph.json import config_kind, dumps, loads
 from configsplit.inference import built
 
 SHORT, LONG = 200, 400
-CALLS, BYTES = 440, 11_500
+CALLS, BYTES = 460, 11_500
 """The most that a layer may cost: Python functions called, and bytes of memory at the peak."""
 
 
