@@ -30,7 +30,7 @@ from configsplit.catalog import (
     is_pure_node,
 )
 from configsplit.catalog.table import class_facts
-from configsplit.graph.json import Content, FrozenDict, content, kind
+from configsplit.graph.json import Content, FrozenDict, config_kind, content
 
 ROOTS = frozenset({"keras", "tf_keras"})
 """The packages whose classes are the framework's own; all others are the user's."""
@@ -89,7 +89,7 @@ def _kind(item: Any) -> Content | None:
     if type(item) is not FrozenDict or type(config := item.get("config")) is not FrozenDict:
         return None
     said = content([pair for pair in item.items() if pair[0] not in ("config", "inbound_nodes")], "name")
-    return None if said is None else (kind(config), said)
+    return None if said is None else (config_kind(config), said)
 
 
 def _takes_tensors(nodes: Any) -> bool:

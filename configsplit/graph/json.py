@@ -3,8 +3,8 @@
 Objects are `FrozenDict`, arrays are tuples. What a rewrite does not touch is written as it was read: key order and the
 spelling of numbers included, which is why a number that Python would spell differently is kept as a `Number`.
 
-Documents say few things many times. Small objects that are equal (an initializer, a policy) are read as one object, and `kind`
-numbers configs that differ in their names alone, so that what follows from one is found out once for each kind of layer.
+Documents say few things many times. Small objects that are equal (an initializer, a policy) are read as one object, and
+`config_kind` numbers configs that differ in their names alone: what follows from one is found out once for each kind of layer.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ EMPTY = FrozenDict()
 EMPTY._same = next(_numbers)
 
 
-def kind(config: FrozenDict) -> int:
+def config_kind(config: FrozenDict) -> int:
     """A number that configs of different content never share, but for their ``name``: that alone may differ.
 
     Those of the same content share it if they hold numbers, texts, short arrays of numbers, and small objects that `loads` has

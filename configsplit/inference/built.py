@@ -19,7 +19,7 @@ from configsplit.catalog.facts import CallFacts, LayerFacts, WeightSpec
 from configsplit.catalog.rules import is_float, policy, policy_dtype
 from configsplit.catalog.table import ships
 from configsplit.errors import ShapeError
-from configsplit.graph.json import kind
+from configsplit.graph.json import config_kind
 from configsplit.graph.model import CallRef, Layer, Model, Shape, TensorRef, TensorSpec
 from configsplit.inference.inputs import as_shape
 from configsplit.inference.recorded import agree, in_words
@@ -82,7 +82,7 @@ def built_on(model: Model, order: Iterable[CallRef], facts_of: FactsOf, implied:
         taker = _Taker(layer.name)
         if len(uses) == 1:
             facts = facts_of(layer)
-            key = id(facts), layer.class_name, kind(layer.config), shape
+            key = id(facts), layer.class_name, config_kind(layer.config), shape
             nature = natures.get(key) or natures.setdefault(key, _nature(layer, facts, shape))
             taker = _taker(layer, facts, nature, _Taker("") if ref in ends else behind)
         for use in uses:

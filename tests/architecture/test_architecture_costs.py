@@ -7,6 +7,7 @@ The counts are those of CPython: they are the same on every machine.
 from __future__ import annotations
 
 import json
+import re
 import sys
 import tracemalloc
 from collections import Counter
@@ -19,11 +20,11 @@ import pytest
 import configsplit
 from configsplit import hazards
 from configsplit.containers.system import threads
-from configsplit.graph.json import dumps, kind, loads
+from configsplit.graph.json import config_kind, dumps, loads
 from configsplit.inference import built
 
 SHORT, LONG = 200, 400
-CALLS, BYTES = 440, 11_500
+CALLS, BYTES = 460, 11_500
 """The most that a layer may cost: Python functions called, and bytes of memory at the peak."""
 
 
@@ -138,11 +139,28 @@ def test_what_follows_from_a_config_is_found_out_once_for_each_kind(monkeypatch:
     assert 1 <= counts["_class"] < 10  # of a Dense, an InputLayer, and of what their configs hold
 
 
+def test_the_rule_of_a_plug_in_is_asked_for_every_call(tmp_path: Path) -> None:
+    """It may look at the name, of which the kind of a layer tells nothing."""
+    path = chain(tmp_path, 8)
+    text = path.read_text().replace('"keras.layers", "class_name": "Dense"', '"mine", "class_name": "Named"')
+    path.write_text(re.sub(r'"keras_history": \["\w+"', '"keras_history": ["x"', text))  # all take the same tensor
+    plugin = tmp_path / "named.py"
+    plugin.write_text(
+        "from configsplit.ir.facts import LayerFacts\n"
+        "from configsplit.ir.graph import TensorSpec\n\n"
+        "def outputs(call):\n"
+        "    return (TensorSpec((None, 100 + int(call.config['name'].rpartition('_')[2])), 'float32'),)\n\n"
+        "LAYERS = (LayerFacts(class_name='Named', outputs=outputs),)\n"
+    )
+    specs = configsplit.load(path, custom_objects=[plugin]).infer().specs
+    assert [spec.shape for ref, spec in specs.items() if ref.layer != "x"] == [(None, 100 + number) for number in range(8)]
+
+
 def test_equal_objects_of_a_document_are_one(tmp_path: Path) -> None:
     layers = loads(chain(tmp_path, SHORT).read_text())["config"]["layers"]
     for key in ("dtype", "kernel_initializer", "bias_initializer"):
         assert len({id(layer["config"][key]) for layer in layers[1:]}) == 1
-    assert len({kind(layer["config"]) for layer in layers}) == 2
+    assert len({config_kind(layer["config"]) for layer in layers}) == 2
 
 
 KINDS = [
@@ -173,16 +191,16 @@ KINDS = [
 
 def test_what_differs_is_of_different_kinds_and_stays_what_it_was() -> None:
     read = [loads(text) for text in KINDS]
-    assert len({kind(each) for each in read}) == len(KINDS)
+    assert len({config_kind(each) for each in read}) == len(KINDS)
     assert [dumps(each) for each in read] == KINDS
 
 
 def test_kinds_are_told_apart_when_more_were_seen_than_are_remembered() -> None:
     """Numbers are never given again: what was remembered under one cannot come to stand for something else."""
-    first = [kind(loads(text)) for text in KINDS]
+    first = [config_kind(loads(text)) for text in KINDS]
     for number in range(9_000):
-        kind(loads(f'{{"a": {number}, "b": {{"c": {number}}}}}'))
-    again = [kind(loads(text)) for text in KINDS]
+        config_kind(loads(f'{{"a": {number}, "b": {{"c": {number}}}}}'))
+    again = [config_kind(loads(text)) for text in KINDS]
     assert len({*first, *again}) >= len(KINDS)
     assert len(set(again)) == len(KINDS)
     assert all(one == other or other not in first for one, other in zip(first, again, strict=True))
