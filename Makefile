@@ -42,6 +42,7 @@ generated: $(STAMP)
 	$(BIN)/python -m configsplit.batches.recipe schemas
 	$(BIN)/python -m configsplit.verbs.readme README.md
 	cd tests && ../$(BIN)/python -m support.constructors
+	cd tests && ../$(BIN)/python -m support.error_pages
 	cd tests && ../$(BIN)/python -m support.pictures
 	cd tests && ../$(BIN)/python -m support.stories
 
@@ -60,6 +61,8 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/bench_split.py --write docs/benchmarks.md
 	$(BIN)/python benchmarks/bench_convert.py --write docs/benchmarks.md
 	$(BIN)/python benchmarks/bench_chain.py --write docs/benchmarks.md
+	$(BIN)/python benchmarks/bench_profile.py --write docs/profile.md
+	$(BIN)/python benchmarks/bench_live.py --write docs/benchmarks.md
 	$(BIN)/python benchmarks/bench_large.py --write docs/benchmarks.md
 	$(BIN)/python benchmarks/bench_zoo.py --write docs/benchmarks.md
 

@@ -27,6 +27,20 @@ if TYPE_CHECKING:
     from configsplit import keras as keras
     from configsplit.batches.batch import batch as batch
     from configsplit.errors import ConfigSplitError as ConfigSplitError
+    from configsplit.keras.either import cuts as cuts
+    from configsplit.keras.either import extract as extract
+    from configsplit.keras.either import freeze as freeze
+    from configsplit.keras.either import insert as insert
+    from configsplit.keras.either import inspect as inspect
+    from configsplit.keras.either import join as join
+    from configsplit.keras.either import layers as layers
+    from configsplit.keras.either import plan as plan
+    from configsplit.keras.either import profile as profile
+    from configsplit.keras.either import remove as remove
+    from configsplit.keras.either import rename as rename
+    from configsplit.keras.either import replace as replace
+    from configsplit.keras.either import split as split
+    from configsplit.keras.either import verify as verify
     from configsplit.models.document import Document as Document
     from configsplit.models.document import load as load
     from configsplit.models.document import reading as reading
@@ -36,24 +50,10 @@ if TYPE_CHECKING:
     from configsplit.saving.conversion import Converted as Converted
     from configsplit.verbs.compare import compare as compare
     from configsplit.verbs.convert import convert as convert
-    from configsplit.verbs.cuts import cuts as cuts
     from configsplit.verbs.expand import expand as expand
     from configsplit.verbs.explore import explore as explore
-    from configsplit.verbs.inspect import inspect as inspect
-    from configsplit.verbs.join import join as join
-    from configsplit.verbs.marking import freeze as freeze
-    from configsplit.verbs.marking import layers as layers
-    from configsplit.verbs.marking import rename as rename
-    from configsplit.verbs.plan import plan as plan
     from configsplit.verbs.plot import plot as plot
-    from configsplit.verbs.profile import profile as profile
-    from configsplit.verbs.split import split as split
-    from configsplit.verbs.surgery import extract as extract
-    from configsplit.verbs.surgery import insert as insert
-    from configsplit.verbs.surgery import remove as remove
-    from configsplit.verbs.surgery import replace as replace
     from configsplit.verbs.validate import validate as validate
-    from configsplit.verbs.verify import verify as verify
     from configsplit.verbs.verify_file import verify_file as verify_file
     from configsplit.verbs.weights import named_weights as named_weights
 

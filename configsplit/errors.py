@@ -169,7 +169,8 @@ def _keyword(option: re.Match[str]) -> str:
     if value is None or value == "...":
         return "path" if flag == "out" else f"{name}={value or ''}"
     word = value.rstrip(".,")
-    text = word if word.isdigit() else f'"{word}"'
+    bare = word.strip("'")  # as a shell takes it
+    text = bare if bare.isdigit() else f'"{bare}"'
     text = f"[{text}]" if name in _LISTS else text
     return (text if flag == "out" else f"{name}={text}") + value[len(word) :]
 

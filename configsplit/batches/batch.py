@@ -57,6 +57,11 @@ def batch(
     Raises:
         DocumentError: the recipe is none.
         StoreError: there are no models, or the output cannot be written or belongs to somebody else.
+
+    Example:
+        >>> done = configsplit.batch({"do": [{"split": {"at": "res"}}]}, zoo="zoo", out="results", jobs=1)
+        >>> done.outcomes["done"]
+        1
     """
     started, began = time.perf_counter(), datetime.now().astimezone().isoformat(" ", "seconds")
     read, members, work = _prepared(recipe, str(zoo), str(out))

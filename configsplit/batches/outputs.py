@@ -171,7 +171,7 @@ def _stands(where: str) -> StoreError:
         "the output of a batch stands there",
         code="output-exists",
         where=where,
-        hint="--resume goes on with it, --force begins anew",
+        hint="--resume continues it, --force starts over",
     )
 
 

@@ -136,7 +136,7 @@ def _option(document: Document, path: LayerPath) -> str:
 def implied_notes(told: Sequence[Told]) -> tuple[str, ...]:
     """One sentence for each tensor whose shape goes by weights."""
     return tuple(
-        f"{SIGN}{each.place.ref.layer!r} is of a class that nobody has declared: its shape goes by the weights of {each.by}, "
+        f"{SIGN}{each.place.ref.layer!r} is of an undeclared class: its shape follows from the weights of {each.by}, "
         "with sizes that they do not tell left open; --shape says another"
         for each in told
         if each.by

@@ -75,8 +75,8 @@ def mask_changes(documents: Sequence[Document], model: Model, made: Rewritten, i
             for name in dict.fromkeys(loose)
         ]
         + [
-            f"{name}: it loses the mask of what it takes if that is of another dtype than its input, which nobody knows "
-            "before or behind the change"
+            f"{name}: it loses the mask of what it takes if that is of another dtype than its input, which is not known "
+            "before or after the change"
             for name in dict.fromkeys(unsure)
         ]
     )

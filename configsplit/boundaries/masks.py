@@ -38,8 +38,8 @@ def needed(done: Split, masks: Masks) -> tuple[Handover, ...]:
     for call in masks.hanging_on_casts():
         if crossing & masks.behind(masks.unsure[call]):
             raise CutError(
-                f"{call.layer!r} loses the mask of what it takes if that is of another dtype than its input, and nobody knows "
-                "of which it is",
+                f"{call.layer!r} loses the mask of what it takes if that is of another dtype than its input, and its dtype is "
+                "not known",
                 code="cut-mask-unknown",
                 where=call.layer,
                 hint="declare the classes before it in a plug-in, or cut before the layer that makes the mask",

@@ -181,7 +181,7 @@ class Pricing:
             )
         name = self._name(next(ref for ref in self._tensors if open_in(self._spec(ref))))
         return ShapeError(
-            f"{what} depends on the size of {name!r}, which nobody can tell",
+            f"{what} depends on the size of {name!r}, which is not known",
             code="size-needed",
             where=name,
             hint=f"give it: --shape {name}=None,28,28,128",

@@ -77,18 +77,41 @@ def cli() -> None:
     """
 
 
-@click.command("help", help="Show how a verb is used.")
-@click.argument("verb", required=False)
+@click.command("help", help="Show how a verb is used, or what the code of an error means.")
+@click.argument("verb", metavar="[VERB | CODE]", required=False)
 @click.pass_context
 def help_(context: click.Context, verb: str | None) -> None:
-    """What ``--help`` shows."""
+    """What ``--help`` shows of a verb; what docs/errors.md says of a code."""
     above = context.parent or context
     if verb is None:
         click.echo(above.get_help())
         return
+    if "-" in verb.strip("-"):  # as every code has, and no verb
+        click.echo(_of_error(above, verb))
+        return
     name, found, _ = cli.resolve_command(above, [verb])
     if found is not None:
         click.echo(click.Context(found, info_name=name, parent=above).get_help())
+
+
+def _of_error(above: click.Context, code: str) -> str:
+    """What an error means and what to do; a code that is none is a wrong usage."""
+    import json
+    from importlib import resources
+
+    text = resources.files("configsplit.cli").joinpath("errors.json").read_text("utf-8")
+    known: dict[str, tuple[str, str, str]] = json.loads(text)
+    if code not in known:
+        near = closest(code, known)
+        above.fail(f"There is no error {code!r}." + (f" Did you mean {near[0]}?" if near else ""))
+    section, means, remedy = known[code]
+    formatter = click.HelpFormatter(max_width=110)
+    formatter.write(f"{code} ({section})\n")
+    with formatter.indentation():
+        formatter.write_text(means)
+        formatter.write_paragraph()
+        formatter.write_text(f"What to do: {remedy}")
+    return formatter.getvalue().rstrip()
 
 
 @click.command("completion", help="Print what a shell reads to complete verbs, options and names of layers.")

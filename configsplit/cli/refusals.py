@@ -31,6 +31,6 @@ def refusal(error: BaseException) -> ConfigSplitError | None:
     if isinstance(error, OSError):
         return StoreError(error.strerror or text, code="io-failed", where=str(error.filename or ""))
     if isinstance(error, (ImportError, SyntaxError)):
-        hint = "raise `ulimit -n` and `ulimit -v`, or install configsplit anew"
+        hint = "raise `ulimit -n` and `ulimit -v`, or reinstall configsplit"
         return StoreError(f"a module cannot be loaded: {text}", code="module-not-loaded", hint=hint)
     return None

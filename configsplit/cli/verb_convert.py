@@ -99,7 +99,7 @@ def _lines(made: Converted, saved: SavedConversion) -> list[str]:
     ]
     if saved.weights:
         moved = f"{saved.weights - saved.relaid} weights copied bit for bit"
-        lines.append(f"  {moved}{f', {saved.relaid} laid out anew' if saved.relaid else ''}")
+        lines.append(f"  {moved}{f', {saved.relaid} in a new layout' if saved.relaid else ''}")
     if made.needs:
         lines.append(f"  needs these classes: {', '.join(f'{name} ({place})' for name, place in made.needs.items())}")
     if made.absent:

@@ -74,6 +74,8 @@ def _lines(inspection: Inspection, verbose: bool) -> list[str]:
     lines += [
         f"  {inspection.parameters:,} parameters (from {inspection.parameters_from}), {macs} multiply-accumulates a sample"
     ]
+    if verbose and inspection.matched:
+        lines += ["", *table([("array", "taken as", "by"), *inspection.matched])]
     lines += ["", *_classes(inspection.classes)]
     for word, names in _peculiarities(inspection):
         if names:

@@ -97,7 +97,7 @@ def _file(path: Path, source: Path | None, custom_objects: tuple[str, ...], as_j
     say(f"{tick}: {path.name} is what {found.record.verb} made of {sources}: {found.layers} layers accounted for")
     if found.weights:
         relaid = len(found.record.weights.relaid) if found.record.weights else 0
-        but = f", {relaid} of them laid out anew as the record says" if relaid else ""
+        but = f", {relaid} of them in a new layout, as the record says" if relaid else ""
         say(f"{tick}: {found.weights} weights, {size(found.bytes)}, are bit for bit those of their origins{but}")
     for each in found.record.weights.absent if found.record.weights else ():
         say(f"{click.style('not proven', fg='yellow', bold=True)}: {'/'.join(each.layer)} begins with fresh weights")

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from configsplit.catalog.table import class_facts
 from configsplit.catalog.weight_names import UNTRAINED, WEIGHT_ORDER
 from configsplit.containers.addresses import LEGACY_WEIGHTS
-from configsplit.containers.arrays import Listed, ListedArrays
+from configsplit.containers.arrays import Listed, ListedArrays, Matched
 from configsplit.dialects import read_entry
 from configsplit.errors import WeightsError
 from configsplit.graph.json import FrozenDict
@@ -39,7 +39,7 @@ def by_name(model: Model, named: Mapping[str, Listed], where: str) -> ListedArra
     """The arrays as weights of the model's layers, in the order in which Keras lists them.
 
     Raises:
-        WeightsError: a name names no layer, or several; or nobody can say in which order a layer has its weights.
+        WeightsError: a name names no layer, or several; or it is not certain in which order a layer has its weights.
     """
     held = holds(model.dialect)
     layers = {path: layer for path, layer in walk(model, held) if held(layer) is None and not layer.implicit}
@@ -55,7 +55,11 @@ def by_name(model: Model, named: Mapping[str, Listed], where: str) -> ListedArra
         for each in _in_order(found.get(path, []), path, where):
             trained = layer.config.get("trainable") is not False and each.rest[-1:] not in {(step,) for step in UNTRAINED}
             listed[trained][f"{path[0]}/{each.name}"] = named[each.name]
-    return ListedArrays(where, LEGACY_WEIGHTS, listed[True] | listed[False])
+    arrays = ListedArrays(where, LEGACY_WEIGHTS, listed[True] | listed[False])
+    arrays.matched = tuple(
+        Matched(each.name, "/".join((*path, *each.rest)), "name") for path, row in found.items() for each in row
+    )
+    return arrays
 
 
 def _owner(name: str, owners: Mapping[str, list[LayerPath]], where: str) -> tuple[LayerPath, tuple[str, ...]]:
@@ -79,7 +83,7 @@ def _in_order(found: list[_Found], path: LayerPath, where: str) -> list[_Found]:
     if len(found) < 2:
         return found
     if len({each.rest for each in found}) < len(found) or not all(map(_is_known, found)):
-        message = f"nobody can say in which order {'/'.join(path)!r} has its weights {[each.name for each in found]}"
+        message = f"it is not certain in which order {'/'.join(path)!r} has its weights {[each.name for each in found]}"
         hint = "give them as .h5, where they have an order"
         raise WeightsError(message, code="weights-order-unknown", where=where, hint=hint)
     return sorted(found, key=lambda each: [*map(_rank, each.rest)])

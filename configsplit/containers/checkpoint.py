@@ -56,15 +56,17 @@ class Checkpoint(WeightsAlone):
         graph = ObjectGraph(bundle)
         root = self._root(graph)
         known = dict(self._known(graph, root, model))
-        listed: dict[str, Listed] = dict(KerasObjects(graph, known, (_MODEL,), root, by_names=True).listed(bundle))
-        return ListedArrays(bundle.where, LEGACY_WEIGHTS, listed)
+        objects = KerasObjects(graph, known, (_MODEL,), root, by_names=True)
+        arrays = ListedArrays(bundle.where, LEGACY_WEIGHTS, dict(objects.listed(bundle)))
+        arrays.matched = tuple(objects.matched)
+        return arrays
 
     def _bundle(self) -> Bundle:
         from configsplit.containers.bundle.tensors import Bundle
 
         path = self.opened.path
         if path.suffix != _INDEX:
-            raise self._refusal("the index of a checkpoint is not named as one, so that nobody knows where its arrays lie")
+            raise self._refusal("the index of a checkpoint has another name than an index, so its arrays cannot be found")
         return Bundle(path.with_suffix(""), self.opened.files)
 
     def _root(self, graph: ObjectGraph) -> int:

@@ -18,6 +18,7 @@ from configsplit.containers.fetched import is_skimmed
 from configsplit.containers.kinds import foreign, two_kinds
 from configsplit.containers.opening import Files, Opened
 from configsplit.errors import StoreError
+from configsplit.telling import decided
 
 if TYPE_CHECKING:
     from configsplit.containers.by_order import Wanted
@@ -276,6 +277,12 @@ class Source:
         return found
 
     def _named_weights(self) -> Arrays:
+        found = self._matched_weights()
+        for each in found.matched:
+            decided(lambda each=each: f"{each.stored} is {each.weight}, by {each.by}")  # type: ignore[misc]
+        return found
+
+    def _matched_weights(self) -> Arrays:
         if self.order is not None:
             from configsplit.containers.by_order import by_order
 

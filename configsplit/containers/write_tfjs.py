@@ -63,7 +63,7 @@ def prepare_tfjs(path: Path, text: str, layers: Sequence[LegacyLayer], versions:
 def _weights(layer: LegacyLayer) -> Iterator[_Weight]:
     for name, value in layer.weights or ():
         if isinstance(value, Relaid):
-            raise _type(name, "one that was laid out anew")
+            raise _type(name, "one in a new layout")
         if layer.source is None:
             raise AssertionError(name)
         info = layer.source.datasets[value]

@@ -138,7 +138,7 @@ def _recurrent(layer: Layer, node: Node, kwargs: dict[str, Any]) -> tuple[Any, F
     if type(first) is tuple:
         first, *states = first
         if states and "initial_state" in kwargs:
-            raise Stop("convert-call", "its call is given states twice", "save the model anew where it can be loaded")
+            raise Stop("convert-call", "its call is given states twice", "save the model again where it loads")
         if states:
             kwargs["initial_state"] = tuple(states)
     elif type(kwargs.get("initial_state")) is Use:

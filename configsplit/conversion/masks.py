@@ -175,7 +175,7 @@ class _Work:
                 raise Stop(
                     "convert-mask",
                     f"the mask behind the Concatenate {layer.name!r} along axis {axis} has no rule",
-                    "build that part of the model anew in Keras 3",
+                    "rebuild that part of the model in Keras 3",
                 )
             return self._operation("numpy.Concatenate", f"{layer.name}_mask", (tuple(mask() for mask in there),), {"axis": 1})
 

@@ -97,7 +97,7 @@ def _weights(inference: Inference, facts: LayerFacts, call: CallFacts) -> list[A
 def _misbuilt(inference: Inference, facts: LayerFacts, call: CallFacts, build: Mapping[str, Any], needed: list[Any]) -> str:
     """Why the weights that Keras makes, before it calls a layer, for the tensors that its document tells are none for it."""
     if unknown := _unknown(build, call):
-        return f"nobody gives it {unknown!r}"
+        return f"nothing gives it {unknown!r}"
     if not needed or not build.keys() & {"input_shape", "shapes_dict"}:
         return ""
     built = _built(build, call) if call.inputs else call

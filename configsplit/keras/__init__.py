@@ -12,34 +12,54 @@ from typing import Any
 
 from configsplit.keras.models import document
 from configsplit.keras.split import LiveParts, cut_trace, split, split_saved_model
-from configsplit.keras.verbs import edited, extract, freeze, insert, join, layers, looking, remove, rename, replace
+from configsplit.keras.verbs import (
+    cuts,
+    edited,
+    extract,
+    freeze,
+    insert,
+    inspect,
+    join,
+    layers,
+    looking,
+    plan,
+    profile,
+    remove,
+    rename,
+    replace,
+)
+from configsplit.keras.verify import LiveProof, verify
 from configsplit.runtime.live.kinds import LiveLayer, LiveModel
-from configsplit.verbs.table import VERBS, record
+from configsplit.verbs.table import VERBS, function, record
 
 __all__ = [
     "LiveLayer",
     "LiveModel",
     "LiveParts",
+    "LiveProof",
     "cut_trace",
+    "cuts",
     "document",
     "extract",
     "freeze",
     "insert",
+    "inspect",
     "join",
     "layers",
+    "plan",
+    "profile",
     "remove",
     "rename",
     "replace",
     "split",
     "split_saved_model",
+    "verify",
 ]
 
 
 def __getattr__(name: str) -> Callable[..., Any]:
     """A verb that makes one model of one model, or only looks at one, needs nothing of its own here: its record says that it is
     live."""
-    if name == "plan":
-        return looking(name)
     if name in VERBS and (verb := record(name)).live:
-        return edited(name) if verb.gives == "file" else looking(name)
+        return edited(name) if verb.gives == "file" else looking(function(name))
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -120,6 +120,10 @@ def document(model: LiveModel, custom_objects: Classes = None) -> Document:
 
     Raises:
         DocumentError: no functional graph of the model can be had.
+
+    Example:
+        >>> configsplit.cuts(configsplit.keras.document(model), max_tensors=1)
+        <3 of 9 places to cut branching at>
     """
     return read(model, custom_objects).document
 

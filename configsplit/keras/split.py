@@ -93,6 +93,11 @@ def split(
         OptionError, CutError, ShapeError, TensorReferenceError: as `configsplit.split` does.
         DocumentError: no functional graph of the model can be had, and the TensorFlow graph is not to be cut, or Keras runs on
             another backend.
+
+    Example:
+        >>> head, tail = configsplit.keras.split(model, at="sum")
+        >>> tail(head(images)).shape
+        TensorShape([2, 2])
     """
     check_choice("boundary", boundary, Choice)
     if boundary_dtype is not None:
@@ -132,18 +137,18 @@ def rejoin(halves: LiveParts) -> LiveModel:
         WeightsError: a layer that stands in several parts has different weights in them.
     """
     whole, model = halves.whole, halves.whole.document.model
-    homes = _homes(halves)
-    for path, places in homes.items():
+    found = homes(halves)
+    for path, places in found.items():
         _check_copies(path, [layer_at(halves[number], place) for number, place in places])
-    apart = {path[:length] for path in homes for length in range(1, len(path))}
-    origins = {path: Origin(places[0][1], (), places[0][0] + 1) for path, places in homes.items()}
+    apart = {path[:length] for path in found for length in range(1, len(path))}
+    origins = {path: Origin(places[0][1], (), places[0][0] + 1) for path, places in found.items()}
     for path, _ in walk(model, held_by(model.dialect)):  # what no part needed is as it was
-        if path not in apart and not any(path[:length] in homes for length in range(1, len(path) + 1)):
+        if path not in apart and not any(path[:length] in found for length in range(1, len(path) + 1)):
             origins[path] = Origin(path)
     return build(model, Provenance(origins), [whole, *(replace(whole, live=part) for part in halves)])
 
 
-def _homes(halves: LiveParts) -> dict[LayerPath, list[tuple[int, LayerPath]]]:
+def homes(halves: LiveParts) -> dict[LayerPath, list[tuple[int, LayerPath]]]:
     """Where each layer of the original stands: numbers of parts, and its path there."""
     found: dict[LayerPath, list[tuple[int, LayerPath]]] = {}
     for number, (part, origins) in enumerate(zip(halves.parts, halves.parts.origins, strict=True)):
@@ -187,6 +192,11 @@ def cut_trace(
         CutError: the graph cannot be cut there, or cannot be taken apart.
         DocumentError: nobody knows what the model is called on.
         RuntimeUnavailableError: Keras runs on another backend.
+
+    Example:
+        >>> parts = configsplit.keras.cut_trace(model, at="sum")
+        >>> parts.run(images)[0].shape
+        TensorShape([2, 2])
     """
     check_choice("boundary", boundary, Choice)
     texts = listed(at)
@@ -215,5 +225,10 @@ def split_saved_model(
     Raises:
         StoreError: the folder exists and is not empty.
         And what `cut_trace` raises.
+
+    Example:
+        >>> folder = configsplit.keras.split_saved_model(model, "sum", "traced")
+        >>> sorted(path.name for path in folder.iterdir())
+        ['part-0', 'part-1', 'trace.json']
     """
     return cut_trace(model, at, boundary=boundary, inputs=inputs).save(directory)

@@ -8,9 +8,14 @@ of Keras 2 is stopped or let through by a change, a Python warning says so.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
-from typing import Any
+from functools import partial, wraps
+from inspect import signature
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
+import configsplit.verbs.cuts
+import configsplit.verbs.inspect
+import configsplit.verbs.plan
+import configsplit.verbs.profile
 from configsplit.errors import CutError, check_choice
 from configsplit.keras.models import Classes, built, read, read_fragment, together
 from configsplit.keras.split import LiveParts, rejoin
@@ -20,10 +25,14 @@ from configsplit.runtime.live.kinds import Fragment, LiveModel
 from configsplit.verbs import join as joining
 from configsplit.verbs import marking, surgery
 from configsplit.verbs.marking import LayerInfo
-from configsplit.verbs.plan import plan
-from configsplit.verbs.public import with_old_words
+from configsplit.verbs.public import checked, with_old_words
 from configsplit.verbs.surgery import Names
 from configsplit.verbs.table import function
+
+Options = ParamSpec("Options")
+Found = TypeVar("Found")
+
+_FILE = "a file, what `load` gave, or the result of another verb."
 
 
 def edited(name: str) -> Callable[..., LiveModel]:
@@ -36,14 +45,17 @@ def edited(name: str) -> Callable[..., LiveModel]:
     return verb
 
 
-def looking(name: str) -> Callable[..., Any]:
+def looking(own: Callable[Concatenate[ModelLike, Options], Found]) -> Callable[Concatenate[LiveModel, Options], Found]:
     """A verb that only looks at a model, on a live one: what it gives is the same as of a file."""
-    own = plan if name == "plan" else function(name)
+    name, words = own.__name__, [*signature(own).parameters]
 
-    def verb(model: LiveModel, *arguments: Any, custom_objects: Classes = None, **options: Any) -> Any:
+    @wraps(own)
+    def verb(model: LiveModel, *arguments: Any, custom_objects: Classes = None, **options: Any) -> Found:
+        checked(name, words, options)
         return own(read(model, custom_objects).document, *arguments, **options)
 
-    return verb
+    verb.__doc__ = str(own.__doc__).replace(_FILE, "a model of Keras 3 or tf_keras, built.")
+    return cast("Callable[Concatenate[LiveModel, Options], Found]", verb)
 
 
 def extract(
@@ -70,6 +82,11 @@ def extract(
     Raises:
         TensorReferenceError, CutError, ShapeError: as `configsplit.extract` does; what is missing is named.
         DocumentError: no functional graph of the model can be had.
+
+    Example:
+        >>> features = configsplit.keras.extract(model, to=["c1", "sum"])
+        >>> [each.shape[1:] for each in features(images)]
+        [TensorShape([8, 8, 4]), TensorShape([8, 8, 4])]
     """
     given = {"from_": from_, "to": to, "shapes": shapes, "opened": opened, "sizes": sizes, "fix_size": fix_size}
     return edited("extract")(model, custom_objects=custom_objects, **given)
@@ -94,6 +111,11 @@ def insert(
 
     Raises:
         CutError, ShapeError, TensorReferenceError: as `configsplit.insert` does.
+
+    Example:
+        >>> noisy = configsplit.keras.insert(model, keras.layers.GaussianNoise(0.1), after="sum")
+        >>> len(noisy.layers) - len(model.layers)
+        1
     """
     host = read(model, custom_objects)
     host, found = together([host, read_fragment(donor, host, custom_objects)])
@@ -103,7 +125,7 @@ def insert(
 def replace(
     model: LiveModel, donor: Fragment | ModelLike, *, from_: Names, to: Names, custom_objects: Classes = None
 ) -> LiveModel:
-    """Let a donor (as the fragment of `insert`) take the place of what lies between tensors.
+    """Replace what lies between tensors with a donor, given as the fragment of `insert` is.
 
     Args:
         model: a model of Keras 3 or tf_keras, built; it is not changed.
@@ -116,6 +138,11 @@ def replace(
 
     Raises:
         CutError, ShapeError, TensorReferenceError: as `configsplit.replace` does.
+
+    Example:
+        >>> changed = configsplit.keras.replace(model, keras.layers.Activation("tanh", name="tanh"), from_="c2", to="bn")
+        >>> [layer.name for layer in changed.layers if layer.name in ("bn", "tanh")]
+        ['tanh']
     """
     host = read(model, custom_objects)
     host, found = together([host, read_fragment(donor, host, custom_objects)])
@@ -135,12 +162,17 @@ def remove(model: LiveModel, layer: Names, *, custom_objects: Classes = None) ->
 
     Raises:
         CutError, ShapeError, TensorReferenceError: as `configsplit.remove` does.
+
+    Example:
+        >>> plain = configsplit.keras.remove(model, "bn")
+        >>> plain.count_params() < model.count_params()
+        True
     """
     return edited("remove")(model, layer, custom_objects=custom_objects)
 
 
 def rename(model: LiveModel, names: Mapping[str, str] | Iterable[str], *, custom_objects: Classes = None) -> LiveModel:
-    """Call layers otherwise: ``{"conv1": "stem"}`` or ``["conv1=stem", "conv*=block1_conv*"]``.
+    """Rename layers: ``{"conv1": "stem"}`` or ``["conv1=stem", "conv*=block1_conv*"]``.
 
     Args:
         model: a model of Keras 3 or tf_keras, built; it is not changed.
@@ -152,6 +184,10 @@ def rename(model: LiveModel, names: Mapping[str, str] | Iterable[str], *, custom
 
     Raises:
         TensorReferenceError: no such layer, or two layers would have one name, or Keras allows no such name.
+
+    Example:
+        >>> configsplit.keras.rename(model, {"c1": "stem"}).get_layer("stem").name
+        'stem'
     """
     return edited("rename")(model, names, custom_objects=custom_objects)
 
@@ -177,6 +213,10 @@ def freeze(
 
     Raises:
         CutError, TensorReferenceError: as `configsplit.freeze` does.
+
+    Example:
+        >>> configsplit.keras.freeze(model, before="sum").get_layer("c1").trainable
+        False
     """
     given = {"before": before, "after": after, "layer": layer, "unfreeze": unfreeze}
     return edited("freeze")(model, custom_objects=custom_objects, **given)
@@ -199,6 +239,10 @@ def layers(
 
     Raises:
         TensorReferenceError: no such tensor.
+
+    Example:
+        >>> configsplit.keras.layers(model, after="flat")
+        (<out: Dense, 514 parameters>,)
     """
     return marking.layers(read(model, custom_objects).document, before=before, after=after, whole_nested=whole_nested)
 
@@ -220,6 +264,11 @@ def join(*models: LiveModel | LiveParts, by: By = "position", custom_objects: Cl
         CutError: the models do not fit together, or belong to different Keras.
         ShapeError: an output is not what the next model takes.
         WeightsError: a layer that stands in several parts has different weights in them.
+
+    Example:
+        >>> parts = configsplit.keras.split(model, at="sum")
+        >>> configsplit.keras.join(parts).count_params() == model.count_params()
+        True
     """
     check_choice("by", by, By)
     if len(models) == 1 and isinstance(models[0], LiveParts):
@@ -230,3 +279,9 @@ def join(*models: LiveModel | LiveParts, by: By = "position", custom_objects: Cl
         )
     read_all = together([read(model, custom_objects) for model in models])
     return built(joining.join(*(each.document for each in read_all), by=by), read_all)
+
+
+cuts = looking(configsplit.verbs.cuts.cuts)
+inspect = looking(configsplit.verbs.inspect.inspect)
+plan = looking(configsplit.verbs.plan.plan)
+profile = looking(configsplit.verbs.profile.profile)

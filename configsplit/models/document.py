@@ -185,6 +185,11 @@ def load(
         StoreError: the file cannot be read, or is something else.
         DocumentError: its architecture is damaged, or of no known dialect.
         PluginError: a plug-in cannot be used.
+
+    Example:
+        >>> model = configsplit.load("model.keras")
+        >>> model.dialect
+        'keras3'
     """
     with reading(
         path,
@@ -220,6 +225,10 @@ def reading(
 
     Raises:
         StoreError, DocumentError, PluginError: as `load` does.
+
+    Example:
+        >>> with configsplit.reading("model.keras") as model:
+        ...     saved = configsplit.split(model, at="res").save("parts")
     """
     check_choice("match", match, Match)
     return _reading(path, weights, plugins(custom_objects, registry), calls, by_name, match, dequantize)

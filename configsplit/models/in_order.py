@@ -28,7 +28,7 @@ def weights_in_order(text: str, facts: Mapping[str, LayerFacts]) -> list[Wanted]
         Each weight with the layer that it belongs to.
 
     Raises:
-        WeightsError: nobody has declared the weights of a layer, or nobody can say in which order Keras lists them.
+        WeightsError: nobody has declared the weights of a layer, or it is not certain in which order Keras lists them.
     """
     model = parse(text).model
     if model.dialect == "keras1":
@@ -42,7 +42,7 @@ def weights_in_order(text: str, facts: Mapping[str, LayerFacts]) -> list[Wanted]
         if inside := next((each for call, each in held if call.layer == layer.name), None):
             todo += [(inside, (*path, each.name), each, trained) for each in reversed(_layers(inside))]
         elif holds(model.dialect)(layer) is not None:
-            raise _unknown("/".join(path), "nobody can say what the model in it takes")
+            raise _unknown("/".join(path), "it is not known what the model in it takes")
         else:
             found += _own(inference, layer, path, is_trained=trained)
     return found
@@ -57,7 +57,7 @@ def _layers(inference: Inference) -> list[Layer]:
 def _own(inference: Inference, layer: Layer, path: LayerPath, *, is_trained: bool) -> Iterator[Wanted]:
     declared, name = weights_of(inference, layer), "/".join(path)
     if declared is None or any(None in spec.shape for spec in declared):
-        raise _unknown(name, "nobody has declared its weights, or a shape is missing")
+        raise _unknown(name, "its weights are not declared, or a shape is missing")
     kinds = [spec.trainable for spec in declared]
     if kinds != sorted(kinds, reverse=True):
         raise _unknown(name, "what it trains and what it does not stand among each other")

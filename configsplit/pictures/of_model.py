@@ -79,6 +79,7 @@ def _box(inference: Inference, layer: Layer, call: CallRef, told: str, inside: i
         parameters=None if specs is None else sum(prod(size or 1 for size in spec.shape) for spec in specs),
         macs=operations_of(inference, layer, call.call),
         inside=inside,
+        shared=f"call {call.call + 1} of {len(layer.calls)} of one layer" if len(layer.calls) > 1 else "",
     )
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from configsplit.boundaries.shapes import told
+from configsplit.catalog.families import INPUT
 from configsplit.errors import VerificationError
-from configsplit.graph.model import TensorRef
+from configsplit.graph.model import TensorRef, TensorSpec
 from configsplit.inference import counted
 from configsplit.models.document import Document
 from configsplit.pictures.of_model import views_of
@@ -18,12 +20,13 @@ _Source = tuple[int, int]
 
 
 class Wired(NamedTuple):
-    """A part: its file, which output of which part each of its inputs is (None: the model's own input), and what the tensors
-    that it gives are called."""
+    """A part: its file, which output of which part each of its inputs is (None: the model's own input), what the tensors that
+    it gives are called, and the digest of its file."""
 
     file: str
     inputs: tuple[_Source | None, ...]
     outputs: tuple[str, ...]
+    digest: str = ""
 
 
 def wiring(manifest: Manifest) -> list[Wired]:
@@ -36,6 +39,7 @@ def wiring(manifest: Manifest) -> list[Wired]:
                 for tensor in part.inputs
             ),
             tuple(tensor.tensor for tensor in part.outputs),
+            part.sha256,
         )
         for part in manifest.parts
     ]
@@ -70,15 +74,39 @@ def views_of_parts(wired: Sequence[Wired], documents: Sequence[Document]) -> tup
             given.setdefault(wire, []).append((target, line))
         lines += _crossing(wired, documents, part, given, boxes)
     _check(given)
-    return (View("model", "", tuple(boxes), tuple(lines)), *later)
+    return (View("model", "", tuple(_shared(boxes)), tuple(lines)), *later)
 
 
 def facts_of_parts(wired: Sequence[Wired], documents: Sequence[Document]) -> tuple[PartFacts, ...]:
     """What there is to say of each part."""
     return tuple(
-        PartFacts(part.file, len(document.model.layers), counted(document.infer()).parameters)
+        PartFacts(part.file, len(document.model.layers), counted(document.infer()).parameters, tuple(_said(part, document)))
         for part, document in zip(wired, documents, strict=True)
     )
+
+
+def _said(part: Wired, document: Document) -> Iterator[str]:
+    """What a part takes from where, and gives: what its manifest says."""
+    specs = document.infer().specs
+    for ref, source in zip(document.model.input_refs(), part.inputs, strict=True):
+        origin = "an input of the model" if source is None else f"output {source[1]} of part {source[0]}"
+        yield f"takes {ref.layer}, {told(specs.get(ref, TensorSpec()))}: {origin}"
+    for ref, name in zip(document.model.output_refs(), part.outputs, strict=True):
+        yield f"gives {name}, {told(specs.get(ref, TensorSpec()))}"
+    if part.digest:
+        yield f"SHA-256 {part.digest}"
+
+
+def _shared(boxes: Sequence[Box]) -> Iterator[Box]:
+    """The boxes, with those parts told in which the same layer stands, too."""
+    homes: dict[str, dict[int, None]] = {}
+    for box in boxes:
+        if box.family != INPUT and box.part is not None:
+            homes.setdefault(box.layer, {})[box.part] = None
+    for box in boxes:
+        others = [part for part in homes.get(box.layer, ()) if part != box.part]
+        where = f"shared with part {' and '.join(map(str, others))}" if others and box.family != INPUT else ""
+        yield replace(box, shared="; ".join(filter(None, (box.shared, where))))
 
 
 def _wires(part: Wired, document: Document) -> dict[str, _Source]:

@@ -46,6 +46,7 @@ def page(picture: Picture, opened: Collection[int], prices: Prices | None) -> st
         "legend": "".join(map(_colour, families(picture))),
         "data": _escaped(_data(picture, layouts, opened, views, prices)),
         "script": script,
+        "hint": "Click a box, or a part" if picture.parts else "Click a box",
     }
     return "".join(
         pieces.get(piece, piece) if number % 2 else piece for number, piece in enumerate(_text("plot.html").split("%%"))
@@ -104,6 +105,7 @@ def _data(
             for place in prices.places
         ],
         "uncut": [[0, prices.inputs, prices.macs], [prices.macs, 0, 0]],
+        "parts": [[plain(each.file), *map(plain, each.said)] for each in picture.parts],
         "stages": {each.count: _pipeline(each, homes) for each in prices.stages},
     }
 
@@ -124,8 +126,8 @@ def _boxes(tensors: Iterable[str], homes: dict[str, list[int]]) -> list[list[int
 def _said(crossing: int, macs: tuple[int, int], parameters: tuple[int, int]) -> tuple[str, ...]:
     return (
         f"{size(crossing)} cross",
-        f"{amount(macs[0])} multiply-accumulates before, {amount(macs[1])} behind",
-        f"{amount(parameters[0])} parameters before, {amount(parameters[1])} behind",
+        f"{amount(macs[0])} multiply-accumulates before, {amount(macs[1])} after",
+        f"{amount(parameters[0])} parameters before, {amount(parameters[1])} after",
     )
 
 

@@ -25,6 +25,7 @@ class Box:
         part: the part that it stands in.
         mark: what a difference says of it; ``note`` in words.
         hazard: what building it would run or open.
+        shared: which other calls have its weights.
         inside: the view that it opens.
         times: how many blocks of one form it stands for.
         layers: how many layer calls it stands for.
@@ -41,6 +42,7 @@ class Box:
     mark: Mark = ""
     note: str = ""
     hazard: str = ""
+    shared: str = ""
     inside: int | None = None
     times: int = 1
     layers: int = 1
@@ -104,11 +106,12 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class PartFacts:
-    """A part: its file, how many layers it has, and numbers in its weights."""
+    """A part: its file, how many layers it has, numbers in its weights, and lines on what it takes and gives."""
 
     file: str
     layers: int
     parameters: int
+    said: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

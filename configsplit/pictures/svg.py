@@ -196,16 +196,17 @@ def _told(box: Box) -> str:
     """All there is to say of a box."""
     pieces = [box.name, box.class_name if box.times == 1 else f"{box.times} × {box.class_name}", box.shape]
     pieces += [f"{amount(box.parameters)} parameters", f"{amount(box.macs)} multiply-accumulates"]
-    pieces += [f"part {box.part}" if box.part is not None else "", box.mark, box.note, box.hazard and f"hazard: {box.hazard}"]
+    pieces += [f"part {box.part}" if box.part is not None else "", box.shared]
+    pieces += [box.mark, box.note, box.hazard and f"hazard: {box.hazard}"]
     return " · ".join(filter(None, pieces))
 
 
 def _again(view: View, layout: Placed, live: bool) -> Iterator[str]:
-    """A dotted line between the calls of one layer."""
-    last: dict[tuple[str, int | None], int] = {}
+    """A dotted line between the calls of one layer, also from part to part."""
+    last: dict[str, int] = {}
     for number, box in enumerate(view.boxes):
-        key = (box.layer, box.part)
-        if box.layer and box.name != box.layer and key in last:
+        key = box.layer if box.shared else ""
+        if key and key in last:
             one, other = layout.boxes[last[key]], layout.boxes[number]
             ends = [(x + width / 2, y + height / 2) for x, y, width, height in (one, other)]
             pair = f' data-pair="{last[key]} {number}"' if live else ""

@@ -256,10 +256,33 @@ class Point(NamedTuple):
         return self.name, f"{self.module}:{self.attribute}" if self.attribute else self.module
 
 
+_last: list[tuple[Any, list[Point]]] = []
+"""What was found last, and the state of all that it was found in: looking takes a quarter of the time of a small model."""
+
+
 def points() -> list[Point]:
     """All entry points of the group."""
+    state = _state()
+    for before, found in _last[-1:]:
+        if before == state:
+            return found
     own = _own_file() if "importlib.metadata" not in sys.modules else None
-    return _installed() if own is None else [*_read(own)]
+    found = _installed() if own is None else [*_read(own)]
+    _last[:] = [(state, found)]
+    return found
+
+
+def _state() -> Any:
+    """What finds packages, where it looks, and since when each of these places has been as it is."""
+    finds = getattr(sys.modules.get("importlib.metadata"), "entry_points", None)
+    return finds, (*sys.meta_path,), tuple((folder, _changed(folder or ".")) for folder in sys.path)
+
+
+def _changed(place: str) -> int:
+    try:
+        return Path(place).stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _installed() -> list[Point]:

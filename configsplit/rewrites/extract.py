@@ -58,7 +58,7 @@ def _check(model: Model, graph: CallGraph, starts: Sequence[TensorRef], ends: Se
     missing = _missing(graph, starts, ends, behind)
     if missing:
         told = "; ".join(f"{names.call(graph, taker)} also needs {names(ref)}" for ref, taker in missing.items())
-        hint = " ".join(f"--from {names(ref)}" for ref in missing)
+        hint = " ".join(f"--from '{names(ref)}'" for ref in missing)
         raise CutError(
             f"{told}: add {'it' if len(missing) == 1 else 'them'} to --from",
             code="extract-missing",

@@ -76,14 +76,14 @@ class SavedConversion:
     numeric: ConvertedReport | None = None
 
     def __repr__(self) -> str:
-        return f"<{self.path}: {self.layers} layers, {self.weights} weights, {self.relaid} of them laid out anew>"
+        return f"<{self.path}: {self.layers} layers, {self.weights} weights, {self.relaid} of them in a new layout>"
 
     def _repr_html_(self) -> str:
         """For notebooks."""
         from configsplit.display.html import box, title
         from configsplit.models.notebook import record_html
 
-        facts = (f"{self.layers} layers", f"{self.weights} weights", f"{self.relaid} laid out anew")
+        facts = (f"{self.layers} layers", f"{self.weights} weights", f"{self.relaid} in a new layout")
         return box(title(self.path, *facts)) if self.record is None else record_html(self.record, *facts)
 
 

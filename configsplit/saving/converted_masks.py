@@ -124,5 +124,5 @@ def _refusal(path: LayerPath, class_name: str, there: str, here: str) -> Refusal
         "/".join(path),
         "convert-mask",
         f"{class_name} would receive another mask in {there} than in {here}, or none",
-        f"declare the class in a plug-in (uses_mask=() if it needs no mask), or build that part of the model anew in {there}",
+        f"declare the class in a plug-in (uses_mask=() if it needs no mask), or rebuild that part of the model in {there}",
     )

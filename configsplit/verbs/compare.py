@@ -60,6 +60,11 @@ def compare(
         VerificationError: the models do not take the same inputs, or one cannot be run. That they differ is no error.
         StoreError: a file cannot be read, or has no weights.
         RuntimeUnavailableError: the Keras of one is not installed.
+
+    Example:
+        >>> saved = configsplit.rename("model.keras", {"c1": "stem"}).save("renamed.keras")
+        >>> configsplit.compare("model.keras", "renamed.keras").identical
+        True
     """
     from configsplit.runtime.compare import compare_numeric
     from configsplit.runtime.confinement.policy import Limits

@@ -129,6 +129,12 @@ def convert(
         OptionError: an option is none of the words that it may be.
         ConversionError: something was asked for that a model of Keras 3 has no use for.
         StoreError, DocumentError, WeightsError: the file cannot be read, or is damaged.
+
+    Example:
+        >>> made = configsplit.convert("old.h5")
+        >>> made.refusals
+        ()
+        >>> saved = made.save("new.keras")
     """
     asked = _Asked(
         to=to,

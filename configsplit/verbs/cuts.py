@@ -158,6 +158,12 @@ def cuts(
         TensorReferenceError: ``before`` or ``after`` names no tensor.
         CutError: the order asks for devices that are not given.
         ShapeError: what was asked for depends on sizes that are open.
+
+    Example:
+        >>> places = configsplit.cuts("model.keras", max_tensors=1)
+        >>> places[0]
+        <cut at 'c1': 1.02 kB in 1 tensor, MACs 6.91 k | 9.23 k>
+        >>> parts = configsplit.split("model.keras", at=places[0])
     """
     for option, most in (("max_tensors", max_tensors), ("max_bytes", max_bytes)):
         if most is not None:

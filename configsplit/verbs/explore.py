@@ -5,12 +5,15 @@ from __future__ import annotations
 import tempfile
 import webbrowser
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from configsplit.errors import StoreError
 from configsplit.models.made import ModelLike
 from configsplit.verbs.plot import Plot, Sizes, plot
+
+_STAGES, _FEWER, _MANY = 16, 8, 800
+"""The most stages of pipelines if nothing is said: fewer in a model of many layer calls, where each takes a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,8 @@ def explore(
     """Write the page of a model, of parts or of a difference, and open it in a browser.
 
     Args:
-        models, unfold, convert, near, stages, sizes, custom_objects: as for `plot`.
+        models, unfold, convert, near, sizes, custom_objects: as for `plot`.
+        stages: as for `plot`; by default 16, or 8 in a model of more than 800 layer calls.
         out: the file to write; by default one in a new temporary folder, which stays there.
         opens: whether the page is opened.
         force: replace an existing ``out``.
@@ -47,6 +51,10 @@ def explore(
 
     Raises:
         StoreError: ``out`` is no name of a page; and whatever `plot` and `Plot.save` raise.
+
+    Example:
+        >>> configsplit.explore("model.keras", out="model.html", opens=False).path.name
+        'model.html'
     """
     if out is not None and Path(out).suffix.lower() != ".html":
         raise StoreError(
@@ -56,6 +64,8 @@ def explore(
             hint="name it .html; `configsplit plot` writes the others",
         )
     found = plot(*models, unfold=unfold, convert=convert, near=near, stages=stages, sizes=sizes, custom_objects=custom_objects)
+    if stages is None:
+        found = replace(found, stages=_STAGES if found.calls <= _MANY else _FEWER)
     page = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="configsplit-")) / "model.html"
     found.save(page, force=force)
     return Explored(page, opens and webbrowser.open(page.resolve().as_uri()), found)

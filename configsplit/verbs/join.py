@@ -55,6 +55,11 @@ def join(*models: ModelLike | Parts, by: By = "position", custom_objects: Iterab
         VerificationError: the parts do not give the graph that was cut.
         CutError: the models do not fit together.
         ShapeError: an output is not what the next model takes.
+
+    Example:
+        >>> parts = configsplit.split("model.keras", at="res")
+        >>> configsplit.join(*parts)
+        <join of model.keras: 11 layers>
     """
     check_choice("by", by, By)
     specs = tuple(custom_objects)

@@ -30,7 +30,7 @@ FORGOTTEN = "Keras 3 forgets on loading that the layers inside are frozen: set i
 
 
 def rename(model: ModelLike, names: Mapping[str, str] | Iterable[str]) -> Edited:
-    """Call layers otherwise: ``{"conv1": "stem"}`` or ``["conv1=stem", "conv*=block1_conv*", "encoder/fc=encoder/dense"]``.
+    """Rename layers: ``{"conv1": "stem"}`` or ``["conv1=stem", "conv*=block1_conv*", "encoder/fc=encoder/dense"]``.
 
     All at once, so that two layers may swap their names. The weights' names in the file follow.
 
@@ -43,6 +43,10 @@ def rename(model: ModelLike, names: Mapping[str, str] | Iterable[str]) -> Edited
 
     Raises:
         TensorReferenceError: no such layer, or two layers would have one name, or Keras could not load the name.
+
+    Example:
+        >>> configsplit.rename("model.keras", ["c*=conv*"])
+        <rename of model.keras: 11 layers>
     """
     document = document_of(model)
     pairs = list(names.items()) if isinstance(names, Mapping) else [_pair(text) for text in names]
@@ -98,6 +102,10 @@ def freeze(model: ModelLike, *, before: Names = (), after: Names = (), layer: Na
     Raises:
         TensorReferenceError: no such layer or tensor.
         CutError: the config of a layer has no such flag.
+
+    Example:
+        >>> configsplit.freeze("model.keras", before="res")
+        <freeze of model.keras: 6 of 11 layers, 280 of 296 parameters frozen>
     """
     document = document_of(model)
     asked = {
@@ -204,6 +212,10 @@ def layers(
     Raises:
         TensorReferenceError: no such tensor.
         ShapeError: a size does not fit.
+
+    Example:
+        >>> configsplit.layers("model.keras", after="max_pooling2d")
+        (<global_average_pooling2d: GlobalAveragePooling2D>, <out: Dense, 16 parameters>)
     """
     document = document_of(model)
     named = bool(listed(before) or listed(after))

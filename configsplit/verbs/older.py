@@ -72,7 +72,7 @@ def written_back(made: Converted, source: Source, given: Mapping[TensorRef, Tens
     """A conversion carried on to Keras 2, or to TensorFlow.js.
 
     Raises:
-        WeightsError: nobody can say in which order Keras lists the weights of a layer.
+        WeightsError: it is not certain in which order Keras lists the weights of a layer.
         StoreError: a vocabulary is damaged.
     """
     migration = made.migration

@@ -105,6 +105,11 @@ def plan(
         CutError: no plan keeps to the limits, or what was given does not fit the model. Or so many stages can only be made by
             a cut through a tensor that may be sparse or ragged, or whose mask cannot cross.
         ShapeError: the shape of a tensor that crosses is unknown; or the best plan depends on a size that is open.
+
+    Example:
+        >>> plan = configsplit.plan("model.keras", 2)
+        >>> [stage.macs for stage in plan.stages]
+        [6912, 9230]
     """
     if boundary_dtype is not None:
         check_choice("boundary_dtype", boundary_dtype, Wider)

@@ -107,7 +107,7 @@ class Plot:
         picture = self.picture
         match suffix.lower():
             case ".html":
-                told = None if self.document is None else prices(self.document, self.sizes, self._calls, self.stages)
+                told = None if self.document is None else prices(self.document, self.sizes, self.calls, self.stages)
                 return page(picture, opened(picture), told)
             case ".svg":
                 return svg(picture, opened(picture))
@@ -153,7 +153,8 @@ class Plot:
         return png(svg(self.picture, opened(self.picture)))
 
     @property
-    def _calls(self) -> int:
+    def calls(self) -> int:
+        """How many calls of layers it shows."""
         return sum(len(view.boxes) for view in self.whole.views)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
@@ -193,6 +194,9 @@ def plot(
         StoreError: a file cannot be read.
         ShapeError: the sizes do not fit the model.
         VerificationError: the manifest wires what the parts do not have.
+
+    Example:
+        >>> configsplit.plot("model.keras").save("model.svg")
     """
     plugins, sizes = tuple(custom_objects), sizes if isinstance(sizes, Mapping) else tuple(sizes)
     if len(models) not in (1, 2):
@@ -219,9 +223,9 @@ def plot(
 def in_notebook(found: Plot) -> str:
     """The picture as HTML for a notebook: an image, for where scripts are off, and the page below it, at a click. Nothing where
     it would be too large."""
-    if found._calls > _MOST_IN_NOTEBOOK:
+    if found.calls > _MOST_IN_NOTEBOOK:
         return ""
-    if found._calls > _MOST_PRICED_IN_NOTEBOOK:
+    if found.calls > _MOST_PRICED_IN_NOTEBOOK:
         found = replace(found, document=None)  # where it can be cut takes longer to find than all else
     image, whole = found.text(".svg"), found.text(".html")
     shown = as_image(image, found.whole.title) if len(image.encode("utf-8")) <= _LARGEST_IMAGE else ""

@@ -42,7 +42,7 @@ def public(name: str, own: Callable[..., Any], live: Callable[[], ModuleType]) -
     def verb(*arguments: Any, **options: Any) -> Any:
         given = _as_now(name, names, bool(arguments), options)
         model = arguments[0] if arguments else given.get(names[0])
-        _check(name, names, given)
+        checked(name, names, given)
         if is_live(model) and hasattr(module := live(), name):
             return getattr(module, name)(*arguments, **given)
         arguments = tuple(live().document(each) if is_live(each) else each for each in arguments)
@@ -74,7 +74,7 @@ def _as_now(name: str, names: list[str], has_host: bool, options: dict[str, Any]
     return given
 
 
-def _check(name: str, names: Sequence[str], given: Mapping[str, Any]) -> None:
+def checked(name: str, names: Sequence[str], given: Mapping[str, Any]) -> None:
     """Hold what was given by keyword against the record of the verb.
 
     Raises:

@@ -78,7 +78,7 @@ def _pair(text: str) -> tuple[str, str]:
 
 def _syntax(text: str) -> ConversionError:
     return ConversionError(
-        f"{text!r} does not say what takes the place of a Lambda layer",
+        f"{text!r} does not say what replaces a Lambda layer",
         code="convert-lambda-syntax",
         hint="write NAME=module:function",
     )

@@ -70,6 +70,12 @@ def split(
         CutError: the model cannot be cut there.
         ShapeError: the shape of a tensor that crosses is unknown; or which boundary is the smallest depends on a size that is
             open.
+
+    Example:
+        >>> parts = configsplit.split("model.keras", at="res")
+        >>> parts
+        <2 parts of model.keras: 7, 6 layers>
+        >>> saved = parts.save("parts")
     """
     check_choice("boundary", boundary, Choice)
     if boundary_dtype is not None:
@@ -196,7 +202,7 @@ def _candidates(pricing: Pricing, boundaries: Sequence[Sequence[TensorRef]], cho
             edge = [ref for ref, takers in graph.consumers.items() if graph.producer(ref) in head and not head >= set(takers)]
             crossing = [ref for ref in edge if not graph.is_input[graph.producer(ref)]]
             bytes_, names = sum(map(price, crossing)), ", ".join(ref.layer for ref in crossing)
-            cost = f"{bytes_:,} bytes a sample" if bytes_ < UNKNOWN else "bytes that nobody can tell"
+            cost = f"{bytes_:,} bytes a sample" if bytes_ < UNKNOWN else "an unknown number of bytes"
             told = f"cut {number} through {names}: {cost}, {len(head)} calls before it"
             found.setdefault(told, []).append(f"{choice}, taken" if choice == chosen else choice)
     return "\n".join(f"{told} ({'; '.join(choices)})" for told, choices in found.items())

@@ -19,7 +19,7 @@ from configsplit.errors import CutError, ShapeError
 from configsplit.graph.model import CallRef, LayerPath, Model, TensorRef, TensorSpec, walk
 from configsplit.graph.references import layer_paths, places
 from configsplit.hazards import hazards
-from configsplit.inference import Inference, explain
+from configsplit.inference import Inference, explain, keeps_float32
 from configsplit.inference.tensor_kinds import check_kinds, with_kinds
 from configsplit.models.configs import check_configs
 from configsplit.models.document import Document, Said, by_names
@@ -69,6 +69,10 @@ def extract(
         CutError: more is needed than what it starts from; what is missing is named. Or a start may be sparse or ragged, and
             the document does not tell.
         ShapeError: the shape of a start is unknown.
+
+    Example:
+        >>> configsplit.extract("model.keras", from_="activation", to="bn2")
+        <extract of model.keras: 3 layers>
     """
     document = document_of(model)
     starts, ends = listed(from_), listed(to)
@@ -108,6 +112,11 @@ def insert(model: ModelLike, donor: ModelLike, *, after: str, before: Names = ()
     Raises:
         CutError: the fragment has several inputs or outputs, or is of another generation of Keras.
         ShapeError: shapes or dtypes do not fit.
+
+    Example:
+        >>> branch = configsplit.extract("model.keras", from_="activation", to="bn2")
+        >>> configsplit.insert("model.keras", branch, after="bn1")
+        <insert of model.keras: 13 layers>
     """
     document = document_of(model)
     given = _donor(document, donor, donor_weights)
@@ -127,7 +136,7 @@ def insert(model: ModelLike, donor: ModelLike, *, after: str, before: Names = ()
 
 
 def replace(model: ModelLike, donor: ModelLike, *, from_: Names, to: Names, donor_weights: Path | None = None) -> Edited:
-    """Let a donor take the place of what lies between tensors.
+    """Replace what lies between tensors with a donor.
 
     Args:
         model: a file, what `load` gave, or the result of another verb; it is not changed.
@@ -142,6 +151,11 @@ def replace(model: ModelLike, donor: ModelLike, *, from_: Names, to: Names, dono
     Raises:
         CutError: numbers do not fit, or a start is computed from an end.
         ShapeError: shapes or dtypes do not fit.
+
+    Example:
+        >>> branch = configsplit.extract("model.keras", from_="c1", to="bn1")
+        >>> configsplit.replace("model.keras", branch, from_="c1", to="activation")
+        <replace of model.keras: 10 layers>
     """
     document = document_of(model)
     other = _donor(document, donor, donor_weights)
@@ -165,6 +179,10 @@ def remove(model: ModelLike, layer: Names) -> Edited:
     Raises:
         CutError: a layer takes or gives several tensors.
         ShapeError: its output is not of the shape and dtype of its input.
+
+    Example:
+        >>> configsplit.remove("model.keras", "bn*")
+        <remove of model.keras: 9 layers>
     """
     document, patterns = document_of(model), listed(layer)
     paths = layer_paths(document.model, patterns)
@@ -172,11 +190,12 @@ def remove(model: ModelLike, layer: Names) -> Edited:
     levels: dict[LayerPath, list[str]] = {}
     for path in paths:
         levels.setdefault(path[:-1], []).append(path[-1])
+    doubts: list[str] = []
     for place, names in levels.items():
-        _check_removal(place, names, known_inside(inference, place))
+        doubts += _check_removal(place, names, known_inside(inference, place))
     spec = inference.specs[document.model.input_refs()[0]]
     made = remove_layers(as_functional(document.model, spec), paths)
-    return finish("remove", (document,), made, {"layer": patterns})
+    return finish("remove", (document,), made, {"layer": patterns}, doubts)
 
 
 # ---------------------------------------------------------------- shared steps
@@ -329,17 +348,23 @@ def _require_shapes(model: Model, refs: Sequence[TensorRef], inference: Inferenc
             )
 
 
-def _check_removal(place: LayerPath, names: Sequence[str], inference: Inference | None) -> None:
-    """Raises ShapeError where a layer's output cannot be replaced by its input."""
+def _check_removal(place: LayerPath, names: Sequence[str], inference: Inference | None) -> list[str]:
+    """Raises ShapeError where a layer's output cannot be replaced by its input. Where nobody knows what that is, but the
+    classes that go give back whatever they take, what is taken for granted is returned."""
     if inference is None:
-        return
+        return []
+    doubts, layers = [], inference.model.by_name()
+    keeping = all(keeps_float32(layers[each], inference.facts(layers[each])) for each in names)
     for ref, source in stand_ins(inference.model, names).items():
         gone, instead = inference.specs.get(ref, TensorSpec()), inference.specs.get(source, TensorSpec())
-        if gone.shape is None or instead.shape is None or not same(gone, instead):
-            where = "/".join((*place, ref.layer))
+        where = "/".join((*place, ref.layer))
+        if keeping and gone.shape is None and instead.shape is None and instead.dtype in (None, "float32"):
+            doubts.append(f"{where!r} is taken out, though nobody has said that {source.layer!r} gives float32, as it does")
+        elif gone.shape is None or instead.shape is None or not same(gone, instead):
             raise ShapeError(
                 f"{where!r} gives {told(gone)}, what it takes is {told(instead)}: its input cannot stand for its output",
                 code="remove-shape",
                 where=where,
                 hint="put something in its place: configsplit replace --from ... --to ... --donor DONOR",
             )
+    return doubts

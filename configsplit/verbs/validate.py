@@ -84,6 +84,10 @@ def validate(file: str | Path) -> Validation:
 
     Raises:
         Nothing: what is wrong is a violation.
+
+    Example:
+        >>> configsplit.validate("model.keras").valid
+        True
     """
     try:
         return _validate(Path(file))
@@ -252,7 +256,7 @@ def published(name: str) -> dict[str, Any]:
     """
     file = resources.files("configsplit.schemas").joinpath(f"{name}.schema.json")
     if not file.is_file():
-        raise StoreError(f"no schema is published for a {name}", code="schema-missing", hint="install configsplit anew")
+        raise StoreError(f"no schema is published for a {name}", code="schema-missing", hint="reinstall configsplit")
     made: dict[str, Any] = json.loads(file.read_text("utf-8"))
     return made
 

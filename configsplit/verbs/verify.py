@@ -75,6 +75,11 @@ def verify(
     Raises:
         VerificationError: the parts do not equal the whole, or a file was changed since the split.
         StoreError: a file is missing.
+
+    Example:
+        >>> saved = configsplit.split("model.keras", at="res").save("parts")
+        >>> configsplit.verify("parts")
+        <2 parts of model.keras: 11 weights proven>
     """
     folder = Path(directory)
     manifest = read_manifest(folder)

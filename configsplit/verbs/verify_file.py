@@ -56,6 +56,11 @@ def verify_file(path: str | Path, *, source: str | Path | None = None, custom_ob
     Raises:
         VerificationError: a file was changed since, or a weight is not that of its origin.
         StoreError: the record or a source is missing.
+
+    Example:
+        >>> saved = configsplit.freeze("model.keras", before="res").save("frozen.keras")
+        >>> configsplit.verify_file("frozen.keras")
+        <frozen.keras: 11 layers, 11 weights proven>
     """
     path = Path(path)
     told = read_record(path)
@@ -201,5 +206,5 @@ def _false(path: Path, what: str) -> VerificationError:
         f"the record does not tell what the conversion gives: {what}",
         code="verify-provenance",
         where=str(path),
-        hint="give the plug-ins that it was converted with (--custom-objects); if the record was changed, convert anew",
+        hint="give the plug-ins that it was converted with (--custom-objects); if the record was changed, convert again",
     )

@@ -68,7 +68,7 @@ def _sentence(error: Any) -> str:
             return f"the key {missing!r} is missing" + (f" ({about})" if about else "")
         case "additionalProperties":
             unknown = [key for key in value if key not in error.schema.get("properties", {})]
-            return f"nobody knows the key{'s' if len(unknown) > 1 else ''} {', '.join(map(repr, unknown))}"
+            return f"unknown key{'s' if len(unknown) > 1 else ''} {', '.join(map(repr, unknown))}"
         case "not":
             return f"does not belong here: {about}" if about else "does not belong here"
         case "minLength":

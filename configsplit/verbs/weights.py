@@ -75,6 +75,11 @@ def weights(
 
     Raises:
         StoreError, DocumentError, PluginError: the file cannot be read, or is damaged.
+
+    Example:
+        >>> saved = configsplit.named_weights("model.keras").save("weights.npz")
+        >>> saved.names[:2]
+        ('c1/kernel', 'bn1/gamma')
     """
     if isinstance(document, Document):
         return NamedWeights(document)

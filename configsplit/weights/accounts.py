@@ -18,7 +18,7 @@ from configsplit.weights.placement import known_inside
 MAY_LACK = "2.2.4-tf"
 """What TensorFlow 1.13 to 2.1 call themselves; the first did not save the weights of layers in lists, not even in ``.h5``."""
 
-_ANEW = "or let what is missing begin anew: --missing-weights initialize"
+_ANEW = "or initialize what is missing: --missing-weights initialize"
 
 
 @dataclass(frozen=True, slots=True)

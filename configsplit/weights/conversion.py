@@ -120,7 +120,7 @@ class OldWeights:
         """Trainable weights first, which is how every release before TF 1.14 saved them whatever was frozen.
 
         Raises:
-            WeightsError: nobody can say how many weights a layer inside has, or the shapes are others.
+            WeightsError: it is not known how many weights a layer inside has, or the shapes are others.
         """
         inference = known_inside(self.document.infer(), path) if layer.model is not None else None
         if inference is None:

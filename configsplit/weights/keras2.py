@@ -144,7 +144,7 @@ def in_order(
     """The weights of a model of Keras 3, of each layer in the order in which it lists them, and not as an archive keeps them.
 
     Raises:
-        WeightsError: nobody can say in which order.
+        WeightsError: it is not certain in which order.
     """
     layers, found = dict(walk(model, held_by("keras3"))), dict[LayerPath, Layout]()
     for path, layout in layouts.items():

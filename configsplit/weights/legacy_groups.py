@@ -15,7 +15,7 @@ def legacy_piece_names(layer: Layer, provenance: Provenance, wrapper: LayerPath,
     """The names that the weights of a piece have in the file of the whole, in the order in which the piece is loaded.
 
     Raises:
-        WeightsError: nobody can say in which order.
+        WeightsError: it is not certain in which order.
     """
     piece, whole = weights.inside(layer), weights.inside(weights.layers[wrapper])
     if piece is None or whole is None:

@@ -86,7 +86,7 @@ def piece_order(
         reach: what layers hold.
 
     Raises:
-        WeightsError: nobody can say in which order they are loaded.
+        WeightsError: it is not certain in which order they are loaded.
     """
     paths = [path for path, _ in walk(piece, reach) if names.get(origins.get(path, ()))]
     rank = {path: number for number, (path, _) in enumerate(walk(whole, reach))}

@@ -71,7 +71,7 @@ def _listed(document: Document, file: Arrays) -> Iterator[tuple[str, str]]:
 def _kind(path: LayerPath, weight: LayerWeight) -> bool:
     if weight.trainable is None:
         raise WeightsError(
-            f"nobody can say in which order Keras loads the weights of {'/'.join(path)!r} from a .h5 file",
+            f"it is not certain in which order Keras loads the weights of {'/'.join(path)!r} from a .h5 file",
             code="weights-order-unknown",
             where="/".join(path),
             hint="write .keras, where order does not matter; or declare the class: --custom-objects FILE.py",
@@ -83,7 +83,7 @@ def weights_by_layer(document: Document, file: Arrays) -> dict[LayerPath, list[L
     """The weights of every layer that has some, in the order of ``layer.weights``.
 
     Raises:
-        WeightsError: nobody can say in which order a layer lists them, or where an archive keeps them.
+        WeightsError: it is not certain in which order a layer lists them, or where an archive keeps them.
     """
     old = OldWeights(document, file)
     layers = old.found.layers

@@ -20,10 +20,11 @@ OUTSIDE = ("CONTRIBUTING.md", "CHANGELOG.md")
 
 
 def on_config(config: Any) -> Any:
-    """Pages that nobody has put anywhere stand at the end."""
+    """Pages that stand nowhere else come at the end; at the foot of each page is the version that it tells of."""
     listed = re.findall(r"[\w/-]+\.md", json.dumps(config.nav))
     more = [path.name for path in sorted((ROOT / "docs").glob("*.md")) if path.name not in listed]
     config.nav += [{"More": more}] if more else []
+    config.copyright = f"configsplit {configsplit.__version__}. Each release has these pages in its source distribution."
     return config
 
 
@@ -100,7 +101,7 @@ def methods(kind: type) -> str:
     )
 
 
-_SECTION = re.compile(r"^(Args|Returns|Raises|Attributes):\n", re.MULTILINE)
+_SECTION = re.compile(r"^(Args|Returns|Raises|Attributes|Example):\n", re.MULTILINE)
 _ITEM = re.compile(r"^    (\S[^:\n]*): ", re.MULTILINE)
 
 
@@ -110,6 +111,9 @@ def docstring(found: Any) -> str:
     first, *rest = _SECTION.split(text)
     pieces = [escaped_html(first.strip())]
     for word, content in zip(rest[::2], rest[1::2], strict=True):
+        if word == "Example":
+            pieces.append(f"\n\n```pycon\n{inspect.cleandoc(content)}\n```")
+            continue
         items = _ITEM.sub(lambda item: f"- **{item[1]}**: ", escaped_html(content.rstrip()))
         pieces.append(f"\n\n**{word}**\n\n{inspect.cleandoc(items)}")
     return "".join(pieces)

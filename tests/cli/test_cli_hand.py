@@ -32,6 +32,17 @@ def test_a_misspelt_option_is_told_the_nearest() -> None:
     assert "--at" in found.err.partition("No such option")[2].partition("Did you mean")[2]
 
 
+def test_help_says_what_a_code_means() -> None:
+    page = run("help", "cut-at-input")
+    assert (page.code, page.err) == (0, "")
+    assert page.out.startswith("cut-at-input (Cuts)\n")
+    assert "nothing lies before it" in page.out
+    assert "What to do: Cut at a layer behind it." in page.out
+    wrong = run("help", "cut-at-imput")
+    assert (wrong.code, wrong.out) == (2, "")
+    assert "Did you mean cut-at-input?" in wrong.err
+
+
 @pytest.mark.parametrize("name", VERBS)
 def test_help_has_two_examples_that_are_command_lines(name: str) -> None:
     examples = record(name).examples

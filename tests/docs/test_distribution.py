@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import runpy
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -121,6 +124,50 @@ def test_the_container_copies_what_there_is_and_runs_as_nobody_in_particular() -
     assert set(extras[1].split(",")) <= PROJECT["optional-dependencies"].keys()
     packages = {name.split(".")[0] for name in ("configsplit", "custom_objects", "schemas")}
     assert packages <= set(copied)
+
+
+def test_what_the_container_copies_can_be_installed_and_run(tmp_path: Path) -> None:
+    """From these files alone, laid where pyproject.toml says, with what it says belongs to each package; dependencies are those
+    of the tests."""
+    text = (ROOT / "Dockerfile").read_text("utf-8")
+    source, site = tmp_path / "source", tmp_path / "site"
+    for line in re.findall(r"^COPY (?!--from)(.*)$", text, re.MULTILINE):
+        *names, target = line.split()
+        for name in names:
+            if (ROOT / name).is_dir():
+                shutil.copytree(ROOT / name, source / target)
+            else:
+                (source / target).mkdir(parents=True, exist_ok=True)
+                shutil.copy(ROOT / name, source / target)
+    told = tomllib.loads((source / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]
+    for package in told["packages"]:
+        home = max((each for each in told["package-dir"] if f"{package}.".startswith(f"{each}.")), key=len)
+        inside = source.joinpath(told["package-dir"][home], *package.removeprefix(home).strip(".").split("."))
+        for pattern in ("*.py", *told["package-data"].get(package, ())):
+            for file in inside.glob(pattern):
+                place = site.joinpath(*package.split("."), file.relative_to(inside))
+                place.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(file, place)
+
+    def run(*words: str) -> str:
+        code = "import configsplit; print(configsplit.__file__); from configsplit.cli.main import main; main()"
+        environment = {**os.environ, "PYTHONPATH": str(site)}
+        done = subprocess.run(
+            [PYTHON, "-c", code, *words], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+        )
+        first, _, rest = done.stdout.partition("\n")
+        assert first == str(site / "configsplit" / "__init__.py")
+        return rest
+
+    entry, command = (json.loads(re.findall(rf"^{word} (.*)$", text, re.MULTILINE)[-1]) for word in ("ENTRYPOINT", "CMD"))
+    assert entry == ["configsplit"]
+    assert run(*command).startswith("Usage: configsplit ")
+    assert run("help", "cut-at-input").startswith("cut-at-input (Cuts)")
+    assert "valid" in run("validate", str(CORPUS / "keras-3.15.1" / "residual.keras"))
+    model = str(CORPUS / "keras-3.15.1" / "residual.keras")
+    assert "proven" in run("split", model, "--at", "res", "--out", str(tmp_path / "parts"))
+    run("plot", model, "--out", str(tmp_path / "page.html"))
+    assert "</html>" in (tmp_path / "page.html").read_text("utf-8")
 
 
 def test_forms_ask_for_what_is_needed() -> None:

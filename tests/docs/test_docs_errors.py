@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from support.error_pages import DATA, told, written
+
 ROOT = Path(__file__).resolve().parents[2]
 CODE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")
 NOT_CODES = {
@@ -81,3 +83,8 @@ def test_codes_are_documented_once_and_in_order() -> None:
         codes = re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE)
         assert codes == sorted(set(codes)), section.splitlines()[0]
     assert len(documented()) == len(set(documented()))
+
+
+def test_the_command_line_says_what_the_page_says() -> None:
+    assert DATA.read_text("utf-8") == written(), "make generated"
+    assert set(told()) == set(documented())

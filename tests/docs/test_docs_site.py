@@ -95,6 +95,13 @@ def test_every_verb_option_and_public_name_is_told(site: Path) -> None:
     assert "Raises" in python
 
 
+def test_every_page_says_of_which_version_it_is(site: Path) -> None:
+    pages = [page for page in site.rglob("*.html") if "md-footer" in page.read_text("utf-8")]
+    assert len(pages) > 40
+    told = f"configsplit {configsplit.__version__}. Each release"
+    assert [page.name for page in pages if told not in page.read_text("utf-8")] == []
+
+
 def test_every_page_is_found_by_search(site: Path) -> None:
     index = json.loads((site / "search" / "search_index.json").read_text("utf-8"))
     found = {entry["location"].partition("#")[0] for entry in index["docs"]}

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from click.testing import CliRunner
-from drawn_models import HOSTILE, chain, functional, image, layer, loaded, nested_twice, residual
+from drawn_models import HOSTILE, chain, dense, functional, image, layer, loaded, nested_twice, residual
 from support.browser import Page, visit
 
 import configsplit
@@ -473,3 +473,44 @@ def test_what_differs_and_what_crosses_is_listed_and_led_to(seen: Callable[..., 
     middle = "document.querySelector('.onCut').getBoundingClientRect().top"
     assert run(f"{middle} > 100 && {middle} < innerHeight - 100")
     assert page.complaints == []
+
+
+def siamese() -> dict[str, Any]:
+    """One layer called on two inputs, and what becomes of both."""
+    tower = {**dense("tower", "left", 3), "inbound_nodes": [[["left", 0, 0, {}]], [["right", 0, 0, {}]]]}
+    both = {**layer("both", "Add", {}, ("late",)), "inbound_nodes": [[["late", 0, 0, {}], ["tower", 1, 0, {}]]]}
+    layers = [image("left", 4), image("right", 4), tower, dense("late", "tower", 3), both]
+    return functional(layers, ("left", "right"), ("both",))
+
+
+def test_parts_tell_what_the_manifest_says_and_what_they_share(seen: Callable[..., Seen], tmp_path: Path) -> None:
+    saved = configsplit.split(loaded(tmp_path, siamese()), at="late", boundary="early").save(tmp_path / "parts")
+    plot(tmp_path / "parts").save(tmp_path / "page.html")
+    page, run, _ = seen(tmp_path / "page.html")
+    told = "[...document.querySelectorAll('#about, #details li')].map(e => e.textContent)"
+    for number, part in enumerate(saved.manifest.parts):
+        run(f"document.querySelectorAll('.bt')[{number}].dispatchEvent(new MouseEvent('click', {{bubbles: true}}))")
+        file, *facts = run(told)
+        assert (file, facts[-1]) == (part.file, f"SHA-256 {part.sha256}")
+        assert [fact for fact in facts if fact.startswith("takes ")] == [
+            f"takes {tensor.name}, float32 (any, {(tensor.shape or ())[1]}): "
+            + (f"output {source['output']} of part {source['part']}" if "part" in source else "an input of the model")
+            for tensor in part.inputs
+            for source in [tensor.source.model_dump()]
+        ]
+        assert [fact for fact in facts if fact.startswith("gives ")] == [
+            f"gives {tensor.tensor}, float32 (any, 3)" for tensor in part.outputs
+        ]
+    titles = run("[...document.querySelectorAll('#picture .b title')].map(e => e.textContent)")
+    towers = [title for title in titles if " shared with " in title]
+    assert [(text.split(" · ")[0], text.rpartition(" · ")[2]) for text in towers] == [
+        ("tower", "shared with part 1"),
+        ("tower", "shared with part 0"),
+    ]
+    assert run("document.querySelectorAll('.again').length") == 1
+    assert page.complaints == []
+
+
+def test_calls_of_one_layer_say_so(tmp_path: Path) -> None:
+    text = plot(loaded(tmp_path, siamese())).text(".svg")
+    assert [f"call {number} of 2 of one layer" in text for number in (1, 2, 3)] == [True, True, False]

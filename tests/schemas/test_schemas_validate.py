@@ -139,7 +139,7 @@ def test_manifests_records_and_recipes(tmp_path: Path) -> None:
     recipe.write_text("do:\n  - splitt: {at: x}\n")
     told = configsplit.validate(recipe)
     assert told.schema == "recipe"
-    assert [(each.where, each.message) for each in told.violations] == [("do[0]", "nobody knows the key 'splitt'")]
+    assert [(each.where, each.message) for each in told.violations] == [("do[0]", "unknown key 'splitt'")]
 
 
 @pytest.mark.parametrize(("release", "schema"), [("2.13.1", "keras2"), ("2.21.0", "keras2"), ("3.6.0", "keras3")])

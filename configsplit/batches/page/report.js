@@ -48,7 +48,7 @@
   }
   const MADE = {
     split: (step) => step.boundaries && step.boundaries.length ? across(step.boundaries) : many(step.parts.length, "part"),
-    convert: (step) => [many(step.layers, "layer"), `${many(step.weights, "weight")}, ${number(step.relaid)} laid out anew`,
+    convert: (step) => [many(step.layers, "layer"), `${many(step.weights, "weight")}, ${number(step.relaid)} in a new layout`,
       step.notes.length ? many(step.notes.length, "note") : "", Object.keys(step.needs).length ? `needs ${Object.keys(step.needs).join(", ")}` : ""]
       .filter(Boolean).join("; "),
     inspect: (step) => many(step.parameters, "parameter"),

@@ -91,7 +91,7 @@ def _config(class_name: str, config: FrozenDict, taken: Constructor, wrapped: Wr
             raise Stop(
                 "convert-setting",
                 f"Keras 2's {class_name} has no {key}, which is {value!r} here",
-                f"change that setting of the {class_name} where the model can still be loaded, and save it anew",
+                f"change that setting of the {class_name} where the model still loads, and save it again",
             )
     return {**made, **dict.fromkeys(key for key in taken.required if key not in made)}
 

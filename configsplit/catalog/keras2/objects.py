@@ -12,7 +12,7 @@ from configsplit.graph.json import FrozenDict
 
 _PLAIN_POLICIES = ("DTypePolicy", "FloatDTypePolicy", "Policy")
 
-_BY_NAME = "give it by its name, or build that part of the model anew in Keras 2"
+_BY_NAME = "give it by its name, or rebuild that part of the model in Keras 2"
 
 _ACTIVATION = "put a layer that computes the same behind it, with the activation 'linear' (`configsplit replace`)"
 

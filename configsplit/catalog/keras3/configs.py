@@ -134,7 +134,7 @@ _REMEDIES: Mapping[str, str] = {
         "cut the model behind it (`configsplit split`), convert the tail, and build the features with "
         "keras.utils.FeatureSpace or preprocessing layers",
     ),
-    "CategoryCrossing": "use HashedCrossing, and train the model anew behind it",
+    "CategoryCrossing": "use HashedCrossing, and retrain what lies behind it",
     **dict.fromkeys(
         ("LocallyConnected1D", "LocallyConnected2D", "RandomFourierFeatures"),
         "put it into a model of its own, and wrap that; or put a layer of your own in its place (`configsplit replace`)",
@@ -210,7 +210,7 @@ def _check_rest(class_name: str, new: str, given: FrozenDict) -> None:
             raise Stop(
                 "convert-setting",
                 f"Keras 3's {new} has no {key}, which is {value!r} here",
-                f"change that setting of the {class_name} where the model can still be loaded, and save it anew",
+                f"change that setting of the {class_name} where the model still loads, and save it again",
             )
 
 

@@ -78,13 +78,13 @@ def _custom(unit: Unit, there: Sequence[str], facts: Mapping[str, LayerFacts]) -
     numbers = [f"vars/{number}" for number in range(len(inner))]
     if {*inner} != {*numbers}:
         strange = next(place for place in inner if place not in numbers)
-        raise _unknown(unit.entry, f"it keeps one at {strange!r}, and nobody has said in which order it lists them")
+        raise _unknown(unit.entry, f"it keeps one at {strange!r}, and no declaration says in which order it lists them")
     return numbers
 
 
 def _unknown(entry: FrozenDict, why: str) -> Stop:
     return Stop(
         "layout-unknown",
-        f"nobody can say where the weights of the {entry['class_name']} go in the other layout: {why}",
+        f"it is not known where the weights of the {entry['class_name']} go in the other layout: {why}",
         "write the format of the source; or declare keras3_places in a plug-in (--custom-objects FILE.py)",
     )

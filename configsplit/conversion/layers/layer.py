@@ -123,7 +123,7 @@ def _cell_count(entry: FrozenDict) -> int:
     if name not in KEYS or rule is None or "cells" in entry["config"]:
         raise Stop(
             "convert-weights-unknown",
-            f"nobody can say how many weights the cell {name} has",
+            f"it is not known how many weights the cell {name} has",
             "save the model as .keras, where every cell has a place of its own",
         )
     return len(rule(CallFacts(name, entry["config"], (TensorSpec((None, 1)),), dialect="keras2")))  # however wide its input is
@@ -317,7 +317,7 @@ def _lost(entry: FrozenDict, place: str) -> Stop:
     return Stop(
         "convert-weights-lost",
         f"the file has no weights for {place!r} of the {entry['class_name']}: the release that wrote it did not save them",
-        "convert the .h5 of the same model, which has them; or let them begin anew: --missing-weights initialize",
+        "convert the .h5 of the same model, which has them; or initialize them: --missing-weights initialize",
     )
 
 
@@ -331,7 +331,7 @@ def plain_places(unit: Unit) -> tuple[str, ...]:
         if _in_a_layer(name, _scope(unit, name)):
             raise Stop(
                 "convert-weights-unknown",
-                f"the {unit.entry['class_name']} holds layers of its own ({name!r}), and nobody has said where it keeps them",
+                f"the {unit.entry['class_name']} holds layers of its own ({name!r}), and no declaration says where",
                 "declare keras3_places in a plug-in (--custom-objects FILE.py)",
             )
     return tuple(f"vars/{number}" for number in range(len(unit.stored.shapes)))

@@ -59,7 +59,7 @@ def check(name: str, config: FrozenDict, backend: str) -> None:
         raise Stop(
             "convert-backend",
             f"the {name} has an even window, and Theano padded its states on other sides than Keras 3 does",
-            "take an odd window, and train the model anew",
+            "use an odd window, and retrain the model",
         )
     if config.get("padding") != "same":
         return

@@ -333,6 +333,14 @@
       byId("about").textContent = "What became of it";
       listed(byId("details"), rule.querySelector("title").textContent.split("; "));
     }
+    const part = !box && event.target.closest(".bt, .band");
+    if (part) {
+      const alike = [...picture.querySelectorAll(part.classList.contains("bt") ? ".bt" : ".band")];
+      const [file, ...facts] = data.parts[alike.indexOf(part)];
+      unpick();
+      byId("about").textContent = file;
+      listed(byId("details"), facts);
+    }
     if (!box) return;
     pick(box);
     if (box.hasAttribute("aria-expanded")) toggle(box);

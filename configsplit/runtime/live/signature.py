@@ -60,7 +60,7 @@ def _built_shape(model: Any) -> Any:
 
 
 def _refuse(model: Any) -> NoReturn:
-    raise DocumentError(f"nobody knows what {model.name!r} is called on", code="live-inputs", where=str(model.name), hint=_HINT)
+    raise DocumentError(f"what {model.name!r} is called on is not known", code="live-inputs", where=str(model.name), hint=_HINT)
 
 
 def _mapped(structure: Any, leaf: Callable[[Any], TensorSpec]) -> Any:

@@ -45,7 +45,7 @@ def transfer(model: Any, origins: Mapping[str, Any], framework: Framework, *, fr
 def _check(path: str, layer: Any, origins: Mapping[str, Any]) -> None:
     if path not in origins:
         raise WeightsError(
-            f"nobody knows where the weights of {path!r} are to come from",
+            f"there is no source for the weights of {path!r}",
             code="weights-unknown-layer",
             where=path,
             hint=nearest(path, origins),

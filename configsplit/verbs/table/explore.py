@@ -17,9 +17,8 @@ VERB = Verb(
         *DRAWN,
         Option(
             "--stages",
-            help="Show the best pipelines of up to N stages; 1: none.",
+            help="Show the best pipelines of up to N stages; 16 by default, 8 in a model of more than 800 layer calls.",
             kind="whole",
-            default=8,
             least=1,
             metavar="N",
         ),

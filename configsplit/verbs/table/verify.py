@@ -53,6 +53,7 @@ VERB = Verb(
         *LIMITS,
         JSON,
     ),
+    live=True,
     recipe="It holds the output of an earlier step (``of``) against the model.",
     examples=(
         "verify parts --numeric",
