@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from configsplit.batches import engines, overrides, run_log, storage
+from configsplit.batches import engines, outputs, overrides, storage
 from configsplit.batches.causes import cause_of, merged
 from configsplit.batches.engines import Engine
 from configsplit.batches.find_models import Zoo, find
@@ -20,6 +20,7 @@ from configsplit.batches.planning import Item, Plan, foreseen, items
 from configsplit.batches.read_recipe import checked, read_recipe
 from configsplit.batches.recipe import Recipe
 from configsplit.batches.run import Run, Watch
+from configsplit.batches.run_log import places
 from configsplit.batches.summary import Summary
 from configsplit.containers.fetched import is_remote
 from configsplit.errors import Json, StoreError
@@ -67,7 +68,7 @@ def batch(
     if write_overrides is not None:
         overrides.check_place(Path(write_overrides), _home(recipe))
     with _engine(cluster, jobs, work, str(zoo), str(out)) as engine:  # before anything is written: it may be out of reach
-        output = run_log.open_output(str(out), resume=resume, force=force)
+        output = outputs.open_output(str(out), resume=resume, force=force)
         try:
             output.journal.begin({"zoo": str(zoo), "models": len(work), "recipe": read.model_dump(mode="json")})
             run = Run(work, output, engine, watch)
@@ -94,7 +95,7 @@ def plan(
         DocumentError, StoreError: as `batch` does.
     """
     _, members, work = _prepared(recipe, str(zoo), str(out))
-    known = run_log.known(str(out))
+    known = outputs.known(str(out))
     with _engine(cluster, jobs, work, str(zoo), str(out)) as engine:
         dry = {name: {**item.job, "dry": True, "known": known.get(name)} for name, item in work.items() if item.job is not None}
         answers = {name: engine.executor.submit(engine.attempt, job) for name, job in dry.items()}
@@ -158,14 +159,14 @@ def _finished(run: Run, zoo: Zoo, recipe: Recipe, began: str, started: float) ->
         seconds=round(time.perf_counter() - started, 3),
         engine=run.engine.name,
         out=root,
-        ledger=f"{root}/{run_log.LEDGER}",
-        report=f"{root}/{run_log.REPORT}",
+        ledger=f"{root}/{outputs.LEDGER}",
+        report=f"{root}/{outputs.REPORT}",
     )
     each = map(records.__getitem__, names)  # one at a time: zoos may be large
-    kept = {place for record in each if record["result"]["outcome"] == "done" for place in run_log.places(record)}
+    kept = {place for record in each if record["result"]["outcome"] == "done" for place in places(record)}
     texts = {
-        run_log.LEDGER: (f"{json.dumps(records[name]['result'])}\n" for name in names),
-        run_log.REPORT: page(summary, zoo.root, recipe, (records[name] for name in names)),
+        outputs.LEDGER: (f"{json.dumps(records[name]['result'])}\n" for name in names),
+        outputs.REPORT: page(summary, zoo.root, recipe, (records[name] for name in names)),
     }
     output.finish(kept, texts)
     return summary

@@ -10,8 +10,9 @@ from typing import Any
 
 from configsplit.batches.engines import Engine
 from configsplit.batches.layout import Place
+from configsplit.batches.outputs import Output
 from configsplit.batches.planning import Item, lost
-from configsplit.batches.run_log import Output, Record
+from configsplit.batches.run_log import Record
 from configsplit.batches.worker_pool import RUNNING
 from configsplit.errors import StoreError
 

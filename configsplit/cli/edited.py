@@ -11,6 +11,7 @@ from configsplit.cli.output import note, say, show
 from configsplit.display.figures import size
 
 if TYPE_CHECKING:
+    from configsplit.graph.provenance import Origin
     from configsplit.models.results import Edited, SavedFile
     from configsplit.verbs.table.verb import Verb
 
@@ -82,7 +83,7 @@ def _changes(edited: Edited, verbose: bool) -> list[str]:
     return [f"  {word}  {', '.join(names) if verbose else _listed(names)}" for word, names in told if names]
 
 
-def _renamed(edited: Edited, path: tuple[str, ...], origin: Any) -> bool:
+def _renamed(edited: Edited, path: tuple[str, ...], origin: Origin) -> bool:
     return not origin.source and path[-1] != origin.path[-1] and edited.verb != "join"
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from configsplit.cli.compared_lines import fed_line, tolerated
+
+if TYPE_CHECKING:
+    from configsplit.runtime.reports import NumericReport
 
 _KINDS = (
     ("layer", "masks seen both ways, on and off"),
@@ -15,7 +18,7 @@ _KINDS = (
 )
 
 
-def numeric_lines(report: Any) -> list[str]:
+def numeric_lines(report: NumericReport) -> list[str]:
     """The verdict, what was exercised, and what was not. Only a run that exercised everything is called verified outright."""
     missing = report.unexercised
     word = (
@@ -31,7 +34,7 @@ def numeric_lines(report: Any) -> list[str]:
     return [verdict, *fed, *_seen(report), *(f"  not exercised: {each}" for each in missing), *_not_numbers(report)]
 
 
-def _seen(report: Any) -> list[str]:
+def _seen(report: NumericReport) -> list[str]:
     told = []
     for where, what in _KINDS:
         masks = [mask for mask in report.masks if mask.where == where]
@@ -40,7 +43,7 @@ def _seen(report: Any) -> list[str]:
     return [f"  exercised: {'; '.join(told)}"] if told else []
 
 
-def _not_numbers(report: Any) -> list[str]:
+def _not_numbers(report: NumericReport) -> list[str]:
     return [
         f"  note: {output.nan} numbers of {output.name!r} are NaN in the original and in the parts; equal bits say little there"
         for output in report.outputs

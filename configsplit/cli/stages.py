@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from configsplit.cli.output import table
 from configsplit.display.figures import count, figure, size
 
+if TYPE_CHECKING:
+    from configsplit.boundaries.formulas import Figure
+    from configsplit.verbs.cuts import Cuts
+    from configsplit.verbs.planned import Plan
 
-def plan_lines(plan: Any) -> list[str]:
+
+def plan_lines(plan: Plan) -> list[str]:
     """A plan for people: what was achieved, and one line for each stage and boundary."""
     unit = plan.unit
     shape = "" if plan.imbalance is None else f", {plan.imbalance:.3f} × the mean"
@@ -34,7 +39,7 @@ def plan_lines(plan: Any) -> list[str]:
     return [*lines, *table(rows), ""]
 
 
-def _proof(plan: Any) -> str:
+def _proof(plan: Plan) -> str:
     """What is known of the largest stage."""
     if plan.state == "tried":
         return tried(plan.tried)
@@ -47,7 +52,7 @@ def _proof(plan: Any) -> str:
     return proof if plan.largest == plan.smallest else f"{amount(plan.smallest, plan.unit)} without slack, {proof}"
 
 
-def _least(plan: Any) -> str:
+def _least(plan: Plan) -> str:
     if plan.bytes_state == "tried":
         return tried(plan.tried)
     if plan.bytes_state == "optimal":
@@ -55,19 +60,20 @@ def _least(plan: Any) -> str:
     return "the least found" if plan.tried or isinstance(plan.bytes, int) else "for some sizes another plan has less"
 
 
-def uncounted(found: Any) -> str:
+def uncounted(counted: Plan | Cuts) -> str:
     """Which layers count as nothing, and why."""
-    others = [name for name in found.uncounted if name not in found.undeclared]
-    why = [f"{', '.join(found.undeclared)} (no plug-in declares the class)"] if found.undeclared else []
+    others = [name for name in counted.uncounted if name not in counted.undeclared]
+    why = [f"{', '.join(counted.undeclared)} (no plug-in declares the class)"] if counted.undeclared else []
     return "; ".join([*why, *([f"{', '.join(others)} (a shape is unknown, or they wrap a model)"] if others else [])])
 
 
-def tried(sizes: tuple[int, int]) -> str:
+def tried(sizes: tuple[int, int] | None) -> str:
     """What is known of a choice that goes by open sizes."""
+    assert sizes is not None
     return f"the same choice for every size tried, from {sizes[0]} to {sizes[1]}"
 
 
-def amount(value: Any, unit: str) -> str:
+def amount(value: Figure, unit: str) -> str:
     """``12.3 ms``, ``3.9 G multiply-accumulates``."""
     if not isinstance(value, int):
         return f"{figure(value, count)} {unit}" if value.terms else str(value)

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from configsplit.cli.output import note, printable, say, show, table
 from configsplit.display.figures import size
+
+if TYPE_CHECKING:
+    from configsplit.batches.causes import Cause
+    from configsplit.batches.summary import Summary
 
 
 def batch(recipe: Path, zoo: str, out: str, **options: Any) -> None:
@@ -57,7 +61,7 @@ def _run(recipe: Path, zoo: str, out: str, options: dict[str, Any]) -> int:
     return 0 if summary.well else 1
 
 
-def _lines(summary: Any) -> list[str]:
+def _lines(summary: Summary) -> list[str]:
     colours = {"done": "green", "failed": "red", "skipped": "yellow"}
     rows = [(click.style(name, fg=colours[name], bold=True), f"{count:,}") for name, count in summary.outcomes.items()]
     lines = table(rows)
@@ -69,7 +73,7 @@ def _lines(summary: Any) -> list[str]:
     return [*lines, "", took, f"ledger  {summary.ledger}", f"report  {summary.report}"]
 
 
-def _causes(causes: Iterable[Any]) -> list[str]:
+def _causes(causes: Iterable[Cause]) -> list[str]:
     """Why models fail, then why they are skipped: how many, the code, what the first was told and what to do."""
     lines: list[str] = []
     for outcome, title in (("failed", "failures by cause"), ("skipped", "skipped by cause")):
@@ -81,7 +85,7 @@ def _causes(causes: Iterable[Any]) -> list[str]:
     return lines
 
 
-def _told(cause: Any) -> str:
+def _told(cause: Cause) -> str:
     return f"{cause.message}; and {cause.others} other messages, see the report" if cause.others else str(cause.message)
 
 

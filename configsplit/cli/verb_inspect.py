@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from configsplit.cli.output import say, shape, show, table
 from configsplit.display.figures import figure, size
+
+if TYPE_CHECKING:
+    from configsplit.hazards import Hazard
+    from configsplit.verbs.inspect import Inspection
 
 
 def inspect(model: Path, only_hazards: bool, custom_objects: tuple[str, ...], as_json: bool, **options: Any) -> None:
@@ -56,44 +60,47 @@ def _weights_only(file: Path, as_json: bool) -> None:
     say(title, f"  {count}; with their architecture: configsplit inspect MODEL.json --weights {found.file}", "", *table(rows))
 
 
-def _lines(found: Any, verbose: bool) -> list[str]:
+def _lines(inspection: Inspection, verbose: bool) -> list[str]:
     macs = figure(
-        found.macs, lambda number: f"{number:,}" if isinstance(number, int) else f"{number:,.2f}".rstrip("0").rstrip(".")
+        inspection.macs, lambda number: f"{number:,}" if isinstance(number, int) else f"{number:,.2f}".rstrip("0").rstrip(".")
     )
-    release = f", release {found.release}" if found.release else ""
-    lines = [f"{click.style(found.file, bold=True)}  {found.title}{release}, .{found.format}, {size(found.bytes)}"]
-    lines += [f"  because {item}" for item in found.evidence if verbose]
-    lines += [f"  {click.style('note', fg='yellow')}  {item}" for item in (*found.notes, *found.configs)]
-    lines += ["", f"{found.kind} model {found.name!r}, {found.layers} layers"]
-    lines += table([(word, *_tensor(item)) for word, items in _ends(found) for item in items])
-    lines += [f"  {found.parameters:,} parameters (from {found.parameters_from}), {macs} multiply-accumulates a sample"]
-    if verbose and found.matched:
-        lines += ["", *table([("array", "taken as", "by"), *found.matched])]
-    lines += ["", *_classes(found.classes)]
-    for word, names in _peculiarities(found):
+    release = f", release {inspection.release}" if inspection.release else ""
+    name = click.style(inspection.file, bold=True)
+    lines = [f"{name}  {inspection.title}{release}, .{inspection.format}, {size(inspection.bytes)}"]
+    lines += [f"  because {item}" for item in inspection.evidence if verbose]
+    lines += [f"  {click.style('note', fg='yellow')}  {item}" for item in (*inspection.notes, *inspection.configs)]
+    lines += ["", f"{inspection.kind} model {inspection.name!r}, {inspection.layers} layers"]
+    lines += table([(word, *_tensor(item)) for word, items in _ends(inspection) for item in items])
+    lines += [
+        f"  {inspection.parameters:,} parameters (from {inspection.parameters_from}), {macs} multiply-accumulates a sample"
+    ]
+    if verbose and inspection.matched:
+        lines += ["", *table([("array", "taken as", "by"), *inspection.matched])]
+    lines += ["", *_classes(inspection.classes)]
+    for word, names in _peculiarities(inspection):
         if names:
             lines.append(f"{click.style(word, bold=True)}  {', '.join(names)}")
-    return [*lines, *map(_hazard, found.hazards)]
+    return [*lines, *map(_hazard, inspection.hazards)]
 
 
-def _hazard(hazard: Any) -> str:
+def _hazard(hazard: Hazard) -> str:
     return f"{click.style('hazard', fg='red', bold=True)}  [{hazard.code}] {hazard.where}: {hazard.message}"
 
 
-def _hazards(found: Any, as_json: bool) -> None:
+def _hazards(inspection: Inspection, as_json: bool) -> None:
     """What must not be built, and what would hold the process that builds it on this machine."""
     from configsplit.verbs.inspect import confinement
 
     held, reason = confinement()
     if as_json:
-        show({"file": found.file, "hazards": [asdict(each) for each in found.hazards], "confinement": list(held)})
+        show({"file": inspection.file, "hazards": [asdict(each) for each in inspection.hazards], "confinement": list(held)})
         return
-    say(*list(map(_hazard, found.hazards)) or ["no hazards: everything in it is known to be harmless"])
+    say(*list(map(_hazard, inspection.hazards)) or ["no hazards: everything in it is known to be harmless"])
     say(f"confinement  {'; '.join(held)}" if held else f"confinement  none: {reason}")
 
 
-def _ends(found: Any) -> list[tuple[str, Any]]:
-    return [("input", found.inputs), ("output", found.outputs)]
+def _ends(inspection: Inspection) -> list[tuple[str, Any]]:
+    return [("input", inspection.inputs), ("output", inspection.outputs)]
 
 
 def _tensor(item: dict[str, Any]) -> tuple[str, str]:
@@ -112,10 +119,10 @@ def _classes(classes: dict[str, int]) -> list[str]:
     return [*lines, line.rstrip(",")]
 
 
-def _peculiarities(found: Any) -> list[tuple[str, list[str]]]:
+def _peculiarities(inspection: Inspection) -> list[tuple[str, list[str]]]:
     return [
-        ("shared", [f"{name} ({calls} calls)" for name, calls in found.shared.items()]),
-        ("nested", list(found.nested)),
-        ("custom", [f"{name} ({where})" for name, where in found.custom.items()]),
-        ("not counted", list(found.uncounted)),
+        ("shared", [f"{name} ({calls} calls)" for name, calls in inspection.shared.items()]),
+        ("nested", list(inspection.nested)),
+        ("custom", [f"{name} ({where})" for name, where in inspection.custom.items()]),
+        ("not counted", list(inspection.uncounted)),
     ]

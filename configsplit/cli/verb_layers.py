@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from configsplit.cli.output import say, shape, show, table
+
+if TYPE_CHECKING:
+    from configsplit.verbs.marking import LayerInfo
 
 
 def layers(model: Path, before: tuple[str, ...], after: tuple[str, ...], as_json: bool, **options: Any) -> None:
@@ -51,10 +54,10 @@ def _tree(paths: list[tuple[str, ...]]) -> list[str]:
     return lines
 
 
-def _takers(layer: Any) -> str:
+def _takers(layer: LayerInfo) -> str:
     more = f" and {len(layer.takers) - 3} more" if len(layer.takers) > 3 else ""
     return ", ".join(layer.takers[:3]) + more
 
 
-def _count(layer: Any) -> str:
+def _count(layer: LayerInfo) -> str:
     return "?" if layer.parameters is None else f"{layer.parameters:,}" if layer.parameters else ""

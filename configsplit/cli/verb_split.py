@@ -5,12 +5,19 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from configsplit.cli.output import but_for, note, say, shape, show, table
 from configsplit.display.figures import size
+
+if TYPE_CHECKING:
+    from configsplit.containers.early_digest import EarlyDigest
+    from configsplit.models.results import Parts
+    from configsplit.records.manifest import FromInput, FromPart, Manifest, Tensor, WiredTensor
+    from configsplit.saving.parts import Saved
+    from configsplit.verbs.planned import Plan
 
 
 def split(model: Path, at: tuple[str, ...], out: Path, as_json: bool, **options: Any) -> None:
@@ -37,7 +44,7 @@ def split(model: Path, at: tuple[str, ...], out: Path, as_json: bool, **options:
         note(f"{click.style('warning', fg='yellow')}: {warning}")
 
 
-def _done(at: tuple[str, ...], out: Path, options: dict[str, Any], early: Any) -> tuple[Any, Any, Any]:
+def _done(at: tuple[str, ...], out: Path, options: dict[str, Any], early: EarlyDigest) -> tuple[Parts, Plan | None, Saved]:
     """The parts, the plan that they follow if stages were asked for, and what was saved."""
     from configsplit.models.document import document_in
     from configsplit.plugins.registry import plugins
@@ -61,7 +68,7 @@ def _done(at: tuple[str, ...], out: Path, options: dict[str, Any], early: Any) -
     return parts, plan, saved
 
 
-def _lines(parts: Any, saved: Any, verify: str, seconds: float) -> list[str]:
+def _lines(parts: Parts, saved: Saved, verify: str, seconds: float) -> list[str]:
     from configsplit.containers.source import size_of
 
     document, manifest = parts.document, saved.manifest
@@ -84,16 +91,16 @@ def _lines(parts: Any, saved: Any, verify: str, seconds: float) -> list[str]:
     return lines
 
 
-def _row(word: str, item: Any, where: str) -> tuple[str, str, str, str]:
+def _row(word: str, item: Tensor, where: str) -> tuple[str, str, str, str]:
     return word, item.name, f"{shape(item.shape)} {item.dtype or ''}".strip(), where
 
 
-def _origin(item: Any) -> str:
+def _origin(item: WiredTensor) -> str:
     source = item.source
     return "the model's own input" if hasattr(source, "input") else f"from part {source.part}"
 
 
-def _fate(manifest: Any, number: int, output: int) -> str:
+def _fate(manifest: Manifest, number: int, output: int) -> str:
     """Who takes an output of a part."""
     takers = [
         f"to part {taker}"
@@ -106,11 +113,11 @@ def _fate(manifest: Any, number: int, output: int) -> str:
     return ", ".join(takers)
 
 
-def _is(source: Any, part: int, output: int) -> bool:
+def _is(source: FromInput | FromPart, part: int, output: int) -> bool:
     return getattr(source, "part", None) == part and getattr(source, "output", None) == output
 
 
-def _verdict(saved: Any, verify: str) -> list[str]:
+def _verdict(saved: Saved, verify: str) -> list[str]:
     if saved.proof is None:
         return ["not verified (--verify none)"]
     proof, tick = saved.proof, click.style("proven", fg="green", bold=True)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from configsplit.cli.output import say, show
+
+if TYPE_CHECKING:
+    from configsplit.verbs.validate import Validation, Violation
 
 
 def validate(files: tuple[Path, ...], as_json: bool, refuse_hazards: bool) -> None:
@@ -23,27 +26,27 @@ def validate(files: tuple[Path, ...], as_json: bool, refuse_hazards: bool) -> No
         click.get_current_context().exit(1)
 
 
-def _lines(found: Any) -> list[str]:
-    name = click.style(found.file, bold=True)
-    state = click.style("valid", fg="green") if found.valid else click.style(_count(found), fg="red")
-    lines = [f"{name}  {found.schema}, {state}" if found.schema else f"{name}  {state}"]
+def _lines(validation: Validation) -> list[str]:
+    name = click.style(validation.file, bold=True)
+    state = click.style("valid", fg="green") if validation.valid else click.style(_count(validation), fg="red")
+    lines = [f"{name}  {validation.schema}, {state}" if validation.schema else f"{name}  {state}"]
     lines += [
         f"  {click.style(each.where, bold=True)}: {_said(each)}" if each.where else f"  {_said(each)}"
-        for each in found.violations
+        for each in validation.violations
     ]
-    lines += [f"  {click.style('hazard', fg='red')} [{each.code}] {each.where}: {each.message}" for each in found.hazards]
-    lines += [f"  {click.style('note', fg='yellow')} {note}" for note in found.notes]
-    if found.loadable is not None:
-        able = found.loadable
+    lines += [f"  {click.style('hazard', fg='red')} [{each.code}] {each.where}: {each.message}" for each in validation.hazards]
+    lines += [f"  {click.style('note', fg='yellow')} {note}" for note in validation.notes]
+    if validation.loadable is not None:
+        able = validation.loadable
         lines.append(f"  for {able}, as far as it shows" if able.releases else f"  {able} loads it as it is")
         lines += [f"    {each.where or 'top'}: {each.message}" for each in able.limits]
     return lines
 
 
-def _said(violation: Any) -> str:
+def _said(violation: Violation) -> str:
     return violation.message if violation.code == "schema-violation" else f"{violation.message} [{violation.code}]"
 
 
-def _count(found: Any) -> str:
-    count = len(found.violations)
+def _count(validation: Validation) -> str:
+    count = len(validation.violations)
     return f"{count} violation{'s' if count > 1 else ''}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import PurePosixPath
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -53,6 +53,9 @@ class Record(BaseModel):
     def made(cls, **fields: Any) -> Self:
         """A record of what this program has found out itself."""
         return cls.model_construct(**fields)
+
+
+Kept = TypeVar("Kept", bound=Record)
 
 
 class FromInput(Record):
@@ -202,8 +205,8 @@ def to_text(manifest: Manifest) -> str:
     plain = _fields(manifest)
     plain |= {name: [*map(_tensor, plain[name])] for name in ("inputs", "outputs", "fixed")}
     plain |= {name: [*map(_fields, plain[name])] for name in ("masks", "casts", "shapes")}
-    plain["source"] = _compact(_fields(manifest.source))
-    plain["parts"] = [_compact(_fields(part) | _ends(part)) for part in manifest.parts]
+    plain["source"] = compact(_fields(manifest.source))
+    plain["parts"] = [compact(_fields(part) | _ends(part)) for part in manifest.parts]
     plain["opened"] = [_opening(step) for step in manifest.opened]
     return dumps(plain, indent=2) + "\n"
 
@@ -228,7 +231,7 @@ def _opening(opening: Opening) -> dict[str, Any]:
     return opening.model_dump(mode="json") if opening.pieces else whole
 
 
-def _compact(record: Mapping[str, Any]) -> dict[str, Any]:
+def compact(record: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in record.items() if value is not None and value != {}}
 
 
@@ -238,14 +241,17 @@ def from_text(text: str, where: str) -> Manifest:
     Raises:
         DocumentError: it is no manifest, or of a later version.
     """
+    return read(Manifest, text, where, "a manifest", "manifest-invalid")
+
+
+def read(kind: type[Kept], text: str, where: str, called: str, code: str) -> Kept:
+    """A record of a kind, checked. Raises DocumentError with ``code`` where it is none; ``called`` says what it should be."""
     try:
-        return Manifest.model_validate(loads(text))
+        return kind.model_validate(loads(text))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(step) for step in first["loc"])
-        raise DocumentError(
-            f"not a manifest of configsplit: {place}: {first['msg']}", code="manifest-invalid", where=where
-        ) from None
+        raise DocumentError(f"not {called} of configsplit: {place}: {first['msg']}", code=code, where=where) from None
 
 
 def wire_from(part: int | None, number: int) -> FromInput | FromPart:

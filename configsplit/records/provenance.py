@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from configsplit.errors import DocumentError
-from configsplit.graph.json import dumps, loads
-from configsplit.records.manifest import Count, Digest, FileName, Record, SourceFile
+from configsplit.graph.json import dumps
+from configsplit.records.manifest import Count, Digest, FileName, Record, SourceFile, compact, read
 
 VERSION: Literal[1] = 1
 SUFFIX = ".provenance.json"
@@ -94,8 +93,8 @@ class ProvenanceRecord(Record):
 def to_text(record: ProvenanceRecord) -> str:
     """The record as it is written: one line for each layer."""
     plain = record.model_dump(by_alias=True, mode="json")
-    plain["result"] = _compact(plain["result"])
-    plain["sources"] = [_compact(source) for source in plain["sources"]]
+    plain["result"] = compact(plain["result"])
+    plain["sources"] = [compact(source) for source in plain["sources"]]
     if not record.steps:
         del plain["steps"]
     if record.weights is None:  # only conversions tell of them
@@ -105,21 +104,10 @@ def to_text(record: ProvenanceRecord) -> str:
     return f'{head},\n  "layers": [\n' + ",\n".join(f"    {dumps(layer)}" for layer in layers) + "\n  ]\n}\n"
 
 
-def _compact(record: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in record.items() if value is not None}
-
-
 def from_text(text: str, where: str) -> ProvenanceRecord:
     """Read a record.
 
     Raises:
         DocumentError: it is none, or of a later version.
     """
-    try:
-        return ProvenanceRecord.model_validate(loads(text))
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(str(step) for step in first["loc"])
-        raise DocumentError(
-            f"not a provenance record of configsplit: {place}: {first['msg']}", code="provenance-invalid", where=where
-        ) from None
+    return read(ProvenanceRecord, text, where, "a provenance record", "provenance-invalid")

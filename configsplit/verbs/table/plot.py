@@ -1,6 +1,6 @@
 """The record of ``plot``."""
 
-from configsplit.verbs.table.verb import FORCE, JSON, OUT, PLUGINS, SIZES, Option, Verb
+from configsplit.verbs.table.verb import DRAWN, FORCE, JSON, OUT, PLUGINS, SIZES, Option, Verb
 
 VERB = Verb(
     name="plot",
@@ -23,15 +23,7 @@ VERB = Verb(
             use="save",
         ),
         OUT,
-        Option("--unfold", help="Draw every layer: do not fold repeated blocks.", kind="flag", default=False),
-        Option("--convert", help="Draw MODEL beside what `configsplit convert` makes of it.", kind="flag", default=False),
-        Option(
-            "--near",
-            help="Draw only what lies within N lines of a cut, a difference or a hazard.",
-            kind="whole",
-            least=0,
-            metavar="N",
-        ),
+        *DRAWN,
         Option(
             "--stages", help="On pages, also show the best pipelines of up to N stages.", kind="whole", least=1, metavar="N"
         ),

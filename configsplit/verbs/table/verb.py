@@ -181,6 +181,18 @@ OPENED = Option(
     repeat=True,
     metavar="LAYER[=AXIS,AXIS]",
 )
+DRAWN = (
+    Option("--unfold", help="Draw every layer: do not fold repeated blocks.", kind="flag", default=False),
+    Option("--convert", help="Draw MODEL beside what `configsplit convert` makes of it.", kind="flag", default=False),
+    Option(
+        "--near",
+        help="Draw only what lies within N lines of a cut, a difference or a hazard.",
+        kind="whole",
+        least=0,
+        metavar="N",
+    ),
+)
+"""How a picture or a page is drawn."""
 SIZES = Option(
     "--size",
     "sizes",
