@@ -7,7 +7,7 @@ function, an operation, a dtype policy) must stand in the catalog, in a form tha
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +30,7 @@ from configsplit.catalog import (
     is_pure_node,
 )
 from configsplit.catalog.table import class_facts
+from configsplit.graph.json import Content, FrozenDict, content, kind
 
 ROOTS = frozenset({"keras", "tf_keras"})
 """The packages whose classes are the framework's own; all others are the user's."""
@@ -66,28 +67,55 @@ def hazards(document: Any, *, classes: Collection[str] = (), allow_lambda: bool 
     ``classes`` names the custom classes and functions that are allowed; ``allow_lambda`` says that the user trusts the file's
     Lambda code, and excuses nothing else.
     """
-    search = _Search(frozenset(classes), allow_lambda)
-    for path, item in _objects(document):
-        if "class_name" in item and item["class_name"] != "__keras_tensor__":
-            yield from search.object(path, item)
+    yield from _Search(frozenset(classes), allow_lambda).everything(document)
 
 
 _Path = tuple[Any, ...]
 """Where something stands: the path of what holds it, and its key or number there. Few paths are ever put into words."""
 
 
-def _objects(document: Any) -> Iterator[tuple[_Path, dict[str, Any]]]:
-    """Every JSON object, each with its path; what compile() would use at the top is left out: it is never built."""
-    todo: list[tuple[_Path, Any]] = [((), document)] if isinstance(document, _CONTAINERS) else []
-    while todo:
-        path, item = todo.pop()
-        if isinstance(item, dict):
-            yield path, item
-            hidden = () if path else ("compile_config", "training_config")
-            inner = [(key, value) for key, value in item.items() if isinstance(value, _CONTAINERS) and key not in hidden]
-        else:
-            inner = [(number, value) for number, value in enumerate(item) if isinstance(value, _CONTAINERS)]
-        todo.extend(((path, key), value) for key, value in reversed(inner) if value)
+def _inner(path: _Path, item: Any) -> Iterable[tuple[_Path, Any]]:
+    """What a container holds that may hold something, the last first; what compile() would use at the top is never built."""
+    if isinstance(item, dict):
+        hidden = () if path else ("compile_config", "training_config")
+        held = [(key, value) for key, value in item.items() if isinstance(value, _CONTAINERS) and value and key not in hidden]
+    else:
+        held = [(number, value) for number, value in enumerate(item) if isinstance(value, _CONTAINERS) and value]
+    return [((path, key), value) for key, value in reversed(held)]
+
+
+def _kind(item: Any) -> Content | None:
+    """What a layer is, but for its name and its calls; None for what is no layer, or says more than is compared."""
+    if type(item) is not FrozenDict or type(config := item.get("config")) is not FrozenDict:
+        return None
+    said = content([pair for pair in item.items() if pair[0] not in ("config", "inbound_nodes")], "name")
+    return None if said is None else (kind(config), said)
+
+
+def _takes_tensors(nodes: Any) -> bool:
+    """Whether calls take nothing but tensors, as most do, written as Keras writes them."""
+    for node in nodes if type(nodes) is tuple else (None,):
+        taken = node.get("args") if type(node) is FrozenDict and len(node) == 2 and node.get("kwargs") == {} else node
+        if type(taken) is not tuple or not all(map(_is_tensor, taken)):
+            return False
+    return True
+
+
+_REFERENCE = (str, int, int)
+
+
+def _is_tensor(item: Any) -> bool:
+    if type(item) is tuple:
+        return tuple(map(type, item[:3])) == _REFERENCE and item[0] != "_CONSTANT_VALUE" and item[3:] in ((), ({},))
+    if type(item) is not FrozenDict or len(item) != 2 or item.get("class_name") != "__keras_tensor__":
+        return False
+    config = item.get("config")
+    return type(config) is FrozenDict and "class_name" not in config and all(map(_is_flat, config.values()))
+
+
+def _is_flat(value: Any) -> bool:
+    held = value if type(value) is tuple else (value,)
+    return not any(isinstance(each, _CONTAINERS) for each in held)
 
 
 def _worded(path: _Path) -> str:
@@ -110,6 +138,29 @@ class _Search:
     classes: frozenset[str]
     allow_lambda: bool
     reported: dict[int, _Path] = field(default_factory=dict)
+    harmless: set[Content] = field(default_factory=set)
+    found: int = 0
+
+    def everything(self, document: Any) -> Iterator[Hazard]:
+        """Looks at every JSON object, but for layers that are what another one was, in which nothing was found."""
+        todo: list[tuple[_Path, Any]] = [((), document)] if isinstance(document, _CONTAINERS) else []
+        begun: list[tuple[int, Content, int]] = []
+        while todo:
+            while begun and begun[-1][0] == len(todo):  # nothing of it is left
+                _, ended, before = begun.pop()
+                if self.found == before:
+                    self.harmless.add(ended)
+            path, item = todo.pop()
+            what = _kind(item)
+            if what in self.harmless and _takes_tensors(item.get("inbound_nodes", ())):
+                continue
+            if isinstance(item, dict) and "class_name" in item and item["class_name"] != "__keras_tensor__":
+                if what is not None:
+                    begun.append((len(todo), what, self.found))
+                for hazard in self.object(path, item):
+                    self.found += 1
+                    yield hazard
+            todo.extend(_inner(path, item))
 
     def object(self, path: _Path, item: dict[str, Any]) -> Iterator[Hazard]:
         name = item["class_name"]

@@ -1,4 +1,4 @@
-"""Files at addresses, brought here for the time of one command: whole, or not at all.
+"""Files at addresses, brought here for the time of one command: whole or not at all, or as they are read.
 
 A server may be slow, but not silent; it must say how large the file is, and be right.
 """
@@ -9,23 +9,33 @@ import re
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
 from threading import Thread
-from urllib.parse import urlsplit
+from typing import NamedTuple
+from urllib.parse import quote, urlsplit
 
 from configsplit.batches import storage
-from configsplit.containers.fetched import came_from
-from configsplit.containers.system.files import room_in
+from configsplit.batches.ranges import check_room, patiently, ranged
+from configsplit.batches.storage import wrong_size
+from configsplit.containers.archive import is_safe_name
+from configsplit.containers.fetched import came_from, lies_elsewhere
 from configsplit.errors import StoreError
 from configsplit.telling import doing
 
 _NAME = re.compile(r"\w[\w.%+=@-]{0,199}")
 
 
+_MOST_FILES = 1000
+"""In a folder; models of TensorFlow have five."""
+
+
 @contextmanager
-def fetched(addresses: Iterable[str]) -> Iterator[dict[str, Path]]:
-    """Fetch files into a temporary folder, which is gone behind the ``with`` block.
+def fetched(addresses: Iterable[str], *, ranges: bool = False) -> Iterator[dict[str, Path]]:
+    """Fetch files and folders into a temporary folder, which is gone behind the ``with`` block.
+
+    What a model names beside itself (the shards of its weights) is fetched when it is asked for. With ``ranges``, so is each
+    byte of a file, where the store has less than whole files (`lies_elsewhere`).
 
     Returns:
         Where each of them lies, for a ``with`` statement.
@@ -34,11 +44,64 @@ def fetched(addresses: Iterable[str]) -> Iterator[dict[str, Path]]:
         RuntimeUnavailableError: fsspec, or what it needs for this protocol, is not installed.
         StoreError: a file cannot be fetched, comes to no end, or is not as large as the server says.
     """
-    with tempfile.TemporaryDirectory(prefix="configsplit-", ignore_cleanup_errors=True) as folder:
+    with ExitStack() as stack:
+        folder = tempfile.TemporaryDirectory(prefix="configsplit-", ignore_cleanup_errors=True)
+        above = Path(stack.enter_context(folder)).resolve()
         several = enumerate(dict.fromkeys(addresses))
-        places = {address: _fetch(address, Path(folder).resolve() / str(number)) for number, address in several}
-        with came_from({path: without_secrets(address) for address, path in places.items()}):
-            yield places
+        yield {address: _Fetched(stack, ranges).model(address, above / str(number)) for number, address in several}
+
+
+class _Fetched(NamedTuple):
+    """What is fetched for one ``with`` block, each file whole or (``ranges``) as it is read."""
+
+    stack: ExitStack
+    ranges: bool
+
+    def model(self, address: str, folder: Path) -> Path:
+        """The file or folder at an address, in a folder of its own."""
+        folder.mkdir()
+        name = PurePosixPath(without_secrets(address).partition("::")[0]).name
+        path = folder / (name if _NAME.fullmatch(name) else "model")
+        if patiently(lambda: storage.is_folder(address), address):
+            self._folder(address, path)
+            self.stack.enter_context(came_from(path, without_secrets(address)))
+            return path
+
+        def beside(name: str) -> None:
+            there = _beside(address, name)
+            if patiently(lambda: storage.is_there(there), there):
+                self._file(there, path.with_name(name))
+
+        self._file(address, path)
+        self.stack.enter_context(came_from(path, without_secrets(address), beside))
+        return path
+
+    def _folder(self, address: str, path: Path) -> None:
+        files = patiently(lambda: storage.names_below(address), address)
+        if len(files) > _MOST_FILES or not all(map(is_safe_name, files)):
+            what = f"the folder has {len(files)} files, or names that lead out of it"
+            raise StoreError(what, code="remote-size", where=address, hint="name the folder of the model itself")
+        if not self.ranges:
+            check_room(sum(files.values()), path.parent, address)
+        for name in files:
+            self._file(f"{address.rstrip('/')}/{name}", path / name)
+
+    def _file(self, address: str, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        doing(f"fetching {without_secrets(address)}")
+        if self.ranges and (file := ranged(address, path)) is not None:
+            self.stack.callback(file.close)
+            self.stack.enter_context(lies_elsewhere(path, file))
+        else:
+            _fetch(address, path)
+
+
+def _beside(address: str, name: str) -> str:
+    """The address of a file in the same folder."""
+    first, chained, rest = address.partition("::")
+    if storage.is_web(first):
+        first, name = first.partition("?")[0].partition("#")[0], quote(name)
+    return f"{first.rpartition('/')[0]}/{name}{chained}{rest}"
 
 
 def without_secrets(address: str) -> str:
@@ -66,12 +129,8 @@ class _Fetch(Thread):
         try:
             self.size = storage.size_of(self.address)
             if self.size is None:
-                raise _wrong_size("the server does not say how large the file is", self.address)
-            room = room_in(self.target.parent)
-            if room is not None and room < self.size:
-                hint = "free some space, or set TMPDIR to a folder that has room"
-                message = f"the file has {self.size} bytes, the temporary folder has room for {room}"
-                raise StoreError(message, code="disk-full", where=self.address, hint=hint)
+                raise wrong_size("the server does not say how large the file is", self.address)
+            check_room(self.size, self.target.parent, self.address)
             storage.fetch(self.address, self.target)
         except BaseException as error:  # noqa: BLE001 - raised again by who waits for it
             self.error = error
@@ -81,18 +140,15 @@ class _Fetch(Thread):
         return self.target.stat().st_size if self.target.exists() else 0
 
 
-def _fetch(address: str, folder: Path) -> Path:
-    doing(f"fetching {without_secrets(address)}")
-    name = PurePosixPath(without_secrets(address).partition("::")[0]).name
-    folder.mkdir()
-    task = _Fetch(address, folder / (name if _NAME.fullmatch(name) else "model"))
+def _fetch(address: str, target: Path) -> None:
+    task = _Fetch(address, target)
     task.start()
     before, since = (0, 0), time.monotonic()
     while task.is_alive():
         task.join(0.02)
         now = (task.size or 0, task.arrived())
         if task.size is not None and now[1] > task.size:
-            raise _wrong_size(f"the server sends more than the {task.size} bytes that it says the file has", address)
+            raise wrong_size(f"the server sends more than the {task.size} bytes that it says the file has", address)
         if now != before:
             before, since = now, time.monotonic()
         elif time.monotonic() - since > storage.PATIENCE:
@@ -100,9 +156,4 @@ def _fetch(address: str, folder: Path) -> Path:
     if task.error is not None:
         raise task.error
     if task.arrived() != task.size:
-        raise _wrong_size(f"{task.arrived()} bytes came, the server says that the file has {task.size}", address)
-    return task.target
-
-
-def _wrong_size(message: str, address: str) -> StoreError:
-    return StoreError(message, code="remote-size", where=address, hint="download the file yourself, and name it")
+        raise wrong_size(f"{task.arrived()} bytes came, the server says that the file has {task.size}", address)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+from asyncio import IncompleteReadError
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from configsplit.errors import RuntimeUnavailableError, StoreError
 
 PATIENCE = 60.0
 """Seconds that a server may be silent."""
 
+_NO_SUCH_RANGE, _PARTIAL, _GONE = 416, 206, (404, 410)
+_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})")
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*(::|://)", re.IGNORECASE)
 
 
@@ -47,7 +50,7 @@ def file_system(address: str) -> tuple[Any, str]:
 
 def _options(address: str) -> dict[str, Any]:
     """By itself aiohttp ends every transfer after five minutes, however much has come by then."""
-    if not address.lower().startswith(("http://", "https://")):
+    if not is_web(address):
         return {}
     try:
         from aiohttp import ClientTimeout
@@ -99,6 +102,118 @@ def fetch(address: str, target: Path) -> None:
     with remote_faults(address):
         target.parent.mkdir(parents=True, exist_ok=True)
         system.get_file(path, str(target))
+
+
+class Part(NamedTuple):
+    """Some bytes of a remote file, and of the whole its size and a mark that changes when it does."""
+
+    content: bytes
+    size: int
+    mark: str
+
+
+def part(address: str, first: int, size: int) -> Part | None:
+    """``size`` bytes of one remote file from ``first`` on, fewer at its end; None where the store has it whole or not at all.
+
+    Raises:
+        StoreError: it is not there, or something else comes than was asked for.
+    """
+    system, path = file_system(address)
+    with remote_faults(address):
+        if is_web(address):
+            from fsspec.asyn import sync
+
+            found: Part | None = sync(system.loop, _web_part, address, system, path, first, size)
+            return found
+        before = _state(system, path)
+        if before[0] < 0:
+            return None
+        content = system.cat_file(path, first, min(first + size, before[0]))
+        if before != _state(system, path):
+            raise changed(address)
+        if len(content) != min(size, before[0] - first):
+            raise wrong_size(f"{len(content)} bytes came for {size} that were asked for", address)
+        return Part(content, *before)
+
+
+def _state(system: Any, path: str) -> tuple[int, str]:
+    system.invalidate_cache(path)
+    return _size(system.info(path)), str(system.ukey(path))
+
+
+async def _web_part(address: str, system: Any, path: str, first: int, size: int) -> Part | None:
+    session = await system.set_session()
+    headers = {"Range": f"bytes={first}-{first + size - 1}", "Accept-Encoding": "identity"}
+    async with session.get(system.encode_url(path), **{**system.kwargs, "headers": headers}) as answer:
+        if answer.status == _NO_SUCH_RANGE:
+            return None
+        answer.raise_for_status()
+        told = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
+        if answer.status != _PARTIAL or told is None or answer.headers.get("Content-Encoding", "identity") != "identity":
+            return None
+        start, last, whole = map(int, told.groups())
+        if start != first or last + 1 != min(first + size, whole):
+            raise wrong_size(f"the server sends the bytes {start} to {last} of {whole}, which were not asked for", address)
+        try:
+            content = await answer.content.readexactly(last + 1 - start)
+        except IncompleteReadError as error:
+            raise wrong_size(f"{len(error.partial)} bytes came of {last + 1 - start} that were promised", address) from None
+        if await answer.content.read(1):
+            raise wrong_size("the server sends more than it promised", address)
+        return Part(content, whole, answer.headers.get("ETag") or answer.headers.get("Last-Modified", ""))
+
+
+def is_web(address: str) -> bool:
+    """Whether it is an address of the web, where folders have no list of files."""
+    return address.lower().startswith(("http://", "https://"))
+
+
+def changed(address: str) -> StoreError:
+    """The error for a file that is another by now."""
+    hint = "wait until it is complete there, or download the file yourself and name it"
+    return StoreError("the file was changed while it was read", code="source-changed", where=address, hint=hint)
+
+
+def wrong_size(message: str, address: str) -> StoreError:
+    """The error for a store that sends something else than it says."""
+    return StoreError(message, code="remote-size", where=address, hint="download the file yourself, and name it")
+
+
+def is_there(address: str) -> bool:
+    """Whether there is such a file.
+
+    Raises:
+        StoreError: the store does not tell.
+    """
+    system, path = file_system(address)
+    with remote_faults(address):
+        if is_web(address):
+            from fsspec.asyn import sync
+
+            return bool(sync(system.loop, _web_has, system, path))
+        return bool(system.isfile(path))
+
+
+async def _web_has(system: Any, path: str) -> bool:
+    session = await system.set_session()
+    async with session.get(system.encode_url(path), **{**system.kwargs, "headers": {"Range": "bytes=0-0"}}) as answer:
+        if answer.status in _GONE:
+            return False
+        answer.raise_for_status()
+        return True
+
+
+def is_folder(address: str) -> bool:
+    """Whether there is a folder at an address; of the web nobody knows.
+
+    Raises:
+        StoreError: the store does not tell.
+    """
+    if is_web(address):
+        return False
+    system, path = file_system(address)
+    with remote_faults(address):
+        return not system.isfile(path) and bool(system.isdir(path))
 
 
 def size_of(address: str) -> int | None:

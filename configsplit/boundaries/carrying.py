@@ -18,8 +18,8 @@ from configsplit.graph.calls import CallGraph, call_graph, topological
 from configsplit.graph.model import LayerPath, Model
 from configsplit.inference.tensor_kinds import check_kinds, with_kinds
 from configsplit.models.wrapped import DocumentWrapping
+from configsplit.rewrites.common import described
 from configsplit.rewrites.nested.flat import Flat, Inner, flatten, outer_calls, path_of
-from configsplit.rewrites.nested.open import described
 from configsplit.rewrites.nested.surface import Surfaced
 from configsplit.rewrites.split import assemble
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from configsplit.catalog.classes import is_of_keras
 from configsplit.graph.model import LayerPath, walk
 from configsplit.inference import Inference
 from configsplit.models.document import Document
-from configsplit.rewrites.nested.flat import is_of_keras
 
 
 def own_graphs(document: Document, kept: Iterable[LayerPath]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from configsplit.catalog.layers.attention import HEEDS_MASKS
 from configsplit.catalog.table import class_facts
@@ -18,12 +18,12 @@ from configsplit.inference import Inference, Masks, traced_masks
 from configsplit.inference.tensor_kinds import with_kinds
 from configsplit.models.document import Document
 from configsplit.models.wrapped import release_of
-from configsplit.rewrites.common import as_functional
-from configsplit.rewrites.mask_arguments import with_mask_arguments
-from configsplit.rewrites.masks import Handover, hand_over, may_come_out
-from configsplit.rewrites.nested.open import described
+from configsplit.rewrites.common import as_functional, described
 from configsplit.rewrites.nested.surface import Surfaced
 from configsplit.rewrites.split import Split, assemble
+
+if TYPE_CHECKING:
+    from configsplit.rewrites.masks import Handover
 
 
 def needed(done: Split, masks: Masks) -> tuple[Handover, ...]:
@@ -77,6 +77,8 @@ def _heeded_behind(done: Split, masks: Masks, used: Mapping[CallRef, tuple[Tenso
             continue
         heeding = [tuple(calls) for number, calls in takers.items() if _heeded(ref, calls, number, done, masks, used)]
         if heeding:
+            from configsplit.rewrites.masks import Handover
+
             found.append(Handover(ref, tuple(heeding)))
     return tuple(found)
 
@@ -159,6 +161,8 @@ def handed_over(
     Raises:
         CutError: a mask cannot be handed over.
     """
+    from configsplit.rewrites.masks import hand_over, may_come_out
+
     handovers = needed(done, masks)
     for each in handovers:
         if (root := masks.tensors[masks.root(each.ref)]).kind == "unknown":
@@ -201,6 +205,8 @@ def written(document: Document, whole: Surfaced) -> Surfaced:
         return whole
     inference = document.infer(whole.given, whole.model)
     masks = traced_masks(inference)
+    from configsplit.rewrites.mask_arguments import with_mask_arguments
+
     return replace(whole, model=with_mask_arguments(whole.model, masks, inference))
 
 
@@ -214,6 +220,8 @@ def masked_again(
         inference = document.infer(whole.given, whole.model)
     if not handovers:
         return whole.model, inference
+    from configsplit.rewrites.masks import hand_over
+
     made = hand_over(whole.model, handovers, traced_masks(inference), inference)
     inferred = document.infer(kept_specs(whole, handovers, inference), made.model)
     return described(made.model, inferred.specs), inferred

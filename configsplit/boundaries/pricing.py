@@ -11,18 +11,20 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
 from math import prod
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from configsplit.boundaries.costs import Costs, sized
-from configsplit.boundaries.formulas import Figure, Formula, fitted
 from configsplit.boundaries.sizes import Open, Specs, filled, open_in, open_sizes, wanted
 from configsplit.catalog.facts import WeightSpec
 from configsplit.errors import ShapeError
 from configsplit.graph.calls import CallGraph, call_graph
 from configsplit.graph.model import Model, TensorRef, TensorSpec
 from configsplit.graph.references import outputs_used, tensor_name
-from configsplit.inference import Inference, clashes_in, explain
+from configsplit.inference import Inference, explain
 from configsplit.models.document import Document
+
+if TYPE_CHECKING:
+    from configsplit.boundaries.costs import Costs
+    from configsplit.boundaries.formulas import Figure
 
 TRIED = (224, 32, 1024, 64, 96, 160, 299, 512)
 """Sizes for which a choice is tried: images and sequences as they are, and those between them."""
@@ -69,6 +71,8 @@ class Pricing:
     @cached_property
     def base(self) -> Inference:
         """What is known at the sizes that are given."""
+        from configsplit.boundaries.costs import sized
+
         return sized(self.document, self.model, self.given, self.known)
 
     @cached_property
@@ -88,6 +92,8 @@ class Pricing:
         Raises:
             ShapeError: the model cannot have the sizes that are given, or takes none of those that are tried.
         """
+        from configsplit.boundaries.costs import Costs
+
         self.check()
         if not self.is_open:
             return Costs(self.graph, self.base, self.avoid, stored=self.stored)
@@ -183,6 +189,8 @@ class Pricing:
 
     def figures(self, make: Callable[[Costs], Sequence[int]]) -> list[Figure]:
         """Figures out of costs, each as a number if it is the same for any size, else as a formula."""
+        from configsplit.boundaries.formulas import Formula
+
         if not self.is_open:
             return list(make(self.costs))
         found = self._fitted(make, 1) or [None] * len(make(self.costs))
@@ -206,6 +214,8 @@ class Pricing:
 
     def _fitted(self, make: Callable[[Costs], Sequence[int]], degree: int) -> list[Figure | None] | None:
         """Formulas of a degree; None where the model does not take the sizes that they are fitted to."""
+        from configsplit.boundaries.formulas import fitted
+
         for step, groups in product(_STEPS, self._groups(_MOST_NAMES[degree])):
             places = [step * (number + 1) for number in range(degree + 1)]
             corners = [self._together(groups, sizes) for sizes in product(places, repeat=len(groups))]
@@ -237,6 +247,8 @@ class Pricing:
 
     def _at(self, sizes: dict[Open, int], loose: int) -> Costs | None:
         """Costs at certain sizes, ``loose`` standing for those that even then nobody knows; None if the model has not them."""
+        from configsplit.boundaries.costs import Costs, sized
+
         key = (frozenset(sizes.items()), loose)
         if key not in self._made:
             specs = {each.ref: self._spec(each.ref) for each in self.opens}
@@ -248,6 +260,9 @@ class Pricing:
     def _clash(self, inference: Inference) -> tuple[str, str] | None:
         """A layer that cannot take what arrives there at certain sizes, though the document tells a shape of what it gives; and
         why."""
+
+        from configsplit.inference.clashes import clashes_in
+
         known = clashes_in(self.known)
         return next((("/".join(path), why) for path, why in clashes_in(inference).items() if path not in known), None)
 

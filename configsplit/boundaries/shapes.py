@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from configsplit.errors import ShapeError
 from configsplit.graph.model import CallRef, LayerPath, Model, TensorRef, TensorSpec
 from configsplit.graph.references import outputs_used, tensor_name
-from configsplit.inference import Inference, clashing, explain, trail
+from configsplit.inference import Inference, explain, trail
+from configsplit.inference.clashes import clashing
 from configsplit.models.document import Document
 from configsplit.models.wrapped import held_by
 from configsplit.rewrites.nested.surface import Surfaced

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from configsplit.boundaries.shapes import told
 from configsplit.errors import ShapeError
 from configsplit.graph.model import Model, Shape, TensorRef, TensorSpec
 from configsplit.inference import Inference
@@ -89,6 +88,8 @@ def _parsed(text: str) -> tuple[str, Shape]:
 
 def _fitting(name: str, declared: TensorSpec, numbers: Shape) -> TensorSpec:
     """The declared spec with its open sizes filled in."""
+    from configsplit.boundaries.shapes import told
+
     shape = declared.shape
     if shape is None:
         return replace(declared, shape=(None, *numbers[1:]))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
+from typing import Any
 
 from configsplit.catalog.words import words
 
@@ -207,3 +208,9 @@ def known_places(class_name: str, framework: str, module: object) -> tuple[str, 
     if class_name in _PRIVATE and module in _PRIVATE[class_name].split():
         return tuple(place for place in _PRIVATE[class_name].split() if place.startswith(f"{framework}.src."))
     return (framework + module.removeprefix("tf_").removeprefix("keras"),)
+
+
+def is_of_keras(entry: Mapping[str, Any]) -> bool:
+    """Whether the object of a model in a document names a class of Keras."""
+    module, known = entry.get("module"), CLASSES.get(str(entry.get("class_name")))
+    return known is not None and (module is None or module in known)

@@ -8,7 +8,6 @@ from dataclasses import replace
 from math import prod
 from typing import Any, TypeAlias
 
-from configsplit.catalog.constructors import constructor
 from configsplit.catalog.facts import CallFacts, LayerFacts, MaskRule, WeightSpec
 from configsplit.catalog.values import Values
 from configsplit.errors import ShapeError
@@ -144,9 +143,9 @@ def window_length(size: int | None, window: int, stride: int, padding: str, dila
 
 def policy(value: Any) -> str | None:
     """The dtype policy's name, however it is spelt: a string, a Policy, DTypePolicy, quantized policy or policy map."""
-    while isinstance(value, Mapping):
+    while isinstance(value, dict):
         config = value.get("config")
-        if not isinstance(config, Mapping):
+        if not isinstance(config, dict):
             return None
         value = config.get("name") or config.get("source_name") or config.get("default_policy")
     return value.rpartition("_from_")[2] if isinstance(value, str) else None
@@ -295,6 +294,8 @@ def check_rank(facts: LayerFacts, call: CallFacts) -> None:
 
 def class_of_keras(entry: Mapping[str, Any]) -> str:
     """The class of a layer or a model inside another one's config; "" where it is nobody's that Keras exports."""
+    from configsplit.catalog.constructors import constructor
+
     name = str(entry["class_name"])
     own = ">" in str(entry.get("registered_name") or name) or ("module" in entry and entry["module"] is None)
     known = name in MODELS or any(constructor(name, dialect) is not None for dialect in ("keras2", "keras3"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import chain
 from types import MappingProxyType
+from typing import Any
 
 from configsplit.catalog.facts import UNDECLARED, CallFacts, LayerFacts
 from configsplit.catalog.layers import (
@@ -110,12 +111,14 @@ def ships(facts: LayerFacts) -> bool:
 class Table:
     """The facts in force: plug-ins by registered or class name, then the built-in ones."""
 
-    __slots__ = ("_facts", "_found", "_keras3")
+    __slots__ = ("_facts", "_found", "_keras3", "outcomes")
 
     def __init__(self, facts: Mapping[str, LayerFacts] | None = None) -> None:
         self._facts = dict(facts or {})
         self._keras3 = {name: each.within("keras3") for name, each in self._facts.items()}
         self._found: dict[tuple[str, str, str, str], LayerFacts | None] = {}
+        self.outcomes: dict[Any, Outputs] = {}
+        """What rules told of calls, for whoever asks them often."""
 
     def of(self, layer: Layer, dialect: str) -> LayerFacts | None:
         """The facts of a layer of a document, or None for a class that nobody has declared."""

@@ -154,7 +154,7 @@ def _here(verb: Verb, given: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         return
     from configsplit.batches.fetching import fetched
 
-    with fetched(addresses) as places:
+    with fetched(addresses, ranges=verb.skims or given.get("with_weights") is False) as places:
         here = {name: tuple(places.get(each, each) for each in values) for name, values in several.items()}
         yield {**given, **{name: each if isinstance(given[name], tuple) else each[0] for name, each in here.items()}}
 

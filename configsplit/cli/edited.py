@@ -20,7 +20,7 @@ def carry_out(verb: Verb, given: dict[str, Any]) -> None:
     from configsplit.models.document import reading
     from configsplit.verbs.edit import edit
 
-    named = {key: given[key] for key in ("weights", "custom_objects", "by_name", "match")}
+    named = {key: given[key] for key in ("weights", "custom_objects", "by_name", "match", "dequantize")}
     with reading(given["model"], calls=given.get("calls", ()), **named) as document:
         write(edit(verb, document, given, given["custom_objects"]), given)
 

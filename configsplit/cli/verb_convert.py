@@ -23,7 +23,7 @@ def convert(model: Path, out: Path, as_json: bool, **options: Any) -> None:
     for name, flag in (("inputs", "--inputs"), ("sizes", "--size")):
         if options[name] and options["verify"] != "numeric":
             raise click.UsageError(f"{flag} goes with --verify numeric")
-    named = {key: options[key] for key in ("weights", "custom_objects", "by_name", "match")}
+    named = {key: options[key] for key in ("weights", "custom_objects", "by_name", "match", "dequantize")}
     with reading(model, **named) as document:
         made = asked.converted(document, options)
         if made.refusals:

@@ -14,7 +14,7 @@ def layers(model: Path, before: tuple[str, ...], after: tuple[str, ...], as_json
     from configsplit.models.document import load
     from configsplit.verbs import marking
 
-    named = {key: options[key] for key in ("weights", "custom_objects", "by_name", "match")}
+    named = {key: options[key] for key in ("weights", "custom_objects", "by_name", "match", "dequantize")}
     document = load(model, **named)
     found = marking.layers(document, before=before, after=after, sizes=options["sizes"], whole_nested=options["whole_nested"])
     if as_json:

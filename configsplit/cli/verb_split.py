@@ -9,9 +9,7 @@ from typing import Any
 
 import click
 
-from configsplit.cli.numeric_lines import numeric_lines
 from configsplit.cli.output import but_for, note, say, shape, show, table
-from configsplit.cli.stages import plan_lines, tried
 from configsplit.display.figures import size
 
 
@@ -31,6 +29,8 @@ def split(model: Path, at: tuple[str, ...], out: Path, as_json: bool, **options:
         show({"directory": str(out), "verified": options["verify"], **made, "manifest": json.loads(to_text(saved.manifest))})
         return
     if plan:
+        from configsplit.cli.stages import plan_lines
+
         say(*plan_lines(plan))
     say(*_lines(parts, saved, options["verify"], time.perf_counter() - started))
     for warning in saved.manifest.warnings:
@@ -77,6 +77,8 @@ def _lines(parts: Any, saved: Any, verify: str, seconds: float) -> list[str]:
     if manifest.shared_layers:
         lines.append(f"shared  {', '.join(manifest.shared_layers)}: their weights stand in several parts")
     if parts.tried:
+        from configsplit.cli.stages import tried
+
         lines.append(f"boundary  the smallest: {tried(parts.tried)}")
     lines += ["", *_verdict(saved, verify), f"written to {saved.directory} in {seconds:.2f} s"]
     return lines
@@ -116,5 +118,7 @@ def _verdict(saved: Any, verify: str) -> list[str]:
     but = but_for(saved.manifest.warnings)
     lines = [f"{tick}{but}: the {proof.parts} parts recompose to the original graph of {proof.layers} layers{weights}"]
     if verify == "numeric" and saved.numeric is not None:
+        from configsplit.cli.numeric_lines import numeric_lines
+
         lines += numeric_lines(saved.numeric)
     return lines

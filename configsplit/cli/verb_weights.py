@@ -16,7 +16,7 @@ def weights(model: Path, out: Path, force: bool, as_json: bool, **options: Any) 
     from configsplit.models.document import reading
     from configsplit.verbs.table import function
 
-    named = {key: options[key] for key in ("weights", "custom_objects", "by_name", "match")}
+    named = {key: options[key] for key in ("weights", "custom_objects", "by_name", "match", "dequantize")}
     with reading(model, **named) as document:
         saved = function("weights")(document).save(out, force=force)
     if as_json:

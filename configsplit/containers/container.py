@@ -28,6 +28,9 @@ HOLDS: dict[FileFormat, tuple[str, ...]] = {
     "tfjs": ("legacy",),
 }
 """The layouts of weights that stand in each, in it or (``json``) beside it."""
+PROGRAM, METADATA = "saved_model.pb", "keras_metadata.pb"
+"""What a SavedModel of Keras 2 has its architecture in."""
+
 READ_BY_KERAS = frozenset({"json", "keras", "h5", "dir"})
 """The kinds of files that Keras reads, too."""
 
@@ -44,10 +47,12 @@ class Container(Protocol):
     Attributes:
         kind: its name, which records keep.
         written_as: the format in which parts of it are written, unless somebody asks for another.
+        dequantize: whether quantized weights are to be taken as what is left of them.
     """
 
     kind: ClassVar[str]
     written_as: ClassVar[Format] = "keras"
+    dequantize: bool = False
     opened: Opened
 
     def __init__(self, opened: Opened) -> None:

@@ -6,10 +6,14 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
+from configsplit.containers.fetched import elsewhere
 from configsplit.containers.source import Source
-from configsplit.containers.system.forked import Forked, can_fork
 from configsplit.errors import StoreError
+
+if TYPE_CHECKING:
+    from configsplit.containers.system.forked import Forked
 
 WORTH = 1 << 20
 """Bytes below which a process costs more than it gains."""
@@ -32,7 +36,11 @@ class EarlyDigest:
     def __enter__(self) -> EarlyDigest:
         with suppress(OSError, ValueError, StoreError):
             path = self.source.path
-            if path.is_file() and path.stat().st_size >= WORTH and can_fork() and threading.active_count() == 1:
+            if not path.is_file() or path.stat().st_size < WORTH or threading.active_count() > 1 or elsewhere(path) is not None:
+                return self
+            from configsplit.containers.system.forked import Forked, can_fork
+
+            if can_fork():
                 self.source.kind  # noqa: B018 - opens the file, which must be the one that is cut
                 self._child = Forked(lambda orphaned: self.source.sha256(orphaned).encode("ascii"))
         return self

@@ -9,20 +9,21 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from configsplit.containers.archive import CONFIG, METADATA, WEIGHTS, Archive
 from configsplit.containers.arrays import Arrays, Listed
 from configsplit.containers.container import Container, digest_of_file, listing_digest
-from configsplit.containers.json_text import JsonText
 from configsplit.containers.kinds import decode_text, is_zip
 from configsplit.containers.opening import Opened
-from configsplit.containers.packed import Members, zipped
-from configsplit.containers.shard_index import shard_names
 from configsplit.containers.system.errors import system_faults
 from configsplit.containers.system.hashing import sha256, sha256_and_crc32
 from configsplit.containers.system.window import Span, stream
 from configsplit.errors import StoreError
+
+if TYPE_CHECKING:
+    from configsplit.containers.json_text import JsonText
+    from configsplit.containers.packed import Members
 
 SHARD_INDEX = "model.weights.json"
 """What stands in a folder in the place of its weights where these are in shards."""
@@ -73,8 +74,11 @@ class KerasArchive(_Members):
     def members(self) -> Members:
         """None of an archive of Keras, or of numpy; of another one all, since one of them may be the model."""
         archive = self._archive
-        is_keras = not {CONFIG, METADATA, WEIGHTS}.isdisjoint(archive.members)
-        return {} if is_keras or archive.is_npz else zipped(archive, self.opened.files)
+        if archive.is_npz or not {CONFIG, METADATA, WEIGHTS}.isdisjoint(archive.members):
+            return {}
+        from configsplit.containers.packed import zipped
+
+        return zipped(archive, self.opened.files)
 
     def _has(self, name: str) -> bool:
         return name in self._archive.members
@@ -162,6 +166,8 @@ class KerasFolder(_Members):
         return self._weight_file(self.opened.member(WEIGHTS), str(file)) if self._has(WEIGHTS) else None
 
     def _sharded(self) -> JsonText:
+        from configsplit.containers.json_text import JsonText
+
         return JsonText(Opened(self.opened.path / SHARD_INDEX, self.opened.files))
 
     def named_weights(self, architecture: Callable[[], str]) -> Arrays | None:
@@ -194,6 +200,8 @@ class KerasFolder(_Members):
         return (bytes(piece) for piece in stream([self.opened.member(name)]))
 
     def sha256(self, stop: Event | None = None) -> str:
+        from configsplit.containers.shard_index import shard_names
+
         names = [*filter(self._has, (CONFIG, METADATA, WEIGHTS)), *self.assets()]
         if WEIGHTS not in names and self._has(SHARD_INDEX):
             names += [SHARD_INDEX, *shard_names(self._sharded().config_text(), str(self.opened.path / SHARD_INDEX))]

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 
+from configsplit.containers.fetched import bring, elsewhere
 from configsplit.containers.system.errors import system_faults
 from configsplit.containers.system.files import open_regular, read_at
 from configsplit.containers.system.window import Span, stream
@@ -38,6 +39,7 @@ class Files:
         self._folders.update(above for path in members for above in path.parents)
 
     def is_file(self, path: Path) -> bool:
+        bring(path)
         return path in self._members or path.is_file()
 
     def is_folder(self, path: Path) -> bool:
@@ -58,6 +60,9 @@ class Files:
         """
         if path in self._members:
             return self._members[path]()
+        bring(path)
+        if (span := elsewhere(path)) is not None:
+            return span
         with system_faults(path):
             fd, status = open_regular(path)
             self.stack.callback(os.close, fd)

@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, partial
 from pathlib import PurePosixPath
 
-from configsplit.containers.archive import MAX_MEMBERS, MAX_RATIO, SMALL, Archive, is_safe_name
-from configsplit.containers.container import Container
+from configsplit.containers.archive import CONFIG, MAX_MEMBERS, MAX_RATIO, SMALL, Archive, is_safe_name
+from configsplit.containers.container import METADATA, PROGRAM, Container
 from configsplit.containers.kinds import is_tar
 from configsplit.containers.opening import Files, Opened
 from configsplit.containers.system.errors import system_faults
@@ -24,9 +24,7 @@ from configsplit.containers.system.files import read_at
 from configsplit.containers.system.window import CHUNK, Span, Window, stream
 from configsplit.errors import StoreError
 
-DEEPEST = 3
-"""Archives in archives: ``.zip`` of ``.tar.gz`` of ``.keras``."""
-_FOLDERS = ("config.json", "saved_model.pb", "keras_metadata.pb")
+_FOLDERS = (CONFIG, PROGRAM, METADATA)
 _TEXTS = (".json", ".yaml", ".yml")
 _BLOCK = 512
 _LONGEST_NAME = 1 << 16

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from configsplit.containers.addresses import LEGACY_WEIGHTS
 from configsplit.containers.arrays import Arrays, ListedArrays
 from configsplit.containers.bundle.wire import Damaged, damaged, messages, number_in, spans, text_in
-from configsplit.containers.container import Container, listing_digest
+from configsplit.containers.container import METADATA, PROGRAM, Container, listing_digest
 from configsplit.containers.opening import Opened
 from configsplit.containers.system.hashing import sha256
 from configsplit.errors import DocumentError, StoreError
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from configsplit.containers.bundle.tensors import Bundle
     from configsplit.containers.bundle.words import Words
 
-PROGRAM, METADATA = "saved_model.pb", "keras_metadata.pb"
 _BUNDLE = "variables/variables"
 _KERAS, _NO_LAYERS = "_tf_keras_", ("_tf_keras_metric", "_tf_keras_optimizer")
 """How what the objects of Keras are called begins, and of which none is a layer."""

@@ -5,44 +5,73 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from threading import Event
 from types import TracebackType
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from configsplit.containers.archive import CONFIG
 from configsplit.containers.arrays import Arrays
-from configsplit.containers.by_order import Wanted, by_order
-from configsplit.containers.checkpoint import Checkpoint, index_of
-from configsplit.containers.container import Container, Format, digest_of_file
-from configsplit.containers.expanded import Expanded, RenamedArrays
-from configsplit.containers.h5_model import H5Model
-from configsplit.containers.json_text import JsonText
-from configsplit.containers.keras_archive import KerasArchive, KerasFolder
+from configsplit.containers.container import METADATA, PROGRAM, Container, Format, digest_of_file
+from configsplit.containers.fetched import is_skimmed
 from configsplit.containers.kinds import foreign, two_kinds
 from configsplit.containers.opening import Files, Opened
-from configsplit.containers.packed import DEEPEST, Gzipped, Tarred, model_in
-from configsplit.containers.safetensors import Safetensors
-from configsplit.containers.saved_model import METADATA, PROGRAM, SavedModel
-from configsplit.containers.tfjs import TfjsModel
-from configsplit.containers.yaml_text import YamlText
 from configsplit.errors import StoreError
 
-CONTAINERS: list[type[Container]] = [
-    *(KerasArchive, Tarred, H5Model, Safetensors, TfjsModel, Expanded, JsonText, YamlText),
-    *(SavedModel, KerasFolder, Checkpoint, Gzipped),
-]
-"""Every kind of container, the first that recognises a file or folder is the one it is. An archive comes before HDF5: a member
-of it may lie where a user block would end, as the first of a tar archive does; safetensors before JSON: its first byte is a
-number, which may be that of a bracket. `KerasFolder` takes every folder, and says what is in one that it cannot read."""
+if TYPE_CHECKING:
+    from configsplit.containers.by_order import Wanted
 
+
+DEEPEST = 3
+"""Archives in archives: ``.zip`` of ``.tar.gz`` of ``.keras``."""
 
 FOLDERS = (CONFIG, PROGRAM, METADATA)
 """Files by which the folder of a model is known, whatever it is called."""
 _WEB = "model.json"
 
-Order: TypeAlias = Callable[[str], Sequence[Wanted]]
+Order: TypeAlias = "Callable[[str], Sequence[Wanted]]"
 """From an architecture's text to the weights that it must have, in the order of ``model.get_weights()``."""
+
+
+def containers() -> Iterator[type[Container]]:
+    """Every kind of container, each loaded when none before it has recognised the file or folder: the first that does is the
+    one it is.
+
+    An archive comes before HDF5: a member of it may lie where a user block would end, as the first of a tar archive does;
+    safetensors before JSON: its first byte is a number, which may be that of a bracket. `KerasFolder` takes every folder, and
+    says what is in one that it cannot read.
+    """
+    from configsplit.containers.keras_archive import KerasArchive, KerasFolder
+
+    yield KerasArchive
+    from configsplit.containers.packed import Gzipped, Tarred
+
+    yield Tarred
+    from configsplit.containers.h5_model import H5Model
+
+    yield H5Model
+    from configsplit.containers.safetensors import Safetensors
+
+    yield Safetensors
+    from configsplit.containers.tfjs import TfjsModel
+
+    yield TfjsModel
+    from configsplit.containers.expanded import Expanded
+
+    yield Expanded
+    from configsplit.containers.json_text import JsonText
+
+    yield JsonText
+    from configsplit.containers.yaml_text import YamlText
+
+    yield YamlText
+    from configsplit.containers.saved_model import SavedModel
+
+    yield from (SavedModel, KerasFolder)
+    from configsplit.containers.checkpoint import Checkpoint
+
+    yield from (Checkpoint, Gzipped)
 
 
 def _model_in(path: Path, files: Files) -> Path:
@@ -50,7 +79,7 @@ def _model_in(path: Path, files: Files) -> Path:
     if not path.is_dir() or any((path / name).exists() for name in FOLDERS) or not (path / _WEB).is_file():
         return path
     opened = Opened(path, files)
-    known = any(each.recognises(opened) for each in CONTAINERS if each is not KerasFolder)
+    known = any(each.recognises(opened) for each in containers() if each.kind != "dir")
     return path if known else path / _WEB
 
 
@@ -82,7 +111,7 @@ def container_at(path: Path, files: Files) -> Container:
 
 
 def _container_of(opened: Opened) -> Container:
-    for each in CONTAINERS:
+    for each in containers():
         if each.recognises(opened):
             if both := two_kinds(opened):
                 hint = "no Keras release writes this: the file is damaged or hostile"
@@ -100,9 +129,13 @@ def _inside(container: Container) -> Opened | None:
 
     def is_model(name: str) -> bool:
         found = Opened(archive.path / name, archive.files)
-        return any(each.recognises(found) for each in CONTAINERS)
+        return any(each.recognises(found) for each in containers())
 
-    name = model_in(members, is_model, str(archive.path)) if members else ""
+    if not members:
+        return None
+    from configsplit.containers.packed import model_in
+
+    name = model_in(members, is_model, str(archive.path))
     return Opened(archive.path / name, archive.files, archive.around or archive) if name else None
 
 
@@ -113,18 +146,19 @@ def open_source(
     *,
     by_name: bool = False,
     order: Order | None = None,
+    dequantize: bool = False,
 ) -> Source:
     """Open a model file; close the result, or use it in a ``with`` statement.
 
     ``weights`` is a file of weights beside the architecture, of which layers take theirs ``by_name`` if it may be another
-    model's; with ``order``, which tells the weights of an architecture, in the order of the file. ``scratch`` is a folder for
-    unpacking a packed member.
+    model's; with ``order``, which tells the weights of an architecture, in the order of the file; with ``dequantize``, those
+    that are quantized as what is left of them. ``scratch`` is a folder for unpacking a packed member.
 
     Raises:
         StoreError: it cannot be read, is not a model (the message names what it is), or is damaged or hostile.
     """
     apart = None if weights is None else Path(weights)
-    source = Source(path=Path(path), weights_path=apart, scratch=scratch, by_name=by_name, order=order)
+    source = Source(path=Path(path), weights_path=apart, scratch=scratch, by_name=by_name, order=order, dequantize=dequantize)
     try:
         source.config_text  # noqa: B018 - reads and checks the architecture
     except BaseException:
@@ -139,6 +173,10 @@ def digest(path: Path | str, stop: Event | None = None) -> str:
     Raises:
         StoreError: it cannot be read.
     """
+    from configsplit.containers.checkpoint import Checkpoint
+    from configsplit.containers.saved_model import SavedModel
+    from configsplit.containers.tfjs import TfjsModel
+
     with Files() as files:
         opened = Opened(Path(path), files)
         several = next((each for each in (Checkpoint, TfjsModel, SavedModel) if each.recognises(opened)), None)
@@ -153,6 +191,7 @@ class Source:
         weights_path: a file of weights that was named beside it.
         by_name: whether layers take their weights of that by their names.
         order: what tells the weights of an architecture, where they are taken in the order of the file.
+        dequantize: whether quantized weights are taken as what is left of them.
         is_closed: whether nothing more can be read from it.
     """
 
@@ -164,10 +203,15 @@ class Source:
         scratch: str | None = None,
         by_name: bool = False,
         order: Order | None = None,
+        dequantize: bool = False,
     ) -> None:
         self._files = Files(scratch)
-        self.path, self.weights_path = _model_in(path, self._files), None if weights_path is None else index_of(weights_path)
-        self.by_name, self.order = by_name, order
+        if weights_path is not None:
+            from configsplit.containers.checkpoint import index_of
+
+            weights_path = index_of(weights_path)
+        self.path, self.weights_path = _model_in(path, self._files), weights_path
+        self.by_name, self.order, self.dequantize = by_name, order, dequantize
         self.is_closed = False
 
     def __enter__(self) -> Source:
@@ -182,17 +226,22 @@ class Source:
 
     @cached_property
     def _container(self) -> Container:
-        return container_at(self.path, self._files)
+        return self._at(self.path)
 
     @cached_property
     def _named(self) -> Container:
         """What was named as weights."""
-        return container_at(self.weights_path or self.path, self._files)
+        return self._at(self.weights_path or self.path)
+
+    def _at(self, path: Path) -> Container:
+        found = container_at(path, self._files)
+        found.dequantize = self.dequantize
+        return found
 
     @property
     def kind(self) -> str:
         """The name of its kind: ``"json"``, ``"keras"`` (zip), ``"h5"``, ``"dir"`` (a .keras saved unzipped), or another of
-        `CONTAINERS`."""
+        `containers`."""
         return self._container.kind
 
     @property
@@ -228,12 +277,16 @@ class Source:
 
     def _named_weights(self) -> Arrays:
         if self.order is not None:
+            from configsplit.containers.by_order import by_order
+
             return by_order(self.order(self.config_text), self._named.arrays(), str(self.weights_path))
         found = self._named.named_weights(lambda: self.config_text)
         if found is None:
             hint = "name an .h5 file of weights"
             raise StoreError("the file holds no weights", code="weights-layout", where=str(self.weights_path), hint=hint)
         if at := self._container.weights_at():
+            from configsplit.containers.expanded import RenamedArrays
+
             found = RenamedArrays(found, at)
         found.by_name = self.by_name
         return found
@@ -277,14 +330,17 @@ class Source:
         """The bytes of an asset, piece by piece. Raises StoreError where it is damaged."""
         return self._container.asset(name)
 
-    def sha256(self, stop: Event | None = None) -> str:
+    def sha256(self, stop: Event | None = None, *, text: bool = False) -> str:
         """SHA-256 of the file; of a folder, that of its `sha256sum` listing, sorted by name. May run in a thread.
 
-        The checksum of an archive's weights is held against them on the way.
+        The checksum of an archive's weights is held against them on the way. With ``text``, and of what lies elsewhere, that of
+        the architecture's text.
 
         Raises:
             StoreError: the archive's checksum does not match, or the file changed.
         """
+        if text or is_skimmed(self.path):
+            return sha256(self.config_text.encode("utf-8", "surrogatepass")).hexdigest()
         return _digest_of(self._container, stop)
 
     def weights_sha256(self, stop: Event | None = None) -> str | None:

@@ -7,7 +7,7 @@ and type (https://github.com/tensorflow/tfjs, ``io/types.ts``). Each weight belo
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import accumulate
 from math import prod
@@ -20,6 +20,7 @@ from configsplit.containers.container import Container, listing_digest
 from configsplit.containers.json_text import JsonText
 from configsplit.containers.kinds import decode_text
 from configsplit.containers.opening import Opened
+from configsplit.containers.quantized import Packing, Restored, packing_of
 from configsplit.containers.system.hashing import sha256
 from configsplit.containers.system.window import Span, stream
 from configsplit.errors import DocumentError, StoreError
@@ -81,10 +82,14 @@ class TfjsModel(Container):
         found = {name: self._topology.get(name) for name in ("keras_version", "backend")}
         return {name: value for name, value in found.items() if isinstance(value, str)}
 
-    def weights(self) -> Arrays | None:
-        """None, too, where not one of the shards lies beside it: somebody has the architecture alone."""
+    @cached_property
+    def _has_shards(self) -> bool:
+        """False where not one of the shards lies beside it: somebody has the architecture alone."""
         beside = [self.opened.path.with_name(name) for name in self._names]
-        if not any(self.opened.files.is_file(path) or path.exists() for path in beside):
+        return any(self.opened.files.is_file(path) or path.exists() for path in beside)
+
+    def weights(self) -> Arrays | None:
+        if not self._has_shards:
             return None
         homes = dict(_homes(self._topology.get("model_config", self._topology)))
         listed: dict[str, Listed] = {}
@@ -96,7 +101,9 @@ class TfjsModel(Container):
                     raise self._refusal(f"the weight {name!r} is there twice")
                 listed[f"{home}/{name}"] = array
         self._check_order(listed)
-        return ListedArrays(str(self.opened.path), LEGACY_WEIGHTS, listed)
+        found = ListedArrays(str(self.opened.path), LEGACY_WEIGHTS, listed)
+        found.notes = _lost([array.data for array in listed.values() if isinstance(array.data, Restored)])
+        return found
 
     def _check_order(self, names: Iterable[str]) -> None:
         """TensorFlow.js finds weights by name, and Keras by their order: one that is told by its name must stand in it.
@@ -147,40 +154,47 @@ class TfjsModel(Container):
         spans = [self._shards[name] for name in self._list(group, "paths")]
         at = 0
         for entry in self._list(group, "weights"):
-            name, shape, dtype = self._entry(entry)
-            size = prod(shape) * ITEM_SIZE[dtype]
+            name, shape, dtype, packing = self._entry(entry)
+            size = prod(shape) * (ITEM_SIZE[dtype] if packing is None else packing.size)
             pieces = list(_pieces(spans, at, size))
             if sum(piece.length for piece in pieces) != size:
                 raise self._refusal(f"the shards end before {name!r} does: a download that did not finish")
             at += size
+            if packing is not None:
+                yield name, Listed(shape, dtype, prod(shape) * ITEM_SIZE[dtype], Restored(pieces, shape, dtype, packing))
+                continue
             data = pieces[0] if len(pieces) == 1 else _Joined(pieces, shape, dtype)
             yield name, Listed(shape, dtype, size, data)
         if at != sum(span.length for span in spans):
             raise self._refusal("the shards have more bytes than the manifest has weights")
 
-    def _entry(self, entry: object) -> tuple[str, tuple[int, ...], str]:
+    def _entry(self, entry: object) -> tuple[str, tuple[int, ...], str, Packing | None]:
         if not isinstance(entry, Mapping) or not isinstance(entry.get("name"), str):
             raise self._refusal("a weight of the manifest has no name")
         name, shape, dtype = entry["name"], entry.get("shape"), entry.get("dtype")
-        if entry.get("quantization") is not None:
-            raise StoreError(
-                f"the weight {name!r} is quantized: what it was before is lost",
-                code="weights-quantized",
-                where=str(self.opened.path),
-                hint="convert the Keras model to TensorFlow.js again without --quantize_*, or give the weights as .h5",
-            )
         if dtype not in ITEM_SIZE:
             raise self._refusal(f"the weight {name!r} is of the type {dtype!r}")
         if not isinstance(shape, tuple) or not all(type(size) is int and 0 <= size < LARGEST for size in shape):
             raise self._refusal(f"the weight {name!r} has no shape")
         if prod(shape) > LARGEST or len(shape) > 32 or not all(name.split("/")):
             raise self._refusal(f"the weight {name!r} is no array")
-        return name, shape, dtype
+        if entry.get("quantization") is None:
+            return name, shape, dtype, None
+        if not self.dequantize:
+            raise StoreError(
+                f"the weight {name!r} is quantized: what it was before is lost",
+                code="weights-quantized",
+                where=str(self.opened.path),
+                hint="give the Keras model itself, or its weights as .h5; `convert --dequantize` takes what is left of them",
+            )
+        if (packing := packing_of(entry["quantization"], dtype)) is None:
+            raise self._refusal(f"the weight {name!r} is quantized in a way that TensorFlow.js does not know")
+        return name, shape, dtype, packing
 
     def sha256(self, stop: Event | None = None) -> str:
         """Of the listing of ``model.json`` and its shards."""
         own = self.opened.path.name, sha256([self.opened.span], stop)
-        if self.weights() is None:
+        if not self._has_shards:
             return own[1]
         return listing_digest([own, *((name, sha256([span], stop)) for name, span in self._shards.items())])
 
@@ -204,6 +218,14 @@ class _Joined:
 
         raw = b"".join(bytes(piece) for piece in stream(self._pieces))
         return np.frombuffer(raw, np.dtype(self._dtype)).reshape(self._shape)
+
+
+def _lost(restored: Sequence[Restored]) -> tuple[str, ...]:
+    """What is to be said of weights that were restored."""
+    if not restored:
+        return ()
+    kinds = "; ".join(dict.fromkeys(each.packing.lost for each in restored))
+    return (f"{len(restored)} weights were quantized, and are what is left of them: {kinds}",)
 
 
 def _pieces(spans: Iterable[Span], at: int, size: int) -> Iterator[Span]:

@@ -12,8 +12,8 @@ from configsplit.containers.arrays import Arrays, prefixes
 from configsplit.containers.hdf5.index import DatasetInfo, GroupInfo, Index, check_overlaps
 from configsplit.containers.hdf5.plain_format import Attribute, Unplain, kind_of
 from configsplit.containers.hdf5.read_plain import PlainFile
-from configsplit.containers.system.confined import confined
 from configsplit.containers.system.errors import hdf5_faults
+from configsplit.containers.system.files import brought
 from configsplit.containers.system.window import Span, Window
 from configsplit.errors import StoreError
 
@@ -58,11 +58,14 @@ class WeightFile(Arrays):
     @property
     def _file(self) -> Any:
         """The file as h5py has it, which is loaded only for what is not plain; HDF5 has shown before that it can read it."""
+        from configsplit.containers.system.confined import confined
+
         if not self._opened:
             from configsplit.containers.hdf5 import read_h5py
 
-            confined(lambda: read_h5py.rehearse(self.span, self.where), self.where, self.span.length)
-            self._opened.append(read_h5py.open_file(Window(self.span), self.where))
+            here = self.span._replace(fd=brought(self.span.fd))  # a forked process has no connection
+            confined(lambda: read_h5py.rehearse(here, self.where), self.where, here.length)
+            self._opened.append(read_h5py.open_file(Window(here), self.where))
         return self._opened[0]
 
     def close(self) -> None:

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, get_args
 
-from configsplit.dialects.dialect import Dialect
-from configsplit.dialects.keras1 import KERAS1
-from configsplit.dialects.keras2 import KERAS2
-from configsplit.dialects.keras3 import KERAS3
+from configsplit.dialects.dialect import Dialect, Generation
 from configsplit.errors import DocumentError
 from configsplit.graph.json import FrozenDict
 
-DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (KERAS1, KERAS2, KERAS3)}
+GENERATIONS: frozenset[str] = frozenset(get_args(Generation))
 
 _RENAMED = frozenset({"Dense", "LSTM", "GRU", "SimpleRNN", "Dropout", "MaxPooling2D", "AveragePooling2D", "ZeroPadding2D"})
 """Built-in classes of every generation whose keys were renamed between Keras 1 and 2; a custom layer's keys prove nothing."""
@@ -28,6 +25,23 @@ _KERAS1_ONLY = frozenset({"Convolution2D", "Convolution1D", "Merge", "Highway", 
 
 
 _OPERATIONS = frozenset({"TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer"})
+
+
+def dialect_of(generation: str) -> Dialect:
+    """The record of a generation of Keras, loaded when a document of it is met."""
+    if generation == "keras1":
+        from configsplit.dialects.keras1 import KERAS1
+
+        return KERAS1
+    if generation == "keras2":
+        from configsplit.dialects.keras2 import KERAS2
+
+        return KERAS2
+    if generation != "keras3":
+        raise KeyError(generation)
+    from configsplit.dialects.keras3 import KERAS3
+
+    return KERAS3
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,13 +155,26 @@ def _weak_signs(document: FrozenDict) -> Iterator[Sign]:
         yield _sign("a Sequential's config is an object without dtype", "config", "keras2")
 
 
+def _told_by(entry: FrozenDict) -> tuple[Any, ...]:
+    """All that the signs of an entry and its config hang on."""
+    config, names = entry.get("config"), (entry.get("class_name"), entry.get("module"))
+    if not isinstance(config, FrozenDict):
+        return *names, type(config)
+    dtype = config.get("dtype")
+    return *names, tuple(config), dtype.get("class_name") if isinstance(dtype, FrozenDict) else None
+
+
 def signs(document: FrozenDict) -> list[Sign]:
     """All evidence in a document, the first of each kind."""
     seen: dict[str, Sign] = {}
+    looked_at: set[Any] = set()
     for where, entry in _entries(document):
-        found = [*_model_signs(entry, where), *_node_signs(entry, where)]
-        if isinstance(entry.get("config"), FrozenDict):
-            found += _config_signs(entry, entry["config"], where)
+        found = [*_node_signs(entry, where)]
+        if (told_by := _told_by(entry)) not in looked_at:  # entries that show the same follow each other by the thousand
+            looked_at.add(told_by)
+            found += _model_signs(entry, where)
+            if isinstance(entry.get("config"), FrozenDict):
+                found += _config_signs(entry, entry["config"], where)
         for sign in found:
             seen.setdefault(sign.what, sign)
     return sorted(seen.values(), key=lambda sign: len(sign.dialects))
@@ -160,15 +187,15 @@ def detect(document: FrozenDict) -> Detection:
         DocumentError: the evidence contradicts itself, or there is none.
     """
     evidence = signs(document)
-    candidates = frozenset(DIALECTS).intersection(*(sign.dialects for sign in evidence))
+    candidates = GENERATIONS.intersection(*(sign.dialects for sign in evidence))
     if not candidates or _says_keras2(document):
         evidence = [replace(sign, dialects=sign.dialects | {"keras2"}) if sign.what == _SHORT else sign for sign in evidence]
-        candidates = frozenset(DIALECTS).intersection(*(sign.dialects for sign in evidence))
+        candidates = GENERATIONS.intersection(*(sign.dialects for sign in evidence))
     if len(candidates) > 1:
         evidence += _weak_signs(document)
         candidates = candidates.intersection(*(sign.dialects for sign in evidence))
     if len(candidates) == 1:
-        return Detection(DIALECTS[min(candidates)], tuple(evidence))
+        return Detection(dialect_of(min(candidates)), tuple(evidence))
     listed = "; ".join(f"{sign.what} ({'/'.join(sorted(sign.dialects))}, {sign.where or 'top'})" for sign in evidence)
     raise DocumentError(
         f"the document does not show which generation of Keras wrote it: {listed or 'no known sign'}",

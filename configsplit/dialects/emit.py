@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from configsplit.dialects.detect import DIALECTS
+from configsplit.dialects.detect import dialect_of
 from configsplit.dialects.dialect import Dialect
 from configsplit.dialects.parse import LIST
 from configsplit.dialects.schema.frame import Envelope, SequentialConfig, validate
@@ -27,7 +27,7 @@ def emit(model: Model) -> FrozenDict:
     Raises:
         DocumentError: a rewrite has made something that the dialect cannot say.
     """
-    dialect = DIALECTS[model.dialect]
+    dialect = dialect_of(model.dialect)
     told = [layer for layer in model.layers if layer.entry]
     modern = any("module" in layer.entry for layer in told) or (model.dialect == "keras3" and not told)
     nested = [layer.model for _, layer in walk(model) if layer.model is not None]

@@ -14,13 +14,17 @@ from configsplit.graph.json import FrozenDict, rebuild
 from configsplit.graph.model import Layer, Model, Node, TensorRef, TensorSpec, Use, walk
 
 _TENSOR = "__keras_tensor__"
+_DESCRIBED = frozenset({"shape", "dtype", "keras_history"})
+_SIZES = frozenset({int, type(None)})
+_HISTORY = (str, int, int)
+_MOST_RECORDS = 4_000
 
 BARE = "bare"
 """`Model.form` of a model whose single inputs and outputs are written without a list."""
 
 
 def _is_tensor(item: Any) -> bool:
-    return isinstance(item, FrozenDict) and item.get("class_name") == _TENSOR
+    return type(item) is FrozenDict and item.get("class_name") == _TENSOR
 
 
 def read_node(raw: Any, names: Container[str]) -> Node:
@@ -33,17 +37,52 @@ def read_node(raw: Any, names: Container[str]) -> Node:
     def leaf(item: Any) -> Any:
         if not _is_tensor(item):
             return item
-        validate(KerasTensorConfig, config := item.get("config"), f"{_TENSOR}.config")
+        if _is_described(config := item.get("config")):
+            recorded = _recorded(item, config)
+        else:
+            validate(KerasTensorConfig, config, f"{_TENSOR}.config")
+            recorded = _anonymous(item, config)
         layer, call, output = config["keras_history"]
         if layer not in names:
             raise DocumentError(f"no layer is named {layer!r}", code="document-unresolved")
-        recorded = item | {"config": config | {"keras_history": None}}
         return Use(TensorRef(layer, call, output), recorded)
 
-    args, kwargs = (rebuild(raw[key], leaf, stop=_is_tensor) for key in ("args", "kwargs"))
+    args, kwargs = raw["args"], raw["kwargs"]
+    if type(args) is tuple and len(args) == 1 and _is_tensor(args[0]) and type(kwargs) is FrozenDict and not kwargs:
+        return Node((leaf(args[0]),), kwargs)
+    args, kwargs = rebuild(args, leaf, stop=_is_tensor), rebuild(kwargs, leaf, stop=_is_tensor)
     if type(args) is not tuple or not isinstance(kwargs, FrozenDict):
         raise DocumentError("the arguments of a call are no list and no object", code="document-bad-reference")
     return Node(args, kwargs)
+
+
+def _is_described(config: Any) -> bool:
+    """Whether a tensor is written as nearly all are, which is seen at once; pydantic looks at the others."""
+    if type(config) is not FrozenDict or config.keys() != _DESCRIBED or type(config["dtype"]) is not str:
+        return False
+    shape, history = config["shape"], config["keras_history"]
+    if type(shape) is not tuple or not _SIZES.issuperset(map(type, shape)):
+        return False
+    return type(history) is tuple and tuple(map(type, history)) == _HISTORY and history[0] != "" and min(history[1:]) >= 0
+
+
+_records: dict[tuple[Any, ...], FrozenDict] = {}
+
+
+def _recorded(item: FrozenDict, config: FrozenDict) -> FrozenDict:
+    """What is written of a tensor besides its name: of few shapes and types, so that one object stands for many tensors."""
+    if len(item) != 2:
+        return _anonymous(item, config)
+    said = (*item, *config, config["shape"], config["dtype"])
+    if (known := _records.get(said)) is None:
+        known = _anonymous(item, config)
+        if len(_records) < _MOST_RECORDS:
+            _records[said] = known
+    return known
+
+
+def _anonymous(item: FrozenDict, config: FrozenDict) -> FrozenDict:
+    return item | {"config": config | {"keras_history": None}}
 
 
 def write_node(node: Node, bases: Mapping[str, int]) -> Any:
@@ -55,6 +94,8 @@ def write_node(node: Node, bases: Mapping[str, int]) -> Any:
         tensor = use.recorded or _described(use.spec or TensorSpec())
         return tensor | {"config": tensor["config"] | {"keras_history": tuple(use.ref)}}
 
+    if (only := node.only_use()) is not None:
+        return FrozenDict({"args": (leaf(only),), "kwargs": node.kwargs})
     return FrozenDict({"args": rebuild(node.args, leaf), "kwargs": rebuild(node.kwargs, leaf)})
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import chain, count, pairwise
 from typing import Any
 
-from configsplit.dialects.detect import DIALECTS, Detection, detect
+from configsplit.dialects.detect import Detection, detect, dialect_of
 from configsplit.dialects.dialect import Dialect
 from configsplit.dialects.entries import model_kind, no_graph
 from configsplit.dialects.envelope import unwrapped
@@ -66,7 +66,7 @@ def read_entry(entry: FrozenDict, dialect: str) -> Model:
     Raises:
         DocumentError: it is damaged.
     """
-    return _read(entry, DIALECTS[dialect], [])
+    return _read(entry, dialect_of(dialect), [])
 
 
 def _emptied(entry: FrozenDict, *keys: str) -> FrozenDict:
@@ -172,8 +172,9 @@ def _layer(item: FrozenDict, index: int, done: dict[int, Model], dialect: Dialec
 
 def _counted(node: Node) -> Node:
     """Raises DocumentError where a call or an output is counted from the end, as Python would."""
-    for ref in (use.ref for use in node.uses()):
-        if min(ref.call, ref.output) < 0:
+    for use in node.uses():
+        ref = use.ref
+        if ref.call < 0 or ref.output < 0:
             what = f"[{ref.layer!r}, {ref.call}, {ref.output}] has a negative number"
             raise DocumentError(what, code="document-unresolved", hint="calls and outputs are counted from 0")
     return node

@@ -2,6 +2,9 @@
 
 Objects are `FrozenDict`, arrays are tuples. What a rewrite does not touch is written as it was read: key order and the
 spelling of numbers included, which is why a number that Python would spell differently is kept as a `Number`.
+
+Documents say few things many times. Small objects that are equal (an initializer, a policy) are read as one object, and `kind`
+numbers configs that differ in their names alone, so that what follows from one is found out once for each kind of layer.
 """
 
 from __future__ import annotations
@@ -9,10 +12,10 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from itertools import accumulate
-from typing import Any, NoReturn
+from itertools import accumulate, count
+from typing import Any, NoReturn, TypeAlias
 
 from configsplit.errors import DocumentError
 
@@ -20,10 +23,16 @@ MAX_DEPTH = 600
 """Deepest nesting of a document, in brackets; a nested model costs three or four."""
 
 
+Content: TypeAlias = tuple[Any, ...]
+"""What an object says, to be compared: ``1``, ``1.0`` and ``true`` are three things, and so are ``0.0`` and ``-0.0``."""
+
+
 class FrozenDict(dict[str, Any]):
     """A dict that cannot change; `|` makes a new one, keeping the order of keys."""
 
-    __slots__ = ()
+    __slots__ = ("_kind", "_same")
+    _kind: int
+    _same: int
 
     def _refuse(self, *_: object, **__: object) -> NoReturn:
         raise TypeError("a document is immutable; make a new value with `|`")
@@ -58,6 +67,94 @@ class Number:
 
     def __float__(self) -> float:
         return self.value
+
+
+_EXACT = frozenset({str, int, bool, type(None)})
+_IN_ARRAYS = frozenset({int, bool, float, type(None)})
+_MOST = 4_000
+"""So many small objects, and kinds, are remembered at a time; no model that Keras builds has nearly as many."""
+
+_numbers = count()
+_shared: dict[Content, FrozenDict] = {}
+_kinds: dict[Content, int] = {}
+EMPTY = FrozenDict()
+EMPTY._same = next(_numbers)
+
+
+def kind(config: FrozenDict) -> int:
+    """A number that configs of different content never share, but for their ``name``: that alone may differ.
+
+    Those of the same content share it if they hold numbers, texts, short arrays of numbers, and small objects that `loads` has
+    made. No number is given twice, so what is found out for one can be remembered under it.
+    """
+    try:
+        return config._kind
+    except AttributeError:
+        said = content(config.items(), "name") if len(config) < 64 else None
+    if said is None:
+        found = next(_numbers)
+    elif (known := _kinds.get(said)) is not None:
+        found = known
+    else:
+        if len(_kinds) >= _MOST:
+            _kinds.clear()
+        found = _kinds[said] = next(_numbers)
+    config._kind = found
+    return found
+
+
+def content(pairs: Iterable[tuple[str, Any]], besides: str = "") -> Content | None:
+    """What an object says, but for the text under one key; None if that is more than is compared."""
+    said: list[Any] = []
+    for key, value in pairs:
+        type_ = type(value)
+        if type_ is FrozenDict:
+            if (number := getattr(value, "_same", None)) is None:
+                return None
+            said += (key, number)
+        elif type_ is str:
+            if key == besides:
+                continue
+            if len(value) > 64:
+                return None
+            said += (key, type_, value)
+        elif type_ in _EXACT:
+            said += (key, type_, value)
+        elif (figures := _in_figures(value)) is not None:
+            said += (key, type_, figures)
+        else:
+            return None
+    return tuple(said)
+
+
+def _in_figures(value: Any) -> str | None:
+    """A number with a point, or a short array of numbers, as text; None for all else."""
+    if type(value) is float:
+        return repr(value)
+    short = type(value) in (tuple, list) and len(value) < 16 and _IN_ARRAYS.issuperset(map(type, value))
+    return repr(value) if short else None
+
+
+def _one(made: FrozenDict, types: tuple[Any, ...], pairs: list[tuple[str, Any]]) -> FrozenDict:
+    """The one object that says what this small one says; ``pairs`` are used up."""
+    if not _EXACT.issuperset(types):
+        for place, type_ in enumerate(types):
+            if type_ in _EXACT:
+                continue
+            key, value = pairs[place]
+            exact = getattr(value, "_same", None) if type_ is FrozenDict else _in_figures(value)
+            if exact is None:
+                return made
+            pairs[place] = key, exact
+    said = types, *pairs
+    if (known := _shared.get(said)) is not None:
+        return known
+    if any(type(value) is str and len(value) > 64 for value in made.values()):
+        return made
+    if len(_shared) >= _MOST:
+        _shared.clear()
+    _shared[said], made._same = made, next(_numbers)
+    return made
 
 
 def _never(_: Any) -> bool:
@@ -122,10 +219,14 @@ def thaw(value: Any) -> Any:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> FrozenDict:
+    if not pairs:
+        return EMPTY
     made = FrozenDict(pairs)
-    for key, value in pairs:
-        if type(value) is list:
-            dict.__setitem__(made, key, freeze(value))
+    types = tuple(map(type, made.values()))
+    if list in types:
+        for key, value in pairs:
+            if type(value) is list:
+                dict.__setitem__(made, key, freeze(value))
     if len(made) != len(pairs):
         twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
         raise DocumentError(
@@ -133,7 +234,7 @@ def _object(pairs: list[tuple[str, Any]]) -> FrozenDict:
             code="json-duplicate-key",
             hint="two readers could understand such a file differently; remove one of the two",
         )
-    return made
+    return _one(made, types, pairs) if len(types) <= 4 else made
 
 
 def _float(text: str) -> float | Number:
@@ -155,16 +256,34 @@ def _int(text: str) -> int | Number:
     return value
 
 
+class _Numerals(dict[str, Any]):
+    """Numbers by their texts, of which a document has few."""
+
+    def __init__(self, read: Callable[[str], Any]) -> None:
+        self._read = read
+
+    def __missing__(self, text: str) -> Any:
+        value = self._read(text)
+        if len(self) < _MOST:
+            self[text] = value
+        return value
+
+
 _ESCAPED = re.compile(r"\\.", re.DOTALL)
 _OTHERS = bytes(set(range(256)) - set(b"[]{}"))
-_STEP = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
+_ROUND = bytes.maketrans(b"[]{}", b"()()")
+_STEP = {ord("("): 1, ord(")"): -1}
 
 
 def _depth(text: str) -> int:
     """The deepest nesting of brackets outside of strings."""
-    outside = "".join(_ESCAPED.sub("", text).split('"')[::2])
-    brackets = outside.encode("utf-8", "surrogatepass").translate(None, _OTHERS)
-    return max(accumulate(map(_STEP.__getitem__, brackets)), default=0)
+    outside = "".join((_ESCAPED.sub("", text) if "\\" in text else text).split('"')[::2])
+    brackets = outside.encode("utf-8", "surrogatepass").translate(_ROUND, _OTHERS)
+    for depth in range(20):  # pairs that hold nothing are taken away, level by level: few documents nest deeper
+        if not brackets:
+            return depth
+        brackets = brackets.replace(b"()", b"")
+    return 20 + max(accumulate(map(_STEP.__getitem__, brackets)), default=0)
 
 
 _HALF = re.compile(r"\\u[dD][89a-fA-F]")
@@ -201,7 +320,8 @@ def loads(text: str) -> Any:
         )
     _check_encoding(text)
     try:
-        return freeze(json.loads(text, object_pairs_hook=_object, parse_float=_float, parse_int=_int))
+        floats, ints = _Numerals(_float).__getitem__, _Numerals(_int).__getitem__
+        return freeze(json.loads(text, object_pairs_hook=_object, parse_float=floats, parse_int=ints))
     except RecursionError:
         raise DocumentError("the JSON nests too deep", code="json-too-deep") from None
     except ValueError as error:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from configsplit.graph.json import FrozenDict, rebuild
+from configsplit.graph.json import EMPTY, FrozenDict, rebuild
 
 LayerPath: TypeAlias = tuple[str, ...]
 """Names from the outermost model down to a layer: ``("encoder", "block3", "conv")``."""
@@ -62,6 +62,10 @@ class Use:
     recorded: FrozenDict | None = None
     spec: TensorSpec | None = None
 
+    def of(self, ref: TensorRef) -> Use:
+        """The same of another tensor."""
+        return Use(ref, self.recorded, self.spec)
+
 
 @dataclass(frozen=True, slots=True)
 class Constant:
@@ -89,8 +93,15 @@ class Node:
 
         tf_keras since 2.16 visits the keywords as they are written; see `settled`.
         """
+        if (only := self.only_use()) is not None:
+            return [only]
         found = leaves(self.args)
         return found + leaves(self.kwargs) if self.kwargs else found
+
+    def only_use(self) -> Use | None:
+        """The one tensor that the call takes, where that is all it takes, as most calls do; else None."""
+        args = self.args
+        return args[0] if len(args) == 1 and type(args[0]) is Use and not self.kwargs else None
 
     def settled(self) -> Node:
         """The same call with its keywords in an order that every release visits alike: sorted, if several hold tensors."""
@@ -99,6 +110,9 @@ class Node:
         return replace(self, kwargs=FrozenDict(sorted(self.kwargs.items())))
 
     def map_uses(self, change: Callable[[Use], Use]) -> Node:
+        if (only := self.only_use()) is not None:
+            return Node((change(only),), self.kwargs, self.form, self.opened)
+
         def leaf(value: Any) -> Any:
             return change(value) if type(value) is Use else value
 
@@ -136,7 +150,20 @@ class Layer:
     def config(self) -> FrozenDict:
         """The layer's own configuration; empty where the document has none."""
         config = self.entry.get("config")
-        return config if isinstance(config, FrozenDict) else FrozenDict()
+        return config if type(config) is FrozenDict else EMPTY
+
+    def called(self, calls: tuple[Node, ...]) -> Layer:
+        """The same layer with other calls."""
+        return Layer(
+            name=self.name,
+            class_name=self.class_name,
+            entry=self.entry,
+            calls=calls,
+            model=self.model,
+            spec=self.spec,
+            base=self.base,
+            implicit=self.implicit,
+        )
 
     @property
     def is_input(self) -> bool:

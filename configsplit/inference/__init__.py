@@ -2,7 +2,6 @@
 
 from configsplit.catalog.table import BUILT_IN
 from configsplit.inference.built import Built
-from configsplit.inference.clashes import clashes_in, clashing
 from configsplit.inference.counts import counted, operations_of, weights_of
 from configsplit.inference.infer import takers, trace
 from configsplit.inference.known import RULE_ERRORS, Inference, explain, trail
@@ -23,8 +22,6 @@ __all__ = [
     "agree",
     "attended",
     "blamed",
-    "clashes_in",
-    "clashing",
     "counted",
     "every_mask",
     "explain",

@@ -13,11 +13,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from configsplit.catalog.facts import CallFacts, LayerFacts, WeightSpec
 from configsplit.catalog.rules import is_float, policy, policy_dtype
 from configsplit.catalog.table import ships
 from configsplit.errors import ShapeError
+from configsplit.graph.json import kind
 from configsplit.graph.model import CallRef, Layer, Model, Shape, TensorRef, TensorSpec
 from configsplit.inference.inputs import as_shape
 from configsplit.inference.recorded import agree, in_words
@@ -50,8 +52,7 @@ class Built:
         return ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Taker:
+class _Taker(NamedTuple):
     """What one layer that takes a tensor says of it."""
 
     name: str
@@ -71,15 +72,19 @@ def built_on(model: Model, order: Iterable[CallRef], facts_of: FactsOf, implied:
         implied: what layers take, by name, where something else than their ``build_config`` tells it.
     """
     found, takers, layers = Built(), dict[TensorRef, deque[_Taker]](), model.by_name()
+    natures: dict[Any, _Nature] = {}
     ends = {*model.output_refs()}
     for call in reversed([*order]):
         layer = layers[call.layer]
         behind = _together(takers.get(ref := TensorRef(*call), deque()), ref, found)
         uses = layer.calls[call.call].uses() if call.call < len(layer.calls) else []
         shape = _shape(layer, implied.get(layer.name))
-        taker = _taker(layer, facts_of(layer), shape, _Taker("") if ref in ends else behind)
-        if len(uses) != 1:
-            taker = _Taker(layer.name)
+        taker = _Taker(layer.name)
+        if len(uses) == 1:
+            facts = facts_of(layer)
+            key = id(facts), layer.class_name, kind(layer.config), shape
+            nature = natures.get(key) or natures.setdefault(key, _nature(layer, facts, shape))
+            taker = _taker(layer, facts, nature, _Taker("") if ref in ends else behind)
         for use in uses:
             takers.setdefault(use.ref, deque()).appendleft(taker)
     for ref, told in takers.items():
@@ -92,6 +97,8 @@ def built_on(model: Model, order: Iterable[CallRef], facts_of: FactsOf, implied:
 
 def _together(takers: deque[_Taker], ref: TensorRef, found: Built) -> _Taker:
     """What all say: of shapes what any tells, of types what all agree on. Contradictions are entered."""
+    if len(takers) == 1:
+        return takers[0]
     told = [each for each in takers if each.shape is not None]
     odd = next((each for each in told if not agree(each.shape, told[0].shape)), None)
     if odd is not None:
@@ -111,17 +118,34 @@ def _shape(layer: Layer, implied: Shape | None) -> Shape | None:
     return (None, *shape[1:]) if shape and len(layer.calls) == 1 else implied
 
 
-def _taker(layer: Layer, facts: LayerFacts | None, shape: Shape | None, behind: _Taker) -> _Taker:
-    """What a layer says of the one tensor that it takes; ``behind`` is what is said of the one that it gives."""
+class _Nature(NamedTuple):
+    """What a kind of layer that takes one tensor says of it: its shape; the dtype that it multiplies in; whether it hands
+    numbers on, and in the shape that it takes."""
+
+    shape: Shape | None = None
+    dtype: str | None = None
+    hands_on: bool = False
+    keeps_shape: bool = False
+
+
+def _nature(layer: Layer, facts: LayerFacts | None, shape: Shape | None) -> _Nature:
     if facts is None or not ships(facts):
-        return _Taker(layer.name)
+        return _Nature()
     dtype = policy_dtype(policy(layer.config.get("dtype")))
     if is_float(dtype) and shape is not None and _multiplies(layer, facts, TensorSpec(shape, dtype)):
-        return _Taker(layer.name, shape, dtype, True, partial(_shapes_of_weights, layer, facts))
+        return _Nature(shape, dtype)
     if not _hands_on(layer, facts):
-        return _Taker(layer.name, shape)
-    kept = behind.shape if shape is None and _keeps_shape(layer, facts) else shape
-    return _Taker(layer.name, kept, behind.dtype)
+        return _Nature(shape)
+    return _Nature(shape, hands_on=True, keeps_shape=shape is None and _keeps_shape(layer, facts))
+
+
+def _taker(layer: Layer, facts: LayerFacts | None, nature: _Nature, behind: _Taker) -> _Taker:
+    """What a layer says of the one tensor that it takes; ``behind`` is what is said of the one that it gives."""
+    if facts is not None and nature.dtype is not None:
+        return _Taker(layer.name, nature.shape, nature.dtype, True, partial(_shapes_of_weights, layer, facts))
+    if not nature.hands_on:
+        return _Taker(layer.name, nature.shape)
+    return _Taker(layer.name, behind.shape if nature.keeps_shape else nature.shape, behind.dtype)
 
 
 def _multiplies(layer: Layer, facts: LayerFacts, spec: TensorSpec) -> bool:

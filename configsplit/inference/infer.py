@@ -19,7 +19,6 @@ from configsplit.errors import DocumentError, ShapeError
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import CallRef, Layer, Model, Shape, TensorRef, TensorSpec, leaves, walk
 from configsplit.inference.built import Built, built_on
-from configsplit.inference.conforming import conformed
 from configsplit.inference.inputs import input_spec, is_possible
 from configsplit.inference.known import NOTHING, RULE_ERRORS, Inference, ReadModel, called
 from configsplit.inference.recorded import Recorded, described_as, recorded_in, weighed
@@ -128,7 +127,9 @@ def _frame(
     model = result.model
     layers = model.by_name()
     bound = dict(zip(model.input_refs(), inputs, strict=False))
-    if result.dialect != "keras1":
+    if bound and result.dialect != "keras1":
+        from configsplit.inference.conforming import conformed
+
         bound = {ref: conformed(spec, _declared(model, layers, ref)) for ref, spec in bound.items()}
     as_recorded = all(_fits(spec, _declared(model, layers, ref)) for ref, spec in bound.items())
     counts, recorded, order = _output_counts(model), recorded_in(model), _ordered(model)
@@ -219,7 +220,7 @@ def _apply(frame: _Frame, layer: Layer, number: int) -> tuple[tuple[TensorSpec, 
     if facts is None:
         return (), f"there is no rule for the class {layer.class_name!r}{_by_nature(layer)}", False
     try:
-        outputs = frame.result.table.outputs(facts, frame.result.call(layer, number))
+        outputs = frame.result.outputs_of(facts, layer, number)
     except RULE_ERRORS as error:
         if isinstance(error, ShapeError) and error.code == "shape-contradicted":
             frame.result.clashes[CallRef(layer.name, number)] = error.message

@@ -11,7 +11,7 @@ from configsplit.catalog.facts import CallFacts, LayerFacts
 from configsplit.catalog.layers.keras1 import modern, with_ordering
 from configsplit.catalog.table import Table
 from configsplit.errors import ShapeError
-from configsplit.graph.json import FrozenDict, rebuild
+from configsplit.graph.json import FrozenDict, kind, rebuild
 from configsplit.graph.model import CallRef, Layer, Model, Node, TensorRef, TensorSpec, Use
 
 NOTHING: Mapping[Any, Any] = MappingProxyType({})
@@ -69,6 +69,21 @@ class Inference:
         args, kwargs = rebuild(node.args, leaf), rebuild(node.kwargs, leaf)
         config = with_ordering(layer.class_name, layer.config, self.ordering)
         return modern(CallFacts(layer.class_name, config, args, kwargs, self.dialect))
+
+    def outputs_of(self, facts: LayerFacts, layer: Layer, number: int) -> tuple[TensorSpec, ...]:
+        """What a call gives by the rule of its class, which is asked once for each kind of layer on each kind of tensor.
+
+        Raises:
+            ShapeError: or whatever a rule raises on a config that it does not expect.
+        """
+        args, kwargs = (node := called(layer)[number]).args, node.kwargs
+        if kwargs or len(args) != 1 or type(use := args[0]) is not Use:
+            return self.table.outputs(facts, self.call(layer, number))
+        key = id(facts), layer.class_name, kind(layer.config), self.specs.get(use.ref), self.ordering
+        known = self.table.outcomes.get(key)
+        if known is None:
+            known = self.table.outcomes[key] = self.table.outputs(facts, self.call(layer, number))
+        return known
 
     def facts(self, layer: Layer) -> LayerFacts | None:
         return self.table.of(layer, self.dialect)

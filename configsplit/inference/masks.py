@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from configsplit.catalog.facts import LayerFacts
 from configsplit.graph.model import INPUT, CallRef, Layer, Node, TensorRef
@@ -32,7 +32,9 @@ from configsplit.inference.mask_rules import (
     taken_first,
     unwrapped,
 )
-from configsplit.inference.untying import Untying, casts, untyings
+
+if TYPE_CHECKING:
+    from configsplit.inference.untying import Untying
 
 Arriving: TypeAlias = tuple[str, ...]
 """For each input of a nested model what arrives there: "" for no mask, "entry" for one, "unknown" where nobody can say."""
@@ -157,6 +159,8 @@ def every_mask(inference: Inference) -> MaskLevels:
     root: MaskKey = (id(inference), ())
     if not _begins_anywhere(inference):
         return {root: (inference, Masks())}
+    from configsplit.inference.untying import untyings
+
     untying = untyings(inference)
     stack: list[tuple[MaskKey, _Frame]] = [(root, _frame(inference, (), untying[id(inference)]))]
     while stack:
@@ -230,6 +234,8 @@ def _taken(frame: _Frame, layer: Layer, ref: CallRef) -> list[Taken]:
 def _lost(frame: _Frame, call: CallRef, number: int) -> bool:
     """Whether Keras 2 casts what a nested model takes, which `Functional._conform_to_reference_input` does: the mask is not on
     the new tensor. Where nobody knows, it is entered as unsure."""
+    from configsplit.inference.untying import casts
+
     if frame.inference.dialect != "keras2" or (cast := casts(frame.inference, call, number)) is False:
         return False
     ref = taken_first(called(frame.layers[call.layer])[call.call])[number]
@@ -243,6 +249,8 @@ def _cast_away(frame: _Frame, call: CallRef, number: int) -> bool:
 
     Where it is given nothing at all as ``mask``, Keras looks for the masks before the cast (`Functional.call`, Keras 3.15).
     """
+    from configsplit.inference.untying import casts
+
     return frame.inference.dialect == "keras3" and casts(frame.inference, call, number) is not False
 
 

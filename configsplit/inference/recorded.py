@@ -29,13 +29,16 @@ class Recorded:
 def recorded_in(model: Model) -> Mapping[TensorRef, Recorded]:
     """What is recorded of the tensors of a model, by those who take them."""
     found: dict[TensorRef, Recorded] = {}
+    specs: dict[int, TensorSpec | None] = {}  # by what is written, which is one object for many tensors
     for layer in model.layers:
         computes_in = policy_dtype(policy(layer.config.get("dtype")))
         for use in (use for node in layer.calls for use in node.uses()):
-            spec = recorded_spec(use.recorded)
-            if spec is None:
+            if (key := id(use.recorded)) not in specs:
+                specs[key] = recorded_spec(use.recorded)
+            if (spec := specs[key]) is None:
                 continue
-            first = found.setdefault(use.ref, Recorded(spec, spec.dtype == computes_in))
+            if (first := found.get(use.ref)) is None:
+                first = found[use.ref] = Recorded(spec, spec.dtype == computes_in)
             if spec is not first.spec and _clash(first.spec, spec):
                 found[use.ref] = Recorded(first.spec, first.cast, disputed=True)
     return found
@@ -49,7 +52,7 @@ def _clash(one: TensorSpec, other: TensorSpec) -> bool:
 
 def agree(one: Shape | None, other: Shape | None) -> bool:
     """Whether two shapes can both be true of one tensor."""
-    if one is None or other is None:
+    if one is None or other is None or one == other:
         return True
     return len(one) == len(other) and all(None in pair or len(set(pair)) == 1 for pair in zip(one, other, strict=True))
 

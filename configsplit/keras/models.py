@@ -24,7 +24,7 @@ from configsplit.models.made import Made, ModelLike, Result, document_of
 from configsplit.models.results import Edited
 from configsplit.models.wrapped import held_by
 from configsplit.plugins import Plugin, Registry
-from configsplit.rewrites.freeze import FLAG
+from configsplit.rewrites.common import FLAG
 from configsplit.runtime.build import load, rebuild
 from configsplit.runtime.frameworks import Framework
 from configsplit.runtime.live.declared import live_facts

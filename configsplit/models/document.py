@@ -20,7 +20,6 @@ from configsplit.errors import ConfigSplitError, ShapeError, StoreError, check_c
 from configsplit.graph.model import Model, TensorRef, TensorSpec
 from configsplit.graph.references import boundary
 from configsplit.inference import Inference, agree, blamed, in_words, trace
-from configsplit.models.in_order import weights_in_order
 from configsplit.models.read_as_today import read_as_today, without_idle_keys
 from configsplit.models.shown import Shown
 from configsplit.plugins import Registry
@@ -40,7 +39,8 @@ class Document(Shown):
         path: the file that was read; ``weights`` is the file of weights that goes with it, if apart.
         by_name: whether layers take their weights of ``weights`` by name, whatever else is in it.
         match: by what arrays in ``weights`` are known.
-        kind: "json", "keras", "h5", "dir", or another of `configsplit.containers.source.CONTAINERS`.
+        dequantize: whether quantized weights are taken as what is left of them.
+        kind: "json", "keras", "h5", "dir", or another of `configsplit.containers.source.containers`.
         release: what the file says of the release that wrote it; empty where it says nothing.
         registry: the plug-ins in force.
         notes: what had to be put right in the file to read it, in sentences.
@@ -56,6 +56,7 @@ class Document(Shown):
     weights: Path | None = None
     by_name: bool = False
     match: Match = "name"
+    dequantize: bool = False
     release: str = ""
     registry: Registry = field(default_factory=Registry)
     notes: tuple[str, ...] = ()
@@ -86,7 +87,8 @@ class Document(Shown):
         if self.source is not None and not self.source.is_closed:
             yield self.source
             return
-        with open_source(self.path, self.weights, by_name=self.by_name, order=_order(self.match, self.registry)) as source:
+        order = _order(self.match, self.registry)
+        with open_source(self.path, self.weights, by_name=self.by_name, order=order, dequantize=self.dequantize) as source:
             if self.digest and _digest(source.config_text) != self.digest:
                 raise StoreError(
                     "the file was replaced since it was read: it holds another architecture",
@@ -161,6 +163,7 @@ def load(
     calls: Iterable[str] = (),
     by_name: bool = False,
     match: Match = "name",
+    dequantize: bool = False,
 ) -> Document:
     """Read a model file: ``.json``, ``.keras`` or ``.h5``, told apart by content.
 
@@ -174,6 +177,7 @@ def load(
             another network's.
         match: by what the arrays in ``weights`` are known where their file has names alone or none: the names of layers, or
             (``order``) the order of ``model.get_weights()``.
+        dequantize: take quantized weights (TensorFlow.js) as what is left of them, rounded as they are.
 
     Returns:
         The model; nothing of it stays open.
@@ -196,6 +200,7 @@ def load(
         calls=calls,
         by_name=by_name,
         match=match,
+        dequantize=dequantize,
     ) as document:
         return replace(document, source=None)
 
@@ -209,11 +214,12 @@ def reading(
     calls: Iterable[str] = (),
     by_name: bool = False,
     match: Match = "name",
+    dequantize: bool = False,
 ) -> AbstractContextManager[Document]:
     """`load`, with the file kept open inside the ``with`` block: what is done there opens it no second time.
 
     Args:
-        path, weights, custom_objects, registry, calls, by_name, match: as for `load`.
+        path, weights, custom_objects, registry, calls, by_name, match, dequantize: as for `load`.
 
     Returns:
         The model, for a ``with`` statement. It can be used behind the block, too: its file is opened again then.
@@ -226,14 +232,20 @@ def reading(
         ...     saved = configsplit.split(model, at="res").save("parts")
     """
     check_choice("match", match, Match)
-    return _reading(path, weights, plugins(custom_objects, registry), calls, by_name=by_name, match=match)
+    return _reading(path, weights, plugins(custom_objects, registry), calls, by_name, match, dequantize)
 
 
 @contextmanager
 def _reading(
-    path: str | Path, weights: str | Path | None, known: Registry, calls: Iterable[str], *, by_name: bool, match: Match
+    path: str | Path,
+    weights: str | Path | None,
+    known: Registry,
+    calls: Iterable[str],
+    by_name: bool,
+    match: Match,
+    dequantize: bool,
 ) -> Iterator[Document]:
-    with open_source(path, weights, by_name=by_name, order=_order(match, known)) as source:
+    with open_source(path, weights, by_name=by_name, order=_order(match, known), dequantize=dequantize) as source:
         yield document_in(source, known, calls)
 
 
@@ -261,6 +273,7 @@ def document_in(source: Source, registry: Registry, calls: Iterable[str] = ()) -
         weights=source.weights_path,
         by_name=source.by_name,
         match="name" if source.order is None else "order",
+        dequantize=source.dequantize,
         release=str(release),
         registry=registry,
         notes=(*parsed.notes, *left_out, *put_right),
@@ -270,6 +283,8 @@ def document_in(source: Source, registry: Registry, calls: Iterable[str] = ()) -
 
 
 def _order(match: Match, registry: Registry) -> Order | None:
+    from configsplit.models.in_order import weights_in_order
+
     if match == "name":
         return None
     return lambda text: weights_in_order(text, registry.facts())

@@ -27,6 +27,7 @@ def load_fragment(
     custom_objects: Iterable[str | Path] = (),
     by_name: bool = False,
     match: Match = "name",
+    dequantize: bool = False,
 ) -> Document:
     """Read what is to be put into ``host``.
 
@@ -38,7 +39,7 @@ def load_fragment(
         entry = loads(source.config_text) if source.kind == "json" else None
     if isinstance(entry, FrozenDict) and _is_layer(entry):
         return one_layer(entry, Path(path), host)
-    found = load(path, weights=weights, custom_objects=custom_objects, by_name=by_name, match=match)
+    found = load(path, weights=weights, custom_objects=custom_objects, by_name=by_name, match=match, dequantize=dequantize)
     check_dialect(found, host)
     return found
 

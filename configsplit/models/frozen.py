@@ -7,7 +7,7 @@ from math import prod
 
 from configsplit.graph.model import walk
 from configsplit.inference import Inference, weights_of
-from configsplit.rewrites.freeze import FLAG
+from configsplit.rewrites.common import FLAG
 
 
 @dataclass(frozen=True, slots=True)

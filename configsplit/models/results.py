@@ -22,12 +22,12 @@ from configsplit.models.document import Document
 from configsplit.models.frozen import Frozen, frozen
 from configsplit.models.made import Made
 from configsplit.models.shown import Shown
-from configsplit.records.provenance import ProvenanceRecord
 from configsplit.rewrites.nested.surface import Surfaced
 from configsplit.rewrites.part import Extracted
 from configsplit.rewrites.split import Split
 
 if TYPE_CHECKING:
+    from configsplit.records.provenance import ProvenanceRecord
     from configsplit.runtime.confinement.policy import Limits
     from configsplit.saving.parts import Saved
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from configsplit.catalog.table import class_facts
 from configsplit.cutting.minimum_cut import Choice
-from configsplit.dialects import DIALECTS, emit, read_entry
+from configsplit.dialects import dialect_of, emit, read_entry
 from configsplit.dialects.parse import LIST
 from configsplit.errors import CutError
 from configsplit.graph.json import FrozenDict
@@ -86,14 +86,14 @@ class DocumentWrapping:
         if found is None:
             raise CutError(f"{layer.name!r} holds no model", code="cut-not-openable", where=layer.name)
         outer = self.document.model.form
-        own = found.form or DIALECTS[self.document.dialect].form(found)
+        own = found.form or dialect_of(self.document.dialect).form(found)
         return replace(found, form=own or (outer if outer != LIST else ""))
 
     def write(self, model: Model) -> FrozenDict:
         """Keras 3 finds a class inside another's config by its module, also in .h5 files, where layers have none."""
         if model.entry or self.document.dialect != "keras3":
             return emit(model)
-        return emit(replace(model, entry=DIALECTS["keras3"].functional_entry(True)))
+        return emit(replace(model, entry=dialect_of("keras3").functional_entry(True)))
 
     def specs(self, model: Model, given: Specs = NO_SPECS) -> Specs:
         return self.document.infer(given, model).specs

@@ -144,10 +144,11 @@ class Part(Record):
 
 class SourceFile(Record):
     """The file that was cut. ``path`` leads to it from the manifest's folder; ``address`` is where it was fetched from, for
-    who reads the record: nobody follows it."""
+    who reads the record: nobody follows it. ``sha256_of`` says that no more than the architecture was."""
 
     file: PlainName
     sha256: Digest
+    sha256_of: Literal["architecture"] | None = None
     format: str
     dialect: Literal["keras1", "keras2", "keras3"]
     path: Below | None = None
@@ -158,11 +159,13 @@ class SourceFile(Record):
     weights_sha256: Digest | None = None
     weights_by_name: Literal[True] | None = None
     weights_match: Literal["order"] | None = None
+    dequantized: Literal[True] | None = None
 
     @property
     def taken(self) -> dict[str, Any]:
         """How the weights were taken, as who reads the model again has to be told."""
-        return {"by_name": bool(self.weights_by_name), "match": self.weights_match or "name"}
+        match = self.weights_match or "name"
+        return {"by_name": bool(self.weights_by_name), "match": match, "dequantize": bool(self.dequantized)}
 
 
 class Manifest(Record):

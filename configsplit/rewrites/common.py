@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from configsplit.graph.calls import call_graph, closure
 from configsplit.graph.json import FrozenDict, rebuild
 from configsplit.graph.model import CallRef, Layer, LayerPath, Model, Structure, TensorRef, TensorSpec, Use
 from configsplit.graph.provenance import Origin, Provenance
+
+FLAG = "trainable"
+"""Key of a config: whether a layer, or a model, is trained."""
 
 Redirection = Callable[[CallRef | None, TensorRef], TensorRef]
 """The tensor that a call takes in place of another; the call is None for the outputs of the model."""
@@ -22,6 +25,18 @@ class Rewritten:
     provenance: Provenance
 
 
+def described(model: Model, specs: Mapping[TensorRef, TensorSpec]) -> Model:
+    """The model with shape and dtype of every argument that no document recorded, for dialects that want them written."""
+
+    def fill(use: Use) -> Use:
+        spec = specs.get(use.ref, TensorSpec())
+        told = use.recorded is not None or (use.spec is not None and spec.shape is None)
+        return use if told else replace(use, spec=spec)
+
+    layers = (replace(layer, calls=tuple(node.map_uses(fill) for node in layer.calls)) for layer in model.layers)
+    return model.with_layers(tuple(layers))
+
+
 def redirected(model: Model, change: Redirection) -> Model:
     """The model with other tensors as arguments and outputs."""
 
@@ -31,10 +46,10 @@ def redirected(model: Model, change: Redirection) -> Model:
             call = CallRef(each.name, number)
 
             def use(old: Use, call: CallRef = call) -> Use:
-                return replace(old, ref=change(call, old.ref))
+                return old.of(change(call, old.ref))
 
             calls.append(node.map_uses(use))
-        return replace(each, calls=tuple(calls))
+        return each.called(tuple(calls))
 
     outputs = refs_mapped(model.outputs, lambda ref: change(None, ref))
     return replace(model, layers=tuple(map(layer, model.layers)), outputs=outputs)
@@ -166,10 +181,10 @@ def moved_layer(layer: Layer, kept: Collection[CallRef], moved: Callable[[Tensor
     """The layer with the calls that stay, their arguments moved."""
 
     def use(old: Use) -> Use:
-        return replace(old, ref=moved(old.ref))
+        return old.of(moved(old.ref))
 
     stays = (node for call, node in enumerate(layer.calls) if (layer.name, call) in kept)
-    return replace(layer, calls=tuple(node.map_uses(use) for node in stays))
+    return layer.called(tuple(node.map_uses(use) for node in stays))
 
 
 def kept_origins(layers: Sequence[Layer], kept: Collection[CallRef]) -> Provenance:

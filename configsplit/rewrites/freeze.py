@@ -9,9 +9,7 @@ from functools import partial
 from configsplit.errors import CutError
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import Layer, LayerPath, Model, walk
-from configsplit.rewrites.common import within
-
-FLAG = "trainable"
+from configsplit.rewrites.common import FLAG, within
 
 
 def freeze_layers(

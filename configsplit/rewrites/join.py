@@ -98,7 +98,7 @@ def _merge(
     calls: dict[str, dict[int, Node]],
 ) -> None:
     def moved(use: Use) -> Use:
-        return replace(use, ref=_moved(use.ref, piece, stands_for))
+        return use.of(_moved(use.ref, piece, stands_for))
 
     known = layers.setdefault(layer.name, layer)
     if known.entry != layer.entry:
@@ -116,7 +116,7 @@ def _complete(layer: Layer, calls: Mapping[int, Node]) -> Layer:
         raise VerificationError(
             f"calls of layer {layer.name!r} are missing: there are only {sorted(calls)}", code="verify-missing-call"
         )
-    return replace(layer, calls=tuple(calls[number] for number in range(len(calls))))
+    return layer.called(tuple(calls[number] for number in range(len(calls))))
 
 
 # The wiring of a model without what its layers say of themselves: what `join` needs to close again what a cut has opened.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from configsplit.dialects import DIALECTS
+from configsplit.dialects import dialect_of
 from configsplit.errors import VerificationError
 from configsplit.graph.json import thaw
 from configsplit.graph.model import HeldBy, Layer, LayerPath, Model, TensorRef
@@ -73,7 +73,7 @@ def _models(model: Model, reach: HeldBy) -> Iterator[_Held]:
 def _graph_faults(model: Model) -> Iterator[str]:
     if len({layer.name for layer in model.layers}) < len(model.layers):
         yield "two of its layers have one name"
-    counts_from = DIALECTS[model.dialect].nested_base
+    counts_from = dialect_of(model.dialect).nested_base
     for layer in model.layers:
         yield from _name_faults(layer, model.dialect)
         if layer.is_input:
@@ -131,4 +131,4 @@ def _place_faults(held: _Held, outermost: Model) -> Iterator[str]:
 def _is_bare(held: _Held, outermost: Model) -> bool:
     """Whether the one output is written bare; what stands in a wrapper's config is written as it was read."""
     outputs = held.model.outputs
-    return type(outputs if held.holder is None else DIALECTS["keras3"].ends(outputs, outermost.form)) is TensorRef
+    return type(outputs if held.holder is None else dialect_of("keras3").ends(outputs, outermost.form)) is TensorRef

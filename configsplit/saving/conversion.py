@@ -16,7 +16,7 @@ from configsplit.containers.container import FileFormat
 from configsplit.containers.relayout import Relaying
 from configsplit.conversion import Migration, Note, Refusal, Request
 from configsplit.conversion.originals import without_code
-from configsplit.dialects import DIALECTS, Detection, emit, parse, to_text
+from configsplit.dialects import Detection, dialect_of, emit, parse, to_text
 from configsplit.errors import ConversionError, check_choice
 from configsplit.graph.json import FrozenDict, rebuild
 from configsplit.graph.model import walk
@@ -171,7 +171,7 @@ class Converted:
             raise refused(self)
         return Made(
             model=parse(to_text(model)).model,
-            detection=Detection(DIALECTS[model.dialect], ()),
+            detection=Detection(dialect_of(model.dialect), ()),
             path=Path(f"convert of {self.document.path.name}"),
             kind="keras" if self.to == "keras3" else "h5",
             release=self.release,

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 from configsplit.errors import VerificationError
 from configsplit.graph.equality import differences
@@ -20,9 +21,10 @@ from configsplit.models.document import Document
 from configsplit.models.wrapped import DocumentWrapping
 from configsplit.records.manifest import Manifest, Opening, Shape
 from configsplit.rewrites.common import redirected
-from configsplit.rewrites.nested.divide import Divided, own_dtype
 from configsplit.rewrites.nested.surface import Step, Surfaced, Told, reopen
-from configsplit.rewrites.nested.unpack import bare, rejoined
+
+if TYPE_CHECKING:
+    from configsplit.rewrites.nested.divide import Divided
 
 
 def prove_division(wrapping: DocumentWrapping, around: Model, held: Surfaced, divided: Divided) -> None:
@@ -36,6 +38,8 @@ def prove_division(wrapping: DocumentWrapping, around: Model, held: Surfaced, di
     Raises:
         VerificationError: it is not the same graph.
     """
+    from configsplit.rewrites.nested.unpack import bare, rejoined
+
     layers, inner = divided.model.by_name(), held.model
     wrapper = around.by_name()[divided.name]
     pieces = [wrapping.read(layers[name]) for name in divided.pieces]
@@ -58,6 +62,8 @@ def _raise(found: list[str], divided: Divided) -> None:
 def _check_seams(wrapping: DocumentWrapping, divided: Divided, pieces: list[Model]) -> None:
     """What a piece takes is what the one before gives, in shape and dtype, and its wrapper does not round it. Behind a layer
     that nobody has declared it cannot be said what is given."""
+    from configsplit.rewrites.nested.divide import own_dtype
+
     given: Mapping[TensorRef, TensorSpec] = {}
     for number, (name, model) in enumerate(zip(divided.pieces, pieces, strict=True)):
         specs = wrapping.specs(model)

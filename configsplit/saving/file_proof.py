@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from configsplit.catalog.facts import LayerFacts
 from configsplit.containers import Source, open_source
@@ -15,11 +16,13 @@ from configsplit.graph.rebuild_order import rebuild_order
 from configsplit.inference import trace
 from configsplit.models.document import Document
 from configsplit.models.wrapped import held_by
-from configsplit.records.provenance import ProvenanceRecord
 from configsplit.saving.buildable import check_buildable
 from configsplit.weights.layouts import as_layout
 from configsplit.weights.parts import Weights, check_shapes, weights_in
 from configsplit.weights.placement import datasets
+
+if TYPE_CHECKING:
+    from configsplit.records.provenance import ProvenanceRecord
 
 
 def compare(

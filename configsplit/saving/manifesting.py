@@ -13,7 +13,7 @@ from configsplit.boundaries.doubts import contradictions, own_graphs
 from configsplit.boundaries.masks import doubts
 from configsplit.boundaries.records import implied_notes, unsure
 from configsplit.containers import Written
-from configsplit.containers.fetched import address_of
+from configsplit.containers.fetched import address_of, is_skimmed
 from configsplit.dialects import emit
 from configsplit.graph.model import LayerPath, TensorRef, TensorSpec, walk
 from configsplit.graph.provenance import Provenance
@@ -204,6 +204,7 @@ def source(
     return SourceFile(
         file=document.path.name,
         sha256=digests[0],
+        sha256_of="architecture" if is_skimmed(document.path) else None,
         format=document.kind,
         dialect=document.dialect,
         path=relative(document.path, directory),
@@ -214,6 +215,7 @@ def source(
         weights_sha256=None if apart is None else digests[1],
         weights_by_name=True if apart is not None and document.by_name else None,
         weights_match="order" if apart is not None and document.match == "order" else None,
+        dequantized=True if weights and document.dequantize else None,
     )
 
 

@@ -32,7 +32,6 @@ from configsplit.saving.mask_proof import prove_masks
 from configsplit.saving.part_claims import check_parts
 from configsplit.saving.whole import fixed_as, whole_of
 from configsplit.weights.layouts import as_format
-from configsplit.weights.legacy_groups import legacy_piece_names
 from configsplit.weights.parts import Weights, weights_in
 
 
@@ -203,6 +202,8 @@ def _piece_pairs(name: str, part: Part, origins: Provenance, ours: Weights, thei
 
 def _prove_place(name: str, part: Part, origins: Provenance, ours: Weights, theirs: Weights, pairs: dict[str, str]) -> None:
     """A legacy file is loaded by position: each weight stands where Keras will look for it."""
+    from configsplit.weights.legacy_groups import legacy_piece_names
+
     wrapper = origins.layers[name,].path
     group = theirs.groups[wrapper[:1]]
     wanted = [f"{group}/{each}" for each in legacy_piece_names(ours.layers[name,], origins, wrapper, theirs)]

@@ -7,8 +7,8 @@ original does not justify would let parts pass that compute something else.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from configsplit.boundaries.fixing import fixed
 from configsplit.boundaries.masks import masked_again, prepared
 from configsplit.dialects import parse, to_text
 from configsplit.errors import CutError, ShapeError, VerificationError
@@ -17,13 +17,15 @@ from configsplit.inference import Inference, blamed
 from configsplit.inference.recorded import agree
 from configsplit.inference.tensor_kinds import with_kinds
 from configsplit.models.document import Document
-from configsplit.records.manifest import Casting, Manifest, Shape
-from configsplit.rewrites.casts import Cast, is_exact, widen
-from configsplit.rewrites.masks import Handover
-from configsplit.rewrites.nested.open import described
+from configsplit.records.manifest import Casting, Manifest, Masked, Shape
+from configsplit.rewrites.common import described
 from configsplit.rewrites.nested.surface import Surfaced
 from configsplit.rewrites.nested.wrapping import Specs
 from configsplit.saving.divisions import reopened
+
+if TYPE_CHECKING:
+    from configsplit.rewrites.casts import Cast
+    from configsplit.rewrites.masks import Handover
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,8 @@ def whole_of(document: Document, manifest: Manifest) -> Whole:
     model, inference = _masked(document, prepared(document, opened), manifest)
     given = {**opened.given, **{TensorRef(*each.tensor): inference.specs[TensorRef(*each.tensor)] for each in manifest.masks}}
     if manifest.casts:
+        from configsplit.rewrites.casts import widen
+
         casts = [_cast(cast, inference.specs) for cast in manifest.casts]
         given |= {cast.ref: inference.specs[cast.ref] for cast in casts}
         model = widen(model, casts, inference.specs).model
@@ -76,6 +80,8 @@ def fixed_as(document: Document, manifest: Manifest) -> Document:
         wanted[by_name[each.name]] = replace(specs[by_name[each.name]], shape=each.shape)
     if all(specs[ref].shape == spec.shape for ref, spec in wanted.items()):
         return document
+    from configsplit.boundaries.fixing import fixed
+
     try:
         made = fixed(document, wanted)
     except ShapeError as error:
@@ -102,22 +108,26 @@ def _opened(document: Document, manifest: Manifest) -> Surfaced:
 def _masked(document: Document, opened: Surfaced, manifest: Manifest) -> tuple[Model, Inference]:
     """The model with the handovers that are claimed. Which masks are handed over is computed anew from the original, and what
     every call receives is proven besides (`mask_proof`)."""
-    handovers = tuple(
-        Handover(TensorRef(*each.tensor), tuple(tuple(CallRef(*call) for call in calls) for calls in each.takers))
-        for each in manifest.masks
-    )
     if manifest.functional and opened.model.kind != "sequential":
         raise refused("to have made functional what is no Sequential", "functional")
     try:
-        return masked_again(document, opened, handovers, manifest.functional)
+        return masked_again(document, opened, tuple(map(_handover, manifest.masks)), manifest.functional)
     except KeyError as error:
         raise refused(f"to hand over a mask that the original does not have ({error})", "masks") from None
     except CutError as error:
         raise refused(f"masks that the document cannot hold: {error.message}", "masks") from None
 
 
+def _handover(masked: Masked) -> Handover:
+    from configsplit.rewrites.masks import Handover
+
+    return Handover(TensorRef(*masked.tensor), tuple(tuple(CallRef(*call) for call in calls) for calls in masked.takers))
+
+
 def _cast(cast: Casting, specs: Specs) -> Cast:
     """Raises VerificationError where the way there and back would change bits."""
+    from configsplit.rewrites.casts import Cast, is_exact
+
     ref = TensorRef(*cast.tensor)
     if ref not in specs:
         raise refused(f"a cast of {ref.layer!r}, which is no tensor of the original", "casts")

@@ -23,7 +23,6 @@ from configsplit.containers import (
     prepare_weights,
 )
 from configsplit.containers.container import FileFormat
-from configsplit.containers.write_tfjs import prepare_tfjs
 from configsplit.graph.json import dumps
 from configsplit.weights.placement import Placed
 
@@ -76,12 +75,13 @@ def begin(workers: Workers, staging: Staging, name: str, format: FileFormat, con
 
 def _jobs(staging: Staging, place: Path, format: FileFormat, content: Content) -> list[Job]:
     text, placed, versions = content.text, content.placed, content.versions or {}
-    if placed is None:
-        return prepare_tfjs(place, text, (), versions) if format == "tfjs" else [prepare_text(place, text)]
     if format == "tfjs":
-        return [
-            replace(job, path=staging.path(job.path.name)) for job in prepare_tfjs(place, text, placed.layers or (), versions)
-        ]
+        from configsplit.containers.write_tfjs import prepare_tfjs
+
+        made = prepare_tfjs(place, text, () if placed is None else placed.layers or (), versions)
+        return [replace(job, path=staging.path(job.path.name)) for job in made]
+    if placed is None:
+        return [prepare_text(place, text)]
     if format == "json":
         apart = staging.path(f"{place.stem}.weights.h5")
         if placed.layers is None:

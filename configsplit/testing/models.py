@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from configsplit.dialects import DIALECTS, emit, parse, to_text
+from configsplit.dialects import dialect_of, emit, parse, to_text
 from configsplit.dialects.keras3 import BARE
 from configsplit.errors import check_choice
 from configsplit.graph.json import FrozenDict, freeze
@@ -150,7 +150,7 @@ def _held_model(model: Model) -> Any:
     """The entry of a model in the config of a wrapper. Keras 3.11 and later take no list of one output in TimeDistributed."""
     new = model.dialect == "keras3"
     if model.kind == "functional":
-        return emit(replace(model, entry=DIALECTS[model.dialect].functional_entry(new), form=BARE if new else ""))
+        return emit(replace(model, entry=dialect_of(model.dialect).functional_entry(new), form=BARE if new else ""))
     entry: dict[str, Any] = {"class_name": "Sequential", "config": None}
     return emit(replace(model, entry=freeze({"module": "keras", **entry, "registered_name": None} if new else entry)))
 

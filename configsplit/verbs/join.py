@@ -10,7 +10,7 @@ from typing import Any
 
 from configsplit.boundaries.shapes import fits, told
 from configsplit.containers import stamp
-from configsplit.dialects import DIALECTS, Detection, emit, parse, read_entry
+from configsplit.dialects import Detection, dialect_of, emit, parse, read_entry
 from configsplit.dialects.parse import LIST
 from configsplit.errors import CutError, ShapeError, VerificationError, check_choice
 from configsplit.graph.json import FrozenDict, dumps, freeze
@@ -226,7 +226,7 @@ def _add_pieces(homes: dict[LayerPath, list[Origin]], origins: Provenance, parts
 def _frame(manifest: Manifest) -> Model:
     """The manifest's frame as a model: without layers, or with their wiring."""
     document = freeze(manifest.frame)
-    dialect = DIALECTS[manifest.source.dialect]
+    dialect = dialect_of(manifest.source.dialect)
     emptied = document | {"config": None}
     if _layers_of(manifest):
         read = read_entry(document, dialect.name)
@@ -265,11 +265,11 @@ def _plain(manifest: Manifest, parts: Sequence[Document]) -> Model:
     frame = _frame(manifest)
     joined = join_pieces(pieces, [wire(tensor) for tensor in manifest.outputs], frame)
     if joined.kind == "sequential":
-        return replace(joined, form=joined.form or DIALECTS[joined.dialect].form(joined))
+        return replace(joined, form=joined.form or dialect_of(joined.dialect).form(joined))
     ends = freeze(manifest.frame)["config"]
     structured = read_entry(FrozenDict({"class_name": "Functional", "config": _with_ends(joined, ends)}), joined.dialect)
     made = replace(joined, inputs=structured.inputs, outputs=structured.outputs)
-    return replace(made, form=DIALECTS[made.dialect].form(made))
+    return replace(made, form=dialect_of(made.dialect).form(made))
 
 
 def _with_ends(joined: Model, ends: FrozenDict) -> FrozenDict:

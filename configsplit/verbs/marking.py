@@ -17,8 +17,8 @@ from configsplit.models.document import Document
 from configsplit.models.made import ModelLike, document_of
 from configsplit.models.results import Edited
 from configsplit.rewrites import upstream
-from configsplit.rewrites.common import Rewritten
-from configsplit.rewrites.freeze import FLAG, freeze_layers
+from configsplit.rewrites.common import FLAG, Rewritten
+from configsplit.rewrites.freeze import freeze_layers
 from configsplit.rewrites.rename import rename_layers
 from configsplit.telling import decided
 from configsplit.verbs.surgery import Names, finish, listed

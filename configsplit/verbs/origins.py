@@ -50,15 +50,16 @@ def check_unchanged(stamps: Mapping[Path, Stamp]) -> None:
             )
 
 
-def check_digests(wanted: Mapping[Path, str | None], models: Sequence[tuple[Source, str]], since: str) -> None:
-    """Hold files, and models that may be folders, against their recorded SHA-256; those that have none are left out.
+def check_digests(wanted: Mapping[Path, str | None], models: Sequence[tuple[Source, str, bool]], since: str) -> None:
+    """Hold files, and models that may be folders, against their recorded SHA-256; those that have none are left out. Of a model
+    it is said whether that is of its architecture alone.
 
     Raises:
         VerificationError: one is not the file that the record speaks of.
     """
     with Workers() as workers:
         found = [(path, value, workers.submit(partial(digest, path))) for path, value in wanted.items() if value]
-        found += [(source.path, value, workers.submit(source.sha256)) for source, value in models]
+        found += [(source.path, value, workers.submit(partial(source.sha256, text=text))) for source, value, text in models]
     for path, value, task in found:
         if task.result() != value:
             raise VerificationError(f"the file was changed since{since}", code="verify-changed-file", where=str(path))

@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
-from configsplit.boundaries.costs import Costs
-from configsplit.boundaries.cut_rows import Cut
-from configsplit.boundaries.fixing import fixed
 from configsplit.boundaries.masks import Sliced, prepared, with_masks
 from configsplit.boundaries.pricing import Pricing
 from configsplit.boundaries.records import opened_shapes
-from configsplit.boundaries.shapes import unknown_shape
 from configsplit.boundaries.sizes import apart, moved
 from configsplit.cutting.minimum_cut import Choice, Cost, heads
 from configsplit.errors import CutError, OptionError, check_choice
@@ -26,12 +22,16 @@ from configsplit.models.document import Document, Said
 from configsplit.models.made import ModelLike, document_of
 from configsplit.models.results import Parts
 from configsplit.models.wrapped import DocumentWrapping, places_in, told_shapes
-from configsplit.rewrites.casts import Cast, Wider, is_exact, widen
-from configsplit.rewrites.nested.open import described
+from configsplit.rewrites.common import described
 from configsplit.rewrites.nested.surface import Surfaced, Told, surface
-from configsplit.rewrites.split import UNKNOWN, Split, assemble, split_model
+from configsplit.rewrites.split import UNKNOWN, Split, UnknownShape, assemble, split_model
 from configsplit.telling import decided, doing
 from configsplit.weights.implied import told_by_weights
+
+if TYPE_CHECKING:
+    from configsplit.boundaries.costs import Costs
+    from configsplit.boundaries.cut_rows import Cut
+    from configsplit.rewrites.casts import Cast, Wider
 
 
 def split(
@@ -79,12 +79,17 @@ def split(
     """
     check_choice("boundary", boundary, Choice)
     if boundary_dtype is not None:
+        from configsplit.rewrites.casts import Wider
+
         check_choice("boundary_dtype", boundary_dtype, Wider)
     document, texts = document_of(model), _places(at)
     doing("cutting")
     said = told_shapes(document, shapes) + told_shapes(document, opened_shapes(document, opened))
     told, pictured = apart(document, [*said, *told_by_weights(document, said)], sizes)
-    document = fixed(document, pictured) if fix_size else document
+    if fix_size:
+        from configsplit.boundaries.fixing import fixed
+
+        document = fixed(document, pictured)
     wanted = [places_in(document, each) for text in texts for each in named_by(document.model, text)]
     cutting = _Cutting(document, wanted, DocumentWrapping(document, boundary), boundary, told, pictured)
     sliced = with_masks(document, cutting.sliced(cutting.surfaced()), cutting.deeper, cutting.sliced)
@@ -98,10 +103,12 @@ def _places(at: str | Cut | Iterable[str | Cut]) -> list[str]:
         CutError: there is none, or it is one of the two ways of not cutting.
     """
     given: list[object] = list(at) if isinstance(at, Iterable) and not isinstance(at, str) else [at]
-    texts = [text for each in given if isinstance(text := each.at if isinstance(each, Cut) else each, str)]
-    if strange := [each for each in given if not isinstance(each, (str, Cut))]:
-        hint = "give the name of a layer, a row of `cuts`, or a list of them"
-        raise OptionError(f"at cannot be {strange[0]!r}", code="option-range", where="at", hint=hint)
+    texts = []
+    for each in given:
+        if not isinstance(text := getattr(each, "at", each), str):  # a row of `cuts` says at what it is
+            hint = "give the name of a layer, a row of `cuts`, or a list of them"
+            raise OptionError(f"at cannot be {each!r}", code="option-range", where="at", hint=hint)
+        texts.append(text)
     if not texts or "" in texts:
         raise CutError("no place to cut at was given", code="cut-nowhere", hint="name a layer: --at LAYER")
     return texts
@@ -155,7 +162,12 @@ class _Cutting:
         price = _price(pricing, whole.boundaries, self.choice)
         self.tried = pricing.span if price and pricing.varies else None
         decided(partial(_candidates, pricing, whole.boundaries, self.choice))
-        why = partial(unknown_shape, document, whole, inference)
+
+        def why(ref: TensorRef) -> UnknownShape:
+            from configsplit.boundaries.shapes import unknown_shape
+
+            return unknown_shape(document, whole, inference, ref)
+
         done = split_model(model, whole.boundaries, inference.specs, self.choice, why, doubtful, price)
         check_kinds([ref for taken in done.inputs for ref in taken], doubtful, inference)
         return Sliced(whole, done, inference)
@@ -168,12 +180,15 @@ def _price(pricing: Pricing, boundaries: Sequence[Sequence[TensorRef]], choice: 
         ShapeError: the choice depends on a size that is open.
     """
 
-    def chosen(costs: Costs, by: Choice = "smallest") -> list[set[int]]:
-        return heads(pricing.graph, boundaries, by, costs.price)
-
-    free = Costs(pricing.graph, pricing.known)
-    if choice != "smallest" or chosen(free, "early") == chosen(free, "late"):
+    if choice != "smallest":
         return None
+    early, late = (heads(pricing.graph, boundaries, by, lambda _: 0) for by in ("early", "late"))
+    if early == late:
+        return None
+
+    def chosen(costs: Costs) -> list[set[int]]:
+        return heads(pricing.graph, boundaries, choice, costs.price)
+
     pricing.same(chosen, "which boundary is the smallest")
     return pricing.costs.price
 
@@ -195,6 +210,8 @@ def _candidates(pricing: Pricing, boundaries: Sequence[Sequence[TensorRef]], cho
 
 def _handed_over_as(dtype: str, document: Document, sliced: Sliced) -> Sliced:
     """The same split with narrower tensors cast at its boundaries."""
+    from configsplit.rewrites.casts import widen
+
     whole, done, inference = sliced
     casts = _casts(dtype, done, inference)
     if not casts:
@@ -221,6 +238,8 @@ def _handed_over_as(dtype: str, document: Document, sliced: Sliced) -> Sliced:
 
 def _casts(dtype: str, done: Split, inference: Inference) -> list[Cast]:
     """Every narrower floating tensor that crosses, with the calls that take it in each part."""
+    from configsplit.rewrites.casts import Cast, is_exact
+
     return [
         Cast(ref, dtype, tuple(map(tuple, takers.values())))
         for ref, takers in done.crossing().items()

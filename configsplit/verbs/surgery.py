@@ -28,10 +28,9 @@ from configsplit.models.fragments import check_dialect, load_fragment
 from configsplit.models.made import ModelLike, document_of
 from configsplit.models.results import Edited
 from configsplit.models.wrapped import DocumentWrapping, gives, told_shapes
-from configsplit.rewrites.common import Rewritten, as_chain, as_functional
+from configsplit.rewrites.common import Rewritten, as_chain, as_functional, described
 from configsplit.rewrites.extract import between, consumers
 from configsplit.rewrites.insert import attach, put_in_place
-from configsplit.rewrites.nested.open import described
 from configsplit.rewrites.nested.surface import Surfaced, Told, surface
 from configsplit.rewrites.part import in_order
 from configsplit.rewrites.remove import remove_layers, stand_ins

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from configsplit.containers import open_source
-from configsplit.dialects import DIALECTS, detect, parse, read_entry
+from configsplit.containers.opening import Files, Opened
+from configsplit.dialects import GENERATIONS, detect, dialect_of, parse, read_entry
 from configsplit.dialects.entries import model_kind
 from configsplit.dialects.envelope import unwrapped
 from configsplit.dialects.schema.frame import dotted
@@ -24,7 +25,8 @@ from configsplit.errors import ConfigSplitError, DocumentError, StoreError, Veri
 from configsplit.graph.json import FrozenDict, loads, thaw
 from configsplit.graph.model import Model
 from configsplit.hazards import Hazard, hazards
-from configsplit.inference import clashing, trace
+from configsplit.inference import trace
+from configsplit.inference.clashes import clashing
 from configsplit.models.configs import LayerFault, layer_faults
 from configsplit.models.releases import Loadable, loadable
 from configsplit.plugins import Registry
@@ -164,7 +166,7 @@ def _found_wrong(document: FrozenDict) -> tuple[str, list[Violation]]:
     try:
         dialects = [detect(document).dialect]
     except DocumentError:
-        dialects = list(DIALECTS.values())
+        dialects = list(map(dialect_of, sorted(GENERATIONS)))
     return min(((each.name, list(_levels(each.name, document))) for each in dialects), key=lambda each: len(each[1]))
 
 
@@ -262,7 +264,7 @@ def published(name: str) -> dict[str, Any]:
 
 def _where(name: str, path: Steps) -> str:
     """The path as errors of configsplit spell it: an architecture's begins inside the config of the outermost model."""
-    if name in DIALECTS and path[:1] == ("config",) and len(path) > 1:
+    if name in GENERATIONS and path[:1] == ("config",) and len(path) > 1:
         path = path[1:] if isinstance(path[1], str) else ("layers", *path[1:])
     return dotted(path)
 
@@ -278,13 +280,15 @@ def _recipe(file: Path) -> Any:
         DocumentError: it is a recipe by that key, but not to be read.
     """
     try:
-        text = file.read_text("utf-8")
+        with Files() as files:
+            opened = Opened(file, files)
+            text = opened.small(opened.span).decode("utf-8")
         value = yaml_values(text)
     except YamlError as error:
         if re.search(r"^recipe\s*:", text, re.MULTILINE) is None:
             return None
         message, hint = f"not YAML: {error}", "check indentation and quotes"
         raise DocumentError(message, code="recipe-yaml", where=str(file), hint=hint) from None
-    except (ImportError, OSError, ValueError):
+    except (ImportError, StoreError, ValueError):
         return None
     return value if isinstance(value, dict) and RECORDS["recipe"] in value else None

@@ -151,4 +151,5 @@ def _check_digests(folder: Path, manifest: Manifest, source: Source, weights: Pa
         wanted[folder / part.file] = part.sha256
         if part.weights:
             wanted[folder / part.weights] = part.weights_sha256
-    check_digests(wanted, [(source, manifest.source.sha256)], " the split: its SHA-256 is not that of the manifest")
+    told, since = manifest.source, " the split: its SHA-256 is not that of the manifest"
+    check_digests(wanted, [(source, told.sha256, told.sha256_of is not None)], since)

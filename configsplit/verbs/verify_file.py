@@ -137,9 +137,9 @@ def read_record(path: Path) -> ProvenanceRecord:
 def _check_digests(path: Path, apart: Path | None, told: ProvenanceRecord, places: Sequence[Place]) -> None:
     wanted = {} if apart is None else {apart: told.result.weights_sha256}
     with ExitStack() as stack:
-        models = [(stack.enter_context(Source(path=path)), told.result.sha256)]
+        models = [(stack.enter_context(Source(path=path)), told.result.sha256, False)]
         for source, (model, weights) in zip(told.sources, places, strict=False):
-            models.append((stack.enter_context(Source(path=model)), source.sha256))
+            models.append((stack.enter_context(Source(path=model)), source.sha256, source.sha256_of is not None))
             if weights is not None:
                 wanted[weights] = source.weights_sha256
         check_digests(wanted, models, ": its SHA-256 is not that of the record")

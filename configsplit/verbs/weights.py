@@ -58,6 +58,7 @@ def weights(
     weights: str | Path | None = None,
     custom_objects: Sequence[str | Path] = (),
     match: Match = "name",
+    dequantize: bool = False,
 ) -> NamedWeights:
     """The weights of a model under stable names: ``layer/kernel``, ``inner/layer/bias``.
 
@@ -65,7 +66,7 @@ def weights(
         document: a model file, or what `load` gave.
         weights: a file of weights that goes with an architecture.
         custom_objects: plug-in files or modules.
-        match: as for `load`.
+        match, dequantize: as for `load`.
 
     Returns:
         The weights; `NamedWeights.save` writes them.
@@ -80,7 +81,7 @@ def weights(
     """
     if isinstance(document, Document):
         return NamedWeights(document)
-    with reading(document, weights=weights, custom_objects=custom_objects, match=match) as read:
+    with reading(document, weights=weights, custom_objects=custom_objects, match=match, dequantize=dequantize) as read:
         return NamedWeights(read)
 
 

@@ -14,7 +14,7 @@ from configsplit.dialects import read_entry
 from configsplit.errors import WeightsError
 from configsplit.graph.model import HeldBy, Layer, LayerPath, Model, nested, walk
 from configsplit.inference import Inference, trace, weights_of
-from configsplit.rewrites.freeze import FLAG
+from configsplit.rewrites.common import FLAG
 
 
 class Weight(NamedTuple):

@@ -22,7 +22,6 @@ from configsplit.graph.rebuild_order import reordered, stands_as_rebuilt
 from configsplit.inference import Inference, weights_of
 from configsplit.models.wrapped import held_by
 from configsplit.weights import made_up
-from configsplit.weights.order import loaded_names
 
 if TYPE_CHECKING:
     from configsplit.containers.arrays import Arrays
@@ -141,6 +140,8 @@ def _check_nested(found: Weights) -> None:
             placed = made_up.owners(layer, names, found.dialect, found.inside)
         except WeightsError:
             continue  # told where somebody needs to know whose weights they are
+        from configsplit.weights.order import loaded_names
+
         if (wanted := loaded_names(held, placed, found.inside)) is not None and wanted != [*names]:
             raise _out_of_order(found.file.where, f"the weights in {layer.name!r}")
 

@@ -17,9 +17,7 @@ from configsplit.graph.model import HeldBy, Layer, LayerPath, Model, walk
 from configsplit.graph.provenance import Origin, Provenance
 from configsplit.inference import BUILT_IN, Inference, trace, weights_of
 from configsplit.models.wrapped import held_by
-from configsplit.rewrites.freeze import FLAG
-from configsplit.weights.legacy_groups import legacy_piece_names
-from configsplit.weights.order import loaded_order
+from configsplit.rewrites.common import FLAG
 from configsplit.weights.parts import Weights
 
 _WRAPS = frozenset({"layer", "cell", "cells", "forward_layer", "backward_layer"})
@@ -169,6 +167,8 @@ class Gathering:
 
     def _piece(self, layer: Layer, weights: Weights, origin: Origin) -> LegacyLayer:
         """A wrapper that holds a part of the model that it held: of its weights those of the layers in that part."""
+        from configsplit.weights.legacy_groups import legacy_piece_names
+
         group = weights.groups[origin.path[:1]]
         if group not in weights.file.groups:
             return LegacyLayer(layer.name)
@@ -177,6 +177,8 @@ class Gathering:
 
     def _nested(self, layer: Layer) -> tuple[tuple[str, Stored], ...]:
         """The weights of all layers in a nested model, in the order in which they will be loaded."""
+        from configsplit.weights.order import loaded_order
+
         pairs: dict[LayerPath, list[tuple[str, Stored]]] = {}
         kinds: dict[LayerPath, Sequence[bool]] = {}
         held = self.reach(layer)

@@ -47,7 +47,7 @@ FAILED = {
 }
 
 
-def test_what_is_harmless_is_skipped_and_what_was_lost_fails(zoo: Path, tmp_path: Path) -> None:
+def test_what_is_harmless_is_skipped_and_what_was_lost_fails(near_jobs: None, zoo: Path, tmp_path: Path) -> None:
     summary = batch(CONVERT, zoo=zoo, out=tmp_path / "out", jobs=1)
     assert summary.outcomes == {"done": 1, "failed": 5, "skipped": 3}
     found = zoos.ledger(tmp_path / "out")
@@ -88,7 +88,7 @@ def test_remedies_speak_as_recipes_do(hint: str, said: str) -> None:
     assert in_recipe(hint) == said
 
 
-def test_a_remedy_in_the_ledger(tmp_path: Path) -> None:
+def test_a_remedy_in_the_ledger(near_jobs: None, tmp_path: Path) -> None:
     place = tmp_path / "zoo"
     place.mkdir()
     shutil.copy(zoos.RELEASES.parent / "conversion" / "keras-1.2.2" / "lambdas.h5", place)

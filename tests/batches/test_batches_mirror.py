@@ -17,6 +17,8 @@ from configsplit.batches.batch import batch
 from configsplit.errors import ConfigSplitError, StoreError
 from configsplit.verbs.verify_file import verify_file
 
+pytestmark = pytest.mark.usefixtures("near_jobs")
+
 KERAS2 = zoos.RELEASES / "keras-2.3.1"
 CONVERT: dict[str, Any] = {"do": {"convert": {}}}
 

@@ -25,6 +25,8 @@ from configsplit.batches.recipe import STEPS, text
 from configsplit.errors import ConfigSplitError
 from configsplit.verbs.table import VERBS
 
+pytestmark = pytest.mark.usefixtures("near_jobs")
+
 KERAS3 = zoos.RELEASES / "keras-3.15.1"
 OWN = {"batch", "expand", "explore", "plugins", "profile", "validate"}
 """Verbs that need no step of their own: ``run`` does them."""

@@ -18,7 +18,7 @@ import zoos
 from configsplit.batches.batch import batch
 from configsplit.errors import StoreError
 
-pytestmark = pytest.mark.first
+pytestmark = [pytest.mark.first, pytest.mark.usefixtures("near_jobs")]
 
 
 def hunted(zoo: Path, recipe: Path, out: Path, kills: int, models: int, seed: int) -> None:

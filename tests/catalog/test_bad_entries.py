@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from bad_configs import Bad, changed_entry, classes
-from support.thinned import thinned
+from support.thinned import in_turn, thinned
 from test_bad_configs import FRAMEWORKS, judged, taken_by
 
 from configsplit.verbs.validate import validate
@@ -102,8 +102,7 @@ ODD: dict[tuple[str, str], tuple[Any, ...]] = {
 """Values that nobody writes, of which some generations of Keras take some."""
 
 
-@pytest.mark.parametrize("name", FRAMEWORKS)
-@pytest.mark.parametrize(("class_name", "key"), ODD)
+@pytest.mark.parametrize(("name", "class_name", "key"), in_turn([(name, *each) for name in FRAMEWORKS] for each in ODD))
 def test_odd_values(name: str, class_name: str, key: str, tmp_path: Path) -> None:
     changes = (
         changed_entry(name, class_name, f"{key} = {value!r}", lambda entry, value=value: entry["config"].update({key: value}))
@@ -225,7 +224,8 @@ HOLDERS = (
 
 
 @pytest.mark.parametrize(
-    ("name", "holder"), [(name, each) for name in FRAMEWORKS for each in HOLDERS if name == "keras" or each in HOLDERS[:5]]
+    ("name", "holder"),
+    in_turn([(name, each) for name in FRAMEWORKS if name == "keras" or each in HOLDERS[:5]] for each in HOLDERS),
 )
 def test_layers_in_layers(name: str, holder: str, tmp_path: Path) -> None:
     changes = ((f"{holder} of {title}", holding(name, holder, title)) for title in entries(name))

@@ -6,7 +6,8 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -62,10 +63,9 @@ def _reader(span: Span, dtype: str, shape: list[int]) -> Callable[[], np.ndarray
 
 
 @pytest.fixture(autouse=True)
-def known() -> Iterator[None]:
-    source.CONTAINERS.insert(0, RawFolder)
-    yield
-    source.CONTAINERS.remove(RawFolder)
+def known(monkeypatch: pytest.MonkeyPatch) -> None:
+    others = source.containers
+    monkeypatch.setattr(source, "containers", lambda: chain([RawFolder], others()))
 
 
 def as_folder(model: Path, folder: Path, *, packed: bool = False) -> Path:

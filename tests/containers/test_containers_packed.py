@@ -20,6 +20,7 @@ from click.testing import CliRunner
 from support.bundle_files import Hand
 from support.limits import limited
 from support.tfjs_files import as_tfjs
+from support.thinned import in_turn
 
 import configsplit
 from configsplit.cli.main import cli
@@ -63,8 +64,7 @@ def values(path: Path) -> dict[str, bytes]:
         return {} if opened.weights is None else {name: opened.weights.read(name).tobytes() for name in opened.weights.datasets}
 
 
-@pytest.mark.parametrize("form", READ)
-@pytest.mark.parametrize("kind", MODELS)
+@pytest.mark.parametrize(("kind", "form"), in_turn([(kind, form) for form in READ] for kind in MODELS))
 def test_it_is_the_model_that_lies_in_it(kind: str, form: str, tmp_path: Path) -> None:
     model = MODELS[kind](tmp_path / "model")
     archive = packed(model, form, tmp_path)
@@ -105,7 +105,7 @@ def test_weights_beside_an_architecture_may_be_packed(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("unleashed")
-def test_what_keras_is_to_run_is_unpacked_for_it(tmp_path: Path) -> None:
+def test_what_keras_is_to_run_is_unpacked_for_it(near_worker: None, tmp_path: Path) -> None:
     archive = packed(NEW, "zip", tmp_path)
     arguments = ["split", str(archive), "--at", "bn1", "--out", str(tmp_path / "parts"), "--verify", "numeric"]
     done = CliRunner().invoke(cli, arguments)

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.identity import CORPUS, files, identity, name, open_arguments
-from support.thinned import examples
+from support.thinned import examples, thinned
 
 from configsplit.containers import Empty, Move, open_source, prepare_weights, writing
 from configsplit.containers.hdf5 import read_h5py, write_h5py
@@ -54,7 +54,7 @@ def span_of(data: bytes, folder: Path) -> Iterator[Span]:
 # ---------------------------------------------------------------- reading
 
 
-@pytest.mark.parametrize("path", EVERYTHING, ids=name)
+@pytest.mark.parametrize("path", thinned(EVERYTHING, 120), ids=name)
 def test_the_plain_reader_sees_what_h5py_sees(path: Path, tmp_path: Path) -> None:
     data = weights_of(path)
     if data is None:
@@ -281,7 +281,7 @@ def both(job: Any, folder: Path, *, may_give_up: bool = False) -> tuple[Path, Pa
     return places[0], places[2]
 
 
-@pytest.mark.parametrize("path", files(), ids=name)
+@pytest.mark.parametrize("path", thinned(files(), 70), ids=name)
 def test_the_plain_writer_writes_what_h5py_would(path: Path, tmp_path: Path) -> None:
     with open_source(*open_arguments(path)) as source:
         if source.weights is None:

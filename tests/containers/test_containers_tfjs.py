@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import Callable
+from math import prod
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -18,6 +20,7 @@ import configsplit
 from configsplit.containers import open_source
 from configsplit.errors import ConfigSplitError, StoreError
 from configsplit.runtime.examine import examine
+from configsplit.verbs.verify_file import verify_file
 
 pytestmark = pytest.mark.usefixtures("unleashed")
 
@@ -166,6 +169,55 @@ def test_quantized_weights_are_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="quantized") as caught:
         configsplit.split(configsplit.load(web), at="bn1").save(tmp_path / "parts")
     assert caught.value.code == "weights-quantized"
+
+
+@pytest.mark.parametrize("kind", ["uint8", "uint16", "float16"])
+def test_quantized_weights_are_restored_on_request_as_tensorflow_js_does(tmp_path: Path, kind: str) -> None:
+    web, chance = as_tfjs(RESIDUAL, tmp_path / "web"), Random(kind)
+    index = json.loads(web.read_text())
+    (group,), expected, row = index["weightsManifest"], {}, b""
+    for entry in group["weights"]:
+        count, code = prod(entry["shape"]), {"uint8": "B", "uint16": "H", "float16": "e"}[kind]
+        packing = {"dtype": kind, "min": -0.7123456789012345, "scale": 0.0123456789012345, "original_dtype": "float32"}
+        stored = [chance.uniform(-9, 9) if kind == "float16" else chance.randrange(256) for _ in range(count)]
+        piece = struct.pack(f"<{count}{code}", *stored)
+        read = struct.unpack(f"<{count}{code}", piece)
+        values = read if kind == "float16" else [value * packing["scale"] + packing["min"] for value in read]
+        expected[entry["name"]] = struct.pack(f"<{count}f", *values)
+        entry["quantization"], row = {"dtype": kind} if kind == "float16" else packing, row + piece
+    for name in group["paths"][1:]:
+        (web.parent / name).write_bytes(b"")
+    (web.parent / group["paths"][0]).write_bytes(row)
+    web.write_text(json.dumps(index))
+    with open_source(web, dequantize=True) as source:
+        assert source.weights is not None
+        found = {path.partition("/")[2]: source.weights.read(path).tobytes() for path in source.weights.datasets}
+        assert found == expected
+        assert f"{len(expected)} weights were quantized" in source.weights.notes[0]
+        assert kind in source.weights.notes[0]
+
+    configsplit.extract(configsplit.load(web, dequantize=True), to="bn1").save(tmp_path / "head.h5")
+    record = json.loads((tmp_path / "head.h5.provenance.json").read_text())
+    assert record["sources"][0]["dequantized"] is True
+    assert any("quantized" in warning for warning in record["warnings"]), record["warnings"]
+    verify_file(tmp_path / "head.h5")
+
+
+@pytest.mark.parametrize(
+    "packing",
+    [
+        {"dtype": "int8", "min": 0, "scale": 1},
+        {"dtype": "uint8", "min": 0},
+        {"dtype": "uint8", "scale": True, "min": 0},
+        {"dtype": "uint16", "scale": 1e300, "min": 0},
+        ["uint8"],
+    ],
+)
+def test_what_no_tensorflow_js_would_restore(tmp_path: Path, packing: object) -> None:
+    web = edited(tmp_path, lambda found: _first(found).update(quantization=packing))
+    with open_source(web, dequantize=True) as source, pytest.raises(StoreError) as caught:
+        source.weights  # noqa: B018 - reads the manifest
+    assert caught.value.code == "weights-manifest"
 
 
 def test_a_graph_model_is_named(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def saved(model: Any, folder: Path, kind: str) -> tuple[Path, Path | None]:
 
 @pytest.mark.parametrize(
     ("name", "kind", "to"),
-    thinned([(name, kind, to) for name in made.MADE for kind in ("h5", "keras", "json") for to in ("keras", "h5")], 24),
+    thinned([(name, kind, to) for name in made.MADE for kind in ("h5", "keras", "json") for to in ("keras", "h5")], 12),
 )
 def test_every_kind_of_file_becomes_every_other(name: str, kind: str, to: str, tmp_path: Path) -> None:
     model = made.filled(name)
@@ -206,7 +206,7 @@ def test_a_class_that_keeps_its_weights_elsewhere_is_refused_by_name(tmp_path: P
 # ------------------------------------------------------------------------------------------------------ recipes, numeric proof
 
 
-def test_a_recipe_converts_what_has_to_be_and_leaves_out_the_rest(tmp_path: Path) -> None:
+def test_a_recipe_converts_what_has_to_be_and_leaves_out_the_rest(near_jobs: None, tmp_path: Path) -> None:
     zoo = tmp_path / "zoo"
     zoo.mkdir()
     saved(made.filled("numbered"), zoo, "keras")

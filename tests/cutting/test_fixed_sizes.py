@@ -156,7 +156,7 @@ def test_a_manifest_that_lies_about_sizes_is_refused(claim: list[Any], tmp_path:
         configsplit.verify(tmp_path / "parts")
 
 
-@pytest.mark.usefixtures("near_worker")
+@pytest.mark.usefixtures("near_worker", "near_jobs")
 def test_the_command_line_and_recipes(tmp_path: Path) -> None:
     saved(branched(framework("keras")), tmp_path / "m.keras")
     command = ["split", str(tmp_path / "m.keras"), "--at", "add", "--out", str(tmp_path / "out"), "--json"]

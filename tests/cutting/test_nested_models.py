@@ -12,6 +12,7 @@ import networks
 import pytest
 from click.testing import CliRunner
 from support.architectures import NETWORKS
+from support.thinned import in_turn, thinned
 
 import configsplit
 from configsplit.batches.shares import places_for
@@ -88,7 +89,7 @@ def crossing_bytes(parts: Any) -> tuple[int, int]:
     return len(crossing), sum(bytes_per_sample(parts.inference.specs[ref]) for ref in crossing)
 
 
-@pytest.mark.parametrize("name", FEW)
+@pytest.mark.parametrize("name", thinned(FEW, 1))
 def test_a_nested_network_is_planned_as_the_flat_one(name: str, tmp_path: Path) -> None:
     plans = hold(name, tmp_path)
     assert {plan.state for plan in plans} == {"optimal"}
@@ -135,8 +136,7 @@ def figures_of(folder: Path, part: int) -> tuple[Any, int]:
     return told.macs, told.parameters
 
 
-@pytest.mark.parametrize("name", nested_models.MODELS)
-@pytest.mark.parametrize("balance", ["macs", "params"])
+@pytest.mark.parametrize(("name", "balance"), in_turn([(name, "macs"), (name, "params")] for name in nested_models.MODELS))
 def test_every_plan_is_carried_out_at_its_price(name: str, balance: Any, tmp_path: Path) -> None:
     whole = document(name, tmp_path)
     closed = configsplit.plan(whole, 2, balance=balance, whole_nested=True)

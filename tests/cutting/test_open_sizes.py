@@ -335,7 +335,7 @@ def test_the_command_line_shows_formulas_and_takes_sizes(tmp_path: Path) -> None
     assert "the same choice for every size tried, from 32 to 1024" in done.stdout
 
 
-def test_recipes_take_sizes(tmp_path: Path) -> None:
+def test_recipes_take_sizes(near_jobs: None, tmp_path: Path) -> None:
     zoo = tmp_path / "zoo"
     zoo.mkdir()
     networks.without_top("MobileNetV2", None, zoo)

@@ -83,7 +83,7 @@ def test_latency_needs_devices() -> None:
     assert json.loads(done.stdout)["error"]["code"] == "cuts-no-devices"
 
 
-def test_a_profile_is_measured_and_used(tmp_path: Path) -> None:
+def test_a_profile_is_measured_and_used(near_worker: None, tmp_path: Path) -> None:
     path = tmp_path / "profile.json"
     done = run("profile", str(RESIDUAL), "--out", str(path), "--rounds", "2")
     assert done.exit_code == 0, done.output

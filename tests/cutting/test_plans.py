@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from support import corpus
+from support.thinned import in_turn
 
 import configsplit
 from configsplit.cli.main import cli
@@ -22,13 +23,15 @@ FINE = {"cut-mask-lost", "cut-mask-unknown", "shape-unknown", "plan-too-many-sta
 RESIDUAL = RELEASES / "keras-3.0.5" / "residual.json"
 
 
-@pytest.mark.parametrize("release", ["keras-3.0.5", "tf-2.15", "tf-2.4", "keras-2.3.1", "tf-1.15"])
-def test_plans_of_the_corpus_are_carried_out_and_proven(release: str, tmp_path: Path) -> None:
-    done = 0
-    for path in sorted((RELEASES / release).glob("*.json")):
-        for stages in (2, 3):
-            done += _carried_out(path, stages, tmp_path / f"{path.stem}-{stages}")
-    assert done > 20
+SOME = ("keras-3.0.5", "tf-2.15", "tf-2.4", "keras-2.3.1", "tf-1.15")
+
+
+@pytest.mark.parametrize(("release", "turn"), in_turn([(release, turn) for turn in range(3)] for release in SOME))
+def test_plans_of_the_corpus_are_carried_out_and_proven(release: str, turn: int, tmp_path: Path) -> None:
+    """Every file in two stages and in three: a third of them each turn."""
+    plans = [(path, stages) for path in sorted((RELEASES / release).glob("*.json")) for stages in (2, 3)]
+    done = [_carried_out(path, stages, tmp_path / f"{path.stem}-{stages}") for path, stages in plans[turn::3]]
+    assert sum(done) > 5
 
 
 def _carried_out(path: Path, stages: int, out: Path) -> bool:

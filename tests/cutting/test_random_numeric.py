@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from support.thinned import in_turn
 
 import configsplit
 from configsplit.dialects import to_text
@@ -86,24 +87,17 @@ def places(model: Model, prefix: str = "", reach: HeldBy | None = None) -> list[
     return found
 
 
-KINDS = pytest.mark.parametrize(
-    ("dialect", "suffix"), [("keras3", "keras"), ("keras3", "h5"), ("keras2", "h5"), ("keras2", "keras")]
-)
+FILES = [("keras3", "keras"), ("keras3", "h5"), ("keras2", "h5"), ("keras2", "keras")]
+KINDS = pytest.mark.parametrize(("dialect", "suffix"), FILES)
 QUIET = {"deadline": None, "derandomize": True, "phases": [Phase.generate], "suppress_health_check": list(HealthCheck)}
 
 
-@KINDS
+@pytest.mark.parametrize(("dialect", "suffix", "custom"), in_turn([(*kind, False), (*kind, True)] for kind in FILES))
 @settings(max_examples=3, **QUIET)
 @given(data=st.data())
-def test_random_models_cut_anywhere_compute_the_same_bits(dialect: str, suffix: str, data: st.DataObject) -> None:
-    check(dialect, suffix, data)
-
-
-@KINDS
-@settings(max_examples=3, **QUIET)
-@given(data=st.data())
-def test_so_do_those_with_classes_that_nobody_has_declared(dialect: str, suffix: str, data: st.DataObject) -> None:
-    check(dialect, suffix, data, custom=True)
+def test_random_models_cut_anywhere_compute_the_same_bits(dialect: str, suffix: str, custom: bool, data: st.DataObject) -> None:
+    """With classes that nobody has declared, and without."""
+    check(dialect, suffix, data, custom=custom)
 
 
 @pytest.mark.exhaustive

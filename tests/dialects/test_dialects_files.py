@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from support.corpus import CorpusFile, files, releases
 from support.frameworks import PLUGINS, FrameworkProcess, Original, process_for
 from support.matrix import inputs_of
 from support.places import inside
+from support.thinned import in_turn
 
 import configsplit
 from configsplit.containers import open_source
@@ -30,23 +32,34 @@ def generation(release: str) -> str:
     return f"keras{release[6]}" if release.startswith("keras-") else "keras2"
 
 
-@pytest.mark.parametrize("release", RELEASES)
-def test_every_kind_of_file_is_cut_and_stays_what_it_is(release: str, tmp_path: Path) -> None:
-    for number, file in enumerate(chosen(release)):
-        document = configsplit.load(file.path, weights=file.weights, custom_objects=[PLUGINS])
-        assert document.dialect == generation(release), file.title
-        with open_source(file.path) as source:
-            assert json.dumps(thaw(emit(document.model))) == json.dumps(json.loads(source.config_text)), file.title
-        assert configsplit.inspect(document).dialect == document.dialect
-        assert configsplit.validate(file.path).valid, file.title
-        saved = configsplit.split(document, middle(document)).save(tmp_path / str(number))
-        assert saved.proof is not None
-        assert (saved.proof.weights > 0) == (file.weights is not None or document.kind != "json"), file.title
-        for part in saved.manifest.parts:
-            made = tmp_path / str(number) / part.file
-            assert configsplit.load(made).dialect == document.dialect
-            assert configsplit.validate(made).violations == (), (file.title, part.file)
-            assert made.suffix == (".keras" if document.kind == "dir" else f".{document.kind}")
+def kinds(release: str) -> list[list[tuple[str, CorpusFile]]]:
+    """The files of a release, those of a kind together."""
+    found: dict[tuple[str, str], list[tuple[str, CorpusFile]]] = defaultdict(list)
+    for file in chosen(release):
+        found[file.path.suffix, "" if file.weights is None else file.weights.suffix].append((release, file))
+    return list(found.values())
+
+
+@pytest.mark.parametrize(
+    ("release", "file"),
+    in_turn(kind for release in RELEASES for kind in kinds(release)),
+    ids=lambda each: getattr(each, "title", each),
+)
+def test_every_kind_of_file_is_cut_and_stays_what_it_is(release: str, file: CorpusFile, tmp_path: Path) -> None:
+    document = configsplit.load(file.path, weights=file.weights, custom_objects=[PLUGINS])
+    assert document.dialect == generation(release)
+    with open_source(file.path) as source:
+        assert json.dumps(thaw(emit(document.model))) == json.dumps(json.loads(source.config_text))
+    assert configsplit.inspect(document).dialect == document.dialect
+    assert configsplit.validate(file.path).valid
+    saved = configsplit.split(document, middle(document)).save(tmp_path)
+    assert saved.proof is not None
+    assert (saved.proof.weights > 0) == (file.weights is not None or document.kind != "json")
+    for part in saved.manifest.parts:
+        made = tmp_path / part.file
+        assert configsplit.load(made).dialect == document.dialect
+        assert configsplit.validate(made).violations == (), part.file
+        assert made.suffix == (".keras" if document.kind == "dir" else f".{document.kind}")
 
 
 def middle(document: configsplit.Document) -> str:

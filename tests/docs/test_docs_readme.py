@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.commands import told
 
 pytestmark = pytest.mark.first
 
@@ -54,10 +55,9 @@ def test_what_is_shown_is_what_happens(folder: Path) -> None:
     for command, shown in commands():
         program, *arguments = command.split()
         assert program == "configsplit", command
-        run = [sys.executable, "-m", "configsplit", *arguments]
-        done = subprocess.run(run, cwd=folder, capture_output=True, text=True, check=False, timeout=300)
-        assert plain(done.stdout + done.stderr) == plain(shown), command
-        assert done.returncode == (1 if shown.startswith("error") else 0), command
+        code, said = told(arguments, folder)
+        assert plain(said) == plain(shown), command
+        assert code == (1 if shown.startswith("error") else 0), command
 
 
 def plain(text: str) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from expansion_models import World, save_preset, text_net
 from support.expanding import in_this_process
+from support.thinned import in_turn
 
 import configsplit
 from configsplit.containers import open_source
@@ -55,8 +56,9 @@ def flat_inputs(model: Any) -> list[Any]:
     return list(model.inputs)
 
 
-@pytest.mark.parametrize(("depth"), ["models", "all"])
-@pytest.mark.parametrize(("name", "at"), SOURCES)
+@pytest.mark.parametrize(
+    ("name", "at", "depth"), in_turn([(*source, depth) for depth in ("models", "all")] for source in SOURCES)
+)
 def test_parts_of_an_expanded_model_give_the_bits_of_the_model(
     world: World, tmp_path: Path, name: str, at: str, depth: str
 ) -> None:
@@ -199,7 +201,7 @@ def test_a_file_that_names_other_modules_is_refused(tmp_path: Path) -> None:
 def test_hyperparameters_that_want_too_much_end_in_an_error(tmp_path: Path) -> None:
     from configsplit.runtime.confinement.policy import Limits
 
-    error = refused("runtime-timeout", config(tmp_path, text_config(depth=10**7)), confined=True, limits=Limits(timeout=60))
+    error = refused("runtime-timeout", config(tmp_path, text_config(depth=10**7)), confined=True, limits=Limits(timeout=12))
     assert str(tmp_path) in error.where
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from live import FRAMEWORKS, inferred, inputs_of, tf
 from support.layer_cases import CASES, Case
+from support.thinned import in_turn
 
 from configsplit.inference import operations_of
 
@@ -129,14 +130,13 @@ def _fixed(case: Case) -> bool:
 
 
 PAIRS = [
-    pytest.param(name, case, id=f"{name}-{case.id}")
+    [(name, case) for name in FRAMEWORKS if case.only in ("", name)]
     for case in CASES
-    for name in FRAMEWORKS
-    if case.only in ("", name) and _fixed(case) and not case.call.get("reverse")
+    if _fixed(case) and not case.call.get("reverse")
 ]
 
 
-@pytest.mark.parametrize(("name", "case"), PAIRS)
+@pytest.mark.parametrize(("name", "case"), in_turn(PAIRS), ids=lambda value: getattr(value, "id", value))
 def test_operations_are_kernels_times_places(name: str, case: Case) -> None:
     """Layers without a formula multiply and add nothing up."""
     framework = FRAMEWORKS[name]

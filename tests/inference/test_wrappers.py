@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from live import FRAMEWORKS, inferred, inferred_weights, inputs_of, live, outputs, tf, weights
+from support.thinned import in_turn
 
 SEQ = (None, 7, 4)
 FILM = (None, 5, 9, 10, 3)
@@ -50,12 +51,12 @@ KERAS3_ONLY: list[Any] = [
 """tf_keras 2.21 takes the InputSpec of Keras 3 in its SpectralNormalization and cannot build it."""
 
 PAIRS = [
-    *((name, shape, make) for name in FRAMEWORKS for shape, make in WRAPPED),
-    *(("keras", shape, make) for shape, make in KERAS3_ONLY),
+    *([(name, shape, make) for name in FRAMEWORKS] for shape, make in WRAPPED),
+    *([("keras", shape, make)] for shape, make in KERAS3_ONLY),
 ]
 
 
-@pytest.mark.parametrize(("name", "shape", "make"), PAIRS)
+@pytest.mark.parametrize(("name", "shape", "make"), in_turn(PAIRS))
 def test_wrappers(name: str, shape: Any, make: Any) -> None:
     framework = FRAMEWORKS[name]
     layer = make(framework.layers)

@@ -21,8 +21,8 @@ from configsplit.graph.references import Place, outputs_used
 from configsplit.inference import trace
 from configsplit.models.document import Document
 from configsplit.models.wrapped import DocumentWrapping, held_by
+from configsplit.rewrites.common import described
 from configsplit.rewrites.join import Piece, join_pieces
-from configsplit.rewrites.nested.open import described
 from configsplit.rewrites.nested.surface import reopen, surface
 from configsplit.rewrites.split import split_model
 from configsplit.testing import models

@@ -83,7 +83,7 @@ def test_without_a_browser_it_is_said(tmp_path: Path, monkeypatch: pytest.Monkey
     assert (done.exit_code, done.stderr) == (0, "no browser could be opened\n")
 
 
-def test_a_recipe_draws_models_and_what_steps_have_written(tmp_path: Path) -> None:
+def test_a_recipe_draws_models_and_what_steps_have_written(near_jobs: None, tmp_path: Path) -> None:
     (tmp_path / "zoo").mkdir()
     written(tmp_path / "zoo", residual(4), "m.json")
     steps = [

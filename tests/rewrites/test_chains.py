@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from support.thinned import in_turn
 from surgery_making import NOISE, layer_file
 from test_random_numeric import run, run_parts
 
@@ -42,8 +43,9 @@ ONCE = ("replace", "remove", "rename")
 PAIRS = [pair for pair in itertools.product(EDITS, EDITS) if pair[0] != pair[1] or pair[0] not in ONCE]
 
 
-@pytest.mark.parametrize("source", [RESIDUAL, OLD], ids=["keras3", "keras2"])
-@pytest.mark.parametrize(("first", "second"), PAIRS)
+@pytest.mark.parametrize(
+    ("first", "second", "source"), in_turn([(*pair, source) for source in (RESIDUAL, OLD)] for pair in PAIRS), ids=str
+)
 def test_a_chain_gives_what_it_gives_by_way_of_files(first: str, second: str, source: Path, tmp_path: Path) -> None:
     suffix = source.suffix
     noise = layer_file(tmp_path, NOISE)

@@ -66,7 +66,7 @@ def chosen(path: Path) -> list[list[str]]:
     return [chance.sample(kind, min(TRIES, len(kind))) for kind in (found, inside)]
 
 
-@pytest.mark.parametrize("path", thinned([path for path in files() if is_whole(path)], 35), ids=title)
+@pytest.mark.parametrize("path", thinned([path for path in files() if is_whole(path)], 15), ids=title)
 def test_a_corpus_file_comes_back(path: Path, tmp_path: Path) -> None:
     """Two cuts of the surface and two inside nested models, of those that are not refused."""
     whole = configsplit.load(path, custom_objects=[PLUGINS])

@@ -19,9 +19,9 @@ BOTH = pytest.mark.parametrize(("name", "suffix"), KINDS, scope="module")
 
 
 def with_each(name: str, cases: list[Any]) -> Any:
-    """Every case in every framework and format; half of them in `make test`."""
+    """Every case in every framework and format; a quarter of them in `make test`."""
     matrix = [(*kind, case) for case in cases for kind in KINDS]
-    return pytest.mark.parametrize(("name", "suffix", name), thinned(matrix, len(matrix) // 2), scope="module")
+    return pytest.mark.parametrize(("name", "suffix", name), thinned(matrix, len(matrix) // 4), scope="module")
 
 
 @pytest.fixture(scope="module")

@@ -72,7 +72,7 @@ MATRIX = [(operation, *kind) for operation in OPERATIONS for kind in KINDS.args[
 
 
 @pytest.mark.parametrize(
-    ("operation", "dialect", "suffix"), thinned(MATRIX, 10), ids=lambda item: getattr(item, "__name__", item)
+    ("operation", "dialect", "suffix"), thinned(MATRIX, 6), ids=lambda item: getattr(item, "__name__", item)
 )
 @settings(max_examples=2, **QUIET)
 @given(data=st.data())

@@ -36,15 +36,17 @@ class Residual(NamedTuple):
     wanted: list[np.ndarray]
 
 
-WIDTHS = [
-    pytest.param((*kind, share), marks=[pytest.mark.exhaustive] * (share == 1), id=f"{kind[0]}-{share}")
-    for kind in KINDS
-    for share in (16, 1)
-]
-"""The whole width, 25 million weights, is for the long run; README.md has it in any case."""
+def in_the(turn: int) -> pytest.MarkDecorator:
+    """The network of one framework; the other's, and the whole width, 25 million weights, are for the long run."""
+    networks = [
+        pytest.param((*kind, share), marks=[pytest.mark.exhaustive] * (share == 1 or number != turn), id=f"{kind[0]}-{share}")
+        for number, kind in enumerate(KINDS)
+        for share in (16, 1)
+    ]
+    return pytest.mark.parametrize("resnet", networks, indirect=True, scope="module")
 
 
-@pytest.fixture(scope="module", params=WIDTHS)
+@pytest.fixture(scope="module")
 def resnet(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Residual:
     name, suffix, share = request.param
     works = works_of(name)
@@ -76,6 +78,7 @@ def nodes(model: Any) -> dict[str, tuple[int, int]]:
     return {layer.name: (len(layer._inbound_nodes), len(layer._outbound_nodes)) for layer in model.layers}
 
 
+@in_the(0)
 def test_system_1_two_models_at_a_named_layer(resnet: Residual, tmp_path: Path) -> None:
     """The functional cut of a clone: here of the file and of the live model itself, which stays as it was."""
     at = resnet.activations[45]
@@ -89,6 +92,7 @@ def test_system_1_two_models_at_a_named_layer(resnet: Residual, tmp_path: Path) 
     assert same(values(tail(handed, training=False), resnet.works), resnet.wanted)
 
 
+@in_the(1)
 def test_system_3_resnet50_at_activation_46_and_inside_the_last_branch(resnet: Residual, tmp_path: Path) -> None:
     """Recursion from the last layer back: in one run overlapping sub-models, one cut inside a branch."""
     whole, _, deeper = resnet.activations[45:48]
@@ -101,6 +105,7 @@ def test_system_3_resnet50_at_activation_46_and_inside_the_last_branch(resnet: R
         assert same(forward(resnet.works, [head.path, tail.path], pictures()), resnet.wanted)
 
 
+@in_the(0)
 def test_system_5_a_tail_from_two_tensors_of_resnet50(resnet: Residual, tmp_path: Path) -> None:
     """Overwriting ``model.inputs``: only the layers behind remain, and the parameters are those of these layers."""
     start, branch = resnet.activations[45], resnet.activations[47]
@@ -114,6 +119,7 @@ def test_system_5_a_tail_from_two_tensors_of_resnet50(resnet: Residual, tmp_path
     assert same(values(live(given, training=False), resnet.works), resnet.wanted)
 
 
+@in_the(1)
 def test_system_10_head_and_tail_of_a_middle_that_all_passes_through(resnet: Residual, tmp_path: Path) -> None:
     """The list of layers, cut in two where one tensor passes, and the predictions compared: which is what `verify` does."""
     crossing = [place for place in configsplit.cuts(resnet.document).places if len(place.tensors) == 1 and place.at]
@@ -125,6 +131,7 @@ def test_system_10_head_and_tail_of_a_middle_that_all_passes_through(resnet: Res
     assert same(forward(resnet.works, files, pictures()), resnet.wanted)
 
 
+@in_the(0)
 def test_system_4_scale_in_keras_3(resnet: Residual, tmp_path: Path) -> None:
     """`Scale` layers of the plug-in in a network of either Keras, cut inside the branch that they stand in."""
     works = resnet.works

@@ -10,6 +10,7 @@ import pytest
 from support.plugins import LAYERS
 
 from configsplit.errors import DocumentError
+from configsplit.graph.json import loads
 from configsplit.hazards import hazards
 from configsplit.runtime.build import refuse_hazards
 from configsplit.runtime.examine import examine
@@ -90,6 +91,50 @@ def test_hostile_documents_are_refused(code: str, document: Any) -> None:
     assert caught.value.code == code
     assert caught.value.where.startswith("config.layers[0]")
     assert caught.value.hint
+
+
+def _dense(name: Any, *taken: Any, **config: Any) -> dict[str, Any]:
+    known = {"name": name, "units": 4, "kernel_initializer": {"class_name": "Zeros", "config": {}}, **config}
+    nodes = [{"args": list(taken), "kwargs": {}}] if taken else []
+    return {"module": "keras.layers", "class_name": "Dense", "config": known, "name": name, "inbound_nodes": nodes}
+
+
+def _tensor(of: Any, **more: Any) -> dict[str, Any]:
+    return {"class_name": "__keras_tensor__", "config": {"shape": [None, 4], "dtype": "float32", "keras_history": of, **more}}
+
+
+def test_what_is_like_a_harmless_layer_hides_nothing() -> None:
+    """A layer of a kind that was searched is not searched again: every way in which it can differ, against a search of all."""
+    hidden = {"class_name": "__lambda__", "config": {}}
+    twins = [
+        *(_dense(f"plain_{number}", _tensor(["x", 0, 0])) for number in range(3)),
+        _dense("text", _tensor(["x", 0, 0]), "import os"),
+        _dense("in_tensor", _tensor(["x", 0, 0], dtype=hidden)),
+        _dense("in_shape", _tensor(["x", 0, 0], shape=[hidden])),
+        _dense("in_history", _tensor([hidden, 0, 0])),
+        _dense("as_config", {"class_name": "__keras_tensor__", "config": hidden}),
+        _dense(hidden, _tensor(["x", 0, 0])),
+        _dense("other", _tensor(["x", 0, 0]), kernel_initializer={"class_name": "Zeros", "config": {"x": hidden}}),
+        {**_dense("wider", _tensor(["x", 0, 0])), "build_config": {"input_shape": [hidden]}},
+        {**_dense("foreign", _tensor(["x", 0, 0])), "module": "os"},
+        {**_dense("keywords", _tensor(["x", 0, 0])), "inbound_nodes": [{"args": [], "kwargs": {"mask": "import os"}}]},
+        _dense("plain_again", _tensor(["x", 0, 0])),
+    ]
+    found = sorted(each.where for each in hazards(loads(json.dumps({"class_name": "Functional", "config": {"layers": twins}}))))
+    assert [where.removeprefix("config.layers")[:3].rstrip("]") for where in found] == [
+        *("[10", "[11", "[12"),
+        *(f"[{number}" for number in (3, 4, 5, 6, 7, 8, 8, 9)),
+    ]
+
+
+def test_harmless_kinds_are_left_out_of_documents_alone() -> None:
+    """Every hostile layer twice among harmless ones: frozen as the document is, and plain, where nothing is left out."""
+    bad = [each for _, document in HOSTILE for each in document["config"]["layers"]]
+    layers = [_dense(f"dense_{number}") for number in range(4)] + [each for one in bad for each in (one, _dense("d"), one)]
+    text = json.dumps({"class_name": "Functional", "config": {"layers": layers}})
+    found, everything = ([(each.code, each.where) for each in hazards(read(text))] for read in (loads, json.loads))
+    assert found == everything
+    assert len({where.partition("]")[0] for _, where in found}) == 2 * len(bad)
 
 
 def test_trust_in_lambdas_excuses_code_and_nothing_else() -> None:

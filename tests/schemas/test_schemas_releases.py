@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from support.releases import DATA, installed
+from support.thinned import thinned
 
 import configsplit
 from configsplit.catalog.releases import minors
@@ -27,7 +28,7 @@ WRITTEN = sorted(
 )
 
 
-@pytest.mark.parametrize("file", WRITTEN)
+@pytest.mark.parametrize("file", thinned(WRITTEN, 80))
 def test_the_release_that_wrote_it_is_named(file: str) -> None:
     told = configsplit.validate(RELEASES / file)
     if told.loadable is None:
@@ -36,7 +37,7 @@ def test_the_release_that_wrote_it_is_named(file: str) -> None:
     assert ".".join(file.removeprefix("keras-").split("/")[0].split(".")[:2]) in told.loadable.releases
 
 
-@pytest.mark.parametrize("file", LOADED)
+@pytest.mark.parametrize("file", thinned(LOADED, 50))
 def test_no_release_that_loads_it_is_denied(file: str) -> None:
     told = configsplit.validate(RELEASES / file)
     assert told.loadable is not None

@@ -8,16 +8,16 @@ writes outputs and pictures into the pages.
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import shutil
-import subprocess
 import sys
 import tempfile
 from contextlib import chdir
 from pathlib import Path
 from typing import Any
+
+from support.commands import told
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted((ROOT / "docs" / "howto").glob("*.md"))
@@ -70,16 +70,15 @@ def carried_out(page: Path, folder: Path) -> str:
 
 def _commands(content: str, folder: Path) -> str:
     """Each command, with what it prints now."""
-    told = []
+    shown = []
     for piece in re.split(r"^\$ ", content, flags=re.MULTILINE)[1:]:
         command = piece.partition("\n")[0]
         program, *arguments = shlex.split(command)
         assert program == "configsplit", command
-        run = [sys.executable, "-m", "configsplit", *arguments]
-        done = subprocess.run(run, cwd=folder, env={**os.environ, **_QUIET}, capture_output=True, text=True, check=False)
-        assert done.returncode in (0, 1), done.stderr
-        told.append(f"$ {command}\n{done.stdout}{done.stderr}".rstrip() + "\n")
-    return "\n".join(told)
+        code, said = told(arguments, folder, _QUIET)
+        assert code in (0, 1), said
+        shown.append(f"$ {command}\n{said}".rstrip() + "\n")
+    return "\n".join(shown)
 
 
 def main() -> None:

@@ -38,10 +38,10 @@ def in_turn(groups: Iterable[Sequence[tuple[Any, ...]]]) -> list[Any]:
 
 
 def examples(count: int, few: int = 0) -> Callable[[Any], Any]:
-    """Settings of a Hypothesis test: so many examples where ``-m exhaustive`` is asked for, ``few`` or a quarter otherwise."""
+    """Settings of a Hypothesis test: so many examples where ``-m exhaustive`` is asked for, ``few`` or an eighth otherwise."""
 
     def decorated(test: Any) -> Any:
-        drawn = count if os.environ.get(LONG) else few or max(10, count // 4)
+        drawn = count if os.environ.get(LONG) else few or max(8, count // 8)
         test = settings(max_examples=drawn, deadline=None, suppress_health_check=list(HealthCheck))(test)
         return pytest.mark.exhaustive(test) if os.environ.get(LONG) else test
 

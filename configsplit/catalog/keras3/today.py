@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from configsplit.catalog.classes import CLASSES, application_place
-from configsplit.catalog.keras3.objects import built_in
 from configsplit.catalog.operations.layers import is_operation
 from configsplit.catalog.operations.places import ONCE_CALLED, once_called, operation_place
 from configsplit.catalog.table import class_facts, exported_name
@@ -25,6 +24,8 @@ def placed(entry: FrozenDict) -> FrozenDict:
 
 
 def _found(name: str, config: FrozenDict) -> FrozenDict:
+    from configsplit.catalog.keras3.objects import built_in
+
     if name in _FRAMES and "layers" in config:
         registered = None if name == "Sequential" else "Functional"
         made = {"module": _FRAMES[name], "class_name": registered or name, "config": config}

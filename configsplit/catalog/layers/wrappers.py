@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from configsplit.catalog.constructors import constructor
 from configsplit.catalog.facts import CallFacts, LayerFacts, WeightSpec
 from configsplit.catalog.layers import recurrent
 from configsplit.catalog.layers.keras1 import modern
@@ -161,6 +160,8 @@ def without_more(config: FrozenDict) -> str:
 
 
 def _call_of(name: str) -> str:
+    from configsplit.catalog.constructors import constructor
+
     taken = constructor(name, "keras3") or constructor(name, "keras2")
     return "" if taken is None else taken.call
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
+from typing import Protocol
 
 from configsplit.errors import StoreError
 
@@ -22,6 +23,7 @@ _AT_ONCE = getattr(os, "O_NONBLOCK", 0)
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 _FOLDER = getattr(os, "O_DIRECTORY", 0)
 _HAS_PREAD, _HAS_PREADV = hasattr(os, "pread"), hasattr(os, "preadv")
+_NOT_OPEN = -1
 _POSITION = Lock()
 """Held while a descriptor's own position is moved, where that is the only way to read at a place."""
 
@@ -53,8 +55,53 @@ def _check_regular(status: os.stat_result, path: Path) -> None:
         raise StoreError("this is not a regular file", code="file-kind", where=str(path), hint="name a model file")
 
 
+# Files that lie elsewhere have numbers which the system takes for none: who reads past `read_at` fails, and sees no holes.
+
+
+class Elsewhere(Protocol):
+    """A file of which this machine has only what was asked for."""
+
+    size: int
+
+    def read(self, size: int, place: int) -> bytes:
+        """``size`` bytes from ``place`` on, fewer at its end. Raises StoreError where they cannot be had."""
+        ...
+
+    def whole(self) -> int:
+        """All of it, as an open file. Raises StoreError where it cannot be had."""
+        ...
+
+
+_ELSEWHERE: dict[int, Elsewhere] = {}
+
+
+def number_of(file: Elsewhere) -> int:
+    """A descriptor for a file that lies elsewhere, until `forget`."""
+    number = min(_ELSEWHERE, default=_NOT_OPEN) - 1
+    _ELSEWHERE[number] = file
+    return number
+
+
+def forget(number: int) -> None:
+    """Nothing more is read by that number."""
+    del _ELSEWHERE[number]
+
+
+def brought(fd: int) -> int:
+    """A descriptor that others than `read_at` may read from, too: of a file that lies elsewhere, once all of it is here."""
+    return _elsewhere(fd).whole() if fd < _NOT_OPEN else fd
+
+
+def _elsewhere(number: int) -> Elsewhere:
+    if number not in _ELSEWHERE:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+    return _ELSEWHERE[number]
+
+
 def read_at(fd: int, size: int, place: int) -> bytes:
     """``size`` bytes of a file from ``place`` on, fewer at its end. Its position may move."""
+    if fd < _NOT_OPEN:
+        return _elsewhere(fd).read(size, place)
     if _HAS_PREAD:
         return os.pread(fd, size, place)
     with _POSITION:
@@ -64,7 +111,7 @@ def read_at(fd: int, size: int, place: int) -> bytes:
 
 def read_into(fd: int, into: memoryview, place: int, flags: int = 0) -> int:
     """Bytes of a file from ``place`` on, into memory; how many there were. ``flags`` are hints to `os.preadv`."""
-    if _HAS_PREADV:
+    if _HAS_PREADV and fd >= 0:
         return os.preadv(fd, [into], place, flags) if flags else os.preadv(fd, [into], place)
     found = read_at(fd, len(into), place)
     into[: len(found)] = found
@@ -96,8 +143,6 @@ def settle_later() -> None:
 
 
 # Folders, which not every system lets anybody open.
-
-_NOT_OPEN = -1
 
 
 class Folder:

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from configsplit.catalog import CLASSES
+from configsplit.catalog.classes import is_of_keras
 from configsplit.errors import CutError, ShapeError
-from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import CallRef, Layer, LayerPath, Model, TensorRef
 from configsplit.graph.provenance import Provenance
 from configsplit.graph.references import Place, outputs_used
 from configsplit.inference.known import called
 from configsplit.rewrites.common import prune
-from configsplit.rewrites.nested.open import Opened, open_calls
 from configsplit.rewrites.nested.surface import Level, Surfaced, Told, arriving
 from configsplit.rewrites.nested.wrapping import Wrapping
+
+if TYPE_CHECKING:
+    from configsplit.rewrites.nested.open import Opened
 
 MOST_CALLS = 200_000
 """How many calls a flat graph may have: calls of nested models inside nested models multiply."""
@@ -135,14 +136,10 @@ def _opens(layer: Layer) -> bool:
     return layer.model is not None and is_of_keras(layer.entry)
 
 
-def is_of_keras(entry: FrozenDict) -> bool:
-    """Whether the object of a model in a document names a class of Keras."""
-    module, known = entry.get("module"), CLASSES.get(str(entry.get("class_name")))
-    return known is not None and (module is None or module in known)
-
-
 def _opened(level: Level, name: str, wrapping: Wrapping | None) -> Opened | None:
     """A nested model opened in as many of its calls as it can be."""
+    from configsplit.rewrites.nested.open import open_calls
+
     known, count = arriving(level.model, level.given(), wrapping), len(level.model.by_name()[name].calls)
 
     def opened(calls: Sequence[int]) -> Opened | None:

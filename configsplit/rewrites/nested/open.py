@@ -81,18 +81,6 @@ def open_calls(model: Model, name: str, calls: Sequence[int], arriving: Arriving
     return Opened(made, work.provenance(made), work, opened, names)
 
 
-def described(model: Model, specs: Mapping[TensorRef, TensorSpec]) -> Model:
-    """The model with shape and dtype of every argument that no document recorded, for dialects that want them written."""
-
-    def fill(use: Use) -> Use:
-        spec = specs.get(use.ref, TensorSpec())
-        told = use.recorded is not None or (use.spec is not None and spec.shape is None)
-        return use if told else replace(use, spec=spec)
-
-    layers = (replace(layer, calls=tuple(node.map_uses(fill) for node in layer.calls)) for layer in model.layers)
-    return model.with_layers(tuple(layers))
-
-
 def _openable(layer: Layer) -> Model:
     if layer.model is not None:
         return layer.model

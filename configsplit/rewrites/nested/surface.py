@@ -9,21 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from configsplit.errors import CutError, ShapeError
 from configsplit.graph.model import CallRef, Model, Node, TensorRef, TensorSpec
 from configsplit.graph.provenance import Provenance, identity
 from configsplit.graph.references import Place
 from configsplit.inference import trace
-from configsplit.rewrites.casts import Cast
 from configsplit.rewrites.common import prune
-from configsplit.rewrites.masks import Handover
-from configsplit.rewrites.nested.closed import of_closed
-from configsplit.rewrites.nested.conforming import Arriving
-from configsplit.rewrites.nested.divide import Divided, derived, divide
-from configsplit.rewrites.nested.open import Opened, open_calls
 from configsplit.rewrites.nested.wrapping import Specs, Wrapping, crossing_sets, known
+
+if TYPE_CHECKING:
+    from configsplit.rewrites.casts import Cast
+    from configsplit.rewrites.masks import Handover
+    from configsplit.rewrites.nested.conforming import Arriving
+    from configsplit.rewrites.nested.divide import Divided
+    from configsplit.rewrites.nested.open import Opened
 
 
 class Told(NamedTuple):
@@ -109,6 +110,8 @@ class Level:
         return sorted({call.call for call in inside if call.layer == name})
 
     def open(self, name: str, calls: Sequence[int], wrapping: Wrapping | None) -> None:
+        from configsplit.rewrites.nested.open import open_calls
+
         self.take(name, open_calls(self.model, name, calls, arriving(self.model, self.given(), wrapping)))
 
     def take(self, name: str, opened: Opened) -> None:
@@ -124,6 +127,8 @@ class Level:
 
     def open_every(self, name: str, wrapping: Wrapping | None) -> None:
         """Open every call, so that no part has the weights of a layer twice; where others cannot be opened they stay closed."""
+        from configsplit.rewrites.nested.open import open_calls
+
         known, calls = arriving(self.model, self.given(), wrapping), range(len(self.model.by_name()[name].calls))
         try:
             opened = open_calls(self.model, name, calls, known)
@@ -178,6 +183,8 @@ class Level:
         self, name: str, calls: Sequence[int], done: Surfaced, cuts: Sequence[Sequence[TensorRef]], wrapping: Wrapping
     ) -> Divided:
         """Put the divided wrapper in its place; it is entered among the steps."""
+        from configsplit.rewrites.nested.divide import derived, divide
+
         divided = divide(self.model, name, calls, done.model, done.provenance, cuts, wrapping, done.given)
         before = wrapping.specs(self.model, self.given())
         self.told = [
@@ -199,6 +206,8 @@ class Level:
         """The same, with what follows from what is said of tensors in nested models that stay closed."""
         if not any(told.place.inside for told in self.told):
             return self.given()
+        from configsplit.rewrites.nested.closed import of_closed
+
         infer = (lambda model, given: trace(model, given=given)) if wrapping is None else wrapping.infer
         told = [(each.place, each.spec) for each in self.told]
         return {**of_closed(infer(self.model, {}), told, infer), **self.given()}
@@ -223,6 +232,8 @@ class Level:
 
 def arriving(model: Model, given: Specs, wrapping: Wrapping | None) -> Arriving:
     """What is known of the tensors of a model of which something is opened."""
+    from configsplit.rewrites.nested.conforming import Arriving
+
     if wrapping is None:
         return Arriving(trace(model, given=given))
     return Arriving(wrapping.infer(model, given), wrapping.conforms)

@@ -69,6 +69,7 @@ VERB = Verb(
     ),
     recipe=True,
     live=True,
+    skims=True,
     examples=(
         "cuts resnet.keras --max-tensors 1 --sort bytes",
         "cuts resnet.keras --after conv2_block1_out --before 'conv5_*' --top 10",

@@ -35,6 +35,7 @@ VERB = Verb(
         FORCE,
         JSON,
     ),
+    skims=True,
     examples=(
         "explore resnet.keras",
         "explore parts --no-open -o parts.html",

@@ -23,6 +23,7 @@ VERB = Verb(
     ),
     recipe=True,
     live=True,
+    skims=True,
     examples=(
         "inspect model.h5",
         "inspect model.h5 --hazards",

@@ -21,6 +21,7 @@ VERB = Verb(
     ),
     recipe=True,
     live=True,
+    skims=True,
     examples=(
         "layers resnet.keras",
         "layers resnet.keras --before conv3_block4_out --json",

@@ -41,6 +41,7 @@ VERB = Verb(
         JSON,
     ),
     recipe="Draws the model, or what an earlier step (``of``) has written: a model, or the parts of a split.",
+    skims=True,
     examples=(
         "plot model.keras -o model.html",
         "plot before.h5 after.keras -o difference.svg",

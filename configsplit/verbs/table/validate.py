@@ -14,6 +14,7 @@ VERB = Verb(
         Option("--refuse-hazards", help="Count a hazard as a violation.", kind="flag", use="show"),
         JSON,
     ),
+    skims=True,
     examples=(
         "validate model.keras",
         "validate parts/manifest.json recipe.yaml --json",

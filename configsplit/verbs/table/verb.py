@@ -78,6 +78,7 @@ class Verb(NamedTuple):
         recipe: whether it can be a step of a recipe; a text is what recipes add.
         live: whether `configsplit.keras` has it too.
         needed: which options cannot all be left out.
+        skims: whether it reads no weights, so that of a file at an address only ranges are fetched.
         examples: command lines as people write them, which the help ends with.
     """
 
@@ -89,6 +90,7 @@ class Verb(NamedTuple):
     recipe: bool | str = False
     live: bool = False
     needed: Needed | None = None
+    skims: bool = False
     examples: tuple[str, ...] = ()
 
     def command_options(self) -> tuple[Option, ...]:
@@ -154,7 +156,15 @@ MATCH = Option(
     only="command",
     goes_with="weights",
 )
-SOURCE = (WEIGHTS, BY_NAME, MATCH, PLUGINS)
+DEQUANTIZE = Option(
+    "--dequantize",
+    help="Take quantized weights (TensorFlow.js) as what is left of them: rounded.",
+    kind="flag",
+    default=False,
+    use="load",
+    only="command",
+)
+SOURCE = (WEIGHTS, BY_NAME, MATCH, DEQUANTIZE, PLUGINS)
 """Options of verbs that read one model."""
 
 SHAPES = Option(

@@ -4,6 +4,7 @@ weight as Keras writes it goes all the way."""
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import subprocess
@@ -19,6 +20,7 @@ import pytest
 from archive_verbs import LINES, MODELS, SECRET, WRITES, code, in_container, line, place, watched
 from click.testing import CliRunner
 from h5py import h5d, h5f, h5p, h5s, h5t, h5z
+from support.thinned import in_turn
 from support.watching import touched
 
 from configsplit.cli.main import cli
@@ -217,8 +219,11 @@ def outside(where: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("container", CONTAINERS)
-@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
+EACH_SOMEWHERE = in_turn([(attack, container) for container in CONTAINERS] for attack in ATTACKS)
+EACH_ELSEWHERE = in_turn([(attack, container) for container in reversed(CONTAINERS)] for attack in ATTACKS)
+
+
+@pytest.mark.parametrize(("attack", "container"), EACH_SOMEWHERE, ids=lambda each: getattr(each, "name", each))
 def test_no_verb_follows_it(attack: Attack, container: str, tmp_path: Path) -> None:
     where = place(tmp_path)
     model = in_container(where / "in", container, weights(attack, container, outside(where)))
@@ -232,8 +237,11 @@ def test_no_verb_follows_it(attack: Attack, container: str, tmp_path: Path) -> N
     assert sorted(path.name for path in (where / "in").iterdir()) == before
 
 
-@pytest.mark.parametrize("container", CONTAINERS)
-@pytest.mark.parametrize("control", [CONTROL, KNOWN], ids=lambda attack: attack.name)
+@pytest.mark.parametrize(
+    ("container", "control"),
+    in_turn([(container, control) for control in (CONTROL, KNOWN)] for container in CONTAINERS),
+    ids=lambda each: getattr(each, "name", each),
+)
 def test_without_the_hostile_bit_every_verb_goes_all_the_way(control: Attack, container: str, tmp_path: Path) -> None:
     where = place(tmp_path)
     model = in_container(where / "in", container, weights(control, container, outside(where)))
@@ -242,8 +250,7 @@ def test_without_the_hostile_bit_every_verb_goes_all_the_way(control: Attack, co
         assert done.exit_code == 0, (verb, done.output)
 
 
-@pytest.mark.parametrize("container", CONTAINERS)
-@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
+@pytest.mark.parametrize(("attack", "container"), EACH_ELSEWHERE, ids=lambda each: getattr(each, "name", each))
 def test_keras_gets_none_of_them(attack: Attack, container: str, tmp_path: Path) -> None:
     where = place(tmp_path)
     model = in_container(where / "in", container, weights(attack, container, outside(where)))
@@ -297,6 +304,13 @@ for thing in map(file.get, names):
         thing[...]
 """
 
+EACH = """import json, sys
+from click.testing import CliRunner
+from configsplit.cli.main import cli
+print(json.dumps([CliRunner().invoke(cli, line).exit_code for line in json.loads(sys.argv[1])]))
+"""
+"""Every verb, one after the other, in one process that the environment was there for from the start."""
+
 
 def test_no_library_is_loaded_for_a_filter(tmp_path: Path) -> None:
     """HDF5 loads what stands in HDF5_PLUGIN_PATH: not for us, whatever the environment says."""
@@ -306,13 +320,14 @@ def test_no_library_is_loaded_for_a_filter(tmp_path: Path) -> None:
     library = next(Path(h5py.__file__).parent.glob("_errors*.so"))
     (where / "outside" / "libcanary.so").write_bytes(library.read_bytes())
     environment = {**os.environ, "HDF5_PLUGIN_PATH": str(where / "outside")}
-    for command, loads in (
-        (["-c", READ, "m.h5"], True),
-        *((["-m", "configsplit", *line(verb, ["m.h5"])], False) for verb in LINES),
-    ):
+    lines = json.dumps([line(verb, ["m.h5"]) for verb in LINES])
+    for command, loads in ((["-c", READ, "m.h5"], True), (["-c", EACH, lines], False)):
         with touched(where / "outside") as names:
-            subprocess.run([sys.executable, *command], cwd=where / "in", env=environment, capture_output=True, check=False)
+            done = subprocess.run(
+                [sys.executable, *command], cwd=where / "in", env=environment, capture_output=True, text=True, check=False
+            )
         assert ("libcanary.so" in names) is loads, command
+    assert json.loads(done.stdout).count(1) >= len(WRITES)
 
 
 def test_a_file_of_another_driver(tmp_path: Path) -> None:

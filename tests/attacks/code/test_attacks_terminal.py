@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from support.thinned import in_turn
 
 from configsplit.cli.main import cli
 
@@ -60,8 +61,7 @@ def document(name: str) -> dict[str, Any]:
     return {"class_name": "Sequential", "keras_version": "2.15.0", "config": {"name": name, "layers": layers}}
 
 
-@pytest.mark.parametrize("json_too", [False, True], ids=["lines", "json"])
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(("command", "json_too"), in_turn([(command, False), (command, True)] for command in COMMANDS))
 def test_no_name_is_a_command(command: str, json_too: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     name = COMMANDS[command]

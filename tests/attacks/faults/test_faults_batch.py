@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from fault_verbs import Done, World, content
+from support.thinned import thinned
 
 RECIPE = "recipe: 1\ndo:\n  - split: {at: half the MACs}\nverify: proof\n"
 
@@ -51,7 +52,7 @@ def undisturbed(world: World) -> Done:
     return done
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", thinned(FAULTS, 6))
 def test_a_batch_under_a_fault(world: World, undisturbed: Done, fault: str) -> None:
     target = world.target()
     done = batch(world, target, **FAULTS[fault])

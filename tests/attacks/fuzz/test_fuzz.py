@@ -14,7 +14,7 @@ from support.thinned import in_turn, thinned
 
 CASES = sorted((Path(__file__).parent / "cases").glob("*.json"))
 FILES = sorted(fuzz_inputs.FILES.iterdir())
-CHUNK = 250
+CHUNK = 100
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
@@ -83,5 +83,5 @@ def test_inputs_are_the_same_in_every_run() -> None:
 
 def test_inputs_reach_far() -> None:
     """Mutations that are refused at the door test only the door: a third of all inputs must get a result."""
-    codes = [fuzz_run.run(fuzz_inputs.draw(number)).code for number in range(200)]
-    assert codes.count(0) > 60
+    codes = [fuzz_run.run(fuzz_inputs.draw(number)).code for number in range(100)]
+    assert codes.count(0) > 30

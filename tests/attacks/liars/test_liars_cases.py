@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.thinned import in_turn
 
 import configsplit
 from configsplit.errors import ConfigSplitError
@@ -74,8 +75,11 @@ def place(path: Path) -> str:
     return "inner/c" if "conv" in path.name else "inner/d"
 
 
-@pytest.mark.parametrize("boundary", ["early", "late"])
-@pytest.mark.parametrize("path", NESTED, ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    ("path", "boundary"),
+    in_turn([(path, boundary) for boundary in ("early", "late")] for path in NESTED),
+    ids=lambda each: getattr(each, "name", each),
+)
 def test_the_cast_at_an_opened_input_is_kept(held: Any, path: Path, boundary: str) -> None:
     assert held(path, place(path), boundary=boundary) == []
 

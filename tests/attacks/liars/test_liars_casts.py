@@ -60,9 +60,13 @@ def test_a_nested_sequential(held: Any, tmp_path: Path, name: str, outer: str, i
     assert held(path, "inner/d", boundary="late") == []
 
 
-@pytest.mark.parametrize("name", FRAMEWORKS)
-@pytest.mark.parametrize(("shape", "inside"), [((3, 1), (3,)), ((), (1,)), ((4, 3, 1), (4, 3)), ((4,), (4, 1))])
-@pytest.mark.parametrize("inner", ["float32", "float16"])
+RANKS = [((3, 1), (3,)), ((), (1,)), ((4, 3, 1), (4, 3)), ((4,), (4, 1))]
+
+
+@pytest.mark.parametrize(
+    ("shape", "inside", "name", "inner"),
+    in_turn([(*each, name, inner) for name in FRAMEWORKS] for inner in ("float32", "float16") for each in RANKS),
+)
 def test_another_rank(held: Any, tmp_path: Path, name: str, shape: Any, inside: Any, inner: str) -> None:
     path = saved(built(name, "float32", inner, "functional", shape, inside), tmp_path, name)
     assert held(path, "inner/m") == []

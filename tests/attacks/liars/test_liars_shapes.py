@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.thinned import in_turn
 
 import configsplit
 from configsplit.errors import ShapeError, VerificationError
@@ -65,9 +66,11 @@ VERBS = {
 }
 
 
-@pytest.mark.parametrize("shape", IMPOSSIBLE, ids=str)
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("name", FRAMEWORKS)
+@pytest.mark.parametrize(
+    ("name", "kind", "shape"),
+    in_turn([(name, kind, shape) for name in FRAMEWORKS] for kind in KINDS for shape in IMPOSSIBLE),
+    ids=str,
+)
 def test_no_verb_writes_what_keras_cannot_build(name: str, kind: str, shape: Any, tmp_path: Path) -> None:
     (path := tmp_path / "m.json").write_text(changed(name, kind, shape))
     if shape not in ([None, 1 << 63], [None, True]) or name == "tf_keras":

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from support.limits import limited, most_resident
+from support.thinned import in_turn
 from support.watching import watching
 
 from configsplit.cli.main import cli
@@ -141,6 +142,7 @@ def test_a_hostile_recipe_is_refused_for_what_it_is(attack: Attack, place: Path)
 
 
 @pytest.mark.parametrize("attack", {each.control: each for each in ATTACKS}.values(), ids=lambda attack: attack.name)
+@pytest.mark.usefixtures("near_jobs")
 def test_without_the_hostile_bit_it_goes_all_the_way(attack: Attack, place: Path) -> None:
     """One of the attacks that have the same control."""
     done = watched(place, "batch", recipe(place, attack.control), *BATCH, "--dry-run")
@@ -157,6 +159,7 @@ def test_nothing_that_a_recipe_names_is_run_to_tell_whether_it_is_valid(place: P
 
 
 @pytest.mark.parametrize("weights", ["../outside/w.h5", "/etc/passwd", "..", "sub/../../x.h5"])
+@pytest.mark.usefixtures("near_jobs")
 def test_weights_of_a_recipe_stand_beside_the_model(weights: str, place: Path) -> None:
     """What leads elsewhere is no name, and is not opened."""
     done = watched(place, "batch", recipe(place, f"models: {{weights: '{weights}'}}\n{END}"), *BATCH)
@@ -184,8 +187,10 @@ FORGED = {
 }
 
 
-@pytest.mark.parametrize("more", [[], ["--resume"], ["--force"]], ids=["new", "resume", "force"])
-@pytest.mark.parametrize("link", FORGED)
+@pytest.mark.parametrize(
+    ("link", "more"), in_turn([(link, more) for more in ([], ["--resume"], ["--force"])] for link in FORGED), ids=str
+)
+@pytest.mark.usefixtures("near_jobs")
 def test_links_in_the_target_are_not_written_through(link: str, more: list[str], place: Path) -> None:
     """The output of a batch that came with somebody's files, with links to elsewhere and a run log that speaks of them."""
     name, target = FORGED[link]

@@ -1,0 +1,188 @@
+"""What a layer costs: counted, since times cannot be held by a test. `docs/profile.md` says where these go.
+
+Two chains are cut and proven, one twice as long as the other; what the longer one takes more is what its further layers cost.
+The counts are those of CPython: they are the same on every machine.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tracemalloc
+from collections import Counter
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+
+import configsplit
+from configsplit import hazards
+from configsplit.containers.system import threads
+from configsplit.graph.json import dumps, kind, loads
+from configsplit.inference import built
+
+SHORT, LONG = 200, 400
+CALLS, BYTES = 480, 10_500
+"""The most that a layer may cost: Python functions called, and bytes of memory at the peak."""
+
+
+def _dense(index: int) -> dict[str, Any]:
+    zeros = {"module": "keras.initializers", "class_name": "Zeros", "config": {}, "registered_name": None}
+    policy = {"module": "keras", "class_name": "DTypePolicy", "config": {"name": "float32"}, "registered_name": None}
+    tensor = {"shape": [None, 16], "dtype": "float32", "keras_history": [f"dense_{index - 1}" if index else "x", 0, 0]}
+    settings = {
+        "name": f"dense_{index}",
+        "trainable": True,
+        "dtype": policy,
+        "units": 16,
+        "activation": "relu",
+        "use_bias": True,
+    }
+    more = {"kernel_initializer": zeros, "bias_initializer": zeros, "kernel_regularizer": None, "bias_constraint": None}
+    node = {"args": [{"class_name": "__keras_tensor__", "config": tensor}], "kwargs": {}}
+    return {
+        "module": "keras.layers",
+        "class_name": "Dense",
+        "config": settings | more,
+        "registered_name": None,
+        "build_config": {"input_shape": [None, 16]},
+        "name": f"dense_{index}",
+        "inbound_nodes": [node],
+    }
+
+
+def chain(folder: Path, length: int) -> Path:
+    """A functional model of Keras 3, of Dense layers that feed each other."""
+    inputs = {"batch_shape": [None, 16], "dtype": "float32", "sparse": False, "name": "x"}
+    first = {"module": "keras.layers", "class_name": "InputLayer", "config": inputs, "name": "x", "inbound_nodes": []}
+    ends = {"input_layers": ["x", 0, 0], "output_layers": [f"dense_{length - 1}", 0, 0]}
+    config = {"name": "chain", "trainable": True, "layers": [first, *map(_dense, range(length))], **ends}
+    path = folder / f"chain-{length}.json"
+    path.write_text(json.dumps({"module": "keras.src.models.functional", "class_name": "Functional", "config": config}))
+    return path
+
+
+def _split(path: Path, out: Path) -> None:
+    length = int(path.stem.rpartition("-")[2])
+    with configsplit.reading(path) as document:
+        assert configsplit.split(document, at=f"dense_{length // 2}").save(out).proof is not None
+
+
+@pytest.fixture
+def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the calls of the thread that looks are counted."""
+
+    def none(*_: Any) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(threads, "start_new_thread", none)
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_the_calls_of_a_layer_are_few(tmp_path: Path) -> None:
+    paths = [chain(tmp_path, length) for length in (SHORT, LONG)]
+    _split(paths[0], tmp_path / "first")  # loads modules, builds schemas
+    counts: Counter[str] = Counter()
+
+    def called(frame: FrameType, event: str, _: Any) -> None:
+        if event == "call":
+            counts[frame.f_code.co_filename] += 1
+
+    totals = []
+    for path in paths:
+        counts.clear()
+        before = sys.getprofile()
+        sys.setprofile(called)
+        try:
+            _split(path, tmp_path / f"{path.stem}-parts")
+        finally:
+            sys.setprofile(before)
+        totals.append(sum(counts.values()))
+    each = (totals[1] - totals[0]) / (LONG - SHORT)
+    assert each <= CALLS, counts.most_common(12)
+    assert each >= CALLS / 2, f"a layer takes {each:.0f} calls: lower CALLS, so that it stays so"
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_the_memory_of_a_layer_is_small(tmp_path: Path) -> None:
+    paths = [chain(tmp_path, length) for length in (SHORT, LONG)]
+    _split(paths[0], tmp_path / "first")
+    peaks = []
+    for path in paths:
+        tracemalloc.start()
+        _split(path, tmp_path / f"{path.stem}-parts")
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    each = (peaks[1] - peaks[0]) / (LONG - SHORT)
+    assert BYTES / 2 <= each <= BYTES
+
+
+def test_what_follows_from_a_config_is_found_out_once_for_each_kind(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """By inference and by the search for hazards, in the model, its parts and the proof of them."""
+    counts: Counter[str] = Counter()
+
+    def watch(home: Any, name: str) -> None:
+        real = getattr(home, name)
+
+        def counted(*arguments: Any) -> Any:
+            counts[name] += 1
+            return real(*arguments)
+
+        monkeypatch.setattr(home, name, counted)
+
+    watch(built, "_nature")
+    watch(hazards, "_class")
+    _split(chain(tmp_path, LONG), tmp_path / "parts")
+    assert counts["_nature"] == 1
+    assert 1 <= counts["_class"] < 10  # of a Dense, an InputLayer, and of what their configs hold
+
+
+def test_equal_objects_of_a_document_are_one(tmp_path: Path) -> None:
+    layers = loads(chain(tmp_path, SHORT).read_text())["config"]["layers"]
+    for key in ("dtype", "kernel_initializer", "bias_initializer"):
+        assert len({id(layer["config"][key]) for layer in layers[1:]}) == 1
+    assert len({kind(layer["config"]) for layer in layers}) == 2
+
+
+KINDS = [
+    *(
+        '{"a": 1}',
+        '{"a": 1.0}',
+        '{"a": true}',
+        '{"a": "1"}',
+        '{"a": -0.0}',
+        '{"a": 0.0}',
+        '{"a": 0}',
+        '{"a": -0}',
+        '{"a": 1e0}',
+    ),
+    *('{"a": [1, 2]}', '{"a": [1, 2.0]}', '{"a": [1, true]}', '{"a": "[1, 2]"}', '{"a": [[1, 2]]}', '{"a": []}', '{"a": null}'),
+    *('{"a": {}}', '{"a": {"a": 1}}', '{"a": {"a": 1.0}}', '{"a": {"a": true}}', '{"a": {"name": 1}}', '{"a": {"name": "b"}}'),
+    *(
+        '{"a": {"name": "c"}}',
+        '{"b": 1}',
+        '{"a": 1, "b": 1}',
+        '{"b": 1, "a": 1}',
+        '{"name": 1}',
+        '{"name": null}',
+        '{"name": {}}',
+    ),
+]
+
+
+def test_what_differs_is_of_different_kinds_and_stays_what_it_was() -> None:
+    read = [loads(text) for text in KINDS]
+    assert len({kind(each) for each in read}) == len(KINDS)
+    assert [dumps(each) for each in read] == KINDS
+
+
+def test_kinds_are_told_apart_when_more_were_seen_than_are_remembered() -> None:
+    """Numbers are never given again: what was remembered under one cannot come to stand for something else."""
+    first = [kind(loads(text)) for text in KINDS]
+    for number in range(9_000):
+        kind(loads(f'{{"a": {number}, "b": {{"c": {number}}}}}'))
+    again = [kind(loads(text)) for text in KINDS]
+    assert len({*first, *again}) >= len(KINDS)
+    assert len(set(again)) == len(KINDS)
+    assert all(one == other or other not in first for one, other in zip(first, again, strict=True))
