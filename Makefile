@@ -61,6 +61,8 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/bench_split.py --write docs/benchmarks.md
 	$(BIN)/python benchmarks/bench_convert.py --write docs/benchmarks.md
 	$(BIN)/python benchmarks/bench_chain.py --write docs/benchmarks.md
+	$(BIN)/python benchmarks/bench_profile.py --write docs/profile.md
+	$(BIN)/python benchmarks/bench_live.py --write docs/benchmarks.md
 	$(BIN)/python benchmarks/bench_large.py --write docs/benchmarks.md
 	$(BIN)/python benchmarks/bench_zoo.py --write docs/benchmarks.md
 

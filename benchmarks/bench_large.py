@@ -100,7 +100,7 @@ def keras_archive() -> None:
     """An archive whose HDF5 file has an array of 10 GB; its checksum is none, which only who moves weights would notice."""
     import h5py
 
-    from configsplit.containers.zipped import Entry, headers
+    from configsplit.containers.zip_structure import Entry, headers
 
     weights = OUT / "large.weights.h5"
     if ARCHIVE.exists():

@@ -102,6 +102,7 @@ def _takes_tensors(nodes: Any) -> bool:
 
 
 _REFERENCE = (str, int, int)
+_FLAT = frozenset({str, int, float, bool, type(None)})
 
 
 def _is_tensor(item: Any) -> bool:
@@ -114,8 +115,7 @@ def _is_tensor(item: Any) -> bool:
 
 
 def _is_flat(value: Any) -> bool:
-    held = value if type(value) is tuple else (value,)
-    return not any(isinstance(each, _CONTAINERS) for each in held)
+    return _FLAT.issuperset(map(type, value) if type(value) is tuple else (type(value),))
 
 
 def _worded(path: _Path) -> str:

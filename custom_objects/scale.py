@@ -25,6 +25,7 @@ LAYERS = (
         weights=scale_weights,
         mask="stops",
         uses_mask=(),
+        marks=("axis",),
         keras_class="configsplit.custom_objects.scale_keras:Scale",
         tf_keras_class="configsplit.custom_objects.scale_tf_keras:Scale",
     ),

@@ -30,7 +30,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from support.frameworks import FrameworkProcess, end_all
 from support.recurrent import for_processors_alone
-from support.thinned import LONG
+from support.thinned import LONG, mark_out_of_turn
 
 for_processors_alone()
 
@@ -49,6 +49,7 @@ HELPED = pytest.StashKey[set[Path]]()
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """A matrix of an hour is nothing that plain `pytest` may start; what takes long is not what others wait for at the end."""
+    mark_out_of_turn(items)
     if "exhaustive" not in config.option.markexpr:
         long = {item for item in items if item.get_closest_marker("exhaustive")}
         config.hook.pytest_deselected(items=list(long))

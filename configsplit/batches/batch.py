@@ -21,6 +21,7 @@ from configsplit.batches.read_recipe import checked, read_recipe
 from configsplit.batches.recipe import Recipe
 from configsplit.batches.run import Run, Watch
 from configsplit.batches.summary import Summary
+from configsplit.containers.fetched import is_remote
 from configsplit.errors import Json, StoreError
 
 
@@ -106,7 +107,7 @@ def _prepared(recipe: str | Path | Recipe | Mapping[str, Json], zoo: str, out: s
         read = read_recipe(recipe)
     else:
         read = recipe if isinstance(recipe, Recipe) else checked(dict(recipe))
-    members = find(zoo, read.models, leave_out=None if storage.is_remote(out) else Path(out))
+    members = find(zoo, read.models, leave_out=None if is_remote(out) else Path(out))
     return read, members, items(read, members, _home(recipe), out)
 
 

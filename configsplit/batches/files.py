@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from configsplit.containers import digest, open_source
+from configsplit.containers.source import digest, open_source
 from configsplit.errors import StoreError
 from configsplit.records import manifest, provenance
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from configsplit.batches import storage
 from configsplit.batches.glob import MAGIC, first_match, matches, root_of
 from configsplit.batches.recipe import DEFAULT_EXCLUDE, DEFAULT_INCLUDE, Models
+from configsplit.containers.fetched import is_remote
 from configsplit.errors import StoreError
 
 
@@ -55,7 +56,7 @@ def find(zoo: str, models: Models, *, leave_out: Path | None = None) -> Zoo:
         StoreError: there is no such folder, or it has no members.
     """
     root, glob = _root(zoo)
-    if storage.is_remote(root):
+    if is_remote(root):
         seen: Iterator[Member] = _remote(root, models)
     else:
         seen = _local(root, models, glob, leave_out)
@@ -113,7 +114,7 @@ def _says_what(glob: str) -> bool:
 
 
 def _root(zoo: str) -> tuple[str, str | None]:
-    if storage.is_remote(zoo):
+    if is_remote(zoo):
         scheme, joint, path = zoo.partition("://")
         if not MAGIC.search(path):
             return zoo.rstrip("/"), None

@@ -23,6 +23,7 @@ from configsplit.batches.files import Skipped, forget_source, measure, outputs_o
 from configsplit.batches.shares import is_missing
 from configsplit.batches.step import Bench
 from configsplit.batches.steps import as_json, carry_out
+from configsplit.containers.fetched import is_remote
 from configsplit.containers.system.errors import system_faults
 from configsplit.dialects import emit
 from configsplit.errors import ConfigSplitError, StoreError, in_recipe
@@ -82,8 +83,8 @@ class _Task:
 
     def __init__(self, job: Mapping[str, Any]) -> None:
         self.job = job
-        self.remote_source = storage.is_remote(job["source"])
-        self.remote_out = storage.is_remote(job["out"])
+        self.remote_source = is_remote(job["source"])
+        self.remote_out = is_remote(job["out"])
         self.path = Path(job["source"])
         self.weights: Path | None = None
         self.key: str | None = None

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from configsplit import __version__
-from configsplit.batches import storage
 from configsplit.batches.find_models import Member
 from configsplit.batches.glob import first_match
 from configsplit.batches.layout import Place
 from configsplit.batches.recipe import Limits, Recipe, Retry, Step, Verify
 from configsplit.batches.step_options import paths_of
-from configsplit.containers import digest
+from configsplit.containers.fetched import is_remote
+from configsplit.containers.source import digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +66,8 @@ def job(chosen: Settings, place: Place, member: Member, home: Path, out: str) ->
     """
     return {
         "model": member.name,
-        "source": member.address if storage.is_remote(member.address) else str(Path(member.address).absolute()),
-        "out": out if storage.is_remote(out) else str(Path(out).absolute()),
+        "source": member.address if is_remote(member.address) else str(Path(member.address).absolute()),
+        "out": out if is_remote(out) else str(Path(out).absolute()),
         "folder": place.folder,
         "stem": place.stem,
         "settings": hashlib.sha256(f"{_digest_of(chosen, home)} {place.path}".encode("utf-8", "surrogateescape")).hexdigest(),

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 
 from configsplit.batches.recipe import Recipe, Step
 from configsplit.batches.step_options import STEP_VERBS
-from configsplit.batches.storage import is_remote
+from configsplit.containers.fetched import is_remote
 from configsplit.errors import DocumentError
 
 MIRROR = "mirror"

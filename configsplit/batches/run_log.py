@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 
 from configsplit import __version__
 from configsplit.batches import storage
+from configsplit.containers.fetched import is_remote
 from configsplit.containers.system import errors
 from configsplit.errors import StoreError
 
@@ -391,7 +392,7 @@ Output = LocalOutput | RemoteOutput
 
 def open_output(out: str, *, resume: bool, force: bool) -> Output:
     """The place where results go; see `LocalOutput` and `RemoteOutput`."""
-    kind = RemoteOutput if storage.is_remote(out) else LocalOutput
+    kind = RemoteOutput if is_remote(out) else LocalOutput
     return kind(out, resume=resume, force=force)
 
 
@@ -402,7 +403,7 @@ def known(out: str) -> dict[str, Record]:
         StoreError: a batch is under way there.
     """
     place = Path(out, NAME)
-    if storage.is_remote(out) or not place.is_file():
+    if is_remote(out) or not place.is_file():
         return {}
     journal = Journal(place)
     try:

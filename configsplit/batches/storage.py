@@ -14,14 +14,9 @@ from configsplit.errors import RuntimeUnavailableError, StoreError
 PATIENCE = 60.0
 """Seconds that a server may be silent."""
 
+
 _NO_SUCH_RANGE, _PARTIAL, _GONE = 416, 206, (404, 410)
 _RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})")
-_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*(::|://)", re.IGNORECASE)
-
-
-def is_remote(address: str) -> bool:
-    """Whether an address is a URL rather than a path."""
-    return _ADDRESS.match(address) is not None
 
 
 def is_seen_by_one_process(address: str) -> bool:

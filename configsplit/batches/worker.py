@@ -27,8 +27,8 @@ def main() -> None:
     jobs: queue.SimpleQueue[str] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(jobs,), daemon=True).start()
     from configsplit.batches.job import do
-    from configsplit.containers import Workers
     from configsplit.containers.system.files import settle_later
+    from configsplit.containers.system.threads import Workers
 
     Workers.usual = 1  # there are as many of us as there are cores
     settle_later()  # outputs are held against their digests before an earlier run's are relied on

@@ -13,7 +13,7 @@ from functools import partial
 from configsplit.boundaries.flattened import Flattened
 from configsplit.boundaries.masks import Sliced, prepared, with_masks
 from configsplit.boundaries.shapes import unknown_shape
-from configsplit.cutting.partition import partition
+from configsplit.cutting.minimum_cut import partition
 from configsplit.graph.calls import CallGraph, call_graph, topological
 from configsplit.graph.model import LayerPath, Model
 from configsplit.inference.tensor_kinds import check_kinds, with_kinds

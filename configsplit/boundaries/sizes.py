@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from configsplit.errors import ShapeError
 from configsplit.graph.model import Model, Shape, TensorRef, TensorSpec
 from configsplit.inference import Inference
 from configsplit.models.document import Document, Said, by_names
-from configsplit.rewrites.nested.surface import Told
+
+if TYPE_CHECKING:
+    from configsplit.rewrites.nested.surface import Told
 
 Specs = Mapping[TensorRef, TensorSpec]
 

@@ -12,7 +12,11 @@ from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from configsplit.catalog.words import words
+
+def words(text: str) -> frozenset[str]:
+    """The words of a text, each once."""
+    return frozenset(text.split())
+
 
 _PUBLIC: Mapping[str, str] = {
     "layers": """

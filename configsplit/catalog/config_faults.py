@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any
 
+from configsplit.catalog.classes import words
 from configsplit.catalog.constructors import OBJECTS, Constructor, constructor, names_of, settings_of
 from configsplit.catalog.facts import LayerFacts
 from configsplit.catalog.layers.keras1 import CLASSES
 from configsplit.catalog.values import EMPTY, NOTHING, TRUTH, UNFILLED, WHOLE, Values, number, one_of, or_none, whole
-from configsplit.catalog.words import words
 from configsplit.errors import closest
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import INPUT

@@ -130,6 +130,7 @@ class LayerFacts:
         idle_keys: keys that early releases of Keras 3 wrote, that never did anything, and that later ones refuse.
         values: the key of a config -> the values that Keras takes for it, where it refuses others.
         conflict: what Keras refuses of values that go together, in words; "" where it takes them.
+        marks: keys that its config always has: a class of the same name whose config lacks one is another class.
         own_name: the name of the class itself, where Keras exports it under another.
         keras_class: ``module:Class`` of the real class for Keras 3, imported only when a model is built.
         tf_keras_class: the same for tf_keras.
@@ -169,6 +170,7 @@ class LayerFacts:
     idle_keys: tuple[str, ...] = ()
     values: Mapping[str, Values] = field(default_factory=FrozenDict, hash=False)
     conflict: Callable[[FrozenDict], str] = agreeing
+    marks: tuple[str, ...] = ()
     own_name: str = ""
     keras_class: str = ""
     tf_keras_class: str = ""

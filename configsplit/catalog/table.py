@@ -111,12 +111,13 @@ def ships(facts: LayerFacts) -> bool:
 class Table:
     """The facts in force: plug-ins by registered or class name, then the built-in ones."""
 
-    __slots__ = ("_facts", "_found", "_keras3", "outcomes")
+    __slots__ = ("_facts", "_found", "_keras3", "_marks", "outcomes")
 
     def __init__(self, facts: Mapping[str, LayerFacts] | None = None) -> None:
         self._facts = dict(facts or {})
         self._keras3 = {name: each.within("keras3") for name, each in self._facts.items()}
-        self._found: dict[tuple[str, str, str, str], LayerFacts | None] = {}
+        self._marks = frozenset(chain.from_iterable(each.marks for each in self._facts.values()))
+        self._found: dict[tuple[str, str, str, str, frozenset[str]], LayerFacts | None] = {}
         self.outcomes: dict[Any, Outputs] = {}
         """What rules told of calls, for whoever asks them often."""
 
@@ -126,7 +127,7 @@ class Table:
         registered = layer.entry.get("registered_name")
         if type(module) is not str or not (registered is None or type(registered) is str):
             return self._look_up(layer, dialect)  # what it is hangs on more than its names
-        key = (layer.class_name, module, registered or "", dialect)
+        key = (layer.class_name, module, registered or "", dialect, self._marks.intersection(layer.config))
         if key not in self._found:
             self._found[key] = self._look_up(layer, dialect)
         return self._found[key]
@@ -135,7 +136,7 @@ class Table:
         entry, given = layer.entry, self._given(dialect)
         names = [str(entry.get("registered_name") or layer.class_name), layer.class_name]
         for name in (*names, *(name.rpartition(">")[2] for name in names)):
-            if (found := given.get(name)) is not None:
+            if (found := given.get(name)) is not None and all(key in layer.config for key in found.marks):
                 return found
         if dialect == "keras3" and layers.is_operation(entry.get("module"), layer.class_name, entry.get("config")):
             return layers.OPERATION

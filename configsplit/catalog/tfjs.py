@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from configsplit.catalog.classes import words
 from configsplit.catalog.keras3.refusals import Stop
-from configsplit.catalog.words import words
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import Shape
 

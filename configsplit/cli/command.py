@@ -12,8 +12,8 @@ from typing import Any
 
 import click
 
-from configsplit.batches.storage import is_remote
 from configsplit.cli.completion import completes
+from configsplit.containers.fetched import is_remote
 from configsplit.verbs.table import record
 from configsplit.verbs.table.verb import Option, Verb
 

@@ -16,10 +16,11 @@ def expand(model: Path, out: Path, force: bool, as_json: bool, **options: Any) -
     from configsplit.verbs import asked
     from configsplit.verbs.table import function
 
-    found = function("expand")(model, options["libraries"], depth=options["depth"], limits=asked.limits_of(options))
+    told = {"depth": options["depth"], "sizes": options["sizes"], "limits": asked.limits_of(options)}
+    found = function("expand")(model, options["libraries"], **told)
     saved, plugin = found.save(out, force=force)
     if as_json:
-        told = {
+        lists = {
             "opened": list(found.opened),
             "whole": dict(found.whole),
             "mended": dict(found.mended),
@@ -33,7 +34,7 @@ def expand(model: Path, out: Path, force: bool, as_json: bool, **options: Any) -
                 "weights": found.weights,
                 "bytes": found.bytes,
                 "run": found.run,
-                **told,
+                **lists,
             }
         )
         return

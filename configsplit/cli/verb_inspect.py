@@ -67,6 +67,8 @@ def _lines(found: Any, verbose: bool) -> list[str]:
     lines += ["", f"{found.kind} model {found.name!r}, {found.layers} layers"]
     lines += table([(word, *_tensor(item)) for word, items in _ends(found) for item in items])
     lines += [f"  {found.parameters:,} parameters (from {found.parameters_from}), {macs} multiply-accumulates a sample"]
+    if verbose and found.matched:
+        lines += ["", *table([("array", "taken as", "by"), *found.matched])]
     lines += ["", *_classes(found.classes)]
     for word, names in _peculiarities(found):
         if names:

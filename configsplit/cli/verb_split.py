@@ -18,7 +18,7 @@ def split(model: Path, at: tuple[str, ...], out: Path, as_json: bool, **options:
     if options["weights"] and not options["with_weights"]:
         raise click.UsageError("--weights and --no-weights exclude each other")
     started = time.perf_counter()
-    from configsplit.containers import EarlyDigest
+    from configsplit.containers.early_digest import EarlyDigest
 
     with EarlyDigest(model, options["weights"]) as early:  # another core reads the file while this one loads the modules below
         parts, plan, saved = _done(at, out, options, early)
@@ -62,7 +62,7 @@ def _done(at: tuple[str, ...], out: Path, options: dict[str, Any], early: Any) -
 
 
 def _lines(parts: Any, saved: Any, verify: str, seconds: float) -> list[str]:
-    from configsplit.containers import size_of
+    from configsplit.containers.source import size_of
 
     document, manifest = parts.document, saved.manifest
     head = (

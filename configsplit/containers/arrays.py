@@ -46,6 +46,14 @@ class ArrayInfo(GroupInfo, Protocol):
     def nbytes(self) -> int: ...
 
 
+class Matched(NamedTuple):
+    """An array of a file of weights, the weight that it was taken for, and by what: object graph, name, order."""
+
+    stored: str
+    weight: str
+    by: str
+
+
 class Arrays(Protocol):
     """The arrays of one model, in a tree of groups. What a container must tell stands first; all else is the same for all.
 
@@ -55,12 +63,14 @@ class Arrays(Protocol):
         groups, datasets: path -> information, without a leading ``/``; the root group is ``""``.
         by_name: whether they may be those of another model, of which layers with the same names take theirs.
         notes: what was taken for granted of them, for people.
+        matched: of weights that were not written for this architecture's layers in Keras's own way, which was taken for which.
         renamed: whether groups are called otherwise in the file.
         in_order: whether Keras loads the layers of the legacy layout in the order of the file, not each by what names it.
     """
 
     by_name: bool = False
     notes: tuple[str, ...] = ()
+    matched: tuple[Matched, ...] = ()
     renamed: bool = False
     in_order: bool = True
     where: str

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from configsplit.catalog.table import class_facts
 from configsplit.catalog.weight_names import UNTRAINED, WEIGHT_ORDER
 from configsplit.containers.addresses import LEGACY_WEIGHTS
-from configsplit.containers.arrays import Listed, ListedArrays
+from configsplit.containers.arrays import Listed, ListedArrays, Matched
 from configsplit.dialects import read_entry
 from configsplit.errors import WeightsError
 from configsplit.graph.json import FrozenDict
@@ -55,7 +55,11 @@ def by_name(model: Model, named: Mapping[str, Listed], where: str) -> ListedArra
         for each in _in_order(found.get(path, []), path, where):
             trained = layer.config.get("trainable") is not False and each.rest[-1:] not in {(step,) for step in UNTRAINED}
             listed[trained][f"{path[0]}/{each.name}"] = named[each.name]
-    return ListedArrays(where, LEGACY_WEIGHTS, listed[True] | listed[False])
+    arrays = ListedArrays(where, LEGACY_WEIGHTS, listed[True] | listed[False])
+    arrays.matched = tuple(
+        Matched(each.name, "/".join((*path, *each.rest)), "name") for path, row in found.items() for each in row
+    )
+    return arrays
 
 
 def _owner(name: str, owners: Mapping[str, list[LayerPath]], where: str) -> tuple[LayerPath, tuple[str, ...]]:

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from configsplit.containers.addresses import LEGACY_WEIGHTS
-from configsplit.containers.arrays import Listed, ListedArrays
+from configsplit.containers.arrays import Listed, ListedArrays, Matched
 from configsplit.errors import WeightsError
 
 _NUMBERED = re.compile(r"(.*?)(\d{1,9})")
@@ -49,6 +49,7 @@ def by_order(wanted: Sequence[Wanted], given: Mapping[str, Listed] | None, where
     listed = {f"{each.top}/{each.name}": array for kind in (True, False) for each, array in placed if each.trained is kind}
     found = ListedArrays(where, LEGACY_WEIGHTS, listed)
     found.notes = _told(wanted)
+    found.matched = tuple(Matched(name, each.name, "order") for each, name in zip(wanted, arrays, strict=True))
     return found
 
 

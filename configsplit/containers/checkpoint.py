@@ -56,8 +56,10 @@ class Checkpoint(WeightsAlone):
         graph = ObjectGraph(bundle)
         root = self._root(graph)
         known = dict(self._known(graph, root, model))
-        listed: dict[str, Listed] = dict(KerasObjects(graph, known, (_MODEL,), root, by_names=True).listed(bundle))
-        return ListedArrays(bundle.where, LEGACY_WEIGHTS, listed)
+        objects = KerasObjects(graph, known, (_MODEL,), root, by_names=True)
+        arrays = ListedArrays(bundle.where, LEGACY_WEIGHTS, dict(objects.listed(bundle)))
+        arrays.matched = tuple(objects.matched)
+        return arrays
 
     def _bundle(self) -> Bundle:
         from configsplit.containers.bundle.tensors import Bundle

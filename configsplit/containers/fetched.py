@@ -5,6 +5,7 @@ Records name the address that each came from, not where it lay.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 from configsplit.containers.system.files import Elsewhere, forget, number_of
 from configsplit.containers.system.window import Span
 
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*(::|://)", re.IGNORECASE)
 _ADDRESSES: dict[Path, str] = {}
 _SPANS: dict[Path, Span] = {}
 _BESIDE: dict[Path, Callable[[str], None]] = {}
@@ -47,6 +49,11 @@ def lies_elsewhere(path: Path, file: Elsewhere) -> Iterator[None]:
 def address_of(path: Path | None) -> str | None:
     """Where a file was fetched from; None if it was not."""
     return None if path is None else _ADDRESSES.get(path)
+
+
+def is_remote(address: str) -> bool:
+    """Whether an address is a URL rather than a path."""
+    return _ADDRESS.match(address) is not None
 
 
 def elsewhere(path: Path) -> Span | None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 
 from configsplit.containers.opening import Opened
-from configsplit.containers.zip_structure import LONGEST_COMMENT, ends_as_zip
-from configsplit.containers.zipped import END
+from configsplit.containers.zip_structure import END, LONGEST_COMMENT, ends_as_zip
 from configsplit.errors import StoreError
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"

@@ -10,8 +10,6 @@ from math import prod
 from typing import Any
 
 from configsplit.containers.arrays import BFLOAT16, Arrays, Listed
-from configsplit.containers.by_name import by_name
-from configsplit.containers.by_order import is_numbered
 from configsplit.containers.container import WeightsAlone
 from configsplit.containers.opening import Opened
 from configsplit.containers.system.window import Span
@@ -49,6 +47,8 @@ class Safetensors(WeightsAlone):
         return opened.head[_LENGTH : _LENGTH + 1] == b"{" and _head_size(opened) <= opened.span.length
 
     def named_weights(self, architecture: Callable[[], str]) -> Arrays:
+        from configsplit.containers.by_name import by_name
+
         where, model = str(self.opened.path), parse(architecture()).model
         found = dict(self._arrays())
         dotted = not any("/" in name for name in found)
@@ -56,6 +56,8 @@ class Safetensors(WeightsAlone):
 
     def arrays(self) -> Mapping[str, Listed] | None:
         """Programs sort them by type and name when they write them: only numbers in their names tell an order."""
+        from configsplit.containers.by_order import is_numbered
+
         found = dict(self._arrays())
         return found if is_numbered(found) else None
 

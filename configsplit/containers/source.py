@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from threading import Event
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from configsplit.containers.archive import CONFIG
 from configsplit.containers.arrays import Arrays
@@ -18,6 +18,7 @@ from configsplit.containers.fetched import is_skimmed
 from configsplit.containers.kinds import foreign, two_kinds
 from configsplit.containers.opening import Files, Opened
 from configsplit.errors import StoreError
+from configsplit.telling import decided
 
 if TYPE_CHECKING:
     from configsplit.containers.by_order import Wanted
@@ -276,6 +277,12 @@ class Source:
         return found
 
     def _named_weights(self) -> Arrays:
+        found = self._matched_weights()
+        for each in found.matched:
+            decided(lambda each=each: f"{each.stored} is {each.weight}, by {each.by}")  # type: ignore[misc]
+        return found
+
+    def _matched_weights(self) -> Arrays:
         if self.order is not None:
             from configsplit.containers.by_order import by_order
 
@@ -352,3 +359,34 @@ def _digest_of(container: Container, stop: Event | None) -> str:
     """The digest of the file or folder that was named; what lies in an archive is held against its own checksums, too."""
     found = container.sha256(stop)
     return found if container.opened.around is None else digest_of_file(container.opened.around, stop)
+
+
+# What lies in an archive beside the weights: vocabularies and the like, which go where the weights of their layer go.
+
+
+ASSETS = "assets/"
+
+
+class Asset(NamedTuple):
+    """A member beside the weights (``assets/...``): its name, its size, and its bytes piece by piece."""
+
+    name: str
+    size: int
+    chunks: Callable[[], Iterable[bytes]]
+
+    @classmethod
+    def of(cls, source: Source, name: str, new_name: str | None = None) -> Asset:
+        return cls(new_name or name, source.asset_size(name), lambda: source.asset(name))
+
+    @classmethod
+    def moved(cls, source: Source, groups: Mapping[str, str]) -> list[Asset]:
+        """The assets of a source that go along when ``groups`` of weights move: a vocabulary lies under its layer's group."""
+        found: list[Asset] = []
+        for name in source.assets:
+            group = name.removeprefix(ASSETS)
+            while group and group not in groups:
+                group = group.rpartition("/")[0]
+            if group:
+                rest = name.removeprefix(ASSETS).removeprefix(group)
+                found.append(cls.of(source, name, f"{ASSETS}{groups[group]}{rest}"))
+        return found

@@ -11,10 +11,10 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from configsplit.containers import archive, zipped
-from configsplit.containers.assets import Asset
+from configsplit.containers import archive, zip_structure
 from configsplit.containers.hdf5.plain_format import Unplain
 from configsplit.containers.hdf5.write_plain import PlainSkeleton
+from configsplit.containers.source import Asset
 from configsplit.containers.system.direct import write_new
 from configsplit.containers.system.errors import hdf5_write_faults, system_faults
 from configsplit.containers.system.files import room_in
@@ -140,8 +140,8 @@ class Job:
         """Everything that the file is made of, in order; the checksums of an archive are taken for it."""
         if not self.zipped:
             return [*self.members]
-        entries = [zipped.Entry(member.name, member.size, _checksum(member, stop)) for member in self.members]
-        heads = [_raw_member(head) for head in zipped.headers(entries)]
+        entries = [zip_structure.Entry(member.name, member.size, _checksum(member, stop)) for member in self.members]
+        heads = [_raw_member(head) for head in zip_structure.headers(entries)]
         return [*chain.from_iterable(zip(heads, self.members, strict=False)), heads[-1]]
 
     def close(self) -> None:

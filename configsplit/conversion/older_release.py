@@ -10,8 +10,7 @@ from typing import Any
 from configsplit.catalog.constructors import is_neutral
 from configsplit.catalog.keras2.objects import policy_name
 from configsplit.catalog.keras3.refusals import Refusal, Stop
-from configsplit.catalog.operations.layers import snake
-from configsplit.catalog.operations.places import once_called
+from configsplit.catalog.operations.layers import once_called, snake
 from configsplit.catalog.releases import all_minors, minors, with_class, with_key
 from configsplit.graph.json import FrozenDict, rebuild
 from configsplit.graph.model import INPUT, OPERATION_MODULES

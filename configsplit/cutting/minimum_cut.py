@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from configsplit.errors import CutError
 from configsplit.graph.calls import CallGraph, closure, topological
@@ -22,8 +21,7 @@ Cost = Callable[[TensorRef], int]
 """What a tensor costs if it crosses, in bytes per sample."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(NamedTuple):
     """The smallest legal head, and the calls that must stay behind the cut (closed under "is needed by")."""
 
     head: set[int]
@@ -221,3 +219,22 @@ class FlowNetwork:
         node = self._head[path[full] ^ 1]
         del path[full:]
         return node
+
+
+def partition(graph: CallGraph, heads: Sequence[set[int]]) -> list[list[int]]:
+    """The calls of each part; InputLayers are in none.
+
+    Calls that lie in the same heads form a part. An edge of the graph can only leave heads, never enter one, so parts in
+    the order of "in more heads first" never wait for a later one. Nested heads (N cuts) give N + 1 parts; crossing ones may
+    give more.
+
+    Raises:
+        CutError: a head holds all calls, or none.
+    """
+    parts: dict[tuple[bool, ...], list[int]] = {}
+    for call in range(len(graph.calls)):
+        if not graph.is_input[call]:
+            parts.setdefault(tuple(call in head for head in heads), []).append(call)
+    if len(parts) <= len(heads):
+        raise CutError("one of the parts would hold no layer at all", code="cut-empty-part", hint="cut at fewer places")
+    return [parts[key] for key in sorted(parts, key=lambda key: (-sum(key), tuple(not inside for inside in key)))]

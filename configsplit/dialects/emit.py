@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from configsplit.dialects.detect import dialect_of
 from configsplit.dialects.dialect import Dialect
@@ -13,8 +12,7 @@ from configsplit.graph.json import FrozenDict, dumps, rebuild
 from configsplit.graph.model import Layer, Model, TensorRef, walk
 
 
-@dataclass(frozen=True, slots=True)
-class Style:
+class Style(NamedTuple):
     """How the whole document is spelled: whether entries carry ``module``, and the form of the outermost model."""
 
     modern: bool

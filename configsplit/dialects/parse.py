@@ -13,8 +13,7 @@ from typing import Any
 
 from configsplit.dialects.detect import Detection, detect, dialect_of
 from configsplit.dialects.dialect import Dialect
-from configsplit.dialects.entries import model_kind, no_graph
-from configsplit.dialects.envelope import unwrapped
+from configsplit.dialects.envelope import model_kind, no_graph, unwrapped
 from configsplit.dialects.lists_of_one import flat, writes_bare
 from configsplit.dialects.recover import NOTHING, Stated, stated
 from configsplit.dialects.schema.frame import Envelope, SequentialConfig, validate

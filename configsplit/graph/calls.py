@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import weakref
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import NamedTuple, TypeVar
 
 from configsplit.errors import DocumentError
 from configsplit.graph.model import CallRef, Model, TensorRef
-from configsplit.graph.once import once
+
+Found = TypeVar("Found")
 
 
-@dataclass(frozen=True, slots=True)
-class CallGraph:
+def once(function: Callable[[Model], Found]) -> Callable[[Model], Found]:
+    """A function of a model, which never changes, that remembers what it gave. Nobody may change that either."""
+    known: dict[int, tuple[weakref.ref[Model], Found]] = {}
+
+    @wraps(function)
+    def remembered(model: Model) -> Found:
+        key = id(model)
+        entry = known.get(key)
+        if entry is not None and entry[0]() is model:
+            return entry[1]
+        found = function(model)
+        known[key] = weakref.ref(model, lambda _: known.pop(key, None)), found
+        return found
+
+    return remembered
+
+
+class CallGraph(NamedTuple):
     """Calls are numbered by position in ``calls``: document order of layers, then calls of each.
 
     Attributes:

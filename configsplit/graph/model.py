@@ -93,9 +93,10 @@ class Node:
 
         tf_keras since 2.16 visits the keywords as they are written; see `settled`.
         """
-        if (only := self.only_use()) is not None:
-            return [only]
-        found = leaves(self.args)
+        args = self.args
+        if len(args) == 1 and type(args[0]) is Use and not self.kwargs:
+            return [args[0]]
+        found = leaves(args)
         return found + leaves(self.kwargs) if self.kwargs else found
 
     def only_use(self) -> Use | None:

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from configsplit.graph.calls import CallGraph, call_graph
+from configsplit.graph.calls import CallGraph, call_graph, once
 from configsplit.graph.model import Model, Node
-from configsplit.graph.once import once
 
 
 @once

@@ -180,8 +180,17 @@ def _hands_on(layer: Layer, facts: LayerFacts) -> bool:
 
 def _keeps_shape(layer: Layer, facts: LayerFacts) -> bool:
     """Whether what a class gives has the shape of what it takes, of whatever rank."""
+    return [given.shape for given in _probed(layer, facts)] == [probe.shape for probe in _PROBES]
+
+
+def keeps_float32(layer: Layer, facts: LayerFacts | None) -> bool:
+    """Whether a layer gives float32 of the shape that it takes for float32 of whatever rank."""
+    return facts is not None and tuple(_probed(layer, facts)) == _PROBES
+
+
+def _probed(layer: Layer, facts: LayerFacts) -> list[TensorSpec]:
+    """What a layer gives for tensors of one to four axes; nothing where its class takes none of one of these ranks."""
     try:
-        given = [facts.outputs(CallFacts(layer.class_name, layer.config, (probe,)))[0].shape for probe in _PROBES]
+        return [facts.outputs(CallFacts(layer.class_name, layer.config, (probe,)))[0] for probe in _PROBES]
     except _ERRORS:
-        return False
-    return given == [probe.shape for probe in _PROBES]
+        return []

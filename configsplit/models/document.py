@@ -12,8 +12,7 @@ from types import MappingProxyType
 from typing import Literal, TypeAlias
 
 from configsplit.catalog.facts import LayerFacts
-from configsplit.containers import Source, open_source
-from configsplit.containers.source import Order
+from configsplit.containers.source import Order, Source, open_source
 from configsplit.dialects import Detection, parse, read_entry
 from configsplit.dialects.dialect import Generation
 from configsplit.errors import ConfigSplitError, ShapeError, StoreError, check_choice
@@ -283,10 +282,10 @@ def document_in(source: Source, registry: Registry, calls: Iterable[str] = ()) -
 
 
 def _order(match: Match, registry: Registry) -> Order | None:
-    from configsplit.models.in_order import weights_in_order
-
     if match == "name":
         return None
+    from configsplit.models.in_order import weights_in_order
+
     return lambda text: weights_in_order(text, registry.facts())
 
 

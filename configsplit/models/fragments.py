@@ -7,10 +7,11 @@ from pathlib import Path
 
 from configsplit.catalog.facts import UNDECLARED
 from configsplit.catalog.table import class_facts
-from configsplit.containers import open_source, snake_case
+from configsplit.containers.addresses import snake_case
+from configsplit.containers.source import open_source
 from configsplit.dialects import Detection
 from configsplit.dialects.detect import signs
-from configsplit.dialects.entries import model_kind
+from configsplit.dialects.envelope import model_kind
 from configsplit.dialects.parse import chain_calls
 from configsplit.errors import CutError, DocumentError, closest
 from configsplit.graph.json import FrozenDict, loads

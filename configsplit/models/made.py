@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, TypeAlias, runtime_checkable
 
-from configsplit.containers import Source, open_source
+from configsplit.containers.source import Source, open_source
 from configsplit.errors import OptionError
 from configsplit.models.document import Document, document_in, load
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from configsplit.catalog.releases import Span, all_minors, minors, with_class, with_key
-from configsplit.dialects.entries import model_kind
+from configsplit.dialects.envelope import model_kind
 from configsplit.dialects.lists_of_one import is_listed
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import INPUT

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from configsplit.catalog.table import class_facts
-from configsplit.cutting.minimum_cut import Choice
 from configsplit.dialects import dialect_of, emit, read_entry
 from configsplit.dialects.parse import LIST
 from configsplit.errors import CutError
@@ -15,8 +15,11 @@ from configsplit.graph.model import CallRef, HeldBy, Layer, Model, leaves, walk
 from configsplit.graph.references import Place, places
 from configsplit.inference import Inference, traced_masks
 from configsplit.models.document import Document, Said, by_names, named_shape
-from configsplit.rewrites.nested.surface import Told
 from configsplit.rewrites.nested.wrapping import NO_SPECS, Specs
+
+if TYPE_CHECKING:
+    from configsplit.cutting.minimum_cut import Choice
+    from configsplit.rewrites.nested.surface import Told
 
 _MODELS = ("Functional", "Model", "Sequential")
 
@@ -63,7 +66,12 @@ def told_shapes(document: Document, shapes: Said) -> list[Told]:
         ShapeError: a text is not of that form.
         TensorReferenceError: no such tensor.
     """
+
     given = by_names(shapes)
+    if not given:
+        return []
+    from configsplit.rewrites.nested.surface import Told
+
     if isinstance(given, Mapping):
         return [Told(Place((), ref), spec) for ref, spec in given.items()]
     return [Told(place, spec) for name, spec in map(named_shape, given) for place in places_in(document, name)]

@@ -42,9 +42,17 @@ Below = Annotated[str, AfterValidator(_relative)]
 
 
 class Record(BaseModel):
-    """Base of all records. Unknown keys of later releases are kept."""
+    """Base of all records. Unknown keys of later releases are kept.
 
-    model_config = ConfigDict(extra="allow", frozen=True, populate_by_name=True)
+    What checks a record is built when one is read: those that are written here are `made`, and need no checking.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True, populate_by_name=True, defer_build=True)
+
+    @classmethod
+    def made(cls, **fields: Any) -> Self:
+        """A record of what this program has found out itself."""
+        return cls.model_construct(**fields)
 
 
 class FromInput(Record):
@@ -191,12 +199,27 @@ class Manifest(Record):
 
 def to_text(manifest: Manifest) -> str:
     """The manifest as it is written: indented, optional keys left out where they say nothing."""
-    plain = manifest.model_dump(by_alias=True, mode="json", exclude={"frame"})
-    plain["parts"] = [_compact(part) for part in plain["parts"]]
-    plain["source"] = _compact(plain["source"])
+    plain = _fields(manifest)
+    plain |= {name: [*map(_tensor, plain[name])] for name in ("inputs", "outputs", "fixed")}
+    plain |= {name: [*map(_fields, plain[name])] for name in ("masks", "casts", "shapes")}
+    plain["source"] = _compact(_fields(manifest.source))
+    plain["parts"] = [_compact(_fields(part) | _ends(part)) for part in manifest.parts]
     plain["opened"] = [_opening(step) for step in manifest.opened]
-    plain["frame"] = manifest.frame  # its numbers are spelled as the document spells them
     return dumps(plain, indent=2) + "\n"
+
+
+def _fields(record: Record) -> dict[str, Any]:
+    """What a record has, under the names that are written; records in it stay what they are."""
+    known = type(record).model_fields.items()
+    return {field.alias or name: getattr(record, name) for name, field in known} | (record.model_extra or {})
+
+
+def _tensor(tensor: Tensor) -> dict[str, Any]:
+    return _fields(tensor) | ({"from": _fields(tensor.source)} if isinstance(tensor, WiredTensor) else {})
+
+
+def _ends(part: Part) -> dict[str, Any]:
+    return {"inputs": [*map(_tensor, part.inputs)], "outputs": [*map(_tensor, part.outputs)]}
 
 
 def _opening(opening: Opening) -> dict[str, Any]:
@@ -227,4 +250,4 @@ def from_text(text: str, where: str) -> Manifest:
 
 def wire_from(part: int | None, number: int) -> FromInput | FromPart:
     """``{"input": i}`` or ``{"part": p, "output": o}``."""
-    return FromInput(input=number) if part is None else FromPart(part=part, output=number)
+    return FromInput.made(input=number) if part is None else FromPart.made(part=part, output=number)

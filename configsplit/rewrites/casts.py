@@ -6,8 +6,8 @@ Widening and narrowing again (float16 -> float32 -> float16) gives back the same
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import replace
+from typing import Literal, NamedTuple
 
 from configsplit.errors import CutError
 from configsplit.graph.model import CallRef, Layer, Model, TensorRef, TensorSpec, Use
@@ -27,8 +27,7 @@ _EXACT = {
 """Pairs of dtypes between which the way there and back changes no bit."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cast:
+class Cast(NamedTuple):
     """One tensor that is handed over as ``dtype``; ``takers`` are the calls that take it, grouped by part."""
 
     ref: TensorRef
@@ -36,8 +35,7 @@ class Cast:
     takers: tuple[tuple[CallRef, ...], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Widened:
+class Widened(NamedTuple):
     """The model with its casts. ``near`` and ``far`` are the new calls: one beside the producer, one for each group."""
 
     model: Model

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from configsplit.graph.calls import call_graph, closure
 from configsplit.graph.json import FrozenDict, rebuild
@@ -17,8 +18,7 @@ Redirection = Callable[[CallRef | None, TensorRef], TensorRef]
 """The tensor that a call takes in place of another; the call is None for the outputs of the model."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rewritten:
+class Rewritten(NamedTuple):
     """A rewritten model, and where its layers came from."""
 
     model: Model

@@ -7,7 +7,8 @@ free of the suffixes _2, _3, ...
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from configsplit.errors import CutError
 from configsplit.graph.calls import call_graph, closure
@@ -18,8 +19,7 @@ from configsplit.rewrites.nested.open import renamed
 from configsplit.rewrites.rename import rename_layers
 
 
-@dataclass(frozen=True, slots=True)
-class Attached:
+class Attached(NamedTuple):
     """A host with the layers of a donor beside its own: they take tensors of the host, and nothing takes theirs yet.
 
     ``outputs`` are the donor's outputs as tensors of ``model``; ``names`` gives each of its layers' name there.

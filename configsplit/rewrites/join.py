@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
+from typing import NamedTuple
 
 from configsplit.errors import VerificationError
 from configsplit.graph.json import FrozenDict
@@ -13,8 +14,7 @@ from configsplit.rewrites.common import within
 from configsplit.rewrites.split import Wire
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """A part as it is found: its model, the source of each of its inputs, and the number that each call of a layer had in
     the whole (for layers that are missing here: the same numbers)."""
 

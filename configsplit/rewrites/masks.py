@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from configsplit.catalog.facts import UNDECLARED
 from configsplit.catalog.table import class_facts
@@ -24,16 +24,14 @@ from configsplit.rewrites.casts import cast_layer
 from configsplit.rewrites.common import free_name
 
 
-@dataclass(frozen=True, slots=True)
-class Handover:
+class Handover(NamedTuple):
     """One tensor that is handed over with its mask; ``takers`` are the calls that take it, grouped by part."""
 
     ref: TensorRef
     takers: tuple[tuple[CallRef, ...], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class HandedOver:
+class HandedOver(NamedTuple):
     """The model with its handovers.
 
     Attributes:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import INPUT, CallRef, Layer, Model, Node, TensorRef, TensorSpec
@@ -21,8 +22,7 @@ _PLAIN_CLASSES = ("Functional", "Model", "Sequential")
 _FRAME = ("name", "trainable", "dtype", "layers", "input_layers", "output_layers")
 
 
-@dataclass(frozen=True, slots=True)
-class Extracted:
+class Extracted(NamedTuple):
     """A part, where its layers came from, and what its inputs and outputs are in the original.
 
     ``inputs`` and ``outputs`` are tensors of the original, in the order of the part's own inputs and outputs.

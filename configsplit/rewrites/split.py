@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
-from configsplit.cutting.minimum_cut import Choice, Cost, heads
-from configsplit.cutting.partition import partition
+from configsplit.cutting.minimum_cut import Choice, Cost, heads, partition
 from configsplit.errors import ShapeError
 from configsplit.graph.calls import CallGraph, call_graph
 from configsplit.graph.model import CallRef, Model, TensorRef, TensorSpec

@@ -18,7 +18,7 @@ from configsplit.hazards import ROOTS, hazards
 from configsplit.runtime.endless import ending
 from configsplit.runtime.examine import buildable, examine
 from configsplit.runtime.frameworks import Framework
-from configsplit.runtime.resolving import resolving
+from configsplit.runtime.resolving import named_as_written, resolving
 
 Classes = Mapping[str, Callable[..., Any]]
 
@@ -38,7 +38,8 @@ def safe_scope(framework: Framework, classes: Classes, *, allow_lambda: bool = F
     registered.update(allowed)
     try:
         held = resolving(framework, {**allowed, **classes})
-        with saving.custom_object_scope(dict(classes)), _safe_mode(framework, not allow_lambda), held, ending(framework):
+        named = named_as_written(framework) if framework.name == "keras" else contextlib.nullcontext()
+        with saving.custom_object_scope(dict(classes)), _safe_mode(framework, not allow_lambda), held, named, ending(framework):
             yield
     finally:
         registered.clear()

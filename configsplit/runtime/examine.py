@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from configsplit.containers import Source, open_source
 from configsplit.containers.container import READ_BY_KERAS
+from configsplit.containers.source import Source, open_source
 from configsplit.dialects.envelope import unwrapped
 from configsplit.errors import DocumentError, StoreError
 from configsplit.graph.json import loads, thaw

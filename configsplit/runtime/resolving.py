@@ -49,6 +49,26 @@ def resolving(framework: Framework, objects: Mapping[str, Any]) -> Iterator[None
         setattr(library, _RESOLVER, original)
 
 
+@contextlib.contextmanager
+def named_as_written(framework: Framework) -> Iterator[None]:
+    """Layers that are made of a document in here have the names beside their configs: Keras joins them to their calls by these,
+    and makes up another for a layer whose constructor takes none."""
+    library: Any = importlib.import_module(f"{framework.name}.src.saving.serialization_lib")
+    original = library.deserialize_keras_object
+
+    def named(config: Any, *args: Any, **kwargs: Any) -> Any:
+        made = original(config, *args, **kwargs)
+        if isinstance(config, dict) and "inbound_nodes" in config and made.name != config.get("name", made.name):
+            made.name = config["name"]
+        return made
+
+    library.deserialize_keras_object = named
+    try:
+        yield
+    finally:
+        library.deserialize_keras_object = original
+
+
 def _resolved(
     framework: Framework, objects: Mapping[str, Any], name: str, registered: Any, module: Any, *, function: bool
 ) -> Any:

@@ -12,7 +12,8 @@ from typing import NamedTuple
 from configsplit.dialects import dialect_of
 from configsplit.errors import VerificationError
 from configsplit.graph.json import thaw
-from configsplit.graph.model import HeldBy, Layer, LayerPath, Model, TensorRef
+from configsplit.graph.model import HeldBy, Layer, LayerPath, Model, TensorRef, walk
+from configsplit.graph.rebuild_order import rebuild_order
 from configsplit.inference.inputs import impossible_shape, input_spec
 from configsplit.models.wrapped import held_by
 
@@ -132,3 +133,23 @@ def _is_bare(held: _Held, outermost: Model) -> bool:
     """Whether the one output is written bare; what stands in a wrapper's config is written as it was read."""
     outputs = held.model.outputs
     return type(outputs if held.holder is None else dialect_of("keras3").ends(outputs, outermost.form)) is TensorRef
+
+
+def check_order(where: str, model: Model, inside: HeldBy | None = None) -> None:
+    """Hold the layers of a model against the order in which Keras rebuilds them; with ``inside`` also those of what it holds.
+
+    Raises:
+        VerificationError: they stand in another.
+    """
+    found = [("the model", model)]
+    for path, layer in walk(model, inside) if inside else ():
+        if inside is not None and (held := inside(layer)) is not None:
+            found.append((repr("/".join(path)), held))
+    for name, each in found:
+        if rebuild_order(each) != tuple(layer.name for layer in each.layers):
+            raise VerificationError(
+                f"the layers of {name} do not stand in the order in which Keras rebuilds them, so weights would go astray",
+                code="verify-order",
+                where=where,
+                hint="if configsplit has just written the file, this is a mistake of it: report it, with the file",
+            )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -11,16 +11,18 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from configsplit import __version__
 from configsplit.catalog.table import Table
-from configsplit.containers import Source, Staging, Workers, Written, open_source, prepare_text
 from configsplit.containers.container import FileFormat
 from configsplit.containers.relayout import Relaying
+from configsplit.containers.source import Source, open_source
+from configsplit.containers.staging import Staging
+from configsplit.containers.system.threads import Workers
+from configsplit.containers.writing import Written, prepare_text
 from configsplit.conversion import Migration, Note, Refusal, Request
-from configsplit.conversion.originals import without_code
 from configsplit.dialects import Detection, dialect_of, emit, parse, to_text
 from configsplit.errors import ConversionError, check_choice
 from configsplit.graph.json import FrozenDict, rebuild
 from configsplit.graph.model import walk
-from configsplit.models.document import Document, load
+from configsplit.models.document import Document
 from configsplit.models.made import Made
 from configsplit.models.wrapped import held_by
 from configsplit.records import provenance
@@ -29,18 +31,18 @@ from configsplit.saving import manifesting
 from configsplit.saving.conversion_format import check_kept, file_format, in_folder
 from configsplit.saving.conversion_proof import accounts, prove
 from configsplit.saving.file_proof import reread
-from configsplit.saving.numeric import described_inputs, readable
 from configsplit.saving.writer import Content, begin, content_like, metadata_of
 from configsplit.telling import doing
 from configsplit.weights.accounts import Absent
-from configsplit.weights.complete import no_weights
 from configsplit.weights.conversion import NewWeights, OldWeights
 from configsplit.weights.kept import KeptWeights
 from configsplit.weights.keras2 import Keras2Weights
+from configsplit.weights.layouts import no_weights
 
 if TYPE_CHECKING:
     from configsplit.runtime.confinement.policy import Limits
-    from configsplit.runtime.converted import ConvertedReport, Original
+    from configsplit.runtime.converted import ConvertedReport
+    from configsplit.saving.conversion_numeric import Run
 
 WRITTEN_FOR = "3.15.1"
 """The release of Keras whose spelling is written."""
@@ -233,7 +235,11 @@ class Converted:
         """
         check_choice("verify", verify, Check)
         plugins = tuple(map(str, custom_objects))
-        run = _Run(samples, seed, inputs, tuple(sizes), plugins, limits) if verify == "numeric" else None
+        run = None
+        if verify == "numeric":
+            from configsplit.saving.conversion_numeric import Run
+
+            run = Run(samples, seed, inputs, tuple(sizes), plugins, limits)
         return _save(self, Path(path), force, weights, verify, run, in_folder(self, Path(path)).parent)
 
 
@@ -242,20 +248,8 @@ def _untrained(document: FrozenDict) -> FrozenDict:
     return made
 
 
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """How both models are run."""
-
-    samples: int
-    seed: int
-    inputs: str | Path | None
-    sizes: tuple[str, ...]
-    custom_objects: tuple[str, ...]
-    limits: Limits | None
-
-
 def _save(
-    made: Converted, path: Path, force: bool, with_weights: bool, verify: Check, run: _Run | None, home: Path
+    made: Converted, path: Path, force: bool, with_weights: bool, verify: Check, run: Run | None, home: Path
 ) -> SavedConversion:
     model = made.migration.model
     if model is None:
@@ -292,9 +286,12 @@ def _save(
         with open_source(written.path) as anew:
             reread(anew, document.facts, today=made.release == WRITTEN_FOR or made.to != "keras3")
             compared = None if verify == "none" else prove(anew, content.text, new).weights
+        numeric = None
         if run is not None:
+            from configsplit.saving.conversion_numeric import run_both
+
             doing("running both models in their frameworks")
-        numeric = None if run is None else _compared(made, written.path, run)
+            numeric = run_both(made, written.path, run)
         source.check_unchanged()
         staging.commit()
     counts = told.weights or Accounts()
@@ -325,51 +322,6 @@ def new_weights(made: Converted, source: Source, chosen: FileFormat) -> NewWeigh
         NewWeights(made.migration.model, made.migration, old)
         if made.to == "keras3"
         else Keras2Weights(made.migration, old, chosen)
-    )
-
-
-def _compared(made: Converted, place: Path, run: _Run) -> ConvertedReport:
-    """What both models compute. Raises VerificationError where that differs."""
-    from configsplit.runtime.confinement.policy import Limits
-    from configsplit.runtime.converted import compare_converted
-    from configsplit.runtime.feeding import Feed
-
-    limits, document = run.limits or Limits(), made.document
-    feed = Feed(samples=run.samples, seed=run.seed, arrays=run.inputs)
-    asked = made.request if document.dialect == "keras2" else None  # Keras 1 runs nowhere
-    model, instead = (document.model, ()) if asked is None else without_code(asked)
-    with readable(document, model if instead else None) as (path, weights):
-        old = original(document, path, weights, run.sizes)
-        with _runnable(made, place) as new:
-            report = compare_converted(
-                old, new, made.to != "keras3", feed=feed, custom_objects=run.custom_objects, limits=limits
-            )
-    return replace(report, instead=tuple(f"{'/'.join(each.path)}: {each.what}" for each in instead))
-
-
-@contextmanager
-def _runnable(made: Converted, place: Path) -> Iterator[Path]:
-    """The new file as its framework loads it: TensorFlow.js is read by configsplit, and run as Keras 2."""
-    if made.to != "tfjs":
-        yield place
-        return
-    with readable(load(place, registry=made.document.registry)) as (path, _):
-        yield path
-
-
-def original(document: Document, path: Path, weights: Path | None, sizes: Iterable[str] = ()) -> Original:
-    """What there is to know of an old model that is to be run, from the files that a framework reads it in."""
-    from configsplit.runtime.converted import Original
-
-    return Original(
-        path=path,
-        weights=weights,
-        dialect=document.dialect,
-        facts=document.facts,
-        inputs=described_inputs(document, sizes),
-        outputs=[ref.layer for ref in document.model.output_refs()],
-        half=any("16" in str(layer.config.get("dtype")) for _, layer in walk(document.model)),
-        bare=document.kind == "json" and document.weights is None,
     )
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from configsplit.containers import Source
 from configsplit.containers.container import SUFFIXES, FileFormat
+from configsplit.containers.source import Source
 from configsplit.errors import StoreError
 from configsplit.weights.layouts import check_assets, check_marked, check_words
 

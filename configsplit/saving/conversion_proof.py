@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from configsplit.containers import Source
 from configsplit.containers.arrays import Arrays
 from configsplit.containers.relayout import read, relaid
+from configsplit.containers.source import Source
 from configsplit.errors import VerificationError
 from configsplit.records.provenance import Accounts, Missing, Relaid
 from configsplit.weights.accounts import Absent

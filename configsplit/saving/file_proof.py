@@ -7,16 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from configsplit.catalog.facts import LayerFacts
-from configsplit.containers import Source, open_source
+from configsplit.containers.source import Source, open_source
 from configsplit.dialects import parse, read_entry
 from configsplit.errors import VerificationError
-from configsplit.graph.model import HeldBy, LayerPath, Model, walk
+from configsplit.graph.model import LayerPath, Model, walk
 from configsplit.graph.provenance import Origin, Provenance
-from configsplit.graph.rebuild_order import rebuild_order
 from configsplit.inference import trace
 from configsplit.models.document import Document
 from configsplit.models.wrapped import held_by
-from configsplit.saving.buildable import check_buildable
+from configsplit.saving.buildable import check_buildable, check_order
 from configsplit.weights.layouts import as_layout
 from configsplit.weights.parts import Weights, check_shapes, weights_in
 from configsplit.weights.placement import datasets
@@ -138,26 +137,6 @@ def _its_datasets(ours: Weights, place: LayerPath, source: Weights, origin: Laye
 
 
 # The order in which Keras rebuilds layers, by which archives count them: a file in another order would load weights astray.
-
-
-def check_order(where: str, model: Model, inside: HeldBy | None = None) -> None:
-    """Hold the layers of a model against the order in which Keras rebuilds them; with ``inside`` also those of what it holds.
-
-    Raises:
-        VerificationError: they stand in another.
-    """
-    found = [("the model", model)]
-    for path, layer in walk(model, inside) if inside else ():
-        if inside is not None and (held := inside(layer)) is not None:
-            found.append((repr("/".join(path)), held))
-    for name, each in found:
-        if rebuild_order(each) != tuple(layer.name for layer in each.layers):
-            raise VerificationError(
-                f"the layers of {name} do not stand in the order in which Keras rebuilds them, so weights would go astray",
-                code="verify-order",
-                where=where,
-                hint="if configsplit has just written the file, this is a mistake of it: report it, with the file",
-            )
 
 
 # What was written, read anew: is it a model that Keras will load as it was meant?

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from configsplit import __version__
-from configsplit.boundaries.doubts import contradictions, own_graphs
+from configsplit.boundaries.doubts import contradictions, implied_notes, own_graphs, unsure
 from configsplit.boundaries.masks import doubts
-from configsplit.boundaries.records import implied_notes, unsure
-from configsplit.containers import Written
 from configsplit.containers.fetched import address_of, is_skimmed
+from configsplit.containers.writing import Written
 from configsplit.dialects import emit
 from configsplit.graph.model import LayerPath, TensorRef, TensorSpec, walk
 from configsplit.graph.provenance import Provenance
@@ -37,11 +35,12 @@ from configsplit.rewrites.join import skeleton
 from configsplit.rewrites.part import Extracted
 from configsplit.rewrites.split import Wire
 from configsplit.saving.divisions import opening_of, shape_of
-from configsplit.weights.parts import Weights
+
+if TYPE_CHECKING:
+    from configsplit.weights.parts import Weights
 
 
-@dataclass(frozen=True, slots=True)
-class Rest:
+class Rest(NamedTuple):
     """What the manifest says of the whole document, and what takes a while to find out."""
 
     frame: dict[str, Any]
@@ -88,7 +87,7 @@ def draft(parts: Parts, source: SourceFile, names: Sequence[tuple[str, str | Non
         made: Extracted = parts.split.parts[number]
         file, apart = names[number]
         inputs = [ref.layer for ref in made.model.input_refs()]
-        return Part(
+        return Part.made(
             file=file,
             sha256=PENDING,
             inputs=tuple(
@@ -96,7 +95,7 @@ def draft(parts: Parts, source: SourceFile, names: Sequence[tuple[str, str | Non
                 for name, wire, ref in zip(inputs, parts.split.wires[number], made.inputs, strict=True)
             ),
             outputs=tuple(
-                GivenTensor(name=new.layer, tensor=tensor_name(ref, layers, used), **tensor(ref))
+                GivenTensor.made(name=new.layer, tensor=tensor_name(ref, layers, used), **tensor(ref))
                 for new, ref in zip(made.model.output_refs(), made.outputs, strict=True)
             ),
             weights=apart,
@@ -105,10 +104,10 @@ def draft(parts: Parts, source: SourceFile, names: Sequence[tuple[str, str | Non
             layers=_risen(parts.origins[number]),
         )
 
-    return Manifest(
+    return Manifest.made(
         configsplit=__version__,
         source=source,
-        inputs=tuple(Tensor(name=ref.layer, **tensor(ref)) for ref in model.input_refs()),
+        inputs=tuple(Tensor.made(name=ref.layer, **tensor(ref)) for ref in model.input_refs()),
         outputs=tuple(
             _wired(ref.layer, wire, tensor(ref)) for ref, wire in zip(model.output_refs(), parts.split.outputs, strict=True)
         ),
@@ -116,10 +115,10 @@ def draft(parts: Parts, source: SourceFile, names: Sequence[tuple[str, str | Non
         shared_layers=shared(parts),
         opened=tuple(map(opening_of, parts.whole.steps)),
         functional=parts.whole.functional,
-        masks=tuple(Masked(tensor=each.ref, takers=each.takers) for each in parts.whole.masks),
-        casts=tuple(Casting(tensor=cast.ref, dtype=cast.dtype, takers=cast.takers) for cast in parts.whole.casts),
+        masks=tuple(Masked.made(tensor=each.ref, takers=each.takers) for each in parts.whole.masks),
+        casts=tuple(Casting.made(tensor=cast.ref, dtype=cast.dtype, takers=cast.takers) for cast in parts.whole.casts),
         shapes=tuple(map(shape_of, parts.whole.told)),
-        fixed=tuple(Tensor(name=name, shape=spec.shape, dtype=spec.dtype) for name, spec in parts.document.fixed.items()),
+        fixed=tuple(Tensor.made(name=name, shape=spec.shape, dtype=spec.dtype) for name, spec in parts.document.fixed.items()),
         warnings=rest.warnings,
         frame=rest.frame,
     )
@@ -157,7 +156,7 @@ def _held_whole(origins: Provenance) -> set[LayerPath]:
 
 
 def _wired(name: str, wire: Wire, tensor: Mapping[str, Any]) -> WiredTensor:
-    return WiredTensor.model_validate({"name": name, "from": wire_from(wire.part, wire.number), **tensor})
+    return WiredTensor.made(name=name, source=wire_from(wire.part, wire.number), **tensor)
 
 
 def _calls(part: Extracted) -> dict[str, tuple[int, ...]]:
@@ -201,7 +200,7 @@ def source(
 ) -> SourceFile:
     """The source as a record in ``directory`` names it, and with ``weights`` what its weights stand in."""
     apart = document.weights if weights else None
-    return SourceFile(
+    return SourceFile.made(
         file=document.path.name,
         sha256=digests[0],
         sha256_of="architecture" if is_skimmed(document.path) else None,

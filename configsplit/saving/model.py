@@ -8,8 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from configsplit import __version__
-from configsplit.containers import Source, Staging, Workers, Written, prepare_text
 from configsplit.containers.container import SUFFIXES, Format, whole_format
+from configsplit.containers.source import Source
+from configsplit.containers.staging import Staging
+from configsplit.containers.system.threads import Workers
+from configsplit.containers.writing import Written, prepare_text
 from configsplit.errors import StoreError, check_choice
 from configsplit.graph.model import Layer, LayerPath, walk
 from configsplit.models.configs import check_configs
@@ -25,8 +28,8 @@ from configsplit.saving.file_proof import compare
 from configsplit.saving.manifesting import source
 from configsplit.saving.writer import Content, Files, begin, content_like
 from configsplit.telling import doing
-from configsplit.weights.complete import check_complete, check_layouts, no_weights
-from configsplit.weights.layouts import as_format, check_assets
+from configsplit.weights.complete import check_complete, check_layouts
+from configsplit.weights.layouts import as_format, check_assets, no_weights
 from configsplit.weights.parts import Weights, check_shapes, weights_in
 from configsplit.weights.placement import Gathering, check_copies
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from configsplit.boundaries.records import culprits
+from configsplit.boundaries.doubts import culprits
 from configsplit.boundaries.sizes import given_sizes
 from configsplit.containers.arrays import ListedArrays
 from configsplit.containers.container import READ_BY_KERAS, Format, whole_format

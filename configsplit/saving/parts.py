@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from threading import Event
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from configsplit.containers import EarlyDigest, Staging, Workers, prepare_text
 from configsplit.containers.container import Format
-from configsplit.containers.staging import WHOLE
+from configsplit.containers.early_digest import EarlyDigest
+from configsplit.containers.staging import WHOLE, Staging
+from configsplit.containers.system.threads import Workers
+from configsplit.containers.writing import prepare_text
 from configsplit.errors import check_choice
 from configsplit.graph.provenance import Provenance
 from configsplit.models.made import Made
@@ -21,13 +23,12 @@ from configsplit.models.results import Parts, Verify
 from configsplit.saving.buildable import check_buildable
 from configsplit.saving.writer import Files, begin, content_like
 from configsplit.telling import doing
-from configsplit.weights.complete import check_format, no_weights
-from configsplit.weights.layouts import as_format, check_assets
+from configsplit.weights.layouts import as_format, check_assets, check_format, no_weights
 from configsplit.weights.parts import Weights, check_shapes, weights_in
 from configsplit.weights.placement import Gathering
 
 if TYPE_CHECKING:
-    from configsplit.containers import Source
+    from configsplit.containers.source import Source
     from configsplit.models.document import Document
     from configsplit.records.manifest import Manifest
     from configsplit.runtime.confinement.policy import Limits
@@ -175,8 +176,7 @@ def _proven(proving: Proving, number: int, file: Files, stop: Event) -> list[int
     return proving.part(number, model.path.parent, stop)
 
 
-@dataclass(frozen=True, slots=True)
-class _Plan:
+class _Plan(NamedTuple):
     """How the parts are written: their format, and the weights to take along."""
 
     source: Source

@@ -14,8 +14,9 @@ from functools import partial
 from pathlib import Path
 from threading import Event
 
-from configsplit.containers import Asset, Source, Workers, open_source
 from configsplit.containers.container import SUFFIXES
+from configsplit.containers.source import Asset, Source, open_source
+from configsplit.containers.system.threads import Workers
 from configsplit.dialects import parse
 from configsplit.errors import VerificationError
 from configsplit.graph.equality import differences
@@ -26,11 +27,9 @@ from configsplit.models.read_as_today import today
 from configsplit.records.manifest import FromInput, Manifest, Part, WiredTensor
 from configsplit.rewrites.join import Piece, join_pieces
 from configsplit.rewrites.split import Wire
-from configsplit.saving.buildable import check_buildable
-from configsplit.saving.file_proof import check_order
+from configsplit.saving.buildable import check_buildable, check_order
 from configsplit.saving.mask_proof import prove_masks
-from configsplit.saving.part_claims import check_parts
-from configsplit.saving.whole import fixed_as, whole_of
+from configsplit.saving.whole import check_parts, fixed_as, whole_of
 from configsplit.weights.layouts import as_format
 from configsplit.weights.parts import Weights, weights_in
 

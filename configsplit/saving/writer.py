@@ -8,23 +8,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
-from configsplit.containers import (
-    Asset,
-    Job,
-    Source,
-    Staging,
-    Task,
-    Workers,
-    Written,
-    prepare_archive,
-    prepare_h5,
-    prepare_text,
-    prepare_weights,
-)
 from configsplit.containers.container import FileFormat
+from configsplit.containers.source import Asset, Source
+from configsplit.containers.staging import Staging
+from configsplit.containers.system.threads import Task, Workers
+from configsplit.containers.writing import Job, Written, prepare_archive, prepare_h5, prepare_text, prepare_weights
 from configsplit.graph.json import dumps
-from configsplit.weights.placement import Placed
+
+if TYPE_CHECKING:
+    from configsplit.weights.placement import Placed
 
 UNDATED = "1980-01-01@00:00:00"
 """What ``metadata.json`` says where no source has one: the same input gives the same bytes."""
@@ -42,8 +36,7 @@ class Content:
     versions: dict[str, str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Files:
+class Files(NamedTuple):
     """The files of one model that are being written, and the text of its document."""
 
     text: str

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from configsplit.boundaries.shapes import told
-from configsplit.containers import open_source, stamp
+from configsplit.containers.source import open_source
+from configsplit.containers.system.named_files import stamp
 from configsplit.errors import ConfigSplitError, StoreError, VerificationError
 from configsplit.graph.model import LayerPath, TensorSpec, walk
 from configsplit.inference.recorded import agree

@@ -10,9 +10,9 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
 
-from configsplit.boundaries.records import SIGN, implied_notes
+from configsplit.boundaries.doubts import SIGN, implied_notes
 from configsplit.boundaries.sizes import beside_inputs
-from configsplit.containers import Source
+from configsplit.containers.source import Source
 from configsplit.conversion import Layout, Migration, Note, Request, migrate
 from configsplit.conversion.convert import opened
 from configsplit.conversion.keras3 import renewed

@@ -8,12 +8,15 @@ from pathlib import Path
 from pprint import pformat
 from typing import TYPE_CHECKING, Any, Literal
 
-from configsplit.containers import Staging, open_source, prepare_text
 from configsplit.containers.arrays import Arrays
 from configsplit.containers.expanded import expanded_text
+from configsplit.containers.source import open_source
+from configsplit.containers.staging import Staging
+from configsplit.containers.writing import prepare_text
 from configsplit.dialects import parse
 from configsplit.errors import ConfigSplitError, WeightsError, check_choice
 from configsplit.graph.json import dumps
+from configsplit.models.document import Said, by_names, named_shape
 
 if TYPE_CHECKING:
     from configsplit.runtime.confinement.policy import Limits
@@ -94,7 +97,12 @@ class Expanded:
 
 
 def expand(
-    model: str | Path, libraries: str | Sequence[str], *, depth: Depth = "models", limits: Limits | None = None
+    model: str | Path,
+    libraries: str | Sequence[str],
+    *,
+    depth: Depth = "models",
+    sizes: Said = (),
+    limits: Limits | None = None,
 ) -> Expanded:
     """Let a library build the graph of a model whose file holds hyperparameters, and find its weights in the file.
 
@@ -102,6 +110,8 @@ def expand(
         model: a ``.keras`` file, a preset's folder, or a ``config.json``.
         libraries: the package whose classes it is made of, or several. It is imported in a confined process.
         depth: "models" opens nested models; "all" also every layer that is made of layers, where its call can be traced.
+        sizes: sizes for inputs that the library leaves open, ``"images=1,224,224,3"``; the graph is of these alone, of whatever
+            batch. Code that asks for a size can then be traced.
         limits: time and memory for it, and whether the operating system confines it.
 
     Returns:
@@ -110,6 +120,7 @@ def expand(
     Raises:
         OptionError: there is no such depth.
         StoreError: the file cannot be read, or is damaged or hostile.
+        ShapeError: a size is not of that form.
         DocumentError: it names classes of neither the library nor Keras, cannot be built, or is no functional model.
         PluginError: the library cannot be imported.
         WeightsError: the file's weights are not those of the model.
@@ -124,11 +135,12 @@ def expand(
     from configsplit.runtime.expansion.worker import expansion
 
     check_choice("depth", depth, Depth)
+    fixed = {name: list(spec.shape or ()) for name, spec in map(named_shape, map(str, by_names(sizes)))}
     names = [libraries] if isinstance(libraries, str) else list(libraries)
     with open_source(model) as source:
         file = source.weights
         try:
-            found = expansion(source.config_text, names, open_all=depth == "all", limits=limits or Limits())
+            found = expansion(source.config_text, names, open_all=depth == "all", limits=limits or Limits(), sizes=fixed)
         except ConfigSplitError as error:
             raise error.within(f"{source.path}: ") from None
         parse(dumps(found["document"]))  # what is written can be read

@@ -7,14 +7,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from configsplit.boundaries.doubts import contradictions
-from configsplit.boundaries.formulas import Figure, Formula, plain
-from configsplit.boundaries.pricing import Pricing
 from configsplit.boundaries.sizes import given_sizes, open_sizes
 from configsplit.catalog.table import Table
-from configsplit.containers import size_of
+from configsplit.containers.arrays import Matched
+from configsplit.containers.source import size_of
 from configsplit.dialects import Sign, emit
 from configsplit.errors import RuntimeUnavailableError, WeightsError
 from configsplit.graph.model import Layer, TensorRef, TensorSpec, walk
@@ -23,8 +22,9 @@ from configsplit.inference import counted
 from configsplit.models.configs import layer_faults
 from configsplit.models.document import Document, Said
 from configsplit.models.made import ModelLike, document_of
-from configsplit.verbs.notebook import inspection_html
-from configsplit.weights.parts import check_shapes, weights_in
+
+if TYPE_CHECKING:
+    from configsplit.boundaries.formulas import Figure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,7 @@ class Inspection:
     ``parameters`` are counted in the file's weights where it has any, else implied by the layers; ``macs`` are
     multiply-accumulate operations for one sample, a formula where they depend on sizes that are open. ``uncounted`` are layers
     that nobody has declared, ``notes`` what had to be put right to read the file, ``configs`` what
-    Keras does not take of the configs of layers.
+    Keras does not take of the configs of layers, ``matched`` which array of a file of weights was taken for which weight.
     """
 
     file: str
@@ -60,9 +60,12 @@ class Inspection:
     hazards: tuple[Hazard, ...]
     notes: tuple[str, ...] = ()
     configs: tuple[str, ...] = ()
+    matched: tuple[Matched, ...] = ()
 
     def _repr_html_(self) -> str:
         """For notebooks."""
+        from configsplit.verbs.notebook import inspection_html
+
         return inspection_html(self)
 
     def __repr__(self) -> str:
@@ -70,7 +73,11 @@ class Inspection:
         return f"<{self.file}: {self.title}{release}, {self.layers} layers, {self.parameters:,} parameters>"
 
     def as_json(self) -> dict[str, Any]:
-        found = asdict(self)
+        from configsplit.boundaries.formulas import plain
+
+        found = {**asdict(self), "matched": [each._asdict() for each in self.matched]}
+        if not self.matched:
+            del found["matched"]
         place = list(found).index("macs")
         return dict([*list(found.items())[:place], *plain("macs", self.macs).items(), *list(found.items())[place + 1 :]])
 
@@ -97,7 +104,7 @@ def inspect(model: ModelLike, *, sizes: Said = ()) -> Inspection:
     graph, inference = document.model, document.infer()
     counts, (macs, uncounted) = counted(inference), _operations(document, given_sizes(inference, sizes))
     everywhere = list(walk(graph))
-    stored, misfit = _stored_parameters(document)
+    stored, misfit, matched = _stored_parameters(document)
     return Inspection(
         file=document.path.name,
         format=document.kind,
@@ -121,6 +128,7 @@ def inspect(model: ModelLike, *, sizes: Said = ()) -> Inspection:
         custom=_custom(document, [layer for _, layer in everywhere]),
         hazards=tuple(hazards(emit(graph), classes=document.registry.names())),
         notes=(*document.notes, *contradictions(document), *misfit),
+        matched=matched,
         configs=tuple(f"{each.where}: {each.said}" for each in layer_faults(graph, document.registry, document.release)),
     )
 
@@ -128,8 +136,12 @@ def inspect(model: ModelLike, *, sizes: Said = ()) -> Inspection:
 def _operations(document: Document, sizes: Mapping[TensorRef, TensorSpec]) -> tuple[Figure, tuple[str, ...]]:
     """Multiply-accumulates of one sample, and the layers that nobody can count at any size. Raises ShapeError where the model
     cannot have these sizes."""
+
     inference = document.infer()
     if sizes or open_sizes(inference):
+        from configsplit.boundaries.formulas import Formula
+        from configsplit.boundaries.pricing import Pricing
+
         pricing = Pricing(document, document.model, sizes, inference)
         pricing.check()
         if not pricing.takes_any:
@@ -159,20 +171,23 @@ def _tensor(name: str, spec: TensorSpec | None) -> dict[str, Any]:
     return {"name": name, "shape": spec.shape, "dtype": spec.dtype}
 
 
-def _stored_parameters(document: Document) -> tuple[int | None, tuple[str, ...]]:
-    """Numbers in the file's weights, training state left out, None where it has none of this model; and what to say of them."""
+def _stored_parameters(document: Document) -> tuple[int | None, tuple[str, ...], tuple[Matched, ...]]:
+    """Numbers in the file's weights, training state left out, None where it has none of this model; what to say of them; and
+    which is which, where the file does not say it as Keras does."""
     with document.opened() as source:
         file = source.weights
         if file is None:
-            return None, ()
+            return None, (), ()
+        from configsplit.weights.parts import check_shapes, weights_in
+
         try:
             held = weights_in(document.model, file)
             check_shapes(document.model, document.infer(), held)
         except WeightsError as error:
-            return None, (f"the weights in {Path(file.where).name} are not those of this model: {error.message}",)
+            return None, (f"the weights in {Path(file.where).name} are not those of this model: {error.message}",), ()
         state = ("optimizer", "metrics", "optimizer_weights")
         shapes = (info.shape for path, info in file.datasets.items() if path.partition("/")[0] not in state)
-        return sum(prod(shape) for shape in shapes), held.notes()
+        return sum(prod(shape) for shape in shapes), held.notes(), file.matched
 
 
 def _custom(document: Document, layers: list[Layer]) -> dict[str, str]:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from configsplit.catalog.layers.of_weights import likely_class
-from configsplit.containers import Source
 from configsplit.containers.arrays import STATE_GROUPS, Arrays
+from configsplit.containers.source import Source
 from configsplit.errors import StoreError
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from configsplit.boundaries.shapes import fits, told
-from configsplit.containers import stamp
+from configsplit.containers.system.named_files import stamp
 from configsplit.dialects import Detection, dialect_of, emit, parse, read_entry
 from configsplit.dialects.parse import LIST
 from configsplit.errors import CutError, ShapeError, VerificationError, check_choice
@@ -30,9 +30,8 @@ from configsplit.rewrites.compose import By, compose
 from configsplit.rewrites.join import Piece, filled, join_pieces
 from configsplit.rewrites.part import in_order
 from configsplit.saving.mask_proof import prove_masks
-from configsplit.saving.part_claims import check_parts
 from configsplit.saving.proof import prove_graph, wire
-from configsplit.saving.whole import whole_of
+from configsplit.saving.whole import check_parts, whole_of
 from configsplit.telling import decided
 from configsplit.verbs.surgery import finish
 from configsplit.verbs.verify import read_manifest

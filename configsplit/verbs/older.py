@@ -9,7 +9,7 @@ from dataclasses import replace
 from configsplit.boundaries.sizes import beside_inputs
 from configsplit.catalog.releases import minors, releases
 from configsplit.catalog.table import class_facts
-from configsplit.containers import Source
+from configsplit.containers.source import Source
 from configsplit.conversion import Migration, Refusal
 from configsplit.conversion.keras2.migrate import to_keras2
 from configsplit.conversion.older_release import LISTED_UNTIL, for_minor

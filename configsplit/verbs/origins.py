@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from configsplit.containers import FOLDERS, Source, Stamp, Workers, digest, stamp
+from configsplit.containers.source import FOLDERS, Source, digest
+from configsplit.containers.system.named_files import Stamp, stamp
+from configsplit.containers.system.threads import Workers
 from configsplit.errors import StoreError, VerificationError
 from configsplit.records.manifest import SourceFile
 

@@ -12,15 +12,15 @@ from typing import get_args
 
 from configsplit.boundaries.carrying import Carried, carried_out
 from configsplit.boundaries.costs import Costs, read_profile
+from configsplit.boundaries.doubts import opened_shapes
 from configsplit.boundaries.fixing import fixed
 from configsplit.boundaries.flattened import Flattened, flattened
 from configsplit.boundaries.forbidden import Forbidden, forbidden, with_masks
 from configsplit.boundaries.formulas import Figure, Formula
 from configsplit.boundaries.masks import needed
 from configsplit.boundaries.pricing import Pricing
-from configsplit.boundaries.records import opened_shapes
 from configsplit.boundaries.sizes import apart, moved
-from configsplit.cutting.partition import partition
+from configsplit.cutting.minimum_cut import partition
 from configsplit.cutting.pipeline.plan import Best, best_plan
 from configsplit.cutting.pipeline.search import UNLIMITED, Terms
 from configsplit.cutting.pipeline.units import Measure, bonded, units_of

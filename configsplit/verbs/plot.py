@@ -11,7 +11,9 @@ from typing import cast
 
 from configsplit.boundaries.costs import sized
 from configsplit.boundaries.sizes import given_sizes
-from configsplit.containers import Staging, prepare_bytes, stamp
+from configsplit.containers.staging import Staging
+from configsplit.containers.system.named_files import stamp
+from configsplit.containers.writing import prepare_bytes
 from configsplit.display.html import as_frame, as_image
 from configsplit.errors import CutError, ShapeError, StoreError
 from configsplit.graph.json import dumps

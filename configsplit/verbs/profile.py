@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from configsplit.containers import Staging, prepare_text
+from configsplit.containers.staging import Staging
+from configsplit.containers.writing import prepare_text
 from configsplit.graph.json import dumps
 from configsplit.graph.model import walk
 from configsplit.models.made import ModelLike, document_of

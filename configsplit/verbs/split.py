@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, get_args
 
+from configsplit.boundaries.doubts import opened_shapes
 from configsplit.boundaries.masks import Sliced, prepared, with_masks
 from configsplit.boundaries.pricing import Pricing
-from configsplit.boundaries.records import opened_shapes
 from configsplit.boundaries.sizes import apart, moved
 from configsplit.cutting.minimum_cut import Choice, Cost, heads
 from configsplit.errors import CutError, OptionError, check_choice
@@ -182,12 +182,12 @@ def _price(pricing: Pricing, boundaries: Sequence[Sequence[TensorRef]], choice: 
 
     if choice != "smallest":
         return None
-    early, late = (heads(pricing.graph, boundaries, by, lambda _: 0) for by in ("early", "late"))
+    early, late = (heads(call_graph(pricing.model), boundaries, by, lambda _: 0) for by in ("early", "late"))
     if early == late:
         return None
 
     def chosen(costs: Costs) -> list[set[int]]:
-        return heads(pricing.graph, boundaries, choice, costs.price)
+        return heads(call_graph(pricing.model), boundaries, choice, costs.price)
 
     pricing.same(chosen, "which boundary is the smallest")
     return pricing.costs.price
@@ -195,7 +195,7 @@ def _price(pricing: Pricing, boundaries: Sequence[Sequence[TensorRef]], choice: 
 
 def _candidates(pricing: Pricing, boundaries: Sequence[Sequence[TensorRef]], chosen: Choice) -> str:
     """The boundaries among which one was chosen, each with what it costs."""
-    graph, price = pricing.graph, pricing.costs.price
+    graph, price = call_graph(pricing.model), pricing.costs.price
     found: dict[str, list[str]] = {}
     for choice in get_args(Choice):
         for number, head in enumerate(heads(graph, boundaries, choice, price), start=1):

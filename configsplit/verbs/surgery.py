@@ -9,10 +9,9 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from configsplit.boundaries.doubts import contradictions, own_graphs
+from configsplit.boundaries.doubts import contradictions, implied_notes, opened_shapes, own_graphs, unsure
 from configsplit.boundaries.fixing import fixed
 from configsplit.boundaries.mask_changes import check_extracted, mask_changes, said
-from configsplit.boundaries.records import implied_notes, opened_shapes, unsure
 from configsplit.boundaries.shapes import check_given, check_taken, name, same, told
 from configsplit.boundaries.sizes import apart, given_sizes
 from configsplit.dialects import emit, parse, to_text
@@ -20,7 +19,7 @@ from configsplit.errors import CutError, ShapeError
 from configsplit.graph.model import CallRef, LayerPath, Model, TensorRef, TensorSpec, walk
 from configsplit.graph.references import layer_paths, places
 from configsplit.hazards import hazards
-from configsplit.inference import Inference, explain
+from configsplit.inference import Inference, explain, keeps_float32
 from configsplit.inference.tensor_kinds import check_kinds, with_kinds
 from configsplit.models.configs import check_configs
 from configsplit.models.document import Document, Said, by_names
@@ -191,11 +190,12 @@ def remove(model: ModelLike, layer: Names) -> Edited:
     levels: dict[LayerPath, list[str]] = {}
     for path in paths:
         levels.setdefault(path[:-1], []).append(path[-1])
+    doubts: list[str] = []
     for place, names in levels.items():
-        _check_removal(place, names, known_inside(inference, place))
+        doubts += _check_removal(place, names, known_inside(inference, place))
     spec = inference.specs[document.model.input_refs()[0]]
     made = remove_layers(as_functional(document.model, spec), paths)
-    return finish("remove", (document,), made, {"layer": patterns})
+    return finish("remove", (document,), made, {"layer": patterns}, doubts)
 
 
 # ---------------------------------------------------------------- shared steps
@@ -348,17 +348,23 @@ def _require_shapes(model: Model, refs: Sequence[TensorRef], inference: Inferenc
             )
 
 
-def _check_removal(place: LayerPath, names: Sequence[str], inference: Inference | None) -> None:
-    """Raises ShapeError where a layer's output cannot be replaced by its input."""
+def _check_removal(place: LayerPath, names: Sequence[str], inference: Inference | None) -> list[str]:
+    """Raises ShapeError where a layer's output cannot be replaced by its input. Where nobody knows what that is, but the
+    classes that go give back whatever they take, what is taken for granted is returned."""
     if inference is None:
-        return
+        return []
+    doubts, layers = [], inference.model.by_name()
+    keeping = all(keeps_float32(layers[each], inference.facts(layers[each])) for each in names)
     for ref, source in stand_ins(inference.model, names).items():
         gone, instead = inference.specs.get(ref, TensorSpec()), inference.specs.get(source, TensorSpec())
-        if gone.shape is None or instead.shape is None or not same(gone, instead):
-            where = "/".join((*place, ref.layer))
+        where = "/".join((*place, ref.layer))
+        if keeping and gone.shape is None and instead.shape is None and instead.dtype in (None, "float32"):
+            doubts.append(f"{where!r} is taken out, though nobody has said that {source.layer!r} gives float32, as it does")
+        elif gone.shape is None or instead.shape is None or not same(gone, instead):
             raise ShapeError(
                 f"{where!r} gives {told(gone)}, what it takes is {told(instead)}: its input cannot stand for its output",
                 code="remove-shape",
                 where=where,
                 hint="put something in its place: configsplit replace --from ... --to ... --donor DONOR",
             )
+    return doubts

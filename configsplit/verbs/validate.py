@@ -15,11 +15,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from configsplit.containers import open_source
 from configsplit.containers.opening import Files, Opened
+from configsplit.containers.source import open_source
 from configsplit.dialects import GENERATIONS, detect, dialect_of, parse, read_entry
-from configsplit.dialects.entries import model_kind
-from configsplit.dialects.envelope import unwrapped
+from configsplit.dialects.envelope import model_kind, unwrapped
 from configsplit.dialects.schema.frame import dotted
 from configsplit.errors import ConfigSplitError, DocumentError, StoreError, VerificationError
 from configsplit.graph.json import FrozenDict, loads, thaw

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from configsplit.containers import MAX_TEXT, Source, Stamp, read_plain, stamp
+from configsplit.containers.opening import MAX_TEXT
+from configsplit.containers.source import Source
+from configsplit.containers.system.named_files import Stamp, read_plain, stamp
 from configsplit.errors import StoreError
 from configsplit.models.document import reading
 from configsplit.records.manifest import NAME, Manifest, SourceFile, from_text

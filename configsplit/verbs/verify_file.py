@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
-from configsplit.containers import Source, open_source
 from configsplit.containers.container import SUFFIXES
+from configsplit.containers.source import Source, open_source
 from configsplit.dialects import to_text
 from configsplit.errors import StoreError, VerificationError
 from configsplit.models.document import reading

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from configsplit.containers import Job, Staging, open_source, prepare_weights
 from configsplit.containers.arrays import Arrays
 from configsplit.containers.named_writing import NamedArray, prepare_npz, prepare_safetensors
+from configsplit.containers.source import open_source
+from configsplit.containers.staging import Staging
+from configsplit.containers.writing import Job, prepare_weights
 from configsplit.errors import StoreError, VerificationError
 from configsplit.models.document import Document, Match, reading
 from configsplit.weights.kept import KeptWeights

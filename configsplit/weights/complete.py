@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from configsplit.containers import is_stored
-from configsplit.containers.container import HOLDS, Format
+from configsplit.containers.addresses import is_stored
+from configsplit.containers.container import Format
 from configsplit.errors import StoreError, WeightsError
 from configsplit.graph.model import Layer, LayerPath, walk
 from configsplit.inference import weights_of
 from configsplit.models.results import Edited
 from configsplit.models.wrapped import held_by
+from configsplit.weights.layouts import check_format
 from configsplit.weights.parts import Weights
 from configsplit.weights.placement import Gathering, check_frozen, known_inside
 
@@ -73,19 +74,3 @@ def check_layouts(gathering: Gathering, chosen: Format, path: Path) -> None:
     check_format(chosen, layout, str(path), "name the output .{0}, or .json for architecture and weights apart")
     if layout == "legacy":
         check_frozen(gathering)
-
-
-def check_format(chosen: Format, layout: str, where: str, hint: str) -> None:
-    """Raises StoreError where a format cannot hold weights of a layout; ``hint`` names the format that can as ``{0}``."""
-    if layout not in HOLDS[chosen]:
-        raise StoreError(
-            f"the weights of the source are in the {'old HDF5' if layout == 'legacy' else 'Keras 3'} layout",
-            code="format-layout",
-            where=where,
-            hint=hint.format(next(each for each, layouts in HOLDS.items() if layout in layouts)),
-        )
-
-
-def no_weights(what: str, where: str, hint: str) -> StoreError:
-    """The error for a file whose format needs weights, where there are none."""
-    return StoreError(f"{what} needs weights, and the source has none", code="format-needs-weights", where=where, hint=hint)

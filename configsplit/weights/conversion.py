@@ -8,10 +8,10 @@ from functools import cached_property
 
 from configsplit.catalog.layers.keras1 import stored_shapes
 from configsplit.catalog.recipes import Recipe, Slot, copies
-from configsplit.containers import Empty, Item, addresses
-from configsplit.containers.addresses import V3
+from configsplit.containers.addresses import V3, addresses
 from configsplit.containers.arrays import Arrays
 from configsplit.containers.relayout import Relaying
+from configsplit.containers.writing import Empty, Item
 from configsplit.conversion import Layout, Migration
 from configsplit.conversion.building import Stored
 from configsplit.errors import WeightsError

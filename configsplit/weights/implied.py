@@ -7,6 +7,7 @@ has to say it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from configsplit.catalog.table import ships
 from configsplit.errors import ShapeError, StoreError, WeightsError
@@ -14,8 +15,10 @@ from configsplit.graph.model import CallRef, LayerPath, Model, Shape, TensorRef,
 from configsplit.graph.references import Place
 from configsplit.inference import RULE_ERRORS, Built, Inference, takers
 from configsplit.models.document import Document
-from configsplit.rewrites.nested.surface import Told
-from configsplit.weights.parts import Weights, weights_in
+
+if TYPE_CHECKING:
+    from configsplit.rewrites.nested.surface import Told
+    from configsplit.weights.parts import Weights
 
 
 def told_by_weights(document: Document, said: Sequence[Told] = (), *, everywhere: bool = False) -> list[Told]:
@@ -29,9 +32,12 @@ def told_by_weights(document: Document, said: Sequence[Told] = (), *, everywhere
     Returns:
         One entry for each such tensor, also in nested models; none where the file holds no weights, or others.
     """
+
     inference = document.infer()
     if not any(each.reasons for _, _, each in _levels(inference)):
         return []
+    from configsplit.weights.parts import weights_in
+
     with document.opened() as source:
         try:
             held = None if source.weights is None else weights_in(document.model, source.weights)
@@ -70,6 +76,8 @@ def _levels(inference: Inference) -> Iterator[tuple[tuple[CallRef, ...], LayerPa
 
 
 def _told(inference: Inference, held: Weights) -> Iterator[Told]:
+    from configsplit.rewrites.nested.surface import Told
+
     for inside, path, each in _levels(inference):
         built = takers(each, _implied(each, path, held))
         for ref, spec in built.specs.items():

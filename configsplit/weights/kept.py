@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from configsplit.catalog.recipes import Recipe
-from configsplit.containers import Item, Move
 from configsplit.containers.arrays import Arrays
 from configsplit.containers.container import FileFormat
 from configsplit.containers.relayout import Relaying
+from configsplit.containers.writing import Item, Move
 from configsplit.graph.model import Model, walk
 from configsplit.graph.provenance import Origin, Provenance, identity
 from configsplit.models.document import Document

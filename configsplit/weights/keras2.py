@@ -12,11 +12,10 @@ from typing import NamedTuple
 from configsplit.catalog.facts import LayerFacts, WeightSpec
 from configsplit.catalog.keras3.refusals import Stop
 from configsplit.catalog.keras3.today import placed
-from configsplit.containers import LegacyLayer
 from configsplit.containers.addresses import is_stored
 from configsplit.containers.container import FileFormat
 from configsplit.containers.relayout import Relaying
-from configsplit.containers.writing import Move
+from configsplit.containers.writing import LegacyLayer, Move
 from configsplit.conversion import Layout, Migration
 from configsplit.conversion.building import Stored
 from configsplit.conversion.layers.archived import archived

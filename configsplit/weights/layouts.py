@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from configsplit.catalog.table import class_facts
-from configsplit.containers import Source
 from configsplit.containers.arrays import BFLOAT16, Arrays
-from configsplit.containers.container import HOLDS, FileFormat
+from configsplit.containers.container import HOLDS, FileFormat, Format
+from configsplit.containers.source import Source
 from configsplit.errors import StoreError, WeightsError
 from configsplit.graph.model import Model, walk
 from configsplit.models.document import Document
@@ -74,3 +74,19 @@ def check_words(model: Model, source: Source) -> None:
 
 def _without_place(source: Source, what: str, hint: str) -> StoreError:
     return StoreError(what, code="layout-assets", where=str(source.path), hint=hint)
+
+
+def check_format(chosen: Format, layout: str, where: str, hint: str) -> None:
+    """Raises StoreError where a format cannot hold weights of a layout; ``hint`` names the format that can as ``{0}``."""
+    if layout not in HOLDS[chosen]:
+        raise StoreError(
+            f"the weights of the source are in the {'old HDF5' if layout == 'legacy' else 'Keras 3'} layout",
+            code="format-layout",
+            where=where,
+            hint=hint.format(next(each for each, layouts in HOLDS.items() if layout in layouts)),
+        )
+
+
+def no_weights(what: str, where: str, hint: str) -> StoreError:
+    """The error for a file whose format needs weights, where there are none."""
+    return StoreError(f"{what} needs weights, and the source has none", code="format-needs-weights", where=where, hint=hint)

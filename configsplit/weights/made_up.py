@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from configsplit.catalog.rules import no_weights
 from configsplit.catalog.table import Table
-from configsplit.containers import inner_weights, is_stored, snake_case
+from configsplit.containers.addresses import inner_weights, is_stored, snake_case
 from configsplit.containers.arrays import Arrays
 from configsplit.graph.model import HeldBy, Layer, LayerPath, Model, walk
 

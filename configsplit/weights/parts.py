@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from configsplit.catalog.layers.keras1 import stored_shapes
-from configsplit.containers import addresses, is_stored
+from configsplit.containers.addresses import addresses, is_stored
 from configsplit.errors import WeightsError
 from configsplit.graph.json import dumps
 from configsplit.graph.model import HeldBy, Layer, LayerPath, Model, Shape, walk

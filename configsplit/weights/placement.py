@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
-from configsplit.containers import Empty, Item, LegacyLayer, Move, Stored, addresses, is_stored
+from configsplit.containers.addresses import addresses, is_stored
 from configsplit.containers.arrays import Arrays
+from configsplit.containers.writing import Empty, Item, LegacyLayer, Move, Stored
 from configsplit.dialects import read_entry
 from configsplit.errors import WeightsError
 from configsplit.graph.model import HeldBy, Layer, LayerPath, Model, walk
@@ -24,8 +26,7 @@ _WRAPS = frozenset({"layer", "cell", "cells", "forward_layer", "backward_layer"}
 """Config keys of layers that hold others, whose weights change their order when they are frozen."""
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(NamedTuple):
     """What the weights of a file are made of: ``items`` in the layout of Keras 3, or ``layers`` in the legacy one, with the
     habits of the arrays that they are ``like``. ``moved`` says which groups go where if no group moves as one."""
 

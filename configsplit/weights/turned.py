@@ -10,8 +10,7 @@ from typing import NamedTuple
 
 from configsplit.catalog.keras3.refusals import Stop
 from configsplit.catalog.keras3.today import placed
-from configsplit.containers import addresses
-from configsplit.containers.addresses import LEGACY, V3
+from configsplit.containers.addresses import LEGACY, V3, addresses
 from configsplit.containers.arrays import Arrays
 from configsplit.containers.turned import Turned
 from configsplit.conversion.building import Stored

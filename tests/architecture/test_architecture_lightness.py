@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.thinned import in_turn
 
 RELEASES = Path(__file__).resolve().parents[1] / "corpus" / "releases"
 HEAVY = {"keras", "tf_keras", "tensorflow", "h5py", "jsonschema", "numpy", "pydantic"}
@@ -15,6 +16,9 @@ import sys
 {code}
 sys.stderr.write("LOADED " + " ".join(sorted({{name.split(".")[0] for name in sys.modules}})))
 """
+FILES = ("keras-3.15.1/residual.keras", "tf-2.13/residual.keras", "tf-2.4/residual.h5", "keras-2.3.1/residual.h5")
+HOW = ("none", "proof")
+"""To verify."""
 COMMAND = """
 from configsplit.cli.main import cli
 try:
@@ -47,8 +51,9 @@ def test_help_of_a_verb_is_light(verb: str, tmp_path: Path) -> None:
     assert not loaded(COMMAND.format(arguments=[verb, "--help"]), tmp_path) & HEAVY
 
 
-@pytest.mark.parametrize("verify", ["none", "proof"])
-@pytest.mark.parametrize("release", ["keras-3.0.5", "keras-2.3.1", "tf-2.4"])
+@pytest.mark.parametrize(
+    ("release", "verify"), in_turn([(release, how) for how in HOW] for release in ("keras-3.0.5", "keras-2.3.1", "tf-2.4"))
+)
 def test_cutting_json_needs_neither_keras_nor_hdf5_nor_numpy(release: str, verify: str, tmp_path: Path) -> None:
     model = str(RELEASES / release / "residual.json")
     modules = loaded(COMMAND.format(arguments=["split", model, "--at", "c2", "--out", "out", "--verify", verify]), tmp_path)
@@ -56,10 +61,7 @@ def test_cutting_json_needs_neither_keras_nor_hdf5_nor_numpy(release: str, verif
     assert not modules & {"keras", "tf_keras", "tensorflow", "h5py", "numpy", "jsonschema"}
 
 
-@pytest.mark.parametrize("verify", ["none", "proof"])
-@pytest.mark.parametrize(
-    "file", ["keras-3.15.1/residual.keras", "tf-2.13/residual.keras", "tf-2.4/residual.h5", "keras-2.3.1/residual.h5"]
-)
+@pytest.mark.parametrize(("file", "verify"), in_turn([(file, how) for how in HOW] for file in FILES))
 def test_weights_as_keras_writes_them_are_cut_without_hdf5_and_numpy(file: str, verify: str, tmp_path: Path) -> None:
     model = str(RELEASES / file)
     modules = loaded(COMMAND.format(arguments=["split", model, "--at", "c2", "--out", "out", "--verify", verify]), tmp_path)
@@ -73,6 +75,27 @@ def test_a_picture_needs_neither_hdf5_nor_numpy(suffix: str, tmp_path: Path) -> 
     modules = loaded(COMMAND.format(arguments=["plot", model, "--out", f"out.{suffix}"]), tmp_path)
     assert (tmp_path / f"out.{suffix}").is_file()
     assert not modules & {"keras", "tf_keras", "tensorflow", "h5py", "numpy", "jsonschema"}
+
+
+@pytest.mark.parametrize(
+    ("most", "arguments"),
+    [
+        (10, ["--help"]),
+        (135, ["inspect", "residual.json"]),
+        (165, ["split", "residual.json", "--at", "c2", "--out", "out", "--no-weights"]),
+        (165, ["split", "residual.keras", "--at", "c2", "--out", "out"]),
+    ],
+)
+def test_few_modules_are_loaded(most: int, arguments: list[str], tmp_path: Path) -> None:
+    """Each costs a millisecond, whether it is used or not."""
+    given = [str(RELEASES / "keras-3.15.1" / each) if each.startswith("residual") else each for each in arguments]
+    code = (
+        COMMAND.format(arguments=given) + "print(*(name for name in sys.modules if name.partition('.')[0] == 'configsplit'))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", "import sys" + code], capture_output=True, text=True, cwd=tmp_path, check=True)
+    modules = done.stdout.splitlines()[-1].split()
+    assert "configsplit.cli.main" in modules
+    assert len(modules) <= most, modules
 
 
 @pytest.mark.parametrize("arguments", [["split", "MODEL", "--at", "c2", "--out", "out"], ["inspect", "MODEL"], ["plugins"]])

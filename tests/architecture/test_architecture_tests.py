@@ -102,21 +102,21 @@ def test_this_check_can_fail_itself(check: str, wrong: bool) -> None:
 
 def test_every_test_checks_something() -> None:
     """By an assertion, an error that is waited for, or a function that does such a thing."""
-    checking = {*CHECKS}
-    while more := {node.name for _, node in functions() if node.name not in checking and _checks(node, checking)}:
+    checking, tests = {*CHECKS}, [(place, node.name, _called(node)) for place, node in functions()]
+    while more := {name for _, name, called in tests if name not in checking and called & checking}:
         checking |= more
-    idle = [
-        f"{place} {node.name}" for place, node in functions() if node.name.startswith("test_") and node.name not in checking
-    ]
+    idle = [f"{place} {name}" for place, name, _ in tests if name.startswith("test_") and name not in checking]
     assert not idle, "\n".join(idle)
 
 
-def _checks(function: ast.FunctionDef, checking: set[str]) -> bool:
+def _called(function: ast.FunctionDef) -> set[str]:
+    """The names of what it calls, and ``fail`` where it asserts or raises by itself."""
+    found = set()
     for node in ast.walk(function):
         if isinstance(node, (ast.Assert, ast.Raise)):
-            return True
+            found.add("fail")
         if isinstance(node, ast.Call):
-            name = ast.unparse(node.func).rpartition(".")[2]
-            if name in checking or any(ast.unparse(word) == "check=True" for word in node.keywords):
-                return True
-    return False
+            found.add(ast.unparse(node.func).rpartition(".")[2])
+            if any(ast.unparse(word) == "check=True" for word in node.keywords):
+                found.add("fail")
+    return found

@@ -58,16 +58,16 @@ def test_what_is_harmless_is_skipped_and_what_was_lost_fails(near_jobs: None, zo
     assert {code for outcome, code, _ in told if outcome == "skipped"} == set(HARMLESS.values())
 
 
-def test_causes_on_the_terminal(zoo: Path, tmp_path: Path) -> None:
+def test_causes_on_the_terminal(near_jobs: None, zoo: Path, tmp_path: Path) -> None:
     recipe = zoos.recipe(tmp_path, CONVERT)
     for more, title in ((("--dry-run",), "5 to fail"), ((), "failures by cause")):
-        done = zoos.run(recipe, "--zoo", zoo, "--out", tmp_path / "out", "--jobs", 1, *more)
-        assert done.returncode == 1
+        done = zoos.told(recipe, "--zoo", zoo, "--out", tmp_path / "out", "--jobs", 1, *more)
+        assert done.exit_code == 1
         assert title in done.stdout
         assert "  2  file-stand-in" in done.stdout
         assert "hint: run `git lfs pull`" in done.stdout or "download it raw" in done.stdout
         assert "  1  convert-keras3        this is a model of Keras 3 already" in done.stdout
-    told = zoos.run(recipe, "--zoo", zoo, "--out", tmp_path / "dry", "--jobs", 1, "--dry-run", "--json")
+    told = zoos.told(recipe, "--zoo", zoo, "--out", tmp_path / "dry", "--jobs", 1, "--dry-run", "--json")
     causes = json.loads(told.stdout)["causes"]
     assert {item["code"]: item["count"] for item in causes if item["outcome"] == "failed"}["file-stand-in"] == 2
 
@@ -98,17 +98,17 @@ def test_a_remedy_in_the_ledger(near_jobs: None, tmp_path: Path) -> None:
     assert "--" not in error["hint"]
 
 
-def test_the_recipe_of_the_next_run_makes_it_right(zoo: Path, tmp_path: Path) -> None:
+def test_the_recipe_of_the_next_run_makes_it_right(near_jobs: None, zoo: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     recipe = zoos.recipe(tmp_path, {**CONVERT, "overrides": [{"models": "old.h5", "verify": "none"}]})
-    done = zoos.run(recipe, "--zoo", zoo, "--out", out, "--jobs", 1, "--write-overrides", tmp_path / "next.yaml")
-    assert done.returncode == 1
+    done = zoos.told(recipe, "--zoo", zoo, "--out", out, "--jobs", 1, "--write-overrides", tmp_path / "next.yaml")
+    assert done.exit_code == 1
     assert "next.yaml" in done.stdout
     text = (tmp_path / "next.yaml").read_text()
     assert "  # page.json: this is an HTML page\n  #   What to do: the download fetched a web page" in text
     assert "  # pointer.h5: this is a Git LFS pointer, not the file itself\n  #   What to do: run `git lfs pull`" in text
-    again = zoos.run(tmp_path / "next.yaml", "--zoo", zoo, "--out", out, "--jobs", 1, "--resume")
-    assert again.returncode == 0, again.stderr
+    again = zoos.told(tmp_path / "next.yaml", "--zoo", zoo, "--out", out, "--jobs", 1, "--resume")
+    assert again.exit_code == 0, again.stderr
     found = zoos.ledger(out)
     assert found["old.h5"]["outcome"] == "done"
     assert {found[name]["reason"].partition(":")[0] for name in FAILED} == set(FAILED.values())

@@ -51,39 +51,39 @@ def test_all_well_is_0_a_failure_is_1_wrong_usage_is_2(tmp_path: Path) -> None:
     assert (done.returncode, "error [file-missing]" in done.stderr) == (1, True)
 
 
-def test_json_is_one_document(tmp_path: Path) -> None:
+def test_json_is_one_document(near_jobs: None, tmp_path: Path) -> None:
     zoo, recipe = small(tmp_path)
-    done = zoos.run(recipe, "--zoo", zoo, "--out", tmp_path / "out", "--json", "--jobs", 1)
+    done = zoos.told(recipe, "--zoo", zoo, "--out", tmp_path / "out", "--json", "--jobs", 1)
     told = json.loads(done.stdout)
     assert told["outcomes"] == {"done": 4, "failed": 0, "skipped": 0}
     assert Path(told["ledger"]).is_file()
-    done = zoos.run(recipe, "--zoo", zoo, "--out", tmp_path / "dry", "--json", "--dry-run", "--jobs", 1)
+    done = zoos.told(recipe, "--zoo", zoo, "--out", tmp_path / "dry", "--json", "--dry-run", "--jobs", 1)
     assert [item["outcome"] for item in json.loads(done.stdout)["models"]] == ["do"] * 4
     assert not (tmp_path / "dry").exists()
 
 
-def test_a_dry_run_for_people(tmp_path: Path) -> None:
+def test_a_dry_run_for_people(near_jobs: None, tmp_path: Path) -> None:
     zoo, recipe = small(tmp_path)
     shutil.copy(KERAS3 / "residual.weights.h5", zoo / "residual.weights.h5")
-    done = zoos.run(recipe, "--zoo", zoo, "--out", tmp_path / "out", "--dry-run", "--jobs", 1)
-    assert done.returncode == 0
+    done = zoos.told(recipe, "--zoo", zoo, "--out", tmp_path / "out", "--dry-run", "--jobs", 1)
+    assert done.exit_code == 0
     assert "do  000/model00003.json  (include *.json)\n  split at d1 into 2 parts of" in done.stdout
     assert "leave  residual.weights.h5  (exclude *.weights.h5)" in done.stdout
     assert done.stdout.endswith("4 to do; nothing was written\n")
 
 
-def test_globs_files_and_an_output_within_the_zoo(tmp_path: Path) -> None:
+def test_globs_files_and_an_output_within_the_zoo(near_jobs: None, tmp_path: Path) -> None:
     zoo, recipe = small(tmp_path)
-    assert zoos.run(recipe, "--zoo", zoo, "--out", zoo / "out", "--jobs", 1).returncode == 0
-    assert zoos.run(recipe, "--zoo", zoo, "--out", zoo / "out", "--jobs", 1, "--resume").returncode == 0
+    assert zoos.told(recipe, "--zoo", zoo, "--out", zoo / "out", "--jobs", 1).exit_code == 0
+    assert zoos.told(recipe, "--zoo", zoo, "--out", zoo / "out", "--jobs", 1, "--resume").exit_code == 0
     assert len(zoos.ledger(zoo / "out")) == 4
     for pattern, count in ((f"{zoo}/*/model0000[12].json", 2), (f"{zoo}/*.json", 0), (f"{zoo}/000/model00000.json", 1)):
-        done = zoos.run(recipe, "--zoo", pattern, "--out", tmp_path / "some", "--jobs", 1, "--force")
-        assert done.returncode == (0 if count else 1)
+        done = zoos.told(recipe, "--zoo", pattern, "--out", tmp_path / "some", "--jobs", 1, "--force")
+        assert done.exit_code == (0 if count else 1)
         assert count == 0 or len(zoos.ledger(tmp_path / "some")) == count
     odd = tmp_path / "odd[1].json"
     odd.write_text(zoos.architecture("odd", 3))
-    assert zoos.run(recipe, "--zoo", odd, "--out", tmp_path / "odd", "--jobs", 1).returncode == 0
+    assert zoos.told(recipe, "--zoo", odd, "--out", tmp_path / "odd", "--jobs", 1).exit_code == 0
 
 
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")

@@ -51,7 +51,7 @@ def check(folder: Path, kills: int, models: int, seed: int) -> None:
 
 
 def test_many_models_and_a_few_kills(tmp_path: Path) -> None:
-    check(tmp_path, kills=3, models=80, seed=7)
+    check(tmp_path, kills=2, models=40, seed=7)
 
 
 @pytest.mark.exhaustive

@@ -13,6 +13,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from click.testing import CliRunner, Result
+
+from configsplit.cli.main import cli
+
 RELEASES = Path(__file__).resolve().parents[1] / "corpus" / "releases"
 PARTS = {"recipe": 1, "do": [{"split": {"at": "half the layers"}}]}
 """A recipe that fits any model of more than one layer."""
@@ -140,6 +144,11 @@ def start(*arguments: object, environment: Mapping[str, str] | None = None) -> s
 def _hear_signals() -> None:
     """A shell that runs the tests in the background makes their processes deaf to Ctrl-C."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def told(*arguments: object) -> Result:
+    """The same in this process, where nobody asks about the process."""
+    return CliRunner().invoke(cli, ["batch", *(str(item) for item in arguments)], prog_name="configsplit")
 
 
 def run(*arguments: object, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:

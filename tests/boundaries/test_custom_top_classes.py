@@ -16,6 +16,7 @@ import configsplit.keras
 from configsplit.errors import DocumentError
 from configsplit.runtime.frameworks import framework
 
+pytestmark = pytest.mark.in_turn("name")
 FRAMEWORKS = pytest.mark.parametrize("name", ["keras", "tf_keras"])
 
 

@@ -8,7 +8,7 @@ import pytest
 from support.made import cut_and_run, fill
 
 import configsplit
-from configsplit.containers import open_source
+from configsplit.containers.source import open_source
 from configsplit.records.manifest import Manifest
 from configsplit.runtime.frameworks import framework
 

@@ -20,6 +20,7 @@ from configsplit.runtime.build import load
 from configsplit.runtime.frameworks import Framework, framework
 from configsplit.verbs.planned import Device
 
+pytestmark = pytest.mark.in_turn("name")
 FRAMEWORKS = pytest.mark.parametrize("name", ["keras", "tf_keras"])
 IDS = np.array([[1, 2, 3], [3, 3, 0]], "int64")
 SPARSE = tf.sparse.from_dense(np.array([[1.0, 0, 2, 0], [0, 3, 0, 0]], "float32"))

@@ -14,9 +14,10 @@ from support.bundle_files import Draft, block, message, number, table
 from support.limits import limited
 
 import configsplit
-from configsplit.containers import open_source
 from configsplit.containers.bundle.slices import slice_key
+from configsplit.containers.source import open_source
 from configsplit.errors import ConfigSplitError
+from configsplit.telling import listening
 
 pytestmark = pytest.mark.usefixtures("unleashed")
 
@@ -86,6 +87,43 @@ def test_what_an_optimizer_keeps_stays_behind(tmp_path: Path) -> None:
         assert opened.weights is not None
         found = sorted(opened.weights.read(path).tobytes() for path in opened.weights.datasets)
     assert found == sorted(each.tobytes() for each in model.get_weights())
+
+
+@pytest.mark.parametrize("how", ["object graph", "name"])
+def test_what_was_taken_for_which_weight_is_told(how: str, tmp_path: Path) -> None:
+    model = architecture(tmp_path)
+    if how == "name":
+        prefix = as_tensorflow_1(model, tmp_path / "old.ckpt", sliced=False)
+    else:
+        prefix = Path(tf.train.Checkpoint(model=model).save(str(tmp_path / "ck")))
+    document = configsplit.load(tmp_path / "m.json", weights=prefix)
+    found = configsplit.inspect(document).as_json()["matched"]
+    stored, values = tf.train.load_checkpoint(str(prefix)), {each.name.removesuffix(":0"): each for each in model.weights}
+    assert {each["weight"]: each["by"] for each in found} == dict.fromkeys(values, how)
+    for each in found:
+        assert stored.get_tensor(each["stored"]).tobytes() == values[each["weight"]].numpy().tobytes()
+    with listening(lambda kind, words: told.append(words) if kind == "decided" else None):
+        told: list[str] = []
+        configsplit.split(document, at="norm").save(tmp_path / "parts")
+    assert {f"{each['stored']} is {each['weight']}, by {how}" for each in found} <= {*told}
+
+
+@pytest.mark.parametrize("kind", ["objects", "names", "weights.h5"])
+def test_what_keeps_no_order_is_not_taken_by_order(kind: str, tmp_path: Path) -> None:
+    model = architecture(tmp_path)
+    if kind == "objects":
+        weights = Path(tf.train.Checkpoint(model=model).save(str(tmp_path / "ck")))
+    elif kind == "names":
+        weights = as_tensorflow_1(model, tmp_path / "old.ckpt", sliced=False)
+    else:
+        model.save(tmp_path / "m.h5")
+        configsplit.convert(tmp_path / "m.h5").save(tmp_path / "new.keras")
+        weights = tmp_path / "model.weights.h5"
+        configsplit.named_weights(tmp_path / "new.keras").save(weights)
+    document = configsplit.load(tmp_path / "m.json", weights=weights, match="order")
+    with pytest.raises(ConfigSplitError, match="in no order of its own") as caught:
+        configsplit.split(document, at="norm").save(tmp_path / "parts")
+    assert caught.value.code == "weights-match-order"
 
 
 VALUES = np.arange(12, dtype="float32").reshape(4, 3)

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 from support.identity import CORPUS
 
-from configsplit.containers import open_source
 from configsplit.containers.archive import is_safe_name
+from configsplit.containers.source import open_source
 from configsplit.errors import StoreError
 
 GOOD = CORPUS / "keras-3.15.1" / "residual.keras"

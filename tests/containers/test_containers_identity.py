@@ -11,7 +11,7 @@ import pytest
 from support.identity import document, files, identity, name, open_arguments, without_state
 from support.thinned import thinned
 
-from configsplit.containers import open_source
+from configsplit.containers.source import open_source
 from configsplit.errors import StoreError
 
 pytestmark = pytest.mark.usefixtures("unleashed")

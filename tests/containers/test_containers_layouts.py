@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from support.identity import CORPUS, files, name, open_arguments
 
-from configsplit.containers import Source, addresses, inner_weights, open_source, snake_case
-from configsplit.containers.addresses import LEGACY, LEGACY_WEIGHTS, TF213, V3
+from configsplit.containers.addresses import LEGACY, LEGACY_WEIGHTS, TF213, V3, addresses, inner_weights, snake_case
+from configsplit.containers.source import Source, open_source
 from configsplit.dialects import parse
 from configsplit.errors import DocumentError, WeightsError
 from configsplit.graph.json import FrozenDict

@@ -15,11 +15,12 @@ import numpy as np
 import pytest
 
 import configsplit
-from configsplit.containers import open_source, source
+from configsplit.containers import source
 from configsplit.containers.addresses import LEGACY_WEIGHTS, V3
 from configsplit.containers.arrays import Arrays, Listed, ListedArrays
 from configsplit.containers.container import Container
 from configsplit.containers.opening import Opened
+from configsplit.containers.source import open_source
 from configsplit.containers.system.hashing import sha256
 from configsplit.containers.system.window import Span, stream
 from configsplit.errors import StoreError

@@ -24,7 +24,7 @@ from support.thinned import in_turn
 
 import configsplit
 from configsplit.cli.main import cli
-from configsplit.containers import open_source
+from configsplit.containers.source import open_source
 from configsplit.errors import ConfigSplitError
 
 RELEASES = Path(__file__).parents[1] / "corpus" / "releases"

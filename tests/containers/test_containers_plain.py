@@ -20,12 +20,14 @@ from hypothesis import strategies as st
 from support.identity import CORPUS, files, identity, name, open_arguments
 from support.thinned import examples, thinned
 
-from configsplit.containers import Empty, Move, open_source, prepare_weights, writing
+from configsplit.containers import writing
 from configsplit.containers.hdf5 import read_h5py, write_h5py
 from configsplit.containers.hdf5.plain_format import Unplain
 from configsplit.containers.hdf5.read_plain import PlainFile
+from configsplit.containers.source import open_source
 from configsplit.containers.system.window import Span, Window
 from configsplit.containers.weights import WeightFile
+from configsplit.containers.writing import Empty, Move, prepare_weights
 from configsplit.errors import StoreError
 
 EVERYTHING = sorted(path for path in CORPUS.parent.rglob("*") if path.suffix in (".h5", ".keras", ".hdf5") and path.is_file())

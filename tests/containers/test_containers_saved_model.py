@@ -18,7 +18,7 @@ from support.limits import limited
 from support.saved_models import MODELS, made, saved
 
 import configsplit
-from configsplit.containers import open_source
+from configsplit.containers.source import open_source
 from configsplit.dialects import emit
 from configsplit.errors import ConfigSplitError, StoreError, WeightsError
 from configsplit.graph.json import thaw

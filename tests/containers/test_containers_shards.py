@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import configsplit
-from configsplit.containers import digest, open_source
+from configsplit.containers.source import digest, open_source
 from configsplit.errors import DocumentError, StoreError, VerificationError, WeightsError
 
 KERAS3 = Path(__file__).resolve().parents[1] / "corpus" / "releases" / "keras-3.15.1"

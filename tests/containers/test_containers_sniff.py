@@ -12,7 +12,7 @@ import h5py
 import pytest
 from support.identity import CORPUS, HERE
 
-from configsplit.containers import open_source
+from configsplit.containers.source import open_source
 from configsplit.errors import StoreError
 
 KERAS3 = CORPUS / "keras-3.15.1"

@@ -17,7 +17,7 @@ from support.tfjs_files import as_tfjs
 from support.thinned import thinned
 
 import configsplit
-from configsplit.containers import open_source
+from configsplit.containers.source import open_source
 from configsplit.errors import ConfigSplitError, StoreError
 from configsplit.runtime.examine import examine
 from configsplit.verbs.verify_file import verify_file

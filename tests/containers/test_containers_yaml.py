@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import configsplit
-from configsplit.containers import open_source
+from configsplit.containers.source import open_source
 from configsplit.errors import StoreError
 
 FILES = Path(__file__).resolve().parents[1] / "corpus" / "releases"

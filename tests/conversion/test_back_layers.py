@@ -17,6 +17,7 @@ import configsplit
 from configsplit.catalog.constructors import constructor
 from configsplit.catalog.keras2.configs import DIFFERENT
 from configsplit.catalog.table import class_facts
+from configsplit.verbs.verify_file import verify_file
 
 ROUNDED = frozenset({"BatchNormalization", "LayerNormalization", "MultiHeadAttention"})
 """Their kernels are others in tf_keras: fused, or the query multiplied in the place of the scores."""
@@ -88,3 +89,14 @@ def test_the_inputs_are_drawn_as_they_are_told() -> None:
     given = made.drawn(of_one(next(each for (each,) in cases() if each.name == "Dense")))
     assert len(given) == 1
     assert np.isfinite(given[0]).all()
+
+
+@pytest.mark.parametrize("name", ["hard_silu", "hard_swish", "hard_sigmoid"])
+def test_activations_that_keras_2_computes_otherwise_or_not(name: str, tmp_path: Path) -> None:
+    x = keras.Input((4,))
+    model = keras.Model(x, keras.layers.Dense(3)(keras.layers.Activation(name)(x)))
+    model.save(tmp_path / "new.keras")
+    configsplit.convert(tmp_path / "new.keras", to="keras2").save(tmp_path / "old.h5")
+    given = [np.linspace(-5, 5, 40, dtype="float32").reshape(10, 4)]
+    assert made.off_by(made.run(model, given), made.run(made.in_keras2(tmp_path / "old.h5"), given)) == 0.0
+    assert verify_file(tmp_path / "old.h5").weights == 2

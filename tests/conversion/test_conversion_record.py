@@ -276,7 +276,7 @@ def test_a_conversion_that_computes_something_else_is_an_error(near_worker: None
     from configsplit.runtime.confinement.policy import Limits
     from configsplit.runtime.converted import compare_converted
     from configsplit.runtime.feeding import Feed
-    from configsplit.saving.conversion import original
+    from configsplit.saving.conversion_numeric import original
 
     made = convert(RESIDUAL)
     made.save(tmp_path / "new.keras")

@@ -6,6 +6,7 @@ import pytest
 from support.conversion import Bench, Outcome, try_old_file
 from support.conversion_files import HERE, OldFile
 from support.corpus import releases
+from support.thinned import thinned
 
 FROM_RELEASES = (
     "keras-1.2.2/nested2.weights_only.h5",
@@ -41,7 +42,7 @@ def chosen() -> list[OldFile]:
     return found
 
 
-@pytest.mark.parametrize("file", chosen(), ids=lambda file: f"{file.path.parent.name}-{file.title}")
+@pytest.mark.parametrize("file", thinned(chosen(), 24), ids=lambda file: f"{file.path.parent.name}-{file.title}")
 def test_an_old_file_computes_in_keras_3_what_it_computed(file: OldFile, bench: Bench) -> None:
     outcome = Outcome(file.path.parent.name)
     try_old_file(file, bench, outcome, cuts=False, others=False)

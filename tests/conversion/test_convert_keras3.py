@@ -19,9 +19,8 @@ from support.thinned import in_turn, thinned
 
 import configsplit
 from configsplit.batches.batch import batch
-from configsplit.catalog.operations.layers import snake
+from configsplit.catalog.operations.layers import operation_place, snake
 from configsplit.catalog.operations.operation_table import KERAS
-from configsplit.catalog.operations.places import operation_place
 from configsplit.errors import ConfigSplitError, StoreError, WeightsError
 from configsplit.verbs.verify import verify
 from configsplit.verbs.verify_file import verify_file

@@ -16,7 +16,7 @@ from support.corpus import releases
 
 from configsplit import convert, load
 from configsplit.cli.main import cli
-from configsplit.containers import open_source
+from configsplit.containers.source import open_source
 from configsplit.errors import ConversionError, StoreError
 
 SEED = Path(__file__).resolve().parents[1] / "corpus" / "seed" / "resnet152_scale_keras2.0.9.json"

@@ -147,7 +147,7 @@ def looping(x: Any) -> Any:
     return x
 
 
-def test_a_function_of_the_user_runs_in_both(tmp_path: Path) -> None:
+def test_a_function_of_the_user_runs_in_both(tmp_path: Path, near_worker: None) -> None:
     made, plugin = replaced(tmp_path, ":scaled")
     found = made.save(tmp_path / "new.keras", verify="numeric", custom_objects=[plugin]).numeric
     assert found is not None

@@ -84,7 +84,7 @@ def test_cudnn_kernels_are_transposed_gate_by_gate() -> None:
 
 def test_values_are_written_beside_copies(tmp_path: Path) -> None:
     source = releases() / "tf-2.4" / "residual.h5"
-    from configsplit.containers import open_source
+    from configsplit.containers.source import open_source
 
     with open_source(source) as opened, Relaying(tmp_path) as relaying:
         file = opened.weights

@@ -10,7 +10,7 @@ from typing import Any
 import h5py
 import pytest
 
-from configsplit.containers import open_source
+from configsplit.containers.source import open_source
 from configsplit.errors import VerificationError
 from configsplit.models.document import load
 from configsplit.saving.proof import Proving, prove

@@ -15,7 +15,7 @@ from support.places import inside
 from support.thinned import in_turn
 
 import configsplit
-from configsplit.containers import open_source
+from configsplit.containers.source import open_source
 from configsplit.dialects import emit
 from configsplit.graph.json import thaw
 

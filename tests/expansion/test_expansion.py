@@ -17,7 +17,7 @@ from support.expanding import in_this_process
 from support.thinned import in_turn
 
 import configsplit
-from configsplit.containers import open_source
+from configsplit.containers.source import open_source
 from configsplit.errors import ConfigSplitError
 from configsplit.saving.manifesting import doubts_of
 
@@ -108,7 +108,7 @@ def test_what_was_seen_of_the_classes_is_a_plugin(world: World) -> None:
     assert len(plan.stages) == 3
 
 
-def test_parts_are_run_by_verify_with_the_plugin(world: World, tmp_path: Path) -> None:
+def test_parts_are_run_by_verify_with_the_plugin(near_worker: None, world: World, tmp_path: Path) -> None:
     plugin = world.plugin("net.keras")
     document = configsplit.load(world.graph("net.keras"), weights=world.folder / "net.keras", custom_objects=[plugin])
     configsplit.split(document, "block_0").save(tmp_path / "parts")
@@ -135,6 +135,55 @@ def test_an_output_that_comes_out_of_an_opened_block(smallhub: Any, tmp_path: Pa
     assert [each.tobytes() for each in run_parts(tmp_path / "parts", {"x": given})] == [
         each.tobytes() for each in flat(model(given, training=False))
     ]
+
+
+@pytest.fixture(scope="module")
+def odd(smallhub: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
+    """A model whose layers say too little of themselves, or something false; and its file."""
+    model, path = smallhub.OddNet(8, name="odd"), tmp_path_factory.mktemp("odd") / "odd.keras"
+    model.save(path)
+    return model, path
+
+
+@pytest.mark.parametrize(
+    ("depth", "sizes", "at"),
+    [("models", (), "liar"), ("models", (), "suffixed_0"), ("all", (), "heads"), ("all", ("x=1,3,8",), "heads/up")],
+)
+def test_parts_of_layers_that_say_something_false_run(
+    odd: tuple[Any, Path], tmp_path: Path, depth: Any, sizes: Any, at: str
+) -> None:
+    """Their shapes are held against what they give, their arguments taken down, and what is opened is run beside the layer."""
+    model, path = odd
+    with in_this_process():
+        found = configsplit.expand(path, "smallhub", depth=depth, sizes=sizes)
+    assert found.run
+    assert set(found.mended.values()) >= {"Suffixed"}
+    assert ("heads" in found.opened) == bool(sizes)
+    assert ("heads" in found.whole) == (depth == "all" and not sizes)
+    graph, plugin = found.save(tmp_path / "graph.json")
+    document = configsplit.load(graph, weights=path, custom_objects=[plugin])
+    assert configsplit.split(document, at).save(tmp_path / "parts", to="keras").proof is not None
+    given = np.random.default_rng(5).normal(size=(2, 3, 8)).astype("float32")
+    made = run_parts(tmp_path / "parts", {"x": given})
+    assert [each.tobytes() for each in made] == [each.tobytes() for each in flat(model(given, training=False))]
+
+
+def test_a_live_model_of_such_layers_is_cut_too(odd: tuple[Any, Path]) -> None:
+    given = np.random.default_rng(6).normal(size=(2, 3, 8)).astype("float32")
+    assert live_bits(odd[0], "liar", {"x": given}) == [each.tobytes() for each in flat(odd[0](given, training=False))]
+
+
+def test_what_is_claimed_and_cannot_be_held_against_anything_is_refused(smallhub: Any, tmp_path: Path) -> None:
+    entry = {"module": "smallhub", "class_name": "OddNet", "config": {"name": "odd", "width": 8, "only": 77}}
+    place = config(tmp_path, {**entry, "registered_name": "smallhub>OddNet"})
+    assert "says by itself" in refused("expand-shapes", place).message
+    with in_this_process():
+        found = configsplit.expand(place, "smallhub", sizes={"x": (1, 77, 8)})
+    (record,) = found.document["config"]["layers"][-1]["inbound_nodes"][0]["args"]
+    assert record["config"]["shape"] == [None, None, 4, 2]
+    refused("expand-size", place, sizes=["y=1,77,8"])
+    refused("expand-size", place, sizes=["x=1,77,9"])
+    refused("shape-syntax", place, sizes=["x"])
 
 
 def test_without_ties_the_document_is_one_that_keras_reads(world: World, smallhub: Any) -> None:

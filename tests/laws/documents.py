@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from configsplit.containers import open_source
+from configsplit.containers.source import open_source
 
 CORPUS = Path(__file__).resolve().parents[1] / "corpus"
 SEED = CORPUS / "seed" / "resnet152_scale_keras2.0.9.json"

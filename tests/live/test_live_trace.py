@@ -20,6 +20,8 @@ import configsplit.keras as live
 from configsplit.errors import ConfigSplitError
 from configsplit.runtime.trace.cut import TracedParts
 
+pytestmark = pytest.mark.in_turn("keras")
+
 FromDisk: TypeAlias = Callable[[Path, Sequence[np.ndarray]], list[np.ndarray]]
 SAVED = Path(__file__).resolve().parent / "saved_models.py"
 

@@ -36,3 +36,18 @@ def test_a_zip_on_the_path_is_left_to_importlib(tmp_path: Path, monkeypatch: pyt
     (tmp_path / "packages.zip").write_bytes(b"")
     monkeypatch.setattr(sys, "path", [str(tmp_path / "packages.zip")])
     assert module._own_file() is None
+
+
+def test_what_is_installed_meanwhile_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was found is remembered, until a place where packages lie, or the places themselves, are others."""
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
+    before = module.points()
+    assert module.points() is before
+    lists = tmp_path / "other-1.0.dist-info"
+    lists.mkdir()
+    (lists / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1.0\n")
+    (lists / "entry_points.txt").write_text(f"{GROUP}\nnew = some.module\n")
+    after = module.points()
+    assert {*after} - {*before} == {("new", "some.module", "", "other")}
+    monkeypatch.setattr(sys, "path", sys.path[:-1])
+    assert {*module.points()} == {*before}

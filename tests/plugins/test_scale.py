@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import tf_keras
 
+import configsplit
 from configsplit.dialects import parse
 from configsplit.graph.model import TensorRef
 from configsplit.inference import counted, trace, weights_of
@@ -87,3 +88,19 @@ def test_the_seed_model_is_known_through_and_through() -> None:
         ref.layer: spec.shape for ref, spec in specs.items()
     }
     assert json.loads(text)["config"]["name"] == model.name
+
+
+def test_another_class_of_that_name_is_not_declared(tmp_path: Path) -> None:
+    """Many call a layer of their own Scale; both kinds of Caffe's have an axis in their config."""
+    layers = [
+        {"class_name": "Dense", "config": {"name": "one", "units": 4, "batch_input_shape": [None, 4], "use_bias": True}},
+        {"class_name": "Scale", "config": {"name": "mine", "trainable": True}},
+        {"class_name": "Dense", "config": {"name": "two", "units": 2}},
+    ]
+    for more, declared in (({}, False), ({"axis": -1}, True)):
+        layers[1]["config"] |= more
+        path = tmp_path / "net.json"
+        config = {"name": "net", "layers": layers}
+        path.write_text(json.dumps({"class_name": "Sequential", "config": config, "keras_version": "2.4.0"}))
+        inference = configsplit.load(path).infer()
+        assert (inference.facts(inference.model.by_name()["mine"]) is not None) == declared

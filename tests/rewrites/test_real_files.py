@@ -16,7 +16,7 @@ from support.frameworks import FrameworkProcess, process_for
 
 import configsplit
 from configsplit.cli.main import cli
-from configsplit.containers import open_source
+from configsplit.containers.source import open_source
 from configsplit.dialects import emit
 from configsplit.errors import CutError, DocumentError, TensorReferenceError, VerificationError, WeightsError
 from configsplit.graph.equality import differences

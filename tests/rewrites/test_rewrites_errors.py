@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +140,25 @@ def test_layers_without_weights_where_weights_are_needed(whole: Document, tmp_pa
 def test_not_every_layer_can_go(whole: Document, names: list[str], layer: str, code: str) -> None:
     assert refused(lambda: configsplit.remove(whole, layer)).code == code
     assert refused(lambda: configsplit.remove(whole, names[0])).code == "remove-not-plain"
+
+
+def test_what_gives_back_what_it_takes_can_go_from_behind_a_class_that_nobody_declared(tmp_path: Path) -> None:
+    def chain(*layers: tuple[str, dict[str, Any]]) -> Path:
+        entries = [{"class_name": name, "config": {"name": name.lower(), **config}} for name, config in layers]
+        path = tmp_path / "net.json"
+        config = {"name": "net", "layers": entries}
+        path.write_text(json.dumps({"class_name": "Sequential", "config": config, "keras_version": "2.3.1"}))
+        return path
+
+    first = ("Dense", {"units": 4, "batch_input_shape": [None, 4], "activation": "linear", "use_bias": True})
+    path = chain(first, ("Mine", {}), ("Dropout", {"rate": 0.5}), ("Flatten", {}), ("Dense", {"units": 2, "name": "last"}))
+    edited = configsplit.remove(path, "dropout")
+    assert [layer.name for layer in edited.model.layers if not layer.is_input] == ["dense", "mine", "flatten", "last"]
+    assert [warning for warning in edited.warnings if "nobody has said that 'mine' gives float32" in warning]
+    for layer in ("flatten", "mine", ["dropout", "flatten"]):
+        assert refused(partial(configsplit.remove, path, layer)).code == "remove-shape"
+    half = chain(first, ("Mine", {}), ("Dropout", {"rate": 0.5, "dtype": "float16"}), ("Dense", {"units": 2, "name": "last"}))
+    assert refused(lambda: configsplit.remove(half, "dropout")).code == "remove-shape"
 
 
 def test_a_misspelt_layer_gets_its_nearest_names(whole: Document) -> None:

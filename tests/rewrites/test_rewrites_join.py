@@ -19,7 +19,7 @@ from surgery_making import document
 from test_random_numeric import places, run, run_parts
 
 import configsplit
-from configsplit.containers import open_source
+from configsplit.containers.source import open_source
 from configsplit.errors import ConfigSplitError, CutError, WeightsError
 from configsplit.runtime.build import load
 from configsplit.runtime.frameworks import framework

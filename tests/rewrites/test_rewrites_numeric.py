@@ -15,7 +15,10 @@ from surgery_making import NOISE, layer_file
 import configsplit
 from configsplit.runtime.build import load
 
-BOTH = pytest.mark.parametrize(("name", "suffix"), KINDS, scope="module")
+
+def in_each(test: Any) -> Any:
+    """A test for every framework and format, of which it meets one always."""
+    return pytest.mark.in_turn("name", "suffix")(pytest.mark.parametrize(("name", "suffix"), KINDS, scope="module")(test))
 
 
 def with_each(name: str, cases: list[Any]) -> Any:
@@ -39,7 +42,7 @@ def wanted(made: Any) -> list[np.ndarray]:
     return run(path, works, images())
 
 
-@BOTH
+@in_each
 def test_features_at_several_layers(made: Any, suffix: str, tmp_path: Path) -> None:
     works, model, path = made
     features = works.module.Model(model.input, [model.get_layer(name).output for name in ("active", "sum", "scores")])
@@ -47,7 +50,7 @@ def test_features_at_several_layers(made: Any, suffix: str, tmp_path: Path) -> N
     assert same(run(out, works, images()), values(features(images(), training=False), works))
 
 
-@BOTH
+@in_each
 def test_a_block_between_two_tensors(made: Any, suffix: str, tmp_path: Path) -> None:
     works, model, path = made
     out = configsplit.extract(configsplit.load(path), from_="active", to=["deep", "sum"]).save(tmp_path / f"out.{suffix}").path
@@ -55,7 +58,7 @@ def test_a_block_between_two_tensors(made: Any, suffix: str, tmp_path: Path) -> 
     assert same(run(out, works, images(1, 4)), values(block(images(1, 4), training=False), works))
 
 
-@BOTH
+@in_each
 def test_a_tail_that_begins_inside_a_nested_model(made: Any, wanted: list[np.ndarray], suffix: str, tmp_path: Path) -> None:
     works, _, path = made
     document = configsplit.load(path)
@@ -78,7 +81,7 @@ def test_noise_is_no_noise_when_nothing_is_trained(
     assert same(run(back, works, images()), wanted)
 
 
-@BOTH
+@in_each
 def test_an_adapter_on_one_edge_brings_its_own_weights(made: Any, suffix: str, tmp_path: Path) -> None:
     works, model, path = made
     keras = works.module
@@ -95,7 +98,7 @@ def test_an_adapter_on_one_edge_brings_its_own_weights(made: Any, suffix: str, t
     assert same(run(out, works, images()), values(reference(images(), training=False), works))
 
 
-@BOTH
+@in_each
 def test_a_layer_becomes_two_branches_and_a_merge(made: Any, suffix: str, tmp_path: Path) -> None:
     works, model, path = made
     keras = works.module
@@ -111,7 +114,7 @@ def test_a_layer_becomes_two_branches_and_a_merge(made: Any, suffix: str, tmp_pa
     assert same(run(out, works, images()), values(reference(images(), training=False), works))
 
 
-@BOTH
+@in_each
 def test_a_layer_inside_a_nested_model_is_removed(made: Any, suffix: str, tmp_path: Path) -> None:
     """The ordinals of the classes behind it change, and weights must not."""
     works, model, path = made
@@ -126,7 +129,7 @@ def test_a_layer_inside_a_nested_model_is_removed(made: Any, suffix: str, tmp_pa
     assert same(run(out, works, images()), values(reference(images(), training=False), works))
 
 
-@BOTH
+@in_each
 def test_other_names_compute_the_same(made: Any, wanted: list[np.ndarray], suffix: str, tmp_path: Path) -> None:
     works, _, path = made
     edited = configsplit.rename(
@@ -176,7 +179,7 @@ def test_parts_join_to_what_they_were_cut_from(
     assert same(run(out, works, images()), wanted)
 
 
-@BOTH
+@in_each
 def test_models_in_a_row_become_one(made: Any, wanted: list[np.ndarray], suffix: str, tmp_path: Path) -> None:
     works, _, path = made
     document = configsplit.load(path)
@@ -186,7 +189,7 @@ def test_models_in_a_row_become_one(made: Any, wanted: list[np.ndarray], suffix:
     assert same(run(out, works, images()), wanted)
 
 
-@BOTH
+@in_each
 def test_a_chain_stays_a_chain(name: str, suffix: str, tmp_path: Path) -> None:
     works = works_of(name)
     row = np.random.default_rng(3).normal(size=(2, 6)).astype("float32")

@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.thinned import thinned
 from surgery_live import narrowed, run, same, saved, values, with_weights, works_of
 from surgery_making import NOISE, layer_file
 
 import configsplit
 
 KINDS = [("keras", "keras"), ("tf_keras", "h5")]
+pytestmark = pytest.mark.in_turn("name", "suffix")
 FRAMEWORKS = pytest.mark.parametrize(("name", "suffix"), KINDS)
 
 
@@ -123,7 +123,7 @@ def test_system_8_a_layer_becomes_two_branches_and_a_merge(name: str, suffix: st
     assert same(run(out, works, rows()), values(model.get_layer("scores")(model.get_layer("dense32")(middle)), works))
 
 
-@pytest.mark.parametrize(("name", "suffix"), thinned(KINDS, 1))
+@FRAMEWORKS
 def test_system_9_train_only_what_lies_behind(name: str, suffix: str, tmp_path: Path) -> None:
     """Layers downstream of a cut-off by breadth-first search (InceptionV3 from ``mixed9``): here InceptionV3 itself."""
     works = works_of(name)

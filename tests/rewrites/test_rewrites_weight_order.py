@@ -10,7 +10,8 @@ import tf_keras
 from surgery_live import run, same, saved, with_weights, works_of
 
 import configsplit
-from configsplit.containers import inner_weights, open_source
+from configsplit.containers.addresses import inner_weights
+from configsplit.containers.source import open_source
 from configsplit.errors import WeightsError
 from configsplit.graph.model import walk
 from configsplit.inference import weights_of

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from configsplit.containers import open_source
+from configsplit.containers.source import open_source
 from configsplit.dialects import emit
 from configsplit.errors import ConfigSplitError
 from configsplit.graph.json import loads

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from configsplit.containers import open_source
+from configsplit.containers.source import open_source
 from support.corpus import releases
 
 LOST: Mapping[str, str] = {

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from configsplit.containers import Asset, Job, LegacyLayer, Move, Source, prepare_archive, prepare_h5, prepare_weights
 from configsplit.containers.arrays import STATE_GROUPS, Arrays
+from configsplit.containers.source import Asset, Source
+from configsplit.containers.writing import Job, LegacyLayer, Move, prepare_archive, prepare_h5, prepare_weights
 
 HERE = Path(__file__).parent
 CORPUS = HERE.parent / "corpus" / "releases"

@@ -12,7 +12,6 @@ import json
 import sys
 import tempfile
 import time
-import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -56,7 +55,7 @@ def measured(name: str, folder: Path, kinds: Sequence[str] = KINDS) -> Row:
     model.save_weights(sources["preset"] / "model.weights.h5")
     found = numbers.taken_by(model, works, call_specs(model, works), "{}")
     if found is None:
-        return {**row, **dict.fromkeys(kinds, "it takes nothing that was tried")}
+        return {**row, **dict.fromkeys(kinds, "no-inputs: it takes nothing that was tried")}
     batch, whole = found[0]
     filed = _as_filed(sources["keras"], batch, whole)
     for kind in kinds:
@@ -82,7 +81,7 @@ def _measured_anyhow(name: str, folder: Path, kinds: Sequence[str]) -> Row:
     try:
         return measured(name, folder, kinds)
     except Exception as error:  # noqa: BLE001 - code of others
-        return {"class": name, **dict.fromkeys(kinds, f"the library fails: {type(error).__name__}: {str(error)[:200]}")}
+        return {"class": name, **dict.fromkeys(kinds, f"library-fails: {type(error).__name__}: {error}")}
 
 
 def _said(attempt: Callable[[], str]) -> str:
@@ -91,10 +90,9 @@ def _said(attempt: Callable[[], str]) -> str:
             warnings.simplefilter("ignore")
             return attempt()
     except ConfigSplitError as error:
-        return f"{error.code}: {error.message[:200]}"
+        return f"{error.code}: {error.message}"
     except Exception as error:  # noqa: BLE001 - what goes wrong is the row
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        return f"{type(error).__name__} in {Path(place.filename).name}:{place.lineno}: {str(error)[:200]}"
+        return f"{type(error).__name__}: {error}"
 
 
 def _cut(source: Path, folder: Path, batch: Sequence[Any], whole: Sequence[Any], row: Row) -> str:

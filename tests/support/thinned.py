@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 import os
 import random
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -35,6 +37,25 @@ def in_turn(groups: Iterable[Sequence[tuple[Any, ...]]]) -> list[Any]:
         for number, group in enumerate(groups)
         for place, case in enumerate(group)
     ]
+
+
+def mark_out_of_turn(items: Iterable[pytest.Item]) -> None:
+    """Where ``pytest.mark.in_turn(NAME)`` stands, each test of a file meets one of the values of that parameter always, and the
+    next test the next one: each framework is there, and each test, not each test in each framework. The rest runs where
+    ``-m exhaustive`` is asked for.
+
+    A test counts once for each set of its other parameters. Several names are those of one parameter of several arguments.
+    """
+    groups: dict[Path, dict[tuple[Any, ...], list[pytest.Item]]] = defaultdict(lambda: defaultdict(list))
+    for item in items:
+        marker, call = item.get_closest_marker("in_turn"), getattr(item, "callspec", None)
+        if marker is not None and call is not None:
+            others = [(name, place) for name, place in call.indices.items() if name not in marker.args]
+            groups[item.path][item.parent, getattr(item, "originalname", ""), *others].append(item)
+    for tests in groups.values():
+        for turn, group in enumerate(tests.values()):
+            for item in [each for place, each in enumerate(group) if place != turn % len(group)]:
+                item.add_marker(pytest.mark.exhaustive)
 
 
 def examples(count: int, few: int = 0) -> Callable[[Any], Any]:

@@ -17,7 +17,7 @@ import pytest
 HEAD = """
 import os, sys, threading
 from pathlib import Path
-from configsplit.containers import EarlyDigest
+from configsplit.containers.early_digest import EarlyDigest
 path = Path(sys.argv[1])
 """
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from configsplit.containers import Staging, leftovers
+from configsplit.containers import leftovers
+from configsplit.containers.staging import Staging
 from configsplit.errors import StoreError
 
 

@@ -16,7 +16,7 @@ from support.bundle_files import Draft
 from support.limits import limited
 
 import configsplit
-from configsplit.containers import open_source
+from configsplit.containers.source import open_source
 from configsplit.errors import ConfigSplitError
 
 pytestmark = pytest.mark.usefixtures("unleashed")

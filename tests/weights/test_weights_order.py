@@ -13,10 +13,11 @@ import pytest
 import tf_keras
 from click.testing import CliRunner
 from support.saved_models import made
+from support.thinned import in_turn
 
 import configsplit
 from configsplit.cli.main import cli
-from configsplit.containers import open_source
+from configsplit.containers.source import open_source
 from configsplit.errors import ConfigSplitError, StoreError, WeightsError
 
 pytestmark = pytest.mark.usefixtures("unleashed")
@@ -83,8 +84,7 @@ def values(path: Path) -> dict[str, bytes]:
         return {name: opened.weights.read(name).tobytes() for name in opened.weights.datasets}
 
 
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("name", OLD)
+@pytest.mark.parametrize(("name", "form"), in_turn([(name, form) for form in FORMS] for name in OLD))
 def test_of_a_model_of_keras_2(name: str, form: Callable[[Arrays, Path], Path], tmp_path: Path) -> None:
     """Converted, it has the weights of the file that tf_keras wrote."""
     model = made(name)
@@ -100,8 +100,7 @@ def test_of_a_model_of_keras_2(name: str, form: Callable[[Arrays, Path], Path], 
     tf_keras.backend.clear_session()
 
 
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("name", NEW)
+@pytest.mark.parametrize(("name", "form"), in_turn([(name, form) for form in FORMS] for name in NEW))
 def test_of_a_model_of_keras_3(name: str, form: Callable[[Arrays, Path], Path], tmp_path: Path) -> None:
     model = filled(NEW[name]())
     (tmp_path / "m.json").write_text(model.to_json())

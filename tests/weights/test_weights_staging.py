@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from configsplit.containers import Staging
+from configsplit.containers.staging import Staging
 from configsplit.errors import StoreError
 
 ROOT = os.geteuid() == 0
@@ -202,7 +202,7 @@ def test_a_folder_that_cannot_be_written() -> None:
 
 TERMINATED = """
 import sys, time
-from configsplit.containers import Staging
+from configsplit.containers.staging import Staging
 with Staging(sys.argv[1], folder=True) as staging:
     staging.path('a').write_text('1')
     print('ready', flush=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from configsplit.containers import Workers
 from configsplit.containers.system import threads as workers_module
+from configsplit.containers.system.threads import Workers
 
 
 def test_an_interrupt_before_a_thread_starts_stays_an_interrupt(monkeypatch: pytest.MonkeyPatch) -> None:

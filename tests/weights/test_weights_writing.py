@@ -16,21 +16,20 @@ import numpy as np
 import pytest
 from support.identity import CORPUS, identity, layers, moves
 
-from configsplit.containers import (
-    Asset,
+from configsplit.containers import zip_structure
+from configsplit.containers.source import Asset, open_source
+from configsplit.containers.system.threads import Workers
+from configsplit.containers.system.window import CHUNK, Cancelled
+from configsplit.containers.writing import (
     Empty,
+    Fresh,
     LegacyLayer,
     Move,
-    Workers,
-    open_source,
     prepare_archive,
     prepare_h5,
     prepare_text,
     prepare_weights,
-    zipped,
 )
-from configsplit.containers.system.window import CHUNK, Cancelled
-from configsplit.containers.writing import Fresh
 from configsplit.errors import ConfigSplitError, StoreError, WeightsError
 
 KERAS3 = CORPUS / "keras-3.15.1"
@@ -209,7 +208,7 @@ def test_text(tmp_path: Path) -> None:
 
 
 def test_large_archives_use_zip64(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(zipped, "LIMIT", 20_000)
+    monkeypatch.setattr(zip_structure, "LIMIT", 20_000)
     with open_source(KERAS3 / "residual.keras") as source:
         job = identity(source, tmp_path / "m.keras")
         job.run()
@@ -312,7 +311,8 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from support.identity import identity
 from configsplit.errors import StoreError
-from configsplit.containers import Staging, open_source
+from configsplit.containers.source import open_source
+from configsplit.containers.staging import Staging
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[4]), resource.RLIM_INFINITY))
 try:
     with open_source(sys.argv[2]) as source, Staging(sys.argv[3], folder=True) as staging:

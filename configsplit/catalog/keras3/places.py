@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from configsplit.catalog.classes import words
 from configsplit.catalog.recipes import Recipe, Slot, copies
-from configsplit.catalog.words import words
 from configsplit.graph.json import FrozenDict, dumps
 from configsplit.graph.model import Shape
 

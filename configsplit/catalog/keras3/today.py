@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from configsplit.catalog.classes import CLASSES, application_place
-from configsplit.catalog.operations.layers import is_operation
-from configsplit.catalog.operations.places import ONCE_CALLED, once_called, operation_place
+from configsplit.catalog.operations.layers import ONCE_CALLED, is_operation, once_called, operation_place
 from configsplit.catalog.table import class_facts, exported_name
 from configsplit.graph.json import FrozenDict, rebuild
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
 from configsplit.catalog.weight_names import NO_WEIGHTS, UNTRAINED, WEIGHT_ORDER
-from configsplit.containers.arrays import Listed
+from configsplit.containers.arrays import Listed, Matched
 from configsplit.containers.bundle.object_graph import ObjectGraph, Variable
 from configsplit.containers.bundle.tensors import Bundle
 from configsplit.containers.bundle.wire import damaged
@@ -48,6 +48,7 @@ class KerasObjects:
         """
         self._graph, self._known, self._models, self._root = graph, known, models, root
         self._by_names = by_names
+        self.matched: list[Matched] = []
         self._steps = _MOST_STEPS
 
     def listed(self, bundle: Bundle) -> Iterator[tuple[str, Listed]]:
@@ -64,7 +65,10 @@ class KerasObjects:
             names: set[str] = set()
             for weight in self._row(node):
                 name = _among(self._name(weight, owners.get(weight, ""), others | {*owners.values()}), names)
-                yield f"{layer}/{name}", bundle.listed(self._variable(weight).key)
+                key = self._variable(weight).key
+                path = name if name.startswith(f"{layer}/") else f"{layer}/{name}"
+                self.matched.append(Matched(key, path.removesuffix(":0"), "object graph"))
+                yield f"{layer}/{name}", bundle.listed(key)
                 claimed.add(weight)
         for number, weight in enumerate(each for each in self._own() if each not in claimed):
             yield f"{_TOP}/{number}", bundle.listed(self._variable(weight).key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -22,6 +23,9 @@ MASKS = ("mask", "query_mask", "value_mask", "key_mask")
 
 _AUGMENTING = frozenset(facts.class_name for facts in images.LAYERS)
 
+_ACTIVATIONS = {"hard_silu": "HardSilu", "hard_swish": "HardSilu", "hard_sigmoid": "HardSigmoid"}
+"""Activations that Keras 2 has not, or not the same by that name -> the operation that computes them."""
+
 _NAMED = "call it with its first tensor, and with the others by their names"
 
 
@@ -32,9 +36,9 @@ def convert_call(writing: Writing, layer: Layer, number: int, model: Model | Non
         Stop: it has no equal in Keras 2.
     """
     name, node = writing.names[layer.name], layer.calls[number]
-    if layer.is_operation:
+    if (operation := _as_operation(layer)) is not None:
         args, kwargs = _moved(writing, node.args), _moved(writing, node.kwargs)
-        writing.tensors[TensorRef(layer.name)] = convert_operation(writing, layer, args, kwargs, TensorRef(layer.name)).ref
+        writing.tensors[TensorRef(layer.name)] = convert_operation(writing, operation, args, kwargs, TensorRef(layer.name)).ref
         writing.origins[name] = layer.name
         return
     if name not in writing.layers:
@@ -48,6 +52,17 @@ def convert_call(writing: Writing, layer: Layer, number: int, model: Model | Non
         old = TensorRef(layer.name, number, output)
         writing.tensors[old] = new = TensorRef(name, number, output)
         writing.specs[new] = writing.spec(old)
+
+
+def _as_operation(layer: Layer) -> Layer | None:
+    """The operation that a layer is, or may be written as where Keras 2 has no such activation; None of other layers."""
+    if layer.is_operation:
+        return layer
+    told = layer.config.get("activation") if layer.class_name == "Activation" else None
+    name = _ACTIVATIONS.get(told) if isinstance(told, str) else None
+    if name is None or len(layer.calls) > 1 or layer.calls[0].kwargs:
+        return None
+    return replace(layer, class_name=name, entry=entry_of(name, {"name": layer.name}))
 
 
 def _counts(layer: Layer) -> bool:

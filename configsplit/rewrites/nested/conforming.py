@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from configsplit.errors import CutError, ShapeError
 from configsplit.graph.model import Layer, TensorRef, TensorSpec, Use
@@ -26,8 +27,7 @@ def _always(place: str) -> bool:
     return True
 
 
-@dataclass(frozen=True, slots=True)
-class Arriving:
+class Arriving(NamedTuple):
     """What is known of the tensors of a model of which something is opened, and whether it can hold operations."""
 
     inference: Inference

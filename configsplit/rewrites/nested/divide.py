@@ -225,7 +225,7 @@ def _in_a_row(inner: Model, graph: CallGraph, chosen: Sequence[set[int]], specs:
         taken, given = ends[number], ends[number + 1]
         piece = part(inner, own, taken, given, name=f"{inner.name}_part_{number}", specs=specs, labels=names)
         packs = [specs[ref] for ref in taken] if number else []
-        parts.append(replace(piece, model=packed(piece.model, packs, [specs[ref] for ref in given], name)))
+        parts.append(piece._replace(model=packed(piece.model, packs, [specs[ref] for ref in given], name)))
     own_inputs = tuple(Wire(None, number) for number in range(len(ends[0])))
     wires = own_inputs, *((Wire(number, 0),) for number in range(len(chosen)))
     homes = tuple(dict.fromkeys(refs, Wire(number, 0)) for number, refs in enumerate(ends[1:-1]))

@@ -7,9 +7,10 @@ stays one layer with several calls, so that weights stay shared as far as they c
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import zip_longest
+from typing import NamedTuple
 
 from configsplit.catalog.facts import UNDECLARED
 from configsplit.errors import CutError
@@ -23,8 +24,7 @@ from configsplit.rewrites.masks import MaskTensors, tied
 from configsplit.rewrites.nested.conforming import Arriving, Conforming
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(NamedTuple):
     """The model after opening, where its layers came from, and where the tensors of the opened calls are now."""
 
     model: Model

@@ -7,39 +7,42 @@ tensors, inputs that it would cast, calls that differ from each other.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Mapping
 from typing import Any
 
+from configsplit.graph.model import TensorSpec
 from configsplit.inference import agree
 from configsplit.runtime.build import variables
 from configsplit.runtime.frameworks import Framework
-
-_TENSOR = "__keras_tensor__"
+from configsplit.runtime.live.claims import tensors_of_entry, true_shape
 
 
 class NotOpenedError(Exception):
     """Why a layer stays whole."""
 
 
-def open_block(layer: Any, nodes: list[dict[str, Any]], works: Framework) -> tuple[Any, list[dict[str, Any]]]:
+def open_block(
+    layer: Any, nodes: list[dict[str, Any]], works: Framework, true: Mapping[int, TensorSpec]
+) -> tuple[Any, list[dict[str, Any]]]:
     """A plain model of what a layer runs; and its calls, each of which gives that model its tensors in one list.
 
     Args:
         layer: the live layer.
         nodes: the ``inbound_nodes`` of its entry.
         works: its Keras.
+        true: what is known of symbolic tensors, whatever is said of them.
 
     Raises:
         NotOpenedError: it stays whole; and whatever its code raises.
     """
     if not nodes or len({_without_history(node) for node in nodes}) != 1:
         raise NotOpenedError("its calls differ")
-    model = _traced(layer, works)
-    taken = [list(_tensors_of_entry(node)) for node in nodes]
+    model = _traced(layer, works, true)
+    taken = [list(tensors_of_entry(node)) for node in nodes]
     return model, [{"args": [tensors if len(tensors) > 1 else tensors[0]], "kwargs": {}} for tensors in taken]
 
 
-def _traced(layer: Any, works: Framework) -> Any:
+def _traced(layer: Any, works: Framework, true: Mapping[int, TensorSpec]) -> Any:
     if len(getattr(layer, "_inbound_nodes", ())) == 0:
         raise NotOpenedError("it was never called")
     node = layer._inbound_nodes[0]
@@ -48,7 +51,9 @@ def _traced(layer: Any, works: Framework) -> Any:
 
     def fresh(tensor: Any) -> Any:
         _check_tensor(tensor, layer, keras)
-        inputs.append(keras.Input(batch_shape=tuple(tensor.shape), dtype=tensor.dtype, name=f"{layer.name}_in_{len(inputs)}"))
+        inputs.append(
+            keras.Input(batch_shape=true_shape(tensor, true), dtype=tensor.dtype, name=f"{layer.name}_in_{len(inputs)}")
+        )
         return inputs[-1]
 
     for tensor in works.flatten(node.outputs):
@@ -57,7 +62,7 @@ def _traced(layer: Any, works: Framework) -> Any:
     leaves = [fresh(each) if isinstance(each, keras.KerasTensor) else each for each in works.flatten(given)]
     args, kwargs = works.pack(given, leaves)
     outputs = layer.call(*args, **kwargs)
-    shapes = [[tuple(each.shape) for each in works.flatten(given)] for given in (outputs, node.outputs)]
+    shapes = [[true_shape(each, true) for each in works.flatten(given)] for given in (outputs, node.outputs)]
     if len(shapes[0]) != len(shapes[1]) or not all(map(agree, *shapes)):
         raise NotOpenedError("it gives other shapes when it is traced")
     model = keras.Model(inputs if len(inputs) > 1 else inputs[0], outputs, name=layer.name)
@@ -73,19 +78,6 @@ def _check_tensor(tensor: Any, layer: Any, keras: Any) -> None:
         raise NotOpenedError("a mask comes or goes with its tensors")
     if layer is not None and "float" in str(tensor.dtype) and layer.compute_dtype != tensor.dtype:
         raise NotOpenedError("it casts what it takes")
-
-
-def _tensors_of_entry(node: Any) -> Iterator[Any]:
-    """The tensors of a call as it is written, in the order in which Keras flattens arguments."""
-    todo = [node["kwargs"], node["args"]]
-    while todo:
-        item = todo.pop()
-        if isinstance(item, dict) and item.get("class_name") == _TENSOR:
-            yield item
-        elif isinstance(item, dict):
-            todo += [item[key] for key in sorted(item, reverse=True)]
-        elif isinstance(item, list):
-            todo += reversed(item)
 
 
 def _without_history(node: Any) -> str:

@@ -13,11 +13,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from configsplit.errors import DocumentError
-from configsplit.graph.model import INPUT
+from configsplit.graph.model import INPUT, TensorSpec
 from configsplit.hazards import ROOTS
 from configsplit.runtime.expansion.blocks import NotOpenedError, open_block
+from configsplit.runtime.expansion.checked import unlike_opened
 from configsplit.runtime.expansion.made_again import faithful_config
+from configsplit.runtime.expansion.made_with import Made
 from configsplit.runtime.frameworks import Framework
+from configsplit.runtime.live.claims import true_specs
 
 _FUNCTIONAL = "Functional"
 _KEYS = {"layers", "input_layers", "output_layers"}
@@ -51,41 +54,65 @@ class Graph:
     Attributes:
         document: its entry, as `to_json` writes one.
         leaves: each of its innermost layers by its path.
-        opened: the layers that were opened, by path.
-        chosen: those of them that could have stayed whole.
+        called: the name in the config of each of these, which may have been made into another.
+        opened: the layers that were opened, by path -> the layer, its entry, and why it could not stay whole, or "".
         whole: the layers that were to be opened and stay whole -> why.
         mended: the layers whose class writes too little of them -> what was lost.
+        true: what is known of symbolic tensors, whatever is said of them.
     """
 
     document: dict[str, Any]
     leaves: dict[Path, Any] = field(default_factory=dict)
-    opened: list[Path] = field(default_factory=list)
-    chosen: list[Path] = field(default_factory=list)
+    called: dict[Path, str] = field(default_factory=dict)
+    opened: dict[Path, tuple[Any, dict[str, Any], str]] = field(default_factory=dict)
     whole: dict[Path, str] = field(default_factory=dict)
     mended: dict[Path, str] = field(default_factory=dict)
+    true: dict[int, TensorSpec] = field(default_factory=dict)
 
 
-def graph_of(live: Any, works: Framework, *, open_all: bool = False) -> Graph:
+def graph_of(live: Any, works: Framework, made: Made, *, open_all: bool = False, values: bool = True) -> Graph:
     """A functional model as a document.
 
     Args:
         live: the model.
         works: its Keras.
-        open_all: open every layer of a class that is not Keras's own, where that is traceable.
+        made: with what its layers were made, as far as that was taken down.
+        open_all: open every layer of a class that is not Keras's own, where that is traceable and gives the same.
+        values: whether the weights have values.
 
     Raises:
         DocumentError: Keras cannot make one of its layers again, and it cannot be opened.
     """
     closed: dict[Path, str] = {}
+    true = true_specs(live, works, values=values) if open_all else {}
     while True:
-        graph = Graph(document={}, whole=dict(closed))
+        graph = Graph(document={}, whole=dict(closed), true=true)
         try:
-            return _graph(live, works, graph, open_all=open_all)
+            _graph(live, works, made, graph, open_all=open_all)
+            if not (unlike := _unlike(graph, works, values=values)):
+                return graph
+            closed.update(unlike)
         except _LostLayerError as lost:
-            around = max((path for path in graph.chosen if lost.path[: len(path)] == path), key=len, default=None)
+            chosen = [path for path, (_, _, why) in graph.opened.items() if not why and lost.path[: len(path)] == path]
+            around = max(chosen, key=len, default=None)
             if around is None:
                 raise lost.error from None
             closed[around] = f"what is in it cannot be made again: {'/'.join(lost.path)}"
+
+
+def _unlike(graph: Graph, works: Framework, *, values: bool) -> dict[Path, str]:
+    """Which layers are better left whole -> why: the innermost of those whose graph is something else than they are."""
+    unlike: dict[Path, str] = {}
+    for path in sorted(graph.opened, key=len, reverse=True):
+        if any(inner[: len(path)] == path for inner in unlike):
+            continue
+        leaves = {"/".join(each[len(path) :]): layer for each, layer in graph.leaves.items() if each[: len(path)] == path}
+        layer, entry, lost = graph.opened[path]
+        if why := unlike_opened(layer, entry, leaves, works, values=values, true=graph.true):
+            if lost:
+                raise _LostLayerError(path, _lost(path, layer, lost, why))
+            unlike[path] = why
+    return unlike
 
 
 class _LostLayerError(Exception):
@@ -96,7 +123,7 @@ class _LostLayerError(Exception):
         self.path, self.error = path, error
 
 
-def _graph(live: Any, works: Framework, graph: Graph, *, open_all: bool) -> Graph:
+def _graph(live: Any, works: Framework, made: Made, graph: Graph, *, open_all: bool) -> Graph:
     outer = _plain(live, works)
     graph.document.update(_entry(outer))
     todo: list[tuple[Path, dict[str, Any], Any]] = [((), graph.document, outer)]
@@ -109,13 +136,13 @@ def _graph(live: Any, works: Framework, graph: Graph, *, open_all: bool) -> Grap
             path = (*above, item.get("name") or item["config"]["name"])
             layer = held[path[-1]]
             if (inner := _inner(item, layer, works)) is None and type(layer).__module__.partition(".")[0] not in ROOTS:
-                inner = _of_others(path, item, layer, graph, works, open_all=open_all and path not in graph.whole)
+                inner = _of_others(path, item, layer, graph, works, made, open_all=open_all and path not in graph.whole)
                 if inner is not None:
                     _count_from_one(entry["config"], path[-1])
             if inner is not None:
                 todo.append((path, item, inner))
             else:
-                graph.leaves[path] = layer
+                graph.leaves[path], graph.called[path] = layer, str(item["config"].get("name"))
     return graph
 
 
@@ -128,30 +155,44 @@ def _inner(item: dict[str, Any], layer: Any, works: Framework) -> Any:
     return layer if isinstance(item["config"].get("layers"), list) and isinstance(layer, works.module.Model) else None
 
 
-def _of_others(path: Path, item: dict[str, Any], layer: Any, graph: Graph, works: Framework, *, open_all: bool) -> Any:
+def _of_others(
+    path: Path, item: dict[str, Any], layer: Any, graph: Graph, works: Framework, made: Made, *, open_all: bool
+) -> Any:
     """What a layer of somebody's own class is opened into; None where it stays whole, its entry put right."""
     item.pop("build_config", None)  # by its calls a layer builds all that is inside it, by shapes it may not
-    config, why = faithful_config(item, layer, works)
+    config, why = faithful_config(item, layer, works, made)
     if config is not None and not open_all:
-        if config is not item["config"]:
-            item["config"], graph.mended[path] = config, type(layer).__name__
+        _stay(path, item, layer, config, graph)
         return None
     try:
-        model, nodes = open_block(layer, item.get("inbound_nodes") or [], works)
+        model, nodes = open_block(layer, item.get("inbound_nodes") or [], works, graph.true)
         entry = _entry(model)
+        _close_reshapes(entry)
     except Exception as error:  # noqa: BLE001 - code of others is traced
         brief = str(error) if isinstance(error, NotOpenedError) else f"{type(error).__name__}: {str(error).strip()[:300]}"
         if config is None:
             raise _LostLayerError(path, _lost(path, layer, why, brief)) from None
-        item["config"] = config
+        _stay(path, item, layer, config, graph)
         graph.whole[path] = brief
         return None
     _say(item, model, entry)
     item["inbound_nodes"] = nodes
-    graph.opened.append(path)
-    if config is not None:
-        graph.chosen.append(path)
+    graph.opened[path] = (layer, item, why)
     return model
+
+
+def _stay(path: Path, item: dict[str, Any], layer: Any, config: dict[str, Any], graph: Graph) -> None:
+    if config is not item["config"]:
+        item["config"], graph.mended[path] = config, type(layer).__name__
+
+
+def _close_reshapes(entry: dict[str, Any]) -> None:
+    """One size of a Reshape that was open when it was traced is what the others leave: -1."""
+    for item in entry["config"]["layers"]:
+        for key in ("newshape", "target_shape"):
+            sizes = item["config"].get(key) if item["class_name"] == "Reshape" else None
+            if isinstance(sizes, list) and sizes.count(None) == 1 and -1 not in sizes:
+                item["config"][key] = [-1 if size is None else size for size in sizes]
 
 
 def _count_from_one(config: dict[str, Any], name: str) -> None:

@@ -13,26 +13,30 @@ from collections.abc import Iterator
 from typing import Any
 
 from configsplit.runtime.build import variables
+from configsplit.runtime.expansion.made_with import Made, constructor_config
 from configsplit.runtime.frameworks import Framework
 
 _NEVER = {"name", "_name", "auto_name", "_auto_name", "built", "_called", "_path", "_parent_path", "_tracked", "_lock"}
 _PLAIN = (bool, int, float, str, type(None))
 
 
-def faithful_config(item: dict[str, Any], layer: Any, works: Framework) -> tuple[dict[str, Any] | None, str]:
+def faithful_config(item: dict[str, Any], layer: Any, works: Framework, made: Made) -> tuple[dict[str, Any] | None, str]:
     """A config from which a layer comes back as it is, or None and why there is none.
 
     Args:
         item: its entry in a document, as its class writes it.
         layer: the live layer, called at least once.
         works: its Keras.
+        made: with what the layers were made, as far as that was taken down.
     """
     reasons = []
-    for config in (item["config"], _arguments(layer, works)):
+    for way in (lambda: item["config"], lambda: constructor_config(layer, made, works)):
         try:
+            if (config := way()) is None:
+                continue
             again = works.module.saving.deserialize_keras_object(json.loads(json.dumps({**_bare(item), "config": config})))
             _call_alike(again, layer, works)
-            why = unlike(layer, again)
+            why = unlike(layer, again) or _misnamed(layer, again, config)
         except Exception as error:  # noqa: BLE001 - code of others
             why = f"{type(error).__name__}: {str(error).strip()[-200:]}"
         if not why:
@@ -41,33 +45,13 @@ def faithful_config(item: dict[str, Any], layer: Any, works: Framework) -> tuple
     return None, "; or ".join(dict.fromkeys(reasons))
 
 
+def _misnamed(layer: Any, again: Any, config: dict[str, Any]) -> str:
+    """Where a config has no name, Keras goes by the one beside it."""
+    return f"it comes back as {again.name!r}" if "name" in config and again.name != layer.name else ""
+
+
 def _bare(item: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in item.items() if key in ("module", "class_name", "registered_name")}
-
-
-def _arguments(layer: Any, works: Framework) -> dict[str, Any]:
-    """What a layer was made with, as far as it keeps it under the names of its constructor's parameters."""
-    found: dict[str, Any] = {"name": layer.name, "trainable": layer.trainable, "dtype": getattr(layer, "dtype_policy", None)}
-    names: list[str] = []
-    for kind in type(layer).__mro__:
-        if kind.__module__.partition(".")[0] == works.name or "__init__" not in vars(kind):
-            continue
-        parameters = list(inspect.signature(vars(kind)["__init__"]).parameters.values())[1:]
-        names += [each.name for each in parameters if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)]
-        if all(each.kind != each.VAR_KEYWORD for each in parameters):  # it takes these alone
-            found = {name: value for name, value in found.items() if name in names}
-            break
-    for name in names:
-        for attribute in (name, f"_{name}"):
-            if name not in found and hasattr(layer, attribute):
-                found[name] = getattr(layer, attribute)
-    written: dict[str, Any] = {}
-    for name, value in found.items():
-        try:
-            written[name] = json.loads(json.dumps(works.module.saving.serialize_keras_object(value)))
-        except Exception:  # noqa: BLE001 - what cannot be written is left to its default, and found out by what comes back
-            continue
-    return written
 
 
 def _call_alike(again: Any, layer: Any, works: Framework) -> None:
@@ -90,7 +74,10 @@ def unlike(one: Any, other: Any) -> str:
     for mine, theirs in zip(ours, its, strict=True):
         for key, value in vars(mine).items():
             was, now = _comparable(value), _comparable(vars(theirs).get(key, value))
-            if key not in _NEVER and was is not None and now is not None and was != now:
+            unmade = inspect.isfunction(value) and isinstance(
+                vars(theirs).get(key), (dict, str)
+            )  # nobody made a function of that
+            if key not in _NEVER and (unmade or (was is not None and now is not None and was != now)):
                 return f"{key} of {type(mine).__name__} becomes {vars(theirs)[key]!r}, was {value!r}"
     kept = [[(tuple(each.shape), str(each.dtype)) for each in variables(which)] for which in (one, other)]
     return "" if kept[0] == kept[1] else f"its weights become {kept[1]}, were {kept[0]}"

@@ -9,33 +9,28 @@ from typing import Any
 from configsplit.hazards import ROOTS
 from configsplit.runtime.build import variables
 from configsplit.runtime.frameworks import Framework
-
-_SIZES = (
-    ((3, 7, 11, 13, 17), (5, 10, 14, 19, 23)),
-    ((3, 224, 352, 416, 544), (5, 320, 448, 608, 736)),
-)
-"""What open sizes are, axis by axis, while a layer is asked what it gives: twice, so that what is computed from them is not
-taken for a size of its own. The second two are for what halves them."""
+from configsplit.runtime.live.claims import PAIRS, given_by, sized
 
 
-def seen_classes(leaves: Iterable[Any], works: Framework) -> dict[str, Any]:
-    """As `configsplit.plugins.observed` takes it: of each class that is not Keras's own what was seen of its layers.
+def seen_classes(leaves: Iterable[tuple[Any, str]], works: Framework) -> dict[str, Any]:
+    """As `configsplit.plugins.observed` takes it: of each class that is not Keras's own what was seen of its layers, which are
+    given with the names in their configs.
 
     Where any tensor carries a mask, nothing is said of masks; where none does, no class makes one. Layers of one name that give
     other things, and classes of one name, are told apart by nobody, and left out.
     """
-    own = [layer for layer in leaves if type(layer).__module__.partition(".")[0] not in ROOTS]
-    masked = any(_is_masked(layer, works) for layer in own)
+    own = [(layer, name) for layer, name in leaves if type(layer).__module__.partition(".")[0] not in ROOTS]
+    masked = any(is_masked(layer, works) for layer, _ in own)
     found: dict[str, Any] = {}
-    for layer in own:
+    for layer, name in own:
         kind = type(layer)
         place = f"{kind.__module__}:{kind.__name__}"
         told = found.setdefault(kind.__name__, _class(kind, place, masked=masked))
         if told["keras_class"] != place:
             told["keras_class"] = ""
         seen = {"outputs": _outputs(layer, works), "weights": _weights(layer)}
-        if told["layers"].setdefault(layer.name, seen) != seen:
-            told["layers"][layer.name] = None
+        if told["layers"].setdefault(name, seen) != seen:
+            told["layers"][name] = None
     return found
 
 
@@ -46,7 +41,8 @@ def _class(kind: type, place: str, *, masked: bool) -> dict[str, Any]:
     return {"keras_class": place, "mask": rule, "uses_mask": masks, "training": "training" in names, "layers": {}}
 
 
-def _is_masked(layer: Any, works: Framework) -> bool:
+def is_masked(layer: Any, works: Framework) -> bool:
+    """Whether a tensor that a layer was called on, or that it gave, carries a mask."""
     told = ((node.arguments.args, node.arguments.kwargs, node.outputs) for node in layer._inbound_nodes)
     tensors = [each for given in told for each in works.flatten(given)]
     return any(getattr(each, "_keras_mask", None) is not None for each in tensors)
@@ -64,7 +60,7 @@ def _outputs(layer: Any, works: Framework) -> list[Any] | None:
 
 
 def _of_call(layer: Any, node: Any, works: Framework) -> list[Any] | None:
-    for pair in _SIZES:
+    for pair in PAIRS:
         try:
             one, other = (_traced(layer, node, works, sizes) for sizes in pair)
         except Exception:  # noqa: BLE001 - code of others, which may not take these sizes
@@ -78,16 +74,13 @@ def _traced(layer: Any, node: Any, works: Framework, sizes: Sequence[int]) -> li
     given = (list(node.arguments.args), dict(node.arguments.kwargs))
     kind, flat = works.module.KerasTensor, works.flatten(given)
     args, kwargs = works.pack(given, [_sized(each, sizes, kind) for each in flat])
-    outputs = works.flatten(works.module.Operation.compute_output_spec(layer, *args, **kwargs))
+    outputs = given_by(layer, args, kwargs, works)
     where = _where([tuple(each.shape) for each in flat if isinstance(each, kind)], sizes)
     return [[str(each.dtype), [_told(size, where) for size in each.shape]] for each in outputs]
 
 
 def _sized(each: Any, sizes: Sequence[int], kind: Any) -> Any:
-    if not isinstance(each, kind):
-        return each
-    shape = [sizes[min(axis, len(sizes) - 1)] if size is None else size for axis, size in enumerate(each.shape)]
-    return kind(tuple(shape), each.dtype)
+    return kind(sized(each.shape, sizes), each.dtype) if isinstance(each, kind) else each
 
 
 def _where(shapes: Sequence[Sequence[int | None]], sizes: Sequence[int]) -> Mapping[int, list[int]]:

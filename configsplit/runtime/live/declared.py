@@ -14,9 +14,10 @@ from configsplit.errors import ShapeError
 from configsplit.graph.json import rebuild
 from configsplit.graph.model import TensorSpec
 from configsplit.hazards import ROOTS
-from configsplit.inference import agree
 from configsplit.runtime.build import variables
+from configsplit.runtime.expansion.seen import is_masked
 from configsplit.runtime.frameworks import Framework
+from configsplit.runtime.live.claims import SIZES, corrected, says_itself, sized
 from configsplit.runtime.live.layers import inner_layers
 
 
@@ -27,12 +28,14 @@ def live_facts(lives: Sequence[Any], works: Framework, known: Collection[str]) -
         kind = type(layer)
         if kind.__module__.partition(".")[0] not in ROOTS and kind.__name__ not in known:
             found.setdefault(kind.__name__, []).append(layer)
+    masked = works.name != "keras" or not all(getattr(live, "_nodes_by_depth", ()) for live in lives)
+    masked = masked or any(is_masked(layer, works) for layers in found.values() for layer in layers)
     return [
         LayerFacts(
             class_name=name,
             outputs=partial(_outputs, layers, works),
             weights=partial(_weights, layers),
-            mask=_mask(layers, works),
+            mask=_mask(layers, works) if masked else "may_pass",
             uses_mask=_mask_arguments(layers),
             training=any("training" in inspect.signature(layer.call).parameters for layer in layers),
         )
@@ -58,36 +61,33 @@ def _outputs(layers: Sequence[Any], works: Framework, call: CallFacts) -> tuple[
         if isinstance(error, ShapeError):
             raise
         raise ShapeError(f"{call.class_name} cannot tell: {type(error).__name__}: {error}", code="shape-unknown") from error
-    if not _says_itself(layer, works):
+    if not says_itself(layer, works):
         return said
-    try:
-        return _true(said, _specs(tell(layer, works, call, own=False), works))
-    except Exception:  # noqa: BLE001 - what cannot be traced is what the class says that it is
-        return said
+    runs = []
+    for sizes in SIZES:
+        try:
+            runs.append(_specs(tell(layer, works, _sized(call, sizes), own=False), works))
+        except Exception:  # noqa: BLE001 - code of others, which may not take these sizes
+            continue
+        if len(runs) == 2:
+            break
+    if any(len(run) != len(said) for run in runs):
+        raise ShapeError(f"{call.class_name} gives something else than it says", code="shape-unknown")
+    return tuple(corrected(one, each) for one, each in zip(said, zip(*runs, strict=True), strict=True)) if runs else said
+
+
+def _sized(call: CallFacts, sizes: Sequence[int]) -> CallFacts:
+    def at(value: Any) -> Any:
+        return (
+            replace(value, shape=sized(value.shape, sizes)) if type(value) is TensorSpec and value.shape is not None else value
+        )
+
+    return replace(call, args=rebuild(call.args, at), kwargs=rebuild(call.kwargs, at))
 
 
 def _specs(given: Any, works: Framework) -> tuple[TensorSpec, ...]:
     given = works.flatten(given)
     return tuple(TensorSpec(tuple(each.shape), str(getattr(each.dtype, "name", each.dtype))) for each in given)
-
-
-def _says_itself(layer: Any, works: Framework) -> bool:
-    """Whether a class has code of its own that tells what it gives. Nothing holds it to what its ``call`` does."""
-    kind, base = type(layer), works.module.layers.Layer
-    names = ("compute_output_spec", "compute_output_shape", "compute_output_signature")
-    return any(getattr(kind, name, None) is not getattr(base, name, None) for name in names)
-
-
-def _true(said: tuple[TensorSpec, ...], traced: tuple[TensorSpec, ...]) -> tuple[TensorSpec, ...]:
-    """What ``call`` gives when it is traced; sizes that stay open there are as the class says, if that goes with the rest."""
-    if len(said) != len(traced):
-        return traced
-    return tuple(
-        replace(true, shape=tuple(own if size is None else size for own, size in zip(one.shape or (), true.shape, strict=True)))
-        if agree(one.shape, true.shape) and true.shape is not None
-        else true
-        for one, true in zip(said, traced, strict=True)
-    )
 
 
 def _of_keras3(layer: Any, works: Framework, call: CallFacts, *, own: bool) -> Any:

@@ -9,14 +9,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 from configsplit.dialects import parse
 from configsplit.errors import ConfigSplitError, DocumentError
 from configsplit.graph.model import walk
 from configsplit.runtime.build import rebuild, safe_scope, variables
 from configsplit.runtime.expansion.graphs import graph_of, is_functional
+from configsplit.runtime.expansion.made_with import Made, taking_down
 from configsplit.runtime.frameworks import Framework
+from configsplit.runtime.live.claims import hold_records
 from configsplit.runtime.live.kinds import Inputs
 from configsplit.runtime.live.layers import inner_layers, layer_at
 from configsplit.runtime.live.numbers import differ
@@ -51,10 +53,11 @@ def recovered(model: Any, works: Framework, classes: Mapping[str, Any], inputs: 
     """
     specs = call_specs(model, works, inputs)
     reasons = []
-    for way, trace in (("its own graph", _own_graph), ("a symbolic call", _symbolic_call)):
+    ways = (("its own graph", _own_graph), ("a symbolic call", _symbolic_call), ("made by its class anew", _made_anew))
+    for way, trace in ways if works.name == "keras" else ways[:2]:
         try:
-            with _untouched(model):
-                twin, text = _twin(trace(model, works, specs), model, works, classes)
+            with _untouched(model), safe_scope(works, classes, allow_lambda=True):
+                twin, text = _twin(*trace(model, works, specs), works, classes)
             if differ(twin, model, works, specs, text) is not False:
                 raise _NotTheModelError("it gives other numbers than the model, or runs on nothing that was tried")
             return twin, text
@@ -77,17 +80,35 @@ class _NotTheModelError(Exception):
     """The graph is something else than the model."""
 
 
-def _own_graph(model: Any, works: Framework, _: Any) -> Any:
+_Traced: TypeAlias = tuple[Any, Any, Made]
+"""A graph, the model whose layers it has, and with what these were made."""
+
+
+def _own_graph(model: Any, works: Framework, _: Any) -> _Traced:
     if not getattr(model, "inputs", None) or not getattr(model, "outputs", None):
         raise _NotTheModelError("it was made without one")
-    return works.module.Model(model.input, model.output, name=model.name)
+    return works.module.Model(model.input, model.output, name=model.name), model, {}
 
 
-def _symbolic_call(model: Any, works: Framework, specs: Any) -> Any:
+def _made_anew(model: Any, works: Framework, specs: Any) -> _Traced:
+    """Not every layer keeps what it was made with, which its model's class knows."""
+    written = works.module.saving.serialize_keras_object(model)
+    with taking_down(works) as made:
+        again = works.module.saving.deserialize_keras_object(written)
+    for ours, its in zip(variables(again), variables(model), strict=True):
+        ours.assign(its)
+    for ours, its in zip(inner_layers(again), inner_layers(model), strict=True):
+        operations = zip(getattr(ours, "operations", ()), getattr(its, "operations", ()), strict=True)
+        for one, other in ((ours, its), *operations):  # what Keras named by itself it has numbered anew
+            one.name = other.name
+    return _own_graph(again, works, specs)[0], again, made
+
+
+def _symbolic_call(model: Any, works: Framework, specs: Any) -> _Traced:
     """Straight into ``call``: by ``__call__`` the model would come out as one opaque layer."""
     taken = [layer.name for layer in inner_layers(model)]
     given = symbolic(specs, works, taken)
-    return works.module.Model(given, model.call(given), name=model.name)
+    return works.module.Model(given, model.call(given), name=model.name), model, {}
 
 
 @contextmanager
@@ -107,20 +128,21 @@ def _untouched(model: Any) -> Iterator[None]:
             each[:] = then
 
 
-def _twin(graph: Any, model: Any, works: Framework, classes: Mapping[str, Any]) -> tuple[Any, str]:
+def _twin(graph: Any, model: Any, made: Made, works: Framework, classes: Mapping[str, Any]) -> tuple[Any, str]:
     """The graph built anew from its document, with the weights of the model; and the document."""
     _check_weights(graph, model, works)
     if works.name == "keras":
-        with safe_scope(works, classes, allow_lambda=True):
-            found = graph_of(graph, works)
-        text = json.dumps(found.document)
-        origins = found.leaves
+        found = graph_of(graph, works, made)
+        document, origins = found.document, found.leaves
     else:
         text = graph.to_json()
+        document = json.loads(text)
         origins = {path: layer_at(graph, path) for path, layer in walk(parse(text).model) if layer.model is None}
-    twin = rebuild(json.loads(text), framework=works, classes=classes, allow_lambda=True)
+    twin = rebuild(document, framework=works, classes=classes, allow_lambda=True)
+    if works.name == "keras":
+        hold_records(document, twin, works)
     transfer(twin, {"/".join(path): layer for path, layer in origins.items()}, works)
-    return twin, text
+    return twin, json.dumps(document)
 
 
 def _check_weights(graph: Any, model: Any, works: Framework) -> None:

@@ -16,7 +16,7 @@ Batch: TypeAlias = list[arrays.Stored]
 
 _FEW = 2
 """So many ids every model knows."""
-_SIZES = (8, 16, 4, 32, 64, 2, 1)
+_SIZES = (8, 16, 4, 32, 64, 2, 1, 1024)
 """What the open sizes of inputs are tried to be, where the model does not take what its document lets expect."""
 
 

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from configsplit.containers.staging import Staging
-from configsplit.cutting.minimum_cut import Choice, heads
-from configsplit.cutting.partition import partition
+from configsplit.cutting.minimum_cut import Choice, heads, partition
 from configsplit.display import html
 from configsplit.errors import CutError, ShapeError
 from configsplit.graph.model import TensorRef

@@ -28,6 +28,13 @@ VERB = Verb(
             choices=("models", "all"),
             default="models",
         ),
+        Option(
+            "--size",
+            "sizes",
+            "Build the graph for this size of an input that the library leaves open; the batch stays open.",
+            repeat=True,
+            metavar="INPUT=1,224,224,3",
+        ),
         *LIMITS,
         FORCE,
         JSON,

@@ -12,6 +12,7 @@ from struct import unpack_from
 
 import pytest
 from archive_verbs import LINES, MODELS, code, line, place, watched
+from support.thinned import thinned
 from zip_attacks import ZIP_ATTACKS, Member, Zip, ZipAttack
 
 with zipfile.ZipFile(MODELS / "nested2.keras") as _good:
@@ -34,7 +35,7 @@ def test_every_verb_refuses_it(attack: ZipAttack, tmp_path: Path) -> None:
 CONTROLS = {attack.control(GOOD, EVIL).bytes(): attack for attack in ZIP_ATTACKS}
 
 
-@pytest.mark.parametrize("attack", CONTROLS.values(), ids=lambda attack: attack.name)
+@pytest.mark.parametrize("attack", thinned(CONTROLS.values(), 4), ids=lambda attack: attack.name)
 def test_without_the_hostile_bit_every_verb_goes_all_the_way(attack: ZipAttack, tmp_path: Path) -> None:
     """One of the attacks that have the same control."""
     where = place(tmp_path)

@@ -27,7 +27,9 @@ WAYS = {"inspect": [], "split": ["--stages", "2"], "freeze": ["--layer=*"], "con
 
 
 @pytest.mark.parametrize(
-    ("path", "verb"), in_turn([(path, verb) for verb in WAYS] for path in FILES), ids=lambda each: getattr(each, "name", each)
+    ("path", "verb"),
+    in_turn([(path, verb) for path in pair for verb in WAYS] for pair in zip(FILES[::2], FILES[1::2], strict=True)),
+    ids=lambda each: getattr(each, "name", each),
 )
 def test_a_file_on_which_hdf5_loops_or_takes_all_memory(path: Path, verb: str) -> None:
     outcome = fuzz_run.run(Input("file", path.name, verb, options=WAYS[verb]))

@@ -16,7 +16,7 @@ from support.limits import limited
 from support.tfjs_files import as_tfjs
 
 import configsplit
-from configsplit.containers import open_source
+from configsplit.containers.source import open_source
 from configsplit.errors import ConfigSplitError
 from configsplit.models.in_order import weights_in_order
 

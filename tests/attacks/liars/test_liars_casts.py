@@ -72,6 +72,9 @@ def test_another_rank(held: Any, tmp_path: Path, name: str, shape: Any, inside: 
     assert held(path, "inner/m") == []
 
 
+PLACES = ("inner@0/m", "inner@1/m", "inner@2/m", "inner@0/j,inner@1/j")
+
+
 def twice(name: str, folder: Path) -> Path:
     """One nested model called on two dtypes, and on its own output."""
     k = FRAMEWORKS[name]
@@ -82,8 +85,7 @@ def twice(name: str, folder: Path) -> Path:
     return saved(k.Model([a, b], k.layers.Concatenate(name="c")([x, y, inner(x)])), folder, name)
 
 
-@pytest.mark.parametrize("name", FRAMEWORKS)
-@pytest.mark.parametrize("at", ["inner@0/m", "inner@1/m", "inner@2/m", "inner@0/j,inner@1/j"])
+@pytest.mark.parametrize(("at", "name"), in_turn([(at, name) for name in FRAMEWORKS] for at in PLACES))
 def test_shared_on_several_dtypes(held: Any, tmp_path: Path, name: str, at: str) -> None:
     assert held(twice(name, tmp_path), at) == []
 

@@ -74,17 +74,86 @@ class Forgetful(Block):
 
 @registered
 class Lost(Scaled):
-    """Nothing that it keeps tells how it was made, and it has a weight of its own."""
+    """It is made with a function, which no config holds, and has a weight of its own."""
 
-    def __init__(self, secret: int = 1, **options: Any) -> None:
+    def __init__(self, change: Any, **options: Any) -> None:
         super().__init__(**options)
-        self.kept = secret
+        self.change = change
 
     def call(self, inputs: Any) -> Any:
-        return super().call(inputs) * self.kept
+        return self.change(super().call(inputs))
 
     def get_config(self) -> dict[str, Any]:
         return {"name": self.name}
+
+
+@registered
+class Nameless(keras.layers.Layer):
+    """Its constructor takes no name, and it keeps nothing of what it was made with."""
+
+    def __init__(self, width: int, times: int) -> None:
+        super().__init__()
+        self.inner = keras.layers.Dense(width * times)
+
+    def build(self, shape: Any) -> None:
+        self.inner.build(shape)
+
+    def call(self, inputs: Any) -> Any:
+        return self.inner(inputs)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"name": self.name}
+
+
+@registered
+class Suffixed(Scaled):
+    """It is called otherwise than it was asked to be; made of its own config it would be called otherwise again."""
+
+    def __init__(self, name: str, **options: Any) -> None:
+        super().__init__(name=f"{name}_0", **options)
+
+
+@registered
+class Heads(keras.layers.Layer):
+    """A block that asks for sizes, which may be open."""
+
+    def __init__(self, width: int, **options: Any) -> None:
+        super().__init__(**options)
+        self.width = width
+        self.up = keras.layers.Dense(width, name="up")
+
+    def build(self, shape: Any) -> None:
+        self.up.build(shape)
+
+    def call(self, inputs: Any) -> Any:
+        batch, length = keras.ops.shape(inputs)[:2]
+        return keras.ops.transpose(keras.ops.reshape(self.up(inputs), (batch, length, 2, self.width // 2)), (0, 1, 3, 2))
+
+    def compute_output_shape(self, shape: Any) -> Any:
+        return (*shape[:2], self.width // 2, 2)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "width": self.width}
+
+
+@registered
+class Liar(keras.layers.Layer):
+    """Twice as many steps as it takes, of which it says that they are one; of ``only`` so many, if that is given."""
+
+    def __init__(self, only: int = 0, **options: Any) -> None:
+        super().__init__(**options)
+        self.only = only
+
+    def call(self, inputs: Any) -> Any:
+        if self.only and inputs.shape[1] not in (None, self.only):
+            raise ValueError(f"I take {self.only}")
+        return keras.ops.concatenate([inputs, inputs], axis=1)
+
+    def compute_output_shape(self, shape: Any) -> Any:
+        return (shape[0], 1, *shape[2:])
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "only": self.only}
 
 
 class Backbone(keras.Model):
@@ -117,7 +186,7 @@ class TextNet(Backbone):
         for number in range(depth):
             x = Block(width, name=f"block_{number}")(x, scale=0.5)
         x = Forgetful(width, exponent=exponent, name="forgetful")(x)
-        x = Lost(secret, name="lost")(x) if secret else Scaled(name="scaled")(x)
+        x = Lost(lambda x: x * secret, name="lost")(x) if secret else Scaled(name="scaled")(x)
         super().__init__({"ids": ids}, {"features": x, "logits": self.embedding(x, reverse=True)}, **options)
         self.words, self.width, self.depth, self.exponent, self.secret = words, width, depth, exponent, secret
 
@@ -134,6 +203,20 @@ class Ended(Backbone):
         inner = last(first(given))
         super().__init__(given, [last(inner), inner], **options)
         self.width = width
+
+
+@registered
+class OddNet(Backbone):
+    """Layers that say too little of themselves, or something false."""
+
+    hyper = ("width", "only")
+
+    def __init__(self, width: int, only: int = 0, **options: Any) -> None:
+        given = keras.Input((None, width), name="x")
+        x = Suffixed(name="suffixed")(Nameless(width, 2)(given))
+        x = Liar(only, name="liar")(Heads(width, name="heads")(x))
+        super().__init__(given, keras.layers.Activation("tanh", name="end")(x), **options)
+        self.width, self.only = width, only
 
 
 @registered

@@ -8,8 +8,8 @@ import zlib
 
 import pytest
 
-from configsplit.containers import zipped
-from configsplit.containers.zipped import Entry, headers
+from configsplit.containers import zip_structure
+from configsplit.containers.zip_structure import Entry, headers
 
 CONTENTS = {
     "metadata.json": b"{}",
@@ -43,7 +43,7 @@ def test_the_bytes_are_those_of_zipfile() -> None:
 @pytest.mark.parametrize("limit", [100, 10_000, 10_300])
 def test_large_members_and_places_are_those_of_zipfile(limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """A low limit puts a size, a place, or the directory's own place above it."""
-    monkeypatch.setattr(zipped, "LIMIT", limit)
+    monkeypatch.setattr(zip_structure, "LIMIT", limit)
     monkeypatch.setattr(zipfile, "ZIP64_LIMIT", limit)
     made = ours(CONTENTS)
     assert made == theirs(CONTENTS, force=True)
