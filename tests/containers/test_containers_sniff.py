@@ -198,7 +198,7 @@ def test_npz_weights_are_named(tmp_path: Path) -> None:
 
 def test_json_never_loads_h5py() -> None:
     code = (
-        "import sys, configsplit.containers as s\n"
+        "import sys, configsplit.containers.source as s\n"
         f"s.open_source({str(KERAS3 / 'residual.json')!r}).weights\n"
         f"s.open_source({str(KERAS3 / 'residual.keras')!r}).config_text\n"
         "sys.exit(any(name in sys.modules for name in ('h5py', 'numpy')))"
