@@ -16,7 +16,7 @@ from typing import Any
 import h5py
 import pytest
 
-from configsplit.containers import open_source
+from configsplit.containers.source import open_source
 from configsplit.runtime.confinement.policy import Limits
 from configsplit.runtime.expansion.worker import expansion
 
