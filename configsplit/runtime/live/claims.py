@@ -75,15 +75,24 @@ def given_by(layer: Any, args: Any, kwargs: Any, works: Framework, *, values: bo
     return works.flatten(works.module.Operation.compute_output_spec(layer, *args, **kept))
 
 
-def corrected(said: TensorSpec, seen: Sequence[TensorSpec]) -> TensorSpec:
-    """What is said of a tensor, without what was seen to be otherwise: such a size is open."""
+def corrected(said: TensorSpec, seen: Sequence[TensorSpec], *, known: bool = False) -> TensorSpec:
+    """What is said of a tensor, without what was seen to be otherwise: such a size is open, or that which was seen each time if
+    all sizes of what the layer took are ``known`` but for the batch."""
     if not seen or said.shape is None:
         return said
     ranks = {len(each.shape or ()) for each in seen}
     if ranks != {len(said.shape)}:
         return TensorSpec((None,) * ranks.pop() if len(ranks) == 1 else None, seen[0].dtype)
-    held = (size if all((each.shape or ())[axis] == size for each in seen) else None for axis, size in enumerate(said.shape))
-    return replace(said, shape=tuple(held), dtype=seen[0].dtype)
+    sizes = ({(each.shape or ())[axis] for each in seen} for axis in range(len(said.shape)))
+    known = known and len(seen) > 1
+    shape = tuple(_size(size, found, known=known) for size, found in zip(said.shape, sizes, strict=True))
+    return replace(said, shape=shape, dtype=seen[0].dtype)
+
+
+def _size(said: int | None, seen: set[int | None], *, known: bool) -> int | None:
+    if said is None or seen == {said}:
+        return said
+    return next(iter(seen)) if known and len(seen) == 1 else None
 
 
 def hold_records(document: dict[str, Any], model: Any, works: Framework, *, values: bool = True) -> None:

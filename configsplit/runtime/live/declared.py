@@ -73,7 +73,10 @@ def _outputs(layers: Sequence[Any], works: Framework, call: CallFacts) -> tuple[
             break
     if any(len(run) != len(said) for run in runs):
         raise ShapeError(f"{call.class_name} gives something else than it says", code="shape-unknown")
-    return tuple(corrected(one, each) for one, each in zip(said, zip(*runs, strict=True), strict=True)) if runs else said
+    if not runs:
+        return said
+    known = all(spec.shape is not None and None not in spec.shape[1:] for spec in call.inputs)
+    return tuple(corrected(one, each, known=known) for one, each in zip(said, zip(*runs, strict=True), strict=True))
 
 
 def _sized(call: CallFacts, sizes: Sequence[int]) -> CallFacts:
