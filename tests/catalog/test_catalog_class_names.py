@@ -25,6 +25,7 @@ AT_HOME = ("catalog", "dialects", "testing")
 _EXPERIMENTAL = tf_keras.layers.experimental
 
 EXPECTED: dict[str, tuple[str, str]] = {
+    "conversion/keras2/calls.py": ("Activation", "a rule: what it becomes where Keras 2 has no such activation"),
     "conversion/layers/lambdas.py": ("Lambda", "made, with the function that the user gives"),
     "conversion/layers/locally_connected.py": ("LocallyConnected1D LocallyConnected2D EinsumDense", "rules and what they make"),
     "conversion/layers/several.py": (

@@ -187,10 +187,10 @@ def _stay(path: Path, item: dict[str, Any], layer: Any, config: dict[str, Any], 
 
 
 def _close_reshapes(entry: dict[str, Any]) -> None:
-    """One size of a Reshape that was open when it was traced is what the others leave: -1."""
+    """One size to which Keras's own code reshapes and that was open when it was traced is what the others leave: -1."""
     for item in entry["config"]["layers"]:
         for key in ("newshape", "target_shape"):
-            sizes = item["config"].get(key) if item["class_name"] == "Reshape" else None
+            sizes = item["config"].get(key) if str(item.get("module")).startswith("keras.") else None
             if isinstance(sizes, list) and sizes.count(None) == 1 and -1 not in sizes:
                 item["config"][key] = [-1 if size is None else size for size in sizes]
 
