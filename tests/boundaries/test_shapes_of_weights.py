@@ -86,7 +86,7 @@ def test_no_shape_has_to_be_given(kind: str, tmp_path: Path) -> None:
     saved = configsplit.split(document, at).save(tmp_path / "parts")
     crossing = next(tensor for tensor in saved.manifest.parts[1].inputs if "odd" in tensor.name)
     assert (crossing.shape, crossing.dtype) == (shape, "float32")
-    assert any("goes by the weights of" in warning for warning in saved.manifest.warnings)
+    assert any("follows from the weights of" in warning for warning in saved.manifest.warnings)
     assert configsplit.verify(tmp_path / "parts").proof == saved.proof
     classes = {"Odd": odd}
     whole = load(path, framework=works, classes=classes)
@@ -140,7 +140,7 @@ def test_extract_and_prices_go_by_weights_too(tmp_path: Path) -> None:
     document = configsplit.load(path)
     made = configsplit.extract(document, from_="odd", to="conv")
     assert made.model.layers[0].config["batch_input_shape"] == (None, None, None, 4)
-    assert any("goes by the weights of 'conv'" in warning for warning in made.warnings)
+    assert any("follows from the weights of 'conv'" in warning for warning in made.warnings)
     assert [row.bytes is None for row in configsplit.cuts(document).places] == [False] * len(configsplit.cuts(document).places)
 
 
@@ -162,7 +162,7 @@ def test_a_conversion_goes_by_weights_too(kind: str, tmp_path: Path) -> None:
     odd = odd_class(old)
     fill(model := KINDS[kind][0](old, odd)).save(path := tmp_path / "model.h5")
     made = configsplit.convert(path)
-    (note,) = [note for note in made.notes if "goes by the weights of" in note.what]
+    (note,) = [note for note in made.notes if "follows from the weights of" in note.what]
     assert note.layer.rpartition("/")[2] == "odd"
     assert note.layer.count("/") == (kind == "nested")
     made.save(tmp_path / "new.keras")
@@ -199,7 +199,7 @@ def test_a_conversion_keeps_to_what_the_user_says(tmp_path: Path) -> None:
     fill(grouped(works, odd_class(works))).save(path := tmp_path / "model.h5")
     made = configsplit.convert(path, shapes=["odd=None,6,6,4"])
     assert not made.refusals
-    assert not [note for note in made.notes if "goes by the weights of" in note.what]
+    assert not [note for note in made.notes if "follows from the weights of" in note.what]
 
 
 @pytest.mark.parametrize("kind", ["a Dense behind a Flatten", "a Dense"])

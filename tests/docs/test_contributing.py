@@ -251,7 +251,9 @@ def test_an_error(house: House, tmp_path: Path) -> None:
 def the_page_is_right(house: House) -> None:
     """After `make generated`, as the recipe says."""
     assert house.run("-m", "support.error_pages").returncode == 0
-    done = house.run("-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "documented or page_says", "tests/docs/test_docs_errors.py")
+    done = house.run(
+        "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "documented or page_says", "tests/docs/test_docs_errors.py"
+    )
     assert done.returncode == 0, done.stdout
 
 

@@ -32,7 +32,7 @@ This page is made from the rules, and a test holds it against them. Other tests 
   (`tests/inference/recorded`);
 - all operations of `keras.ops` that can stand in a functional model, each with every dtype that it takes.
 
-What is unknown is never guessed. Behind a class that nobody has declared, the layers that take what it gives may tell its
+What is unknown is never guessed. Behind an undeclared class, the layers that take what it gives may tell its
 shape: by the `build_config` that TF 2.13 and later write, or by the kernel of a convolution or a recurrent layer, which
 says how many axes and channels come in, so that all other sizes stay open. The parts' warnings say so. Where a
 `build_config` contradicts an input, a declared class or another layer, it is not believed, and told. Where nothing tells,

@@ -237,7 +237,7 @@ _OLDEST = _by_number("tf-2.4")
 def neutral(classes: dict[str, dict[str, Any]], made: dict[str, Any]) -> dict[str, dict[str, dict[str, Any]]]:
     """Module -> class -> keys that Keras 2 or older releases of Keras 3 do not take -> what each is where nobody says it, which
     is what they did."""
-    changed = json.loads(RELEASES.read_text("utf-8"))["changes"]
+    changed = json.loads(RELEASES.read_text("utf-8"))["keras3"]["changes"]
     wanted = {
         ("keras.layers", name): {*own["keys"]} - {*classes["keras2"].get(name, own)["keys"]}
         for name, own in classes["keras3"].items()
