@@ -26,7 +26,8 @@ help:
 demo: $(STAMP)
 	@$(BIN)/python examples/demo.py
 
-# Bytecode first: tests start hundreds of processes, and where the environment says that none is to be written, each compiles anew.
+# Bytecode first, here and in bench: hundreds of processes are started, and where the environment says that none is to be written,
+# each compiles anew.
 test: $(STAMP)
 	-@$(BIN)/python -m compileall -q configsplit
 	$(BIN)/pytest -m "not exhaustive" -n $(WORKERS) --dist loadfile --no-loadscope-reorder -rfEs
@@ -58,6 +59,7 @@ exhaustive: $(STAMP)
 	$(BIN)/pytest -m exhaustive -n $(WORKERS)
 
 bench: $(STAMP)
+	-@$(BIN)/python -m compileall -q configsplit
 	$(BIN)/python benchmarks/bench_split.py --write docs/benchmarks.md
 	$(BIN)/python benchmarks/bench_convert.py --write docs/benchmarks.md
 	$(BIN)/python benchmarks/bench_chain.py --write docs/benchmarks.md
