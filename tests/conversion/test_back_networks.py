@@ -11,7 +11,7 @@ import keras
 import keras3_for_keras2 as made
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from support.architectures import NETWORKS
 from support.thinned import examples
 
@@ -68,7 +68,8 @@ def test_random_models(model: Model) -> None:
     with tempfile.TemporaryDirectory() as folder:
         live.save(Path(folder, "new.keras"))
         found = configsplit.convert(Path(folder, "new.keras"), to="keras2")
-        assert not found.refusals
+        assert {each.code for each in found.refusals} <= {"convert-mask"}  # merges hand masks on in another way in Keras 2
+        assume(not found.refusals)
         found.save(Path(folder, "old.h5"))
         again = made.in_keras2(Path(folder, "old.h5"))
     assert made.off_by(made.run(live, batch), made.run(again, batch)) == 0.0
