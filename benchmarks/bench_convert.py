@@ -80,7 +80,11 @@ def contenders() -> list[Contender]:
         Contender(
             "by hand: tf_keras, Keras 3", [sys.executable, "-c", BY_HAND, str(MODEL), str(TWIN), str(by_hand)], removal(by_hand)
         ),
-        Contender("configsplit convert", [*configsplit(), "convert", str(MODEL), "--out", str(made)], removal(made)),
+        Contender(
+            "configsplit convert",
+            [*configsplit(), "convert", str(MODEL), "--out", str(made)],
+            removal(made, made.with_name(made.name + ".provenance.json")),
+        ),
         Contender("cp", ["cp", str(MODEL), str(copy)], removal(copy)),
     ]
 
