@@ -134,15 +134,33 @@ def _mask_arguments(layers: Sequence[Any]) -> tuple[str, ...] | None:
 def _mask(layers: Sequence[Any], works: Framework) -> MaskRule:
     """What such a layer does with a mask, as far as anybody can see without running its code.
 
-    Nobody can say of a class that computes masks in its own way. One that does not support masks still hands one on where its
-    code gives back the very tensor that it takes, or one that a layer inside it has put a mask on.
+    Of a class that computes masks in its own way the graph shows whether it makes one; where it shows none, nobody can say. One
+    that does not support masks still hands one on where its code gives back the very tensor that it takes, or one that a layer
+    inside it has put a mask on.
     """
     base = works.module.layers.Layer
     inside = [inner for layer in layers for inner in inner_layers(layer)]
     if any(_computes_masks(each, base) for each in layers) or any(_makes_masks(each, base) for each in inside):
-        return "unknown"
+        return "makes" if any(map(_gives_new_mask, layers)) else "unknown"
     plain = len(inside) == len(layers) and all(bool(layer.supports_masking) for layer in layers)
     return "passes" if plain else "may_pass"
+
+
+def _gives_new_mask(layer: Any) -> bool:
+    """Whether what a layer gave carries a mask where nothing that it took does."""
+    return any(
+        any(map(_carries_mask, _listed(node.outputs))) and not any(map(_carries_mask, _listed(node.input_tensors)))
+        for node in layer._inbound_nodes
+    )
+
+
+def _listed(tensors: Any) -> list[Any]:
+    """tf_keras keeps a single tensor by itself."""
+    return list(tensors) if isinstance(tensors, (list, tuple)) else [tensors]
+
+
+def _carries_mask(tensor: Any) -> bool:
+    return getattr(tensor, "_keras_mask", None) is not None
 
 
 def _computes_masks(layer: Any, base: type) -> bool:
