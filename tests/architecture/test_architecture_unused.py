@@ -12,6 +12,8 @@ from source_tree import ROOT, File, files
 import configsplit
 import configsplit.keras
 
+MADE = ROOT / "benchmarks" / "out"
+"""What benchmarks leave: models, and what is installed to run them."""
 PLACES = ("README.md", "docs", "examples", "benchmarks", "pyproject.toml", "Makefile")
 """What people are told to use counts as used. Tests do not count: code that only tests call does nothing."""
 
@@ -81,7 +83,11 @@ def _is_code(text: str) -> bool:
 def _told() -> set[str]:
     """Words of everything that shows how configsplit is used."""
     paths = [path for place in PLACES for path in ([ROOT / place] if (ROOT / place).is_file() else (ROOT / place).rglob("*"))]
-    texts = [path.read_text("utf-8") for path in paths if path.suffix in (".md", ".py", ".toml", "") and path.is_file()]
+    texts = [
+        path.read_text("utf-8")
+        for path in paths
+        if path.suffix in (".md", ".py", ".toml", "") and path.is_file() and MADE not in path.parents
+    ]
     return {word for text in texts for word in re.findall(r"\w+", text)}
 
 
