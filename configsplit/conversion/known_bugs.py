@@ -1,4 +1,4 @@
-"""What Keras itself computes wrongly: models that are converted as they should be, and still give other numbers there."""
+"""What Keras itself computes wrongly or does not load as it stands, of models that are converted as they should be."""
 
 from __future__ import annotations
 
@@ -18,10 +18,14 @@ _PADDED = (
     "in float64, where every step is masked, Keras 2 attends as if none were (it adds -1e9 to each score), and Keras 3 to all "
     "alike: numbers differ at padded steps of the query"
 )
+_WORDS_APART = (
+    "its words are in a file outside of the model: Keras 3 opens it only with load_model(..., safe_mode=False); once saved "
+    "there the model has the words in itself"
+)
 
 
 def cautions(inference: Inference) -> Iterator[Note]:
-    """Notes on the layers of a model of Keras 3, and of those in it, that Keras 3 is known to compute wrongly."""
+    """Notes on the layers of a model of Keras 3, and of those in it, that Keras 3 is known to compute wrongly or to refuse."""
     todo = [inference]
     seen: set[int] = set()
     while todo:
@@ -31,13 +35,21 @@ def cautions(inference: Inference) -> Iterator[Note]:
         seen.add(id(found))
         yield from (Note(layer.name, _BIAS) for layer in found.model.layers if _bias_astray(layer, found))
         yield from (Note(layer.name, _PADDED) for layer in found.model.layers if _attends_in_double(layer, found))
+        yield from (Note(layer.name, _WORDS_APART) for layer in found.model.layers if _has_words_apart(layer))
         todo += [*found.inner.values(), *found.wrapped.values()]
 
 
 def may_need_caution(layer: Layer) -> bool:
     """Whether it is worth while to look at a layer."""
     class_name, config = _innermost(layer)
-    return config.get("data_format") == "channels_first" or class_facts(class_name).attention == "named"
+    if config.get("data_format") == "channels_first" or class_facts(class_name).attention == "named":
+        return True
+    return _has_words_apart(layer)
+
+
+def _has_words_apart(layer: Layer) -> bool:
+    """Whether a lookup layer reads its words from a path; see ``IndexLookup.__init__`` of Keras 3.15."""
+    return isinstance(_innermost(layer)[1].get("vocabulary"), str)
 
 
 def _attends_in_double(layer: Layer, inference: Inference) -> bool:

@@ -327,7 +327,7 @@ def _with_backend(migration: Migration, document: Document, backend: str) -> Mig
 
 
 def _with_cautions(migration: Migration, document: Document) -> Migration:
-    """Say what Keras itself will compute wrongly; only models with their channels first can be such."""
+    """Say what Keras itself will compute wrongly or refuse; few models have a layer that can be such."""
     model = migration.model
     if model is None or not any(map(may_need_caution, (layer for _, layer in walk(model, held_by("keras3"))))):
         return migration

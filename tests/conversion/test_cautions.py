@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 import tf_keras
 from tf_keras import layers
 
@@ -59,3 +60,25 @@ def test_no_word_without_a_bias_or_with_the_channels_last(tmp_path: Path) -> Non
     given, last = layers.Input((3, 5, 6)), layers.Input((5, 6, 3))
     outputs = [layers.Conv2D(4, 3, use_bias=False, **FIRST)(given), layers.Conv2D(4, 3)(last)]
     assert notes(tf_keras.Model([given, last], outputs), tmp_path) == []
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_words_in_a_file_are_read_where_the_user_allows_it(nested: bool, tmp_path: Path) -> None:
+    """Once Keras reads them all the same, the note has to go: this test will tell."""
+    (tmp_path / "words.txt").write_text("a\nb\nc\n", "utf-8")
+    given = layers.Input((2,), dtype="string")
+    look = layers.StringLookup(vocabulary=str(tmp_path / "words.txt"), name="look")
+    inner = tf_keras.Model(given, look(given), name="inner")
+    model = tf_keras.Model(given, layers.Embedding(5, 3)(inner(given) if nested else inner.output))
+    model.save(tmp_path / "old.h5")
+    made = convert(tmp_path / "old.h5")
+    assert [note.layer for note in made.notes if "safe_mode=False" in note.what] == ["look"]
+    made.save(tmp_path / "new.keras")
+    with pytest.raises(Exception, match="safe_mode=False"):
+        keras.models.load_model(tmp_path / "new.keras")
+    loaded = keras.models.load_model(tmp_path / "new.keras", safe_mode=False)
+    x = tf.constant([["a", "c"], ["b", "z"]])
+    assert np.array_equal(np.asarray(loaded(x)), model(x).numpy())
+    loaded.save(tmp_path / "whole.keras")
+    (tmp_path / "words.txt").unlink()
+    assert np.array_equal(np.asarray(keras.models.load_model(tmp_path / "whole.keras")(x)), model(x).numpy())
