@@ -6,18 +6,17 @@ import json
 import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 import zipfile
 from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import fsspec
 import pytest
 from command_line import RESIDUAL, run
+from support.web import serving
 
 import configsplit
 from configsplit.batches import storage
@@ -94,29 +93,15 @@ class Server(SimpleHTTPRequestHandler):
             self.wfile.write(content)
 
 
-class Quiet(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, *_: Any) -> None:
-        """A client that goes away is what some of these tests are about."""
-
-
 @pytest.fixture
 def web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The address of a server that has ``residual.keras``; nothing may be left in the temporary folder."""
-    (tmp_path / "served").mkdir()
-    shutil.copy(RESIDUAL, tmp_path / "served")
-    (tmp_path / "scratch").mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "scratch"))
+    """The address of a server that has ``residual.keras``."""
     ENOUGH.clear()
     Server.asked.clear()
-    server = Quiet(("127.0.0.1", 0), partial(Server, directory=str(tmp_path / "served")))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_address[1]}"
-    ENOUGH.set()
-    server.shutdown()
-    server.server_close()
-    assert [*(tmp_path / "scratch").iterdir()] == []
+    with serving(Server, tmp_path, monkeypatch) as address:
+        shutil.copy(RESIDUAL, tmp_path / "served")
+        yield address
+        ENOUGH.set()
 
 
 @pytest.mark.parametrize("how", ["file", "ranges", "moved"])

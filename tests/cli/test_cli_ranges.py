@@ -5,12 +5,9 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import tempfile
-import threading
 import zipfile
 from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +17,7 @@ import numpy as np
 import pytest
 from command_line import RELEASES, RESIDUAL, run
 from support.tfjs_files import as_tfjs
+from support.web import serving
 
 H5 = RELEASES / "tf-2.4" / "residual.h5"
 CUT = "res"
@@ -69,26 +67,11 @@ class Server(SimpleHTTPRequestHandler):
             self.close_connection = True
 
 
-class Quiet(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, *_: Any) -> None:
-        """A client that goes away is what some of these tests are about."""
-
-
 @pytest.fixture
 def web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The address of a server of ``served``; nothing may be left in the temporary folder."""
-    (tmp_path / "served").mkdir()
-    (tmp_path / "scratch").mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "scratch"))
     Server.sent.clear()
-    server = Quiet(("127.0.0.1", 0), partial(Server, directory=str(tmp_path / "served")))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    server.server_close()
-    assert [*(tmp_path / "scratch").iterdir()] == []
+    with serving(Server, tmp_path, monkeypatch) as address:
+        yield address
 
 
 @pytest.fixture(params=["keras", "h5"])
