@@ -21,6 +21,7 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from configsplit.errors import closest
 from configsplit.verbs.table import VERBS, function
 
 if TYPE_CHECKING:
@@ -85,9 +86,11 @@ def __getattr__(name: str) -> Any:
     if name == "keras":
         return import_module("configsplit.keras")
     if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        near = () if name.startswith("_") else closest(name, __all__)
+        told = f"; did you mean {near[0]!r}?" if near else ""
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}{told}", name=name)
     found = function(name) if name in VERBS else getattr(import_module(_OTHERS[name]), name)
-    if name in VERBS or name == "plan":
+    if name in VERBS or name in ("compare", "plan"):
         from configsplit.verbs.public import public
 
         found = public(name, found, partial(import_module, "configsplit.keras"))

@@ -31,6 +31,16 @@ def command(name: str) -> click.Command:
 class _Command(click.Command):
     """A verb, whose help has its options in groups and ends with examples."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """What is missing is said with what it is for, and how a whole line looks."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.MissingParameter as error:
+            means = error.param.help if isinstance(error.param, click.Option) else None
+            means = means or f"See `configsplit {self.name} -h`."
+            example = record(str(self.name)).examples[0]
+            raise click.MissingParameter(f"{means}\n\nExample: configsplit {example}", ctx, error.param) from None
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         uses = {option.keyword: option.use for option in record(str(self.name)).command_options()}
         for title, members in _GROUPS.items():

@@ -34,8 +34,8 @@ class LazyGroup(click.Group):
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in VERBS and args[0] not in _BESIDE and not args[0].startswith("-"):
-            near = closest(args[0], [*VERBS, *_BESIDE])
-            ctx.fail(f"There is no verb {args[0]!r}." + (f" Did you mean {near[0]}?" if near else ""))
+            near = [_OTHER_WORDS[args[0]]] if args[0] in _OTHER_WORDS else closest(args[0], [*VERBS, *_BESIDE])
+            ctx.fail(f"There is no verb {args[0]!r}." + (f" Did you mean {near[0]!r}?" if near else ""))
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -103,7 +103,7 @@ def _of_error(above: click.Context, code: str) -> str:
     known: dict[str, tuple[str, str, str]] = json.loads(text)
     if code not in known:
         near = closest(code, known)
-        above.fail(f"There is no error {code!r}." + (f" Did you mean {near[0]}?" if near else ""))
+        above.fail(f"There is no error {code!r}." + (f" Did you mean {near[0]!r}?" if near else ""))
     section, means, remedy = known[code]
     formatter = click.HelpFormatter(max_width=110)
     formatter.write(f"{code} ({section})\n")
@@ -122,6 +122,24 @@ def completion(shell: str) -> None:
 
     click.echo(script(shell))
 
+
+_OTHER_WORDS = {
+    "cut": "split",
+    "slice": "split",
+    "partition": "split",
+    "merge": "join",
+    "diff": "plot",
+    "draw": "plot",
+    "compare": "verify",
+    "prove": "verify",
+    "check": "verify",
+    "info": "inspect",
+    "show": "inspect",
+    "summary": "inspect",
+    "upgrade": "convert",
+    "migrate": "convert",
+}
+"""What people try first, and the verb that does it; what is only misspelt is found by itself."""
 
 _BESIDE = {"help": help_, "completion": completion}
 """Commands that are no verbs."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import click
 
@@ -14,10 +14,23 @@ from configsplit.display.figures import size
 
 if TYPE_CHECKING:
     from configsplit.batches.causes import Cause
+    from configsplit.batches.planning import Plan
     from configsplit.batches.summary import Summary
 
 
-def batch(recipe: Path, zoo: str, out: str, **options: Any) -> None:
+class Asked(TypedDict):
+    """The options of ``configsplit batch``, as its record has them."""
+
+    jobs: int | None
+    resume: bool
+    cluster: str | None
+    force: bool
+    dry_run: bool
+    write_overrides: Path | None
+    as_json: bool
+
+
+def batch(recipe: Path, zoo: str, out: str, **options: Unpack[Asked]) -> None:
     """Do a recipe on a zoo, or say what would be done."""
     if options["cluster"] and options["jobs"]:
         raise click.UsageError("--jobs is for workers on this machine: with --cluster the cluster says how many there are")
@@ -29,7 +42,7 @@ def batch(recipe: Path, zoo: str, out: str, **options: Any) -> None:
     click.get_current_context().exit(code)
 
 
-def _run(recipe: Path, zoo: str, out: str, options: dict[str, Any]) -> int:
+def _run(recipe: Path, zoo: str, out: str, options: Asked) -> int:
     import gc
 
     from configsplit.batches import batch
@@ -89,7 +102,7 @@ def _told(cause: Cause) -> str:
     return f"{cause.message}; and {cause.others} other messages, see the report" if cause.others else str(cause.message)
 
 
-def _dry(recipe: Path, zoo: str, out: str, options: dict[str, Any]) -> int:
+def _dry(recipe: Path, zoo: str, out: str, options: Asked) -> int:
     from configsplit.batches.batch import plan
     from configsplit.batches.causes import merged
 
@@ -102,7 +115,7 @@ def _dry(recipe: Path, zoo: str, out: str, options: dict[str, Any]) -> int:
     return 1 if any(each.outcome == "fail" for each in plans) else 0
 
 
-def _plan_lines(plans: list[Any], excluded: dict[str, str]) -> list[str]:
+def _plan_lines(plans: list[Plan], excluded: dict[str, str]) -> list[str]:
 
     lines = []
     for each in plans:

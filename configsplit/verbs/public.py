@@ -45,9 +45,8 @@ def public(name: str, own: Callable[..., Any], live: Callable[[], ModuleType]) -
         checked(name, names, given)
         if is_live(model) and hasattr(module := live(), name):
             return getattr(module, name)(*arguments, **given)
-        arguments = tuple(live().document(each) if is_live(each) else each for each in arguments)
-        if is_live(given.get("donor")):
-            given["donor"] = live().document(given["donor"])
+        arguments = tuple(live().models.donor(each) if is_live(each) else each for each in arguments)
+        given = {word: live().models.donor(each) if is_live(each) else each for word, each in given.items()}
         return own(*arguments, **given)
 
     return verb
@@ -83,15 +82,17 @@ def checked(name: str, names: Sequence[str], given: Mapping[str, Any]) -> None:
     """
     known = {option.keyword: option for option in _options(name)}
     for word, value in given.items():
-        if word not in names and word != "custom_objects" and (near := closest(word, names)):
-            raise TypeError(f"{name}() has no option {word!r}; did you mean {near[0]!r}?")
+        if word not in names and word != "custom_objects":
+            near = closest(word, names)
+            told = f"did you mean {near[0]!r}?" if near else f"it takes {', '.join(names)}"
+            raise TypeError(f"{name}() has no option {word!r}; {told}")
         option = known.get(word)
         if option is None or value is None or option.repeat:
             continue
         if option.choices:
             check_choice(word, value, Literal[option.choices])
         elif option.kind in ("flag", "off") and not isinstance(value, bool):
-            raise OptionError(f"{word} cannot be {value!r}", code="option-range", where=word, hint="it is True or False")
+            raise OptionError(f"{value!r} is no switch", code="option-range", where=word, hint="it is True or False")
         elif option.kind in ("whole", "bytes"):
             check_number(word, value, option.least, option.most, whole=True)
         elif option.kind == "number":
@@ -101,7 +102,7 @@ def checked(name: str, names: Sequence[str], given: Mapping[str, Any]) -> None:
 def _options(name: str) -> tuple[Option, ...]:
     """What the record says of the options; `plan` is `split` with stages, and has slack as a share."""
     if name != "plan":
-        return record(name).command_options()
+        return record("verify" if name == "compare" else name).command_options()
     own = [option for option in record("split").command_options() if option.keyword not in ("slack", "stages")]
     return (*own, Option("--slack", kind="number", least=0, most=10), Option("--stages", kind="whole", least=1))
 
