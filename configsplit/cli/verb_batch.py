@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -70,7 +71,9 @@ def _run(recipe: Path, zoo: str, out: str, options: Asked) -> int:
     else:
         say(*_lines(summary))
         if options["write_overrides"] and not summary.well:
-            say(f"next    {options['write_overrides']}, which has an override for each cause of failure: --resume with it")
+            following = str(options["write_overrides"])
+            again = shlex.join([following, "--zoo", zoo, "--out", out, "--resume"])
+            say(f"next    configsplit batch {again}  (has an override for each cause of failure: edit it first)")
     return 0 if summary.well else 1
 
 
@@ -99,7 +102,8 @@ def _causes(causes: Iterable[Cause]) -> list[str]:
 
 
 def _told(cause: Cause) -> str:
-    return f"{cause.message}; and {cause.others} other messages, see the report" if cause.others else str(cause.message)
+    others = f"{cause.others} other message{'s' if cause.others != 1 else ''}"
+    return f"{cause.message}; and {others}, see the report" if cause.others else str(cause.message)
 
 
 def _dry(recipe: Path, zoo: str, out: str, options: Asked) -> int:

@@ -117,6 +117,20 @@ def test_yaml(tmp_path: Path) -> None:
         assert error.value.code in ("recipe-yaml", "recipe-invalid", "recipe-unknown-key")
 
 
+def test_mistakes_are_told_the_nearest(tmp_path: Path) -> None:
+    for plain, hint in (
+        ({"do": [{"splitt": {}}]}, "did you mean 'split'"),
+        ({"do": [{"xyzzy": {}}]}, "there can be convert, "),
+    ):
+        with pytest.raises(ConfigSplitError) as error:
+            read_recipe(zoos.recipe(tmp_path, plain))
+        assert error.value.hint.startswith(hint)
+    with pytest.raises(ConfigSplitError) as missing:
+        read_recipe(tmp_path / "recipee.yaml")
+    assert (missing.value.code, missing.value.message) == ("recipe-unreadable", "no such file or folder")
+    assert missing.value.hint == f"did you mean '{tmp_path / 'recipe.json'}'?"
+
+
 def test_the_published_schema_is_that_of_the_code() -> None:
     published = resources.files("configsplit.schemas").joinpath("recipe.schema.json").read_text("utf-8")
     assert published == text(), "run: python -m configsplit.batches.recipe schemas"
