@@ -21,7 +21,6 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from configsplit.errors import closest
 from configsplit.verbs.table import VERBS, function
 
 if TYPE_CHECKING:
@@ -86,7 +85,9 @@ def __getattr__(name: str) -> Any:
     if name == "keras":
         return import_module("configsplit.keras")
     if name not in __all__:
-        near = () if name.startswith("_") else closest(name, __all__)
+        from configsplit.errors import closest
+
+        near = [] if name.startswith("_") else closest(name, __all__)
         told = f"; did you mean {near[0]!r}?" if near else ""
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}{told}", name=name)
     found = function(name) if name in VERBS else getattr(import_module(_OTHERS[name]), name)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from configsplit.boundaries.costs import sized
 from configsplit.boundaries.sizes import given_sizes
@@ -39,10 +39,11 @@ from configsplit.pictures.png import png
 from configsplit.pictures.svg import svg
 from configsplit.pictures.words import amount
 from configsplit.records.manifest import NAME
-from configsplit.rewrites.nested.surface import Surfaced
 from configsplit.verbs.priced import prices
-from configsplit.verbs.surgery import surfaced
 from configsplit.verbs.verify import read_manifest
+
+if TYPE_CHECKING:
+    from configsplit.rewrites.nested.surface import Surfaced
 
 Sizes = Iterable[str] | Mapping[TensorRef, TensorSpec]
 
@@ -266,8 +267,12 @@ def _opened(document: Document, other: Document) -> Surfaced | None:
         kept = [name for name in inside if name in names]
         if layer.name not in names and len(layer.calls) == 1 and 2 * len(kept) > len(inside):
             wanted.append(f"{layer.name}/{kept[0]}")
+    if not wanted:
+        return None
+    from configsplit.verbs.surgery import surfaced
+
     try:
-        return surfaced(document, *wanted) if wanted else None
+        return surfaced(document, *wanted)
     except ConfigSplitError:  # it cannot be opened, and is drawn as it is
         return None
 

@@ -83,7 +83,7 @@ def test_a_value_is_answered_with_the_nearest() -> None:
 
 @pytest.mark.parametrize(
     ("command", "hint"),
-    [("freez {model} --layer c1", "freeze"), ("'", "check its quotes"), ("", "split, cuts")],
+    [("freez {model} --layer c1", "did you mean 'freeze'"), ("'", "check its quotes"), ("", "the verbs are split, cuts")],
 )
 def test_a_command_is_a_verb(command: str, hint: str) -> None:
     error = refused({"do": [{"inspect": {}}, {"run": command}]})

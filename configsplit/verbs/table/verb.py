@@ -227,7 +227,12 @@ FORCE = Option("--force -f", help="Replace an existing output.", kind="flag", us
 
 LIMITS = (
     Option(
-        "--timeout", help="Most time that Keras may run; 3600 by default.", kind="number", least=0, open=True, metavar="SECONDS"
+        "--timeout",
+        help="Most seconds that Keras may run; 3600 by default.",
+        kind="number",
+        least=0,
+        open=True,
+        metavar="SECONDS",
     ),
     Option("--memory", help="Most memory that Keras may use.", kind="number", least=0, open=True, metavar="GB"),
     Option("--unconfined", help="Build the model even if the system cannot confine the process.", kind="flag"),
