@@ -26,6 +26,22 @@ def test_a_misspelt_verb_is_told_the_nearest() -> None:
         assert "There is no verb 'splitt'. Did you mean 'split'?" in found.err
 
 
+def test_help_has_every_verb_once() -> None:
+    page = run("--help").out
+    rows = re.findall(r"^  ([a-z]+)  +[A-Z]", page, re.MULTILINE)
+    assert sorted(rows) == sorted([*VERBS, "help", "completion"])
+    assert {len(row) for row in re.findall(r"^  [a-z]+  +(?=[A-Z])", page, re.MULTILINE) if "completion" not in row} == {12, 14}
+
+
+def test_help_has_no_type_of_a_library() -> None:
+    for name in VERBS:
+        page = run("help", name).out
+        assert "RANGE" not in page
+        assert "INTEGER" not in page
+    assert "--donor, --model PATH" in run("help", "insert").out
+    assert "Where Keras runs:\n  --timeout SECONDS" in run("help", "verify").out
+
+
 @pytest.mark.parametrize(("word", "verb"), [("cut", "split"), ("diff", "plot"), ("summary", "inspect"), ("merge", "join")])
 def test_what_people_try_first_leads_to_the_verb(word: str, verb: str) -> None:
     found = run(word, RESIDUAL)
