@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import wraps
-from inspect import signature
+from inspect import Parameter, signature
+from itertools import zip_longest
 from types import ModuleType
 from typing import Any, Literal, TypeVar, cast
 from warnings import warn
 
+from configsplit.containers.fetched import is_remote
 from configsplit.errors import OptionError, check_choice, check_number, closest
 from configsplit.verbs.table import record
 from configsplit.verbs.table.verb import Option
@@ -50,6 +52,38 @@ def public(name: str, own: Callable[..., Any], live: Callable[[], ModuleType]) -
         return own(*arguments, **given)
 
     return verb
+
+
+def with_addresses(own: Callable[..., Any], words: Collection[str], fetching: Callable[[], ModuleType]) -> Callable[..., Any]:
+    """A function to which an address may be given for some of its parameters, as it is given a file.
+
+    Args:
+        own: the function, which takes files.
+        words: these parameters.
+        fetching: gives the module whose ``kept`` brings the file at an address here.
+
+    Returns:
+        A function with the signature of ``own``.
+    """
+    parameters = signature(own).parameters.values()
+    several = [each.name for each in parameters if each.kind is Parameter.VAR_POSITIONAL]
+    places = several or [each.name for each in parameters]
+
+    def here(word: str, value: object) -> object:
+        return fetching().kept(value) if word in words and isinstance(value, str) and is_remote(value) else value
+
+    @wraps(own)
+    def verb(*arguments: Any, **options: Any) -> Any:
+        named = zip_longest(places[: len(arguments)], arguments, fillvalue=places[-1])
+        return own(*(here(*each) for each in named), **{word: here(word, value) for word, value in options.items()})
+
+    return verb
+
+
+def fetched_of(name: str, own: Callable[..., Any]) -> set[str]:
+    """The parameters of a verb that are files which the command line fetches where an address is given; no others."""
+    fetched = {option.keyword for option in _options(name) if option.fetched}
+    return fetched | {next(iter(signature(own).parameters))} if fetched else fetched
 
 
 def with_old_words(name: str, own: Function) -> Function:
