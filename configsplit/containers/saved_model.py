@@ -233,7 +233,7 @@ class SavedModel(Container):
 
     def _check_vocabularies(self) -> None:
         """Raises StoreError where the vocabulary of a layer is nowhere that is read."""
-        for name, why in self._filled.lost.items():
+        for name, why in sorted(self._filled.lost.items()):
             raise StoreError(
                 f"the vocabulary of {name!r} {why}",
                 code="saved-model-vocabulary",
