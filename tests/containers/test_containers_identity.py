@@ -8,6 +8,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+from support.corpus import releases
 from support.identity import document, files, identity, name, open_arguments, without_state
 from support.thinned import thinned
 
@@ -16,8 +17,7 @@ from configsplit.errors import StoreError
 
 pytestmark = pytest.mark.usefixtures("unleashed")
 
-HERE = Path(__file__).resolve().parents[1] / "corpus" / "releases"
-EVERYTHING = Path(os.environ.get("CONFIGSPLIT_CORPUS", HERE))
+EVERYTHING = releases()
 SUPPORT = Path(__file__).resolve().parents[1] / "support"
 
 

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
+from support.corpus import releases
 from support.identity import CORPUS, files, name, open_arguments
 
 from configsplit.containers.addresses import LEGACY, LEGACY_WEIGHTS, TF213, V3, addresses, inner_weights, snake_case
@@ -13,8 +13,7 @@ from configsplit.errors import DocumentError, WeightsError
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import Layer, Model
 
-HERE = Path(__file__).resolve().parents[1] / "corpus" / "releases"
-EVERYTHING = Path(os.environ.get("CONFIGSPLIT_CORPUS", HERE))
+EVERYTHING = releases()
 
 
 def layer(name: str, class_name: str, model: Model | None = None, module: str = "keras.layers", **more: bool) -> Layer:
