@@ -83,7 +83,7 @@ def cli() -> None:
     """
 
 
-@click.command("help", help="Show how a verb is used, or what the code of an error means.")
+@click.command("help", help="Show the help of a verb, or explain the code of an error.")
 @click.argument("verb", metavar="[VERB | CODE]", required=False)
 @click.pass_context
 def help_(context: click.Context, verb: str | None) -> None:
@@ -120,7 +120,7 @@ def _of_error(above: click.Context, code: str) -> str:
     return formatter.getvalue().rstrip()
 
 
-@click.command("completion", help="Print what a shell reads to complete verbs, options and names of layers.")
+@click.command("completion", help="Print a script that completes verbs, options and layer names.")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
     """``source <(configsplit completion bash)``, in the shell's own start file."""
