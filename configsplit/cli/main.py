@@ -6,15 +6,29 @@ import atexit
 import gc
 import os
 import sys
-from typing import Any
+from typing import IO, Any
 
 import click
+from click.exceptions import NoArgsIsHelpError
 
 from configsplit import __version__
 from configsplit.cli.output import fail
 from configsplit.cli.refusals import REFUSALS, refusal
 from configsplit.errors import ConfigSplitError, closest
 from configsplit.verbs.table import VERBS
+
+
+class WrongUsage(click.UsageError):
+    """What was wrong first, as every error here begins, then how the command is used."""
+
+    def __init__(self, error: click.UsageError, context: click.Context | None = None) -> None:
+        super().__init__(error.format_message(), error.ctx or context)
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        told = f"{click.style('error', fg='red', bold=True)}: {self.format_message()}"
+        if self.ctx is not None:
+            told += f"\n\n{self.ctx.get_usage()}\n`{self.ctx.command_path} --help` says more"
+        click.echo(told, file=file or sys.stderr, color=None if self.ctx is None else self.ctx.color)
 
 
 class LazyGroup(click.Group):
@@ -53,9 +67,21 @@ class LazyGroup(click.Group):
         ctx.meta["arguments"] = tuple(args)
         return super().parse_args(ctx, args)
 
+    def make_context(self, *arguments: Any, **options: Any) -> click.Context:
+        try:
+            return super().make_context(*arguments, **options)
+        except NoArgsIsHelpError:
+            raise
+        except click.UsageError as error:
+            raise WrongUsage(error) from None
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except NoArgsIsHelpError:
+            raise
+        except click.UsageError as error:
+            raise WrongUsage(error, ctx) from None
         except ConfigSplitError as error:
             fail(error)
             ctx.exit(1)
