@@ -24,6 +24,7 @@ from configsplit.batches.run_log import places
 from configsplit.batches.summary import Summary
 from configsplit.containers.fetched import is_remote
 from configsplit.errors import Json, StoreError
+from configsplit.graph.json import spelled
 
 
 def batch(
@@ -165,7 +166,7 @@ def _finished(run: Run, zoo: Zoo, recipe: Recipe, began: str, started: float) ->
     each = map(records.__getitem__, names)  # one at a time: zoos may be large
     kept = {place for record in each if record["result"]["outcome"] == "done" for place in places(record)}
     texts = {
-        outputs.LEDGER: (f"{json.dumps(records[name]['result'])}\n" for name in names),
+        outputs.LEDGER: (f"{spelled(json.dumps(records[name]['result']))}\n" for name in names),
         outputs.REPORT: page(summary, zoo.root, recipe, (records[name] for name in names)),
     }
     output.finish(kept, texts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -96,7 +97,8 @@ def _about(cause: Cause, results: list[Mapping[str, Any]]) -> Iterator[str]:
 
 def _pattern(name: str) -> str:
     """A pattern that means this model alone: one without ``/`` would be held against the names in all folders."""
-    return "./" + MAGIC.sub(lambda found: f"[{found[0]}]", name)
+    plain = MAGIC.sub(lambda found: f"[{found[0]}]", name)
+    return "./" + re.sub("[\udc80-\udcff]", "?", plain)  # a byte that is no UTF-8 can stand in no recipe
 
 
 def _line(override: Mapping[str, Any]) -> str:

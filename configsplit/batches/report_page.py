@@ -12,6 +12,7 @@ from typing import Any
 from configsplit import __version__
 from configsplit.batches.recipe import Recipe
 from configsplit.batches.summary import Summary
+from configsplit.graph.json import spelled
 from configsplit.pictures.style import part_colours
 
 _ESCAPES = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"})
@@ -64,5 +65,5 @@ def _row(record: dict[str, Any]) -> dict[str, Any]:
 
 def _escaped(value: Any) -> str:
     """JSON that can stand in a script element: no character in it ends the element or begins another."""
-    text = json.dumps(value, separators=(",", ":"))
+    text = spelled(json.dumps(value, separators=(",", ":")))
     return text.translate(_ESCAPES)

@@ -99,6 +99,7 @@ class LayerFacts:
         outputs: the call's output tensors, in order. Raise `ShapeError` where the arguments do not tell them. Without it the
             document has to tell, as for a class that nobody declared.
         weights: the layer's own weights in the order of ``layer.weights`` (trainable first); None where unknown.
+        archived: what archives keep of it besides ``weights``, which ``.h5`` files do not have.
         macs: multiply-accumulate operations of one call for one sample; None counts as 0.
         ranks: how few and how many axes, the batch with them, the first tensor may have that it takes; None: any number.
         rank_bound: whether a layer takes only tensors of as many axes as that which it was built on.
@@ -142,6 +143,7 @@ class LayerFacts:
     class_name: str
     outputs: Callable[[CallFacts], tuple[TensorSpec, ...]] = nobody_said
     weights: Callable[[CallFacts], tuple[WeightSpec, ...]] | None = None
+    archived: Callable[[CallFacts], tuple[WeightSpec, ...]] | None = None
     macs: Callable[[CallFacts], int] | None = None
     ranks: tuple[int, int | None] = (0, None)
     rank_bound: bool = False

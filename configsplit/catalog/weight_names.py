@@ -15,9 +15,9 @@ WEIGHT_ORDER = (
 UNTRAINED = frozenset(
     {
         *("moving_mean", "moving_variance", "moving_stddev", "renorm_mean", "renorm_stddev"),
-        *("adapt_mean", "adapt_variance", "mean", "variance", "count", "vector_u"),
+        *("adapt_mean", "adapt_variance", "mean", "variance", "count", "vector_u", "idf_weights"),
     }
 )
 """Of these the weights that are no parameters: Keras lists them behind all others."""
-NO_WEIGHTS = frozenset({"_random_generator", "_generator", "keras_api"})
-"""What a layer keeps that has variables, of which it lists none as weights."""
+NO_WEIGHTS = frozenset({"_random_generator", "_generator", "keras_api", "num_documents"})
+"""What a layer keeps that has variables, of which it lists none as weights; ``num_documents`` of a layer that has its words."""

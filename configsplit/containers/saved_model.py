@@ -7,8 +7,9 @@ steps, and every object in it a list of its weights: each is found by what it be
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from functools import cached_property
+from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -25,9 +26,11 @@ if TYPE_CHECKING:
     from configsplit.containers.bundle.object_graph import ObjectGraph
     from configsplit.containers.bundle.of_keras import Known
     from configsplit.containers.bundle.tensors import Bundle
-    from configsplit.containers.bundle.words import Words
+    from configsplit.containers.bundle.words import Table
+    from configsplit.containers.system.window import Span
+    from configsplit.containers.vocabularies import Filled, Lookup, Place
 
-_BUNDLE = "variables/variables"
+_BUNDLE, ASSETS = "variables/variables", "assets"
 _KERAS, _NO_LAYERS = "_tf_keras_", ("_tf_keras_metric", "_tf_keras_optimizer")
 """How what the objects of Keras are called begins, and of which none is a layer."""
 _OBJECTS = 7
@@ -35,7 +38,6 @@ _OBJECTS = 7
 _DEEPEST = 100
 """Steps from the model to an object of it."""
 _MODELS = ("_tf_keras_network", "_tf_keras_sequential", "_tf_keras_model")
-_TUPLES = ("__tuple__", "TensorShape")
 
 
 class _Object(NamedTuple):
@@ -107,14 +109,14 @@ class SavedModel(Container):
         return found if isinstance(found, FrozenDict) else FrozenDict()
 
     @cached_property
-    def _config(self) -> FrozenDict:
-        """The architecture, with lists where Python had tuples, as every other file has them."""
+    def _bare(self) -> FrozenDict:
+        """The architecture as it stands there."""
         for entry in (self._model, self._model.get("model_config")):
             if not isinstance(entry, FrozenDict):
                 continue
             config = entry.get("config")
             if isinstance(config, tuple) or (isinstance(config, FrozenDict) and "layers" in config):
-                return FrozenDict(class_name=entry.get("class_name"), config=_untupled(config, self._words))
+                return FrozenDict(class_name=entry.get("class_name"), config=config)
         raise self._foreign("this is a SavedModel of a class of its own, which is code and no architecture")
 
     def _foreign(self, what: str) -> StoreError:
@@ -126,7 +128,7 @@ class SavedModel(Container):
         )
 
     def config_text(self) -> str:
-        return dumps(self._config)
+        return dumps(self._filled.config)
 
     def metadata(self) -> dict[str, str]:
         found = {name: self._model.get(name) for name in ("keras_version", "backend")}
@@ -141,49 +143,99 @@ class SavedModel(Container):
         prefix = self.opened.path / _BUNDLE
         return Bundle(prefix, self.opened.files) if self.opened.has(f"{_BUNDLE}.index") else None
 
+    @cached_property
+    def _graph(self) -> ObjectGraph | None:
+        from configsplit.containers.bundle.object_graph import ObjectGraph
+
+        return None if self._bundle is None else ObjectGraph(self._bundle)
+
     def weights(self) -> Arrays | None:
         """None, too, where the folder of variables is not there: somebody has the architecture alone."""
-        bundle = self._bundle
-        if bundle is None:
+        bundle, graph = self._bundle, self._graph
+        if bundle is None or graph is None:
             return None
-        from configsplit.containers.bundle.object_graph import ObjectGraph
         from configsplit.containers.bundle.of_keras import KerasObjects
 
         self._check_vocabularies()
-        graph = ObjectGraph(bundle)
         return ListedArrays(bundle.where, LEGACY_WEIGHTS, dict(KerasObjects(graph, self._named(graph), _MODELS).listed(bundle)))
 
     @cached_property
-    def _wordless(self) -> dict[str, tuple[tuple[str, ...], FrozenDict]]:
-        """Layers that look words up which their config lacks, by name: the steps to each, and its config."""
-        found: dict[str, tuple[tuple[str, ...], FrozenDict]] = {}
-        for item in self._objects:
-            config = self._json(item).get("config") if '"vocabulary": null' in item.text else None
-            inner = item.steps[-1:] == ("_lookup_layer",)
-            if isinstance(config, FrozenDict) and config.get("vocabulary", "") is None and not inner:
-                found[str(config.get("name"))] = item.steps, config
+    def _lookups(self) -> list[Lookup]:
+        """Layers that look words up which their config lacks; TextVectorization has one in it, which no config shows."""
+        from configsplit.containers.vocabularies import Lookup, lacks_words
+
+        said = {
+            item.steps: self._json(item) for item in self._objects if '"layers"' in item.text or '"max_tokens"' in item.text
+        }
+        said |= {item.steps: self._json(item) for item in self._objects if '"vocabulary": null' in item.text}
+        models = {item.steps: str(said.get(item.steps, FrozenDict()).get("name")) for item in self._objects if _is_model(item)}
+        found: list[Lookup] = []
+        for steps, each in said.items():
+            if lacks_words(each) and steps[-1:] != ("_lookup_layer",):
+                around = tuple(models[steps[:n]] for n in range(1, len(steps)) if steps[:n] in models)
+                found.append(Lookup((*around, str(each["config"].get("name"))), steps, each["config"]))
         return found
 
     @cached_property
-    def _words(self) -> Mapping[str, Words]:
-        """The words that these layers have counted, as far as constants of the program tell."""
-        numbers = {name: _first_word(config) for name, (_, config) in self._wordless.items()}
-        first = {name: number for name, number in numbers.items() if number is not None}
-        if not first or not self.opened.has(PROGRAM):
-            return {}
-        from configsplit.containers.bundle.words import words_in
+    def _filled(self) -> Filled:
+        """The architecture with its vocabularies, as far as constants of the program and files tell them."""
+        from configsplit.containers.vocabularies import filled, known_words
 
-        program, layers = self.opened.member(PROGRAM), {name: self._wordless[name][0] for name in first}
+        told: dict[Place, Any] = {}
         try:
-            return words_in(self.opened, program, layers, first)
+            for each, table in zip(self._lookups, self._tables, strict=True):
+                told[each.place] = known_words(each, table, self._asset, self._word_weights(each))
+        except Damaged as error:
+            raise damaged(str(self.opened.path), *error.args) from None
+        return filled(self._bare, told)
+
+    @cached_property
+    def _tables(self) -> list[Table | None]:
+        if not self._lookups or not self.opened.has(PROGRAM):
+            return [None] * len(self._lookups)
+        from configsplit.containers.bundle.words import tables_in
+
+        try:
+            return tables_in(self.opened, self.opened.member(PROGRAM), [each.steps for each in self._lookups])
         except Damaged as error:
             raise damaged(str(self.opened.path / PROGRAM), *error.args) from None
 
+    def _asset(self, name: str) -> memoryview:
+        return memoryview(self.opened.small(self._asset_span(name)))
+
+    def _asset_span(self, name: str) -> Span:
+        """A file in ``assets/``, and nowhere else.
+
+        Raises:
+            StoreError: it is missing, a link, or its name leads out of the folder.
+        """
+        where = self.opened.path / ASSETS / name
+        if Path(name).name != name or name in ("", ".", "..") or not name.isprintable() or "\\" in name:
+            raise damaged(str(self.opened.path / PROGRAM), f"it names {name!r} as a file in {ASSETS}/")
+        if self.opened.around is None and (where.is_symlink() or where.parent.is_symlink()):
+            hint = "copy the folder with `cp -rL`"
+            raise StoreError("an asset is a symbolic link", code="asset-link", where=str(where), hint=hint)
+        return self.opened.member(f"{ASSETS}/{name}")
+
+    def _word_weights(self, lookup: Lookup) -> Sequence[float] | None:
+        if not lookup.weighs or self._graph is None or self._bundle is None:
+            return None
+        from configsplit.containers.vocabularies import steps_to_weights
+
+        nodes = (self._graph.at(0, *steps) for steps in steps_to_weights(lookup))
+        node = next((each for each in nodes if each is not None), None)
+        variable = None if node is None else self._graph.variable(node)
+        if variable is None:
+            return None
+        arrays = ListedArrays(self._bundle.where, LEGACY_WEIGHTS, {"weights": self._bundle.listed(variable.key)})
+        values = arrays.read("weights")
+        return values.tolist() if values.ndim == 1 and values.dtype.kind == "f" else None
+
     def _check_vocabularies(self) -> None:
-        """Raises StoreError where the words that a layer has counted are nowhere that is read."""
-        if lost := sorted(self._wordless.keys() - self._words.keys()):
+        """Raises StoreError where the vocabulary of a layer is nowhere that is read."""
+        for name, why in sorted(self._filled.lost.items()):
             raise StoreError(
-                f"the vocabulary of {lost[0]!r} lies in the operations, and in no constant of them",
+                f"the vocabulary of {name!r} {why}",
                 code="saved-model-vocabulary",
                 where=str(self.opened.path),
                 hint="load the model in TensorFlow and save it as .keras, which keeps vocabularies apart",
@@ -206,41 +258,13 @@ class SavedModel(Container):
     def sha256(self, stop: Event | None = None) -> str:
         """Of the listing of its files. The checksums of the weights are held against them on the way."""
         spans = {name: self.opened.member(name) for name in (METADATA, PROGRAM) if self.opened.has(name)}
+        files = {each.file for each in self._tables if each is not None and each.file}
+        spans |= {f"{ASSETS}/{name}": self._asset_span(name) for name in files}
         if self._bundle is not None:
             spans |= {f"variables/{name}": self.opened.member(f"variables/{name}") for name in self._bundle.names}
             self._bundle.check(stop)
         return listing_digest((name, sha256([span], stop)) for name, span in sorted(spans.items()))
 
 
-def _first_word(config: FrozenDict) -> int | None:
-    """The number of the first word that a layer has counted, behind those that stand for a mask and for unknown words; None
-    where the words are not all that it has counted, or what it looks up are numbers of words."""
-    mode = config.get("output_mode", "int")
-    if config.get("invert") or str(mode).startswith("tf") or config.get("ragged_vocabulary"):
-        return None
-    if "num_oov_indices" not in config:  # TextVectorization: one for all unknown words, and one for none if it gives numbers
-        return 2 if mode == "int" else 1
-    unknown, masked = config["num_oov_indices"], mode == "int" and config.get("mask_token") is not None
-    return unknown + masked if type(unknown) is int else None
-
-
-def _untupled(config: Any, words: Mapping[str, Words]) -> Any:
-    """The config with lists in place of tuples and shapes, which SavedModels write as objects, and the ``words`` of layers."""
-    done: list[Any] = []
-    todo: list[tuple[Any, bool]] = [(config, False)]
-    while todo:
-        item, has_children = todo.pop()
-        while isinstance(item, FrozenDict) and item.get("class_name") in _TUPLES and isinstance(item.get("items"), tuple):
-            item = item["items"]
-        if not isinstance(item, FrozenDict | tuple):
-            done.append(item)
-        elif not has_children:
-            todo.append((item, True))
-            todo += [(each, False) for each in reversed(item.values() if isinstance(item, FrozenDict) else item)]
-        else:
-            start = len(done) - len(item)
-            made = FrozenDict(zip(item, done[start:], strict=True)) if isinstance(item, FrozenDict) else (*done[start:],)
-            if isinstance(made, FrozenDict) and made.get("vocabulary", "") is None and made.get("name") in words:
-                made = made | {"vocabulary": words[made["name"]]}
-            done[start:] = [made]
-    return done[0]
+def _is_model(item: _Object) -> bool:
+    return item.identifier in _MODELS

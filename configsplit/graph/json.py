@@ -342,7 +342,31 @@ def dumps(value: Any, *, indent: int | None = None) -> str:
         numbers.clear()
         text = _encode(value, indent, mark, numbers)
     escaped = re.escape(json.dumps(mark)[1:-1])
-    return re.sub(f'"{escaped}(\\d+){escaped}"', lambda match: numbers[int(match[1])], text) if numbers else text
+    text = re.sub(f'"{escaped}(\\d+){escaped}"', lambda match: numbers[int(match[1])], text) if numbers else text
+    return spelled(text)
+
+
+_BYTE = re.compile(r"\\\\|\\ud[89ab]..\\ud[c-f]..|\\udc([89a-f][0-9a-f])|([\udc80-\udcff])")
+_SPELLED = re.compile(r"%([89A-F][0-9A-F])")
+
+
+def spelled(text: str) -> str:
+    """A name of a file, or JSON in ASCII, as every reader takes it: bytes of names that are no UTF-8 become ``%FF``.
+
+    Python has half of a surrogate pair for each of them, which is no character and may stand in no text.
+    """
+    if text.isascii() and "\\udc" not in text:
+        return text
+
+    def byte(found: re.Match[str]) -> str:
+        return f"%{found[1].upper()}" if found[1] else f"%{ord(found[2]) - 0xDC00:X}" if found[2] else found[0]
+
+    return _BYTE.sub(byte, text)
+
+
+def unspelled(name: str) -> str:
+    """A name that `spelled` may have made, as the system has it; a file may also be called as it is spelled."""
+    return _SPELLED.sub(lambda found: chr(0xDC00 + int(found[1], 16)), name)
 
 
 def _encode(value: Any, indent: int | None, mark: str, numbers: list[str]) -> str:

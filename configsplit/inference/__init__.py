@@ -2,7 +2,7 @@
 
 from configsplit.catalog.table import BUILT_IN
 from configsplit.inference.built import Built, keeps_float32
-from configsplit.inference.counts import counted, operations_of, weights_of
+from configsplit.inference.counts import archived_of, counted, operations_of, weights_of
 from configsplit.inference.infer import takers, trace
 from configsplit.inference.known import RULE_ERRORS, Inference, explain, trail
 from configsplit.inference.mask_rules import Mask, attended, fills_mask
@@ -20,6 +20,7 @@ __all__ = [
     "MaskLevels",
     "Masks",
     "agree",
+    "archived_of",
     "attended",
     "blamed",
     "counted",

@@ -37,6 +37,18 @@ def weights_of(inference: Inference, layer: Layer) -> tuple[WeightSpec, ...] | N
     return None
 
 
+def archived_of(inference: Inference, layer: Layer) -> tuple[WeightSpec, ...]:
+    """What archives keep of a layer besides its weights; nothing where nobody says, or its calls do not tell."""
+    facts = inference.facts(layer)
+    facts = None if facts is None else facts.within(inference.dialect)
+    if facts is None or facts.archived is None or not layer.calls:
+        return ()
+    try:
+        return facts.archived(inference.call(layer, 0))
+    except RULE_ERRORS:
+        return ()
+
+
 def operations_of(inference: Inference, layer: Layer, number: int) -> int | None:
     """Multiply-accumulate operations of one call for one sample; None where unknown."""
     facts = inference.facts(layer)

@@ -20,7 +20,7 @@ from configsplit.containers.writing import Written, prepare_text
 from configsplit.conversion import Migration, Note, Refusal, Request
 from configsplit.dialects import Detection, dialect_of, emit, parse, to_text
 from configsplit.errors import ConversionError, check_choice
-from configsplit.graph.json import FrozenDict, rebuild
+from configsplit.graph.json import FrozenDict, rebuild, spelled
 from configsplit.graph.model import walk
 from configsplit.models.document import Document
 from configsplit.models.made import Made
@@ -336,12 +336,12 @@ def _record(
         configsplit=__version__,
         verb="convert",
         arguments=dict(made.arguments),
-        result=Result(file=written.path.name, sha256=written.sha256),
+        result=Result(file=spelled(written.path.name), sha256=written.sha256),
         sources=(manifesting.source(made.document, home, weights=True, digests=digests),),
         layers=tuple(came(made.migration)),
         weights=Accounts() if new is None else accounts(new, made.absent),
         needs=made.needs,
-        warnings=tuple(f"{note.layer}: {note.what}" for note in made.notes),
+        warnings=tuple(spelled(f"{note.layer}: {note.what}") for note in made.notes),
     )
 
 

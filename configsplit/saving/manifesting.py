@@ -13,6 +13,7 @@ from configsplit.boundaries.masks import doubts
 from configsplit.containers.fetched import address_of, is_skimmed
 from configsplit.containers.writing import Written
 from configsplit.dialects import emit
+from configsplit.graph.json import spelled
 from configsplit.graph.model import LayerPath, TensorRef, TensorSpec, walk
 from configsplit.graph.provenance import Provenance
 from configsplit.graph.references import outputs_used, tensor_name
@@ -201,14 +202,14 @@ def source(
     """The source as a record in ``directory`` names it, and with ``weights`` what its weights stand in."""
     apart = document.weights if weights else None
     return SourceFile.made(
-        file=document.path.name,
+        file=spelled(document.path.name),
         sha256=digests[0],
         sha256_of="architecture" if is_skimmed(document.path) else None,
         format=document.kind,
         dialect=document.dialect,
         path=relative(document.path, directory),
         address=address_of(document.path),
-        weights=None if apart is None else apart.name,
+        weights=None if apart is None else spelled(apart.name),
         weights_path=relative(apart, directory),
         weights_address=address_of(apart),
         weights_sha256=None if apart is None else digests[1],
@@ -223,4 +224,4 @@ def relative(path: Path | None, directory: Path) -> str | None:
     to what was fetched: it is gone when the record is read."""
     if path is None or address_of(path) is not None:
         return None
-    return Path(os.path.relpath(path.resolve(), directory.resolve())).as_posix()
+    return spelled(Path(os.path.relpath(path.resolve(), directory.resolve())).as_posix())

@@ -14,6 +14,7 @@ from configsplit.containers.staging import Staging
 from configsplit.containers.system.threads import Workers
 from configsplit.containers.writing import Written, prepare_text
 from configsplit.errors import StoreError, check_choice
+from configsplit.graph.json import spelled
 from configsplit.graph.model import Layer, LayerPath, walk
 from configsplit.models.configs import check_configs
 from configsplit.models.document import Document
@@ -198,14 +199,14 @@ def _record(
         arguments=dict(edited.arguments),
         steps=tuple(Step(verb=verb, arguments=dict(arguments)) for verb, arguments in edited.steps),
         result=Result(
-            file=path.name,
+            file=spelled(path.name),
             sha256=written.sha256,
-            weights=None if beside is None else beside.path.name,
+            weights=None if beside is None else spelled(beside.path.name),
             weights_sha256=None if beside is None else beside.sha256,
         ),
         sources=tuple(sources),
         layers=tuple(_came(edited)),
-        warnings=(*edited.warnings, *_matched(plan)),
+        warnings=tuple(map(spelled, (*edited.warnings, *_matched(plan)))),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 from configsplit.boundaries.sizes import beside_inputs
 from configsplit.catalog.releases import minors, releases
@@ -165,4 +166,7 @@ def _told(layer: Layer, group: str, source: Source) -> Layer:
     except ValueError:
         where = f"{source.path}:{name}"
         raise StoreError("the vocabulary is damaged", code="archive-damaged", where=where, hint="copy the file again") from None
-    return replace(layer, entry=layer.entry | {"config": layer.config | {"vocabulary": words}})
+    told: dict[str, Any] = {"vocabulary": words}
+    if source.weights is not None and f"{group}/vars/idf_weights" in source.weights.datasets:
+        told["idf_weights"] = tuple(source.weights.read(f"{group}/vars/idf_weights").tolist()[: len(words)])
+    return replace(layer, entry=layer.entry | {"config": layer.config | told})

@@ -10,6 +10,7 @@ from configsplit.containers.source import FOLDERS, Source, digest
 from configsplit.containers.system.named_files import Stamp, stamp
 from configsplit.containers.system.threads import Workers
 from configsplit.errors import StoreError, VerificationError
+from configsplit.graph.json import unspelled
 from configsplit.records.manifest import SourceFile
 
 Place = tuple[Path, Path | None]
@@ -36,7 +37,7 @@ def weights_of(folder: Path, source: SourceFile, beside: Path, hint: str) -> Pat
 
 def _first(places: Sequence[Path], name: str, address: str | None, hint: str) -> Path:
     """The first place where it is; an address in a record is told, and never opened."""
-    for place in places:
+    for place in (*places, *(Path(unspelled(str(place))) for place in places)):
         if place.is_file() or any((place / name).is_file() for name in FOLDERS):
             return place
     was = "is not where it was" if address is None else f"was fetched from {address!r}, and is not here"

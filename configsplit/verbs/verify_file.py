@@ -12,6 +12,7 @@ from configsplit.containers.container import SUFFIXES
 from configsplit.containers.source import Source, open_source
 from configsplit.dialects import to_text
 from configsplit.errors import StoreError, VerificationError
+from configsplit.graph.json import unspelled
 from configsplit.models.document import reading
 from configsplit.models.fragments import load_fragment
 from configsplit.models.notebook import record_html
@@ -64,7 +65,7 @@ def verify_file(path: str | Path, *, source: str | Path | None = None, custom_ob
     """
     path = Path(path)
     told = read_record(path)
-    apart = None if told.result.weights is None else path.with_name(told.result.weights)
+    apart = None if told.result.weights is None else _beside(path, told.result.weights)
     try:
         places = list(_places(path.parent, told, source))
     except StoreError as error:
@@ -84,6 +85,12 @@ def verify_file(path: str | Path, *, source: str | Path | None = None, custom_ob
         sources = [stack.enter_context(each.opened()) for each in documents]
         count, size = compare(path, apart, told, sources, documents)
     return Checked(told, len(told.layers), count, size)
+
+
+def _beside(path: Path, name: str) -> Path:
+    return next(
+        (each for each in (path.with_name(name), path.with_name(unspelled(name))) if each.exists()), path.with_name(name)
+    )
 
 
 def _places(folder: Path, told: ProvenanceRecord, given: str | Path | None) -> Iterator[Place]:

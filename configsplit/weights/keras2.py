@@ -23,7 +23,7 @@ from configsplit.dialects import read_entry
 from configsplit.errors import WeightsError
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import Layer, LayerPath, Model, walk
-from configsplit.inference import Inference, trace, weights_of
+from configsplit.inference import Inference, archived_of, trace, weights_of
 from configsplit.models.wrapped import held_by
 from configsplit.weights.conversion import Laid, OldWeights
 from configsplit.weights.order import loaded_order
@@ -160,7 +160,8 @@ def in_order(
             raise WeightsError(str(stop), code=stop.code, where="/".join(path), hint=stop.remedy) from None
         if strange := {*by_place} ^ {place for each in places for place in each}:
             raise _strange(path, min(strange))
-        found[path] = replace(layout, slots=tuple(by_place[each[0]] for each in places))
+        kept_once = len(archived_of(around, layers[path])) if around is not None else 0
+        found[path] = replace(layout, slots=tuple(by_place[each[0]] for each in places)[: kept_once or None])
     return found
 
 

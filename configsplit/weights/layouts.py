@@ -67,9 +67,14 @@ def check_words(model: Model, source: Source) -> None:
         return
     for path, layer in walk(model, held_by(model.dialect)):
         looked_up = class_facts(layer.class_name).numbers in ("coded", "split")
-        if looked_up and not layer.config.get("vocabulary", True):
+        if not looked_up:
+            continue
+        if not layer.config.get("vocabulary", True):
             what = f"the vocabulary of {'/'.join(path)!r} is not in the .h5 file: Keras 3 does not write it there"
             raise _without_place(source, what, "save the model as .keras, or give the layer its vocabulary again")
+        if str(layer.config.get("output_mode")).startswith("tf"):
+            what = f"the weights of the words of {'/'.join(path)!r} lie in no array of the .h5 file, and a .keras needs one"
+            raise _without_place(source, what, "write .h5, or load the model in Keras and save it as .keras")
 
 
 def _without_place(source: Source, what: str, hint: str) -> StoreError:

@@ -19,7 +19,7 @@ from configsplit.errors import WeightsError
 from configsplit.graph.json import dumps
 from configsplit.graph.model import HeldBy, Layer, LayerPath, Model, Shape, walk
 from configsplit.graph.rebuild_order import reordered, stands_as_rebuilt
-from configsplit.inference import Inference, weights_of
+from configsplit.inference import Inference, archived_of, weights_of
 from configsplit.models.wrapped import held_by
 from configsplit.weights import made_up
 
@@ -273,6 +273,8 @@ def _fits(layer: Layer, path: LayerPath, inference: Inference, weights: Weights)
     found = [weights.file.datasets[name].shape for name in names]
     layer = layer if weights.file.layout.kind == "legacy" else merged(layer)
     wanted = _implied(inference, layer, found) if layer.model is None else _all_implied(inference, found)
+    if wanted is not None and weights.file.layout.kind != "legacy":
+        wanted += [spec.shape for spec in archived_of(inference, layer)]
     if wanted is None or any(None in shape for shape in wanted):
         return not found
     group = weights.groups.get(path, "")

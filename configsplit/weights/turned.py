@@ -17,7 +17,7 @@ from configsplit.conversion.building import Stored
 from configsplit.conversion.layers.archived import archived
 from configsplit.errors import WeightsError
 from configsplit.graph.model import Layer, LayerPath, walk
-from configsplit.inference import weights_of
+from configsplit.inference import archived_of, weights_of
 from configsplit.models.document import Document
 from configsplit.weights.conversion import OldWeights
 from configsplit.weights.order import loaded_order
@@ -54,7 +54,8 @@ def _archived(document: Document, file: Arrays) -> Iterator[tuple[str, str]]:
 
 def _listed(document: Document, file: Arrays) -> Iterator[tuple[str, str]]:
     """Each name in an ``.h5`` file, and the dataset that goes there: layer by layer, in the order in which Keras loads them."""
-    known, reach = weights_by_layer(document, file), rebuilt_inside(document.dialect)
+    every, reach = weights_by_layer(document, file), rebuilt_inside(document.dialect)
+    known = {path: [each for each in found if not _in_config(document, path, each)] for path, found in every.items()}
     for layer in as_rebuilt(document.model, file).layers:
         held = reach(layer)
         if held is None:
@@ -66,6 +67,15 @@ def _listed(document: Document, file: Arrays) -> Iterator[tuple[str, str]]:
             inner = [(each.path, leaves[each.path][each.number]) for each in order]
         for path, weight in inner:
             yield "/".join((LEGACY.container, layer.name, *(path or (layer.name,)), weight.name)), weight.dataset
+
+
+def _in_config(document: Document, path: LayerPath, weight: LayerWeight) -> bool:
+    """Whether an archive keeps a weight once more that the config has."""
+    around = known_inside(document.infer(), path[:-1])
+    if around is None:
+        return False
+    beside = archived_of(around, around.model.by_name()[path[-1]])
+    return weight.places[0].rpartition("/")[2] in {spec.name for spec in beside}
 
 
 def _kind(path: LayerPath, weight: LayerWeight) -> bool:

@@ -286,6 +286,9 @@ def test_words_that_are_nowhere_are_not_lost_silently(tmp_path: Path) -> None:
         tmp_path / "never", save_format="tf", save_traces=False
     )
     looking_up("tf_idf").save(tmp_path / "weighed", save_format="tf", save_traces=False)
+    shutil.rmtree(tmp_path / "weighed" / "variables")
+    (tmp_path / "weighed" / "variables").mkdir()
+    tf.train.Checkpoint(other=tf.Variable(1.0)).write(str(tmp_path / "weighed" / "variables" / "variables"))
     looking_up().save(tmp_path / "apart", save_format="tf", save_traces=False)
     (tmp_path / "apart" / "saved_model.pb").unlink()
     for name, layer in (("never", "words"), ("weighed", "text"), ("apart", "numbers")):

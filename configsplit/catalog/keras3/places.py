@@ -21,6 +21,9 @@ WEIGHT_NAMES = words(
 )
 """What the layers of Keras call their weights. One of these below a scope is most likely that of a layer inside."""
 
+_LOOKS_UP = frozenset({"StringLookup", "IntegerLookup", "TextVectorization"})
+_WORD_WEIGHTS = ("vars/idf_weights", "_lookup_layer/vars/idf_weights")
+"""What TextVectorization keeps twice, and those that only look words up once."""
 _DENSES = ("query_dense", "key_dense", "value_dense", "output_dense")
 
 
@@ -28,6 +31,8 @@ def places(class_name: str, count: int, *, old: bool = False) -> tuple[str, ...]
     """The datasets of a layer that holds no others, in the order of ``layer.weights``; ``old`` for tf.keras's archives."""
     if class_name in _IN_CELL:
         return tuple(f"cell/vars/{number}" for number in range(count))
+    if class_name in _LOOKS_UP:
+        return _WORD_WEIGHTS[:count]
     if class_name in ("MultiHeadAttention", "GroupQueryAttention"):
         each = count // len(_DENSES)
         mark = "_" if old or class_name == "GroupQueryAttention" else ""
@@ -44,6 +49,8 @@ def listed_otherwise(config: FrozenDict) -> bool:
 
 def slots(class_name: str, recipes: Sequence[Recipe]) -> tuple[Slot, ...]:
     """The weights of a layer of Keras 3, each in its place."""
+    if class_name == "TextVectorization" and len(recipes) == 1:
+        recipes = (*recipes, *recipes)
     return tuple(map(Slot, places(class_name, len(recipes)), recipes))
 
 

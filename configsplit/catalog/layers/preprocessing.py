@@ -17,12 +17,14 @@ from configsplit.catalog.rules import (
     first_shape,
     impossible,
     known,
+    no_weights,
     one_output,
     policy,
     policy_dtype,
     shape_of,
     unknown,
     variable_dtype,
+    weight,
 )
 from configsplit.catalog.values import AXIS, NOT_NONE, WHOLE, Values, number, one_of, or_none, several, whole
 from configsplit.graph.json import FrozenDict
@@ -82,11 +84,25 @@ def _vocabulary_size(call: CallFacts) -> int:
         return int(config["max_tokens"])
     if config.get("vocabulary_size"):  # tf.keras records it, special tokens included
         return int(config["vocabulary_size"])
-    vocabulary = config.get("vocabulary")
-    if not isinstance(vocabulary, tuple):
+    if not isinstance(config.get("vocabulary"), tuple):
         raise unknown("the size of the vocabulary is not in the config")
-    special = int(config.get("num_oov_indices", 1))
-    return len([token for token in vocabulary if token not in ("", config.get("mask_token"))]) + special
+    special, words = _tokens(config, _mode(config))
+    return len(special) + len([token for token in words if token not in ("", config.get("mask_token"))])
+
+
+def _tokens(config: FrozenDict, mode: str) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """The tokens that stand for masks and unknown words, and the words; a vocabulary may begin with the former or not."""
+    before = [config.get("mask_token")] if mode == "int" and config.get("mask_token") is not None else []
+    special = (*before, *(config.get("oov_token", "[UNK]"),) * int(config.get("num_oov_indices", 1)))
+    vocabulary = config["vocabulary"]
+    return special, vocabulary[len(special) :] if vocabulary[: len(special)] == special else vocabulary
+
+
+def _word_weights(call: CallFacts) -> Weights:
+    """The weights of words, special tokens included, of a layer that counts words and weighs them."""
+    if _mode(call.config).replace("-", "_") != "tf_idf":
+        return ()
+    return (weight(call, "idf_weights", _vocabulary_size(call), trainable=False),)
 
 
 def _counted_dtype(call: CallFacts) -> str:
@@ -252,9 +268,7 @@ def _counted(config: FrozenDict, mode: str) -> str:
     vocabulary = config.get("vocabulary")
     if not isinstance(vocabulary, tuple):
         return ""
-    before = [config.get("mask_token")] if mode == "int" and config.get("mask_token") is not None else []
-    special = (*before, *(config.get("oov_token"),) * int(config.get("num_oov_indices", 1)))
-    words = vocabulary[len(special) :] if vocabulary[: len(special)] == special else vocabulary
+    special, words = _tokens(config, mode)
     size, most = len(special) + len(words), config.get("max_tokens")
     if not vocabulary or len(set(words)) < len(words):
         return "the vocabulary is empty" if not vocabulary else "the vocabulary has a word twice"
@@ -290,9 +304,11 @@ def _split_up2(config: FrozenDict) -> str:
 
 _WHOLE_DTYPES = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 _CROSSED = {"num_bins": whole(0), "output_mode": one_of("int one_hot", case=False)}
-_LOOKED3: dict[str, Any] = {"values3": {**_OUTSIDE, **_SALT}, "keras3": {"conflict": _looked_up}}
-_COUNTED3: dict[str, Any] = {"values3": {**_OUTSIDE, **_SALT, **_IDS3}, "keras3": {"conflict": _salted}}
+_WEIGHED3: dict[str, Any] = {"weights": no_weights, "archived": _word_weights}
+_LOOKED3: dict[str, Any] = {"values3": {**_OUTSIDE, **_SALT}, "keras3": {**_WEIGHED3, "conflict": _looked_up}}
+_COUNTED3: dict[str, Any] = {"values3": {**_OUTSIDE, **_SALT, **_IDS3}, "keras3": {**_WEIGHED3, "conflict": _salted}}
 _LISTED: dict[str, Any] = {"tells_kind": True, "numbers": "coded"}
+_WEIGHED: dict[str, Any] = {"weights": _word_weights, **_LISTED}
 
 LAYERS = (
     *declare("Rescaling", rescaled_outputs, values={"scale": NOT_NONE, "offset": NOT_NONE}, keras3={"mask": "passes"}),
@@ -326,16 +342,17 @@ LAYERS = (
         conflict=_crossed2,
         keras3={"conflict": agreeing},
     ),
-    *declare("StringLookup", lookup_outputs, values={**_LOOKUP, **_WORDS}, conflict=_strings2, **_LOOKED3, **_LISTED),
-    *declare("IntegerLookup", lookup_outputs, values={**_LOOKUP, **_IDS}, conflict=_integers2, **_COUNTED3, **_LISTED),
+    *declare("StringLookup", lookup_outputs, values={**_LOOKUP, **_WORDS}, conflict=_strings2, **_LOOKED3, **_WEIGHED),
+    *declare("IntegerLookup", lookup_outputs, values={**_LOOKUP, **_IDS}, conflict=_integers2, **_COUNTED3, **_WEIGHED),
     *declare(
         "TextVectorization",
         text_outputs,
+        _word_weights,
         tells_kind=True,
         numbers="split",
         values=_TEXT,
         values3={"ngrams": or_none(several(WHOLE))},
         conflict=_split_up2,
-        keras3={"conflict": _split_up},
+        keras3={**_WEIGHED3, "conflict": _split_up},
     ),
 )

@@ -1,39 +1,54 @@
-"""The words that a layer of Keras 2 has counted (StringLookup, IntegerLookup, TextVectorization), out of a SavedModel.
+"""The tables in which layers of Keras 2 look words up (StringLookup, IntegerLookup, TextVectorization), out of a SavedModel.
 
-An adapted layer fills a table from two constants of the program: words, and their numbers. Nothing of the program is run: the
-graph of objects says which constants, by the names in which one object keeps another, and a constant is data.
+A table is filled from two constants of the program, words and their numbers, or from a file in ``assets/``, line by line.
+Nothing of the program is run: the graph of objects says which constants or which file, by the names in which one object keeps
+another; both are data.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from configsplit.containers.bundle.wire import Damaged, Value, fields, messages, number_in, spans, text_in, varint
 from configsplit.containers.opening import Opened
 from configsplit.containers.system.window import Span
 
-_GRAPH, _OBJECTS = 2, 7
+_GRAPH, _ASSETS, _OBJECTS = 2, 6, 7
 """The fields of a MetaGraphDef."""
-_TABLES = (("lookup_table",), ("_lookup_layer", "lookup_table"))
-_KEYS, _NUMBERS = (("_initialize", "trace_0", name) for name in ("capture_1", "capture_2"))
+TABLES = (("lookup_table",), ("_lookup_layer", "lookup_table"))
+"""The steps from a layer to its table; to its other arrays the same without the last."""
+_PAIR = (("_initialize", "trace_0", "capture_1"), ("_initialize", "trace_0", "capture_2"))
+_FILE = ("_initializer", "_filename")
+_ASSET, _CONSTANT = 5, 9
+"""The fields of a SavedObject."""
 _INT64, _STRING = 9, 7
 _MOST_WORDS = 10_000_000
+
+_NUMBER = re.compile(r" *[+-]?[0-9]{1,18} *")
 
 Words: TypeAlias = tuple[str, ...] | tuple[int, ...]
 
 
-def words_in(opened: Opened, program: Span, layers: Mapping[str, Sequence[str]], first: Mapping[str, int]) -> dict[str, Words]:
-    """The words of layers, in the order of their numbers.
+class Table(NamedTuple):
+    """What a table is filled from: two rows, of which one has words and the other their numbers; or a file in ``assets/``."""
+
+    keys: Words | None = None
+    values: Words | None = None
+    file: str = ""
+
+
+def tables_in(opened: Opened, program: Span, layers: Sequence[Sequence[str]]) -> list[Table | None]:
+    """The tables of layers.
 
     Args:
         opened: the SavedModel.
         program: its ``saved_model.pb``.
-        layers: the steps from the model to each layer, by name.
-        first: the number of the first word of each.
+        layers: the steps from the model to each layer.
 
     Returns:
-        The words of all layers whose table is filled from constants, numbered without a hole.
+        What the table of each is filled from; None where it is filled otherwise, or with more than a row of words or numbers.
 
     Raises:
         Damaged: the program is no sound one.
@@ -42,37 +57,54 @@ def words_in(opened: Opened, program: Span, layers: Mapping[str, Sequence[str]],
     metas = [*spans(program, 2, where)]
     found = [each for meta in metas for each in spans(meta, _OBJECTS, where)]
     if len(found) != 1:
-        return {}
+        return [None] * len(layers)
     nodes = [*messages(memoryview(opened.small(found[0])), 1)]
-    wanted = {name: _constants(nodes, steps) for name, steps in layers.items()}
-    names = {each for pair in wanted.values() if pair for each in pair}
-    graphs = [each for meta in metas for each in spans(meta, _GRAPH, where)]
-    values = dict(_values(opened, graphs, names))
-    told: dict[str, Words] = {}
-    for name, pair in wanted.items():
-        words, numbers = (values.get(each) for each in pair or ("", ""))
-        if words and numbers == (*range(first[name], first[name] + len(words)),):
-            told[name] = words
-    return told
+    sources = [_source(nodes, steps) for steps in layers]
+    files = [text_in(memoryview(opened.small(each)), 2) for meta in metas for each in spans(meta, _ASSETS, where)]
+    names = {name for source in sources if isinstance(source, tuple) for name in source}
+    values = dict(_values(opened, [each for meta in metas for each in spans(meta, _GRAPH, where)], names))
+    return [_table(source, files, values) for source in sources]
 
 
-def _constants(nodes: Sequence[memoryview], steps: Sequence[str]) -> tuple[str, str] | None:
-    """The names of the two constants that a layer's table is filled from."""
-    for table in _TABLES:
-        keys, numbers = (_constant(nodes, (*steps, *table, *path)) for path in (_KEYS, _NUMBERS))
-        if keys and numbers:
-            return keys, numbers
+def _table(source: tuple[str, str] | int | None, files: Sequence[str], values: Mapping[str, Any]) -> Table | None:
+    if isinstance(source, int):
+        return Table(file=files[source]) if source < len(files) else None
+    keys, numbers = (values.get(name) for name in source or ("", ""))
+    return Table(keys, numbers) if keys and numbers else None
+
+
+def _source(nodes: Sequence[memoryview], steps: Sequence[str]) -> tuple[str, str] | int | None:
+    """The names of the two constants that a layer's table is filled from, or the number of the file."""
+    for table in TABLES:
+        keys, numbers = (_kept(nodes, (*steps, *table, *path), _CONSTANT) for path in _PAIR)
+        if keys is not None and numbers is not None:
+            return text_in(keys, 1), text_in(numbers, 1)
+        if (file := _kept(nodes, (*steps, *table, *_FILE), _ASSET)) is not None:
+            return number_in(file, 1)
     return None
 
 
-def _constant(nodes: Sequence[memoryview], steps: Sequence[str]) -> str:
+def words_of_file(text: memoryview, numbers: bool) -> Words | None:
+    """The words of a file, a line each, as TensorFlow reads them; None where it would not: a line is empty, or no number.
+
+    Raises:
+        Damaged: it is no text.
+    """
+    lines = tuple(line.removesuffix("\r") for line in _text(text).removesuffix("\n").split("\n"))
+    if not all(_NUMBER.fullmatch(line) if numbers else line for line in lines):
+        return None
+    return tuple(map(int, lines)) if numbers else lines
+
+
+def _kept(nodes: Sequence[memoryview], steps: Sequence[str], kind: int) -> memoryview | None:
+    """The object at the end of some steps, if it is of a kind."""
     at = 0
     for step in steps:
         kept = (number_in(each, 1) for each in messages(nodes[at], 1) if text_in(each, 2) == step)
         at = next(kept, -1)
         if not 0 <= at < len(nodes):
-            return ""
-    return next((text_in(each, 1) for each in messages(nodes[at], 9)), "")
+            return None
+    return next(messages(nodes[at], kind), None)
 
 
 def _values(opened: Opened, graphs: Sequence[Span], names: set[str]) -> Iterator[tuple[str, Any]]:
