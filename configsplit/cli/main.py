@@ -96,8 +96,12 @@ class LazyGroup(click.Group):
             ctx.exit(130)  # 128 + SIGINT, as shells say it
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(__version__, prog_name="configsplit")
+@click.group(
+    cls=LazyGroup,
+    subcommand_metavar="VERB [ARGS]...",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+@click.version_option(__version__, "-V", "--version", prog_name="configsplit")
 def cli() -> None:
     """Cut any Keras model file at any layer: exactly, with proof, and without Keras.
 
