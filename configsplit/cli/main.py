@@ -55,7 +55,9 @@ class LazyGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         wide = max(map(len, VERBS))  # one column through all groups
         told = VERBS | {name: each.help or "" for name, each in _BESIDE.items()}
-        for title, names in {**_GROUPS, "Other commands": tuple(_BESIDE)}.items():
+        grouped = {name for names in _GROUPS.values() for name in names}
+        rest = tuple(name for name in VERBS if name not in grouped)
+        for title, names in {**_GROUPS, "Support": rest, "Other commands": tuple(_BESIDE)}.items():
             with formatter.section(title):
                 formatter.write_dl([(name.ljust(wide), told[name]) for name in names])
 
@@ -165,9 +167,8 @@ _GROUPS = {
     "Change": ("extract", "insert", "replace", "remove", "rename", "freeze"),
     "Convert": ("convert", "weights", "expand"),
     "Run many": ("batch",),
-    "Support": ("profile", "plugins", "validate"),
 }
-"""The verbs as help shows them."""
+"""The verbs as help shows them; below these stand all others."""
 
 _OTHER_WORDS = {
     "cut": "split",
