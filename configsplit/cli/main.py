@@ -6,15 +6,29 @@ import atexit
 import gc
 import os
 import sys
-from typing import Any
+from typing import IO, Any
 
 import click
+from click.exceptions import NoArgsIsHelpError
 
 from configsplit import __version__
 from configsplit.cli.output import fail
 from configsplit.cli.refusals import REFUSALS, refusal
 from configsplit.errors import ConfigSplitError, closest
 from configsplit.verbs.table import VERBS
+
+
+class WrongUsage(click.UsageError):
+    """What was wrong first, as every error here begins, then how the command is used."""
+
+    def __init__(self, error: click.UsageError, context: click.Context | None = None) -> None:
+        super().__init__(error.format_message(), error.ctx or context)
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        told = f"{click.style('error', fg='red', bold=True)}: {self.format_message()}"
+        if self.ctx is not None:
+            told += f"\n\n{self.ctx.get_usage()}\n`{self.ctx.command_path} --help` says more"
+        click.echo(told, file=file or sys.stderr, color=None if self.ctx is None else self.ctx.color)
 
 
 class LazyGroup(click.Group):
@@ -41,7 +55,9 @@ class LazyGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         wide = max(map(len, VERBS))  # one column through all groups
         told = VERBS | {name: each.help or "" for name, each in _BESIDE.items()}
-        for title, names in {**_GROUPS, "Other commands": tuple(_BESIDE)}.items():
+        grouped = {name for names in _GROUPS.values() for name in names}
+        rest = tuple(name for name in VERBS if name not in grouped)
+        for title, names in {**_GROUPS, "Support": rest, "Other commands": tuple(_BESIDE)}.items():
             with formatter.section(title):
                 formatter.write_dl([(name.ljust(wide), told[name]) for name in names])
 
@@ -53,9 +69,21 @@ class LazyGroup(click.Group):
         ctx.meta["arguments"] = tuple(args)
         return super().parse_args(ctx, args)
 
+    def make_context(self, *arguments: Any, **options: Any) -> click.Context:
+        try:
+            return super().make_context(*arguments, **options)
+        except NoArgsIsHelpError:
+            raise
+        except click.UsageError as error:
+            raise WrongUsage(error) from None
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except NoArgsIsHelpError:
+            raise
+        except click.UsageError as error:
+            raise WrongUsage(error, ctx) from None
         except ConfigSplitError as error:
             fail(error)
             ctx.exit(1)
@@ -70,8 +98,12 @@ class LazyGroup(click.Group):
             ctx.exit(130)  # 128 + SIGINT, as shells say it
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(__version__, prog_name="configsplit")
+@click.group(
+    cls=LazyGroup,
+    subcommand_metavar="VERB [ARGS]...",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+@click.version_option(__version__, "-V", "--version", prog_name="configsplit")
 def cli() -> None:
     """Cut any Keras model file at any layer: exactly, with proof, and without Keras.
 
@@ -83,7 +115,7 @@ def cli() -> None:
     """
 
 
-@click.command("help", help="Show how a verb is used, or what the code of an error means.")
+@click.command("help", help="Show the help of a verb, or explain the code of an error.")
 @click.argument("verb", metavar="[VERB | CODE]", required=False)
 @click.pass_context
 def help_(context: click.Context, verb: str | None) -> None:
@@ -120,7 +152,7 @@ def _of_error(above: click.Context, code: str) -> str:
     return formatter.getvalue().rstrip()
 
 
-@click.command("completion", help="Print what a shell reads to complete verbs, options and names of layers.")
+@click.command("completion", help="Print a script that completes verbs, options and layer names.")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
     """``source <(configsplit completion bash)``, in the shell's own start file."""
@@ -135,9 +167,8 @@ _GROUPS = {
     "Change": ("extract", "insert", "replace", "remove", "rename", "freeze"),
     "Convert": ("convert", "weights", "expand"),
     "Run many": ("batch",),
-    "Support": ("profile", "plugins", "validate"),
 }
-"""The verbs as help shows them."""
+"""The verbs as help shows them; below these stand all others."""
 
 _OTHER_WORDS = {
     "cut": "split",

@@ -20,7 +20,7 @@ def plan_lines(plan: Plan) -> list[str]:
     lines = [
         f"plan  {len(plan.stages)} stages by {plan.balance}{shape}",
         f"  largest stage  {amount(plan.largest, unit)} ({_proof(plan)})",
-        f"  across in all  {figure(plan.bytes, size)} a sample ({_least(plan)})",
+        f"  total across   {figure(plan.bytes, size)} per sample ({_least(plan)})",
     ]
     if plan.uncounted:
         lines.append(f"  not counted    {uncounted(plan)}")

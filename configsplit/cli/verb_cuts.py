@@ -101,7 +101,7 @@ def _lines(found: Cuts, top: int, width: int | None) -> list[str]:
     lines += [f"{left} more: --top {len(found)} shows all"] if left else []
     lines += _along(found)
     places = sum(bool(place.at) for place in found)  # beside them may stand what it costs not to cut
-    lines += [f"{places} of {found.found} places; bytes, MACs and the peak of activations are those of one sample"]
+    lines += [f"{places} of {found.found} places; bytes, MACs and peak activations are per sample"]
     if gone := [title.partition(" ")[0] for title in titles if title not in rows[0]]:
         lines.append(f"left out for want of room: {', '.join(gone)} (--json has them)")
     return [*lines, *_of_sizes(found)]

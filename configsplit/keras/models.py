@@ -132,14 +132,18 @@ def donor(live: LiveModel | LiveLayer) -> Document | Mapping[str, Json]:
     """A live model or layer as verbs on files put it into a model: the document, or the config of the layer.
 
     Raises:
-        DocumentError: no functional graph of the model can be had; or the layer has weights, which its config does not hold.
+        DocumentError: no functional graph of the model can be had; or the layer has weights or a vocabulary that was learnt by
+            `adapt`, which its config does not hold.
     """
     works = framework_of(live)
     if isinstance(live, works.module.Model):
         return document(live)
-    if getattr(live, "weights", ()):
+    held: list[Any] = [each for each in (live, getattr(live, "layer", None)) if each is not None]  # what a wrapper runs, too
+    learnt = any(hasattr(each, "save_assets") and each.get_config().get("vocabulary") is None for each in held)
+    if learnt or held[0].weights:
         raise DocumentError(
-            f"a {type(live).__name__} has weights, which go into a file as those of a model only",
+            f"a {type(live).__name__} has {'a vocabulary' if learnt else 'weights'}, which no config holds: "
+            "it goes into a file as a part of a model only",
             code="live-not-keras",
             where=live.name,
             hint="put it into one: keras.Sequential([keras.Input(shape), layer])",

@@ -11,7 +11,7 @@ from configsplit.pictures.beside import arranged
 from configsplit.pictures.layout import EDGE, Placed, Point
 from configsplit.pictures.picture import Box, Line, PartFacts, Picture, View
 from configsplit.pictures.style import PARTS, style_sheet
-from configsplit.pictures.words import amount, markup, shortened, size
+from configsplit.pictures.words import amount, markup, plain, shortened, size
 
 WIDTH, HEIGHT = 214.0, 44.0
 """Of a box that is not open."""
@@ -177,10 +177,19 @@ def _card(box: Box) -> str:
     return (
         f'{sheets}<rect class="s" width="{WIDTH:g}" height="{HEIGHT:g}" rx="7"/>'
         f'<path class="k" d="M7 0H5A5 7 0 0 0 0 7V{HEIGHT - 7:g}A5 7 0 0 0 5 {HEIGHT:g}H7Z"/>'
-        f'<text class="n" x="15" y="18">{markup(shortened(box.name, room))}</text>{right}'
+        f'<text class="n" x="15" y="18">{markup(_named(box, room))}</text>{right}'
         f'<text class="c" x="15" y="35">{markup(shortened(box.class_name, 30 - len(shape)))}</text>'
         f'<text class="d" x="{WIDTH - 10:g}" y="35">{markup(shape)}</text>'
     )
+
+
+def _named(box: Box, room: int) -> str:
+    """The name of a box, in its room; of blocks from one to another both ends stay as long as they can."""
+    name = plain(box.name)
+    first, dots, last = name.partition(" … ")
+    if not dots or len(name) <= room or len(last) > room // 2:
+        return shortened(box.name, room)
+    return f"{first[: room - len(last) - 2]}… {last}"
 
 
 def _frame(box: Box, width: float, height: float) -> str:

@@ -58,6 +58,25 @@ def test_what_is_missing_is_said_with_what_it_is_for() -> None:
     assert f"Example: configsplit {record('cuts').examples[0]}\n" in run("cuts").err
 
 
+@pytest.mark.parametrize(
+    ("words", "first"),
+    [
+        (("splitt",), "error: There is no verb 'splitt'. Did you mean 'split'?"),
+        (("split", "x", "--out"), "error: Option '--out' requires an argument."),
+        (("--lout",), "error: No such option '--lout'."),
+        (("split", "x", "--at", "a", "--stages", "2", "-o", "y"), "error: give either --at REF"),
+        (("verify", "a", "b"), "error: two models are compared by running them"),
+    ],
+)
+def test_what_was_wrong_is_said_first(words: tuple[str, ...], first: str) -> None:
+    found = run(*words)
+    assert (found.code, found.out) == (2, "")
+    assert found.err.startswith(first)
+    assert "\n\nUsage: configsplit " in found.err
+    assert found.err.endswith(" --help` says more\n")
+    assert run().err.startswith("Usage: configsplit")
+
+
 def test_a_misspelt_path_is_told_the_nearest(tmp_path: Path) -> None:
     (tmp_path / "resnet50.keras").write_bytes(RESIDUAL.read_bytes())
     (tmp_path / "notes.txt").write_text("none", "utf-8")

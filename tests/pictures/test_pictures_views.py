@@ -17,8 +17,8 @@ from configsplit.errors import ConfigSplitError
 from configsplit.pictures.beside import MIDDLE
 from configsplit.pictures.folding import folded
 from configsplit.pictures.of_model import MOST_BOXES, views_of
-from configsplit.pictures.picture import View
-from configsplit.pictures.svg import closed
+from configsplit.pictures.picture import Box, View
+from configsplit.pictures.svg import _named, closed
 from configsplit.verbs.plot import MOST_SEEN, opened, plot
 from configsplit.verbs.verify import read_manifest
 
@@ -388,3 +388,12 @@ def test_near_to_nothing_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigSplitError) as caught:
         plot(loaded(tmp_path, residual(3)), near=2).text(".svg")
     assert caught.value.code == "plot-near"
+
+
+def test_a_long_name_of_blocks_keeps_both_ends() -> None:
+    box = Box(name="conv4_block2 … block36", times=35)
+    assert _named(box, 21) == "conv4_block2… block36"
+    assert _named(box, 18) == "conv4_blo… block36"
+    assert _named(box, 22) == box.name
+    assert _named(Box(name="\u202eblock_one_and_more … end"), 18) == "\\u202eblock_o… end"
+    assert _named(Box(name="a_name_that_is_long … and_its_end_is_longer_still"), 20) == "a_name_tha…ger_still"

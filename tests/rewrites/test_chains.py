@@ -246,6 +246,11 @@ def test_a_live_layer_goes_into_a_file(tmp_path: Path) -> None:
     assert configsplit.compare(RESIDUAL, noisy.path).identical
     built = keras.layers.Dense(7, name="seven")
     built.build((None, 7))
+    learnt = keras.layers.StringLookup(name="words")
+    learnt.adapt(["a", "b"])
+    for lookup in (learnt, keras.layers.TimeDistributed(learnt)):
+        with pytest.raises(DocumentError, match="has a vocabulary"):  # Keras counts it as no weight
+            configsplit.insert(RESIDUAL, lookup, after="c1")
     with pytest.raises(DocumentError, match="has weights") as caught:
         configsplit.insert(RESIDUAL, donor=built, after="c1")
     assert (caught.value.code, caught.value.where) == ("live-not-keras", "seven")

@@ -17,14 +17,14 @@ VERB = Verb(
         MODEL,
         Option(
             "--max-tensors",
-            help="Only cuts that at most K tensors cross.",
+            help="Only cuts crossed by at most K tensors.",
             kind="whole",
             least=0,
             metavar="K",
         ),
-        Option("--max-bytes", help="Only cuts that at most so many bytes per sample cross.", kind="bytes", metavar="BYTES"),
-        Option("--before", help="Only cuts that leave REF to the tail.", metavar="REF"),
-        Option("--after", help="Only cuts that have REF in the head.", metavar="REF"),
+        Option("--max-bytes", help="Only cuts with at most this many bytes per sample across.", kind="bytes", metavar="BYTES"),
+        Option("--before", help="Only cuts with REF in the tail.", metavar="REF"),
+        Option("--after", help="Only cuts with REF in the head.", metavar="REF"),
         SORT._replace(only="command"),
         SORT._replace(only="recipe", choices=ORDERS[:3]),
         Option(
@@ -34,14 +34,14 @@ VERB = Verb(
             metavar="MACS_PER_S",
             only="command",
         ),
-        Option("--tail-speed", help="The same at the tail.", kind="amount", metavar="MACS_PER_S", only="command"),
+        Option("--tail-speed", help="The same for the tail.", kind="amount", metavar="MACS_PER_S", only="command"),
         Option(
             "--head-profile",
             help="Instead of a speed: what `configsplit profile` measured on that device.",
             kind="path",
             only="command",
         ),
-        Option("--tail-profile", help="The same at the tail.", kind="path", only="command"),
+        Option("--tail-profile", help="The same for the tail.", kind="path", only="command"),
         Option(
             "--link", help="Speed of the link between the two devices.", kind="amount", metavar="BYTES_PER_S", only="command"
         ),

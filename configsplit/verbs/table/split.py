@@ -41,7 +41,7 @@ PLAN = (
     ),
     Option(
         "--max-boundary-bytes",
-        help="Most bytes per sample across a boundary.",
+        help="Maximum bytes per sample across a boundary.",
         kind="bytes",
         metavar="BYTES",
         goes_with="stages",
@@ -57,7 +57,7 @@ PLAN = (
     ),
     WHOLE_NESTED._replace(only="command", goes_with="stages"),
     WHOLE_NESTED._replace(only="recipe"),
-    Option("--max-stage-bytes", help="Most bytes of weights in a stage.", kind="bytes", metavar="BYTES", goes_with="stages"),
+    Option("--max-stage-bytes", help="Maximum bytes of weights in a stage.", kind="bytes", metavar="BYTES", goes_with="stages"),
 )
 
 VERB = Verb(

@@ -7,7 +7,7 @@ VERB = Verb(
     function="configsplit.verbs.validate:validate",
     help="""Check each FILE against its published JSON Schema; report every violation and where it is.
 
-    FILE is a model (.json, .keras, .h5), a manifest, a provenance record or a recipe, told apart by content.
+    FILE is a model (.json, .keras, .h5), a manifest, a provenance record or a recipe, recognised by its content.
     """,
     options=(
         Option("files", kind="path", required=True, repeat=True, metavar="FILE...", fetched=True),

@@ -158,7 +158,7 @@ MATCH = Option(
 )
 DEQUANTIZE = Option(
     "--dequantize",
-    help="Take quantized weights (TensorFlow.js) as what is left of them: rounded.",
+    help="Accept quantized weights (TensorFlow.js), rounded as they are.",
     kind="flag",
     default=False,
     use="load",
@@ -228,13 +228,13 @@ FORCE = Option("--force -f", help="Replace an existing output.", kind="flag", us
 LIMITS = (
     Option(
         "--timeout",
-        help="Most seconds that Keras may run; 3600 by default.",
+        help="Maximum seconds that Keras may run; 3600 by default.",
         kind="number",
         least=0,
         open=True,
         metavar="SECONDS",
     ),
-    Option("--memory", help="Most memory that Keras may use.", kind="number", least=0, open=True, metavar="GB"),
+    Option("--memory", help="Maximum memory that Keras may use.", kind="number", least=0, open=True, metavar="GB"),
     Option("--unconfined", help="Build the model even if the system cannot confine the process.", kind="flag"),
 )
 """Options of verbs that build a model."""

@@ -8,7 +8,7 @@ VERB = Verb(
     help="""Write the weights of MODEL alone, under stable names (`layer/kernel`), bit for bit.
 
     The suffix of --out decides the format: .safetensors, .npz, or .weights.h5 as Keras 3 writes it. Given with the architecture
-    as --weights, each of them makes the same model again. If a weight's name would not say which weight of its layer it is,
+    as --weights, any of them restores the same model. If a weight's name would not say which weight of its layer it is,
     nothing is written.
     """,
     options=(
