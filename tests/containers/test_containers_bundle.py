@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import zlib
 import shutil
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
