@@ -85,12 +85,22 @@ def __getattr__(name: str) -> Any:
     if name == "keras":
         return import_module("configsplit.keras")
     if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = function(name) if name in VERBS else getattr(import_module(_OTHERS[name]), name)
-    if name in VERBS or name == "plan":
-        from configsplit.verbs.public import public
+        from configsplit.errors import closest
 
-        found = public(name, found, partial(import_module, "configsplit.keras"))
+        near = [] if name.startswith("_") else closest(name, __all__)
+        told = f"; did you mean {near[0]!r}?" if near else ""
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}{told}", name=name)
+    found = function(name) if name in VERBS else getattr(import_module(_OTHERS[name]), name)
+    fetching = partial(import_module, "configsplit.batches.fetching")
+    if name in VERBS or name in ("compare", "plan"):
+        from configsplit.verbs.public import fetched_of, public, with_addresses
+
+        live = public(name, found, partial(import_module, "configsplit.keras"))
+        found = with_addresses(live, fetched_of(name, found), fetching)
+    elif name in ("load", "reading"):
+        from configsplit.verbs.public import with_addresses
+
+        found = with_addresses(found, ("path", "weights"), fetching)
     globals()[name] = found
     return found
 

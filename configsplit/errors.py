@@ -158,6 +158,7 @@ def _call(command: re.Match[str]) -> str:
     given = [word.lower() for word in _OPTION.sub("", rest).split()]
     out = next((option[4] for option in _OPTION.finditer(rest) if option[3] == "out"), None)
     given += [_keyword(option) for option in _OPTION.finditer(rest) if option[3] != "out"]
+    verb = "verify_file" if (verb, given) == ("verify", ["file"]) else verb
     return f"`configsplit.{verb}" + (f"({', '.join(given)})" if rest else "") + (f'.save("{out}")`' if out else "`")
 
 
@@ -199,7 +200,7 @@ def check_choice(option: str, value: object, choices: object) -> None:
     words: tuple[str, ...] = get_args(choices)
     if value not in words:
         raise OptionError(
-            f"{option} cannot be {value!r}", code="option-unknown", where=option, hint=nearest_choice(str(value), words)
+            f"{value!r} is none of the choices", code="option-unknown", where=option, hint=nearest_choice(str(value), words)
         )
 
 
@@ -224,7 +225,7 @@ def check_number(
         bounds = [] if least is None else [f"{'above' if open else 'from'} {least:g}"]
         bounds += [] if most is None else [f"up to {most:g}"]
         hint = " ".join([f"give {kind}", *bounds])
-        raise OptionError(f"{option} cannot be {value!r}", code="option-range", where=option, hint=hint)
+        raise OptionError(f"{value!r} is out of range", code="option-range", where=option, hint=hint)
 
 
 def nearest_choice(value: str, words: Sequence[str]) -> str:

@@ -5,6 +5,7 @@ A server may be slow, but not silent; it must say how large the file is, and be 
 
 from __future__ import annotations
 
+import atexit
 import re
 import tempfile
 import time
@@ -49,6 +50,30 @@ def fetched(addresses: Iterable[str], *, ranges: bool = False) -> Iterator[dict[
         above = Path(stack.enter_context(folder)).resolve()
         several = enumerate(dict.fromkeys(addresses))
         yield {address: _Fetched(stack, ranges).model(address, above / str(number)) for number, address in several}
+
+
+_KEPT: dict[str, Path] = {}
+_HELD = ExitStack()
+
+
+def kept(address: str) -> Path:
+    """A file or folder at an address, fetched whole and once: what Python is given reads its weights when it is saved, and so
+    needs them as long as the process lasts.
+
+    Raises:
+        RuntimeUnavailableError, StoreError: as `fetched` does.
+    """
+    if address not in _KEPT:
+        if not _KEPT:
+            atexit.register(let_go)
+        _KEPT[address] = _HELD.enter_context(fetched([address]))[address]
+    return _KEPT[address]
+
+
+def let_go() -> None:
+    """Delete what was fetched to be kept, as the end of the process does."""
+    _KEPT.clear()
+    _HELD.close()
 
 
 class _Fetched(NamedTuple):

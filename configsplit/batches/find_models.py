@@ -13,6 +13,7 @@ from configsplit.batches import storage
 from configsplit.batches.glob import MAGIC, first_match, matches, root_of
 from configsplit.batches.recipe import DEFAULT_EXCLUDE, DEFAULT_INCLUDE, Models
 from configsplit.containers.fetched import is_remote
+from configsplit.containers.system.errors import missing
 from configsplit.errors import StoreError
 
 
@@ -128,7 +129,9 @@ def _root(zoo: str) -> tuple[str, str | None]:
         root, glob = root_of(zoo)
         if Path(root).is_dir():
             return root, glob
-    raise StoreError("there is no such folder", code="file-missing", where=zoo, hint="give --zoo a folder, or a glob in quotes")
+    near = missing(Path(zoo)).hint
+    hint = near if near.startswith("did you mean") else "give --zoo a folder, or a glob in quotes"
+    raise StoreError("there is no such folder", code="file-missing", where=zoo, hint=hint)
 
 
 def _local(root: str, models: Models, glob: str | None, leave_out: Path | None) -> Iterator[Member]:

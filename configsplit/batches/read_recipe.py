@@ -12,7 +12,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from configsplit.batches.recipe import Recipe, Step
-from configsplit.errors import DocumentError, RuntimeUnavailableError, StoreError
+from configsplit.containers.system.errors import store_error
+from configsplit.errors import DocumentError, RuntimeUnavailableError, StoreError, did_you_mean
 from configsplit.graph.json import loads
 from configsplit.records.yaml_text import YamlError, yaml_values
 from configsplit.verbs.table import VERBS
@@ -29,10 +30,11 @@ def read_recipe(path: str | Path) -> Recipe:
     place = Path(path)
     try:
         text = place.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise StoreError(
-            f"the recipe cannot be read: {error}", code="recipe-unreadable", where=str(path), hint="give a YAML file"
-        ) from None
+    except OSError as error:
+        told = store_error(error, path)
+        raise StoreError(told.message, code="recipe-unreadable", where=str(path), hint=told.hint) from None
+    except UnicodeDecodeError:
+        raise StoreError("it is no text", code="recipe-unreadable", where=str(path), hint="give a YAML file") from None
     plain = _yaml(text, str(path)) if place.suffix.lower() in (".yaml", ".yml") else loads(text)
     return checked(plain, str(path))
 
@@ -65,12 +67,12 @@ def _refusal(error: ValidationError, where: str) -> DocumentError:
             hint=_nearest_value(first) or "docs/batch.md says what goes there",
         )
     known = _keys(first["loc"][:-1])
-    close = difflib.get_close_matches(str(first["loc"][-1]), known, n=3, cutoff=0.5) or sorted(known)
+    close = difflib.get_close_matches(str(first["loc"][-1]), known, n=3, cutoff=0.5)
     return DocumentError(
         f"a recipe knows no {first['loc'][-1]!r} there",
         code="recipe-unknown-key",
         where=f"{where}: {steps}",
-        hint=f"{', '.join(close)} can stand there",
+        hint=did_you_mean(close) if close else f"there can be {', '.join(sorted(known))}",
     )
 
 
@@ -136,10 +138,9 @@ def _check_command(command: str | None, where: str) -> None:
             f"the command cannot be read: {error}", code="recipe-invalid", where=where, hint="check its quotes"
         ) from None
     if words and words[0] not in VERBS:
-        close = difflib.get_close_matches(words[0], VERBS, n=3, cutoff=0.5) or list(VERBS)
-        raise DocumentError(
-            f"there is no verb {words[0]!r}", code="recipe-invalid", where=where, hint=f"{', '.join(close)} can stand there"
-        )
+        close = difflib.get_close_matches(words[0], VERBS, n=3, cutoff=0.5)
+        hint = did_you_mean(close) if close else f"the verbs are {', '.join(VERBS)}"
+        raise DocumentError(f"there is no verb {words[0]!r}", code="recipe-invalid", where=where, hint=hint)
 
 
 def _yaml(text: str, where: str) -> Any:

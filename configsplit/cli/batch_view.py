@@ -8,10 +8,15 @@ from collections import Counter
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING
 
 from configsplit.cli.output import note, printable, say
 from configsplit.display.figures import size
+
+if TYPE_CHECKING:
+    from rich.console import Group, RenderableType
+
+    from configsplit.batches.run import Event
 
 EVERY = 10.0
 """Seconds between plain lines."""
@@ -32,7 +37,7 @@ class Progress:
         self.started = time.monotonic()
         self._done = 0
 
-    def update(self, event: Mapping[str, Any]) -> None:
+    def update(self, event: Event) -> None:
         kind = event["event"]
         if kind == "start":
             self.models, self.engine = event["models"], event["engine"]
@@ -45,7 +50,7 @@ class Progress:
             self.kept += bool(event["kept"])
             self._worked(event)
 
-    def _worked(self, event: Mapping[str, Any]) -> None:
+    def _worked(self, event: Event) -> None:
         """Models that are kept or skipped take next to no time: counting them would promise an early end."""
         if event["kept"] or event["result"]["outcome"] == "skipped":
             return
@@ -89,7 +94,7 @@ class PlainView(AbstractContextManager["PlainView"]):
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         return None
 
-    def __call__(self, event: Mapping[str, Any]) -> None:
+    def __call__(self, event: Event) -> None:
         self._progress.update(event)
         if event["event"] == "start":
             note(f"{event['models']} models, {event['engine']}")
@@ -118,12 +123,12 @@ class LiveView(AbstractContextManager["LiveView"]):
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._live.stop()
 
-    def __call__(self, event: Mapping[str, Any]) -> None:
+    def __call__(self, event: Event) -> None:
         self._progress.update(event)
         if failure := failed(event):
             self._failures = [*self._failures[-4:], failure]
 
-    def drawn(self) -> Any:
+    def drawn(self) -> Group:
         """All of it, as rich prints it."""
         from rich.console import Group
         from rich.padding import Padding
@@ -132,7 +137,7 @@ class LiveView(AbstractContextManager["LiveView"]):
         from rich.text import Text
 
         progress = self._progress
-        rows: list[Any] = [Text(f"{progress.engine}  {progress.line()}", "bold")]
+        rows: list[RenderableType] = [Text(f"{progress.engine}  {progress.line()}", "bold")]
         bar = ProgressBar(total=max(1, progress.models), completed=progress.through)
         rows.append(Padding(bar, 0))  # a bar ends no line: the first worker would stand behind it, out of sight
         workers = Table.grid(padding=(0, 2))
@@ -147,7 +152,7 @@ class LiveView(AbstractContextManager["LiveView"]):
         return Group(*rows)
 
 
-def failed(event: Mapping[str, Any]) -> str:
+def failed(event: Event) -> str:
     """A line for a model that failed or is tried again; nothing for others."""
     if event["event"] == "retry":
         return f"tried again  {printable(event['model'])}: {event['cause']}"

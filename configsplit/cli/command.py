@@ -15,7 +15,7 @@ import click
 from configsplit.cli.completion import completes
 from configsplit.containers.fetched import is_remote
 from configsplit.verbs.table import record
-from configsplit.verbs.table.verb import Option, Verb
+from configsplit.verbs.table.verb import LIMITS, Option, Verb
 
 
 def command(name: str) -> click.Command:
@@ -31,8 +31,18 @@ def command(name: str) -> click.Command:
 class _Command(click.Command):
     """A verb, whose help has its options in groups and ends with examples."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """What is missing is said with what it is for, and how a whole line looks."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.MissingParameter as error:
+            means = error.param.help if isinstance(error.param, click.Option) else None
+            means = means or f"See `configsplit {self.name} -h`."
+            example = record(str(self.name)).examples[0]
+            raise click.MissingParameter(f"{means}\n\nExample: configsplit {example}", ctx, error.param) from None
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        uses = {option.keyword: option.use for option in record(str(self.name)).command_options()}
+        uses = {option.keyword: option.use for option in record(str(self.name)).command_options()} | _RUNNING
         for title, members in _GROUPS.items():
             options = [each for each in self.get_params(ctx) if isinstance(each, click.Option)]
             shown = [each for each in options if uses.get(str(each.name), "show") in members]
@@ -46,7 +56,14 @@ class _Command(click.Command):
         formatter.write(f"\n{self.epilog}\n")
 
 
-_GROUPS = {"Options": ("verb",), "The model": ("load", "donor"), "The result": ("save",), "Besides": ("show",)}
+_RUNNING = {option.keyword: "run" for option in LIMITS}
+_GROUPS = {
+    "Options": ("verb",),
+    "The model": ("load", "donor"),
+    "The result": ("save",),
+    "Where Keras runs": ("run",),
+    "Output and logging": ("show",),
+}
 """The groups of options, by who takes them."""
 
 
@@ -69,15 +86,23 @@ def _option(option: Option) -> click.Option:
     else:
         more["type"] = _type(option)
     return click.Option(
-        [*option.flags.split(), option.keyword],
+        [*_flags(option), option.keyword],
         multiple=option.repeat,
         required=option.required,
-        metavar=option.metavar,
+        metavar=option.metavar or _METAVARS.get(option.kind),
         callback=_CALLBACKS.get(option.kind),
         help=option.help,
         **completes(option),
         **more,
     )
+
+
+def _flags(option: Option) -> list[str]:
+    """Its spellings, that of today before older ones."""
+    return sorted(option.flags.split(), key=lambda flag: flag.lstrip("-").replace("-", "_") != option.keyword)
+
+
+_METAVARS = {"whole": "N", "number": "NUMBER"}
 
 
 def _type(option: Option) -> click.ParamType[Any] | None:
@@ -168,5 +193,5 @@ def _check_usage(verb: Verb, given: Mapping[str, Any]) -> None:
 
 def _words(option: Option) -> str:
     """``--at REF``."""
-    flag = option.flags.split()[0]
+    flag = _flags(option)[0]
     return flag if option.metavar is None or option.argument else f"{flag} {option.metavar}"

@@ -34,15 +34,20 @@ class LazyGroup(click.Group):
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in VERBS and args[0] not in _BESIDE and not args[0].startswith("-"):
-            near = closest(args[0], [*VERBS, *_BESIDE])
-            ctx.fail(f"There is no verb {args[0]!r}." + (f" Did you mean {near[0]}?" if near else ""))
+            near = [_OTHER_WORDS[args[0]]] if args[0] in _OTHER_WORDS else closest(args[0], [*VERBS, *_BESIDE])
+            ctx.fail(f"There is no verb {args[0]!r}." + (f" Did you mean {near[0]!r}?" if near else ""))
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Verbs"):
-            formatter.write_dl(list(VERBS.items()))
-        with formatter.section("Besides"):
-            formatter.write_dl([(name, each.help or "") for name, each in _BESIDE.items()])
+        wide = max(map(len, VERBS))  # one column through all groups
+        told = VERBS | {name: each.help or "" for name, each in _BESIDE.items()}
+        for title, names in {**_GROUPS, "Other commands": tuple(_BESIDE)}.items():
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(wide), told[name]) for name in names])
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        formatter.write_paragraph()
+        formatter.write_text("`configsplit help VERB` shows options and examples, `configsplit help CODE` explains an error.")
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         ctx.meta["arguments"] = tuple(args)
@@ -72,8 +77,9 @@ def cli() -> None:
 
     MODEL is a .keras, .h5 or .json file, a SavedModel folder of Keras 2, a TensorFlow.js model.json, or the address of a file
     (https://, s3://, hf://). A tensor is named LAYER, LAYER@CALL, LAYER:OUTPUT, OUTER/INNER, or A,B for a boundary through
-    both; patterns name several: 'block*_out', 'conv[1-3]_?'. Exit code 0: done; 1: could not be done or did not verify; 2:
-    wrong usage.
+    both; patterns name several: 'block*_out', 'conv[1-3]_?'.
+
+    Exit code 0: done; 1: could not be done or did not verify; 2: wrong usage.
     """
 
 
@@ -103,7 +109,7 @@ def _of_error(above: click.Context, code: str) -> str:
     known: dict[str, tuple[str, str, str]] = json.loads(text)
     if code not in known:
         near = closest(code, known)
-        above.fail(f"There is no error {code!r}." + (f" Did you mean {near[0]}?" if near else ""))
+        above.fail(f"There is no error {code!r}." + (f" Did you mean {near[0]!r}?" if near else ""))
     section, means, remedy = known[code]
     formatter = click.HelpFormatter(max_width=110)
     formatter.write(f"{code} ({section})\n")
@@ -122,6 +128,34 @@ def completion(shell: str) -> None:
 
     click.echo(script(shell))
 
+
+_GROUPS = {
+    "Look": ("inspect", "layers", "plot", "explore"),
+    "Cut": ("cuts", "split", "verify", "join"),
+    "Change": ("extract", "insert", "replace", "remove", "rename", "freeze"),
+    "Convert": ("convert", "weights", "expand"),
+    "Run many": ("batch",),
+    "Support": ("profile", "plugins", "validate"),
+}
+"""The verbs as help shows them."""
+
+_OTHER_WORDS = {
+    "cut": "split",
+    "slice": "split",
+    "partition": "split",
+    "merge": "join",
+    "diff": "plot",
+    "draw": "plot",
+    "compare": "verify",
+    "prove": "verify",
+    "check": "verify",
+    "info": "inspect",
+    "show": "inspect",
+    "summary": "inspect",
+    "upgrade": "convert",
+    "migrate": "convert",
+}
+"""What people try first, and the verb that does it; what is only misspelt is found by itself."""
 
 _BESIDE = {"help": help_, "completion": completion}
 """Commands that are no verbs."""

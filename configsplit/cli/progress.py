@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
@@ -90,7 +91,8 @@ def under_way(name: str, *, quiet: bool, verbose: bool, log: Path | None) -> Ite
 
     meta = click.get_current_context().meta
     meta["log"] = file = None if log is None else Log(log)
-    meta["progress"] = progress = Progress() if sys.stderr is not None and sys.stderr.isatty() and not quiet else None
+    clever = sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    meta["progress"] = progress = Progress() if clever and not quiet else None
 
     def tell(kind: Kind, words: str) -> None:
         if kind == "doing" and progress is not None:

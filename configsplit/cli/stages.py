@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def plan_lines(plan: Plan) -> list[str]:
     """A plan for people: what was achieved, and one line for each stage and boundary."""
     unit = plan.unit
-    shape = "" if plan.imbalance is None else f", {plan.imbalance:.3f} × the mean"
+    shape = "" if plan.imbalance is None else f", the largest {plan.imbalance:.3f} × the mean"
     lines = [
         f"plan  {len(plan.stages)} stages by {plan.balance}{shape}",
         f"  largest stage  {amount(plan.largest, unit)} ({_proof(plan)})",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import click
 
@@ -14,10 +15,23 @@ from configsplit.display.figures import size
 
 if TYPE_CHECKING:
     from configsplit.batches.causes import Cause
+    from configsplit.batches.planning import Plan
     from configsplit.batches.summary import Summary
 
 
-def batch(recipe: Path, zoo: str, out: str, **options: Any) -> None:
+class Asked(TypedDict):
+    """The options of ``configsplit batch``, as its record has them."""
+
+    jobs: int | None
+    resume: bool
+    cluster: str | None
+    force: bool
+    dry_run: bool
+    write_overrides: Path | None
+    as_json: bool
+
+
+def batch(recipe: Path, zoo: str, out: str, **options: Unpack[Asked]) -> None:
     """Do a recipe on a zoo, or say what would be done."""
     if options["cluster"] and options["jobs"]:
         raise click.UsageError("--jobs is for workers on this machine: with --cluster the cluster says how many there are")
@@ -29,7 +43,7 @@ def batch(recipe: Path, zoo: str, out: str, **options: Any) -> None:
     click.get_current_context().exit(code)
 
 
-def _run(recipe: Path, zoo: str, out: str, options: dict[str, Any]) -> int:
+def _run(recipe: Path, zoo: str, out: str, options: Asked) -> int:
     import gc
 
     from configsplit.batches import batch
@@ -57,7 +71,9 @@ def _run(recipe: Path, zoo: str, out: str, options: dict[str, Any]) -> int:
     else:
         say(*_lines(summary))
         if options["write_overrides"] and not summary.well:
-            say(f"next    {options['write_overrides']}, which has an override for each cause of failure: --resume with it")
+            following = str(options["write_overrides"])
+            again = shlex.join([following, "--zoo", zoo, "--out", out, "--resume"])
+            say(f"next    configsplit batch {again}  (has an override for each cause of failure: edit it first)")
     return 0 if summary.well else 1
 
 
@@ -86,10 +102,11 @@ def _causes(causes: Iterable[Cause]) -> list[str]:
 
 
 def _told(cause: Cause) -> str:
-    return f"{cause.message}; and {cause.others} other messages, see the report" if cause.others else str(cause.message)
+    others = f"{cause.others} other message{'s' if cause.others != 1 else ''}"
+    return f"{cause.message}; and {others}, see the report" if cause.others else str(cause.message)
 
 
-def _dry(recipe: Path, zoo: str, out: str, options: dict[str, Any]) -> int:
+def _dry(recipe: Path, zoo: str, out: str, options: Asked) -> int:
     from configsplit.batches.batch import plan
     from configsplit.batches.causes import merged
 
@@ -102,7 +119,7 @@ def _dry(recipe: Path, zoo: str, out: str, options: dict[str, Any]) -> int:
     return 1 if any(each.outcome == "fail" for each in plans) else 0
 
 
-def _plan_lines(plans: list[Any], excluded: dict[str, str]) -> list[str]:
+def _plan_lines(plans: list[Plan], excluded: dict[str, str]) -> list[str]:
 
     lines = []
     for each in plans:

@@ -7,7 +7,7 @@ import shutil
 import sys
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import click
 
@@ -15,11 +15,35 @@ from configsplit.cli.output import note, say, shape, show
 from configsplit.cli.stages import uncounted
 from configsplit.display.figures import count, figure, size
 
+if TYPE_CHECKING:
+    from configsplit.boundaries.cut_rows import Cut, Side
+    from configsplit.verbs.cuts import Cuts, Order, TwoDevices
+
 SHOWN = 20
 """So many places are shown on a terminal, unless another number is asked for."""
 
 
-def cuts(model: Path, custom_objects: tuple[str, ...], as_json: bool, **options: Any) -> None:
+class Asked(TypedDict):
+    """The options of ``configsplit cuts``, as its record has them."""
+
+    max_tensors: int | None
+    max_bytes: int | None
+    before: str | None
+    after: str | None
+    sort: Order | None
+    head_speed: float | None
+    tail_speed: float | None
+    head_profile: Path | None
+    tail_profile: Path | None
+    link: float | None
+    input_bytes: int | None
+    whole_nested: bool
+    shapes: tuple[str, ...]
+    sizes: tuple[str, ...]
+    top: int | None
+
+
+def cuts(model: Path, custom_objects: tuple[str, ...], as_json: bool, **options: Unpack[Asked]) -> None:
     """Show the places as a table."""
     from configsplit.models.document import load
     from configsplit.verbs import cuts
@@ -47,8 +71,8 @@ def cuts(model: Path, custom_objects: tuple[str, ...], as_json: bool, **options:
         note(f"{click.style('warning', fg='yellow')}: not counted: {uncounted(found)}")
 
 
-def _devices(options: dict[str, Any]) -> Any:
-    sides = [[options[f"{side}_{kind}"] for kind in ("speed", "profile")] for side in ("head", "tail")]
+def _devices(options: Asked) -> TwoDevices | None:
+    sides = (options["head_speed"], options["head_profile"]), (options["tail_speed"], options["tail_profile"])
     known = [[value for value in side if value is not None] for side in sides]
     sent, link = options["input_bytes"], options["link"]
     if not any(known) and link is None and sent is None:
@@ -60,7 +84,7 @@ def _devices(options: dict[str, Any]) -> Any:
     return TwoDevices(head=known[0][0], tail=known[1][0], link=link, input_bytes=sent)
 
 
-def _lines(found: Any, top: int, width: int | None) -> list[str]:
+def _lines(found: Cuts, top: int, width: int | None) -> list[str]:
     """The table. Where it is wider than the room, columns are left out, and a long reference has a line of its own: what --at
     takes is never shortened."""
     rows = [_row(place, bool(found.sizes)) for place in found.places[:top]]
@@ -68,6 +92,7 @@ def _lines(found: Any, top: int, width: int | None) -> list[str]:
         return [f"no place to cut at ({found.found} without the filters)"]
     rows.insert(0, _header(found.places[0].latency is not None, bool(found.sizes)))
     longest = max(len(row[0]) for row in rows)
+    titles = rows[0]
     rows = rows if width is None else _narrowed(rows, width - min(longest, _NAME))
     widths = _widths(rows)
     first = longest if width is None else min(longest, max(_NAME, width - sum(widths) - 2 * len(widths)))
@@ -77,10 +102,12 @@ def _lines(found: Any, top: int, width: int | None) -> list[str]:
     lines += _along(found)
     places = sum(bool(place.at) for place in found)  # beside them may stand what it costs not to cut
     lines += [f"{places} of {found.found} places; bytes, MACs and the peak of activations are those of one sample"]
+    if gone := [title.partition(" ")[0] for title in titles if title not in rows[0]]:
+        lines.append(f"left out for want of room: {', '.join(gone)} (--json has them)")
     return [*lines, *_of_sizes(found)]
 
 
-def _along(found: Any) -> list[str]:
+def _along(found: Cuts) -> list[str]:
     """Bytes across along the model, the least of each stretch: where it is narrow, and where it is wide."""
     ordered = sorted(found.places, key=lambda place: place.before.calls)
     values = [place.bytes for place in ordered if place.at and isinstance(place.bytes, int)]
@@ -113,13 +140,13 @@ _NAME = 28
 """So much room has a reference at least."""
 
 
-def _of_sizes(found: Any) -> list[str]:
+def _of_sizes(found: Cuts) -> list[str]:
     """What formulas are of, and what was left out because of open sizes."""
     if not found.sizes:
         return []
     names = ", ".join(f"{name} is {place}" if name != place else name for name, place in found.sizes.items())
     lines = [f"open sizes: {names}; layers round where strides do not divide them", "--size INPUT=... gives numbers"]
-    if found.unsettled:
+    if found.unsettled and found.tried is not None:
         lines.append(f"{found.unsettled} places more for some sizes from {found.tried[0]} to {found.tried[1]} only, left out")
     return lines
 
@@ -130,25 +157,32 @@ def _header(timed: bool, opened: bool) -> tuple[str, ...]:
     return ("at", "bytes", "crossing", *(("latency",) if timed else ()), *sides, *peak)
 
 
-def _row(place: Any, opened: bool) -> tuple[str, ...]:
+def _row(place: Cut, opened: bool) -> tuple[str, ...]:
     before, after = place.before, place.after
     return (
         place.at or place.through,
-        size(place.bytes + place.input_bytes) if place.latency else figure(place.bytes, size),
+        _sent(place),
         _crossing(place),
         *((f"{place.latency.total * 1000:.4g} ms",) if place.latency else ()),
         f"{count(before.parameters)} | {count(after.parameters)}",
-        f"{size(before.weight_bytes)} | {size(after.weight_bytes)}",
+        f"{figure(before.weight_bytes, size)} | {figure(after.weight_bytes, size)}",
         f"{figure(before.macs, count)} | {figure(after.macs, count)}",
         *(() if opened else (f"{_peak(before)} | {_peak(after)}",)),
     )
 
 
-def _peak(side: Any) -> str:
-    return "?" if side.peak_activation_bytes is None else size(side.peak_activation_bytes)
+def _sent(place: Cut) -> str:
+    """Bytes across; where two devices are meant, those of the inputs too that the head sends on."""
+    if place.latency and isinstance(place.bytes, int) and isinstance(place.input_bytes, int):
+        return size(place.bytes + place.input_bytes)
+    return figure(place.bytes, size)
 
 
-def _crossing(place: Any) -> str:
+def _peak(side: Side) -> str:
+    return "?" if side.peak_activation_bytes is None else figure(side.peak_activation_bytes, size)
+
+
+def _crossing(place: Cut) -> str:
     """How many tensors cross, with the shapes of the first."""
     if not place.tensors:
         return "nothing"

@@ -118,11 +118,11 @@ class Staging:
         elif self.destination.is_dir():
             self._check_folder()
         elif os.path.lexists(self.destination):
-            raise _exists(self.destination, "is a file where a folder is wanted")
+            raise _exists(self.destination, "is a file where a folder is wanted", "choose another --out")
 
     def _check_file(self, place: Path) -> None:
         if place.is_dir():
-            raise _exists(place, "is a folder")
+            raise _exists(place, "is a folder where a file is wanted", "choose another --out")
         if os.path.lexists(place) and not self.force:
             raise _exists(place, "exists")
 
@@ -197,8 +197,8 @@ def _names(folder: Path) -> list[str]:
     return sorted(item.name for item in folder.iterdir())
 
 
-def _exists(place: Path, how: str) -> StoreError:
-    return StoreError(f"the output {how}", code="output-exists", where=str(place), hint="choose another --out, or use --force")
+def _exists(place: Path, how: str, hint: str = "choose another --out, or use --force") -> StoreError:
+    return StoreError(f"the output {how}", code="output-exists", where=str(place), hint=hint)
 
 
 def _own_files(folder: Path) -> set[str]:

@@ -172,7 +172,7 @@ def _unknown(name: str, layers: Iterable[tuple[LayerPath, Layer]], around: Seque
         if not layer.implicit:
             for text in dict.fromkeys((path[-1], "/".join(path))):
                 called.setdefault(text, []).append(path)
-    likely = [name] if name in called else closest(name, called)
+    likely = [name] if name in called else closest(name, called) or closest(name.rpartition("/")[2], called)
     paths = list(dict.fromkeys(path for text in likely for path in called[text]))
     inside = [path for path in paths if path[: len(around)] == tuple(around)]
     hint = did_you_mean(["/".join(path) for path in (inside or paths)[:3]])

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from configsplit.catalog.table import class_facts
 from configsplit.dialects import emit, parse, to_text
-from configsplit.errors import CutError, DocumentError
+from configsplit.errors import CutError, DocumentError, Json
 from configsplit.graph.json import freeze
 from configsplit.graph.model import LayerPath, Model, walk
 from configsplit.graph.provenance import Origin, Provenance
@@ -29,7 +29,7 @@ from configsplit.runtime.build import load, rebuild
 from configsplit.runtime.frameworks import Framework
 from configsplit.runtime.live.declared import live_facts
 from configsplit.runtime.live.functional import recovered, shows_its_graph
-from configsplit.runtime.live.kinds import Inputs, LiveModel
+from configsplit.runtime.live.kinds import Inputs, LiveLayer, LiveModel
 from configsplit.runtime.live.layers import classes_of, framework_of, layer_at
 from configsplit.runtime.live.transfer import transfer
 from configsplit.verbs.marking import FORGOTTEN
@@ -126,6 +126,26 @@ def document(model: LiveModel, custom_objects: Classes = None) -> Document:
         <3 of 9 places to cut branching at>
     """
     return read(model, custom_objects).document
+
+
+def donor(live: LiveModel | LiveLayer) -> Document | Mapping[str, Json]:
+    """A live model or layer as verbs on files put it into a model: the document, or the config of the layer.
+
+    Raises:
+        DocumentError: no functional graph of the model can be had; or the layer has weights, which its config does not hold.
+    """
+    works = framework_of(live)
+    if isinstance(live, works.module.Model):
+        return document(live)
+    if getattr(live, "weights", ()):
+        raise DocumentError(
+            f"a {type(live).__name__} has weights, which go into a file as those of a model only",
+            code="live-not-keras",
+            where=live.name,
+            hint="put it into one: keras.Sequential([keras.Input(shape), layer])",
+        )
+    entry: dict[str, Json] = json.loads(json.dumps(_entry(live, works)))
+    return entry
 
 
 def read_fragment(fragment: Any, host: Live, classes: Classes = None) -> Live:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
 
 from configsplit.catalog.facts import UNDECLARED
@@ -13,11 +16,12 @@ from configsplit.dialects import Detection
 from configsplit.dialects.detect import signs
 from configsplit.dialects.envelope import model_kind
 from configsplit.dialects.parse import chain_calls
-from configsplit.errors import CutError, DocumentError, closest
-from configsplit.graph.json import FrozenDict, loads
+from configsplit.errors import CutError, DocumentError, Json, closest
+from configsplit.graph.json import FrozenDict, dumps, freeze, loads
 from configsplit.graph.model import INPUT, Layer, Model, TensorRef
 from configsplit.inference import BUILT_IN
 from configsplit.models.document import Document, Match, load
+from configsplit.models.made import Made
 
 
 def load_fragment(
@@ -43,6 +47,46 @@ def load_fragment(
     found = load(path, weights=weights, custom_objects=custom_objects, by_name=by_name, match=match, dequantize=dequantize)
     check_dialect(found, host)
     return found
+
+
+def layer_of_config(config: Mapping[str, Json], host: Document) -> Made:
+    """A single layer, given by its config in memory.
+
+    Args:
+        config: ``{"class_name": ..., "config": ...}``, as Keras writes a layer.
+        host: the model that it goes into.
+
+    Raises:
+        DocumentError: it is no layer's config, or that of an InputLayer.
+        CutError: it was written by another generation of Keras.
+    """
+    entry = freeze(dict(config))
+    if not _is_layer(entry):
+        raise DocumentError(
+            "the donor is a dict, but not the config of a layer",
+            code="fragment-invalid",
+            where="donor",
+            hint='give {"class_name": ..., "config": {...}}; a whole model is given as a file',
+        )
+    made = one_layer(entry, Path(str(entry["class_name"])), host)
+    own = {each.name: getattr(made, each.name) for each in fields(made)}
+    return GivenLayer(**own, result=None, write=partial(_write, entry))
+
+
+class GivenLayer(Made):
+    """A layer whose config was given in memory; where somebody needs it as a file, it is what a user would have written."""
+
+    @contextmanager
+    def stored(self, folder: Path, name: str, home: Path) -> Iterator[Document]:
+        path, _ = self.write(folder, name, home=home, verify=True)
+        with open_source(path) as source:
+            yield replace(self, path=home / path.name, source=source)
+
+
+def _write(entry: FrozenDict, folder: Path, name: str, *, home: Path, verify: bool) -> tuple[Path, Path | None]:
+    path = folder / f"{name}.json"
+    path.write_text(dumps(entry), "utf-8")
+    return path, None
 
 
 def _is_layer(entry: FrozenDict) -> bool:

@@ -18,6 +18,9 @@ from configsplit.pictures.picture import View
 GAP_X, GAP_Y, BAND, EDGE = 24.0, 24.0, 92.0, 22.0
 """Between boxes of a row, between rows, between the rows of two parts, and around all."""
 
+_TITLE = 12.0
+"""More above the first part, for what it is."""
+
 _TRACK = 10.0
 """How wide a line is that passes a row."""
 
@@ -229,7 +232,8 @@ def _apart(widths: Sequence[float], wished: Sequence[float]) -> list[float]:
 def _tops(view: View, grid: _Grid) -> tuple[list[float], tuple[float, ...]]:
     """Where each row begins, and where the rows of each part end."""
     parts = [max((view.boxes[item].part or 0 for item in row if item < len(view.boxes)), default=-1) for row in grid.rows]
-    tops, bands, at = list[float](), list[float](), EDGE
+    above = EDGE if max(parts, default=-1) < 1 else EDGE + _TITLE
+    tops, bands, at = list[float](), list[float](), above
     for number, row in enumerate(grid.rows):
         if number and parts[number] > parts[number - 1] >= 0:
             bands.append(at - GAP_Y + BAND / 2)

@@ -46,6 +46,7 @@ def page(picture: Picture, opened: Collection[int], prices: Prices | None) -> st
         "legend": "".join(map(_colour, families(picture))),
         "data": _escaped(_data(picture, layouts, opened, views, prices)),
         "script": script,
+        "point": _POINT if prices is not None and prices.places else "",
         "hint": "Click a box, or a part" if picture.parts else "Click a box",
     }
     return "".join(
@@ -105,7 +106,10 @@ def _data(
             for place in prices.places
         ],
         "uncut": [[0, prices.inputs, prices.macs], [prices.macs, 0, 0]],
-        "parts": [[plain(each.file), *map(plain, each.said)] for each in picture.parts],
+        "parts": [
+            [plain(each.file), f"{each.layers} layers, {amount(each.parameters)} parameters", *map(plain, each.said)]
+            for each in picture.parts
+        ],
         "stages": {each.count: _pipeline(each, homes) for each in prices.stages},
     }
 
@@ -169,6 +173,8 @@ def _colour(family: str) -> str:
 
 
 _BAR, _TALL = 4, 90
+
+_POINT = '<li class="quiet">Point at a place to see what crosses there. Click to add the cut to the command.</li>'
 
 
 def _curve(prices: Prices) -> Iterator[str]:

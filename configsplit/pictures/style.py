@@ -53,6 +53,7 @@ svg.picture{{font-family:{FONT}}}
 .pt{{font-size:11px;fill:#9f1239;font-weight:600;text-anchor:middle}}
 .band{{opacity:.07}}
 .bt{{font-size:12px;font-weight:600;fill:#334155;paint-order:stroke;stroke:#fff;stroke-opacity:.7;stroke-width:5px;stroke-linejoin:round}}
+.bt .q{{font-size:10.5px;font-weight:400}}
 .added .s{{stroke:#16a34a;stroke-width:2.5}}
 .gone .s{{stroke:#dc2626;stroke-width:2.5;stroke-dasharray:6 4}}
 .gone .n{{text-decoration:line-through}}

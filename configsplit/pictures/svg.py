@@ -9,7 +9,7 @@ from math import log10
 from configsplit.catalog.families import FAMILIES
 from configsplit.pictures.beside import arranged
 from configsplit.pictures.layout import EDGE, Placed, Point
-from configsplit.pictures.picture import Box, Line, Picture, View
+from configsplit.pictures.picture import Box, Line, PartFacts, Picture, View
 from configsplit.pictures.style import PARTS, style_sheet
 from configsplit.pictures.words import amount, markup, shortened, size
 
@@ -172,7 +172,7 @@ def _card(box: Box) -> str:
     beside = f"×{box.times}" if box.times > 1 else amount(box.parameters) if box.parameters != 0 else ""
     kind = "times" if box.times > 1 else "p"
     right = f'<text class="{kind}" x="{WIDTH - 10:g}" y="18">{beside}</text>' if beside else ""
-    room = min(24 - len(beside), 20) if beside else 24
+    room = min(24 - len(beside), 22) if beside else 24
     shape = shortened(box.shape, 20)
     return (
         f'{sheets}<rect class="s" width="{WIDTH:g}" height="{HEIGHT:g}" rx="7"/>'
@@ -253,9 +253,15 @@ def _cuts(picture: Picture, layout: Placed) -> Iterator[str]:
     for part, (top, facts) in enumerate(zip((0.0, *layout.bands), picture.parts, strict=False)):
         if part:
             yield f'<path class="cut" d="M0 {top:g}H{layout.width:g}"/>\n'
-        told = f"{facts.file} · {facts.layers} layers · {amount(facts.parameters)} parameters"
-        text = markup(shortened(told, int(layout.width / 7)))
-        yield f'<text class="bt" x="8" y="{top + (28 if part else 15):g}">{text}</text>\n'
+        yield _part_title(facts, top + (23 if part else 14))
+
+
+def _part_title(facts: PartFacts, top: float) -> str:
+    """In the corner of a part, beside the lines that cross the cut."""
+    return (
+        f'<g class="bt" transform="translate(0,{top:g})"><text x="8">{markup(shortened(facts.file, 17))}</text>'
+        f'<text class="q" x="8" y="13">{facts.layers} layers</text></g>\n'
+    )
 
 
 def _pills(view: View, layout: Placed, live: bool) -> Iterator[str]:

@@ -110,7 +110,8 @@ class Comparison:
     parting: Parting | None = None
 
     def __repr__(self) -> str:
-        return f"<two models, {self._said()} on {len(self.outputs)} outputs>"
+        count = len(self.outputs)
+        return f"<two models, {self._said()} on {count} output{'s' if count != 1 else ''}>"
 
     def _repr_html_(self) -> str:
         """For notebooks."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +14,8 @@ from configsplit.containers.system.named_files import stamp
 from configsplit.errors import ConfigSplitError, StoreError, VerificationError
 from configsplit.graph.model import LayerPath, TensorSpec, walk
 from configsplit.inference.recorded import agree
-from configsplit.models.document import Document, load
+from configsplit.models.document import Document
+from configsplit.models.made import Made, ModelLike, document_of
 from configsplit.records.provenance import SUFFIX, from_text
 from configsplit.saving.file_proof import provenance_of
 from configsplit.saving.numeric import described_inputs, readable
@@ -24,8 +27,8 @@ if TYPE_CHECKING:
 
 
 def compare(
-    model: str | Path,
-    other: str | Path,
+    model: ModelLike,
+    other: ModelLike,
     *,
     weights: str | Path | None = None,
     other_weights: str | Path | None = None,
@@ -42,7 +45,8 @@ def compare(
     """Run two models on the same inputs and compare what they give: an original and what was made of it, or two versions.
 
     Args:
-        model, other: the files; what the inputs of ``other`` are called may differ, then they go by their order.
+        model, other: files, what `load` gave, or results of other verbs. Inputs that ``other`` calls otherwise go by their
+            order.
         weights, other_weights: the weights that go with an architecture-only file.
         samples, seed: of what is drawn.
         inputs: an ``.npz`` file with the user's own samples instead, by the names of the inputs of ``model`` or in their order.
@@ -70,24 +74,41 @@ def compare(
     from configsplit.runtime.confinement.policy import Limits
     from configsplit.runtime.feeding import Feed
 
-    one, two = (_with_weights(*each, custom_objects) for each in ((model, weights), (other, other_weights)))
-    stamps = {place: stamp(place) for each in (one, two) for place in (each.path, each.weights) if place is not None}
-    fed, order = _same_inputs(described_inputs(one, sizes), described_inputs(two), str(other))
-    with readable(one) as first, readable(two) as second:
-        found = compare_numeric(
-            _side(one, *first),
-            _side(two, *second),
-            fed,
-            order,
-            names=_names(one, two) if bisect else None,
-            feed=Feed(samples=samples, seed=seed, arrays=inputs, ranges=tuple(input_ranges)),
-            tolerance=tolerance,
-            bisect=bisect,
-            custom_objects=[str(spec) for spec in custom_objects],
-            limits=limits or Limits(),
-        )
-    check_unchanged(stamps)
+    with (
+        _in_file(model, weights, custom_objects) as one,
+        _in_file(other, other_weights, custom_objects) as two,
+    ):
+        stamps = {place: stamp(place) for each in (one, two) for place in (each.path, each.weights) if place is not None}
+        fed, order = _same_inputs(described_inputs(one, sizes), described_inputs(two), str(two.path))
+        with readable(one) as first, readable(two) as second:
+            found = compare_numeric(
+                _side(one, *first),
+                _side(two, *second),
+                fed,
+                order,
+                names=_names(one, two) if bisect else None,
+                feed=Feed(samples=samples, seed=seed, arrays=inputs, ranges=tuple(input_ranges)),
+                tolerance=tolerance,
+                bisect=bisect,
+                custom_objects=[str(spec) for spec in custom_objects],
+                limits=limits or Limits(),
+            )
+        check_unchanged(stamps)
     return found
+
+
+@contextmanager
+def _in_file(model: ModelLike, weights: str | Path | None, custom_objects: Sequence[str | Path]) -> Iterator[Document]:
+    """A model with weights, in a file: what stands in memory only is written for this block."""
+    document = document_of(model, weights=weights, custom_objects=custom_objects)
+    if not isinstance(document, Made):
+        yield _with_weights(document)
+        return
+    with (
+        tempfile.TemporaryDirectory(prefix="configsplit-") as folder,
+        document.stored(Path(folder), "model", Path(folder)) as stored,
+    ):
+        yield _with_weights(stored)
 
 
 def _side(document: Document, path: Path, weights: Path | None) -> Side:
@@ -97,9 +118,8 @@ def _side(document: Document, path: Path, weights: Path | None) -> Side:
     return Side(path=path, weights=weights, dialect=document.dialect, outputs=outputs)
 
 
-def _with_weights(path: str | Path, weights: str | Path | None, custom_objects: Sequence[str | Path]) -> Document:
+def _with_weights(document: Document) -> Document:
     """A model, refused without weights: two of these would get made-up ones, and could only be equal by being called alike."""
-    document = load(path, weights=weights, custom_objects=custom_objects)
     with document.opened() as source:
         if source.weights is None and any(layer.class_name for layer in document.model.layers if not layer.is_input):
             raise StoreError(

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from configsplit.boundaries.costs import sized
 from configsplit.boundaries.sizes import given_sizes
@@ -15,7 +15,7 @@ from configsplit.containers.staging import Staging
 from configsplit.containers.system.named_files import stamp
 from configsplit.containers.writing import prepare_bytes
 from configsplit.display.html import as_frame, as_image
-from configsplit.errors import CutError, ShapeError, StoreError
+from configsplit.errors import ConfigSplitError, CutError, ShapeError, StoreError
 from configsplit.graph.json import dumps
 from configsplit.graph.model import TensorRef, TensorSpec
 from configsplit.graph.references import outputs_used, tensor_name
@@ -41,6 +41,9 @@ from configsplit.pictures.words import amount
 from configsplit.records.manifest import NAME
 from configsplit.verbs.priced import prices
 from configsplit.verbs.verify import read_manifest
+
+if TYPE_CHECKING:
+    from configsplit.rewrites.nested.surface import Surfaced
 
 Sizes = Iterable[str] | Mapping[TensorRef, TensorSpec]
 
@@ -213,11 +216,11 @@ def plot(
     if len(models) == 1 and isinstance(first, Parts):
         return Plot(_in_memory(first), unfold, near)
     documents = [document_of(cast("ModelLike", each), custom_objects=plugins) for each in models]
-    found = [_sized(document, sizes) for document in documents]
     if len(documents) == 2:
-        return Plot(_difference(documents, found), unfold, near)
+        return Plot(_difference(documents, sizes), unfold, near)
     (document,) = documents
-    return Plot(_model(document, found[0]), unfold, near, document, given_sizes(document.infer(), sizes), stages or 1)
+    found = _sized(document, sizes)
+    return Plot(_model(document, found), unfold, near, document, given_sizes(document.infer(), sizes), stages or 1)
 
 
 def in_notebook(found: Plot) -> str:
@@ -254,10 +257,34 @@ def _replaced(picture: Picture, views: tuple[View, ...]) -> Picture:
     return Picture(picture.title, picture.facts, views, picture.parts)
 
 
-def _sized(document: Document, sizes: Sizes) -> Inference:
-    inference = document.infer()
-    given = given_sizes(inference, sizes)
-    return sized(document, document.model, given, inference) if given else inference
+def _opened(document: Document, other: Document) -> Surfaced | None:
+    """The model with those nested models open most of whose layers stand in the other by themselves, as where a verb has
+    changed something inside: else all of them would be called gone and added. None where there are none."""
+    names = other.model.by_name()
+    wanted = []
+    for layer in document.model.layers:
+        inside = [] if layer.model is None else [each.name for each in layer.model.layers if not each.is_input]
+        kept = [name for name in inside if name in names]
+        if layer.name not in names and len(layer.calls) == 1 and 2 * len(kept) > len(inside):
+            wanted.append(f"{layer.name}/{kept[0]}")
+    if not wanted:
+        return None
+    from configsplit.verbs.surgery import surfaced
+
+    try:
+        return surfaced(document, *wanted)
+    except ConfigSplitError:  # it cannot be opened, and is drawn as it is
+        return None
+
+
+def _sized(document: Document, sizes: Sizes, opened: Surfaced | None = None) -> Inference:
+    """What is known of a model, with the sizes that were given; of its nested models some may be opened."""
+    known = document.infer()
+    given = given_sizes(known, sizes)
+    if opened is None:
+        return sized(document, document.model, given, known) if given else known
+    inference = document.infer_given(opened.given, opened.model)
+    return sized(document, opened.model, given, inference) if given else inference
 
 
 def _model(document: Document, inference: Inference) -> Picture:
@@ -272,10 +299,13 @@ def _counts(views: Sequence[View]) -> tuple[str, ...]:
     return f"{layers} layer calls", f"{amount(parameters)} parameters", f"{amount(macs)} multiply-accumulates"
 
 
-def _difference(documents: Sequence[Document], found: Sequence[Inference]) -> Picture:
-    views = views_of_difference(found[0], found[1])
+def _difference(documents: Sequence[Document], sizes: Sizes) -> Picture:
+    one, other = documents
+    opened = _opened(one, other), _opened(other, one)
+    views = views_of_difference(*(_sized(document, sizes, whole) for document, whole in zip(documents, opened, strict=True)))
     marks = Counter(box.mark for view in views for box in view.boxes if box.mark and box.inside is None)
     told = [f"{count} {mark}" for mark, count in sorted(marks.items())] or ["no layer differs"]
+    told += [f"{step.layer} opened" for whole in opened if whole is not None for step in whole.steps]
     names = [document.path.name for document in documents]
     return Picture(" → ".join(names), (*told, "weights are not looked at"), views)
 

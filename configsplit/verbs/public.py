@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import wraps
-from inspect import signature
+from inspect import Parameter, signature
+from itertools import zip_longest
 from types import ModuleType
 from typing import Any, Literal, TypeVar, cast
 from warnings import warn
 
+from configsplit.containers.fetched import is_remote
 from configsplit.errors import OptionError, check_choice, check_number, closest
 from configsplit.verbs.table import record
 from configsplit.verbs.table.verb import Option
@@ -45,12 +47,43 @@ def public(name: str, own: Callable[..., Any], live: Callable[[], ModuleType]) -
         checked(name, names, given)
         if is_live(model) and hasattr(module := live(), name):
             return getattr(module, name)(*arguments, **given)
-        arguments = tuple(live().document(each) if is_live(each) else each for each in arguments)
-        if is_live(given.get("donor")):
-            given["donor"] = live().document(given["donor"])
+        arguments = tuple(live().models.donor(each) if is_live(each) else each for each in arguments)
+        given = {word: live().models.donor(each) if is_live(each) else each for word, each in given.items()}
         return own(*arguments, **given)
 
     return verb
+
+
+def with_addresses(own: Callable[..., Any], words: Collection[str], fetching: Callable[[], ModuleType]) -> Callable[..., Any]:
+    """A function to which an address may be given for some of its parameters, as it is given a file.
+
+    Args:
+        own: the function, which takes files.
+        words: these parameters.
+        fetching: gives the module whose ``kept`` brings the file at an address here.
+
+    Returns:
+        A function with the signature of ``own``.
+    """
+    parameters = signature(own).parameters.values()
+    several = [each.name for each in parameters if each.kind is Parameter.VAR_POSITIONAL]
+    places = several or [each.name for each in parameters]
+
+    def here(word: str, value: object) -> object:
+        return fetching().kept(value) if word in words and isinstance(value, str) and is_remote(value) else value
+
+    @wraps(own)
+    def verb(*arguments: Any, **options: Any) -> Any:
+        named = zip_longest(places[: len(arguments)], arguments, fillvalue=places[-1])
+        return own(*(here(*each) for each in named), **{word: here(word, value) for word, value in options.items()})
+
+    return verb
+
+
+def fetched_of(name: str, own: Callable[..., Any]) -> set[str]:
+    """The parameters of a verb that are files which the command line fetches where an address is given; no others."""
+    fetched = {option.keyword for option in _options(name) if option.fetched}
+    return fetched | {next(iter(signature(own).parameters))} if fetched else fetched
 
 
 def with_old_words(name: str, own: Function) -> Function:
@@ -83,15 +116,17 @@ def checked(name: str, names: Sequence[str], given: Mapping[str, Any]) -> None:
     """
     known = {option.keyword: option for option in _options(name)}
     for word, value in given.items():
-        if word not in names and word != "custom_objects" and (near := closest(word, names)):
-            raise TypeError(f"{name}() has no option {word!r}; did you mean {near[0]!r}?")
+        if word not in names and word != "custom_objects":
+            near = closest(word, names)
+            told = f"did you mean {near[0]!r}?" if near else f"it takes {', '.join(names)}"
+            raise TypeError(f"{name}() has no option {word!r}; {told}")
         option = known.get(word)
         if option is None or value is None or option.repeat:
             continue
         if option.choices:
             check_choice(word, value, Literal[option.choices])
         elif option.kind in ("flag", "off") and not isinstance(value, bool):
-            raise OptionError(f"{word} cannot be {value!r}", code="option-range", where=word, hint="it is True or False")
+            raise OptionError(f"{value!r} is no switch", code="option-range", where=word, hint="it is True or False")
         elif option.kind in ("whole", "bytes"):
             check_number(word, value, option.least, option.most, whole=True)
         elif option.kind == "number":
@@ -101,7 +136,7 @@ def checked(name: str, names: Sequence[str], given: Mapping[str, Any]) -> None:
 def _options(name: str) -> tuple[Option, ...]:
     """What the record says of the options; `plan` is `split` with stages, and has slack as a share."""
     if name != "plan":
-        return record(name).command_options()
+        return record("verify" if name == "compare" else name).command_options()
     own = [option for option in record("split").command_options() if option.keyword not in ("slack", "stages")]
     return (*own, Option("--slack", kind="number", least=0, most=10), Option("--stages", kind="whole", least=1))
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from configsplit.boundaries.doubts import contradictions, implied_notes, opened_shapes, own_graphs, unsure
 from configsplit.boundaries.fixing import fixed
@@ -15,7 +15,7 @@ from configsplit.boundaries.mask_changes import check_extracted, mask_changes, s
 from configsplit.boundaries.shapes import check_given, check_taken, name, same, told
 from configsplit.boundaries.sizes import apart, given_sizes
 from configsplit.dialects import emit, parse, to_text
-from configsplit.errors import CutError, ShapeError
+from configsplit.errors import CutError, Json, ShapeError
 from configsplit.graph.model import CallRef, LayerPath, Model, TensorRef, TensorSpec, walk
 from configsplit.graph.references import layer_paths, places
 from configsplit.hazards import hazards
@@ -23,7 +23,7 @@ from configsplit.inference import Inference, explain, keeps_float32
 from configsplit.inference.tensor_kinds import check_kinds, with_kinds
 from configsplit.models.configs import check_configs
 from configsplit.models.document import Document, Said, by_names
-from configsplit.models.fragments import check_dialect, load_fragment
+from configsplit.models.fragments import check_dialect, layer_of_config, load_fragment
 from configsplit.models.made import ModelLike, document_of
 from configsplit.models.results import Edited
 from configsplit.models.wrapped import DocumentWrapping, gives, told_shapes
@@ -39,6 +39,8 @@ from configsplit.weights.implied import told_by_weights
 from configsplit.weights.placement import known_inside
 
 Names = str | Iterable[str]
+Donor: TypeAlias = ModelLike | Mapping[str, Json]
+"""What is put into a model: a model, or the config of one layer as ``{"class_name": ..., "config": ...}``."""
 
 
 def extract(
@@ -96,12 +98,13 @@ def extract(
     return finish("extract", (document,), _from_document(made, whole), arguments, doubts)
 
 
-def insert(model: ModelLike, donor: ModelLike, *, after: str, before: Names = (), donor_weights: Path | None = None) -> Edited:
+def insert(model: ModelLike, donor: Donor, *, after: str, before: Names = (), donor_weights: Path | None = None) -> Edited:
     """Put a fragment between a tensor and all its consumers, or only some of them.
 
     Args:
         model: a file, what `load` gave, or the result of another verb; it is not changed.
-        donor: the fragment: a model with one input and one output, or the config of a single layer in a ``.json`` file.
+        donor: the fragment: a model with one input and one output, or a single layer, given by its config (a dict, or a
+            ``.json`` file) or as a live layer without weights.
         after: the tensor that the fragment takes.
         before: the calls that take the fragment's output in its place; all, and the model's own output, by default.
         donor_weights: a weights file that goes with an architecture-only fragment.
@@ -117,6 +120,9 @@ def insert(model: ModelLike, donor: ModelLike, *, after: str, before: Names = ()
         >>> branch = configsplit.extract("model.keras", from_="activation", to="bn2")
         >>> configsplit.insert("model.keras", branch, after="bn1")
         <insert of model.keras: 13 layers>
+        >>> noise = {"class_name": "GaussianNoise", "config": {"stddev": 0.1}}
+        >>> configsplit.insert("model.keras", noise, after="bn1")
+        <insert of model.keras: 12 layers>
     """
     document = document_of(model)
     given = _donor(document, donor, donor_weights)
@@ -135,13 +141,13 @@ def insert(model: ModelLike, donor: ModelLike, *, after: str, before: Names = ()
     return finish("insert", (document, given), done, {"after": after, "before": takers, "model": given.path.name})
 
 
-def replace(model: ModelLike, donor: ModelLike, *, from_: Names, to: Names, donor_weights: Path | None = None) -> Edited:
+def replace(model: ModelLike, donor: Donor, *, from_: Names, to: Names, donor_weights: Path | None = None) -> Edited:
     """Replace what lies between tensors with a donor.
 
     Args:
         model: a file, what `load` gave, or the result of another verb; it is not changed.
-        donor: what takes their place: a model, or the config of a single layer in a ``.json`` file. Its inputs take ``from_``
-            and its outputs stand for ``to``, by position.
+        donor: what takes their place: a model, or a single layer, as for `insert`. Its inputs take ``from_`` and its
+            outputs stand for ``to``, by position.
         from_, to: tensors; what nothing needs any more vanishes.
         donor_weights: a weights file that goes with an architecture-only donor.
 
@@ -278,7 +284,9 @@ def _without_stale(model: Model, before: Model) -> Model:
     return dataclasses.replace(model, entry=model.entry.without(*stale), config=model.config.without(*stale))
 
 
-def _donor(document: Document, given: ModelLike, weights: Path | None) -> Document:
+def _donor(document: Document, given: Donor, weights: Path | None) -> Document:
+    if isinstance(given, Mapping):
+        return layer_of_config(given, document)
     file = Path(given) if isinstance(given, (str, PathLike)) else None
     donor = document_of(given) if file is None else load_fragment(file, document, weights=weights)
     check_dialect(donor, document)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from configsplit.containers.opening import MAX_TEXT
 from configsplit.containers.source import Source
+from configsplit.containers.system.errors import missing
 from configsplit.containers.system.named_files import Stamp, read_plain, stamp
-from configsplit.errors import StoreError
+from configsplit.errors import OptionError, StoreError
 from configsplit.models.document import reading
 from configsplit.records.manifest import NAME, Manifest, SourceFile, from_text
 from configsplit.saving.numeric import run
@@ -81,6 +83,13 @@ def verify(
         >>> configsplit.verify("parts")
         <2 parts of model.keras: 11 weights proven>
     """
+    if not isinstance(directory, (str, PathLike)):
+        raise OptionError(
+            f"a {type(directory).__name__} is no folder of parts",
+            code="model-unknown",
+            where="directory",
+            hint="give the folder that `configsplit split` wrote, or what `save` gave; `configsplit.compare` runs two models",
+        )
     folder = Path(directory)
     manifest = read_manifest(folder)
     original, weights = _find(folder, manifest.source, source)
@@ -127,11 +136,14 @@ def read_manifest(folder: Path) -> Manifest:
     except (StoreError, UnicodeDecodeError) as error:
         if isinstance(error, StoreError) and error.code in ("no-descriptors", "no-memory"):
             raise  # nothing is known about the manifest then
+        if not folder.exists():
+            raise missing(folder) from None
+        what = error.message if isinstance(error, StoreError) else "it is no text"
         raise StoreError(
-            f"no manifest can be read there: {error}",
+            "this is a file, not a folder of parts" if folder.is_file() else f"no manifest can be read there: {what}",
             code="manifest-missing",
-            where=str(place),
-            hint="give the folder that `configsplit split` wrote",
+            where=str(folder if folder.is_file() else place),
+            hint="give the folder that `configsplit split` wrote; `configsplit verify FILE` checks a single file",
         ) from None
     return from_text(text, str(place))
 

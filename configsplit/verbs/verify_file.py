@@ -133,8 +133,9 @@ def read_record(path: Path) -> ProvenanceRecord:
     try:
         return from_text(place.read_text("utf-8"), str(place))
     except (OSError, UnicodeDecodeError) as error:
+        missing = isinstance(error, FileNotFoundError)
         raise StoreError(
-            f"no provenance record can be read there: {error}",
+            f"{path.name} has no provenance record" if missing else f"no provenance record can be read there: {error}",
             code="provenance-missing",
             where=str(place),
             hint="only files that configsplit wrote have one; give a folder that `configsplit split` wrote, or such a file",

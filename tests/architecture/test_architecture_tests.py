@@ -116,7 +116,7 @@ def _called(function: ast.FunctionDef) -> set[str]:
         if isinstance(node, (ast.Assert, ast.Raise)):
             found.add("fail")
         if isinstance(node, ast.Call):
-            found.add(ast.unparse(node.func).rpartition(".")[2])
-            if any(ast.unparse(word) == "check=True" for word in node.keywords):
+            found.add(node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", ""))
+            if any(word.arg == "check" and getattr(word.value, "value", None) is True for word in node.keywords):
                 found.add("fail")
     return found

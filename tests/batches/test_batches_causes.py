@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import time
 from pathlib import Path
@@ -103,7 +104,12 @@ def test_the_recipe_of_the_next_run_makes_it_right(near_jobs: None, zoo: Path, t
     recipe = zoos.recipe(tmp_path, {**CONVERT, "overrides": [{"models": "old.h5", "verify": "none"}]})
     done = zoos.told(recipe, "--zoo", zoo, "--out", out, "--jobs", 1, "--write-overrides", tmp_path / "next.yaml")
     assert done.exit_code == 1
-    assert "next.yaml" in done.stdout
+    (told,) = (line.removeprefix("next    ") for line in done.stdout.splitlines() if line.startswith("next "))
+    following = shlex.split(told.partition("  (")[0])
+    assert following == [
+        *("configsplit", "batch", str(tmp_path / "next.yaml")),
+        *("--zoo", str(zoo), "--out", str(out), "--resume"),
+    ]
     text = (tmp_path / "next.yaml").read_text()
     assert "  # page.json: this is an HTML page\n  #   What to do: the download fetched a web page" in text
     assert "  # pointer.h5: this is a Git LFS pointer, not the file itself\n  #   What to do: run `git lfs pull`" in text

@@ -83,7 +83,7 @@ def test_a_value_is_answered_with_the_nearest() -> None:
 
 @pytest.mark.parametrize(
     ("command", "hint"),
-    [("freez {model} --layer c1", "freeze"), ("'", "check its quotes"), ("", "split, cuts")],
+    [("freez {model} --layer c1", "did you mean 'freeze'"), ("'", "check its quotes"), ("", "the verbs are split, cuts")],
 )
 def test_a_command_is_a_verb(command: str, hint: str) -> None:
     error = refused({"do": [{"inspect": {}}, {"run": command}]})
@@ -115,6 +115,20 @@ def test_yaml(tmp_path: Path) -> None:
         with pytest.raises(ConfigSplitError) as error:
             read_recipe(place)
         assert error.value.code in ("recipe-yaml", "recipe-invalid", "recipe-unknown-key")
+
+
+def test_mistakes_are_told_the_nearest(tmp_path: Path) -> None:
+    for plain, hint in (
+        ({"do": [{"splitt": {}}]}, "did you mean 'split'"),
+        ({"do": [{"xyzzy": {}}]}, "there can be convert, "),
+    ):
+        with pytest.raises(ConfigSplitError) as error:
+            read_recipe(zoos.recipe(tmp_path, plain))
+        assert error.value.hint.startswith(hint)
+    with pytest.raises(ConfigSplitError) as missing:
+        read_recipe(tmp_path / "recipee.yaml")
+    assert (missing.value.code, missing.value.message) == ("recipe-unreadable", "no such file or folder")
+    assert missing.value.hint == f"did you mean '{tmp_path / 'recipe.json'}'?"
 
 
 def test_the_published_schema_is_that_of_the_code() -> None:

@@ -39,6 +39,7 @@ def run(frame: Any, path: Path, *values: Any) -> list[Any]:
     return made if isinstance(made, list) else [made]
 
 
+@pytest.mark.in_turn("behind")
 @pytest.mark.parametrize(("frame", "suffix", "function"), SURELY)
 @pytest.mark.parametrize("behind", [False, True])
 def test_a_mask_crosses_through_it(

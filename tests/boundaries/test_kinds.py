@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.frameworks import PLUGINS, FrameworkProcess, Original, process_for
+from support.thinned import thinned
 
 import configsplit
 from configsplit.errors import ConfigSplitError
@@ -301,7 +302,7 @@ OTHERS = [
 KINDS = [*SHARED, *NESTED, *ENDS, *ARGUMENTS, *MASKS, *RECURRENT, *OTHERS]
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", thinned(KINDS, 40), ids=lambda kind: kind.name)
 def test_kind(kind: Kind, tmp_path: Path, processes: dict[str, FrameworkProcess]) -> None:
     source = CORPUS / kind.file
     document = configsplit.load(source, custom_objects=[PLUGINS])

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from support.frameworks import FrameworkProcess, Original, process_for
 from support.made import cut_and_run, fill, inputs_for, run, same
-from support.thinned import in_turn
+from support.thinned import thinned
 
 import configsplit
 import configsplit.keras
@@ -176,10 +176,10 @@ KINDS = [
         "a layer on both sides, rebuilt in another order", reordered, "td/dens@0", 2, lambda m: m.shared_layers == ("td/dens",)
     ),
 ]
-MATRIX = [[(kind, *file) for file in (("keras", "keras"), ("tf_keras", "h5"))] for kind in KINDS]
+MATRIX = [(kind, *file) for kind in KINDS for file in (("keras", "keras"), ("tf_keras", "h5"))]
 
 
-@pytest.mark.parametrize(("kind", "name", "suffix"), in_turn(MATRIX), ids=lambda item: getattr(item, "name", item))
+@pytest.mark.parametrize(("kind", "name", "suffix"), thinned(MATRIX, 10), ids=lambda item: getattr(item, "name", item))
 def test_a_model_in_a_wrapper_is_cut(kind: Wrapped, name: str, suffix: str, tmp_path: Path) -> None:
     check(kind, framework(name), suffix, tmp_path)
 

@@ -20,7 +20,7 @@ from support.web import serving
 
 import configsplit
 from configsplit.batches import storage
-from configsplit.batches.fetching import without_secrets
+from configsplit.batches.fetching import let_go, without_secrets
 from configsplit.errors import StoreError
 
 CUT = "res"
@@ -131,6 +131,23 @@ def test_parts_of_an_address(web: str, tmp_path: Path) -> None:
     assert len(Server.asked) == asked, "an address in a record was followed"
     assert run("verify", parts, "--source", f"{web}/ranges/residual.keras").code == 0
     assert run("verify", parts, "--source", RESIDUAL).code == 0
+
+
+def test_python_takes_an_address_as_it_takes_a_file(web: str, tmp_path: Path) -> None:
+    address = f"{web}/file/residual.keras"
+    assert configsplit.inspect(address).layers == configsplit.inspect(RESIDUAL).layers
+    document = configsplit.load(address)
+    assert document.model == configsplit.load(RESIDUAL).model
+    saved = configsplit.split(document, at=CUT).save(tmp_path / "parts")
+    assert saved.manifest.source.address == address
+    assert configsplit.verify(tmp_path / "parts", source=address).proof == configsplit.verify(saved, source=RESIDUAL).proof
+    assert configsplit.compare(address, other=RESIDUAL).identical
+    assert configsplit.plot(address, RESIDUAL).whole.facts[0] == "no layer differs"
+    assert len([asked for asked in Server.asked if asked.startswith("GET")]) <= 2
+    with pytest.raises(StoreError) as caught:
+        configsplit.cuts(f"{web}/missing/residual.keras")
+    assert caught.value.code == "remote-failed"
+    let_go()
 
 
 def test_weights_and_donors_at_addresses(web: str, tmp_path: Path) -> None:

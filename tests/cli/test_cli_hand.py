@@ -23,7 +23,49 @@ def test_a_misspelt_verb_is_told_the_nearest() -> None:
     for words in (["splitt", RESIDUAL], ["help", "splitt"]):
         found = run(*words)
         assert found.code == 2
-        assert "There is no verb 'splitt'. Did you mean split?" in found.err
+        assert "There is no verb 'splitt'. Did you mean 'split'?" in found.err
+
+
+def test_help_has_every_verb_once() -> None:
+    page = run("--help").out
+    rows = re.findall(r"^  ([a-z]+)  +[A-Z]", page, re.MULTILINE)
+    assert sorted(rows) == sorted([*VERBS, "help", "completion"])
+    assert {len(row) for row in re.findall(r"^  [a-z]+  +(?=[A-Z])", page, re.MULTILINE) if "completion" not in row} == {12, 14}
+
+
+def test_help_has_no_type_of_a_library() -> None:
+    for name in VERBS:
+        page = run("help", name).out
+        assert "RANGE" not in page
+        assert "INTEGER" not in page
+    assert "--donor, --model PATH" in run("help", "insert").out
+    assert "Where Keras runs:\n  --timeout SECONDS" in run("help", "verify").out
+
+
+@pytest.mark.parametrize(("word", "verb"), [("cut", "split"), ("diff", "plot"), ("summary", "inspect"), ("merge", "join")])
+def test_what_people_try_first_leads_to_the_verb(word: str, verb: str) -> None:
+    found = run(word, RESIDUAL)
+    assert (found.code, f"There is no verb {word!r}. Did you mean {verb!r}?" in found.err) == (2, True)
+    assert word not in VERBS
+    assert verb in VERBS
+
+
+def test_what_is_missing_is_said_with_what_it_is_for() -> None:
+    found = run("split", RESIDUAL, "--at", "c1")
+    assert found.code == 2
+    assert "Missing option '--out' / '-o'. The folder to write the parts into." in found.err
+    assert f"Example: configsplit {record('split').examples[0]}\n" in found.err
+    assert f"Example: configsplit {record('cuts').examples[0]}\n" in run("cuts").err
+
+
+def test_a_misspelt_path_is_told_the_nearest(tmp_path: Path) -> None:
+    (tmp_path / "resnet50.keras").write_bytes(RESIDUAL.read_bytes())
+    (tmp_path / "notes.txt").write_text("none", "utf-8")
+    found = run("inspect", tmp_path / "resnet5.h5")
+    assert f"[file-missing] {tmp_path}/resnet5.h5: no such file or folder" in found.err
+    assert f"did you mean '{tmp_path}/resnet50.keras'?" in found.err
+    assert "did you mean" not in run("inspect", tmp_path / "vgg.h5").err
+    assert "[file-missing]" in run("verify", tmp_path / "parts").err
 
 
 def test_a_misspelt_option_is_told_the_nearest() -> None:
@@ -40,7 +82,7 @@ def test_help_says_what_a_code_means() -> None:
     assert "What to do: Cut at a layer behind it." in page.out
     wrong = run("help", "cut-at-imput")
     assert (wrong.code, wrong.out) == (2, "")
-    assert "Did you mean cut-at-input?" in wrong.err
+    assert "Did you mean 'cut-at-input'?" in wrong.err
 
 
 @pytest.mark.parametrize("name", VERBS)
@@ -169,6 +211,7 @@ def test_a_name_wider_than_the_terminal_has_a_line_of_its_own() -> None:
     found = configsplit.cuts(configsplit.rename(RESIDUAL, {"bn1": long}))
     lines = _lines(found, len(found), 80)
     assert long in lines
+    assert "left out for want of room: params, weights, peak (--json has them)" in lines
     assert max(map(len, lines)) <= 80
     assert all(cut.at in lines or any(line.startswith(f"{cut.at} ") for line in lines) for cut in found)
 

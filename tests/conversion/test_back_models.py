@@ -30,7 +30,7 @@ def written(model: Any, folder: Path, kind: str = "keras") -> Path:
     return folder / "old.h5"
 
 
-@pytest.mark.parametrize("name", made.MADE)
+@pytest.mark.parametrize("name", thinned(made.MADE, 12))
 def test_the_same_numbers(name: str, tmp_path: Path) -> None:
     path = written(made.filled(made.MADE[name]()), tmp_path)
     model = keras.models.load_model(tmp_path / "new.keras", compile=False)

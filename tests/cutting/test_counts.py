@@ -8,6 +8,7 @@ from typing import Any
 
 import networks
 import pytest
+from support.thinned import thinned
 
 from configsplit.verbs.cuts import cuts
 
@@ -58,7 +59,7 @@ def check(name: str, folder: Path) -> None:
         assert place.before.macs + place.after.macs == pytest.approx(expected, rel=0.01)
 
 
-@pytest.mark.parametrize("name", SOME)
+@pytest.mark.parametrize("name", thinned(SOME, 1))
 def test_parameters_and_operations_are_those_of_keras(name: str, tmp_path: Path) -> None:
     check(name, tmp_path)
 
@@ -69,6 +70,7 @@ def test_parameters_and_operations_of_every_network(name: str, tmp_path: Path) -
     check(name, tmp_path)
 
 
+@pytest.mark.exhaustive
 def test_the_profiler_of_tensorflow_agrees(tmp_path: Path) -> None:
     """`tf.compat.v1.profiler` counts two operations for each multiply-accumulate, and one for each bias, batch norm and
     activation besides: a few per cent, which is why the other tests count the products themselves."""

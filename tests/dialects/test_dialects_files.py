@@ -12,7 +12,7 @@ from support.corpus import CorpusFile, files, releases
 from support.frameworks import PLUGINS, FrameworkProcess, Original, process_for
 from support.matrix import inputs_of
 from support.places import inside
-from support.thinned import in_turn
+from support.thinned import in_turn, thinned
 
 import configsplit
 from configsplit.containers.source import open_source
@@ -85,7 +85,7 @@ RUN = [
 """What Keras 3 and tf_keras of today can run. Not among them: Keras 1, and archives of TF 2.12, which tf_keras cannot load."""
 
 
-@pytest.mark.parametrize(("name", "release", "place"), RUN)
+@pytest.mark.parametrize(("name", "release", "place"), thinned(RUN, 9))
 def test_parts_compute_what_the_release_recorded(
     name: str, release: str, place: str, processes: dict[str, FrameworkProcess], tmp_path: Path
 ) -> None:

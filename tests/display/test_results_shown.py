@@ -118,4 +118,4 @@ def test_proofs_conversions_and_comparisons_in_notebooks(tmp_path: Path) -> None
         assert "<b>.keras" not in html
         assert len(html) < 20_000
     assert "&lt;script&gt;" in compared._repr_html_()
-    assert repr(compared) == "<two models, different on 1 outputs>"
+    assert repr(compared) == "<two models, different on 1 output>"

@@ -250,7 +250,7 @@ def test_a_file_that_names_other_modules_is_refused(tmp_path: Path) -> None:
 def test_hyperparameters_that_want_too_much_end_in_an_error(tmp_path: Path) -> None:
     from configsplit.runtime.confinement.policy import Limits
 
-    error = refused("runtime-timeout", config(tmp_path, text_config(depth=10**7)), confined=True, limits=Limits(timeout=12))
+    error = refused("runtime-timeout", config(tmp_path, text_config(depth=10**7)), confined=True, limits=Limits(timeout=7))
     assert str(tmp_path) in error.where
 
 

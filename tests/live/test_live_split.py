@@ -14,6 +14,8 @@ from live_models import branching, run, same
 import configsplit.keras
 from configsplit.errors import CutError, TensorReferenceError
 
+pytestmark = pytest.mark.in_turn("keras")
+
 
 def forward(keras: Any, parts: tuple[Any, ...], *values: np.ndarray) -> list[np.ndarray]:
     """Each part takes what the one before gives; the first takes the image."""

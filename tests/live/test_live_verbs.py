@@ -13,6 +13,8 @@ from live_models import branching, images, numbers, run, same, state, strange
 import configsplit.keras as live
 from configsplit.errors import ConfigSplitError
 
+pytestmark = pytest.mark.in_turn("keras")
+
 
 def refused(code: str, work: Any) -> ConfigSplitError:
     with pytest.raises(ConfigSplitError) as caught:

@@ -475,6 +475,38 @@ def test_what_differs_and_what_crosses_is_listed_and_led_to(seen: Callable[..., 
     assert page.complaints == []
 
 
+def test_hazards_and_rules_are_listed_and_led_to(seen: Callable[..., Seen], tmp_path: Path) -> None:
+    listed = "[...document.querySelectorAll('#points h2, #pointed button')].map(b => b.textContent)"
+    plot(SEED.parents[1] / "releases" / "keras-2.3.1" / "lambdas.json").save(tmp_path / "hazards.html")
+    page, run, _ = seen(tmp_path / "hazards.html")
+    told = "a Lambda with marshalled Python code, which building the model would run"
+    assert run(listed) == ["Hazards", f"lam: {told}", f"named: {told}"]
+    run("document.querySelectorAll('#pointed button')[1].click()")
+    assert run("document.getElementById('about').textContent") == "named"
+    assert run("document.getElementById('place').textContent") == ""
+    assert page.complaints == []
+    plot(loaded(tmp_path, chain(["a", "b"])), convert=True).save(tmp_path / "rules.html")
+    page, run, _ = seen(tmp_path / "rules.html", width=1200)
+    assert run(listed)[:2] == ["What was converted", "x: batch_input_shape → batch_shape"]
+    assert page.complaints == []
+
+
+def test_what_a_part_is_stands_beside_the_lines(seen: Callable[..., Seen], tmp_path: Path) -> None:
+    """Neither its name nor its size is written over a tensor that crosses, nor over a box."""
+    plot(configsplit.split(loaded(tmp_path, residual(4)), "b2_1")).save(tmp_path / "page.html")
+    _, run, _ = seen(tmp_path / "page.html")
+    apart = """(() => {
+      const free = (one, other) => one.right < other.left || other.right < one.left
+        || one.bottom < other.top || other.bottom < one.top;
+      const texts = [...document.querySelectorAll('.bt text')].map(e => e.getBoundingClientRect());
+      const boxes = [...document.querySelectorAll('#picture .b')].map(e => e.getBoundingClientRect());
+      const points = [...document.querySelectorAll('.l.x')].flatMap(line => [...Array(200).keys()].map(step => line
+        .getPointAtLength(line.getTotalLength() * step / 200).matrixTransform(line.getScreenCTM())));
+      return [texts.length, texts.every(text => boxes.every(box => free(text, box))
+        && points.every(({x, y}) => x < text.left || x > text.right || y < text.top || y > text.bottom))]; })()"""
+    assert run(apart) == [4, True]
+
+
 def siamese() -> dict[str, Any]:
     """One layer called on two inputs, and what becomes of both."""
     tower = {**dense("tower", "left", 3), "inbound_nodes": [[["left", 0, 0, {}]], [["right", 0, 0, {}]]]}
@@ -492,6 +524,7 @@ def test_parts_tell_what_the_manifest_says_and_what_they_share(seen: Callable[..
         run(f"document.querySelectorAll('.bt')[{number}].dispatchEvent(new MouseEvent('click', {{bubbles: true}}))")
         file, *facts = run(told)
         assert (file, facts[-1]) == (part.file, f"SHA-256 {part.sha256}")
+        assert facts[0].startswith(f"{len(configsplit.load(tmp_path / 'parts' / part.file).model.layers)} layers, ")
         assert [fact for fact in facts if fact.startswith("takes ")] == [
             f"takes {tensor.name}, float32 (any, {(tensor.shape or ())[1]}): "
             + (f"output {source['output']} of part {source['part']}" if "part" in source else "an input of the model")

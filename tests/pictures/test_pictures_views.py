@@ -256,6 +256,21 @@ def test_a_difference_inside_reaches_the_box_outside(tmp_path: Path) -> None:
     assert [box.mark for box in found.views[0].boxes] == ["", "", "changed", "changed", ""]
 
 
+def test_a_change_inside_a_nested_model_is_all_that_differs(tmp_path: Path) -> None:
+    """A verb opens the nested model that it changes: what was in it is not called gone and added."""
+    inner = {**functional([image("in", 4), dense("a", "in"), dense("b", "a"), dense("c", "b")], ["in"], ["c"])}
+    rows = [image("x", 4), {**inner, "name": "base", "inbound_nodes": [[["x", 0, 0, {}]]]}, dense("head", "base")]
+    one = loaded(tmp_path, functional(rows, ["x"], ["head"]))
+    noise = {"class_name": "GaussianNoise", "config": {"stddev": 0.1, "name": "noise"}}
+    noisy = configsplit.insert(one, noise, after="base/a")
+    for pair, mark in (((one, noisy), "added"), ((noisy, one), "gone")):
+        found = plot(*pair).whole
+        assert {box.name: box.mark for view in found.views for box in view.boxes if box.mark} == {"noise": mark}
+        assert found.facts[:2] == (f"1 {mark}", "base opened")
+    other = functional([image("x", 4), dense("a", "x"), dense("head", "a")], ["x"], ["head"])
+    assert "base opened" not in plot(one, loaded(tmp_path, other, "other.json")).whole.facts
+
+
 def test_the_order_turned_round_is_drawn(tmp_path: Path) -> None:
     """The lines of both models together run in a circle."""
     found = plot(loaded(tmp_path, chain(["a", "b"])), loaded(tmp_path, chain(["b", "a"]), "other.json"))

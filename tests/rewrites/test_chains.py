@@ -19,7 +19,7 @@ import configsplit
 import configsplit.keras
 from configsplit import Document, Edited
 from configsplit.cli.main import cli
-from configsplit.errors import OptionError
+from configsplit.errors import DocumentError, OptionError
 from configsplit.models.made import Result
 from configsplit.runtime.build import load
 from configsplit.runtime.frameworks import framework
@@ -220,3 +220,45 @@ def test_a_donor_may_be_live_where_the_model_is_a_file_and_a_file_where_that_is_
         assert all(np.array_equal(one, other) for one, other in zip(wanted, given, strict=True))
     joined = configsplit.join(configsplit.split(live, at="res"))
     assert joined.count_params() == live.count_params()
+
+
+@pytest.mark.parametrize("source", [RESIDUAL, OLD], ids=str)
+def test_a_layer_given_in_memory_is_the_same_as_in_a_file(source: Path, tmp_path: Path) -> None:
+    """A config as a dict; and the file that is kept of it is what a verification reads again."""
+    suffix = source.suffix
+    by_file = configsplit.insert(source, layer_file(tmp_path, NOISE), after="c1").save(tmp_path / f"by_file{suffix}")
+    edited = configsplit.insert(source, NOISE, after="c1")
+    given = edited.save(tmp_path / f"given{suffix}")
+    assert given.path.read_bytes() == by_file.path.read_bytes()
+    kept = json.loads((tmp_path / f"given{suffix}.provenance.json").read_text("utf-8"))["sources"][1]["file"]
+    assert json.loads((tmp_path / kept).read_text("utf-8")) == NOISE
+    assert configsplit.verify_file(given.path).layers == configsplit.verify_file(by_file.path).layers
+    parts = configsplit.split(configsplit.freeze(edited, before="res"), at="c1").save(tmp_path / "parts")
+    assert configsplit.verify(parts).proof.layers == 12
+
+
+def test_a_live_layer_goes_into_a_file(tmp_path: Path) -> None:
+    import keras
+
+    noise = keras.layers.GaussianNoise(0.5, name="noise")
+    noisy = configsplit.insert(RESIDUAL, noise, after="c1").save(tmp_path / "noisy.keras")
+    assert keras.models.load_model(noisy.path).get_layer("noise").stddev == 0.5
+    assert configsplit.compare(RESIDUAL, noisy.path).identical
+    built = keras.layers.Dense(7, name="seven")
+    built.build((None, 7))
+    with pytest.raises(DocumentError, match="has weights") as caught:
+        configsplit.insert(RESIDUAL, donor=built, after="c1")
+    assert (caught.value.code, caught.value.where) == ("live-not-keras", "seven")
+    with pytest.raises(DocumentError) as no_layer:
+        configsplit.insert(RESIDUAL, {"layers": []}, after="c1")
+    assert no_layer.value.code == "fragment-invalid"
+
+
+def test_two_models_in_memory_are_compared(tmp_path: Path) -> None:
+    """Neither stands in a file: each is written for the comparison alone, and gone behind it."""
+    renamed = configsplit.rename(RESIDUAL, ["bn1=normal"])
+    assert configsplit.compare(renamed, configsplit.load(RESIDUAL)).identical
+    live = framework("keras").module.models.load_model(RESIDUAL)
+    assert configsplit.compare(live, renamed).identical
+    branch = configsplit.extract(RESIDUAL, from_="activation", to="bn2")
+    assert not configsplit.compare(RESIDUAL, configsplit.insert(RESIDUAL, branch, after="bn1")).identical

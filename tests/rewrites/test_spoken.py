@@ -58,5 +58,9 @@ def test_numbers_and_words_are_held_against_what_they_may_be(asked: Callable[[],
 
 
 def test_an_option_that_is_none_is_told_the_nearest() -> None:
+    with pytest.raises(TypeError, match=r"replace\(\) has no option 'after'; it takes model, donor, from_, to"):
+        configsplit.replace(RESIDUAL, RESIDUAL, after="c1")  # type: ignore[call-overload]
+    with pytest.raises(AttributeError, match="'spilt'; did you mean 'split'"):
+        configsplit.spilt  # noqa: B018
     with pytest.raises(TypeError, match=r"split\(\) has no option 'att'; did you mean 'at'"):
         configsplit.split(RESIDUAL, att="c1")  # type: ignore[call-arg]

@@ -32,6 +32,9 @@ FRAMEWORKS = {"keras3": "keras", "keras2": "tf_keras"}
 _TRIED: tuple[Any, ...] = (None, 1, True, 0.5, "valid", [1], [1, 1], [], "channels_last", {}, [None, 2])
 """A key is unknown where its class takes none of these for it."""
 
+_UNKNOWN = ("Unrecognized keyword arguments", "unexpected keyword argument", "Keyword argument not understood")
+"""What is said of a key itself: no other value for it need be tried."""
+
 _TITLES = {"keras": "Keras", "tf_keras": "tf_keras"}
 
 _NOBODY = "nobody_has_this_key"
@@ -122,7 +125,13 @@ def _words(code: CodeType) -> Iterator[str]:
 
 
 def _taken(kind: Any, config: dict[str, Any], key: str) -> bool:
-    return key in config or any(_refusal(kind, config | {key: value}) is None for value in _TRIED)
+    if key in config:
+        return True
+    for value in _TRIED:
+        refusal = _refusal(kind, config | {key: value})
+        if refusal is None or any(words in str(refusal) for words in _UNKNOWN):
+            return refusal is None
+    return False
 
 
 def _refusal(kind: Any, config: dict[str, Any]) -> Exception | None:

@@ -110,7 +110,7 @@
   }
   function drawSummary() {
     const summary = data.summary, all = rows.length;
-    byId("subtitle").textContent = `${data.zoo} → ${summary.out} · ${summary.began} on ${summary.host}, ${seconds(summary.seconds)} · configsplit ${data.configsplit} · ${summary.engine}`;
+    byId("subtitle").textContent = `${data.zoo} → ${summary.out} · ${summary.began.replace("+00:00", " UTC")} on ${summary.host}, ${seconds(summary.seconds)} · configsplit ${data.configsplit} · ${summary.engine}`;
     const worked = rows.reduce((sum, row) => sum + (row.run.seconds || 0), 0);
     const cards = [
       [number(all), "models", ""],
@@ -121,7 +121,7 @@
       [seconds(worked), "of work, all runs", ""],
     ];
     if (summary.kept) cards.push([number(summary.kept), "kept from before", ""]);
-    for (const [value, label, kind] of cards) put(byId("cards"), put(make("div", null, "card", kind), make("b", value), make("span", label)));
+    for (const [value, label, kind] of cards) put(byId("cards"), put(make("div", null, "card", kind), make("b", value, value === "0" ? "none" : ""), make("span", label)));
     for (const name of OUTCOMES) {
       const part = make("i", null, name);
       part.style.width = `${100 * (summary.outcomes[name] || 0) / Math.max(1, all)}%`;

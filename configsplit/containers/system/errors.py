@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
 
 from configsplit.errors import StoreError
 
@@ -34,7 +38,30 @@ def store_error(error: OSError, where: object) -> StoreError:
     """The StoreError that says what ``error`` means."""
     number = error.errno or _errno_in_text(str(error))
     code, message, hint = _KNOWN.get(number, ("io-failed", str(error), ""))
+    if number == errno.ENOENT and (near := _beside(str(where))):
+        hint = f"did you mean {near!r}?"
     return StoreError(message, code=code, where=str(where), hint=hint)
+
+
+def missing(path: Path) -> StoreError:
+    """The StoreError for a file or folder that is not there."""
+    return store_error(FileNotFoundError(errno.ENOENT, ""), path)
+
+
+def _beside(path: str) -> str:
+    """What is in the folder of a misspelt path under a name much like it; nothing where that cannot be said at once."""
+    missed = Path(path)
+    try:
+        with os.scandir(missed.parent) as entries:
+            found = sorted(Path(entry.name) for entry in islice(entries, _LOOKED_AT))
+    except (OSError, ValueError):
+        return ""
+    stems = {each.stem: each for each in found}
+    near = difflib.get_close_matches(missed.stem, stems, n=1, cutoff=0.7)
+    return str(missed.with_name(stems[near[0]].name)) if near and stems[near[0]].name != missed.name else ""
+
+
+_LOOKED_AT = 1000
 
 
 def _errno_in_text(text: str) -> int:

@@ -117,7 +117,7 @@
         set({ y: edges[band], width: node.width, height: edges[band + 1] - edges[band] });
         band += 1;
       } else if (kinds.contains("bt")) {
-        set({ y: edges[title] + (title ? 28 : 15) });
+        set({ transform: `translate(0,${edges[title] + (title ? 23 : 14)})` });
         title += 1;
       } else if (kinds.contains("cut")) {
         cut += 1;
@@ -447,14 +447,22 @@
 
   function pointed() {
     const cut = [...picture.querySelectorAll(".onCut")].map((each) => [each.textContent, () => each]);
-    const marked = [...spare].flatMap(([number, view]) => [...view.children].filter((each) => each.matches(".b.added, .b.gone, .b.changed"))
-      .filter((each) => !data.views[number].boxes[Number(each.dataset.box.split(".")[1])][2])
-      .map((each) => [`${["added", "gone", "changed"].find((mark) => each.classList.contains(mark))}: ${data.views[number].path}`
-        + each.querySelector(":scope > title").textContent.split(" · ")[0],
-      () => { const box = reveal([number, Number(each.dataset.box.split(".")[1])]); pick(box); return box; }]));
-    const all = cut.length ? cut : marked;
+    const said = (each) => each.querySelector(":scope > title").textContent;
+    const boxes = (kinds, tell) => [...spare].flatMap(([number, view]) => [...view.children].filter((each) => each.matches(kinds))
+      .map((each) => [each, [Number(number), Number(each.dataset.box.split(".")[1])]])
+      .map(([each, place]) => [tell(each, data.views[number].path + said(each).split(" · ")[0]), place,
+        () => { const box = reveal(place); pick(box); return box; }]));
+    const marked = boxes(".b.added, .b.gone, .b.changed",
+      (each, name) => `${["added", "gone", "changed"].find((mark) => each.classList.contains(mark))}: ${name}`)
+      .filter(([, [number, place]]) => !data.views[number].boxes[place][2]).map(([text, , find]) => [text, find]);
+    const hazards = boxes(".b.hazard", (each, name) => `${name}: ${said(each).split(" · hazard: ").slice(1).join(": ")}`)
+      .map(([text, , find]) => [text, find]);
+    const rules = [...picture.querySelectorAll(".rule")].map((each) =>
+      [`${said(root.boxes[Number(each.dataset.between.split(" ")[0])]).split(" · ")[0]}: ${said(each)}`, () => each]);
+    const [heading, all] = [["What crosses", cut], ["What differs", marked], ["What was converted", rules], ["Hazards", hazards]]
+      .find(([, each]) => each.length) || ["", []];
     byId("points").hidden = !all.length;
-    byId("points").firstElementChild.textContent = cut.length ? "What crosses" : "What differs";
+    byId("points").firstElementChild.textContent = heading;
     byId("pointed").replaceChildren(...all.slice(0, MOST_POINTS).map(([text, find]) => {
       const item = document.createElement("li"), button = document.createElement("button");
       button.type = "button";

@@ -226,7 +226,14 @@ LOG_FILE = Option(
 FORCE = Option("--force -f", help="Replace an existing output.", kind="flag", use="save", only="command")
 
 LIMITS = (
-    Option("--timeout", help="Most seconds that Keras may run; 3600 by default.", kind="number", least=0, open=True),
+    Option(
+        "--timeout",
+        help="Most seconds that Keras may run; 3600 by default.",
+        kind="number",
+        least=0,
+        open=True,
+        metavar="SECONDS",
+    ),
     Option("--memory", help="Most memory that Keras may use.", kind="number", least=0, open=True, metavar="GB"),
     Option("--unconfined", help="Build the model even if the system cannot confine the process.", kind="flag"),
 )

@@ -264,6 +264,7 @@ def test_a_plug_ins_class_is_held_as_well(world: dict[str, Any], tmp_path: Path)
 
 
 @linux
+@pytest.mark.exhaustive  # TensorFlow waits ten seconds for memory that never comes
 def test_a_layer_of_a_thousand_million_units_ends_in_a_coded_error(tmp_path: Path) -> None:
     pytest.importorskip("keras")
     dense = {"module": "keras.layers", "class_name": "Dense", "config": {"units": 1_000_000_000}}

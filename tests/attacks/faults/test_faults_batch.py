@@ -52,7 +52,7 @@ def undisturbed(world: World) -> Done:
     return done
 
 
-@pytest.mark.parametrize("fault", thinned(FAULTS, 6))
+@pytest.mark.parametrize("fault", thinned(FAULTS, 4))
 def test_a_batch_under_a_fault(world: World, undisturbed: Done, fault: str) -> None:
     target = world.target()
     done = batch(world, target, **FAULTS[fault])

@@ -58,8 +58,8 @@ def check(done: Done, whole: Done) -> None:
         assert done.after == complete
 
 
-SOME = in_turn([(verb, fault) for verb in VERBS[first : first + 3]] for first in range(0, len(VERBS), 3) for fault in FAULTS)
-"""Of three verbs each fault meets one, the next fault the next."""
+SOME = in_turn([(verb, fault) for verb in VERBS[first : first + 5]] for first in range(0, len(VERBS), 5) for fault in FAULTS)
+"""Of five verbs each fault meets one, the next fault the next."""
 
 
 @pytest.mark.parametrize(("verb", "fault"), SOME)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from fault_verbs import LINES, OTHER, Done, World, visible
+from support.thinned import in_turn
 from test_faults_matrix import SIGNALS, survives_a_kill
 
 SOME = ("split", "rename")
@@ -37,8 +38,7 @@ def with_force(world: World, verb: str, number: int, last: int) -> None:
             assert struck.after in (struck.before, done.after), sorted(struck.after)
 
 
-@pytest.mark.parametrize("name", ["kill -9", "SIGTERM"])
-@pytest.mark.parametrize("verb", SOME)
+@pytest.mark.parametrize(("verb", "name"), in_turn([(verb, name) for name in ("kill -9", "SIGTERM")] for verb in SOME))
 def test_replacing_under_a_signal(world: World, verb: str, name: str) -> None:
     """The last moments are those of the swap."""
     with_force(world, verb, SIGNALS[name], last=12)
