@@ -1,8 +1,8 @@
 """What TensorFlow.js knows of Keras: classes, activations, and the settings that it leaves out or computes otherwise.
 
 Measured with 4.22.0: every layer case of the tests was run in it, and the keys of each class held against what it writes back.
-The names of classes and activations are held against what it says itself (`tests/support/tensorflow_js.py`); the settings that
-make a difference were written down by hand from that run.
+Names of classes, activations, initializers and dtypes are held against what it says itself, every setting against what it and
+Keras 2 compute (`tests/support/tensorflow_js.py`).
 """
 
 from __future__ import annotations
@@ -44,7 +44,6 @@ _TAKEN: Mapping[str, Mapping[str, Collection[Any]]] = {
     "Conv2DTranspose": {"output_padding": (None,), "dilation_rate": _ONES},
     "Conv3DTranspose": {"output_padding": (None,), "dilation_rate": _ONES},
     "DepthwiseConv2D": {"dilation_rate": _ONES},
-    "SeparableConv2D": {"dilation_rate": _ONES},
     "Embedding": {"sparse": _NO},
     "GRU": {**_LOOP, "reset_after": _NO},
     "GRUCell": {"reset_after": _NO},

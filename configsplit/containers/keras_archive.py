@@ -161,9 +161,9 @@ class KerasFolder(_Members):
 
     def weights(self) -> Arrays | None:
         file = self.opened.path / WEIGHTS
-        if not self._has(WEIGHTS) and self._has(SHARD_INDEX):
+        if not self.opened.lists(WEIGHTS) and self.opened.lists(SHARD_INDEX):
             return self._sharded().named_weights(self.config_text)
-        return self._weight_file(self.opened.member(WEIGHTS), str(file)) if self._has(WEIGHTS) else None
+        return self._weight_file(self.opened.member(WEIGHTS), str(file)) if self.opened.lists(WEIGHTS) else None
 
     def _sharded(self) -> JsonText:
         from configsplit.containers.json_text import JsonText

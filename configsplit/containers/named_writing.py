@@ -11,7 +11,7 @@ from configsplit.containers.archive import is_safe_name
 from configsplit.containers.arrays import BFLOAT16
 from configsplit.containers.safetensors import TYPES
 from configsplit.containers.writing import Job, Member
-from configsplit.errors import WeightsError
+from configsplit.errors import StoreError, WeightsError
 from configsplit.graph.json import dumps
 
 if TYPE_CHECKING:
@@ -60,7 +60,11 @@ def prepare_npz(path: Path, arrays: Sequence[NamedArray]) -> Job:
 
     Raises:
         WeightsError: an array is of a type that numpy does not have, or its name is none for a member.
+        StoreError: there are none, of which nobody could say what the file is.
     """
+    if not arrays:
+        hint = "write .safetensors, which may have none"
+        raise StoreError("an .npz without arrays is an empty archive", code="format-needs-weights", where=str(path), hint=hint)
     return Job(path=path, members=tuple(map(_npy, arrays)), zipped=True)
 
 
@@ -90,5 +94,5 @@ def _strange(array: NamedArray, where: str) -> WeightsError:
         f"the weight {array.name!r} is of the type {array.info.dtype!r}, which {where} does not have",
         code="weights-type",
         where=array.file.where,
-        hint="write .weights.h5",
+        hint="write .safetensors" if where == "numpy" else "write .weights.h5",
     )

@@ -116,6 +116,11 @@ class Opened:
         """Whether a folder has a file of that name."""
         return self.is_folder and self.files.is_file(self.path / name)
 
+    def lists(self, name: str) -> bool:
+        """Whether a folder has anything of that name, be it what cannot be read: a link to nowhere, a folder, a pipe."""
+        path = self.path / name
+        return self.has(name) or self.files.is_folder(path) or path.exists() or path.is_symlink()
+
     def member(self, name: str) -> Span:
         """A file in a folder. Raises StoreError as `Files.open` does."""
         return self.files.open(self.path / name)

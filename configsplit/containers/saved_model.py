@@ -141,7 +141,7 @@ class SavedModel(Container):
         from configsplit.containers.bundle.tensors import Bundle  # loaded where weights are asked for
 
         prefix = self.opened.path / _BUNDLE
-        return Bundle(prefix, self.opened.files) if self.opened.has(f"{_BUNDLE}.index") else None
+        return Bundle(prefix, self.opened.files) if self.opened.lists(prefix.parent.name) else None
 
     @cached_property
     def _graph(self) -> ObjectGraph | None:

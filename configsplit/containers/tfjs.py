@@ -86,7 +86,7 @@ class TfjsModel(Container):
     def _has_shards(self) -> bool:
         """False where not one of the shards lies beside it: somebody has the architecture alone."""
         beside = [self.opened.path.with_name(name) for name in self._names]
-        return any(self.opened.files.is_file(path) or path.exists() for path in beside)
+        return any(self.opened.files.is_file(path) or path.exists() or path.is_symlink() for path in beside)
 
     def weights(self) -> Arrays | None:
         if not self._has_shards:

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 
 def check_kept(made: Converted, source: Source, chosen: FileFormat) -> None:
-    """Raises StoreError, WeightsError where Keras 3.15 would load a model of Keras 3 without something that it needs."""
+    """Raises StoreError, WeightsError where Keras would load what is written without something that it needs, or not at all."""
     document = made.document
+    if chosen == "h5" and source.weights is not None:
+        check_marked(source.weights)
     if document.dialect == "keras3" and made.to == "keras3" and source.weights is not None:
         check_assets(document, source, chosen)
         check_words(document.model, source)
-        if chosen == "h5":
-            check_marked(source.weights)
 
 
 def in_folder(made: Converted, path: Path) -> Path:

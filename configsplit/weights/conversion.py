@@ -9,7 +9,7 @@ from functools import cached_property
 from configsplit.catalog.layers.keras1 import stored_shapes
 from configsplit.catalog.recipes import Recipe, Slot, copies
 from configsplit.containers.addresses import V3, addresses
-from configsplit.containers.arrays import Arrays
+from configsplit.containers.arrays import BFLOAT16, Arrays
 from configsplit.containers.relayout import Relaying
 from configsplit.containers.writing import Empty, Item
 from configsplit.conversion import Layout, Migration
@@ -176,6 +176,15 @@ class Laid:
     recipe: Recipe
 
 
+def _marked(file: Arrays) -> Arrays:
+    """The arrays with those of bfloat16 marked, as an archive of Keras 3 has to say and older files do not."""
+    if all(info.dtype != BFLOAT16 or info.attributes for info in file.datasets.values()):
+        return file
+    from configsplit.containers.turned import Turned
+
+    return Turned(file, V3, {path: path for path in file.datasets})
+
+
 class NewWeights:
     """What the weights of a converted model are made of.
 
@@ -187,7 +196,7 @@ class NewWeights:
 
     def __init__(self, model: Model, migration: Migration, old: OldWeights) -> None:
         """Raises WeightsError where the old file lacks a weight."""
-        self.file, self._migration, self._old = old.file, migration, old
+        self.file, self._migration, self._old = _marked(old.file), migration, old
         self.targets = addresses(model, V3, inside=held_by("keras3"))
         self.laid = {path: self._laid(path, layout) for path, layout in migration.layouts.items()}
 

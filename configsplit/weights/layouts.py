@@ -19,6 +19,8 @@ def as_format(document: Document, file: Arrays, wanted: FileFormat) -> Arrays:
         WeightsError: nobody can say where one goes.
     """
     if file.layout.kind in HOLDS[wanted] or document.dialect != "keras3":
+        if wanted == "h5" and document.kind != "h5":
+            check_marked(file)
         return file
     if wanted == "h5":
         check_marked(file)
@@ -35,10 +37,10 @@ def check_marked(file: Arrays) -> None:
     """Raises WeightsError where an array is bfloat16, of which ``.h5`` files do not say so: Keras cannot read it there."""
     if half := next((path for path, info in file.datasets.items() if info.dtype == BFLOAT16), None):
         raise WeightsError(
-            f"the weight {half!r} is bfloat16, which Keras 3 writes into .h5 files and cannot read there",
+            f"the weight {half!r} is bfloat16, which Keras writes into .h5 files and cannot read there",
             code="layout-bfloat16",
             where=file.where,
-            hint="write .keras",
+            hint="write .keras, for Keras 3",
         )
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+from support.bundle_files import Hand
 from support.corpus import releases
 from support.tfjs_files import as_tfjs
 
@@ -28,8 +30,35 @@ SOURCES: Mapping[str, Callable[[Path], Document]] = {
     "`.keras` of Keras 2 (TF 2.12 to 2.15)": lambda _: configsplit.load(OLD / "residual.keras"),
     "`.json` and `.h5` of Keras 2": lambda _: configsplit.load(OLD / "residual.json", weights=OLD / "residual.weights_only.h5"),
     "`model.json` of TensorFlow.js": lambda folder: configsplit.load(as_tfjs(OLD / "residual.h5", folder / "web")),
+    "a SavedModel of Keras 2": lambda folder: configsplit.load(Hand(OLD / "residual.h5").write(folder / "saved")),
+    "the same as `.zip` or `.tar.gz`": lambda folder: configsplit.load(packed(folder)),
+    "`.json` and a checkpoint of Keras 2": lambda folder: configsplit.load(OLD / "residual.json", weights=checkpoint(folder)),
+    "`.json` and `.safetensors` or `.npz` of Keras 3": lambda folder: configsplit.load(
+        NEW / "residual.json", weights=named(folder)
+    ),
     "`.h5` of Keras 1": lambda _: configsplit.load(OLDEST / "residual.h5"),
 }
+
+
+def packed(folder: Path) -> Path:
+    return Path(shutil.make_archive(str(folder / "packed"), "gztar", Hand(OLD / "residual.h5").write(folder / "saved")))
+
+
+def checkpoint(folder: Path) -> Path:
+    """The variables of a SavedModel are one."""
+    return Hand(OLD / "residual.h5").write(folder / "saved") / "variables" / "variables"
+
+
+def named(folder: Path) -> Path:
+    configsplit.named_weights(NEW / "residual.keras").save(folder / "given.safetensors")
+    return folder / "given.safetensors"
+
+
+def both(model: Document, folder: Path) -> None:
+    for suffix in ("safetensors", "npz"):
+        configsplit.named_weights(model).save(folder / f"w.{suffix}")
+
+
 TARGETS: Mapping[str, Callable[[Document, Path], object]] = {
     "`convert` to `.keras`": lambda model, folder: configsplit.convert(model).save(folder / "new.keras"),
     "to `.h5`": lambda model, folder: configsplit.convert(model).save(folder / "new.h5"),
@@ -38,7 +67,7 @@ TARGETS: Mapping[str, Callable[[Document, Path], object]] = {
     "`--target 3.6`": lambda model, folder: configsplit.convert(model, target="3.6").save(folder / "older.keras"),
     "`split --to keras`": lambda model, folder: parts(model).save(folder / "a", to="keras"),
     "`--to h5`": lambda model, folder: parts(model).save(folder / "b", to="h5"),
-    "`weights` to `.safetensors`, `.npz`": lambda model, folder: configsplit.named_weights(model).save(folder / "w.npz"),
+    "`weights` to `.safetensors`, `.npz`": both,
     "to `.weights.h5`": lambda model, folder: configsplit.named_weights(model).save(folder / "w.weights.h5"),
 }
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from configsplit.containers.arrays import Listed
+from configsplit.containers.arrays import BFLOAT16, Listed
 from configsplit.containers.bundle.crc32c import crc32c, crc32c_of, unmasked
 from configsplit.containers.bundle.slices import Extent, boxes, extents, slice_key
 from configsplit.containers.bundle.table import MOST_BYTES, entries
@@ -27,12 +27,30 @@ if TYPE_CHECKING:
     import numpy as np
 
 _NAMES = (
-    *("", "float32", "float64", "int32", "uint8", "int16", "int8", "", "complex64", "int64", "bool", "", "", "", "", "", ""),
+    *(
+        "",
+        "float32",
+        "float64",
+        "int32",
+        "uint8",
+        "int16",
+        "int8",
+        "",
+        "complex64",
+        "int64",
+        "bool",
+        "",
+        "",
+        "",
+        BFLOAT16,
+        "",
+        "",
+    ),
     *("uint16", "complex128", "float16", "", "", "uint32", "uint64"),
 )
 _TYPES = {number: name for number, name in enumerate(_NAMES) if name}
 """The types of ``tensorflow/core/framework/types.proto`` that numpy has."""
-_SIZES = {"bool": 1, "complex64": 8, "complex128": 16}
+_SIZES = {"bool": 1, BFLOAT16: 2, "complex64": 8, "complex128": 16}
 _MOST_SHARDS = 10_000
 _LARGEST = 1 << 48
 
