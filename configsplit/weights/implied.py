@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from configsplit.catalog.facts import UNDECLARED, LayerFacts
 from configsplit.catalog.table import ships
-from configsplit.conversion.lambdas.reading import reading_facts
 from configsplit.errors import ShapeError, StoreError, WeightsError
 from configsplit.graph.model import CallRef, LayerPath, Model, Shape, TensorRef, TensorSpec
 from configsplit.graph.references import Place
@@ -85,6 +84,8 @@ _MOST_ROUNDS = 64
 def _by_evidence(document: Document, said: Sequence[Told], held: Weights, closed: bool) -> list[Told]:
     """What classes that nobody has declared seem to give, each by what those before it give; and what code of the file says,
     which is never run."""
+    from configsplit.conversion.lambdas.reading import reading_facts
+
     found: list[Told] = []
     read = reading_facts(alone=True)
     for _ in range(_MOST_ROUNDS):
