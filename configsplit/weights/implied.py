@@ -53,23 +53,23 @@ def told_by_weights(document: Document, said: Sequence[Told] = (), *, everywhere
             return certain if certain and _suffices(document, [*said, *certain], held, everywhere) else []
         options = [certain, *(_by_evidence(document, said, held, closed) for closed in (False, True))]
         good = [found for found in options if found and _suffices(document, [*said, *found], held, everywhere)]
-        return min(good, key=lambda found: _left(document, [*said, *found], held), default=[])
+        return min(good, key=lambda found: _doubts(document, [*said, *found], found is options[-1]), default=[])
 
 
-def _left(document: Document, told: Sequence[Told], held: Weights) -> tuple[int, int]:
-    """Of how many tensors nobody can tell the shape yet; and how many layers of undeclared classes with weights take one whose
-    last size is open, by which they may make these weights."""
-    from configsplit.weights.evidence import shapes_in
-
-    levels = [*_levels(_inferred(document, told))]
-    starved = [
-        layer.name
-        for _, path, each in levels
+def _doubts(document: Document, told: Sequence[Told], closed: bool) -> tuple[int, int, bool, int]:
+    """How much is left in doubt, the worst first: tensors whose shape nobody can tell yet; layers of undeclared classes that
+    take one whose last size is open; whether sizes are taken for granted; such layers that take one with any size open, by
+    which they may compute when they are built."""
+    levels = [each for _, _, each in _levels(_inferred(document, told))]
+    taken = [
+        each.specs.get(use.ref, TensorSpec()).shape or ()
+        for each in levels
         for layer in each.model.layers
-        if layer.calls and layer.model is None and each.facts(layer) is None and shapes_in(layer, path, held)
-        if any(None in (each.specs.get(use.ref, TensorSpec()).shape or ())[-1:] for use in layer.calls[0].uses())
+        if layer.calls and layer.model is None and each.facts(layer) is None
+        for use in layer.calls[0].uses()
     ]
-    return sum(len(each.reasons) for _, _, each in levels), len(starved)
+    lost = sum(len(each.reasons) for each in levels)
+    return lost, sum(None in shape[1:][-1:] for shape in taken), closed, sum(None in shape[1:] for shape in taken)
 
 
 def _inferred(document: Document, told: Sequence[Told], facts: Mapping[str, LayerFacts] = NOTHING) -> Inference:
