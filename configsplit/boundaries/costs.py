@@ -139,14 +139,20 @@ class Costs:
         return Measure(own, tuple(shared))
 
 
-def sized(document: Document, model: Model, given: Mapping[TensorRef, TensorSpec], known: Inference | None = None) -> Inference:
+def sized(
+    document: Document,
+    model: Model,
+    given: Mapping[TensorRef, TensorSpec],
+    known: Inference | None = None,
+    kept: Collection[str] = (),
+) -> Inference:
     """What costs are counted on: as inferred, but where the shape of an input is given (an image's size, a sequence's length),
-    it holds for everything behind it, whatever the document recorded there."""
+    it holds for everything behind it, whatever the document recorded there; but of what the layers give that are ``kept``."""
     if not any(ref in given for ref in model.input_refs()):
         return known or document.infer(given, model)
 
     def forget(use: Use) -> Use:
-        return replace(use, recorded=None)
+        return use if use.ref.layer in kept else replace(use, recorded=None)
 
     layers = (replace(layer, calls=tuple(node.map_uses(forget) for node in layer.calls)) for layer in model.layers)
     return document.infer(given, model.with_layers(tuple(layers)))

@@ -134,10 +134,9 @@ def _option(document: Document, path: LayerPath) -> str:
 
 
 def implied_notes(told: Sequence[Told]) -> tuple[str, ...]:
-    """One sentence for each tensor whose shape goes by weights."""
+    """One sentence for each tensor whose shape goes by weights, or by what else speaks for it."""
     return tuple(
-        f"{SIGN}{each.place.ref.layer!r} is of an undeclared class: its shape follows from the weights of {each.by}, "
-        "with sizes that they do not tell left open; --shape says another"
+        f"{SIGN}{each.place.ref.layer!r} is of a class that does not say it: its shape {each.by}; --shape says another"
         for each in told
         if each.by
     )

@@ -252,10 +252,17 @@ class Pricing:
         key = (frozenset(sizes.items()), loose)
         if key not in self._made:
             specs = {each.ref: self._spec(each.ref) for each in self.opens}
-            inference = sized(self.document, self.model, {**self.given, **filled(specs, sizes)}, self.known)
+            given = {**self.given, **filled(specs, sizes)}
+            inference = sized(self.document, self.model, given, self.known, self._only_recorded)
             fits = not self._lost(inference) and not self._clash(inference)
             self._made[key] = Costs(self.graph, inference, self.avoid, loose, self.stored) if fits else None
         return self._made[key]
+
+    @cached_property
+    def _only_recorded(self) -> frozenset[str]:
+        """Layers of undeclared classes: of what they give there is only the record, in which a size that follows an open one is
+        open, too."""
+        return frozenset(each.name for each in self.model.layers if each.model is None and self.known.facts(each) is None)
 
     def _clash(self, inference: Inference) -> tuple[str, str] | None:
         """A layer that cannot take what arrives there at certain sizes, though the document tells a shape of what it gives; and

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -57,6 +58,64 @@ def constructor(class_name: str, dialect: str) -> Constructor | None:
         return None
     more = {key: each[key] for key in ("older", "lately", "neutral", "any", "call") if key in each}
     return Constructor(found["release"], frozenset(each["keys"]), tuple(each["required"]), **more)
+
+
+def of_another_class(class_name: str, config: Mapping[str, Any], dialect: str) -> bool:
+    """Whether a config is that of a class of the user's own that bears the name of one of Keras: it has a key that no release
+    of Keras's has, and shares none with it but those of every layer, or lacks one that Keras's cannot do without.
+
+    Args:
+        class_name: as the document has it.
+        config: of the layer.
+        dialect: of the document.
+
+    Returns:
+        False where nobody can tell, as of a config that has keys too many.
+    """
+    found = _read()
+    kept_from_keras1 = dialect != "keras1" and class_name not in found[dialect]["classes"]
+    taken = constructor(class_name, "keras1" if kept_from_keras1 else dialect)
+    if taken is None or taken.any:
+        return False
+    has = config.keys() - _of_every_layer(dialect)
+    shared = has & (taken.keys | taken.older.keys())
+    if kept_from_keras1:
+        return not shared
+    foreign = has - shared
+    misspelt = any(get_close_matches(key, taken.keys, n=1, cutoff=0.65) for key in foreign)
+    return bool(foreign) and not misspelt and (not shared or not config.keys() >= {*taken.required} - taken.lately.keys())
+
+
+def bases_of(config: Mapping[str, Any], dialect: str) -> tuple[str, ...]:
+    """The classes of Keras all of whose settings a config has, those with the most first: one of them is what its class derives
+    from, or does as. Classes with less than three settings of their own tell nothing.
+
+    Args:
+        config: of a layer of a class that Keras does not have.
+        dialect: of the document.
+
+    Returns:
+        Their names; most often none.
+    """
+    found = [(name, own) for name, own in _own_keys(dialect).items() if own <= config.keys()]
+    most = max((len(own) for _, own in found), default=0)
+    return tuple(name for name, own in found if len(own) == most)
+
+
+@cache
+def _own_keys(dialect: str) -> Mapping[str, frozenset[str]]:
+    """What every config of a class has besides what all have, for classes with some."""
+    found = {name: constructor(name, dialect) for name in _read()[dialect]["classes"]}
+    base = _of_every_layer(dialect)
+    own = {name: each.keys - base - each.neutral.keys() for name, each in found.items() if each is not None and not each.any}
+    return {name: keys for name, keys in own.items() if len(keys) > 2}
+
+
+@cache
+def _of_every_layer(dialect: str) -> frozenset[str]:
+    """The keys that all classes take: what Identity does, which has none of its own."""
+    plain = constructor("Identity" if dialect != "keras1" else "Flatten", dialect)
+    return frozenset() if plain is None else plain.keys | {"activity_regularizer"}
 
 
 def is_neutral(module: str, class_name: str, key: str, value: Any) -> bool:

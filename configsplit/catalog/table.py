@@ -7,6 +7,7 @@ from itertools import chain
 from types import MappingProxyType
 from typing import Any
 
+from configsplit.catalog.constructors import of_another_class
 from configsplit.catalog.facts import UNDECLARED, CallFacts, LayerFacts
 from configsplit.catalog.layers import (
     activation,
@@ -117,7 +118,7 @@ class Table:
         self._facts = dict(facts or {})
         self._keras3 = {name: each.within("keras3") for name, each in self._facts.items()}
         self._marks = frozenset(chain.from_iterable(each.marks for each in self._facts.values()))
-        self._found: dict[tuple[str, str, str, str, frozenset[str]], LayerFacts | None] = {}
+        self._found: dict[tuple[str, str, str, str, bool, frozenset[str]], LayerFacts | None] = {}
         self.outcomes: dict[Any, Outputs] = {}
         """What rules told of calls, for whoever asks them often."""
 
@@ -127,7 +128,8 @@ class Table:
         registered = layer.entry.get("registered_name")
         if type(module) is not str or not (registered is None or type(registered) is str):
             return self._look_up(layer, dialect)  # what it is hangs on more than its names
-        key = (layer.class_name, module, registered or "", dialect, self._marks.intersection(layer.config))
+        another = not module and not registered and of_another_class(layer.class_name, layer.config, dialect)
+        key = (layer.class_name, module, registered or "", dialect, another, self._marks.intersection(layer.config))
         if key not in self._found:
             self._found[key] = self._look_up(layer, dialect)
         return self._found[key]
@@ -138,10 +140,17 @@ class Table:
         for name in (*names, *(name.rpartition(">")[2] for name in names)):
             if (found := given.get(name)) is not None and all(key in layer.config for key in found.marks):
                 return found
-        if dialect == "keras3" and layers.is_operation(entry.get("module"), layer.class_name, entry.get("config")):
+        custom = "module" in entry and entry["module"] is None
+        if (
+            dialect == "keras3"
+            and not custom
+            and layers.is_operation(entry.get("module"), layer.class_name, entry.get("config"))
+        ):
             return layers.OPERATION
-        if any(">" in name for name in names) or ("module" in entry and entry["module"] is None):
+        if custom or any(">" in name for name in names):
             return _built_in(names[0], dialect) if ">" in names[0] else None  # a custom class may have a built-in one's name
+        if not entry.get("module") and of_another_class(layer.class_name, layer.config, dialect):
+            return None
         return _built_in(_modern_name(layer.class_name, dialect), dialect)
 
     def named(self, class_name: str, dialect: str) -> LayerFacts | None:

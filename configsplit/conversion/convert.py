@@ -89,9 +89,9 @@ def _tree(path: LayerPath, model: Model, inference: Inference | None, work: _Wor
         place = (*path, *inner)
         building = _one(place, each, inside(inference, inner), work)
         work.results[place] = building
-        work.notes += building.notes
         work.refusals += building.refusals
         if building.refusals:
+            work.notes += building.notes
             continue
         try:
             made = finish.finish(building)
@@ -100,6 +100,7 @@ def _tree(path: LayerPath, model: Model, inference: Inference | None, work: _Wor
             made = None
         if made is not None:
             work.models[place] = made
+        work.notes += building.notes
         work.refusals += building.refusals
     return work.models.get(path)
 

@@ -11,7 +11,7 @@ from configsplit.conversion.masks import with_masks
 from configsplit.graph.json import FrozenDict, rebuild
 from configsplit.graph.model import OPERATION_MODULES, Layer, Model, Shape, Structure, TensorRef, TensorSpec, Use
 from configsplit.graph.rebuild_order import rebuild_order
-from configsplit.inference import trace
+from configsplit.inference import trace, trail
 
 BARE = "bare"
 """The form of a document of Keras 3.11 and later: a single input or output stands without a list."""
@@ -130,15 +130,20 @@ def _described(model: Model, building: Building) -> Model:
     """
     facts = building.around.facts
     old = {new: building.spec(ref) for ref, new in building.tensors.items()}
-    found = trace(model, facts, dialect="keras3").specs
+    inference = trace(model, facts, dialect="keras3")
+    found = inference.specs
     unknown = {
         ref: old[ref] for ref, spec in found.items() if spec.shape is None and old.get(ref, TensorSpec()).shape is not None
     }
     if unknown:
-        found = trace(model, facts, unknown, dialect="keras3").specs
-    needed = {use.ref: layer.name for layer in model.layers for node in layer.calls for use in node.uses()}
-    for ref, taker in needed.items():
-        _check(building, ref, taker, found.get(ref, TensorSpec()), old.get(ref, TensorSpec()))
+        inference = trace(model, facts, unknown, dialect="keras3")
+        found = inference.specs
+    needed = dict.fromkeys(use.ref for layer in model.layers for node in layer.calls for use in node.uses())
+    for ref in needed:
+        _check(building, ref, found.get(ref, TensorSpec()), old.get(ref, TensorSpec()))
+    lost = dict.fromkeys((trail(inference, ref) or [ref])[-1].layer for ref in needed if found[ref].shape is None)
+    for name in lost:
+        building.note(name, "nothing tells the shape of what it gives: none is written, and Keras 3 asks the class itself")
 
     def fill(use: Use) -> Use:
         return replace(use, spec=found.get(use.ref))
@@ -147,17 +152,8 @@ def _described(model: Model, building: Building) -> Model:
     return model.with_layers(layers)
 
 
-def _check(building: Building, ref: TensorRef, taker: str, new: TensorSpec, old: TensorSpec) -> None:
-    if new.shape is None:
-        building.refusals.append(
-            Refusal(
-                building.title(ref.layer),
-                "convert-shape-unknown",
-                f"Keras 3 writes the shape of every tensor, and that of {ref.layer!r}, which {taker!r} takes, is not known",
-                f"give it: --shape {ref.layer}=None,28,28,128; or declare its class: --custom-objects FILE.py",
-            )
-        )
-    elif old.shape is not None and not (_agree(old, new) and _same_kind(building, ref, old, new)):
+def _check(building: Building, ref: TensorRef, new: TensorSpec, old: TensorSpec) -> None:
+    if old.shape is not None and not (_agree(old, new) and _same_kind(building, ref, old, new)):
         building.refusals.append(
             Refusal(
                 building.title(ref.layer),

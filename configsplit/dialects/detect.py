@@ -22,6 +22,8 @@ _RENAMED = frozenset({"Dense", "LSTM", "GRU", "SimpleRNN", "Dropout", "MaxPoolin
 _KERAS1_KEYS = frozenset({"output_dim", "init", "p", "border_mode", "dim_ordering"})
 _KERAS2_KEYS = frozenset({"units", "kernel_initializer", "rate", "data_format"})
 _KERAS1_ONLY = frozenset({"Convolution2D", "Convolution1D", "Merge", "Highway", "MaxoutDense", "TimeDistributedDense"})
+_NAMES_OF_ANYBODY = frozenset({"Highway", "MaxoutDense"})
+"""Of these the names that people give to classes of their own, too; Keras 1 has ``init`` in their configs."""
 
 
 _OPERATIONS = frozenset({"TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer"})
@@ -127,7 +129,8 @@ def _config_signs(entry: FrozenDict, config: FrozenDict, where: str) -> Iterator
 
 def _model_signs(entry: FrozenDict, where: str) -> Iterator[Sign]:
     config, class_name, module = entry.get("config"), entry.get("class_name"), entry.get("module")
-    if class_name in _KERAS1_ONLY:
+    names = _KERAS1_ONLY if isinstance(config, FrozenDict) and "init" in config else _KERAS1_ONLY - _NAMES_OF_ANYBODY
+    if class_name in names:
         yield _sign(f"the class {class_name}", where, "keras1")
     if type(config) is tuple and class_name == "Sequential":
         yield _sign("a Sequential's config is a list", where, "keras1", "keras2")

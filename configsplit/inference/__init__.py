@@ -1,7 +1,7 @@
 """Shapes, dtypes, weights, operations and masks of layer classes, as declared rules, for documents that do not record them."""
 
 from configsplit.catalog.table import BUILT_IN
-from configsplit.inference.built import Built, keeps_float32
+from configsplit.inference.built import Built, keeps_float32, keeps_shape
 from configsplit.inference.counts import archived_of, counted, operations_of, weights_of
 from configsplit.inference.infer import takers, trace
 from configsplit.inference.known import RULE_ERRORS, Inference, explain, trail
@@ -29,6 +29,7 @@ __all__ = [
     "fills_mask",
     "in_words",
     "keeps_float32",
+    "keeps_shape",
     "operations_of",
     "takers",
     "trace",

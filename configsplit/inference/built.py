@@ -136,7 +136,7 @@ def _nature(layer: Layer, facts: LayerFacts | None, shape: Shape | None) -> _Nat
         return _Nature(shape, dtype)
     if not _hands_on(layer, facts):
         return _Nature(shape)
-    return _Nature(shape, hands_on=True, keeps_shape=shape is None and _keeps_shape(layer, facts))
+    return _Nature(shape, hands_on=True, keeps_shape=shape is None and keeps_shape(layer, facts))
 
 
 def _taker(layer: Layer, facts: LayerFacts | None, nature: _Nature, behind: _Taker) -> _Taker:
@@ -178,7 +178,7 @@ def _hands_on(layer: Layer, facts: LayerFacts) -> bool:
         return False
 
 
-def _keeps_shape(layer: Layer, facts: LayerFacts) -> bool:
+def keeps_shape(layer: Layer, facts: LayerFacts) -> bool:
     """Whether what a class gives has the shape of what it takes, of whatever rank."""
     return [given.shape for given in _probed(layer, facts)] == [probe.shape for probe in _PROBES]
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from configsplit.catalog.facts import UNDECLARED, LayerFacts
 from configsplit.catalog.table import ships
 from configsplit.errors import ShapeError, StoreError, WeightsError
 from configsplit.graph.model import CallRef, LayerPath, Model, Shape, TensorRef, TensorSpec
 from configsplit.graph.references import Place
 from configsplit.inference import RULE_ERRORS, Built, Inference, takers
+from configsplit.inference.known import NOTHING
 from configsplit.models.document import Document
 
 if TYPE_CHECKING:
@@ -46,8 +48,87 @@ def told_by_weights(document: Document, said: Sequence[Told] = (), *, everywhere
         if held is None:
             return []
         known = {told.place for told in said}
-        found = [told for told in _told(inference, held) if told.place not in known]
-    return found if found and _suffices(document, [*said, *found], everywhere) else []
+        certain = [told for told in _told(inference, held) if told.place not in known]
+        if everywhere:
+            return certain if certain and _suffices(document, [*said, *certain], held, everywhere) else []
+        options = [certain, *(_by_evidence(document, said, held, closed) for closed in (False, True))]
+        good = [found for found in options if found and _suffices(document, [*said, *found], held, everywhere)]
+        return min(good, key=lambda found: _doubts(document, [*said, *found], found is options[-1]), default=[])
+
+
+def _doubts(document: Document, told: Sequence[Told], closed: bool) -> tuple[int, int, bool, int]:
+    """How much is left in doubt, the worst first: tensors whose shape nobody can tell yet; layers of undeclared classes that
+    take one whose last size is open; whether sizes are taken for granted; such layers that take one with any size open, by
+    which they may compute when they are built."""
+    levels = [each for _, _, each in _levels(_inferred(document, told))]
+    taken = [
+        each.specs.get(use.ref, TensorSpec()).shape or ()
+        for each in levels
+        for layer in each.model.layers
+        if layer.calls and layer.model is None and each.facts(layer) is None
+        for use in layer.calls[0].uses()
+    ]
+    lost = sum(len(each.reasons) for each in levels)
+    return lost, sum(None in shape[1:][-1:] for shape in taken), closed, sum(None in shape[1:] for shape in taken)
+
+
+def _inferred(document: Document, told: Sequence[Told], facts: Mapping[str, LayerFacts] = NOTHING) -> Inference:
+    given = {each.place.ref: each.spec for each in told if not each.place.inside}
+    return document.infer_given(given, facts=facts, within=within(document.model, told))
+
+
+_MOST_ROUNDS = 64
+"""So many classes behind one another, each of which goes by the one before, are looked at."""
+
+
+def _by_evidence(document: Document, said: Sequence[Told], held: Weights, closed: bool) -> list[Told]:
+    """What classes that nobody has declared seem to give, each by what those before it give; and what code of the file says,
+    which is never run."""
+    from configsplit.conversion.lambdas.reading import reading_facts
+
+    found: list[Told] = []
+    read = reading_facts(alone=True)
+    for _ in range(_MOST_ROUNDS):
+        try:
+            inference = _inferred(document, [*said, *found], read)
+        except ShapeError:
+            return []
+        more = [*_seeming(inference, held, closed)]
+        if not more:
+            return [*_of_code(document.infer(), inference), *found]
+        found += more
+    return found
+
+
+def _of_code(before: Inference, after: Inference) -> Iterator[Told]:
+    from configsplit.rewrites.nested.surface import Told
+
+    now = {path: each for _, path, each in _levels(after)}
+    for inside, path, each in _levels(before):
+        layers = each.model.by_name()
+        for ref in each.reasons:
+            spec = now[path].specs.get(ref, TensorSpec())
+            if spec.shape is not None and (each.facts(layers[ref.layer]) or UNDECLARED).code_key and ref not in now[path].given:
+                yield Told(Place(inside, ref), spec, "is what its code says, which was read and not run")
+
+
+def _seeming(inference: Inference, held: Weights, closed: bool) -> Iterator[Told]:
+    from configsplit.rewrites.nested.surface import Told
+    from configsplit.weights.evidence import Wanted, seems, shapes_in, wanted_by_takers
+
+    for inside, path, each in _levels(inference):
+        if not each.reasons:
+            continue
+        wanted = wanted_by_takers(each, takers(each, _implied(each, path, held)), path, held)
+        layers, ends = each.model.by_name(), {*each.model.output_refs()}
+        for ref in each.reasons:
+            layer = layers[ref.layer]
+            facts = each.facts(layer)
+            if ref in ends or layer.model is not None or not (facts is None or facts.code_key):
+                continue  # what a model gives out may be of any type
+            found = seems(each, layer, ref.call, shapes_in(layer, path, held), wanted.get(ref, Wanted()), closed=closed)
+            if found is not None:
+                yield Told(Place(inside, ref), *found)
 
 
 def within(model: Model, told: Sequence[Told]) -> dict[int, dict[TensorRef, TensorSpec]]:
@@ -82,7 +163,8 @@ def _told(inference: Inference, held: Weights) -> Iterator[Told]:
         built = takers(each, _implied(each, path, held))
         for ref, spec in built.specs.items():
             if ref in each.reasons and each.facts(each.model.by_name()[ref.layer]) is None:
-                yield Told(Place(inside, ref), spec, _whose(built, ref))
+                by = f"follows from the weights of {_whose(built, ref)}, with sizes that they do not tell left open"
+                yield Told(Place(inside, ref), spec, by)
 
 
 def _whose(built: Built, ref: TensorRef) -> str:
@@ -104,12 +186,15 @@ def _implied(inference: Inference, path: LayerPath, held: Weights) -> Mapping[st
     return found
 
 
-def _suffices(document: Document, told: Sequence[Told], everywhere: bool) -> bool:
-    """Whether nothing contradicts, and no weights need a size that stays open."""
+def _suffices(document: Document, told: Sequence[Told], held: Weights, everywhere: bool) -> bool:
+    """Whether nothing contradicts, no weights are others than those of the file, and none need a size that stays open."""
+    from configsplit.weights.parts import check_shapes
+
     given: dict[TensorRef, TensorSpec] = {each.place.ref: each.spec for each in told if not each.place.inside}
     try:
         after = document.infer_given(given, within=within(document.model, told) if everywhere else {})
-    except ShapeError:
+        check_shapes(document.model, after, held, partly=True)
+    except (ShapeError, WeightsError):
         return False
     levels = [each for _, _, each in _levels(after)] if everywhere else [after]
     return not any(_needs_open_size(each, layer.name) for each in levels for layer in each.model.layers)

@@ -76,7 +76,7 @@ def test_a_shape_is_given_where_nothing_tells_it(kind: str, name: str, tmp_path:
     make, at, shape = KINDS[kind]
     fill(make(works, odd)).save(path := tmp_path / "model.keras")
     document = configsplit.load(path)
-    if name == "tf_keras":  # no shape is recorded there
+    if name == "tf_keras" and at.startswith("td/") and shape.startswith("td/"):  # nothing is recorded, nor told by a taker
         with pytest.raises(ShapeError) as caught:
             configsplit.split(document, at)
         assert caught.value.code == "shape-unknown"

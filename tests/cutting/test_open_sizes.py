@@ -10,7 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import keras
 import networks
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from support.architectures import NETWORKS
@@ -373,3 +375,31 @@ def test_what_is_cut_off_has_no_formula(tmp_path: Path) -> None:
     assert str(rows["dense"].bytes) == "depends on L"
     (row,) = (row for row in configsplit.cuts(document, sizes=["words=150"]).places if row.at == "dense")
     assert row.bytes == 150 * 8 * 4
+
+
+class _Doubled(keras.layers.Layer):  # type: ignore[misc]
+    def call(self, x: Any) -> Any:
+        return x * 2
+
+    def compute_output_shape(self, shape: Any) -> Any:
+        return shape
+
+
+def test_a_class_of_the_users_own_behind_an_open_size_does_not_stand_in_the_way(tmp_path: Path) -> None:
+    """What it gives has the sizes that its record leaves open, whatever is tried; the cut is the cheapest at all that are."""
+    layers = keras.layers
+    start = keras.Input((None, None, 3))
+    flow = _Doubled(name="own")(layers.Conv2D(4, 3, padding="same", name="first")(start))
+    both = [layers.Conv2D(2, 1, name="left")(flow), layers.Conv2D(2, 3, padding="same", name="right")(flow)]
+    model = keras.Model(start, layers.Add(name="sum")(both))
+    model.save(path := tmp_path / "model.keras")
+    saved = configsplit.split(path, "left").save(tmp_path / "parts")
+    tensors = [tensor.name for tensor in saved.manifest.parts[1].inputs]
+    assert tensors == ["left", "right"]
+    given = np.random.default_rng(1).normal(size=(2, 9, 7, 3)).astype("float32")
+    head, tail = (
+        keras.models.load_model(tmp_path / "parts" / part.file, custom_objects={"_Doubled": _Doubled})
+        for part in saved.manifest.parts
+    )
+    crossing = [np.asarray(each) for each in head(given, training=False)]
+    assert np.array_equal(np.asarray(tail(crossing, training=False)), np.asarray(model(given, training=False)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from configsplit.catalog.classes import CLASSES, application_place
+from configsplit.catalog.constructors import of_another_class
 from configsplit.catalog.operations.layers import ONCE_CALLED, is_operation, once_called, operation_place
 from configsplit.catalog.table import class_facts, exported_name
 from configsplit.graph.json import FrozenDict, rebuild
@@ -34,7 +35,8 @@ def _found(name: str, config: FrozenDict) -> FrozenDict:
     if (place := application_place(name, config)) is not None:
         return _private(place, name, config)
     public = exported_name(name)
-    if _LAYERS in CLASSES.get(public, ()) or class_facts(public).code_key:
+    kept = _LAYERS in CLASSES.get(public, ()) or class_facts(public).code_key
+    if kept and not of_another_class(name, config, "keras3"):
         return built_in(_LAYERS, public, config)
     bare = name.rpartition(">")[2]
     return FrozenDict({"module": None, "class_name": bare, "config": config, "registered_name": name})

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from configsplit.catalog.classes import application_place
+from configsplit.catalog.constructors import of_another_class
 from configsplit.catalog.facts import CallFacts
 from configsplit.catalog.keras3 import from_keras1
 from configsplit.catalog.keras3.configs import NEVER_CUSTOM, class_of, converted
@@ -158,7 +159,9 @@ def _is_custom(entry: FrozenDict, around: Surroundings) -> bool:
     if ">" in name or ("module" in entry and entry["module"] is None) or name in around.facts:
         return True
     known = class_of(from_keras1.class_of(entry) if around.dialect == "keras1" else name)
-    module = entry.get("module")
+    module, config = entry.get("module"), entry.get("config")
+    if not module and isinstance(config, FrozenDict) and of_another_class(name, config, around.dialect):
+        return True
     foreign = isinstance(module, str) and module.partition(".")[0] not in ("keras", "tf_keras", "tensorflow")
     return foreign or (known not in KEYS and not from_keras1.knows(name) and name not in NEVER_CUSTOM)
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Told(NamedTuple):
-    """What the user says of a tensor, or else (``by``) whose weights tell it."""
+    """What the user says of a tensor, or else (``by``) what tells it."""
 
     place: Place
     spec: TensorSpec

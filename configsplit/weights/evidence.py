@@ -1,0 +1,211 @@
+"""What a class that nobody has declared seems to give: told by its own config and weights, and by what takes its tensors.
+
+None of this is certain, and all of it is said. Sizes that nothing tells stay open. Keras asks the class itself when a part is
+built, so that what was taken for granted wrongly ends in an error of Keras, or in a shape that is narrower than it need be.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import prod
+
+from configsplit.catalog.constructors import bases_of
+from configsplit.catalog.facts import CallFacts, LayerFacts
+from configsplit.catalog.rules import check_rank, is_float, policy, policy_dtype
+from configsplit.catalog.table import class_facts, ships
+from configsplit.graph.model import Layer, LayerPath, Shape, TensorRef, TensorSpec, Use
+from configsplit.inference import RULE_ERRORS, Built, Inference, agree, keeps_shape
+from configsplit.inference.inputs import as_shape
+from configsplit.weights.parts import Weights
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What those that take a tensor want of it: its shape, with open sizes; or its rank, its last size, its number of elements
+    for each sample, as far as they tell."""
+
+    shape: Shape | None = None
+    rank: int | None = None
+    last: int | None = None
+    size: int | None = None
+
+    def takes(self, shape: Shape) -> bool:
+        size = None if None in shape[1:] else prod(each or 0 for each in shape[1:])
+        return (
+            agree(self.shape, shape)
+            and self.rank in (None, len(shape))
+            and (None in (self.last, shape[-1]) or self.last == shape[-1])
+            and (None in (self.size, size) or self.size == size)
+        )
+
+    @property
+    def known(self) -> Shape | None:
+        """The shape, as far as it is wanted; None where even its rank or its last size is not."""
+        if self.shape is not None or self.rank is None or self.last is None:
+            return self.shape
+        return (*(None,) * (self.rank - 1), self.last)
+
+    def also(self, other: Wanted) -> Wanted:
+        """What both want, where they do not contradict each other; `takes` finds out."""
+        shape = self.shape if self.shape is not None else other.shape
+        rank = len(shape) if shape else self.rank or other.rank
+        return Wanted(shape, rank, (shape[-1] if shape else None) or self.last or other.last, self.size or other.size)
+
+
+def wanted_by_takers(inference: Inference, built: Built, path: LayerPath, held: Weights | None) -> Mapping[TensorRef, Wanted]:
+    """What is wanted of each tensor by all that takes it, back through layers that leave something of it as it is."""
+    found: dict[TensorRef, Wanted] = {ref: Wanted(spec.shape) for ref, spec in built.specs.items()}
+    layers = inference.model.by_name()
+    for ref in reversed(inference.specs):  # they stand in the order of computing
+        layer = layers[ref.layer]
+        if ref.output or ref.call >= len(layer.calls) or layer.model is not None:
+            continue
+        uses, behind = layer.calls[ref.call].uses(), found.get(ref, Wanted())
+        told = _built_on(layer, len(uses))
+        for number, use in enumerate(uses):
+            wish = told[number] if told else _of_merge(inference, layer, uses, behind)
+            if len(uses) == 1:
+                wish = wish.also(_of_one(inference, layer, shapes_in(layer, path, held), behind))
+            found[use.ref] = found.get(use.ref, Wanted()).also(wish)
+    return found
+
+
+def _built_on(layer: Layer, count: int) -> list[Wanted]:
+    """What a layer was built on, of whatever class it is; nothing where the document does not say it of each tensor."""
+    build = layer.entry.get("build_config")
+    given = build.get("input_shape") if isinstance(build, Mapping) else None
+    shapes = [as_shape(given)] if count == 1 else [as_shape(each) for each in given] if isinstance(given, tuple) else []
+    if len(shapes) != count or len(layer.calls) != 1:
+        return []
+    return [Wanted() if not shape else Wanted((None, *shape[1:])) for shape in shapes]
+
+
+def _of_merge(inference: Inference, layer: Layer, uses: Sequence[Use], behind: Wanted) -> Wanted:
+    """Of several tensors each is like the others, and like what comes out."""
+    facts = inference.facts(layer)
+    if facts is None or len(uses) < 2 or not facts.merge:
+        return Wanted()
+    known = [shape for use in uses if (shape := inference.specs.get(use.ref, TensorSpec()).shape) is not None]
+    if facts.merge == "joined":
+        return Wanted(None, len(known[0]) if known else behind.rank)
+    return Wanted(known[0]) if known else replace(behind, size=None)
+
+
+def _of_one(inference: Inference, layer: Layer, shapes: Sequence[Shape], behind: Wanted) -> Wanted:
+    """What a layer that takes one tensor wants of it by its class, its weights, and what is wanted of what it gives."""
+    facts = inference.facts(layer)
+    if facts is None:
+        return Wanted()
+    rank = facts.ranks[0] if facts.ranks[0] == facts.ranks[1] else None
+    axis = layer.config.get("axis")
+    if shapes and len(shapes[0]) == 1 and type(axis) is tuple and len(axis) == 1 and type(axis[0]) is int:
+        return Wanted(None, axis[0] + 1 if axis[0] > 0 else None, shapes[0][0])  # Keras writes the axes that it counted
+    if facts.input_of is not None and shapes:
+        try:
+            shape = facts.input_of(layer.config, shapes[0])
+        except RULE_ERRORS:
+            return Wanted(None, rank)
+        if facts.ranks[0] > 2:
+            return Wanted(shape)
+        return Wanted(None, behind.rank, shape[-1])
+    if keeps_shape(layer, facts):
+        return behind.also(Wanted(None, rank))
+    return Wanted(None, rank, *_left_as_it_is(layer, rank or 4, facts, behind))
+
+
+def _left_as_it_is(layer: Layer, rank: int, facts: LayerFacts, behind: Wanted) -> tuple[int | None, int | None]:
+    """Last size and number of elements of what a layer takes, where they are those of what it gives."""
+    sizes = (8, 12, 16, 20)[: rank - 2]
+    try:
+        given = facts.outputs(CallFacts(layer.class_name, layer.config, (TensorSpec((None, *sizes, 17), "float32"),)))[0].shape
+    except RULE_ERRORS:
+        return None, None
+    if given is None or None in given[1:]:
+        return None, None
+    flat = len(given) == 2 and given[-1] == prod(sizes) * 17 and rank > 2
+    return (behind.last if given[-1] == 17 else None), (behind.last if flat else None)
+
+
+def shapes_in(layer: Layer, path: LayerPath, held: Weights | None) -> tuple[Shape, ...]:
+    """The shapes of the weights of a layer, and of all that it holds, as the file has them."""
+    whole = (*path, layer.name)
+    if held is None or whole not in held.layers:
+        return ()
+    try:
+        return tuple(tuple(held.file.datasets[name].shape) for name in held.datasets(whole))
+    except RULE_ERRORS:
+        return ()
+
+
+def seems(
+    inference: Inference, layer: Layer, number: int, shapes: Sequence[Shape], wish: Wanted, *, closed: bool
+) -> tuple[TensorSpec, str] | None:
+    """What a call of an undeclared class seems to give, and why; None where nothing tells.
+
+    Args:
+        inference: what is known of the model of the layer.
+        layer: of the undeclared class.
+        number: of the call.
+        shapes: those of its weights.
+        wish: what is wanted of its output.
+        closed: whether sizes that nothing tells are taken for those of the input.
+    """
+    taken = [inference.specs.get(use.ref, TensorSpec()) for use in layer.calls[number].uses()]
+    if not taken or any(spec.shape is None for spec in taken):
+        return None
+    if not is_float(taken[0].dtype) and wish.last is None and not shapes:
+        return None  # it may be numbers of any kind
+    dtype = policy_dtype(policy(layer.config.get("dtype"))) or "float32"
+    for why, shape in _guesses(inference.call(layer, number), taken, shapes, wish, closed):
+        if len(shape) > 1 and wish.takes(shape):
+            return TensorSpec(shape, dtype), why
+    return None
+
+
+def _guesses(
+    call: CallFacts, taken: Sequence[TensorSpec], shapes: Sequence[Shape], wish: Wanted, closed: bool
+) -> Iterator[tuple[str, Shape]]:
+    """Reasons with what they tell, the strongest first."""
+    first = taken[0].shape or ()
+    last = first[-1] if first else None
+    for base in bases_of(call.config, call.dialect):
+        if (shape := _as_base(base, call, shapes)) is not None:
+            yield f"is taken for that of a {base}, all of whose settings its config has", shape
+    alike = all(spec.shape == first for spec in taken)
+    vectors = shapes and all(shape == (last,) for shape in shapes)
+    if alike and vectors and (len(shapes) > 1 or len(first) != 3):  # one vector over steps may weigh them and add them up
+        yield f"is taken for that of its input, since its weights are {len(shapes)} for each channel", first
+    widths, said = {shape[-1] for shape in shapes}, {*call.config.values()}
+    if len(first) == 2 and len(widths) == 1 and all(len(shape) == 2 and {*shape} <= said for shape in shapes):
+        yield "is taken for that of an embedding, as its config and weights say", (*first, *widths)
+    known = wish.known
+    sized = wish.size is not None and None not in first[1:] and wish.size == prod(size or 0 for size in first[1:])
+    if alike and (sized or (closed and known is not None and agree(known, first))):
+        yield "is taken for that of its input, which what takes it could take as it is", first
+    if known is not None:
+        yield "is what those that take it want, with sizes that they do not tell left open", known
+    if len(first) == 2 and wish.last is not None and is_float(taken[0].dtype):
+        yield f"is taken for a vector of the {wish.last} numbers that those that take it want", (None, wish.last)
+    for unit in [value for value in call.config.values() if type(value) is int and value > 1]:
+        kernels = [len(shape) - 2 for shape in shapes if len(shape) > 1 and shape[-2:] == (last, unit)]
+        if kernels and wish.last in (None, unit):
+            sizes = first[1:-1] if 0 in kernels and len(first) < 4 else (None,) * (len(first) - 2)
+            why = f"is taken for that of its input with {unit} in place of {last}, as its config and weights say"
+            yield why, (None, *sizes, unit)
+
+
+def _as_base(base: str, call: CallFacts, shapes: Sequence[Shape]) -> Shape | None:
+    """What a class of Keras would give in the place of a subclass; None where it would have other weights."""
+    facts, axes = class_facts(base, call.dialect), re.search(r"(\d)D$", base)
+    if axes is not None and len(call.first.shape or ()) != int(axes[1]) + 2:
+        return None
+    asked = CallFacts(base, call.config, call.args, call.kwargs, call.dialect)
+    try:
+        check_rank(facts, asked)
+        outputs = facts.outputs(asked)
+        own = [spec.shape for spec in facts.weights(asked)] if facts.weights is not None else []
+    except RULE_ERRORS:
+        return None
+    return outputs[0].shape if ships(facts) and len(outputs) == 1 and {*own} <= {*shapes} else None
