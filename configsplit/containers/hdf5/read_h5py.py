@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from h5py import h5, h5a, h5d, h5f, h5fd, h5g, h5l, h5o, h5p, h5s, h5t, h5z
+from h5py import h5, h5a, h5d, h5f, h5fd, h5g, h5i, h5l, h5o, h5p, h5s, h5t, h5z
 
 from configsplit.containers.hdf5.index import MAX_DEPTH, DatasetInfo, GroupInfo, Index, check_overlaps, refusal
 from configsplit.containers.system.confined import confined, is_want_of_memory
@@ -89,7 +89,10 @@ def read_values(dataset: Any, where: str) -> np.ndarray[Any, Any]:
     value = np.empty(dataset.shape, dataset.dtype)
     if not value.dtype.hasobject:
         value = np.frombuffer(mmap.mmap(-1, max(nbytes, 1)), np.uint8)[:nbytes].view(value.dtype).reshape(value.shape)
-    confined(lambda: dataset.read(h5s.ALL, h5s.ALL, value), where, nbytes + dataset.get_storage_size())
+    stored, whole = dataset.get_storage_size(), h5i.get_file_id(dataset).get_filesize()
+    if stored > whole:
+        raise refusal("hdf5-bounds", f"an array says that it stores {stored} bytes, and the file has {whole}", where)
+    confined(lambda: dataset.read(h5s.ALL, h5s.ALL, value), where, nbytes + stored)
     if value.dtype.hasobject:  # strings of any length do not come over
         dataset.read(h5s.ALL, h5s.ALL, value)
     return value

@@ -24,6 +24,8 @@ from support.thinned import in_turn
 from support.watching import touched
 
 from configsplit.cli.main import cli
+from configsplit.containers.hdf5.read_h5py import read_values
+from configsplit.errors import StoreError
 
 CONTAINERS = ("keras", "h5", "beside")
 SOURCES = {"keras": "nested2.weights.h5", "h5": "nested2.h5", "beside": "nested2.weights.h5"}
@@ -362,3 +364,16 @@ def test_a_user_block_is_read_past(tmp_path: Path) -> None:
     (where / "in" / "m.h5").write_bytes(block + buffer.getvalue()[512:])
     assert h5f.is_hdf5(str(where / "in" / "m.h5").encode())
     assert watched(where, *line("split", ["m.h5"])).exit_code == 0
+
+
+def test_an_array_that_says_to_store_more_than_the_file_has(tmp_path: Path) -> None:
+    """The limits of who reads it grow with what is stored, and not with what a damaged file says of it."""
+    path = tmp_path / "array.h5"
+    with h5py.File(path, "w") as file:
+        file.create_dataset("array", data=np.arange(5, dtype="float32"))
+    data = path.read_bytes()
+    layout = data.index((20).to_bytes(8, "little"), data.index(b"\x03\x01"))
+    path.write_bytes(data[:layout] + (1 << 61).to_bytes(8, "little") + data[layout + 8 :])
+    with h5py.File(path) as file, pytest.raises(StoreError) as caught:
+        read_values(file["array"].id, str(path))
+    assert caught.value.code == "hdf5-bounds"
