@@ -90,19 +90,19 @@ def __getattr__(name: str) -> Any:
         near = [] if name.startswith("_") else closest(name, __all__)
         told = f"; did you mean {near[0]!r}?" if near else ""
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}{told}", name=name)
-    found = function(name) if name in VERBS else getattr(import_module(_OTHERS[name]), name)
+    value = function(name) if name in VERBS else getattr(import_module(_OTHERS[name]), name)
     fetching = partial(import_module, "configsplit.batches.fetching")
     if name in VERBS or name in ("compare", "plan"):
         from configsplit.verbs.public import fetched_of, public, with_addresses
 
-        live = public(name, found, partial(import_module, "configsplit.keras"))
-        found = with_addresses(live, fetched_of(name, found), fetching)
+        live = public(name, value, partial(import_module, "configsplit.keras"))
+        value = with_addresses(live, fetched_of(name, value), fetching)
     elif name in ("load", "reading"):
         from configsplit.verbs.public import with_addresses
 
-        found = with_addresses(found, ("path", "weights"), fetching)
-    globals()[name] = found
-    return found
+        value = with_addresses(value, ("path", "weights"), fetching)
+    globals()[name] = value
+    return value
 
 
 def __dir__() -> list[str]:

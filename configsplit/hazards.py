@@ -139,7 +139,7 @@ class _Search:
     allow_lambda: bool
     reported: dict[int, _Path] = field(default_factory=dict)
     harmless: set[Content] = field(default_factory=set)
-    found: int = 0
+    count: int = 0
 
     def everything(self, document: Any) -> Iterator[Hazard]:
         """Looks at every JSON object, but for layers that are what another one was, in which nothing was found."""
@@ -148,7 +148,7 @@ class _Search:
         while todo:
             while begun and begun[-1][0] == len(todo):  # nothing of it is left
                 _, ended, before = begun.pop()
-                if self.found == before:
+                if self.count == before:
                     self.harmless.add(ended)
             path, item = todo.pop()
             what = _kind(item)
@@ -156,9 +156,9 @@ class _Search:
                 continue
             if isinstance(item, dict) and "class_name" in item and item["class_name"] != "__keras_tensor__":
                 if what is not None:
-                    begun.append((len(todo), what, self.found))
+                    begun.append((len(todo), what, self.count))
                 for hazard in self.object(path, item):
-                    self.found += 1
+                    self.count += 1
                     yield hazard
             todo.extend(_inner(path, item))
 

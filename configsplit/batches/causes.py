@@ -37,14 +37,14 @@ class Cause:
 
 def merged(each: Iterable[Cause | None]) -> tuple[Cause, ...]:
     """Causes of single models, counted: of failures before those of skips, the most frequent first."""
-    found: dict[tuple[str, str], Cause] = {}
+    causes: dict[tuple[str, str], Cause] = {}
     messages: dict[tuple[str, str], set[str]] = {}
     for told in filter(None, each):
         key = told.outcome, told.code
-        known = found.get(key)
-        found[key] = told if known is None else replace(known, count=known.count + 1)
+        known = causes.get(key)
+        causes[key] = told if known is None else replace(known, count=known.count + 1)
         messages.setdefault(key, set()).add(told.message)
-    counted = (replace(cause, others=len(messages[key]) - 1) for key, cause in found.items())
+    counted = (replace(cause, others=len(messages[key]) - 1) for key, cause in causes.items())
     return tuple(sorted(counted, key=lambda cause: (cause.outcome, -cause.count, cause.code)))
 
 

@@ -65,7 +65,7 @@ def find(zoo: str, models: Models, *, leave_out: Path | None = None) -> Zoo:
     excluded: dict[str, str] = {}
     for member in seen:
         unasked = member.reason if glob is None and models.include == DEFAULT_INCLUDE else ""
-        wanted = f"include {found}" if (found := _wanted(member.name, models, glob)) else unasked
+        wanted = f"include {reason}" if (reason := _wanted(member.name, models, glob)) else unasked
         if member.skip:
             members.append(member)
         elif not _is_safe(member.name):
@@ -124,7 +124,7 @@ def _root(zoo: str) -> tuple[str, str | None]:
     if Path(zoo).is_dir():
         return zoo, None
     if os.path.lexists(zoo):
-        return str(Path(zoo).parent), MAGIC.sub(lambda found: f"[{found[0]}]", Path(zoo).name)
+        return str(Path(zoo).parent), MAGIC.sub(lambda match: f"[{match[0]}]", Path(zoo).name)
     if MAGIC.search(zoo):
         root, glob = root_of(zoo)
         if Path(root).is_dir():

@@ -32,10 +32,10 @@ def compiled(pattern: str) -> re.Pattern[str]:
     pieces: list[str] = []
     rest = pattern
     while rest:
-        found = _TOKEN.match(rest)
-        assert found is not None  # the last alternative takes any character
-        pieces.append(_piece(found[0]))
-        rest = rest[found.end() :]
+        match = _TOKEN.match(rest)
+        assert match is not None  # the last alternative takes any character
+        pieces.append(_piece(match[0]))
+        rest = rest[match.end() :]
     try:
         return re.compile("".join(pieces), re.DOTALL)
     except re.error as error:

@@ -227,14 +227,14 @@ class _Task:
     def _describe(self, bench: Bench) -> None:
         document = bench.document
         dangers = hazards(emit(document.model), classes=document.registry.names())
-        found = [{"code": item.code, "where": item.where, "message": item.message} for item in dangers]
+        rows = [{"code": item.code, "where": item.where, "message": item.message} for item in dangers]
         self.about |= {
             "format": document.kind,
             "dialect": document.dialect,
             "release": document.release,
             "kind": document.model.kind,
             "layers": len(document.model.layers),
-            "hazards": found,
+            "hazards": rows,
         }
 
     def _deliver(self, folder: Path) -> None:

@@ -129,12 +129,12 @@ def _digest_of(chosen: Settings, home: Path) -> str:
 
 
 def _files(chosen: Settings) -> Iterable[str]:
-    found = {spec for spec in chosen.plugins if spec.endswith(".py")}
+    files = {spec for spec in chosen.plugins if spec.endswith(".py")}
     for step in chosen.steps:
         for keyword in paths_of(step.verb):
             value = getattr(step.options, keyword) or ()
-            found |= {value} if isinstance(value, str) else set(value)
-    return found
+            files |= {value} if isinstance(value, str) else set(value)
+    return files
 
 
 def forget() -> None:

@@ -62,13 +62,13 @@ def _mirrored(recipe: Recipe, names: list[str], out: str) -> dict[str, Place]:
         raise _refusal(MIRROR, "the steps leave more than one file for each model", f"write {_OWN_FOLDER}")
     paths = {name: PurePosixPath(name) for name in names}
     stems = Counter(path.with_name(path.stem) for path in paths.values())
-    found = {}
+    places = {}
     for name, path in paths.items():
         alone = stems[path.with_name(path.stem)] == 1
-        found[name] = Place("" if len(path.parts) == 1 else str(path.parent), path.stem if alone else path.name)
+        places[name] = Place("" if len(path.parts) == 1 else str(path.parent), path.stem if alone else path.name)
         if path.parts[0].startswith(".staging-") or (path.parts[0] == "run" and len(path.parts) > 1 and is_remote(out)):
             raise _refusal(MIRROR, f"{name!r} would lie where the batch keeps its own files", f"write {_OWN_FOLDER}")
-    return found
+    return places
 
 
 def _folder(layout: str, name: str) -> str:
@@ -78,7 +78,7 @@ def _folder(layout: str, name: str) -> str:
     told = f"write mirror, or a path of {', '.join(f'{{{field}}}' for field in fields)}"
     if strange := re.sub(rf"{{({'|'.join(fields)})}}|[^{{}}]", "", layout):
         raise _refusal(layout, f"the layout has {strange!r} beside what is filled in", told)
-    made = re.sub(r"{(\w+)}", lambda found: fields[found[1]], layout)
+    made = re.sub(r"{(\w+)}", lambda match: fields[match[1]], layout)
     steps = [step for step in made.split("/") if step]
     if not steps or {".", ".."} & set(steps) or "\0" in made:
         raise _refusal(layout, f"the layout gives {made!r} for {name!r}, which is no folder", told)

@@ -97,7 +97,7 @@ def _about(cause: Cause, results: list[Mapping[str, Any]]) -> Iterator[str]:
 
 def _pattern(name: str) -> str:
     """A pattern that means this model alone: one without ``/`` would be held against the names in all folders."""
-    plain = MAGIC.sub(lambda found: f"[{found[0]}]", name)
+    plain = MAGIC.sub(lambda match: f"[{match[0]}]", name)
     return "./" + re.sub("[\udc80-\udcff]", "?", plain)  # a byte that is no UTF-8 can stand in no recipe
 
 

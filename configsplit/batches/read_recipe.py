@@ -90,8 +90,8 @@ def _keys(place: Iterable[int | str]) -> set[str]:
     for step in place:
         if isinstance(step, int):
             continue
-        found = next((field for name, field in kind.model_fields.items() if step in (name, field.alias)), None)
-        kind = kind if found is None else _record(found.annotation) or kind
+        matching = next((field for name, field in kind.model_fields.items() if step in (name, field.alias)), None)
+        kind = kind if matching is None else _record(matching.annotation) or kind
     return {field.alias or name for name, field in kind.model_fields.items()}
 
 

@@ -41,15 +41,15 @@ def stages(value: int | str, balance: str | None) -> tuple[int, str | None]:
     text = str(value).strip()
     if text.isdigit() and int(text) > 0:
         return int(text), balance
-    found = _STAGES.fullmatch(text)
-    if found is None or int(found["count"]) < 1 or balance not in (None, found["balance"].lower()):
+    match = _STAGES.fullmatch(text)
+    if match is None or int(match["count"]) < 1 or balance not in (None, match["balance"].lower()):
         raise CutError(
             f"{value!r} does not say how many stages, balanced by what",
             code="tag-stages",
             where="stages",
             hint="write 4, or `4 by params` (macs, params, bytes, latency)",
         )
-    return int(found["count"]), found["balance"].lower()
+    return int(match["count"]), match["balance"].lower()
 
 
 def places_for(document: Document, options: dict[str, Any]) -> list[str]:
@@ -60,19 +60,19 @@ def places_for(document: Document, options: dict[str, Any]) -> list[str]:
         CutError: there is no place for a share.
     """
     priced: list[Cuts] = []
-    found: list[str] = []
+    places: list[str] = []
     for text in options["at"]:
         if _is_layer(document, text):
-            found.append(text)
+            places.append(text)
         elif (share := _SHARE.fullmatch(text.strip())) is not None:
             given = {name: options[name] for name in ("shapes", "sizes", "whole_nested")}
             priced = priced or [cuts(document, max_tensors=options["max_tensors"], **given)]
-            found.append(_nearest(priced[0], text, share))
+            places.append(_nearest(priced[0], text, share))
         elif is_pattern(text):
-            found += _picked(_pattern(document, text), options["pick"])
+            places += _picked(_pattern(document, text), options["pick"])
         else:
-            found.append(text)
-    return list(dict.fromkeys(found))
+            places.append(text)
+    return list(dict.fromkeys(places))
 
 
 def _is_layer(document: Document, text: str) -> bool:

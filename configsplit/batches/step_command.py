@@ -34,7 +34,7 @@ def run_step(step: Mapping[str, Any], bench: Bench) -> Facts:
 
 def _filled(word: str, given: Mapping[str, str]) -> str:
     """All at once: a path may hold what is filled in elsewhere."""
-    return re.sub("|".join(map(re.escape, given)), lambda found: given[found[0]], word)
+    return re.sub("|".join(map(re.escape, given)), lambda match: given[match[0]], word)
 
 
 def _command(words: list[str]) -> str:
@@ -59,8 +59,8 @@ def _command(words: list[str]) -> str:
 def _named(lines: list[str]) -> ConfigSplitError | None:
     """The error that the command line named on stderr: ``error [code] message``, and its hint."""
     for number, line in enumerate(lines):
-        code, found, message = line.removeprefix("error [").partition("] ")
-        if line.startswith("error [") and found:
+        code, mark, message = line.removeprefix("error [").partition("] ")
+        if line.startswith("error [") and mark:
             hint = lines[number + 1].strip().removeprefix("hint: ") if number + 1 < len(lines) else ""
             return ConfigSplitError(message, code=code, hint=hint)
     return None

@@ -19,8 +19,8 @@ def listed(value: Any) -> Any:
 
 def _bytes(value: Any) -> Any:
     """``4GB`` as a number of bytes; what is none is left for pydantic to refuse."""
-    found = read_amount(value)
-    return value if found is None else int(found)
+    amount = read_amount(value)
+    return value if amount is None else int(amount)
 
 
 Texts = Annotated[tuple[str, ...], BeforeValidator(listed, json_schema_input_type=str | tuple[str, ...])]

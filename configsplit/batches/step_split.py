@@ -68,9 +68,9 @@ def _tried(sizes: Sequence[int] | None) -> Facts:
 
 def _planned(document: Document, options: Mapping[str, Any]) -> tuple[Parts, Facts]:
     count, balance = stages(options["stages"], options["balance"])
-    found = asked.planned(document, count, balance, options)
-    names, told = ("balance", "unit", "largest", "bound", "state", "imbalance"), found.as_json()
-    return found.parts, {"stages": count, "plan": {name: told[name] for name in names}, **_tried(found.tried)}
+    planned = asked.planned(document, count, balance, options)
+    names, told = ("balance", "unit", "largest", "bound", "state", "imbalance"), planned.as_json()
+    return planned.parts, {"stages": count, "plan": {name: told[name] for name in names}, **_tried(planned.tried)}
 
 
 def _part(part: Any, model: Any, folder: Path) -> Facts:
@@ -91,12 +91,12 @@ def boundaries(manifest: Any) -> list[Facts]:
         for tensor in part.inputs:
             if hasattr(tensor.source, "part"):
                 takers[tensor.source.part, tensor.source.output] = number
-    found = []
+    crossings = []
     for place in range(len(manifest.parts) - 1):
         crossing = sorted(key for key, last in takers.items() if key[0] <= place < last)
         tensors = [_tensor(manifest.parts[part].outputs[output]) for part, output in crossing]
-        found.append({"tensors": tensors, "bytes": sum(tensor["bytes"] for tensor in tensors)})
-    return found
+        crossings.append({"tensors": tensors, "bytes": sum(tensor["bytes"] for tensor in tensors)})
+    return crossings
 
 
 def _tensor(given: Any) -> Facts:

@@ -27,32 +27,32 @@ def verify_step(step: Mapping[str, Any], bench: Bench) -> Facts:
         return {"proof": {"layers": checked.layers, "weights": checked.weights, "bytes": checked.bytes}}
     own = {name: options[name] for name in _OWN}
     limits = limits_of(options) if options["numeric"] else None
-    found = verify(bench.parts(step), custom_objects=bench.plugins, limits=limits, **own)
-    return {"proof": asdict(found.proof), "numeric": None if found.numeric is None else numeric_facts(found.numeric)}
+    verified = verify(bench.parts(step), custom_objects=bench.plugins, limits=limits, **own)
+    return {"proof": asdict(verified.proof), "numeric": None if verified.numeric is None else numeric_facts(verified.numeric)}
 
 
 def inspect_step(step: Mapping[str, Any], bench: Bench) -> Facts:
     from configsplit.verbs.inspect import inspect
 
-    found = inspect(bench.source(step), **step["options"])
-    _tell(found.as_json(), step, bench)
-    return {"parameters": found.parameters, **plain("macs", found.macs), "classes": dict(found.classes)}
+    inspection = inspect(bench.source(step), **step["options"])
+    _tell(inspection.as_json(), step, bench)
+    return {"parameters": inspection.parameters, **plain("macs", inspection.macs), "classes": dict(inspection.classes)}
 
 
 def cuts_step(step: Mapping[str, Any], bench: Bench) -> Facts:
     from configsplit.verbs.cuts import cuts
 
-    found = cuts(bench.source(step), **step["options"])
-    _tell(found.as_json(), step, bench)
-    return {"places": len(found.places), "found": found.found}
+    listed = cuts(bench.source(step), **step["options"])
+    _tell(listed.as_json(), step, bench)
+    return {"places": len(listed.places), "found": listed.found}
 
 
 def layers_step(step: Mapping[str, Any], bench: Bench) -> Facts:
     from configsplit.verbs.marking import layers
 
-    found = layers(bench.source(step), **step["options"])
-    _tell({"layers": [layer.as_json() for layer in found]}, step, bench)
-    return {"found": len(found)}
+    listed = layers(bench.source(step), **step["options"])
+    _tell({"layers": [layer.as_json() for layer in listed]}, step, bench)
+    return {"found": len(listed)}
 
 
 def plot_step(step: Mapping[str, Any], bench: Bench) -> Facts:
@@ -63,13 +63,13 @@ def plot_step(step: Mapping[str, Any], bench: Bench) -> Facts:
     if bench.dry and step["of"]:
         return {}
     parts = place is not None and place.is_dir()
-    found = plot(bench.parts(step) if parts else bench.source(step), custom_objects=bench.plugins, **options)
+    made = plot(bench.parts(step) if parts else bench.source(step), custom_objects=bench.plugins, **options)
     if bench.dry:
         return {}
     file = bench.folder / step["name"] / f"{bench.path.stem}.{suffix}"
     file.parent.mkdir(parents=True, exist_ok=True)
-    found.save(file)
-    return {"file": file.name, "told": list(found.whole.facts)}
+    made.save(file)
+    return {"file": file.name, "told": list(made.whole.facts)}
 
 
 def _tell(document: Any, step: Mapping[str, Any], bench: Bench) -> None:

@@ -118,8 +118,8 @@ def part(address: str, first: int, size: int) -> Part | None:
         if is_web(address):
             from fsspec.asyn import sync
 
-            found: Part | None = sync(system.loop, _web_part, address, system, path, first, size)
-            return found
+            piece: Part | None = sync(system.loop, _web_part, address, system, path, first, size)
+            return piece
         before = _state(system, path)
         if before[0] < 0:
             return None
@@ -274,11 +274,11 @@ def names_below(address: str) -> dict[str, int]:
     with remote_faults(address):
         system.invalidate_cache()
         try:
-            found = system.find(path, detail=True)
+            listed = system.find(path, detail=True)
         except FileNotFoundError:
             return {}
         prefix = f"{path}/" if path else ""
-        files = {name: info for name, info in found.items() if name.startswith(prefix)}
+        files = {name: info for name, info in listed.items() if name.startswith(prefix)}
         return {name.removeprefix(prefix): _size(info) for name, info in sorted(files.items())}
 
 

@@ -60,7 +60,7 @@ class _Carrying:
 
     def _needed(self) -> set[LayerPath]:
         """The nested models that are cut, and those in which a layer is that no output needs: its cost is none of a stage's."""
-        cut = {path_of(outer) for outer, found in self._within.items() if len(found) > 1}
+        cut = {path_of(outer) for outer, calls in self._within.items() if len(calls) > 1}
         return cut | {path_of(outer) for inside, _ in self._seen.flat.dead for outer in outer_calls(inside)}
 
     def _opened(self) -> Flat:
@@ -101,13 +101,13 @@ class _Carrying:
 
     def _known(self, graph: CallGraph) -> dict[int, int]:
         """The stages of the calls that are calls of the original, or of closed models."""
-        found = {}
+        numbers = {}
         for inner, call in self._flat.calls.items():
             within = self._within.get(inner, ())
             number = self._stages.get(inner, min(within, default=None))
             if number is not None:
-                found[graph.number[call]] = number
-        return found
+                numbers[graph.number[call]] = number
+        return numbers
 
     def _staged(self, model: Model, graph: CallGraph) -> list[int]:
         """The stage of each call; inputs are in none (-1). What was put in stands right before those that take it; what makes
@@ -130,12 +130,12 @@ class _Carrying:
         """Closed models that hand something through from a stage before the one that they are in."""
         graph, layers = call_graph(model), model.by_name()
         stage = self._staged(model, graph)
-        found = set()
+        between = set()
         for maker, takers in enumerate(graph.after):
             layer = layers[graph.calls[maker].layer]
             if layer.model is not None and any(stage[taker] < stage[maker] for taker in takers):
-                found.add(self._flat.whole.provenance.layers[layer.name,].path)
-        return found
+                between.add(self._flat.whole.provenance.layers[layer.name,].path)
+        return between
 
     def crosses_besides(self, sliced: Sliced) -> bool:
         """Whether a tensor crosses that was none of those that were chosen between: a mask."""

@@ -164,18 +164,18 @@ def _size(spec: WeightSpec) -> int:
 
 def _weights_of(inference: Inference, layer: Layer) -> list[WeightSpec]:
     """All weights of a layer, those inside a nested model included, each layer in there once."""
-    found: list[WeightSpec] = []
+    specs: list[WeightSpec] = []
     seen: set[int] = set()
     todo = [(inference, layer)]
     while todo:
         current, each = todo.pop()
         if each.model is None:
-            found += weights_of(current, each) or ()
+            specs += weights_of(current, each) or ()
         elif id(each.model) not in seen:
             seen.add(id(each.model))
             calls = [inner for ref, inner in current.inner.items() if ref.layer == each.name]
             todo += [(calls[0], inside) for inside in each.model.layers] if calls else []
-    return found
+    return specs
 
 
 # ---------------------------------------------------------------- files that people write
@@ -220,15 +220,15 @@ def read_profile(path: str | Path) -> dict[str, float]:
     Raises:
         StoreError: the file is something else.
     """
-    found = read_table(path, "profile")
-    if not isinstance(found, dict) or not all(isinstance(key, str) and is_number(value) for key, value in found.items()):
+    table = read_table(path, "profile")
+    if not isinstance(table, dict) or not all(isinstance(key, str) and is_number(value) for key, value in table.items()):
         raise StoreError(
             "a profile is one object with milliseconds for each layer, none below 0",
             code="profile-syntax",
             where=str(path),
             hint='{"conv1": 3.2, "conv2": 1.7}',
         )
-    return {key: float(value) for key, value in found.items()}
+    return {key: float(value) for key, value in table.items()}
 
 
 _AMOUNT = re.compile(r"(?P<number>\d+(\.\d*)?([eE][+-]?\d+)?)\s*(?P<prefix>[kKMGT]?)(?P<binary>i?)(B|bytes)?(/s)?")
@@ -239,10 +239,10 @@ def read_amount(value: Any) -> float | None:
     """A number above 0, also as text: ``1e6`` (which YAML 1.1 takes for text), ``200k``, ``1.5MB``, ``2GiB``. Else None."""
     if is_number(value):
         return float(value) or None
-    found = _AMOUNT.fullmatch(value.strip()) if isinstance(value, str) else None
-    if found is None:
+    match = _AMOUNT.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None:
         return None
-    return float(found["number"]) * float((1024 if found["binary"] else 1000) ** _PREFIX[found["prefix"]]) or None
+    return float(match["number"]) * float((1024 if match["binary"] else 1000) ** _PREFIX[match["prefix"]]) or None
 
 
 def is_number(value: Any) -> bool:

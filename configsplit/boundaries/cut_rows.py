@@ -82,14 +82,14 @@ class Cut:
         return f"<cut at {name}: {figure(self.bytes, size)} in {tensors}, MACs {macs}>"
 
     def as_json(self) -> dict[str, Any]:
-        found: dict[str, Any] = {"at": self.at, "through": self.through, "tensors": list(self.tensors)}
-        found["shapes"] = [None if shape is None else list(shape) for shape in self.shapes]
-        found |= {**plain("bytes", self.bytes), **plain("input_bytes", self.input_bytes), "imbalance": self.imbalance}
-        found |= {"before": self.before.as_json(), "after": self.after.as_json()}
+        row: dict[str, Any] = {"at": self.at, "through": self.through, "tensors": list(self.tensors)}
+        row["shapes"] = [None if shape is None else list(shape) for shape in self.shapes]
+        row |= {**plain("bytes", self.bytes), **plain("input_bytes", self.input_bytes), "imbalance": self.imbalance}
+        row |= {"before": self.before.as_json(), "after": self.after.as_json()}
         if self.latency is not None:
             times = self.latency
-            found["seconds"] = {"total": times.total, "head": times.head, "link": times.link, "tail": times.tail}
-        return found
+            row["seconds"] = {"total": times.total, "head": times.head, "link": times.link, "tail": times.tail}
+        return row
 
 
 class Book:

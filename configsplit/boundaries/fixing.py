@@ -39,10 +39,10 @@ def _check(document: Document, given: Mapping[TensorRef, TensorSpec]) -> None:
     """Every input is what was asked for, as whoever reads the document will see it."""
     layers = document.model.by_name()
     for ref, spec in given.items():
-        found = input_spec(document.model, layers[ref.layer])
-        if found.shape != spec.shape:
+        resized = input_spec(document.model, layers[ref.layer])
+        if resized.shape != spec.shape:
             raise ShapeError(
-                f"the document has no place for the size of {ref.layer!r}: it would be {told(found)}",
+                f"the document has no place for the size of {ref.layer!r}: it would be {told(resized)}",
                 code="size-no-place",
                 where=ref.layer,
                 hint="build the model on that size and save it again",
@@ -84,8 +84,8 @@ def _declaring(layer: Layer, shape: Shape) -> Layer:
     """An InputLayer of this shape, or a first layer that says what it takes."""
     if layer.spec is not None:
         layer = replace(layer, spec=replace(layer.spec, shape=shape))
-    found = {key: shape for key in _DECLARED if key in layer.config}
-    return replace(layer, entry=layer.entry | {"config": layer.config | found}) if found else layer
+    shapes = {key: shape for key in _DECLARED if key in layer.config}
+    return replace(layer, entry=layer.entry | {"config": layer.config | shapes}) if shapes else layer
 
 
 def _first(layer: Layer, shape: Shape) -> Layer:

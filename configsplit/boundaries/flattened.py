@@ -46,11 +46,11 @@ class Flattened:
     @cached_property
     def places(self) -> Mapping[TensorRef, Place]:
         """Each tensor that a reference names as a tensor of the outermost model that has it."""
-        found: dict[TensorRef, Place] = {}
+        visible: dict[TensorRef, Place] = {}
         for place, ref in self.flat.homes.items():
-            if ref not in found and self._texts.of(place) is not None:
-                found[ref] = place
-        return found
+            if ref not in visible and self._texts.of(place) is not None:
+                visible[ref] = place
+        return visible
 
     @cached_property
     def names(self) -> Mapping[TensorRef, str]:
@@ -100,33 +100,33 @@ class Flattened:
         Raises:
             TensorReferenceError: it names none, or one that is not to be seen here.
         """
-        found = [(place, self.flat.homes.get(place)) for place in places(self.document.model, text)]
-        for place, ref in found:
+        named = [(place, self.flat.homes.get(place)) for place in places(self.document.model, text)]
+        for place, ref in named:
             if ref is None:
                 raise TensorReferenceError(
                     f"{text!r} lies inside a nested model that is left whole, or no output needs it",
                     code="reference-nested",
                     hint=f"name {place.inside[0].layer!r} itself" if place.inside else "",
                 )
-        return tuple(dict.fromkeys(ref for _, ref in found if ref is not None))
+        return tuple(dict.fromkeys(ref for _, ref in named if ref is not None))
 
     def paths(self, names: Iterable[str]) -> tuple[str, ...]:
         """What layers are called in the original: ``encoder/block3/conv``; also those inside closed models."""
-        found = []
+        texts = []
         for name in names:
             first, _, rest = name.partition("/")
             origin = self.flat.whole.provenance.origin((name,)) or self.flat.whole.provenance.origin((first,))
-            found.append(name if origin is None else "/".join((*origin.path, *([rest] if rest and name != first else []))))
-        return tuple(found)
+            texts.append(name if origin is None else "/".join((*origin.path, *([rest] if rest and name != first else []))))
+        return tuple(texts)
 
     @cached_property
     def groups(self) -> Mapping[Inner, list[int]]:
         """For each call of an opened model the numbers of the calls inside it, rising."""
-        found: dict[Inner, list[int]] = {}
+        by_inner: dict[Inner, list[int]] = {}
         for (inside, _), call in self.flat.calls.items():
             for outer in outer_calls(inside):
-                found.setdefault(outer, []).append(self.graph.number[call])
-        return {outer: sorted(numbers) for outer, numbers in found.items()}
+                by_inner.setdefault(outer, []).append(self.graph.number[call])
+        return {outer: sorted(numbers) for outer, numbers in by_inner.items()}
 
 
 def flattened(

@@ -49,8 +49,8 @@ def forbidden(inference: Inference, doubtful: frozenset[TensorRef]) -> Forbidden
     graph = call_graph(inference.model)
     specs: Mapping[TensorRef, TensorSpec] = inference.specs
     made = [ref for ref in graph.consumers if not graph.is_input[graph.producer(ref)]]
-    found = {ref: specs.get(ref, TensorSpec()) for ref in made}
-    unknown = frozenset(ref for ref, spec in found.items() if spec.shape is None or spec.dtype is None)
+    by_ref = {ref: specs.get(ref, TensorSpec()) for ref in made}
+    unknown = frozenset(ref for ref, spec in by_ref.items() if spec.shape is None or spec.dtype is None)
     return Forbidden(doubtful & frozenset(made), unknown)
 
 

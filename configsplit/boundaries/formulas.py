@@ -75,19 +75,19 @@ def fitted(
     terms = sorted(
         ((powers, value) for powers, value in table.items() if value), key=lambda term: (sum(term[0]), term[0]), reverse=True
     )
-    found = Formula(tuple(names), tuple(terms))
-    if any(found.at(sizes) != value for sizes, value in checks.items()):
+    formula = Formula(tuple(names), tuple(terms))
+    if any(formula.at(sizes) != value for sizes, value in checks.items()):
         return None
     if not any(any(powers) for powers, _ in terms):
         return int(terms[0][1]) if terms else 0
-    return found
+    return formula
 
 
 def _lagrange(places: Sequence[int], at: int) -> list[Fraction]:
     """Coefficients, the constant one first, of the polynomial that is 1 at one of the places and 0 at the others."""
-    found = [Fraction(1)]
+    terms = [Fraction(1)]
     for place in places:
         if place != at:
-            shifted, scale = [Fraction(), *found], at - place
-            found = [(up - place * down) / scale for up, down in zip(shifted, [*found, Fraction()], strict=True)]
-    return found
+            shifted, scale = [Fraction(), *terms], at - place
+            terms = [(up - place * down) / scale for up, down in zip(shifted, [*terms, Fraction()], strict=True)]
+    return terms

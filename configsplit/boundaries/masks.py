@@ -33,8 +33,8 @@ def needed(done: Split, masks: Masks) -> tuple[Handover, ...]:
         CutError: see `check_order`; or nobody knows whether a nested model loses one of these masks.
     """
     check_order(masks)
-    found = _heeded_behind(done, masks, masks.used)
-    crossing = {handover.ref for handover in found}
+    handovers = _heeded_behind(done, masks, masks.used)
+    crossing = {handover.ref for handover in handovers}
     for call in masks.hanging_on_casts():
         if crossing & masks.behind(masks.unsure[call]):
             raise CutError(
@@ -44,7 +44,7 @@ def needed(done: Split, masks: Masks) -> tuple[Handover, ...]:
                 where=call.layer,
                 hint="declare the classes before it in a plug-in, or cut before the layer that makes the mask",
             )
-    return found
+    return handovers
 
 
 def check_order(masks: Masks) -> None:
@@ -62,16 +62,16 @@ def check_order(masks: Masks) -> None:
 def doubts(done: Split, inference: Inference) -> tuple[str, ...]:
     """What nobody can rule out: a class that nobody declared makes a mask, and another behind a boundary uses it."""
     masks = traced_masks(inference)
-    found = [masks.tensors[masks.root(each.ref)].why for each in _heeded_behind(done, masks, masks.doubted)]
+    reasons = [masks.tensors[masks.root(each.ref)].why for each in _heeded_behind(done, masks, masks.doubted)]
     return tuple(
         f"masks: no plug-in declares whether {class_name} ({name!r}) makes one; if so, layers behind the cut miss it: "
         "declare the class in a plug-in"
-        for name, class_name in dict.fromkeys(found)
+        for name, class_name in dict.fromkeys(reasons)
     )
 
 
 def _heeded_behind(done: Split, masks: Masks, used: Mapping[CallRef, tuple[TensorRef, ...]]) -> tuple[Handover, ...]:
-    found: list[Handover] = []
+    handovers: list[Handover] = []
     for ref, takers in done.crossing().items():
         if ref not in masks.tensors:
             continue
@@ -79,8 +79,8 @@ def _heeded_behind(done: Split, masks: Masks, used: Mapping[CallRef, tuple[Tenso
         if heeding:
             from configsplit.rewrites.masks import Handover
 
-            found.append(Handover(ref, tuple(heeding)))
-    return tuple(found)
+            handovers.append(Handover(ref, tuple(heeding)))
+    return tuple(handovers)
 
 
 def _heeded(
@@ -116,7 +116,7 @@ def closed_sources(whole: Surfaced, masks: Masks, handovers: Iterable[Handover])
     """Nested models that compute a mask which has to be handed over: opened, their layers can be followed one by one."""
     layers = whole.model.by_name()
     todo = [handover.ref for handover in handovers]
-    found: dict[str, None] = {}
+    sources: dict[str, None] = {}
     done: set[TensorRef] = set()
     while todo:
         ref = todo.pop()
@@ -125,9 +125,9 @@ def closed_sources(whole: Surfaced, masks: Masks, handovers: Iterable[Handover])
             continue
         done.add(ref)
         if mask.kind == "hidden" and layers[mask.why[0]].model is not None:
-            found[mask.why[0]] = None
+            sources[mask.why[0]] = None
         todo += () if mask.kind == "given" else mask.sources
-    return tuple(found)
+    return tuple(sources)
 
 
 def check_sayable(document: Document, model: Model, masks: Masks, tensors: Iterable[TensorRef]) -> None:

@@ -115,28 +115,28 @@ class Pricing:
         Raises:
             ShapeError: it is not.
         """
-        found, agreed = self.chosen(choose)
+        choice, agreed = self.chosen(choose)
         if not agreed:
             raise self.needed(what)
-        return found
+        return choice
 
     def chosen(
         self, choose: Callable[[Costs], Choice], key: Callable[[Choice], object] = lambda each: each
     ) -> tuple[Choice, bool]:
         """A choice, and whether it is the same for every size tried: else that for the first one."""
-        found = [choose(self.costs)]
+        choices = [choose(self.costs)]
         if not self.is_open:
-            return found[0], True
+            return choices[0], True
         seen = [self._prices(self.costs)]
         sizes: set[int] = set()
         for tried, costs in self.trials():
             sizes.update(tried)
             if (prices := self._prices(costs)) not in seen:
                 seen.append(prices)
-                found.append(choose(costs))
-            if key(found[-1]) != key(found[0]):
-                return found[0], False
-        return found[0], len(sizes) > 1
+                choices.append(choose(costs))
+            if key(choices[-1]) != key(choices[0]):
+                return choices[0], False
+        return choices[0], len(sizes) > 1
 
     @cached_property
     def varies(self) -> bool:
@@ -193,12 +193,12 @@ class Pricing:
 
         if not self.is_open:
             return list(make(self.costs))
-        found = self._fitted(make, 1) or [None] * len(make(self.costs))
-        if None in found and (better := self._fitted(make, 2)):
-            found = [new if each is None else each for each, new in zip(found, better, strict=True)]
-        if None in found:
-            found = [new if each is None else each for each, new in zip(found, self._constant(make), strict=True)]
-        return [Formula(self.names) if each is None else each for each in found]
+        fitted = self._fitted(make, 1) or [None] * len(make(self.costs))
+        if None in fitted and (better := self._fitted(make, 2)):
+            fitted = [new if each is None else each for each, new in zip(fitted, better, strict=True)]
+        if None in fitted:
+            fitted = [new if each is None else each for each, new in zip(fitted, self._constant(make), strict=True)]
+        return [Formula(self.names) if each is None else each for each in fitted]
 
     def _constant(self, make: Callable[[Costs], Sequence[int]]) -> list[Figure | None]:
         """Figures that are the same for every size tried, where no formula can be fitted."""

@@ -17,17 +17,17 @@ from configsplit.rewrites.split import UnknownShape
 
 def unknown_shape(document: Document, whole: Surfaced, inference: Inference, ref: TensorRef) -> UnknownShape:
     """Why the shape of a tensor of ``whole`` is unknown, and the tensor of the document at which the trouble starts."""
-    found = (trail(inference, ref) or [ref])[-1]
-    path: LayerPath = (found.layer,)
-    held = inference.wrapped.get(CallRef(found.layer, found.call))
+    unknown = (trail(inference, ref) or [ref])[-1]
+    path: LayerPath = (unknown.layer,)
+    held = inference.wrapped.get(CallRef(unknown.layer, unknown.call))
     if held is not None and held.reasons and path in whole.provenance.told_apart():
-        found = trail(held, next(iter(held.reasons)))[-1]
-        path = (*path, found.layer)
+        unknown = trail(held, next(iter(held.reasons)))[-1]
+        path = (*path, unknown.layer)
     origin = whole.provenance.layers.get(path)
     if origin is None:
         return UnknownShape(explain(inference, ref), ref.layer)
-    call = origin.calls[found.call] if found.call < len(origin.calls) else found.call
-    return UnknownShape(explain(inference, ref), _named(document, origin.path, call, found.output))
+    call = origin.calls[unknown.call] if unknown.call < len(origin.calls) else unknown.call
+    return UnknownShape(explain(inference, ref), _named(document, origin.path, call, unknown.output))
 
 
 def _named(document: Document, path: LayerPath, call: int, output: int) -> str:
@@ -92,9 +92,9 @@ def check_taken(host: Inference, starts: Sequence[TensorRef], donor: Inference) 
 
 def _check_clashes(before: Inference, after: Inference) -> None:
     """Raises ShapeError where a layer that was put in cannot take what it is given."""
-    known, found = dict(clashing(before)), {(call.layer,): why for call, why in after.clashes.items()} | dict(clashing(after))
+    known, now = dict(clashing(before)), {(call.layer,): why for call, why in after.clashes.items()} | dict(clashing(after))
     old = {(call.layer,) for call in before.clashes}
-    for path, why in found.items():
+    for path, why in now.items():
         if path not in known and path not in old:
             raise ShapeError(
                 f"{path[-1]!r} cannot take what it is given: {why}",

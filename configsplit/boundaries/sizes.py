@@ -38,13 +38,13 @@ def given_sizes(inference: Inference, sizes: Said) -> dict[TensorRef, TensorSpec
     if isinstance(given, Mapping):
         return {ref: _fitting(ref.layer, declared.get(ref, TensorSpec()), spec.shape or ()) for ref, spec in given.items()}
     by_name = {ref.layer: ref for ref in declared}
-    found = {}
+    specs = {}
     for name, numbers in map(_parsed, given):
         if name not in by_name:
             hint = f"its inputs: {', '.join(map(repr, by_name))}"
             raise ShapeError(f"the model has no input {name!r}", code="size-no-input", where=name, hint=hint)
-        found[by_name[name]] = _fitting(name, declared[by_name[name]], numbers)
-    return found
+        specs[by_name[name]] = _fitting(name, declared[by_name[name]], numbers)
+    return specs
 
 
 def beside_inputs(document: Document, shapes: Specs) -> tuple[dict[TensorRef, TensorSpec], dict[TensorRef, TensorSpec]]:
@@ -120,11 +120,11 @@ def open_in(spec: TensorSpec) -> list[int]:
 
 def open_sizes(inference: Inference) -> tuple[Open, ...]:
     """The open sizes of all inputs, named as in papers where one input alone has any, else by input and axis."""
-    found = [(ref, axis) for ref in inference.model.input_refs() for axis in open_in(inference.specs.get(ref, TensorSpec()))]
-    names: Sequence[str] = {1: ("L",), 2: ("H", "W"), 3: ("D", "H", "W")}.get(len(found), ())
-    if len({ref for ref, _ in found}) != 1 or not names:
-        names = [f"{ref.layer}[{axis}]" for ref, axis in found]
-    return tuple(Open(ref, axis, name) for (ref, axis), name in zip(found, names, strict=True))
+    axes = [(ref, axis) for ref in inference.model.input_refs() for axis in open_in(inference.specs.get(ref, TensorSpec()))]
+    names: Sequence[str] = {1: ("L",), 2: ("H", "W"), 3: ("D", "H", "W")}.get(len(axes), ())
+    if len({ref for ref, _ in axes}) != 1 or not names:
+        names = [f"{ref.layer}[{axis}]" for ref, axis in axes]
+    return tuple(Open(ref, axis, name) for (ref, axis), name in zip(axes, names, strict=True))
 
 
 def filled(specs: Specs, sizes: Mapping[Open, int]) -> dict[TensorRef, TensorSpec]:

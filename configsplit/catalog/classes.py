@@ -139,17 +139,17 @@ _BARE = """
 
 
 def _places() -> dict[str, frozenset[str]]:
-    found: dict[str, set[str]] = {name: set() for name in _BARE.split()}
+    homes: dict[str, set[str]] = {name: set() for name in _BARE.split()}
     for package, names in _PUBLIC.items():
         for name in names.split():
             below = f".{package}" if package else ""
-            found.setdefault(name, set()).update((f"keras{below}", f"tf_keras{below}"))
+            homes.setdefault(name, set()).update((f"keras{below}", f"tf_keras{below}"))
     for name, modules in _PRIVATE.items():
-        found.setdefault(name, set()).update(modules.split())
+        homes.setdefault(name, set()).update(modules.split())
     for module, names in _TENSORFLOW.items():
         for name in names.split():
-            found.setdefault(name, set()).add(module)
-    return {name: frozenset(modules) for name, modules in found.items()}
+            homes.setdefault(name, set()).add(module)
+    return {name: frozenset(modules) for name, modules in homes.items()}
 
 
 CLASSES: Mapping[str, frozenset[str]] = MappingProxyType(_places())

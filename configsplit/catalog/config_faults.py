@@ -83,8 +83,8 @@ def _elsewhere(class_name: str, dialect: str) -> list[Constructor]:
     """The class in the other generations: of the same name, or of the one that it had in Keras 1."""
     first = [class_name, *(old for old, new in CLASSES.items() if new == class_name)]
     names = {"keras1": first, "keras2": [CLASSES.get(class_name, class_name)], "keras3": [CLASSES.get(class_name, class_name)]}
-    found = (constructor(name, each) for each, known in names.items() if each != dialect for name in known)
-    return [each for each in found if each is not None]
+    known_as = (constructor(name, each) for each, known in names.items() if each != dialect for name in known)
+    return [each for each in known_as if each is not None]
 
 
 def _unknown(
@@ -231,14 +231,14 @@ def _safely(facts: LayerFacts, config: FrozenDict) -> str:
 
 def near(name: Any, known: Collection[str]) -> str:
     """A hint with the names that are nearest to one that nobody has; "" where none is near."""
-    found = closest(name, sorted(known)) if isinstance(name, str) else []
-    return f"did you mean {', '.join(map(repr, found))}?" if found else ""
+    matches = closest(name, sorted(known)) if isinstance(name, str) else []
+    return f"did you mean {', '.join(map(repr, matches))}?" if matches else ""
 
 
 def listed(names: Collection[str]) -> str:
     """Some of the names that there are."""
-    found = sorted(names)
-    return ", ".join(found[:12]) + (", ..." if len(found) > 12 else "")
+    sorted_names = sorted(names)
+    return ", ".join(sorted_names[:12]) + (", ..." if len(sorted_names) > 12 else "")
 
 
 # What Keras 3 takes as the values of initializers and regularizers, where it refuses others when it makes them.

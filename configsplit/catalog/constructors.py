@@ -52,12 +52,12 @@ class Constructor:
 
 def constructor(class_name: str, dialect: str) -> Constructor | None:
     """What a class of Keras takes; None where nobody has looked."""
-    found = _read()[dialect]
-    each = found["classes"].get(class_name)
+    release = _read()[dialect]
+    each = release["classes"].get(class_name)
     if each is None:
         return None
     more = {key: each[key] for key in ("older", "lately", "neutral", "any", "call") if key in each}
-    return Constructor(found["release"], frozenset(each["keys"]), tuple(each["required"]), **more)
+    return Constructor(release["release"], frozenset(each["keys"]), tuple(each["required"]), **more)
 
 
 def of_another_class(class_name: str, config: Mapping[str, Any], dialect: str) -> bool:
@@ -72,8 +72,8 @@ def of_another_class(class_name: str, config: Mapping[str, Any], dialect: str) -
     Returns:
         False where nobody can tell, as of a config that has keys too many.
     """
-    found = _read()
-    kept_from_keras1 = dialect != "keras1" and class_name not in found[dialect]["classes"]
+    table = _read()
+    kept_from_keras1 = dialect != "keras1" and class_name not in table[dialect]["classes"]
     taken = constructor(class_name, "keras1" if kept_from_keras1 else dialect)
     if taken is None or taken.any:
         return False
@@ -97,17 +97,17 @@ def bases_of(config: Mapping[str, Any], dialect: str) -> tuple[str, ...]:
     Returns:
         Their names; most often none.
     """
-    found = [(name, own) for name, own in _own_keys(dialect).items() if own <= config.keys()]
-    most = max((len(own) for _, own in found), default=0)
-    return tuple(name for name, own in found if len(own) == most)
+    bases = [(name, own) for name, own in _own_keys(dialect).items() if own <= config.keys()]
+    most = max((len(own) for _, own in bases), default=0)
+    return tuple(name for name, own in bases if len(own) == most)
 
 
 @cache
 def _own_keys(dialect: str) -> Mapping[str, frozenset[str]]:
     """What every config of a class has besides what all have, for classes with some."""
-    found = {name: constructor(name, dialect) for name in _read()[dialect]["classes"]}
+    classes = {name: constructor(name, dialect) for name in _read()[dialect]["classes"]}
     base = _of_every_layer(dialect)
-    own = {name: each.keys - base - each.neutral.keys() for name, each in found.items() if each is not None and not each.any}
+    own = {name: each.keys - base - each.neutral.keys() for name, each in classes.items() if each is not None and not each.any}
     return {name: keys for name, keys in own.items() if len(keys) > 2}
 
 
@@ -152,9 +152,9 @@ def _numbers(release: str) -> list[int]:
 
 def settings_of(name: str, dialect: str) -> Constructor | None:
     """The same of an initializer, a regularizer or a constraint."""
-    found = _read()[dialect]
-    each = found.get("objects", {}).get(name)
-    return None if each is None else Constructor(found["release"], frozenset(each["keys"]), tuple(each["required"]))
+    release = _read()[dialect]
+    each = release.get("objects", {}).get(name)
+    return None if each is None else Constructor(release["release"], frozenset(each["keys"]), tuple(each["required"]))
 
 
 @cache
@@ -166,5 +166,5 @@ def names_of(kind: str, dialect: str) -> frozenset[str]:
 @cache
 def _read() -> dict[str, Any]:
     text = resources.files("configsplit.catalog").joinpath("constructors.json").read_text("utf-8")
-    found: dict[str, Any] = json.loads(text)
-    return found
+    table: dict[str, Any] = json.loads(text)
+    return table

@@ -228,8 +228,8 @@ class LayerFacts:
 
     def _inner(self, config: FrozenDict) -> Mapping[str, Any]:
         inner = config.get("layer") if self.wraps == "directions" else None
-        found = inner.get("config") if isinstance(inner, FrozenDict) else config
-        return found if isinstance(found, FrozenDict) else FrozenDict()
+        inner_config = inner.get("config") if isinstance(inner, FrozenDict) else config
+        return inner_config if isinstance(inner_config, FrozenDict) else FrozenDict()
 
 
 UNDECLARED = LayerFacts(class_name="")

@@ -47,12 +47,12 @@ def with_key(module: str, class_name: str, key: str, dialect: str = "keras3") ->
 
 
 def _changes(module: str, class_name: str, dialect: str) -> dict[str, Any]:
-    found: dict[str, Any] = _read()[dialect]["changes"].get(module, {}).get(class_name, {})
-    return found
+    changes: dict[str, Any] = _read()[dialect]["changes"].get(module, {}).get(class_name, {})
+    return changes
 
 
 @cache
 def _read() -> dict[str, Any]:
     text = resources.files("configsplit.catalog").joinpath("releases.json").read_text("utf-8")
-    found: dict[str, Any] = json.loads(text)
-    return found
+    table: dict[str, Any] = json.loads(text)
+    return table

@@ -89,16 +89,16 @@ def axes_of(value: Any, rank: int) -> tuple[int, ...]:
 
 def sizes(value: Any, rank: int) -> tuple[int, ...]:
     """A window, stride or dilation: one number for all spatial axes, or one each."""
-    found = tuple(int(item) for item in value) if isinstance(value, (tuple, list)) else (int(value),) * rank
-    if len(found) != rank:
-        raise unknown(f"{len(found)} numbers are given for {rank} axes")
-    return found
+    numbers = tuple(int(item) for item in value) if isinstance(value, (tuple, list)) else (int(value),) * rank
+    if len(numbers) != rank:
+        raise unknown(f"{len(numbers)} numbers are given for {rank} axes")
+    return numbers
 
 
 def product(dims: Iterable[int | None]) -> int | None:
     """The number of elements, None as soon as one dimension is."""
-    found = list(dims)
-    return None if None in found else prod(size for size in found if size is not None)
+    sizes = list(dims)
+    return None if None in sizes else prod(size for size in sizes if size is not None)
 
 
 def elements(shape: Iterable[int | None]) -> int:
@@ -199,8 +199,8 @@ def weight(call: CallFacts, name: str, *shape: int | None, trainable: bool = Tru
 
 
 def kernel_and_bias(call: CallFacts, kernel: Shape, bias: Shape, name: str = "kernel") -> Weights:
-    found = weight(call, name, *kernel)
-    return (found, weight(call, "bias", *bias)) if call.config.get("use_bias", True) else (found,)
+    first = weight(call, name, *kernel)
+    return (first, weight(call, "bias", *bias)) if call.config.get("use_bias", True) else (first,)
 
 
 def no_weights(call: CallFacts) -> Weights:
@@ -252,7 +252,7 @@ def declare(
 
 
 def _spatial(name: str) -> int:
-    return int(found[1]) if (found := re.search(r"(\d)D", name)) else 0
+    return int(match[1]) if (match := re.search(r"(\d)D", name)) else 0
 
 
 def _ranks(name: str, beside: int) -> dict[str, Any]:

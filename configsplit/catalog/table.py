@@ -138,8 +138,8 @@ class Table:
         entry, given = layer.entry, self._given(dialect)
         names = [str(entry.get("registered_name") or layer.class_name), layer.class_name]
         for name in (*names, *(name.rpartition(">")[2] for name in names)):
-            if (found := given.get(name)) is not None and all(key in layer.config for key in found.marks):
-                return found
+            if (facts := given.get(name)) is not None and all(key in layer.config for key in facts.marks):
+                return facts
         custom = "module" in entry and entry["module"] is None
         if (
             dialect == "keras3"
@@ -166,9 +166,9 @@ class Table:
         outer, inner = self.unwrap(facts, call)
         for each in outer:
             check_rank(_WRAPPED[each.class_name], each)
-        found = self._innermost(facts, call, inner)
-        check_rank(found, inner)
-        return outwards(outer, found.outputs(inner))
+        innermost = self._innermost(facts, call, inner)
+        check_rank(innermost, inner)
+        return outwards(outer, innermost.outputs(inner))
 
     def weights(self, facts: LayerFacts, call: CallFacts) -> Weights:
         """The weights a layer has after a call; raises as `outputs` does, also where nobody has declared them."""
@@ -176,35 +176,35 @@ class Table:
         facts = self._innermost(facts, call, inner)
         if facts.weights is None:
             raise unknown(f"the weights of class {inner.class_name!r} are not declared")
-        found = facts.weights(inner)
+        weights = facts.weights(inner)
         for wrapper in reversed(outer):
-            found = WRAPPERS[wrapper.class_name].weights(wrapper, found)
-        return found
+            weights = WRAPPERS[wrapper.class_name].weights(wrapper, weights)
+        return weights
 
     def macs(self, facts: LayerFacts, call: CallFacts) -> int:
         """Multiply-accumulate operations of a call for one sample; raises as `outputs` does."""
         outer, inner = self.unwrap(facts, call)
         facts = self._innermost(facts, call, inner)
-        found = facts.macs(inner) if facts.macs is not None else 0
+        macs = facts.macs(inner) if facts.macs is not None else 0
         for wrapper in reversed(outer):
-            found = WRAPPERS[wrapper.class_name].macs(wrapper, found)
-        return found
+            macs = WRAPPERS[wrapper.class_name].macs(wrapper, macs)
+        return macs
 
     def unwrap(self, facts: LayerFacts, call: CallFacts) -> tuple[list[CallFacts], CallFacts]:
         """The wrappers around a call from the outside in, and the call of the innermost layer."""
         outer: list[CallFacts] = []
-        found: LayerFacts | None = facts
-        while found is not None and found is _WRAPPED.get(call.class_name):
+        known: LayerFacts | None = facts
+        while known is not None and known is _WRAPPED.get(call.class_name):
             outer.append(call)
             call = keras1.modern(WRAPPERS[call.class_name].inner(call))
-            found = self.named(call.class_name, call.dialect)
+            known = self.named(call.class_name, call.dialect)
         return outer, call
 
     def _innermost(self, facts: LayerFacts, call: CallFacts, inner: CallFacts) -> LayerFacts:
-        found = facts if inner is call else self.named(inner.class_name, inner.dialect)
-        if found is None:
+        innermost = facts if inner is call else self.named(inner.class_name, inner.dialect)
+        if innermost is None:
             raise unknown(f"there is no rule for the wrapped class {inner.class_name!r}")
-        return found
+        return innermost
 
 
 def _built_in(class_name: str, dialect: str) -> LayerFacts | None:

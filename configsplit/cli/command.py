@@ -133,15 +133,15 @@ def _amount(context: click.Context, option: click.Parameter, value: str | None) 
         return None
     from configsplit.boundaries.costs import read_amount
 
-    found = read_amount(value)
-    if found is None:
+    amount = read_amount(value)
+    if amount is None:
         raise click.BadParameter(f"{value!r} is not a number above 0 such as 1e6, 200k, 1.5MB or 2GiB", context, option)
-    return found
+    return amount
 
 
 def _bytes(context: click.Context, option: click.Parameter, value: str | None) -> int | None:
-    found = _amount(context, option, value)
-    return None if found is None else int(found)
+    amount = _amount(context, option, value)
+    return None if amount is None else int(amount)
 
 
 def _off(context: click.Context, option: click.Parameter, value: bool) -> bool:

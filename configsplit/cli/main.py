@@ -127,9 +127,9 @@ def help_(context: click.Context, verb: str | None) -> None:
     if "-" in verb.strip("-"):  # as every code has, and no verb
         click.echo(_of_error(above, verb))
         return
-    name, found, _ = cli.resolve_command(above, [verb])
-    if found is not None:
-        click.echo(click.Context(found, info_name=name, parent=above).get_help())
+    name, command, _ = cli.resolve_command(above, [verb])
+    if command is not None:
+        click.echo(click.Context(command, info_name=name, parent=above).get_help())
 
 
 def _of_error(above: click.Context, code: str) -> str:

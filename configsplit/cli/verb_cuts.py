@@ -48,7 +48,7 @@ def cuts(model: Path, custom_objects: tuple[str, ...], as_json: bool, **options:
     from configsplit.models.document import load
     from configsplit.verbs import cuts
 
-    found = cuts.cuts(
+    listed = cuts.cuts(
         load(model, custom_objects=custom_objects),
         max_tensors=options["max_tensors"],
         max_bytes=options["max_bytes"],
@@ -61,14 +61,14 @@ def cuts(model: Path, custom_objects: tuple[str, ...], as_json: bool, **options:
         whole_nested=options["whole_nested"],
     )
     if as_json:
-        show(found.as_json())
+        show(listed.as_json())
         return
     on_terminal = sys.stdout.isatty()
-    top = options["top"] or (SHOWN if on_terminal else len(found))
+    top = options["top"] or (SHOWN if on_terminal else len(listed))
     fits = on_terminal or "COLUMNS" in os.environ
-    say(*_lines(found, top, shutil.get_terminal_size().columns if fits else None))
-    if found.uncounted:
-        note(f"{click.style('warning', fg='yellow')}: not counted: {uncounted(found)}")
+    say(*_lines(listed, top, shutil.get_terminal_size().columns if fits else None))
+    if listed.uncounted:
+        note(f"{click.style('warning', fg='yellow')}: not counted: {uncounted(listed)}")
 
 
 def _devices(options: Asked) -> TwoDevices | None:
@@ -84,34 +84,34 @@ def _devices(options: Asked) -> TwoDevices | None:
     return TwoDevices(head=known[0][0], tail=known[1][0], link=link, input_bytes=sent)
 
 
-def _lines(found: Cuts, top: int, width: int | None) -> list[str]:
+def _lines(listed: Cuts, top: int, width: int | None) -> list[str]:
     """The table. Where it is wider than the room, columns are left out, and a long reference has a line of its own: what --at
     takes is never shortened."""
-    rows = [_row(place, bool(found.sizes)) for place in found.places[:top]]
+    rows = [_row(place, bool(listed.sizes)) for place in listed.places[:top]]
     if not rows:
-        return [f"no place to cut at ({found.found} without the filters)"]
-    rows.insert(0, _header(found.places[0].latency is not None, bool(found.sizes)))
+        return [f"no place to cut at ({listed.found} without the filters)"]
+    rows.insert(0, _header(listed.places[0].latency is not None, bool(listed.sizes)))
     longest = max(len(row[0]) for row in rows)
     titles = rows[0]
     rows = rows if width is None else _narrowed(rows, width - min(longest, _NAME))
     widths = _widths(rows)
     first = longest if width is None else min(longest, max(_NAME, width - sum(widths) - 2 * len(widths)))
     lines = [line for row in rows for line in _line(row, first, widths)]
-    left = len(found) - len(rows) + 1
-    lines += [f"{left} more: --top {len(found)} shows all"] if left else []
-    lines += _along(found)
-    places = sum(bool(place.at) for place in found)  # beside them may stand what it costs not to cut
-    lines += [f"{places} of {found.found} places; bytes, MACs and peak activations are per sample"]
+    left = len(listed) - len(rows) + 1
+    lines += [f"{left} more: --top {len(listed)} shows all"] if left else []
+    lines += _along(listed)
+    places = sum(bool(place.at) for place in listed)  # beside them may stand what it costs not to cut
+    lines += [f"{places} of {listed.found} places; bytes, MACs and peak activations are per sample"]
     if gone := [title.partition(" ")[0] for title in titles if title not in rows[0]]:
         lines.append(f"left out for want of room: {', '.join(gone)} (--json has them)")
-    return [*lines, *_of_sizes(found)]
+    return [*lines, *_of_sizes(listed)]
 
 
-def _along(found: Cuts) -> list[str]:
+def _along(listed: Cuts) -> list[str]:
     """Bytes across along the model, the least of each stretch: where it is narrow, and where it is wide."""
-    ordered = sorted(found.places, key=lambda place: place.before.calls)
+    ordered = sorted(listed.places, key=lambda place: place.before.calls)
     values = [place.bytes for place in ordered if place.at and isinstance(place.bytes, int)]
-    if len(values) < _STRETCHES // 8 or len(values) < len(found.places):
+    if len(values) < _STRETCHES // 8 or len(values) < len(listed.places):
         return []
     bounds = [len(values) * at // _STRETCHES for at in range(_STRETCHES + 1)]
     least = [min(values[first:last]) for first, last in pairwise(bounds) if first < last]
@@ -140,14 +140,16 @@ _NAME = 28
 """So much room has a reference at least."""
 
 
-def _of_sizes(found: Cuts) -> list[str]:
+def _of_sizes(listed: Cuts) -> list[str]:
     """What formulas are of, and what was left out because of open sizes."""
-    if not found.sizes:
+    if not listed.sizes:
         return []
-    names = ", ".join(f"{name} is {place}" if name != place else name for name, place in found.sizes.items())
+    names = ", ".join(f"{name} is {place}" if name != place else name for name, place in listed.sizes.items())
     lines = [f"open sizes: {names}; layers round where strides do not divide them", "--size INPUT=... gives numbers"]
-    if found.unsettled and found.tried is not None:
-        lines.append(f"{found.unsettled} places more for some sizes from {found.tried[0]} to {found.tried[1]} only, left out")
+    if listed.unsettled and listed.tried is not None:
+        lines.append(
+            f"{listed.unsettled} places more for some sizes from {listed.tried[0]} to {listed.tried[1]} only, left out"
+        )
     return lines
 
 

@@ -12,11 +12,11 @@ def explore(models: tuple[Path, ...], as_json: bool, **options: Any) -> None:
     """Write the page, hand it to a browser, and say where it is."""
     from configsplit.verbs import explore
 
-    found = explore.explore(*models, **options)
-    picture = found.plot.whole
-    if options["opens"] and not found.opened:
+    explored = explore.explore(*models, **options)
+    picture = explored.plot.whole
+    if options["opens"] and not explored.opened:
         note("no browser could be opened")
     if as_json:
-        show({"file": str(found.path), "title": picture.title, "opened": found.opened})
+        show({"file": str(explored.path), "title": picture.title, "opened": explored.opened})
         return
-    say(f"{found.path}: {picture.title} · {' · '.join(picture.facts)}")
+    say(f"{explored.path}: {picture.title} · {' · '.join(picture.facts)}")

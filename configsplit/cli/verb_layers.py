@@ -19,11 +19,11 @@ def layers(model: Path, before: tuple[str, ...], after: tuple[str, ...], as_json
 
     named = {key: options[key] for key in ("weights", "custom_objects", "by_name", "match", "dequantize")}
     document = load(model, **named)
-    found = marking.layers(document, before=before, after=after, sizes=options["sizes"], whole_nested=options["whole_nested"])
+    infos = marking.layers(document, before=before, after=after, sizes=options["sizes"], whole_nested=options["whole_nested"])
     if as_json:
-        show({"file": model.name, "before": before, "after": after, "layers": [layer.as_json() for layer in found]})
+        show({"file": model.name, "before": before, "after": after, "layers": [layer.as_json() for layer in infos]})
         return
-    names = _tree([layer.path for layer in found]) if sys.stdout.isatty() else [layer.name for layer in found]
+    names = _tree([layer.path for layer in infos]) if sys.stdout.isatty() else [layer.name for layer in infos]
     rows = [
         (
             name,
@@ -33,7 +33,7 @@ def layers(model: Path, before: tuple[str, ...], after: tuple[str, ...], as_json
             _takers(layer),
             "F" if layer.trainable is False else "",
         )
-        for name, layer in zip(names, found, strict=True)
+        for name, layer in zip(names, infos, strict=True)
     ]
     heads = [("layer", "class", "output", "parameters", "taken by", "")] if rows else []
     say(*table([*heads, *rows], indent="") or ["no layer"])

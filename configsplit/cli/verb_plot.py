@@ -12,9 +12,9 @@ def plot(models: tuple[Path, ...], out: Path, force: bool, as_json: bool, **opti
     """Draw, write, and say what was drawn."""
     from configsplit.verbs import plot
 
-    found = plot.plot(*models, **options)
-    found.save(out, force=force)
-    picture = found.picture
+    plotted = plot.plot(*models, **options)
+    plotted.save(out, force=force)
+    picture = plotted.picture
     if as_json:
         boxes = sum(len(view.boxes) for view in picture.views if view.kind == "model")
         show(

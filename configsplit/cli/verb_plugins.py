@@ -9,7 +9,7 @@ def plugins(custom_objects: tuple[str, ...], as_json: bool) -> None:
     """Show every declaration and its source."""
     from configsplit.plugins import registry
 
-    found = registry.plugins(custom_objects)
+    known = registry.plugins(custom_objects)
     rows = [
         {
             "class": plugin.facts.class_name,
@@ -19,16 +19,16 @@ def plugins(custom_objects: tuple[str, ...], as_json: bool) -> None:
             "weights": plugin.facts.weights is not None,
             "mask": plugin.facts.mask,
         }
-        for plugin in found.plugins
+        for plugin in known.plugins
     ]
-    functions = [{"function": item.facts.name, "source": item.source} for item in found.functions]
+    functions = [{"function": item.facts.name, "source": item.source} for item in known.functions]
     if as_json:
-        failures = [failure.as_json() for failure in found.failures]
+        failures = [failure.as_json() for failure in known.failures]
         show({"plugins": rows, "functions": functions, "failures": failures})
         return
     told = [(str(row["class"]), str(row["source"]), f"mask {row['mask']}") for row in rows]
     told += [(item["function"], item["source"], "function") for item in functions]
     lines = table(told, indent="")
     say(*lines or ["nothing is declared"])
-    for failure in found.failures:
+    for failure in known.failures:
         fail(failure)

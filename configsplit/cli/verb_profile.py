@@ -19,13 +19,13 @@ def profile(
     from configsplit.verbs import asked, profile
 
     own = {name: options[name] for name in ("weights", "samples", "rounds", "sizes", "custom_objects")}
-    found = profile.profile(model, **own, limits=asked.limits_of(options))
+    times = profile.profile(model, **own, limits=asked.limits_of(options))
     if out is not None:
-        found.save(out, force=force)
+        times.save(out, force=force)
         note(f"written to {out}")
     if as_json:
-        show(found.milliseconds)
+        show(times.milliseconds)
         return
-    slowest = sorted(found.milliseconds.items(), key=lambda item: -item[1])[:15]
-    say(f"{found.framework} {found.version}: {found.total:.2f} ms a sample in {len(found.milliseconds)} layers; the slowest:")
+    slowest = sorted(times.milliseconds.items(), key=lambda item: -item[1])[:15]
+    say(f"{times.framework} {times.version}: {times.total:.2f} ms a sample in {len(times.milliseconds)} layers; the slowest:")
     say(*table([(name, f"{time:.3f} ms") for name, time in slowest]))

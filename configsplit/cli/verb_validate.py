@@ -17,12 +17,12 @@ def validate(files: tuple[Path, ...], as_json: bool, refuse_hazards: bool) -> No
     """Show every violation of every file."""
     from configsplit.verbs import validate
 
-    found = [validate.validate(file) for file in files]
+    validations = [validate.validate(file) for file in files]
     if as_json:
-        show({"valid": all(each.valid for each in found), "files": [each.as_json() for each in found]})
+        show({"valid": all(each.valid for each in validations), "files": [each.as_json() for each in validations]})
     else:
-        say(*(line for each in found for line in _lines(each)))
-    if not all(each.valid and not (refuse_hazards and each.hazards) for each in found):
+        say(*(line for each in validations for line in _lines(each)))
+    if not all(each.valid and not (refuse_hazards and each.hazards) for each in validations):
         click.get_current_context().exit(1)
 
 

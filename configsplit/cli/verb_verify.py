@@ -25,18 +25,18 @@ def verify(directory: Path, other: Path | None, as_json: bool, **options: Any) -
         return
     from configsplit.verbs import verify
 
-    found = verify.verify(directory, source=options["source"], numeric=options["numeric"], **_own(options))
+    verified = verify.verify(directory, source=options["source"], numeric=options["numeric"], **_own(options))
     if as_json:
-        numbers = None if found.numeric is None else found.numeric.as_json()
-        show({"directory": str(directory), "proof": asdict(found.proof), "numeric": numbers})
+        numbers = None if verified.numeric is None else verified.numeric.as_json()
+        show({"directory": str(directory), "proof": asdict(verified.proof), "numeric": numbers})
         return
-    proof, tick = found.proof, click.style("proven", fg="green", bold=True)
-    but = but_for(found.manifest.warnings)
-    say(f"{tick}{but}: {proof.parts} parts of {found.manifest.source.file} recompose to its graph of {proof.layers} layers")
+    proof, tick = verified.proof, click.style("proven", fg="green", bold=True)
+    but = but_for(verified.manifest.warnings)
+    say(f"{tick}{but}: {proof.parts} parts of {verified.manifest.source.file} recompose to its graph of {proof.layers} layers")
     if proof.weights:
         say(f"{tick}: {proof.weights} weights, {size(proof.bytes)}, are bit for bit the original's")
-    if found.numeric is not None:
-        say(*numeric_lines(found.numeric))
+    if verified.numeric is not None:
+        say(*numeric_lines(verified.numeric))
 
 
 _FED = ("samples", "seed", "inputs", "input_ranges", "sizes", "tolerance", "custom_objects")
@@ -70,12 +70,12 @@ def _compare(one: Path, other: Path, as_json: bool, options: dict[str, Any]) -> 
     from configsplit.verbs.compare import compare
 
     apart = {name: options[name] for name in ("weights", "other_weights", "bisect")}
-    found = compare(one, other, **apart, **_own(options))
+    comparison = compare(one, other, **apart, **_own(options))
     if as_json:
-        show({"model": str(one), "other": str(other), "numeric": found.as_json()})
+        show({"model": str(one), "other": str(other), "numeric": comparison.as_json()})
     else:
-        say(*compared_lines(found, *_apart(one, other)))
-    if not found.passed:
+        say(*compared_lines(comparison, *_apart(one, other)))
+    if not comparison.passed:
         click.get_current_context().exit(1)
 
 
@@ -87,17 +87,17 @@ def _apart(one: Path, other: Path) -> tuple[str, str]:
 def _file(path: Path, source: Path | None, custom_objects: tuple[str, ...], as_json: bool) -> None:
     from configsplit.verbs.verify_file import verify_file
 
-    found = verify_file(path, source=source, custom_objects=custom_objects)
+    checked = verify_file(path, source=source, custom_objects=custom_objects)
     if as_json:
-        proof = {"layers": found.layers, "weights": found.weights, "bytes": found.bytes}
-        show({"file": str(path), "verb": found.record.verb, "proof": proof})
+        proof = {"layers": checked.layers, "weights": checked.weights, "bytes": checked.bytes}
+        show({"file": str(path), "verb": checked.record.verb, "proof": proof})
         return
-    sources = ", ".join(source.file for source in found.record.sources)
+    sources = ", ".join(source.file for source in checked.record.sources)
     tick = click.style("proven", fg="green", bold=True)
-    say(f"{tick}: {path.name} is what {found.record.verb} made of {sources}: {found.layers} layers accounted for")
-    if found.weights:
-        relaid = len(found.record.weights.relaid) if found.record.weights else 0
+    say(f"{tick}: {path.name} is what {checked.record.verb} made of {sources}: {checked.layers} layers accounted for")
+    if checked.weights:
+        relaid = len(checked.record.weights.relaid) if checked.record.weights else 0
         but = f", {relaid} of them in a new layout, as the record says" if relaid else ""
-        say(f"{tick}: {found.weights} weights, {size(found.bytes)}, are bit for bit those of their origins{but}")
-    for each in found.record.weights.absent if found.record.weights else ():
+        say(f"{tick}: {checked.weights} weights, {size(checked.bytes)}, are bit for bit those of their origins{but}")
+    for each in checked.record.weights.absent if checked.record.weights else ():
         say(f"{click.style('not proven', fg='yellow', bold=True)}: {'/'.join(each.layer)} begins with fresh weights")

@@ -60,19 +60,19 @@ def addresses(
     if layout.kind == "legacy":
         prefix = f"{layout.container}/" if layout.container else ""
         return {(layer.name,): prefix + layer.name for layer in model.layers if is_stored(model, layer)}
-    found: dict[LayerPath, str] = {}
+    placed: dict[LayerPath, str] = {}
     todo: list[tuple[Model, LayerPath, str]] = [(model, (), "")]
     while todo:
         inner, path, group = todo.pop()
         container = f"{group}/{layout.container}" if group else layout.container
         level = _level(inner, path, container, has_weights if layout.kind == "tf213" else None)
-        found |= level
+        placed |= level
         places = {layer.name: (*path, layer.name) for layer in inner.layers}
         for layer in inner.layers:
             place, deeper = places[layer.name], inside(layer)
             if deeper is not None and place in level:
                 todo.append((deeper, place, level[place] if layer.model is not None else f"{level[place]}/layer"))
-    return found
+    return placed
 
 
 def _level(
@@ -108,7 +108,7 @@ def inner_weights(layer: Layer, names: Sequence[str], inside: HeldBy = nested) -
     placed: dict[LayerPath, list[str]] = {}
     for name in names:
         placed.setdefault(_owner(layer.name, name, owners), []).append(name)
-    return {path: tuple(found) for path, found in placed.items()}
+    return {path: tuple(row) for path, row in placed.items()}
 
 
 _KERAS1_WEIGHT = re.compile(

@@ -145,11 +145,11 @@ class Arrays(Protocol):
 
     @cached_property
     def _children(self) -> Mapping[str, Sequence[str]]:
-        found: dict[str, list[str]] = {}
+        children: dict[str, list[str]] = {}
         for path in (*self.groups, *self.datasets):
             if path:
-                found.setdefault(path.rpartition("/")[0], []).append(path)
-        return found
+                children.setdefault(path.rpartition("/")[0], []).append(path)
+        return children
 
     def children(self, group: str) -> Sequence[str]:
         """Paths of the groups and arrays directly in a group, groups first."""

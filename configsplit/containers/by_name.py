@@ -46,18 +46,18 @@ def by_name(model: Model, named: Mapping[str, Listed], where: str) -> ListedArra
     owners: dict[str, list[LayerPath]] = {}
     for path in layers:
         owners.setdefault(path[-1], []).append(path)
-    found: dict[LayerPath, list[_Found]] = {}
+    by_path: dict[LayerPath, list[_Found]] = {}
     for name in named:
         path, rest = _owner(name, owners, where)
-        found.setdefault(path, []).append(_Found(name, rest))
+        by_path.setdefault(path, []).append(_Found(name, rest))
     listed: dict[bool, dict[str, Listed]] = {True: {}, False: {}}
     for path, layer in layers.items():
-        for each in _in_order(found.get(path, []), path, where):
+        for each in _in_order(by_path.get(path, []), path, where):
             trained = layer.config.get("trainable") is not False and each.rest[-1:] not in {(step,) for step in UNTRAINED}
             listed[trained][f"{path[0]}/{each.name}"] = named[each.name]
     arrays = ListedArrays(where, LEGACY_WEIGHTS, listed[True] | listed[False])
     arrays.matched = tuple(
-        Matched(each.name, "/".join((*path, *each.rest)), "name") for path, row in found.items() for each in row
+        Matched(each.name, "/".join((*path, *each.rest)), "name") for path, row in by_path.items() for each in row
     )
     return arrays
 
@@ -78,20 +78,20 @@ def _owner(name: str, owners: Mapping[str, list[LayerPath]], where: str) -> tupl
     raise _refusal(f"the array {name!r} has the name of no layer in it", where)
 
 
-def _in_order(found: list[_Found], path: LayerPath, where: str) -> list[_Found]:
+def _in_order(rows: list[_Found], path: LayerPath, where: str) -> list[_Found]:
     """The arrays of one layer in the order of its weights, which names tell where each is known and stands for itself."""
-    if len(found) < 2:
-        return found
-    if len({each.rest for each in found}) < len(found) or not all(map(_is_known, found)):
-        message = f"it is not certain in which order {'/'.join(path)!r} has its weights {[each.name for each in found]}"
+    if len(rows) < 2:
+        return rows
+    if len({each.rest for each in rows}) < len(rows) or not all(map(_is_known, rows)):
+        message = f"it is not certain in which order {'/'.join(path)!r} has its weights {[each.name for each in rows]}"
         hint = "give them as .h5, where they have an order"
         raise WeightsError(message, code="weights-order-unknown", where=where, hint=hint)
-    return sorted(found, key=lambda each: [*map(_rank, each.rest)])
+    return sorted(rows, key=lambda each: [*map(_rank, each.rest)])
 
 
-def _is_known(found: _Found) -> bool:
+def _is_known(row: _Found) -> bool:
     """Whether its place is known among the weights of a layer; a number says it itself."""
-    return bool(found.rest) and all(step in WEIGHT_ORDER or step.isdecimal() for step in found.rest)
+    return bool(row.rest) and all(step in WEIGHT_ORDER or step.isdecimal() for step in row.rest)
 
 
 def _rank(step: str) -> int:

@@ -47,19 +47,19 @@ def by_order(wanted: Sequence[Wanted], given: Mapping[str, Listed] | None, where
         raise _refusal(f"there are {len(arrays)} arrays, and the model has {len(wanted)} weights", where)
     placed = list(zip(wanted, arrays.values(), strict=True))
     listed = {f"{each.top}/{each.name}": array for kind in (True, False) for each, array in placed if each.trained is kind}
-    found = ListedArrays(where, LEGACY_WEIGHTS, listed)
-    found.notes = _told(wanted)
-    found.matched = tuple(Matched(name, each.name, "order") for each, name in zip(wanted, arrays, strict=True))
-    return found
+    made = ListedArrays(where, LEGACY_WEIGHTS, listed)
+    made.notes = _told(wanted)
+    made.matched = tuple(Matched(name, each.name, "order") for each, name in zip(wanted, arrays, strict=True))
+    return made
 
 
 def in_number(names: Mapping[str, Listed]) -> list[str]:
     """The names by their numbers, where they are one word with different numbers (``arr_0``); else in their order."""
-    found = {name: match for name in names if (match := _NUMBERED.fullmatch(name))}
-    numbers = {int(match[2]) for match in found.values()}
-    if len(found) < len(names) or len(numbers) < len(names) or len({match[1] for match in found.values()}) > 1:
+    matches = {name: match for name in names if (match := _NUMBERED.fullmatch(name))}
+    numbers = {int(match[2]) for match in matches.values()}
+    if len(matches) < len(names) or len(numbers) < len(names) or len({match[1] for match in matches.values()}) > 1:
         return list(names)
-    return sorted(names, key=lambda name: int(found[name][2]))
+    return sorted(names, key=lambda name: int(matches[name][2]))
 
 
 def is_numbered(names: Mapping[str, Listed]) -> bool:

@@ -73,10 +73,10 @@ class Checkpoint(WeightsAlone):
         """The model: what was saved, or the one thing in it that has layers."""
         if "layer-0" in graph.children(0):
             return 0
-        found = {node for node in graph.children(0).values() if "layer-0" in graph.children(node)}
-        if len(found) != 1:
-            raise self._refusal(f"it holds {len(found)} models with layers, of which one is needed")
-        return found.pop()
+        roots = {node for node in graph.children(0).values() if "layer-0" in graph.children(node)}
+        if len(roots) != 1:
+            raise self._refusal(f"it holds {len(roots)} models with layers, of which one is needed")
+        return roots.pop()
 
     def _known(self, graph: ObjectGraph, root: int, model: Model) -> Iterator[tuple[int, Known]]:
         """The layers of the architecture in the graph of objects, level by level, by their number.

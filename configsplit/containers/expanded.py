@@ -39,13 +39,13 @@ class Expanded(Container):
     @cached_property
     def _record(self) -> FrozenDict:
         where = str(self.opened.path)
-        found: FrozenDict = loads(decode_text(self.opened.small(self.opened.span), where))
-        at: Any = found.get("weights_at")
+        record: FrozenDict = loads(decode_text(self.opened.small(self.opened.span), where))
+        at: Any = record.get("weights_at")
         sound = isinstance(at, FrozenDict) and all(isinstance(name, str) for name in at.values())
-        if not sound or found.keys() != {"weights_at", "model"} or len(set(at.values())) < len(at):
+        if not sound or record.keys() != {"weights_at", "model"} or len(set(at.values())) < len(at):
             hint = "write it again with `configsplit expand`"
             raise StoreError("this is no graph that `expand` wrote", code="expanded-damaged", where=where, hint=hint)
-        return found
+        return record
 
     def config_text(self) -> str:
         return dumps(self._record["model"])

@@ -74,5 +74,5 @@ def head_of(data: bytes, size: int, where: str, kinds: str = _KINDS) -> Head:
 def array_in(data: bytes, where: str) -> np.ndarray[Any, Any]:
     """The array in a ``.npy`` file. Raises StoreError as `head_of` does."""
     head = head_of(data, len(data), where)
-    found = np.zeros(head.shape, head.dtype) if not head.dtype.itemsize else np.frombuffer(data, head.dtype, offset=head.size)
-    return found.reshape(head.shape, order="F" if head.fortran else "C")
+    values = np.zeros(head.shape, head.dtype) if not head.dtype.itemsize else np.frombuffer(data, head.dtype, offset=head.size)
+    return values.reshape(head.shape, order="F" if head.fortran else "C")

@@ -64,8 +64,8 @@ class H5Model(Container):
         return dict(_in_order(file)) if file.layout.kind == "legacy" else None
 
     def metadata(self) -> dict[str, str]:
-        found = {name: self._file.text("", name) for name in ("keras_version", "backend")}
-        return {name: text for name, text in found.items() if text is not None}
+        texts = {name: self._file.text("", name) for name in ("keras_version", "backend")}
+        return {name: text for name, text in texts.items() if text is not None}
 
 
 def _in_order(file: WeightFile) -> Iterator[tuple[str, Listed]]:

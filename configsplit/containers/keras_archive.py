@@ -45,11 +45,11 @@ class _Members(Container):
         if not self._has(METADATA):
             return {}
         try:
-            found = json.loads(self._member(METADATA))
+            metadata = json.loads(self._member(METADATA))
         except ValueError as error:
             message = f"metadata.json is not valid JSON: {error}"
             raise StoreError(message, code="archive-damaged", where=str(self.opened.path)) from error
-        return found if isinstance(found, dict) else {}
+        return metadata if isinstance(metadata, dict) else {}
 
     def metadata_text(self) -> str:
         return self._member(METADATA).decode("utf-8", "replace") if self._has(METADATA) else ""
@@ -171,9 +171,9 @@ class KerasFolder(_Members):
         return JsonText(Opened(self.opened.path / SHARD_INDEX, self.opened.files))
 
     def named_weights(self, architecture: Callable[[], str]) -> Arrays | None:
-        if (found := self.weights()) is None:
+        if (weights := self.weights()) is None:
             self.opened.files.open(self.opened.path)  # this folder is no file of weights
-        return found
+        return weights
 
     def assets(self) -> tuple[str, ...]:
         return tuple(self._assets())

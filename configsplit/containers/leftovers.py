@@ -114,10 +114,10 @@ def alone(folder: Path, patience: float = _PATIENCE) -> Iterator[None]:
 def sweep(parent: Path) -> None:
     """Deal with what killed runs have left in a folder. What cannot be dealt with stays, and is no error of this run."""
     with suppress(OSError, StoreError):
-        found = sorted(item for item in parent.iterdir() if item.name.startswith(_prefix()))
-        if found:
+        left = sorted(item for item in parent.iterdir() if item.name.startswith(_prefix()))
+        if left:
             with alone(parent, patience=0.5):
-                for path in found:
+                for path in left:
                     _take(path)
 
 
@@ -191,8 +191,8 @@ def _identity(path: Path, hidden: Path) -> list[int] | None:
     """What tells that an output is still the one that was to be replaced; what is in the hidden folder needs no such proof."""
     if hidden in path.parents:
         return None
-    found = path.lstat()
-    return [found.st_ino, found.st_mtime_ns]
+    status = path.lstat()
+    return [status.st_ino, status.st_mtime_ns]
 
 
 def _discard(hidden: Path) -> None:

@@ -40,5 +40,5 @@ def listed(archive: Archive) -> Iterator[tuple[str, Listed]]:
 
 
 def _read(archive: Archive, name: str, where: str) -> np.ndarray[Any, Any]:
-    found = array_in(b"".join(archive.chunks(name)), where)
-    return found.astype(found.dtype.newbyteorder("="), order="C")
+    values = array_in(b"".join(archive.chunks(name)), where)
+    return values.astype(values.dtype.newbyteorder("="), order="C")

@@ -80,15 +80,15 @@ class Tarred(_Alone):
         return is_tar(opened)
 
     def members(self) -> Members:
-        found: dict[str, Callable[[], Span]] = {}
+        members: dict[str, Callable[[], Span]] = {}
         for name, span in _tarred(self.opened):
-            if name in found:
+            if name in members:
                 message = f"two members are called {name!r}; readers differ in which they take"
                 raise _hostile("archive-duplicate-member", message, str(self.opened.path))
-            found[name] = partial(Span, *span)
-            if len(found) > MAX_MEMBERS:
+            members[name] = partial(Span, *span)
+            if len(members) > MAX_MEMBERS:
                 raise _hostile("archive-bomb", "the archive has too many members", str(self.opened.path))
-        return found
+        return members
 
 
 def zipped(archive: Archive, files: Files) -> Members:
@@ -146,15 +146,15 @@ def model_in(names: Iterable[str], is_model: Callable[[str], bool], where: str) 
     folders = {file.parent for file in files if file.name in _FOLDERS}
     folders = {each for each in folders if not folders & {*each.parents}}
     apart = [str(file) for file in files if not folders & {*file.parents} and is_model(str(file))]
-    found = [*sorted(map(str, folders)), *(name for name in apart if not name.endswith(_TEXTS))] or apart
-    if len(found) > 1:
+    models = [*sorted(map(str, folders)), *(name for name in apart if not name.endswith(_TEXTS))] or apart
+    if len(models) > 1:
         raise StoreError(
-            f"the archive holds {len(found)} models or files of weights: {found[:5]}",
+            f"the archive holds {len(models)} models or files of weights: {models[:5]}",
             code="archive-several",
             where=where,
             hint="unpack it, and name the one that you mean",
         )
-    return found[0] if found else ""
+    return models[0] if models else ""
 
 
 def _is_of_a_system(name: str) -> bool:

@@ -53,8 +53,8 @@ def packing_of(told: object, dtype: str) -> Packing | None:
         return None
     if type(scale) not in (int, float) or type(least) not in (int, float):
         return None
-    found = Packing(kind, float(scale), float(least))
-    return found if math.isfinite(found.scale) and abs(found.least) + 65535 * abs(found.scale) < _MOST else None
+    packing = Packing(kind, float(scale), float(least))
+    return packing if math.isfinite(packing.scale) and abs(packing.least) + 65535 * abs(packing.scale) < _MOST else None
 
 
 class Restored:

@@ -68,10 +68,10 @@ def relaid(file: Arrays, sources: Sequence[str], recipe: Recipe) -> Values:
         WeightsError: the values do not have the shapes that the recipe is for.
     """
     taken = [sources[number] for number in recipe.sources]
-    found: Any = [read(file, path) for path in taken]
+    values: Any = [read(file, path) for path in taken]
     try:
         for step in recipe.steps:
-            found = STEPS[step.name](found, step.argument)
+            values = STEPS[step.name](values, step.argument)
     except (ValueError, IndexError) as error:
         raise WeightsError(
             f"the weights cannot be laid out for Keras 3: {error}",
@@ -79,7 +79,7 @@ def relaid(file: Arrays, sources: Sequence[str], recipe: Recipe) -> Values:
             where=f"{file.where}:{taken[0]}",
             hint="the file is damaged, or was written by an unknown release",
         ) from None
-    return np.ascontiguousarray(_one(found)).reshape(np.shape(_one(found)))
+    return np.ascontiguousarray(_one(values)).reshape(np.shape(_one(values)))
 
 
 def read(file: Arrays, path: str) -> Values:
@@ -91,46 +91,46 @@ def read(file: Arrays, path: str) -> Values:
     return np.frombuffer(raw, np.dtype(info.dtype)).reshape(info.shape)
 
 
-def _one(found: Any) -> Values:
-    if isinstance(found, list):
-        if len(found) != 1:
-            raise ValueError(f"{len(found)} arrays are left where one is wanted")
-        return np.asarray(found[0])
-    return np.asarray(found)
+def _one(values: Any) -> Values:
+    if isinstance(values, list):
+        if len(values) != 1:
+            raise ValueError(f"{len(values)} arrays are left where one is wanted")
+        return np.asarray(values[0])
+    return np.asarray(values)
 
 
-def _cudnn_kernel(found: Any, gates: int) -> Values:
+def _cudnn_kernel(values: Any, gates: int) -> Values:
     """CuDNN reads each gate's kernel in Fortran's order."""
-    pieces = np.split(_one(found), gates, axis=1)
+    pieces = np.split(_one(values), gates, axis=1)
     return np.hstack([piece.T.reshape(piece.shape, order="F") for piece in pieces])
 
 
-def _cudnn_recurrent(found: Any, gates: int) -> Values:
-    return np.hstack([piece.T for piece in np.split(_one(found), gates, axis=1)])
+def _cudnn_recurrent(values: Any, gates: int) -> Values:
+    return np.hstack([piece.T for piece in np.split(_one(values), gates, axis=1)])
 
 
-def _sum_halves(found: Any, _: None) -> Values:
-    first, second = np.split(_one(found), 2)
+def _sum_halves(values: Any, _: None) -> Values:
+    first, second = np.split(_one(values), 2)
     return np.asarray(first + second)
 
 
 STEPS: Mapping[str, Callable[[Any, Any], Values]] = {
-    "abs": lambda found, _: np.abs(_one(found)),
-    "add": lambda found, number: (_one(found) + number).astype(_one(found).dtype),
-    "concatenate": lambda found, axis: np.concatenate(found, axis),
+    "abs": lambda values, _: np.abs(_one(values)),
+    "add": lambda values, number: (_one(values) + number).astype(_one(values).dtype),
+    "concatenate": lambda values, axis: np.concatenate(values, axis),
     "cudnn_kernel": _cudnn_kernel,
     "cudnn_recurrent": _cudnn_recurrent,
-    "divide": lambda found, _: np.asarray((1 / found[1]) * found[0]).astype(found[0].dtype),
-    "flip_window": lambda found, _: np.flip(_one(found), tuple(range(_one(found).ndim - 2))),
-    "local_kernel": lambda found, of: windows(_one(found), of),
-    "negate": lambda found, _: -_one(found),
-    "ones_like": lambda found, _: np.ones_like(_one(found)),
-    "zeros_like": lambda found, _: np.zeros_like(_one(found)),
-    "reshape": lambda found, shape: _one(found).reshape(shape),
-    "squeeze": lambda found, axis: np.squeeze(_one(found), axis),
+    "divide": lambda values, _: np.asarray((1 / values[1]) * values[0]).astype(values[0].dtype),
+    "flip_window": lambda values, _: np.flip(_one(values), tuple(range(_one(values).ndim - 2))),
+    "local_kernel": lambda values, of: windows(_one(values), of),
+    "negate": lambda values, _: -_one(values),
+    "ones_like": lambda values, _: np.ones_like(_one(values)),
+    "zeros_like": lambda values, _: np.zeros_like(_one(values)),
+    "reshape": lambda values, shape: _one(values).reshape(shape),
+    "squeeze": lambda values, axis: np.squeeze(_one(values), axis),
     "sum_halves": _sum_halves,
-    "take": lambda found, index: _one(found)[index],
-    "transpose": lambda found, axes: np.transpose(_one(found), axes),
+    "take": lambda values, index: _one(values)[index],
+    "transpose": lambda values, axes: np.transpose(_one(values), axes),
 }
 """The steps of recipes, by name. Each takes the values so far (the sources as a list, at first) and its argument."""
 
@@ -199,8 +199,8 @@ def _ordered(kernel: Values, of: Mapping[str, Any]) -> Numbers:
     keys = rows[:, None, :] * (sources * channels) + columns[:, :, None]
     made = np.empty(keys.size, kernel.dtype)
     made[np.argsort(keys, axis=None)] = kernel
-    found = dict(zip(pairs, made.reshape(keys.shape), strict=True))
-    return lambda place, taken: found[place, taken]
+    numbers = dict(zip(pairs, made.reshape(keys.shape), strict=True))
+    return lambda place, taken: numbers[place, taken]
 
 
 def _window(of: Mapping[str, Any], place: Place) -> list[Place]:

@@ -50,16 +50,16 @@ class Safetensors(WeightsAlone):
         from configsplit.containers.by_name import by_name
 
         where, model = str(self.opened.path), parse(architecture()).model
-        found = dict(self._arrays())
-        dotted = not any("/" in name for name in found)
-        return by_name(model, {name.replace(".", "/") if dotted else name: each for name, each in found.items()}, where)
+        named = dict(self._arrays())
+        dotted = not any("/" in name for name in named)
+        return by_name(model, {name.replace(".", "/") if dotted else name: each for name, each in named.items()}, where)
 
     def arrays(self) -> Mapping[str, Listed] | None:
         """Programs sort them by type and name when they write them: only numbers in their names tell an order."""
         from configsplit.containers.by_order import is_numbered
 
-        found = dict(self._arrays())
-        return found if is_numbered(found) else None
+        named = dict(self._arrays())
+        return named if is_numbered(named) else None
 
     def _head(self) -> Mapping[str, Any]:
         span, size = self.opened.span, _head_size(self.opened) - _LENGTH
@@ -67,12 +67,12 @@ class Safetensors(WeightsAlone):
             raise self._refusal(f"the head has {size} bytes, more than the {MOST_HEAD} that are read")
         text = self.opened.small(Span(span.fd, span.offset + _LENGTH, size))
         try:
-            found = loads(text.decode("utf-8"))
+            head = loads(text.decode("utf-8"))
         except UnicodeDecodeError:
             raise self._refusal("the head is no text") from None
         except DocumentError as error:
             raise error.within(str(self.opened.path)) from None
-        return found if isinstance(found, FrozenDict) else FrozenDict()
+        return head if isinstance(head, FrozenDict) else FrozenDict()
 
     def _arrays(self) -> Iterator[tuple[str, Listed]]:
         entries = {name: entry for name, entry in self._head().items() if name != "__metadata__"}
@@ -90,12 +90,12 @@ class Safetensors(WeightsAlone):
             raise self._refusal("there are bytes behind the arrays, or some are missing")
 
     def _place(self, name: str, entry: object) -> tuple[int, int]:
-        found = entry.get("data_offsets") if isinstance(entry, FrozenDict) else None
-        if not isinstance(found, tuple) or len(found) != 2 or not all(type(each) is int for each in found):
+        offsets = entry.get("data_offsets") if isinstance(entry, FrozenDict) else None
+        if not isinstance(offsets, tuple) or len(offsets) != 2 or not all(type(each) is int for each in offsets):
             raise self._refusal(f"{name!r} has no place")
-        if not 0 <= found[0] <= found[1]:
+        if not 0 <= offsets[0] <= offsets[1]:
             raise self._refusal(f"{name!r} ends before it begins")
-        return found[0], found[1]
+        return offsets[0], offsets[1]
 
     def _kind(self, name: str, entry: FrozenDict) -> tuple[tuple[int, ...], str, int]:
         shape, dtype = entry.get("shape"), TYPES.get(str(entry.get("dtype")))

@@ -67,10 +67,10 @@ class SavedModel(Container):
         """
         name = METADATA if self.opened.has(METADATA) else PROGRAM
         try:
-            found = [*(self._listed() if name == METADATA else self._in_program())]
+            objects = [*(self._listed() if name == METADATA else self._in_program())]
         except Damaged as error:
             raise damaged(str(self.opened.path / name), *error.args) from None
-        return sorted(found, key=lambda each: len(each.steps))
+        return sorted(objects, key=lambda each: len(each.steps))
 
     def _listed(self) -> Iterator[_Object]:
         for node in messages(memoryview(self.opened.small(self.opened.member(METADATA))), 1):
@@ -81,8 +81,8 @@ class SavedModel(Container):
     def _in_program(self) -> Iterator[_Object]:
         """Objects, of which each says which others it keeps, by their number."""
         span = self.opened.member(PROGRAM)
-        found = [each for graph in spans(span, 2, str(self.opened.path)) for each in spans(graph, _OBJECTS, PROGRAM)]
-        nodes = [*messages(memoryview(self.opened.small(found[0])), 1)] if len(found) == 1 else []
+        graphs = [each for graph in spans(span, 2, str(self.opened.path)) for each in spans(graph, _OBJECTS, PROGRAM)]
+        nodes = [*messages(memoryview(self.opened.small(graphs[0])), 1)] if len(graphs) == 1 else []
         todo: list[tuple[int, tuple[str, ...]]] = [(0, ())]
         seen = {0}
         for number, steps in todo:
@@ -103,10 +103,10 @@ class SavedModel(Container):
 
     def _json(self, item: _Object) -> FrozenDict:
         try:
-            found = loads(item.text)
+            config = loads(item.text)
         except DocumentError as error:
             raise error.within(f"{self.opened.path}: {'.'.join(('root', *item.steps))}") from None
-        return found if isinstance(found, FrozenDict) else FrozenDict()
+        return config if isinstance(config, FrozenDict) else FrozenDict()
 
     @cached_property
     def _bare(self) -> FrozenDict:
@@ -131,8 +131,8 @@ class SavedModel(Container):
         return dumps(self._filled.config)
 
     def metadata(self) -> dict[str, str]:
-        found = {name: self._model.get(name) for name in ("keras_version", "backend")}
-        return {name: value for name, value in found.items() if isinstance(value, str)}
+        texts = {name: self._model.get(name) for name in ("keras_version", "backend")}
+        return {name: value for name, value in texts.items() if isinstance(value, str)}
 
     # ---------------------------------------------------------------- the weights
 
@@ -169,12 +169,12 @@ class SavedModel(Container):
         }
         said |= {item.steps: self._json(item) for item in self._objects if '"vocabulary": null' in item.text}
         models = {item.steps: str(said.get(item.steps, FrozenDict()).get("name")) for item in self._objects if _is_model(item)}
-        found: list[Lookup] = []
+        lookups: list[Lookup] = []
         for steps, each in said.items():
             if lacks_words(each) and steps[-1:] != ("_lookup_layer",):
                 around = tuple(models[steps[:n]] for n in range(1, len(steps)) if steps[:n] in models)
-                found.append(Lookup((*around, str(each["config"].get("name"))), steps, each["config"]))
-        return found
+                lookups.append(Lookup((*around, str(each["config"].get("name"))), steps, each["config"]))
+        return lookups
 
     @cached_property
     def _filled(self) -> Filled:
@@ -245,15 +245,15 @@ class SavedModel(Container):
         """What the layers and models in the graph of objects are, and what they are called."""
         from configsplit.containers.bundle.of_keras import Known
 
-        found: dict[int, Known] = {}
+        known: dict[int, Known] = {}
         for item in self._objects:
             if not item.identifier.startswith(_KERAS) or item.identifier in _NO_LAYERS:
                 continue
-            if (node := graph.at(0, *item.steps)) is not None and node not in found:
+            if (node := graph.at(0, *item.steps)) is not None and node not in known:
                 said = self._json(item)
                 name = said.get("name")
-                found[node] = Known(item.identifier, name if isinstance(name, str) else "", said.get("trainable") is not False)
-        return found
+                known[node] = Known(item.identifier, name if isinstance(name, str) else "", said.get("trainable") is not False)
+        return known
 
     def sha256(self, stop: Event | None = None) -> str:
         """Of the listing of its files. The checksums of the weights are held against them on the way."""

@@ -129,8 +129,8 @@ def _inside(container: Container) -> Opened | None:
     archive.files.add({archive.path / name: opens for name, opens in members.items()})
 
     def is_model(name: str) -> bool:
-        found = Opened(archive.path / name, archive.files)
-        return any(each.recognises(found) for each in containers())
+        opened = Opened(archive.path / name, archive.files)
+        return any(each.recognises(opened) for each in containers())
 
     if not members:
         return None
@@ -235,9 +235,9 @@ class Source:
         return self._at(self.weights_path or self.path)
 
     def _at(self, path: Path) -> Container:
-        found = container_at(path, self._files)
-        found.dequantize = self.dequantize
-        return found
+        container = container_at(path, self._files)
+        container.dequantize = self.dequantize
+        return container
 
     @property
     def kind(self) -> str:
@@ -271,32 +271,32 @@ class Source:
         Raises:
             StoreError: they are no Keras weights, damaged or hostile.
         """
-        found = self._container.weights() if self.weights_path is None else self._named_weights()
-        if found is not None:
-            found.layout  # noqa: B018 - refuses what has no layout
-        return found
+        weights = self._container.weights() if self.weights_path is None else self._named_weights()
+        if weights is not None:
+            weights.layout  # noqa: B018 - refuses what has no layout
+        return weights
 
     def _named_weights(self) -> Arrays:
-        found = self._matched_weights()
-        for each in found.matched:
+        weights = self._matched_weights()
+        for each in weights.matched:
             decided(lambda each=each: f"{each.stored} is {each.weight}, by {each.by}")  # type: ignore[misc]
-        return found
+        return weights
 
     def _matched_weights(self) -> Arrays:
         if self.order is not None:
             from configsplit.containers.by_order import by_order
 
             return by_order(self.order(self.config_text), self._named.arrays(), str(self.weights_path))
-        found = self._named.named_weights(lambda: self.config_text)
-        if found is None:
+        weights = self._named.named_weights(lambda: self.config_text)
+        if weights is None:
             hint = "name an .h5 file of weights"
             raise StoreError("the file holds no weights", code="weights-layout", where=str(self.weights_path), hint=hint)
         if at := self._container.weights_at():
             from configsplit.containers.expanded import RenamedArrays
 
-            found = RenamedArrays(found, at)
-        found.by_name = self.by_name
-        return found
+            weights = RenamedArrays(weights, at)
+        weights.by_name = self.by_name
+        return weights
 
     @cached_property
     def config_text(self) -> str:
@@ -357,8 +357,8 @@ class Source:
 
 def _digest_of(container: Container, stop: Event | None) -> str:
     """The digest of the file or folder that was named; what lies in an archive is held against its own checksums, too."""
-    found = container.sha256(stop)
-    return found if container.opened.around is None else digest_of_file(container.opened.around, stop)
+    digest = container.sha256(stop)
+    return digest if container.opened.around is None else digest_of_file(container.opened.around, stop)
 
 
 # What lies in an archive beside the weights: vocabularies and the like, which go where the weights of their layer go.
@@ -381,12 +381,12 @@ class Asset(NamedTuple):
     @classmethod
     def moved(cls, source: Source, groups: Mapping[str, str]) -> list[Asset]:
         """The assets of a source that go along when ``groups`` of weights move: a vocabulary lies under its layer's group."""
-        found: list[Asset] = []
+        assets: list[Asset] = []
         for name in source.assets:
             group = name.removeprefix(ASSETS)
             while group and group not in groups:
                 group = group.rpartition("/")[0]
             if group:
                 rest = name.removeprefix(ASSETS).removeprefix(group)
-                found.append(cls.of(source, name, f"{ASSETS}{groups[group]}{rest}"))
-        return found
+                assets.append(cls.of(source, name, f"{ASSETS}{groups[group]}{rest}"))
+        return assets

@@ -216,10 +216,10 @@ def _own_files(folder: Path) -> set[str]:
 def _read(path: Path) -> dict[str, Any] | None:
     """A JSON object; None where there is none."""
     try:
-        found = json.loads(read_plain(path, MAX_TEXT))
+        record = json.loads(read_plain(path, MAX_TEXT))
     except (StoreError, OSError, ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) else None
+    return record if isinstance(record, dict) else None
 
 
 def _layers_model(folder: Path) -> set[str]:

@@ -54,12 +54,12 @@ class TfjsModel(Container):
     @cached_property
     def _index(self) -> Mapping[str, Any]:
         try:
-            found = loads(decode_text(self.opened.small(self.opened.span), str(self.opened.path)))
+            index = loads(decode_text(self.opened.small(self.opened.span), str(self.opened.path)))
         except DocumentError as error:
             raise error.within(str(self.opened.path)) from None
-        if not isinstance(found, Mapping):
+        if not isinstance(index, Mapping):
             raise self._refusal("the file is no JSON object")
-        return found
+        return index
 
     @cached_property
     def _topology(self) -> Mapping[str, Any]:
@@ -79,8 +79,8 @@ class TfjsModel(Container):
         return dumps(self._topology.get("model_config", self._topology))
 
     def metadata(self) -> dict[str, str]:
-        found = {name: self._topology.get(name) for name in ("keras_version", "backend")}
-        return {name: value for name, value in found.items() if isinstance(value, str)}
+        texts = {name: self._topology.get(name) for name in ("keras_version", "backend")}
+        return {name: value for name, value in texts.items() if isinstance(value, str)}
 
     @cached_property
     def _has_shards(self) -> bool:
@@ -101,9 +101,9 @@ class TfjsModel(Container):
                     raise self._refusal(f"the weight {name!r} is there twice")
                 listed[f"{home}/{name}"] = array
         self._check_order(listed)
-        found = ListedArrays(str(self.opened.path), LEGACY_WEIGHTS, listed)
-        found.notes = _lost([array.data for array in listed.values() if isinstance(array.data, Restored)])
-        return found
+        weights = ListedArrays(str(self.opened.path), LEGACY_WEIGHTS, listed)
+        weights.notes = _lost([array.data for array in listed.values() if isinstance(array.data, Restored)])
+        return weights
 
     def _check_order(self, names: Iterable[str]) -> None:
         """TensorFlow.js finds weights by name, and Keras by their order: one that is told by its name must stand in it.
@@ -123,10 +123,10 @@ class TfjsModel(Container):
 
     @cached_property
     def _groups(self) -> tuple[Mapping[str, Any], ...]:
-        found = self._index.get("weightsManifest", ())
-        if not isinstance(found, tuple) or not all(isinstance(group, Mapping) for group in found):
+        groups = self._index.get("weightsManifest", ())
+        if not isinstance(groups, tuple) or not all(isinstance(group, Mapping) for group in groups):
             raise self._refusal("weightsManifest is no list of groups")
-        return found
+        return groups
 
     @cached_property
     def _names(self) -> list[str]:
@@ -144,10 +144,10 @@ class TfjsModel(Container):
         return {name: self.opened.beside(name) for name in self._names}
 
     def _list(self, group: Mapping[str, Any], key: str) -> tuple[Any, ...]:
-        found = group.get(key)
-        if not isinstance(found, tuple) or len(found) > MOST_WEIGHTS:
+        listed = group.get(key)
+        if not isinstance(listed, tuple) or len(listed) > MOST_WEIGHTS:
             raise self._refusal(f"a group of the manifest has no list of {key}")
-        return found
+        return listed
 
     def _arrays(self, group: Mapping[str, Any]) -> Iterator[tuple[str, Listed]]:
         """The weights of a group, where they lie in the row of its files."""
@@ -242,15 +242,15 @@ def _pieces(spans: Iterable[Span], at: int, size: int) -> Iterator[Span]:
 
 def _homes(config: object) -> Iterator[tuple[str, str]]:
     """Every layer by its name, and the layer of the outermost model that it stands in; "" where the name stands in several."""
-    found: dict[str, str] = {}
+    homes: dict[str, str] = {}
     for top in _layers(config):
         todo, name = [top], _name(top)
         while todo:
             entry = todo.pop()
-            if (own := _name(entry)) and found.setdefault(own, name) != name:
-                found[own] = ""
+            if (own := _name(entry)) and homes.setdefault(own, name) != name:
+                homes[own] = ""
             todo += _layers(entry)
-    yield from found.items()
+    yield from homes.items()
 
 
 def _home(name: str, homes: Mapping[str, str]) -> str:

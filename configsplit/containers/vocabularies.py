@@ -144,11 +144,11 @@ def filled(config: FrozenDict, told: Mapping[Place, Any]) -> Filled:
             made = FrozenDict(zip(item, done[start:], strict=True)) if isinstance(item, FrozenDict) else (*done[start:],)
             if isinstance(made, FrozenDict) and lacks_words(made):
                 name = str(made["config"].get("name"))
-                found = _told(told, (*around, name))
-                if isinstance(found, FrozenDict):
-                    made = made | {"config": made["config"].without(_GIVEN) | found}
+                its = _told(told, (*around, name))
+                if isinstance(its, FrozenDict):
+                    made = made | {"config": made["config"].without(_GIVEN) | its}
                 else:
-                    lost[name] = str(found)
+                    lost[name] = str(its)
             done[start:] = [made]
     return Filled(done[0], lost)
 
@@ -161,6 +161,6 @@ def _told(told: Mapping[Place, Any], place: Place) -> Any:
     """By its place; or by its name, where all layers of that name have the same words."""
     if place in told:
         return told[place]
-    named: Iterable[Any] = [found for each, found in told.items() if each[-1] == place[-1]]
-    found = next(iter(named), _NOWHERE)
-    return found if all(each == found for each in named) else "may be that of any of several layers of the name"
+    named: Iterable[Any] = [words for each, words in told.items() if each[-1] == place[-1]]
+    words = next(iter(named), _NOWHERE)
+    return words if all(each == words for each in named) else "may be that of any of several layers of the name"

@@ -35,12 +35,12 @@ class WeightFile(Arrays):
         self.where = where
         self._opened: list[Any] = []
         try:
-            found = self._read_index()
-            index = _normalised(found, where)
+            read = self._read_index()
+            index = _normalised(read, where)
         except StoreError:
             self.close()
             raise
-        self.renamed = index is not found
+        self.renamed = index is not read
         self.groups: Mapping[str, GroupInfo] = index.groups
         self.datasets: Mapping[str, DatasetInfo] = index.datasets
 
@@ -133,20 +133,20 @@ class WeightFile(Arrays):
     def _texts(self, path: str) -> dict[str, list[str]]:
         """The texts of all attributes of a group; what is no string is spelled out."""
         try:
-            found = {name: self.attribute_strings(attribute) for name, attribute in self.plain_attributes(path).items()}
+            raw = {name: self.attribute_strings(attribute) for name, attribute in self.plain_attributes(path).items()}
         except Unplain:
             from configsplit.containers.hdf5 import read_h5py
 
             return {name: read_h5py.strings(value) for name, value in self.attributes(path).items()}
-        return {name: [text.decode("utf-8", "surrogateescape") for text in texts] for name, texts in found.items()}
+        return {name: [text.decode("utf-8", "surrogateescape") for text in texts] for name, texts in raw.items()}
 
     def text(self, path: str, name: str) -> str | None:
         """As `Arrays.text`. Raises StoreError where the file is damaged."""
         if not (path in self.groups and self.groups[path].attributes):
             return None
         try:
-            found = self.plain_attributes(path)
-            return self._plain_text(found[name]) if name in found else None
+            attributes = self.plain_attributes(path)
+            return self._plain_text(attributes[name]) if name in attributes else None
         except Unplain:
             texts = self._texts(path)
         return "".join(texts[name]) if name in texts else None

@@ -31,19 +31,19 @@ def places(span: Span, infos: Sequence[ZipInfo], directory: int) -> dict[str, in
     Raises:
         OddError: it is not.
     """
-    found, at = {}, 0
+    starts, at = {}, 0
     for info in sorted(infos, key=lambda each: each.header_offset):
         if info.header_offset != at:
             gap = "something stands before the archive's first member" if not at else "bytes of no member stand before it"
             raise OddError(f"{info.filename!r}: {gap if info.header_offset > at else 'it overlaps the member before it'}")
-        start = found[info.filename] = _start(span, info)
+        start = starts[info.filename] = _start(span, info)
         at = start + info.compress_size
         if info.flag_bits & _DESCRIBED_BEHIND:
             at += _described(span, info, at)
     if at != directory:
         raise OddError(f"the directory begins at {directory}, and the last member ends at {at}")
     _check_end(span, len(infos), directory, directory + sum(map(_listed, infos)))
-    return found
+    return starts
 
 
 def _raw_name(info: ZipInfo) -> bytes:
@@ -89,12 +89,12 @@ def _extras(raw: bytes) -> Iterator[tuple[int, bytes]]:
 def _wide(extra: bytes, *numbers: int) -> tuple[int, ...]:
     """Numbers of 32 bits; those that say so stand in 64 bits, in the same order."""
     wide = next((value for kind, value in _extras(extra) if kind == _ZIP64), b"")
-    found, at = [], 0
+    read, at = [], 0
     for number in numbers:
         if number == MOST and at + 8 <= len(wide):
             number, at = unpack_from("<Q", wide, at)[0], at + 8
-        found.append(number)
-    return tuple(found)
+        read.append(number)
+    return tuple(read)
 
 
 def _described(span: Span, info: ZipInfo, at: int) -> int:

@@ -161,12 +161,12 @@ class Building:
 
 def counts_of(model: Model) -> dict[CallRef, int]:
     """How many outputs of each call of a model anything refers to."""
-    found: dict[CallRef, int] = {}
+    counts: dict[CallRef, int] = {}
     inner = (use.ref for layer in model.layers for node in layer.calls for use in node.uses())
     for ref in (*inner, *model.output_refs(), *model.input_refs()):
         call = CallRef(ref.layer, ref.call)
-        found[call] = max(found.get(call, 1), ref.output + 1)
-    return found
+        counts[call] = max(counts.get(call, 1), ref.output + 1)
+    return counts
 
 
 # What the conversion of one layer with all that stands inside it works on.

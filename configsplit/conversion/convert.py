@@ -109,7 +109,7 @@ def inside(inference: Inference | None, path: LayerPath) -> Inference | None:
     """What is known of a nested model, from its first call; None where it is never called."""
     for name in path:
         inner = {} if inference is None else inference.inner
-        inference = next((found for call, found in inner.items() if call.layer == name), None)
+        inference = next((level for call, level in inner.items() if call.layer == name), None)
     return inference
 
 
@@ -204,8 +204,8 @@ def opened(model: Model, read: Callable[[FrozenDict, str], Model]) -> Model:
     Raises:
         DocumentError: two branches have layers of one name, or a branch is damaged.
     """
-    while (found := _branches(model)) is not None:
-        merge, entries = found
+    while (branches := _branches(model)) is not None:
+        merge, entries = branches
         model = _opened(model, merge, [replace(read(entry, model.dialect), dialect=model.dialect) for entry in entries])
     return model
 

@@ -131,22 +131,22 @@ def _described(model: Model, building: Building) -> Model:
     facts = building.around.facts
     old = {new: building.spec(ref) for ref, new in building.tensors.items()}
     inference = trace(model, facts, dialect="keras3")
-    found = inference.specs
+    traced = inference.specs
     unknown = {
-        ref: old[ref] for ref, spec in found.items() if spec.shape is None and old.get(ref, TensorSpec()).shape is not None
+        ref: old[ref] for ref, spec in traced.items() if spec.shape is None and old.get(ref, TensorSpec()).shape is not None
     }
     if unknown:
         inference = trace(model, facts, unknown, dialect="keras3")
-        found = inference.specs
+        traced = inference.specs
     needed = dict.fromkeys(use.ref for layer in model.layers for node in layer.calls for use in node.uses())
     for ref in needed:
-        _check(building, ref, found.get(ref, TensorSpec()), old.get(ref, TensorSpec()))
-    lost = dict.fromkeys((trail(inference, ref) or [ref])[-1].layer for ref in needed if found[ref].shape is None)
+        _check(building, ref, traced.get(ref, TensorSpec()), old.get(ref, TensorSpec()))
+    lost = dict.fromkeys((trail(inference, ref) or [ref])[-1].layer for ref in needed if traced[ref].shape is None)
     for name in lost:
         building.note(name, "nothing tells the shape of what it gives: none is written, and Keras 3 asks the class itself")
 
     def fill(use: Use) -> Use:
-        return replace(use, spec=found.get(use.ref))
+        return replace(use, spec=traced.get(use.ref))
 
     layers = tuple(replace(layer, calls=tuple(node.map_uses(fill) for node in layer.calls)) for layer in model.layers)
     return model.with_layers(layers)

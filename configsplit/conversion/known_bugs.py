@@ -29,14 +29,14 @@ def cautions(inference: Inference) -> Iterator[Note]:
     todo = [inference]
     seen: set[int] = set()
     while todo:
-        found = todo.pop()
-        if id(found) in seen:
+        level = todo.pop()
+        if id(level) in seen:
             continue
-        seen.add(id(found))
-        yield from (Note(layer.name, _BIAS) for layer in found.model.layers if _bias_astray(layer, found))
-        yield from (Note(layer.name, _PADDED) for layer in found.model.layers if _attends_in_double(layer, found))
-        yield from (Note(layer.name, _WORDS_APART) for layer in found.model.layers if _has_words_apart(layer))
-        todo += [*found.inner.values(), *found.wrapped.values()]
+        seen.add(id(level))
+        yield from (Note(layer.name, _BIAS) for layer in level.model.layers if _bias_astray(layer, level))
+        yield from (Note(layer.name, _PADDED) for layer in level.model.layers if _attends_in_double(layer, level))
+        yield from (Note(layer.name, _WORDS_APART) for layer in level.model.layers if _has_words_apart(layer))
+        todo += [*level.inner.values(), *level.wrapped.values()]
 
 
 def may_need_caution(layer: Layer) -> bool:

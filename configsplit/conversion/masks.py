@@ -72,10 +72,10 @@ class _Work:
         self._use(layer, number, node, arriving)
         if type(given := node.kwargs.get("mask")) is Use:
             arriving = [lambda: given, *arriving[1:]]
-        found = self._mask_of(layer, node, arriving)
-        if found is not None:
+        mask = self._mask_of(layer, node, arriving)
+        if mask is not None:
             outputs = self.new(layer).masked_outputs(layer.config)
-            self.masks |= dict.fromkeys((TensorRef(layer.name, number, output) for output in outputs), found)
+            self.masks |= dict.fromkeys((TensorRef(layer.name, number, output) for output in outputs), mask)
 
     def _use(self, layer: Layer, number: int, node: Node, arriving: list[Mask | None]) -> None:
         facts, nested = self.new(layer), layer.model is not None
@@ -97,13 +97,13 @@ class _Work:
             self.calls[layer.name][number] = node.map_uses(self._unmasked)
             return {}
         tensors = dict(zip(("query", "value", "key"), node.args, strict=False)) | dict(node.kwargs)
-        found: dict[str, Use] = {}
+        masks: dict[str, Use] = {}
         for name in ("query", "value", "key"):
             use = tensors.get(name)
             mask = self.masks.get(use.ref) if type(use) is Use else None
             if mask is not None:
-                found[f"{name}_mask"] = mask()
-        return found
+                masks[f"{name}_mask"] = mask()
+        return masks
 
     def _ignores_masks(self, layer: Layer) -> bool:
         release = self.building.around.release
@@ -134,12 +134,12 @@ class _Work:
     # ------------------------------------------------------------------------------------------------------- making
 
     def _once(self, make: Callable[[], Use]) -> Mask:
-        found: list[Use] = []
+        made: list[Use] = []
 
         def mask() -> Use:
-            if not found:
-                found.append(make())
-            return found[0]
+            if not made:
+                made.append(make())
+            return made[0]
 
         return mask
 

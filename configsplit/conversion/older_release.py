@@ -81,8 +81,8 @@ def _taken_twice(entries: Any, number: int) -> Iterator[Refusal]:
         else:
             names.append(name)
     for name in names:
-        if (found := renamed.get(re.sub(r"_\d+$", "", name))) is not None:
-            what = f"Keras {minors()[number]} would call the operation {found!r} as the layer {name!r} is called"
+        if (layer := renamed.get(re.sub(r"_\d+$", "", name))) is not None:
+            what = f"Keras {minors()[number]} would call the operation {layer!r} as the layer {name!r} is called"
             yield Refusal(name, "convert-target", what, f"rename the layer: `configsplit rename MODEL {name}=NEW`")
 
 

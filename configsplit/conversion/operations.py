@@ -38,17 +38,17 @@ def convert_node(building: Building, layer: Layer, number: int) -> None:
     args = layer.calls[number].args
     first = args[0] if args else ()
     try:
-        found = read_node(layer.config, first if type(first) is tuple else (first,))
+        read = read_node(layer.config, first if type(first) is tuple else (first,))
     except ShapeError as error:
         raise _unknown(f"of {layer.name}: {error.message}") from None
-    if found.function is not None and not found.complete:
+    if read.function is not None and not read.complete:
         raise Stop(
             "convert-operation",
             "the tensors of the call are not as many as its node takes: the release that wrote the file lost some",
             INSTEAD,
         )
-    given = {key: plain_constant(value) for key, value in found.given.items()}
-    _carry_out(building, layer, number, f"{found.op} of a TensorFlow graph", found.function, given)
+    given = {key: plain_constant(value) for key, value in read.given.items()}
+    _carry_out(building, layer, number, f"{read.op} of a TensorFlow graph", read.function, given)
 
 
 def _unknown(title: str) -> Stop:
@@ -65,8 +65,8 @@ def _carry_out(
     if left:
         reason = f"{title} is called with {min(left)}, which has no place in Keras 3's operation"
         raise Stop("convert-operation", reason, INSTEAD)
-    found = function.becomes(OperationCall(building, layer.name, title, function.names, given))
-    for output, value in enumerate(found if isinstance(found, tuple) else (found,)):
+    values = function.becomes(OperationCall(building, layer.name, title, function.names, given))
+    for output, value in enumerate(values if isinstance(values, tuple) else (values,)):
         ref = TensorRef(layer.name, number, output)
         if isinstance(value, Dimensions):
             building.symbols[ref] = value

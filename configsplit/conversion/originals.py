@@ -73,9 +73,9 @@ def _layer(request: Request, known: Inference, path: LayerPath, layer: Layer, do
         if (replacement := _replacement(request, path, layer.name)) is not None:
             done.append(Instead(path, f"{replacement.module}:{replacement.function}"))
             return replace(layer, entry=by_name(layer.entry, replacement))
-        if request.read_lambda and (found := _reading(known, layer)) is not None:
-            done.append(Instead(path, found.text))
-            return _called_instead(known, layer, found, request.model.dialect)
+        if request.read_lambda and (reading := _reading(known, layer)) is not None:
+            done.append(Instead(path, reading.text))
+            return _called_instead(known, layer, reading, request.model.dialect)
     elif isinstance(held, FrozenDict) and class_facts(layer.class_name, "keras2").wraps == "steps":
         entry = _held(request, known, path, layer, held, done)
         return replace(layer, entry=layer.entry | {"config": layer.config | {"layer": entry}})
@@ -114,11 +114,11 @@ def _held(
 def _reading(known: Inference, layer: Layer) -> Reading | None:
     """What all calls of a Lambda compute alike; None where that is not read, or tf.keras could not name it."""
     try:
-        found = [read(layer.config, titled(_given(known, node)), "f") for node in layer.calls]
+        readings = [read(layer.config, titled(_given(known, node)), "f") for node in layer.calls]
     except Unread:
         return None
-    first = found[0] if found else None
-    if first is None or any(each != first for each in found):
+    first = readings[0] if readings else None
+    if first is None or any(each != first for each in readings):
         return None
     return first if all(full_name(each.config["function"]) for each in first.layers) else None
 
@@ -140,14 +140,14 @@ def _given(known: Inference, node: Node) -> Any:
     return tensors
 
 
-def _called_instead(known: Inference, layer: Layer, found: Reading, dialect: str) -> Layer:
+def _called_instead(known: Inference, layer: Layer, reading: Reading, dialect: str) -> Layer:
     """A model of the same name and calls that computes what was read."""
     taken = [known.specs.get(use.ref, TensorSpec()) for use in leaves(layer.calls[0].args)]
     inputs = [Layer(name=f"x{at}", class_name=INPUT, calls=(Node(),), spec=spec) for at, spec in enumerate(taken)]
     floats = {each.name for each, spec in zip(inputs, taken, strict=True) if is_float(spec.dtype)}
-    floats |= {ref.layer for ref, spec in found.specs.items() if is_float(spec.dtype)}
-    steps = [_step(each, floats) for each in found.layers]
-    ends = tuple(_legal(each.ref) for each in found.outputs)
+    floats |= {ref.layer for ref, spec in reading.specs.items() if is_float(spec.dtype)}
+    steps = [_step(each, floats) for each in reading.layers]
+    ends = tuple(_legal(each.ref) for each in reading.outputs)
     model = Model(
         name=layer.name,
         kind="functional",

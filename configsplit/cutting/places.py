@@ -78,7 +78,7 @@ def cut_places(graph: CallGraph, whole: Segments, price: Callable[[TensorRef], i
     The same heads as ``heads(graph, [[tensor of the call]], "smallest", price)`` gives. A call whose outputs nobody takes has
     one only if other outputs of the model lie outside what it needs.
     """
-    found: dict[tuple[int, int], tuple[bool, int]] = {}
+    choices: dict[tuple[int, int], tuple[bool, int]] = {}
     for segment in range(len(whole.marks) - 1):
         search = _Segment(graph, whole, segment)
         for unit in range(whole.marks[segment], whole.marks[segment + 1]):
@@ -86,9 +86,9 @@ def cut_places(graph: CallGraph, whole: Segments, price: Callable[[TensorRef], i
             places = [(segment, mask)] if mask else []
             for place in (*places, *_through_each(graph, whole, unit, price)):
                 through = (not graph.after[whole.order[unit]], whole.order[unit])
-                found[place] = min(through, found.get(place, through))
+                choices[place] = min(through, choices.get(place, through))
     crossing = _Crossing(graph, whole, price)
-    rows = [crossing.place(*place, call, taken=not untaken) for place, (untaken, call) in found.items()]
+    rows = [crossing.place(*place, call, taken=not untaken) for place, (untaken, call) in choices.items()]
     return sorted(rows, key=lambda row: (row.segment, row.mask.bit_count(), row.mask))
 
 
@@ -221,12 +221,12 @@ class _Crossing:
 
     def _passing(self) -> list[list[int]]:
         """Per mark, the units before it of which something is taken behind it."""
-        found, alive, position = [], list[int](), 0
+        passing, alive, position = [], list[int](), 0
         for mark in self._whole.marks:
             alive = [unit for unit in (*alive, *range(position, mark)) if self._last[unit] >= mark]
-            found.append(alive)
+            passing.append(alive)
             position = mark
-        return found
+        return passing
 
     def place(self, segment: int, mask: int, through: int, *, taken: bool) -> CutPlace:
         first, more = self._whole.spread(segment, mask)

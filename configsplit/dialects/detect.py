@@ -172,13 +172,13 @@ def signs(document: FrozenDict) -> list[Sign]:
     seen: dict[str, Sign] = {}
     looked_at: set[Any] = set()
     for where, entry in _entries(document):
-        found = [*_node_signs(entry, where)]
+        evidence = [*_node_signs(entry, where)]
         if (told_by := _told_by(entry)) not in looked_at:  # entries that show the same follow each other by the thousand
             looked_at.add(told_by)
-            found += _model_signs(entry, where)
+            evidence += _model_signs(entry, where)
             if isinstance(entry.get("config"), FrozenDict):
-                found += _config_signs(entry, entry["config"], where)
-        for sign in found:
+                evidence += _config_signs(entry, entry["config"], where)
+        for sign in evidence:
             seen.setdefault(sign.what, sign)
     return sorted(seen.values(), key=lambda sign: len(sign.dialects))
 

@@ -130,14 +130,14 @@ def no_graph(document: FrozenDict) -> DocumentError:
 
 def _held_models(config: Any) -> list[str]:
     """Where in a config functional and Sequential models stand, outermost ones only."""
-    found: list[str] = []
+    held: list[str] = []
     todo: list[tuple[Any, str]] = [(config, "")]
     while todo:
         item, where = todo.pop()
         if isinstance(item, FrozenDict) and "class_name" in item and model_kind(item) is not None:
-            found.append(where)
+            held.append(where)
         elif isinstance(item, FrozenDict):
             todo += [(value, f"{where}.{key}".lstrip(".")) for key, value in reversed(item.items())]
         elif type(item) is tuple:
             todo += [(value, f"{where}[{index}]") for index, value in reversed(list(enumerate(item)))]
-    return found
+    return held

@@ -75,19 +75,19 @@ def _emptied(entry: FrozenDict, *keys: str) -> FrozenDict:
 
 def _read(document: FrozenDict, dialect: Dialect, notes: list[str], said: Stated = NOTHING) -> Model:
     """Read a model and all that are nested in it, innermost first; what has to be put right is added to ``notes``."""
-    found: list[tuple[FrozenDict, str]] = []
+    entries: list[tuple[FrozenDict, str]] = []
     chained: set[int] = set()
     todo = [(document, "")]
     while todo:
         entry, where = todo.pop()
-        found.append((entry, where))
+        entries.append((entry, where))
         inner = [(item, place) for item, place in _items(entry, where) if model_kind(item) is not None]
         todo += inner
         if model_kind(entry) == "sequential":
             chained.update(id(item) for item, _ in inner)
     done: dict[int, Model] = {}
-    singles = dialect.lists_of_one and not writes_bare(entry for entry, _ in found)
-    for entry, where in reversed(found):
+    singles = dialect.lists_of_one and not writes_bare(entry for entry, _ in entries)
+    for entry, where in reversed(entries):
         try:
             model = _read_one(entry, done, dialect, notes, said)
         except DocumentError as error:

@@ -41,15 +41,15 @@ def stated(texts: Iterable[str]) -> dict[tuple[str, int], tuple[tuple[str, int],
     Raises:
         DocumentError: the text is not of that form.
     """
-    found = {}
+    calls = {}
     for text in texts:
         taker, _, givers = text.partition("=")
         try:
-            found[_call(taker)] = tuple(map(_call, givers.split(",")))
+            calls[_call(taker)] = tuple(map(_call, givers.split(",")))
         except ValueError:
             hint = "write LAYER=GIVER@CALL,GIVER@CALL, calls counted from 0"
             raise DocumentError(f"{text!r} does not say which calls a layer takes", code="calls-syntax", hint=hint) from None
-    return found
+    return calls
 
 
 def _call(text: str) -> tuple[str, int]:
@@ -182,7 +182,7 @@ def _only_reading(model: Model, layer: Layer, references: int, index: int) -> tu
 
 def _takers(model: Model, name: str) -> list[tuple[str, int]]:
     """Who takes what a layer gives: a call for each reference, in the order of `_references`."""
-    found = [
+    takers = [
         (layer.name, number)
         for layer in model.layers
         for number, node in enumerate(layer.calls)
@@ -190,7 +190,7 @@ def _takers(model: Model, name: str) -> list[tuple[str, int]]:
         if use.ref.layer == name
     ]
     ends = [ref for ref in (*leaves(model.inputs, TensorRef), *leaves(model.outputs, TensorRef)) if ref.layer == name]
-    return [*found, *((OUTPUTS, 0) for _ in ends)]
+    return [*takers, *((OUTPUTS, 0) for _ in ends)]
 
 
 def _said_reading(model: Model, layer: Layer, said: Stated) -> tuple[int, ...]:

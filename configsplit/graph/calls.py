@@ -23,9 +23,9 @@ def once(function: Callable[[Model], Found]) -> Callable[[Model], Found]:
         entry = known.get(key)
         if entry is not None and entry[0]() is model:
             return entry[1]
-        found = function(model)
-        known[key] = weakref.ref(model, lambda _: known.pop(key, None)), found
-        return found
+        result = function(model)
+        known[key] = weakref.ref(model, lambda _: known.pop(key, None)), result
+        return result
 
     return remembered
 
@@ -79,14 +79,14 @@ def call_graph(model: Model) -> CallGraph:
 
 def closure(seeds: Iterable[int], neighbours: list[list[int]]) -> set[int]:
     """The seeds and all that can be reached from them: ancestors over ``before``, descendants over ``after``."""
-    found = set(seeds)
-    todo = list(found)
+    closed = set(seeds)
+    todo = list(closed)
     while todo:
         for each in neighbours[todo.pop()]:
-            if each not in found:
-                found.add(each)
+            if each not in closed:
+                closed.add(each)
                 todo.append(each)
-    return found
+    return closed
 
 
 def topological(graph: CallGraph) -> list[int]:

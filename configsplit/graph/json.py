@@ -92,15 +92,15 @@ def config_kind(config: FrozenDict) -> int:
     except AttributeError:
         said = content(config.items(), "name") if len(config) < 64 else None
     if said is None:
-        found = next(_numbers)
+        kind = next(_numbers)
     elif (known := _kinds.get(said)) is not None:
-        found = known
+        kind = known
     else:
         if len(_kinds) >= _MOST:
             _kinds.clear()
-        found = _kinds[said] = next(_numbers)
-    config._kind = found
-    return found
+        kind = _kinds[said] = next(_numbers)
+    config._kind = kind
+    return kind
 
 
 def content(pairs: Iterable[tuple[str, Any]], besides: str = "") -> Content | None:
@@ -358,15 +358,15 @@ def spelled(text: str) -> str:
     if text.isascii() and "\\udc" not in text:
         return text
 
-    def byte(found: re.Match[str]) -> str:
-        return f"%{found[1].upper()}" if found[1] else f"%{ord(found[2]) - 0xDC00:X}" if found[2] else found[0]
+    def byte(match: re.Match[str]) -> str:
+        return f"%{match[1].upper()}" if match[1] else f"%{ord(match[2]) - 0xDC00:X}" if match[2] else match[0]
 
     return _BYTE.sub(byte, text)
 
 
 def unspelled(name: str) -> str:
     """A name that `spelled` may have made, as the system has it; a file may also be called as it is spelled."""
-    return _SPELLED.sub(lambda found: chr(0xDC00 + int(found[1], 16)), name)
+    return _SPELLED.sub(lambda match: chr(0xDC00 + int(match[1], 16)), name)
 
 
 def _encode(value: Any, indent: int | None, mark: str, numbers: list[str]) -> str:

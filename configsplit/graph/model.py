@@ -96,8 +96,8 @@ class Node:
         args = self.args
         if len(args) == 1 and type(args[0]) is Use and not self.kwargs:
             return [args[0]]
-        found = leaves(args)
-        return found + leaves(self.kwargs) if self.kwargs else found
+        uses = leaves(args)
+        return uses + leaves(self.kwargs) if self.kwargs else uses
 
     def only_use(self) -> Use | None:
         """The one tensor that the call takes, where that is all it takes, as most calls do; else None."""
@@ -214,17 +214,17 @@ def leaves(structure: Structure, kind: type[Any] = Use) -> list[Any]:
     """Leaves of one type, in Keras's flattening order (dict keys sorted); iterative."""
     if type(structure) is tuple and len(structure) == 1 and type(structure[0]) is kind:
         return [structure[0]]  # most calls take one tensor
-    found: list[Any] = []
+    items: list[Any] = []
     todo = [structure] if structure else []
     while todo:
         item = todo.pop()
         if type(item) is kind:
-            found.append(item)
+            items.append(item)
         elif type(item) is tuple:
             todo.extend(reversed(item))
         elif isinstance(item, Mapping):
             todo.extend(item[key] for key in sorted(item, reverse=True))
-    return found
+    return items
 
 
 HeldBy: TypeAlias = Callable[["Layer"], "Model | None"]

@@ -27,9 +27,9 @@ class Provenance:
     def origin(self, path: LayerPath) -> Origin | None:
         """The origin of a layer, also of one inside a nested model that was kept whole."""
         for length in range(len(path), 0, -1):
-            if (found := self.layers.get(path[:length])) is not None:
+            if (origin := self.layers.get(path[:length])) is not None:
                 rest = path[length:]
-                return found if not rest else Origin((*found.path, *rest), (), found.source)
+                return origin if not rest else Origin((*origin.path, *rest), (), origin.source)
         return None
 
     def told_apart(self) -> set[LayerPath]:

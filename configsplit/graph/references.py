@@ -43,13 +43,13 @@ def _only_used(place: Place) -> bool:
 
 def boundary(model: Model, text: str) -> tuple[TensorRef, ...]:
     """The tensors of the model's own layers that ``text`` names; as `places`, but nested models stay closed."""
-    found = places(model, text)
-    for place in found:
+    matched = places(model, text)
+    for place in matched:
         if place.inside:
             raise TensorReferenceError(
                 f"{text!r} lies inside the nested model {place.inside[0].layer!r}", code="reference-nested"
             )
-    return tuple(place.ref for place in found)
+    return tuple(place.ref for place in matched)
 
 
 def places(model: Model, text: str, inside: HeldBy = nested, gives: Gives = _only_used) -> tuple[Place, ...]:
@@ -80,7 +80,7 @@ def named_by(model: Model, text: str) -> list[str]:
 
 def _descend(model: Model, text: str, inside: HeldBy, gives: Gives) -> Iterable[Place]:
     """Places named by ``OUTER/INNER``, from the outside in, by an explicit stack."""
-    found: list[Place] = []
+    places: list[Place] = []
     todo: list[tuple[tuple[CallRef, ...], Model, str]] = [((), model, text)]
     while todo:
         around, within, rest = todo.pop()
@@ -91,7 +91,7 @@ def _descend(model: Model, text: str, inside: HeldBy, gives: Gives) -> Iterable[
             if named is None:
                 match = _SUFFIX.match(rest)
                 raise _unknown(match["layer"] if match else rest, walk(model, inside), [call.layer for call in around])
-            found += _tensors(layers, outputs_used(within), named, around, gives)
+            places += _tensors(layers, outputs_used(within), named, around, gives)
             continue
         layer, call, inner = outer
         held = inside(layer)
@@ -102,7 +102,7 @@ def _descend(model: Model, text: str, inside: HeldBy, gives: Gives) -> Iterable[
                 hint=f"name {layer.name!r} itself, or a layer before or after it",
             )
         todo += [((*around, CallRef(layer.name, number)), held, inner) for number in reversed(_calls(layer, call))]
-    return found
+    return places
 
 
 _WHY_CLOSED = {
@@ -127,9 +127,9 @@ def _outer(layers: dict[str, Layer], text: str) -> tuple[Layer, str | None, str]
     """(layer, call, the rest) for ``OUTER@CALL/REST``, the longest name of a layer first."""
     slashes = [index for index, letter in enumerate(text) if letter == "/"]
     for index in reversed(slashes):
-        found = _find(layers, text[:index])
-        if found is not None and found[2] is None:
-            return layers[found[0]], found[1], text[index + 1 :]
+        place = _find(layers, text[:index])
+        if place is not None and place[2] is None:
+            return layers[place[0]], place[1], text[index + 1 :]
     return None
 
 
@@ -262,10 +262,10 @@ def matching(model: Model, pattern: str) -> dict[LayerPath, tuple[str, ...]]:
         matches = [(path, _compiled(pattern).fullmatch(_JOINT.join(path))) for path in paths if is_pattern(pattern)]
     except re.error:  # [z-a]
         matches = []
-    found = {path: match.groups() for path, match in matches if match is not None}
-    if not found:
+    hits = {path: match.groups() for path, match in matches if match is not None}
+    if not hits:
         raise _unknown(pattern, walk(model))
-    return found
+    return hits
 
 
 def layer_paths(model: Model, patterns: Iterable[str]) -> list[LayerPath]:

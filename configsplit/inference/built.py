@@ -71,12 +71,12 @@ def built_on(model: Model, order: Iterable[CallRef], facts_of: FactsOf, implied:
         facts_of: what is declared of the class of a layer.
         implied: what layers take, by name, where something else than their ``build_config`` tells it.
     """
-    found, takers, layers = Built(), dict[TensorRef, deque[_Taker]](), model.by_name()
+    built, takers, layers = Built(), dict[TensorRef, deque[_Taker]](), model.by_name()
     natures: dict[Any, _Nature] = {}
     ends = {*model.output_refs()}
     for call in reversed([*order]):
         layer = layers[call.layer]
-        behind = _together(takers.get(ref := TensorRef(*call), deque()), ref, found)
+        behind = _together(takers.get(ref := TensorRef(*call), deque()), ref, built)
         uses = layer.calls[call.call].uses() if call.call < len(layer.calls) else []
         shape = _shape(layer, implied.get(layer.name))
         taker = _Taker(layer.name)
@@ -88,14 +88,14 @@ def built_on(model: Model, order: Iterable[CallRef], facts_of: FactsOf, implied:
         for use in uses:
             takers.setdefault(use.ref, deque()).appendleft(taker)
     for ref, told in takers.items():
-        both = _together(told, ref, found)
+        both = _together(told, ref, built)
         if both.shape and both.dtype and ref not in ends:
-            found.specs[ref] = TensorSpec(both.shape, both.dtype)
-        found.shapes[ref] = [each for each in told if each.sure and each.shape is not None]
-    return found
+            built.specs[ref] = TensorSpec(both.shape, both.dtype)
+        built.shapes[ref] = [each for each in told if each.sure and each.shape is not None]
+    return built
 
 
-def _together(takers: deque[_Taker], ref: TensorRef, found: Built) -> _Taker:
+def _together(takers: deque[_Taker], ref: TensorRef, built: Built) -> _Taker:
     """What all say: of shapes what any tells, of types what all agree on. Contradictions are entered."""
     if len(takers) == 1:
         return takers[0]
@@ -103,7 +103,7 @@ def _together(takers: deque[_Taker], ref: TensorRef, found: Built) -> _Taker:
     odd = next((each for each in told if not agree(each.shape, told[0].shape)), None)
     if odd is not None:
         one, other = in_words(TensorSpec(told[0].shape)), in_words(TensorSpec(odd.shape))
-        found.disputed[ref] = f"{told[0].name!r} was built on {one}, but {odd.name!r} on {other}"
+        built.disputed[ref] = f"{told[0].name!r} was built on {one}, but {odd.name!r} on {other}"
         return _Taker("")
     dtypes = {each.dtype for each in takers}
     shape = None if not told else told[0].shape

@@ -76,7 +76,7 @@ def _parameters(inference: Inference) -> tuple[int, int, list[str]]:
         path, current = todo.pop()
         for layer in current.model.layers:
             if layer.model is not None:
-                calls = [found for ref, found in current.inner.items() if ref.layer == layer.name]
+                calls = [levels for ref, levels in current.inner.items() if ref.layer == layer.name]
                 if calls and id(layer.model) not in seen:
                     seen.add(id(layer.model))
                     todo.append((f"{path}{layer.name}/", calls[0]))

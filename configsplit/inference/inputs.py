@@ -82,7 +82,7 @@ def _sequential_spec(model: Model, spec: TensorSpec) -> TensorSpec:
     sources: list[Any] = [model.config.get("build_input_shape"), *_built_on(model.entry)]
     if first is not None:
         sources += [first.config.get("batch_input_shape"), *_built_on(first.entry)]
-    shape = next((found for found in map(as_shape, sources) if found is not None), None)
+    shape = next((each for each in map(as_shape, sources) if each is not None), None)
     dtype = spec.dtype or (None if first is None else _input_dtype(first))
     return TensorSpec(shape, dtype or ("float32" if shape is not None else None))
 

@@ -112,11 +112,11 @@ def explain(inference: Inference, ref: TensorRef) -> str:
 
 def trail(inference: Inference, ref: TensorRef) -> list[TensorRef]:
     """The tensors through which a shape is lost, the last one where the trouble starts; empty where it is known."""
-    found: dict[TensorRef, None] = {}
+    passed: dict[TensorRef, None] = {}
     layers = inference.model.by_name()
-    while ref in inference.reasons and ref not in found:
-        found[ref] = None
+    while ref in inference.reasons and ref not in passed:
+        passed[ref] = None
         layer = layers[ref.layer]
         uses = layer.calls[ref.call].uses() if layer.model is None else []
         ref = next((use.ref for use in uses if use.ref in inference.reasons), ref)
-    return list(found)
+    return list(passed)

@@ -154,8 +154,8 @@ def _outputs(it: MaskedCall) -> dict[int, Mask]:
     if facts.merge == "mode":
         return {0: Mask("hidden", refs_of(arriving), why=it.here)} if merge_hands_masks_on(it.call) else {}
     if facts.merge:
-        found = _merged(it)
-        return {} if found is None else {0: found}
+        merged = _merged(it)
+        return {} if merged is None else {0: merged}
     if (first := handed_on(it.tensors, *it.taken[0])) is None:
         return {}
     if facts.wraps == "steps" and not it.keras3:
@@ -227,8 +227,8 @@ def _made_inside(inference: Inference, facts: LayerFacts, call: CallFacts) -> bo
         _, inner = inference.table.unwrap(facts, call)
     except RULE_ERRORS:
         return False
-    found = inside(inference, inner.class_name)
-    return found.mask == "makes" and found.makes_mask(inner.config)
+    declared = inside(inference, inner.class_name)
+    return declared.mask == "makes" and declared.makes_mask(inner.config)
 
 
 def _merged(it: MaskedCall) -> Mask | None:
@@ -292,7 +292,7 @@ def taken_first(node: Node) -> list[TensorRef]:
     """The tensors of a call's first argument, whose masks Keras hands on."""
     if node.args:
         return [use.ref for use in leaves(node.args[:1])]
-    return next(([use.ref for use in found] for value in node.kwargs.values() if (found := leaves((value,)))), [])
+    return next(([use.ref for use in uses] for value in node.kwargs.values() if (uses := leaves((value,)))), [])
 
 
 def given_masks(node: Node, count: int) -> list[TensorRef | None] | None:
@@ -300,8 +300,8 @@ def given_masks(node: Node, count: int) -> list[TensorRef | None] | None:
     mask = node.kwargs.get("mask")
     if mask is None:
         return None
-    found = [item.ref if type(item) is Use else None for item in (mask if type(mask) is tuple else (mask,))]
-    return [*found, *(None,) * (count - len(found))][:count]
+    masks = [item.ref if type(item) is Use else None for item in (mask if type(mask) is tuple else (mask,))]
+    return [*masks, *(None,) * (count - len(masks))][:count]
 
 
 def says_masks(node: Node) -> bool:

@@ -77,13 +77,13 @@ class Masks:
     def behind(self, refs: Iterable[TensorRef]) -> set[TensorRef]:
         """All tensors whose masks have a part in those of some tensors, these included."""
         todo = list(refs)
-        found: set[TensorRef] = set()
+        reached: set[TensorRef] = set()
         while todo:
             ref = todo.pop()
-            if ref not in found and (mask := self.tensors.get(ref)) is not None:
-                found.add(ref)
+            if ref not in reached and (mask := self.tensors.get(ref)) is not None:
+                reached.add(ref)
                 todo += mask.sources if mask.kind != "given" else ()
-        return found
+        return reached
 
     def hanging_on_order(self) -> list[CallRef]:
         """The ``loose`` calls on whose mask a number hangs."""
@@ -155,7 +155,7 @@ MaskLevels: TypeAlias = dict[MaskKey, tuple[Inference, Masks]]
 def every_mask(inference: Inference) -> MaskLevels:
     """The masks of a model and of those nested in it; an explicit stack goes through nested models."""
     done: dict[MaskKey, Masks] = {}
-    found: MaskLevels = {}
+    levels: MaskLevels = {}
     root: MaskKey = (id(inference), ())
     if not _begins_anywhere(inference):
         return {root: (inference, Masks())}
@@ -168,13 +168,13 @@ def every_mask(inference: Inference) -> MaskLevels:
         missing = _advance(frame, done)
         if missing is None:
             done[key] = frame.finished()
-            found[key] = (frame.inference, done[key])
+            levels[key] = (frame.inference, done[key])
             stack.pop()
         else:
             ref = frame.todo[-1]
             inner = frame.inference.inner.get(ref) or frame.inference.wrapped[ref]
             stack.append((missing, _frame(inner, missing[1], untying[id(inner)])))
-    return found
+    return levels
 
 
 def _begins_anywhere(inference: Inference) -> bool:
@@ -220,15 +220,15 @@ def _taken(frame: _Frame, layer: Layer, ref: CallRef) -> list[Taken]:
     node = called(layer)[ref.call]
     tensors = taken_first(node)
     given = given_masks(node, len(tensors))
-    found: list[Taken] = []
+    taken: list[Taken] = []
     for number, each in enumerate(tensors):
         if layer.model is not None and _lost(frame, ref, number):
-            found.append((each, None))
+            taken.append((each, None))
             continue
         told = None if given is None else given[number]
         tied = given is None or (layer.model is not None and not _cast_away(frame, ref, number))
-        found.append((each, Mask("given", (told,)) if told is not None else _tied(frame, ref, each) if tied else None))
-    return found
+        taken.append((each, Mask("given", (told,)) if told is not None else _tied(frame, ref, each) if tied else None))
+    return taken
 
 
 def _lost(frame: _Frame, call: CallRef, number: int) -> bool:
@@ -338,10 +338,10 @@ def _settle(frame: _Frame, layer: Layer, ref: CallRef) -> None:
         _use(frame, layer, ref, _looked_at(frame, layer, ref, facts))
     used, doubted = frame.used.get(ref, ()), ref in frame.doubted
     it = MaskedCall(frame.inference, layer, ref, facts, call, taken, used, doubted, frame.tensors, frame.layers)
-    found = output_masks(it)
-    if facts.merge == "joined" and any(mask.kind in ("joined", "hidden") or mask.why == it.here for mask in found.values()):
+    masks = output_masks(it)
+    if facts.merge == "joined" and any(mask.kind in ("joined", "hidden") or mask.why == it.here for mask in masks.values()):
         _use(frame, layer, ref, [each for each, _ in taken])  # it fails where it finds some of its masks, but not all
-    for number, mask in found.items():
+    for number, mask in masks.items():
         frame.tensors[TensorRef(*ref, number)] = mask
 
 

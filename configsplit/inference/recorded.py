@@ -28,7 +28,7 @@ class Recorded:
 
 def recorded_in(model: Model) -> Mapping[TensorRef, Recorded]:
     """What is recorded of the tensors of a model, by those who take them."""
-    found: dict[TensorRef, Recorded] = {}
+    recorded: dict[TensorRef, Recorded] = {}
     specs: dict[int, TensorSpec | None] = {}  # by what is written, which is one object for many tensors
     for layer in model.layers:
         computes_in = policy_dtype(policy(layer.config.get("dtype")))
@@ -37,11 +37,11 @@ def recorded_in(model: Model) -> Mapping[TensorRef, Recorded]:
                 specs[key] = recorded_spec(use.recorded)
             if (spec := specs[key]) is None:
                 continue
-            if (first := found.get(use.ref)) is None:
-                first = found[use.ref] = Recorded(spec, spec.dtype == computes_in)
+            if (first := recorded.get(use.ref)) is None:
+                first = recorded[use.ref] = Recorded(spec, spec.dtype == computes_in)
             if spec is not first.spec and _clash(first.spec, spec):
-                found[use.ref] = Recorded(first.spec, first.cast, disputed=True)
-    return found
+                recorded[use.ref] = Recorded(first.spec, first.cast, disputed=True)
+    return recorded
 
 
 def _clash(one: TensorSpec, other: TensorSpec) -> bool:

@@ -53,17 +53,17 @@ def _kinds(inference: Inference) -> dict[TensorRef, TensorKind]:
         return {}
     graph = call_graph(model)
     position = topological(graph)
-    found: dict[TensorRef, TensorKind] = {}
+    kinds: dict[TensorRef, TensorKind] = {}
     outputs: dict[tuple[str, int], list[TensorRef]] = {}
     for ref in inference.specs:
         outputs.setdefault((ref.layer, ref.call), []).append(ref)
     for number in sorted(range(len(graph.calls)), key=position.__getitem__):
         call = graph.calls[number]
         layer = layers[call.layer]
-        kind = _of_call(inference, layer, layer.calls[call.call], found)
+        kind = _of_call(inference, layer, layer.calls[call.call], kinds)
         if kind != "dense":
-            found |= dict.fromkeys(outputs.get((call.layer, call.call), []), kind)
-    return found
+            kinds |= dict.fromkeys(outputs.get((call.layer, call.call), []), kind)
+    return kinds
 
 
 def _begins(inference: Inference, layer: Layer) -> TensorKind:
@@ -75,9 +75,9 @@ def _begins(inference: Inference, layer: Layer) -> TensorKind:
     return "ragged" if makes and config.get("ragged") is True and config.get("output_mode", "int") == "int" else "dense"
 
 
-def _of_call(inference: Inference, layer: Layer, node: Node, found: Mapping[TensorRef, TensorKind]) -> TensorKind:
+def _of_call(inference: Inference, layer: Layer, node: Node, kinds: Mapping[TensorRef, TensorKind]) -> TensorKind:
     own, facts = _begins(inference, layer), inference.facts(layer) or UNDECLARED
-    taken = [found.get(use.ref, "dense") for use in node.uses()]
+    taken = [kinds.get(use.ref, "dense") for use in node.uses()]
     if own != "dense" or all(kind == "dense" for kind in taken):
         return own
     if "unknown" in taken or layer.model is not None:

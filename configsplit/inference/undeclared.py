@@ -26,10 +26,10 @@ def blamed(inference: Inference) -> dict[TensorRef, Culprit]:
     Args:
         inference: what is known of the model; of what the user says (``given``) nobody is the culprit.
     """
-    found: dict[int, dict[TensorRef, Culprit]] = {}
+    culprits: dict[int, dict[TensorRef, Culprit]] = {}
     for each in _innermost_first(inference):
-        found[id(each)] = _blamed(each, found)
-    return found[id(inference)]
+        culprits[id(each)] = _blamed(each, culprits)
+    return culprits[id(inference)]
 
 
 def _innermost_first(outermost: Inference) -> list[Inference]:
@@ -46,16 +46,16 @@ def _innermost_first(outermost: Inference) -> list[Inference]:
 
 
 def _blamed(inference: Inference, within: Mapping[int, Mapping[TensorRef, Culprit]]) -> dict[TensorRef, Culprit]:
-    layers, found = inference.model.by_name(), dict[TensorRef, Culprit]()
+    layers, culprits = inference.model.by_name(), dict[TensorRef, Culprit]()
     for ref in inference.specs:  # they stand in the order of computing
         layer = layers[ref.layer]
         if layer.is_input or ref in inference.given:
             continue
         taken = layer.calls[ref.call].uses() if ref.call < len(layer.calls) else []
-        source = next((found[use.ref] for use in taken if use.ref in found), None)
+        source = next((culprits[use.ref] for use in taken if use.ref in culprits), None)
         if (whom := _itself(inference, layer, ref) or _inside(inference, ref, within) or source) is not None:
-            found[ref] = whom
-    return found
+            culprits[ref] = whom
+    return culprits
 
 
 def _itself(inference: Inference, layer: Layer, ref: TensorRef) -> Culprit | None:

@@ -41,13 +41,13 @@ class Untying:
 
     @classmethod
     def of(cls, inference: Inference, inside: Mapping[int, Through]) -> Untying:
-        found = cls(inference, inside, inference.model.by_name())
+        untying = cls(inference, inside, inference.model.by_name())
         for layer in inference.model.layers if inference.dialect == "keras3" else ():
             for number in range(len(called(layer))):
                 call = CallRef(layer.name, number)
-                for ref in {found.object(ref) for ref in found._unties(layer, call)}:
-                    found.attention.setdefault(ref, []).append(call)
-        return found
+                for ref in {untying.object(ref) for ref in untying._unties(layer, call)}:
+                    untying.attention.setdefault(ref, []).append(call)
+        return untying
 
     def through(self) -> Through:
         inputs = {ref: number for number, ref in enumerate(self.inference.model.input_refs())}
@@ -115,20 +115,20 @@ class Untying:
 
 def untyings(inference: Inference) -> dict[int, Untying]:
     """Those of a model and of all models in it, by the identity of their inference; innermost first, on an explicit stack."""
-    found: dict[int, Untying] = {}
+    by_level: dict[int, Untying] = {}
     inside: dict[int, Through] = {}
     stack = [inference]
     while stack:
         current = stack[-1]
-        waiting = [each for each in (*current.inner.values(), *current.wrapped.values()) if id(each) not in found]
+        waiting = [each for each in (*current.inner.values(), *current.wrapped.values()) if id(each) not in by_level]
         if waiting:
             stack += waiting
             continue
         stack.pop()
-        if id(current) not in found:
-            found[id(current)] = made = Untying.of(current, inside)
+        if id(current) not in by_level:
+            by_level[id(current)] = made = Untying.of(current, inside)
             inside[id(current)] = made.through()
-    return found
+    return by_level
 
 
 def casts(inference: Inference, call: CallRef, number: int) -> bool | None:

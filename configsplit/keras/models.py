@@ -225,7 +225,7 @@ def built(edited: Edited, sources: Sequence[Live]) -> LiveModel:
     """
     known = edited.documents[0].registry.names()
     # whatever would be a hazard in a file is in this process already
-    code = {f"{found.where}: {found.message}" for found in hazards(emit(edited.model), classes=known)}
+    code = {f"{hazard.where}: {hazard.message}" for hazard in hazards(emit(edited.model), classes=known)}
     for warning in edited.warnings:
         if warning not in code and FORGOTTEN not in warning:  # what Keras forgets on loading is set below
             warnings.warn(warning, stacklevel=3)
@@ -243,15 +243,15 @@ def build(model: Model, origins: Provenance, sources: Sequence[Live]) -> LiveMod
     _check_opened(origins, sources)
     classes = {name: kind for source in reversed(sources) for name, kind in source.classes.items()}
     made: LiveModel = rebuild(json.loads(to_text(model)), framework=works, classes=classes, allow_lambda=True)
-    found: dict[str, Any] = {}
+    layers: dict[str, Any] = {}
     fresh: set[str] = set()
     for path, origin in leaves_of(model, origins):
         came_from = sources[origin.source].layer(origin.path)
         if came_from is None or not getattr(came_from, "built", True):
             fresh.add("/".join(path))
         else:
-            found["/".join(path)] = came_from
-    transfer(made, found, works, fresh=fresh)
+            layers["/".join(path)] = came_from
+    transfer(made, layers, works, fresh=fresh)
     _freeze_inside(made, model)
     return made
 
@@ -294,6 +294,6 @@ def _freeze_inside(made: Any, model: Model) -> None:
     """Keras 3 forgets that what is inside some layers is frozen."""
     for path, layer in walk(model):
         if class_facts(layer.class_name).deaf_when_frozen and layer.config.get(FLAG) is False:
-            found = layer_at(made, path)
-            found.trainable = True  # TensorFlow's tracking drops an assignment that changes nothing
-            found.trainable = False
+            frozen = layer_at(made, path)
+            frozen.trainable = True  # TensorFlow's tracking drops an assignment that changes nothing
+            frozen.trainable = False

@@ -137,24 +137,24 @@ def rejoin(halves: LiveParts) -> LiveModel:
         WeightsError: a layer that stands in several parts has different weights in them.
     """
     whole, model = halves.whole, halves.whole.document.model
-    found = homes(halves)
-    for path, places in found.items():
+    placed = homes(halves)
+    for path, places in placed.items():
         _check_copies(path, [layer_at(halves[number], place) for number, place in places])
-    apart = {path[:length] for path in found for length in range(1, len(path))}
-    origins = {path: Origin(places[0][1], (), places[0][0] + 1) for path, places in found.items()}
+    apart = {path[:length] for path in placed for length in range(1, len(path))}
+    origins = {path: Origin(places[0][1], (), places[0][0] + 1) for path, places in placed.items()}
     for path, _ in walk(model, held_by(model.dialect)):  # what no part needed is as it was
-        if path not in apart and not any(path[:length] in found for length in range(1, len(path) + 1)):
+        if path not in apart and not any(path[:length] in placed for length in range(1, len(path) + 1)):
             origins[path] = Origin(path)
     return build(model, Provenance(origins), [whole, *(replace(whole, live=part) for part in halves)])
 
 
 def homes(halves: LiveParts) -> dict[LayerPath, list[tuple[int, LayerPath]]]:
     """Where each layer of the original stands: numbers of parts, and its path there."""
-    found: dict[LayerPath, list[tuple[int, LayerPath]]] = {}
+    placed: dict[LayerPath, list[tuple[int, LayerPath]]] = {}
     for number, (part, origins) in enumerate(zip(halves.parts, halves.parts.origins, strict=True)):
         for path, origin in leaves_of(part.model, origins):
-            found.setdefault(origin.path, []).append((number, path))
-    return found
+            placed.setdefault(origin.path, []).append((number, path))
+    return placed
 
 
 def _check_copies(path: LayerPath, copies: Sequence[Any]) -> None:

@@ -118,8 +118,8 @@ def insert(
         1
     """
     host = read(model, custom_objects)
-    host, found = together([host, read_fragment(donor, host, custom_objects)])
-    return built(surgery.insert(host.document, found.document, after=after, before=before), [host, found])
+    host, guest = together([host, read_fragment(donor, host, custom_objects)])
+    return built(surgery.insert(host.document, guest.document, after=after, before=before), [host, guest])
 
 
 def replace(
@@ -145,8 +145,8 @@ def replace(
         ['tanh']
     """
     host = read(model, custom_objects)
-    host, found = together([host, read_fragment(donor, host, custom_objects)])
-    return built(surgery.replace(host.document, found.document, from_=from_, to=to), [host, found])
+    host, guest = together([host, read_fragment(donor, host, custom_objects)])
+    return built(surgery.replace(host.document, guest.document, from_=from_, to=to), [host, guest])
 
 
 def remove(model: LiveModel, layer: Names, *, custom_objects: Classes = None) -> LiveModel:

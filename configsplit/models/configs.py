@@ -46,14 +46,14 @@ def layer_faults(model: Model, registry: Registry, release: str = "") -> Iterato
     excused = not is_known(release, model.dialect)
     for path, layer in walk(model, held_by(model.dialect)):
         if layer.is_input:
-            found = input_faults(layer.config, model.dialect)
+            faults = input_faults(layer.config, model.dialect)
         elif layer.is_operation:
             continue
         elif layer.model is not None:
-            found = (fault for node in layer.calls for fault in model_faults(layer.name, node, model.dialect))
+            faults = (fault for node in layer.calls for fault in model_faults(layer.name, node, model.dialect))
         else:
-            found = _of_layer(layer, table, own, model.dialect)
-        yield from (LayerFault(path, fault if excused else replace(fault, older=False)) for fault in found)
+            faults = _of_layer(layer, table, own, model.dialect)
+        yield from (LayerFault(path, fault if excused else replace(fault, older=False)) for fault in faults)
 
 
 def _of_layer(layer: Layer, table: Table, own: frozenset[str], dialect: str) -> Iterator[ConfigFault]:
@@ -121,9 +121,9 @@ def check_configs(
     """
     known = before or {}
     layers = dict(walk(model, held_by(model.dialect))) if known else {}
-    for found in layer_faults(model, registry, release):
-        old = known.get(found.path)
-        if found.fault.older or (old is not None and _same(old, layers[found.path])):
+    for fault in layer_faults(model, registry, release):
+        old = known.get(fault.path)
+        if fault.fault.older or (old is not None and _same(old, layers[fault.path])):
             continue
-        place = f"{where}: {found.where}" if where else found.where
-        raise DocumentError(found.fault.message, code=found.fault.code, where=place, hint=found.fault.hint)
+        place = f"{where}: {fault.where}" if where else fault.where
+        raise DocumentError(fault.fault.message, code=fault.fault.code, where=place, hint=fault.fault.hint)

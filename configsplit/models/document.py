@@ -132,12 +132,12 @@ class Document(Shown):
             ShapeError: the document or the rules of its classes tell something else.
         """
         if facts or within:
-            found = trace(model or self.model, {**facts, **self.facts}, shapes, read=read_entry, within=within)
+            inference = trace(model or self.model, {**facts, **self.facts}, shapes, read=read_entry, within=within)
         else:
-            found = self.infer(shapes, model)
+            inference = self.infer(shapes, model)
         if shapes:
-            _hold_given(shapes, self.infer(None, model), found)
-        return found
+            _hold_given(shapes, self.infer(None, model), inference)
+        return inference
 
     @cached_property
     def _inference(self) -> Inference:

@@ -44,9 +44,9 @@ def load_fragment(
         entry = loads(source.config_text) if source.kind == "json" else None
     if isinstance(entry, FrozenDict) and _is_layer(entry):
         return one_layer(entry, Path(path), host)
-    found = load(path, weights=weights, custom_objects=custom_objects, by_name=by_name, match=match, dequantize=dequantize)
-    check_dialect(found, host)
-    return found
+    fragment = load(path, weights=weights, custom_objects=custom_objects, by_name=by_name, match=match, dequantize=dequantize)
+    check_dialect(fragment, host)
+    return fragment
 
 
 def layer_of_config(config: Mapping[str, Json], host: Document) -> Made:

@@ -33,7 +33,7 @@ def weights_in_order(text: str, facts: Mapping[str, LayerFacts]) -> list[Wanted]
     model = parse(text).model
     if model.dialect == "keras1":
         raise _unknown("the model", "Keras 1 kept weights in arrays of its own")
-    whole, found = trace(model, facts, {}, read=read_entry), list[Wanted]()
+    whole, wanted = trace(model, facts, {}, read=read_entry), list[Wanted]()
     todo: list[_Step] = [(whole, (layer.name,), layer, True) for layer in reversed(_layers(whole))]
     while todo:
         inference, path, layer, around = todo.pop()
@@ -44,8 +44,8 @@ def weights_in_order(text: str, facts: Mapping[str, LayerFacts]) -> list[Wanted]
         elif holds(model.dialect)(layer) is not None:
             raise _unknown("/".join(path), "it is not known what the model in it takes")
         else:
-            found += _own(inference, layer, path, is_trained=trained)
-    return found
+            wanted += _own(inference, layer, path, is_trained=trained)
+    return wanted
 
 
 def _layers(inference: Inference) -> list[Layer]:

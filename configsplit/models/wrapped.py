@@ -90,12 +90,12 @@ class DocumentWrapping:
     choice: Choice = "smallest"
 
     def read(self, layer: Layer) -> Model:
-        found = wrapped(layer, self.document.dialect)
-        if found is None:
+        held = wrapped(layer, self.document.dialect)
+        if held is None:
             raise CutError(f"{layer.name!r} holds no model", code="cut-not-openable", where=layer.name)
         outer = self.document.model.form
-        own = found.form or dialect_of(self.document.dialect).form(found)
-        return replace(found, form=own or (outer if outer != LIST else ""))
+        own = held.form or dialect_of(self.document.dialect).form(held)
+        return replace(held, form=own or (outer if outer != LIST else ""))
 
     def write(self, model: Model) -> FrozenDict:
         """Keras 3 finds a class inside another's config by its module, also in .h5 files, where layers have none."""
@@ -175,5 +175,5 @@ class DocumentWrapping:
 
 def _plain(layer: Layer) -> list[Layer]:
     """The layer itself, or those in the nested model that it is, InputLayers left out."""
-    found = [layer] if layer.model is None else [each for _, each in walk(layer.model) if each.model is None]
-    return [each for each in found if not each.is_input]
+    layers = [layer] if layer.model is None else [each for _, each in walk(layer.model) if each.model is None]
+    return [each for each in layers if not each.is_input]

@@ -45,13 +45,13 @@ def views_of_conversion(old: Sequence[View], new: Sequence[View], before: Model,
 
 def _leaves(views: Sequence[View]) -> list[list[tuple[str, ...]]]:
     """Per view and box, the paths of all layers that it stands for, nested models and what is in them."""
-    found: list[list[tuple[str, ...]]] = [[] for _ in views]
+    leaves: list[list[tuple[str, ...]]] = [[] for _ in views]
     for number in reversed(range(len(views))):
         for box in views[number].boxes:
             own = (f"{views[number].path}{box.layer}",) if box.layer else ()
-            inside = () if box.inside is None else (name for names in found[box.inside] for name in names)
-            found[number].append(tuple(dict.fromkeys((*own, *inside))))
-    return found
+            inside = () if box.inside is None else (name for names in leaves[box.inside] for name in names)
+            leaves[number].append(tuple(dict.fromkeys((*own, *inside))))
+    return leaves
 
 
 def _rules(before: Model, migration: Migration) -> dict[str, tuple[str, ...]]:

@@ -86,16 +86,16 @@ def _value(value: object) -> str:
 def _lines(path: str, old: Inference | None, new: Inference | None, place: dict[str, int]) -> tuple[Line, ...]:
     """Those of both models: the same if they lead from the same output to the same argument."""
     marks: tuple[Mark, Mark] = ("gone", "added")
-    found: dict[tuple[int, int, int, int], list[tuple[Mark, Line]]] = {}
+    lines: dict[tuple[int, int, int, int], list[tuple[Mark, Line]]] = {}
     for inference, mark in zip((old, new), marks, strict=True):
         if inference is None:
             continue
         view = view_of(inference, path, {})
         for line in view.lines:
             source, target = (place[view.boxes[end or 0].name] for end in (line.source, line.target))
-            there = found.setdefault((source, target, line.output, line.argument), [])
+            there = lines.setdefault((source, target, line.output, line.argument), [])
             there.append((mark, replace(line, source=source, target=target)))
-    return tuple(each[-1][1] if len(each) > 1 else replace(each[0][1], mark=each[0][0]) for each in found.values())
+    return tuple(each[-1][1] if len(each) > 1 else replace(each[0][1], mark=each[0][0]) for each in lines.values())
 
 
 def _reaching_out(views: list[View]) -> tuple[View, ...]:

@@ -54,11 +54,11 @@ def _groups(view: View, kept: set[int]) -> list[list[int]]:
         alike = level[source] == level[target] and view.boxes[source].part == view.boxes[target].part
         if alike and kept.isdisjoint((source, target)):
             piece[root(source)] = root(target)
-    found: dict[int, list[int]] = {}
+    groups: dict[int, list[int]] = {}
     for box in range(len(view.boxes)):
         if box not in kept:
-            found.setdefault(root(box), []).append(box)
-    return list(found.values())
+            groups.setdefault(root(box), []).append(box)
+    return list(groups.values())
 
 
 def _levels(view: View, kept: set[int]) -> list[int]:

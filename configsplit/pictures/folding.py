@@ -73,11 +73,11 @@ def _is_block(view: View, segment: _Block) -> bool:
 
 def _before(view: View) -> list[list[tuple[int, int]]]:
     """Per box, what it takes: the box that gives it, and which output."""
-    found: list[list[tuple[int, int]]] = [[] for _ in view.boxes]
+    before: list[list[tuple[int, int]]] = [[] for _ in view.boxes]
     for line in view.lines:
         if line.source is not None and line.target is not None:
-            found[line.target].append((line.source, line.output))
-    return found
+            before[line.target].append((line.source, line.output))
+    return before
 
 
 def _segments(view: View, order: Sequence[int]) -> list[list[int]]:
@@ -99,13 +99,13 @@ def _segments(view: View, order: Sequence[int]) -> list[list[int]]:
         if box not in inputs:
             going.append(last.get(box, number))
             ends[box] = len(going)
-    found: list[list[int]] = []
+    segments: list[list[int]] = []
     for segment in _cut([box for box in order if box not in inputs], lambda box: ends[box] == 1):
         if len(segment) < _LONG_SEGMENT:
-            found.append(segment)
+            segments.append(segment)
         else:
-            found += _cut(segment, lambda box: ends[box] <= 2 and len(takes.get(box, ())) > 1)
-    return found
+            segments += _cut(segment, lambda box: ends[box] <= 2 and len(takes.get(box, ())) > 1)
+    return segments
 
 
 def _cut(row: Sequence[int], is_end: Callable[[int], bool]) -> list[list[int]]:
@@ -263,11 +263,11 @@ def _family(boxes: Sequence[Box]) -> str:
 
 def _moved(lines: Sequence[Line], home: dict[int, int]) -> tuple[Line, ...]:
     """The lines that touch some boxes, by their numbers there; of those that come from the same place one."""
-    found: dict[tuple[int | None, int | None, int, str], Line] = {}
+    moved: dict[tuple[int | None, int | None, int, str], Line] = {}
     for line in lines:
         source = None if line.source is None else home.get(line.source)
         target = None if line.target is None else home.get(line.target)
         if (source is None and target is None) or source == target:
             continue
-        found.setdefault((source, target, line.output, line.name), replace(line, source=source, target=target))
-    return tuple(found.values())
+        moved.setdefault((source, target, line.output, line.name), replace(line, source=source, target=target))
+    return tuple(moved.values())

@@ -19,10 +19,10 @@ _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 def hazards_of(document: Document) -> dict[LayerPath, str]:
     """The hazards of each layer, in words."""
     plain = emit(document.model)
-    found: dict[LayerPath, list[str]] = {}
+    by_layer: dict[LayerPath, list[str]] = {}
     for hazard in hazards(plain, classes=document.registry.names()):
-        found.setdefault(_layer(plain, hazard.where), []).append(hazard.message)
-    return {path: "; ".join(dict.fromkeys(messages)) for path, messages in found.items()}
+        by_layer.setdefault(_layer(plain, hazard.where), []).append(hazard.message)
+    return {path: "; ".join(dict.fromkeys(messages)) for path, messages in by_layer.items()}
 
 
 def _layer(item: Any, where: str) -> LayerPath:
@@ -39,11 +39,11 @@ def _layer(item: Any, where: str) -> LayerPath:
     return tuple(names)
 
 
-def with_hazards(views: Sequence[View], found: Mapping[LayerPath, str]) -> tuple[View, ...]:
+def with_hazards(views: Sequence[View], hazards: Mapping[LayerPath, str]) -> tuple[View, ...]:
     """The views with the hazards on their boxes."""
-    if not found:
+    if not hazards:
         return tuple(views)
-    told = {"/".join(path): message for path, message in found.items()}
+    told = {"/".join(path): message for path, message in hazards.items()}
     return tuple(
         replace(view, boxes=tuple(replace(box, hazard=told.get(f"{view.path}{box.layer}", "")) for box in view.boxes))
         for view in views

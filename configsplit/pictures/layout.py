@@ -161,11 +161,11 @@ def _sort(grid: _Grid) -> None:
 
 def _places(rows: Sequence[Sequence[int]], count: int) -> list[float]:
     """Where each stands in its row, from 0 to 1."""
-    found = [0.5] * count
+    shares = [0.5] * count
     for row in rows:
         for number, item in enumerate(row):
-            found[item] = _share(number, len(row))
-    return found
+            shares[item] = _share(number, len(row))
+    return shares
 
 
 def _share(number: int, count: int) -> float:
@@ -289,13 +289,13 @@ def _ports(view: View, ways: Sequence[Sequence[int]], centres: Sequence[float]) 
     for number, (line, way) in enumerate(zip(view.lines, ways, strict=True)):
         if line.target is not None and len(way) > 1:
             insort(ends.setdefault(line.target, []), (centres[way[-2]], number))
-    found = [0.0] * len(view.lines)
+    ports = [0.0] * len(view.lines)
     for coming in ends.values():
         places = sorted({round(place, 1) for place, _ in coming})
         step = min(26.0, 120.0 / max(len(places), 1))
         for place, number in coming:
-            found[number] = (bisect_left(places, round(place, 1)) - (len(places) - 1) / 2) * step
-    return found
+            ports[number] = (bisect_left(places, round(place, 1)) - (len(places) - 1) / 2) * step
+    return ports
 
 
 def _round(number: float) -> float:

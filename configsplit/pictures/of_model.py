@@ -93,10 +93,10 @@ def _family(inference: Inference, layer: Layer) -> str:
 
 def _shapes(inference: Inference) -> dict[CallRef, str]:
     """What each call gives, in words."""
-    found: dict[CallRef, list[str]] = {}
+    shapes: dict[CallRef, list[str]] = {}
     for ref in sorted(inference.specs):
-        found.setdefault(CallRef(ref.layer, ref.call), []).append(shape(inference.specs[ref].shape))
-    return {call: ", ".join(told[:3]) + (f" +{len(told) - 3}" if len(told) > 3 else "") for call, told in found.items()}
+        shapes.setdefault(CallRef(ref.layer, ref.call), []).append(shape(inference.specs[ref].shape))
+    return {call: ", ".join(told[:3]) + (f" +{len(told) - 3}" if len(told) > 3 else "") for call, told in shapes.items()}
 
 
 def _spec(inference: Inference, ref: TensorRef) -> TensorSpec:

@@ -133,7 +133,7 @@ def _crossing(
     boxes: Sequence[Box],
 ) -> list[Line]:
     """The lines into a part from those before it."""
-    found: list[Line] = []
+    lines: list[Line] = []
     for source, output in [wire for wire in given if wire[0] < part]:
         refs = documents[source].model.output_refs()
         if output >= len(refs) or output >= len(wired[source].outputs):
@@ -141,8 +141,8 @@ def _crossing(
         home = _home(boxes, source, refs[output])
         name = wired[source].outputs[output]
         for target, line in given.pop((source, output)):
-            found.append(replace(line, source=home, target=target, name=name, output=refs[output].output, crosses=True))
-    return found
+            lines.append(replace(line, source=home, target=target, name=name, output=refs[output].output, crosses=True))
+    return lines
 
 
 def _home(boxes: Sequence[Box], part: int, ref: TensorRef) -> int:

@@ -114,12 +114,12 @@ def _data(
     }
 
 
-def _pipeline(found: Stages, homes: dict[str, list[int]]) -> dict[str, Any]:
-    largest = f"largest stage {amount(found.largest)} multiply-accumulates, {found.states[0]}"
-    across = f"{size(found.bytes)} across all boundaries, {found.states[1]}"
-    names = [tensor for boundary in found.boundaries for tensor in boundary]
-    told = [f"{number}. {', '.join(map(plain, boundary))}" for number, boundary in enumerate(found.boundaries, 1)]
-    return {"option": f"--stages {found.count}", "said": [largest, across, *told], "boxes": _boxes(names, homes)}
+def _pipeline(stages: Stages, homes: dict[str, list[int]]) -> dict[str, Any]:
+    largest = f"largest stage {amount(stages.largest)} multiply-accumulates, {stages.states[0]}"
+    across = f"{size(stages.bytes)} across all boundaries, {stages.states[1]}"
+    names = [tensor for boundary in stages.boundaries for tensor in boundary]
+    told = [f"{number}. {', '.join(map(plain, boundary))}" for number, boundary in enumerate(stages.boundaries, 1)]
+    return {"option": f"--stages {stages.count}", "said": [largest, across, *told], "boxes": _boxes(names, homes)}
 
 
 def _boxes(tensors: Iterable[str], homes: dict[str, list[int]]) -> list[list[int]]:
@@ -153,13 +153,13 @@ def _geometry(picture: Picture, number: int, layout: Placed, views: Collection[i
 
 def _homes(picture: Picture, views: Collection[int]) -> dict[str, list[int]]:
     """Where the box of each call is, by the reference to it."""
-    found: dict[str, list[int]] = {}
+    homes: dict[str, list[int]] = {}
     for number in views:
         view = picture.views[number]
         for place, box in enumerate(view.boxes):
             if box.layer:
-                found[f"{view.path}{box.name}"] = [number, place]
-    return found
+                homes[f"{view.path}{box.name}"] = [number, place]
+    return homes
 
 
 def _without_output(tensor: str, homes: dict[str, list[int]]) -> str | None:

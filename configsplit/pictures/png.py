@@ -31,9 +31,9 @@ def png(svg: str) -> bytes:
         StoreError: the picture is too large to be read as pixels.
     """
     render = _renderer()
-    found = _SIZE.search(svg)
-    assert found is not None
-    width, height = float(found[1]), float(found[2])
+    match = _SIZE.search(svg)
+    assert match is not None
+    width, height = float(match[1]), float(match[2])
     zoom = min(_SHARP, sqrt(_MOST_PIXELS / (width * height)))
     if zoom < _LEAST:
         raise StoreError(

@@ -25,11 +25,11 @@ _NARROWEST = 460.0
 
 def sizes_of(view: View, inner: Sequence[Placed | None]) -> list[tuple[float, float]]:
     """Widths and heights of the boxes of a view; ``inner`` are the views that are open, by number."""
-    found = []
+    sizes = []
     for box in view.boxes:
         shown = None if box.inside is None else inner[box.inside]
-        found.append((WIDTH, HEIGHT) if shown is None else (shown.width + 2 * RIM, shown.height + HEAD + RIM))
-    return found
+        sizes.append((WIDTH, HEIGHT) if shown is None else (shown.width + 2 * RIM, shown.height + HEAD + RIM))
+    return sizes
 
 
 def laid_out(picture: Picture, opened: Collection[int]) -> list[Placed | None]:
@@ -45,7 +45,7 @@ def closed(picture: Picture, views: Collection[int]) -> dict[int, Placed]:
     """Views with all their boxes closed. Views of one form are laid out once."""
     nothing: list[Placed | None] = [None] * len(picture.views)
     known: dict[Hashable, Placed] = {}
-    found = {}
+    drawn = {}
     for number in views:
         view = picture.views[number]
         form = (
@@ -55,8 +55,8 @@ def closed(picture: Picture, views: Collection[int]) -> dict[int, Placed]:
         )
         if form not in known:
             known[form] = arranged(view, sizes_of(view, nothing))
-        found[number] = known[form]
-    return found
+        drawn[number] = known[form]
+    return drawn
 
 
 def svg(picture: Picture, opened: Collection[int] = ()) -> str:
@@ -275,14 +275,14 @@ def _part_title(facts: PartFacts, top: float) -> str:
 
 def _pills(view: View, layout: Placed, live: bool) -> Iterator[str]:
     """What crosses each cut, written on the cut; a tensor that passes several on the first."""
-    found: dict[tuple[int | None, int], tuple[float, float, str, str]] = {}
+    pills: dict[tuple[int | None, int], tuple[float, float, str, str]] = {}
     for line, points in zip(view.lines, layout.lines, strict=True):
         below = [band for band in layout.bands if points and points[0][1] < band]
         if line.crosses and below:
             told = " · ".join(filter(None, (line.shape, size(line.bytes))))
-            found.setdefault((line.source, line.output), (below[0], _at(points, below[0]), shortened(line.name, 24), told))
+            pills.setdefault((line.source, line.output), (below[0], _at(points, below[0]), shortened(line.name, 24), told))
     ends: dict[tuple[float, int], float] = {}
-    for band, x, name, told in sorted(found.values()):
+    for band, x, name, told in sorted(pills.values()):
         width = 6.6 * len(f"{name} · {told}") + 20
         left = max(min(x - width / 2, layout.width - width - 4), 4.0)
         row = min(range(_PILL_ROWS), key=lambda row: (max(ends.get((band, row), 0.0) - left, 0.0), row))

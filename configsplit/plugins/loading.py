@@ -46,7 +46,7 @@ class Declared(NamedTuple):
 
 def installed() -> tuple[list[Declared], list[PluginError]]:
     """What every installed entry point declares, in order of names, and the errors of those that cannot be loaded."""
-    found: list[Declared] = []
+    declared: list[Declared] = []
     failures: list[PluginError] = []
     for point in sorted(points(), key=Point.key):
         source = f"built in with {point.package}" if point.package == "configsplit" else _named(point)
@@ -54,12 +54,12 @@ def installed() -> tuple[list[Declared], list[PluginError]]:
             module = _imported(point.module, source)
             target = getattr(module, point.attribute) if point.attribute else _layers(module, source)
             functions = () if point.attribute else _functions(module, source)
-            found.append(Declared(_checked(target, source), source, point.module, functions=functions))
+            declared.append(Declared(_checked(target, source), source, point.module, functions=functions))
         except PluginError as error:
             failures.append(error)
         except AttributeError as error:
             failures.append(PluginError(str(error), code="plugin-no-layers", where=source))
-    return found, failures
+    return declared, failures
 
 
 def _named(point: Point) -> str:
@@ -204,8 +204,8 @@ def _object_at(target: str, module: str, folder: str, where: str) -> Any:
     place, _, name = target.partition(":")
     beside = Path(folder, f"{place}.py") if folder and place else None
     try:
-        found = _run(beside) if beside is not None and beside.is_file() else importlib.import_module(place or module)
-        value = getattr(found, name)
+        holder = _run(beside) if beside is not None and beside.is_file() else importlib.import_module(place or module)
+        value = getattr(holder, name)
     except ModuleNotFoundError as error:
         if str(error.name).partition(".")[0] in _FRAMEWORKS:
             raise _no_framework(str(error.name)) from None
@@ -263,13 +263,13 @@ _last: list[tuple[Any, list[Point]]] = []
 def points() -> list[Point]:
     """All entry points of the group."""
     state = _state()
-    for before, found in _last[-1:]:
+    for before, last in _last[-1:]:
         if before == state:
-            return found
+            return last
     own = _own_file() if "importlib.metadata" not in sys.modules else None
-    found = _installed() if own is None else [*_read(own)]
-    _last[:] = [(state, found)]
-    return found
+    last = _installed() if own is None else [*_read(own)]
+    _last[:] = [(state, last)]
+    return last
 
 
 def _state() -> Any:
@@ -288,8 +288,8 @@ def _changed(place: str) -> int:
 def _installed() -> list[Point]:
     from importlib import metadata
 
-    found = metadata.entry_points(group=GROUP)
-    return [Point(point.name, point.module, point.attr or "", point.dist.name if point.dist else "") for point in found]
+    entries = metadata.entry_points(group=GROUP)
+    return [Point(point.name, point.module, point.attr or "", point.dist.name if point.dist else "") for point in entries]
 
 
 def _own_file() -> Path | None:
@@ -300,10 +300,10 @@ def _own_file() -> Path | None:
     for folder in dict.fromkeys(sys.path):
         if folder.endswith((".egg", ".whl")) or Path(folder).is_file():
             return None
-        found = [path for path in _lists(folder) if GROUP.encode() in path.read_bytes()]
-        if not all(path.parent.name.startswith(("configsplit-", "configsplit.egg-info")) for path in found):
+        files = [path for path in _lists(folder) if GROUP.encode() in path.read_bytes()]
+        if not all(path.parent.name.startswith(("configsplit-", "configsplit.egg-info")) for path in files):
             return None
-        own += found
+        own += files
     return own[0] if own else None
 
 

@@ -56,9 +56,9 @@ def observed(classes: Mapping[str, SeenClass]) -> tuple[LayerFacts, ...]:
 
 
 def _seen(layers: Mapping[str, SeenLayer | None], call: CallFacts) -> SeenLayer:
-    if (found := layers.get(str(call.config.get("name")))) is None:
+    if (seen := layers.get(str(call.config.get("name")))) is None:
         raise ShapeError(f"no {call.class_name} of that name was seen", code="shape-unknown")
-    return found
+    return seen
 
 
 def _outputs(layers: Mapping[str, SeenLayer | None], call: CallFacts) -> tuple[TensorSpec, ...]:

@@ -62,9 +62,9 @@ class Registry:
         Raises:
             PluginError: two packages declare the same class.
         """
-        found, failures = installed()
+        plugins, failures = installed()
         registry = cls(failures=tuple(failures))
-        for declared in found:
+        for declared in plugins:
             registry = registry._with(declared, "installed")
         return registry
 
@@ -121,10 +121,10 @@ class Registry:
         check_choice("framework", framework, Framework)
         key = "keras_function" if framework == "keras" else "tf_keras_function"
         ordered = sorted(self.functions, key=lambda function: function.place == "given")
-        found = {function.facts.name: (function, getattr(function.facts, key)) for function in ordered}
+        targets = {function.facts.name: (function, getattr(function.facts, key)) for function in ordered}
         functions = {
             name: function_at(target, function.module, function.folder, function.source)
-            for name, (function, target) in found.items()
+            for name, (function, target) in targets.items()
             if target
         }
         return {**functions, **self.keras_classes(framework)}

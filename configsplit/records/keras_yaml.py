@@ -47,8 +47,8 @@ def architecture_values(text: str) -> Any:
 
 
 def _sequence(loader: Any, node: Any) -> list[Any]:
-    found: list[Any] = loader.construct_sequence(node, deep=True)
-    return found
+    items: list[Any] = loader.construct_sequence(node, deep=True)
+    return items
 
 
 def _watched(loader: Any, node: Any) -> Any:

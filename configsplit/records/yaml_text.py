@@ -50,10 +50,10 @@ def yaml_values(
         def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:
             seen: set[Hashable] = set()
             for key, _ in node.value:
-                found = self.construct_object(key, deep=True)
-                if isinstance(found, Hashable) and found in seen:
-                    raise yaml.MarkedYAMLError(problem=f"the key {found!r} stands twice", problem_mark=key.start_mark)
-                seen.add(found)
+                word = self.construct_object(key, deep=True)
+                if isinstance(word, Hashable) and word in seen:
+                    raise yaml.MarkedYAMLError(problem=f"the key {word!r} stands twice", problem_mark=key.start_mark)
+                seen.add(word)
             return super().construct_mapping(node, deep=deep)
 
     if len(text) > most_text:

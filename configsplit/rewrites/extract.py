@@ -41,14 +41,14 @@ def between(
 
 def needed_calls(graph: CallGraph, starts: Sequence[TensorRef], ends: Sequence[TensorRef]) -> set[int]:
     """The calls that the ends need if the starts are given; original inputs among them that are no starts, too."""
-    known, found = set(starts), set[int]()
+    known, needed = set(starts), set[int]()
     todo = [ref for ref in ends if ref not in known]
     while todo:
         call = graph.producer(todo.pop())
-        if call not in found:
-            found.add(call)
+        if call not in needed:
+            needed.add(call)
             todo.extend(ref for ref in graph.arguments[call] if ref not in known)
-    return found
+    return needed
 
 
 def _check(model: Model, graph: CallGraph, starts: Sequence[TensorRef], ends: Sequence[TensorRef], calls: set[int]) -> None:
@@ -80,17 +80,17 @@ def _missing(
 ) -> dict[TensorRef, int | None]:
     """Tensors at the edge of what is computed from the starts, each with a call that needs it (None: it is an end)."""
     known = set(starts)
-    found: dict[TensorRef, int | None] = {}
+    missing: dict[TensorRef, int | None] = {}
     for call in sorted(behind):
         for ref in graph.arguments[call]:
             if ref not in known and graph.producer(ref) not in behind:
-                found.setdefault(ref, call)
+                missing.setdefault(ref, call)
     for ref in ends:
         if ref not in known and graph.producer(ref) not in behind:
             for argument in graph.arguments[graph.producer(ref)] or [ref]:
                 if argument not in known:
-                    found.setdefault(argument, graph.producer(ref))
-    return found
+                    missing.setdefault(argument, graph.producer(ref))
+    return missing
 
 
 class _Names:

@@ -28,12 +28,12 @@ def remove_layers(model: Model, paths: Collection[LayerPath]) -> Rewritten:
     for place in sorted(levels, key=len, reverse=True):
         done: list[Rewritten] = []
         made = within(made, place, partial(_remove_and_keep, names=levels[place], done=done))
-        found = done[0].provenance.layers
+        kept = done[0].provenance.layers
         if place:
-            origins |= {(*place, *inner): Origin((*place, *origin.path)) for inner, origin in found.items()}
+            origins |= {(*place, *inner): Origin((*place, *origin.path)) for inner, origin in kept.items()}
         else:
-            inside = {path: origin for path, origin in origins.items() if len(path) > 1 and path[:1] in found}
-            origins = {**found, **inside}
+            inside = {path: origin for path, origin in origins.items() if len(path) > 1 and path[:1] in kept}
+            origins = {**kept, **inside}
     return Rewritten(made, Provenance(origins))
 
 
@@ -62,7 +62,7 @@ def stand_ins(model: Model, names: Collection[str]) -> dict[TensorRef, TensorRef
         for number, node in enumerate(layers[name].calls)
     }
     staying = [use.ref for layer in model.layers if layer.name not in names for node in layer.calls for use in node.uses()]
-    found: dict[TensorRef, TensorRef] = {}
+    sources: dict[TensorRef, TensorRef] = {}
     for ref in (*staying, *model.output_refs()):
         source, steps = ref, 0
         while source in takes:
@@ -70,8 +70,8 @@ def stand_ins(model: Model, names: Collection[str]) -> dict[TensorRef, TensorRef
             if steps > len(takes):
                 raise _ring(source)
         if source != ref:
-            found[ref] = source
-    return found
+            sources[ref] = source
+    return sources
 
 
 def _ring(ref: TensorRef) -> DocumentError:

@@ -67,12 +67,12 @@ class Split:
     def crossing(self) -> dict[TensorRef, dict[int, list[CallRef]]]:
         """Every tensor that crosses, with the calls that take it in each other part; parts in order."""
         graph, originals = call_graph(self.model), set(self.model.input_refs())
-        found: dict[TensorRef, dict[int, list[CallRef]]] = {}
-        for ref in (ref for taken in self.inputs for ref in taken if ref not in originals and ref not in found):
+        crossing: dict[TensorRef, dict[int, list[CallRef]]] = {}
+        for ref in (ref for taken in self.inputs for ref in taken if ref not in originals and ref not in crossing):
             behind = [graph.calls[taker] for taker in graph.consumers[ref]]
             homes = sorted({self.homes[call] for call in behind} - {self.homes[CallRef(ref.layer, ref.call)]})
-            found[ref] = {home: [call for call in behind if self.homes[call] == home] for home in homes}
-        return found
+            crossing[ref] = {home: [call for call in behind if self.homes[call] == home] for home in homes}
+        return crossing
 
     @cached_property
     def parts(self) -> tuple[Extracted, ...]:
@@ -234,12 +234,12 @@ class Wiring:
 def labels(model: Model, crossing: Sequence[TensorRef]) -> dict[TensorRef, str]:
     """Readable names for the inputs that stand for crossing tensors: the layer's own, with call and output where needed."""
     layers, used = model.by_name(), outputs_used(model)
-    found: dict[TensorRef, str] = {}
+    names: dict[TensorRef, str] = {}
     for ref in crossing:
         call = f"_{ref.call}" if len(layers[ref.layer].calls) > 1 else ""
         output = f"_{ref.output}" if used[ref.layer, ref.call] != [0] else ""
-        found[ref] = f"{ref.layer}{call}{output}"
-    return found
+        names[ref] = f"{ref.layer}{call}{output}"
+    return names
 
 
 def _require_shapes(

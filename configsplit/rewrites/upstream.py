@@ -14,26 +14,26 @@ def before(model: Model, places: Iterable[Place]) -> tuple[LayerPath, ...]:
 
     A nested model that is needed whole is one path.
     """
-    found: set[LayerPath] = set()
+    paths: set[LayerPath] = set()
     for place in places:
         for path, _, graph, call in _levels(model, place):
             seeds = graph.before[call] if len(path) < len(place.inside) else [call]
-            found |= _paths(graph, closure(seeds, graph.before), path)
-    return _ordered(model, found)
+            paths |= _paths(graph, closure(seeds, graph.before), path)
+    return _ordered(model, paths)
 
 
 def after(model: Model, places: Iterable[Place]) -> tuple[LayerPath, ...]:
     """The layers that are computed from the tensors, those that make them not included; in document order."""
-    found: set[LayerPath] = set()
+    paths: set[LayerPath] = set()
     for place in places:
         reached: Collection[TensorRef] = [place.ref]
         for path, inner, graph, call in reversed(list(_levels(model, place))):
             if len(path) < len(place.inside):
                 reached = [TensorRef(*graph.calls[call], output) for output in _outputs(model, path, place, reached)]
             behind = closure((taker for ref in reached for taker in graph.consumers.get(ref, ())), graph.after)
-            found |= _paths(graph, behind, path)
+            paths |= _paths(graph, behind, path)
             reached = {ref for ref in inner.output_refs() if ref in reached or graph.producer(ref) in behind}
-    return _ordered(model, found)
+    return _ordered(model, paths)
 
 
 def _outputs(model: Model, path: LayerPath, place: Place, reached: Collection[TensorRef]) -> list[int]:
@@ -45,13 +45,13 @@ def _outputs(model: Model, path: LayerPath, place: Place, reached: Collection[Te
 def _levels(model: Model, place: Place) -> list[tuple[LayerPath, Model, CallGraph, int]]:
     """Each model on the way in: its path, itself, its graph, and the call that leads further (or makes the tensor)."""
     steps = [*place.inside, CallRef(place.ref.layer, place.ref.call)]
-    found = []
+    levels = []
     for depth, step in enumerate(steps):
         path = tuple(call.layer for call in place.inside[:depth])
         inner = _model_at(model, path)
         graph = call_graph(inner)
-        found.append((path, inner, graph, graph.number[step]))
-    return found
+        levels.append((path, inner, graph, graph.number[step]))
+    return levels
 
 
 def _model_at(model: Model, path: LayerPath) -> Model:
@@ -67,8 +67,8 @@ def _paths(graph: CallGraph, calls: Collection[int], path: LayerPath) -> set[Lay
     return {(*path, graph.calls[call].layer) for call in calls}
 
 
-def _ordered(model: Model, found: set[LayerPath]) -> tuple[LayerPath, ...]:
+def _ordered(model: Model, paths: set[LayerPath]) -> tuple[LayerPath, ...]:
     """In document order, without what lies inside a nested model that is there as a whole."""
     return tuple(
-        path for path, _ in walk(model) if path in found and not any(path[:length] in found for length in range(1, len(path)))
+        path for path, _ in walk(model) if path in paths and not any(path[:length] in paths for length in range(1, len(path)))
     )

@@ -105,7 +105,7 @@ def layers_with_weights(model: Any, framework: Framework, stop: Mapping[str, Any
 
     A nested model whose path is in ``stop`` is taken whole.
     """
-    found: dict[str, Any] = {}
+    layers: dict[str, Any] = {}
     todo = [(layer.name, layer) for layer in reversed(model.layers)]
     while todo:
         path, layer = todo.pop()
@@ -113,8 +113,8 @@ def layers_with_weights(model: Any, framework: Framework, stop: Mapping[str, Any
         if held is not None and path not in (stop or {}):
             todo.extend((f"{path}/{inner.name}", inner) for inner in reversed(held.layers))
         elif variables(layer):
-            _add_once(found, path, layer)
-    return found
+            _add_once(layers, path, layer)
+    return layers
 
 
 def _held(layer: Any, framework: Framework) -> Any:
@@ -129,8 +129,8 @@ def variables(layer: Any) -> list[Any]:
     return [weight for weight in getattr(layer, "weights", ()) if hasattr(weight, "shape")]
 
 
-def _add_once(found: dict[str, Any], path: str, layer: Any) -> None:
-    if found.setdefault(path, layer) is not layer:
+def _add_once(layers: dict[str, Any], path: str, layer: Any) -> None:
+    if layers.setdefault(path, layer) is not layer:
         raise WeightsError(f"two layers answer to the path {path!r}", code="weights-ambiguous-name", where=path)
 
 

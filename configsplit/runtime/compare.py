@@ -302,21 +302,21 @@ class _Flow:
         return [row for number in sorted(self._near(start, ways)) for row in self.rows[number]]
 
     def _near(self, start: int, ways: Mapping[int, Sequence[int]]) -> set[int]:
-        found, seen, todo = set[int](), {start}, list(ways[start])
+        near, seen, todo = set[int](), {start}, list(ways[start])
         while todo:
             number = todo.pop()
             if number in self.rows:
-                found.add(number)
+                near.add(number)
             elif number not in seen:
                 seen.add(number)
                 todo += ways[number]
-        return found
+        return near
 
     def starts(self, rows: Sequence[tuple[int, Compared]]) -> list[Compared]:
         """The first row, and of all others that differ those at which nothing differs yet, one for each layer."""
-        found = {self._calls[number].path: row for number, row in reversed(rows) if not row.equal and self._starts(number)}
+        starts = {self._calls[number].path: row for number, row in reversed(rows) if not row.equal and self._starts(number)}
         first = self._calls[rows[0][0]].path
-        return [rows[0][1], *(row for path, row in reversed(found.items()) if path != first)]
+        return [rows[0][1], *(row for path, row in reversed(starts.items()) if path != first)]
 
     def _starts(self, number: int) -> bool:
         """Whether all is known that a call takes, and is equal. Of a nested model the calls inside say more."""
@@ -331,10 +331,10 @@ class _Flow:
 def _compared(pair: Pair, tolerance: float) -> list[Compared]:
     ours, theirs = arrays.load(pair.ours.file), arrays.load(pair.theirs.file)
     several = len(ours) > 1
-    found = []
+    rows = []
     for number, (mine, its) in enumerate(zip(ours, theirs, strict=False)):
         report = output_report("", mine, its)
-        found.append(
+        rows.append(
             Compared(
                 name=pair.ours.name(number if several else None),
                 class_name=pair.ours.class_name,
@@ -348,4 +348,4 @@ def _compared(pair: Pair, tolerance: float) -> list[Compared]:
                 equal=report.within(tolerance),
             )
         )
-    return found
+    return rows

@@ -51,9 +51,9 @@ class MaskReport:
         return f"{subject} was never {'false' if self.kept else 'true'}"
 
 
-def made_by_layers(found: Iterable[Mapping[str, Any]]) -> tuple[MaskReport, ...]:
+def made_by_layers(reports: Iterable[Mapping[str, Any]]) -> tuple[MaskReport, ...]:
     """Reports of what a worker saw (`configsplit.runtime.observed_masks`)."""
-    return tuple(MaskReport(where="layer", name=each["layer"], kept=each["kept"], padded=each["padded"]) for each in found)
+    return tuple(MaskReport(where="layer", name=each["layer"], kept=each["kept"], padded=each["padded"]) for each in reports)
 
 
 def boolean(where: Where, name: str, tensor: Stored) -> tuple[MaskReport, ...]:

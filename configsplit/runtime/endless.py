@@ -74,10 +74,10 @@ class _Layers(dict[str, Any]):
 
 def _containers(config: Any) -> int:
     """How many lists and mappings there are, in all depths: more than layers, and more than references to calls."""
-    todo, found = [config], 0
+    todo, count = [config], 0
     while todo:
         item = todo.pop()
         if isinstance(item, (dict, list, tuple)):
-            found += 1
+            count += 1
             todo.extend(item.values() if isinstance(item, dict) else item)
-    return found
+    return count

@@ -78,19 +78,19 @@ class FedInput:
     dtype: str
 
 
-def save_choices(folder: Path, found: Sequence[Sequence[Stored]]) -> list[str]:
+def save_choices(folder: Path, choices: Sequence[Sequence[Stored]]) -> list[str]:
     """Write inputs that a worker may choose from; the best already lies where they are read."""
-    places = [folder / f"choice-{number}.npz" for number in range(len(found))]
-    for place, tensors in zip(places, found, strict=True):
+    places = [folder / f"choice-{number}.npz" for number in range(len(choices))]
+    for place, tensors in zip(places, choices, strict=True):
         arrays.save(place, tensors)
-    arrays.save(folder / "inputs.npz", found[0])
+    arrays.save(folder / "inputs.npz", choices[0])
     return [str(place) for place in places]
 
 
 def fed_inputs(folder: Path, names: Sequence[str]) -> tuple[FedInput, ...]:
     """What the models were fed with in the end."""
-    found = zip(names, arrays.load(folder / "inputs.npz"), strict=True)
-    return tuple(FedInput(name=name, shape=tuple(each.values.shape), dtype=each.dtype) for name, each in found)
+    fed = zip(names, arrays.load(folder / "inputs.npz"), strict=True)
+    return tuple(FedInput(name=name, shape=tuple(each.values.shape), dtype=each.dtype) for name, each in fed)
 
 
 def facts_of(custom_objects: Sequence[str]) -> Mapping[str, LayerFacts]:
@@ -107,22 +107,22 @@ def given_inputs(path: Path, specs: Specs) -> list[Stored]:
         StoreError: the file cannot be read.
         VerificationError: an array is missing, or of another shape or kind than its input, or stands for none.
     """
-    found = _in_order(read_arrays(path), [str(spec["name"]) for spec in specs], path)
-    made = [_fitting(values, spec) for values, spec in zip(found, specs, strict=True)]
-    counts = {spec["name"]: values.shape[:1] for values, spec in zip(found, specs, strict=True)}
+    ordered = _in_order(read_arrays(path), [str(spec["name"]) for spec in specs], path)
+    made = [_fitting(values, spec) for values, spec in zip(ordered, specs, strict=True)]
+    counts = {spec["name"]: values.shape[:1] for values, spec in zip(ordered, specs, strict=True)}
     if len(set(counts.values())) > 1:
         told = ", ".join(f"{name!r} {count[0] if count else 'none'}" for name, count in counts.items())
         raise _unfit(f"the inputs have different numbers of samples: {told}", str(path), "give every input as many")
     return made
 
 
-def _in_order(found: Mapping[str, Array], names: Sequence[str], path: Path) -> list[Array]:
+def _in_order(named: Mapping[str, Array], names: Sequence[str], path: Path) -> list[Array]:
     """By name, where the file has just the names of the inputs; else as `numpy.savez` numbers what it is given in order."""
     for keys in (names, [f"arr_{number}" for number in range(len(names))]):
-        if found.keys() == set(keys):
-            return [found[key] for key in keys]
+        if named.keys() == set(keys):
+            return [named[key] for key in keys]
     raise _unfit(
-        f"the file has the arrays {', '.join(map(repr, found)) or 'none'}, the model the inputs {', '.join(map(repr, names))}",
+        f"the file has the arrays {', '.join(map(repr, named)) or 'none'}, the model the inputs {', '.join(map(repr, names))}",
         str(path),
         "save them by name, numpy.savez(FILE, input_name=array), or all in the model's order, numpy.savez(FILE, array, array)",
     )
@@ -179,11 +179,11 @@ def read_ranges(texts: Sequence[str], specs: Specs, hints: Hints) -> dict[int, R
         name, equals, bounds = text.rpartition("=")
         if equals and name not in names:
             raise _no_range(f"the model has no input {name!r}", name, f"its inputs: {', '.join(map(repr, names))}")
-        found = _bounds(bounds, text)
+        asked = _bounds(bounds, text)
         for number, spec in enumerate(specs):
             if names[number] == name if equals else str(spec["dtype"]) not in ("string", "bool"):
-                _check_range(found, spec, hints.of(number))
-                told[number] = found
+                _check_range(asked, spec, hints.of(number))
+                told[number] = asked
     return told
 
 
@@ -197,19 +197,19 @@ def _bounds(text: str, whole: str) -> Range:
     return Range(low, high)
 
 
-def _check_range(found: Range, spec: Mapping[str, Any], reach: Reach) -> None:
+def _check_range(asked: Range, spec: Mapping[str, Any], reach: Reach) -> None:
     name, dtype = str(spec["name"]), str(spec["dtype"] or "float32")
     if dtype in ("string", "bool"):
         raise _no_range(f"the input {name!r} takes no numbers but {dtype}", name, "leave it out")
     limit, whole = reach.certain, "int" in dtype or reach.limit > 0
-    if whole and math.ceil(found.low) > math.floor(found.high):
-        raise _no_range(f"no whole number lies between {found.low:g} and {found.high:g}", name, "widen the range")
-    if limit and not (found.low >= 0 and found.high < limit):
+    if whole and math.ceil(asked.low) > math.floor(asked.high):
+        raise _no_range(f"no whole number lies between {asked.low:g} and {asked.high:g}", name, "widen the range")
+    if limit and not (asked.low >= 0 and asked.high < limit):
         message = f"the input {name!r} is looked up in a layer that knows 0 to {limit - 1}"
         raise _no_range(message, name, f"write {name}=0,{limit - 1} or less")
     most = np.iinfo(dtype) if "int" in dtype else np.finfo("float32" if dtype == "bfloat16" else dtype)
-    if found.low < float(most.min) or found.high > float(most.max):
-        raise _no_range(f"{found.low:g} to {found.high:g} is more than {dtype} holds", name, f"{most.min} to {most.max}")
+    if asked.low < float(most.min) or asked.high > float(most.max):
+        raise _no_range(f"{asked.low:g} to {asked.high:g} is more than {dtype} holds", name, f"{most.min} to {most.max}")
 
 
 def _no_range(message: str, where: str, hint: str) -> VerificationError:

@@ -127,10 +127,10 @@ def _flow(outermost: Inference) -> _Flow:
 
 
 def _outputs(inference: Inference) -> dict[CallRef, list[TensorRef]]:
-    found: dict[CallRef, list[TensorRef]] = {}
+    tensors: dict[CallRef, list[TensorRef]] = {}
     for tensor in inference.specs:
-        found.setdefault(CallRef(tensor.layer, tensor.call), []).append(tensor)
-    return found
+        tensors.setdefault(CallRef(tensor.layer, tensor.call), []).append(tensor)
+    return tensors
 
 
 def _taken(node: Node) -> list[TensorRef]:
@@ -275,11 +275,11 @@ def _gathered(flow: _Flow, start: _Key) -> Reach:
     return _reach([(way, sink) for key, way in best.items() for sink in flow.sinks.get(key, ())])
 
 
-def _reach(found: list[tuple[Way, _Sink]]) -> Reach:
-    own = [(way, sink) for way, sink in found if way is not Way.CODED]
+def _reach(ways: list[tuple[Way, _Sink]]) -> Reach:
+    own = [(way, sink) for way, sink in ways if way is not Way.CODED]
     maskings = [(way, sink) for way, sink in own if sink.padding]
     in_order = bool(maskings) and all(way is Way.KEPT for way, _ in maskings)
-    read = [sink for way, sink in found if way <= Way.MOVED]
+    read = [sink for way, sink in ways if way <= Way.MOVED]
     return Reach(
         limit=min((limit for _, sink in own for limit in sink.limits), default=0),
         certain=min((limit for way, sink in own if way <= Way.MOVED for limit in sink.limits), default=0),

@@ -27,10 +27,10 @@ class Call:
     shapes: tuple[tuple[int, ...], ...] = ()
 
     @classmethod
-    def read(cls, number: int, found: Mapping[str, Any]) -> Call:
-        takes = tuple(None if maker is None else (int(maker[0]), int(maker[1])) for maker in found["takes"])
-        shapes = tuple(map(tuple, found["shapes"]))
-        return cls(number, tuple(found["path"]), found["class_name"], found["call"], Path(found["file"]), takes, shapes)
+    def read(cls, number: int, record: Mapping[str, Any]) -> Call:
+        takes = tuple(None if maker is None else (int(maker[0]), int(maker[1])) for maker in record["takes"])
+        shapes = tuple(map(tuple, record["shapes"]))
+        return cls(number, tuple(record["path"]), record["class_name"], record["call"], Path(record["file"]), takes, shapes)
 
     def name(self, output: int | None = None) -> str:
         call = f"@{self.call}" if self.call else ""
@@ -75,7 +75,7 @@ def _by_name(
     there = {path: len(calls) for path, calls in waiting.items()}
     here = Counter(call.path for call in ours)
     partners: dict[int, int] = {}
-    found: list[Pair] = []
+    pairs: list[Pair] = []
 
     def takes(call: Call) -> tuple[Maker | None, ...]:
         return tuple(
@@ -90,14 +90,14 @@ def _by_name(
         chosen = next((each for each in open_ if takes(each) == call.takes), open_[0])
         open_.remove(chosen)
         partners[chosen.number] = call.number
-        found.append(Pair(call, chosen, "name" if names is None else "record"))
-    return found
+        pairs.append(Pair(call, chosen, "name" if names is None else "record"))
+    return pairs
 
 
 def _grouped(calls: Iterable[Call], taken: set[int]) -> dict[str, list[Call]]:
     """Calls that have no partner, by class."""
-    found: dict[str, list[Call]] = defaultdict(list)
+    groups: dict[str, list[Call]] = defaultdict(list)
     for call in calls:
         if call.number not in taken:
-            found[call.class_name].append(call)
-    return found
+            groups[call.class_name].append(call)
+    return groups

@@ -227,14 +227,14 @@ def _place(job: _Job, source: Mapping[str, int], before: int) -> dict[str, Any]:
 
 def _read(job: _Job, source: Mapping[str, int]) -> Stored:
     place = _place(job, source, len(job.manifest["parts"]))
-    found, index = arrays.load(Path(place["file"])), int(place["index"])
-    if index >= len(found):
+    outputs, index = arrays.load(Path(place["file"])), int(place["index"])
+    if index >= len(outputs):
         raise VerificationError(
-            f"the part gives {len(found)} outputs, the manifest asks for output {index}",
+            f"the part gives {len(outputs)} outputs, the manifest asks for output {index}",
             code="runtime-output-count",
             where=place["file"].rsplit("/", 1)[-1],
         )
-    return found[index]
+    return outputs[index]
 
 
 def _compare(job: _Job) -> tuple[OutputReport, ...]:

@@ -38,10 +38,10 @@ class Watch:
 
     used: Framework
     under_way: list[_Call] = field(default_factory=list)
-    found: dict[int, dict[str, Any]] = field(default_factory=dict)
+    reports: dict[int, dict[str, Any]] = field(default_factory=dict)
 
     def masks(self) -> list[dict[str, Any]]:
-        return list(self.found.values())
+        return list(self.reports.values())
 
     def run(self, call: Callable[..., Any], layer: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         rest = {key: value for key, value in kwargs.items() if key != "mask"}
@@ -67,8 +67,8 @@ class Watch:
         return [mask for mask in self._masks_of(outputs) if not any(mask is each for each in arriving)]
 
     def _masks_of(self, structure: Any) -> list[Any]:
-        found = (self._mask_of(leaf) for leaf in self.used.flatten(structure))
-        return [mask for mask in found if mask is not None]
+        masks = (self._mask_of(leaf) for leaf in self.used.flatten(structure))
+        return [mask for mask in masks if mask is not None]
 
     def _mask_of(self, leaf: Any) -> Any:
         if not hasattr(leaf, "shape"):
@@ -79,7 +79,7 @@ class Watch:
 
     def _enter(self, layer: Any, mask: Any) -> None:
         path = "/".join(str(each.layer.name) for each in [*self.under_way[1:], _Call(layer)])
-        entry = self.found.setdefault(id(layer), {"layer": path, "kept": 0, "padded": 0})
+        entry = self.reports.setdefault(id(layer), {"layer": path, "kept": 0, "padded": 0})
         values = _numbers(mask, self.used)
         if values is not None:
             entry["kept"] += int(values.sum())

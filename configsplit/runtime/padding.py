@@ -21,9 +21,9 @@ KINDS: tuple[Kind, ...] = ("right", "left and middle", "whole", "none", "left", 
 
 def kinds(count: int, shift: int = 0) -> list[Kind]:
     """How each of ``count`` samples is padded. With different shifts two inputs differ in almost every sample."""
-    found = [KINDS[number % len(KINDS)] for number in range(count)]
+    turns = [KINDS[number % len(KINDS)] for number in range(count)]
     turn = shift % count if count else 0
-    return found[count - turn :] + found[: count - turn]
+    return turns[count - turn :] + turns[: count - turn]
 
 
 def padding(rng: np.random.Generator, shape: Sequence[int], shift: int = 0) -> Array:

@@ -118,7 +118,7 @@ def _fail(what: str, code: str, log: Path, where: str, hint: str) -> NoReturn:
     raise VerificationError(f"running the model {what}" + (f":\n{tail}" if tail else ""), code=code, where=where, hint=hint)
 
 
-def _as_error(found: Mapping[str, str]) -> ConfigSplitError:
-    kind = getattr(errors, found["type"], ConfigSplitError)
-    made: ConfigSplitError = kind(found["message"], code=found["code"], where=found["where"], hint=found["hint"])
+def _as_error(error: Mapping[str, str]) -> ConfigSplitError:
+    kind = getattr(errors, error["type"], ConfigSplitError)
+    made: ConfigSplitError = kind(error["message"], code=error["code"], where=error["where"], hint=error["hint"])
     return made

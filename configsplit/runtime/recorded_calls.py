@@ -62,12 +62,12 @@ class Recorder:
 
     def _record(self, layer: Any, path: tuple[str, ...], takes: list[Any], outputs: Any) -> None:
         given = [leaf for leaf in self.used.flatten(outputs) if hasattr(leaf, "shape")]
-        found: list[arrays.Stored] = []
+        stored: list[arrays.Stored] = []
         with suppress(VerificationError, ValueError, TypeError, NotImplementedError, AttributeError):  # traced, sparse, ragged
-            found = [self.to_stored(tensor) for tensor in given]
-        if not found:
+            stored = [self.to_stored(tensor) for tensor in given]
+        if not stored:
             return
-        self._bytes += sum(each.values.nbytes for each in found)
+        self._bytes += sum(each.values.nbytes for each in stored)
         if self._bytes > MAX_BYTES:
             raise VerificationError(
                 f"the tensors inside the model have more than {MAX_BYTES} bytes",
@@ -78,10 +78,10 @@ class Recorder:
         number, count = len(self.calls), self._counts.get(id(layer), 0)
         self._counts[id(layer)] = count + 1
         file = self.folder / f"call-{number}.npz"
-        arrays.save(file, found)
+        arrays.save(file, stored)
         for output, tensor in enumerate(given):
             self._enter(tensor, (number, output))
-        shapes = [each.values.shape for each in found]
+        shapes = [each.values.shape for each in stored]
         told = {"path": path, "class_name": type(layer).__name__, "call": count, "takes": takes, "shapes": shapes}
         self.calls.append({**told, "file": str(file)})
 
@@ -93,17 +93,17 @@ class Recorder:
 
 def paths_of(model: Any, used: Framework) -> dict[int, tuple[str, ...]]:
     """The path of every layer and operation of a model and of those nested in it, by its identity; iterative."""
-    found: dict[int, tuple[str, ...]] = {}
+    paths: dict[int, tuple[str, ...]] = {}
     todo: list[tuple[tuple[str, ...], Any]] = [((), model)]
     while todo:
         above, held = todo.pop()
         for layer in getattr(held, "operations", None) or held.layers:
-            if id(layer) in found:
+            if id(layer) in paths:
                 continue
-            found[id(layer)] = path = (*above, str(layer.name))
+            paths[id(layer)] = path = (*above, str(layer.name))
             if isinstance(layer, used.module.Model):
                 todo.append((path, layer))
-    return found
+    return paths
 
 
 @contextmanager

@@ -76,8 +76,8 @@ def _resolved(
     for key in wanted:
         if isinstance(key, str) and key in objects:
             return objects[key]
-    found = _function(framework, objects, name) if function else _class(framework, name, module)
-    if found is None:
+    resolved = _function(framework, objects, name) if function else _class(framework, name, module)
+    if resolved is None:
         raise DocumentError(
             f"the {'function' if function else 'class'} {name!r} is not known to be harmless, or not there in "
             f"{framework.name} {framework.version}",
@@ -85,14 +85,14 @@ def _resolved(
             where=str(name),
             hint="if it is yours, declare it with --custom-objects; else another release of Keras may have it",
         )
-    return found
+    return resolved
 
 
 def _function(framework: Framework, objects: Mapping[str, Any], name: str) -> Any:
     if name in ACTIVATIONS | MEASURES:
         for place in _FUNCTION_PLACES:
-            if (found := getattr(getattr(framework.module, place), name, None)) is not None:
-                return found
+            if (function := getattr(getattr(framework.module, place), name, None)) is not None:
+                return function
     packaged = [item for key, item in objects.items() if key.endswith(f">{name}")]
     return packaged[0] if len(packaged) == 1 else None
 
@@ -103,8 +103,8 @@ def _class(framework: Framework, name: str, module: Any) -> Any:
     if module in OPERATION_PLACES:
         return _operation(name, OPERATION_PLACES[OPERATION_PLACES.index(module)])
     for place in known_places(name, framework.name, module):
-        if (found := _at(place, name)) is not None:
-            return found
+        if (kind := _at(place, name)) is not None:
+            return kind
     return None
 
 
@@ -127,5 +127,5 @@ def _at(place: str, name: str) -> Any:
         holder = importlib.import_module(steps[0])
         for step in steps[1:]:
             holder = getattr(holder, step, None)
-    found = getattr(holder, name, None)
-    return found if isinstance(found, type) else None
+    kind = getattr(holder, name, None)
+    return kind if isinstance(kind, type) else None

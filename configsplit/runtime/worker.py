@@ -97,10 +97,10 @@ def run_step(step: Mapping[str, Any], used: Framework, classes: Classes, *, allo
     Returns ``given``, the names of the layers whose outputs were asked for and given, and ``masks``, what the masks of the run
     were (`configsplit.runtime.observed_masks`).
     """
-    found = _ran(step, used, classes, allow_lambda=allow_lambda)
+    result = _ran(step, used, classes, allow_lambda=allow_lambda)
     used.module.backend.clear_session()
     gc.collect()
-    return found
+    return result
 
 
 def _ran(step: Mapping[str, Any], used: Framework, classes: Classes, *, allow_lambda: bool) -> dict[str, Any]:
@@ -159,27 +159,27 @@ def _read(source: Mapping[str, Any]) -> arrays.Stored:
     Raises:
         VerificationError: it crosses a boundary, and is not what the part says that it takes.
     """
-    found: arrays.Stored = arrays.load(Path(source["file"]))[source["index"]]
+    stored: arrays.Stored = arrays.load(Path(source["file"]))[source["index"]]
     told = source.get("boundary")
-    if told is None or (_takes(told["shape"], found.values.shape) and told["dtype"] in (None, found.dtype)):
-        return found
+    if told is None or (_takes(told["shape"], stored.values.shape) and told["dtype"] in (None, stored.dtype)):
+        return stored
     name, sizes = told["tensor"], ", ".join("any" if size is None else str(size) for size in told["shape"] or ())
     raise VerificationError(
         f"the boundary {name!r} is not what {told['part']} says: it takes {told['dtype']} ({sizes}), and what flows is "
-        f"{found.dtype} {found.values.shape}",
+        f"{stored.dtype} {stored.values.shape}",
         code="verify-boundary",
         where=name,
-        hint=_remedy(told, found),
+        hint=_remedy(told, stored),
     )
 
 
-def _remedy(told: Mapping[str, Any], found: arrays.Stored) -> str:
+def _remedy(told: Mapping[str, Any], stored: arrays.Stored) -> str:
     """What to do about a boundary of which the file, or a plug-in, says something false."""
-    whose, shape = told["culprit"], found.values.shape
+    whose, shape = told["culprit"], stored.values.shape
     if not whose:
         return "what --shape or a plug-in says of the layer that makes it is false"
     ways = ["declare in a plug-in what its class gives"]
-    if told["dtype"] in (None, found.dtype):
+    if told["dtype"] in (None, stored.dtype):
         itself = whose.rpartition("/")[2] == told["tensor"]
         ways = [f"split again with --shape {whose}=None,{','.join(map(str, shape[1:]))}"] * itself + ways
         ways = [f"split again with --open {whose}"] * (len(shape) == len(told["shape"] or ())) + ways
@@ -242,9 +242,9 @@ def to_stored(tensor: Any, used: Framework) -> arrays.Stored:
 
 def _probed(model: Any, used: Framework, names: Sequence[str]) -> tuple[Any, list[str]]:
     """The same model, giving the outputs of those named layers that have exactly one; unchanged where nothing is asked."""
-    found = {name: tensor for name in names if (tensor := _only_output(model, name)) is not None}
+    tensors = {name: tensor for name in names if (tensor := _only_output(model, name)) is not None}
     try:
-        return (used.module.Model(model.input, list(found.values())), list(found)) if found else (model, [])
+        return (used.module.Model(model.input, list(tensors.values())), list(tensors)) if tensors else (model, [])
     except AttributeError:  # a Sequential that has no graph of its own until it is called
         return model, []
 
@@ -279,8 +279,8 @@ def fill_weights(model: Any, framework: Framework, paths: Mapping[str, str]) -> 
 def _original(path: str, paths: Mapping[str, str]) -> str:
     parts = path.split("/")
     for length in range(len(parts), 0, -1):
-        if (found := paths.get("/".join(parts[:length]))) is not None:
-            return "/".join([found, *parts[length:]])
+        if (original := paths.get("/".join(parts[:length]))) is not None:
+            return "/".join([original, *parts[length:]])
     return path
 
 

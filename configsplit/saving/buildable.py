@@ -33,9 +33,9 @@ def check_buildable(where: str, model: Model, *, weights: bool) -> None:
     Raises:
         VerificationError: Keras cannot build it, or builds another.
     """
-    found = next(_faults(model, weights), None)
-    if found is not None:
-        path, what = found
+    fault = next(_faults(model, weights), None)
+    if fault is not None:
+        path, what = fault
         raise VerificationError(
             f"Keras cannot build {'/'.join(path) or 'the model'!r}: {what}",
             code="verify-buildable",
@@ -141,11 +141,11 @@ def check_order(where: str, model: Model, inside: HeldBy | None = None) -> None:
     Raises:
         VerificationError: they stand in another.
     """
-    found = [("the model", model)]
+    levels = [("the model", model)]
     for path, layer in walk(model, inside) if inside else ():
         if inside is not None and (held := inside(layer)) is not None:
-            found.append((repr("/".join(path)), held))
-    for name, each in found:
+            levels.append((repr("/".join(path)), held))
+    for name, each in levels:
         if rebuild_order(each) != tuple(layer.name for layer in each.layers):
             raise VerificationError(
                 f"the layers of {name} do not stand in the order in which Keras rebuilds them, so weights would go astray",

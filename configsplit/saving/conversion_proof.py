@@ -75,8 +75,8 @@ def _held(path: Path, ours: Arrays, wanted: Sequence[Laid], theirs: Arrays) -> I
 def _is(ours: Arrays, wanted: Laid, theirs: Arrays) -> bool:
     if not wanted.recipe.steps:
         return ours.same(wanted.place, theirs, wanted.sources[wanted.recipe.sources[0]])
-    made, found = relaid(theirs, wanted.sources, wanted.recipe), read(ours, wanted.place)
-    return made.shape == found.shape and made.dtype == found.dtype and made.tobytes() == found.tobytes()
+    made, stored = relaid(theirs, wanted.sources, wanted.recipe), read(ours, wanted.place)
+    return made.shape == stored.shape and made.dtype == stored.dtype and made.tobytes() == stored.tobytes()
 
 
 def _differs(path: Path, message: str) -> VerificationError:

@@ -31,11 +31,11 @@ def changed_masks(document: Document, old: Inference, migration: Migration) -> t
         return ()
     new = trace(migration.model, document.facts, dialect="keras3", read=read_entry)
     ignores = () < release_of(document) < HEEDS_MASKS
-    found = _changed(old, new, migration.origins, back=False)
+    changed = _changed(old, new, migration.origins, back=False)
     return tuple(
         dict.fromkeys(
             _refusal(path, name, "Keras 3", "Keras 2")
-            for path, name in found
+            for path, name in changed
             if not (ignores and class_facts(name).attention == "named")
         )
     )
@@ -55,8 +55,8 @@ def changed_back(old: Inference, facts: Mapping[str, LayerFacts], migration: Mig
     if migration.model is None:
         return ()
     new = trace(migration.model, facts, dialect="keras2", read=read_entry)
-    found = _changed(old, new, migration.origins, back=True)
-    return tuple(dict.fromkeys(_refusal(path, name, "Keras 2", "Keras 3") for path, name in found))
+    changed = _changed(old, new, migration.origins, back=True)
+    return tuple(dict.fromkeys(_refusal(path, name, "Keras 2", "Keras 3") for path, name in changed))
 
 
 def _changed(
@@ -74,8 +74,8 @@ def _any_known(levels: MaskLevels) -> bool:
 
 def _old_names(path: LayerPath, origins: Mapping[LayerPath, LayerPath], level: Inference) -> dict[str, str]:
     """What the layers of one level were called."""
-    found = {name: origins.get((*path, name)) for name in level.model.by_name()}
-    return {name: origin[-1] for name, origin in found.items() if origin is not None and len(origin) == len(path) + 1}
+    named = {name: origins.get((*path, name)) for name in level.model.by_name()}
+    return {name: origin[-1] for name, origin in named.items() if origin is not None and len(origin) == len(path) + 1}
 
 
 def _pairs(

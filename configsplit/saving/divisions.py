@@ -52,10 +52,12 @@ def prove_division(wrapping: DocumentWrapping, around: Model, held: Surfaced, di
     _raise(differences(bare(around), bare(_undivided(around, divided))), divided)
 
 
-def _raise(found: list[str], divided: Divided) -> None:
-    if found:
+def _raise(differences: list[str], divided: Divided) -> None:
+    if differences:
         raise VerificationError(
-            f"the pieces of {divided.name!r} do not give what it held: {found[0]}", code="verify-graph", where=divided.name
+            f"the pieces of {divided.name!r} do not give what it held: {differences[0]}",
+            code="verify-graph",
+            where=divided.name,
         )
 
 

@@ -119,21 +119,21 @@ def _units(model: Model, provenance: Provenance, ours: Weights) -> list[LayerPat
     legacy = ours.file.layout.kind == "legacy"
     reach = held_by(model.dialect)
     whole = {(layer.name,) for layer in model.layers if reach(layer) is not None and (layer.name,) not in told_apart}
-    found: list[LayerPath] = []
+    units: list[LayerPath] = []
     for place, layer in walk(model, reach):
         kept = legacy and place[:1] in whole
         if not layer.is_input and (len(place) == 1 if kept else reach(layer) is None):
-            found.append(place)
-    return found
+            units.append(place)
+    return units
 
 
 def _its_datasets(ours: Weights, place: LayerPath, source: Weights, origin: LayerPath) -> Sequence[str]:
     """The datasets of the origin in the order of ours: freezing moves those of a legacy group about, names and all."""
-    found = datasets(source, origin)
-    if ours.file.layout.kind != "legacy" or source.file.layout.kind != "legacy" or not found:
-        return found
-    names, wanted = dict(zip(source.names(origin), found, strict=True)), ours.names(place)
-    return [names[name] for name in wanted] if set(wanted) == names.keys() else found
+    in_order = datasets(source, origin)
+    if ours.file.layout.kind != "legacy" or source.file.layout.kind != "legacy" or not in_order:
+        return in_order
+    names, wanted = dict(zip(source.names(origin), in_order, strict=True)), ours.names(place)
+    return [names[name] for name in wanted] if set(wanted) == names.keys() else in_order
 
 
 # The order in which Keras rebuilds layers, by which archives count them: a file in another order would load weights astray.

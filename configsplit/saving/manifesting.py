@@ -52,7 +52,7 @@ def rest(parts: Parts, weights: Weights | None = None) -> Rest:
     """Look through the whole document: its frame, what had to be put right to read it, and what in it is a hazard."""
     matched = () if weights is None else weights.notes()
     whole = emit(parts.document.model)
-    dangers = (f"{found.where}: {found.message}" for found in hazards(whole, classes=parts.document.registry.names()))
+    dangers = (f"{hazard.where}: {hazard.message}" for hazard in hazards(whole, classes=parts.document.registry.names()))
     notes = (*parts.document.notes, *matched, *doubts_of(parts), *contradictions(parts.document))
     return Rest(_frame(parts, whole), (*notes, *dangers))
 
@@ -142,12 +142,12 @@ def shared(parts: Parts) -> tuple[str, ...]:
         return parts.split.shared
     known = {parts.whole.provenance.layers[name,].path for name in parts.split.shared}
     kept = [_held_whole(origins) for origins in parts.origins]
-    reach, found = held_by(parts.document.dialect), []
+    reach, names = held_by(parts.document.dialect), []
     for path, layer in walk(parts.document.model, reach):
         above = {path[:length] for length in range(1, len(path) + 1)}
         if reach(layer) is None and not layer.is_input and not above & known:
-            found += ["/".join(path)] if sum(not above.isdisjoint(each) for each in kept) > 1 else []
-    return (*parts.split.shared, *sorted(found))
+            names += ["/".join(path)] if sum(not above.isdisjoint(each) for each in kept) > 1 else []
+    return (*parts.split.shared, *sorted(names))
 
 
 def _held_whole(origins: Provenance) -> set[LayerPath]:

@@ -127,13 +127,13 @@ class Values:
         """The masks that the calls of a model receive, by the place of their tensor among a call's arguments."""
         if number not in self._received:
             reading = self.readings[number]
-            found: dict[CallRef, dict[int, _Term]] = {}
+            received: dict[CallRef, dict[int, _Term]] = {}
             for layer in reading.model.layers:
                 for call, node in enumerate(layer.calls):
                     heard = _heard(number, reading.masks.used.get(CallRef(layer.name, call), ()), node)
                     if heard:
-                        found[reading.number(CallRef(layer.name, call))] = heard
-            self._received[number] = found
+                        received[reading.number(CallRef(layer.name, call))] = heard
+            self._received[number] = received
         return self._received[number]
 
     def doubtful(self, term: _Term) -> bool:
@@ -228,14 +228,14 @@ class Values:
 def _heard(model: int, used: Sequence[TensorRef], node: Node) -> dict[int, _Term]:
     masks = {name: value for name, value in node.kwargs.items() if name == "mask" or name.endswith("_mask")}
     plain = [use.ref for use in Node(node.args, node.kwargs.without(*masks)).uses()]
-    found = {place: _Term(model, ref, True) for place, ref in enumerate(plain) if ref in used}
+    heard = {place: _Term(model, ref, True) for place, ref in enumerate(plain) if ref in used}
     for name, value in masks.items():
         if name == "mask":
             given = value if type(value) is tuple else (value,)
-            found |= {place: _Term(model, use.ref, False) for place, use in enumerate(given) if type(use) is Use}
+            heard |= {place: _Term(model, use.ref, False) for place, use in enumerate(given) if type(use) is Use}
         elif type(value) is Use and (taken := attended(node).get(name.removesuffix("_mask"))):
-            found.setdefault(plain.index(taken[0]), _Term(model, value.ref, False))
-    return found
+            heard.setdefault(plain.index(taken[0]), _Term(model, value.ref, False))
+    return heard
 
 
 def _number(*key: Any) -> int:
@@ -252,17 +252,17 @@ def _first(values: list[int]) -> int:
 
 
 def _and(values: list[int]) -> int:
-    found = _ALL
+    result = _ALL
     for value in values:
-        found &= value
-    return found
+        result &= value
+    return result
 
 
 def _or(values: list[int]) -> int:
-    found = 0
+    result = 0
     for value in values:
-        found |= value
-    return found
+        result |= value
+    return result
 
 
 _FUNCTIONS = {

@@ -126,18 +126,18 @@ def _plan(edited: Edited, sources: Sequence[Source], path: Path, wanted: Format 
             where=str(path),
             hint="name the output .keras, .h5 or .json, or give --format",
         )
-    found = [
+    weights = [
         _weights(document, source, chosen) if with_weights else None
         for document, source in zip(edited.documents, sources, strict=True)
     ]
-    if not any(found):
+    if not any(weights):
         if chosen != "json":
             hint = "name the output .json, or give weights with --weights FILE"
             raise no_weights(f"a .{chosen} file", str(path), hint)
         return _Plan(chosen, sources, None)
     flags = {number: document.model for number, document in enumerate(edited.documents)}
-    gathering = Gathering(edited.model, edited.provenance, found, edited.inference, flags)
-    check_complete(edited, found)
+    gathering = Gathering(edited.model, edited.provenance, weights, edited.inference, flags)
+    check_complete(edited, weights)
     check_copies(gathering, edited.copies)
     check_layouts(gathering, chosen, path)
     return _Plan(chosen, sources, gathering)
@@ -147,9 +147,9 @@ def _weights(document: Document, source: Source, chosen: Format) -> Weights | No
     if source.weights is None:
         return None
     check_assets(document, source, chosen)
-    found = weights_in(document.model, as_format(document, source.weights, chosen))
-    check_shapes(document.model, document.infer(), found, partly=document.by_name)
-    return found
+    weights = weights_in(document.model, as_format(document, source.weights, chosen))
+    check_shapes(document.model, document.infer(), weights, partly=document.by_name)
+    return weights
 
 
 def _write(edited: Edited, plan: _Plan, path: Path, staging: Staging, workers: Workers) -> Files:
@@ -168,12 +168,12 @@ def _before(edited: Edited) -> dict[LayerPath, Layer]:
     """What each layer was in the file that it came from."""
     reach = held_by(edited.model.dialect)
     theirs = [dict(walk(document.model, reach)) for document in edited.documents]
-    found = {}
+    before = {}
     for path, _ in walk(edited.model, reach):
         origin = edited.provenance.origin(path)
         if origin is not None and origin.path in theirs[origin.source]:
-            found[path] = theirs[origin.source][origin.path]
-    return found
+            before[path] = theirs[origin.source][origin.path]
+    return before
 
 
 # ---------------------------------------------------------------- the record

@@ -116,7 +116,7 @@ def save(
             if plan.weights is not None:  # checked while the bytes move: nothing appears before all is well
                 check_shapes(document.model, document.infer(), plan.weights)
             draft = _draft(parts, plan, files, Path(directory))
-            found = None if verify == "none" else _begin_proof(draft, plan, document, files, workers)
+            proving = None if verify == "none" else _begin_proof(draft, plan, document, files, workers)
         made, folder = _sealed(draft, (own(), beside.result() if draft.source.weights else None), files, staging)
         numeric = None
         if verify == "numeric":
@@ -126,7 +126,7 @@ def save(
             numeric = run(folder, made, document, specs=tuple(specs), limits=limits)
         source.check_unchanged()
         staging.commit()
-    return Saved(Path(directory), made, None if found is None else found(), numeric)
+    return Saved(Path(directory), made, None if proving is None else proving(), numeric)
 
 
 @contextmanager

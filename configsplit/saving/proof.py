@@ -60,8 +60,8 @@ def prove(folder: Path, manifest: Manifest, source: Source, document: Document) 
         texts = [_text(folder / part.file) for part in manifest.parts]
         proving.read(texts)
         tasks = [workers.submit(partial(proving.part, number, folder)) for number in range(len(texts))]
-        found = proving.graphs()
-    return found.with_weights(task.result() for task in tasks)
+        proof = proving.graphs()
+    return proof.with_weights(task.result() for task in tasks)
 
 
 class Proving:
@@ -138,10 +138,10 @@ def prove_graph(whole: Model, models: list[Model], manifest: Manifest) -> None:
         for part, model in zip(manifest.parts, models, strict=True)
     ]
     joined = join_pieces(pieces, [wire(tensor) for tensor in manifest.outputs], whole)
-    found = differences(whole, joined)
-    if found:
-        more = f" (and {len(found) - 1} more differences)" if len(found) > 1 else ""
-        raise VerificationError(f"the parts do not give the original graph: {found[0]}{more}", code="verify-graph")
+    faults = differences(whole, joined)
+    if faults:
+        more = f" (and {len(faults) - 1} more differences)" if len(faults) > 1 else ""
+        raise VerificationError(f"the parts do not give the original graph: {faults[0]}{more}", code="verify-graph")
 
 
 def wire(tensor: WiredTensor) -> Wire:
@@ -156,9 +156,9 @@ def _compare(part: Part, model: Model, ours: Weights, theirs: Weights, origins: 
     layers = [layer.name for layer in model.layers if not layer.is_input]
     apart = origins.told_apart()
     pairs = [pair for name in layers for pair in _pairs(name, part, origins, apart, ours, theirs)]
-    if (found := ours.file.first_difference(pairs, theirs.file, stop)) is not None:
+    if (unequal := ours.file.first_difference(pairs, theirs.file, stop)) is not None:
         raise VerificationError(
-            f"the weight {found[0]!r} is not bit for bit the original's {found[1]!r}",
+            f"the weight {unequal[0]!r} is not bit for bit the original's {unequal[1]!r}",
             code="verify-weights",
             where=part.file,
         )
@@ -259,9 +259,9 @@ def prove_assets(
         if path[0] in names and path in ours.groups and origin.path in theirs.groups
     }
     wanted = {asset.name: _digest(asset) for asset in Asset.moved(source, moved)}
-    found: Mapping[str, str] = {name: _digest(Asset.of(opened, name)) for name in opened.assets}
-    if found != wanted:
-        wrong = sorted(name for name in found.keys() | wanted.keys() if found.get(name) != wanted.get(name))
+    digests: Mapping[str, str] = {name: _digest(Asset.of(opened, name)) for name in opened.assets}
+    if digests != wanted:
+        wrong = sorted(name for name in digests.keys() | wanted.keys() if digests.get(name) != wanted.get(name))
         raise VerificationError(f"the asset {wrong[0]!r} is not bit for bit the original's", code="verify-weights", where=where)
 
 

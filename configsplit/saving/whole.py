@@ -39,8 +39,8 @@ class Whole(NamedTuple):
 
     def origin(self, name: str) -> LayerPath | None:
         """The path in the original of a layer at the surface; None for one that was put in."""
-        found = self.opened.provenance.layers.get((name,))
-        return None if found is None else found.path
+        origin = self.opened.provenance.layers.get((name,))
+        return None if origin is None else origin.path
 
 
 def whole_of(document: Document, manifest: Manifest) -> Whole:
@@ -209,18 +209,18 @@ def _inputs(
     part: Part, model: Model, whole: Whole, tensors: Sequence[Sequence[TensorRef | None]]
 ) -> dict[TensorRef, TensorRef | None]:
     """The tensor of the original that each input of a part stands for; the wires were proven before."""
-    found: dict[TensorRef, TensorRef | None] = {}
+    sources: dict[TensorRef, TensorRef | None] = {}
     layers, originals = model.by_name(), whole.model.input_refs()
     for ref, tensor in zip(model.input_refs(), part.inputs, strict=True):
         source, layer = tensor.source, layers[ref.layer]
         if isinstance(source, FromInput):
-            found[ref] = originals[source.input]
+            sources[ref] = originals[source.input]
             if ref.layer != originals[source.input].layer:
                 raise refused(f"that {ref.layer!r} is the input {originals[source.input].layer!r}", part.file)
         else:
-            found[ref] = meant = tensors[source.part][source.output]
+            sources[ref] = meant = tensors[source.part][source.output]
             _check_input(part, model, layer, TensorSpec() if meant is None else whole.inference.specs.get(meant, TensorSpec()))
-    return found
+    return sources
 
 
 def _check_input(part: Part, model: Model, layer: Layer, flows: TensorSpec) -> None:

@@ -86,14 +86,14 @@ class Workshop:
 
     def _operation(self, name: str) -> Callable[[Any], Any]:
         """A function of one tensor, which stands in the model as a layer of its own."""
-        found = self.framework.ops if self._new else self.framework.backend
+        operations = self.framework.ops if self._new else self.framework.backend
         turn = "transpose" if self._new else "permute_dimensions"
         return {
-            "not_equal": lambda x: found.not_equal(x, 0),
-            "cast": lambda x: found.cast(x, "float32"),
-            "stop_gradient": lambda x: found.stop_gradient(x),
-            "reshape": lambda x: found.reshape(x, (-1, *x.shape[1:])),
-            "transpose": lambda x: getattr(found, turn)(x, tuple(range(len(x.shape)))),
+            "not_equal": lambda x: operations.not_equal(x, 0),
+            "cast": lambda x: operations.cast(x, "float32"),
+            "stop_gradient": lambda x: operations.stop_gradient(x),
+            "reshape": lambda x: operations.reshape(x, (-1, *x.shape[1:])),
+            "transpose": lambda x: getattr(operations, turn)(x, tuple(range(len(x.shape)))),
             "multiply": lambda x: x * 1.5,
         }[name]
 

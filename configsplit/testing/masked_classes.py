@@ -35,14 +35,14 @@ def masked_classes(framework: Any) -> dict[str, type]:
 def _operations(framework: Any) -> SimpleNamespace:
     """What the classes compute with, under the names of Keras 3."""
     if hasattr(framework, "ops"):
-        found = framework.ops
+        operations = framework.ops
         names = ("cast", "sum", "mean", "softmax", "any", "not_equal", "logical_not", "expand_dims", "flip")
-        return SimpleNamespace(**{name: getattr(found, name) for name in names})
-    found = framework.backend
+        return SimpleNamespace(**{name: getattr(operations, name) for name in names})
+    operations = framework.backend
     return SimpleNamespace(
-        **{name: getattr(found, name) for name in ("cast", "sum", "mean", "softmax", "any", "not_equal", "expand_dims")},
-        logical_not=lambda mask: found.equal(mask, False),
-        flip=found.reverse,
+        **{name: getattr(operations, name) for name in ("cast", "sum", "mean", "softmax", "any", "not_equal", "expand_dims")},
+        logical_not=lambda mask: operations.equal(mask, False),
+        flip=operations.reverse,
     )
 
 
@@ -112,7 +112,7 @@ def _of_any_rank(scaled: Any, ops: SimpleNamespace) -> dict[str, type]:
     def inverted(self: Any, x: Any, mask: Any = None) -> Any:
         return None if mask is None else ops.logical_not(mask)
 
-    def found(self: Any, x: Any, mask: Any = None) -> Any:
+    def made(self: Any, x: Any, mask: Any = None) -> Any:
         return ops.any(ops.not_equal(x, 0.0), -1) if len(x.shape) > 2 else None
 
     supports = _supporting(scaled)
@@ -122,7 +122,7 @@ def _of_any_rank(scaled: Any, ops: SimpleNamespace) -> dict[str, type]:
         "ZeroMasked": type("ZeroMasked", (scaled,), {"__init__": supports, "call": zero}),
         "ZeroStop": type("ZeroStop", (scaled,), {"call": zero, "compute_mask": _no_mask}),
         "Invert": type("Invert", (scaled,), {"call": scale, "compute_mask": inverted}),
-        "MakeMask": type("MakeMask", (scaled,), {"call": scale, "compute_mask": found}),
+        "MakeMask": type("MakeMask", (scaled,), {"call": scale, "compute_mask": made}),
         "Peek": type(
             "Peek", (scaled,), {"call": peek, "__doc__": "Looks at the hidden attribute, with no mask in its signature."}
         ),

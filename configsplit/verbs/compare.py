@@ -81,7 +81,7 @@ def compare(
         stamps = {place: stamp(place) for each in (one, two) for place in (each.path, each.weights) if place is not None}
         fed, order = _same_inputs(described_inputs(one, sizes), described_inputs(two), str(two.path))
         with readable(one) as first, readable(two) as second:
-            found = compare_numeric(
+            comparison = compare_numeric(
                 _side(one, *first),
                 _side(two, *second),
                 fed,
@@ -94,7 +94,7 @@ def compare(
                 limits=limits or Limits(),
             )
         check_unchanged(stamps)
-    return found
+    return comparison
 
 
 @contextmanager
@@ -162,8 +162,8 @@ def _unlike(message: str, where: str) -> VerificationError:
 
 def _names(one: Document, other: Document) -> dict[LayerPath, LayerPath] | None:
     """The layers of the first model that those of the other came from, where the record beside either file tells."""
-    if (found := _recorded(other, one)) is not None:
-        return found
+    if (names := _recorded(other, one)) is not None:
+        return names
     if (back := _recorded(one, other)) is not None:
         return {theirs: mine for mine, theirs in back.items()}
     return None

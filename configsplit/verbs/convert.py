@@ -245,7 +245,7 @@ def _with_old_weights(document: Document, source: Source, asked: _Asked, model: 
     if source.weights is not None:
         old = OldWeights(document, source.weights)
         inference = document.infer_given(beside_inputs(document, asked.given(document))[0])
-        check_shapes(document.model, inference, old.found)
+        check_shapes(document.model, inference, old.weights)
         layouts = {path: old.as_it_is(path) for path in old.stored}
     return Migration(model, origins, layouts, (), tuple(Note(model.name, note) for note in document.notes))
 
@@ -265,7 +265,7 @@ def _request(
         within=within(document.model, told),
     )
     if old is not None:
-        check_shapes(document.model, inference, old.found)
+        check_shapes(document.model, inference, old.weights)
     return Request(
         model=document.model,
         inference=inference,
@@ -290,7 +290,7 @@ def _migrated(document: Document, request: Request) -> Migration:
 
 def _with_matched(migration: Migration, document: Document, old: OldWeights | None) -> Migration:
     """Say which weights were found though the file calls their layers otherwise."""
-    notes = () if old is None else old.found.notes()
+    notes = () if old is None else old.weights.notes()
     return replace(migration, notes=(*migration.notes, *(Note(document.model.name, note) for note in notes)))
 
 

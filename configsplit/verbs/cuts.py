@@ -77,8 +77,8 @@ class Cuts(Shown, Sequence[Cut]):
     @overload
     def __getitem__(self, index: slice) -> Cuts: ...
     def __getitem__(self, index: int | slice) -> Cut | Cuts:
-        found = self.places[index]
-        return found if isinstance(found, Cut) else replace(self, places=found)
+        chosen = self.places[index]
+        return chosen if isinstance(chosen, Cut) else replace(self, places=chosen)
 
     def filter(self, wanted: Callable[[Cut], bool]) -> Cuts:
         """The places for which ``wanted`` is true: ``cuts(m).filter(lambda cut: len(cut.tensors) == 1)``.
@@ -174,19 +174,19 @@ def cuts(
     said = told_shapes(document, shapes)
     told, sized = apart(document, [*said, *told_by_weights(document, said)], sizes)
     view = _view(flattened(document, told, whole=whole_nested), sized)
-    found, beyond = _listed(view, wish)
+    listed, beyond = _listed(view, wish)
     if beyond:  # looked at as closed, too
         less = flattened(document, told, lambda path: path not in beyond)
-        found = found.with_those_of(_listed(_view(less, sized), wish, ends=False)[0])
+        listed = listed.with_those_of(_listed(_view(less, sized), wish, ends=False)[0])
     costs, opens = view.pricing.costs, view.pricing.opens
     return Cuts(
         document=document,
-        places=tuple(_sorted(found.rows, wish.sort)),
-        found=found.count,
+        places=tuple(_sorted(listed.rows, wish.sort)),
+        found=listed.count,
         uncounted=view.seen.paths(costs.uncounted),
         undeclared=view.seen.paths(costs.undeclared),
         sizes={each.name: f"{each.ref.layer}[{each.axis}]" for each in opens},
-        unsettled=found.unsettled,
+        unsettled=listed.unsettled,
         tried=view.pricing.span if view.pricing.varies else None,
     )
 
@@ -287,12 +287,12 @@ def _listed(view: _View, wish: _Wish, *, ends: bool = True) -> tuple[_Listed, se
 
 def _places(pricing: Pricing, kept_clear: frozenset[TensorRef]) -> tuple[list[CutPlace], int]:
     """The places of a model, and how many there are besides for some of the sizes tried only."""
-    found: list[dict[tuple[int, int], CutPlace]] = []
+    tables: list[dict[tuple[int, int], CutPlace]] = []
     for costs in pricing.distinct:
         places = cut_places(pricing.graph, segmented(pricing.graph, costs.price), costs.price)
-        found.append({(place.segment, place.mask): place for place in places if kept_clear.isdisjoint(place.tensors)})
-    always = set(found[0]).intersection(*found)
-    return [place for key, place in found[0].items() if key in always], len(set().union(*found)) - len(always)
+        tables.append({(place.segment, place.mask): place for place in places if kept_clear.isdisjoint(place.tensors)})
+    always = set(tables[0]).intersection(*tables)
+    return [place for key, place in tables[0].items() if key in always], len(set().union(*tables)) - len(always)
 
 
 def _as_formulas(view: _View, places: Sequence[CutPlace], rows: Sequence[Cut]) -> list[Cut]:

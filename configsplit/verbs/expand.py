@@ -140,27 +140,27 @@ def expand(
     with open_source(model) as source:
         file = source.weights
         try:
-            found = expansion(source.config_text, names, open_all=depth == "all", limits=limits or Limits(), sizes=fixed)
+            expanded = expansion(source.config_text, names, open_all=depth == "all", limits=limits or Limits(), sizes=fixed)
         except ConfigSplitError as error:
             raise error.within(f"{source.path}: ") from None
-        parse(dumps(found["document"]))  # what is written can be read
-        at = _places(found["arrays"], file, source.path)
+        parse(dumps(expanded["document"]))  # what is written can be read
+        at = _places(expanded["arrays"], file, source.path)
         source.check_unchanged()
     left = () if file is None else tuple(file.strays(at.values()))
     alike = not left and all(address == stored for address, stored in at.items())
     return Expanded(
         source=source.path,
-        class_name=found["class"],
-        document=found["document"],
+        class_name=expanded["class"],
+        document=expanded["document"],
         weights_at={} if alike else at,
         weights=len(at),
         bytes=0 if file is None else sum(file.datasets[stored].nbytes for stored in at.values()),
-        opened=tuple(found["opened"]),
-        whole=found["whole"],
-        mended=found["mended"],
+        opened=tuple(expanded["opened"]),
+        whole=expanded["whole"],
+        mended=expanded["mended"],
         left=left,
-        classes=found["classes"],
-        run=found["run"],
+        classes=expanded["classes"],
+        run=expanded["run"],
     )
 
 

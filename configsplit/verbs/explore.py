@@ -63,9 +63,9 @@ def explore(
             where=str(out),
             hint="name it .html; `configsplit plot` writes the others",
         )
-    found = plot(*models, unfold=unfold, convert=convert, near=near, stages=stages, sizes=sizes, custom_objects=custom_objects)
+    made = plot(*models, unfold=unfold, convert=convert, near=near, stages=stages, sizes=sizes, custom_objects=custom_objects)
     if stages is None:
-        found = replace(found, stages=_STAGES if found.calls <= _MANY else _FEWER)
+        made = replace(made, stages=_STAGES if made.calls <= _MANY else _FEWER)
     page = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="configsplit-")) / "model.html"
-    found.save(page, force=force)
-    return Explored(page, opens and webbrowser.open(page.resolve().as_uri()), found)
+    made.save(page, force=force)
+    return Explored(page, opens and webbrowser.open(page.resolve().as_uri()), made)

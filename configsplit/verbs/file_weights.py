@@ -22,7 +22,7 @@ def stored_weights(seen: Flattened, inference: Inference) -> dict[str, tuple[Wei
             return {}
         try:
             held = weights_in(document.model, source.weights)
-            return {layer.name: found for layer in undeclared if (found := _found(seen, held, layer)) is not None}
+            return {layer.name: specs for layer in undeclared if (specs := _found(seen, held, layer)) is not None}
         except WeightsError:
             return {}  # they stay uncounted; what is wrong is said where weights are moved
 

@@ -75,11 +75,11 @@ class Inspection:
     def as_json(self) -> dict[str, Any]:
         from configsplit.boundaries.formulas import plain
 
-        found = {**asdict(self), "matched": [each._asdict() for each in self.matched]}
+        facts = {**asdict(self), "matched": [each._asdict() for each in self.matched]}
         if not self.matched:
-            del found["matched"]
-        place = list(found).index("macs")
-        return dict([*list(found.items())[:place], *plain("macs", self.macs).items(), *list(found.items())[place + 1 :]])
+            del facts["matched"]
+        place = list(facts).index("macs")
+        return dict([*list(facts.items())[:place], *plain("macs", self.macs).items(), *list(facts.items())[place + 1 :]])
 
 
 def inspect(model: ModelLike, *, sizes: Said = ()) -> Inspection:
@@ -193,8 +193,8 @@ def _stored_parameters(document: Document) -> tuple[int | None, tuple[str, ...],
 def _custom(document: Document, layers: list[Layer]) -> dict[str, str]:
     """Classes that Keras does not have, and the plug-in that declares each, if any."""
     declared = {plugin.facts.class_name: plugin.source for plugin in document.registry.plugins}
-    found = sorted({layer.class_name for layer in layers if layer.model is None and not _known(layer, document.dialect)})
-    return {name: declared.get(name) or declared.get(name.rpartition(">")[2]) or "not declared" for name in found}
+    names = sorted({layer.class_name for layer in layers if layer.model is None and not _known(layer, document.dialect)})
+    return {name: declared.get(name) or declared.get(name.rpartition(">")[2]) or "not declared" for name in names}
 
 
 def _known(layer: Layer, dialect: str) -> bool:

@@ -75,11 +75,11 @@ def _legacy(arrays: Arrays) -> Iterator[StoredLayer]:
 
 def _numbered(arrays: Arrays) -> Iterator[StoredLayer]:
     """One group for each layer and each layer inside another, with its variables by number, or what else a layer saves."""
-    found: dict[str, list[str]] = {}
+    groups: dict[str, list[str]] = {}
     for path in arrays.datasets:
         if path.partition("/")[0] not in STATE_GROUPS:
-            found.setdefault(path.rpartition("/")[0], []).append(path)
-    for group, paths in found.items():
+            groups.setdefault(path.rpartition("/")[0], []).append(path)
+    for group, paths in groups.items():
         name = arrays.vars_name(group.removesuffix("/vars")) if group.endswith("/vars") else None
         told = group.removesuffix("/vars")
         numbers = [path.rpartition("/")[2] for path in paths]

@@ -101,8 +101,8 @@ def _composed(documents: Sequence[Document], by: By) -> Edited:
         check_configs(document.path.name, document.model, document.registry, release=document.release)
     traced = [with_kinds(document.infer())[0] for document in documents]
     graphs = [
-        as_functional(document.model, found.specs[document.model.input_refs()[0]])
-        for document, found in zip(documents, traced, strict=True)
+        as_functional(document.model, inference.specs[document.model.input_refs()[0]])
+        for document, inference in zip(documents, traced, strict=True)
     ]
     made = compose(graphs, by)
     specs = with_kinds(documents[0].infer(model=made.rewritten.model))[0].specs
@@ -174,7 +174,7 @@ def rejoin(folder: Path, custom_objects: Sequence[str | Path] = ()) -> Edited:
         inference=inference,
         arguments={"models": [folder.name]},
         warnings=tuple(
-            f"{found.where}: {found.message}" for found in hazards(emit(read.model), classes=first.registry.names())
+            f"{hazard.where}: {hazard.message}" for hazard in hazards(emit(read.model), classes=first.registry.names())
         ),
         text=text,
         copies=tuple((path, origin) for path, origins in homes.items() for origin in origins),

@@ -113,11 +113,11 @@ def freeze(model: ModelLike, *, before: Names = (), after: Names = (), layer: Na
         **{f"--before {text}": _reached(document, text, ()) for text in listed(before)},
         **{f"--after {text}": _reached(document, (), text) for text in listed(after)},
     }
-    paths = [path for found in asked.values() for path in found]
+    paths = [path for each in asked.values() for path in each]
     if not paths:
         raise CutError("no layer was named", code="freeze-nothing", hint="say which: --before, --after or --layer")
     weightless = _weightless(document)
-    decided(lambda: "\n".join(f"{what} names {len(found)} layers" for what, found in asked.items()))
+    decided(lambda: "\n".join(f"{what} names {len(each)} layers" for what, each in asked.items()))
     made = freeze_layers(document.model, set(paths), trainable=unfreeze, flagless=BUILT_IN.keys(), weightless=weightless)
     arguments = {"before": listed(before), "after": listed(after), "layer": listed(layer), "unfreeze": unfreeze}
     edited = finish("freeze", (document,), Rewritten(made, identity(document.model)), arguments)
@@ -137,19 +137,19 @@ def _forgotten(edited: Edited) -> list[str]:
 
 def _reached(document: Document, before: Names, after: Names) -> list[LayerPath]:
     model = document.model
-    found = [path for text in listed(before) for path in upstream.before(model, places(model, text))]
-    return found + [path for text in listed(after) for path in upstream.after(model, places(model, text))]
+    paths = [path for text in listed(before) for path in upstream.before(model, places(model, text))]
+    return paths + [path for text in listed(after) for path in upstream.after(model, places(model, text))]
 
 
 def _weightless(document: Document) -> set[LayerPath]:
     """Layers that are known to have no weights: whether they are trained says nothing."""
     inference = document.infer()
-    found = set()
+    bare = set()
     for path, layer in walk(document.model):
         around = known_inside(inference, path[:-1])
         if around is not None and layer.model is None and weights_of(around, layer) == ():
-            found.add(path)
-    return found
+            bare.add(path)
+    return bare
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +221,7 @@ def layers(
     named = bool(listed(before) or listed(after))
     wanted = set(_reached(document, before, after)) if named else {(layer.name,) for layer in document.model.layers}
     inference = document.infer(given_sizes(document.infer(), sizes))
-    found: list[LayerInfo] = []
+    infos: list[LayerInfo] = []
     taken: dict[LayerPath, dict[str, list[str]]] = {(): _takers(document.model)}
     for path, layer in walk(document.model):
         if layer.model is not None:
@@ -231,17 +231,17 @@ def layers(
             around = known_inside(inference, path[:-1])
             shape = None if around is None else around.specs.get(TensorRef(layer.name), TensorSpec()).shape
             counts = len(layer.calls), _flag(layer), _parameters(layer, around, path)
-            found.append(LayerInfo(path, layer.class_name, *counts, shape, tuple(taken[path[:-1]].get(layer.name, ()))))
-    return tuple(found)
+            infos.append(LayerInfo(path, layer.class_name, *counts, shape, tuple(taken[path[:-1]].get(layer.name, ()))))
+    return tuple(infos)
 
 
 def _takers(model: Model) -> dict[str, list[str]]:
     """Layer -> the layers that take what it gives, each once."""
-    found: dict[str, dict[str, None]] = {}
+    names: dict[str, dict[str, None]] = {}
     for layer in model.layers:
         for use in (use for node in layer.calls for use in node.uses()):
-            found.setdefault(use.ref.layer, {})[layer.name] = None
-    return {name: [*takers] for name, takers in found.items()}
+            names.setdefault(use.ref.layer, {})[layer.name] = None
+    return {name: [*takers] for name, takers in names.items()}
 
 
 def _flag(layer: Layer) -> bool | None:

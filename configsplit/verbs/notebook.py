@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _LISTED = 100
 
 
-def cuts_html(found: Cuts) -> str:
+def cuts_html(listed: Cuts) -> str:
     """A row for each place."""
     rows = [
         (
@@ -29,10 +29,10 @@ def cuts_html(found: Cuts) -> str:
             f"{count(place.before.parameters)} | {count(place.after.parameters)}",
             f"{figure(place.before.macs, count)} | {figure(place.after.macs, count)}",
         )
-        for place in found.places[:_LISTED]
+        for place in listed.places[:_LISTED]
     ]
-    more = f"<div>and {len(found) - _LISTED} more</div>" if len(found) > _LISTED else ""
-    head = title(f"places to cut {found.document.path.name} at", f"{len(found)} of {found.found}")
+    more = f"<div>and {len(listed) - _LISTED} more</div>" if len(listed) > _LISTED else ""
+    head = title(f"places to cut {listed.document.path.name} at", f"{len(listed)} of {listed.found}")
     return box(head, table(rows, ("at", "tensors", "bytes", "parameters", "MACs")), more)
 
 
@@ -47,25 +47,25 @@ def plan_html(plan: Plan) -> str:
     return box(head, table(rows, ("", "layers", "parameters", "MACs", "then")))
 
 
-def inspection_html(found: Inspection) -> str:
+def inspection_html(inspection: Inspection) -> str:
     """What the model is, what it takes and gives, and its hazards."""
-    facts = (f"{found.title} {found.release}", f"{found.layers} layers", f"{found.parameters:,} parameters")
+    facts = (f"{inspection.title} {inspection.release}", f"{inspection.layers} layers", f"{inspection.parameters:,} parameters")
     ends = [
         (word, item["name"], shape(item["shape"]), item["dtype"] or "")
-        for word, items in (("takes", found.inputs), ("gives", found.outputs))
+        for word, items in (("takes", inspection.inputs), ("gives", inspection.outputs))
         for item in items
     ]
-    hazards = "".join(f"<div>⚠ {text(f'{each.where}: {each.message}')}</div>" for each in found.hazards)
-    classes = ", ".join(f"{number} {name}" for name, number in found.classes.items())
-    return box(title(found.file, *facts), table(ends), f"<div>{text(classes)}</div>", hazards)
+    hazards = "".join(f"<div>⚠ {text(f'{each.where}: {each.message}')}</div>" for each in inspection.hazards)
+    classes = ", ".join(f"{number} {name}" for name, number in inspection.classes.items())
+    return box(title(inspection.file, *facts), table(ends), f"<div>{text(classes)}</div>", hazards)
 
 
-def verified_html(found: Verified) -> str:
+def verified_html(verified: Verified) -> str:
     """What was proven of parts, and what they computed if they were run."""
-    proof = found.proof
+    proof = verified.proof
     facts = (f"{proof.layers} layers", f"{proof.weights} weights, {size(proof.bytes)}, bit for bit")
-    ran = "" if found.numeric is None else found.numeric._repr_html_()
-    return box(title(f"{proof.parts} parts of {found.manifest.source.file}, proven", *facts), ran)
+    ran = "" if verified.numeric is None else verified.numeric._repr_html_()
+    return box(title(f"{proof.parts} parts of {verified.manifest.source.file}, proven", *facts), ran)
 
 
 def data_frame(rows: Iterable[Mapping[str, Any]]) -> Any:

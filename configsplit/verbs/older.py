@@ -35,16 +35,16 @@ def release_named(target: str) -> int:
     Raises:
         OptionError: none.
     """
-    found = re.fullmatch(r"(3\.\d+)(\.\d+)?", target)
+    match = re.fullmatch(r"(3\.\d+)(\.\d+)?", target)
     able = minors()[minors().index(_OLDEST) :]
-    if found is None or found[1] not in able:
+    if match is None or match[1] not in able:
         raise OptionError(
             f"{target!r} is no release of Keras 3 that files are written for",
             code="option-unknown",
             where="target",
             hint=f"name one of {able[0]} to {able[-1]}; those before keep weights elsewhere in their archives",
         )
-    return minors().index(found[1])
+    return minors().index(match[1])
 
 
 def stays_as_it_is(source: Source) -> bool:
@@ -99,17 +99,17 @@ def _keras2(
     inference = trace(model, document.facts, known, dialect="keras3", read=read_entry)
     if lacking := tuple(_without_words(model, source)):
         return replace(migration, model=None, refusals=(*migration.refusals, *lacking))
-    found = to_keras2(model, inference, document.facts, lambda each: changed_back(inference, document.facts, each))
-    notes = (*migration.notes, *found.notes)
-    if found.model is None:
-        return replace(found, notes=notes)
+    back = to_keras2(model, inference, document.facts, lambda each: changed_back(inference, document.facts, each))
+    notes = (*migration.notes, *back.notes)
+    if back.model is None:
+        return replace(back, notes=notes)
     layouts = migration.layouts
     if document.dialect != "keras3" or (source.weights is not None and source.weights.layout.kind != "legacy"):
         layouts = in_order(model, inference, layouts, document.facts)
     return Migration(
-        found.model,
-        {path: migration.origins[old] for path, old in found.origins.items() if old in migration.origins},
-        {path: layouts[old] for path, old in found.origins.items() if old in layouts},
+        back.model,
+        {path: migration.origins[old] for path, old in back.origins.items() if old in migration.origins},
+        {path: layouts[old] for path, old in back.origins.items() if old in layouts},
         (),
         notes,
     )
@@ -139,7 +139,7 @@ def _with_words(model: Model, made: Converted, source: Source) -> Model:
 def _groups(made: Converted, source: Source) -> Mapping[LayerPath, str]:
     from configsplit.weights.conversion import OldWeights
 
-    return {} if source.weights is None else OldWeights(made.document, source.weights).found.groups
+    return {} if source.weights is None else OldWeights(made.document, source.weights).weights.groups
 
 
 def _without_words(model: Model, source: Source) -> Iterator[Refusal]:

@@ -61,8 +61,8 @@ def check_digests(wanted: Mapping[Path, str | None], models: Sequence[tuple[Sour
         VerificationError: one is not the file that the record speaks of.
     """
     with Workers() as workers:
-        found = [(path, value, workers.submit(partial(digest, path))) for path, value in wanted.items() if value]
-        found += [(source.path, value, workers.submit(partial(source.sha256, text=text))) for source, value, text in models]
-    for path, value, task in found:
+        checks = [(path, value, workers.submit(partial(digest, path))) for path, value in wanted.items() if value]
+        checks += [(source.path, value, workers.submit(partial(source.sha256, text=text))) for source, value, text in models]
+    for path, value, task in checks:
         if task.result() != value:
             raise VerificationError(f"the file was changed since{since}", code="verify-changed-file", where=str(path))

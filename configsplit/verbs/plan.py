@@ -142,12 +142,12 @@ def pipelines(document: Document, most: int, sizes: Said = ()) -> Iterator[Plan]
     for stages in range(2, most + 1):
         wish = _wish(stages, "macs", None, (), None, None, 0.0)
         try:
-            found = _planned(seen, ground, wish, None)
+            planned = _planned(seen, ground, wish, None)
         except CutError:
             if stages == 2:
                 raise
             return
-        yield found
+        yield planned
 
 
 def _planned(seen: Flattened, ground: _Ground, wish: _Wish, dtype: Wider | None) -> Plan:
@@ -349,11 +349,11 @@ def _closed(seen: Flattened, calls: set[int]) -> tuple[str, ...]:
 
 def _boundaries(seen: Flattened, pricing: Pricing, heads: Sequence[frozenset[int]]) -> tuple[Boundary, ...]:
     bytes_ = pricing.figures(lambda costs: _crossing_bytes(costs, heads))
-    found = []
+    boundaries = []
     for head, size in zip(heads, bytes_, strict=True):
         names = tuple(seen.names[ref] for ref in _crossing(pricing.graph, head))
-        found.append(Boundary(tensors=names, bytes=size))
-    return tuple(found)
+        boundaries.append(Boundary(tensors=names, bytes=size))
+    return tuple(boundaries)
 
 
 def _crossing(graph: CallGraph, head: frozenset[int]) -> list[TensorRef]:

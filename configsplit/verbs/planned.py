@@ -151,8 +151,8 @@ def read_devices(path: str | Path) -> tuple[Device, ...]:
         CutError: it is something else.
         StoreError: the file cannot be read.
     """
-    found = read_table(path, "list of devices")
-    listed = found.get("devices") if isinstance(found, dict) else found
+    table = read_table(path, "list of devices")
+    listed = table.get("devices") if isinstance(table, dict) else table
     if not isinstance(listed, list) or not listed:
         raise _wrong(str(path), "there is no list of devices")
     return tuple(_device(item, f"{path}: devices[{number}]", number) for number, item in enumerate(listed))

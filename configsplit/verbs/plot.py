@@ -219,19 +219,19 @@ def plot(
     if len(documents) == 2:
         return Plot(_difference(documents, sizes), unfold, near)
     (document,) = documents
-    found = _sized(document, sizes)
-    return Plot(_model(document, found), unfold, near, document, given_sizes(document.infer(), sizes), stages or 1)
+    traced = _sized(document, sizes)
+    return Plot(_model(document, traced), unfold, near, document, given_sizes(document.infer(), sizes), stages or 1)
 
 
-def in_notebook(found: Plot) -> str:
+def in_notebook(made: Plot) -> str:
     """The picture as HTML for a notebook: an image, for where scripts are off, and the page below it, at a click. Nothing where
     it would be too large."""
-    if found.calls > _MOST_IN_NOTEBOOK:
+    if made.calls > _MOST_IN_NOTEBOOK:
         return ""
-    if found.calls > _MOST_PRICED_IN_NOTEBOOK:
-        found = replace(found, document=None)  # where it can be cut takes longer to find than all else
-    image, whole = found.text(".svg"), found.text(".html")
-    shown = as_image(image, found.whole.title) if len(image.encode("utf-8")) <= _LARGEST_IMAGE else ""
+    if made.calls > _MOST_PRICED_IN_NOTEBOOK:
+        made = replace(made, document=None)  # where it can be cut takes longer to find than all else
+    image, whole = made.text(".svg"), made.text(".html")
+    shown = as_image(image, made.whole.title) if len(image.encode("utf-8")) <= _LARGEST_IMAGE else ""
     return shown + (as_frame("look around", whole) if len(whole.encode("utf-8")) <= _LARGEST_PAGE else "")
 
 
@@ -288,9 +288,9 @@ def _sized(document: Document, sizes: Sizes, opened: Surfaced | None = None) -> 
 
 
 def _model(document: Document, inference: Inference) -> Picture:
-    found = hazards_of(document)
-    views = with_hazards(views_of(inference), found)
-    told = (f"{len(found)} hazardous",) if found else ()
+    hazards = hazards_of(document)
+    views = with_hazards(views_of(inference), hazards)
+    told = (f"{len(hazards)} hazardous",) if hazards else ()
     return Picture(document.path.name, (document.detection.dialect.title, *_counts(views), *told), views)
 
 

@@ -26,14 +26,14 @@ def prices(document: Document, sizes: Mapping[TensorRef, TensorSpec], calls: int
     if calls > MOST_PRICED:
         return Prices(file, note=f"`configsplit cuts` lists where a model of {calls:,} layer calls can be cut.")
     try:
-        found = cuts(document, sizes=sizes, devices=_UNIT, sort="position")
-        plans = tuple(pipelines(document, stages, sizes)) if stages > 1 and len(found) > 2 else ()
+        rows = cuts(document, sizes=sizes, devices=_UNIT, sort="position")
+        plans = tuple(pipelines(document, stages, sizes)) if stages > 1 and len(rows) > 2 else ()
     except ConfigSplitError as error:
         if error.code == "size-needed":
             return Prices(file, note=f"Prices depend on sizes that are open; {error.hint}.")
         return Prices(file, note=f"Where it can be cut cannot be told: {error.message}.")
-    uncut = next(row for row in found if not row.at)
-    places = [_price(cut) for cut in found if cut.at]
+    uncut = next(row for row in rows if not row.at)
+    places = [_price(cut) for cut in rows if cut.at]
     note = "" if places else "There is no place to cut at."
     if len(places) > MOST_PLACES:
         limit, count = sorted(place.bytes for place in places)[MOST_PLACES], len(places)

@@ -86,7 +86,7 @@ def profile(
     document = document_of(model, weights=weights, custom_objects=custom_objects)
     doing("timing each layer in Keras")
     with readable(document) as (place, apart):
-        found = measure(
+        measured = measure(
             place,
             apart,
             document.dialect,
@@ -97,8 +97,10 @@ def profile(
             limits=limits or Limits(),
         )
     names = {"/".join(path): path[:-1] for path, layer in walk(document.model) if not layer.is_input}
-    times = {name: round(time / samples, 6) for name, time in found["milliseconds"].items() if name in names}
+    times = {name: round(time / samples, 6) for name, time in measured["milliseconds"].items() if name in names}
     timed = {names[name] for name in times}  # of a model that Keras runs as one nothing inside is known
     silent = {name: 0.0 for name, around in names.items() if not around or around in timed}
     outermost = tuple(name for name, around in names.items() if not around)
-    return Profile(milliseconds=silent | times, framework=found["framework"], version=found["version"], outermost=outermost)
+    return Profile(
+        milliseconds=silent | times, framework=measured["framework"], version=measured["version"], outermost=outermost
+    )

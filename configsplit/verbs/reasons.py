@@ -29,9 +29,9 @@ def reasons(edited: Edited) -> str:
 
 def listed(names: Iterable[str]) -> str:
     """``a, b, c and 4 more``."""
-    found = [*names]
-    more = f" and {len(found) - MOST} more" if len(found) > MOST else ""
-    return ", ".join(found[:MOST]) + more
+    all_names = [*names]
+    more = f" and {len(all_names) - MOST} more" if len(all_names) > MOST else ""
+    return ", ".join(all_names[:MOST]) + more
 
 
 def _tensor(edited: Edited, ref: TensorRef) -> str:

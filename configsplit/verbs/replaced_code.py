@@ -24,13 +24,13 @@ def declared(document: Document) -> dict[str, Replacement]:
 
 def replacements(lambdas: Mapping[str, str] | Sequence[str]) -> dict[str, Replacement]:
     pairs = list(lambdas.items()) if isinstance(lambdas, Mapping) else [_pair(text) for text in lambdas]
-    found: dict[str, Replacement] = {}
+    replaced: dict[str, Replacement] = {}
     for name, target in pairs:
         module, colon, function = target.rpartition(":")
         if not name or not colon or not function.isidentifier() or not module:
             raise _syntax(f"{name}={target}")
-        found[name] = Replacement(module, function)
-    return found
+        replaced[name] = Replacement(module, function)
+    return replaced
 
 
 def matched(document: Document, given: Mapping[str, Replacement]) -> dict[str, Replacement]:
@@ -39,7 +39,7 @@ def matched(document: Document, given: Mapping[str, Replacement]) -> dict[str, R
     Raises:
         ConversionError: one matches no layer with code.
     """
-    found: dict[str, Replacement] = {}
+    matches: dict[str, Replacement] = {}
     known = list(_with_code(document))
     for wish, replacement in given.items():
         titles = [title for title, names in known if wish in names]
@@ -52,8 +52,8 @@ def matched(document: Document, given: Mapping[str, Replacement]) -> dict[str, R
                 where=wish,
                 hint=f"it has these: {listed}{' ...' if len(known) > 8 else ''}",
             )
-        found |= dict.fromkeys(titles, replacement)
-    return found
+        matches |= dict.fromkeys(titles, replacement)
+    return matches
 
 
 def _with_code(document: Document) -> Iterator[tuple[str, tuple[str, ...]]]:

@@ -45,16 +45,16 @@ def schema(name: str) -> dict[str, Any]:
 
 def _reached(definitions: dict[str, Any], top: str) -> set[str]:
     """The definitions that one of them needs, itself included."""
-    found: set[str] = set()
+    reached: set[str] = set()
     todo: list[Any] = [definitions[top]]
     while todo:
         item = todo.pop()
         name = item.get("$ref", "").removeprefix("#/$defs/") if isinstance(item, dict) else ""
-        if name and name not in found:
-            found.add(name)
+        if name and name not in reached:
+            reached.add(name)
             todo.append(definitions[name])
         todo += list(item.values()) if isinstance(item, dict) else item if isinstance(item, list) else []
-    return found
+    return reached
 
 
 def text(name: str) -> str:

@@ -196,7 +196,7 @@ def _price(pricing: Pricing, boundaries: Sequence[Sequence[TensorRef]], choice: 
 def _candidates(pricing: Pricing, boundaries: Sequence[Sequence[TensorRef]], chosen: Choice) -> str:
     """The boundaries among which one was chosen, each with what it costs."""
     graph, price = call_graph(pricing.model), pricing.costs.price
-    found: dict[str, list[str]] = {}
+    candidates: dict[str, list[str]] = {}
     for choice in get_args(Choice):
         for number, head in enumerate(heads(graph, boundaries, choice, price), start=1):
             edge = [ref for ref, takers in graph.consumers.items() if graph.producer(ref) in head and not head >= set(takers)]
@@ -204,8 +204,8 @@ def _candidates(pricing: Pricing, boundaries: Sequence[Sequence[TensorRef]], cho
             bytes_, names = sum(map(price, crossing)), ", ".join(ref.layer for ref in crossing)
             cost = f"{bytes_:,} bytes a sample" if bytes_ < UNKNOWN else "an unknown number of bytes"
             told = f"cut {number} through {names}: {cost}, {len(head)} calls before it"
-            found.setdefault(told, []).append(f"{choice}, taken" if choice == chosen else choice)
-    return "\n".join(f"{told} ({'; '.join(choices)})" for told, choices in found.items())
+            candidates.setdefault(told, []).append(f"{choice}, taken" if choice == chosen else choice)
+    return "\n".join(f"{told} ({'; '.join(choices)})" for told, choices in candidates.items())
 
 
 def _handed_over_as(dtype: str, document: Document, sliced: Sliced) -> Sliced:

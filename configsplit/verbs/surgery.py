@@ -253,7 +253,7 @@ def finish(
     whole = [origin.path for origin in provenance.layers.values() if not origin.source]
     whole += [()] if model.entry.get("class_name") == document.model.entry.get("class_name") else []
     warnings = [*doubts, *own_graphs(document, whole)]
-    warnings += [f"{found.where}: {found.message}" for found in hazards(emit(model), classes=document.registry.names())]
+    warnings += [f"{hazard.where}: {hazard.message}" for hazard in hazards(emit(model), classes=document.registry.names())]
     edited = Edited(
         verb=verb,
         documents=documents,

@@ -117,33 +117,33 @@ def _architecture(file: Path, value: Any, text: str, release: str) -> Validation
     document, notes = unwrapped(value)
     if model_kind(document) is None:
         return _without_graph(file, document, notes, release)
-    name, found = _found_wrong(document)
+    name, violations = _found_wrong(document)
     try:
         parsed = parse(text)
     except DocumentError as error:
-        if not any(_same_place(each.where, error.where) for each in found):
-            found.append(_of_error(error))
+        if not any(_same_place(each.where, error.where) for each in violations):
+            violations.append(_of_error(error))
     else:
         release = release or str(parsed.model.entry.get("keras_version") or "")
         faults = list(layer_faults(parsed.model, Registry.discover(), release))
         notes = (*parsed.notes, *(f"{each.where}: {each.fault.message}" for each in faults if each.fault.older))
-        found += _unbuildable(parsed.model)
-        found += [] if found else [_of_config(each) for each in faults if not each.fault.older]
-        found += [] if found else _clashes(parsed.model)
-    releases = loadable(document, name) if name in ("keras2", "keras3") and not found else None
-    return Validation(str(file), name, tuple(found), notes, _hazards(document), releases)
+        violations += _unbuildable(parsed.model)
+        violations += [] if violations else [_of_config(each) for each in faults if not each.fault.older]
+        violations += [] if violations else _clashes(parsed.model)
+    releases = loadable(document, name) if name in ("keras2", "keras3") and not violations else None
+    return Validation(str(file), name, tuple(violations), notes, _hazards(document), releases)
 
 
-def _of_config(found: LayerFault) -> Violation:
-    return Violation(found.fault.code, found.where, found.said)
+def _of_config(fault: LayerFault) -> Violation:
+    return Violation(fault.fault.code, fault.where, fault.said)
 
 
 def _clashes(model: Model) -> list[Violation]:
     """Layers that take tensors which no such layer can take."""
-    found = dict.fromkeys(clashing(trace(model, Registry.discover().facts(), read=read_entry)))
+    clashes = dict.fromkeys(clashing(trace(model, Registry.discover().facts(), read=read_entry)))
     return [
         Violation("shape-contradicted", "/".join(path), f"{path[-1]!r} cannot take what it is given: {why}")
-        for path, why in found
+        for path, why in clashes
     ]
 
 
@@ -230,11 +230,11 @@ def _emptied(config: Any) -> Any:
 def _against(name: str, value: Any, path: Steps = ()) -> tuple[Violation, ...]:
     """The violations of a value, at the end of a path: the whole document, or a model inside of it."""
     try:
-        found = explained(_validator(name, nested=bool(path)).iter_errors(value))
+        errors = explained(_validator(name, nested=bool(path)).iter_errors(value))
     except RecursionError:
-        found = [Found((), "nests too deep to be held against a schema")]
+        errors = [Found((), "nests too deep to be held against a schema")]
     return tuple(
-        Violation(code="schema-violation", where=_where(name, (*path, *each.path)), message=each.message) for each in found
+        Violation(code="schema-violation", where=_where(name, (*path, *each.path)), message=each.message) for each in errors
     )
 
 

@@ -108,9 +108,9 @@ def verify(
 
     doing("running original and parts in Keras")
     feed = Feed(samples=samples, seed=seed, arrays=inputs, ranges=tuple(input_ranges))
-    found = run(folder, manifest, document, feed=feed, sizes=sizes, tolerance=tolerance, specs=custom_objects, limits=limits)
+    report = run(folder, manifest, document, feed=feed, sizes=sizes, tolerance=tolerance, specs=custom_objects, limits=limits)
     check_unchanged(stamps)
-    return Verified(manifest, proof, found)
+    return Verified(manifest, proof, report)
 
 
 def _stamps(folder: Path, manifest: Manifest, original: Path, weights: Path | None) -> dict[Path, Stamp]:

@@ -119,8 +119,8 @@ def _converted(
 ) -> Checked:
     """Convert the source once more as the record says, and hold the file against that."""
 
-    found = verify_conversion(path, told, places, custom_objects=custom_objects)
-    return Checked(told, len(told.layers), found.weights, found.bytes)
+    proof = verify_conversion(path, told, places, custom_objects=custom_objects)
+    return Checked(told, len(told.layers), proof.weights, proof.bytes)
 
 
 def read_record(path: Path) -> ProvenanceRecord:
@@ -204,7 +204,7 @@ def _sound(arguments: Mapping[str, Any]) -> bool:
     if arguments.get("to", "keras3") not in get_args(Target) or not isinstance(arguments.get("target", ""), str):
         return False
     lists = [arguments["lambdas"], arguments["shapes"]]
-    texts = all(isinstance(found, (list, tuple)) and all(isinstance(each, str) for each in found) for found in lists)
+    texts = all(isinstance(value, (list, tuple)) and all(isinstance(each, str) for each in value) for value in lists)
     backend = arguments["backend"] is None or isinstance(arguments["backend"], str)
     return texts and backend and arguments["missing_weights"] in ("refuse", "initialize")
 

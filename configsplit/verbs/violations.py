@@ -26,8 +26,8 @@ class Found(NamedTuple):
 
 def explained(errors: Iterable[Any]) -> list[Found]:
     """Every violation once, in the order of the document; ``errors`` are those of `jsonschema`."""
-    found = dict.fromkeys(each for error in errors for each in _explain(error))
-    return sorted(found, key=lambda each: [(type(step) is str, str(step).zfill(9)) for step in each.path])
+    distinct = dict.fromkeys(each for error in errors for each in _explain(error))
+    return sorted(distinct, key=lambda each: [(type(step) is str, str(step).zfill(9)) for step in each.path])
 
 
 def _explain(error: Any) -> Iterator[Found]:
@@ -46,7 +46,7 @@ def _meant(error: Any) -> Sequence[Any]:
     branches: dict[int, list[Any]] = {}
     for inner in error.context:
         branches.setdefault(inner.relative_schema_path[0], []).append(inner)
-    of_kind = [found for found in branches.values() if not any(_wrong_kind(inner) for inner in found)]
+    of_kind = [branch for branch in branches.values() if not any(_wrong_kind(inner) for inner in branch)]
     return min(of_kind, key=len, default=())
 
 

@@ -52,11 +52,11 @@ def absent(document: Document, migration: Migration, file: Arrays) -> tuple[Abse
         return ()
     inference = trace(migration.model, document.facts, dialect="keras3", read=read_entry)
     held, may_lack = held_by("keras3"), _may_lack(document, file)
-    found: list[Absent] = []
+    lacking: list[Absent] = []
     for path, layer in walk(migration.model, held):
         if not layer.is_input and held(layer) is None:
-            found += _of_layer(path, layer, known_inside(inference, path[:-1]), migration, document, may_lack)
-    return tuple(found)
+            lacking += _of_layer(path, layer, known_inside(inference, path[:-1]), migration, document, may_lack)
+    return tuple(lacking)
 
 
 def _may_lack(document: Document, file: Arrays) -> bool:

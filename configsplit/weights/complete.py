@@ -17,7 +17,7 @@ from configsplit.weights.parts import Weights
 from configsplit.weights.placement import Gathering, check_frozen, known_inside
 
 
-def check_complete(edited: Edited, found: Sequence[Weights | None]) -> None:
+def check_complete(edited: Edited, weights: Sequence[Weights | None]) -> None:
     """Raises WeightsError if a layer has weights, but came from nowhere or from a source without any."""
     reach = held_by(edited.model.dialect)
     apart = edited.provenance.told_apart()
@@ -25,7 +25,7 @@ def check_complete(edited: Edited, found: Sequence[Weights | None]) -> None:
         if path in apart and reach(layer) is not None:
             continue
         origin = edited.provenance.origin(path)
-        there = origin is not None and _holds(found[origin.source], origin.path)
+        there = origin is not None and _holds(weights[origin.source], origin.path)
         if there or layer.is_input or layer.model is not None or (len(path) == 1 and not is_stored(edited.model, layer)):
             continue
         around = known_inside(edited.inference, path[:-1])

@@ -29,7 +29,7 @@ class OldWeights:
     def __init__(self, document: Document, file: Arrays) -> None:
         self.document = document
         self.file = file
-        self.found: Weights = weights_in(document.model, file)
+        self.weights: Weights = weights_in(document.model, file)
         self._legacy = file.layout.kind == "legacy"
 
     @cached_property
@@ -42,10 +42,10 @@ class OldWeights:
         if not names:
             return Stored()
         if self._legacy:
-            group = self.found.groups[path[:1]]
+            group = self.weights.groups[path[:1]]
             owner = group.removeprefix(f"{self.file.layout.container}/") if len(path) == 1 else ""
             return Stored(shapes, tuple(name.removeprefix(f"{group}/") for name in names), owner=owner)
-        group = self.found.groups[path]
+        group = self.weights.groups[path]
         return Stored(shapes, (), tuple(name.removeprefix(f"{group}/") for name in names))
 
     def as_it_is(self, path: LayerPath) -> Layout:
@@ -62,7 +62,7 @@ class OldWeights:
         """
         if self._legacy:
             return list(self.datasets[layout.origin])
-        group = self.found.groups[layout.origin]
+        group = self.weights.groups[layout.origin]
         wanted = [f"{group}/{place}" for place in layout.places]
         missing = sorted({*wanted} ^ {*self.datasets[layout.origin]})
         if missing:
@@ -78,25 +78,25 @@ class OldWeights:
     def datasets(self) -> dict[LayerPath, Sequence[str]]:
         """Each layer's datasets; a model's own are those of its layers."""
         reach = held_by(self.document.dialect)
-        found: dict[LayerPath, Sequence[str]] = {}
+        datasets: dict[LayerPath, Sequence[str]] = {}
         for path, layer in walk(self.document.model, reach):
             if len(path) == 1 and reach(layer) is not None and self._legacy:
-                found |= {(*path, *inner): names for inner, names in self._flat(path, layer).items()}
+                datasets |= {(*path, *inner): names for inner, names in self._flat(path, layer).items()}
             elif reach(layer) is None and not layer.is_input and (not self._legacy or len(path) == 1):
-                found[path] = self._own(path)
-        return found
+                datasets[path] = self._own(path)
+        return datasets
 
     def _own(self, path: LayerPath) -> Sequence[str]:
-        group = self.found.groups.get(path)
+        group = self.weights.groups.get(path)
         if group is None or group not in self.file.groups:
             return ()
-        return self.found.datasets(path)
+        return self.weights.datasets(path)
 
     # ------------------------------------------------------------------------------------- nested models, in one group
 
     def _flat(self, path: LayerPath, layer: Layer) -> dict[LayerPath, Sequence[str]]:
         """The weights of a nested or wrapped model, which lie in one group: by their names, else by their order."""
-        group = self.found.groups.get(path)
+        group = self.weights.groups.get(path)
         if group is None or group not in self.file.groups:
             return {}
         names = self.file.weight_names(group)
@@ -105,14 +105,14 @@ class OldWeights:
             return {}
         by_name = self._by_name(path, model)
         placed = by_name if by_name is not None else self._by_order(path, layer, model, names)
-        return {inner: [f"{group}/{name}" for name in found] for inner, found in placed.items()}
+        return {inner: [f"{group}/{name}" for name in row] for inner, row in placed.items()}
 
     def _by_name(self, path: LayerPath, model: Model) -> dict[LayerPath, Sequence[str]] | None:
         """None where the names do not tell, or tell something else than the shapes."""
         reach = held_by(self.document.dialect)
         leaves = [inner for inner, each in walk(model, reach) if reach(each) is None and not each.is_input]
         try:
-            return {inner: self.found.names((*path, *inner)) for inner in leaves}
+            return {inner: self.weights.names((*path, *inner)) for inner in leaves}
         except WeightsError:
             return None
 
@@ -136,9 +136,9 @@ class OldWeights:
                 raise self._unplaced(path, f"no plug-in declares the weights of {'/'.join(inner)!r}")
             shapes[inner] = self._shapes(each, [spec.shape for spec in declared], names, path)
             kinds[inner] = self._kinds([spec.trainable for spec in declared], len(shapes[inner]))
-        every = [(inner, number, kind) for inner, found in kinds.items() for number, kind in enumerate(found)]
+        every = [(inner, number, kind) for inner, row in kinds.items() for number, kind in enumerate(row)]
         order = sorted(every, key=lambda weight: not weight[2])
-        group = self.found.groups[path]
+        group = self.weights.groups[path]
         if [self.file.datasets[f"{group}/{name}"].shape for name in names] != [
             shapes[inner][number] for inner, number, _ in order
         ]:
@@ -146,12 +146,12 @@ class OldWeights:
         placed: dict[LayerPath, dict[int, str]] = {}
         for (inner, number, _), name in zip(order, names, strict=True):
             placed.setdefault(inner, {})[number] = name
-        return {inner: [found[number] for number in sorted(found)] for inner, found in placed.items()}
+        return {inner: [row[number] for number in sorted(row)] for inner, row in placed.items()}
 
     def _shapes(self, layer: Layer, wanted: list[Shape], names: Sequence[str], path: LayerPath) -> Sequence[Shape]:
         if self.document.dialect != "keras1":
             return wanted
-        group = self.found.groups[path]
+        group = self.weights.groups[path]
         return stored_shapes(layer, wanted, [self.file.datasets[f"{group}/{name}"].shape for name in names])
 
     @staticmethod
@@ -218,7 +218,7 @@ class NewWeights:
         for path, group in self.targets.items():
             items.append(Empty(group, path[-1]))
             items += [relaying.item(self.file, each.sources, each.recipe, each.place) for each in self.laid.get(path, ())]
-        groups = self._old.found.groups
+        groups = self._old.weights.groups
         moved = {
             groups[origin]: self.targets[path]
             for path, origin in self._migration.origins.items()

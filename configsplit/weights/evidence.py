@@ -56,20 +56,20 @@ class Wanted:
 
 def wanted_by_takers(inference: Inference, built: Built, path: LayerPath, held: Weights | None) -> Mapping[TensorRef, Wanted]:
     """What is wanted of each tensor by all that takes it, back through layers that leave something of it as it is."""
-    found: dict[TensorRef, Wanted] = {ref: Wanted(spec.shape) for ref, spec in built.specs.items()}
+    wanted: dict[TensorRef, Wanted] = {ref: Wanted(spec.shape) for ref, spec in built.specs.items()}
     layers = inference.model.by_name()
     for ref in reversed(inference.specs):  # they stand in the order of computing
         layer = layers[ref.layer]
         if ref.output or ref.call >= len(layer.calls) or layer.model is not None:
             continue
-        uses, behind = layer.calls[ref.call].uses(), found.get(ref, Wanted())
+        uses, behind = layer.calls[ref.call].uses(), wanted.get(ref, Wanted())
         told = _built_on(layer, len(uses))
         for number, use in enumerate(uses):
             wish = told[number] if told else _of_merge(inference, layer, uses, behind)
             if len(uses) == 1:
                 wish = wish.also(_of_one(inference, layer, shapes_in(layer, path, held), behind))
-            found[use.ref] = found.get(use.ref, Wanted()).also(wish)
-    return found
+            wanted[use.ref] = wanted.get(use.ref, Wanted()).also(wish)
+    return wanted
 
 
 def _built_on(layer: Layer, count: int) -> list[Wanted]:

@@ -52,8 +52,8 @@ def told_by_weights(document: Document, said: Sequence[Told] = (), *, everywhere
         if everywhere:
             return certain if certain and _suffices(document, [*said, *certain], held, everywhere) else []
         options = [certain, *(_by_evidence(document, said, held, closed) for closed in (False, True))]
-        good = [found for found in options if found and _suffices(document, [*said, *found], held, everywhere)]
-        return min(good, key=lambda found: _doubts(document, [*said, *found], found is options[-1]), default=[])
+        good = [fresh for fresh in options if fresh and _suffices(document, [*said, *fresh], held, everywhere)]
+        return min(good, key=lambda fresh: _doubts(document, [*said, *fresh], fresh is options[-1]), default=[])
 
 
 def _doubts(document: Document, told: Sequence[Told], closed: bool) -> tuple[int, int, bool, int]:
@@ -86,18 +86,18 @@ def _by_evidence(document: Document, said: Sequence[Told], held: Weights, closed
     which is never run."""
     from configsplit.conversion.lambdas.reading import reading_facts
 
-    found: list[Told] = []
+    seeming: list[Told] = []
     read = reading_facts(alone=True)
     for _ in range(_MOST_ROUNDS):
         try:
-            inference = _inferred(document, [*said, *found], read)
+            inference = _inferred(document, [*said, *seeming], read)
         except ShapeError:
             return []
         more = [*_seeming(inference, held, closed)]
         if not more:
-            return [*_of_code(document.infer(), inference), *found]
-        found += more
-    return found
+            return [*_of_code(document.infer(), inference), *seeming]
+        seeming += more
+    return seeming
 
 
 def _of_code(before: Inference, after: Inference) -> Iterator[Told]:
@@ -126,21 +126,21 @@ def _seeming(inference: Inference, held: Weights, closed: bool) -> Iterator[Told
             facts = each.facts(layer)
             if ref in ends or layer.model is not None or not (facts is None or facts.code_key):
                 continue  # what a model gives out may be of any type
-            found = seems(each, layer, ref.call, shapes_in(layer, path, held), wanted.get(ref, Wanted()), closed=closed)
-            if found is not None:
-                yield Told(Place(inside, ref), *found)
+            seen = seems(each, layer, ref.call, shapes_in(layer, path, held), wanted.get(ref, Wanted()), closed=closed)
+            if seen is not None:
+                yield Told(Place(inside, ref), *seen)
 
 
 def within(model: Model, told: Sequence[Told]) -> dict[int, dict[TensorRef, TensorSpec]]:
     """What is told of tensors of nested models, by the `id` of each, as `trace` takes it."""
-    found: dict[int, dict[TensorRef, TensorSpec]] = {}
+    specs: dict[int, dict[TensorRef, TensorSpec]] = {}
     for place, spec, _ in told:
         held: Model | None = model
         for call in place.inside:
             held = None if held is None else held.by_name()[call.layer].model
         if held is not None and place.inside:
-            found.setdefault(id(held), {})[place.ref] = spec
-    return found
+            specs.setdefault(id(held), {})[place.ref] = spec
+    return specs
 
 
 def _levels(inference: Inference) -> Iterator[tuple[tuple[CallRef, ...], LayerPath, Inference]]:
@@ -173,17 +173,17 @@ def _whose(built: Built, ref: TensorRef) -> str:
 
 def _implied(inference: Inference, path: LayerPath, held: Weights) -> Mapping[str, Shape]:
     """Of layers whose class takes one number of axes only: what each takes."""
-    found = {}
+    shapes = {}
     for layer in inference.model.layers:
         facts = inference.facts(layer)
         if facts is None or not ships(facts) or facts.input_of is None or facts.ranks[0] < 3:
             continue
         places = held.datasets(whole) if (whole := (*path, layer.name)) in held.layers else ()
         try:
-            found[layer.name] = facts.input_of(layer.config, tuple(held.file.datasets[places[0]].shape))
+            shapes[layer.name] = facts.input_of(layer.config, tuple(held.file.datasets[places[0]].shape))
         except RULE_ERRORS:
             continue  # the file holds none of this layer, or such as no kernel has
-    return found
+    return shapes
 
 
 def _suffices(document: Document, told: Sequence[Told], held: Weights, everywhere: bool) -> bool:

@@ -33,8 +33,8 @@ class KeptWeights:
         self.file = as_format(document, file, wanted)
         deep = self.file.layout.kind != "legacy"  # a layer that stands in two models is stored in one of them
         origins = Provenance({path: Origin(path) for path, _ in walk(model, held_by("keras3"))}) if deep else identity(model)
-        found = weights_in(document.model, self.file)
-        self._placed = Gathering(model, origins, [found], document.infer(), {0: document.model}).placed()
+        weights = weights_in(document.model, self.file)
+        self._placed = Gathering(model, origins, [weights], document.infer(), {0: document.model}).placed()
 
     def placed(self, relaying: Relaying) -> Placed:
         """As a writer takes them."""

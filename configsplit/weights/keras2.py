@@ -60,8 +60,8 @@ class Keras2Weights:
 
     def every(self) -> list[Laid]:
         """The weights of all layers, with their places in an ``.h5`` file."""
-        found = ((name, laid) for name, group in self.groups.items() for laid in group)
-        return [replace(laid, place=f"{self._above}{name}/{laid.place}") for name, laid in found]
+        pairs = ((name, laid) for name, group in self.groups.items() for laid in group)
+        return [replace(laid, place=f"{self._above}{name}/{laid.place}") for name, laid in pairs]
 
     def placed(self, relaying: Relaying) -> Placed:
         """As a writer takes them."""
@@ -84,15 +84,15 @@ class Keras2Weights:
         if held is None:
             return [each.laid for each in self._named(self._leaf((layer.name,), layer), layer, layer.name)]
         leaves = {path: each for path, each in walk(held, _REACH) if _REACH(each) is None and not each.is_input}
-        found = {path: self._leaf((layer.name, *path), each) for path, each in leaves.items()}
-        order = loaded_order(held, {path: [each.trainable for each in own] for path, own in found.items()}, "keras2", _REACH)
+        written = {path: self._leaf((layer.name, *path), each) for path, each in leaves.items()}
+        order = loaded_order(held, {path: [each.trainable for each in own] for path, own in written.items()}, "keras2", _REACH)
         names = [path[-1] for path in leaves]
         called = {path: path[-1] if names.count(path[-1]) == 1 else "/".join(path) for path in leaves}
-        named = {path: self._named(own, leaves[path], called[path]) for path, own in found.items()}
+        named = {path: self._named(own, leaves[path], called[path]) for path, own in written.items()}
         return [named[each.path][each.number].laid for each in order]
 
-    def _named(self, found: Sequence[Written], layer: Layer, scope: str) -> list[Written]:
-        return [each._replace(laid=replace(each.laid, place=self._named_by(layer, scope, each.name))) for each in found]
+    def _named(self, written: Sequence[Written], layer: Layer, scope: str) -> list[Written]:
+        return [each._replace(laid=replace(each.laid, place=self._named_by(layer, scope, each.name))) for each in written]
 
     def _leaf(self, path: LayerPath, layer: Layer) -> list[Written]:
         """The weights of a layer that holds no model, in the order of its ``weights``."""
@@ -146,7 +146,7 @@ def in_order(
     Raises:
         WeightsError: it is not certain in which order.
     """
-    layers, found = dict(walk(model, held_by("keras3"))), dict[LayerPath, Layout]()
+    layers, ordered = dict(walk(model, held_by("keras3"))), dict[LayerPath, Layout]()
     for path, layout in layouts.items():
         if not layout.slots:
             continue
@@ -161,8 +161,8 @@ def in_order(
         if strange := {*by_place} ^ {place for each in places for place in each}:
             raise _strange(path, min(strange))
         kept_once = len(archived_of(around, layers[path])) if around is not None else 0
-        found[path] = replace(layout, slots=tuple(by_place[each[0]] for each in places)[: kept_once or None])
-    return found
+        ordered[path] = replace(layout, slots=tuple(by_place[each[0]] for each in places)[: kept_once or None])
+    return ordered
 
 
 def _strange(path: LayerPath, place: str) -> WeightsError:

@@ -16,8 +16,8 @@ def completed(document: Document, file: Arrays) -> Document:
     """The document with what its weights prove: a setting that its config lacks, with which alone the weights are all used."""
     if not any(_lacks(document, layer) for layer in document.model.layers):
         return document
-    found = weights_in(document.model, file)
-    layers = tuple(_completed(document, layer, found) for layer in document.model.layers)
+    weights = weights_in(document.model, file)
+    layers = tuple(_completed(document, layer, weights) for layer in document.model.layers)
     changed = any(one is not other for one, other in zip(layers, document.model.layers, strict=True))
     return replace(document, model=replace(document.model, layers=layers)) if changed else document
 
@@ -28,10 +28,10 @@ def _lacks(document: Document, layer: Layer) -> str:
     return key if key not in layer.config else ""
 
 
-def _completed(document: Document, layer: Layer, found: Weights) -> Layer:
+def _completed(document: Document, layer: Layer, weights: Weights) -> Layer:
     if not (key := _lacks(document, layer)):
         return layer
-    stored = [found.file.datasets[name].shape for name in found.datasets((layer.name,))]
+    stored = [weights.file.datasets[name].shape for name in weights.datasets((layer.name,))]
     fitting = [value for value in (True, False) if _wants(document, _with(layer, key, value)) == stored]
     return _with(layer, key, fitting[0]) if len(fitting) == 1 else layer
 

@@ -21,8 +21,8 @@ def legacy_piece_names(layer: Layer, provenance: Provenance, wrapper: LayerPath,
     if piece is None or whole is None:
         return []
     leaves = [path for path, leaf in walk(piece, weights.inside) if weights.inside(leaf) is None and not leaf.is_input]
-    found = {path: provenance.origin((layer.name, *path)) for path in leaves}
-    origins = {path: origin.path[len(wrapper) :] for path, origin in found.items() if origin is not None}
+    traced = {path: provenance.origin((layer.name, *path)) for path in leaves}
+    origins = {path: origin.path[len(wrapper) :] for path, origin in traced.items() if origin is not None}
     names = {
         path: weights.names((*wrapper, *path)) for path, leaf in walk(whole, weights.inside) if weights.inside(leaf) is None
     }

@@ -24,12 +24,12 @@ _NUMBERED = re.compile(r"(.+?)(?:_(\d+))?")
 def groups_by_order(model: Model, file: Arrays, inside: HeldBy) -> Names:
     """What a legacy file calls the layers of a model, where it has other names; empty where they are the same, or unlike."""
     container = file.layout.container
-    found = [name for name in file.layer_names if file.has_datasets(f"{container}/{name}" if container else name)]
+    groups = [name for name in file.layer_names if file.has_datasets(f"{container}/{name}" if container else name)]
     stored = [layer for layer in model.layers if is_stored(model, layer)]
-    if {*found} <= {layer.name for layer in stored}:
+    if {*groups} <= {layer.name for layer in stored}:
         return {}
     weighted = [layer for layer in stored if _may_have_weights(layer, model.dialect, inside)]
-    pairs = _others(paired(weighted, found))
+    pairs = _others(paired(weighted, groups))
     without = {layer.name for layer in stored} - {layer.name for layer in weighted}
     return {} if without & {*pairs.values()} else pairs
 
@@ -42,8 +42,8 @@ def owners(layer: Layer, names: Sequence[str], dialect: str, inside: HeldBy) -> 
     """
     back = {its: mine for mine, its in inner_pairs(layer, names, dialect, inside).items()}
     ours = {"/".join(back.get(step, step) for step in name.split("/")): name for name in names}
-    found = inner_weights(layer, names if len(ours) < len(names) else list(ours), inside)
-    return {path: tuple(ours.get(name, name) for name in each) for path, each in found.items()}
+    owned = inner_weights(layer, names if len(ours) < len(names) else list(ours), inside)
+    return {path: tuple(ours.get(name, name) for name in each) for path, each in owned.items()}
 
 
 def inner_pairs(layer: Layer, names: Sequence[str], dialect: str, inside: HeldBy) -> Names:

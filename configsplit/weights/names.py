@@ -19,9 +19,9 @@ def stable_names(document: Document, file: Arrays) -> dict[str, str]:
     Raises:
         WeightsError: by its name nobody could say which weight one is, once it is read in.
     """
-    found = dict(_named(document, file))
-    layers = {path: list(names) for path, names in found.items()}
-    pairs = {name: dataset for names in found.values() for name, dataset in names.items()}
+    named = dict(_named(document, file))
+    layers = {path: list(names) for path, names in named.items()}
+    pairs = {name: dataset for names in named.values() for name, dataset in names.items()}
     listed = {
         name: Listed(info.shape, info.dtype, info.nbytes, lambda dataset=dataset: file.read(dataset))  # type: ignore[misc]
         for name, dataset in pairs.items()
@@ -64,10 +64,10 @@ def _step(weight: LayerWeight) -> str:
 
 
 def _unique(path: LayerPath, named: list[tuple[str, str]]) -> dict[str, str]:
-    found = {"/".join((*path, step)): dataset for step, dataset in named}
-    if len(found) != len(named):
+    unique = {"/".join((*path, step)): dataset for step, dataset in named}
+    if len(unique) != len(named):
         raise _doubt(path, [step for step, _ in named])
-    return found
+    return unique
 
 
 def _doubt(path: LayerPath, names: list[str]) -> WeightsError:

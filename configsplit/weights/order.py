@@ -112,7 +112,7 @@ def loaded_names(model: Model, names: Names, reach: HeldBy) -> list[str] | None:
 
 def _kinds(model: Model, names: Names, reach: HeldBy) -> dict[LayerPath, Sequence[bool]]:
     """Whether each weight of each layer is trainable by kind, as far as it matters for the order."""
-    found: dict[LayerPath, Sequence[bool]] = {}
+    kinds: dict[LayerPath, Sequence[bool]] = {}
     todo: list[tuple[LayerPath, Inference]] = [((), trace(model, dialect=model.dialect, read=read_entry))]
     while todo:
         around, inference = todo.pop()
@@ -124,10 +124,10 @@ def _kinds(model: Model, names: Names, reach: HeldBy) -> dict[LayerPath, Sequenc
                 declared = [spec.trainable for spec in weights_of(inference, layer) or ()]
                 if len(declared) != len(names[path]):
                     raise _unknown("/".join(path))
-                found[path] = declared
-    if missing := [path for path in names if names[path] and path not in found]:
+                kinds[path] = declared
+    if missing := [path for path in names if names[path] and path not in kinds]:
         raise _unknown("/".join(missing[0]))
-    return found
+    return kinds
 
 
 def _unknown(name: str) -> WeightsError:

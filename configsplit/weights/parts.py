@@ -43,13 +43,13 @@ class Weights:
 
     def notes(self) -> tuple[str, ...]:
         """What is taken for granted, for people."""
-        found = dict(self.matched)
+        pairs = dict(self.matched)
         if self.file.layout.kind == "legacy":
             for path, group in self.groups.items():
                 if group in self.file.groups and self.inside(self.layers[path]) is not None:
                     names = self.file.weight_names(group)
-                    found |= made_up.inner_pairs(self.layers[path], names, self.dialect, self.inside)
-        return (*self.file.notes, *((made_up.told(found),) if found else ()))
+                    pairs |= made_up.inner_pairs(self.layers[path], names, self.dialect, self.inside)
+        return (*self.file.notes, *((made_up.told(pairs),) if pairs else ()))
 
     def names(self, path: LayerPath) -> tuple[str, ...]:
         """In a legacy file: the weight names of a layer, or of one inside a nested model, whose group holds them flat."""
@@ -57,7 +57,7 @@ class Weights:
         if len(path) == 1:
             return names
         placed = made_up.owners(self.layers[path[:1]], names, self.dialect, self.inside)
-        wanted = {name for inside, found in placed.items() if inside[: len(path) - 1] == path[1:] for name in found}
+        wanted = {name for inside, inner in placed.items() if inside[: len(path) - 1] == path[1:] for name in inner}
         return tuple(name for name in names if name in wanted)
 
     def datasets(self, path: LayerPath) -> tuple[str, ...]:
@@ -103,20 +103,20 @@ def weights_in(model: Model, file: Arrays) -> Weights:
     if file.layout.kind == "v3":
         matched |= _check_names(file, groups, layers)
         groups |= _tied(file, groups, layers)
-    found = Weights(file, groups, layers, reach, model.dialect, matched)
+    weights = Weights(file, groups, layers, reach, model.dialect, matched)
     if file.layout.kind == "legacy" and file.in_order and not file.by_name:
-        _check_nested(found)
-    return found
+        _check_nested(weights)
+    return weights
 
 
 def _check_order(model: Model, file: Arrays) -> None:
     """Raises WeightsError where Keras, which goes by the order of the file, would give layers the weights of others."""
     layers, container = model.by_name(), file.layout.container
-    found = [
+    order = [
         name for name in file.layer_names if name in layers and file.has_datasets(f"{container}/{name}" if container else name)
     ]
-    there = {*found}
-    if found != [name for name in layers if name in there]:
+    there = {*order}
+    if order != [name for name in layers if name in there]:
         raise _out_of_order(file.where, "its layers")
 
 
@@ -129,21 +129,21 @@ def _out_of_order(where: str, what: str) -> WeightsError:
     )
 
 
-def _check_nested(found: Weights) -> None:
+def _check_nested(weights: Weights) -> None:
     """The same of the layers in a nested or wrapped model, whose group has all their weights in one row."""
-    for path, layer in found.layers.items():
-        held = found.inside(layer) if len(path) == 1 else None
-        names = found.names(path) if held is not None and path in found.groups else ()
+    for path, layer in weights.layers.items():
+        held = weights.inside(layer) if len(path) == 1 else None
+        names = weights.names(path) if held is not None and path in weights.groups else ()
         if held is None or len(names) < 2:
             continue
         try:
-            placed = made_up.owners(layer, names, found.dialect, found.inside)
+            placed = made_up.owners(layer, names, weights.dialect, weights.inside)
         except WeightsError:
             continue  # told where somebody needs to know whose weights they are
         from configsplit.weights.order import loaded_names
 
-        if (wanted := loaded_names(held, placed, found.inside)) is not None and wanted != [*names]:
-            raise _out_of_order(found.file.where, f"the weights in {layer.name!r}")
+        if (wanted := loaded_names(held, placed, weights.inside)) is not None and wanted != [*names]:
+            raise _out_of_order(weights.file.where, f"the weights in {layer.name!r}")
 
 
 def _check_named(file: Arrays) -> None:
@@ -199,7 +199,7 @@ def _tied(file: Arrays, groups: Mapping[LayerPath, str], layers: Mapping[LayerPa
         if group in file.groups and layers[path].model is None and _kind(layers[path]) in kinds:
             homes.setdefault(_likeness(layers[path]), []).append(group)
     twins = {path: homes.get(_likeness(layers[path]), []) for path in homeless}
-    return {path: found[0] for path, found in twins.items() if len(found) == 1}
+    return {path: names[0] for path, names in twins.items() if len(names) == 1}
 
 
 def _kind(layer: Layer) -> tuple[str, str]:
@@ -259,7 +259,7 @@ def check_shapes(model: Model, inference: Inference, weights: Weights, *, partly
             place = (*path, layer.name)
             if partly and weights.groups.get(place) not in weights.file.groups:
                 continue
-            inner = next((found for call, found in current.inner.items() if call.layer == layer.name), None)
+            inner = next((level for call, level in current.inner.items() if call.layer == layer.name), None)
             if inner is not None and weights.file.layout.kind != "legacy":
                 todo.append((place, inner))
             elif not _fits(layer, place, current if inner is None else inner, weights):
@@ -270,40 +270,40 @@ def check_shapes(model: Model, inference: Inference, weights: Weights, *, partly
 def _fits(layer: Layer, path: LayerPath, inference: Inference, weights: Weights) -> bool:
     """Whether the layer could be checked."""
     names = weights.datasets(path)
-    found = [weights.file.datasets[name].shape for name in names]
+    shapes = [weights.file.datasets[name].shape for name in names]
     layer = layer if weights.file.layout.kind == "legacy" else merged(layer)
-    wanted = _implied(inference, layer, found) if layer.model is None else _all_implied(inference, found)
+    wanted = _implied(inference, layer, shapes) if layer.model is None else _all_implied(inference, shapes)
     if wanted is not None and weights.file.layout.kind != "legacy":
         wanted += [spec.shape for spec in archived_of(inference, layer)]
     if wanted is None or any(None in shape for shape in wanted):
-        return not found
+        return not shapes
     group = weights.groups.get(path, "")
     composed = (
         layer.model is not None
         or bool(layer.config.keys() & _HOLDS_LAYERS)
         or any(name.rpartition("/")[0] != f"{group}/vars" for name in names)
     )
-    if found == wanted or (composed and _same_kinds(found, wanted)):
+    if shapes == wanted or (composed and _same_kinds(shapes, wanted)):
         return True
     raise WeightsError(
-        f"the weights of layer {'/'.join(path)!r} do not fit its configuration: {_listed(found)} in the file, "
+        f"the weights of layer {'/'.join(path)!r} do not fit its configuration: {_listed(shapes)} in the file, "
         f"{_listed(wanted)} needed",
-        code="weights-shape" if found else "weights-missing",
+        code="weights-shape" if shapes else "weights-missing",
         where=weights.file.where,
         hint=f"the file was left behind by a save that failed, or belongs to another model; {_BY_NAME}",
     )
 
 
-def _implied(inference: Inference, layer: Layer, found: Sequence[Shape]) -> list[Shape] | None:
+def _implied(inference: Inference, layer: Layer, shapes: Sequence[Shape]) -> list[Shape] | None:
     """The shapes of a layer's weights as its file should hold them; None if nobody has declared them."""
     if (declared := weights_of(inference, layer)) is None:
         return None
     wanted = [spec.shape for spec in declared]
     known = not any(None in shape for shape in wanted)
-    return stored_shapes(layer, wanted, found) if known and inference.dialect == "keras1" else wanted
+    return stored_shapes(layer, wanted, shapes) if known and inference.dialect == "keras1" else wanted
 
 
-def _all_implied(inference: Inference, found: Sequence[Shape]) -> list[Shape] | None:
+def _all_implied(inference: Inference, stored: Sequence[Shape]) -> list[Shape] | None:
     """Those of a nested model, which a legacy file keeps in one group; None if one layer has not been declared."""
     shapes: list[Shape] = []
     todo = [inference]
@@ -313,15 +313,15 @@ def _all_implied(inference: Inference, found: Sequence[Shape]) -> list[Shape] | 
         todo += first.values()
         for layer in current.model.layers:
             if layer.name not in first and not layer.is_input:
-                if (wanted := _implied(current, layer, found)) is None:
+                if (wanted := _implied(current, layer, stored)) is None:
                     return None
                 shapes += wanted
     return shapes
 
 
-def _same_kinds(found: Sequence[Shape], wanted: Sequence[Shape]) -> bool:
+def _same_kinds(shapes: Sequence[Shape], wanted: Sequence[Shape]) -> bool:
     """A layer that holds others saves in another order than it lists, and SpectralNormalization its kernel twice."""
-    return Counter(wanted) <= Counter(found) and set(found) == set(wanted)
+    return Counter(wanted) <= Counter(shapes) and set(shapes) == set(wanted)
 
 
 def merged(layer: Layer) -> Layer:

@@ -127,16 +127,16 @@ class Gathering:
         return items
 
     def _has_weights(self, path: LayerPath, _: str) -> bool:
-        found = self.origin(path)
-        group = None if found is None else found[0].groups.get(found[1].path)  # the input of a Sequential has none
-        return found is not None and group is not None and found[0].file.has_datasets(group)
+        source = self.origin(path)
+        group = None if source is None else source[0].groups.get(source[1].path)  # the input of a Sequential has none
+        return source is not None and group is not None and source[0].file.has_datasets(group)
 
     def _move(self, path: LayerPath, target: str) -> Move | Empty:
-        found = self.origin(path)
-        group = None if found is None else found[0].groups.get(found[1].path)
-        if found is None or group is None or group not in found[0].file.groups:
+        source = self.origin(path)
+        group = None if source is None else source[0].groups.get(source[1].path)
+        if source is None or group is None or group not in source[0].file.groups:
             return self._empty(path, target)
-        return Move(found[0].file, group, target, path[-1] if path[-1] != found[1].path[-1] else None)
+        return Move(source[0].file, group, target, path[-1] if path[-1] != source[1].path[-1] else None)
 
     def _empty(self, path: LayerPath, target: str) -> Empty:
         return Empty(target, path[-1] if self.names_are_kept else None)
@@ -149,15 +149,15 @@ class Gathering:
 
     def _legacy(self, layer: Layer) -> LegacyLayer:
         path = (layer.name,)
-        found = self.origin(path)
-        if self.is_part and found is not None and path in self.changed_inside:
-            return self._piece(layer, *found)
-        moved = layer.model is not None and (found is None or self._flags_differ(layer))
+        source = self.origin(path)
+        if self.is_part and source is not None and path in self.changed_inside:
+            return self._piece(layer, *source)
+        moved = layer.model is not None and (source is None or self._flags_differ(layer))
         if not self.is_part and (moved or (path in self.changed_inside and self.reach(layer) is not None)):
             return LegacyLayer(layer.name, self.first.file, "", self._nested(layer))
-        if found is None or found[0].groups[found[1].path[:1]] not in found[0].file.groups:
+        if source is None or source[0].groups[source[1].path[:1]] not in source[0].file.groups:
             return LegacyLayer(layer.name)
-        weights, origin = found
+        weights, origin = source
         group = weights.groups[origin.path[:1]]
         if origin.path == path or (self.is_part and len(origin.path) == 1):
             return LegacyLayer(layer.name, weights.file, group)
@@ -184,10 +184,10 @@ class Gathering:
         kinds: dict[LayerPath, Sequence[bool]] = {}
         held = self.reach(layer)
         for inner, leaf in walk(held, self.reach) if held else ():
-            found = self.origin((layer.name, *inner)) if self.reach(leaf) is None and not leaf.is_input else None
-            if found is None:
+            source = self.origin((layer.name, *inner)) if self.reach(leaf) is None and not leaf.is_input else None
+            if source is None:
                 continue
-            weights, origin = found
+            weights, origin = source
             group = weights.groups[origin.path[:1]]
             names = weights.names(origin.path)
             pairs[inner] = [
@@ -240,13 +240,13 @@ def check_frozen(gathering: Gathering) -> None:
         WeightsError: a layer of unknown make changed its flag.
     """
     for layer in gathering.model.layers:
-        found = gathering.origin((layer.name,))
-        if found is None or layer.model is not None:
+        source = gathering.origin((layer.name,))
+        if source is None or layer.model is not None:
             continue
-        before = model_layer(gathering.flags.get(found[1].source), found[1].path)
+        before = model_layer(gathering.flags.get(source[1].source), source[1].path)
         if before is None or before.config.get(FLAG) == layer.config.get(FLAG):
             continue
-        names = found[0].names(found[1].path)
+        names = source[0].names(source[1].path)
         thawed = gathering._kinds((layer.name,), layer, len(names))
         inside = gathering.reach(layer)
         partly = inside is not None and any(each.config.get(FLAG) is False for _, each in walk(inside, gathering.reach))
@@ -301,8 +301,8 @@ def known_inside(inference: Inference, path: LayerPath) -> Inference | None:
     """What is known of the nested or wrapped model at a path, from its first call; None where it is never called."""
     current: Inference | None = inference
     for name in path:
-        found = {} if current is None else {**current.wrapped, **current.inner}
-        current = next((inner for call, inner in found.items() if call.layer == name), None)
+        levels = {} if current is None else {**current.wrapped, **current.inner}
+        current = next((inner for call, inner in levels.items() if call.layer == name), None)
     return current
 
 

@@ -55,14 +55,14 @@ def _archived(document: Document, file: Arrays) -> Iterator[tuple[str, str]]:
 def _listed(document: Document, file: Arrays) -> Iterator[tuple[str, str]]:
     """Each name in an ``.h5`` file, and the dataset that goes there: layer by layer, in the order in which Keras loads them."""
     every, reach = weights_by_layer(document, file), rebuilt_inside(document.dialect)
-    known = {path: [each for each in found if not _in_config(document, path, each)] for path, found in every.items()}
+    known = {path: [each for each in weights if not _in_config(document, path, each)] for path, weights in every.items()}
     for layer in as_rebuilt(document.model, file).layers:
         held = reach(layer)
         if held is None:
             inner: list[tuple[LayerPath, LayerWeight]] = [((), weight) for weight in known.get((layer.name,), ())]
         else:
-            leaves = {path: found for path, _ in walk(held, reach) if (found := known.get((layer.name, *path)))}
-            kinds = {path: [_kind((layer.name, *path), weight) for weight in found] for path, found in leaves.items()}
+            leaves = {path: weights for path, _ in walk(held, reach) if (weights := known.get((layer.name, *path)))}
+            kinds = {path: [_kind((layer.name, *path), weight) for weight in weights] for path, weights in leaves.items()}
             order = loaded_order(held, kinds, document.dialect, reach)
             inner = [(each.path, leaves[each.path][each.number]) for each in order]
         for path, weight in inner:
@@ -96,29 +96,29 @@ def weights_by_layer(document: Document, file: Arrays) -> dict[LayerPath, list[L
         WeightsError: it is not certain in which order a layer lists them, or where an archive keeps them.
     """
     old = OldWeights(document, file)
-    layers = old.found.layers
+    layers = old.weights.layers
     return {path: _of(document, old, path, layers[path], names) for path, names in old.datasets.items() if names}
 
 
 def _of(document: Document, old: OldWeights, path: LayerPath, layer: Layer, names: Sequence[str]) -> list[LayerWeight]:
-    stored, group = old.stored[path], old.found.groups.get(path, "")
+    stored, group = old.stored[path], old.weights.groups.get(path, "")
     around = known_inside(document.infer(), path[:-1])
     declared = [] if around is None else sorted(weights_of(around, layer) or (), key=lambda spec: not spec.trainable)
     count = len(declared) or _count(stored)
     try:
-        found = archived(placed(layer.entry), path, Stored(((),) * count, stored.names, stored.places), document.facts)
+        weights = archived(placed(layer.entry), path, Stored(((),) * count, stored.names, stored.places), document.facts)
     except Stop as stop:
         raise WeightsError(str(stop), code=stop.code, where="/".join(path), hint=stop.remedy) from None
     if stored.places:
-        if {*stored.places} != {place for places in found for place in places}:
+        if {*stored.places} != {place for places in weights for place in places}:
             raise _misplaced(path, layer, names)
-        names = [f"{group}/{places[0]}" for places in found]
-    elif len(names) != len(found):
+        names = [f"{group}/{places[0]}" for places in weights]
+    elif len(names) != len(weights):
         raise _misplaced(path, layer, names)
     called = [spec.name for spec in declared]
-    called = called if len({*called}) == len(found) else [places[0].replace("vars/", "") for places in found]
-    kinds = [spec.trainable for spec in declared] if len(declared) == len(found) else [None] * len(found)
-    return [LayerWeight(*each) for each in zip(called, names, found, kinds, strict=True)]
+    called = called if len({*called}) == len(weights) else [places[0].replace("vars/", "") for places in weights]
+    kinds = [spec.trainable for spec in declared] if len(declared) == len(weights) else [None] * len(weights)
+    return [LayerWeight(*each) for each in zip(called, names, weights, kinds, strict=True)]
 
 
 def _count(stored: Stored) -> int:

@@ -201,10 +201,10 @@ def _transposed(config: FrozenDict, shapes: Sequence[Shape], backend: str) -> Re
 def _separable2d(config: FrozenDict, shapes: Sequence[Shape], backend: str) -> Recipes:
     if not shapes:
         return ()
-    found = copies(len(shapes))
+    recipes = copies(len(shapes))
     if not _is_first(config):
-        return found
-    return (found[0].then("transpose", (2, 3, 1, 0)), found[1].then("transpose", (2, 3, 1, 0)), *found[2:])
+        return recipes
+    return (recipes[0].then("transpose", (2, 3, 1, 0)), recipes[1].then("transpose", (2, 3, 1, 0)), *recipes[2:])
 
 
 def _gates(order: Sequence[int], count: int) -> Recipes:
@@ -222,13 +222,13 @@ def _recurrent(order: Sequence[int]) -> Callable[[FrozenDict, Sequence[Shape], s
 
 
 def _conv_lstm(config: FrozenDict, shapes: Sequence[Shape], backend: str) -> Recipes:
-    found = _recurrent((0, 2, 1, 3))(config, shapes, backend)
-    if not found:
+    recipes = _recurrent((0, 2, 1, 3))(config, shapes, backend)
+    if not recipes:
         return ()
     if _is_first(config) and len(shapes) > 3:  # filters first: the gates lie along the first axis
-        first = [Recipe(recipe.sources, (recipe.steps[0]._replace(argument=0),)) for recipe in found[:2]]
-        found = (*(recipe.then("transpose", (2, 3, 1, 0)) for recipe in first), found[2])
-    return (_turned(found[0], config, backend), _turned(found[1], config, backend), found[2])
+        first = [Recipe(recipe.sources, (recipe.steps[0]._replace(argument=0),)) for recipe in recipes[:2]]
+        recipes = (*(recipe.then("transpose", (2, 3, 1, 0)) for recipe in first), recipes[2])
+    return (_turned(recipes[0], config, backend), _turned(recipes[1], config, backend), recipes[2])
 
 
 _RECIPES: Mapping[str, Callable[[FrozenDict, Sequence[Shape], str], Recipes]] = {

@@ -85,13 +85,13 @@ def keras2_recipes(class_name: str, config: FrozenDict, shapes: Sequence[Shape],
     """How each weight of the Keras 3 layer comes from those of the Keras 2 layer."""
     if class_name in _RELAID:
         return _RELAID[class_name](shapes)
-    found = copies(len(shapes))
+    recipes = copies(len(shapes))
     if class_name.startswith("BatchNormalization") and config.get("renorm"):
-        return found[: 2 + bool(config.get("center", True)) + bool(config.get("scale", True))]  # the rest serves training
+        return recipes[: 2 + bool(config.get("center", True)) + bool(config.get("scale", True))]  # the rest serves training
     if backend == "theano" and class_name in _CONVOLUTIONS:
         turned = _CONVOLUTIONS[class_name]
-        found = tuple(turned_round(recipe) if number < turned else recipe for number, recipe in enumerate(found))
-    return found
+        recipes = tuple(turned_round(recipe) if number < turned else recipe for number, recipe in enumerate(recipes))
+    return recipes
 
 
 def turned_round(recipe: Recipe) -> Recipe:

@@ -65,9 +65,9 @@ def called_as_today(entry: FrozenDict) -> FrozenDict:
 
 
 def _has_tensor(value: Any) -> bool:
-    found: list[Any] = []
-    rebuild(value, found.append, stop=_is_tensor)
-    return any(map(_is_tensor, found))
+    tensors: list[Any] = []
+    rebuild(value, tensors.append, stop=_is_tensor)
+    return any(map(_is_tensor, tensors))
 
 
 def _is_tensor(item: Any) -> bool:

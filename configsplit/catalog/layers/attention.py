@@ -46,12 +46,12 @@ def attention_outputs(call: CallFacts) -> Outputs:
 
 
 def attention_weights(call: CallFacts) -> Weights:
-    config, found = call.config, []
+    config, weights = call.config, []
     if config.get("use_scale"):
-        found.append(weight(call, "scale"))
+        weights.append(weight(call, "scale"))
     if config.get("score_mode") == "concat":
-        found.append(weight(call, "concat_score_weight"))
-    return tuple(found)
+        weights.append(weight(call, "concat_score_weight"))
+    return tuple(weights)
 
 
 def additive_weights(call: CallFacts) -> Weights:
@@ -100,10 +100,10 @@ def _scores(call: CallFacts, query: Shape, key: Shape, heads: int) -> Shape:
 
 
 def _projection(call: CallFacts, name: str, kernel: Shape, bias: Shape) -> Weights:
-    found = [weight(call, f"{name}/kernel", *kernel)]
+    weights = [weight(call, f"{name}/kernel", *kernel)]
     if call.config.get("use_bias", True):
-        found.append(weight(call, f"{name}/bias", *bias))
-    return tuple(found)
+        weights.append(weight(call, f"{name}/bias", *bias))
+    return tuple(weights)
 
 
 def multi_head_weights(call: CallFacts) -> Weights:

@@ -139,8 +139,8 @@ def einsum_shape(call: CallFacts) -> Shape:
 
 def einsum_weights(call: CallFacts) -> Weights:
     _, kernel, bias, *_ = _einsum(call)
-    found = (weight(call, "kernel", *kernel),)
-    return with_lora(call, found if bias is None else (*found, weight(call, "bias", *bias)))
+    weights = (weight(call, "kernel", *kernel),)
+    return with_lora(call, weights if bias is None else (*weights, weight(call, "bias", *bias)))
 
 
 def einsum_macs(call: CallFacts) -> int:

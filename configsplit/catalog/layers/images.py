@@ -73,16 +73,16 @@ def coloured_outputs(call: CallFacts) -> Outputs:
 
 def boxes_outputs(call: CallFacts) -> Outputs:
     """So many boxes and labels of each image, whatever else is given beside them."""
-    found, number = call.args[0], int(call.config["max_number"])
-    if not isinstance(found, Mapping) or "bounding_boxes" not in found:
+    labels, number = call.args[0], int(call.config["max_number"])
+    if not isinstance(labels, Mapping) or "bounding_boxes" not in labels:
         return labelled_outputs(call)
 
     def wished(spec: TensorSpec) -> TensorSpec:
         batch, _, *rest = shape_of(spec)
         return TensorSpec((batch, number, *rest))
 
-    boxes = rebuild(found["bounding_boxes"], wished)
-    return labelled_outputs(replace(call, args=(FrozenDict({**found, "bounding_boxes": boxes}),)))
+    boxes = rebuild(labels["bounding_boxes"], wished)
+    return labelled_outputs(replace(call, args=(FrozenDict({**labels, "bounding_boxes": boxes}),)))
 
 
 _WAYS = {"interpolation": one_of("nearest bilinear", case=False)}
@@ -125,8 +125,8 @@ _COLOURS = {
 
 
 def _odd(value: Any) -> bool:
-    found = value if isinstance(value, tuple) else (value, value)
-    return len(found) == 2 and all(isinstance(each, (int, float)) and each % 2 != 0 for each in found)
+    pair = value if isinstance(value, tuple) else (value, value)
+    return len(pair) == 2 and all(isinstance(each, (int, float)) and each % 2 != 0 for each in pair)
 
 
 _BLURRED = {"factor": _PART, "sigma": _PART, "kernel_size": Values("an odd number, or two of them", _odd)}

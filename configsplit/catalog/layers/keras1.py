@@ -101,8 +101,8 @@ def with_ordering(entry_class: str, config: FrozenDict, ordering: str | None) ->
 
 def ordering(layers: Iterable[Layer]) -> str | None:
     """The one order of dimensions that layers of a model write; None where they write none, or both."""
-    found = {layer.config.get("dim_ordering") for layer in layers} & {"th", "tf"}
-    return found.pop() if len(found) == 1 else None
+    orders = {layer.config.get("dim_ordering") for layer in layers} & {"th", "tf"}
+    return orders.pop() if len(orders) == 1 else None
 
 
 MODES = {
@@ -193,24 +193,24 @@ _CONVOLUTIONS = frozenset(
 )
 
 
-def stored_shapes(layer: Layer, wanted: Sequence[Shape], found: Sequence[Shape]) -> list[Shape]:
+def stored_shapes(layer: Layer, wanted: Sequence[Shape], stored: Sequence[Shape]) -> list[Shape]:
     """The shapes of a layer's weights as a file of Keras 1 holds them, from those that its config implies in Keras 2.
 
     Args:
         layer: the layer; of a wrapper, what it wraps decides.
         wanted: the shapes in the order and layout of Keras 2, without a batch dimension.
-        found: those in the file, which decide only where releases of Keras 1 differ among themselves.
+        stored: those in the file, which decide only where releases of Keras 1 differ among themselves.
     """
     class_name, config = _innermost(layer)
     if class_name in _GATES and config.get("consume_less") != "gpu":
         return [shape for triple in _triples(wanted) for shape in _by_gate(triple, _GATES[class_name])]
-    if class_name == "ConvLSTM2D" and len(found) != len(wanted):
+    if class_name == "ConvLSTM2D" and len(stored) != len(wanted):
         return [_kernel(shape, config)[0] for triple in _triples(wanted) for shape in _by_gate(triple, 4)]
     if class_name == "Deconvolution2D":
         return [_deconvolution(shape, config) for shape in wanted]
     if class_name in _CONVOLUTIONS:
         newer, older = ([_kernel(shape, config)[number] for shape in wanted] for number in (0, 1))
-        return older if Counter(older) <= Counter(found) else newer
+        return older if Counter(older) <= Counter(stored) else newer
     return list(wanted)
 
 

@@ -64,9 +64,9 @@ def elementwise(call: CallFacts) -> Outputs:
 
 
 def _same_rank(shapes: Iterable[Shape]) -> list[Shape]:
-    found = list(shapes)
-    rank = max(map(len, found))
-    return [(*shape[:1], *((1,) * (rank - len(shape))), *shape[1:]) for shape in found]
+    padded = list(shapes)
+    rank = max(map(len, padded))
+    return [(*shape[:1], *((1,) * (rank - len(shape))), *shape[1:]) for shape in padded]
 
 
 def joined(shapes: list[Shape], axis: int, *, fill: bool) -> Shape:

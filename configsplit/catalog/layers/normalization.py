@@ -46,8 +46,11 @@ def batch_weights(call: CallFacts) -> Weights:
     shape, dtype, config = _parameter_shape(call), _statistics_dtype(call), call.config
     learned = [name for name, key in (("gamma", "scale"), ("beta", "center")) if config.get(key, True)]
     moving = ["moving_mean", "moving_variance"]
-    found = [*(WeightSpec(name, shape, dtype) for name in learned), *(WeightSpec(name, shape, dtype, False) for name in moving)]
-    return (*found, *_renorm_weights(call, shape, dtype))
+    weights = [
+        *(WeightSpec(name, shape, dtype) for name in learned),
+        *(WeightSpec(name, shape, dtype, False) for name in moving),
+    ]
+    return (*weights, *_renorm_weights(call, shape, dtype))
 
 
 def _renorm_weights(call: CallFacts, shape: Shape, dtype: str) -> Weights:

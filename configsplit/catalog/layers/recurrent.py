@@ -78,7 +78,7 @@ def cells_of(call: CallFacts) -> list[tuple[str, FrozenDict]]:
     if call.class_name in CELLS:
         return [(call.class_name, call.config)]
     by_itself = FrozenDict({"class_name": call.class_name, "config": call.config})
-    todo, found = [call.config["cell"] if call.class_name == "RNN" else by_itself], []
+    todo, cells = [call.config["cell"] if call.class_name == "RNN" else by_itself], []
     while todo:
         entry = todo.pop()
         name = str(entry["class_name"])
@@ -88,10 +88,10 @@ def cells_of(call: CallFacts) -> list[tuple[str, FrozenDict]]:
         elif name in _AROUND:
             todo.append(entry["config"]["cell"])
         elif kind in CELLS:
-            found.append((kind, entry["config"]))
+            cells.append((kind, entry["config"]))
         else:
             raise unknown(f"there is no rule for the cell class {name!r}")
-    return found
+    return cells
 
 
 def _units(config: FrozenDict) -> int:
@@ -148,13 +148,13 @@ def _reversed_states(call: CallFacts) -> bool:
 def recurrent_weights(call: CallFacts) -> Weights:
     """Kernel, recurrent kernel and bias of every cell; a stack's names begin with the cell's number."""
     cells = cells_of(call)
-    size, found = first_shape(call)[-1], []
+    size, weights = first_shape(call)[-1], []
     for place, (kind, config) in enumerate(cells):
         prefix = f"cells/{place}/" if len(cells) > 1 else ""
         inner = replace(call, config=config if "dtype" in config else config | {"dtype": call.config.get("dtype")})
-        found += [replace(spec, name=prefix + spec.name) for spec in _cell_weights(inner, CELLS[kind], size)]
+        weights += [replace(spec, name=prefix + spec.name) for spec in _cell_weights(inner, CELLS[kind], size)]
         size = _units(config)
-    return tuple(found)
+    return tuple(weights)
 
 
 def _cell_weights(call: CallFacts, cell: Cell, size: int | None) -> Weights:
@@ -262,8 +262,8 @@ _CELL_CLASSES = (*_CELLS.split(), *_OVER_CELLS.split(), "AbstractRNNCell", "Conv
 
 def _no_cell(config: FrozenDict) -> str:
     """What stands where a cell should be."""
-    found = config.get("cell", config.get("cells"))
-    entries = found if isinstance(found, tuple) else (found,)
+    cell = config.get("cell", config.get("cells"))
+    entries = cell if isinstance(cell, tuple) else (cell,)
     names = [class_of_keras(entry) for entry in entries if isinstance(entry, FrozenDict)]
     strange = next((name for name in names if name and name not in _CELL_CLASSES), "")
     return f"a {strange} is no cell" if strange else ""

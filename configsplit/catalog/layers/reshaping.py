@@ -77,10 +77,10 @@ def _pairs(value: Any, rank: int) -> list[tuple[int, int]]:
     if rank == 1 and isinstance(value, tuple) and len(value) == 2:
         value = (value,)
     several = value if isinstance(value, tuple) else (value,) * rank
-    found = [item if isinstance(item, tuple) else (item, item) for item in several]
-    if len(found) != rank:
-        raise unknown(f"{len(found)} amounts are given for {rank} axes")
-    return [(int(before), int(after)) for before, after in found]
+    pairs = [item if isinstance(item, tuple) else (item, item) for item in several]
+    if len(pairs) != rank:
+        raise unknown(f"{len(pairs)} amounts are given for {rank} axes")
+    return [(int(before), int(after)) for before, after in pairs]
 
 
 def padded_shape(call: CallFacts) -> Shape:

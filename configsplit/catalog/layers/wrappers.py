@@ -119,10 +119,10 @@ def bidirectional_outputs(call: CallFacts) -> Outputs:
 
 
 def bidirectional_weights(call: CallFacts) -> Weights:
-    found: list[WeightSpec] = []
+    weights: list[WeightSpec] = []
     for prefix, (facts, inner) in zip(("forward_layer", "backward_layer"), _directions(call), strict=True):
-        found += _prefixed(prefix, facts.weights(inner) if facts.weights else ())
-    return tuple(found)
+        weights += _prefixed(prefix, facts.weights(inner) if facts.weights else ())
+    return tuple(weights)
 
 
 def bidirectional_macs(call: CallFacts) -> int:
@@ -150,8 +150,8 @@ def _one_way(config: FrozenDict) -> str:
 
 def without_more(config: FrozenDict) -> str:
     """Why the layers that a class holds cannot be called with one tensor and nothing else."""
-    found = config.get("layer", config.get("layers"))
-    for entry in found if isinstance(found, tuple) else (found,):
+    inner = config.get("layer", config.get("layers"))
+    for entry in inner if isinstance(inner, tuple) else (inner,):
         name = class_of_keras(entry)
         input_of_keras3 = name == INPUT and "batch_shape" in entry["config"]
         if input_of_keras3 or len([word for word in _call_of(name).split() if "=" not in word and "*" not in word]) > 1:

@@ -53,8 +53,8 @@ class Arguments:
 
     def operands(self, which: int | str) -> list[Operand]:
         """A list of tensors given as one argument."""
-        found = self.get(which)
-        return [operand(item) for item in (found if isinstance(found, tuple) else (found,))]
+        value = self.get(which)
+        return [operand(item) for item in (value if isinstance(value, tuple) else (value,))]
 
     def axes(self, rank: int, which: int | str = "axis") -> tuple[int, ...]:
         return axes_of(self.get(which, None), rank)
@@ -111,8 +111,8 @@ class Parameter(NamedTuple):
 @cache
 def parameters(declared: str) -> tuple[Parameter, ...]:
     """The parameters of a declaration, in order: ``input axis|dim``, ``*operands subscripts``."""
-    found = ((each.startswith("*"), each.removeprefix("*").split("|")) for each in declared.split())
-    return tuple(Parameter(names[0], tuple(names[1:]), several) for several, names in found)
+    words = ((each.startswith("*"), each.removeprefix("*").split("|")) for each in declared.split())
+    return tuple(Parameter(names[0], tuple(names[1:]), several) for several, names in words)
 
 
 def bound(declared: str, positional: Sequence[Any], named: Mapping[str, Any]) -> dict[str, Any]:
@@ -174,10 +174,10 @@ _ABOVE = {
 
 def _closed() -> dict[str, frozenset[str]]:
     """Each dtype with all that it can become; the table above is ordered, so its end is known first."""
-    found: dict[str, frozenset[str]] = {}
+    closed: dict[str, frozenset[str]] = {}
     for name, above in reversed(_ABOVE.items()):
-        found[name] = frozenset({name}).union(*(found[other] for other in above))
-    return found
+        closed[name] = frozenset({name}).union(*(closed[other] for other in above))
+    return closed
 
 
 _REACHES = _closed()

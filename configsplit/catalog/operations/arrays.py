@@ -35,57 +35,57 @@ def ravelled(shape: Shape) -> Shape:
     return (product(shape),)
 
 
-def like(shape: Shape, found: Operand) -> Outputs:
+def like(shape: Shape, tensor: Operand) -> Outputs:
     """One output of the operand's dtype."""
-    return one(shape, found.dtype)
+    return one(shape, tensor.dtype)
 
 
 # ----------------------------------------------------------------------------------------------------------------- moving
 
 
 def _ravel(given: Arguments) -> Outputs:
-    found = given.operand(0)
-    return like(ravelled(found.shape), found)
+    tensor = given.operand(0)
+    return like(ravelled(tensor.shape), tensor)
 
 
 def _moveaxis(given: Arguments) -> Outputs:
-    found = given.operand(0)
-    rank = len(found.shape)
+    tensor = given.operand(0)
+    rank = len(tensor.shape)
     sources, targets = (axes_of(given.get(name), rank) for name in ("source", "destination"))
     order = [axis for axis in range(rank) if axis not in sources]
     for target, source in sorted(zip(targets, sources, strict=True)):
         order.insert(target, source)
-    return like(tuple(found.shape[axis] for axis in order), found)
+    return like(tuple(tensor.shape[axis] for axis in order), tensor)
 
 
 def _rot90(given: Arguments) -> Outputs:
-    found = given.operand("array")
-    first, second = axes_of(given.get("axes", (0, 1)), len(found.shape))
-    shape = list(found.shape)
+    tensor = given.operand("array")
+    first, second = axes_of(given.get("axes", (0, 1)), len(tensor.shape))
+    shape = list(tensor.shape)
     if given.number("k", 1) % 2:
         shape[first], shape[second] = shape[second], shape[first]
-    return like(tuple(shape), found)
+    return like(tuple(shape), tensor)
 
 
 def repeated(given: Arguments) -> Outputs:
     """So many times each, or a number for each place along the axis."""
-    found, times, axis = given.operand(0), given.get("repeats"), given.get("axis", None)
-    shape, place = (ravelled(found.shape), 0) if axis is None else (found.shape, axis_of(int(axis), len(found.shape)))
+    tensor, times, axis = given.operand(0), given.get("repeats"), given.get("axis", None)
+    shape, place = (ravelled(tensor.shape), 0) if axis is None else (tensor.shape, axis_of(int(axis), len(tensor.shape)))
     several = times if isinstance(times, tuple) else (times,)
     size = shape[place]
     length = None if size is None else (size * int(several[0]) if len(several) == 1 else sum(several))
-    return like(changed(shape, place, length), found)
+    return like(changed(shape, place, length), tensor)
 
 
 def _pad(given: Arguments) -> Outputs:
-    found, width = given.operand(0), given.get("pad_width")
+    tensor, width = given.operand(0), given.get("pad_width")
     pairs = width if isinstance(width, tuple) else ((width, width),)
     if not isinstance(pairs[0], tuple):
         pairs = (pairs,)
     if len(pairs) == 1:
-        pairs = pairs * len(found.shape)
-    sizes = zip(found.shape, pairs, strict=True)
-    return like(tuple(None if size is None else size + sum(map(int, pair)) for size, pair in sizes), found)
+        pairs = pairs * len(tensor.shape)
+    sizes = zip(tensor.shape, pairs, strict=True)
+    return like(tuple(None if size is None else size + sum(map(int, pair)) for size, pair in sizes), tensor)
 
 
 _TERM = re.compile(r"\(([^)]*)\)|(\S+)")
@@ -93,13 +93,13 @@ _TERM = re.compile(r"\(([^)]*)\)|(\S+)")
 
 def _rearrange(given: Arguments) -> Outputs:
     """``b h (w s) c -> b (h w) (s c)``. Raises ShapeError where a size in brackets cannot be told."""
-    found, pattern = given.operand("tensor"), str(given.get("pattern"))
+    tensor, pattern = given.operand("tensor"), str(given.get("pattern"))
     before, after = (_terms(side) for side in pattern.split("->"))
     sizes = {name: int(size) for name, size in given.given.items() if type(size) is int}
     lengths: dict[str, int | None] = {}
-    for term, size in zip(before, found.shape, strict=True):
+    for term, size in zip(before, tensor.shape, strict=True):
         lengths.update(_term_sizes(term, size, sizes))
-    return like(tuple(product(lengths[name] for name in term) for term in after), found)
+    return like(tuple(product(lengths[name] for name in term) for term in after), tensor)
 
 
 def _terms(side: str) -> list[list[str]]:
@@ -129,12 +129,12 @@ def _stacked(axis: int) -> Rule:
     """hstack, vstack and dstack join along their axis; vectors along the only one they have, but for dstack."""
 
     def rule(given: Arguments) -> Outputs:
-        found = tensors_of(given)
-        shapes = [_deep(item.shape) if axis == 2 else item.shape for item in found]
+        tensors = tensors_of(given)
+        shapes = [_deep(item.shape) if axis == 2 else item.shape for item in tensors]
         place = min(axis, len(shapes[0]) - 1)
         lengths = [shape[place] for shape in shapes]
         total = None if None in lengths else sum(known(length) for length in lengths)
-        return one(changed(shapes[0], place, total), promoted(found, tensorflow=False))
+        return one(changed(shapes[0], place, total), promoted(tensors, tensorflow=False))
 
     return rule
 
@@ -158,11 +158,11 @@ def _split_along(axis: int | None) -> Rule:
     """Sections of nearly equal size, or places to cut."""
 
     def rule(given: Arguments) -> Outputs:
-        found, parts = given.operand(0), given.get("indices_or_sections")
+        tensor, parts = given.operand(0), given.get("indices_or_sections")
         chosen = given.get("axis", 0) if axis is None else axis
-        place = axis_of(int(chosen), len(found.shape))
-        lengths = _sections(found.shape[place], parts)
-        return tuple(TensorSpec(changed(found.shape, place, length), found.dtype) for length in lengths)
+        place = axis_of(int(chosen), len(tensor.shape))
+        lengths = _sections(tensor.shape[place], parts)
+        return tuple(TensorSpec(changed(tensor.shape, place, length), tensor.dtype) for length in lengths)
 
     return rule
 
@@ -187,37 +187,37 @@ def _diagonal_length(rows: int | None, columns: int | None, offset: int) -> int 
 
 
 def _diag(given: Arguments) -> Outputs:
-    found, offset = given.operand(0), given.number("k", 0)
-    if len(found.shape) == 1:
-        size = None if found.shape[0] is None else found.shape[0] + abs(offset)
-        return like((size, size), found)
-    rows, columns = found.shape
-    return like((_diagonal_length(rows, columns, offset),), found)
+    tensor, offset = given.operand(0), given.number("k", 0)
+    if len(tensor.shape) == 1:
+        size = None if tensor.shape[0] is None else tensor.shape[0] + abs(offset)
+        return like((size, size), tensor)
+    rows, columns = tensor.shape
+    return like((_diagonal_length(rows, columns, offset),), tensor)
 
 
 def _diagflat(given: Arguments) -> Outputs:
-    found = given.operand(0)
-    size = product(found.shape)
+    tensor = given.operand(0)
+    size = product(tensor.shape)
     size = None if size is None else size + abs(given.number("k", 0))
-    return like((size, size), found)
+    return like((size, size), tensor)
 
 
 def _plane(given: Arguments) -> tuple[Operand, Shape, int | None]:
     """The operand, its shape without the two axes of a plane, and the length of the plane's diagonal."""
-    found = given.operand(0)
-    axes = tuple(axis_of(given.number(name, place), len(found.shape)) for place, name in enumerate(("axis1", "axis2")))
-    rest = tuple(size for axis, size in enumerate(found.shape) if axis not in axes)
-    return found, rest, _diagonal_length(found.shape[axes[0]], found.shape[axes[1]], given.number("offset", 0))
+    tensor = given.operand(0)
+    axes = tuple(axis_of(given.number(name, place), len(tensor.shape)) for place, name in enumerate(("axis1", "axis2")))
+    rest = tuple(size for axis, size in enumerate(tensor.shape) if axis not in axes)
+    return tensor, rest, _diagonal_length(tensor.shape[axes[0]], tensor.shape[axes[1]], given.number("offset", 0))
 
 
 def _diagonal(given: Arguments) -> Outputs:
-    found, rest, length = _plane(given)
-    return like((*rest, length), found)
+    tensor, rest, length = _plane(given)
+    return like((*rest, length), tensor)
 
 
 def _trace(given: Arguments) -> Outputs:
-    found, rest, _ = _plane(given)
-    return one(rest, "int32" if found.dtype in ("bool", "int8", "int16", "uint8", "uint16") else found.dtype)
+    tensor, rest, _ = _plane(given)
+    return one(rest, "int32" if tensor.dtype in ("bool", "int8", "int16", "uint8", "uint16") else tensor.dtype)
 
 
 OPERATIONS: dict[str, Operation] = {

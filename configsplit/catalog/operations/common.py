@@ -43,8 +43,8 @@ def declared(
 
 
 def same(given: Arguments) -> Outputs:
-    found = given.operand(0)
-    return one(found.shape, found.dtype)
+    tensor = given.operand(0)
+    return one(tensor.shape, tensor.dtype)
 
 
 def where(given: Arguments) -> Outputs:

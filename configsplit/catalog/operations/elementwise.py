@@ -54,8 +54,8 @@ def always(dtype: str) -> Dtype:
 
 def _unary(dtype: Dtype) -> Rule:
     def rule(given: Arguments) -> Outputs:
-        found = given.operand(0)
-        return one(found.shape, dtype(found.dtype))
+        tensor = given.operand(0)
+        return one(tensor.shape, dtype(tensor.dtype))
 
     return rule
 
@@ -102,20 +102,20 @@ def _polar(given: Arguments) -> Outputs:
 
 
 def _clip(given: Arguments) -> Outputs:
-    found = given.operand(0)
-    return one(found.shape, counted(found.dtype))
+    tensor = given.operand(0)
+    return one(tensor.shape, counted(tensor.dtype))
 
 
 def written(given: Arguments) -> Outputs:
     """Operations whose static dtype, where there is one, is the output's."""
-    found = given.operand(0)
-    return one(found.shape, dtype_name(given.get("dtype", None)) or found.dtype)
+    tensor = given.operand(0)
+    return one(tensor.shape, dtype_name(given.get("dtype", None)) or tensor.dtype)
 
 
 def _choice(given: Arguments) -> Outputs:
     """numpy.select: the choices and the default decide, not the conditions."""
-    found = [operand(item) for item in given.get("choicelist")]
-    return one(found[0].shape, promote(item.dtype for item in found if item.dtype))
+    choices = [operand(item) for item in given.get("choicelist")]
+    return one(choices[0].shape, promote(item.dtype for item in choices if item.dtype))
 
 
 # ------------------------------------------------------------------------------------------------------------- reductions
@@ -123,17 +123,17 @@ def _choice(given: Arguments) -> Outputs:
 
 def _reduction(dtype: Dtype) -> Rule:
     def rule(given: Arguments) -> Outputs:
-        found = given.operand(0)
+        tensor = given.operand(0)
         written = dtype_name(given.get("dtype", None))
-        return one(reduced(given), written or dtype(found.dtype))
+        return one(reduced(given), written or dtype(tensor.dtype))
 
     return rule
 
 
 def _quantile(given: Arguments) -> Outputs:
     """Several quantiles at once stand in front."""
-    found, quantiles = given.operand(0), given.operand("q")
-    return one((*quantiles.shape, *reduced(given)), as_float(found.dtype))
+    tensor, quantiles = given.operand(0), given.operand("q")
+    return one((*quantiles.shape, *reduced(given)), as_float(tensor.dtype))
 
 
 def _average(given: Arguments) -> Outputs:
@@ -144,37 +144,37 @@ def _average(given: Arguments) -> Outputs:
 
 
 def _moments(given: Arguments) -> Outputs:
-    found = given.operand(0)
-    return (TensorSpec(reduced(given, "axes"), found.dtype),) * 2
+    tensor = given.operand(0)
+    return (TensorSpec(reduced(given, "axes"), tensor.dtype),) * 2
 
 
 def _running(given: Arguments) -> Outputs:
     """Cumulative sums flatten where they have no axis."""
-    found = given.operand(0)
-    shape = (product(found.shape),) if given.get("axis", None) is None else found.shape
-    return one(shape, dtype_name(given.get("dtype", None)) or counted(found.dtype))
+    tensor = given.operand(0)
+    shape = (product(tensor.shape),) if given.get("axis", None) is None else tensor.shape
+    return one(shape, dtype_name(given.get("dtype", None)) or counted(tensor.dtype))
 
 
 def _difference(given: Arguments) -> Outputs:
-    found, times = given.operand(0), given.number("n", 1)
-    place = axis_of(given.number("axis", -1), len(found.shape))
-    size = found.shape[place]
+    tensor, times = given.operand(0), given.number("n", 1)
+    place = axis_of(given.number("axis", -1), len(tensor.shape))
+    size = tensor.shape[place]
     length = None if size is None else max(size - times, 0)
-    return one((*found.shape[:place], length, *found.shape[place + 1 :]), found.dtype)
+    return one((*tensor.shape[:place], length, *tensor.shape[place + 1 :]), tensor.dtype)
 
 
 def _trapezoid(given: Arguments) -> Outputs:
-    found = given.operand("y")
-    place = axis_of(given.number("axis", -1), len(found.shape))
-    return one((*found.shape[:place], *found.shape[place + 1 :]), as_float(found.dtype))
+    tensor = given.operand("y")
+    place = axis_of(given.number("axis", -1), len(tensor.shape))
+    return one((*tensor.shape[:place], *tensor.shape[place + 1 :]), as_float(tensor.dtype))
 
 
 def _half(given: Arguments) -> Outputs:
     """A gated linear unit multiplies one half of an axis with the other."""
-    found = given.operand(0)
-    place = axis_of(given.number("axis", -1), len(found.shape))
-    size = found.shape[place]
-    return one((*found.shape[:place], None if size is None else size // 2, *found.shape[place + 1 :]), found.dtype)
+    tensor = given.operand(0)
+    place = axis_of(given.number("axis", -1), len(tensor.shape))
+    size = tensor.shape[place]
+    return one((*tensor.shape[:place], None if size is None else size // 2, *tensor.shape[place + 1 :]), tensor.dtype)
 
 
 def _ratio(dtype: str | None) -> str | None:

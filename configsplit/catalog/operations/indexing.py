@@ -18,18 +18,18 @@ from configsplit.graph.model import TensorSpec
 
 def _indices_of(given: Arguments) -> Outputs:
     """The sorting order, which flattens where there is no axis."""
-    found, axis = given.operand(0), given.get("axis", -1)
-    return one(ravelled(found.shape) if axis is None else found.shape, "int32")
+    tensor, axis = given.operand(0), given.get("axis", -1)
+    return one(ravelled(tensor.shape) if axis is None else tensor.shape, "int32")
 
 
 def _along_axis(given: Arguments) -> Outputs:
-    found, indices, axis = given.operand(0), given.operand("indices"), given.get("axis", None)
+    tensor, indices, axis = given.operand(0), given.operand("indices"), given.get("axis", None)
     if axis is None:
-        return one(ravelled(indices.shape), found.dtype)
-    place = axis_of(int(axis), len(found.shape))
-    sizes = zip(found.shape, indices.shape, strict=True)
+        return one(ravelled(indices.shape), tensor.dtype)
+    place = axis_of(int(axis), len(tensor.shape))
+    sizes = zip(tensor.shape, indices.shape, strict=True)
     common = tuple(other if size == 1 or size is None else size for size, other in sizes)
-    return one(changed(common, place, indices.shape[place]), found.dtype)
+    return one(changed(common, place, indices.shape[place]), tensor.dtype)
 
 
 def _slice(given: Arguments) -> Outputs:
@@ -37,8 +37,8 @@ def _slice(given: Arguments) -> Outputs:
 
 
 def _first(given: Arguments) -> Outputs:
-    found = given.operand(0)
-    return like(found.shape, found)
+    tensor = given.operand(0)
+    return like(tensor.shape, tensor)
 
 
 def _scatter(given: Arguments) -> Outputs:
@@ -55,8 +55,8 @@ def _where(given: Arguments) -> Outputs:
 
 
 def _unravelled(given: Arguments) -> Outputs:
-    found = given.operand("indices")
-    return (TensorSpec(found.shape, found.dtype),) * len(given.get("shape"))
+    tensor = given.operand("indices")
+    return (TensorSpec(tensor.shape, tensor.dtype),) * len(given.get("shape"))
 
 
 def _searched(given: Arguments) -> Outputs:
@@ -68,8 +68,8 @@ def _digitized(given: Arguments) -> Outputs:
 
 
 def _bincount(given: Arguments) -> Outputs:
-    found = given.operand(0)
-    return one((*found.shape[:-1], None), "int32")
+    tensor = given.operand(0)
+    return one((*tensor.shape[:-1], None), "int32")
 
 
 def _histogram(given: Arguments) -> Outputs:
@@ -79,18 +79,18 @@ def _histogram(given: Arguments) -> Outputs:
 
 def _unique(given: Arguments) -> Outputs:
     """The values, and whatever else is asked for: first places, the way back, how often."""
-    found, axis, size = given.operand(0), given.get("axis", None), given.get("size", None)
-    values = (size,) if axis is None else changed(found.shape, axis_of(int(axis), len(found.shape)), size)
-    length = product(found.shape) if axis is None else found.shape[axis]
+    tensor, axis, size = given.operand(0), given.get("axis", None), given.get("size", None)
+    values = (size,) if axis is None else changed(tensor.shape, axis_of(int(axis), len(tensor.shape)), size)
+    length = product(tensor.shape) if axis is None else tensor.shape[axis]
     extras = (("return_index", size), ("return_inverse", length), ("return_counts", size))
     more = [TensorSpec((each,), "int32") for name, each in extras if given.get(name, False)]
-    return (TensorSpec(values, found.dtype), *more)
+    return (TensorSpec(values, tensor.dtype), *more)
 
 
 def top_places(given: Arguments) -> Outputs:
-    found = given.operand(0)
-    shape = (*found.shape[:-1], given.number("k", 1))
-    return TensorSpec(shape, found.dtype), TensorSpec(shape, "int32")
+    tensor = given.operand(0)
+    shape = (*tensor.shape[:-1], given.number("k", 1))
+    return TensorSpec(shape, tensor.dtype), TensorSpec(shape, "int32")
 
 
 def _in_top(given: Arguments) -> Outputs:
@@ -120,9 +120,9 @@ def _ndim(given: Arguments) -> Outputs:
 
 def _full(given: Arguments) -> Outputs:
     shape = given.get("shape")
-    found = given.operand("fill_value")
+    value = given.operand("fill_value")
     written = dtype_name(given.get("dtype", None))
-    return one(tuple(shape) if isinstance(shape, tuple) else (int(shape),), written or promoted([found], tensorflow=False))
+    return one(tuple(shape) if isinstance(shape, tuple) else (int(shape),), written or promoted([value], tensorflow=False))
 
 
 def _spaced(given: Arguments) -> Outputs:
@@ -137,17 +137,17 @@ def _spaced(given: Arguments) -> Outputs:
 
 
 def _meshgrid(given: Arguments) -> Outputs:
-    found = tensors_of(given)
-    shape = [size for item in found for size in (item.shape or (1,))]
+    tensors = tensors_of(given)
+    shape = [size for item in tensors for size in (item.shape or (1,))]
     if given.get("indexing", "xy") == "xy" and len(shape) > 1:
         shape[:2] = shape[1], shape[0]
-    return tuple(TensorSpec(tuple(shape), item.dtype) for item in found)
+    return tuple(TensorSpec(tuple(shape), item.dtype) for item in tensors)
 
 
 def _vander(given: Arguments) -> Outputs:
-    found = given.operand(0)
+    tensor = given.operand(0)
     number = given.get("N", None)
-    return like((*found.shape, found.shape[0] if number is None else int(number)), found)
+    return like((*tensor.shape, tensor.shape[0] if number is None else int(number)), tensor)
 
 
 _BITS = re.compile(r"\d+$")
@@ -155,11 +155,11 @@ _BITS = re.compile(r"\d+$")
 
 def _view(given: Arguments) -> Outputs:
     """The same bytes as another dtype; the last axis takes what a wider or narrower number makes of it."""
-    found = given.operand(0)
-    dtype = dtype_name(given.get("dtype", None)) or found.dtype
-    old, new = _bits(found.dtype), _bits(dtype)
-    last = found.shape[-1] if found.shape else None
-    return one((*found.shape[:-1], None if last is None else last * old // new), dtype)
+    tensor = given.operand(0)
+    dtype = dtype_name(given.get("dtype", None)) or tensor.dtype
+    old, new = _bits(tensor.dtype), _bits(dtype)
+    last = tensor.shape[-1] if tensor.shape else None
+    return one((*tensor.shape[:-1], None if last is None else last * old // new), dtype)
 
 
 def _bits(dtype: str | None) -> int:

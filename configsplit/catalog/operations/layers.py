@@ -28,21 +28,21 @@ def _operation(call: CallFacts) -> tuple[Operation | Function, Arguments]:
     from configsplit.catalog.operations import operation_table  # over 500 declarations, which most models have none of
     from configsplit.catalog.tensorflow import nodes, table
 
-    found: Operation | Function | None
+    operation: Operation | Function | None
     if call.class_name == "TensorFlowOpLayer":
-        name, found, given, _ = nodes.read_node(call.config, call.inputs)
-        if found is not None:
-            return found, Arguments(found.names, given, tensorflow=True)
+        name, operation, given, _ = nodes.read_node(call.config, call.inputs)
+        if operation is not None:
+            return operation, Arguments(operation.names, given, tensorflow=True)
     elif call.class_name in ("TFOpLambda", "SlicingOpLambda"):
         name = str(call.config.get("function", "__operators__.getitem"))
-        found = table.function(name)
-        if found is not None:
-            return found, arguments(found.parameters, call.args, call.kwargs, tensorflow=True)
+        operation = table.function(name)
+        if operation is not None:
+            return operation, arguments(operation.parameters, call.args, call.kwargs, tensorflow=True)
     else:
         name = snake(call.class_name)
-        found = operation_table.KERAS.get(name)
-        if found is not None:  # its static arguments stand in the config
-            return found, arguments(found.parameters, call.args, {**call.config, **call.kwargs}, tensorflow=False)
+        operation = operation_table.KERAS.get(name)
+        if operation is not None:  # its static arguments stand in the config
+            return operation, arguments(operation.parameters, call.args, {**call.config, **call.kwargs}, tensorflow=False)
     raise unknown(f"there is no rule for the operation {name!r}")
 
 
@@ -53,29 +53,29 @@ def operation_arguments(call: CallFacts) -> Arguments:
 
 def operation_outputs(call: CallFacts) -> Outputs:
     """Shapes and dtypes of what an operation layer gives."""
-    found, given = _operation(call)
-    if found.outputs is None:
+    operation, given = _operation(call)
+    if operation.outputs is None:
         raise unknown(f"there is no rule for the shape of {call.config.get('function', call.config.get('name'))!r}")
-    return found.outputs(given)
+    return operation.outputs(given)
 
 
 def operation_macs(call: CallFacts) -> int:
     """Products of matrices, convolutions and attention; all else that is declared multiplies and adds nothing up. Raises
     ShapeError where nobody has said what the operation does."""
-    found, given = _operation(call)
-    return 0 if found.macs is None else found.macs(given)
+    operation, given = _operation(call)
+    return 0 if operation.macs is None else operation.macs(given)
 
 
 def operation_gives_back(call: CallFacts) -> bool | None:
     """Whether an operation layer gives back the very tensor that it takes; None where nobody can tell."""
     try:
-        found, given = _operation(call)
-        if found.gives_back == "no":
+        operation, given = _operation(call)
+        if operation.gives_back == "no":
             return False
-        kept = found.outputs is None or call.first in found.outputs(given)
+        kept = operation.outputs is None or call.first in operation.outputs(given)
     except ShapeError:
         return None
-    return (True if found.gives_back == "surely" and _known(call.first) else None) if kept else False
+    return (True if operation.gives_back == "surely" and _known(call.first) else None) if kept else False
 
 
 def _known(spec: TensorSpec) -> bool:
@@ -90,8 +90,8 @@ def is_operation(module: object, class_name: str, config: object) -> bool:
         return False
     from configsplit.catalog.operations import operation_table
 
-    found = operation_table.KERAS.get(snake(class_name))
-    return found is not None and ("dtype" not in config or "dtype" in found.parameters.split())
+    operation = operation_table.KERAS.get(snake(class_name))
+    return operation is not None and ("dtype" not in config or "dtype" in operation.parameters.split())
 
 
 OPERATION = declare("Operation", operation_outputs, macs=operation_macs, same_tensor=operation_gives_back)[0]

@@ -24,9 +24,9 @@ _STATIC = ("strides", "padding", "data_format", "dilation_rate", "output_padding
 
 def _layer_call(given: Arguments, **config: Any) -> CallFacts:
     """The call of the layer that computes the same."""
-    found = given.operand("inputs")
+    tensor = given.operand("inputs")
     static = {name: given.get(name) for name in _STATIC if given.get(name, None) is not None}
-    return CallFacts("", FrozenDict({**static, **config}), (TensorSpec(found.shape, found.dtype),))
+    return CallFacts("", FrozenDict({**static, **config}), (TensorSpec(tensor.shape, tensor.dtype),))
 
 
 def _kernel(given: Arguments, name: str = "kernel") -> Shape:
@@ -82,30 +82,30 @@ def _places(spatial: Shape, pairs: tuple[tuple[int, ...], ...]) -> list[int | No
 
 
 def _unfold(given: Arguments) -> Outputs:
-    found, pairs = given.operand(0), _pairs(given)
-    batch, channels, *spatial = found.shape
+    tensor, pairs = given.operand(0), _pairs(given)
+    batch, channels, *spatial = tensor.shape
     places = _places(tuple(spatial), pairs)
     count = None if None in places else elements(places)
-    return one((batch, known(channels) * prod(pairs[0]), count), found.dtype)
+    return one((batch, known(channels) * prod(pairs[0]), count), tensor.dtype)
 
 
 def _fold(given: Arguments) -> Outputs:
-    found, pairs = given.operand(0), _pairs(given)
-    batch, depth, _ = found.shape
-    return one((batch, known(depth) // prod(pairs[0]), *sizes(given.get("output_size"), 2)), found.dtype)
+    tensor, pairs = given.operand(0), _pairs(given)
+    batch, depth, _ = tensor.shape
+    return one((batch, known(depth) // prod(pairs[0]), *sizes(given.get("output_size"), 2)), tensor.dtype)
 
 
 def blocked(grow: bool) -> Rule:
     """Channels into space, or space into channels; ``data_format`` as Keras or as TensorFlow writes it."""
 
     def rule(given: Arguments) -> Outputs:
-        found, block = given.operand(0), given.number("block_size")
+        tensor, block = given.operand(0), given.number("block_size")
         first = given.get("data_format", None) in ("channels_first", "NCHW")
         call = CallFacts("", FrozenDict({"data_format": "channels_first" if first else "channels_last"}))
-        spatial, channels = split_channels(call, found.shape)
+        spatial, channels = split_channels(call, tensor.shape)
         lengths = [_scaled(size, block, grow) for size in spatial]
         depth = _scaled(channels, block**2, not grow)
-        return one((found.shape[0], depth, *lengths) if first else (found.shape[0], *lengths, depth), found.dtype)
+        return one((tensor.shape[0], depth, *lengths) if first else (tensor.shape[0], *lengths, depth), tensor.dtype)
 
     return rule
 
@@ -138,14 +138,14 @@ def _sparse_loss(given: Arguments) -> Outputs:
 
 
 def _ctc_loss(given: Arguments) -> Outputs:
-    found = given.operand("output")
-    return one(found.shape[:1], as_float(found.dtype))
+    tensor = given.operand("output")
+    return one(tensor.shape[:1], as_float(tensor.dtype))
 
 
 def _ctc_decode(given: Arguments) -> Outputs:
-    found, paths = given.operand("inputs"), given.number("top_paths", 1)
-    batch, steps, _ = found.shape
-    return TensorSpec((paths, batch, steps), "int32"), TensorSpec((batch, paths), as_float(found.dtype))
+    tensor, paths = given.operand("inputs"), given.number("top_paths", 1)
+    batch, steps, _ = tensor.shape
+    return TensorSpec((paths, batch, steps), "int32"), TensorSpec((batch, paths), as_float(tensor.dtype))
 
 
 def _scalar(given: Arguments) -> Outputs:

@@ -23,10 +23,10 @@ def _dtype(pair: tuple[Operand, Operand]) -> str | None:
     return promoted([*pair], tensorflow=False)
 
 
-def _product_dtype(given: Arguments, found: list[Operand]) -> str | None:
+def _product_dtype(given: Arguments, operands: list[Operand]) -> str | None:
     """Keras 3 declares small integers that are multiplied and added up as int32."""
-    small = not given.tensorflow and {item.dtype for item in found} == {"int8"}
-    return "int32" if small else promoted(found, tensorflow=given.tensorflow)
+    small = not given.tensorflow and {item.dtype for item in operands} == {"int8"}
+    return "int32" if small else promoted(operands, tensorflow=given.tensorflow)
 
 
 def matmul(given: Arguments) -> Outputs:
@@ -114,8 +114,8 @@ def _correlate(given: Arguments) -> Outputs:
 
 
 def _corrcoef(given: Arguments) -> Outputs:
-    found = given.operand(0)
-    return one(found.shape, as_float(found.dtype))
+    tensor = given.operand(0)
+    return one(tensor.shape, as_float(tensor.dtype))
 
 
 def _distances(given: Arguments) -> Outputs:
@@ -133,20 +133,20 @@ def _terms(given: Arguments) -> tuple[list[Operand], list[str], str]:
     Raises ShapeError where an operand and its term do not fit.
     """
     subscripts = str(given.get("equation" if given.tensorflow else "subscripts")).replace(" ", "")
-    found = given.operands("inputs" if given.tensorflow else "operands")
+    operands = given.operands("inputs" if given.tensorflow else "operands")
     left, arrow, result = subscripts.partition("->")
     terms = left.split(",")
-    if len(terms) != len(found):
+    if len(terms) != len(operands):
         raise unknown("the einsum equation has not one term for each operand")
-    longest = max(len(item.shape) - len(term.replace("...", "")) for term, item in zip(terms, found, strict=True))
+    longest = max(len(item.shape) - len(term.replace("...", "")) for term, item in zip(terms, operands, strict=True))
     elided = "".join(chr(ord("\u0391") + place) for place in range(max(longest, 0)))
-    spelt = [_spelt(term, len(item.shape), elided) for term, item in zip(terms, found, strict=True)]
+    spelt = [_spelt(term, len(item.shape), elided) for term, item in zip(terms, operands, strict=True)]
     if not arrow:
         letters = "".join(spelt)
         result = "..." * ("..." in left) + "".join(
             sorted(letter for letter in set(letters) - set(elided) if letters.count(letter) == 1)
         )
-    return found, spelt, result.replace("...", elided)
+    return operands, spelt, result.replace("...", elided)
 
 
 def _spelt(term: str, rank: int, elided: str) -> str:
@@ -154,9 +154,9 @@ def _spelt(term: str, rank: int, elided: str) -> str:
     return term.replace("...", elided[len(elided) - count :])
 
 
-def _sizes(found: list[Operand], terms: list[str]) -> dict[str, int | None]:
+def _sizes(operands: list[Operand], terms: list[str]) -> dict[str, int | None]:
     sizes: dict[str, int | None] = {}
-    for term, item in zip(terms, found, strict=True):
+    for term, item in zip(terms, operands, strict=True):
         for letter, size in zip(term, item.shape, strict=True):
             if sizes.get(letter) in (None, 1):
                 sizes[letter] = size
@@ -164,9 +164,9 @@ def _sizes(found: list[Operand], terms: list[str]) -> dict[str, int | None]:
 
 
 def einsum(given: Arguments) -> Outputs:
-    found, terms, result = _terms(given)
-    sizes = _sizes(found, terms)
-    return one(tuple(sizes[letter] for letter in result), _product_dtype(given, found))
+    operands, terms, result = _terms(given)
+    sizes = _sizes(operands, terms)
+    return one(tuple(sizes[letter] for letter in result), _product_dtype(given, operands))
 
 
 # ------------------------------------------------------------------------------------------------------- multiplications
@@ -206,9 +206,9 @@ matmul_macs, tensordot_macs = _output_times(matmul, _last), _output_times(tensor
 
 def einsum_macs(given: Arguments) -> int:
     """One product for each combination of letters, as a naive contraction of two operands does it."""
-    found, terms, _ = _terms(given)
-    sizes = _sizes(found, terms)
-    if len(found) < 2:
+    operands, terms, _ = _terms(given)
+    sizes = _sizes(operands, terms)
+    if len(operands) < 2:
         return 0
     batch = terms[0][:1] if sizes.get(terms[0][:1]) is None else ""
     return reduce(lambda total, letter: total * known(sizes[letter]), set(sizes) - set(batch), 1)
@@ -218,26 +218,26 @@ def einsum_macs(given: Arguments) -> int:
 
 
 def _square(given: Arguments) -> Outputs:
-    found = given.operand(0)
-    return one(found.shape, found.dtype)
+    tensor = given.operand(0)
+    return one(tensor.shape, tensor.dtype)
 
 
 def _scalar_each(dtype: str | None = None) -> Rule:
     def rule(given: Arguments) -> Outputs:
-        found = given.operand(0)
-        return one(found.shape[:-2], dtype or found.dtype)
+        tensor = given.operand(0)
+        return one(tensor.shape[:-2], dtype or tensor.dtype)
 
     return rule
 
 
 def _sign_and_log(given: Arguments) -> Outputs:
-    found = given.operand(0)
-    return TensorSpec((), found.dtype), TensorSpec(found.shape[:-2], found.dtype)
+    tensor = given.operand(0)
+    return TensorSpec((), tensor.dtype), TensorSpec(tensor.shape[:-2], tensor.dtype)
 
 
 def _eigen(given: Arguments) -> Outputs:
-    found = given.operand(0)
-    return TensorSpec(found.shape[:-1], found.dtype), TensorSpec(found.shape, found.dtype)
+    tensor = given.operand(0)
+    return TensorSpec(tensor.shape[:-1], tensor.dtype), TensorSpec(tensor.shape, tensor.dtype)
 
 
 def _smaller(shape: Shape) -> int | None:
@@ -245,31 +245,31 @@ def _smaller(shape: Shape) -> int | None:
 
 
 def _lu(given: Arguments) -> Outputs:
-    found = given.operand(0)
-    return TensorSpec(found.shape, found.dtype), TensorSpec((*found.shape[:-2], _smaller(found.shape)), found.dtype)
+    tensor = given.operand(0)
+    return TensorSpec(tensor.shape, tensor.dtype), TensorSpec((*tensor.shape[:-2], _smaller(tensor.shape)), tensor.dtype)
 
 
 def _pinv(given: Arguments) -> Outputs:
-    found = given.operand(0)
-    return one((*found.shape[:-2], found.shape[-1], found.shape[-2]), found.dtype)
+    tensor = given.operand(0)
+    return one((*tensor.shape[:-2], tensor.shape[-1], tensor.shape[-2]), tensor.dtype)
 
 
 def _qr(given: Arguments) -> Outputs:
-    found, complete = given.operand(0), given.get("mode", "reduced") == "complete"
-    *batch, rows, columns = found.shape
-    inner = rows if complete else _smaller(found.shape)
-    return TensorSpec((*batch, rows, inner), found.dtype), TensorSpec((*batch, inner, columns), found.dtype)
+    tensor, complete = given.operand(0), given.get("mode", "reduced") == "complete"
+    *batch, rows, columns = tensor.shape
+    inner = rows if complete else _smaller(tensor.shape)
+    return TensorSpec((*batch, rows, inner), tensor.dtype), TensorSpec((*batch, inner, columns), tensor.dtype)
 
 
 def _svd(given: Arguments) -> Outputs:
-    found, least = given.operand(0), _smaller(given.operand(0).shape)
-    *batch, rows, columns = found.shape
-    values = TensorSpec((*batch, least), found.dtype)
+    tensor, least = given.operand(0), _smaller(given.operand(0).shape)
+    *batch, rows, columns = tensor.shape
+    values = TensorSpec((*batch, least), tensor.dtype)
     if not given.get("compute_uv", True):
         return (values,)
     full = given.get("full_matrices", True)
     left, right = (rows, rows if full else least), (columns if full else least, columns)
-    return TensorSpec((*batch, *left), found.dtype), values, TensorSpec((*batch, *right), found.dtype)
+    return TensorSpec((*batch, *left), tensor.dtype), values, TensorSpec((*batch, *right), tensor.dtype)
 
 
 def _solved(given: Arguments) -> Outputs:

@@ -25,8 +25,8 @@ def target_shape(value: Any) -> Shape:
 
 
 def reshape(given: Arguments) -> Outputs:
-    found = given.operand(0)
-    return one(reshaped(found.shape, target_shape(given.get(1))), found.dtype)
+    tensor = given.operand(0)
+    return one(reshaped(tensor.shape, target_shape(given.get(1))), tensor.dtype)
 
 
 def broadcast_to(given: Arguments) -> Outputs:
@@ -34,70 +34,70 @@ def broadcast_to(given: Arguments) -> Outputs:
 
 
 def transpose(given: Arguments) -> Outputs:
-    found = given.operand(0)
+    tensor = given.operand(0)
     axes = given.get(1, None)
-    order = range(len(found.shape))[::-1] if axes is None else [axis_of(axis, len(found.shape)) for axis in axes]
-    return one(tuple(found.shape[axis] for axis in order), found.dtype)
+    order = range(len(tensor.shape))[::-1] if axes is None else [axis_of(axis, len(tensor.shape)) for axis in axes]
+    return one(tuple(tensor.shape[axis] for axis in order), tensor.dtype)
 
 
 def expand_dims(given: Arguments) -> Outputs:
-    found = given.operand(0)
+    tensor = given.operand(0)
     axis = given.get("axis")
     several = axis if isinstance(axis, tuple) else (axis,)
-    rank = len(found.shape) + len(several)
-    places, rest = {axis_of(int(item), rank) for item in several}, iter(found.shape)
-    return one(tuple(1 if place in places else next(rest) for place in range(rank)), found.dtype)
+    rank = len(tensor.shape) + len(several)
+    places, rest = {axis_of(int(item), rank) for item in several}, iter(tensor.shape)
+    return one(tuple(1 if place in places else next(rest) for place in range(rank)), tensor.dtype)
 
 
 def squeeze(given: Arguments) -> Outputs:
-    found = given.operand(0)
+    tensor = given.operand(0)
     axes = given.get("axis", None)
-    rank = len(found.shape)
+    rank = len(tensor.shape)
     if axes in ((), None):
-        gone = {axis for axis, size in enumerate(found.shape) if size == 1}
+        gone = {axis for axis, size in enumerate(tensor.shape) if size == 1}
     else:
         gone = {axis_of(int(axis), rank) for axis in (axes if isinstance(axes, tuple) else (axes,))}
-    return one(tuple(size for axis, size in enumerate(found.shape) if axis not in gone), found.dtype)
+    return one(tuple(size for axis, size in enumerate(tensor.shape) if axis not in gone), tensor.dtype)
 
 
 def concat(given: Arguments) -> Outputs:
-    found, axis = given.operands(0), given.number("axis", 0)
-    shape = joined([item.shape for item in found], axis, fill=given.tensorflow)
-    return one(shape, promoted(found, tensorflow=given.tensorflow))
+    tensors, axis = given.operands(0), given.number("axis", 0)
+    shape = joined([item.shape for item in tensors], axis, fill=given.tensorflow)
+    return one(shape, promoted(tensors, tensorflow=given.tensorflow))
 
 
 def stack(given: Arguments) -> Outputs:
-    found, axis = given.operands(0), given.number("axis", 0)
-    common: Shape = reduce(broadcast, [item.shape for item in found])
+    tensors, axis = given.operands(0), given.number("axis", 0)
+    common: Shape = reduce(broadcast, [item.shape for item in tensors])
     shape = list(common)
-    shape.insert(axis_of(axis, len(shape) + 1), len(found))
-    return one(tuple(shape), promoted(found, tensorflow=given.tensorflow))
+    shape.insert(axis_of(axis, len(shape) + 1), len(tensors))
+    return one(tuple(shape), promoted(tensors, tensorflow=given.tensorflow))
 
 
 def unstack(given: Arguments) -> Outputs:
-    found = given.operand(0)
-    place = axis_of(given.number("axis", 0), len(found.shape))
-    rest = (*found.shape[:place], *found.shape[place + 1 :])
-    return (TensorSpec(rest, found.dtype),) * known(found.shape[place])
+    tensor = given.operand(0)
+    place = axis_of(given.number("axis", 0), len(tensor.shape))
+    rest = (*tensor.shape[:place], *tensor.shape[place + 1 :])
+    return (TensorSpec(rest, tensor.dtype),) * known(tensor.shape[place])
 
 
 def tile(given: Arguments) -> Outputs:
-    found, times = given.operand(0), given.get(1)
+    tensor, times = given.operand(0), given.get(1)
     times = times if isinstance(times, tuple) else (times,)
-    rank = max(len(found.shape), len(times))
-    shape = (1,) * (rank - len(found.shape)) + found.shape
+    rank = max(len(tensor.shape), len(times))
+    shape = (1,) * (rank - len(tensor.shape)) + tensor.shape
     factors = (1,) * (rank - len(times)) + times
     pairs = zip(shape, factors, strict=True)
     sizes = (size * factor if type(size) is int and type(factor) is int else None for size, factor in pairs)
-    return one(tuple(sizes), found.dtype)
+    return one(tuple(sizes), tensor.dtype)
 
 
 def take(given: Arguments) -> Outputs:
-    found, indices, axis = given.operand(0), given.operand("indices"), given.get("axis", None)
+    tensor, indices, axis = given.operand(0), given.operand("indices"), given.get("axis", None)
     if axis is None:
-        return one(indices.shape, found.dtype)
-    place = axis_of(int(axis), len(found.shape))
-    return one((*found.shape[:place], *indices.shape, *found.shape[place + 1 :]), found.dtype)
+        return one(indices.shape, tensor.dtype)
+    place = axis_of(int(axis), len(tensor.shape))
+    return one((*tensor.shape[:place], *indices.shape, *tensor.shape[place + 1 :]), tensor.dtype)
 
 
 def one_hot(given: Arguments) -> Outputs:
@@ -107,20 +107,20 @@ def one_hot(given: Arguments) -> Outputs:
 
 
 def swap(given: Arguments) -> Outputs:
-    found = given.operand(0)
-    first, second = (axis_of(given.number(f"axis{place}"), len(found.shape)) for place in (1, 2))
-    shape = list(found.shape)
+    tensor = given.operand(0)
+    first, second = (axis_of(given.number(f"axis{place}"), len(tensor.shape)) for place in (1, 2))
+    shape = list(tensor.shape)
     shape[first], shape[second] = shape[second], shape[first]
-    return one(tuple(shape), found.dtype)
+    return one(tuple(shape), tensor.dtype)
 
 
 # Indexing: ``x[:, 1:, ..., None, 0]`` as Keras 3 (GetItem), tf.keras (SlicingOpLambda) and TensorFlow graphs write it.
 
 
 def get_item(given: Arguments) -> Outputs:
-    found = given.operand(0)
+    tensor = given.operand(0)
     key = given.get(1)
-    return (TensorSpec(indexed(found.shape, _index_parts(key)), found.dtype),)
+    return (TensorSpec(indexed(tensor.shape, _index_parts(key)), tensor.dtype),)
 
 
 def _index_parts(key: Any) -> list[Any]:

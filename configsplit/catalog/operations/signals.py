@@ -17,57 +17,57 @@ def _complex(given: Arguments) -> Operand:
     return operand(pair[0] if isinstance(pair, tuple) else pair)
 
 
-def _parts(found: Operand, shape: Shape) -> Outputs:
-    return (TensorSpec(shape, as_float(found.dtype)),) * 2
+def _parts(tensor: Operand, shape: Shape) -> Outputs:
+    return (TensorSpec(shape, as_float(tensor.dtype)),) * 2
 
 
 def _fourier(given: Arguments) -> Outputs:
-    found = _complex(given)
-    return _parts(found, found.shape)
+    tensor = _complex(given)
+    return _parts(tensor, tensor.shape)
 
 
 def _real_fourier(given: Arguments) -> Outputs:
-    found, length = given.operand(0), given.get("fft_length", None)
-    size = found.shape[-1] if length is None else int(length)
-    return _parts(found, (*found.shape[:-1], None if size is None else size // 2 + 1))
+    tensor, length = given.operand(0), given.get("fft_length", None)
+    size = tensor.shape[-1] if length is None else int(length)
+    return _parts(tensor, (*tensor.shape[:-1], None if size is None else size // 2 + 1))
 
 
 def _inverse_real_fourier(given: Arguments) -> Outputs:
-    found, length = _complex(given), given.get("fft_length", None)
-    size = found.shape[-1]
+    tensor, length = _complex(given), given.get("fft_length", None)
+    size = tensor.shape[-1]
     last = int(length) if length is not None else (None if size is None else 2 * (size - 1))
-    return one((*found.shape[:-1], last), as_float(found.dtype))
+    return one((*tensor.shape[:-1], last), as_float(tensor.dtype))
 
 
 def _short_time(given: Arguments) -> Outputs:
-    found, transform = given.operand(0), given.number("fft_length")
-    stride, size = given.number("sequence_stride"), found.shape[-1]
+    tensor, transform = given.operand(0), given.number("fft_length")
+    stride, size = given.number("sequence_stride"), tensor.shape[-1]
     if size is not None and given.get("center", True):
         size += 2 * (transform // 2)
     frames = None if size is None else 1 + (size - transform) // stride
-    return _parts(found, (*found.shape[:-1], frames, transform // 2 + 1))
+    return _parts(tensor, (*tensor.shape[:-1], frames, transform // 2 + 1))
 
 
 def _inverse_short_time(given: Arguments) -> Outputs:
-    found, length = _complex(given), given.get("length", None)
-    if length is None and (frames := found.shape[-2]) is not None:
+    tensor, length = _complex(given), given.get("length", None)
+    if length is None and (frames := tensor.shape[-2]) is not None:
         stride, transform = given.number("sequence_stride"), given.number("fft_length")
         length = (frames - 1) * stride + transform
         length -= 2 * (transform // 2) if given.get("center", True) else 0
-    return one((*found.shape[:-2], length), as_float(found.dtype))
+    return one((*tensor.shape[:-2], length), as_float(tensor.dtype))
 
 
 def _extracted(given: Arguments) -> Outputs:
-    found = given.operand(0)
+    tensor = given.operand(0)
     window, stride = given.number("sequence_length"), given.number("sequence_stride")
-    size = found.shape[-1]
+    size = tensor.shape[-1]
     frames = None if size is None else 1 + (size - window) // stride
-    return one((*found.shape[:-1], frames, window), found.dtype)
+    return one((*tensor.shape[:-1], frames, window), tensor.dtype)
 
 
 def _segments(given: Arguments) -> Outputs:
-    found, number = given.operand("data"), given.get("num_segments", None)
-    return one((number, *found.shape[1:]), found.dtype)
+    tensor, number = given.operand("data"), given.get("num_segments", None)
+    return one((number, *tensor.shape[1:]), tensor.dtype)
 
 
 def _as_complex(given: Arguments) -> Outputs:
@@ -87,24 +87,24 @@ def _first(given: Arguments) -> bool:
 
 def _image(given: Arguments) -> tuple[Operand, int]:
     """An image, batched or not, and the axis of its height."""
-    found = given.operand(0)
-    return found, len(found.shape) - (2 if _first(given) else 3)
+    image = given.operand(0)
+    return image, len(image.shape) - (2 if _first(given) else 3)
 
 
 def _sized(given: Arguments, height: int | None, width: int | None) -> Outputs:
-    found, start = _image(given)
-    return one((*found.shape[:start], height, width, *found.shape[start + 2 :]), found.dtype)
+    image, start = _image(given)
+    return one((*image.shape[:start], height, width, *image.shape[start + 2 :]), image.dtype)
 
 
 def _same_image(given: Arguments) -> Outputs:
-    found, _ = _image(given)
-    return one(found.shape, found.dtype)
+    image, _ = _image(given)
+    return one(image.shape, image.dtype)
 
 
 def _grey(given: Arguments) -> Outputs:
-    found, start = _image(given)
+    image, start = _image(given)
     place = start - 1 if _first(given) else start + 2
-    return one((*found.shape[:place], 1, *found.shape[place + 1 :]), found.dtype)
+    return one((*image.shape[:place], 1, *image.shape[place + 1 :]), image.dtype)
 
 
 def _resized(given: Arguments) -> Outputs:
@@ -122,10 +122,10 @@ def _padded(given: Arguments) -> Outputs:
 
 def _bordered(given: Arguments, what: str, sign: int) -> Outputs:
     """A target size, or what is added or taken on either side."""
-    found, start = _image(given)
+    image, start = _image(given)
     ends = (("height", ("top", "bottom")), ("width", ("left", "right")))
     lengths = []
-    for size, (target, sides) in zip(found.shape[start : start + 2], ends, strict=True):
+    for size, (target, sides) in zip(image.shape[start : start + 2], ends, strict=True):
         wished = given.get(f"target_{target}", None)
         amounts = [given.get(f"{side}_{what}", None) for side in sides]
         lengths.append(wished if wished is not None else _bordered_length(size, sign, amounts))
@@ -138,8 +138,8 @@ def _bordered_length(size: int | None, sign: int, amounts: list[int | None]) -> 
 
 def _patches(given: Arguments) -> Outputs:
     """Patches of an image, flattened into its channels."""
-    found, start = _image(given)
-    spatial = found.shape[start : start + 2]
+    image, start = _image(given)
+    spatial = image.shape[start : start + 2]
     window, strides, dilation = (
         sizes(given.get("size"), 2),
         given.get("strides", None),
@@ -149,15 +149,15 @@ def _patches(given: Arguments) -> Outputs:
     padding = given.get("padding", "valid")
     axes = zip(spatial, window, steps, sizes(dilation, 2), strict=True)
     lengths = [window_length(size, reach, stride, padding, gap) for size, reach, stride, gap in axes]
-    channels = found.shape[start - 1] if _first(given) else found.shape[start + 2]
+    channels = image.shape[start - 1] if _first(given) else image.shape[start + 2]
     depth = known(channels, "the number of channels") * window[0] * window[1]
-    batch = found.shape[: start - 1] if _first(given) else found.shape[:start]
-    return one((*batch, depth, *lengths) if _first(given) else (*batch, *lengths, depth), found.dtype)
+    batch = image.shape[: start - 1] if _first(given) else image.shape[:start]
+    return one((*batch, depth, *lengths) if _first(given) else (*batch, *lengths, depth), image.dtype)
 
 
 def _sobel(given: Arguments) -> Outputs:
-    found, _ = _image(given)
-    return one((*found.shape, 2), found.dtype)
+    image, _ = _image(given)
+    return one((*image.shape, 2), image.dtype)
 
 
 def _mapped(given: Arguments) -> Outputs:
@@ -165,8 +165,8 @@ def _mapped(given: Arguments) -> Outputs:
 
 
 def _similarity(given: Arguments) -> Outputs:
-    found = given.operand(0)
-    return one(found.shape[:-3], as_float(found.dtype))
+    image = given.operand(0)
+    return one(image.shape[:-3], as_float(image.dtype))
 
 
 def _scaled(given: Arguments) -> Outputs:

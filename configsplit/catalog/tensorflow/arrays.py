@@ -21,28 +21,28 @@ from configsplit.graph.model import TensorSpec, Use
 
 def _split_parts(given: Arguments) -> Outputs:
     """A number of equal parts, or their lengths, of which one may be left open."""
-    found, parts = given.operand("value"), given.get("num_or_size_splits")
-    place = axis_of(given.number("axis", 0), len(found.shape))
-    size = found.shape[place]
+    tensor, parts = given.operand("value"), given.get("num_or_size_splits")
+    place = axis_of(given.number("axis", 0), len(tensor.shape))
+    size = tensor.shape[place]
     if isinstance(parts, tuple):
         rest = None if size is None else size - sum(part for part in parts if part != -1)
         lengths = [rest if part == -1 else part for part in parts]
     else:
         lengths = [None if size is None else size // int(parts)] * int(parts)
-    return tuple(TensorSpec((*found.shape[:place], length, *found.shape[place + 1 :]), found.dtype) for length in lengths)
+    return tuple(TensorSpec((*tensor.shape[:place], length, *tensor.shape[place + 1 :]), tensor.dtype) for length in lengths)
 
 
 def _padded(given: Arguments) -> Outputs:
-    found = given.operand("tensor")
-    sizes = zip(found.shape, given.get("paddings"), strict=True)
-    return one(tuple(None if size is None else size + int(pair[0]) + int(pair[1]) for size, pair in sizes), found.dtype)
+    tensor = given.operand("tensor")
+    sizes = zip(tensor.shape, given.get("paddings"), strict=True)
+    return one(tuple(None if size is None else size + int(pair[0]) + int(pair[1]) for size, pair in sizes), tensor.dtype)
 
 
 def _gathered(given: Arguments) -> Outputs:
     """What stands at the positions along an axis; the first ``batch_dims`` axes are gone through side by side."""
-    found, indices, batches = given.operand("params"), given.operand("indices"), given.number("batch_dims", 0)
-    place = axis_of(given.number("axis", batches), len(found.shape))
-    return one((*found.shape[:place], *indices.shape[batches:], *found.shape[place + 1 :]), found.dtype)
+    tensor, indices, batches = given.operand("params"), given.operand("indices"), given.number("batch_dims", 0)
+    place = axis_of(given.number("axis", batches), len(tensor.shape))
+    return one((*tensor.shape[:place], *indices.shape[batches:], *tensor.shape[place + 1 :]), tensor.dtype)
 
 
 def _looked_up(given: Arguments) -> Outputs:
@@ -164,8 +164,8 @@ def _descending(op: OperationCall) -> bool:
 
 def sort(op: OperationCall) -> Use:
     axis = op.static("axis", -1)
-    found = op.emit("numpy.Sort", op.tensor("values"), axis=axis)
-    return op.emit("numpy.Flip", found, axis=axis) if _descending(op) else found
+    ordered = op.emit("numpy.Sort", op.tensor("values"), axis=axis)
+    return op.emit("numpy.Flip", ordered, axis=axis) if _descending(op) else ordered
 
 
 def argsort(op: OperationCall) -> Use:
@@ -208,17 +208,17 @@ def sequence_mask(op: OperationCall) -> Use:
     if not op.has("maxlen"):
         raise op.stop("is as long as the longest of the batch, which only the running model knows")
     steps = array(tuple(range(int(op.static("maxlen")))), op.spec("lengths").dtype or "int32")
-    found = op.emit("numpy.Less", steps, op.emit("numpy.ExpandDims", op.tensor("lengths"), axis=-1))
+    mask = op.emit("numpy.Less", steps, op.emit("numpy.ExpandDims", op.tensor("lengths"), axis=-1))
     dtype = dtype_of(op.static("dtype", "bool"))
-    return found if dtype == "bool" else op.emit("core.Cast", found, dtype=dtype)
+    return mask if dtype == "bool" else op.emit("core.Cast", mask, dtype=dtype)
 
 
 def one_hot(op: OperationCall) -> Use:
     dtype = dtype_of(op.static("dtype", "float32"))
     config = {"num_classes": op.static("depth"), "axis": op.static("axis", -1), "dtype": dtype}
-    found = op.emit("nn.OneHot", op.tensor("indices"), **config)
+    hot = op.emit("nn.OneHot", op.tensor("indices"), **config)
     on, off = op.static("on_value", 1), op.static("off_value", 0)
-    return found if (on, off) == (1, 0) else op.emit("numpy.Where", op.emit("core.Cast", found, dtype="bool"), on, off)
+    return hot if (on, off) == (1, 0) else op.emit("numpy.Where", op.emit("core.Cast", hot, dtype="bool"), on, off)
 
 
 def cumulative(kind: str, start: int, op: OperationCall) -> Use:
@@ -226,10 +226,10 @@ def cumulative(kind: str, start: int, op: OperationCall) -> Use:
     axis, back = op.static("axis", 0), bool(op.static("reverse", False))
     value = op.tensor("x")
     value = op.emit("numpy.Flip", value, axis=axis) if back else value
-    found = op.emit(kind, value, axis=axis)
+    running = op.emit(kind, value, axis=axis)
     if op.static("exclusive", False):
-        found = _moved_on(op, found, int(axis), start)
-    return op.emit("numpy.Flip", found, axis=axis) if back else found
+        running = _moved_on(op, running, int(axis), start)
+    return op.emit("numpy.Flip", running, axis=axis) if back else running
 
 
 def _moved_on(op: OperationCall, value: Use, axis: int, start: int) -> Use:

@@ -79,8 +79,8 @@ def _relu(caller: Caller, given: Given) -> Any:
         raise caller.refuse("is given a slope and a bound, or a threshold")
     if slope:
         return caller.call("leaky_relu", given["x"], alpha=float(slope))
-    found = caller.call("relu", given["x"])
-    return found if most is None else caller.call("minimum", found, float(most))
+    positive = caller.call("relu", given["x"])
+    return positive if most is None else caller.call("minimum", positive, float(most))
 
 
 def _elu(caller: Caller, given: Given) -> Any:
@@ -140,8 +140,8 @@ def _batch_product(caller: Caller, given: Given) -> Any:
         y if ranks[1] == 3 else caller.call("expand_dims", y, axis=2),
     )
     turned = {"transpose_a": (ranks[0], first) == (3, 1) or None, "transpose_b": (ranks[1], second) == (3, 2) or None}
-    found = caller.call("matmul", x, y, **turned)
-    return found if ranks == (3, 3) else caller.call("squeeze", found, axis=1 if ranks[0] == 2 else 2)
+    product = caller.call("matmul", x, y, **turned)
+    return product if ranks == (3, 3) else caller.call("squeeze", product, axis=1 if ranks[0] == 2 else 2)
 
 
 def _hard_sigmoid(caller: Caller, given: Given) -> Any:

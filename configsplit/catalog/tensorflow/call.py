@@ -92,11 +92,11 @@ class OperationCall:
         value = self.value(which)
         if type(value) is Use:
             return self.spec(which).shape or ()
-        found: list[int] = []
+        sizes: list[int] = []
         while type(value) is tuple:
-            found.append(len(value))
+            sizes.append(len(value))
             value = value[0]
-        return tuple(found)
+        return tuple(sizes)
 
     def rank(self, which: int | str) -> int:
         shape = self.spec(which).shape

@@ -73,8 +73,8 @@ def function(
     **more: Any,
 ) -> dict[str, Function]:
     """One declaration for each of several names: ``where``, wherever TensorFlow's interface has it, or ``image.resize``."""
-    found = tuple(node(each) if isinstance(each, str) else each for each in nodes)
-    return dict.fromkeys(names.split(), Function(parameters, outputs, becomes, found, **more))
+    kinds = tuple(node(each) if isinstance(each, str) else each for each in nodes)
+    return dict.fromkeys(names.split(), Function(parameters, outputs, becomes, kinds, **more))
 
 
 # Kinds of functions that are told by one operation of Keras 3.
@@ -107,8 +107,8 @@ def reduction(
     def outputs(given: Arguments) -> Outputs:
         return one(reduced(given), "bool" if truth else given.operand(0).dtype)
 
-    found = (node(each, "input_tensor axis", keep_dims="keepdims") for each in nodes.split())
-    return function(names, parameters, outputs, becomes or partial(over_axes, kind), *found)
+    kinds = (node(each, "input_tensor axis", keep_dims="keepdims") for each in nodes.split())
+    return function(names, parameters, outputs, becomes or partial(over_axes, kind), *kinds)
 
 
 def over_axes(kind: str, op: OperationCall) -> Use:

@@ -42,8 +42,8 @@ def _divided(given: Arguments) -> Outputs:
 
 def _chosen(given: Arguments) -> Outputs:
     """What TensorFlow 1 chooses by rows has the shape of what it chooses from."""
-    found = given.operand("x")
-    return one(found.shape, found.dtype)
+    tensor = given.operand("x")
+    return one(tensor.shape, tensor.dtype)
 
 
 def _counted(given: Arguments) -> Outputs:
@@ -51,8 +51,8 @@ def _counted(given: Arguments) -> Outputs:
 
 
 def _summed(given: Arguments) -> Outputs:
-    found = given.operands("inputs")
-    return one(reduce(broadcast, (item.shape for item in found)), found[0].dtype)
+    tensors = given.operands("inputs")
+    return one(reduce(broadcast, (item.shape for item in tensors)), tensors[0].dtype)
 
 
 # ---------------------------------------------------------------------------------------------------------- in Keras 3
@@ -160,8 +160,8 @@ def zero_or(kind: str, op: OperationCall) -> Use:
     """``x * log(y)`` and ``x / y`` and their like, which are 0 wherever x is, whatever y is."""
     x, y = op.tensor("x", "y"), op.tensor("y", "x")
     with_log = op.emit("numpy.Log1p" if kind == "log1p" else "numpy.Log", y) if kind != "divide" else y
-    found = op.emit("numpy.TrueDivide" if kind == "divide" else "numpy.Multiply", x, with_log)
-    return op.emit("numpy.Where", op.emit("numpy.Equal", x, 0), 0.0, found)
+    chosen = op.emit("numpy.TrueDivide" if kind == "divide" else "numpy.Multiply", x, with_log)
+    return op.emit("numpy.Where", op.emit("numpy.Equal", x, 0), 0.0, chosen)
 
 
 def no_nan(op: OperationCall) -> Use:
@@ -172,8 +172,8 @@ def no_nan(op: OperationCall) -> Use:
 
 def place_of(kind: str, op: OperationCall) -> Use:
     """TensorFlow takes the first axis where none is named, and counts in int64."""
-    found = op.emit(kind, op.tensor("input"), axis=op.static("axis", 0))
-    return op.emit("core.Cast", found, dtype=dtype_of(op.static("output_type", "int64")))
+    place = op.emit(kind, op.tensor("input"), axis=op.static("axis", 0))
+    return op.emit("core.Cast", place, dtype=dtype_of(op.static("output_type", "int64")))
 
 
 def count(op: OperationCall) -> Use:

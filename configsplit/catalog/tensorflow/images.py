@@ -20,15 +20,15 @@ _ALL = piece(None, None, None)
 
 def _resized(given: Arguments) -> Outputs:
     """An image of another size, in float32 unless the nearest pixel is taken."""
-    found = given.operand("images")
-    start = len(found.shape) - 3
-    shape = (*found.shape[:start], *target_shape(given.get("size")), *found.shape[start + 2 :])
-    return one(shape, found.dtype if given.get("method", "bilinear") in ("nearest", 1) else "float32")
+    image = given.operand("images")
+    start = len(image.shape) - 3
+    shape = (*image.shape[:start], *target_shape(given.get("size")), *image.shape[start + 2 :])
+    return one(shape, image.dtype if given.get("method", "bilinear") in ("nearest", 1) else "float32")
 
 
 def _with_channels(number: int, given: Arguments) -> Outputs:
-    found = given.operand("images")
-    return one((*found.shape[:-1], number), found.dtype)
+    image = given.operand("images")
+    return one((*image.shape[:-1], number), image.dtype)
 
 
 # ------------------------------------------------------------------------------------------------------------ in Keras 3

@@ -27,13 +27,13 @@ def _number(given: Arguments) -> Outputs:
 
 def _number_each(given: Arguments) -> Outputs:
     """One number for each matrix."""
-    found = given.operand(0)
-    return one(found.shape[:-2], found.dtype)
+    tensor = given.operand(0)
+    return one(tensor.shape[:-2], tensor.dtype)
 
 
 def _turned_shape(given: Arguments) -> Outputs:
-    found = given.operand(0)
-    return one((*found.shape[:-2], found.shape[-1], found.shape[-2]), found.dtype)
+    tensor = given.operand(0)
+    return one((*tensor.shape[:-2], tensor.shape[-1], tensor.shape[-2]), tensor.dtype)
 
 
 # ------------------------------------------------------------------------------------------------------------ in Keras 3
@@ -65,10 +65,10 @@ def _swapped(value: Any) -> Any:
     while type(matrices[0][0][0]) is tuple:
         sizes.append(len(matrices[0]))
         matrices = tuple(each for matrix in matrices for each in matrix)
-    found = tuple(tuple(zip(*matrix, strict=True)) for matrix in matrices)
+    rows = tuple(tuple(zip(*matrix, strict=True)) for matrix in matrices)
     for size in reversed(sizes):
-        found = tuple(found[at : at + size] for at in range(0, len(found), size))
-    return found[0]
+        rows = tuple(rows[at : at + size] for at in range(0, len(rows), size))
+    return rows[0]
 
 
 def einsum(op: OperationCall) -> Use:
@@ -150,8 +150,8 @@ def turn(op: OperationCall) -> Any:
 
 def inverse(op: OperationCall) -> Any:
     """With ``adjoint`` that of the transposed matrix, which is the transposed inverse."""
-    found = op.emit("linalg.Inv", op.tensor("input"))
-    return _turned(op, found) if op.static("adjoint", False) else found
+    inverted = op.emit("linalg.Inv", op.tensor("input"))
+    return _turned(op, inverted) if op.static("adjoint", False) else inverted
 
 
 def band(op: OperationCall) -> Use:

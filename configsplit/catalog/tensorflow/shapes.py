@@ -62,8 +62,8 @@ def dimensions(op: OperationCall, value: Any) -> Dimensions | None:
     """What an argument is as a shape or size; None where it is a tensor."""
     if type(value) is not tuple:
         return _one(op, value)
-    found = [_one(op, item) for item in value]
-    sizes = tuple(each.sizes[0] for each in found if each is not None and each.scalar)
+    parts = [_one(op, item) for item in value]
+    sizes = tuple(each.sizes[0] for each in parts if each is not None and each.scalar)
     return Dimensions(sizes) if len(sizes) == len(value) else None
 
 
@@ -84,8 +84,8 @@ def binary(kind: str, op: OperationCall) -> Result:
         raise op.stop("computes numbers from the shape of a tensor")
     length = max(len(one.sizes), len(other.sizes))
     sides = [each.sizes * (length if len(each.sizes) == 1 else 1) for each in (one, other)]
-    found = tuple(_size(kind, left, right) for left, right in zip(*sides, strict=True))
-    return Dimensions(found, one.scalar and other.scalar)
+    sizes = tuple(_size(kind, left, right) for left, right in zip(*sides, strict=True))
+    return Dimensions(sizes, one.scalar and other.scalar)
 
 
 def _is_column(shape: Shape) -> bool:
@@ -125,17 +125,17 @@ def _tensors(op: OperationCall, name: str) -> tuple[Any, ...]:
 def concat(op: OperationCall) -> Result:
     """Tensors side by side; or pieces of shapes, which make a new shape."""
     items = op.value("values")
-    found = [dimensions(op, item) for item in items] if type(items) is tuple else []
-    if found and all(each is not None and not each.scalar for each in found) and _has_symbol(op, items):
-        return Dimensions(tuple(size for each in found if each is not None for size in each.sizes))
+    parts = [dimensions(op, item) for item in items] if type(items) is tuple else []
+    if parts and all(each is not None and not each.scalar for each in parts) and _has_symbol(op, items):
+        return Dimensions(tuple(size for each in parts if each is not None for size in each.sizes))
     return op.emit("numpy.Concatenate", _tensors(op, "values"), axis=op.static("axis"))
 
 
 def stack(op: OperationCall) -> Result:
     items = op.value("values")
-    found = [dimensions(op, item) for item in items]
-    if all(each is not None and each.scalar for each in found) and _has_symbol(op, items):
-        return Dimensions(tuple(each.sizes[0] for each in found if each is not None))
+    parts = [dimensions(op, item) for item in items]
+    if all(each is not None and each.scalar for each in parts) and _has_symbol(op, items):
+        return Dimensions(tuple(each.sizes[0] for each in parts if each is not None))
     return op.emit("numpy.Stack", _tensors(op, "values"), axis=op.static("axis", 0))
 
 
@@ -173,10 +173,10 @@ def reshape(op: OperationCall) -> Use:
 
 
 def _known(op: OperationCall, name: str) -> tuple[int, ...]:
-    found = op.sizes(name)
-    if not all(type(size) is int for size in found):
+    sizes = op.sizes(name)
+    if not all(type(size) is int for size in sizes):
         raise op.stop(f"takes {name!r} from the running model")
-    return tuple(int(size) for size in found if type(size) is int)
+    return tuple(int(size) for size in sizes if type(size) is int)
 
 
 def broadcast(op: OperationCall) -> Use:
@@ -215,11 +215,11 @@ def _zeros(op: OperationCall, rank: int, dtype: str) -> Use:
     if ref is None:
         raise op.stop("takes the number of samples where no tensor tells it")
     old = op.building.spec(ref).shape or (None,)
-    found = op.emit("numpy.ZerosLike", Use(op.building.tensors[ref]), dtype=dtype)
+    zeros = op.emit("numpy.ZerosLike", Use(op.building.tensors[ref]), dtype=dtype)
     while len(old) > 1:
-        found = op.emit("numpy.Sum", found, axis=-1, keepdims=False)
+        zeros = op.emit("numpy.Sum", zeros, axis=-1, keepdims=False)
         old = old[:-1]
-    return op.emit("numpy.Reshape", found, newshape=(-1, *(1,) * (rank - 1))) if rank > 1 else found
+    return op.emit("numpy.Reshape", zeros, newshape=(-1, *(1,) * (rank - 1))) if rank > 1 else zeros
 
 
 def filled(value: float | None, op: OperationCall) -> Use:
@@ -230,8 +230,8 @@ def filled(value: float | None, op: OperationCall) -> Use:
     dtype = dtype_of(op.static("dtype", "float32"))
     if sizes[0] is not SAMPLES or not isinstance(written, (int, float)) or dtype == "bool":
         raise op.stop("makes a tensor of a size that only the running model knows")
-    found = _tiled(op, _zeros(op, len(sizes), dtype), (1, *sizes[1:]))
-    return op.emit("numpy.Add", found, written) if written else found
+    zeros = _tiled(op, _zeros(op, len(sizes), dtype), (1, *sizes[1:]))
+    return op.emit("numpy.Add", zeros, written) if written else zeros
 
 
 FUNCTIONS: dict[str, Function] = {

@@ -8,9 +8,9 @@ from configsplit.catalog.tensorflow import arrays, elementwise, images, neural, 
 from configsplit.catalog.tensorflow.declare import Function, GraphNode
 
 FUNCTIONS: Mapping[str, Function] = {
-    name: found
+    name: declared
     for family in (elementwise, arrays, shapes, neural, products, windows, images)
-    for name, found in family.FUNCTIONS.items()
+    for name, declared in family.FUNCTIONS.items()
 }
 """By name: with its place (``image.resize``), or without where every place has the same function."""
 
@@ -21,7 +21,7 @@ _OF_KERAS = frozenset({"keras.activations", "keras.backend"})
 """Packages that have some of those number by number besides, and others of the same name that are called otherwise."""
 
 NODES: Mapping[str, tuple[GraphNode, Function]] = {
-    node.op: (node, found) for found in FUNCTIONS.values() for node in found.nodes
+    node.op: (node, function) for function in FUNCTIONS.values() for node in function.nodes
 }
 """Operation of a graph -> how it is spelled, and the function that it is."""
 
@@ -30,7 +30,7 @@ def function(name: str) -> Function | None:
     """The declaration of a function as a document names it: ``math.reduce_mean``, ``compat.v1.squeeze``."""
     bare = name.removeprefix("compat.v1.").removeprefix("compat.v2.")
     place, _, last = bare.rpartition(".")
-    if (found := FUNCTIONS.get(name) or FUNCTIONS.get(bare)) is not None:
-        return found
-    found = FUNCTIONS.get(last)
-    return found if found is not None and (place in PLACES or (place in _OF_KERAS and found.rows == "each")) else None
+    if (declared := FUNCTIONS.get(name) or FUNCTIONS.get(bare)) is not None:
+        return declared
+    declared = FUNCTIONS.get(last)
+    return declared if declared is not None and (place in PLACES or (place in _OF_KERAS and declared.rows == "each")) else None

@@ -23,10 +23,10 @@ def _first(op: OperationCall, name: str = "data_format") -> bool:
 
 
 def _window(op: OperationCall, which: int | str, rank: int) -> tuple[int, ...]:
-    found = _spatial(op.static(which), rank, first=_first(op))
-    if found is None:
+    window = _spatial(op.static(which), rank, first=_first(op))
+    if window is None:
         raise op.stop(f"has {op.name(which)} = {op.static(which)}, over samples or channels")
-    return found
+    return window
 
 
 def _spatial(value: Any, rank: int, *, first: bool) -> tuple[int, ...] | None:
@@ -65,18 +65,18 @@ def _padded(op: OperationCall, name: str, amounts: tuple[tuple[int, int], ...]) 
 
 def _pooled(given: Arguments) -> Outputs:
     """As the layer gives it that computes the same."""
-    found, padding = given.operand("input"), given.get("padding")
+    tensor, padding = given.operand("input"), given.get("padding")
     first = str(given.get("data_format", None) or "").startswith("NC")
-    sizes = [_spatial(given.get(name), len(found.shape) - 2, first=first) for name in ("ksize", "strides")]
+    sizes = [_spatial(given.get(name), len(tensor.shape) - 2, first=first) for name in ("ksize", "strides")]
     if type(padding) is not str or padding == "EXPLICIT" or None in sizes:
         raise unknown("it pools in a way whose shape is not told")
     config = {"pool_size": sizes[0], "strides": sizes[1], "padding": padding.lower()}
     call = CallFacts(
         "",
         FrozenDict({**config, "data_format": "channels_first" if first else "channels_last"}),
-        (TensorSpec(found.shape, found.dtype),),
+        (TensorSpec(tensor.shape, tensor.dtype),),
     )
-    return one(window_shape(call), found.dtype)
+    return one(window_shape(call), tensor.dtype)
 
 
 def pool(kind: str, op: OperationCall) -> Use:

@@ -23,12 +23,12 @@ _WORTH = 1 << 15
 
 @cache
 def _table() -> tuple[int, ...]:
-    found = []
+    entries = []
     for value in range(256):
         for _ in range(8):
             value = value >> 1 ^ (_POLYNOMIAL if value & 1 else 0)
-        found.append(value)
-    return tuple(found)
+        entries.append(value)
+    return tuple(entries)
 
 
 def crc32c(data: memoryview | bytes, before: int = 0) -> int:
@@ -85,26 +85,26 @@ def _words() -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
 def _moved(values: np.ndarray[Any, Any], zeros: tuple[int, ...]) -> np.ndarray[Any, Any]:
     import numpy as np
 
-    found = np.zeros_like(values)
+    moved = np.zeros_like(values)
     for bit, entry in enumerate(zeros):
-        found ^= (values >> bit & 1) * np.uint32(entry)
-    return found
+        moved ^= (values >> bit & 1) * np.uint32(entry)
+    return moved
 
 
 @cache
 def _zeros(size: int) -> tuple[int, ...]:
     """What becomes of each bit of the register after so many zeros: a matrix over two numbers, by its columns."""
-    found = tuple(1 << bit for bit in range(32))
+    columns = tuple(1 << bit for bit in range(32))
     for digit in f"{size:b}":
-        found = tuple(_applied(found, value) for value in found)
+        columns = tuple(_applied(columns, value) for value in columns)
         if digit == "1":
-            found = tuple(_table()[value & 0xFF] ^ value >> 8 for value in found)
-    return found
+            columns = tuple(_table()[value & 0xFF] ^ value >> 8 for value in columns)
+    return columns
 
 
 def _applied(matrix: tuple[int, ...], value: int) -> int:
-    found = 0
+    applied = 0
     for bit, entry in enumerate(matrix):
         if value >> bit & 1:
-            found ^= entry
-    return found
+            applied ^= entry
+    return applied

@@ -55,10 +55,10 @@ class ObjectGraph:
 
     def at(self, node: int, *names: str) -> int | None:
         """The object that another keeps, step by step; None where there is none. Raises StoreError as `children` does."""
-        found: int | None = node
+        at: int | None = node
         for name in names:
-            found = None if found is None else self.children(found).get(name)
-        return found
+            at = None if at is None else self.children(at).get(name)
+        return at
 
     def row(self, node: int | None) -> tuple[int, ...]:
         """The objects of a list, in its order. Raises StoreError as `children` does."""
@@ -72,14 +72,14 @@ class ObjectGraph:
             StoreError: the graph is damaged.
         """
         try:
-            found = [
+            variables = [
                 Variable(text_in(data, 3), text_in(data, 2))
                 for data in messages(self._nodes[node], 2)
                 if text_in(data, 1) == "VARIABLE_VALUE"
             ]
         except Damaged as error:
             raise damaged(self.where, *error.args) from None
-        return found[0] if found else None
+        return variables[0] if variables else None
 
 
 def _references(data: memoryview) -> Iterator[tuple[str, int]]:

@@ -82,13 +82,13 @@ class KerasObjects:
 
     def _layers(self) -> dict[str, int]:
         """The layers of the outermost model, by name."""
-        found: dict[str, int] = {}
+        layers: dict[str, int] = {}
         for node in self._held(self._root):
             name = self._known.get(node, _NOBODY).name
-            if not name or name in found:
+            if not name or name in layers:
                 raise damaged(self._graph.where, f"two layers are called {name!r}" if name else "a layer has no name")
-            found[name] = node
-        return found
+            layers[name] = node
+        return layers
 
     def _held(self, model: int) -> list[int]:
         """The layers of a model."""
@@ -96,7 +96,7 @@ class KerasObjects:
 
     def _owners(self, top: int) -> dict[int, str]:
         """To which layer each weight belongs that a layer lists: itself, or those of the nested or wrapped model that it is."""
-        found: dict[int, str] = {}
+        owners: dict[int, str] = {}
         todo, seen = [top], {top}
         while todo:
             node = todo.pop()
@@ -107,10 +107,10 @@ class KerasObjects:
             else:
                 inside = [wrapped] if wrapped is not None and self._is_model(wrapped) else []
             if not inside:
-                found |= dict.fromkeys((weight for weight in self._row(node) if weight not in found), own.name)
+                owners |= dict.fromkeys((weight for weight in self._row(node) if weight not in owners), own.name)
             todo += [each for each in inside if each not in seen]
             seen.update(inside)
-        return found
+        return owners
 
     def _is_model(self, node: int) -> bool:
         return self._known.get(node, _NOBODY).identifier in self._models
@@ -121,27 +121,27 @@ class KerasObjects:
             return self._kept(node)
         at, row = self._graph.at, self._graph.row
         listed = row(at(node, "variables"))
-        found = [
+        ordered = [
             *dict.fromkeys((*row(at(node, "trainable_variables")), *row(at(node, "keras_api", "non_trainable_variables"))))
         ]
-        if {*found} != {*listed}:
+        if {*ordered} != {*listed}:
             raise damaged(self._graph.where, "a layer lists other weights as trainable or not than it has")
-        return found
+        return ordered
 
     def _kept(self, top: int) -> list[int]:
         """The weights that a layer keeps, where it lists none: a SavedModel without traces, a checkpoint."""
-        found: dict[int, bool] = {}
+        kept: dict[int, bool] = {}
         todo, seen = [(top, "", True)], {top}
         while todo:
             node, step, trained = todo.pop()
             trained = trained and step not in UNTRAINED and self._known.get(node, _NOBODY).trainable
             if self._graph.variable(node) is not None:
-                found[node] = trained
+                kept[node] = trained
                 continue
             inside = [(step, child) for step, child in self._in_order(node) if child not in seen]
             todo += [(child, step, trained) for step, child in reversed(inside)]
             seen.update(child for _, child in inside)
-        return sorted(found, key=lambda node: not found[node])
+        return sorted(kept, key=lambda node: not kept[node])
 
     def _in_order(self, node: int) -> list[tuple[str, int]]:
         """What an object keeps that has weights, in the order in which Keras lists them.
@@ -180,10 +180,10 @@ class KerasObjects:
         return False
 
     def _variable(self, node: int) -> Variable:
-        found = self._graph.variable(node)
-        if found is None:
+        variable = self._graph.variable(node)
+        if variable is None:
             raise damaged(self._graph.where, "a layer lists as a weight what is no array")
-        return found
+        return variable
 
     def _name(self, weight: int, owner: str, owners: set[str]) -> str:
         """The name of a weight as TensorFlow gave it, if it says to which layer it belongs; else with that layer before it."""

@@ -21,14 +21,14 @@ _MOST = 2_000
 
 def extents(data: memoryview) -> tuple[Extent, ...]:
     """Where a slice lies, of a TensorSliceProto. Raises Damaged as `fields` does."""
-    found = []
+    pairs = []
     for each in messages(data, 1):
         told: dict[int, Value] = dict(fields(each))
         start, length = told.get(1, 0), told.get(2, -1)
         if not isinstance(start, int) or not isinstance(length, int):
             raise Damaged("a slice has no place")
-        found.append((start, length))
-    return tuple(found)
+        pairs.append((start, length))
+    return tuple(pairs)
 
 
 def slice_key(name: str, at: Sequence[Extent]) -> bytes:
@@ -59,14 +59,14 @@ def boxes(shape: Sequence[int], slices: Sequence[Sequence[Extent]]) -> list[tupl
     """
     if not 0 < len(slices) <= _MOST or any(len(each) != len(shape) for each in slices):
         raise Damaged("an array has no slices, too many, or of another number of axes")
-    found = [
+    pieces = [
         tuple(slice(start, size if length == -1 else start + length) for (start, length), size in zip(each, shape, strict=True))
         for each in slices
     ]
-    inside = all(0 <= axis.start <= axis.stop <= size for box in found for axis, size in zip(box, shape, strict=True))
-    if not inside or sum(prod(axis.stop - axis.start for axis in box) for box in found) != prod(shape):
+    inside = all(0 <= axis.start <= axis.stop <= size for box in pieces for axis, size in zip(box, shape, strict=True))
+    if not inside or sum(prod(axis.stop - axis.start for axis in box) for box in pieces) != prod(shape):
         raise Damaged("slices lie beyond the array that they are of, or are not all of it")
-    for one, other in combinations(found, 2):
+    for one, other in combinations(pieces, 2):
         if all(max(a.start, b.start) < min(a.stop, b.stop) for a, b in zip(one, other, strict=True)):
             raise Damaged("two slices of an array overlap")
-    return found
+    return pieces

@@ -164,18 +164,18 @@ class Bundle:
         """The slices of an array: where each lies in it, and its entry."""
         entry = self.entries[key]
         try:
-            found = boxes(entry.shape, entry.slices)
+            places = boxes(entry.shape, entry.slices)
             pieces = [self._pieces[slice_key(key, each)] for each in entry.slices]
         except Damaged as error:
             raise damaged(f"{self.where}.index", *error.args) from None
         except (KeyError, OverflowError):
             raise damaged(f"{self.where}.index", f"a slice of {key!r} is missing") from None
-        for box, piece in zip(found, pieces, strict=True):
+        for box, piece in zip(places, pieces, strict=True):
             shape = tuple(axis.stop - axis.start for axis in box)
             if (piece.dtype, piece.shape, piece.size) != (entry.dtype, shape, prod(shape) * item_size(entry.dtype)):
                 raise damaged(f"{self.where}.index", f"a slice of {key!r} is not what its place says")
             self._place(key, piece)  # before there is memory for the whole
-        return list(zip(found, pieces, strict=True))
+        return list(zip(places, pieces, strict=True))
 
     def _joined(self, key: str) -> np.ndarray[Any, Any]:
         import numpy as np  # values are asked for where they are computed with
@@ -213,10 +213,10 @@ class Bundle:
             size, at = varint(data, 0)
         except Damaged:
             size, at = -1, 0
-        head, found = data[at : at + 4], data[at + 4 :]
-        if size != len(found) or crc32c(found, crc32c(head, crc32c(size.to_bytes(4, "little")))) != unmasked(entry.crc):
+        head, body = data[at : at + 4], data[at + 4 :]
+        if size != len(body) or crc32c(body, crc32c(head, crc32c(size.to_bytes(4, "little")))) != unmasked(entry.crc):
             raise damaged(self.where, f"{key!r} is no text, or its checksum does not match")
-        return found
+        return body
 
 
 def item_size(dtype: str) -> int:
@@ -232,9 +232,9 @@ def _text(key: bytes) -> str:
 
 
 def _entry(data: memoryview) -> Entry:
-    found: dict[int, Value] = dict(fields(data))
-    numbers = [value if isinstance(value := found.get(number, 0), int) else -1 for number in (1, 3, 4, 5, 6)]
-    shape = found.get(2, memoryview(b""))
+    values: dict[int, Value] = dict(fields(data))
+    numbers = [value if isinstance(value := values.get(number, 0), int) else -1 for number in (1, 3, 4, 5, 6)]
+    shape = values.get(2, memoryview(b""))
     if not isinstance(shape, memoryview) or min(numbers) < 0 or max(numbers) >= _LARGEST:
         raise Damaged("an entry of the index is no array")
     dtype, shard, offset, size, crc = numbers

@@ -80,20 +80,20 @@ def fields(data: memoryview) -> Iterator[tuple[int, Value]]:
 
 def messages(data: memoryview, number: int) -> Iterator[memoryview]:
     """The messages or texts in one field, in their order. Raises Damaged as `fields` does."""
-    return (value for found, value in fields(data) if found == number and isinstance(value, memoryview))
+    return (value for field, value in fields(data) if field == number and isinstance(value, memoryview))
 
 
 def number_in(data: memoryview, number: int) -> int:
     """The number in one field, the last if it is there twice; 0 where it is not. Raises Damaged as `fields` does."""
-    found = [value for field, value in fields(data) if field == number and isinstance(value, int)]
-    return found[-1] if found else 0
+    values = [value for field, value in fields(data) if field == number and isinstance(value, int)]
+    return values[-1] if values else 0
 
 
 def text_in(data: memoryview, number: int) -> str:
     """The text in one field, the last if it is there twice; "" where it is not. Raises Damaged as `fields` does."""
-    found = [*messages(data, number)]
+    texts = [*messages(data, number)]
     try:
-        return str(found[-1], "utf-8") if found else ""
+        return str(texts[-1], "utf-8") if texts else ""
     except UnicodeDecodeError:
         raise Damaged from None
 

@@ -55,10 +55,10 @@ def tables_in(opened: Opened, program: Span, layers: Sequence[Sequence[str]]) ->
     """
     where = str(opened.path)
     metas = [*spans(program, 2, where)]
-    found = [each for meta in metas for each in spans(meta, _OBJECTS, where)]
-    if len(found) != 1:
+    lists = [each for meta in metas for each in spans(meta, _OBJECTS, where)]
+    if len(lists) != 1:
         return [None] * len(layers)
-    nodes = [*messages(memoryview(opened.small(found[0])), 1)]
+    nodes = [*messages(memoryview(opened.small(lists[0])), 1)]
     sources = [_source(nodes, steps) for steps in layers]
     files = [text_in(memoryview(opened.small(each)), 2) for meta in metas for each in spans(meta, _ASSETS, where)]
     names = {name for source in sources if isinstance(source, tuple) for name in source}

@@ -138,11 +138,11 @@ def type_key_of(dtype: str) -> bytes:
     """
     if opaque := re.fullmatch(r"\|V(\d{1,3})", dtype):
         return TYPE_PREFIX + TYPE.pack(0x10 | OPAQUE, 0, 0, 0, int(opaque[1]))
-    found = re.fullmatch(r"(?:(u?int|float)(8|16|32|64)|>([iuf])([248]))", dtype)
-    if found is None:
+    match = re.fullmatch(r"(?:(u?int|float)(8|16|32|64)|>([iuf])([248]))", dtype)
+    if match is None:
         raise Unplain
-    kind, size = (found[1] or found[3])[0], int(found[2]) // 8 if found[2] else int(found[4])
-    reverse = 0 if found[1] else 1
+    kind, size = (match[1] or match[3])[0], int(match[2]) // 8 if match[2] else int(match[4])
+    reverse = 0 if match[1] else 1
     if kind != "f":
         low = reverse | (8 if kind == "i" else 0)
         return TYPE_PREFIX + TYPE.pack(0x10 | FIXED, low, 0, 0, size) + bytes((0, 0, size * 8, 0))

@@ -82,7 +82,7 @@ class PlainFile:
         version, total, links, size = form.HEADER.unpack(self._bytes.read(address, form.HEADER.size))
         if version != 1 or links != 1:
             raise Unplain
-        found: list[tuple[int, bytes]] = []
+        messages: list[tuple[int, bytes]] = []
         todo, number = [(address + form.HEADER.size, size)], 0
         while todo:
             start, size = todo.pop(0)
@@ -97,10 +97,10 @@ class PlainFile:
                     todo.append(form.PAIR.unpack_from(block, at - length))
                     self._enter(todo[-1][0])
                 elif kind not in _IGNORED:
-                    found.append((kind, block[at - length : at]))
+                    messages.append((kind, block[at - length : at]))
         if number != total:
             raise Unplain
-        return found
+        return messages
 
     def _enter(self, address: int) -> None:
         if address in self._seen:
@@ -114,15 +114,15 @@ class PlainFile:
             raise Unplain
         tree, heap = form.PAIR.unpack_from(tables[0][1])
         names = self._names(heap)
-        found: list[tuple[bytes, int]] = []
+        members: list[tuple[bytes, int]] = []
         for leaf in self._leaves(tree):
             for name_at, address, kind, *_ in self._entries(leaf):
                 end = names.index(0, name_at)
                 name = names[name_at:end]
-                if kind == form.LINK_ENTRY or not name or name == b"." or b"/" in name or (found and name <= found[-1][0]):
+                if kind == form.LINK_ENTRY or not name or name == b"." or b"/" in name or (members and name <= members[-1][0]):
                     raise Unplain
-                found.append((name, address))
-        return found
+                members.append((name, address))
+        return members
 
     def _names(self, heap: int) -> bytes:
         self._enter(heap)
@@ -182,10 +182,10 @@ class PlainFile:
         return self._shapes[body]
 
     def _keep_attributes(self, raw: bytes, messages: list[tuple[int, bytes]]) -> int:
-        found = [body for kind, body in messages if kind == form.ATTRIBUTE]
-        if found:
-            self._attributes[raw] = found
-        return len(found)
+        bodies = [body for kind, body in messages if kind == form.ATTRIBUTE]
+        if bodies:
+            self._attributes[raw] = bodies
+        return len(bodies)
 
     # ------------------------------------------------------------ attributes
 
@@ -196,11 +196,11 @@ class PlainFile:
             Unplain: one is of a kind that Keras does not write, or damaged.
         """
         try:
-            found = [self._attribute(body) for body in self._attributes.get(raw, ())]
+            attributes = [self._attribute(body) for body in self._attributes.get(raw, ())]
         except _DAMAGE:
             raise Unplain from None
-        named = {attribute.name: attribute for attribute in found}
-        if len(named) != len(found):
+        named = {attribute.name: attribute for attribute in attributes}
+        if len(named) != len(attributes):
             raise Unplain
         return named
 
@@ -255,17 +255,17 @@ class PlainFile:
         at, end = address + form.COLLECTION.size, address + size
         if (magic, version) != (b"GCOL", 1) or end > self._bytes.span.length:
             raise Unplain
-        found: dict[int, tuple[int, int]] = {}
+        objects: dict[int, tuple[int, int]] = {}
         while at + form.OBJECT.size <= end:
             number, _, room = form.OBJECT.unpack(self._bytes.read(at, form.OBJECT.size))
             at += form.OBJECT.size
             if not number:  # the free space, which is the last
                 break
-            if number in found or at + room > end:
+            if number in objects or at + room > end:
                 raise Unplain
-            found[number] = at, room
+            objects[number] = at, room
             at += form.padded(room)
-        return found
+        return objects
 
 
 class _Bytes:
@@ -283,22 +283,22 @@ class _Bytes:
         number, start = divmod(at, _BLOCK)
         if start + size <= _BLOCK:
             return self._block(number)[start : start + size]
-        found = read_at(self.span.fd, size, self.span.offset + at)
-        if len(found) != size:
+        data = read_at(self.span.fd, size, self.span.offset + at)
+        if len(data) != size:
             raise Unplain
-        return found
+        return data
 
     def _block(self, number: int) -> bytes:
-        found = self._blocks.get(number)
-        if found is None:
+        block = self._blocks.get(number)
+        if block is None:
             if len(self._blocks) >= _BLOCKS:
                 del self._blocks[next(iter(self._blocks))]
             at = number * _BLOCK
             size = min(_BLOCK, self.span.length - at)
-            found = self._blocks[number] = read_at(self.span.fd, size, self.span.offset + at)
-            if len(found) != size:
+            block = self._blocks[number] = read_at(self.span.fd, size, self.span.offset + at)
+            if len(block) != size:
                 raise Unplain
-        return found
+        return block
 
 
 def _text(name: bytes) -> str:

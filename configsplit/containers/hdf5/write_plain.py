@@ -36,14 +36,14 @@ class PlainSkeleton:
             return self._groups[path]
         if not is_safe_name(path):
             raise Unplain
-        found, place = self._groups[""], ""
+        inner, place = self._groups[""], ""
         for name in path.split("/"):
             place = f"{place}/{name}" if place else name
             if place not in self._groups:
                 self._groups[place] = Group()
-                _put(found, name, self._groups[place])
-            found = self._groups[place]
-        return found
+                _put(inner, name, self._groups[place])
+            inner = self._groups[place]
+        return inner
 
     def copy_tree(self, source: Arrays, src: str, dst: str, name: str | None) -> None:
         """Copy a subtree; ``name`` becomes the layer's name on its ``vars`` group, where there is one."""

@@ -53,10 +53,10 @@ def _beside(path: str) -> str:
     missed = Path(path)
     try:
         with os.scandir(missed.parent) as entries:
-            found = sorted(Path(entry.name) for entry in islice(entries, _LOOKED_AT))
+            beside = sorted(Path(entry.name) for entry in islice(entries, _LOOKED_AT))
     except (OSError, ValueError):
         return ""
-    stems = {each.stem: each for each in found}
+    stems = {each.stem: each for each in beside}
     near = difflib.get_close_matches(missed.stem, stems, n=1, cutoff=0.7)
     return str(missed.with_name(stems[near[0]].name)) if near and stems[near[0]].name != missed.name else ""
 
@@ -66,9 +66,9 @@ _LOOKED_AT = 1000
 
 def _errno_in_text(text: str) -> int:
     """HDF5 wraps the system's error in prose: ``(unable to truncate a file, errno = 28, ...)``."""
-    _, found, rest = text.partition("errno = ")
+    _, sign, rest = text.partition("errno = ")
     digits = rest.split(",", 1)[0]
-    return int(digits) if found and digits.isdigit() else 0
+    return int(digits) if sign and digits.isdigit() else 0
 
 
 @contextmanager

@@ -113,9 +113,9 @@ def read_into(fd: int, into: memoryview, place: int, flags: int = 0) -> int:
     """Bytes of a file from ``place`` on, into memory; how many there were. ``flags`` are hints to `os.preadv`."""
     if _HAS_PREADV and fd >= 0:
         return os.preadv(fd, [into], place, flags) if flags else os.preadv(fd, [into], place)
-    found = read_at(fd, len(into), place)
-    into[: len(found)] = found
-    return len(found)
+    data = read_at(fd, len(into), place)
+    into[: len(data)] = data
+    return len(data)
 
 
 def room_in(folder: Path) -> int | None:

@@ -53,10 +53,10 @@ def to_keras2(model: Model, inference: Inference, facts: Mapping[str, LayerFacts
     Returns:
         The model and where its layers come from; no layouts of weights.
     """
-    found = _migrated(model, inference, facts, True)
-    masked = changed(found) if found.model is not None else ()
+    migration = _migrated(model, inference, facts, True)
+    masked = changed(migration) if migration.model is not None else ()
     if not masked:
-        return found
+        return migration
     written = _migrated(model, inference, facts, False)
     if written.model is None or changed(written):
         return Migration(None, refusals=written.refusals or masked)
@@ -90,7 +90,7 @@ def _wrapped(work: _Work, path: LayerPath, known: Inference | None, name: str, e
     """The model in a wrapper. Raises Stop where something in it has no equal in Keras 2; the list has it."""
     model = read_entry(entry, "keras3")
     calls = {} if known is None else known.wrapped
-    inner = next((found for call, found in calls.items() if call.layer == name), None)
+    inner = next((level for call, level in calls.items() if call.layer == name), None)
     made = _tree((*path, name), model, inner or trace(model, work.facts, dialect="keras3", read=read_entry), work)
     if made is None:
         raise Stop("convert-inside", "something in the model that it wraps cannot be converted", "see the other refusals")
@@ -174,28 +174,28 @@ def _without_unused(model: Model) -> Model:
 
 
 def _origins(work: _Work) -> Mapping[LayerPath, LayerPath]:
-    found: dict[LayerPath, LayerPath] = {}
+    origins: dict[LayerPath, LayerPath] = {}
     todo: list[tuple[LayerPath, LayerPath]] = [((), ())]
     while todo:
         new, old = todo.pop()
         kept = work.models[old].by_name()
         for name, origin in work.done[old].origins.items():
             if name in kept:
-                found[*new, name] = (*old, origin)
+                origins[*new, name] = (*old, origin)
                 if (*old, origin) in work.models:
                     todo.append(((*new, name), (*old, origin)))
-    return found
+    return origins
 
 
 def _differing(made: Model, writing: Writing, known: Inference, facts: Mapping[str, LayerFacts]) -> list[Refusal]:
     """A refusal for each tensor that the rules for Keras 2 say to be another than it was in Keras 3."""
     try:
-        found = trace(made, facts, dialect="keras2", read=read_entry)
+        traced = trace(made, facts, dialect="keras2", read=read_entry)
     except RULE_ERRORS as error:
         return [Refusal(made.name, "convert-odd", f"Keras 2 would not build it ({error})", "please report it, with the file")]
     refused = []
     for old, new in writing.tensors.items():
-        was, now = known.specs.get(old, TensorSpec()), found.specs.get(new, TensorSpec())
+        was, now = known.specs.get(old, TensorSpec()), traced.specs.get(new, TensorSpec())
         if not _agree(was, now):
             what = f"gives {was.shape} of {was.dtype}, and would give {now.shape} of {now.dtype} in Keras 2"
             hint = "put a layer that says its dtype in its place (`configsplit replace`), or cut the model there"

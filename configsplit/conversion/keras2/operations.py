@@ -64,10 +64,10 @@ class Operation:
         return value
 
     def dtype(self, use: Use) -> str:
-        found = self.writing.new_spec(use).dtype
-        if found is None:
+        dtype = self.writing.new_spec(use).dtype
+        if dtype is None:
             raise self.stop("takes a tensor of unknown dtype")
-        return found
+        return dtype
 
     def cast(self, use: Use, dtype: str | None) -> Use:
         """The tensor in another dtype, as Keras 3 brings it there in passing."""
@@ -120,15 +120,15 @@ def convert_operation(writing: Writing, layer: Layer, args: tuple[Any, ...], kwa
 @cache
 def rules() -> Mapping[str, Rule]:
     """By the name of the operation: those of the catalog that are told by one function alone, and those below."""
-    found: dict[str, Rule] = {}
+    made: dict[str, Rule] = {}
     makers: Mapping[Any, Callable[[str], Rule]] = {single: _unary, over_axes: _reduction, shapes.binary: _binary}
     for name, function in FUNCTIONS.items():
         becomes: Any = function.becomes
         maker = makers.get(getattr(becomes, "func", None))
         if maker is not None and (full := full_name(name)) and not becomes.keywords:
             place = "" if "." in full or full == "stop_gradient" else "math."  # where documents of tf.keras name them
-            found.setdefault(snake(becomes.args[0].rpartition(".")[2]), maker(f"{place}{full}"))
-    return {**found, **_RULES}
+            made.setdefault(snake(becomes.args[0].rpartition(".")[2]), maker(f"{place}{full}"))
+    return {**made, **_RULES}
 
 
 # -------------------------------------------------------------------------------------------------- read off the tables
@@ -191,8 +191,8 @@ def _operand(op: Operation, value: Any) -> Operand:
     return operand(op.writing.new_spec(value) if type(value) is Use else value)
 
 
-def _is_column(found: Operand) -> bool:
-    return len(found.shape) > 1 and any(size not in (1, None) for size in found.shape[:-1]) and found.shape[-1] == 1
+def _is_column(tensor: Operand) -> bool:
+    return len(tensor.shape) > 1 and any(size not in (1, None) for size in tensor.shape[:-1]) and tensor.shape[-1] == 1
 
 
 # ------------------------------------------------------------------------------------------------------------- the others

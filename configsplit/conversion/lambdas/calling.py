@@ -132,12 +132,12 @@ class Calls:
         if declared is None or declared.outputs is None:
             raise Unread(f"it calls {function}, whose shape no rule tells")
         try:
-            found = declared.outputs(arguments(declared.parameters, args, kwargs, tensorflow=True))
+            outputs = declared.outputs(arguments(declared.parameters, args, kwargs, tensorflow=True))
         except RULE_ERRORS as error:
             raise Unread(f"it calls {function}, and no rule tells what comes out ({error})") from None
-        if any(spec.shape is None or not is_dtype(spec.dtype or "") for spec in found):
+        if any(spec.shape is None or not is_dtype(spec.dtype or "") for spec in outputs):
             raise Unread(f"it calls {function}, and no rule tells what comes out")
-        return tuple(found)
+        return tuple(outputs)
 
 
 def _layer(name: str, function: str, given: dict[str, Any]) -> Layer:
@@ -167,15 +167,15 @@ def _is_operand(value: Any) -> bool:
 
 
 def _leaves(value: Any) -> list[Any]:
-    found: list[Any] = []
-    rebuild(value, found.append)
-    return found
+    leaves: list[Any] = []
+    rebuild(value, leaves.append)
+    return leaves
 
 
 def dtype_of(name: Name) -> str | None:
     """``tf.float32`` as a dtype's name."""
-    found = name.path.removeprefix("tf.").removeprefix("np.")
-    return found if is_dtype(found) else None
+    dtype = name.path.removeprefix("tf.").removeprefix("np.")
+    return dtype if is_dtype(dtype) else None
 
 
 def _plain(value: Any) -> Any:

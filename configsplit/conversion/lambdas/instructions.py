@@ -112,11 +112,11 @@ def instructions(code: Code, release: str) -> list[Instruction]:
     """
     known = RELEASES[release]
     decode = _by_threes if release == "3.5" else _by_words
-    found: list[Instruction] = []
+    listed: list[Instruction] = []
     rest, extended = decode(code.fields["code"]), 0
     for number, byte in rest:
         name = known.names.get(number)
-        if name is None or len(found) == MAX_INSTRUCTIONS:
+        if name is None or len(listed) == MAX_INSTRUCTIONS:
             raise Unread(NOT_READ)
         argument = extended | byte
         if name == "EXTENDED_ARG":
@@ -125,12 +125,12 @@ def instructions(code: Code, release: str) -> list[Instruction]:
         if argument >= 1 << 24:
             raise Unread("an instruction of its code has too large an argument")
         extended = 0
-        found.append(Instruction(name, argument))
+        listed.append(Instruction(name, argument))
         for _ in range(known.caches.get(name, 0)):
             if next(rest, None) != (0, 0):
                 raise Unread(NOT_PYTHON)
         if name in ("RETURN_VALUE", "RETURN_CONST"):
-            return found
+            return listed
     raise Unread("its code does not end")
 
 

@@ -67,9 +67,9 @@ class Machine:
     def pop(self, count: int) -> tuple[Any, ...]:
         if count > len(self.stack):
             raise IndexError(count)
-        found = tuple(self.stack[len(self.stack) - count :])
+        popped = tuple(self.stack[len(self.stack) - count :])
         del self.stack[len(self.stack) - count :]
-        return found
+        return popped
 
     # ------------------------------------------------------------------------------------------------------ the stack
 
@@ -118,8 +118,8 @@ class Machine:
     def load_global(self, argument: int) -> None:
         null = self.code.layout == "3.11" and argument & 1
         name = self.names[argument >> 1 if self.code.layout == "3.11" else argument]
-        found = [module(name), *([_NULL] if null else [])]
-        self.stack += found if self.release == "3.13" else reversed(found)
+        pushed = [module(name), *([_NULL] if null else [])]
+        self.stack += pushed if self.release == "3.13" else reversed(pushed)
 
     def imported(self, argument: int) -> None:
         level, wanted = self.pop(2)

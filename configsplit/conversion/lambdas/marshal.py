@@ -194,17 +194,17 @@ def read_code(data: bytes) -> Code:
     """
     if len(data) > MAX_BYTES:
         raise Unread(f"its code is {len(data)} bytes long")
-    found, why = [], "its code is not as Python 3.5 to 3.13 write it"
+    codes, why = [], "its code is not as Python 3.5 to 3.13 write it"
     for layout in LAYOUTS:
         try:
-            found.append(_checked(data, layout))
+            codes.append(_checked(data, layout))
         except (UnicodeDecodeError, struct.error):
             continue
         except Unread as error:
             why = str(error) if layout == _likely(data) else why
-    if len(found) != 1:
-        raise Unread("its code can be understood in two ways" if found else why)
-    return found[0]
+    if len(codes) != 1:
+        raise Unread("its code can be understood in two ways" if codes else why)
+    return codes[0]
 
 
 def _likely(data: bytes) -> str:

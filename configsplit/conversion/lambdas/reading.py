@@ -65,13 +65,13 @@ def read(config: FrozenDict, inputs: Structure, name: str) -> Reading:
     text, defaults, closure = _function(config)
     code = read_code(_bytes(text))
     given = _arguments(code, defaults, config)
-    found: dict[str, Reading | Unread] = {}
+    by_release: dict[str, Reading | Unread] = {}
     for release, known in RELEASES.items():
         if known.layout == code.layout:
-            found[release] = _as(code, release, given, closure, inputs, name)
-    readings = [each for each in found.values() if isinstance(each, Reading)]
+            by_release[release] = _as(code, release, given, closure, inputs, name)
+    readings = [each for each in by_release.values() if isinstance(each, Reading)]
     if not readings:
-        raise min((each for each in found.values() if isinstance(each, Unread)), key=_says_little)
+        raise min((each for each in by_release.values() if isinstance(each, Unread)), key=_says_little)
     if any(other != readings[0] for other in readings):
         raise Unread("its code can be understood in two ways")
     _check_declared(config, inputs, readings[0])
@@ -90,15 +90,15 @@ def _as(
     calls = Calls(name)
     parameter = code.fields["locals"][0]
     try:
-        found = Machine(code, release, {**given, parameter: inputs}, closure, calls).run()
-        outputs = found if type(found) is tuple else (found,)
+        result = Machine(code, release, {**given, parameter: inputs}, closure, calls).run()
+        outputs = result if type(result) is tuple else (result,)
         if not outputs or not all(type(each) is Tensor for each in outputs):
             raise Unread("it gives something else than tensors")
     except Unread as error:
         return error
     except RULE_ERRORS as error:
         return Unread(f"it computes in a way that no rule expects ({error})")
-    text = outputs[0].text if type(found) is Tensor else ", ".join(each.text for each in outputs)
+    text = outputs[0].text if type(result) is Tensor else ", ".join(each.text for each in outputs)
     return Reading(tuple(calls.layers), calls.specs, outputs, text, tuple(calls.assumed))
 
 
@@ -121,10 +121,10 @@ def _function(config: FrozenDict) -> tuple[str, tuple[Any, ...], tuple[Any, ...]
 
 
 def _listed(value: Any) -> tuple[Any, ...]:
-    found = constant(value) if value is not None else ()
-    if type(found) is not tuple:
+    values = constant(value) if value is not None else ()
+    if type(values) is not tuple:
         raise Unread("its defaults are not written as Keras writes them")
-    return found
+    return values
 
 
 def _bytes(text: str) -> bytes:
@@ -182,11 +182,11 @@ def _arguments(code: Code, defaults: tuple[Any, ...], config: FrozenDict) -> dic
         raise Unread("the layer hands over arguments that it does not take")
     if any(name in _OF_KERAS for name in names):
         raise Unread("it takes a mask, or asks whether the model trains")
-    found = dict(zip(names[count - len(defaults) : count], defaults, strict=True))
-    found |= {name: constant(value) for name, value in told.items()}
-    if missing := [name for name in names[1:] if name not in found]:
+    values = dict(zip(names[count - len(defaults) : count], defaults, strict=True))
+    values |= {name: constant(value) for name, value in told.items()}
+    if missing := [name for name in names[1:] if name not in values]:
         raise Unread(f"nothing tells its parameter {missing[0]!r}")
-    return {name: found[name] for name in names[1:]}
+    return {name: values[name] for name in names[1:]}
 
 
 # ------------------------------------------------------------------------------------------------------- what is known
@@ -201,10 +201,10 @@ def _check_declared(config: FrozenDict, inputs: Structure, reading: Reading) -> 
     shape = config.get("output_shape")
     if type(shape) is not tuple or config.get("output_shape_type", "raw") != "raw" or len(reading.outputs) != 1:
         return
-    found = (reading.outputs[0].spec.shape or ())[1:]
-    same = len(found) == len(shape) and all(None in pair or pair[0] == pair[1] for pair in zip(found, shape, strict=True))
+    sizes = (reading.outputs[0].spec.shape or ())[1:]
+    same = len(sizes) == len(shape) and all(None in pair or pair[0] == pair[1] for pair in zip(sizes, shape, strict=True))
     if not same:
-        raise Unread(f"its code gives {found} for each sample, and its output_shape says {shape}")
+        raise Unread(f"its code gives {sizes} for each sample, and its output_shape says {shape}")
 
 
 def outputs(call: CallFacts) -> Outputs:

@@ -122,8 +122,8 @@ def _arithmetic(symbol: str, left: Any, right: Any) -> Any:
             case "%":
                 return left % right
             case "**" if abs(right) <= 64 and abs(left) <= 1 << 32:
-                found = left**right
-                return found if type(found) in (int, float) else None
+                number = left**right
+                return number if type(number) in (int, float) else None
     except ArithmeticError:
         pass
     raise Unread(f"it computes with constants in a way that is not read ({symbol})")

@@ -32,7 +32,7 @@ def archived(entry: FrozenDict, path: LayerPath, stored: Stored, facts: Mapping[
         Stop: nobody can say.
     """
     root = Unit(entry, Stored(stored.shapes, stored.names), 0, "", path=path)
-    found: list[tuple[str, ...]] = []
+    places: list[tuple[str, ...]] = []
     behind: list[tuple[str, ...]] = []
     todo = [root]
     while todo:
@@ -42,15 +42,15 @@ def archived(entry: FrozenDict, path: LayerPath, stored: Stored, facts: Mapping[
         todo.extend(reversed(unit.children))
         if not unit.children and not is_model(unit.entry):
             own = _custom(unit, stored.places, facts) if custom else _own(unit)
-            found += [(f"{unit.prefix}{place}",) for place in own]
+            places += [(f"{unit.prefix}{place}",) for place in own]
         elif wraps(unit) == "whole" and stored.shapes:
             behind.append((f"{unit.prefix}vars/1",))  # the vector of the power iteration, behind the kernel once more
-    found += behind
+    places += behind
     if behind:
-        found[0] = (*found[0], behind[0][0].replace("vars/1", "vars/0"))
-    if len(found) != len(stored.shapes):
-        raise _unknown(entry, f"it should have {len(found)} weights, the file has {len(stored.shapes)}")
-    return found
+        places[0] = (*places[0], behind[0][0].replace("vars/1", "vars/0"))
+    if len(places) != len(stored.shapes):
+        raise _unknown(entry, f"it should have {len(places)} weights, the file has {len(stored.shapes)}")
+    return places
 
 
 def _is_custom(entry: FrozenDict) -> bool:

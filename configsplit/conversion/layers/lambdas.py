@@ -67,18 +67,18 @@ def _read(building: Building, layer: Layer, number: int) -> None:
     if len(node.args) != 1 or any(value is not None for value in node.kwargs.values()):
         raise Unread("it is called with more than tensors")
     given = titled(rebuild(node.args[0], lambda item: _tensor(building, item)))
-    found = read(layer.config, given, f"{layer.name}@{number}")
-    building.specs.update(found.specs)
+    reading = read(layer.config, given, f"{layer.name}@{number}")
+    building.specs.update(reading.specs)
     before = {*building.layers}
-    for step in found.layers:
+    for step in reading.layers:
         convert_function(building, step, 0)
         follow(building, step, 0)
-    for output, made in enumerate(found.outputs):
+    for output, made in enumerate(reading.outputs):
         building.tensors[TensorRef(layer.name, number, output)] = _unmasked(building, layer, made.ref)
     _named(building, layer, number, before)
     if not number:
-        assumed = f" (with {', '.join(found.assumed)})" if found.assumed else ""
-        building.note(layer.name, f"its code is read, not run: {found.text}{assumed}")
+        assumed = f" (with {', '.join(reading.assumed)})" if reading.assumed else ""
+        building.note(layer.name, f"its code is read, not run: {reading.text}{assumed}")
 
 
 def _tensor(building: Building, item: Any) -> Any:

@@ -45,12 +45,12 @@ def convert_layer(entry: FrozenDict, path: LayerPath, stored: Stored, around: Su
         _convert(unit, around)
     if root.made is None:
         raise AssertionError(path)
-    found = [unit.own for unit in units if unit.own is not None]
+    owned = [unit.own for unit in units if unit.own is not None]
     return Inside(
         root.made,
-        tuple(slot for own in found for slot in own.slots),
-        tuple(place for own in found for place in own.old_places),
-        tuple(note for own in found for note in own.notes),
+        tuple(slot for own in owned for slot in own.slots),
+        tuple(place for own in owned for place in own.old_places),
+        tuple(note for own in owned for note in own.notes),
     )
 
 
@@ -72,13 +72,13 @@ def children(unit: Unit) -> list[Unit]:
     if type(cells) is tuple:
         listed += [(("cells", number), cell) for number, cell in enumerate(cells)]
     counts = _shares(unit, [entry for _, entry in listed])
-    found: list[Unit] = []
+    units: list[Unit] = []
     start = unit.start + _own_first(unit)
     for (key, entry), count, prefix in zip(listed, counts, _prefixes(unit, listed), strict=True):
         part = unit.stored.part(start - unit.start, start - unit.start + count)
-        found.append(Unit(entry, part, start, prefix, key, unit.path, depth=unit.depth + 1))
+        units.append(Unit(entry, part, start, prefix, key, unit.path, depth=unit.depth + 1))
         start += count
-    return found
+    return units
 
 
 def wraps(unit: Unit) -> str:
@@ -132,18 +132,18 @@ def _cell_count(entry: FrozenDict) -> int:
 
 def _prefixes(unit: Unit, listed: Sequence[tuple[tuple[str, int | None], FrozenDict]]) -> list[str]:
     """Where each layer inside is stored: ``forward_layer/``, ``cell/cells/lstm_cell_1/``."""
-    found, taken = [], dict[str, int]()
+    prefixes, taken = [], dict[str, int]()
     for (key, number), entry in listed:
         if number is None:
             sides = {"layer": "forward_layer", "": "backward_layer"} if wraps(unit) == "directions" else {}
             side = sides.get(key, key)
-            found.append(f"{unit.prefix}{side}/")
+            prefixes.append(f"{unit.prefix}{side}/")
             continue
         name = snake(str(entry["class_name"]))
         again = taken.get(name, 0)
         taken[name] = again + 1
-        found.append(f"{unit.prefix}cells/{name}_{again}/" if again else f"{unit.prefix}cells/{name}/")
-    return found
+        prefixes.append(f"{unit.prefix}cells/{name}_{again}/" if again else f"{unit.prefix}cells/{name}/")
+    return prefixes
 
 
 def is_model(entry: FrozenDict) -> bool:
@@ -297,15 +297,15 @@ def custom_weights(unit: Unit, around: Surroundings) -> Inside | None:
         inner = [place.removeprefix(unit.prefix) for place in stored.places if place.startswith(unit.prefix)]
         made = tuple(Slot(unit.prefix + place, Recipe((unit.start + at,))) for at, place in enumerate(inner))
         return Inside(FrozenDict(), made, tuple(unit.prefix + place for place in inner))
-    found = declared or plain_places(unit)
+    places = declared or plain_places(unit)
     notes = () if declared else _scopes(unit)
-    if len(found) != len(stored.shapes):
+    if len(places) != len(stored.shapes):
         raise Stop(
             "convert-weights-unknown",
-            f"the plug-in declares {len(found)} weights of the {unit.entry['class_name']}, the file has {len(stored.shapes)}",
+            f"the plug-in declares {len(places)} weights of the {unit.entry['class_name']}, the file has {len(stored.shapes)}",
             "declare all of them, in the order of layer.weights: keras3_places in the plug-in",
         )
-    made = tuple(Slot(unit.prefix + place, Recipe((unit.start + at,))) for at, place in enumerate(found))
+    made = tuple(Slot(unit.prefix + place, Recipe((unit.start + at,))) for at, place in enumerate(places))
     return Inside(FrozenDict(), made, tuple(slot.place for slot in made), notes)
 
 

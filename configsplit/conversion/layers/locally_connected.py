@@ -56,8 +56,8 @@ def convert(building: Building, layer: Layer, number: int) -> None:
         **config["made"],
     }
     order = {"spatial": spatial, "channels": channels, "lengths": lengths, **config}
-    found = parts.call("places", "EinsumDense", made, value, *_weights(parts, order, first))
-    parts.done(found)
+    placed = parts.call("places", "EinsumDense", made, value, *_weights(parts, order, first))
+    parts.done(placed)
 
 
 def _config(building: Building, layer: Layer) -> dict[str, Any]:

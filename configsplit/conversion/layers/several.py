@@ -34,10 +34,10 @@ class Parts:
         """The weight of that name; None in an architecture without weights."""
         names = self.building.weights(self.layer.name).names
         ends = (f"_{suffix}:0", f"_{suffix}", f"/{suffix}:0")
-        found = [at for at, name in enumerate(names) if name.endswith(ends) and not self._longer(name, suffix)]
-        if names and len(found) != 1:
+        places = [at for at, name in enumerate(names) if name.endswith(ends) and not self._longer(name, suffix)]
+        if names and len(places) != 1:
             raise Stop("convert-weights-unknown", f"the file has no weight {suffix!r} for it", "see what wrote the file")
-        return Recipe((found[0],)) if found else None
+        return Recipe((places[0],)) if places else None
 
     def at(self, number: int) -> Recipe | None:
         """The weight of that number in ``layer.weights``; None in an architecture without weights."""
@@ -83,10 +83,10 @@ class Parts:
 
     def sizes(self) -> tuple[int, ...]:
         """The shape of one sample. Raises Stop where a size is open."""
-        found = tuple(size for size in self.shape[1:] if size is not None)
-        if len(found) != len(self.shape) - 1:
+        sizes = tuple(size for size in self.shape[1:] if size is not None)
+        if len(sizes) != len(self.shape) - 1:
             raise Stop("convert-shape-unknown", "the shape of what it takes is not fixed", "give it with --shape")
-        return found
+        return sizes
 
     def done(self, use: Use) -> None:
         self.building.outputs_are(self.layer, self.number, use)
@@ -129,8 +129,8 @@ def _maxout(building: Building, layer: Layer, number: int) -> None:
     kernel, bias = parts.weight("W"), parts.weight("b") if layer.config.get("bias", True) else None
     relaid = None if kernel is None else kernel.then("transpose", (1, 0, 2)).then("reshape", (size, pieces * units))
     flat = None if bias is None else bias.then("reshape", (-1,))
-    found = parts.call("pieces", "Dense", _dense(parts, pieces * units, "linear"), parts.input, relaid, flat)
-    split = parts.call("split", "Reshape", {"target_shape": (pieces, units)}, found)
+    dense = parts.call("pieces", "Dense", _dense(parts, pieces * units, "linear"), parts.input, relaid, flat)
+    split = parts.call("split", "Reshape", {"target_shape": (pieces, units)}, dense)
     parts.done(parts.op("numpy.Max", "", split, own=number == 0, axis=1, keepdims=False))
 
 
@@ -163,8 +163,8 @@ def _fourier(building: Building, layer: Layer, number: int) -> None:
     config = {"units": int(layer.config["output_dim"]), "activation": "linear", "use_bias": True, "trainable": False}
     count = len(building.weights(layer.name).shapes)
     kernel = Recipe((1, 0)).then("divide") if count else None
-    found = parts.call("features", "Dense", config, parts.input, kernel, parts.at(2))
-    parts.done(parts.op("numpy.Cos", "", found, own=number == 0))
+    features = parts.call("features", "Dense", config, parts.input, kernel, parts.at(2))
+    parts.done(parts.op("numpy.Cos", "", features, own=number == 0))
 
 
 KERAS1: Mapping[str, Rule] = {

@@ -72,10 +72,10 @@ class _Polish:
         """Put a boundary to its best place; False if it is there already."""
         before, behind = self._between(number)
         members = sorted(behind - before)
-        found = self._two(_part(self._units, members, before), self._pair(number), largest)
-        if found is None:
+        parts = self._two(_part(self._units, members, before), self._pair(number), largest)
+        if parts is None:
             return False
-        head = before | {unit for unit in members if not found.isdisjoint(self._units.calls[unit])}
+        head = before | {unit for unit in members if not parts.isdisjoint(self._units.calls[unit])}
         if head in (before, behind):
             return False
         new, old = self._price(number, head), self._price(number, self.heads[number])

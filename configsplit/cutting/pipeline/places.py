@@ -65,13 +65,13 @@ def segments(units: Units) -> list[int]:
 
 def _beginnings(units: Units) -> list[int]:
     """Per unit, how many units from it on need none from it on."""
-    found = [0] * len(units)
+    numbers = [0] * len(units)
     open_beginnings: set[int] = set()
     for unit in reversed(range(len(units))):
         open_beginnings.difference_update(units.after[unit])
         open_beginnings.add(unit)
-        found[unit] = len(open_beginnings)
-    return found
+        numbers[unit] = len(open_beginnings)
+    return numbers
 
 
 def bits(mask: int) -> list[int]:
@@ -95,7 +95,7 @@ class Lattice:
 
     def places(self, windows: Sequence[Window], budget: Budget) -> list[Place] | None:
         """Every place in any of the windows, in the order of segments and costs; None if the budget does not do."""
-        found: list[Place] = []
+        places: list[Place] = []
         for segment in range(len(self.marks) - 1):
             low, high = self.head[segment], self.tail[segment + 1]
             fitting = [window for window in windows if window.head >= low and window.tail >= high]
@@ -106,8 +106,8 @@ class Lattice:
                 inside = _Segment(self, segment, _undominated(fitting)).places(budget)
                 if inside is None:
                     return None
-                found += inside
-        return found
+                places += inside
+        return places
 
 
 def _undominated(windows: Sequence[Window]) -> list[Window]:
@@ -179,11 +179,11 @@ class _Sweep:
 
 def _membership(groups: Sequence[tuple[int, tuple[int, ...]]]) -> dict[int, list[int]]:
     """Unit -> the shared layers that it holds a call of."""
-    found: dict[int, list[int]] = {}
+    holders: dict[int, list[int]] = {}
     for group, (_, members) in enumerate(groups):
         for member in members:
-            found.setdefault(member, []).append(group)
-    return found
+            holders.setdefault(member, []).append(group)
+    return holders
 
 
 class _Node(NamedTuple):
@@ -233,10 +233,10 @@ class _Segment:
     def _shared(self) -> dict[int, list[int]]:
         groups = enumerate(self._whole.groups)
         inside = [(group, member) for group, (_, members) in groups for member in members if self._first <= member < self._end]
-        found: dict[int, list[int]] = {}
+        shared: dict[int, list[int]] = {}
         for group, member in inside:
-            found.setdefault(member - self._first, []).append(group)
-        return found
+            shared.setdefault(member - self._first, []).append(group)
+        return shared
 
     def _closures(self) -> list[int]:
         """Per unit, itself and all in the segment that need it."""
@@ -252,7 +252,7 @@ class _Segment:
 
     def places(self, budget: Budget) -> list[Place] | None:
         """Every head in one of the windows but the empty one, which is the segment before's whole."""
-        found: list[Place] = []
+        places: list[Place] = []
         whole, full = self._whole, (1 << self._size) - 1
         number = self._number
         start = _Node(
@@ -269,9 +269,9 @@ class _Segment:
             if position < self._size:
                 todo += self._branches(node, position)
             elif node.mask and not (self._last and node.mask == full):
-                found.append(Place(number, node.mask, node.head, node.tail, node.bytes, node.weight, node.counts))
-        found.sort(key=lambda place: (place.head, place.mask))
-        return found
+                places.append(Place(number, node.mask, node.head, node.tail, node.bytes, node.weight, node.counts))
+        places.sort(key=lambda place: (place.head, place.mask))
+        return places
 
     def _branches(self, node: _Node, unit: int) -> Iterator[_Node]:
         """The unit out, and in, where that can still meet a window: the first one whose head is large enough has the

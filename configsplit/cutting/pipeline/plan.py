@@ -89,24 +89,24 @@ def best_plan(units: Units, terms: Terms, *, slack: Fraction = Fraction(0), effo
             code="plan-too-many-stages",
             hint=f"ask for {len(units)} stages at most",
         )
-    found = _searched(units, terms, effort)
-    best = _best(units, terms, found)
+    result = _searched(units, terms, effort)
+    best = _best(units, terms, result)
     if best.state == "bounded":
         best = _better(units, terms, best, effort)
     return _cheaper(units, terms, best, floor(best.largest * (1 + slack)), effort) if slack else best
 
 
 def _searched(units: Units, terms: Terms, effort: int) -> _Found:
-    found, gave_up = _Found(lower_bound(units, terms)), False
+    result, gave_up = _Found(lower_bound(units, terms)), False
     for step in _steps(units, terms):
         if gave_up and step.exact == "no":
             continue
-        through = _improve(step, terms, found, effort)
+        through = _improve(step, terms, result, effort)
         stop = not through and step.exact != "no"
-        if stop or found.state == "yes" or (found.chain is not None and _proven(units, terms, found, found.chain.largest)):
+        if stop or result.state == "yes" or (result.chain is not None and _proven(units, terms, result, result.chain.largest)):
             break
         gave_up = gave_up or not through
-    return found
+    return result
 
 
 def _better(units: Units, terms: Terms, best: Best, effort: int) -> Best:
@@ -114,12 +114,12 @@ def _better(units: Units, terms: Terms, best: Best, effort: int) -> Best:
     place = {call: unit for unit, calls in enumerate(units.calls) for call in calls}
 
     def two(part: Units, pair: Terms, largest: int | None) -> frozenset[int] | None:
-        found = _Found(lower_bound(part, pair))
+        result = _Found(lower_bound(part, pair))
         for step in _steps(part, pair):
-            act = partial(_improve, step, pair, found) if largest is None else partial(_cheapen, step, pair, largest, found)
-            if not act(effort // 30) or found.state != "no":
+            act = partial(_improve, step, pair, result) if largest is None else partial(_cheapen, step, pair, largest, result)
+            if not act(effort // 30) or result.state != "no":
                 break
-        return _heads(found.lattice, found.chain)[0] if found.chain and found.lattice else None
+        return _heads(result.lattice, result.chain)[0] if result.chain and result.lattice else None
 
     heads = polished(units, terms, [{place[call] for call in head} for head in best.heads], two)
     largest, across = price_of(units, terms, heads)
@@ -181,38 +181,38 @@ def _coarse(units: Units, negligible: int, weighed: bool, joined: bool) -> Units
     return contracted(runs_joined(small), negligible=negligible, weighed=weighed) if joined else small
 
 
-def _improve(step: _Step, terms: Terms, found: _Found, effort: int) -> bool:
+def _improve(step: _Step, terms: Terms, result: _Found, effort: int) -> bool:
     """Look for a better chain in one step of the search, first near the bound, where few places have a chance.
 
     Where there is none, and the step misses nothing, the bound rises; where there is one, it is the best of the step. False if
     the step took too long: finer ones would, too.
     """
     whole = lattice(step.units())
-    worst = found.chain.largest if found.chain else terms.longest([whole.head[-1]] * terms.stages, _all_bytes(whole, terms))
+    worst = result.chain.largest if result.chain else terms.longest([whole.head[-1]] * terms.stages, _all_bytes(whole, terms))
     exact = step.exact if len(whole.units) >= terms.stages else "no"
     budget, ties = _budgets(whole, effort)
     for share in (64, 16, 8, 4, 2, 1):
-        target = found.bound + (worst - found.bound) // share
+        target = result.bound + (worst - result.bound) // share
         every = whole.places(terms.windows(target), budget)
         if every is None:
             return False
         places = thinned(every, terms.windows(target), CROWD)
         exact = exact if len(places) == len(every) else "no"
         search = ChainSearch(whole, places, terms, ties)
-        chain = search.minimise(found.bound, target)
-        if chain is not None and not _worse(chain, found.chain):
-            found.chain, found.lattice = chain, whole
+        chain = search.minimise(result.bound, target)
+        if chain is not None and not _worse(chain, result.chain):
+            result.chain, result.lattice = chain, whole
         if ties.left < 0:
             return False
         if chain is not None or target == worst:
             break
         if exact == "yes" or (exact == "with-cost" and not terms.bounded):
-            found.bound = min(target + 1, worst)
-    found.proved(exact)
+            result.bound = min(target + 1, worst)
+    result.proved(exact)
     return True
 
 
-def _cheapen(step: _Step, terms: Terms, largest: int, found: _Found, effort: int) -> bool:
+def _cheapen(step: _Step, terms: Terms, largest: int, result: _Found, effort: int) -> bool:
     """Look for fewer bytes in one step of the search, for stages that may take up to ``largest``; False as for `_improve`."""
     whole = lattice(step.units())
     budget, ties = _budgets(whole, effort)
@@ -221,10 +221,10 @@ def _cheapen(step: _Step, terms: Terms, largest: int, found: _Found, effort: int
         return False
     places = thinned(every, terms.windows(largest), CROWD)
     chain = ChainSearch(whole, places, terms, ties).best(largest)
-    if chain is not None and (found.chain is None or chain.bytes < found.chain.bytes):
-        found.chain, found.lattice = chain, whole
+    if chain is not None and (result.chain is None or chain.bytes < result.chain.bytes):
+        result.chain, result.lattice = chain, whole
     if len(places) == len(every) and ties.left >= 0 and len(whole.units) >= terms.stages:
-        found.proved(step.exact)
+        result.proved(step.exact)
     return True
 
 
@@ -252,32 +252,32 @@ def lower_bound(units: Units, terms: Terms) -> int:
     return max(ceil(total / sum(terms.pace)), ceil(max(held, default=0) / max(terms.pace)))
 
 
-def _proven(units: Units, terms: Terms, found: _Found, largest: int) -> bool:
+def _proven(units: Units, terms: Terms, result: _Found, largest: int) -> bool:
     """Whether no other plan is better: everything was searched, or everything but stages without cost, for which there is
     no room: the other stages could not hold it all."""
-    if found.state != "with-cost":
-        return found.state == "yes"
+    if result.state != "with-cost":
+        return result.state == "yes"
     return units.cost.of(set(range(len(units)))) > sum(sorted(terms.costs(largest))[1:])
 
 
-def _best(units: Units, terms: Terms, found: _Found) -> Best:
-    chain = found.chain
-    proven = found.state == "yes" or (chain is not None and _proven(units, terms, found, chain.largest))
-    if chain is None or found.lattice is None:
+def _best(units: Units, terms: Terms, result: _Found) -> Best:
+    chain = result.chain
+    proven = result.state == "yes" or (chain is not None and _proven(units, terms, result, chain.largest))
+    if chain is None or result.lattice is None:
         raise CutError(
             f"no plan of {terms.stages} stages {'keeps' if proven else 'was found that keeps'} to the limits",
             code="plan-infeasible",
             hint="allow larger boundaries or stages, or ask for more stages",
         )
-    optimal = proven or chain.largest == found.bound or (found.state == "with-cost" and not terms.bounded)
+    optimal = proven or chain.largest == result.bound or (result.state == "with-cost" and not terms.bounded)
     return Best(
-        heads=_heads(found.lattice, chain),
+        heads=_heads(result.lattice, chain),
         largest=chain.largest,
         smallest=chain.largest,
         bytes=chain.bytes,
         state="optimal" if optimal else "bounded",
         bytes_state="optimal" if proven else "bounded",
-        bound=chain.largest if optimal else found.bound,
+        bound=chain.largest if optimal else result.bound,
     )
 
 

@@ -146,11 +146,11 @@ class ChainSearch:
         bottom, top = -(-low // grain), -(-best.largest // grain)
         while bottom < top and not self.gave_up:
             middle = (bottom + top) // 2
-            found = self.best(middle * grain)
-            if found is None:
+            chain = self.best(middle * grain)
+            if chain is None:
                 bottom = middle + 1
             else:
-                best, top = found, -(-found.largest // grain)
+                best, top = chain, -(-chain.largest // grain)
         return self.best(best.largest) or best
 
     @property

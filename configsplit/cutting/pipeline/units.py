@@ -265,20 +265,20 @@ def components(after: Sequence[Sequence[int]]) -> list[int]:
     for node, takers in enumerate(after):
         for taker in takers:
             before[taker].append(node)
-    found = [-1] * len(after)
+    numbers = [-1] * len(after)
     for start in reversed(_finished(after)):
-        todo = [start] if found[start] < 0 else []
+        todo = [start] if numbers[start] < 0 else []
         members = []
         while todo:
             node = todo.pop()
-            if found[node] < 0:
-                found[node] = start
+            if numbers[node] < 0:
+                numbers[node] = start
                 members.append(node)
-                todo += [other for other in before[node] if found[other] < 0]
+                todo += [other for other in before[node] if numbers[other] < 0]
         smallest = min(members, default=start)
         for node in members:
-            found[node] = smallest
-    return found
+            numbers[node] = smallest
+    return numbers
 
 
 def _finished(after: Sequence[Sequence[int]]) -> list[int]:

@@ -209,8 +209,8 @@ class Keras3Argument(RootModel[Any]):
         """The JSON Schema, which pydantic would say as a union."""
         again = {"$ref": f"#/$defs/{cls.__name__}"}
         tensor = {"type": "object", "required": ["class_name"], "properties": {"class_name": {"const": _TENSOR}}}
-        found = {"$ref": f"#/$defs/{Keras3Tensor.__name__}"}
-        return {"items": again, "if": tensor, "then": found, "else": {"additionalProperties": again}}
+        reference = {"$ref": f"#/$defs/{Keras3Tensor.__name__}"}
+        return {"items": again, "if": tensor, "then": reference, "else": {"additionalProperties": again}}
 
     @model_validator(mode="after")
     def _check_tensors(self) -> Self:

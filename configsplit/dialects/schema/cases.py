@@ -97,8 +97,8 @@ class Cased(Wire):
 
 def documents_of(*modules: ModuleType) -> list[type[BaseModel]]:
     """The documents that modules define, without the generic ones that pydantic makes of them."""
-    found = ((module, name, each) for module in modules for name, each in getmembers(module, isclass) if name.isidentifier())
-    return [each for module, _, each in found if issubclass(each, BaseModel) and each.__module__ == module.__name__]
+    classes = ((module, name, each) for module in modules for name, each in getmembers(module, isclass) if name.isidentifier())
+    return [each for module, _, each in classes if issubclass(each, BaseModel) and each.__module__ == module.__name__]
 
 
 def definitions(documents: Sequence[type[BaseModel]]) -> dict[str, Any]:

@@ -37,10 +37,10 @@ def of_closed(outermost: Inference, told: Iterable[tuple[Place, TensorSpec]], in
 
 def _within(inference: Inference, inside: Iterable[CallRef]) -> Inference | None:
     """The nested model that some calls lead to; None for one in a wrapper, which may do something else with its outputs."""
-    found: Inference | None = inference
+    inner: Inference | None = inference
     for call in inside:
-        found = None if found is None else found.inner.get(call)
-    return found
+        inner = None if inner is None else inner.inner.get(call)
+    return inner
 
 
 def _ends(inner: Inference, given: Specs, infer: Infer) -> Iterable[tuple[int, TensorSpec]]:

@@ -136,14 +136,14 @@ def derived(made: Divided, before: Specs, after: Specs) -> dict[TensorRef, Tenso
 
     ``before`` describes the tensors of the model around before the division, ``after`` those of the model that came out.
     """
-    found: dict[TensorRef, TensorSpec] = {}
+    specs: dict[TensorRef, TensorSpec] = {}
     for name, behind in zip(made.pieces, made.cut.parts[1:], strict=False):
         spec = behind.model.by_name()[behind.model.input_refs()[0].layer].spec
         for number, call in enumerate(made.calls):
             ref, steps = TensorRef(name, number), before.get(made.arguments[call][0], TensorSpec()).shape
             if after.get(ref, TensorSpec()).shape is None and spec is not None and spec.shape is not None and steps is not None:
-                found[ref] = replace(spec, shape=(*steps[:2], *spec.shape[1:]))
-    return found
+                specs[ref] = replace(spec, shape=(*steps[:2], *spec.shape[1:]))
+    return specs
 
 
 def _rewired(node: Node, made: Divided) -> Node:
@@ -191,15 +191,15 @@ def _outer_uses(kwargs: FrozenDict, made: Divided) -> FrozenDict:
 
 def _provenance(model: Model, made: Divided, origins: Provenance) -> Provenance:
     """A piece came from the wrapper, and each layer in it from that one in the wrapped model."""
-    found: dict[tuple[str, ...], Origin] = {}
+    paths: dict[tuple[str, ...], Origin] = {}
     for layer in model.layers:
         calls = made.kept if layer.name == made.name else tuple(range(len(layer.calls)))
-        found[(layer.name,)] = Origin((layer.name,), calls)
+        paths[(layer.name,)] = Origin((layer.name,), calls)
     for name, piece in zip(made.pieces, made.cut.parts, strict=True):
-        found[(name,)] = Origin((made.name,), made.calls)
+        paths[(name,)] = Origin((made.name,), made.calls)
         for path, origin in piece.provenance.after(origins).layers.items():
-            found[(name, *path)] = Origin((made.name, *origin.path), origin.calls)
-    return Provenance(found)
+            paths[(name, *path)] = Origin((made.name, *origin.path), origin.calls)
+    return Provenance(paths)
 
 
 # ---------------------------------------------------------------- the wrapped model in parts
@@ -249,8 +249,8 @@ def _alive_behind(graph: CallGraph, head: set[int], inner: Model) -> list[Tensor
     inputs = {graph.producer(ref) for ref in inner.input_refs()}
     here = head | inputs
     takers = {
-        ref: [each for each in found if each not in here]
-        for ref, found in graph.consumers.items()
+        ref: [each for each in behind if each not in here]
+        for ref, behind in graph.consumers.items()
         if graph.producer(ref) in here
     }
-    return sorted((ref for ref, found in takers.items() if found), key=lambda ref: (graph.producer(ref), ref.output))
+    return sorted((ref for ref, behind in takers.items() if behind), key=lambda ref: (graph.producer(ref), ref.output))

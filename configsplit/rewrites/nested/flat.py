@@ -113,12 +113,12 @@ def _open(level: Level, wrapping: Wrapping | None, wanted: Callable[[LayerPath],
     """Open what is wanted and can be; gives the paths of it."""
     opened, closed = set[LayerPath](), set[str]()
     while (name := _next(level, closed, wanted)) is not None:
-        found = _opened(level, name, wrapping)
-        if found is None or len(found.calls) < len(level.model.by_name()[name].calls):
+        known = _opened(level, name, wrapping)
+        if known is None or len(known.calls) < len(level.model.by_name()[name].calls):
             closed.add(name)
-        if found is not None:
+        if known is not None:
             opened.add(level.provenance.layers[name,].path)
-            level.take(name, found)
+            level.take(name, known)
     return opened
 
 
@@ -148,9 +148,9 @@ def _opened(level: Level, name: str, wrapping: Wrapping | None) -> Opened | None
         except (CutError, ShapeError):
             return None
 
-    found = opened(range(count))
-    if found is not None or count == 1:
-        return found
+    whole = opened(range(count))
+    if whole is not None or count == 1:
+        return whole
     some = [call for call in range(count) if opened([call]) is not None]
     return opened(some) if some else None
 

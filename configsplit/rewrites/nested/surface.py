@@ -163,19 +163,19 @@ class Level:
         is at the surface already."""
         inner = [[ref for ref in cut if not at_end(ref, done.model)] for cut in done.boundaries]
         cuts, numbers = crossing_sets(done.model, inner, wrapping, done.given)
-        found: dict[tuple[int, int], list[TensorRef]] = {}
+        starts: dict[tuple[int, int], list[TensorRef]] = {}
         for refs, wanted in zip(done.boundaries, into.wanted, strict=True):
             for boundary, call in wanted:
                 ends = [end(self.model, CallRef(into.layer, call), ref, done.model) for ref in refs]
-                found.setdefault((boundary, call), []).extend(ref for ref in ends if ref is not None)
+                starts.setdefault((boundary, call), []).extend(ref for ref in ends if ref is not None)
         divided = self.divide(into.layer, into.calls, done, cuts, wrapping) if cuts else None
         if divided is not None:
-            found = {key: list(map(divided.outer, refs)) for key, refs in found.items()}
+            starts = {key: list(map(divided.outer, refs)) for key, refs in starts.items()}
             for hidden, number, wanted in zip(inner, numbers, into.wanted, strict=True):
                 for boundary, call in wanted:
-                    found[boundary, call] += divided.tensors(call, number, hidden) if number is not None else []
+                    starts[boundary, call] += divided.tensors(call, number, hidden) if number is not None else []
         self.places = [
-            list(dict.fromkeys(each for place in places for each in replaced(place, into.layer, number, found, divided)))
+            list(dict.fromkeys(each for place in places for each in replaced(place, into.layer, number, starts, divided)))
             for number, places in enumerate(self.places)
         ]
 
@@ -350,11 +350,11 @@ def end(model: Model, call: CallRef, ref: TensorRef, inner: Model) -> TensorRef 
 
 
 def replaced(
-    place: Place, name: str, boundary: int, found: dict[tuple[int, int], list[TensorRef]], divided: Divided | None
+    place: Place, name: str, boundary: int, starts: dict[tuple[int, int], list[TensorRef]], divided: Divided | None
 ) -> list[Place]:
     """Where a place is after a wrapper was divided: the tensors that stand for it."""
     if place.inside and place.inside[0].layer == name:
-        return [Place((), ref) for ref in found[boundary, place.inside[0].call]]
+        return [Place((), ref) for ref in starts[boundary, place.inside[0].call]]
     return [place if divided is None else around(place, divided)]
 
 

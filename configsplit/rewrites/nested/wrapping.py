@@ -75,7 +75,7 @@ def crossing_sets(
     order = sorted(there, key=lambda number: max(position[graph.producer(ref)] for ref in cuts[number]))
     specs = wrapping.specs(model, given) if there else {}
     chosen = _chosen(graph, [cuts[number] for number in there], wrapping.choice, specs)
-    found: list[tuple[TensorRef, ...]] = []
+    sets: list[tuple[TensorRef, ...]] = []
     head: set[int] = set()
     for each, number in zip(chosen, order, strict=True):
         head |= each
@@ -86,8 +86,8 @@ def crossing_sets(
                 code="cut-not-parallel",
                 hint="give the tensors as one boundary: --at A,B",
             )
-        found.append(crossing)
-    return found, [order.index(number) if number in there else None for number in range(len(cuts))]
+        sets.append(crossing)
+    return sets, [order.index(number) if number in there else None for number in range(len(cuts))]
 
 
 def _chosen(graph: CallGraph, cuts: Sequence[Sequence[TensorRef]], choice: Choice, specs: Specs) -> list[set[int]]:

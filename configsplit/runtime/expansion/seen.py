@@ -21,17 +21,17 @@ def seen_classes(leaves: Iterable[tuple[Any, str]], works: Framework) -> dict[st
     """
     own = [(layer, name) for layer, name in leaves if type(layer).__module__.partition(".")[0] not in ROOTS]
     masked = any(is_masked(layer, works) for layer, _ in own)
-    found: dict[str, Any] = {}
+    classes: dict[str, Any] = {}
     for layer, name in own:
         kind = type(layer)
         place = f"{kind.__module__}:{kind.__name__}"
-        told = found.setdefault(kind.__name__, _class(kind, place, masked=masked))
+        told = classes.setdefault(kind.__name__, _class(kind, place, masked=masked))
         if told["keras_class"] != place:
             told["keras_class"] = ""
         seen = {"outputs": _outputs(layer, works), "weights": _weights(layer)}
         if told["layers"].setdefault(name, seen) != seen:
             told["layers"][name] = None
-    return found
+    return classes
 
 
 def _class(kind: type, place: str, *, masked: bool) -> dict[str, Any]:
@@ -85,12 +85,12 @@ def _sized(each: Any, sizes: Sequence[int], kind: Any) -> Any:
 
 def _where(shapes: Sequence[Sequence[int | None]], sizes: Sequence[int]) -> Mapping[int, list[int]]:
     """Which size of which tensor each of the sizes stands for first."""
-    found: dict[int, list[int]] = {}
+    axes: dict[int, list[int]] = {}
     for number, shape in enumerate(shapes):
         for axis, size in enumerate(shape):
             if size is None:
-                found.setdefault(sizes[min(axis, len(sizes) - 1)], [number, axis])
-    return found
+                axes.setdefault(sizes[min(axis, len(sizes) - 1)], [number, axis])
+    return axes
 
 
 def _told(size: int | None, where: Mapping[int, list[int]]) -> int | list[int]:

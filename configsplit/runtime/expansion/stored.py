@@ -38,15 +38,15 @@ def stored_names(model: Any, works: Framework, *, attributes_first: bool = False
             code="runtime-unknown-release",
             hint="install a release that configsplit was tested with, see docs/stability.md",
         )
-    found: dict[str, _Entries] = {}
+    groups: dict[str, _Entries] = {}
 
     def make(_: Any, path: str, metadata: Any = None) -> _Entries:
-        return found.setdefault(f"{path}/vars" if path else "vars", _Entries())
+        return groups.setdefault(f"{path}/vars" if path else "vars", _Entries())
 
     taker = type("NameTaker", (library.H5IOStore,), {"__init__": lambda _: None, "__bool__": lambda _: True, "make": make})
     with _older_walk(library) if attributes_first else nullcontext():
         library._save_state(model, taker(), None, inner_path="", visited_saveables=set())
-    return {f"{group}/{name}": value for group, entries in found.items() for name, value in entries.items()}
+    return {f"{group}/{name}": value for group, entries in groups.items() for name, value in entries.items()}
 
 
 @contextmanager

@@ -61,7 +61,7 @@ def expansion(
 
 def said_to_be_of(document: Any, libraries: Sequence[str]) -> set[str]:
     """What the document says is of the libraries, as `library_classes` names it: all else is refused before anything is run."""
-    found: set[str] = set()
+    names: set[str] = set()
     todo = [document]
     while todo:
         item = todo.pop()
@@ -69,10 +69,10 @@ def said_to_be_of(document: Any, libraries: Sequence[str]) -> set[str]:
             todo += item.values()
             name, module = item.get("class_name"), item.get("module")
             if isinstance(name, str) and isinstance(module, str) and is_within(module, libraries):
-                found.add(f"{module}:{name}")
+                names.add(f"{module}:{name}")
         elif isinstance(item, list):
             todo += item
-    return found
+    return names
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -220,14 +220,14 @@ def _ran(model: Any, again: Any, graph: Graph, works: Framework) -> bool:
 
     transfer(again, {"/".join(path): layer for path, layer in graph.leaves.items()}, works)
     try:
-        found = differ(again, model, works, text=json.dumps(graph.document))
+        difference = differ(again, model, works, text=json.dumps(graph.document))
     except Exception:  # noqa: BLE001 - the graph does not take what the model takes
-        found = True
-    if found:
+        difference = True
+    if difference:
         raise DocumentError(
             "the graph gives other numbers than the model",
             code="expand-differs",
             where=str(model.name),
             hint="a class of the library computes otherwise where it is made again from its config: report it to its library",
         )
-    return found is not None
+    return difference is not None

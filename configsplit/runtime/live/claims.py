@@ -85,7 +85,7 @@ def corrected(said: TensorSpec, seen: Sequence[TensorSpec], *, known: bool = Fal
         return TensorSpec((None,) * ranks.pop() if len(ranks) == 1 else None, seen[0].dtype)
     sizes = ({(each.shape or ())[axis] for each in seen} for axis in range(len(said.shape)))
     known = known and len(seen) > 1
-    shape = tuple(_size(size, found, known=known) for size, found in zip(said.shape, sizes, strict=True))
+    shape = tuple(_size(size, now, known=known) for size, now in zip(said.shape, sizes, strict=True))
     return replace(said, shape=shape, dtype=seen[0].dtype)
 
 
@@ -124,12 +124,12 @@ def true_specs(model: Any, works: Framework, *, values: bool) -> dict[int, Tenso
         return {}
     runs: list[Seen] = []
     for sizes in SIZES:
-        found: Seen = {}
+        seen: Seen = {}
         try:
-            _follow(model, tensors_like(model.inputs, sizes, works, values=values), found, works, values=values)
+            _follow(model, tensors_like(model.inputs, sizes, works, values=values), seen, works, values=values)
         except Exception:  # noqa: BLE001 - code of others, which may not take these sizes
             continue
-        runs.append(found)
+        runs.append(seen)
         if len(runs) == 2:
             break
     if not runs:
@@ -143,7 +143,7 @@ def true_specs(model: Any, works: Framework, *, values: bool) -> dict[int, Tenso
     true = {}
     for number, (symbol, _) in runs[0].items():
         said = TensorSpec(tuple(symbol.shape), str(symbol.dtype))
-        true[number] = corrected(said, [spec for found in runs for spec in found.get(number, (None, ()))[1]])
+        true[number] = corrected(said, [spec for seen in runs for spec in seen.get(number, (None, ()))[1]])
     return true
 
 
@@ -158,14 +158,14 @@ def _is_graph(layer: Any) -> bool:
     return next(base for base in type(layer).__mro__ if "call" in vars(base)).__module__.partition(".")[0] in ROOTS
 
 
-def _follow(model: Any, given: Sequence[Any], found: Seen, works: Framework, *, values: bool) -> None:
+def _follow(model: Any, given: Sequence[Any], seen: Seen, works: Framework, *, values: bool) -> None:
     """Run a graph layer by layer, models in it likewise; ``found`` has what each of its tensors is."""
-    running = [_run(model, given, found, works, values=values)]
+    running = [_run(model, given, seen, works, values=values)]
     outputs: list[Any] | None = None
     while running:
         try:
             inner, tensors = running[-1].send(outputs)
-            running.append(_run(inner, tensors, found, works, values=values))
+            running.append(_run(inner, tensors, seen, works, values=values))
             outputs = None
         except StopIteration as done:
             running.pop()
@@ -173,7 +173,7 @@ def _follow(model: Any, given: Sequence[Any], found: Seen, works: Framework, *, 
 
 
 def _run(
-    model: Any, given: Sequence[Any], found: Seen, works: Framework, *, values: bool
+    model: Any, given: Sequence[Any], seen: Seen, works: Framework, *, values: bool
 ) -> Generator[tuple[Any, list[Any]], Any, list[Any]]:
     """What a graph gives; for each model in it it asks for what that gives."""
     symbols = list(model.inputs)
@@ -194,7 +194,7 @@ def _run(
     for symbol in symbols:
         if (tensor := at.get(id(symbol))) is not None:
             dtype = works.module.backend.standardize_dtype(tensor.dtype)
-            found.setdefault(id(symbol), (symbol, []))[1].append(TensorSpec(tuple(tensor.shape), dtype))
+            seen.setdefault(id(symbol), (symbol, []))[1].append(TensorSpec(tuple(tensor.shape), dtype))
     return [at[id(tensor)] for tensor in model.outputs]
 
 

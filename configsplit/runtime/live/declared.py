@@ -23,13 +23,13 @@ from configsplit.runtime.live.layers import inner_layers
 
 def live_facts(lives: Sequence[Any], works: Framework, known: Collection[str]) -> list[LayerFacts]:
     """A declaration for every class of the user's own among the layers, but for those that are ``known`` already."""
-    found: dict[str, list[Any]] = {}
+    by_class: dict[str, list[Any]] = {}
     for layer in (layer for live in lives for layer in inner_layers(live)):
         kind = type(layer)
         if kind.__module__.partition(".")[0] not in ROOTS and kind.__name__ not in known:
-            found.setdefault(kind.__name__, []).append(layer)
+            by_class.setdefault(kind.__name__, []).append(layer)
     masked = works.name != "keras" or not all(getattr(live, "_nodes_by_depth", ()) for live in lives)
-    masked = masked or any(is_masked(layer, works) for layers in found.values() for layer in layers)
+    masked = masked or any(is_masked(layer, works) for layers in by_class.values() for layer in layers)
     return [
         LayerFacts(
             class_name=name,
@@ -39,7 +39,7 @@ def live_facts(lives: Sequence[Any], works: Framework, known: Collection[str]) -
             uses_mask=_mask_arguments(layers),
             training=any("training" in inspect.signature(layer.call).parameters for layer in layers),
         )
-        for name, layers in found.items()
+        for name, layers in by_class.items()
     ]
 
 

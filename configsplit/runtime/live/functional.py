@@ -132,8 +132,8 @@ def _twin(graph: Any, model: Any, made: Made, works: Framework, classes: Mapping
     """The graph built anew from its document, with the weights of the model; and the document."""
     _check_weights(graph, model, works)
     if works.name == "keras":
-        found = graph_of(graph, works, made)
-        document, origins = found.document, found.leaves
+        recovered = graph_of(graph, works, made)
+        document, origins = recovered.document, recovered.leaves
     else:
         text = graph.to_json()
         document = json.loads(text)

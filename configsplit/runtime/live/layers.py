@@ -54,7 +54,7 @@ def classes_of(live: Any, framework: Framework, given: Mapping[str, type] | None
     Raises:
         DocumentError: two classes of one name.
     """
-    found: dict[str, Any] = {}
+    classes: dict[str, Any] = {}
     placed: dict[str, Any] = {}
     twice: set[str] = set()
     for layer in inner_layers(live):
@@ -62,17 +62,17 @@ def classes_of(live: Any, framework: Framework, given: Mapping[str, type] | None
         if kind.__module__.partition(".")[0] in ROOTS or kind.__name__ in (given or {}):
             continue
         placed[f"{kind.__module__}:{kind.__name__}"] = kind
-        if found.setdefault(kind.__name__, kind) is not kind:
+        if classes.setdefault(kind.__name__, kind) is not kind:
             twice.add(kind.__name__)
-            if framework.name != "keras" or placed_alike(found[kind.__name__], kind):
+            if framework.name != "keras" or placed_alike(classes[kind.__name__], kind):
                 raise DocumentError(
                     f"the model uses two classes that are both called {kind.__name__!r}",
                     code="live-two-classes",
                     where=str(layer.name),
                     hint="give one of them another name",
                 )
-    found = {name: kind for name, kind in found.items() if name not in twice} | placed
-    return {**framework.module.saving.get_custom_objects(), **found, **(given or {})}
+    classes = {name: kind for name, kind in classes.items() if name not in twice} | placed
+    return {**framework.module.saving.get_custom_objects(), **classes, **(given or {})}
 
 
 def placed_alike(one: type, other: type) -> bool:

@@ -31,8 +31,8 @@ def differ(one: Any, model: Any, works: Framework, specs: Any = None, text: str 
         text: an architecture that tells what inputs make sense; by default that of ``one``.
     """
     specs = call_specs(model, works) if specs is None else specs
-    found = taken_by(model, works, specs, text or one.to_json())
-    return None if found is None else not all(_same(outputs(one, works, specs, batch), its) for batch, its in found)
+    runs = taken_by(model, works, specs, text or one.to_json())
+    return None if runs is None else not all(_same(outputs(one, works, specs, batch), its) for batch, its in runs)
 
 
 def taken_by(model: Any, works: Framework, specs: Any, text: str) -> list[tuple[Batch, Batch]] | None:

@@ -93,13 +93,13 @@ def _copy_assets(origin: Any, layer: Any) -> None:
 
 def _by_path(model: Any) -> dict[str, Any]:
     """Every layer by its path, nested models opened; iterative."""
-    found: dict[str, Any] = {}
+    layers: dict[str, Any] = {}
     todo = [(layer.name, layer) for layer in reversed(model.layers)]
     while todo:
         path, layer = todo.pop()
-        found[path] = layer
+        layers[path] = layer
         todo.extend((f"{path}/{inner.name}", inner) for inner in reversed(getattr(layer, "layers", ())))
-    return found
+    return layers
 
 
 def same_weights(one: Any, other: Any) -> bool:

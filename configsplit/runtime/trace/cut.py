@@ -268,7 +268,7 @@ class _Names:
     def unique(self, refs: Sequence[TensorRef]) -> list[str]:
         """A name for each tensor that a signature allows, no two alike."""
         taken: set[str] = set()
-        found = []
+        names = []
         for ref in refs:
             wish = self._inputs.get(ref) or self._plain.get(ref) or ref.layer.rpartition("/")[2]
             wish = re.sub(r"[^A-Za-z0-9_]", "_", wish)
@@ -277,5 +277,5 @@ class _Names:
                 number += 1
                 name = f"{wish}_{number}"
             taken.add(name)
-            found.append(name)
-        return found
+            names.append(name)
+        return names

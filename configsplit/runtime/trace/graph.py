@@ -55,14 +55,14 @@ class OpGraph:
 
     def needed_by(self, names: Iterable[str]) -> list[str]:
         """The free ops that ops need, in the order of the trace."""
-        found: set[str] = set()
+        needed: set[str] = set()
         todo = list(names)
         while todo:
             for other in _before(self.ops[todo.pop()]):
-                if other in self.free and other not in found:
-                    found.add(other)
+                if other in self.free and other not in needed:
+                    needed.add(other)
                     todo.append(other)
-        return [name for name in self.ops if name in found]
+        return [name for name in self.ops if name in needed]
 
 
 def ref_of(tensor: Any) -> TensorRef:
@@ -98,24 +98,24 @@ def _before(op: Any) -> list[str]:
 
 
 def _closure(names: Iterable[str], ops: dict[str, Any]) -> set[str]:
-    found = set(names)
-    todo = list(found)
+    closed = set(names)
+    todo = list(closed)
     while todo:
         for other in _before(ops[todo.pop()]):
-            if other not in found:
-                found.add(other)
+            if other not in closed:
+                closed.add(other)
                 todo.append(other)
-    return found
+    return closed
 
 
 def _free(ops: dict[str, Any], inputs: set[str], captured: dict[str, Any]) -> frozenset[str]:
     """Ops that hang on no input and give the same whenever they run; ops stand in the order in which they were made."""
-    found: set[str] = set()
+    free: set[str] = set()
     for name, op in ops.items():
         steady = op.type in _READS or name in captured or not op.op_def.is_stateful
-        if steady and name not in inputs and all(other in found for other in _before(op)):
-            found.add(name)
-    return frozenset(found)
+        if steady and name not in inputs and all(other in free for other in _before(op)):
+            free.add(name)
+    return frozenset(free)
 
 
 def _call_graph(names: Sequence[str], ops: dict[str, Any], inputs: set[str], outputs: Sequence[Any]) -> CallGraph:

@@ -67,8 +67,8 @@ class Piece:
         results = tf.graph_util.import_graph_def(
             self.definition, input_map=fed, return_elements=[tensor.name for tensor in inside], name="part"
         )
-        found = dict(zip([tensor.name for tensor in inside], results, strict=True))
-        return [found.get(tensor.name, fed.get(tensor.name)) for tensor in self.given]
+        values = dict(zip([tensor.name for tensor in inside], results, strict=True))
+        return [values.get(tensor.name, fed.get(tensor.name)) for tensor in self.given]
 
 
 def _handle(held: Any) -> Any:
@@ -158,9 +158,9 @@ def _variables(trace: Trace) -> tuple[dict[int, Any], dict[int, str]]:
 
 def _owner(model: Any, handle: Any, placeholder: str) -> Any:
     """The table of the model that a handle belongs to."""
-    for found in tensorflow().train.TrackableView(model).descendants():
-        if getattr(found, "resource_handle", None) is handle:
-            return found
+    for child in tensorflow().train.TrackableView(model).descendants():
+        if getattr(child, "resource_handle", None) is handle:
+            return child
     raise CutError(
         f"the model uses a resource at {placeholder!r} that belongs to none of its layers",
         code="trace-resource",

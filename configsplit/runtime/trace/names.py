@@ -25,8 +25,8 @@ def named_tensors(trace: Trace, text: str) -> tuple[Any, ...]:
         CutError: the call happened inside a loop, a branch or a function.
     """
     whole = [text] if _matching(trace, text) else text.split(",")
-    found = [tensor for piece in whole for tensor in _tensors(trace, piece.strip())]
-    return tuple({(tensor.op.name, tensor.value_index): tensor for tensor in found}.values())
+    tensors = [tensor for piece in whole for tensor in _tensors(trace, piece.strip())]
+    return tuple({(tensor.op.name, tensor.value_index): tensor for tensor in tensors}.values())
 
 
 def _tensors(trace: Trace, text: str) -> Sequence[Any]:
@@ -79,10 +79,10 @@ def _matches(path: Sequence[Step], text: str) -> bool:
         spellings = (f"{step.name}@{step.call}", f"{step.name}@*", step.name)
         if rest in spellings:
             return True
-        found = next((spelling for spelling in spellings if rest.endswith(f"/{spelling}")), None)
-        if found is None:
+        ending = next((spelling for spelling in spellings if rest.endswith(f"/{spelling}")), None)
+        if ending is None:
             return False
-        rest = rest[: -len(found) - 1]
+        rest = rest[: -len(ending) - 1]
     return False
 
 

@@ -168,13 +168,13 @@ class Recorder:
     def calls(self, graph: Any) -> tuple[LayerCall, ...]:
         """What happened, held against the graph: each output was made in the call itself, or given to it."""
         position = {op.name: number for number, op in enumerate(graph.get_operations())}
-        found = []
+        calls = []
         for seen in self._seen:
             made, given, outputs = seen.get("made", range(0)), seen.get("given", set()), seen["outputs"]
             inside = seen["inside"] or any(tensor.graph is not graph for tensor in outputs)
             strange = 0 if inside else sum(position[item.op.name] not in made and id(item) not in given for item in outputs)
-            found.append(LayerCall(path=seen["path"], layer=seen["layer"], outputs=outputs, inside=inside, strange=strange))
-        return tuple(found)
+            calls.append(LayerCall(path=seen["path"], layer=seen["layer"], outputs=outputs, inside=inside, strange=strange))
+        return tuple(calls)
 
 
 def _graph() -> Any:

@@ -39,8 +39,8 @@ VERBS = {
 
 def record(name: str) -> Verb:
     """The record of a verb."""
-    found: Verb = import_module(f"{__name__}.{name}").VERB
-    return found
+    verb: Verb = import_module(f"{__name__}.{name}").VERB
+    return verb
 
 
 def function(name: str) -> Any:
