@@ -84,7 +84,9 @@ class TfjsModel(Container):
 
     @cached_property
     def _has_shards(self) -> bool:
-        """False where not one of the shards lies beside it: somebody has the architecture alone."""
+        """False where not one of the shards lies beside it: the architecture is alone. A model may have no weights."""
+        if not self._names:
+            return "weightsManifest" in self._index
         beside = [self.opened.path.with_name(name) for name in self._names]
         return any(self.opened.files.is_file(path) or path.exists() or path.is_symlink() for path in beside)
 
