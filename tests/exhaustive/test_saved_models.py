@@ -64,6 +64,8 @@ def _group(file: Any, name: str) -> list[str]:
 def plain(value: Any) -> Any:
     if isinstance(value, dict):
         left_out = ("module", "registered_name", "shared_object_id", "build_config", "build_input_shape")
+        if value.get("class_name") == "function":
+            return value["config"]  # a SavedModel names functions barely
         return {key: plain(each) for key, each in value.items() if key not in left_out}
     return [plain(each) for each in value] if isinstance(value, list) else value
 
