@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from typing import TypeAlias
 
 from source_tree import File, files
+
+Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
 ALLOWED = {
     # the inputs of a live model, which the user has written down as Python values
@@ -21,21 +24,19 @@ def test_no_function_calls_itself() -> None:
 
 
 def _recursive(file: File) -> Iterator[str]:
-    todo: list[tuple[ast.AST, str]] = [(file.tree, "")]
+    todo: list[tuple[ast.AST, str, tuple[tuple[Function, str], ...]]] = [(file.tree, "", ())]
     while todo:
-        node, owner = todo.pop()
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and any(
-            _calls(inner, node, owner) for inner in ast.walk(node)
-        ):
-            yield f"{file!r}:{node.name}"
+        node, owner, around = todo.pop()
+        if isinstance(node, ast.Call):
+            yield from (f"{file!r}:{function.name}" for function, its in around if _calls(node, function, its))
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            around = (*around, (node, owner))
         owner = node.name if isinstance(node, ast.ClassDef) else "" if isinstance(node, ast.FunctionDef) else owner
-        todo.extend((child, owner) for child in ast.iter_child_nodes(node))
+        todo.extend((child, owner, around) for child in ast.iter_child_nodes(node))
 
 
-def _calls(inner: ast.AST, function: ast.FunctionDef | ast.AsyncFunctionDef, owner: str) -> bool:
+def _calls(inner: ast.Call, function: Function, owner: str) -> bool:
     """Whether a call leads back to the function: by its name, or as ``self.name`` in a method."""
-    if not isinstance(inner, ast.Call):
-        return False
     target = inner.func
     if isinstance(target, ast.Name):
         return not owner and target.id == function.name

@@ -302,7 +302,7 @@ OTHERS = [
 KINDS = [*SHARED, *NESTED, *ENDS, *ARGUMENTS, *MASKS, *RECURRENT, *OTHERS]
 
 
-@pytest.mark.parametrize("kind", thinned(KINDS, 40), ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", thinned(KINDS, 25), ids=lambda kind: kind.name)
 def test_kind(kind: Kind, tmp_path: Path, processes: dict[str, FrameworkProcess]) -> None:
     source = CORPUS / kind.file
     document = configsplit.load(source, custom_objects=[PLUGINS])

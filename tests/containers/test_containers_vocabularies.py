@@ -111,6 +111,7 @@ def run(model: Any, dtype: str) -> Any:
     return np.asarray(model(tf.constant(GIVEN[dtype], dtype)))
 
 
+@pytest.mark.in_turn("traces")
 @pytest.mark.parametrize("traces", [True, False])
 @pytest.mark.parametrize("name", CASES)
 def test_parts_and_conversion_look_up_the_same(name: str, traces: bool, tmp_path: Path) -> None:
@@ -239,6 +240,7 @@ def test_a_vocabulary_that_old_releases_do_not_even_mention_is_not_lost_silently
     assert refused(source) == "saved-model-vocabulary"
 
 
+@pytest.mark.in_turn("suffix")
 @pytest.mark.parametrize("suffix", [".h5", ".keras"])
 @pytest.mark.parametrize("name", [name for name in CASES if name.startswith("weigh")])
 def test_weights_of_words_go_along_from_files_of_keras_2(name: str, suffix: str, tmp_path: Path) -> None:

@@ -262,7 +262,6 @@ def test_a_live_layer_goes_into_a_file(tmp_path: Path) -> None:
 def test_two_models_in_memory_are_compared(tmp_path: Path) -> None:
     """Neither stands in a file: each is written for the comparison alone, and gone behind it."""
     renamed = configsplit.rename(RESIDUAL, ["bn1=normal"])
-    assert configsplit.compare(renamed, configsplit.load(RESIDUAL)).identical
     live = framework("keras").module.models.load_model(RESIDUAL)
     assert configsplit.compare(live, renamed).identical
     branch = configsplit.extract(RESIDUAL, from_="activation", to="bn2")

@@ -50,7 +50,7 @@ def mark_out_of_turn(items: Iterable[pytest.Item]) -> None:
     for item in items:
         marker, call = item.get_closest_marker("in_turn"), getattr(item, "callspec", None)
         if marker is not None and call is not None:
-            others = [(name, place) for name, place in call.indices.items() if name not in marker.args]
+            others = [(name, id(value)) for name, value in call.params.items() if name not in marker.args]
             groups[item.path][item.parent, getattr(item, "originalname", ""), *others].append(item)
     for tests in groups.values():
         for turn, group in enumerate(tests.values()):
