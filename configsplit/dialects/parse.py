@@ -275,7 +275,7 @@ def _sequential(entry: FrozenDict, done: dict[int, Model], dialect: Dialect) -> 
     items = frame["layers"]
     if not items:
         raise DocumentError("the Sequential model has no layers", code="document-no-graph", where="layers")
-    names = _sequential_names(items)
+    names = sequential_names(items)
     _unique(names)
     chain = [
         Layer(
@@ -313,7 +313,7 @@ def _entry(item: FrozenDict, done: dict[int, Model]) -> FrozenDict:
     return _emptied(item, "config") if id(item) in done else item
 
 
-def _sequential_names(items: tuple[FrozenDict, ...]) -> list[str]:
+def sequential_names(items: tuple[FrozenDict, ...]) -> list[str]:
     """Each entry's name, else its config's. A nested Sequential of Keras 1 has neither, nor has a custom layer whose class
     writes none: Keras 3 calls that after its class when it loads it."""
     told = [_told_name(item) for item in items]

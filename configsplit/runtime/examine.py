@@ -11,7 +11,7 @@ from configsplit.containers.container import READ_BY_KERAS
 from configsplit.containers.source import Source, open_source
 from configsplit.dialects.envelope import unwrapped
 from configsplit.errors import DocumentError, StoreError
-from configsplit.graph.json import loads, thaw
+from configsplit.graph.json import freeze, loads, thaw
 
 _WORDS_EACH = 20
 _VOCABULARY_LIMIT = 1 << 20
@@ -76,7 +76,7 @@ def buildable(document: Any) -> str:
 
     What ``compile()`` would use at the top is left out: Keras 3 compiles what it reads from JSON, and nothing here trains. And
     every Sequential has its layer's name: Keras 2.0 to 2.2 wrote one within a model as a bare list of layers, which today's
-    reader calls by a name of its own.
+    reader calls by a name of its own. In a Sequential its entry has no name either; it is called there as everywhere here.
     """
     if isinstance(document, dict):
         document = {key: value for key, value in document.items() if key not in ("compile_config", "training_config")}
@@ -87,4 +87,21 @@ def buildable(document: Any) -> str:
         bare = isinstance(item, dict) and item.get("class_name") == "Sequential" and isinstance(item.get("config"), list)
         if bare and item.get("name"):  # tf_keras takes a config without a name for the bare list
             item["config"] = {"layers": item["config"], "name": item["name"]}
+        if isinstance(item, dict) and item.get("class_name") == "Sequential":
+            _name_bare_lists(item["config"])
     return json.dumps(document)
+
+
+def _name_bare_lists(config: Any) -> None:
+    from configsplit.dialects.parse import sequential_names
+
+    items = config.get("layers") if isinstance(config, dict) else config
+    if not isinstance(items, list) or not all(
+        isinstance(each, dict) and {"class_name", "config"} <= each.keys() for each in items
+    ):
+        return
+    if not any(isinstance(each["config"], list) for each in items):
+        return
+    for each, name in zip(items, sequential_names(tuple(freeze(items))), strict=True):
+        if isinstance(each["config"], list) and not each.get("name"):
+            each["config"] = {"layers": each["config"], "name": name}
