@@ -23,7 +23,7 @@ from configsplit.models.in_order import weights_in_order
 RELEASES = Path(__file__).resolve().parents[2] / "corpus" / "releases"
 OLD, NEW = RELEASES / "tf-2.4" / "residual.h5", RELEASES / "keras-3.15.1" / "residual.keras"
 FLIPS, LENGTHS = 10_000, 4_000
-SAMPLE = 12
+SAMPLE = 20
 SECONDS, MEMORY = 5, 300 << 20
 
 
