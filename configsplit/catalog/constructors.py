@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cache
@@ -35,6 +35,7 @@ class Constructor:
         older: keys that it does not take any more -> the last release that is known to have written them.
         lately: those of ``required`` that older releases did not write -> the last of these.
         neutral: keys that the earliest releases of its generation do not take -> what each is where nobody says it.
+        unwritten: those of ``keys`` that a config has only where they are used, if at all.
         any: whether it takes any key, and leaves alone what it does not know.
         call: what its layers take when they are called, in order: ``key=`` may be left out, ``*`` and what follows is given
             by name alone, ``**`` is anything else.
@@ -46,6 +47,7 @@ class Constructor:
     older: Mapping[str, str] = field(default_factory=dict)
     lately: Mapping[str, str] = field(default_factory=dict)
     neutral: Mapping[str, Any] = field(default_factory=dict)
+    unwritten: Sequence[str] = ()
     any: bool = False
     call: str = "inputs"
 
@@ -56,7 +58,7 @@ def constructor(class_name: str, dialect: str) -> Constructor | None:
     each = release["classes"].get(class_name)
     if each is None:
         return None
-    more = {key: each[key] for key in ("older", "lately", "neutral", "any", "call") if key in each}
+    more = {key: each[key] for key in ("older", "lately", "neutral", "unwritten", "any", "call") if key in each}
     return Constructor(release["release"], frozenset(each["keys"]), tuple(each["required"]), **more)
 
 
@@ -87,8 +89,8 @@ def of_another_class(class_name: str, config: Mapping[str, Any], dialect: str) -
 
 
 def bases_of(config: Mapping[str, Any], dialect: str) -> tuple[str, ...]:
-    """The classes of Keras all of whose settings a config has, those with the most first: one of them is what its class derives
-    from, or does as. Classes with less than three settings of their own tell nothing.
+    """The classes of Keras all of whose settings a config has, those that take most of it: one of them is what its class
+    derives from, or does as. Classes with less than three settings of their own tell nothing.
 
     Args:
         config: of a layer of a class that Keras does not have.
@@ -97,18 +99,21 @@ def bases_of(config: Mapping[str, Any], dialect: str) -> tuple[str, ...]:
     Returns:
         Their names; most often none.
     """
-    bases = [(name, own) for name, own in _own_keys(dialect).items() if own <= config.keys()]
-    most = max((len(own) for _, own in bases), default=0)
-    return tuple(name for name, own in bases if len(own) == most)
+    bases = {name: len(config.keys() & taken) for name, (own, taken) in _settings(dialect).items() if own <= config.keys()}
+    most = max(bases.values(), default=0)
+    return tuple(name for name, count in bases.items() if count == most)
 
 
 @cache
-def _own_keys(dialect: str) -> Mapping[str, frozenset[str]]:
-    """What every config of a class has besides what all have, for classes with some."""
+def _settings(dialect: str) -> Mapping[str, tuple[frozenset[str], frozenset[str]]]:
+    """What every config of a class has besides what all have, for classes with some, and all that the class takes."""
     classes = {name: constructor(name, dialect) for name in _read()[dialect]["classes"]}
-    base = _of_every_layer(dialect)
-    own = {name: each.keys - base - each.neutral.keys() for name, each in classes.items() if each is not None and not each.any}
-    return {name: keys for name, keys in own.items() if len(keys) > 2}
+    made = {
+        name: (each.keys - _of_every_layer(dialect) - each.neutral.keys() - {*each.unwritten}, each.keys)
+        for name, each in classes.items()
+        if each is not None and not each.any
+    }
+    return {name: (own, taken) for name, (own, taken) in made.items() if len(own) > 2}
 
 
 @cache

@@ -65,6 +65,10 @@ def samples(framework: Any) -> dict[str, Any]:
 def read(framework: Any) -> dict[str, dict[str, Any]]:
     """Class name -> its keys, and those without which it is not built; also under the other names of a class."""
     found = {name: _constructor(layer) for name, layer in samples(framework).items()}
+    common = {*found["Identity"]["keys"]}
+    for each in found.values():
+        if unwritten := [key for key in each.pop("unwritten") if key not in common]:
+            each["unwritten"] = unwritten
     for name in dir(framework.layers):
         kind = getattr(framework.layers, name)
         if isinstance(kind, type) and kind.__name__ in found and getattr(framework.layers, kind.__name__, None) is kind:
@@ -79,6 +83,7 @@ def _constructor(layer: Any) -> dict[str, Any]:
     if _taken(kind, config, _NOBODY):
         made = {"keys": sorted(config), "any": True}
     made["required"] = [key for key in _without_default(kind, config) if key in config]
+    made["unwritten"] = sorted({*made["keys"]} - config.keys())
     called = _parameters(kind) if hasattr(kind, "call") and kind.__name__ != "InputLayer" else PLAIN
     return made if called == PLAIN else made | {"call": called}
 

@@ -6,10 +6,11 @@ A key that Keras 2 does not take is left out only where it says what Keras 2 doe
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from configsplit.catalog.classes import application_place
-from configsplit.catalog.constructors import Constructor, constructor, is_neutral, same_value
+from configsplit.catalog.constructors import Constructor, bases_of, constructor, is_neutral, same_value
 from configsplit.catalog.keras2 import objects
 from configsplit.catalog.keras3.configs import RENAMED, WHOLE
 from configsplit.catalog.keras3.objects import plain
@@ -74,8 +75,20 @@ def _is_of_keras(entry: FrozenDict) -> bool:
 def _custom(entry: FrozenDict, config: FrozenDict) -> FrozenDict:
     """A layer of a class that Keras does not export, by its registered name."""
     name = str(entry.get("registered_name") or entry["class_name"])
+    config = _of_subclass(config)
     kept = config | ({"dtype": objects.policy(config["dtype"])} if "dtype" in config else {})
     return objects.entry_of(name.rpartition(">")[2] if application_place(name.rpartition(">")[2], config) else name, kept)
+
+
+def _of_subclass(config: FrozenDict) -> FrozenDict:
+    """The config of a class that has all settings of one of Keras 3 and hands them on: as that of Keras 2 takes them."""
+    for base in bases_of(config, "keras3")[:1]:
+        new, old = constructor(base, "keras3"), constructor(base, "keras2")
+        if new is not None and old is not None:
+            settings = FrozenDict({key: config[key] for key in config if key in new.keys})
+            with suppress(Stop):  # a setting without an equal is the class's own affair
+                return config.without(*settings) | _config(base, settings, old, nowhere)
+    return config
 
 
 def _config(class_name: str, config: FrozenDict, taken: Constructor, wrapped: Wrapped) -> dict[str, Any]:

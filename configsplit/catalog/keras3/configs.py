@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from configsplit.catalog.constructors import bases_of, constructor
 from configsplit.catalog.keras3 import objects
 from configsplit.catalog.keras3.keys import KEYS
 from configsplit.catalog.keras3.refusals import Stop
@@ -178,6 +179,27 @@ def converted(class_name: str, config: FrozenDict) -> FrozenDict:
     _check_rest(class_name, new, given)
     implied = {key: value for key, value in _defaults(new).items() if made.get(key) is None}
     return FrozenDict({**made, "dtype": dtype, **implied, **order_of_gates(class_name, given)})
+
+
+def of_subclass(config: FrozenDict) -> tuple[FrozenDict, tuple[str, ...]]:
+    """The config of a class of the user's own, for Keras 3. One that has all settings of a class of Keras 2 hands them on to
+    that: they become what it takes in Keras 3, and the rest stays. Where a setting has no equal, all stays: its own affair.
+
+    Returns:
+        The config, and what was taken for granted where something in it is other than it was.
+    """
+    for base in bases_of(config, "keras2")[:1]:
+        taken = constructor(base, "keras2")
+        settings = FrozenDict({key: config[key] for key in config if taken is not None and key in taken.keys})
+        try:
+            made = converted(base, settings)
+        except Stop:
+            return config, ()
+        new = {key: made[key] for key in made if key in settings or key in RENAMED.get(base, {}).values()}
+        other = [key for key, value in settings.items() if key not in new or (type(value) is tuple and new[key] != value)]
+        told = f"is taken for a kind of {base}, all of whose settings it has: {', '.join(other)} as Keras 3 takes it"
+        return config.without(*settings) | new, ((told,) if other else ())
+    return config, ()
 
 
 def _dtype(name: str, config: FrozenDict) -> str:

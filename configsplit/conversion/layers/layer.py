@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from configsplit.catalog.classes import application_place
-from configsplit.catalog.constructors import of_another_class
+from configsplit.catalog.constructors import bases_of, of_another_class
 from configsplit.catalog.facts import CallFacts
 from configsplit.catalog.keras3 import from_keras1
-from configsplit.catalog.keras3.configs import NEVER_CUSTOM, class_of, converted
+from configsplit.catalog.keras3.configs import NEVER_CUSTOM, class_of, converted, of_subclass
 from configsplit.catalog.keras3.keys import KEYS
 from configsplit.catalog.keras3.objects import built_in, policy
 from configsplit.catalog.keras3.places import WEIGHT_NAMES, keras2_recipes, places, slots
@@ -173,7 +174,8 @@ def _convert(unit: Unit, around: Surroundings) -> None:
         unit.made = around.model(unit.entry, unit.path)
         return
     if _is_custom(unit.entry, around):
-        unit.made, unit.own = custom(unit.entry), custom_weights(unit, around)
+        carried, weights = custom(unit.entry), custom_weights(unit, around) or Inside(FrozenDict())
+        unit.made, unit.own = carried.entry, replace(weights, notes=(*carried.notes, *weights.notes))
         return
     if class_facts(str(unit.entry["class_name"])).code_key:
         unit.made = _with_code(unit, around)
@@ -257,7 +259,7 @@ def _placed(unit: Unit, new: str, old: str, recipes: Sequence[Recipe]) -> Inside
 # Layers of classes that Keras does not have: carried as they are, with their weights where a plug-in or the file says.
 
 
-def custom(entry: FrozenDict) -> FrozenDict:
+def custom(entry: FrozenDict) -> Inside:
     """A layer of a class that Keras does not export, carried as it is, by its registered name: no module is ever imported.
 
     Those that ``keras.applications`` holds for itself stand where Keras 3 has them, and load without anybody's help.
@@ -265,19 +267,21 @@ def custom(entry: FrozenDict) -> FrozenDict:
     registered = str(entry.get("registered_name") or entry["class_name"])
     config = entry.get("config")
     bare = registered.rpartition(">")[2]
-    own = _own_config(config)
+    own, notes = _own_config(config)
     if entry.get("module", "") is not None and (place := application_place(bare, own)) is not None:
-        return FrozenDict({"module": place, "class_name": bare, "config": own, "registered_name": bare})
+        return Inside(FrozenDict({"module": place, "class_name": bare, "config": own, "registered_name": bare}))
     made = {"module": None, "class_name": bare, "config": own}
-    return FrozenDict({**made, "registered_name": registered})
+    return Inside(FrozenDict({**made, "registered_name": registered}), notes=notes)
 
 
-def _own_config(config: Any) -> FrozenDict:
-    """What the base class of all layers does not take any more is left out; the rest is the class's own affair."""
+def _own_config(config: Any) -> tuple[FrozenDict, tuple[str, ...]]:
+    """What the base class of all layers does not take any more is left out; the rest is the class's own affair, but for what a
+    class of Keras that it derives from takes otherwise. And what is to be told of that."""
     if not isinstance(config, FrozenDict):
-        return FrozenDict()
+        return FrozenDict(), ()
     kept = config.without("batch_input_shape", "input_dtype", "input_length", "dynamic")
-    return kept | {"dtype": policy(kept["dtype"])} if "dtype" in kept else kept
+    made, notes = of_subclass(kept)
+    return (made | {"dtype": policy(kept["dtype"])} if "dtype" in kept else made), notes
 
 
 def custom_weights(unit: Unit, around: Surroundings) -> Inside | None:
@@ -297,15 +301,16 @@ def custom_weights(unit: Unit, around: Surroundings) -> Inside | None:
         inner = [place.removeprefix(unit.prefix) for place in stored.places if place.startswith(unit.prefix)]
         made = tuple(Slot(unit.prefix + place, Recipe((unit.start + at,))) for at, place in enumerate(inner))
         return Inside(FrozenDict(), made, tuple(unit.prefix + place for place in inner))
-    places = declared or plain_places(unit)
-    notes = () if declared else _scopes(unit)
-    if len(places) != len(stored.shapes):
+    of_cell = () if declared else _in_its_cell(unit)
+    kept = declared or of_cell or plain_places(unit)
+    notes = () if declared or of_cell else _scopes(unit)
+    if len(kept) != len(stored.shapes):
         raise Stop(
             "convert-weights-unknown",
-            f"the plug-in declares {len(places)} weights of the {unit.entry['class_name']}, the file has {len(stored.shapes)}",
+            f"the plug-in declares {len(kept)} weights of the {unit.entry['class_name']}, the file has {len(stored.shapes)}",
             "declare all of them, in the order of layer.weights: keras3_places in the plug-in",
         )
-    made = tuple(Slot(unit.prefix + place, Recipe((unit.start + at,))) for at, place in enumerate(places))
+    made = tuple(Slot(unit.prefix + place, Recipe((unit.start + at,))) for at, place in enumerate(kept))
     return Inside(FrozenDict(), made, tuple(slot.place for slot in made), notes)
 
 
@@ -338,6 +343,18 @@ def plain_places(unit: Unit) -> tuple[str, ...]:
                 "declare keras3_places in a plug-in (--custom-objects FILE.py)",
             )
     return tuple(f"vars/{number}" for number in range(len(unit.stored.shapes)))
+
+
+def _in_its_cell(unit: Unit) -> tuple[str, ...]:
+    """Weights of a class that has all settings of a recurrent one, if they are those of its cell by name and number."""
+    config, names = unit.entry["config"], unit.stored.names
+    for base in bases_of(config, "keras2")[:1] if isinstance(config, FrozenDict) else ():
+        count = len(names)
+        inside = places(base, count)
+        of_cell = [name for name in names if re.fullmatch(rf"({snake(base)}_cell(_\d+)?)?", "/".join(_scope(unit, name)))]
+        if count and inside[0].startswith("cell/") and len(of_cell) == count == _cell_count(unit.entry | {"class_name": base}):
+            return inside
+    return ()
 
 
 def _scopes(unit: Unit) -> tuple[str, ...]:

@@ -1,0 +1,102 @@
+"""Plain subclasses of Keras's own layers, which nobody has declared: their settings go to a constructor of the other Keras."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tf_keras
+
+import configsplit
+
+BASES: dict[str, tuple[tuple[Any, ...], tuple[int, ...]]] = {
+    "BatchNormalization": ((), (6, 6, 3)),
+    "Conv2D": ((4, 3), (6, 6, 3)),
+    "Conv2DTranspose": ((3, 2), (6, 6, 3)),
+    "Dense": ((4, "tanh"), (6,)),
+    "DepthwiseConv2D": ((3,), (6, 6, 3)),
+    "Embedding": ((5, 3), (6,)),
+    "GRU": ((4,), (6, 3)),
+    "LayerNormalization": ((), (6, 3)),
+    "LSTM": ((4,), (6, 3)),
+    "SeparableConv2D": ((3, 2), (6, 6, 3)),
+}
+"""Class -> what its constructor is given, and the shape of a sample. Each rewrites something between Keras 2 and 3, or none."""
+
+RECURRENT = ("GRU", "LSTM")
+ROUNDED = {"BatchNormalization": 1e-6, "LayerNormalization": 1e-6}
+"""For which Keras 2 has another kernel."""
+
+
+def subclass(frame: Any, base: str) -> Any:
+    """With a setting of its own, as people write them."""
+
+    class Mine(getattr(frame.layers, base)):  # type: ignore[misc]
+        def __init__(self, *args: Any, strength: float = 1.0, **more: Any) -> None:
+            super().__init__(*args, **more)
+            self.strength = strength
+
+        def call(self, inputs: Any) -> Any:
+            return super().call(inputs) * self.strength
+
+        def get_config(self) -> Any:
+            return {**super().get_config(), "strength": self.strength}
+
+    if base in RECURRENT:  # Keras 3 goes by the names of what a call takes
+        Mine.call = getattr(frame.layers, base).call
+    return Mine
+
+
+def model(frame: Any, base: str) -> Any:
+    given, shape = BASES[base]
+    x = frame.Input(shape)
+    made = frame.Model(x, subclass(frame, base)(*given, strength=0.5, name="mine")(x))
+    draw = np.random.default_rng(1)
+    made.set_weights([draw.uniform(0.2, 0.9, each.shape).astype("float32") for each in made.get_weights()])
+    return made
+
+
+def batch(base: str) -> Any:
+    return np.random.default_rng(0).uniform(0, 4, (2, *BASES[base][1])).astype("float32")
+
+
+def held(base: str, wanted: Any, frame: Any, path: Path) -> None:
+    again = frame.models.load_model(path, custom_objects={"Mine": subclass(frame, base)}, compile=False)
+    made = np.asarray(again(batch(base), training=False))
+    np.testing.assert_allclose(made, np.asarray(wanted), rtol=0, atol=ROUNDED.get(base, 0))
+    assert np.ptp(made) > 0
+
+
+@pytest.mark.in_turn("suffix")
+@pytest.mark.parametrize("suffix", [".h5", ".keras"])
+@pytest.mark.parametrize("base", BASES)
+def test_it_goes_into_keras_3(base: str, suffix: str, tmp_path: Path) -> None:
+    whole = model(tf_keras, base)
+    whole.save(tmp_path / f"old{suffix}")
+    done = configsplit.convert(tmp_path / f"old{suffix}")
+    done.save(tmp_path / "new.keras")
+    held(base, whole(batch(base), training=False), keras, tmp_path / "new.keras")
+    if base == "BatchNormalization":
+        assert any("a kind of BatchNormalization" in note.what for note in done.notes)
+
+
+@pytest.mark.parametrize("base", [base for base in BASES if base not in RECURRENT])
+def test_it_goes_back_to_keras_2(base: str, tmp_path: Path) -> None:
+    """Recurrent ones keep their weights in a cell, and nobody says in which order the class lists them: they are refused."""
+    whole = model(keras, base)
+    whole.save(tmp_path / "new.keras")
+    configsplit.convert(tmp_path / "new.keras", to="keras2").save(tmp_path / "old.h5")
+    held(base, whole(batch(base), training=False), tf_keras, tmp_path / "old.h5")
+
+
+def test_what_has_no_equal_stays_as_the_class_has_it(tmp_path: Path) -> None:
+    """A class of its own that has all the settings of one of Keras, and one of them with a value that Keras 3 does not take."""
+    model = tf_keras.Sequential([tf_keras.Input((4, 4)), tf_keras.layers.BatchNormalization(axis=[1, 2], name="mine")])
+    (tmp_path / "old.json").write_text(model.to_json().replace('"class_name": "BatchNormalization"', '"class_name": "Mine"'))
+    made = configsplit.convert(tmp_path / "old.json").save(tmp_path / "new.json")
+    (entry,) = [each for each in json.loads(made.path.read_text())["config"]["layers"] if each["class_name"] == "Mine"]
+    assert entry["config"]["axis"] == [1, 2]
