@@ -12,6 +12,7 @@ import pytest
 import tf_keras
 
 import configsplit
+from configsplit.errors import WeightsError
 
 BASES: dict[str, tuple[tuple[Any, ...], tuple[int, ...]]] = {
     "BatchNormalization": ((), (6, 6, 3)),
@@ -84,9 +85,8 @@ def test_it_goes_into_keras_3(base: str, suffix: str, tmp_path: Path) -> None:
         assert any("a kind of BatchNormalization" in note.what for note in done.notes)
 
 
-@pytest.mark.parametrize("base", [base for base in BASES if base not in RECURRENT])
+@pytest.mark.parametrize("base", BASES)
 def test_it_goes_back_to_keras_2(base: str, tmp_path: Path) -> None:
-    """Recurrent ones keep their weights in a cell, and nobody says in which order the class lists them: they are refused."""
     whole = model(keras, base)
     whole.save(tmp_path / "new.keras")
     configsplit.convert(tmp_path / "new.keras", to="keras2").save(tmp_path / "old.h5")
@@ -100,3 +100,52 @@ def test_what_has_no_equal_stays_as_the_class_has_it(tmp_path: Path) -> None:
     made = configsplit.convert(tmp_path / "old.json").save(tmp_path / "new.json")
     (entry,) = [each for each in json.loads(made.path.read_text())["config"]["layers"] if each["class_name"] == "Mine"]
     assert entry["config"]["axis"] == [1, 2]
+
+
+def holder(frame: Any, held: Any, *more: Any) -> Any:
+    """A class that holds layers, and has no weights of its own."""
+
+    class Holder(frame.layers.Layer):  # type: ignore[misc]
+        def __init__(self, **given: Any) -> None:
+            super().__init__(**given)
+            self.within = [make(frame.layers) for make in (held, *more)]
+
+        def call(self, inputs: Any) -> Any:
+            for layer in self.within:
+                inputs = layer(inputs)
+            return inputs
+
+    return Holder
+
+
+HELD: dict[str, Any] = {
+    "Dense": lambda layers: layers.Dense(3, activation="tanh"),
+    "BatchNormalization": lambda layers: layers.BatchNormalization(epsilon=0.0),
+    "LSTM": lambda layers: layers.LSTM(4, return_sequences=True),
+}
+
+
+@pytest.mark.parametrize("kind", HELD)
+def test_what_holds_one_layer_with_weights_goes_back_to_keras_2(kind: str, tmp_path: Path) -> None:
+    x = keras.Input((6, 3))
+    whole = keras.Model(x, holder(keras, HELD[kind], lambda layers: layers.Activation("linear"))(name="mine")(x))
+    draw = np.random.default_rng(1)
+    whole.set_weights([draw.uniform(0.2, 0.9, each.shape).astype("float32") for each in whole.get_weights()])
+    whole.save(tmp_path / "new.keras")
+    configsplit.convert(tmp_path / "new.keras", to="keras2").save(tmp_path / "old.h5")
+    classes = {"Holder": holder(tf_keras, HELD[kind], lambda layers: layers.Activation("linear"))}
+    again = tf_keras.models.load_model(tmp_path / "old.h5", custom_objects=classes, compile=False)
+    given = draw.uniform(0, 4, (2, 6, 3)).astype("float32")
+    made = np.asarray(again(given, training=False))
+    atol = ROUNDED.get(kind, 0)
+    np.testing.assert_allclose(made, np.asarray(whole(given, training=False)), rtol=0, atol=atol)
+    assert np.ptp(made) > 0
+
+
+def test_what_holds_two_layers_does_not_tell_in_which_order(tmp_path: Path) -> None:
+    x = keras.Input((6, 3))
+    whole = keras.Model(x, holder(keras, HELD["Dense"], HELD["LSTM"])(name="mine")(x))
+    whole.save(tmp_path / "new.keras")
+    with pytest.raises(WeightsError) as caught:
+        configsplit.convert(tmp_path / "new.keras", to="keras2").save(tmp_path / "old.h5")
+    assert caught.value.code == "layout-unknown"
