@@ -52,7 +52,7 @@ def changed_back(old: Inference, facts: Mapping[str, LayerFacts], migration: Mig
     Returns:
         A refusal for each layer.
     """
-    if migration.model is None:
+    if migration.model is None or not _any_known(every_mask(old)):
         return ()
     new = trace(migration.model, facts, dialect="keras2", read=read_entry)
     changed = _changed(old, new, migration.origins, back=True)
@@ -69,6 +69,7 @@ def _changed(
 
 
 def _any_known(levels: MaskLevels) -> bool:
+    """Whether there is a mask but those that undeclared classes may make, which do in either Keras what their code does."""
     return any(mask.kind != "unknown" for _, masks in levels.values() for mask in masks.tensors.values())
 
 

@@ -8,7 +8,8 @@ from configsplit.catalog.facts import LayerFacts
 from configsplit.catalog.keras3.places import listed_otherwise, places
 from configsplit.catalog.keras3.refusals import Stop
 from configsplit.conversion.building import Stored, Unit
-from configsplit.conversion.layers.layer import children, is_model, plain_places, wraps
+from configsplit.conversion.layers.custom import plain_places
+from configsplit.conversion.layers.layer import children, is_model, wraps
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import LayerPath
 
