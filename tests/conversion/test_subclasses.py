@@ -236,3 +236,20 @@ def test_a_wrapper_keeps_the_weights_of_its_layer_in_that(inner: str, tmp_path: 
     again = keras.models.load_model(tmp_path / "new.keras", custom_objects={"Scaled": scaled(keras)}, compile=False)
     batch = draw.uniform(0, 4, (2, 6, 3)).astype("float32")
     assert np.array_equal(np.asarray(again(batch, training=False)), np.asarray(whole(batch, training=False)))
+
+
+class Apart(keras.layers.Layer):  # type: ignore[misc]
+    """Whose second argument nobody but its code calls by its name."""
+
+    def call(self, one: Any, other: Any = None) -> Any:
+        return one - other
+
+
+def test_arguments_of_an_undeclared_class_are_given_no_name_that_it_may_not_have(tmp_path: Path) -> None:
+    """In Keras 2 what stands behind the first has to be called by its name; it was written as ``training``."""
+    one, other = keras.Input((3,)), keras.Input((3,))
+    keras.Model([one, other], Apart(name="mine")(one, other)).save(tmp_path / "new.h5")
+    made = configsplit.convert(tmp_path / "new.h5", to="keras2")
+    assert [(each.layer, each.code) for each in made.refusals] == [("mine", "convert-call")]
+    keras.Model([one, other], Apart(name="mine")(one, other=other)).save(tmp_path / "new.h5")
+    assert not configsplit.convert(tmp_path / "new.h5", to="keras2").refusals
