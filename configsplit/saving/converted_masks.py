@@ -52,7 +52,7 @@ def changed_back(old: Inference, facts: Mapping[str, LayerFacts], migration: Mig
     Returns:
         A refusal for each layer.
     """
-    if migration.model is None or not _any_known(every_mask(old)):
+    if migration.model is None:
         return ()
     new = trace(migration.model, facts, dialect="keras2", read=read_entry)
     changed = _changed(old, new, migration.origins, back=True)
@@ -69,7 +69,6 @@ def _changed(
 
 
 def _any_known(levels: MaskLevels) -> bool:
-    """Whether there is a mask but those that undeclared classes may make, which do in either Keras what their code does."""
     return any(mask.kind != "unknown" for _, masks in levels.values() for mask in masks.tensors.values())
 
 
@@ -114,8 +113,13 @@ def _differing(was: _Level, now: _Level, names: Mapping[str, str], back: bool) -
         if call in loose:  # Keras 3's order of running decides whether it finds the mask, or a dtype whether Keras 2 does
             yield call.layer, old[call.layer].class_name
             continue
-        wanted = {place: before.of(term) for place, term in received.get(call, {}).items()}
-        got = {place: after.of(term) for place, term in receives.get(call, {}).items()}
+        heard = received.get(call, {})
+        wanted = {place: before.of(term) for place, term in heard.items()}
+        got = {
+            place: after.of(term)
+            for place, term in receives.get(call, {}).items()
+            if not (back and place not in heard and after.self_made(term))  # Keras 3 recorded none, and its code is the same
+        }
         if wanted != got:
             yield call.layer, old[call.layer].class_name
 
