@@ -60,7 +60,7 @@ def part(
         return target.get(ref) or ref._replace(call=numbers[ref.layer, ref.call])
 
     made = [_input_layer(label, specs[ref]) for ref, label in fresh.items()]
-    made += [_named(moved_layer(layer, kept, moved)) for layer in layers]
+    made += [moved_layer(layer, kept, moved).named() for layer in layers]
     built = Model(
         name=name,
         kind=model.kind,
@@ -72,12 +72,6 @@ def part(
         form=model.form,
     )
     return Extracted(in_order(built), kept_origins(layers, kept), tuple(inputs), tuple(outputs))
-
-
-def _named(layer: Layer) -> Layer:
-    """A layer that its document has no name for is called after its place, which is another in a part: it is told there."""
-    nameless = not (layer.implicit or layer.is_input or layer.entry.get("name") or layer.config.get("name"))
-    return replace(layer, entry=layer.entry | {"name": layer.name}) if nameless and layer.model is None else layer
 
 
 def _plain_frame(model: Model, first: Layer) -> dict[str, FrozenDict]:
