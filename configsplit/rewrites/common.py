@@ -9,7 +9,7 @@ from typing import NamedTuple
 from configsplit.graph.calls import call_graph, closure
 from configsplit.graph.json import FrozenDict, rebuild
 from configsplit.graph.model import CallRef, Layer, LayerPath, Model, Structure, TensorRef, TensorSpec, Use
-from configsplit.graph.provenance import Origin, Provenance
+from configsplit.graph.provenance import Provenance, unmoved
 
 FLAG = "trainable"
 """Key of a config: whether a layer, or a model, is trained."""
@@ -198,7 +198,7 @@ class Kept:
 
     def origins(self) -> Provenance:
         """Every layer came from itself, with the calls that stay."""
-        return Provenance({(name,): Origin((name,), calls) for name, calls in self._calls.items()})
+        return unmoved(self._calls.items())
 
 
 # Leave out calls that no output needs. Opening a nested model brings up what only its unused outputs needed.
