@@ -49,7 +49,7 @@ def _config(model: Model, configs: dict[int, Any], dialect: Dialect, style: Styl
     node_bases = bases if dialect.node_bases else {}
     layers = []
     for layer in model.layers:
-        calls = () if layer.is_input else tuple(dialect.write_node(node, node_bases) for node in layer.calls)
+        calls = () if layer.is_input else tuple([dialect.write_node(node, node_bases) for node in layer.calls])
         layers.append(_entry(layer, configs, dialect, style) | {"name": layer.name, "inbound_nodes": calls})
     config = model.config | {
         "name": model.name,

@@ -81,7 +81,11 @@ def _read(document: FrozenDict, dialect: Dialect, notes: list[str], said: Stated
     while todo:
         entry, where = todo.pop()
         entries.append((entry, where))
-        inner = [(item, place) for item, place in _items(entry, where) if model_kind(item) is not None]
+        inner = [
+            (item, f"{where}.layers[{index}].config".lstrip("."))
+            for index, item in enumerate(_items(entry))
+            if isinstance(item, FrozenDict) and model_kind(item) is not None
+        ]
         todo += inner
         if model_kind(entry) == "sequential":
             chained.update(id(item) for item, _ in inner)
@@ -96,14 +100,10 @@ def _read(document: FrozenDict, dialect: Dialect, notes: list[str], said: Stated
     return done[id(document)]
 
 
-def _items(entry: FrozenDict, where: str) -> Iterable[tuple[FrozenDict, str]]:
+def _items(entry: FrozenDict) -> tuple[Any, ...]:
     config = entry["config"]
     items = config if type(config) is tuple else config.get("layers")
-    if type(items) is not tuple:
-        return
-    for index, item in enumerate(items):
-        if isinstance(item, FrozenDict):
-            yield item, f"{where}.layers[{index}].config".lstrip(".")
+    return items if type(items) is tuple else ()
 
 
 def _read_one(entry: FrozenDict, done: dict[int, Model], dialect: Dialect, notes: list[str], said: Stated) -> Model:
