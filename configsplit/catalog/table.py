@@ -119,7 +119,7 @@ class Table:
         self._keras3 = {name: each.within("keras3") for name, each in self._facts.items()}
         self._marks = frozenset(chain.from_iterable(each.marks for each in self._facts.values()))
         self._found: dict[tuple[str, str, str | None, str, bool, frozenset[str]], LayerFacts | None] = {}
-        self.outcomes: dict[Any, Outputs] = {}
+        self.outcomes: dict[Any, Any] = {}
         """What rules told of calls, for whoever asks them often."""
 
     def of(self, layer: Layer, dialect: str) -> LayerFacts | None:

@@ -227,7 +227,7 @@ def _apply(frame: _Frame, layer: Layer, number: int) -> tuple[tuple[TensorSpec, 
     if facts is None:
         return (), f"there is no rule for the class {layer.class_name!r}{_by_nature(layer)}", False
     try:
-        outputs = frame.result.outputs_of(facts, layer, number)
+        outputs = frame.result.told(Table.outputs, facts, layer, number)
     except RULE_ERRORS as error:
         if isinstance(error, ShapeError) and error.code == "shape-contradicted":
             frame.result.clashes[CallRef(layer.name, number)] = error.message

@@ -19,9 +19,11 @@ import pytest
 
 import configsplit
 from configsplit import hazards
+from configsplit.catalog.table import Table
 from configsplit.containers.system import threads
 from configsplit.graph.json import config_kind, dumps, loads
 from configsplit.inference import built
+from configsplit.models import configs
 
 SHORT, LONG = 200, 400
 CALLS, BYTES = 330, 7_400
@@ -144,6 +146,27 @@ def test_what_follows_from_a_config_is_found_out_once_for_each_kind(monkeypatch:
     path.write_text(text.replace(recorded, recorded.replace("[null, 16]", "[]")))
     _split(path, tmp_path / "others")
     assert counts["_nature"] == 1
+
+
+def test_an_inspection_asks_the_rules_of_a_class_once_for_each_kind(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    counts: Counter[str] = Counter()
+
+    def watch(home: Any, name: str) -> None:
+        real = getattr(home, name)
+
+        def counted(*arguments: Any) -> Any:
+            counts[name] += 1
+            return real(*arguments)
+
+        monkeypatch.setattr(home, name, counted)
+
+    watch(configs, "config_faults")
+    for rule in ("outputs", "weights", "macs"):
+        watch(Table, rule)
+    seen = configsplit.inspect(chain(tmp_path, LONG))
+    assert seen.parameters == LONG * (16 * 16 + 16)
+    assert seen.macs == LONG * 16 * 16
+    assert dict(counts) == {"outputs": 1, "weights": 1, "macs": 1, "config_faults": 1}
 
 
 def test_the_rule_of_a_plug_in_is_asked_for_every_call(tmp_path: Path) -> None:
