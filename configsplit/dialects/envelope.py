@@ -89,17 +89,19 @@ _NOT_MODELS = frozenset({"Pipeline", "StackedRNNCells", "RandomApply", "RandomCh
 
 def model_kind(entry: FrozenDict) -> str | None:
     """Whether a document entry is a functional or Sequential model, of whatever class; None for a plain layer."""
-    config, class_name = entry.get("config"), str(entry.get("class_name"))
+    config = entry.get("config")
     if isinstance(config, FrozenDict):
-        if {"layers", "input_layers", "output_layers"} <= config.keys():
+        if "layers" not in config:
+            return None
+        if "input_layers" in config and "output_layers" in config:
             return "functional"
-        items = config.get("layers")
+        items, class_name = config["layers"], str(entry.get("class_name"))
         if class_name in _NOT_MODELS or type(items) is not tuple:
             return None
         if class_name.endswith("Sequential") or ("build_input_shape" in config and all(map(_is_entry, items))):
             return "sequential"
         return None
-    return "sequential" if type(config) is tuple and class_name == "Sequential" else None
+    return "sequential" if type(config) is tuple and entry.get("class_name") == "Sequential" else None
 
 
 def _is_entry(item: Any) -> bool:

@@ -12,7 +12,6 @@ from functools import partial
 from typing import Any
 
 from configsplit.dialects.dialect import Dialect, input_entry
-from configsplit.dialects.schema.frame import LegacyConfig
 from configsplit.errors import DocumentError
 from configsplit.graph.json import FrozenDict, rebuild
 from configsplit.graph.model import Constant, Layer, Model, Node, TensorRef, Use
@@ -82,7 +81,12 @@ def _read_kwargs(kwargs: Any, names: Container[str]) -> FrozenDict:
         raise DocumentError("the keyword arguments of a reference are no object", code="document-bad-reference")
 
     def leaf(item: Any) -> Any:
-        return Use(TensorRef(*item)) if _is_reference(item, names) else item
+        if not _is_reference(item, names):
+            return item
+        if min(item[1:]) < 0:
+            what = f"[{item[0]!r}, {item[1]}, {item[2]}] has a negative number"
+            raise DocumentError(what, code="document-unresolved", hint="calls and outputs are counted from 0")
+        return Use(TensorRef(*item))
 
     read: FrozenDict = rebuild(kwargs, leaf, stop=lambda item: _is_reference(item, names))
     return read
@@ -153,7 +157,7 @@ def functional_entry(modern: bool) -> FrozenDict:
 KERAS2 = Dialect(
     name="keras2",
     title="Keras 2 (2.0 to 2.3, tf.keras, tf_keras)",
-    config=LegacyConfig,
+    frame="LegacyConfig",
     read_node=read_node,
     write_node=write_node,
     bases=bases,

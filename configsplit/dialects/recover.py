@@ -89,7 +89,7 @@ def recovered(model: Model, unresolved: bool, said: Stated = NOTHING) -> tuple[M
 def _cloned(model: Model, notes: list[str]) -> Model:
     """References to InputLayers that Keras cloned, with the only numbers that such a layer has."""
     clones = {layer.name for layer in model.layers if layer.is_input and layer.name.endswith(_CLONE)}
-    wrong = {ref for ref in _references(model) if ref.layer in clones and ref != TensorRef(ref.layer)}
+    wrong = {ref for ref in _references(model) if ref.layer in clones and ref != TensorRef(ref.layer)} if clones else None
     if not wrong:
         return model
     notes += [f"{ref.layer!r} was used as call {ref.call}, output {ref.output}; it has only the first" for ref in sorted(wrong)]

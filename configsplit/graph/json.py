@@ -270,20 +270,26 @@ class _Numerals(dict[str, Any]):
 
 
 _ESCAPED = re.compile(r"\\.", re.DOTALL)
-_OTHERS = bytes(set(range(256)) - set(b"[]{}"))
+_OTHERS = bytes(set(range(256)) - set(b'[]{}"\\'))
 _ROUND = bytes.maketrans(b"[]{}", b"()()")
 _STEP = {ord("("): 1, ord(")"): -1}
 
 
 def _depth(text: str) -> int:
     """The deepest nesting of brackets outside of strings."""
-    outside = "".join((_ESCAPED.sub("", text) if "\\" in text else text).split('"')[::2])
-    brackets = outside.encode("utf-8", "surrogatepass").translate(_ROUND, _OTHERS)
+    brackets = _brackets(text)
+    if b'"' in brackets or b"\\" in brackets:  # a string holds a bracket, or an escape
+        brackets = _brackets("".join((_ESCAPED.sub("", text) if "\\" in text else text).split('"')[::2]))
     for depth in range(20):  # pairs that hold nothing are taken away, level by level: few documents nest deeper
         if not brackets:
             return depth
         brackets = brackets.replace(b"()", b"")
     return 20 + max(accumulate(map(_STEP.__getitem__, brackets)), default=0)
+
+
+def _brackets(text: str) -> bytes:
+    """All brackets, as round ones; and the quotes around strings that hold any, with all escapes."""
+    return text.encode("utf-8", "surrogatepass").translate(_ROUND, _OTHERS).replace(b'""', b"")
 
 
 _HALF = re.compile(r"\\u[dD][89a-fA-F]")

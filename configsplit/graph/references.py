@@ -10,20 +10,22 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, TypeAlias
 
 from configsplit.errors import TensorReferenceError, closest, did_you_mean
+from configsplit.graph.calls import once
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import CallRef, HeldBy, Layer, LayerPath, Model, TensorRef, nested, walk
 
 _SUFFIX = re.compile(r"^(?P<layer>.+?)(?:@(?P<call>\d+|\*))?(?::(?P<output>\d+))?$", re.DOTALL)
 
 
+@once
 def outputs_used(model: Model) -> dict[tuple[str, int], list[int]]:
     """(layer, call) -> the numbers of its outputs that anything in the document refers to; ``[0]`` if nothing does."""
-    used: dict[tuple[str, int], set[int]] = {}
-    refs = [use.ref for layer in model.layers for node in layer.calls for use in node.uses()]
-    for ref in (*refs, *model.output_refs()):
-        used.setdefault((ref.layer, ref.call), set()).add(ref.output)
-    calls = ((layer.name, call) for layer in model.layers for call in range(len(layer.calls)))
-    return {call: sorted(used.get(call, {0})) for call in calls}
+    used: dict[tuple[str, int], list[int]]
+    used = {(layer.name, call): [] for layer in model.layers for call in range(len(layer.calls))}
+    refs = {use.ref for layer in model.layers for node in layer.calls for use in node.uses()}
+    for layer, call, output in refs.union(model.output_refs()):
+        used[layer, call].append(output)
+    return {call: sorted(outputs) or [0] for call, outputs in used.items()}
 
 
 class Place(NamedTuple):

@@ -69,6 +69,8 @@ def _kinds(inference: Inference) -> dict[TensorRef, TensorKind]:
 def _begins(inference: Inference, layer: Layer) -> TensorKind:
     """What a layer's own config says that it gives."""
     config = layer.config
+    if config.get("sparse") is not True and config.get("ragged") is not True:
+        return "dense"
     makes = layer.is_input or (inference.facts(layer) or UNDECLARED).tells_kind
     if makes and config.get("sparse") is True and config.get("output_mode") != "int":
         return "sparse"

@@ -19,6 +19,7 @@ from configsplit.errors import RuntimeUnavailableError, WeightsError
 from configsplit.graph.model import Layer, TensorRef, TensorSpec, walk
 from configsplit.hazards import Hazard, hazards
 from configsplit.inference import counted
+from configsplit.inference.counts import Counts
 from configsplit.models.configs import layer_faults
 from configsplit.models.document import Document, Said
 from configsplit.models.made import ModelLike, document_of
@@ -102,7 +103,8 @@ def inspect(model: ModelLike, *, sizes: Said = ()) -> Inspection:
     """
     document = document_of(model)
     graph, inference = document.model, document.infer()
-    counts, (macs, uncounted) = counted(inference), _operations(document, given_sizes(inference, sizes))
+    counts = counted(inference)
+    macs, uncounted = _operations(document, counts, given_sizes(inference, sizes))
     everywhere = list(walk(graph))
     stored, misfit, matched = _stored_parameters(document)
     return Inspection(
@@ -133,7 +135,7 @@ def inspect(model: ModelLike, *, sizes: Said = ()) -> Inspection:
     )
 
 
-def _operations(document: Document, sizes: Mapping[TensorRef, TensorSpec]) -> tuple[Figure, tuple[str, ...]]:
+def _operations(document: Document, counts: Counts, sizes: Mapping[TensorRef, TensorSpec]) -> tuple[Figure, tuple[str, ...]]:
     """Multiply-accumulates of one sample, and the layers that nobody can count at any size. Raises ShapeError where the model
     cannot have these sizes."""
 
@@ -148,7 +150,6 @@ def _operations(document: Document, sizes: Mapping[TensorRef, TensorSpec]) -> tu
             return Formula(pricing.names), ()
         (macs,) = pricing.figures(lambda costs: [counted(costs.inference).operations])
         return macs, counted(pricing.costs.inference).unknown
-    counts = counted(inference)
     return counts.operations, counts.unknown
 
 

@@ -121,7 +121,8 @@ def as_parts(document: Document, sliced: Sliced, dtype: str | None, tried: tuple
         CutError: the cast would lose bits, or the dialect has none.
     """
     whole, done, inference = sliced if dtype is None else _handed_over_as(dtype, document, sliced)
-    origins = tuple(part.provenance.after(whole.provenance) for part in done.parts)
+    found = (part.provenance for part in done.parts)
+    origins = tuple(found if whole.is_original else (each.after(whole.provenance) for each in found))
     return Parts(document=document, whole=whole, split=done, origins=origins, inference=inference, tried=tried)
 
 

@@ -51,6 +51,12 @@ def test_help_of_a_verb_is_light(verb: str, tmp_path: Path) -> None:
     assert not loaded(COMMAND.format(arguments=[verb, "--help"]), tmp_path) & HEAVY
 
 
+@pytest.mark.parametrize("verb", ["inspect", "layers", "cuts"])
+@pytest.mark.parametrize("file", ["keras-3.15.1/residual.json", "tf-2.4/residual.json", "keras-1.2.2/residual.json"])
+def test_looking_at_a_sound_file_needs_no_pydantic(verb: str, file: str, tmp_path: Path) -> None:
+    assert not loaded(COMMAND.format(arguments=[verb, str(RELEASES / file)]), tmp_path) & HEAVY
+
+
 @pytest.mark.parametrize(
     ("release", "verify"), in_turn([(release, how) for how in HOW] for release in ("keras-3.0.5", "keras-2.3.1", "tf-2.4"))
 )
