@@ -200,7 +200,7 @@ def check_choice(option: str, value: object, choices: object) -> None:
     words: tuple[str, ...] = get_args(choices)
     if value not in words:
         raise OptionError(
-            f"{value!r} is none of the choices", code="option-unknown", where=option, hint=nearest_choice(str(value), words)
+            f"{value!r} is not one of the choices", code="option-unknown", where=option, hint=nearest_choice(str(value), words)
         )
 
 

@@ -44,7 +44,7 @@ def stages(value: int | str, balance: str | None) -> tuple[int, str | None]:
     match = _STAGES.fullmatch(text)
     if match is None or int(match["count"]) < 1 or balance not in (None, match["balance"].lower()):
         raise CutError(
-            f"{value!r} does not say how many stages, balanced by what",
+            f"{value!r} is not a number of stages",
             code="tag-stages",
             where="stages",
             hint="write 4, or `4 by params` (macs, params, bytes, latency)",
@@ -103,7 +103,7 @@ def _nearest(priced: Cuts, text: str, share: re.Match[str]) -> str:
     rows = [row for row in sides if row[1] + row[2]]
     if not rows:
         raise CutError(
-            f"there is no place for {text!r}: the model has no place to cut at, or nothing of that kind to share",
+            f"there is no place for {text!r}: the model cannot be cut, or has nothing of that kind",
             code="tag-no-place",
             where=text,
             hint="name a layer for this model in an override",
@@ -121,7 +121,7 @@ def _nearest(priced: Cuts, text: str, share: re.Match[str]) -> str:
 def _depends(text: str, priced: Cuts) -> ShapeError:
     inputs = ", ".join(priced.sizes.values())
     return ShapeError(
-        f"which place is meant by {text!r} depends on open sizes: {inputs or 'of tensors that are not known'}",
+        f"the place for {text!r} depends on open sizes: {inputs or 'of unknown tensors'}",
         code="size-needed",
         where=text,
         hint='give the sizes of the inputs, for prices only: `size: ["INPUT=1,224,224,3"]`',

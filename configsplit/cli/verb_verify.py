@@ -62,7 +62,7 @@ def _check_usage(directory: Path, other: Path | None, options: dict[str, Any]) -
         if options[name]:
             raise click.UsageError(f"--{name.replace('_', '-')} goes with two models: verify A B --numeric")
     if options["numeric"] and directory.is_file():
-        raise click.UsageError("a single file is not run: compare it with its original, verify A B --numeric")
+        raise click.UsageError("--numeric needs two models for a single file: verify A B --numeric")
 
 
 def _compare(one: Path, other: Path, as_json: bool, options: dict[str, Any]) -> None:

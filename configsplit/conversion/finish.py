@@ -207,7 +207,7 @@ def told_shapes(model: Model, building: Building) -> Model:
             Refusal(
                 building.title(unknown[0]),
                 "convert-shape-unknown",
-                "the file does not say what the model takes, so Keras 3 could not build this layer to load its weights",
+                "the file lacks the shape of the model's input, so Keras 3 could not build this layer to load its weights",
                 f"give it: --shape {model.layers[0].name}=None,28,28,3",
             )
         )

@@ -120,7 +120,7 @@ def no_graph(document: FrozenDict) -> DocumentError:
         )
     attribute = held[0].partition(".")[0].partition("[")[0]
     return DocumentError(
-        f"{name} keeps its graph in code: its config holds the models {', '.join(held)}, but not how they are run",
+        f"{name} keeps its graph in code: its config holds the models {', '.join(held)}, but not how they are called",
         code="document-no-graph",
         where="config",
         hint=f"cut such a model by itself: in Keras, model.{attribute}.save('{attribute}.keras') and cut that file, or "

@@ -195,7 +195,7 @@ def _tensors(
                     f"nothing in the model uses output {output} of {name!r}",
                     code="reference-unknown-output",
                     hint=f"outputs in use: {', '.join(map(str, used[name, number]))}; `configsplit extract --to` makes one of "
-                    "the others an output of the model, where its class has it",
+                    "the others an output of the model, if its class has it",
                 )
             yield place
 

@@ -143,7 +143,7 @@ def donor(live: LiveModel | LiveLayer) -> Document | Mapping[str, Json]:
     if learnt or held[0].weights:
         raise DocumentError(
             f"a {type(live).__name__} has {'a vocabulary' if learnt else 'weights'}, which no config holds: "
-            "it goes into a file as a part of a model only",
+            "it can go into a file only as part of a model",
             code="live-not-keras",
             where=live.name,
             hint="put it into one: keras.Sequential([keras.Input(shape), layer])",

@@ -106,5 +106,5 @@ def document_of(
         f"{type(model).__name__} is no model",
         code="model-unknown",
         where="model",
-        hint="give the path of a file, what `load` gave, the result of another verb, or a live Keras model",
+        hint="give the path of a file, a loaded model, the result of another verb, or a live Keras model",
     )

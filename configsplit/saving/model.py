@@ -121,7 +121,7 @@ def _plan(edited: Edited, sources: Sequence[Source], path: Path, wanted: Format 
     chosen = wanted or SUFFIXES.get(path.suffix.lower())
     if chosen is None:
         raise StoreError(
-            f"the suffix {path.suffix!r} does not tell a format",
+            f"the suffix {path.suffix!r} belongs to no format",
             code="output-suffix",
             where=str(path),
             hint="name the output .keras, .h5 or .json, or give --format",

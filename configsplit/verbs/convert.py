@@ -68,7 +68,7 @@ class _Asked:
             release_named(self.target)
             if self.to != "keras3":
                 raise OptionError(
-                    f"target names a release of Keras 3, and the model goes to {self.to}",
+                    f"target names a release of Keras 3, but the model is converted to {self.to}",
                     code="option-unknown",
                     where="target",
                     hint="leave it out: what is written for Keras 2 is read by TF 2.4 to 2.15",
@@ -203,7 +203,7 @@ def _check_unasked(document: Document, asked: _Asked) -> None:
     """Raises ConversionError where something is to be changed that stays what it is in a model of Keras 3."""
     if asked.lambdas or asked.backend is not None:
         raise ConversionError(
-            "this is a model of Keras 3 already: its Lambdas and its kernels stay what they are",
+            "this is a Keras 3 model already: its Lambdas and kernels stay unchanged",
             code="convert-keras3",
             where=str(document.path),
             hint="leave --lambda and --backend out",

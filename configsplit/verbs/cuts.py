@@ -378,7 +378,7 @@ def _seconds(amount: float, pace: float) -> float:
         return amount / pace
     except OverflowError:
         raise CutError(
-            "the model is so large that no number of seconds says what it takes",
+            "the model is so large that its time cannot be given in seconds",
             code="cut-not-timed",
             hint="leave --head-speed, --tail-speed and --link out",
         ) from None

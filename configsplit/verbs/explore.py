@@ -58,7 +58,7 @@ def explore(
     """
     if out is not None and Path(out).suffix.lower() != ".html":
         raise StoreError(
-            f"a page is not written as {Path(out).suffix!r}",
+            f"a page cannot be written as {Path(out).suffix!r}",
             code="plot-suffix",
             where=str(out),
             hint="name it .html; `configsplit plot` writes the others",

@@ -114,7 +114,7 @@ def _composed(documents: Sequence[Document], by: By) -> Edited:
                 f"takes {told(wanted)}",
                 code="surgery-shape",
                 where=seam.input.layer,
-                hint="are the models in the right order? Put one between them that makes the one of the other",
+                hint="are the models in the right order? Put a layer between them that converts one to the other",
             )
     decided(
         lambda: "\n".join(
@@ -191,7 +191,7 @@ def _check_inputs(manifest: Manifest, parts: Sequence[Document]) -> None:
     for part, document in zip(manifest.parts, parts, strict=True):
         if len(part.inputs) != (count := len(document.model.input_refs())):
             raise VerificationError(
-                f"the manifest tells of {len(part.inputs)} inputs, the file has {count}", code="verify-wiring", where=part.file
+                f"the manifest lists {len(part.inputs)} inputs, the file has {count}", code="verify-wiring", where=part.file
             )
 
 

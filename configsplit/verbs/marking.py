@@ -79,10 +79,10 @@ def _check_name(document: Document, path: LayerPath, name: str, *, nameless: boo
     if unsafe or (document.dialect == "keras3" and "/" in name):
         raise TensorReferenceError(
             f"{'/'.join(path)!r} cannot be called {name!r}: "
-            + ("it is no name for a group of a weights file" if unsafe else "Keras 3 allows no / in the name of a layer"),
+            + ("it cannot name a group of a weights file" if unsafe else "Keras 3 allows no / in the name of a layer"),
             code="rename-name",
             where="/".join(path),
-            hint="letters, digits, _ and - are always good",
+            hint="letters, digits, _ and - are always allowed",
         )
 
 

@@ -207,7 +207,7 @@ def _wish(
     check_number("slack", slack, 0)
     if (profile is None) == (balance == "latency"):
         raise CutError(
-            "a profile and --balance latency go together",
+            "a profile and --balance latency need each other",
             code="plan-profile",
             hint="`configsplit profile MODEL --out profile.json` measures one; --balance latency --profile profile.json",
         )

@@ -89,9 +89,9 @@ class Plot:
         views = self.whole.views if self.near is None else focused(self.whole.views, self.near)
         if views is None:
             raise CutError(
-                f"nothing in {self.whole.title} is marked that --near could be near to",
+                f"{self.whole.title} has no cut, difference or hazard for --near",
                 code="plot-near",
-                hint="it goes with parts, two models, a conversion or hazards; leave it out",
+                hint="it needs parts, two models, a conversion or hazards; leave it out",
             )
         return _replaced(self.whole, views if self.unfold else folded(views))
 
@@ -121,7 +121,7 @@ class Plot:
             case ".json":
                 return dumps(model_explorer(self.whole, opened(self.whole, MOST_BOXES)), indent=1) + "\n"
         raise StoreError(
-            f"a picture is not written as {suffix!r}",
+            f"a picture cannot be written as {suffix!r}",
             code="plot-suffix",
             hint=f"name it {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}",
         )
@@ -317,7 +317,7 @@ def _conversion(models: Sequence[ModelLike | Parts], unfold: bool, plugins: Sequ
 
     if len(models) != 1:
         raise CutError(
-            "one model is drawn beside what becomes of it",
+            "a single model is drawn beside its conversion",
             code="plot-models",
             hint="give one model with --convert, or two without it",
         )
@@ -341,7 +341,7 @@ def _parts(folder: Path, sizes: Sizes, plugins: Sequence[str | Path]) -> Picture
     """The parts in a folder. Nothing that its manifest names is followed, and nothing of it is proven."""
     if given := list(sizes):
         raise ShapeError(
-            f"parts are drawn with the sizes that they have: {given[0]}",
+            f"parts are drawn with their own sizes: {given[0]}",
             code="size-no-input",
             where=str(folder),
             hint="draw the original with --size, or split it with --fix-size",

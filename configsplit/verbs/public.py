@@ -126,7 +126,7 @@ def checked(name: str, names: Sequence[str], given: Mapping[str, Any]) -> None:
         if option.choices:
             check_choice(word, value, Literal[option.choices])
         elif option.kind in ("flag", "off") and not isinstance(value, bool):
-            raise OptionError(f"{value!r} is no switch", code="option-range", where=word, hint="it is True or False")
+            raise OptionError(f"{value!r} is not a flag", code="option-range", where=word, hint="give True or False")
         elif option.kind in ("whole", "bytes"):
             check_number(word, value, option.least, option.most, whole=True)
         elif option.kind == "number":

@@ -370,7 +370,7 @@ def _check_removal(place: LayerPath, names: Sequence[str], inference: Inference 
             doubts.append(f"{where!r} is taken out, though nobody has said that {source.layer!r} gives float32, as it does")
         elif gone.shape is None or instead.shape is None or not same(gone, instead):
             raise ShapeError(
-                f"{where!r} gives {told(gone)}, what it takes is {told(instead)}: its input cannot stand for its output",
+                f"{where!r} gives {told(gone)}, what it takes is {told(instead)}: its input cannot replace its output",
                 code="remove-shape",
                 where=where,
                 hint="put something in its place: configsplit replace --from ... --to ... --donor DONOR",

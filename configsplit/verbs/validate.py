@@ -142,8 +142,7 @@ def _clashes(model: Model) -> list[Violation]:
     """Layers that take tensors which no such layer can take."""
     clashes = dict.fromkeys(clashing(trace(model, Registry.discover().facts(), read=read_entry)))
     return [
-        Violation("shape-contradicted", "/".join(path), f"{path[-1]!r} cannot take what it is given: {why}")
-        for path, why in clashes
+        Violation("shape-contradicted", "/".join(path), f"{path[-1]!r} cannot take its input: {why}") for path, why in clashes
     ]
 
 

@@ -85,10 +85,10 @@ def verify(
     """
     if not isinstance(directory, (str, PathLike)):
         raise OptionError(
-            f"a {type(directory).__name__} is no folder of parts",
+            f"a {type(directory).__name__} is not a folder of parts",
             code="model-unknown",
             where="directory",
-            hint="give the folder that `configsplit split` wrote, or what `save` gave; `configsplit.compare` runs two models",
+            hint="give the folder that `configsplit split` wrote, or the result of `save`; `configsplit.compare` runs models",
         )
     folder = Path(directory)
     manifest = read_manifest(folder)
@@ -138,7 +138,7 @@ def read_manifest(folder: Path) -> Manifest:
             raise  # nothing is known about the manifest then
         if not folder.exists():
             raise missing(folder) from None
-        what = error.message if isinstance(error, StoreError) else "it is no text"
+        what = error.message if isinstance(error, StoreError) else "it is not text"
         raise StoreError(
             "this is a file, not a folder of parts" if folder.is_file() else f"no manifest can be read there: {what}",
             code="manifest-missing",

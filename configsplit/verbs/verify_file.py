@@ -211,7 +211,7 @@ def _sound(arguments: Mapping[str, Any]) -> bool:
 
 def _false(path: Path, what: str) -> VerificationError:
     return VerificationError(
-        f"the record does not tell what the conversion gives: {what}",
+        f"the record does not match the conversion: {what}",
         code="verify-provenance",
         where=str(path),
         hint="give the plug-ins that it was converted with (--custom-objects); if the record was changed, convert again",

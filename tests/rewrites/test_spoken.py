@@ -44,7 +44,7 @@ def test_options_are_called_as_python_calls_them(told: str, wanted: str) -> None
         (lambda: configsplit.cuts(RESIDUAL, max_tensors=-1), "max_tensors", "give a whole number from 0"),
         (lambda: configsplit.cuts(RESIDUAL, max_bytes="1MB"), "max_bytes", "give a whole number"),
         (lambda: configsplit.verify(RESIDUAL, samples=0), "samples", "give a whole number from 1"),
-        (lambda: configsplit.freeze(RESIDUAL, before="res", unfreeze="no"), "unfreeze", "it is True or False"),
+        (lambda: configsplit.freeze(RESIDUAL, before="res", unfreeze="no"), "unfreeze", "give True or False"),
         (lambda: configsplit.split(RESIDUAL, at=3), "at", "give the name of a layer"),
         (lambda: configsplit.split(RESIDUAL, at=["c1", None]), "at", "give the name of a layer"),
         (lambda: configsplit.split(RESIDUAL, "c1", boundary_dtype="foat32"), "boundary_dtype", "did you mean 'float32'?"),

@@ -38,7 +38,7 @@ def _filled(given: Arguments) -> Outputs:
 def shape(op: OperationCall) -> Dimensions:
     known = op.spec("input").shape
     if known is None:
-        raise op.stop("asks for a shape that is not known")
+        raise op.stop("needs a shape that is unknown")
     value = op.value("input")
     if type(value) is Use and value.ref in op.building.samples and known and known[0] is None:
         return Dimensions((SAMPLES, *known[1:]))
