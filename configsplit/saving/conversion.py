@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from configsplit import __version__
 from configsplit.catalog.table import Table
@@ -19,7 +19,7 @@ from configsplit.containers.system.threads import Workers
 from configsplit.containers.writing import Written, prepare_text
 from configsplit.conversion import Migration, Note, Refusal, Request
 from configsplit.dialects import Detection, dialect_of, emit, parse, to_text
-from configsplit.errors import ConversionError, check_choice
+from configsplit.errors import ConversionError, Json, check_choice
 from configsplit.graph.json import FrozenDict, rebuild, spelled
 from configsplit.graph.model import walk
 from configsplit.models.document import Document
@@ -105,7 +105,7 @@ class Converted:
     document: Document
     migration: Migration
     backend: str
-    arguments: Mapping[str, Any] = field(default_factory=dict)
+    arguments: Mapping[str, Json] = field(default_factory=dict)
     to: Target = "keras3"
     release: str = WRITTEN_FOR
     absent: tuple[Absent, ...] = ()
