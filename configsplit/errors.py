@@ -40,7 +40,7 @@ class ConfigSplitError(Exception):
         Returns:
             The error itself.
         """
-        joint = "" if not self.where or self.where.startswith("[") else "."
+        joint = "" if not self.where or self.where.startswith("[") or where.endswith(": ") else "."
         self.where = f"{where}{joint}{self.where}"
         return self
 

@@ -29,6 +29,7 @@ _SHARE = re.compile(
     r"(?: +of)?(?: +the)? +(?P<unit>macs|params|parameters|weights|layers)",
     re.IGNORECASE,
 )
+_LIKE_A_SHARE = re.compile(r"(an? +)?(\d[\d.]* *%|(half|third|quarter|fifth|tenth|two|three)\b)", re.IGNORECASE)
 _STAGES = re.compile(r"(?P<count>\d+)(?: +stages)? +by +(?P<balance>params|macs|bytes|latency)", re.IGNORECASE)
 
 
@@ -57,7 +58,7 @@ def places_for(document: Document, options: dict[str, Any]) -> list[str]:
 
     Raises:
         TensorReferenceError: a pattern names no layer.
-        CutError: there is no place for a share.
+        CutError: there is no place for a share, or it cannot be read.
     """
     priced: list[Cuts] = []
     places: list[str] = []
@@ -70,6 +71,13 @@ def places_for(document: Document, options: dict[str, Any]) -> list[str]:
             places.append(_nearest(priced[0], text, share))
         elif is_pattern(text):
             places += _picked(_pattern(document, text), options["pick"])
+        elif _LIKE_A_SHARE.match(text.strip()):
+            raise CutError(
+                f"{text!r} is neither a layer of the model nor a share",
+                code="tag-no-place",
+                where=text,
+                hint="write a share as `half the MACs` or `30% of the layers`: of MACs, params, weights or layers",
+            )
         else:
             places.append(text)
     return list(dict.fromkeys(places))

@@ -112,7 +112,7 @@ def no_graph(document: FrozenDict) -> DocumentError:
     name = document["class_name"]
     if not held:
         return DocumentError(
-            f"{name} keeps its graph in code: its config has no layers",
+            f"{name} keeps its graph in code, or is a single layer: its config has no layers",
             code="document-no-graph",
             where="config",
             hint="let the library of a functional class write its graph (`configsplit expand MODEL --library PACKAGE`); any "

@@ -255,11 +255,12 @@ def document_in(source: Source, registry: Registry, calls: Iterable[str] = ()) -
         StoreError, DocumentError: as `load` does.
     """
     doing(f"reading {source.path.name}")
+    text = source.config_text  # whatever is wrong with the file names it already
     try:
-        parsed = parse(source.config_text, calls)
-        model, left_out = without_idle_keys(parsed.model, source.config_text)
-        model, put_right = read_as_today(model, source.config_text)
-        digest = _digest(source.config_text)
+        parsed = parse(text, calls)
+        model, left_out = without_idle_keys(parsed.model, text)
+        model, put_right = read_as_today(model, text)
+        digest = _digest(text)
     except ConfigSplitError as error:
         raise error.within(f"{source.path}: ") from None
     decided(lambda: f"{source.path.name} is {source.kind}; {_why(parsed.detection)}")

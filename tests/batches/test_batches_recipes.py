@@ -322,6 +322,18 @@ def test_a_share_is_the_nearest_place_there_is(at: str, expected: float) -> None
     assert off(chosen) == min(off(row) for row in rows if row.at) < 0.02
 
 
+@pytest.mark.parametrize("at", ["half the mac", "50 % of MACs and", "a third", "three fifths of the layers"])
+def test_what_looks_like_a_share_and_is_none_is_told_how_one_is_written(at: str) -> None:
+    from configsplit.batches.shares import places_for
+
+    model = configsplit.load(zoos.RELEASES / "keras-3.15.1" / "residual.json")
+    options = {"max_tensors": None, "shapes": (), "sizes": (), "whole_nested": False, "pick": "all"}
+    with pytest.raises(configsplit.ConfigSplitError, match="neither a layer of the model nor a share") as caught:
+        places_for(model, {"at": [at], **options})
+    assert (caught.value.code, "`half the MACs`" in caught.value.hint) == ("tag-no-place", True)
+    assert places_for(model, {"at": ["halfway"], **options}) == ["halfway"]
+
+
 def test_a_layer_of_that_very_name_wins_over_a_share(tmp_path: Path) -> None:
     zoo = tmp_path / "zoo"
     zoo.mkdir()
