@@ -71,7 +71,9 @@ def read(model: Any, classes: Classes = None, inputs: Inputs | None = None) -> L
     known = classes_of(model, works, classes)
     if not isinstance(model, works.module.Model):
         raise DocumentError(
-            f"{type(model).__name__} is no model", code="live-not-keras", hint="give a layer as a fragment, or put it into one"
+            f"an object of type {type(model).__name__} is not a model",
+            code="live-not-keras",
+            hint="give a layer as a fragment, or put it into one",
         )
     whole, text = (model, model.to_json()) if shows_its_graph(model, works) else recovered(model, works, known, inputs)
     parsed = parse(text)

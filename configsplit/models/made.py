@@ -103,7 +103,7 @@ def document_of(
     if isinstance(model, Result):
         return model.as_document()
     raise OptionError(
-        f"{type(model).__name__} is no model",
+        f"an object of type {type(model).__name__} is not a model",
         code="model-unknown",
         where="model",
         hint="give the path of a file, a loaded model, the result of another verb, or a live Keras model",

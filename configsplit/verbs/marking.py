@@ -49,7 +49,7 @@ def rename(model: ModelLike, names: Mapping[str, str] | Iterable[str]) -> Edited
         <rename of model.keras: 11 layers>
     """
     document = document_of(model)
-    pairs = list(names.items()) if isinstance(names, Mapping) else [_pair(text) for text in names]
+    pairs = list(names.items()) if isinstance(names, Mapping) else [_pair(text) for text in listed(names)]
     wanted = new_names(document.model, pairs)
     nameless = {path for path, layer in walk(document.model) if is_nameless(layer)}
     for path, name in wanted.items():

@@ -118,6 +118,8 @@ def checked(name: str, names: Sequence[str], given: Mapping[str, Any]) -> None:
     for word, value in given.items():
         if word not in names and word != "custom_objects":
             near = closest(word, names)
+            if name == "split" and word in _OF_PLANS:
+                raise TypeError(f"split() has no option {word!r}; stages are planned by configsplit.plan(model, stages)")
             told = f"did you mean {near[0]!r}?" if near else f"it takes {', '.join(names)}"
             raise TypeError(f"{name}() has no option {word!r}; {told}")
         option = known.get(word)
@@ -131,6 +133,10 @@ def checked(name: str, names: Sequence[str], given: Mapping[str, Any]) -> None:
             check_number(word, value, option.least, option.most, whole=True)
         elif option.kind == "number":
             check_number(word, value, option.least, option.most, open=option.open)
+
+
+_OF_PLANS = {"stages", "balance", "devices", "slack", "profile", "max_boundary_bytes", "max_stage_bytes"}
+"""Options of ``configsplit split`` that `plan` takes in Python."""
 
 
 def _options(name: str) -> tuple[Option, ...]:

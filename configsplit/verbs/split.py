@@ -107,7 +107,7 @@ def _places(at: str | Cut | Iterable[str | Cut]) -> list[str]:
     for each in given:
         if not isinstance(text := getattr(each, "at", each), str):  # a row of `cuts` says at what it is
             hint = "give the name of a layer, a row of `cuts`, or a list of them"
-            raise OptionError(f"at cannot be {each!r}", code="option-range", where="at", hint=hint)
+            raise OptionError(f"{each!r} names no place", code="option-range", where="at", hint=hint)
         texts.append(text)
     if not texts or "" in texts:
         raise CutError("no place to cut at was given", code="cut-nowhere", hint="name a layer: --at LAYER")

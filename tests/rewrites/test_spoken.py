@@ -64,3 +64,12 @@ def test_an_option_that_is_none_is_told_the_nearest() -> None:
         configsplit.spilt  # noqa: B018
     with pytest.raises(TypeError, match=r"split\(\) has no option 'att'; did you mean 'at'"):
         configsplit.split(RESIDUAL, att="c1")  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match=r"split\(\) has no option 'stages'; stages are planned by configsplit.plan"):
+        configsplit.split(RESIDUAL, "c1", stages=2)  # type: ignore[call-overload]
+
+
+def test_rename_takes_one_text() -> None:
+    made = configsplit.rename(RESIDUAL, "c1=stem")
+    assert [layer.name for layer in made.model.layers].count("stem") == 1
+    with pytest.raises(configsplit.ConfigSplitError, match="'c1' is not OLD=NEW"):
+        configsplit.rename(RESIDUAL, "c1")
