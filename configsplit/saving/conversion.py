@@ -215,7 +215,7 @@ class Converted:
             verify: "proof" reads the file anew and holds every weight against what it was made of; "numeric" also runs the old
                 model and the new one, each in its own framework, before the file appears.
             samples, seed: of the input for that, which is drawn.
-            inputs: an ``.npz`` file with the user's own samples instead, by the names of the inputs or in their order.
+            inputs: an ``.npz`` file with your own samples instead, named like the inputs or in their order.
             sizes: sizes of inputs that the model leaves open, as for `verify`.
             custom_objects: the plug-ins that the models need to run.
             limits: what Keras may take.
@@ -224,7 +224,7 @@ class Converted:
             What was written: the file, its digest, its layers and weights, and how many of these were held against the old.
 
         Raises:
-            OptionError: an option is none of the words that it may be.
+            OptionError: an option has an unknown value.
             ConversionError: something was refused; nothing is written then.
             StoreError: the output exists or cannot be written, or the source cannot be read.
             WeightsError: the weights do not fit the layers.

@@ -57,7 +57,7 @@ def save(
         home: the folder that the file will lie in, where it is moved there by whoever has it written.
 
     Raises:
-        OptionError: an option is none of the words that it may be.
+        OptionError: an option has an unknown value.
         StoreError: the output exists or cannot be written, or a source cannot be read.
         WeightsError: weights do not fit, are missing, or cannot be placed for certain.
         VerificationError: what was written is not what it should be.

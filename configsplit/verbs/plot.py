@@ -180,14 +180,14 @@ def plot(
     """Draw a model, the parts of one, or how a second model differs from the first.
 
     Args:
-        models: one model, the parts of one (a folder, or what `split` gave), or two models: files, what `load` gave, or what
-            another verb gave.
-        unfold: draw every layer, blocks that repeat as well.
-        convert: draw one model beside what `convert` makes of it, with the rules; a conversion is drawn so anyway.
-        near: draw only what lies within so many lines of a cut, a difference or a hazard; the rest is closed.
-        stages: pages of one model tell the best pipelines of 2 to so many stages, which takes seconds to find.
+        models: one model, the parts of one (a folder, or the result of `split`), or two models: files, loaded models, or
+            results of other verbs.
+        unfold: draw every layer; do not fold repeated blocks.
+        convert: draw one model beside its conversion, with the rules; the result of `convert` is always drawn that way.
+        near: draw only what lies within this many lines of a cut, a difference or a hazard; the rest is closed.
+        stages: on pages of one model, also show the best pipelines of 2 to this many stages, which takes seconds.
         sizes: of inputs that the model leaves open, as for `split`: for shapes and bytes in the picture.
-        custom_objects: plug-ins besides the installed ones.
+        custom_objects: plug-ins, in addition to the installed ones.
 
     Returns:
         The picture, not yet written.
@@ -196,7 +196,7 @@ def plot(
         CutError: there are no models, or more than two.
         StoreError: a file cannot be read.
         ShapeError: the sizes do not fit the model.
-        VerificationError: the manifest wires what the parts do not have.
+        VerificationError: the manifest wires tensors that the parts do not have.
 
     Example:
         >>> configsplit.plot("model.keras").save("model.svg")

@@ -66,7 +66,7 @@ def weights(
 
     Args:
         document: a model file, or what `load` gave.
-        weights: a file of weights that goes with an architecture.
+        weights: weights for an architecture.
         custom_objects: plug-in files or modules.
         match, dequantize: as for `load`.
 
