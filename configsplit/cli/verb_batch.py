@@ -64,7 +64,7 @@ def _run(recipe: Path, zoo: str, out: str, options: Asked) -> int:
                 watch=watch,
             )
     except KeyboardInterrupt:
-        note("stopped; what is done is kept: the same command with --resume goes on")
+        note("stopped; finished models are kept: the same command with --resume continues")
         raise
     if options["as_json"]:
         show(summary.as_json())

@@ -74,7 +74,7 @@ def _refuse(made: Converted, as_json: bool) -> None:
         count = len(made.refusals)
         head = click.style("not converted", fg="red", bold=True)
         things = f"{count} thing{'s' if count > 1 else ''} of {made.document.path.name}"
-        note(f"{head}: {things} cannot be brought to {_goal(made)}")
+        note(f"{head}: {things} cannot be converted to {_goal(made)}")
         for refusal in made.refusals:
             note(f"  {click.style(refusal.layer, bold=True)} [{refusal.code}] {refusal.reason}")
             note(f"    {click.style('hint', fg='cyan')}: {refusal.remedy}")

@@ -64,4 +64,4 @@ def expand(model: Path, out: Path, force: bool, as_json: bool, **options: Unpack
     if expanded.bytes:
         note(f"{size(expanded.bytes)} of weights stay where they are: give {model} as --weights of {saved.name}")
     if plugin is not None:
-        note(f"{plugin.name} declares what was seen of the library's classes: give it as --custom-objects")
+        note(f"{plugin.name} declares the library's classes as observed: give it as --custom-objects")

@@ -18,7 +18,7 @@ RESIDUAL = Path(__file__).resolve().parents[1] / "corpus" / "releases" / "keras-
     [
         ("choose another --out, or use --force", "choose another path, or use force=True"),
         ("say which: --before, --after or --layer", "say which: before=, after= or layer="),
-        ("say it: --backend theano, or --backend tensorflow", 'say it: backend="theano", or backend="tensorflow"'),
+        ("give --backend theano, or --backend tensorflow", 'give backend="theano", or backend="tensorflow"'),
         ("give it: --shape a/b=None,28,28,128, or declare it", 'give it: shapes=["a/b=None,28,28,128"], or declare it'),
         ("add --from 'a/b' --from 'c'", 'add from_="a/b" from_="c"'),
         ("use fewer samples: --samples 1", "use fewer samples: samples=1"),

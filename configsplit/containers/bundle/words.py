@@ -146,4 +146,4 @@ def _text(data: memoryview) -> str:
     try:
         return str(data, "utf-8")
     except UnicodeDecodeError:
-        raise Damaged("a word of a vocabulary is no text") from None
+        raise Damaged("a word of a vocabulary is not text") from None
