@@ -167,7 +167,7 @@ def _in_its_layer(unit: Unit) -> tuple[str, ...]:
     if not theirs or any(leaves.count(name) != 1 for name in theirs) or any(_scope(unit, name) for name in names):
         raise Stop(
             "convert-weights-unknown",
-            f"the {unit.entry['class_name']} wraps a {inner.get('class_name')}, and the names do not say which weights belong to which",
+            f"the {unit.entry['class_name']} wraps a {inner.get('class_name')}, and their names do not tell the two apart",
             "declare keras3_places in a plug-in (--custom-objects FILE.py)",
         )
     own = [name for name in leaves if name not in theirs]
