@@ -11,7 +11,7 @@ or, with the file opened once:
     with configsplit.reading("resnet152.keras") as model:
         configsplit.split(model, at="conv4_block18_out").save("out/")
 
-Every verb is a function here, and takes a path, what `load` gave, the result of another verb, or a live model. What it needs
+Every verb is a function here, and takes a path, a loaded model, the result of another verb, or a live model. What it needs
 is imported when it is first used: ``import configsplit`` loads neither Keras, TensorFlow, h5py nor jsonschema.
 """
 

@@ -85,7 +85,7 @@ def remote_faults(address: str) -> Iterator[None]:
 def stalled(address: str) -> StoreError:
     """The error for a server that is silent."""
     hint = "try again later, or download the file yourself and name it"
-    return StoreError(f"no byte came for {PATIENCE:g} seconds", code="remote-stalled", where=address, hint=hint)
+    return StoreError(f"the store sent nothing for {PATIENCE:g} seconds", code="remote-stalled", where=address, hint=hint)
 
 
 def fetch(address: str, target: Path) -> None:
@@ -167,12 +167,12 @@ def is_web(address: str) -> bool:
 def changed(address: str) -> StoreError:
     """The error for a file that is another by now."""
     hint = "wait until it is complete there, or download the file yourself and name it"
-    return StoreError("the file was changed while it was read", code="source-changed", where=address, hint=hint)
+    return StoreError("the file changed while it was read", code="source-changed", where=address, hint=hint)
 
 
 def wrong_size(message: str, address: str) -> StoreError:
     """The error for a store that sends something else than it says."""
-    return StoreError(message, code="remote-size", where=address, hint="download the file yourself, and name it")
+    return StoreError(message, code="remote-size", where=address, hint="download the file yourself, and give its path")
 
 
 def is_there(address: str) -> bool:

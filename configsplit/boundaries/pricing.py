@@ -197,7 +197,7 @@ class Pricing:
             )
         name = self._name(next(ref for ref in self._tensors if open_in(self._spec(ref))))
         return ShapeError(
-            f"{what} depends on the size of {name!r}, which is not known",
+            f"{what} depends on the size of {name!r}, which is unknown",
             code="size-needed",
             where=name,
             hint=f"give it: --shape {name}=None,28,28,128",
@@ -317,7 +317,7 @@ class Pricing:
             f"with these sizes of {', '.join(map(repr, names))} {what}",
             code="size-unfit",
             where=names[0] if names else "",
-            hint="give sizes that the model takes",
+            hint="give sizes that the model accepts",
         )
 
     @cached_property

@@ -272,7 +272,7 @@ class ListedArrays(Arrays):
         for path, array in listed.items():
             room = array.data.length if isinstance(array.data, Span) else array.nbytes
             if path in self.groups or room != array.nbytes:
-                raise StoreError("this is no array of a model", code="weights-layout", where=f"{where}:{path}")
+                raise StoreError("this is not an array of a model", code="weights-layout", where=f"{where}:{path}")
 
     @property
     def layout(self) -> Layout:

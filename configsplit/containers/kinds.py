@@ -112,7 +112,7 @@ def _name_by_structure(head: bytes) -> tuple[str, str]:
         return "a protocol buffer, perhaps ONNX or a frozen graph", "the Keras model it was exported from is needed"
     if not head.strip(b"\0"):
         return _ZEROS, "the download or copy did not finish"
-    return ("plain text, but no JSON" if _is_text(head) else "no format that is known here"), ""
+    return ("plain text, but not JSON" if _is_text(head) else "no format that is known here"), ""
 
 
 def _is_text(head: bytes) -> bool:

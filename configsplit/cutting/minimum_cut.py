@@ -55,7 +55,7 @@ def _chain(graph: CallGraph, ordered: Sequence[Sequence[TensorRef]], choice: Cho
         head = _choose(graph, bounds, choice, cost)
         if chained and all(graph.is_input[call] for call in head - chained[-1]):
             raise CutError(
-                "two of the boundaries are passed at the same place, with nothing between them",
+                "two of the boundaries are at the same place, with nothing between them",
                 code="cut-empty-part",
                 hint="name one of them only, or give both as one boundary: --at A,B",
             )
@@ -244,5 +244,5 @@ def partition(graph: CallGraph, heads: Sequence[set[int]]) -> list[list[int]]:
         if not graph.is_input[call]:
             parts.setdefault(tuple(call in head for head in heads), []).append(call)
     if len(parts) <= len(heads):
-        raise CutError("one of the parts would hold no layer at all", code="cut-empty-part", hint="cut at fewer places")
+        raise CutError("one of the parts would have no layer", code="cut-empty-part", hint="cut at fewer places")
     return [parts[key] for key in sorted(parts, key=lambda key: (-sum(key), tuple(not inside for inside in key)))]

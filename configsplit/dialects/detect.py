@@ -222,5 +222,5 @@ def detect(document: FrozenDict) -> Detection:
     raise DocumentError(
         f"the document does not show which generation of Keras wrote it: {listed or 'no known sign'}",
         code="dialect-ambiguous",
-        hint="a document mixes two generations, or is no Keras architecture at all",
+        hint="the document mixes two generations, or is not a Keras architecture",
     )

@@ -114,7 +114,7 @@ def no_graph(document: FrozenDict) -> DocumentError:
     name = document["class_name"]
     if not held:
         return DocumentError(
-            f"{name} keeps its graph in code: its config has no layers",
+            f"{name} keeps its graph in code, or is a single layer: its config has no layers",
             code="document-no-graph",
             where="config",
             hint="let the library of a functional class write its graph (`configsplit expand MODEL --library PACKAGE`); any "
@@ -122,7 +122,7 @@ def no_graph(document: FrozenDict) -> DocumentError:
         )
     attribute = held[0].partition(".")[0].partition("[")[0]
     return DocumentError(
-        f"{name} keeps its graph in code: its config holds the models {', '.join(held)}, but not how they are run",
+        f"{name} keeps its graph in code: its config holds the models {', '.join(held)}, but not how they are called",
         code="document-no-graph",
         where="config",
         hint=f"cut such a model by itself: in Keras, model.{attribute}.save('{attribute}.keras') and cut that file, or "

@@ -52,7 +52,7 @@ def read_node(raw: Any, names: Container[str]) -> Node:
     def leaf(item: Any) -> Use | Constant:
         if not _is_argument(item):
             raise DocumentError(
-                f"{item!r} is no reference of the form [layer, node, tensor, kwargs]", code="document-bad-reference"
+                f"{item!r} is not a reference of the form [layer, node, tensor, kwargs]", code="document-bad-reference"
             )
         kwargs.append(item[3] if len(item) == 4 else None)
         if item[0] == CONSTANT:
@@ -60,7 +60,7 @@ def read_node(raw: Any, names: Container[str]) -> Node:
         if item[0] not in names:
             raise DocumentError(f"no layer is named {item[0]!r}", code="document-unresolved")
         if type(item[2]) is not int or item[2] < 0:
-            raise DocumentError(f"{item[2]!r} is no number of an output", code="document-bad-reference")
+            raise DocumentError(f"{item[2]!r} is not the number of an output", code="document-bad-reference")
         if item[1] < 0:
             raise DocumentError(f"layer {item[0]!r} has no node {item[1]}", code="document-unresolved")
         return Use(TensorRef(*item[:3]))
@@ -78,7 +78,7 @@ def read_node(raw: Any, names: Container[str]) -> Node:
 
 def _read_kwargs(kwargs: Any, names: Container[str]) -> FrozenDict:
     if not isinstance(kwargs, FrozenDict):
-        raise DocumentError("the keyword arguments of a reference are no object", code="document-bad-reference")
+        raise DocumentError("the keyword arguments of a reference are not an object", code="document-bad-reference")
 
     def leaf(item: Any) -> Any:
         if not _is_reference(item, names):

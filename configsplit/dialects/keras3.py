@@ -39,7 +39,7 @@ def read_node(raw: Any, names: Container[str]) -> Node:
 
     args, kwargs = rebuild(args, leaf, stop=_is_tensor), rebuild(kwargs, leaf, stop=_is_tensor)
     if type(args) is not tuple or not isinstance(kwargs, FrozenDict):
-        raise DocumentError("the arguments of a call are no list and no object", code="document-bad-reference")
+        raise DocumentError("the arguments of a call are neither a list nor an object", code="document-bad-reference")
     return Node(args, kwargs)
 
 

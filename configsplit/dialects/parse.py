@@ -174,7 +174,7 @@ def _layer(item: FrozenDict, index: int, done: dict[int, Model], dialect: Dialec
 def _ends(structure: Any, key: str, names: dict[str, int]) -> Any:
     def leaf(item: Any) -> Any:
         if not _is_end(item):
-            raise DocumentError(f"{item!r} is no [layer, node, tensor]", code="document-bad-reference", where=key)
+            raise DocumentError(f"{item!r} is not [layer, node, tensor]", code="document-bad-reference", where=key)
         if item[0] not in names or min(item[1:]) < 0:
             what = f"no layer is named {item[0]!r}" if item[0] not in names else f"{item!r} has a negative number"
             raise DocumentError(what, code="document-unresolved", where=key, hint=nearest(item[0], names))
@@ -239,7 +239,7 @@ def _check_inputs(model: Model) -> None:
         layer = layers[ref.layer]
         if not layer.is_input and layer.calls[ref.call].uses():
             raise DocumentError(
-                f"the input {ref.layer!r} is no InputLayer: it is computed from other tensors of the model",
+                f"the input {ref.layer!r} is not an InputLayer: it is computed from other tensors of the model",
                 code="document-input",
                 where="input_layers",
                 hint="load the model in Keras, which clones it, and save it again",
@@ -251,7 +251,7 @@ def _missing_call(ref: TensorRef, calls: dict[str, int], where: str) -> Document
         f"call {ref.call} of layer {ref.layer!r} is used, but the document records {calls[ref.layer]} calls of it",
         code="document-unresolved",
         where=where,
-        hint="the writing release lost a call, or the file is damaged",
+        hint="the release that wrote the file lost a call, or the file is damaged",
     )
 
 

@@ -172,7 +172,7 @@ def _only_reading(model: Model, layer: Layer, references: int, index: int) -> tu
         ]
     if len(readings) != 1:
         raise DocumentError(
-            f"{len(calls)} calls of the Sequential {layer.name!r} are recorded, and all that use one name the first",
+            f"{len(calls)} calls of the Sequential {layer.name!r} are recorded, but every use names the first",
             code="document-lost-calls",
             where=f"layers[{index}]",
             hint=f"Keras 3.2.1 loses these numbers, and several readings are possible; {_offer(model, layer, readings)}",

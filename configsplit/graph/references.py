@@ -178,7 +178,8 @@ def _unknown(name: str, layers: Iterable[tuple[LayerPath, Layer]], around: Seque
     paths = list(dict.fromkeys(path for text in likely for path in called[text]))
     inside = [path for path in paths if path[: len(around)] == tuple(around)]
     hint = did_you_mean(["/".join(path) for path in (inside or paths)[:3]])
-    return TensorReferenceError(f"the model has no layer {name!r}", code="reference-unknown-layer", hint=hint)
+    message = f"no layer of the model matches {name!r}" if is_pattern(name) else f"the model has no layer {name!r}"
+    return TensorReferenceError(message, code="reference-unknown-layer", hint=hint)
 
 
 def _tensors(
@@ -197,7 +198,7 @@ def _tensors(
                     f"nothing in the model uses output {output} of {name!r}",
                     code="reference-unknown-output",
                     hint=f"outputs in use: {', '.join(map(str, used[name, number]))}; `configsplit extract --to` makes one of "
-                    "the others an output of the model, where its class has it",
+                    "the others an output of the model, if its class has it",
                 )
             yield place
 

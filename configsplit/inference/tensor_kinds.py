@@ -37,7 +37,7 @@ def check_kinds(crossing: Sequence[TensorRef], unknown: frozenset[TensorRef], in
         if ref in unknown:
             layer = inference.model.by_name()[ref.layer]
             raise CutError(
-                f"{ref.layer!r} ({layer.class_name}) is fed a sparse or ragged tensor, and the file does not tell whether it "
+                f"{ref.layer!r} ({layer.class_name}) takes a sparse or ragged tensor, and the file does not say whether it "
                 "gives one",
                 code="cut-tensor-kind",
                 where=ref.layer,

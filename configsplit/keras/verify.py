@@ -56,10 +56,10 @@ def verify(parts: LiveParts, *, numeric: bool = False) -> LiveProof:
     """
     if not isinstance(parts, LiveParts):
         raise OptionError(
-            f"{type(parts).__name__} is nothing that a live split gave",
+            f"{type(parts).__name__} is not the result of a live split",
             code="model-unknown",
             where="parts",
-            hint="give what configsplit.keras.split gave, whole",
+            hint="give the whole result of configsplit.keras.split",
         )
     whole, layers, weights = parts.whole, 0, 0
     for path, places in homes(parts).items():
@@ -82,7 +82,7 @@ def _compared(parts: LiveParts) -> int:
     batches = taken_by(whole.live, whole.works, specs, whole.live.to_json())
     if batches is None:
         raise VerificationError(
-            "no random samples were found that the model takes",
+            "no random samples were found that the model accepts",
             code="verify-numeric",
             hint="compare outputs on your own samples",
         )

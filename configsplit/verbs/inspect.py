@@ -87,7 +87,7 @@ def inspect(model: ModelLike, *, sizes: Said = ()) -> Inspection:
     """Look at a model file; see `Inspection`. ``sizes`` of open inputs as for `split`.
 
     Args:
-        model: a file, what `load` gave, or the result of another verb.
+        model: a file, a loaded model, or the result of another verb.
         sizes: sizes of inputs that the document leaves open, as for `split`.
 
     Returns:

@@ -199,7 +199,7 @@ def terms(
         return Terms((Fraction(1),) * stages, weight, (across,) * (stages - 1), (None,) * (stages - 1))
     if not all(speeds) or balance not in ("macs", "latency"):
         raise CutError(
-            "speeds and links are for stages that are balanced by time",
+            "speeds and links apply only to stages balanced by time",
             code="devices-speed",
             hint="give every device a speed, and --balance macs or --balance latency",
         )

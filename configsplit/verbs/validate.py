@@ -73,7 +73,7 @@ class Validation:
 
 
 def validate(file: str | Path) -> Validation:
-    """Hold one file against the schema that is published for what it holds.
+    """Check one file against its published schema.
 
     Args:
         file: an architecture (``.json``), a ``.keras`` archive or folder, a whole-model ``.h5``, a ``manifest.json``, a
@@ -83,7 +83,7 @@ def validate(file: str | Path) -> Validation:
         Every violation. A file that cannot be read, or is something else, is one violation with the code of that error.
 
     Raises:
-        Nothing: what is wrong is a violation.
+        Nothing: every fault is a violation.
 
     Example:
         >>> configsplit.validate("model.keras").valid
@@ -142,8 +142,7 @@ def _clashes(model: Model) -> list[Violation]:
     """Layers that take tensors which no such layer can take."""
     clashes = dict.fromkeys(clashing(trace(model, Registry.discover().facts(), read=read_entry)))
     return [
-        Violation("shape-contradicted", "/".join(path), f"{path[-1]!r} cannot take what it is given: {why}")
-        for path, why in clashes
+        Violation("shape-contradicted", "/".join(path), f"{path[-1]!r} cannot take its input: {why}") for path, why in clashes
     ]
 
 

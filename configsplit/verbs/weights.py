@@ -66,7 +66,7 @@ def weights(
 
     Args:
         document: a model file, or what `load` gave.
-        weights: a file of weights that goes with an architecture.
+        weights: weights for an architecture.
         custom_objects: plug-in files or modules.
         match, dequantize: as for `load`.
 
@@ -95,7 +95,7 @@ def _save(document: Document, path: Path, force: bool) -> SavedWeights:
     ending = next((ending for ending in ENDINGS if path.name.lower().endswith(ending)), None)
     if ending is None:
         raise StoreError(
-            f"the name {path.name!r} does not tell a format of weights",
+            f"the name {path.name!r} has no suffix of a format for weights",
             code="output-suffix",
             where=str(path),
             hint=f"let it end with {', '.join(ENDINGS)}",

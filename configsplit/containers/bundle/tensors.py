@@ -236,7 +236,7 @@ def _text(key: bytes) -> str:
     try:
         return key.decode()
     except UnicodeDecodeError:
-        raise Damaged("a key of the index is no text") from None
+        raise Damaged("a key of the index is not text") from None
 
 
 def _entry(data: memoryview) -> Entry:
@@ -244,7 +244,7 @@ def _entry(data: memoryview) -> Entry:
     numbers = [value if isinstance(value := values.get(number, 0), int) else -1 for number in (1, 3, 4, 5, 6)]
     shape = values.get(2, memoryview(b""))
     if not isinstance(shape, memoryview) or min(numbers) < 0 or max(numbers) >= _LARGEST:
-        raise Damaged("an entry of the index is no array")
+        raise Damaged("an entry of the index is not an array")
     dtype, shard, offset, size, crc = numbers
     slices = tuple(extents(each) for each in messages(data, 7))
     return Entry(_shape(shape), _TYPES.get(dtype, ""), shard, offset, size, crc, slices)
