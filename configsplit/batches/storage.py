@@ -73,8 +73,9 @@ def remote_faults(address: str) -> Iterator[None]:
         raise stalled(address) from error
     except Exception as error:
         first = str(error).strip().partition("\n")[0]
+        missing = isinstance(error, FileNotFoundError)
         raise StoreError(
-            f"the remote store refused: {type(error).__name__}: {first}",
+            f"the store has no such file: {first}" if missing else f"the remote store refused: {type(error).__name__}: {first}",
             code="remote-failed",
             where=address,
             hint="check the address, the network and the credentials; in a recipe `retry` tries again",
@@ -123,7 +124,7 @@ def part(address: str, first: int, size: int) -> Part | None:
         before = _state(system, path)
         if before[0] < 0:
             return None
-        content = system.cat_file(path, first, min(first + size, before[0]))
+        content = system.cat_file(path, start=first, end=min(first + size, before[0]))  # in s3fs a version comes before them
         if before != _state(system, path):
             raise changed(address)
         if len(content) != min(size, before[0] - first):

@@ -140,7 +140,7 @@ def check_sayable(document: Document, model: Model, masks: Masks, tensors: Itera
             f"a mask is alive at the boundary, and Keras {document.release or 1} has no operation layers to carry it over",
             code="cut-mask-lost",
             where=first,
-            hint=hint,
+            hint=f"{hint}; or convert the model to Keras 3 first (`configsplit convert`), where masks can cross",
         )
     names = {call.layer for call in masks.used}
     attends = any(layer.name in names and class_facts(layer.class_name).attention == "named" for layer in model.layers)

@@ -305,11 +305,12 @@ def _as_formulas(view: _View, places: Sequence[CutPlace], rows: Sequence[Cut]) -
 
     figures, peak = iter(pricing.figures(prices)), Formula(pricing.names)
     priced = []
-    for row in rows:
+    for place, row in zip(places, rows, strict=True):
         across, direct, head, tail = (next(figures) for _ in range(4))
         before = replace(row.before, macs=head, peak_activation_bytes=peak)
         after = replace(row.after, macs=tail, peak_activation_bytes=peak)
-        priced.append(replace(row, bytes=across, input_bytes=direct, before=before, after=after))
+        shapes = tuple(pricing.base.specs.get(ref, TensorSpec()).shape for ref in place.tensors)
+        priced.append(replace(row, shapes=shapes, bytes=across, input_bytes=direct, before=before, after=after))
     return priced
 
 

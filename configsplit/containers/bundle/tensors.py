@@ -22,6 +22,7 @@ from configsplit.containers.bundle.table import MOST_BYTES, entries
 from configsplit.containers.bundle.wire import Damaged, Value, damaged, fields, messages, number_in, varint
 from configsplit.containers.opening import Files
 from configsplit.containers.system.window import Span, stream
+from configsplit.errors import StoreError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -134,7 +135,14 @@ class Bundle:
         """A shard as a whole, opened once. Raises StoreError where it is missing."""
         if number not in self._spans:
             name = f"{self.prefix.name}.data-{number:05}-of-{self._shards:05}"
-            self._spans[number] = self._files.open(self.prefix.with_name(name))
+            try:
+                self._spans[number] = self._files.open(self.prefix.with_name(name))
+            except StoreError as error:
+                if error.code != "file-missing":
+                    raise
+                hint = "put it beside the index; `configsplit layers` needs no weights"
+                message = "the checkpoint is not complete: this shard is missing"
+                raise StoreError(message, code=error.code, where=error.where, hint=hint) from None
         return self._spans[number]
 
     @cached_property
