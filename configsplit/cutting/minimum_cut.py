@@ -92,19 +92,23 @@ def _bounds(graph: CallGraph, boundaries: Sequence[Sequence[TensorRef]], before:
         behind.update(graph.producer(ref) for ref in boundary if graph.producer(ref) not in head)
     if not any(graph.consumers.get(ref) for ref in boundaries[0]):
         behind.update(_other_outputs(graph, boundaries[0], head))
-    return Bounds(head, closure(behind, graph.after))
+    tail = closure(behind, graph.after)
+    if not any(graph.producer(ref) in tail for ref in graph.outputs):
+        raise _at_output(boundaries[0], "no output of the model lies behind it, only what computes a loss")
+    return Bounds(head, tail)
 
 
 def _other_outputs(graph: CallGraph, boundary: Sequence[TensorRef], head: set[int]) -> Iterable[int]:
     """Nothing consumes the boundary: it is an output of the model, and the tail is what the other outputs need besides."""
     others = [call for call in map(graph.producer, graph.outputs) if call not in head]
     if not others:
-        raise CutError(
-            f"nothing lies behind {boundary[0].layer!r}: it is the last output of the model",
-            code="cut-at-output",
-            hint="cut at a layer before it",
-        )
+        raise _at_output(boundary, "it is the last output of the model")
     return others
+
+
+def _at_output(boundary: Sequence[TensorRef], why: str) -> CutError:
+    what = f"nothing lies behind {boundary[0].layer!r}: {why}"
+    return CutError(what, code="cut-at-output", hint="cut at a layer before it")
 
 
 def _choose(graph: CallGraph, bounds: Bounds, choice: Choice, cost: Cost) -> set[int]:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import INPUT, CallRef, Layer, Model, Node, TensorRef, TensorSpec
 from configsplit.graph.provenance import Provenance
-from configsplit.graph.rebuild_order import rebuild_order
+from configsplit.graph.rebuild_order import reordered
 from configsplit.rewrites.common import kept_origins, moved_layer, numbers_of
 
 _OF_THE_WHOLE = ("build_config", "compile_config", "build_input_shape")
@@ -93,15 +93,16 @@ def _plain_frame(model: Model, first: Layer) -> dict[str, FrozenDict]:
 
 
 def in_order(model: Model) -> Model:
-    """The layers in the order in which every release will rebuild them, by which weights are addressed.
+    """The layers in the order in which every release will rebuild them, by which weights are addressed; behind them those that
+    no output needs, as Keras 2 writes what computes a loss.
 
     Before Keras 3 that order hangs on that of keyword arguments: tf.keras up to 2.15 visits them sorted, tf_keras as they are
     written. They are written sorted here, so that both see the same.
     """
-    layers = model.by_name()
-    if model.dialect != "keras3":
-        layers = {name: replace(layer, calls=tuple(node.settled() for node in layer.calls)) for name, layer in layers.items()}
-    return model.with_layers(tuple(layers[name] for name in rebuild_order(model)))
+    if model.dialect == "keras3":
+        return reordered(model)
+    settled = (replace(layer, calls=tuple(node.settled() for node in layer.calls)) for layer in model.layers)
+    return reordered(model.with_layers(tuple(settled)))
 
 
 def _automatic_names(layers: Sequence[Layer], count: int) -> set[str]:

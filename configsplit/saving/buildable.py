@@ -13,7 +13,7 @@ from configsplit.dialects import dialect_of
 from configsplit.errors import VerificationError
 from configsplit.graph.json import thaw
 from configsplit.graph.model import HeldBy, Layer, LayerPath, Model, TensorRef, walk
-from configsplit.graph.rebuild_order import rebuild_order
+from configsplit.graph.rebuild_order import reordered
 from configsplit.inference.inputs import impossible_shape, input_spec
 from configsplit.models.wrapped import held_by
 
@@ -41,6 +41,21 @@ def check_buildable(where: str, model: Model, *, weights: bool) -> None:
             code="verify-buildable",
             where=where,
             hint="no file is written that Keras cannot load; where Keras loads the original, report this, with the file",
+        )
+
+
+def check_metrics(where: str, part: Model) -> None:
+    """Archives of tf_keras keep the numbers of ``add_metric`` with those of the whole model, where a part has none.
+
+    Raises:
+        VerificationError: a part for such an archive has such a layer, and tf_keras would not load it.
+    """
+    if (metric := next((layer.name for layer in part.layers if layer.class_name == "AddMetric"), None)) is not None:
+        raise VerificationError(
+            f"tf_keras does not load a .keras part with {metric!r}, which add_metric made: its numbers are the whole model's",
+            code="verify-buildable",
+            where=where,
+            hint="write --to h5, or save the model without the metric",
         )
 
 
@@ -146,7 +161,7 @@ def check_order(where: str, model: Model, inside: HeldBy | None = None) -> None:
         if inside is not None and (held := inside(layer)) is not None:
             levels.append((repr("/".join(path)), held))
     for name, each in levels:
-        if rebuild_order(each) != tuple(layer.name for layer in each.layers):
+        if [layer.name for layer in reordered(each).layers] != [layer.name for layer in each.layers]:
             raise VerificationError(
                 f"the layers of {name} do not stand in the order in which Keras rebuilds them, so weights would go astray",
                 code="verify-order",

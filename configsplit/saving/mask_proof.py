@@ -16,7 +16,7 @@ from configsplit.catalog.operations.layers import snake
 from configsplit.errors import VerificationError
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import CallRef, Layer, Model, Node, TensorRef, Use, leaves
-from configsplit.inference import Masks, attended, traced_masks
+from configsplit.inference import Mask, Masks, attended, traced_masks
 from configsplit.models.document import Document
 from configsplit.records.manifest import FromPart, Manifest, Part
 from configsplit.rewrites.nested.surface import Surfaced
@@ -137,9 +137,17 @@ class Values:
         return self._received[number]
 
     def doubtful(self, term: _Term) -> bool:
-        masks = self.readings[term.model].masks
-        mask = masks.tensors.get(masks.root(term.ref)) if term.tied else None
+        mask = self._root(term)
         return mask is not None and mask.kind == "unknown"
+
+    def self_made(self, term: _Term) -> bool:
+        """Whether only a class that nobody declared, and that no mask reaches, could make it."""
+        mask = self._root(term)
+        return mask is not None and mask.kind == "unknown" and mask.own
+
+    def _root(self, term: _Term) -> Mask | None:
+        masks = self.readings[term.model].masks
+        return masks.tensors.get(masks.root(term.ref)) if term.tied else None
 
     def of(self, term: _Term) -> int:
         todo = [term]

@@ -20,7 +20,7 @@ from configsplit.graph.provenance import Provenance
 from configsplit.models.made import Made
 from configsplit.models.read_as_today import text_for
 from configsplit.models.results import Parts, Verify
-from configsplit.saving.buildable import check_buildable
+from configsplit.saving.buildable import check_buildable, check_metrics
 from configsplit.saving.writer import Files, begin, content_like
 from configsplit.telling import doing
 from configsplit.weights.layouts import as_format, check_assets, check_format, no_weights
@@ -226,6 +226,8 @@ def _bytes(origins: Provenance, weights: Weights | None) -> int:
 def _write_part(parts: Parts, number: int, plan: _Plan, staging: Staging, workers: Workers) -> Files:
     part = parts.split.parts[number].model
     check_buildable(f"part-{number}.{plan.format}", part, weights=plan.weights is not None)
+    if plan.weights is not None and plan.format == "keras" and part.dialect == "keras2":
+        check_metrics(f"part-{number}.{plan.format}", part)
     placed = None
     if plan.weights is not None:
         placed = Gathering(part, parts.origins[number], [plan.weights], is_part=True).placed()

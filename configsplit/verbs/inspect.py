@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from configsplit.boundaries.doubts import contradictions
 from configsplit.boundaries.sizes import given_sizes, open_sizes
 from configsplit.catalog.table import Table
-from configsplit.containers.arrays import Matched
+from configsplit.containers.arrays import STATE_GROUPS, Matched
 from configsplit.containers.source import size_of
 from configsplit.dialects import Sign, emit
 from configsplit.errors import RuntimeUnavailableError, WeightsError
@@ -185,8 +185,8 @@ def _stored_parameters(document: Document) -> tuple[int | None, tuple[str, ...],
             check_shapes(document.model, document.infer(), held)
         except WeightsError as error:
             return None, (f"the weights in {Path(file.where).name} are not those of this model: {error.message}",), ()
-        state = ("optimizer", "metrics", "optimizer_weights")
-        shapes = (info.shape for path, info in file.datasets.items() if path.partition("/")[0] not in state)
+        apart = {*STATE_GROUPS, *file.unlisted}
+        shapes = (info.shape for path, info in file.datasets.items() if apart.isdisjoint((path, path.partition("/")[0])))
         return sum(prod(shape) for shape in shapes), held.notes(), file.matched
 
 

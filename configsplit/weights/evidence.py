@@ -15,7 +15,8 @@ from configsplit.catalog.constructors import bases_of
 from configsplit.catalog.facts import CallFacts, LayerFacts
 from configsplit.catalog.rules import check_rank, is_float, policy, policy_dtype
 from configsplit.catalog.table import class_facts, ships
-from configsplit.graph.model import Layer, LayerPath, Shape, TensorRef, TensorSpec, Use
+from configsplit.graph.json import FrozenDict
+from configsplit.graph.model import Layer, LayerPath, Shape, TensorRef, TensorSpec
 from configsplit.inference import RULE_ERRORS, Built, Inference, agree, keeps_shape
 from configsplit.inference.inputs import as_shape
 from configsplit.weights.parts import Weights
@@ -24,12 +25,13 @@ from configsplit.weights.parts import Weights
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What those that take a tensor want of it: its shape, with open sizes; or its rank, its last size, its number of elements
-    for each sample, as far as they tell."""
+    for each sample, as far as they tell; or ``among`` which sizes its last one is."""
 
     shape: Shape | None = None
     rank: int | None = None
     last: int | None = None
     size: int | None = None
+    among: frozenset[int | None] = frozenset()
 
     def takes(self, shape: Shape) -> bool:
         size = None if None in shape[1:] else prod(each or 0 for each in shape[1:])
@@ -38,24 +40,37 @@ class Wanted:
             and self.rank in (None, len(shape))
             and (None in (self.last, shape[-1]) or self.last == shape[-1])
             and (None in (self.size, size) or self.size == size)
+            and (not self.among or shape[-1] in self.among)
         )
+
+    def speaks_for(self, shape: Shape) -> bool:
+        """Whether rank and last size are wanted, and those of a shape."""
+        known = self.known if not self.among or self.rank is None else (*(None,) * (self.rank - 1), shape[-1])
+        return known is not None and agree(known, shape)
 
     @property
     def known(self) -> Shape | None:
         """The shape, as far as it is wanted; None where even its rank or its last size is not."""
         if self.shape is not None or self.rank is None or self.last is None:
             return self.shape
+        if self.rank == 3 and self.size is not None and self.size % self.last == 0:
+            return (None, self.size // self.last, self.last)
         return (*(None,) * (self.rank - 1), self.last)
 
     def also(self, other: Wanted) -> Wanted:
         """What both want, where they do not contradict each other; `takes` finds out."""
         shape = self.shape if self.shape is not None else other.shape
         rank = len(shape) if shape else self.rank or other.rank
-        return Wanted(shape, rank, (shape[-1] if shape else None) or self.last or other.last, self.size or other.size)
+        last = (shape[-1] if shape else None) or self.last or other.last
+        return Wanted(shape, rank, last, self.size or other.size, self.among or other.among)
 
 
-def wanted_by_takers(inference: Inference, built: Built, path: LayerPath, held: Weights | None) -> Mapping[TensorRef, Wanted]:
-    """What is wanted of each tensor by all that takes it, back through layers that leave something of it as it is."""
+def wanted_by_takers(
+    inference: Inference, built: Built, path: LayerPath, held: Weights | None, *, closed: bool = False
+) -> Mapping[TensorRef, Wanted]:
+    """What is wanted of each tensor by all that takes it, back through layers that leave something of it as it is; where sizes
+    are taken for granted (``closed``), also through classes of the user's own that have no weights, or one for each channel."""
+    stacked = stacked_layers(inference, path, held)
     wanted: dict[TensorRef, Wanted] = {ref: Wanted(spec.shape) for ref, spec in built.specs.items()}
     layers = inference.model.by_name()
     for ref in reversed(inference.specs):  # they stand in the order of computing
@@ -64,10 +79,17 @@ def wanted_by_takers(inference: Inference, built: Built, path: LayerPath, held: 
             continue
         uses, behind = layer.calls[ref.call].uses(), wanted.get(ref, Wanted())
         told = _built_on(layer, len(uses))
+        shapes = shapes_in(layer, path, held)
+        keeps = layer.name in stacked or (closed and all(len(shape) == 1 for shape in shapes))
         for number, use in enumerate(uses):
-            wish = told[number] if told else _of_merge(inference, layer, uses, behind)
-            if len(uses) == 1:
-                wish = wish.also(_of_one(inference, layer, shapes_in(layer, path, held), behind))
+            wish = (
+                told[number] if told else _of_merge(inference, layer, number, behind if closed else replace(behind, size=None))
+            )
+            if len(uses) == 1 and inference.facts(layer) is None:
+                widths = frozenset(size for shape in shapes if len(shape) > 1 for size in shape)
+                wish = wish.also(replace(behind, size=None) if keeps else Wanted()).also(Wanted(among=widths))
+            elif len(uses) == 1:
+                wish = wish.also(_of_one(inference, layer, shapes, behind))
             wanted[use.ref] = wanted.get(use.ref, Wanted()).also(wish)
     return wanted
 
@@ -82,26 +104,70 @@ def _built_on(layer: Layer, count: int) -> list[Wanted]:
     return [Wanted() if not shape else Wanted((None, *shape[1:])) for shape in shapes]
 
 
-def _of_merge(inference: Inference, layer: Layer, uses: Sequence[Use], behind: Wanted) -> Wanted:
+def stacked_layers(inference: Inference, path: LayerPath, held: Weights | None) -> frozenset[str]:
+    """Layers of undeclared classes of which one takes what another of its class with the same settings and weights gives: what
+    goes into them is like what comes out."""
+    layers, stacked = inference.model.by_name(), set[str]()
+    for layer in inference.model.layers:
+        if inference.facts(layer) is not None or layer.model is not None or not shapes_in(layer, path, held):
+            continue
+        before = _before(inference, layer, layers)
+        if (
+            before is not None
+            and (before.class_name, before.config.without("name")) == (layer.class_name, layer.config.without("name"))
+            and shapes_in(before, path, held) == shapes_in(layer, path, held)
+        ):
+            stacked |= {before.name, layer.name}
+    return frozenset(stacked)
+
+
+def _before(inference: Inference, layer: Layer, layers: Mapping[str, Layer]) -> Layer | None:
+    """What gives the one tensor that a layer takes, past layers that keep its shape."""
+    while len(layer.calls) == 1 and len(uses := layer.calls[0].uses()) == 1 and not uses[0].ref.output:
+        layer = layers[uses[0].ref.layer]
+        facts = inference.facts(layer)
+        if facts is None or layer.is_input or layer.model is not None or not keeps_shape(layer, facts):
+            return layer
+    return None
+
+
+def _of_merge(inference: Inference, layer: Layer, number: int, behind: Wanted) -> Wanted:
     """Of several tensors each is like the others, and like what comes out."""
-    facts = inference.facts(layer)
+    facts, uses = inference.facts(layer), layer.calls[0].uses()
     if facts is None or len(uses) < 2 or not facts.merge:
         return Wanted()
-    known = [shape for use in uses if (shape := inference.specs.get(use.ref, TensorSpec()).shape) is not None]
-    if facts.merge == "joined":
-        return Wanted(None, len(known[0]) if known else behind.rank)
-    return Wanted(known[0]) if known else replace(behind, size=None)
+    others = [inference.specs.get(use.ref, TensorSpec()).shape for at, use in enumerate(uses) if at != number]
+    known = [shape for shape in others if shape]
+    if facts.merge != "joined":
+        return Wanted(known[0]) if known else behind
+    rank = len(known[0]) if known else behind.rank
+    axis = layer.config.get("axis", -1)
+    sizes = [shape[-1] if shape else None for shape in others]
+    if type(axis) is not int or rank is None or axis % rank != rank - 1 or behind.last is None or None in sizes:
+        return Wanted(None, rank)
+    rest = behind.last - sum(size or 0 for size in sizes)
+    return Wanted((*known[0][:-1], rest)) if rest > 0 else Wanted(None, rank)
 
 
 def _of_one(inference: Inference, layer: Layer, shapes: Sequence[Shape], behind: Wanted) -> Wanted:
-    """What a layer that takes one tensor wants of it by its class, its weights, and what is wanted of what it gives."""
-    facts = inference.facts(layer)
+    """What a layer that takes one tensor wants of it by its class, its weights, and what is wanted of what it gives; a wrapper
+    as what it wraps."""
+    steps = 0
+    while (facts := inference.facts(layer)) and facts.wraps and isinstance(inner := layer.config.get("layer"), FrozenDict):
+        steps += facts.wraps == "steps"
+        layer = replace(layer, class_name=str(inner.get("class_name")), entry=inner, model=None)
     if facts is None:
         return Wanted()
+    wish = _of_plain(layer, facts, shapes, Wanted() if steps else behind)
+    return Wanted(None if wish.shape is None else (*(None,) * steps, *wish.shape)) if steps else wish
+
+
+def _of_plain(layer: Layer, facts: LayerFacts, shapes: Sequence[Shape], behind: Wanted) -> Wanted:
     rank = facts.ranks[0] if facts.ranks[0] == facts.ranks[1] else None
     axis = layer.config.get("axis")
     if shapes and len(shapes[0]) == 1 and type(axis) is tuple and len(axis) == 1 and type(axis[0]) is int:
-        return Wanted(None, axis[0] + 1 if axis[0] > 0 else None, shapes[0][0])  # Keras writes the axes that it counted
+        own = Wanted(None, axis[0] + 1 if axis[0] > 0 else None, shapes[0][0])  # Keras writes the axes that it counted
+        return own.also(behind)
     if facts.input_of is not None and shapes:
         try:
             shape = facts.input_of(layer.config, shapes[0])
@@ -122,7 +188,7 @@ def _left_as_it_is(layer: Layer, rank: int, facts: LayerFacts, behind: Wanted) -
         given = facts.outputs(CallFacts(layer.class_name, layer.config, (TensorSpec((None, *sizes, 17), "float32"),)))[0].shape
     except RULE_ERRORS:
         return None, None
-    if given is None or None in given[1:]:
+    if not given or None in given[1:]:
         return None, None
     flat = len(given) == 2 and given[-1] == prod(sizes) * 17 and rank > 2
     return (behind.last if given[-1] == 17 else None), (behind.last if flat else None)
@@ -140,52 +206,78 @@ def shapes_in(layer: Layer, path: LayerPath, held: Weights | None) -> tuple[Shap
 
 
 def seems(
-    inference: Inference, layer: Layer, number: int, shapes: Sequence[Shape], wish: Wanted, *, closed: bool
+    inference: Inference,
+    layer: Layer,
+    number: int,
+    shapes: Sequence[Shape],
+    wish: Wanted,
+    *,
+    stacked: bool = False,
+    closed: bool = False,
 ) -> tuple[TensorSpec, str] | None:
     """What a call of an undeclared class seems to give, and why; None where nothing tells.
 
     Args:
         inference: what is known of the model of the layer.
-        layer: of the undeclared class.
+        layer: of the undeclared class, or one that wraps such a class.
         number: of the call.
         shapes: those of its weights.
         wish: what is wanted of its output.
+        stacked: whether another one like it stands beside it.
         closed: whether sizes that nothing tells are taken for those of the input.
     """
     taken = [inference.specs.get(use.ref, TensorSpec()) for use in layer.calls[number].uses()]
-    if not taken or any(spec.shape is None for spec in taken):
-        return None
+    dtype = policy_dtype(policy(layer.config.get("dtype"))) or "float32"
+    if not taken or any(not spec.shape for spec in taken) or inference.facts(layer) is not None:
+        known = wish.known
+        return None if known is None or len(known) < 2 else (TensorSpec(known, dtype), _WANTED)
     if not is_float(taken[0].dtype) and wish.last is None and not shapes:
         return None  # it may be numbers of any kind
-    dtype = policy_dtype(policy(layer.config.get("dtype"))) or "float32"
-    for why, shape in _guesses(inference.call(layer, number), taken, shapes, wish, closed):
+    for why, shape in _guesses(inference.call(layer, number), taken, shapes, wish, stacked, closed):
         if len(shape) > 1 and wish.takes(shape):
             return TensorSpec(shape, dtype), why
     return None
 
 
+_WANTED = "is what those that take it want, with sizes that they do not tell left open"
+
+
 def _guesses(
-    call: CallFacts, taken: Sequence[TensorSpec], shapes: Sequence[Shape], wish: Wanted, closed: bool
+    call: CallFacts, taken: Sequence[TensorSpec], shapes: Sequence[Shape], wish: Wanted, stacked: bool, closed: bool
 ) -> Iterator[tuple[str, Shape]]:
     """Reasons with what they tell, the strongest first."""
     first = taken[0].shape or ()
     last = first[-1] if first else None
-    for base in bases_of(call.config, call.dialect):
-        if (shape := _as_base(base, call, shapes)) is not None:
-            yield f"is taken for that of a {base}, all of whose settings its config has", shape
+    for why, asked in _bases(call):
+        if (shape := _as_base(asked, shapes)) is not None:
+            yield f"is taken for that of {why}", shape
     alike = all(spec.shape == first for spec in taken)
     vectors = shapes and all(shape == (last,) for shape in shapes)
     if alike and vectors and (len(shapes) > 1 or len(first) != 3):  # one vector over steps may weigh them and add them up
         yield f"is taken for that of its input, since its weights are {len(shapes)} for each channel", first
+    if alike and shapes and len(first) == 2 and all({*shape} == {last} for shape in shapes):
+        yield "is taken for that of its input, since its weights have no other size", first
+    if stacked:
+        kept = first[1:-1] if closed else (None,) * (len(first) - 2)
+        yield "is taken for that of its input, which another layer like it takes or gives", (first[0], *kept, last)
+    yield from _of_sizes(call, taken, shapes, wish, alike, closed)
+
+
+def _of_sizes(
+    call: CallFacts, taken: Sequence[TensorSpec], shapes: Sequence[Shape], wish: Wanted, alike: bool, closed: bool
+) -> Iterator[tuple[str, Shape]]:
+    """Reasons that are sizes, of settings and weights and of what is wanted."""
+    first = taken[0].shape or ()
+    last = first[-1] if first else None
     widths, said = {shape[-1] for shape in shapes}, {*call.config.values()}
     if len(first) == 2 and len(widths) == 1 and all(len(shape) == 2 and {*shape} <= said for shape in shapes):
         yield "is taken for that of an embedding, as its config and weights say", (*first, *widths)
     known = wish.known
     sized = wish.size is not None and None not in first[1:] and wish.size == prod(size or 0 for size in first[1:])
-    if alike and (sized or (closed and known is not None and agree(known, first))):
+    if alike and (sized or (closed and wish.speaks_for(first))):
         yield "is taken for that of its input, which what takes it could take as it is", first
     if known is not None:
-        yield "is what those that take it want, with sizes that they do not tell left open", known
+        yield _WANTED, known
     if len(first) == 2 and wish.last is not None and is_float(taken[0].dtype):
         yield f"is taken for a vector of the {wish.last} numbers that those that take it want", (None, wish.last)
     for unit in [value for value in call.config.values() if type(value) is int and value > 1]:
@@ -196,12 +288,21 @@ def _guesses(
             yield why, (None, *sizes, unit)
 
 
-def _as_base(base: str, call: CallFacts, shapes: Sequence[Shape]) -> Shape | None:
-    """What a class of Keras would give in the place of a subclass; None where it would have other weights."""
-    facts, axes = class_facts(base, call.dialect), re.search(r"(\d)D$", base)
-    if axes is not None and len(call.first.shape or ()) != int(axes[1]) + 2:
+def _bases(call: CallFacts) -> Iterator[tuple[str, CallFacts]]:
+    """Classes of Keras that an undeclared one may derive from, or that it wraps, with the call as those would take it."""
+    for base in bases_of(call.config, call.dialect):
+        yield f"a {base}, all of whose settings its config has", replace(call, class_name=base)
+    inner = call.config.get("layer")
+    if isinstance(inner, FrozenDict) and isinstance(inner.get("config"), FrozenDict):
+        name = str(inner.get("class_name"))
+        yield f"the {name} that it wraps", replace(call, class_name=name, config=inner["config"])
+
+
+def _as_base(asked: CallFacts, shapes: Sequence[Shape]) -> Shape | None:
+    """What a class of Keras would give in the place of an undeclared one; None where it would have other weights."""
+    facts, axes = class_facts(asked.class_name, asked.dialect), re.search(r"(\d)D$", asked.class_name)
+    if axes is not None and len(asked.first.shape or ()) != int(axes[1]) + 2:
         return None
-    asked = CallFacts(base, call.config, call.args, call.kwargs, call.dialect)
     try:
         check_rank(facts, asked)
         outputs = facts.outputs(asked)

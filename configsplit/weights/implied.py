@@ -114,19 +114,21 @@ def _of_code(before: Inference, after: Inference) -> Iterator[Told]:
 
 def _seeming(inference: Inference, held: Weights, closed: bool) -> Iterator[Told]:
     from configsplit.rewrites.nested.surface import Told
-    from configsplit.weights.evidence import Wanted, seems, shapes_in, wanted_by_takers
+    from configsplit.weights.evidence import Wanted, seems, shapes_in, stacked_layers, wanted_by_takers
 
     for inside, path, each in _levels(inference):
         if not each.reasons:
             continue
-        wanted = wanted_by_takers(each, takers(each, _implied(each, path, held)), path, held)
+        wanted = wanted_by_takers(each, takers(each, _implied(each, path, held)), path, held, closed=closed)
+        stacked = stacked_layers(each, path, held)
         layers, ends = each.model.by_name(), {*each.model.output_refs()}
         for ref in each.reasons:
             layer = layers[ref.layer]
             facts = each.facts(layer)
-            if ref in ends or layer.model is not None or not (facts is None or facts.code_key):
+            if ref in ends or layer.model is not None or not (facts is None or facts.code_key or facts.wraps == "steps"):
                 continue  # what a model gives out may be of any type
-            seen = seems(each, layer, ref.call, shapes_in(layer, path, held), wanted.get(ref, Wanted()), closed=closed)
+            shapes, beside = shapes_in(layer, path, held), layer.name in stacked
+            seen = seems(each, layer, ref.call, shapes, wanted.get(ref, Wanted()), stacked=beside, closed=closed)
             if seen is not None:
                 yield Told(Place(inside, ref), *seen)
 

@@ -49,7 +49,9 @@ class Weights:
                 if group in self.file.groups and self.inside(self.layers[path]) is not None:
                     names = self.file.weight_names(group)
                     pairs |= made_up.inner_pairs(self.layers[path], names, self.dialect, self.inside)
-        return (*self.file.notes, *((made_up.told(pairs),) if pairs else ()))
+        unlisted = self.file.unlisted
+        more = [f"arrays that are no weights of the model are left out, such as {unlisted[0]!r}"] if unlisted else []
+        return (*self.file.notes, *((made_up.told(pairs),) if pairs else ()), *more)
 
     def names(self, path: LayerPath) -> tuple[str, ...]:
         """In a legacy file: the weight names of a layer, or of one inside a nested model, whose group holds them flat."""

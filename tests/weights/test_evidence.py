@@ -14,6 +14,7 @@ import configsplit
 from configsplit.errors import ConfigSplitError, ShapeError
 from configsplit.runtime.build import load
 from configsplit.runtime.frameworks import framework
+from configsplit.weights.implied import told_by_weights
 
 WORKS = framework("tf_keras")
 keras = WORKS.module
@@ -86,17 +87,68 @@ class Positions(L.Layer):  # type: ignore[misc]
         return {**super().get_config(), "steps": self.steps, "words": self.words, "width": self.width}
 
 
+class Wrapped(L.Wrapper):  # type: ignore[misc]
+    """Scales the kernel of what it wraps, as weight normalization does."""
+
+    def build(self, shape: Any) -> None:
+        self.layer.build(shape)
+        self.g = self.add_weight(name="g", shape=(self.layer.kernel.shape[-1],))
+
+    def call(self, x: Any) -> Any:
+        return self.layer(x) * self.g
+
+
+class Mixed(L.Layer):  # type: ignore[misc]
+    """Of several sizes, none of which tells what it gives."""
+
+    def build(self, shape: Any) -> None:
+        self.w, self.u = (self.add_weight(name=name, shape=(shape[-1], size)) for name, size in (("w", 7), ("u", 3)))
+
+    def call(self, x: Any) -> Any:
+        return x + tf.reduce_mean(x @ self.w, -1, keepdims=True) * tf.reduce_mean(x @ self.u, -1, keepdims=True)
+
+
+class Gate(L.Layer):  # type: ignore[misc]
+    def build(self, shape: Any) -> None:
+        self.w, self.b = self.add_weight(name="w", shape=(shape[-1],) * 2), self.add_weight(name="b", shape=(shape[-1],))
+
+    def call(self, x: Any) -> Any:
+        return x * tf.sigmoid(x @ self.w + self.b)
+
+
 def chain(shape: tuple[int, ...], *layers: Any, **more: Any) -> Any:
+    name = more.pop("name", None)
     flow = start = L.Input(shape, **more)
     for layer in layers:
         flow = layer(flow)
-    return keras.Model(start, flow)
+    return keras.Model(start, flow, name=name)
 
 
 def residual() -> Any:
     start = L.Input((6, 6, 3))
     flow = L.Conv2D(3, 3, padding="same")(start)
     return keras.Model(start, L.Conv2D(2, 1)(L.Add()([start, Dropped(name="at")(flow)])))
+
+
+def joined() -> Any:
+    start = L.Input(IMAGE)
+    one, two = L.Conv2D(4, 3, padding="same")(start), Padded(name="at")(L.Conv2D(5, 3)(start))
+    return keras.Model(start, L.Conv2D(2, 1)(L.Concatenate()([one, two])))
+
+
+def at_steps() -> Any:
+    """A model of the user's own layers at every step."""
+    inner = chain((5, 4), Weighed(), name="inner")
+    return chain((3, 5, 4), L.TimeDistributed(inner, name="at"), L.Conv1D(2, 2), L.Dense(1))
+
+
+def with_loss() -> Any:
+    """A loss that a model adds is a number without axes."""
+    start = L.Input((6,))
+    flow = Dropped(name="at")(L.Dense(4)(start))
+    model = keras.Model(start, L.Dense(6)(L.BatchNormalization()(flow)))
+    model.add_loss(tf.reduce_mean(tf.square(model.output - start)))
+    return model
 
 
 IMAGE = (8, 8, 3)
@@ -133,6 +185,29 @@ KINDS: dict[str, tuple[Callable[[], Any], tuple[int | None, ...], str]] = {
         (None, 5, 4),
         "embedding",
     ),
+    "beside others that are joined with it": (joined, (None, 8, 8, 5), "want"),
+    "what it wraps": (
+        lambda: chain((5, 4), Wrapped(L.Conv1D(6, 3, padding="same"), name="at"), L.Flatten(), L.Dense(2)),
+        (None, 5, 6),
+        "the Conv1D that it wraps",
+    ),
+    "a stack": (
+        lambda: chain((5, 4), Mixed(name="at"), L.Dropout(0.1), Mixed(), L.GlobalMaxPooling1D(), L.Dense(1)),
+        (None, None, 4),
+        "another layer like it",
+    ),
+    "weights of one size": (
+        lambda: chain((5,), L.Dense(4), Gate(name="at"), Gate(), L.Dense(1)),
+        (None, 4),
+        "no other size",
+    ),
+    "a model at every step": (at_steps, (None, None, 4), "want"),
+    "behind one that nobody knows": (
+        lambda: chain((2, 6), Padded3(), Mixed(name="at"), L.LayerNormalization(), L.Conv1D(2, 2), L.Dense(1)),
+        (None, None, 6),
+        "want",
+    ),
+    "beside a loss": (with_loss, (None, 4), "want"),
 }
 
 
@@ -144,9 +219,18 @@ class Normalized2(L.Layer):  # type: ignore[misc]
         return x * self.scale + self.shift
 
 
-CLASSES = {
-    each.__name__: each for each in (Normalized, Normalized2, Padded, Spectral, Always, Dropped, Weighed, Block, Positions)
-}
+class Padded3(L.Layer):  # type: ignore[misc]
+    def call(self, x: Any) -> Any:
+        return tf.pad(x, [[0, 0], [1, 1], [0, 0]])
+
+
+class Padded4(L.Layer):  # type: ignore[misc]
+    def call(self, x: Any) -> Any:
+        return tf.pad(x, [[0, 0], [0, 0], [1, 1], [1, 1], [0, 0]])
+
+
+_OWN = (Normalized, Normalized2, Padded, Padded3, Spectral, Always, Dropped, Weighed, Block, Positions, Wrapped, Mixed, Gate)
+CLASSES = {each.__name__: each for each in _OWN}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -170,6 +254,22 @@ def test_code_tells_it_without_being_run(tmp_path: Path) -> None:
     saved = configsplit.split(path, "at").save(tmp_path / "parts")
     assert saved.manifest.parts[1].inputs[0].shape == (None, 4, 8, 3)
     assert any("read and not run" in warning for warning in saved.manifest.warnings)
+
+
+WRAPPERS: dict[str, tuple[Callable[[], Any], tuple[int | None, ...]]] = {
+    "steps": (
+        lambda: chain((3, 8, 8, 3), Padded4(name="at"), L.TimeDistributed(L.Conv2D(2, 3)), L.GlobalMaxPooling3D()),
+        (None, None, None, None, 3),
+    ),
+    "both ways": (lambda: chain((4, 6), Padded3(name="at"), L.Bidirectional(L.LSTM(2)), L.Dense(1)), (None, None, 6)),
+}
+
+
+@pytest.mark.parametrize("kind", WRAPPERS)
+def test_a_wrapper_wants_what_its_layer_wants(kind: str, tmp_path: Path) -> None:
+    make, shape = WRAPPERS[kind]
+    fill(make()).save(path := tmp_path / "model.h5")
+    assert {told.place.ref.layer: told.spec.shape for told in told_by_weights(configsplit.load(path))}["at"] == shape
 
 
 UNTOLD: dict[str, Callable[[], Any]] = {
@@ -210,3 +310,36 @@ def test_what_is_taken_for_granted_wrongly_changes_no_number(tmp_path: Path) -> 
     except (ConfigSplitError, ValueError):
         return
     assert all(same(np.asarray(a), np.asarray(b)) for a, b in zip(flat(run(whole, inputs, WORKS), WORKS), found, strict=True))
+
+
+def test_what_computes_a_loss_stays_with_the_tail(tmp_path: Path) -> None:
+    """Keras 2 keeps it in the file, though no output needs it; where only that lies behind a place, there is nothing to cut."""
+    start = L.Input((6,))
+    code = L.ReLU(name="at")(L.Dense(4)(start))
+    model = keras.Model(start, L.Dense(6)(L.BatchNormalization()(code)))
+    model.add_loss(tf.reduce_mean(tf.square(L.Dense(6, name="judge")(code) - start)))
+    fill(model).save(path := tmp_path / "model.h5")
+    saved = configsplit.split(path, "at").save(tmp_path / "parts")
+    whole, tail = (load(each, framework=WORKS, classes={}) for each in (path, saved.directory / "part-1.h5"))
+    inputs = inputs_for(whole)
+    wanted, found = run(whole, inputs, WORKS), run_parts(saved.directory, saved.manifest, inputs, WORKS, {})
+    assert all(same(np.asarray(a), np.asarray(b)) for a, b in zip(flat(wanted, WORKS), flat(found, WORKS), strict=True))
+    assert len(whole.losses) == len(tail.losses) == 1
+    assert [np.asarray(each).tolist() for each in tail.get_layer("judge").get_weights()] == [
+        np.asarray(each).tolist() for each in whole.get_layer("judge").get_weights()
+    ]
+    with pytest.raises(ConfigSplitError) as caught:
+        configsplit.split(path, "judge")
+    assert caught.value.code == "cut-at-output"
+
+
+def test_a_part_that_tf_keras_would_not_load_is_not_written(tmp_path: Path) -> None:
+    model = chain((6,), L.Dense(4, name="at"), L.Dense(2))
+    model.add_metric(tf.reduce_mean(model.output), name="mean")
+    fill(model)
+    model.save(tmp_path / "model.h5")
+    model.save(tmp_path / "model.keras")
+    assert configsplit.split(tmp_path / "model.h5", "at").save(tmp_path / "parts").manifest.parts
+    with pytest.raises(ConfigSplitError) as caught:
+        configsplit.split(tmp_path / "model.keras", "at").save(tmp_path / "others")
+    assert caught.value.code == "verify-buildable"

@@ -21,6 +21,9 @@ WEIGHT_NAMES = words(
 )
 """What the layers of Keras call their weights. One of these below a scope is most likely that of a layer inside."""
 
+LOAD_THEIR_OWN = frozenset({"Dense", "EinsumDense", "Embedding", "Conv1D", "Conv2D", "Conv3D"})
+"""Classes of Keras 3 that load a kernel and a bias from an archive, and leave what a subclass has besides as it was made."""
+
 _LOOKS_UP = frozenset({"StringLookup", "IntegerLookup", "TextVectorization"})
 _WORD_WEIGHTS = ("vars/idf_weights", "_lookup_layer/vars/idf_weights")
 """What TextVectorization keeps twice, and those that only look words up once."""

@@ -129,7 +129,7 @@ def _arguments(writing: Writing, layer: Layer, node: Node) -> tuple[tuple[Any, .
     elif kwargs.get("training") is True:
         writing.note(layer.name, "is told to train: Keras 2 does so in `predict`, too, where Keras 3 does not")
     taken = _parameters(layer)
-    if len(more) >= len(taken):
+    if len(more) >= len(taken):  # of a class that nobody declared, but the first argument, none is known by name
         raise Stop("convert-call", "it is called with more arguments in order than Keras 2 can write", _NAMED)
     kwargs |= {name: value for name, value in zip(taken[1:], more, strict=False) if value is not None}
     if not node.args and taken and taken[0] in kwargs:
@@ -162,5 +162,5 @@ def _recurrent(first: Any, kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], Fro
 def _parameters(layer: Layer) -> tuple[str, ...]:
     known = constructor(layer.class_name, "keras3") if layer.model is None else None
     if known is None:
-        return ("inputs", "training", "mask")
+        return ("inputs", "training", "mask") if layer.model is not None else ("inputs",)
     return tuple(word.rstrip("=") for word in known.call.split() if not word.startswith("*"))

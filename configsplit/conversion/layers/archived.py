@@ -8,7 +8,8 @@ from configsplit.catalog.facts import LayerFacts
 from configsplit.catalog.keras3.places import listed_otherwise, places
 from configsplit.catalog.keras3.refusals import Stop
 from configsplit.conversion.building import Stored, Unit
-from configsplit.conversion.layers.layer import children, is_model, plain_places, wraps
+from configsplit.conversion.layers.custom import plain_places
+from configsplit.conversion.layers.layer import children, is_model, wraps
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import LayerPath
 
@@ -67,15 +68,16 @@ def _own(unit: Unit) -> Sequence[str]:
 
 
 def _custom(unit: Unit, there: Sequence[str], facts: Mapping[str, LayerFacts]) -> Sequence[str]:
-    """Those of a class that Keras does not have: as a plug-in declares, or its own alone, in the order in which it made
-    them."""
+    """Those of a class that Keras does not have: as a plug-in declares; or all of one layer, itself or the only one inside it
+    that has any (the cell of a recurrent one), in the order in which that made them."""
     known = facts.get(str(unit.entry.get("registered_name"))) or facts.get(str(unit.entry["class_name"]))
     if known is not None and known.keras3_places:
         return known.keras3_places
     inner = [place.removeprefix(unit.prefix) for place in there if place.startswith(unit.prefix)]
     if not inner:
         return plain_places(unit)
-    numbers = [f"vars/{number}" for number in range(len(inner))]
+    only = inner[0].rpartition("vars/")[0]
+    numbers = [f"{only}vars/{number}" for number in range(len(inner))]
     if {*inner} != {*numbers}:
         strange = next(place for place in inner if place not in numbers)
         raise _unknown(unit.entry, f"it keeps one at {strange!r}, and no declaration says in which order it lists them")
