@@ -92,7 +92,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}{told}", name=name)
     value = function(name) if name in VERBS else getattr(import_module(_OTHERS[name]), name)
     fetching = partial(import_module, "configsplit.batches.fetching")
-    if name in VERBS or name in ("compare", "plan"):
+    if name in VERBS or name in ("compare", "named_weights", "plan"):
         from configsplit.verbs.public import fetched_of, public, with_addresses
 
         live = public(name, value, partial(import_module, "configsplit.keras"))

@@ -10,6 +10,7 @@ from typing import IO, Any
 
 import click
 from click.exceptions import NoArgsIsHelpError
+from click.shell_completion import CompletionItem
 
 from configsplit import __version__
 from configsplit.cli.output import fail
@@ -116,7 +117,12 @@ def cli() -> None:
 
 
 @click.command("help", help="Show the help of a verb, or explain the code of an error.")
-@click.argument("verb", metavar="[VERB | CODE]", required=False)
+@click.argument(
+    "verb",
+    metavar="[VERB | CODE]",
+    required=False,
+    shell_complete=lambda _, __, begun: [CompletionItem(name) for name in VERBS if name.startswith(begun)],
+)
 @click.pass_context
 def help_(context: click.Context, verb: str | None) -> None:
     """What ``--help`` shows of a verb; what docs/errors.md says of a code."""

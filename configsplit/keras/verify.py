@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from configsplit.display.html import box, title
 from configsplit.errors import OptionError, VerificationError
 from configsplit.keras.split import LiveParts, homes
 from configsplit.runtime.arrays import greatest_difference, same_bits
@@ -33,6 +34,11 @@ class LiveProof:
     def __repr__(self) -> str:
         ran = "" if self.outputs is None else ", equal when run"
         return f"<{self.parts} live parts: {self.weights} weights equal{ran}>"
+
+    def _repr_html_(self) -> str:
+        """For notebooks."""
+        ran = () if self.outputs is None else (f"{self.outputs} output{'s' * (self.outputs > 1)} equal bit for bit",)
+        return box(title(f"{self.parts} live parts", f"{self.layers} layers", f"{self.weights} weights equal", *ran))
 
 
 def verify(parts: LiveParts, *, numeric: bool = False) -> LiveProof:

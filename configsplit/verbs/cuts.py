@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, overload
 
 from configsplit.boundaries.costs import Costs, read_profile
-from configsplit.boundaries.cut_rows import Book, Cut, Latency, Side
+from configsplit.boundaries.cut_rows import NOWHERE, Book, Cut, Latency, Side
 from configsplit.boundaries.flattened import Flattened, flattened
 from configsplit.boundaries.forbidden import forbidden, with_masks
 from configsplit.boundaries.formulas import Formula
@@ -100,7 +100,7 @@ class Cuts(Shown, Sequence[Cut]):
         Raises:
             RuntimeUnavailableError: pandas is not installed.
         """
-        return data_frame([place.as_json() for place in self.places])
+        return data_frame(place.as_json() for place in self.places or (NOWHERE,)).head(len(self))
 
     def _repr_html_(self) -> str:
         """For notebooks."""

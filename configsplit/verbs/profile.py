@@ -31,6 +31,9 @@ class Profile:
     version: str
     outermost: tuple[str, ...]
 
+    def __repr__(self) -> str:
+        return f"<profile of {len(self.outermost)} layers in {self.framework} {self.version}: {self.total:.3g} ms>"
+
     @property
     def total(self) -> float:
         """Milliseconds of all layers, each counted once."""

@@ -142,7 +142,7 @@ _OF_PLANS = {"stages", "balance", "devices", "slack", "profile", "max_boundary_b
 def _options(name: str) -> tuple[Option, ...]:
     """What the record says of the options; `plan` is `split` with stages, and has slack as a share."""
     if name != "plan":
-        return record("verify" if name == "compare" else name).command_options()
+        return record({"compare": "verify", "named_weights": "weights"}.get(name, name)).command_options()
     own = [option for option in record("split").command_options() if option.keyword not in ("slack", "stages")]
     return (*own, Option("--slack", kind="number", least=0, most=10), Option("--stages", kind="whole", least=1))
 

@@ -11,7 +11,7 @@ from configsplit.graph.model import TensorRef, TensorSpec, walk
 from configsplit.models.results import Edited
 from configsplit.rewrites.split import bytes_per_sample
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # it loads numpy, which surgery of an architecture does not need
     from configsplit.saving.conversion import Converted
 
 MOST = 12

@@ -67,6 +67,24 @@ def test_cutting_json_needs_neither_keras_nor_hdf5_nor_numpy(release: str, verif
     assert not modules & {"keras", "tf_keras", "tensorflow", "h5py", "numpy", "jsonschema"}
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["freeze", "--before", "res", "--out", "out.json"],
+        ["extract", "--to", "c2", "--out", "out.json"],
+        ["rename", "c2=other", "--out", "out.json"],
+        ["layers", "--before", "c2"],
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_surgery_of_json_needs_neither_hdf5_nor_numpy(arguments: list[str], tmp_path: Path) -> None:
+    verb, *rest = arguments
+    model = str(RELEASES / "keras-2.3.1" / "residual.json")
+    modules = loaded(COMMAND.format(arguments=[verb, model, *rest]), tmp_path)
+    assert (tmp_path / "out.json").is_file() == ("out.json" in rest)
+    assert not modules & {"keras", "tf_keras", "tensorflow", "h5py", "numpy", "jsonschema"}
+
+
 @pytest.mark.parametrize(("file", "verify"), in_turn([(file, how) for how in HOW] for file in FILES))
 def test_weights_as_keras_writes_them_are_cut_without_hdf5_and_numpy(file: str, verify: str, tmp_path: Path) -> None:
     model = str(RELEASES / file)

@@ -185,6 +185,7 @@ def test_evidence_is_told_when_it_is_asked_for() -> None:
     [
         ("configsplit fr", ["freeze"]),
         ("configsplit comp", ["completion"]),
+        ("configsplit help re", ["replace", "remove", "rename"]),
         ("configsplit split MODEL --bal", ["--balance"]),
         ("configsplit split MODEL --at b", ["bn1", "bn2"]),
         ("configsplit split MODEL --at res,b", ["res,bn1", "res,bn2"]),
