@@ -19,7 +19,7 @@ def renewed(model: Model) -> Model:
 
     Before 3.11 a single tensor and a list of one were written alike, and meant the tensor.
     """
-    model = replace(parse(dumps(as_today(emit(model)))).model, form=model.form)
+    model = replace(parse(dumps(as_today(emit(_named(model))))).model, form=model.form)
     nested = [(path, layer.model) for path, layer in walk(model) if layer.model is not None]
     made: dict[LayerPath, Model] = {}
     for path, each in [*reversed(nested), ((), model)]:
@@ -29,3 +29,14 @@ def renewed(model: Model) -> Model:
         ends = {} if model.form == BARE else {"inputs": single(each.inputs), "outputs": single(each.outputs)}
         made[path] = reordered(replace(each, layers=layers, entry=each.entry.without(_TRAINING), **ends))
     return replace(made[()], form=BARE)
+
+
+def _named(model: Model) -> Model:
+    """With the name of every layer in the document: those that are called after their place, and class, are called otherwise
+    when that is written as today."""
+    made: dict[LayerPath, Model] = {}
+    nested = [(path, layer.model) for path, layer in walk(model) if layer.model is not None]
+    for path, each in [*reversed(nested), ((), model)]:
+        layers = (replace(layer, model=made.get((*path, layer.name))).named() for layer in each.layers)
+        made[path] = each.with_layers(tuple(layers))
+    return made[()]

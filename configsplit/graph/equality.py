@@ -41,7 +41,7 @@ def _layers(one: Layer, other: Layer) -> list[str]:
     reasons = []
     if one.class_name != other.class_name:
         reasons.append(f"class {one.class_name} on one side, {other.class_name} on the other")
-    elif one.entry != other.entry or one.spec != other.spec:
+    elif one.entry | {"name": one.name} != other.entry | {"name": other.name} or one.spec != other.spec:  # or made up by place
         reasons.append("the configurations differ")
     if (one.model is None) != (other.model is None):
         reasons.append("a nested model on one side only")

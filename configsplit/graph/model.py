@@ -170,6 +170,11 @@ class Layer:
             implicit=self.implicit,
         )
 
+    def named(self) -> Layer:
+        """With its name in its entry, where the document has none for it and it is called after its place."""
+        told = self.implicit or self.is_input or self.model is not None or self.entry.get("name") or self.config.get("name")
+        return self if told else replace(self, entry=self.entry | {"name": self.name})
+
     @property
     def is_input(self) -> bool:
         return self.class_name == INPUT

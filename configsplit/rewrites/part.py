@@ -58,7 +58,7 @@ def part(
         return target.get(ref) or kept.ref(ref)
 
     made = [_input_layer(label, specs[ref]) for ref, label in fresh.items()]
-    made += [kept.moved(layer, moved) for layer in kept.layers]
+    made += [kept.moved(layer, moved).named() for layer in kept.layers]
     built = Model(
         name=name,
         kind=model.kind,

@@ -106,7 +106,8 @@ def _of(document: Document, old: OldWeights, path: LayerPath, layer: Layer, name
     declared = [] if around is None else sorted(weights_of(around, layer) or (), key=lambda spec: not spec.trainable)
     count = len(declared) or _count(stored)
     try:
-        weights = archived(placed(layer.entry), path, Stored(((),) * count, stored.names, stored.places), document.facts)
+        listed = Stored(((),) * count, stored.names, stored.places, stored.owner)
+        weights = archived(placed(layer.entry), path, listed, document.facts)
     except Stop as stop:
         raise WeightsError(str(stop), code=stop.code, where="/".join(path), hint=stop.remedy) from None
     if stored.places:

@@ -253,3 +253,31 @@ def test_arguments_of_an_undeclared_class_are_given_no_name_that_it_may_not_have
     assert [(each.layer, each.code) for each in made.refusals] == [("mine", "convert-call")]
     keras.Model([one, other], Apart(name="mine")(one, other=other)).save(tmp_path / "new.h5")
     assert not configsplit.convert(tmp_path / "new.h5", to="keras2").refusals
+
+
+def nameless(frame: Any) -> Any:
+    class Nameless(frame.layers.Layer):  # type: ignore[misc]
+        def build(self, shape: Any) -> None:
+            self.w = self.add_weight(name="w", shape=(shape[-1],) * 2)
+
+        def call(self, inputs: Any) -> Any:
+            return inputs @ self.w
+
+        def get_config(self) -> Any:
+            return {}
+
+    return Nameless
+
+
+@pytest.mark.parametrize(("to", "frame"), [("keras2", tf_keras), ("keras3", keras)])
+def test_a_layer_without_a_name_keeps_its_weights(to: Any, frame: Any, tmp_path: Path) -> None:
+    mine, dense = nameless(keras), keras.layers.Dense
+    whole = keras.Sequential([keras.Input((3,)), dense(3), mine(), dense(4), mine(), dense(2)])
+    draw = np.random.default_rng(1)
+    whole.set_weights([draw.uniform(0.2, 0.9, each.shape).astype("float32") for each in whole.get_weights()])
+    whole.save(tmp_path / "new.h5")
+    path = tmp_path / ("old.h5" if to == "keras2" else "today.keras")
+    configsplit.convert(tmp_path / "new.h5", to=to).save(path)
+    again = frame.models.load_model(path, custom_objects={"Nameless": nameless(frame)}, compile=False)
+    batch = draw.uniform(0, 4, (2, 3)).astype("float32")
+    assert np.array_equal(np.asarray(again(batch, training=False)), np.asarray(whole(batch, training=False)))

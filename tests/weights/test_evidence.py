@@ -413,3 +413,28 @@ def test_a_part_that_tf_keras_would_not_load_is_not_written(tmp_path: Path) -> N
     with pytest.raises(ConfigSplitError) as caught:
         configsplit.split(tmp_path / "model.keras", "at").save(tmp_path / "others")
     assert caught.value.code == "verify-buildable"
+
+
+class Nameless(L.Layer):  # type: ignore[misc]
+    """As written without a `get_config`: its document has no name for it."""
+
+    def build(self, shape: Any) -> None:
+        self.w = self.add_weight(name="w", shape=(shape[-1],) * 2)
+
+    def call(self, x: Any) -> Any:
+        return x @ self.w
+
+    def get_config(self) -> dict[str, Any]:
+        return {}
+
+
+def test_a_layer_without_a_name_is_the_same_at_another_place(tmp_path: Path) -> None:
+    made = keras.Sequential([L.Input((4,)), L.Dense(3, name="at"), Nameless(), L.Dense(5), Nameless(), L.Dense(2)])
+    fill(made).save(path := tmp_path / "model.h5")
+    saved = configsplit.split(path, "at").save(tmp_path / "parts")
+    classes = {"Nameless": Nameless}
+    whole = load(path, framework=WORKS, classes=classes)
+    inputs = inputs_for(whole)
+    wanted = flat(run(whole, inputs, WORKS), WORKS)
+    found = flat(run_parts(saved.directory, saved.manifest, inputs, WORKS, classes), WORKS)
+    assert all(same(np.asarray(one), np.asarray(two)) for one, two in zip(wanted, found, strict=True))

@@ -32,7 +32,7 @@ def archived(entry: FrozenDict, path: LayerPath, stored: Stored, facts: Mapping[
     Raises:
         Stop: nobody can say.
     """
-    root = Unit(entry, Stored(stored.shapes, stored.names), 0, "", path=path)
+    root = Unit(entry, Stored(stored.shapes, stored.names, owner=stored.owner), 0, "", path=path)
     places: list[tuple[str, ...]] = []
     behind: list[tuple[str, ...]] = []
     todo = [root]
