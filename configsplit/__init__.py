@@ -11,7 +11,7 @@ or, with the file opened once:
     with configsplit.reading("resnet152.keras") as model:
         configsplit.split(model, at="conv4_block18_out").save("out/")
 
-Every verb is a function here, and takes a path, what `load` gave, the result of another verb, or a live model. What it needs
+Every verb is a function here, and takes a path, a loaded model, the result of another verb, or a live model. What it needs
 is imported when it is first used: ``import configsplit`` loads neither Keras, TensorFlow, h5py nor jsonschema.
 """
 
@@ -92,7 +92,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}{told}", name=name)
     value = function(name) if name in VERBS else getattr(import_module(_OTHERS[name]), name)
     fetching = partial(import_module, "configsplit.batches.fetching")
-    if name in VERBS or name in ("compare", "plan"):
+    if name in VERBS or name in ("compare", "named_weights", "plan"):
         from configsplit.verbs.public import fetched_of, public, with_addresses
 
         live = public(name, value, partial(import_module, "configsplit.keras"))

@@ -40,7 +40,7 @@ class ConfigSplitError(Exception):
         Returns:
             The error itself.
         """
-        joint = "" if not self.where or self.where.startswith("[") else "."
+        joint = "" if not self.where or self.where.startswith("[") or where.endswith(": ") else "."
         self.where = f"{where}{joint}{self.where}"
         return self
 
@@ -200,7 +200,7 @@ def check_choice(option: str, value: object, choices: object) -> None:
     words: tuple[str, ...] = get_args(choices)
     if value not in words:
         raise OptionError(
-            f"{value!r} is none of the choices", code="option-unknown", where=option, hint=nearest_choice(str(value), words)
+            f"{value!r} is not one of the choices", code="option-unknown", where=option, hint=nearest_choice(str(value), words)
         )
 
 

@@ -39,25 +39,25 @@ def batch(
     write_overrides: str | Path | None = None,
     watch: Watch = lambda event: None,
 ) -> Summary:
-    """Do a recipe on every model of a zoo.
+    """Run a recipe on every model of a zoo.
 
     Args:
-        recipe: a file, or a recipe as plain values; paths in it are seen from its folder (from the working directory).
+        recipe: a file, or a recipe as plain values; its paths are relative to its folder (to the working directory).
         zoo: a folder, a glob, or a URL.
         out: a folder or URL for the results.
-        jobs: how many worker processes; as many as there are cores and memory for by default.
-        resume: go on with what stands in ``out``: only what is missing, or has changed, is done.
-        force: begin anew in a folder that a batch has written.
-        cluster: the address of a Dask scheduler, in place of workers on this machine.
-        write_overrides: a file beside the recipe for that of the next run: this one with an override for each cause of failure.
-        watch: is told what happens, one event at a time.
+        jobs: how many worker processes; by default as many as cores and memory allow.
+        resume: continue the batch in ``out``: do only what is missing or has changed.
+        force: start over in the output of an earlier batch.
+        cluster: the address of a Dask scheduler, instead of workers on this machine.
+        write_overrides: a file beside the recipe for that of the next run, with an override for each cause of failure.
+        watch: receives one event at a time.
 
     Returns:
-        What became of every model: outcomes by name, counts, and times in seconds.
+        The outcome of every model, counts, and times in seconds.
 
     Raises:
-        DocumentError: the recipe is none.
-        StoreError: there are no models, or the output cannot be written or belongs to somebody else.
+        DocumentError: the recipe is invalid.
+        StoreError: there are no models, or the output cannot be written or is not that of a batch.
 
     Example:
         >>> done = configsplit.batch({"do": [{"split": {"at": "res"}}]}, zoo="zoo", out="results", jobs=1)

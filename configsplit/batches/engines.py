@@ -61,9 +61,10 @@ def cluster(address: str) -> Iterator[Engine]:
         client: Any = Client(  # type: ignore[no-untyped-call]
             address, timeout=PATIENCE, set_as_default=False
         )
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, MemoryError) as error:
+        foreign = isinstance(error, MemoryError)  # the first bytes of what answers were taken for a size
         raise StoreError(
-            f"no scheduler answers: {error}",
+            f"no scheduler answers: {'this is no server of Dask' if foreign else error}",
             code="cluster-unreachable",
             where=address,
             hint="start one: `dask scheduler`, and `dask worker tcp://...:8786` on every machine",

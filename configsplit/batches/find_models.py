@@ -81,7 +81,7 @@ def find(zoo: str, models: Models, *, leave_out: Path | None = None) -> Zoo:
             f"there are no models ({len(excluded)} files were excluded)" if excluded else "there are no models",
             code="zoo-empty",
             where=zoo,
-            hint=f"`models: include:` of the recipe says what is one; now {', '.join(models.include)}",
+            hint=f"the recipe selects models by `models: include:`, now {', '.join(models.include)}",
         )
     return Zoo(root, tuple(sorted(members, key=lambda member: member.name)), dict(sorted(excluded.items())))
 

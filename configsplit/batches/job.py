@@ -128,7 +128,7 @@ class _Task:
         steps = self._steps(bench)
         if self._stamps() != before:
             hint = "wait until the program that writes it is done"
-            raise StoreError("the file changed while it was worked on", code="source-changed", where=str(self.path), hint=hint)
+            raise StoreError("the file changed while it was processed", code="source-changed", where=str(self.path), hint=hint)
         if self.remote_source or self.remote_out:
             forget_source(folder)
         elif self.job["stem"] is not None:

@@ -93,7 +93,7 @@ class LocalOutput:
                 break
             if each.is_symlink():
                 raise StoreError(
-                    "a link stands where results are put",
+                    "there is a link where results would be written",
                     code="output-not-ours",
                     where=str(each),
                     hint="choose a new folder, or remove the link",
@@ -168,7 +168,7 @@ class LocalOutput:
 
 def _stands(where: str) -> StoreError:
     return StoreError(
-        "the output of a batch stands there",
+        "the folder has the output of a batch",
         code="output-exists",
         where=where,
         hint="--resume continues it, --force starts over",

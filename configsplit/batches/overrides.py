@@ -31,7 +31,7 @@ def check_place(file: Path, home: Path) -> None:
         raise StoreError("a file is there already", code="output-exists", where=str(file), hint="choose another name")
     if file.absolute().parent.resolve() != home.resolve() or file.suffix.lower() not in (".yaml", ".yml"):
         hint = f"write it to {home / 'next.yaml'}: paths in a recipe are seen from its folder"
-        raise StoreError("a recipe with overrides cannot stand there", code="recipe-elsewhere", where=str(file), hint=hint)
+        raise StoreError("a recipe with overrides cannot be written there", code="recipe-elsewhere", where=str(file), hint=hint)
 
 
 def write_overrides(

@@ -34,7 +34,7 @@ def read_recipe(path: str | Path) -> Recipe:
         told = store_error(error, path)
         raise StoreError(told.message, code="recipe-unreadable", where=str(path), hint=told.hint) from None
     except UnicodeDecodeError:
-        raise StoreError("it is no text", code="recipe-unreadable", where=str(path), hint="give a YAML file") from None
+        raise StoreError("it is not text", code="recipe-unreadable", where=str(path), hint="give a YAML file") from None
     plain = _yaml(text, str(path)) if place.suffix.lower() in (".yaml", ".yml") else loads(text)
     return checked(plain, str(path))
 
@@ -69,10 +69,10 @@ def _refusal(error: ValidationError, where: str) -> DocumentError:
     known = _keys(first["loc"][:-1])
     close = difflib.get_close_matches(str(first["loc"][-1]), known, n=3, cutoff=0.5)
     return DocumentError(
-        f"a recipe knows no {first['loc'][-1]!r} there",
+        f"a recipe has no key {first['loc'][-1]!r} there",
         code="recipe-unknown-key",
         where=f"{where}: {steps}",
-        hint=did_you_mean(close) if close else f"there can be {', '.join(sorted(known))}",
+        hint=did_you_mean(close) if close else f"possible keys: {', '.join(sorted(known))}",
     )
 
 
@@ -113,7 +113,7 @@ def _check_steps(steps: Iterable[Step], where: str) -> None:
         name = step.name or step.verb
         if name in seen or name in (".", ".."):
             raise DocumentError(
-                f"two steps are called {name!r}" if name in seen else f"{name!r} is no name for a folder",
+                f"two steps are called {name!r}" if name in seen else f"{name!r} cannot be the name of a folder",
                 code="recipe-step-name",
                 where=f"{where}[{number}]",
                 hint="give one of them another `name`",
@@ -123,7 +123,7 @@ def _check_steps(steps: Iterable[Step], where: str) -> None:
                 f"there is no earlier step {step.of!r}",
                 code="recipe-step-of",
                 where=f"{where}[{number}].of",
-                hint=f"before it come {', '.join(seen)}" if seen else "leave `of` out to work on the model itself",
+                hint=f"earlier steps: {', '.join(seen)}" if seen else "leave `of` out to work on the model itself",
             )
         _check_command(step.run, f"{where}[{number}].run")
         seen.append(name)

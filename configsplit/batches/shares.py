@@ -29,6 +29,7 @@ _SHARE = re.compile(
     r"(?: +of)?(?: +the)? +(?P<unit>macs|params|parameters|weights|layers)",
     re.IGNORECASE,
 )
+_LIKE_A_SHARE = re.compile(r"(an? +)?(\d[\d.]* *%|(half|third|quarter|fifth|tenth|two|three)\b)", re.IGNORECASE)
 _STAGES = re.compile(r"(?P<count>\d+)(?: +stages)? +by +(?P<balance>params|macs|bytes|latency)", re.IGNORECASE)
 
 
@@ -44,7 +45,7 @@ def stages(value: int | str, balance: str | None) -> tuple[int, str | None]:
     match = _STAGES.fullmatch(text)
     if match is None or int(match["count"]) < 1 or balance not in (None, match["balance"].lower()):
         raise CutError(
-            f"{value!r} does not say how many stages, balanced by what",
+            f"{value!r} is not a number of stages",
             code="tag-stages",
             where="stages",
             hint="write 4, or `4 by params` (macs, params, bytes, latency)",
@@ -57,7 +58,7 @@ def places_for(document: Document, options: dict[str, Any]) -> list[str]:
 
     Raises:
         TensorReferenceError: a pattern names no layer.
-        CutError: there is no place for a share.
+        CutError: there is no place for a share, or it cannot be read.
     """
     priced: list[Cuts] = []
     places: list[str] = []
@@ -70,6 +71,13 @@ def places_for(document: Document, options: dict[str, Any]) -> list[str]:
             places.append(_nearest(priced[0], text, share))
         elif is_pattern(text):
             places += _picked(_pattern(document, text), options["pick"])
+        elif _LIKE_A_SHARE.match(text.strip()):
+            raise CutError(
+                f"{text!r} is neither a layer of the model nor a share",
+                code="tag-no-place",
+                where=text,
+                hint="write a share as `half the MACs` or `30% of the layers`: of MACs, params, weights or layers",
+            )
         else:
             places.append(text)
     return list(dict.fromkeys(places))
@@ -103,7 +111,7 @@ def _nearest(priced: Cuts, text: str, share: re.Match[str]) -> str:
     rows = [row for row in sides if row[1] + row[2]]
     if not rows:
         raise CutError(
-            f"there is no place for {text!r}: the model has no place to cut at, or nothing of that kind to share",
+            f"there is no place for {text!r}: the model cannot be cut, or has nothing of that kind",
             code="tag-no-place",
             where=text,
             hint="name a layer for this model in an override",
@@ -121,7 +129,7 @@ def _nearest(priced: Cuts, text: str, share: re.Match[str]) -> str:
 def _depends(text: str, priced: Cuts) -> ShapeError:
     inputs = ", ".join(priced.sizes.values())
     return ShapeError(
-        f"which place is meant by {text!r} depends on open sizes: {inputs or 'of tensors that are not known'}",
+        f"the place for {text!r} depends on open sizes: {inputs or 'of unknown tensors'}",
         code="size-needed",
         where=text,
         hint='give the sizes of the inputs, for prices only: `size: ["INPUT=1,224,224,3"]`',

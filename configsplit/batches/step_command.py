@@ -52,7 +52,7 @@ def _command(words: list[str]) -> str:
         f"`configsplit {words[0]}` failed: {last[-1]}",
         code="step-failed",
         where=words[0],
-        hint=f"`configsplit {words[0]} --help` says how it is used",
+        hint=f"`configsplit {words[0]} --help` shows its options",
     )
 
 

@@ -81,7 +81,7 @@ def convert_step(step: Mapping[str, Any], bench: Bench) -> Facts:
     format_ = "json" if not whole else "h5" if options["to"] == "keras2" else "keras"
     if made.changes_nothing and document.kind == format_:
         raise ConversionError(
-            "this is a model of Keras 3 already, and Keras 3.15 reads it as it is",
+            "this is a Keras 3 model already, and Keras 3.15 reads it unchanged",
             code="convert-keras3",
             where=str(document.path),
             hint="there is nothing to do",

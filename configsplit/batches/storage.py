@@ -73,8 +73,9 @@ def remote_faults(address: str) -> Iterator[None]:
         raise stalled(address) from error
     except Exception as error:
         first = str(error).strip().partition("\n")[0]
+        missing = isinstance(error, FileNotFoundError)
         raise StoreError(
-            f"the remote store refused: {type(error).__name__}: {first}",
+            f"the store has no such file: {first}" if missing else f"the remote store refused: {type(error).__name__}: {first}",
             code="remote-failed",
             where=address,
             hint="check the address, the network and the credentials; in a recipe `retry` tries again",
@@ -84,7 +85,7 @@ def remote_faults(address: str) -> Iterator[None]:
 def stalled(address: str) -> StoreError:
     """The error for a server that is silent."""
     hint = "try again later, or download the file yourself and name it"
-    return StoreError(f"no byte came for {PATIENCE:g} seconds", code="remote-stalled", where=address, hint=hint)
+    return StoreError(f"the store sent nothing for {PATIENCE:g} seconds", code="remote-stalled", where=address, hint=hint)
 
 
 def fetch(address: str, target: Path) -> None:
@@ -123,7 +124,7 @@ def part(address: str, first: int, size: int) -> Part | None:
         before = _state(system, path)
         if before[0] < 0:
             return None
-        content = system.cat_file(path, first, min(first + size, before[0]))
+        content = system.cat_file(path, start=first, end=min(first + size, before[0]))  # in s3fs a version comes before them
         if before != _state(system, path):
             raise changed(address)
         if len(content) != min(size, before[0] - first):
@@ -166,12 +167,12 @@ def is_web(address: str) -> bool:
 def changed(address: str) -> StoreError:
     """The error for a file that is another by now."""
     hint = "wait until it is complete there, or download the file yourself and name it"
-    return StoreError("the file was changed while it was read", code="source-changed", where=address, hint=hint)
+    return StoreError("the file changed while it was read", code="source-changed", where=address, hint=hint)
 
 
 def wrong_size(message: str, address: str) -> StoreError:
     """The error for a store that sends something else than it says."""
-    return StoreError(message, code="remote-size", where=address, hint="download the file yourself, and name it")
+    return StoreError(message, code="remote-size", where=address, hint="download the file yourself, and give its path")
 
 
 def is_there(address: str) -> bool:

@@ -92,6 +92,11 @@ class Cut:
         return row
 
 
+_EMPTY = Side(calls=0, parameters=0, weight_bytes=0, macs=0, peak_activation_bytes=0)
+NOWHERE = Cut(at="", through="", tensors=(), shapes=(), bytes=0, input_bytes=0, before=_EMPTY, after=_EMPTY)
+"""No place at all: what columns a table has."""
+
+
 class Book:
     """Everything that a row says of a place."""
 

@@ -159,7 +159,7 @@ def _opened(document: Document, text: str) -> Iterator[str]:
         spec = _spec(document.infer(), place)
         if spec.shape is None:
             hint = f"give it whole: --shape {name}=None,28,28,128"
-            raise ShapeError(f"the shape of {name!r} is not known at all", code="shape-unknown", where=name, hint=hint)
+            raise ShapeError(f"the shape of {name!r} is unknown", code="shape-unknown", where=name, hint=hint)
         rank = len(spec.shape)
         chosen = axes or tuple(range(1, rank if rank < 3 else rank - 1))
         if not all(0 < axis < rank for axis in chosen):

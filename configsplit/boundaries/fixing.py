@@ -24,9 +24,7 @@ def fixed(document: Document, given: Mapping[TensorRef, TensorSpec]) -> Document
         ShapeError: there is no size, the model does not take one, or the document has no place for it.
     """
     if not given:
-        raise ShapeError(
-            "no size is given that could be fixed", code="size-none", hint="give it: --size INPUT=1,224,224,3 --fix-size"
-        )
+        raise ShapeError("there is no size to fix", code="size-none", hint="give it: --size INPUT=1,224,224,3 --fix-size")
     known = document.infer()
     Pricing(document, document.model, given, known).check()
     model = parse(to_text(fix_sizes(document.model, given, sized(document, document.model, given, known).specs))).model

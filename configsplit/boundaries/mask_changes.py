@@ -20,7 +20,7 @@ def check_extracted(made: Rewritten, whole: Inference) -> None:
         outside = _outside(tensors, masks, kept) if call in kept else None
         if outside is not None:
             raise CutError(
-                f"{call.layer!r} uses the mask that {outside.layer!r} makes or hands on, and a mask does not cross a file",
+                f"{call.layer!r} uses the mask that {outside.layer!r} makes or hands on, and files carry no masks",
                 code="cut-mask-lost",
                 where=call.layer,
                 hint=f"start before {outside.layer!r}, or behind the last layer that uses its mask; or cut there with `split`, "
@@ -75,7 +75,7 @@ def mask_changes(documents: Sequence[Document], model: Model, made: Rewritten, i
             for name in dict.fromkeys(loose)
         ]
         + [
-            f"{name}: it loses the mask of what it takes if that is of another dtype than its input, which is not known "
+            f"{name}: it loses the mask of a tensor whose dtype differs from that of its input, and that dtype is unknown "
             "before or after the change"
             for name in dict.fromkeys(unsure)
         ]

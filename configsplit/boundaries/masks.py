@@ -38,8 +38,8 @@ def needed(done: Split, masks: Masks) -> tuple[Handover, ...]:
     for call in masks.hanging_on_casts():
         if crossing & masks.behind(masks.unsure[call]):
             raise CutError(
-                f"{call.layer!r} loses the mask of what it takes if that is of another dtype than its input, and its dtype is "
-                "not known",
+                f"{call.layer!r} loses the mask of a tensor whose dtype differs from that of its input, and that dtype is "
+                "unknown",
                 code="cut-mask-unknown",
                 where=call.layer,
                 hint="declare the classes before it in a plug-in, or cut before the layer that makes the mask",
@@ -137,16 +137,16 @@ def check_sayable(document: Document, model: Model, masks: Masks, tensors: Itera
     hint = "cut before the layer that makes the mask, or behind the last one that uses it"
     if document.dialect == "keras1" or (document.dialect == "keras2" and () < release < (2, 4)):
         raise CutError(
-            f"a mask is alive at the boundary, and Keras {document.release or 1} has no operation layers to carry it over",
+            f"a mask reaches the boundary, and Keras {document.release or 1} has no operation layers to carry it across",
             code="cut-mask-lost",
             where=first,
-            hint=hint,
+            hint=f"{hint}; or convert the model to Keras 3 first (`configsplit convert`), where masks can cross",
         )
     names = {call.layer for call in masks.used}
     attends = any(layer.name in names and class_facts(layer.class_name).attention == "named" for layer in model.layers)
     if attends and document.dialect == "keras2" and () < release < HEEDS_MASKS:
         raise CutError(
-            f"a mask reaches MultiHeadAttention, which heeds it since TF 2.10 and did not in {document.release}",
+            f"a mask reaches MultiHeadAttention, which uses it since TF 2.10, but did not in {document.release}",
             code="cut-mask-lost",
             where=first,
             hint="cut before the layer that makes the mask, or behind the attention",

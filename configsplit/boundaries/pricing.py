@@ -6,10 +6,10 @@ formula, fitted to the figures at sizes that strides divide.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import product
+from itertools import islice, product
 from math import prod
 from typing import TYPE_CHECKING, TypeVar
 
@@ -35,6 +35,9 @@ UNEVEN = ((224, 1024), (1024, 224))
 _STEPS = (64 * 3 * 7, 64, 16)
 """What formulas are fitted to multiples of: the strides of networks, and their patches, divide the first; the others are for
 models that take no sequences as long as that."""
+
+_DOUBLINGS = 12
+"""How far sizes are looked for that a model takes: up to some millions, for those that crop thousands at their ends."""
 
 _HELD = (64, 512, 1024)
 """Sizes at which a formula must be right besides: a layer may treat small ones otherwise (cut off what is longer)."""
@@ -103,11 +106,24 @@ class Pricing:
 
     def trials(self) -> Iterator[tuple[tuple[int, ...], Costs]]:
         """Costs at every size tried that the model takes."""
-        rows = [(size,) for size in TRIED] + (list(UNEVEN) if len(self.opens) > 1 else [])
-        for sizes in rows:
+        yield from self._tried(self._start, [*((size,) for size in TRIED), *(UNEVEN if len(self.opens) > 1 else ())])
+
+    def _tried(self, start: int, rows: Iterable[Sequence[int]]) -> Iterator[tuple[tuple[int, ...], Costs]]:
+        for row in rows:
+            sizes = tuple(start + size for size in row)
             costs = self._at({each: sizes[turn % len(sizes)] for turn, each in enumerate(self.opens)}, sizes[0])
             if costs is not None:
                 yield sizes, costs
+
+    @cached_property
+    def _start(self) -> int:
+        """What is added to every size tried: nothing, unless the model crops so much that it takes fewer than two of them."""
+        several = 2
+        for start in (0, *(_STEPS[0] << number for number in range(_DOUBLINGS))):
+            rows = [(size,) for size in (TRIED if start == 0 else TRIED[:several])]
+            if len([*islice(self._tried(start, rows), several)]) == several:
+                return start
+        return 0
 
     def same(self, choose: Callable[[Costs], Choice], what: str) -> Choice:
         """A choice, if it is the same for every size tried.
@@ -181,7 +197,7 @@ class Pricing:
             )
         name = self._name(next(ref for ref in self._tensors if open_in(self._spec(ref))))
         return ShapeError(
-            f"{what} depends on the size of {name!r}, which is not known",
+            f"{what} depends on the size of {name!r}, which is unknown",
             code="size-needed",
             where=name,
             hint=f"give it: --shape {name}=None,28,28,128",
@@ -217,12 +233,15 @@ class Pricing:
         from configsplit.boundaries.formulas import fitted
 
         for step, groups in product(_STEPS, self._groups(_MOST_NAMES[degree])):
-            places = [step * (number + 1) for number in range(degree + 1)]
+            places = [self._start + step * (number + 1) for number in range(degree + 1)]
             corners = [self._together(groups, sizes) for sizes in product(places, repeat=len(groups))]
-            check = tuple(step * (degree + 2 + number) for number in range(len(groups)))
+            check = tuple(self._start + step * (degree + 2 + number) for number in range(len(groups)))
             if None in corners or self._together(groups, check) is None:
                 continue
-            held = {sizes: self._together(groups, sizes) for sizes in (check, *((size,) * len(groups) for size in _HELD))}
+            held = {
+                sizes: self._together(groups, sizes)
+                for sizes in (check, *((self._start + size,) * len(groups) for size in _HELD))
+            }
             columns = zip(*(make(costs) for costs in corners if costs is not None), strict=True)
             rows = {sizes: make(costs) for sizes, costs in held.items() if costs is not None}
             names = ["=".join(each.name for each in group) for group in groups]
@@ -298,7 +317,7 @@ class Pricing:
             f"with these sizes of {', '.join(map(repr, names))} {what}",
             code="size-unfit",
             where=names[0] if names else "",
-            hint="give sizes that the model takes",
+            hint="give sizes that the model accepts",
         )
 
     @cached_property

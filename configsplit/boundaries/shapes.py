@@ -97,10 +97,10 @@ def _check_clashes(before: Inference, after: Inference) -> None:
     for path, why in now.items():
         if path not in known and path not in old:
             raise ShapeError(
-                f"{path[-1]!r} cannot take what it is given: {why}",
+                f"{path[-1]!r} cannot take its input: {why}",
                 code="surgery-shape",
                 where="/".join(path),
-                hint="put a layer before it that gives the shape it takes (Reshape, Flatten, Dense)",
+                hint="put a layer before it that gives the shape it needs (Reshape, Flatten, Dense)",
             )
 
 
@@ -120,7 +120,7 @@ def check_given(
         wanted, given = before.specs.get(ref, TensorSpec()), after.specs.get(output, TensorSpec())
         if given.shape is None and wanted.shape is not None:
             raise ShapeError(
-                f"nothing says what shape {output.layer!r} gives: {explain(after, output)}",
+                f"the output shape of {output.layer!r} is unknown: {explain(after, output)}",
                 code="shape-unknown",
                 where=output.layer,
                 hint="declare the class in a plug-in: --custom-objects FILE.py",
@@ -130,7 +130,7 @@ def check_given(
                 f"{output.layer!r} gives {told(given)}, but {who} needs {told(wanted)} as {name(before.model, ref)!r} gave it",
                 code="surgery-shape",
                 where=name(before.model, ref),
-                hint="the donor's last layer decides: give it the units, filters or strides that fit",
+                hint="give the donor's last layer the units, filters or strides that fit",
             )
 
 

@@ -84,7 +84,7 @@ def _parsed(text: str) -> tuple[str, Shape]:
     except ValueError:
         shape, equals = (), ""
     if not equals or not name or any(size is not None and size < 1 for size in shape):
-        raise ShapeError(f"{text!r} gives no size", code="size-syntax", where=name, hint="write INPUT=1,224,224,3")
+        raise ShapeError(f"{text!r} is not a size", code="size-syntax", where=name, hint="write INPUT=1,224,224,3")
     return name, shape
 
 
@@ -108,7 +108,7 @@ def _fitting(name: str, declared: TensorSpec, numbers: Shape) -> TensorSpec:
             f"the input {name!r} is {told(declared)}, and ({', '.join(map(str, numbers))}) does not fit that",
             code="size-unfit",
             where=name,
-            hint=f"give every size that the input has, the fixed ones as they are{alone}",
+            hint=f"give all sizes of the input, the fixed ones unchanged{alone}",
         )
     return replace(declared, shape=(shape[0], *numbers[1:]))
 

@@ -33,7 +33,7 @@ class Constructor:
         keys: the keys that it takes.
         required: those without which there is no layer.
         older: keys that it does not take any more -> the last release that is known to have written them.
-        lately: those of ``required`` that older releases did not write -> the last of these.
+        lately: those of ``keys`` that older releases did not write -> the last of these.
         neutral: keys that the earliest releases of its generation do not take -> what each is where nobody says it.
         unwritten: those of ``keys`` that a config has only where they are used, if at all.
         any: whether it takes any key, and leaves alone what it does not know.
@@ -104,16 +104,23 @@ def bases_of(config: Mapping[str, Any], dialect: str) -> tuple[str, ...]:
     return tuple(name for name, count in bases.items() if count == most)
 
 
+_TELLING = 3
+"""So many settings of its own tell a class."""
+
+
 @cache
 def _settings(dialect: str) -> Mapping[str, tuple[frozenset[str], frozenset[str]]]:
-    """What every config of a class has besides what all have, for classes with some, and all that the class takes."""
-    classes = {name: constructor(name, dialect) for name in _read()[dialect]["classes"]}
-    made = {
-        name: (each.keys - _of_every_layer(dialect) - each.neutral.keys() - {*each.unwritten}, each.keys)
-        for name, each in classes.items()
-        if each is not None and not each.any
-    }
-    return {name: (own, taken) for name, (own, taken) in made.items() if len(own) > 2}
+    """What configs of a class have in every release, those settings left out that all classes have; and all that it takes."""
+    made = {}
+    for name in _read()[dialect]["classes"]:
+        each = constructor(name, dialect)
+        if each is None or each.any:
+            continue
+        own = each.keys - _of_every_layer(dialect) - each.neutral.keys() - {*each.unwritten}
+        ever = own - each.lately.keys()
+        if len(own) >= _TELLING:
+            made[name] = (ever if len(ever) >= _TELLING else own, each.keys)
+    return made
 
 
 @cache

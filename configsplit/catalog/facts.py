@@ -48,15 +48,15 @@ class WeightSpec:
 
 
 MaskRule: TypeAlias = Literal["stops", "passes", "makes", "may_pass", "unknown"]
-"""What a class does with an implicit mask: drops it, hands it on, makes one of its own; "may_pass": it makes none, and nobody
-has said whether it drops or hands on the one that arrives; "unknown": nobody has said anything."""
+"""What a class does with an implicit mask: drops it, hands it on, makes one of its own; "may_pass": it makes none, and may drop
+or hand on the one that arrives; "unknown": undeclared."""
 
 Made: TypeAlias = Literal["", "not_zero", "differs"]
 """The mask that a class makes: where its input is not 0, or where any number of a step differs from the ``mask_value`` of its
-config; "" if in a way of its own."""
+config; "" for any other mask."""
 
 Merge: TypeAlias = Literal["", "numbers", "joined", "mode"]
-"""How a class makes one tensor of those that it takes in one list: number by number, joined along the config's ``axis``, or as
+"""How a class makes one tensor of the tensors in one list: elementwise, joined along the config's ``axis``, or as
 the config's ``mode`` says (Keras 1)."""
 
 Attention: TypeAlias = Literal["", "listed", "named"]
@@ -67,8 +67,8 @@ Wraps: TypeAlias = Literal["", "whole", "steps", "directions"]
 """How a class runs the layer in its config's ``layer``: on what it takes itself, step by step, or forward and backward."""
 
 Numbers: TypeAlias = Literal["changed", "kept", "moved", "coded", "split"]
-"""What becomes of the numbers that a class takes: it computes with them; all stay, in their order; they change places, or some
-go, or others come among them; each is looked up or put into a bin; words are split off texts and looked up."""
+"""What a class does with the numbers in its input: computes with them; keeps all, in order; moves, drops or adds some; looks
+each up or bins it; splits texts into words and looks these up."""
 
 TensorKind: TypeAlias = Literal["dense", "sparse", "ragged", "unknown"]
 
@@ -86,8 +86,8 @@ def agreeing(config: FrozenDict) -> str:
 
 
 def nobody_said(call: CallFacts) -> tuple[TensorSpec, ...]:
-    """The rule of a class of which nothing was declared that tells what it gives."""
-    raise ShapeError(f"the declaration of {call.class_name} does not tell what it gives", code="shape-unknown")
+    """The rule of a class whose declaration does not say what it gives."""
+    raise ShapeError(f"the declaration of {call.class_name} does not say what it gives", code="shape-unknown")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,49 +95,49 @@ class LayerFacts:
     """What is known of one layer class.
 
     Attributes:
-        class_name: name as it stands in documents, without package (``Scale``).
-        outputs: the call's output tensors, in order. Raise `ShapeError` where the arguments do not tell them. Without it the
-            document has to tell, as for a class that nobody declared.
-        weights: the layer's own weights in the order of ``layer.weights`` (trainable first); None where unknown.
-        archived: what archives keep of it besides ``weights``, which ``.h5`` files do not have.
+        class_name: its name in documents, without package (``Scale``).
+        outputs: the output tensors of a call, in order. Raise `ShapeError` if the arguments do not determine them. Without it
+            shapes come from the document, as for an undeclared class.
+        weights: the layer's own weights in the order of ``layer.weights`` (trainable first); None if unknown.
+        archived: what archives keep besides ``weights``; ``.h5`` files lack it.
         macs: multiply-accumulate operations of one call for one sample; None counts as 0.
-        ranks: how few and how many axes, the batch with them, the first tensor may have that it takes; None: any number.
-        rank_bound: whether a layer takes only tensors of as many axes as that which it was built on.
-        input_of: the shape of the input that a config and the shape of the first weight imply; None where they do not.
+        ranks: the fewest and most axes of the first input tensor, batch included; None: any number.
+        rank_bound: whether a layer accepts only tensors with as many axes as the one it was built on.
+        input_of: the shape of the input that a config and the shape of the first weight imply; None if they imply none.
         mask: what the class does with an implicit mask that arrives with its first argument.
-        mask_key: the key of the config without which it makes no mask of its own (``mask_zero``); "" where it makes one anyway.
+        mask_key: the config key that switches its own mask on (``mask_zero``); "" if it always makes one.
         mask_made: the mask that it makes.
-        uses_mask: the arguments of ``call`` by which the class takes masks, ``("mask",)`` in most cases, where what it
-            computes hangs on them; ``()`` if it takes none; None where nobody has said, so that it may use any.
-        mask_in_training: whether it uses a mask only while it is trained.
-        reads_masks: whether it computes with masks that it reads off the tensors it takes, which no argument hands over.
-        unties_masks: whether it takes the masks off the very tensors that it takes, so that what runs behind it finds none.
-        same_tensor: whether a call gives back the very tensor that it takes, and a mask with it, when nothing is trained; None
-            where that hangs on the backend, or nobody can tell.
+        uses_mask: the arguments of ``call`` through which it takes masks, usually ``("mask",)``; ``()`` if its output depends
+            on none; None if undeclared: it may use any.
+        mask_in_training: whether it uses a mask only during training.
+        reads_masks: whether it computes with masks that it reads off its input tensors, without an argument.
+        unties_masks: whether it removes the masks from its input tensors themselves, so that later calls find none.
+        same_tensor: whether a call returns its input tensor itself, and so its mask, at inference; None if that depends on the
+            backend or is unknown.
         merge: how it makes one tensor of several.
         attention: how it takes query, value and key.
         wraps: how it runs the layer in its config.
-        recurrent: whether it carries states from step to step: its call takes ``initial_state``, its config says with
-            ``return_sequences`` whether it keeps the steps.
-        training: whether its call takes ``training``; None where nobody has said.
-        deaf_when_frozen: whether the layers inside it are trained on although it is loaded as frozen.
-        numbers: what becomes of the numbers that it takes.
-        weight_key: the key of the config that says whether it has a weight, and that its first releases did not write.
-        limit_key: the key of the config with the number of ids that it looks up or counts (``input_dim``).
-        tells_kind: whether its config says with ``sparse`` and ``ragged`` which kind of tensor it gives.
+        recurrent: whether it carries states from step to step: its call takes ``initial_state``, and ``return_sequences`` in
+            its config says whether it keeps the steps.
+        training: whether its call takes ``training``; None if undeclared.
+        deaf_when_frozen: whether Keras trains the layers inside it although they were loaded as frozen.
+        numbers: what it does with the numbers in its input.
+        weight_key: the config key that says whether it has a weight, if early releases did not write it.
+        limit_key: the config key with the number of ids that it looks up or counts (``input_dim``).
+        tells_kind: whether ``sparse`` and ``ragged`` in its config say which kind of tensor it gives.
         of_sparse: what it makes of a sparse tensor.
-        of_ragged: the same of a ragged one; a recurrent class that does not keep the steps gives a dense one.
-        code_key: the key of the config with Python code that it runs.
-        idle_keys: keys that early releases of Keras 3 wrote, that never did anything, and that later ones refuse.
-        values: the key of a config -> the values that Keras takes for it, where it refuses others.
-        conflict: what Keras refuses of values that go together, in words; "" where it takes them.
+        of_ragged: what it makes of a ragged tensor; a recurrent class that does not keep the steps gives a dense one.
+        code_key: the config key with Python code that it runs.
+        idle_keys: keys without effect that early releases of Keras 3 wrote and later ones refuse.
+        values: for config keys, the values that Keras accepts.
+        conflict: which combination of values Keras refuses, in words; "" if it accepts them.
         marks: keys that its config always has: a class of the same name whose config lacks one is another class.
-        own_name: the name of the class itself, where Keras exports it under another.
+        own_name: its real name, if Keras exports it under another.
         keras_class: ``module:Class`` of the real class for Keras 3, imported only when a model is built.
         tf_keras_class: the same for tf_keras.
-        keras3_places: where an archive of Keras 3 keeps each weight of ``layer.weights``, below the layer's own group
+        keras3_places: where a Keras 3 archive keeps each weight of ``layer.weights``, below the layer's own group
             (``first/vars/0``, ``stack/dense_1/vars/1``): needed to convert a layer that holds layers from an .h5 file.
-        keras3: the attributes that are others in Keras 3 (``{"mask": "passes"}``), see `within`.
+        keras3: the fields that differ in Keras 3 (``{"mask": "passes"}``), see `within`.
     """
 
     class_name: str
@@ -180,7 +180,7 @@ class LayerFacts:
     keras3: Mapping[str, Any] = field(default_factory=FrozenDict, hash=False)
 
     def within(self, dialect: str) -> LayerFacts:
-        """What holds in one generation of Keras.
+        """The facts in one generation of Keras.
 
         Args:
             dialect: "keras1", "keras2" or "keras3".
@@ -233,7 +233,7 @@ class LayerFacts:
 
 
 UNDECLARED = LayerFacts(class_name="")
-"""What is known of a class of which nobody has said anything."""
+"""The facts of an undeclared class."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -118,21 +118,24 @@ class Table:
         self._facts = dict(facts or {})
         self._keras3 = {name: each.within("keras3") for name, each in self._facts.items()}
         self._marks = frozenset(chain.from_iterable(each.marks for each in self._facts.values()))
-        self._found: dict[tuple[str, str, str, str, bool, frozenset[str]], LayerFacts | None] = {}
-        self.outcomes: dict[Any, Outputs] = {}
+        self._found: dict[tuple[str, str, str | None, str, bool, frozenset[str]], LayerFacts | None] = {}
+        self.outcomes: dict[Any, Any] = {}
         """What rules told of calls, for whoever asks them often."""
 
     def of(self, layer: Layer, dialect: str) -> LayerFacts | None:
         """The facts of a layer of a document, or None for a class that nobody has declared."""
-        module = layer.entry.get("module", None if dialect == "keras3" else "")
-        registered = layer.entry.get("registered_name")
+        entry = layer.entry
+        module = entry.get("module", None if dialect == "keras3" else "")
+        registered = entry.get("registered_name")
         if type(module) is not str or not (registered is None or type(registered) is str):
             return self._look_up(layer, dialect)  # what it is hangs on more than its names
         another = not module and not registered and of_another_class(layer.class_name, layer.config, dialect)
-        key = (layer.class_name, module, registered or "", dialect, another, self._marks.intersection(layer.config))
-        if key not in self._found:
-            self._found[key] = self._look_up(layer, dialect)
-        return self._found[key]
+        marks = self._marks and self._marks.intersection(layer.config)
+        key = (layer.class_name, module, registered, dialect, another, marks)
+        try:
+            return self._found[key]
+        except KeyError:
+            return self._found.setdefault(key, self._look_up(layer, dialect))
 
     def _look_up(self, layer: Layer, dialect: str) -> LayerFacts | None:
         entry, given = layer.entry, self._given(dialect)

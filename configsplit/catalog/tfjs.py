@@ -112,12 +112,12 @@ def _checked(class_name: str, config: FrozenDict) -> FrozenDict:
     """The config, without the layer of a Bidirectional that only says once more what goes the other way."""
     for key, allowed in _TAKEN.get(class_name, {}).items():
         if key in config and config[key] not in allowed:
-            raise Stop("convert-tfjs", f"TensorFlow.js computes no {class_name} with {key} {config[key]!r}", _INSTEAD)
+            raise Stop("convert-tfjs", f"TensorFlow.js does not compute {class_name} with {key} {config[key]!r}", _INSTEAD)
     behind = config.get("backward_layer")
     if class_name == "Bidirectional" and isinstance(behind, FrozenDict):
         sides = [each["config"].without("name", "go_backwards") for each in (config["layer"], behind)]
         if sides[0] != sides[1] or behind["class_name"] != config["layer"]["class_name"]:
-            raise Stop("convert-tfjs", "TensorFlow.js runs the same layer both ways, and these are two", _INSTEAD)
+            raise Stop("convert-tfjs", "TensorFlow.js runs one layer in both directions, and these are two", _INSTEAD)
     return config.without("backward_layer")
 
 
@@ -136,7 +136,11 @@ def check_input(class_name: str, config: FrozenDict, shape: Shape | None) -> Non
     if class_name == "BatchNormalization" and axis not in (-1, (-1,), rank - 1, (rank - 1,)):
         raise Stop("convert-tfjs", f"TensorFlow.js normalizes along the last axis, and this is {axis!r}", _INSTEAD)
     if class_name == "Flatten" and (rank < 3 or None in (shape or ())[1:]):
-        raise Stop("convert-tfjs", f"TensorFlow.js flattens no tensor of {shape}", "fix its sizes (`configsplit resize`)")
+        raise Stop(
+            "convert-tfjs",
+            f"TensorFlow.js cannot flatten a tensor of {shape}",
+            "fix the sizes of the model first: `configsplit extract` with --size and --fix-size",
+        )
 
 
 def _object(value: Any) -> Any:

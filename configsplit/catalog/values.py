@@ -107,7 +107,7 @@ def one_of(names: str, *, none: bool = False, case: bool = True) -> Values:
     return or_none(Values(f"one of {', '.join(listed)}", takes, listed), none)
 
 
-def permutation(value: Any) -> bool:
+def permutation(value: object) -> bool:
     return isinstance(value, (tuple, list)) and all(each in value for each in range(1, len(value) + 1))
 
 

@@ -33,6 +33,7 @@ class _Command(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """What is missing is said with what it is for, and how a whole line looks."""
+        given = list(args)  # click takes them away
         try:
             return super().parse_args(ctx, args)
         except click.MissingParameter as error:
@@ -40,6 +41,26 @@ class _Command(click.Command):
             means = means or f"See `configsplit {self.name} -h`."
             example = record(str(self.name)).examples[0]
             raise click.MissingParameter(f"{means}\n\nExample: configsplit {example}", ctx, error.param) from None
+        except click.NoSuchOption as error:
+            meant = _OTHER_OPTIONS.get(error.option_name, "")
+            if meant not in {flag for param in self.params for flag in param.opts}:
+                raise
+            raise click.NoSuchOption(error.option_name, f"{error.message} Did you mean {meant!r}?", ctx=ctx) from None
+        except click.UsageError as error:
+            if "unexpected extra argument" not in error.message:
+                raise
+            raise click.UsageError(f"{error.message}{self._meant(given)}", ctx) from None
+
+    def _meant(self, args: list[str]) -> str:
+        """What an argument too many may have been: a piece of a path with spaces, or a place to cut at."""
+        import shlex
+        from itertools import combinations
+
+        for start, stop in combinations(range(len(args) + 1), 2):
+            if stop - start > 1 and Path(path := " ".join(args[start:stop])).exists():
+                return f". Quote a path with spaces: {shlex.quote(path)}"
+        at = any("--at" in param.opts for param in self.params)
+        return ". Name a place with --at LAYER, and several with --at A --at B" if at else ""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         uses = {option.keyword: option.use for option in record(str(self.name)).command_options()} | _RUNNING
@@ -104,6 +125,9 @@ def _flags(option: Option) -> list[str]:
 
 _METAVARS = {"whole": "N", "number": "NUMBER"}
 
+_OTHER_OPTIONS = {"--layer": "--at", "--node": "--at", "--output": "--out", "--output-dir": "--out", "--parts": "--stages"}
+"""What people try first, and the option that is meant, where a verb has it."""
+
 
 def _type(option: Option) -> click.ParamType[Any] | None:
     if option.choices:
@@ -114,10 +138,18 @@ def _type(option: Option) -> click.ParamType[Any] | None:
         case "path":
             return click.Path(path_type=Path)
         case "whole":
-            return click.INT if option.least is None else click.IntRange(int(option.least))
+            return click.INT if option.least is None else _Whole(int(option.least))
         case "number":
-            return click.FloatRange(option.least, option.most, min_open=option.open)
+            return _Number(option.least, option.most, min_open=option.open)
     return None
+
+
+class _Whole(click.IntRange):
+    name = "whole number"
+
+
+class _Number(click.FloatRange):
+    name = "number"
 
 
 class _Place(click.Path):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
+from configsplit.cli.options import Loading, Writing, loading
 from configsplit.cli.output import note, say, show
 from configsplit.display.figures import size
 
@@ -21,12 +22,11 @@ def carry_out(verb: Verb, given: dict[str, Any]) -> None:
     from configsplit.models.document import reading
     from configsplit.verbs.edit import edit
 
-    named = {key: given[key] for key in ("weights", "custom_objects", "by_name", "match", "dequantize")}
-    with reading(given["model"], calls=given.get("calls", ()), **named) as document:
-        write(edit(verb, document, given, given["custom_objects"]), given)
+    with reading(given["model"], calls=given.get("calls", ()), **loading(cast("Loading", given))) as document:
+        write(edit(verb, document, given, given["custom_objects"]), cast("Writing", given))
 
 
-def write(edited: Edited, options: dict[str, Any]) -> None:
+def write(edited: Edited, options: Writing) -> None:
     """Save the result and show it."""
     saved = edited.save(
         options["out"],

@@ -10,6 +10,7 @@ from typing import IO, Any
 
 import click
 from click.exceptions import NoArgsIsHelpError
+from click.shell_completion import CompletionItem
 
 from configsplit import __version__
 from configsplit.cli.output import fail
@@ -49,7 +50,7 @@ class LazyGroup(click.Group):
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in VERBS and args[0] not in _BESIDE and not args[0].startswith("-"):
             near = [_OTHER_WORDS[args[0]]] if args[0] in _OTHER_WORDS else closest(args[0], [*VERBS, *_BESIDE])
-            ctx.fail(f"There is no verb {args[0]!r}." + (f" Did you mean {near[0]!r}?" if near else ""))
+            ctx.fail(f"There is no verb {args[0]!r}." + (f" Did you mean {near[0]!r}?" if near else _verb_first(args[0])))
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -116,7 +117,12 @@ def cli() -> None:
 
 
 @click.command("help", help="Show the help of a verb, or explain the code of an error.")
-@click.argument("verb", metavar="[VERB | CODE]", required=False)
+@click.argument(
+    "verb",
+    metavar="[VERB | CODE]",
+    required=False,
+    shell_complete=lambda _, __, begun: [CompletionItem(name) for name in VERBS if name.startswith(begun)],
+)
 @click.pass_context
 def help_(context: click.Context, verb: str | None) -> None:
     """What ``--help`` shows of a verb; what docs/errors.md says of a code."""
@@ -190,6 +196,15 @@ _OTHER_WORDS = {
 
 _BESIDE = {"help": help_, "completion": completion}
 """Commands that are no verbs."""
+
+
+def _verb_first(text: str) -> str:
+    """What is said where a file stands in the place of the verb."""
+    import shlex
+    from pathlib import Path
+
+    is_file = text.endswith((".keras", ".h5", ".json")) or Path(text).exists()
+    return f" The verb comes first: configsplit inspect {shlex.quote(text)}" if is_file else ""
 
 
 def colour() -> bool | None:

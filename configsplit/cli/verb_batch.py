@@ -34,11 +34,11 @@ class Asked(TypedDict):
 def batch(recipe: Path, zoo: str, out: str, **options: Unpack[Asked]) -> None:
     """Do a recipe on a zoo, or say what would be done."""
     if options["cluster"] and options["jobs"]:
-        raise click.UsageError("--jobs is for workers on this machine: with --cluster the cluster says how many there are")
+        raise click.UsageError("--jobs applies to workers on this machine: with --cluster, the cluster has its own")
     if options["resume"] and options["force"]:
         raise click.UsageError("--resume and --force exclude each other")
     if options["dry_run"] and options["write_overrides"]:
-        raise click.UsageError("--write-overrides needs a run, and --dry-run is none")
+        raise click.UsageError("--write-overrides needs a run, and --dry-run runs nothing")
     code = _dry(recipe, zoo, out, options) if options["dry_run"] else _run(recipe, zoo, out, options)
     click.get_current_context().exit(code)
 
@@ -64,7 +64,7 @@ def _run(recipe: Path, zoo: str, out: str, options: Asked) -> int:
                 watch=watch,
             )
     except KeyboardInterrupt:
-        note("stopped; what is done is kept: the same command with --resume goes on")
+        note("stopped; finished models are kept: the same command with --resume continues")
         raise
     if options["as_json"]:
         show(summary.as_json())

@@ -3,28 +3,47 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import click
 
+from configsplit.cli.options import Limited, Loading, loading
 from configsplit.cli.output import note, say, show
 from configsplit.display.figures import size
 
 if TYPE_CHECKING:
     from configsplit.runtime.converted import ConvertedReport
-    from configsplit.saving.conversion import Converted, SavedConversion
+    from configsplit.saving.conversion import Check, Converted, SavedConversion, Target
+    from configsplit.verbs.convert import Backend, MissingWeights
 
 
-def convert(model: Path, out: Path, as_json: bool, **options: Any) -> None:
+class Asked(Loading, Limited):
+    """The options of ``configsplit convert``, as its record has them."""
+
+    to: Target
+    target: str | None
+    lambdas: tuple[str, ...]
+    read_lambda: bool
+    shapes: tuple[str, ...]
+    missing_weights: MissingWeights
+    backend: Backend | None
+    verify: Check
+    samples: int
+    seed: int
+    inputs: Path | None
+    sizes: tuple[str, ...]
+    force: bool
+
+
+def convert(model: Path, out: Path, as_json: bool, **options: Unpack[Asked]) -> None:
     """Convert and write, or list what stands in the way."""
     from configsplit.models.document import reading
     from configsplit.verbs import asked
 
-    for name, flag in (("inputs", "--inputs"), ("sizes", "--size")):
-        if options[name] and options["verify"] != "numeric":
+    for given, flag in ((options["inputs"], "--inputs"), (options["sizes"], "--size")):
+        if given and options["verify"] != "numeric":
             raise click.UsageError(f"{flag} goes with --verify numeric")
-    named = {key: options[key] for key in ("weights", "custom_objects", "by_name", "match", "dequantize")}
-    with reading(model, **named) as document:
+    with reading(model, **loading(options)) as document:
         made = asked.converted(document, options)
         if made.refusals:
             _refuse(made, as_json)
@@ -55,7 +74,7 @@ def _refuse(made: Converted, as_json: bool) -> None:
         count = len(made.refusals)
         head = click.style("not converted", fg="red", bold=True)
         things = f"{count} thing{'s' if count > 1 else ''} of {made.document.path.name}"
-        note(f"{head}: {things} cannot be brought to {_goal(made)}")
+        note(f"{head}: {things} cannot be converted to {_goal(made)}")
         for refusal in made.refusals:
             note(f"  {click.style(refusal.layer, bold=True)} [{refusal.code}] {refusal.reason}")
             note(f"    {click.style('hint', fg='cyan')}: {refusal.remedy}")

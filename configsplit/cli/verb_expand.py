@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Unpack
 
 import click
 
+from configsplit.cli.options import Limited
 from configsplit.cli.output import note, say, show
 from configsplit.display.figures import count, size
 
+if TYPE_CHECKING:
+    from configsplit.verbs.expand import Depth
 
-def expand(model: Path, out: Path, force: bool, as_json: bool, **options: Any) -> None:
+
+class Asked(Limited):
+    """The options of ``configsplit expand``, as its record has them."""
+
+    libraries: tuple[str, ...]
+    depth: Depth
+    sizes: tuple[str, ...]
+
+
+def expand(model: Path, out: Path, force: bool, as_json: bool, **options: Unpack[Asked]) -> None:
     """Write the graph, and say what is in it."""
-    from configsplit.verbs import asked
-    from configsplit.verbs.table import function
+    from configsplit.verbs import asked, expand
 
-    told = {"depth": options["depth"], "sizes": options["sizes"], "limits": asked.limits_of(options)}
-    expanded = function("expand")(model, options["libraries"], **told)
+    expanded = expand.expand(
+        model, options["libraries"], depth=options["depth"], sizes=options["sizes"], limits=asked.limits_of(options)
+    )
     saved, plugin = expanded.save(out, force=force)
     if as_json:
         lists = {
@@ -52,4 +64,4 @@ def expand(model: Path, out: Path, force: bool, as_json: bool, **options: Any) -
     if expanded.bytes:
         note(f"{size(expanded.bytes)} of weights stay where they are: give {model} as --weights of {saved.name}")
     if plugin is not None:
-        note(f"{plugin.name} declares what was seen of the library's classes: give it as --custom-objects")
+        note(f"{plugin.name} declares the library's classes as observed: give it as --custom-objects")

@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TypedDict, Unpack
 
 from configsplit.cli.output import note, say, show
 
 
-def explore(models: tuple[Path, ...], as_json: bool, **options: Any) -> None:
+class Asked(TypedDict):
+    """The options of ``configsplit explore``, as its record has them."""
+
+    out: Path | None
+    opens: bool
+    force: bool
+    unfold: bool
+    convert: bool
+    near: int | None
+    stages: int | None
+    sizes: tuple[str, ...]
+    custom_objects: tuple[str, ...]
+
+
+def explore(models: tuple[Path, ...], as_json: bool, **options: Unpack[Asked]) -> None:
     """Write the page, hand it to a browser, and say where it is."""
     from configsplit.verbs import explore
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import click
 
@@ -16,14 +16,23 @@ if TYPE_CHECKING:
     from configsplit.verbs.inspect import Inspection
 
 
-def inspect(model: Path, only_hazards: bool, custom_objects: tuple[str, ...], as_json: bool, **options: Any) -> None:
+class Asked(TypedDict):
+    """The options of ``configsplit inspect``, as its record has them."""
+
+    weights: Path | None
+    sizes: tuple[str, ...]
+    custom_objects: tuple[str, ...]
+    verbose: bool
+
+
+def inspect(model: Path, only_hazards: bool, as_json: bool, **options: Unpack[Asked]) -> None:
     """Show what a model is."""
     from configsplit.errors import StoreError
     from configsplit.models.document import reading
     from configsplit.verbs import inspect
 
     try:
-        with reading(model, weights=options["weights"], custom_objects=custom_objects) as document:
+        with reading(model, weights=options["weights"], custom_objects=options["custom_objects"]) as document:
             inspection = inspect.inspect(document, sizes=options["sizes"])
     except StoreError as error:
         if error.code != "weights-only" or options["weights"]:

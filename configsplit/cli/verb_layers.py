@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
+from configsplit.cli.options import Loading, loading
 from configsplit.cli.output import say, shape, show, table
 
 if TYPE_CHECKING:
     from configsplit.verbs.marking import LayerInfo
 
 
-def layers(model: Path, before: tuple[str, ...], after: tuple[str, ...], as_json: bool, **options: Any) -> None:
+class Asked(Loading):
+    """The options of ``configsplit layers``, as its record has them."""
+
+    sizes: tuple[str, ...]
+    whole_nested: bool
+
+
+def layers(model: Path, before: tuple[str, ...], after: tuple[str, ...], as_json: bool, **options: Unpack[Asked]) -> None:
     """List the layers, one a line."""
     from configsplit.models.document import load
     from configsplit.verbs import marking
 
-    named = {key: options[key] for key in ("weights", "custom_objects", "by_name", "match", "dequantize")}
-    document = load(model, **named)
+    document = load(model, **loading(options))
     infos = marking.layers(document, before=before, after=after, sizes=options["sizes"], whole_nested=options["whole_nested"])
     if as_json:
         show({"file": model.name, "before": before, "after": after, "layers": [layer.as_json() for layer in infos]})

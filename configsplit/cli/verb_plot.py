@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TypedDict, Unpack
 
 from configsplit.cli.output import say, show
 
 
-def plot(models: tuple[Path, ...], out: Path, force: bool, as_json: bool, **options: Any) -> None:
+class Asked(TypedDict):
+    """The options of ``configsplit plot``, as its record has them."""
+
+    unfold: bool
+    convert: bool
+    near: int | None
+    stages: int | None
+    sizes: tuple[str, ...]
+    custom_objects: tuple[str, ...]
+
+
+def plot(models: tuple[Path, ...], out: Path, force: bool, as_json: bool, **options: Unpack[Asked]) -> None:
     """Draw, write, and say what was drawn."""
     from configsplit.verbs import plot
 

@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
+from configsplit.cli.options import Limited
 from configsplit.cli.output import note, say, show, table
 
 
-def profile(
-    model: Path,
-    out: Path | None,
-    force: bool,
-    as_json: bool,
-    **options: Any,
-) -> None:
+class Asked(Limited):
+    """The options of ``configsplit profile``, as its record has them."""
+
+    weights: Path | None
+    samples: int
+    rounds: int
+    sizes: tuple[str, ...]
+    custom_objects: tuple[str, ...]
+
+
+def profile(model: Path, out: Path | None, force: bool, as_json: bool, **options: Unpack[Asked]) -> None:
     """Measure, and show the slowest layers."""
     from configsplit.verbs import asked, profile
 
-    own = {name: options[name] for name in ("weights", "samples", "rounds", "sizes", "custom_objects")}
-    times = profile.profile(model, **own, limits=asked.limits_of(options))
+    times = profile.profile(
+        model,
+        weights=options["weights"],
+        samples=options["samples"],
+        rounds=options["rounds"],
+        sizes=options["sizes"],
+        custom_objects=options["custom_objects"],
+        limits=asked.limits_of(options),
+    )
     if out is not None:
         times.save(out, force=force)
         note(f"written to {out}")

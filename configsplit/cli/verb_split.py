@@ -5,22 +5,51 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
 import click
 
+from configsplit.cli.options import Limited
 from configsplit.cli.output import but_for, note, say, shape, show, table
 from configsplit.display.figures import size
 
 if TYPE_CHECKING:
+    from configsplit.containers.container import Format
     from configsplit.containers.early_digest import EarlyDigest
-    from configsplit.models.results import Parts
+    from configsplit.cutting.minimum_cut import Choice
+    from configsplit.models.results import Parts, Verify
     from configsplit.records.manifest import FromInput, FromPart, Manifest, Tensor, WiredTensor
+    from configsplit.rewrites.casts import Wider
     from configsplit.saving.parts import Saved
-    from configsplit.verbs.planned import Plan
+    from configsplit.verbs.planned import Balance, Plan
 
 
-def split(model: Path, at: tuple[str, ...], out: Path, as_json: bool, **options: Any) -> None:
+class Asked(Limited):
+    """The options of ``configsplit split``, as its record has them."""
+
+    boundary: Choice
+    weights: Path | None
+    with_weights: bool
+    to: Format | None
+    verify: Verify
+    shapes: tuple[str, ...]
+    opened: tuple[str, ...]
+    sizes: tuple[str, ...]
+    fix_size: bool
+    boundary_dtype: Wider | None
+    stages: int | None
+    balance: Balance | None
+    profile: Path | None
+    devices: Path | None
+    max_boundary_bytes: int | None
+    slack: float | None
+    whole_nested: bool
+    max_stage_bytes: int | None
+    custom_objects: tuple[str, ...]
+    force: bool
+
+
+def split(model: Path, at: tuple[str, ...], out: Path, as_json: bool, **options: Unpack[Asked]) -> None:
     """Cut as was asked, write the parts, and show them."""
     if options["weights"] and not options["with_weights"]:
         raise click.UsageError("--weights and --no-weights exclude each other")
@@ -44,7 +73,7 @@ def split(model: Path, at: tuple[str, ...], out: Path, as_json: bool, **options:
         note(f"{click.style('warning', fg='yellow')}: {warning}")
 
 
-def _done(at: tuple[str, ...], out: Path, options: dict[str, Any], early: EarlyDigest) -> tuple[Parts, Plan | None, Saved]:
+def _done(at: tuple[str, ...], out: Path, options: Asked, early: EarlyDigest) -> tuple[Parts, Plan | None, Saved]:
     """The parts, the plan that they follow if stages were asked for, and what was saved."""
     from configsplit.models.document import document_in
     from configsplit.plugins.registry import plugins

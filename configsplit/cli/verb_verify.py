@@ -4,17 +4,49 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import click
 
 from configsplit.cli.compared_lines import compared_lines
 from configsplit.cli.numeric_lines import numeric_lines
+from configsplit.cli.options import Limited
 from configsplit.cli.output import but_for, say, show
 from configsplit.display.figures import size
 
+if TYPE_CHECKING:
+    from configsplit.runtime.confinement.policy import Limits
 
-def verify(directory: Path, other: Path | None, as_json: bool, **options: Any) -> None:
+
+class Fed(TypedDict):
+    """What models are run on, and how outputs are compared."""
+
+    samples: int
+    seed: int
+    inputs: Path | None
+    input_ranges: tuple[str, ...]
+    sizes: tuple[str, ...]
+    tolerance: float
+    custom_objects: tuple[str, ...]
+
+
+class Asked(Fed, Limited):
+    """The options of ``configsplit verify``, as its record has them."""
+
+    source: Path | None
+    numeric: bool
+    bisect: bool
+    weights: Path | None
+    other_weights: Path | None
+
+
+class Run(Fed):
+    """What both kinds of run take."""
+
+    limits: Limits | None
+
+
+def verify(directory: Path, other: Path | None, as_json: bool, **options: Unpack[Asked]) -> None:
     """Prove a folder of parts, or a file that surgery has written; or compare two models."""
     _check_usage(directory, other, options)
     if other is not None:
@@ -25,7 +57,7 @@ def verify(directory: Path, other: Path | None, as_json: bool, **options: Any) -
         return
     from configsplit.verbs import verify
 
-    verified = verify.verify(directory, source=options["source"], numeric=options["numeric"], **_own(options))
+    verified = verify.verify(directory, source=options["source"], numeric=options["numeric"], **_run(options))
     if as_json:
         numbers = None if verified.numeric is None else verified.numeric.as_json()
         show({"directory": str(directory), "proof": asdict(verified.proof), "numeric": numbers})
@@ -39,18 +71,22 @@ def verify(directory: Path, other: Path | None, as_json: bool, **options: Any) -
         say(*numeric_lines(verified.numeric))
 
 
-_FED = ("samples", "seed", "inputs", "input_ranges", "sizes", "tolerance", "custom_objects")
-
-
-def _own(options: dict[str, Any]) -> dict[str, Any]:
-    """What both kinds of run take."""
+def _run(options: Asked) -> Run:
     from configsplit.verbs.asked import limits_of
 
-    limits = limits_of(options) if options["numeric"] else None
-    return {**{name: options[name] for name in _FED}, "limits": limits}
+    return Run(
+        samples=options["samples"],
+        seed=options["seed"],
+        inputs=options["inputs"],
+        input_ranges=options["input_ranges"],
+        sizes=options["sizes"],
+        tolerance=options["tolerance"],
+        custom_objects=options["custom_objects"],
+        limits=limits_of(options) if options["numeric"] else None,
+    )
 
 
-def _check_usage(directory: Path, other: Path | None, options: dict[str, Any]) -> None:
+def _check_usage(directory: Path, other: Path | None, options: Asked) -> None:
     """Raises UsageError for options that mean nothing here."""
     if other is not None:
         if not options["numeric"]:
@@ -58,19 +94,26 @@ def _check_usage(directory: Path, other: Path | None, options: dict[str, Any]) -
         if options["source"] is not None:
             raise click.UsageError("--source goes with a folder of parts, or a file that was made of it")
         return
-    for name in ("bisect", "weights", "other_weights"):
-        if options[name]:
-            raise click.UsageError(f"--{name.replace('_', '-')} goes with two models: verify A B --numeric")
+    of_two = (("--bisect", options["bisect"]), ("--weights", options["weights"]), ("--other-weights", options["other_weights"]))
+    for flag, given in of_two:
+        if given:
+            raise click.UsageError(f"{flag} goes with two models: verify A B --numeric")
     if options["numeric"] and directory.is_file():
-        raise click.UsageError("a single file is not run: compare it with its original, verify A B --numeric")
+        raise click.UsageError("--numeric needs two models for a single file: verify A B --numeric")
 
 
-def _compare(one: Path, other: Path, as_json: bool, options: dict[str, Any]) -> None:
+def _compare(one: Path, other: Path, as_json: bool, options: Asked) -> None:
     """Show what two models have given; ends with 1 where that is not equal."""
     from configsplit.verbs.compare import compare
 
-    apart = {name: options[name] for name in ("weights", "other_weights", "bisect")}
-    comparison = compare(one, other, **apart, **_own(options))
+    comparison = compare(
+        one,
+        other,
+        weights=options["weights"],
+        other_weights=options["other_weights"],
+        bisect=options["bisect"],
+        **_run(options),
+    )
     if as_json:
         show({"model": str(one), "other": str(other), "numeric": comparison.as_json()})
     else:

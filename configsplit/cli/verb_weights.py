@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 import click
 
+from configsplit.cli.options import Loading, loading
 from configsplit.cli.output import note, say, show
 from configsplit.display.figures import size
 
 
-def weights(model: Path, out: Path, force: bool, as_json: bool, **options: Any) -> None:
+def weights(model: Path, out: Path, force: bool, as_json: bool, **options: Unpack[Loading]) -> None:
     """Write them, and say how many there are."""
     from configsplit.models.document import reading
     from configsplit.verbs.table import function
 
-    named = {key: options[key] for key in ("weights", "custom_objects", "by_name", "match", "dequantize")}
-    with reading(model, **named) as document:
+    with reading(model, **loading(options)) as document:
         saved = function("weights")(document).save(out, force=force)
     if as_json:
         facts = {"sha256": saved.sha256, "bytes": saved.bytes, "weights": list(saved.names), "notes": list(saved.notes)}

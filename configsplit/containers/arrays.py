@@ -173,8 +173,17 @@ class Arrays(Protocol):
 
     def strays(self, addresses: Iterable[str]) -> list[str]:
         """Arrays that lie below none of the addresses and are no training state: weights that no layer claims."""
-        known = {*addresses, *STATE_GROUPS, "model_weights/top_level_model_weights", "top_level_model_weights"}
+        known = {*addresses, *STATE_GROUPS, *self.unlisted, "model_weights/top_level_model_weights", "top_level_model_weights"}
         return [path for path in self.datasets if not known & set(prefixes(path))]
+
+    @cached_property
+    def unlisted(self) -> list[str]:
+        """Arrays of a legacy file below no layer that it lists: Keras reads none of them, they are data of the user's."""
+        if self.layout.kind != "legacy":
+            return []
+        container = self.layout.container
+        listed = {f"{container}/{name}" if container else name for name in (*self.layer_names, "top_level_model_weights")}
+        return [path for path in self.datasets if not {*listed, *STATE_GROUPS} & set(prefixes(path))]
 
     def vars_name(self, group: str) -> str | None:
         """The layer's name as Keras 3.6 and later leave it on the ``vars`` group; None in older files."""
@@ -263,7 +272,7 @@ class ListedArrays(Arrays):
         for path, array in listed.items():
             room = array.data.length if isinstance(array.data, Span) else array.nbytes
             if path in self.groups or room != array.nbytes:
-                raise StoreError("this is no array of a model", code="weights-layout", where=f"{where}:{path}")
+                raise StoreError("this is not an array of a model", code="weights-layout", where=f"{where}:{path}")
 
     @property
     def layout(self) -> Layout:

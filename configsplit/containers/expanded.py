@@ -44,7 +44,7 @@ class Expanded(Container):
         sound = isinstance(at, FrozenDict) and all(isinstance(name, str) for name in at.values())
         if not sound or record.keys() != {"weights_at", "model"} or len(set(at.values())) < len(at):
             hint = "write it again with `configsplit expand`"
-            raise StoreError("this is no graph that `expand` wrote", code="expanded-damaged", where=where, hint=hint)
+            raise StoreError("`expand` did not write this file", code="expanded-damaged", where=where, hint=hint)
         return record
 
     def config_text(self) -> str:

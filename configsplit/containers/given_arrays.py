@@ -32,7 +32,7 @@ def read_arrays(path: Path) -> Mapping[str, np.ndarray[Any, Any]]:
         opened = Opened(path, files)
         if opened.is_folder or not is_zip(opened):
             hint = "write it with numpy.savez(FILE, input_name=array)"
-            raise StoreError("this is no .npz file", code="inputs-not-npz", where=str(path), hint=hint)
+            raise StoreError("this is not an .npz file", code="inputs-not-npz", where=str(path), hint=hint)
         archive = Archive(opened.span, str(path))
         total = sum(info.file_size for info in archive.members.values())
         if total > MAX_BYTES:
@@ -61,13 +61,13 @@ def head_of(data: bytes, size: int, where: str, kinds: str = _KINDS) -> Head:
     try:
         shape, fortran, dtype = _HEADERS[np.lib.format.read_magic(stream)](stream)
     except (ValueError, KeyError, SyntaxError, TypeError, RecursionError, MemoryError) as error:
-        raise StoreError(f"this is no array: {error}", code="inputs-not-npz", where=where) from None
+        raise StoreError(f"this is not an array: {error}", code="inputs-not-npz", where=where) from None
     if dtype.hasobject or dtype.kind not in kinds:
         message = f"the array holds {'Python objects' if dtype.hasobject else dtype}, which are not read: they may run code"
         hint = "save numbers, booleans or texts (dtype U or S)"
         raise StoreError(message, code="inputs-not-npz", where=where, hint=hint)
     if dtype.itemsize * math.prod(shape) != size - stream.tell() or min(shape, default=0) < 0:
-        raise StoreError("the array is damaged: its size is not what it says", code="inputs-not-npz", where=where)
+        raise StoreError("the array is damaged: its size differs from its header", code="inputs-not-npz", where=where)
     return Head(shape, fortran, dtype, stream.tell())
 
 

@@ -42,7 +42,7 @@ _PICKLE = re.compile(rb"\x80[\x02-\x05]|\(dp\d|\(lp\d|c(?:__builtin__|builtins|n
 _HTML = re.compile(rb"\s*(?:<!--.*?-->\s*)*<(?:!doctype html|html|head|body)", re.IGNORECASE | re.DOTALL)
 _YAML = re.compile(rb"(?:#[^\n]*\n)*(?:---\n)?(?:backend|class_name|config|keras_version|!!python)\b[^\n]*[:/]")
 _ONNX = re.compile(rb"\x08[\x01-\x14](?:\x12.{0,80}?\x1a|\x12|:|B)", re.DOTALL)
-_CONFLICT = re.compile(rb"^(?:<{7} |={7}\r?$|>{7} )", re.MULTILINE)
+_CONFLICT = re.compile(rb"\n(?:<{7} |={7}\r?(?:\n|\Z)|>{7} )")  # most texts are one line, in which there is little to look for
 
 
 def is_zip(opened: Opened) -> bool:
@@ -96,7 +96,7 @@ def _name(head: bytes) -> tuple[str, str]:
         return "a Python pickle (perhaps PyTorch or joblib)", "it can run code when loaded, so it is not opened"
     if _HTML.match(head.removeprefix(BOM)):
         return _PAGE, "the download fetched a web page instead of the file; download it raw"
-    if _CONFLICT.search(head):
+    if _CONFLICT.search(b"\n" + head):
         return _CONFLICTS, "resolve the merge conflict first"
     if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return "text in UTF-16", "save it as UTF-8"
@@ -112,7 +112,7 @@ def _name_by_structure(head: bytes) -> tuple[str, str]:
         return "a protocol buffer, perhaps ONNX or a frozen graph", "the Keras model it was exported from is needed"
     if not head.strip(b"\0"):
         return _ZEROS, "the download or copy did not finish"
-    return ("plain text, but no JSON" if _is_text(head) else "no format that is known here"), ""
+    return ("plain text, but not JSON" if _is_text(head) else "no format that is known here"), ""
 
 
 def _is_text(head: bytes) -> bool:
@@ -129,7 +129,7 @@ def decode_text(data: bytes, where: str) -> str:
         text = data.removeprefix(BOM).decode("utf-8")
     except UnicodeDecodeError as error:
         raise StoreError(f"not UTF-8 text: {error}", code="text-encoding", where=where, hint="save it as UTF-8") from error
-    if _CONFLICT.search(data):
+    if _CONFLICT.search(data) or _CONFLICT.match(b"\n" + data[:9]):
         raise StoreError(
             "the text holds Git conflict markers", code="file-stand-in", where=where, hint="resolve the merge conflict first"
         )

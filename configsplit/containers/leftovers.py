@@ -105,7 +105,7 @@ def alone(folder: Path, patience: float = _PATIENCE) -> Iterator[None]:
                     "another process holds the folder",
                     code="output-busy",
                     where=str(folder),
-                    hint="it puts outputs in place there and was stopped, or it locked the folder for a reason of its own",
+                    hint="it was stopped while it put outputs in place, or locked the folder for another reason",
                 )
             time.sleep(0.005)
         yield
@@ -177,7 +177,7 @@ def _place(hidden: Path, name: Any) -> Path:
     """A place beside the hidden folder or within it."""
     steps = name.split("/") if isinstance(name, str) else []
     if not steps or {*steps} & {"", ".", ".."} or (len(steps) > 1 and steps[0] != hidden.name):
-        raise ValueError(f"{name!r} is no place of an output")
+        raise ValueError(f"{name!r} is not a place for an output")
     return hidden.parent.joinpath(*steps)
 
 

@@ -94,7 +94,7 @@ def read(file: Arrays, path: str) -> Values:
 def _one(values: Any) -> Values:
     if isinstance(values, list):
         if len(values) != 1:
-            raise ValueError(f"{len(values)} arrays are left where one is wanted")
+            raise ValueError(f"{len(values)} arrays are left instead of one")
         return np.asarray(values[0])
     return np.asarray(values)
 

@@ -32,12 +32,12 @@ def shard_names(text: str, where: str) -> list[str]:
         named = ([shards] if isinstance(shards, str) else shards for shards in weight_map.values())
         names = sorted({name for shards in named for name in shards})
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise refusal("this is JSON, but no index of sharded weights (it has no weight_map of names)", where) from None
+        raise refusal("this is JSON, but not an index of sharded weights (it has no weight_map of names)", where) from None
     if not names or len(names) > MOST_SHARDS:
-        raise refusal(f"the index speaks of {len(names)} shards", where)
+        raise refusal(f"the index lists {len(names)} shards", where)
     for name in names:
         if not isinstance(name, str) or not _SHARD.fullmatch(name) or name.startswith("."):
-            raise refusal(f"the index names {name!r}, which no Keras gives to a shard", where)
+            raise refusal(f"the index names {name!r}, which is no name that Keras gives a shard", where)
     return names
 
 

@@ -108,7 +108,7 @@ def container_at(path: Path, files: Files) -> Container:
     if _inside(container) is None:
         return container
     hint = "unpack it, and name the model in it"
-    raise StoreError("archives stand in archives", code="archive-nested", where=str(path), hint=hint)
+    raise StoreError("there are archives inside archives", code="archive-nested", where=str(path), hint=hint)
 
 
 def _container_of(opened: Opened) -> Container:
@@ -117,7 +117,7 @@ def _container_of(opened: Opened) -> Container:
             if both := two_kinds(opened):
                 hint = "no Keras release writes this: the file is damaged or hostile"
                 raise StoreError(
-                    f"this is {both}: readers differ in it", code="file-two-kinds", where=str(opened.path), hint=hint
+                    f"this is {both}: readers would disagree", code="file-two-kinds", where=str(opened.path), hint=hint
                 )
             return each(opened)
     raise foreign(opened.head).within(str(opened.path))

@@ -69,7 +69,7 @@ class TfjsModel(Container):
                 "this is a graph model of TensorFlow.js: operations without layers",
                 code="not-a-model",
                 where=str(self.opened.path),
-                hint="the Keras model it was converted from is needed, or that saved as a layers model",
+                hint="give the Keras model it was converted from, or save that as a layers model",
             )
         if not isinstance(topology, Mapping):
             raise self._refusal("there is no modelTopology")
@@ -184,10 +184,10 @@ class TfjsModel(Container):
             return name, shape, dtype, None
         if not self.dequantize:
             raise StoreError(
-                f"the weight {name!r} is quantized: what it was before is lost",
+                f"the weight {name!r} is quantized: its original values are lost",
                 code="weights-quantized",
                 where=str(self.opened.path),
-                hint="give the Keras model itself, or its weights as .h5; `convert --dequantize` takes what is left of them",
+                hint="give the Keras model itself, or its weights as .h5; `convert --dequantize` accepts the rounded values",
             )
         if (packing := packing_of(entry["quantization"], dtype)) is None:
             raise self._refusal(f"the weight {name!r} is quantized in a way that TensorFlow.js does not know")

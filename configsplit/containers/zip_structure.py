@@ -74,7 +74,7 @@ def _start(span: Span, info: ZipInfo) -> int:
         raise OddError(f"{info.filename!r}: its header and the directory disagree about its size or checksum")
     for kind, value in (*_extras(extra), *_extras(info.extra)):
         if kind == _UNICODE_PATH and value[5:] != info.orig_filename.encode("utf-8"):
-            raise OddError(f"{info.filename!r}: it has another name beside this one")
+            raise OddError(f"{info.filename!r}: it has a second name")
     return start + len(behind)
 
 
@@ -106,7 +106,7 @@ def _described(span: Span, info: ZipInfo, at: int) -> int:
         for whole in (b"PK\7\x08" + right, right):
             if read_at(span.fd, len(whole), span.offset + at) == whole:
                 return len(whole)
-    raise OddError(f"{info.filename!r}: what stands behind it is not what the directory says of it")
+    raise OddError(f"{info.filename!r}: what follows it differs from what the directory says")
 
 
 def _check_end(span: Span, count: int, directory: int, end: int) -> None:
@@ -116,19 +116,19 @@ def _check_end(span: Span, count: int, directory: int, end: int) -> None:
     if tail[:4] == b"PK\6\6" and len(tail) >= END64.size + LOCATOR.size:
         wide, locator = END64.unpack_from(tail), LOCATOR.unpack_from(tail, END64.size)
         if wide[1] != END64.size - 12 or wide[4:] != (0, 0, count, count, size, directory):
-            raise OddError("the record of 64 bits says something else of the directory than it is")
+            raise OddError("the 64-bit end record does not match the directory")
         if locator[:3] != (b"PK\6\7", 0, end):
-            raise OddError("the record of 64 bits is said to stand elsewhere")
+            raise OddError("the 64-bit end record is not where the archive says")
         tail, place = tail[END64.size + LOCATOR.size :], end + END64.size + LOCATOR.size
     if tail[:4] != b"PK\5\6" or len(tail) < END.size:
-        raise OddError("something stands between the directory and the record of its place")
+        raise OddError("something is between the directory and the record of its place")
     _, *disks, here, all_, said_size, said_place, comment = END.unpack_from(tail)
     few = place > end
     rights = ((here, count, _MOST_SHORT), (all_, count, _MOST_SHORT), (said_size, size, MOST), (said_place, directory, MOST))
     if any(disks) or not all(said == right or (few and said == most) for said, right, most in rights):
-        raise OddError("the record at the end says something else of the directory than it is")
+        raise OddError("the end record does not match the directory")
     if place + END.size + comment != span.length:
-        raise OddError("something stands behind the archive's end")
+        raise OddError("something follows the archive's end")
     if ends_as_zip(tail[1:]):
         raise OddError("the comment holds the end of another archive")
 

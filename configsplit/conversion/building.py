@@ -266,7 +266,7 @@ def new_names(path: LayerPath, model: Model) -> tuple[dict[str, str], list[Note]
                 number += 1
                 name = f"{wish}_{number}"
             taken.add(name)
-            notes.append(Note("/".join((*path, layer.name)), f"is called {name!r} now: Keras 3 allows no '/' in a name"))
+            notes.append(Note("/".join((*path, layer.name)), f"is now called {name!r}: Keras 3 allows no '/' in a name"))
         names[layer.name] = name
     return names, notes
 

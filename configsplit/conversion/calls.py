@@ -46,7 +46,7 @@ def convert_call(building: Building, layer: Layer, number: int, model: Model | N
 def _told_to_train(building: Building, layer: Layer, number: int) -> None:
     """Say of a call with ``training=True`` (Monte Carlo dropout) that Keras 3 overrules it."""
     if plain_constant(layer.calls[number].kwargs.get("training")) in (True, 1):
-        building.note(layer.name, f"is told to train: {TOLD_TO_TRAIN}")
+        building.note(layer.name, f"is called with training=True: {TOLD_TO_TRAIN}")
 
 
 _Rule = Callable[[Building, Layer, int], None]
@@ -110,7 +110,7 @@ def _plain(building: Building, layer: Layer, number: int) -> None:
             building.note(layer.name, told)
         for key in ("renorm", "virtual_batch_size"):
             if class_of(layer.class_name) == several.NORMALIZATION and layer.config.get(key):
-                building.note(layer.name, f"trains without {key}, which Keras 3 does not have; what it predicts is the same")
+                building.note(layer.name, f"trains without {key}, which Keras 3 lacks; its predictions are the same")
     args, kwargs = _arguments(layer, layer.calls[number])
     building.layers[name].calls[number] = Node(building.moved(args), building.moved(kwargs))
     _same_outputs(building, layer, number, name)
@@ -138,11 +138,11 @@ def _recurrent(layer: Layer, node: Node, kwargs: dict[str, Any]) -> tuple[Any, F
     if type(first) is tuple:
         first, *states = first
         if states and "initial_state" in kwargs:
-            raise Stop("convert-call", "its call is given states twice", "save the model again where it loads")
+            raise Stop("convert-call", "its call gets states twice", "save the model again where it loads")
         if states:
             kwargs["initial_state"] = tuple(states)
     elif type(kwargs.get("initial_state")) is Use:
         kwargs["initial_state"] = (kwargs["initial_state"],)
     if kwargs.pop("constants", None) or layer.config.get("num_constants"):
-        raise Stop("convert-call", "its cell takes constants, which Keras 3 does not hand over", "rewrite the cell for Keras 3")
+        raise Stop("convert-call", "its cell takes constants, which Keras 3 does not pass", "rewrite the cell for Keras 3")
     return (first, *more), FrozenDict(kwargs)

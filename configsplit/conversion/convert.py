@@ -177,7 +177,7 @@ def _is_taken_from_refused(error: Exception, refused: set[str], work: _Work, pat
 
 def _odd(error: Exception) -> Stop:
     """A rule met what no release writes."""
-    return Stop("convert-odd", f"its config or its call is not as Keras writes it ({error!r})", "the file may be damaged")
+    return Stop("convert-odd", f"its config or call has a form that Keras never writes ({error!r})", "the file may be damaged")
 
 
 def _wrapped(entry: FrozenDict, path: LayerPath, work: _Work) -> FrozenDict:

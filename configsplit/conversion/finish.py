@@ -143,7 +143,7 @@ def _described(model: Model, building: Building) -> Model:
         _check(building, ref, traced.get(ref, TensorSpec()), old.get(ref, TensorSpec()))
     lost = dict.fromkeys((trail(inference, ref) or [ref])[-1].layer for ref in needed if traced[ref].shape is None)
     for name in lost:
-        building.note(name, "nothing tells the shape of what it gives: none is written, and Keras 3 asks the class itself")
+        building.note(name, "its output shape is unknown: none is written, and Keras 3 asks the class itself")
 
     def fill(use: Use) -> Use:
         return replace(use, spec=traced.get(use.ref))
@@ -207,12 +207,14 @@ def told_shapes(model: Model, building: Building) -> Model:
             Refusal(
                 building.title(unknown[0]),
                 "convert-shape-unknown",
-                "the file does not say what the model takes, so Keras 3 could not build this layer to load its weights",
+                "the file lacks the shape of the model's input, so Keras 3 could not build this layer to load its weights",
                 f"give it: --shape {model.layers[0].name}=None,28,28,3",
             )
         )
         return model
-    building.note(weighted[0].name, f"the file does not say what the model takes; its weights imply {before[weighted[0].name]}")
+    building.note(
+        weighted[0].name, f"the file lacks the shape of the model's input; its weights imply {before[weighted[0].name]}"
+    )
     return model.with_layers(tuple(_told(layer, before[layer.name]) if layer in weighted else layer for layer in model.layers))
 
 

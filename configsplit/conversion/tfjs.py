@@ -46,7 +46,7 @@ def for_browsers(migration: Migration, model: Model, facts: Mapping[str, LayerFa
         refused.append(Refusal(twice, "convert-tfjs", what, "rename one (`configsplit rename`)"))
     notes = migration.notes
     if isinstance(model.outputs, FrozenDict) or isinstance(model.inputs, FrozenDict):
-        notes = (*notes, Note(model.name, "its inputs and outputs stand in lists now, which is all that TensorFlow.js knows"))
+        notes = (*notes, Note(model.name, "its inputs and outputs are now in lists, the only form that TensorFlow.js knows"))
     refusals = (*migration.refusals, *dict.fromkeys(refused))
     return replace(migration, model=None if refusals else changed[()], refusals=refusals, notes=notes)
 

@@ -55,7 +55,7 @@ def _chain(graph: CallGraph, ordered: Sequence[Sequence[TensorRef]], choice: Cho
         head = _choose(graph, bounds, choice, cost)
         if chained and all(graph.is_input[call] for call in head - chained[-1]):
             raise CutError(
-                "two of the boundaries are passed at the same place, with nothing between them",
+                "two of the boundaries are at the same place, with nothing between them",
                 code="cut-empty-part",
                 hint="name one of them only, or give both as one boundary: --at A,B",
             )
@@ -160,27 +160,30 @@ class FlowNetwork:
         self._room: list[int] = []
 
     def add(self, start: int, end: int, capacity: int) -> None:
-        for tail, head, room in ((start, end, capacity), (end, start, 0)):  # edge e and its reverse are e and e ^ 1
-            self._edges[tail].append(len(self._head))
-            self._head.append(head)
-            self._room.append(room)
+        edge = len(self._head)  # its reverse is edge ^ 1
+        self._edges[start].append(edge)
+        self._edges[end].append(edge + 1)
+        self._head += (end, start)
+        self._room += (capacity, 0)
 
     def minimum_cut(self, source: int, sink: int) -> set[int]:
         """The smallest set of nodes on the source's side of a minimum cut."""
-        while (levels := self._levels(source))[sink] >= 0:
+        while (levels := self._levels(source, sink))[sink] >= 0:
             self._block(source, sink, levels)
         return {node for node, level in enumerate(levels) if level >= 0}
 
-    def _levels(self, source: int) -> list[int]:
-        levels = [-1] * len(self._edges)
+    def _levels(self, source: int, sink: int) -> list[int]:
+        """How far each node is from the source where there is room; -1 where no way leads, or none as short as to the sink."""
+        edges, heads, room = self._edges, self._head, self._room
+        levels = [-1] * len(edges)
         levels[source] = 0
         todo = deque([source])
-        while todo:
+        while todo and levels[sink] < 0:
             node = todo.popleft()
-            for edge in self._edges[node]:
-                head = self._head[edge]
-                if self._room[edge] and levels[head] < 0:
-                    levels[head] = levels[node] + 1
+            level = levels[node] + 1
+            for edge in edges[node]:
+                if room[edge] and levels[head := heads[edge]] < 0:
+                    levels[head] = level
                     todo.append(head)
         return levels
 
@@ -205,12 +208,13 @@ class FlowNetwork:
                 return
 
     def _advance(self, node: int, next_edge: list[int], levels: list[int]) -> int:
-        edges = self._edges[node]
-        while next_edge[node] < len(edges):
-            edge = edges[next_edge[node]]
-            if self._room[edge] and levels[self._head[edge]] == levels[node] + 1:
+        edges, heads, room, level = self._edges[node], self._head, self._room, levels[node] + 1
+        for number in range(next_edge[node], len(edges)):
+            edge = edges[number]
+            if room[edge] and levels[heads[edge]] == level:
+                next_edge[node] = number
                 return edge
-            next_edge[node] += 1
+        next_edge[node] = len(edges)
         return -1
 
     def _push(self, path: list[int]) -> int:
@@ -240,5 +244,5 @@ def partition(graph: CallGraph, heads: Sequence[set[int]]) -> list[list[int]]:
         if not graph.is_input[call]:
             parts.setdefault(tuple(call in head for head in heads), []).append(call)
     if len(parts) <= len(heads):
-        raise CutError("one of the parts would hold no layer at all", code="cut-empty-part", hint="cut at fewer places")
+        raise CutError("one of the parts would have no layer", code="cut-empty-part", hint="cut at fewer places")
     return [parts[key] for key in sorted(parts, key=lambda key: (-sum(key), tuple(not inside for inside in key)))]

@@ -8,8 +8,9 @@ the calls that are neither needed by the call nor need it. Places through which 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from configsplit.cutting.minimum_cut import FlowNetwork, heads
 from configsplit.cutting.pipeline.places import bits, segments
@@ -102,6 +103,16 @@ def _through_each(graph: CallGraph, whole: Segments, unit: int, price: Callable[
             yield whole.place(head)
 
 
+class _Flow(NamedTuple):
+    """A tensor inside a segment: its bytes, the group of what makes it there, the units that take it there with their groups,
+    and whether it is taken behind."""
+
+    bytes: int
+    maker: int | None
+    takers: tuple[tuple[int, int], ...]
+    beyond: bool
+
+
 class _Segment:
     """Minimum cuts inside one segment."""
 
@@ -117,10 +128,19 @@ class _Segment:
         self._group = self._grouped()
         self._members: dict[int, int] = {}
         self._tensors: dict[int, list[int]] = {}
+        self._flows: dict[int, _Flow] = {}
         for unit, group in enumerate(self._group):
             self._members[group] = self._members.get(group, 0) | 1 << unit
             of = self._units.takes[self._first + unit], self._units.gives[self._first + unit]
             self._tensors.setdefault(group, []).extend((*of[0], *of[1]))
+            self._flows.update((index, self._flow(index)) for each in of for index in each if index not in self._flows)
+
+    def _flow(self, number: int) -> _Flow:
+        tensor, first = self._units.tensors[number], self._first
+        inside = [taker - first for taker in tensor.consumers if first <= taker < self._end]
+        maker = self._group[tensor.producer - first] if first <= tensor.producer < self._end else None
+        beyond = any(taker >= self._end for taker in tensor.consumers)
+        return _Flow(tensor.bytes, maker, tuple((unit, self._group[unit]) for unit in inside), beyond)
 
     def _grouped(self) -> list[int]:
         """Per unit, the first of those that stay together in a smallest head of the fewest bytes, wherever it is cut: one that
@@ -178,29 +198,26 @@ class _Segment:
 
     def _cut(self, inside: int, free: int) -> int:
         """The free units on the head's side of a minimum cut (see `configsplit.cutting.minimum_cut`)."""
-        units, below = self._units, (free & -free).bit_length() - 1
+        below = (free & -free).bit_length() - 1
         groups = dict.fromkeys(self._group[below + bit] for bit in bits(free >> below))
         node = {group: index for index, group in enumerate((g for g in groups if not self._members[g] & ~free), start=2)}
-        tensors = [units.tensors[index] for index in dict.fromkeys(each for group in node for each in self._tensors[group])]
-        network = FlowNetwork(2 + len(node) + len(tensors))
-        unlimited = sum(tensor.bytes for tensor in tensors) + 1
-        for index, tensor in enumerate(tensors, start=2 + len(node)):
-            start = self._node(tensor.producer, node, 0)
-            ends = {self._node(taker, node, 1) for taker in tensor.consumers if not self._within(taker, inside)} - {start}
+        flows = [self._flows[index] for index in dict.fromkeys(each for group in node for each in self._tensors[group])]
+        network = FlowNetwork(2 + len(node) + len(flows))
+        unlimited = sum([flow.bytes for flow in flows]) + 1
+        for index, (size, maker, takers, beyond) in enumerate(flows, start=2 + len(node)):
+            start = 0 if maker is None else node.get(maker, 0)
+            ends = {node.get(group, 1) for unit, group in takers if not inside >> unit & 1}
+            if beyond:
+                ends.add(1)
+            ends.discard(start)
             if len(ends) > 1:  # paid for once, however many take it
-                network.add(start, index, tensor.bytes)
+                network.add(start, index, size)
             for end in ends:
-                network.add(index if len(ends) > 1 else start, end, unlimited if len(ends) > 1 else tensor.bytes)
+                network.add(index if len(ends) > 1 else start, end, unlimited if len(ends) > 1 else size)
                 if start:
                     network.add(end, start, unlimited)
         side = network.minimum_cut(0, 1)
         return sum(self._members[group] for group, number in node.items() if number in side)
-
-    def _node(self, unit: int, node: Mapping[int, int], other: int) -> int:
-        return node.get(self._group[unit - self._first], other) if self._first <= unit < self._end else other
-
-    def _within(self, unit: int, mask: int) -> bool:
-        return unit < self._first or (unit < self._end and bool(mask >> (unit - self._first) & 1))
 
 
 class _Crossing:

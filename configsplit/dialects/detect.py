@@ -63,24 +63,36 @@ class Detection:
     evidence: tuple[Sign, ...]
 
 
-def _entries(document: FrozenDict) -> Iterator[tuple[str, FrozenDict]]:
-    """Every layer entry, nested models and wrapped layers included, with its path; iterative."""
-    todo: list[tuple[str, Any]] = [("", document)]
+_Place = tuple[Any, ...]
+"""Where an entry stands: the place of what holds it, and the steps from there. Few are ever put into words."""
+
+
+def _entries(document: FrozenDict) -> Iterator[tuple[_Place, FrozenDict]]:
+    """Every layer entry, nested models and wrapped layers included, with its place; iterative."""
+    todo: list[tuple[_Place, Any]] = [((), document)]
     while todo:
-        where, entry = todo.pop()
+        place, entry = todo.pop()
         if not isinstance(entry, FrozenDict):
             continue
-        yield where, entry
+        yield place, entry
         config = entry.get("config")
         if isinstance(config, FrozenDict):
             inner = config.get("layers")
-            where = f"{where}.config" if where else ""
-            todo += [(f"{where}.{key}".lstrip("."), config[key]) for key in ("layer", "cell") if key in config]
+            place = (place, ".config") if place else ()
+            todo += [((place, f".{key}"), config[key]) for key in ("layer", "cell") if key in config]
         else:
             inner = config
         if type(inner) is tuple:
-            joint = f"{where}.layers".lstrip(".")
-            todo.extend((f"{joint}[{index}]", item) for index, item in reversed(list(enumerate(inner))))
+            todo.extend(((place, ".layers", index), item) for index, item in reversed(list(enumerate(inner))))
+
+
+def _worded(place: _Place) -> str:
+    """``layers[3].config.layer``."""
+    steps: list[str] = []
+    while place:
+        place, *own = place
+        steps.append("".join(f"[{step}]" if isinstance(step, int) else step for step in own))
+    return "".join(reversed(steps)).removeprefix(".")
 
 
 def _sign(what: str, where: str, *dialects: str) -> Sign:
@@ -95,17 +107,20 @@ def _says_keras2(document: FrozenDict) -> bool:
     return str(document.get("keras_version")).startswith("2.")
 
 
-def _node_signs(entry: FrozenDict, where: str) -> Iterator[Sign]:
+def _spelling(entry: FrozenDict) -> tuple[str, str] | None:
+    """How the first call of an entry is spelled, and the generation that spells it so."""
     nodes = entry.get("inbound_nodes")
-    for node in nodes[:1] if type(nodes) is tuple else ():
-        if isinstance(node, FrozenDict) and "args" in node and "kwargs" in node:
-            yield _sign("nodes are objects with args and kwargs", where, "keras3")
-        elif type(node) is tuple and node and type(node[0]) is tuple and node[0] and type(node[0][0]) is str:
-            has_kwargs = len(node[0]) == 4 and isinstance(node[0][3], FrozenDict)
-            if has_kwargs:
-                yield _sign("references are [layer, node, tensor, kwargs]", where, "keras2")
-            elif len(node[0]) == 3:
-                yield _sign(_SHORT, where, "keras1")
+    if type(nodes) is not tuple or not nodes:
+        return None
+    node = nodes[0]
+    if isinstance(node, FrozenDict) and "args" in node and "kwargs" in node:
+        return "nodes are objects with args and kwargs", "keras3"
+    if type(node) is tuple and node and type(node[0]) is tuple and node[0] and type(node[0][0]) is str:
+        if len(node[0]) == 4 and isinstance(node[0][3], FrozenDict):
+            return "references are [layer, node, tensor, kwargs]", "keras2"
+        if len(node[0]) == 3:
+            return _SHORT, "keras1"
+    return None
 
 
 def _config_signs(entry: FrozenDict, config: FrozenDict, where: str) -> Iterator[Sign]:
@@ -159,7 +174,7 @@ def _weak_signs(document: FrozenDict) -> Iterator[Sign]:
 
 
 def _told_by(entry: FrozenDict) -> tuple[Any, ...]:
-    """All that the signs of an entry and its config hang on."""
+    """All that the signs of an entry and its config hang on, but for the spelling of its calls."""
     config, names = entry.get("config"), (entry.get("class_name"), entry.get("module"))
     if not isinstance(config, FrozenDict):
         return *names, type(config)
@@ -171,13 +186,17 @@ def signs(document: FrozenDict) -> list[Sign]:
     """All evidence in a document, the first of each kind."""
     seen: dict[str, Sign] = {}
     looked_at: set[Any] = set()
-    for where, entry in _entries(document):
-        evidence = [*_node_signs(entry, where)]
-        if (told_by := _told_by(entry)) not in looked_at:  # entries that show the same follow each other by the thousand
-            looked_at.add(told_by)
+    for place, entry in _entries(document):
+        spelled, told_by = _spelling(entry), _told_by(entry)
+        if (spelled, told_by) in looked_at:  # entries that show the same follow each other by the thousand
+            continue
+        where = _worded(place)
+        evidence = [_sign(spelled[0], where, spelled[1])] if spelled else []
+        if told_by not in looked_at:
             evidence += _model_signs(entry, where)
             if isinstance(entry.get("config"), FrozenDict):
                 evidence += _config_signs(entry, entry["config"], where)
+        looked_at |= {told_by, (spelled, told_by)}
         for sign in evidence:
             seen.setdefault(sign.what, sign)
     return sorted(seen.values(), key=lambda sign: len(sign.dialects))
@@ -203,5 +222,5 @@ def detect(document: FrozenDict) -> Detection:
     raise DocumentError(
         f"the document does not show which generation of Keras wrote it: {listed or 'no known sign'}",
         code="dialect-ambiguous",
-        hint="a document mixes two generations, or is no Keras architecture at all",
+        hint="the document mixes two generations, or is not a Keras architecture",
     )

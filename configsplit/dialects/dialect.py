@@ -6,8 +6,7 @@ from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from pydantic import BaseModel
-
+from configsplit.dialects.frame import Frame
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import Layer, Model, Node, TensorRef, TensorSpec
 
@@ -21,7 +20,7 @@ class Dialect:
     Attributes:
         name: "keras1", "keras2" or "keras3".
         title: for people.
-        config: the pydantic document of a functional model's ``config``.
+        frame: what the ``config`` of a functional model must have.
         read_node: one element of ``inbound_nodes`` as a Node whose references carry the document's own node numbers;
             the container holds the names of all layers, by which a reference is told from a constant list.
         write_node: the inverse; the mapping gives each layer's base.
@@ -40,7 +39,7 @@ class Dialect:
 
     name: Generation
     title: str
-    config: type[BaseModel]
+    frame: Frame
     read_node: Callable[[Any, Container[str]], Node]
     write_node: Callable[[Node, Mapping[str, int]], Any]
     bases: Callable[[Iterable[Layer], Iterable[TensorRef], Iterable[TensorRef]], dict[str, int]]

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 from configsplit.dialects.detect import dialect_of
 from configsplit.dialects.dialect import Dialect
+from configsplit.dialects.frame import hold
 from configsplit.dialects.parse import LIST
-from configsplit.dialects.schema.frame import Envelope, SequentialConfig, validate
 from configsplit.graph.json import FrozenDict, dumps, rebuild
 from configsplit.graph.model import Layer, Model, TensorRef, walk
 
@@ -20,7 +20,7 @@ class Style(NamedTuple):
 
 
 def emit(model: Model) -> FrozenDict:
-    """The document of a model, checked against the dialect's pydantic document on the way out.
+    """The document of a model, its frame checked on the way out.
 
     Raises:
         DocumentError: a rewrite has made something that the dialect cannot say.
@@ -33,7 +33,7 @@ def emit(model: Model) -> FrozenDict:
     for each in (*reversed(nested), model):
         configs[id(each)] = _config(each, configs, dialect, Style(modern, model.form))
     document = (model.entry or dialect.functional_entry(modern)) | {"config": configs[id(model)]}
-    validate(Envelope, document)
+    hold("Envelope", document)
     return document
 
 
@@ -49,7 +49,7 @@ def _config(model: Model, configs: dict[int, Any], dialect: Dialect, style: Styl
     node_bases = bases if dialect.node_bases else {}
     layers = []
     for layer in model.layers:
-        calls = () if layer.is_input else tuple(dialect.write_node(node, node_bases) for node in layer.calls)
+        calls = () if layer.is_input else tuple([dialect.write_node(node, node_bases) for node in layer.calls])
         layers.append(_entry(layer, configs, dialect, style) | {"name": layer.name, "inbound_nodes": calls})
     config = model.config | {
         "name": model.name,
@@ -57,7 +57,7 @@ def _config(model: Model, configs: dict[int, Any], dialect: Dialect, style: Styl
         "input_layers": _ends(model.inputs, bases, dialect, style),
         "output_layers": _ends(model.outputs, bases, dialect, style),
     }
-    validate(dialect.config, config)
+    hold(dialect.frame, config)
     return config
 
 
@@ -79,5 +79,5 @@ def _sequential(model: Model, configs: dict[int, Any], dialect: Dialect, style: 
     if model.form == LIST:
         return layers
     config = model.config | ({"name": model.name, "layers": layers} if "name" in model.config else {"layers": layers})
-    validate(SequentialConfig, config)
+    hold("SequentialConfig", config)
     return config

@@ -89,17 +89,19 @@ _NOT_MODELS = frozenset({"Pipeline", "StackedRNNCells", "RandomApply", "RandomCh
 
 def model_kind(entry: FrozenDict) -> str | None:
     """Whether a document entry is a functional or Sequential model, of whatever class; None for a plain layer."""
-    config, class_name = entry.get("config"), str(entry.get("class_name"))
+    config = entry.get("config")
     if isinstance(config, FrozenDict):
-        if {"layers", "input_layers", "output_layers"} <= config.keys():
+        if "layers" not in config:
+            return None
+        if "input_layers" in config and "output_layers" in config:
             return "functional"
-        items = config.get("layers")
+        items, class_name = config["layers"], str(entry.get("class_name"))
         if class_name in _NOT_MODELS or type(items) is not tuple:
             return None
         if class_name.endswith("Sequential") or ("build_input_shape" in config and all(map(_is_entry, items))):
             return "sequential"
         return None
-    return "sequential" if type(config) is tuple and class_name == "Sequential" else None
+    return "sequential" if type(config) is tuple and entry.get("class_name") == "Sequential" else None
 
 
 def _is_entry(item: Any) -> bool:
@@ -112,7 +114,7 @@ def no_graph(document: FrozenDict) -> DocumentError:
     name = document["class_name"]
     if not held:
         return DocumentError(
-            f"{name} keeps its graph in code: its config has no layers",
+            f"{name} keeps its graph in code, or is a single layer: its config has no layers",
             code="document-no-graph",
             where="config",
             hint="let the library of a functional class write its graph (`configsplit expand MODEL --library PACKAGE`); any "
@@ -120,7 +122,7 @@ def no_graph(document: FrozenDict) -> DocumentError:
         )
     attribute = held[0].partition(".")[0].partition("[")[0]
     return DocumentError(
-        f"{name} keeps its graph in code: its config holds the models {', '.join(held)}, but not how they are run",
+        f"{name} keeps its graph in code: its config holds the models {', '.join(held)}, but not how they are called",
         code="document-no-graph",
         where="config",
         hint=f"cut such a model by itself: in Keras, model.{attribute}.save('{attribute}.keras') and cut that file, or "

@@ -12,7 +12,6 @@ from functools import partial
 from typing import Any
 
 from configsplit.dialects.dialect import Dialect, input_entry
-from configsplit.dialects.schema.frame import LegacyConfig
 from configsplit.errors import DocumentError
 from configsplit.graph.json import FrozenDict, rebuild
 from configsplit.graph.model import Constant, Layer, Model, Node, TensorRef, Use
@@ -53,7 +52,7 @@ def read_node(raw: Any, names: Container[str]) -> Node:
     def leaf(item: Any) -> Use | Constant:
         if not _is_argument(item):
             raise DocumentError(
-                f"{item!r} is no reference of the form [layer, node, tensor, kwargs]", code="document-bad-reference"
+                f"{item!r} is not a reference of the form [layer, node, tensor, kwargs]", code="document-bad-reference"
             )
         kwargs.append(item[3] if len(item) == 4 else None)
         if item[0] == CONSTANT:
@@ -61,7 +60,7 @@ def read_node(raw: Any, names: Container[str]) -> Node:
         if item[0] not in names:
             raise DocumentError(f"no layer is named {item[0]!r}", code="document-unresolved")
         if type(item[2]) is not int or item[2] < 0:
-            raise DocumentError(f"{item[2]!r} is no number of an output", code="document-bad-reference")
+            raise DocumentError(f"{item[2]!r} is not the number of an output", code="document-bad-reference")
         if item[1] < 0:
             raise DocumentError(f"layer {item[0]!r} has no node {item[1]}", code="document-unresolved")
         return Use(TensorRef(*item[:3]))
@@ -79,10 +78,15 @@ def read_node(raw: Any, names: Container[str]) -> Node:
 
 def _read_kwargs(kwargs: Any, names: Container[str]) -> FrozenDict:
     if not isinstance(kwargs, FrozenDict):
-        raise DocumentError("the keyword arguments of a reference are no object", code="document-bad-reference")
+        raise DocumentError("the keyword arguments of a reference are not an object", code="document-bad-reference")
 
     def leaf(item: Any) -> Any:
-        return Use(TensorRef(*item)) if _is_reference(item, names) else item
+        if not _is_reference(item, names):
+            return item
+        if min(item[1:]) < 0:
+            what = f"[{item[0]!r}, {item[1]}, {item[2]}] has a negative number"
+            raise DocumentError(what, code="document-unresolved", hint="calls and outputs are counted from 0")
+        return Use(TensorRef(*item))
 
     read: FrozenDict = rebuild(kwargs, leaf, stop=lambda item: _is_reference(item, names))
     return read
@@ -153,7 +157,7 @@ def functional_entry(modern: bool) -> FrozenDict:
 KERAS2 = Dialect(
     name="keras2",
     title="Keras 2 (2.0 to 2.3, tf.keras, tf_keras)",
-    config=LegacyConfig,
+    frame="LegacyConfig",
     read_node=read_node,
     write_node=write_node,
     bases=bases,

@@ -7,16 +7,13 @@ from functools import partial
 from typing import Any
 
 from configsplit.dialects.dialect import Dialect, input_entry
+from configsplit.dialects.frame import hold, is_described
 from configsplit.dialects.recover import recovered
-from configsplit.dialects.schema.frame import Keras3Config, KerasTensorConfig, validate
 from configsplit.errors import DocumentError
 from configsplit.graph.json import FrozenDict, rebuild
 from configsplit.graph.model import Layer, Model, Node, TensorRef, TensorSpec, Use, walk
 
 _TENSOR = "__keras_tensor__"
-_DESCRIBED = frozenset({"shape", "dtype", "keras_history"})
-_SIZES = frozenset({int, type(None)})
-_HISTORY = (str, int, int)
 _MOST_RECORDS = 4_000
 
 BARE = "bare"
@@ -33,37 +30,30 @@ def read_node(raw: Any, names: Container[str]) -> Node:
     Raises:
         DocumentError: a ``__keras_tensor__`` is malformed or names no layer.
     """
-
-    def leaf(item: Any) -> Any:
-        if not _is_tensor(item):
-            return item
-        if _is_described(config := item.get("config")):
-            recorded = _recorded(item, config)
-        else:
-            validate(KerasTensorConfig, config, f"{_TENSOR}.config")
-            recorded = _anonymous(item, config)
-        layer, call, output = config["keras_history"]
-        if layer not in names:
-            raise DocumentError(f"no layer is named {layer!r}", code="document-unresolved")
-        return Use(TensorRef(layer, call, output), recorded)
-
     args, kwargs = raw["args"], raw["kwargs"]
     if type(args) is tuple and len(args) == 1 and _is_tensor(args[0]) and type(kwargs) is FrozenDict and not kwargs:
-        return Node((leaf(args[0]),), kwargs)
+        return Node((_use(args[0], names),), kwargs)
+
+    def leaf(item: Any) -> Any:
+        return _use(item, names) if _is_tensor(item) else item
+
     args, kwargs = rebuild(args, leaf, stop=_is_tensor), rebuild(kwargs, leaf, stop=_is_tensor)
     if type(args) is not tuple or not isinstance(kwargs, FrozenDict):
-        raise DocumentError("the arguments of a call are no list and no object", code="document-bad-reference")
+        raise DocumentError("the arguments of a call are neither a list nor an object", code="document-bad-reference")
     return Node(args, kwargs)
 
 
-def _is_described(config: Any) -> bool:
-    """Whether a tensor is written as nearly all are, which is seen at once; pydantic looks at the others."""
-    if type(config) is not FrozenDict or config.keys() != _DESCRIBED or type(config["dtype"]) is not str:
-        return False
-    shape, history = config["shape"], config["keras_history"]
-    if type(shape) is not tuple or not _SIZES.issuperset(map(type, shape)):
-        return False
-    return type(history) is tuple and tuple(map(type, history)) == _HISTORY and history[0] != "" and min(history[1:]) >= 0
+def _use(item: FrozenDict, names: Container[str]) -> Use:
+    config: Any = item.get("config")
+    if is_described(config):
+        recorded = _recorded(item, config)
+    else:
+        hold("KerasTensorConfig", config, f"{_TENSOR}.config")
+        recorded = _anonymous(item, config)
+    layer, call, output = config["keras_history"]
+    if layer not in names:
+        raise DocumentError(f"no layer is named {layer!r}", code="document-unresolved")
+    return Use(TensorRef(layer, call, output), recorded)
 
 
 _records: dict[tuple[Any, ...], FrozenDict] = {}
@@ -142,7 +132,7 @@ def functional_entry(modern: bool) -> FrozenDict:
 KERAS3 = Dialect(
     name="keras3",
     title="Keras 3",
-    config=Keras3Config,
+    frame="Keras3Config",
     read_node=read_node,
     write_node=write_node,
     bases=bases,

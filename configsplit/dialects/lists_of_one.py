@@ -24,8 +24,7 @@ def writes_bare(entries: Iterable[FrozenDict]) -> bool:
 
 def _is_bare(config: FrozenDict) -> bool:
     items = config.get("layers")
-    newest = any(_has_optional(item) for item in items) if type(items) is tuple else False
-    return newest or any(_is_tensor(config.get(key)) for key in _ENDS)
+    return any(_is_tensor(config.get(key)) for key in _ENDS) or (type(items) is tuple and any(map(_has_optional, items)))
 
 
 def _has_optional(item: Any) -> bool:
@@ -48,7 +47,7 @@ def flat(model: Model, chained: bool, notes: list[str]) -> Model:
     if chained and type(model.outputs) is tuple and len(model.outputs) == 1 and type(model.outputs[0]) is TensorRef:
         notes.append(_said(model.name))
         model = replace(model, outputs=model.outputs[0])
-    layers = tuple(_unwrapped(layer, notes) for layer in model.layers)
+    layers = tuple([_unwrapped(layer, notes) if "layer" in layer.config else layer for layer in model.layers])
     return model if layers == model.layers else model.with_layers(layers)
 
 

@@ -1,4 +1,4 @@
-"""A document as the graph: frame checked by pydantic, every reference resolved, nothing lost.
+"""A document as the graph: its frame checked, every reference resolved, nothing lost.
 
 Models are read innermost first from an explicit stack, so that nesting costs no Python stack.
 """
@@ -14,9 +14,9 @@ from typing import Any
 from configsplit.dialects.detect import Detection, detect, dialect_of
 from configsplit.dialects.dialect import Dialect
 from configsplit.dialects.envelope import model_kind, no_graph, unwrapped
+from configsplit.dialects.frame import hold
 from configsplit.dialects.lists_of_one import flat, writes_bare
 from configsplit.dialects.recover import NOTHING, Stated, stated
-from configsplit.dialects.schema.frame import Envelope, SequentialConfig, validate
 from configsplit.dialects.sound import check
 from configsplit.errors import DocumentError, nearest
 from configsplit.graph.json import FrozenDict, loads, rebuild
@@ -46,7 +46,7 @@ def parse(text: str, calls: Iterable[str] = ()) -> Parsed:
         DocumentError: not JSON, not a Keras model, damaged, or with a reference that does not resolve; with the path.
     """
     document, unpacked = unwrapped(loads(text))
-    validate(Envelope, document)
+    hold("Envelope", document)
     if model_kind(document) is None:
         raise no_graph(document)
     detection = detect(document)
@@ -81,7 +81,11 @@ def _read(document: FrozenDict, dialect: Dialect, notes: list[str], said: Stated
     while todo:
         entry, where = todo.pop()
         entries.append((entry, where))
-        inner = [(item, place) for item, place in _items(entry, where) if model_kind(item) is not None]
+        inner = [
+            (item, f"{where}.layers[{index}].config".lstrip("."))
+            for index, item in enumerate(_items(entry))
+            if isinstance(item, FrozenDict) and model_kind(item) is not None
+        ]
         todo += inner
         if model_kind(entry) == "sequential":
             chained.update(id(item) for item, _ in inner)
@@ -96,22 +100,19 @@ def _read(document: FrozenDict, dialect: Dialect, notes: list[str], said: Stated
     return done[id(document)]
 
 
-def _items(entry: FrozenDict, where: str) -> Iterable[tuple[FrozenDict, str]]:
+def _items(entry: FrozenDict) -> tuple[Any, ...]:
     config = entry["config"]
     items = config if type(config) is tuple else config.get("layers")
-    if type(items) is not tuple:
-        return
-    for index, item in enumerate(items):
-        if isinstance(item, FrozenDict):
-            yield item, f"{where}.layers[{index}].config".lstrip(".")
+    return items if type(items) is tuple else ()
 
 
 def _read_one(entry: FrozenDict, done: dict[int, Model], dialect: Dialect, notes: list[str], said: Stated) -> Model:
     if model_kind(entry) == "functional":
         model = _functional(entry["config"], done, dialect)
-        model, repairs = dialect.recovered(model, not _is_resolved(model), said)
-        if not _is_resolved(model):
-            _check_references(model)
+        recovered, repairs = dialect.recovered(model, not (resolved := _is_resolved(model)), said)
+        if not (resolved if recovered is model else _is_resolved(recovered)):
+            _check_references(recovered)
+        model = recovered
         _check_inputs(model)
         check(model)
         notes += repairs
@@ -123,14 +124,15 @@ def _read_one(entry: FrozenDict, done: dict[int, Model], dialect: Dialect, notes
 
 
 def _functional(config: FrozenDict, done: dict[int, Model], dialect: Dialect) -> Model:
-    validate(dialect.config, config)
+    hold(dialect.frame, config)
     names = _unique([item["name"] for item in config["layers"]])
     layers = [_layer(item, index, done, dialect, names) for index, item in enumerate(config["layers"])]
     inputs, outputs = (_ends(config[key], key, names) for key in ("input_layers", "output_layers"))
-    inner = [use.ref for layer in layers for node in layer.calls for use in node.uses()]
-    ends = [*leaves(inputs, TensorRef), *leaves(outputs, TensorRef)]
-    bases = dialect.bases(layers, inner, ends)
-    layers = [_rebased(layer, bases, dialect) for layer in layers]
+    bases: dict[str, int] = {}
+    if any(layer.model is not None for layer in layers):  # no other is counted from anything but 0
+        inner = [use.ref for layer in layers for node in layer.calls for use in node.uses()]
+        bases = dialect.bases(layers, inner, [*leaves(inputs, TensorRef), *leaves(outputs, TensorRef)])
+        layers = [_rebased(layer, bases, dialect) for layer in layers]
     return Model(
         name=config["name"],
         kind="functional",
@@ -159,7 +161,7 @@ def _layer(item: FrozenDict, index: int, done: dict[int, Model], dialect: Dialec
     calls: list[Node] = []
     for number, raw in enumerate(item["inbound_nodes"]):
         try:
-            calls.append(_counted(dialect.read_node(raw, names)))
+            calls.append(dialect.read_node(raw, names))
         except DocumentError as error:
             raise error.within(f"layers[{index}].inbound_nodes[{number}]") from None
     model = done.get(id(item))
@@ -169,20 +171,10 @@ def _layer(item: FrozenDict, index: int, done: dict[int, Model], dialect: Dialec
     return Layer(name=item["name"], class_name=item["class_name"], entry=kept, calls=tuple(calls), model=model)
 
 
-def _counted(node: Node) -> Node:
-    """Raises DocumentError where a call or an output is counted from the end, as Python would."""
-    for use in node.uses():
-        ref = use.ref
-        if ref.call < 0 or ref.output < 0:
-            what = f"[{ref.layer!r}, {ref.call}, {ref.output}] has a negative number"
-            raise DocumentError(what, code="document-unresolved", hint="calls and outputs are counted from 0")
-    return node
-
-
 def _ends(structure: Any, key: str, names: dict[str, int]) -> Any:
     def leaf(item: Any) -> Any:
         if not _is_end(item):
-            raise DocumentError(f"{item!r} is no [layer, node, tensor]", code="document-bad-reference", where=key)
+            raise DocumentError(f"{item!r} is not [layer, node, tensor]", code="document-bad-reference", where=key)
         if item[0] not in names or min(item[1:]) < 0:
             what = f"no layer is named {item[0]!r}" if item[0] not in names else f"{item!r} has a negative number"
             raise DocumentError(what, code="document-unresolved", where=key, hint=nearest(item[0], names))
@@ -247,7 +239,7 @@ def _check_inputs(model: Model) -> None:
         layer = layers[ref.layer]
         if not layer.is_input and layer.calls[ref.call].uses():
             raise DocumentError(
-                f"the input {ref.layer!r} is no InputLayer: it is computed from other tensors of the model",
+                f"the input {ref.layer!r} is not an InputLayer: it is computed from other tensors of the model",
                 code="document-input",
                 where="input_layers",
                 hint="load the model in Keras, which clones it, and save it again",
@@ -259,7 +251,7 @@ def _missing_call(ref: TensorRef, calls: dict[str, int], where: str) -> Document
         f"call {ref.call} of layer {ref.layer!r} is used, but the document records {calls[ref.layer]} calls of it",
         code="document-unresolved",
         where=where,
-        hint="the writing release lost a call, or the file is damaged",
+        hint="the release that wrote the file lost a call, or the file is damaged",
     )
 
 
@@ -271,7 +263,7 @@ def _sequential(entry: FrozenDict, done: dict[int, Model], dialect: Dialect) -> 
     config = entry["config"]
     listed = type(config) is tuple
     frame = FrozenDict({"layers": config}) if listed else config
-    validate(SequentialConfig, frame)
+    hold("SequentialConfig", frame)
     items = frame["layers"]
     if not items:
         raise DocumentError("the Sequential model has no layers", code="document-no-graph", where="layers")

@@ -89,7 +89,7 @@ def recovered(model: Model, unresolved: bool, said: Stated = NOTHING) -> tuple[M
 def _cloned(model: Model, notes: list[str]) -> Model:
     """References to InputLayers that Keras cloned, with the only numbers that such a layer has."""
     clones = {layer.name for layer in model.layers if layer.is_input and layer.name.endswith(_CLONE)}
-    wrong = {ref for ref in _references(model) if ref.layer in clones and ref != TensorRef(ref.layer)}
+    wrong = {ref for ref in _references(model) if ref.layer in clones and ref != TensorRef(ref.layer)} if clones else None
     if not wrong:
         return model
     notes += [f"{ref.layer!r} was used as call {ref.call}, output {ref.output}; it has only the first" for ref in sorted(wrong)]
@@ -172,7 +172,7 @@ def _only_reading(model: Model, layer: Layer, references: int, index: int) -> tu
         ]
     if len(readings) != 1:
         raise DocumentError(
-            f"{len(calls)} calls of the Sequential {layer.name!r} are recorded, and all that use one name the first",
+            f"{len(calls)} calls of the Sequential {layer.name!r} are recorded, but every use names the first",
             code="document-lost-calls",
             where=f"layers[{index}]",
             hint=f"Keras 3.2.1 loses these numbers, and several readings are possible; {_offer(model, layer, readings)}",

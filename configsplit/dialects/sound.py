@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from itertools import chain
 
 from configsplit.errors import DocumentError
 from configsplit.graph.model import CallRef, Layer, Model, TensorRef
@@ -27,13 +26,16 @@ def check(model: Model) -> None:
     _check_inputs(model, layers)
     wide: dict[CallRef, int] = {}
     given = {ref.layer for ref in model.input_refs()}
-    for ref, where in _uses(model):
-        if layers[ref.layer].is_input and ref.layer not in given:
+    for ref, place, number in _uses(model):
+        layer = layers[ref.layer]
+        if layer.is_input and ref.layer not in given:
             message = f"{ref.layer!r} is used, but is no input of the model"
-            raise DocumentError(message, code="document-bad-reference", where=where, hint=_HINT)
-        limit = _outputs(layers[ref.layer])
+            raise DocumentError(message, code="document-bad-reference", where=_worded(place, number), hint=_HINT)
+        if ref.output == 0:
+            continue  # every call gives one
+        limit = _outputs(layer)
         if ref.output >= limit:
-            raise _no_output(ref, limit, where)
+            raise _no_output(ref, limit, _worded(place, number))
         call = CallRef(ref.layer, ref.call)
         wide[call] = max(wide.get(call, 0), ref.output)
     if sum(wide.values()) > 10 * MOST_OUTPUTS:
@@ -59,13 +61,19 @@ def _outputs(layer: Layer) -> int:
     return 1 if layer.is_input else MOST_OUTPUTS
 
 
-def _uses(model: Model) -> Iterator[tuple[TensorRef, str]]:
+def _uses(model: Model) -> Iterator[tuple[TensorRef, int | str, int]]:
+    """Every tensor that is taken, and where: the number of the layer and that of its call; or the end that it is."""
     for index, layer in enumerate(model.layers):
         for number, node in enumerate(layer.calls):
             for use in node.uses():
-                yield use.ref, f"layers[{index}].inbound_nodes[{number}]"
-    ends = ((model.input_refs(), "input_layers"), (model.output_refs(), "output_layers"))
-    yield from chain.from_iterable(((ref, key) for ref in refs) for refs, key in ends)
+                yield use.ref, index, number
+    for key, refs in (("input_layers", model.input_refs()), ("output_layers", model.output_refs())):
+        for ref in refs:
+            yield ref, key, 0
+
+
+def _worded(place: int | str, number: int) -> str:
+    return f"layers[{place}].inbound_nodes[{number}]" if isinstance(place, int) else place
 
 
 def _no_output(ref: TensorRef, limit: int, where: str) -> DocumentError:

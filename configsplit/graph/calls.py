@@ -45,7 +45,7 @@ class CallGraph(NamedTuple):
     """
 
     calls: list[CallRef]
-    number: dict[CallRef, int]
+    number: dict[tuple[str, int], int]
     arguments: list[list[TensorRef]]
     before: list[list[int]]
     after: list[list[int]]
@@ -54,24 +54,26 @@ class CallGraph(NamedTuple):
     is_input: list[bool]
 
     def producer(self, ref: TensorRef) -> int:
-        return self.number[CallRef(ref.layer, ref.call)]
+        return self.number[ref[:2]]
 
 
 @once
 def call_graph(model: Model) -> CallGraph:
     """The graph of the top level of a model; nested models count as one call each."""
     calls = [CallRef(layer.name, index) for layer in model.layers for index in range(len(layer.calls))]
-    number = {call: index for index, call in enumerate(calls)}
+    number = dict[tuple[str, int], int](zip(calls, range(len(calls)), strict=True))
     arguments = [[use.ref for use in node.uses()] for layer in model.layers for node in layer.calls]
     before: list[list[int]] = []
     after: list[list[int]] = [[] for _ in calls]
     consumers: dict[TensorRef, list[int]] = {}
     for index, refs in enumerate(arguments):
-        makers = dict.fromkeys(number[CallRef(ref.layer, ref.call)] for ref in refs)
-        before.append(list(makers))
+        makers = [number[ref[:2]] for ref in refs]
+        if len(refs) > 1:
+            makers, refs = list(dict.fromkeys(makers)), list(dict.fromkeys(refs))
+        before.append(makers)
         for maker in makers:
             after[maker].append(index)
-        for ref in dict.fromkeys(refs):
+        for ref in refs:
             consumers.setdefault(ref, []).append(index)
     is_input = [layer.is_input for layer in model.layers for _ in layer.calls]
     return CallGraph(calls, number, arguments, before, after, consumers, model.output_refs(), is_input)

@@ -230,7 +230,7 @@ def _object(pairs: list[tuple[str, Any]]) -> FrozenDict:
     if len(made) != len(pairs):
         twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
         raise DocumentError(
-            f"the key {twice!r} stands twice in one JSON object",
+            f"the key {twice!r} appears twice in one JSON object",
             code="json-duplicate-key",
             hint="two readers could understand such a file differently; remove one of the two",
         )
@@ -252,7 +252,7 @@ def _int(text: str) -> int | Number:
     value = int(text)  # of 4,300 digits at most, else a ValueError
     if not -_LARGEST < value < _LARGEST:
         hint = "128 bits are the limit; no Keras release writes more than 64"
-        raise DocumentError(f"a number of {len(text)} digits stands in the JSON", code="json-number", hint=hint)
+        raise DocumentError(f"the JSON has a number of {len(text)} digits", code="json-number", hint=hint)
     return value
 
 
@@ -270,20 +270,26 @@ class _Numerals(dict[str, Any]):
 
 
 _ESCAPED = re.compile(r"\\.", re.DOTALL)
-_OTHERS = bytes(set(range(256)) - set(b"[]{}"))
+_OTHERS = bytes(set(range(256)) - set(b'[]{}"\\'))
 _ROUND = bytes.maketrans(b"[]{}", b"()()")
 _STEP = {ord("("): 1, ord(")"): -1}
 
 
 def _depth(text: str) -> int:
     """The deepest nesting of brackets outside of strings."""
-    outside = "".join((_ESCAPED.sub("", text) if "\\" in text else text).split('"')[::2])
-    brackets = outside.encode("utf-8", "surrogatepass").translate(_ROUND, _OTHERS)
+    brackets = _brackets(text)
+    if b'"' in brackets or b"\\" in brackets:  # a string holds a bracket, or an escape
+        brackets = _brackets("".join((_ESCAPED.sub("", text) if "\\" in text else text).split('"')[::2]))
     for depth in range(20):  # pairs that hold nothing are taken away, level by level: few documents nest deeper
         if not brackets:
             return depth
         brackets = brackets.replace(b"()", b"")
     return 20 + max(accumulate(map(_STEP.__getitem__, brackets)), default=0)
+
+
+def _brackets(text: str) -> bytes:
+    """All brackets, as round ones; and the quotes around strings that hold any, with all escapes."""
+    return text.encode("utf-8", "surrogatepass").translate(_ROUND, _OTHERS).replace(b'""', b"")
 
 
 _HALF = re.compile(r"\\u[dD][89a-fA-F]")
@@ -323,7 +329,7 @@ def loads(text: str) -> Any:
         floats, ints = _Numerals(_float).__getitem__, _Numerals(_int).__getitem__
         return freeze(json.loads(text, object_pairs_hook=_object, parse_float=floats, parse_int=ints))
     except RecursionError:
-        raise DocumentError("the JSON nests too deep", code="json-too-deep") from None
+        raise DocumentError("the JSON is nested too deeply", code="json-too-deep") from None
     except ValueError as error:
         raise DocumentError(
             f"not valid JSON: {error}",

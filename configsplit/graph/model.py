@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from operator import is_
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from configsplit.graph.json import EMPTY, FrozenDict, rebuild
@@ -63,8 +64,8 @@ class Use:
     spec: TensorSpec | None = None
 
     def of(self, ref: TensorRef) -> Use:
-        """The same of another tensor."""
-        return Use(ref, self.recorded, self.spec)
+        """The same of another tensor; itself where that is the one it is of."""
+        return self if ref == self.ref else Use(ref, self.recorded, self.spec)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +112,9 @@ class Node:
         return replace(self, kwargs=FrozenDict(sorted(self.kwargs.items())))
 
     def map_uses(self, change: Callable[[Use], Use]) -> Node:
+        """The same call with other tensors; itself where its one tensor stays."""
         if (only := self.only_use()) is not None:
-            return Node((change(only),), self.kwargs, self.form, self.opened)
+            return self if (new := change(only)) is only else Node((new,), self.kwargs, self.form, self.opened)
 
         def leaf(value: Any) -> Any:
             return change(value) if type(value) is Use else value
@@ -154,7 +156,9 @@ class Layer:
         return config if type(config) is FrozenDict else EMPTY
 
     def called(self, calls: tuple[Node, ...]) -> Layer:
-        """The same layer with other calls."""
+        """The same layer with other calls; itself where they are those that it has."""
+        if len(calls) == len(self.calls) and all(map(is_, calls, self.calls)):
+            return self
         return Layer(
             name=self.name,
             class_name=self.class_name,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from configsplit.graph.model import LayerPath, Model
@@ -78,4 +78,11 @@ class Provenance:
 
 def identity(model: Model) -> Provenance:
     """Every layer came from itself."""
-    return Provenance({(layer.name,): Origin((layer.name,), tuple(range(len(layer.calls)))) for layer in model.layers})
+    return unmoved((layer.name, tuple(range(len(layer.calls)))) for layer in model.layers)
+
+
+def unmoved(layers: Iterable[tuple[str, tuple[int, ...]]]) -> Provenance:
+    """Every layer came from itself, with some of its calls; equal numbers of calls are one object for all layers."""
+    known: dict[tuple[int, ...], tuple[int, ...]] = {}
+    found = (((name,), known.setdefault(calls, calls)) for name, calls in layers)
+    return Provenance({path: Origin(path, calls) for path, calls in found})

@@ -10,20 +10,22 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, TypeAlias
 
 from configsplit.errors import TensorReferenceError, closest, did_you_mean
+from configsplit.graph.calls import once
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import CallRef, HeldBy, Layer, LayerPath, Model, TensorRef, nested, walk
 
 _SUFFIX = re.compile(r"^(?P<layer>.+?)(?:@(?P<call>\d+|\*))?(?::(?P<output>\d+))?$", re.DOTALL)
 
 
+@once
 def outputs_used(model: Model) -> dict[tuple[str, int], list[int]]:
     """(layer, call) -> the numbers of its outputs that anything in the document refers to; ``[0]`` if nothing does."""
-    used: dict[tuple[str, int], set[int]] = {}
-    refs = [use.ref for layer in model.layers for node in layer.calls for use in node.uses()]
-    for ref in (*refs, *model.output_refs()):
-        used.setdefault((ref.layer, ref.call), set()).add(ref.output)
-    calls = ((layer.name, call) for layer in model.layers for call in range(len(layer.calls)))
-    return {call: sorted(used.get(call, {0})) for call in calls}
+    used: dict[tuple[str, int], list[int]]
+    used = {(layer.name, call): [] for layer in model.layers for call in range(len(layer.calls))}
+    refs = {use.ref for layer in model.layers for node in layer.calls for use in node.uses()}
+    for layer, call, output in refs.union(model.output_refs()):
+        used[layer, call].append(output)
+    return {call: sorted(outputs) or [0] for call, outputs in used.items()}
 
 
 class Place(NamedTuple):
@@ -176,7 +178,8 @@ def _unknown(name: str, layers: Iterable[tuple[LayerPath, Layer]], around: Seque
     paths = list(dict.fromkeys(path for text in likely for path in called[text]))
     inside = [path for path in paths if path[: len(around)] == tuple(around)]
     hint = did_you_mean(["/".join(path) for path in (inside or paths)[:3]])
-    return TensorReferenceError(f"the model has no layer {name!r}", code="reference-unknown-layer", hint=hint)
+    message = f"no layer of the model matches {name!r}" if is_pattern(name) else f"the model has no layer {name!r}"
+    return TensorReferenceError(message, code="reference-unknown-layer", hint=hint)
 
 
 def _tensors(
@@ -195,7 +198,7 @@ def _tensors(
                     f"nothing in the model uses output {output} of {name!r}",
                     code="reference-unknown-output",
                     hint=f"outputs in use: {', '.join(map(str, used[name, number]))}; `configsplit extract --to` makes one of "
-                    "the others an output of the model, where its class has it",
+                    "the others an output of the model, if its class has it",
                 )
             yield place
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from math import prod
 
 from configsplit.catalog.facts import WeightSpec
+from configsplit.catalog.table import Table
 from configsplit.graph.model import Layer
 from configsplit.inference.known import RULE_ERRORS, Inference
 
@@ -31,7 +32,7 @@ def weights_of(inference: Inference, layer: Layer) -> tuple[WeightSpec, ...] | N
         return () if layer.is_input else None
     for number in range(len(layer.calls)):
         try:
-            return inference.table.weights(facts, inference.call(layer, number))
+            return inference.told(Table.weights, facts, layer, number)
         except RULE_ERRORS:
             continue
     return None
@@ -55,7 +56,7 @@ def operations_of(inference: Inference, layer: Layer, number: int) -> int | None
     if facts is None:
         return 0 if layer.is_input else None
     try:
-        return inference.table.macs(facts, inference.call(layer, number))
+        return inference.told(Table.macs, facts, layer, number)
     except RULE_ERRORS:
         return None
 

@@ -25,6 +25,8 @@ from configsplit.inference.recorded import Recorded, described_as, recorded_in, 
 
 _Key: TypeAlias = tuple[int, tuple[TensorSpec, ...] | None]
 
+_UNKNOWN = TensorSpec()
+
 
 class _Nested(NamedTuple):
     """A nested model, what it is called with, and the wrappers around it."""
@@ -68,6 +70,8 @@ class _Frame:
     as_recorded: bool
     bound: Mapping[TensorRef, TensorSpec]
     reader: _Reader | None
+    believed: dict[tuple[int, int, bool], tuple[Recorded, TensorSpec, TensorSpec, str]] = field(default_factory=dict)
+    """What was weighed already, which are few pairs of objects for many tensors; by these, and with them, so that they stay."""
 
 
 def trace(
@@ -133,7 +137,11 @@ def _frame(
         bound = {ref: conformed(spec, _declared(model, layers, ref)) for ref, spec in bound.items()}
     as_recorded = all(_fits(spec, _declared(model, layers, ref)) for ref, spec in bound.items())
     counts, recorded, order = _output_counts(model), recorded_in(model), _ordered(model)
-    built = built_on(model, order, result.facts) if as_recorded else Built()
+    # takers are asked where a tensor is not recorded: of few in Keras 3
+    asked = as_recorded and any(
+        use.ref not in recorded for layer in model.layers for node in layer.calls for use in node.uses()
+    )
+    built = built_on(model, order, result.facts) if asked else Built()
     return _Frame(result, deque(order), layers, counts, given, recorded, built, as_recorded, bound, reader)
 
 
@@ -197,8 +205,7 @@ def _nested(frame: _Frame, layer: Layer, number: int) -> _Nested | None:
     """The model that a call runs, directly or inside wrappers; None for a plain layer."""
     if layer.model is not None:
         return _Nested(layer.model, _first_argument(frame.result.call(layer, number)), [])
-    facts = frame.result.facts(layer)
-    if facts is None or frame.reader is None or layer.class_name not in WRAPPERS:
+    if frame.reader is None or layer.class_name not in WRAPPERS or (facts := frame.result.facts(layer)) is None:
         return None
     try:
         outer, call = frame.result.table.unwrap(facts, frame.result.call(layer, number))
@@ -220,7 +227,7 @@ def _apply(frame: _Frame, layer: Layer, number: int) -> tuple[tuple[TensorSpec, 
     if facts is None:
         return (), f"there is no rule for the class {layer.class_name!r}{_by_nature(layer)}", False
     try:
-        outputs = frame.result.outputs_of(facts, layer, number)
+        outputs = frame.result.told(Table.outputs, facts, layer, number)
     except RULE_ERRORS as error:
         if isinstance(error, ShapeError) and error.code == "shape-contradicted":
             frame.result.clashes[CallRef(layer.name, number)] = error.message
@@ -275,7 +282,7 @@ def _settle(frame: _Frame, ref: CallRef, outputs: tuple[TensorSpec, ...], reason
     follows = any(use.ref in result.corrected for use in taken)
     for number in range(max(len(outputs), frame.counts.get(ref, 0))):
         tensor = TensorRef(*ref, number)
-        told = outputs[number] if number < len(outputs) else TensorSpec()
+        told = outputs[number] if number < len(outputs) else _UNKNOWN
         known, given = _recorded(frame, tensor, told, exact, follows), frame.given.get(tensor)
         spec = known if given is None else replace(given, dtype=given.dtype or known.dtype or "float32")
         if given is not None:
@@ -320,7 +327,10 @@ def _recorded(frame: _Frame, tensor: TensorRef, told: TensorSpec, exact: bool, f
     recorded = frame.recorded.get(tensor)
     if recorded is None or (told.shape is not None and not frame.as_recorded):
         return told
-    spec, why = weighed(recorded, told, exact)
+    key = id(recorded), id(told), exact
+    if key not in frame.believed:
+        frame.believed[key] = recorded, told, *weighed(recorded, told, exact)
+    *_, spec, why = frame.believed[key]
     if told.shape is not None and (follows or frame.layers[tensor.layer].is_input):
         spec = replace(spec, shape=told.shape)  # an input says itself what it takes; what is left open there is open
     if told.shape is None and spec.shape is not None:

@@ -33,12 +33,13 @@ def as_shape(value: Any) -> tuple[int | None, ...] | None:
 
 
 _MOST_ELEMENTS = 1 << 63
+_WHOLE = frozenset({int})
 
 
 def is_possible(shape: Shape | None) -> bool:
     """Whether a tensor can have this shape: sizes are numbers, none negative, and its elements are counted in 63 bits."""
     known = [size for size in shape or () if size is not None]
-    if any(type(size) is not int for size in known):
+    if not _WHOLE.issuperset(map(type, known)):
         return False
     return min(known, default=0) >= 0 and (prod(known) < _MOST_ELEMENTS or 0 in known)
 

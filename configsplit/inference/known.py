@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from configsplit.catalog.facts import CallFacts, LayerFacts
 from configsplit.catalog.layers.keras1 import modern, with_ordering
@@ -24,6 +24,10 @@ RULE_ERRORS = (LookupError, TypeError, ValueError, AttributeError, ArithmeticErr
 
 ReadModel: TypeAlias = Callable[[FrozenDict, str], Model]
 """Reads the entry (``class_name`` and ``config``) of a model inside a layer's config, in the dialect that is named."""
+
+
+Told = TypeVar("Told")
+Rule: TypeAlias = Callable[[Table, LayerFacts, CallFacts], Told]
 
 
 def called(layer: Layer) -> tuple[Node, ...]:
@@ -70,8 +74,9 @@ class Inference:
         config = with_ordering(layer.class_name, layer.config, self.ordering)
         return modern(CallFacts(layer.class_name, config, args, kwargs, self.dialect))
 
-    def outputs_of(self, facts: LayerFacts, layer: Layer, number: int) -> tuple[TensorSpec, ...]:
-        """What a call gives by the rule of its class, which is asked once for each kind of layer on each kind of tensor.
+    def told(self, rule: Rule[Told], facts: LayerFacts, layer: Layer, number: int) -> Told:
+        """What a rule of the table (`Table.outputs`, `Table.weights`, `Table.macs`) tells of a call; it is asked once for each
+        kind of layer on each kind of tensor.
 
         That of a plug-in is asked for every call: who wrote it may look at anything, the name too.
 
@@ -80,11 +85,11 @@ class Inference:
         """
         args, kwargs = (node := called(layer)[number]).args, node.kwargs
         if kwargs or len(args) != 1 or type(use := args[0]) is not Use:
-            return self.table.outputs(facts, self.call(layer, number))
-        key = id(facts), layer.class_name, config_kind(layer.config), self.specs.get(use.ref), self.ordering
-        known = self.table.outcomes.get(key)
+            return rule(self.table, facts, self.call(layer, number))
+        key = rule, id(facts), layer.class_name, config_kind(layer.config), self.specs.get(use.ref), self.ordering
+        known: Told | None = self.table.outcomes.get(key)
         if known is None:
-            known = self.table.outputs(facts, self.call(layer, number))
+            known = rule(self.table, facts, self.call(layer, number))
             if ships(facts):
                 self.table.outcomes[key] = known
         return known

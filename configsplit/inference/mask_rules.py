@@ -73,11 +73,15 @@ def unwrapped(inference: Inference, facts: LayerFacts, call: CallFacts) -> tuple
 
 def may_begin(inference: Inference, layer: Layer) -> bool:
     """Whether a layer makes a mask, or may, or is given one."""
-    if any(node.kwargs.get("mask") is not None for node in layer.calls if node.kwargs):
-        return True
-    if layer.is_input or layer.model is not None or layer.is_operation:
+    for node in layer.calls:
+        if node.kwargs and node.kwargs.get("mask") is not None:
+            return True
+    if layer.is_input or layer.model is not None:
         return False
-    facts, config = declared(inference, layer), layer.config
+    facts = declared(inference, layer)
+    if (facts.mask not in ("unknown", "makes") and not facts.wraps) or layer.is_operation:
+        return False
+    config = layer.config
     inner = config.get("layer")
     while isinstance(inner, FrozenDict) and facts.wraps in ("steps", "whole"):
         if inner.get("class_name") in ("Functional", "Model", "Sequential"):

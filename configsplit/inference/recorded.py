@@ -30,6 +30,7 @@ def recorded_in(model: Model) -> Mapping[TensorRef, Recorded]:
     """What is recorded of the tensors of a model, by those who take them."""
     recorded: dict[TensorRef, Recorded] = {}
     specs: dict[int, TensorSpec | None] = {}  # by what is written, which is one object for many tensors
+    firsts: dict[tuple[int, bool], Recorded] = {}
     for layer in model.layers:
         computes_in = policy_dtype(policy(layer.config.get("dtype")))
         for use in (use for node in layer.calls for use in node.uses()):
@@ -38,7 +39,8 @@ def recorded_in(model: Model) -> Mapping[TensorRef, Recorded]:
             if (spec := specs[key]) is None:
                 continue
             if (first := recorded.get(use.ref)) is None:
-                first = recorded[use.ref] = Recorded(spec, spec.dtype == computes_in)
+                kind = key, spec.dtype == computes_in
+                first = recorded[use.ref] = firsts.get(kind) or firsts.setdefault(kind, Recorded(spec, kind[1]))
             if spec is not first.spec and _clash(first.spec, spec):
                 recorded[use.ref] = Recorded(first.spec, first.cast, disputed=True)
     return recorded

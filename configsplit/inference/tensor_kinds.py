@@ -37,7 +37,7 @@ def check_kinds(crossing: Sequence[TensorRef], unknown: frozenset[TensorRef], in
         if ref in unknown:
             layer = inference.model.by_name()[ref.layer]
             raise CutError(
-                f"{ref.layer!r} ({layer.class_name}) is fed a sparse or ragged tensor, and the file does not tell whether it "
+                f"{ref.layer!r} ({layer.class_name}) takes a sparse or ragged tensor, and the file does not say whether it "
                 "gives one",
                 code="cut-tensor-kind",
                 where=ref.layer,
@@ -69,6 +69,8 @@ def _kinds(inference: Inference) -> dict[TensorRef, TensorKind]:
 def _begins(inference: Inference, layer: Layer) -> TensorKind:
     """What a layer's own config says that it gives."""
     config = layer.config
+    if config.get("sparse") is not True and config.get("ragged") is not True:
+        return "dense"
     makes = layer.is_input or (inference.facts(layer) or UNDECLARED).tells_kind
     if makes and config.get("sparse") is True and config.get("output_mode") != "int":
         return "sparse"

@@ -71,7 +71,9 @@ def read(model: Any, classes: Classes = None, inputs: Inputs | None = None) -> L
     known = classes_of(model, works, classes)
     if not isinstance(model, works.module.Model):
         raise DocumentError(
-            f"{type(model).__name__} is no model", code="live-not-keras", hint="give a layer as a fragment, or put it into one"
+            f"an object of type {type(model).__name__} is not a model",
+            code="live-not-keras",
+            hint="give a layer as a fragment, or put it into one",
         )
     whole, text = (model, model.to_json()) if shows_its_graph(model, works) else recovered(model, works, known, inputs)
     parsed = parse(text)
@@ -143,7 +145,7 @@ def donor(live: LiveModel | LiveLayer) -> Document | Mapping[str, Json]:
     if learnt or held[0].weights:
         raise DocumentError(
             f"a {type(live).__name__} has {'a vocabulary' if learnt else 'weights'}, which no config holds: "
-            "it goes into a file as a part of a model only",
+            "it can go into a file only as part of a model",
             code="live-not-keras",
             where=live.name,
             hint="put it into one: keras.Sequential([keras.Input(shape), layer])",

@@ -124,7 +124,7 @@ def split(
 def _refuse_for_trace(asked_of_graphs: bool) -> None:
     if asked_of_graphs:
         raise CutError(
-            "shapes, opened, sizes, boundary_dtype are for graphs of Keras: a TensorFlow graph knows shapes and keeps dtypes",
+            "shapes, opened, sizes, boundary_dtype are for Keras graphs only: a TensorFlow graph knows shapes and keeps dtypes",
             code="trace-options",
             hint="leave them out, or trace=True",
         )
@@ -163,7 +163,7 @@ def _check_copies(path: LayerPath, copies: Sequence[Any]) -> None:
             f"{'/'.join(path)!r} has other weights in one part than in another",
             code="join-weights-differ",
             where="/".join(path),
-            hint="a shared layer was trained in one part only; nothing says which weights to take",
+            hint="a shared layer was trained in one part only; it is unknown which weights to keep",
         )
 
 

@@ -32,7 +32,7 @@ from configsplit.verbs.table import function
 Options = ParamSpec("Options")
 Found = TypeVar("Found")
 
-_FILE = "a file, what `load` gave, or the result of another verb."
+_FILE = "a file, a loaded model, or the result of another verb."
 
 
 def edited(name: str) -> Callable[..., LiveModel]:
@@ -150,7 +150,7 @@ def replace(
 
 
 def remove(model: LiveModel, layer: Names, *, custom_objects: Classes = None) -> LiveModel:
-    """Take layers out; what took their output takes their input instead. Patterns with ``*`` and ``OUTER/INNER`` work.
+    """Remove layers; their consumers take their input instead. Patterns with ``*`` and ``OUTER/INNER`` work.
 
     Args:
         model: a model of Keras 3 or tf_keras, built; it is not changed.
@@ -254,7 +254,7 @@ def join(*models: LiveModel | LiveParts, by: By = "position", custom_objects: Cl
 
     Args:
         models: one `LiveParts`, or two or more models.
-        by: for composition, whether outputs meet inputs by position or by name.
+        by: for composition, whether outputs are matched with inputs by position or by name.
         custom_objects: see the module.
 
     Returns:
@@ -262,7 +262,7 @@ def join(*models: LiveModel | LiveParts, by: By = "position", custom_objects: Cl
 
     Raises:
         CutError: the models do not fit together, or belong to different Keras.
-        ShapeError: an output is not what the next model takes.
+        ShapeError: an output does not match the next model's input.
         WeightsError: a layer that stands in several parts has different weights in them.
 
     Example:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from configsplit.display.html import box, title
 from configsplit.errors import OptionError, VerificationError
 from configsplit.keras.split import LiveParts, homes
 from configsplit.runtime.arrays import greatest_difference, same_bits
@@ -34,6 +35,11 @@ class LiveProof:
         ran = "" if self.outputs is None else ", equal when run"
         return f"<{self.parts} live parts: {self.weights} weights equal{ran}>"
 
+    def _repr_html_(self) -> str:
+        """For notebooks."""
+        ran = () if self.outputs is None else (f"{self.outputs} output{'s' * (self.outputs > 1)} equal bit for bit",)
+        return box(title(f"{self.parts} live parts", f"{self.layers} layers", f"{self.weights} weights equal", *ran))
+
 
 def verify(parts: LiveParts, *, numeric: bool = False) -> LiveProof:
     """Hold the live parts of a split against the model that they were cut from; either may have been trained since.
@@ -56,10 +62,10 @@ def verify(parts: LiveParts, *, numeric: bool = False) -> LiveProof:
     """
     if not isinstance(parts, LiveParts):
         raise OptionError(
-            f"{type(parts).__name__} is nothing that a live split gave",
+            f"{type(parts).__name__} is not the result of a live split",
             code="model-unknown",
             where="parts",
-            hint="give what configsplit.keras.split gave, whole",
+            hint="give the whole result of configsplit.keras.split",
         )
     whole, layers, weights = parts.whole, 0, 0
     for path, places in homes(parts).items():
@@ -82,7 +88,7 @@ def _compared(parts: LiveParts) -> int:
     batches = taken_by(whole.live, whole.works, specs, whole.live.to_json())
     if batches is None:
         raise VerificationError(
-            "no random samples were found that the model takes",
+            "no random samples were found that the model accepts",
             code="verify-numeric",
             hint="compare outputs on your own samples",
         )

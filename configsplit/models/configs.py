@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from configsplit.catalog.calls import call_faults, model_faults
 from configsplit.catalog.classes import CLASSES, OUTSIDE
@@ -12,7 +12,7 @@ from configsplit.catalog.config_faults import ConfigFault, config_faults, input_
 from configsplit.catalog.constructors import is_known
 from configsplit.catalog.table import Table, class_facts, ships
 from configsplit.errors import DocumentError, closest
-from configsplit.graph.json import FrozenDict
+from configsplit.graph.json import FrozenDict, config_kind
 from configsplit.graph.model import Layer, LayerPath, Model, walk
 from configsplit.models.wrapped import held_by
 from configsplit.plugins import Registry
@@ -43,7 +43,7 @@ def layer_faults(model: Model, registry: Registry, release: str = "") -> Iterato
     ``release`` is the one that wrote the model, where that is known: what older ones wrote is no excuse for a newer one.
     """
     table, own = Table(registry.facts()), registry.names()
-    excused = not is_known(release, model.dialect)
+    excused, sound = not is_known(release, model.dialect), set[tuple[Any, ...]]()
     for path, layer in walk(model, held_by(model.dialect)):
         if layer.is_input:
             faults = input_faults(layer.config, model.dialect)
@@ -52,19 +52,31 @@ def layer_faults(model: Model, registry: Registry, release: str = "") -> Iterato
         elif layer.model is not None:
             faults = (fault for node in layer.calls for fault in model_faults(layer.name, node, model.dialect))
         else:
-            faults = _of_layer(layer, table, own, model.dialect)
+            faults = _of_layer(layer, table, own, model.dialect, sound)
         yield from (LayerFault(path, fault if excused else replace(fault, older=False)) for fault in faults)
 
 
-def _of_layer(layer: Layer, table: Table, own: frozenset[str], dialect: str) -> Iterator[ConfigFault]:
+def _of_layer(
+    layer: Layer, table: Table, own: frozenset[str], dialect: str, sound: set[tuple[Any, ...]]
+) -> Iterator[ConfigFault]:
+    """What is wrong with a plain layer; ``sound`` are the kinds of config in which nothing was found."""
     facts = table.of(layer, dialect)
     if facts is None or ships(facts):
         yield from _nowhere(layer.class_name, layer.entry, own, dialect)
     if facts is None or not ships(facts):
         return
-    yield from config_faults(facts, layer.class_name, layer.config, dialect, own)
+    kind = id(facts), layer.class_name, config_kind(layer.config)
+    faults = [] if kind in sound else [*config_faults(facts, layer.class_name, layer.config, dialect, own)]
+    yield from faults
     yield from (fault for node in layer.calls for fault in call_faults(layer.class_name, node, dialect))
-    todo = _held(layer.config)
+    inner = [] if kind in sound else [*_of_held(layer.config, table, own, dialect)]
+    yield from inner
+    if not (faults or inner):
+        sound.add(kind)
+
+
+def _of_held(config: FrozenDict, table: Table, own: frozenset[str], dialect: str) -> Iterator[ConfigFault]:
+    todo = _held(config)
     while todo:
         entry = todo.pop()
         name, config = str(entry["class_name"]), entry["config"]

@@ -168,22 +168,22 @@ def load(
 
     Args:
         path: the file.
-        weights: a weights file that goes with an architecture-only file.
-        custom_objects: plug-in files or modules, besides the installed ones.
-        registry: the installed ones, where they were looked up before; one who loads many models does so once.
-        calls: which calls a layer takes, where the release that wrote the file lost their numbers: ``subtract=base@0,base@1``.
+        weights: weights for an architecture-only file.
+        custom_objects: plug-in files or modules, in addition to the installed ones.
+        registry: the installed plug-ins, if already looked up; useful when many models are loaded.
+        calls: which calls a layer takes, if the release that wrote the file lost their numbers: ``subtract=base@0,base@1``.
         by_name: layers take their weights of ``weights`` by name, as Keras's `load_weights(by_name=True)` does; the file may be
             another network's.
         match: by what the arrays in ``weights`` are known where their file has names alone or none: the names of layers, or
             (``order``) the order of ``model.get_weights()``.
-        dequantize: take quantized weights (TensorFlow.js) as what is left of them, rounded as they are.
+        dequantize: accept quantized weights (TensorFlow.js), rounded as they are.
 
     Returns:
-        The model; nothing of it stays open.
+        The model; its file is closed again.
 
     Raises:
-        StoreError: the file cannot be read, or is something else.
-        DocumentError: its architecture is damaged, or of no known dialect.
+        StoreError: the file cannot be read, or is not a model.
+        DocumentError: its architecture is damaged, or has no known dialect.
         PluginError: a plug-in cannot be used.
 
     Example:
@@ -215,13 +215,13 @@ def reading(
     match: Match = "name",
     dequantize: bool = False,
 ) -> AbstractContextManager[Document]:
-    """`load`, with the file kept open inside the ``with`` block: what is done there opens it no second time.
+    """Like `load`, but the file stays open inside the ``with`` block and is not opened again there.
 
     Args:
         path, weights, custom_objects, registry, calls, by_name, match, dequantize: as for `load`.
 
     Returns:
-        The model, for a ``with`` statement. It can be used behind the block, too: its file is opened again then.
+        The model, for a ``with`` statement. It can also be used after the block: its file is then opened again.
 
     Raises:
         StoreError, DocumentError, PluginError: as `load` does.
@@ -255,11 +255,12 @@ def document_in(source: Source, registry: Registry, calls: Iterable[str] = ()) -
         StoreError, DocumentError: as `load` does.
     """
     doing(f"reading {source.path.name}")
+    text = source.config_text  # whatever is wrong with the file names it already
     try:
-        parsed = parse(source.config_text, calls)
-        model, left_out = without_idle_keys(parsed.model, source.config_text)
-        model, put_right = read_as_today(model, source.config_text)
-        digest = _digest(source.config_text)
+        parsed = parse(text, calls)
+        model, left_out = without_idle_keys(parsed.model, text)
+        model, put_right = read_as_today(model, text)
+        digest = _digest(text)
     except ConfigSplitError as error:
         raise error.within(f"{source.path}: ") from None
     decided(lambda: f"{source.path.name} is {source.kind}; {_why(parsed.detection)}")

@@ -122,7 +122,7 @@ def one_layer(entry: FrozenDict, path: Path, host: Document) -> Document:
     class_name = str(entry["class_name"])
     if class_name == INPUT:
         raise DocumentError(
-            f"an {INPUT} is no fragment",
+            f"an {INPUT} cannot be a fragment",
             code="fragment-invalid",
             where=str(path),
             hint="give a layer that computes something, or a model",
@@ -153,7 +153,7 @@ def _check_known(class_name: str, entry: FrozenDict, path: Path, host: Document)
         near = closest(class_name, sorted({*BUILT_IN, *host.facts}))
         hint = f"did you mean {', '.join(map(repr, near))}? " if near else ""
         raise CutError(
-            f"no plug-in declares the class {class_name!r}, and Keras has none of that name: what it gives cannot be told",
+            f"no plug-in declares the class {class_name!r}, and Keras has none of that name: its outputs are unknown",
             code="fragment-unknown-class",
             where=str(path),
             hint=f"{hint}A class of your own is declared in a plug-in: --custom-objects FILE.py",

@@ -23,7 +23,7 @@ class Result(Protocol):
 
 
 ModelLike: TypeAlias = str | os.PathLike[str] | Document | Result
-"""What every verb takes: a file, what `load` gave, or what another verb gave."""
+"""What every verb takes: a file, a loaded model, or the result of another verb."""
 
 
 class Writer(Protocol):
@@ -89,7 +89,7 @@ def document_of(
     """The document that a verb works on. What is no file brings its weights and plug-ins with it.
 
     Args:
-        model: a file, what `load` gave, or what another verb gave.
+        model: a file, a loaded model, or the result of another verb.
         weights, custom_objects, by_name: as for `load`, which reads the file.
 
     Raises:
@@ -103,8 +103,8 @@ def document_of(
     if isinstance(model, Result):
         return model.as_document()
     raise OptionError(
-        f"{type(model).__name__} is no model",
+        f"an object of type {type(model).__name__} is not a model",
         code="model-unknown",
         where="model",
-        hint="give the path of a file, what `load` gave, the result of another verb, or a live Keras model",
+        hint="give the path of a file, a loaded model, the result of another verb, or a live Keras model",
     )

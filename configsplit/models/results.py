@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Literal, overload
 from warnings import warn
 
 from configsplit.containers.container import Format
 from configsplit.dialects import parse, to_text
-from configsplit.errors import check_choice
+from configsplit.errors import Json, check_choice
 from configsplit.graph.model import LayerPath, Model, TensorRef
 from configsplit.graph.provenance import Origin, Provenance
 from configsplit.inference import Inference
@@ -226,11 +226,11 @@ class Edited(Shown):
     model: Model
     provenance: Provenance
     inference: Inference
-    arguments: Mapping[str, Any] = field(default_factory=dict)
+    arguments: Mapping[str, Json] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     text: str | None = None
     copies: tuple[tuple[LayerPath, Origin], ...] = ()
-    steps: tuple[tuple[str, Mapping[str, Any]], ...] = ()
+    steps: tuple[tuple[str, Mapping[str, Json]], ...] = ()
 
     def traced(self) -> Edited:
         """The same, told by the files that hold the weights: for a source that a verb has made, what that was made of.

@@ -119,7 +119,7 @@ class DocumentWrapping:
         if old or (document.dialect == "keras3" and document.kind == "h5"):
             lacks = "no operation layers" if old else "no operations in .h5 files"
             raise CutError(
-                f"{place} is given a tensor of another dtype or rank than its input, which Keras changes in passing; Keras "
+                f"{place} takes a tensor of another dtype or rank than its input, which Keras converts in passing; Keras "
                 f"{document.release or 3} has {lacks} to say so",
                 code="cut-no-cast",
                 where=place,
@@ -160,11 +160,11 @@ class DocumentWrapping:
         for layer in unties:
             if any(use.ref in masks for node in layer.calls for use in node.uses()):
                 raise CutError(
-                    f"{layer.name!r} takes the mask off a tensor that others take, and no part would hold it, since nothing "
-                    "needs what it gives",
+                    f"{layer.name!r} removes the mask of a tensor that others take, and no part would contain it, because "
+                    "nothing needs its output",
                     code="cut-mask-lost",
                     where=layer.name,
-                    hint="cut outside of the nested model that it stands in",
+                    hint="cut outside its nested model",
                 )
 
     def _may_use(self, inference: Inference) -> bool:

@@ -113,7 +113,7 @@ def _wires(part: Wired, document: Document) -> dict[str, _Source]:
     """The inputs of a part that another one gives, by name."""
     refs = document.model.input_refs()
     if len(refs) != len(part.inputs):
-        raise _unlike(f"the manifest tells of {len(part.inputs)} inputs, the file has {len(refs)}", part.file)
+        raise _unlike(f"the manifest lists {len(part.inputs)} inputs, the file has {len(refs)}", part.file)
     return {ref.layer: source for ref, source in zip(refs, part.inputs, strict=True) if source is not None}
 
 

@@ -12,10 +12,13 @@ from typing import Any
 
 from configsplit.pictures.layout import Placed
 from configsplit.pictures.picture import Picture
-from configsplit.pictures.prices import Prices, Stages, option
+from configsplit.pictures.prices import Price, Prices, Stages, option
 from configsplit.pictures.style import style_sheet
 from configsplit.pictures.svg import HEAD, HEIGHT, RIM, WIDTH, closed, drawn, families
-from configsplit.pictures.words import amount, markup, plain, size
+from configsplit.pictures.words import amount, markup, plain, shortened, size
+
+_NAMED = 4
+"""As many of the tensors that cross at a place are named."""
 
 MOST_BOXES = 8_000
 """Views are left out of the page, so that their boxes do not open, where it would have more boxes than that."""
@@ -99,7 +102,7 @@ def _data(
         "places": [
             {
                 "option": option(place.at),
-                "said": [plain(place.at), *_said(place.bytes, place.macs, place.parameters)],
+                "said": [plain(place.at), *_said(place)],
                 "boxes": _boxes(place.tensors, homes),
                 "time": [place.macs[0], place.bytes + place.input_bytes, place.macs[1]],
             }
@@ -127,12 +130,12 @@ def _boxes(tensors: Iterable[str], homes: dict[str, list[int]]) -> list[list[int
     return [homes[name] for tensor in tensors if (name := _without_output(tensor, homes)) is not None]
 
 
-def _said(crossing: int, macs: tuple[int, int], parameters: tuple[int, int]) -> tuple[str, ...]:
-    return (
-        f"{size(crossing)} cross",
-        f"{amount(macs[0])} multiply-accumulates before, {amount(macs[1])} after",
-        f"{amount(parameters[0])} parameters before, {amount(parameters[1])} after",
-    )
+def _said(place: Price) -> Iterator[str]:
+    names = [shortened(name, 40) for name in place.tensors[:_NAMED]]
+    names += [f"{len(place.tensors) - _NAMED} more"] if len(place.tensors) > _NAMED else []
+    yield f"{size(place.bytes)} cross" + (f" in {len(place.tensors)} tensors: {', '.join(names)}" if len(names) > 1 else "")
+    yield f"{amount(place.macs[0])} multiply-accumulates before, {amount(place.macs[1])} after"
+    yield f"{amount(place.parameters[0])} parameters before, {amount(place.parameters[1])} after"
 
 
 def _geometry(picture: Picture, number: int, layout: Placed, views: Collection[int]) -> dict[str, Any]:

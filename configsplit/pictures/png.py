@@ -37,7 +37,7 @@ def png(svg: str) -> bytes:
     zoom = min(_SHARP, sqrt(_MOST_PIXELS / (width * height)))
     if zoom < _LEAST:
         raise StoreError(
-            f"the picture is {width:.0f} by {height:.0f}, too large for a .png that can be read",
+            f"the picture is {width:.0f} by {height:.0f}, too large for a readable .png",
             code="plot-png-size",
             hint="leave --unfold out, or name the file .svg",
         )

@@ -172,7 +172,7 @@ def _card(box: Box) -> str:
     beside = f"×{box.times}" if box.times > 1 else amount(box.parameters) if box.parameters != 0 else ""
     kind = "times" if box.times > 1 else "p"
     right = f'<text class="{kind}" x="{WIDTH - 10:g}" y="18">{beside}</text>' if beside else ""
-    room = min(24 - len(beside), 22) if beside else 24
+    room = min(24 - len(beside), 20) if beside else 24
     shape = shortened(box.shape, 20)
     return (
         f'{sheets}<rect class="s" width="{WIDTH:g}" height="{HEIGHT:g}" rx="7"/>'
@@ -217,10 +217,18 @@ def _again(view: View, layout: Placed, live: bool) -> Iterator[str]:
         key = box.layer if box.shared else ""
         if key and key in last:
             one, other = layout.boxes[last[key]], layout.boxes[number]
-            ends = [(x + width / 2, y + height / 2) for x, y, width, height in (one, other)]
+            ends = _facing(one, other), _facing(other, one)
             pair = f' data-pair="{last[key]} {number}"' if live else ""
             yield f'<path class="again"{pair} d="M{ends[0][0]:g} {ends[0][1]:g}L{ends[1][0]:g} {ends[1][1]:g}"/>\n'
         last[key] = number
+
+
+def _facing(box: tuple[float, ...], other: tuple[float, ...]) -> Point:
+    """The middle of the edge with which a box looks at another."""
+    (x, y, width, height), (to_x, to_y, to_width, _) = box, other
+    if x + width <= to_x or to_x + to_width <= x:
+        return (x + width if to_x > x else x), y + height / 2
+    return x + width / 2, (y + height if to_y > y else y)
 
 
 def _links(view: View, layout: Placed, live: bool) -> Iterator[str]:

@@ -188,7 +188,7 @@ def class_at(target: str, module: str, folder: str, where: str) -> type[Any]:
     """
     value = _object_at(target, module, folder, where)
     if not isinstance(value, type):
-        raise _no_class(target, where, TypeError(f"{target.rpartition(':')[2]} is no class"))
+        raise _no_class(target, where, TypeError(f"{target.rpartition(':')[2]} is not a class"))
     return value
 
 
@@ -196,7 +196,7 @@ def function_at(target: str, module: str, folder: str, where: str) -> Callable[.
     """The function that ``module:function`` names; raises as `class_at` does."""
     value = _object_at(target, module, folder, where)
     if not callable(value):
-        raise _no_class(target, where, TypeError(f"{target.rpartition(':')[2]} is no function"))
+        raise _no_class(target, where, TypeError(f"{target.rpartition(':')[2]} is not a function"))
     return cast("Callable[..., Any]", value)
 
 
@@ -232,7 +232,7 @@ def _no_class(target: str, where: str, error: BaseException) -> PluginError:
         f"{target!r} cannot be loaded: {type(error).__name__}: {error}",
         code="plugin-class",
         where=where,
-        hint="keras_class and its like are written 'package.module:Class'",
+        hint="keras_class, tf_keras_class and the like are written 'package.module:Class'",
     )
 
 

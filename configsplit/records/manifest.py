@@ -17,19 +17,19 @@ NAME = "manifest.json"
 
 def _no_step(name: str) -> str:
     if name in (".", ".."):
-        raise ValueError("this is no name of a file")
+        raise ValueError("this is not the name of a file")
     return name
 
 
 def _plain_name(name: str) -> str:
     if "/" in name or "\x00" in name:
-        raise ValueError("this is no name of a file")
+        raise ValueError("this is not the name of a file")
     return _no_step(name)
 
 
 def _relative(path: str) -> str:
     if PurePosixPath(path).is_absolute() or "\x00" in path:
-        raise ValueError("the way to the original must not be absolute")
+        raise ValueError("the path of the original must be relative")
     return path
 
 

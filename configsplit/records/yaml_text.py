@@ -83,9 +83,9 @@ def _check_size(root: Any, most: int) -> None:
         if counted:
             sizes[id(node)] = 1 + sum(sizes[id(each)] for each in _inside(node))
             if sizes[id(node)] > most:
-                raise YamlError(f"with its aliases written out it has more than {most} values")
+                raise YamlError(f"with its aliases expanded it has more than {most} values")
         elif id(node) in above and id(node) not in sizes:
-            raise YamlError("an alias stands inside of what it is an alias of")
+            raise YamlError("an alias is inside the value that it stands for")
         elif id(node) not in sizes:
             above.add(id(node))
             todo += [(node, True), *((each, False) for each in _inside(node))]

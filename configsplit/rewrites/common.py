@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 from configsplit.graph.calls import call_graph, closure
 from configsplit.graph.json import FrozenDict, rebuild
 from configsplit.graph.model import CallRef, Layer, LayerPath, Model, Structure, TensorRef, TensorSpec, Use
-from configsplit.graph.provenance import Origin, Provenance
+from configsplit.graph.provenance import Provenance, unmoved
 
 FLAG = "trainable"
 """Key of a config: whether a layer, or a model, is trained."""
@@ -168,33 +168,37 @@ def _takes_one(layer: Layer) -> bool:
 # Layers with some of their calls: the calls that stay are numbered anew from 0, and so are all references to them.
 
 
-def numbers_of(layers: Sequence[Layer], kept: Collection[CallRef]) -> dict[tuple[str, int], int]:
-    """(layer, old call) -> new call, for the calls that stay."""
-    numbers: dict[tuple[str, int], int] = {}
-    for layer in layers:
-        stays = [call for call in range(len(layer.calls)) if (layer.name, call) in kept]
-        numbers.update({(layer.name, call): number for number, call in enumerate(stays)})
-    return numbers
+class Kept:
+    """The layers of a model that keep some of their calls, or all."""
 
+    def __init__(self, model: Model, calls: Iterable[CallRef]) -> None:
+        stays: dict[str, list[int]] = {}
+        for layer, call in calls:
+            stays.setdefault(layer, []).append(call)
+        self.layers = [layer for layer in model.layers if layer.name in stays]
+        self._calls = {layer.name: tuple(sorted(stays[layer.name])) for layer in self.layers}
+        whole = (layer.name for layer in self.layers if len(self._calls[layer.name]) == len(layer.calls))
+        self._numbers: dict[str, dict[int, int] | None] = {
+            name: {call: number for number, call in enumerate(calls)} for name, calls in self._calls.items()
+        } | dict.fromkeys(whole)
 
-def moved_layer(layer: Layer, kept: Collection[CallRef], moved: Callable[[TensorRef], TensorRef]) -> Layer:
-    """The layer with the calls that stay, their arguments moved."""
+    def ref(self, ref: TensorRef) -> TensorRef:
+        """A tensor of a call that stays, by the number that the call has now."""
+        numbers = self._numbers[ref.layer]
+        return ref if numbers is None else ref._replace(call=numbers[ref.call])
 
-    def use(old: Use) -> Use:
-        return old.of(moved(old.ref))
+    def moved(self, layer: Layer, moved: Callable[[TensorRef], TensorRef]) -> Layer:
+        """A layer with the calls that stay, their arguments moved; itself where nothing changes."""
 
-    stays = (node for call, node in enumerate(layer.calls) if (layer.name, call) in kept)
-    return layer.called(tuple(node.map_uses(use) for node in stays))
+        def use(old: Use) -> Use:
+            return old.of(moved(old.ref))
 
+        nodes = layer.calls
+        return layer.called(tuple([nodes[call].map_uses(use) for call in self._calls[layer.name]]))
 
-def kept_origins(layers: Sequence[Layer], kept: Collection[CallRef]) -> Provenance:
-    """Every layer came from itself, with the calls that stay."""
-    return Provenance(
-        {
-            (layer.name,): Origin((layer.name,), tuple(call for call in range(len(layer.calls)) if (layer.name, call) in kept))
-            for layer in layers
-        }
-    )
+    def origins(self) -> Provenance:
+        """Every layer came from itself, with the calls that stay."""
+        return unmoved(self._calls.items())
 
 
 # Leave out calls that no output needs. Opening a nested model brings up what only its unused outputs needed.
@@ -205,13 +209,7 @@ def prune(model: Model) -> tuple[Model, Provenance]:
     graph = call_graph(model)
     needed = closure((graph.producer(ref) for ref in graph.outputs), graph.before)
     needed |= {graph.producer(ref) for ref in model.input_refs()}
-    kept = {graph.calls[call] for call in needed}
-    layers = [layer for layer in model.layers if any((layer.name, call) in kept for call in range(len(layer.calls)))]
-    numbers = numbers_of(layers, kept)
-
-    def moved(ref: TensorRef) -> TensorRef:
-        return ref._replace(call=numbers[ref.layer, ref.call])
-
-    outputs = rebuild(model.outputs, lambda leaf: moved(leaf) if type(leaf) is TensorRef else leaf)
-    made = tuple(moved_layer(layer, kept, moved) for layer in layers)
-    return replace(model, layers=made, outputs=outputs), kept_origins(layers, kept)
+    kept = Kept(model, [graph.calls[call] for call in needed])
+    outputs = refs_mapped(model.outputs, kept.ref)
+    made = tuple(kept.moved(layer, kept.ref) for layer in kept.layers)
+    return replace(model, layers=made, outputs=outputs), kept.origins()

@@ -65,7 +65,7 @@ def _fed(
         if not fed:
             listed = ", ".join(ref.layer for ref in inputs)
             raise CutError(
-                f"no input of model {number + 1} ({listed}) has the name of an output before it",
+                f"no input of model {number + 1} ({listed}) has the name of an earlier output",
                 code="join-names",
                 where=inputs[0].layer,
                 hint=nearest(inputs[0].layer, named),
@@ -73,8 +73,8 @@ def _fed(
         return fed
     if len(inputs) != len(outputs):
         raise CutError(
-            f"what stands before model {number + 1} gives {len(outputs)} tensors "
-            f"({', '.join(ref.layer for ref in outputs)}), the model takes {len(inputs)}",
+            f"the models before model {number + 1} give {len(outputs)} tensors "
+            f"({', '.join(ref.layer for ref in outputs)}), it takes {len(inputs)}",
             code="join-counts",
             hint="join them --by name, where the rest stays open",
         )

@@ -71,7 +71,7 @@ def _check(model: Model, graph: CallGraph, starts: Sequence[TensorRef], ends: Se
                 f"nothing between --from and --to needs {names(ref)}",
                 code="extract-unused",
                 where=names(ref),
-                hint=f"leave out --from {names(ref)}, or add what is computed from it to --to",
+                hint=f"leave out --from {names(ref)}, or add a tensor computed from it to --to",
             )
 
 

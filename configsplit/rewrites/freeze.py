@@ -20,7 +20,7 @@ def freeze_layers(
     flagless: Collection[str] = (),
     weightless: Collection[LayerPath] = (),
 ) -> Model:
-    """The model with the flag of some layers set; a path of a nested model stands for all that is in it.
+    """The model with the flag of some layers set; a path of a nested model includes everything in it.
 
     To set a layer free, the models around it are set free too, without touching their other layers: Keras trains nothing
     inside a frozen model. ``flagless`` are classes that are known to work with the flag although their config lacks it; other

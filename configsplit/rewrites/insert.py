@@ -94,10 +94,10 @@ def _check_order(model: Model, starts: Sequence[TensorRef], ends: Sequence[Tenso
         for start in starts:
             if graph.producer(start) in behind:
                 raise CutError(
-                    f"{start.layer!r} is computed from {end.layer!r}: what starts there cannot end here",
+                    f"{start.layer!r} is computed from {end.layer!r}: a replacement cannot start there and end here",
                     code="surgery-order",
                     where=start.layer,
-                    hint="--from names what the donor takes, --to what it gives: is one the other's?",
+                    hint="--from names the tensors that the donor takes, --to those it replaces: are they swapped?",
                 )
 
 

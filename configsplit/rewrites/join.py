@@ -101,7 +101,7 @@ def _merge(
         return use.of(_moved(use.ref, piece, stands_for))
 
     known = layers.setdefault(layer.name, layer)
-    if known.entry != layer.entry:
+    if known is not layer and known.entry != layer.entry:
         raise VerificationError(f"two parts hold different layers named {layer.name!r}", code="verify-layers-differ")
     numbers = piece.calls.get(layer.name, tuple(range(len(layer.calls))))
     for number, node in zip(numbers, layer.calls, strict=True):

@@ -134,7 +134,7 @@ def may_come_out(mask: Mask) -> CutError:
         code="cut-mask-unknown",
         where=name,
         hint=f"declare it in a plug-in, --custom-objects FILE.py with LAYERS = (LayerFacts(class_name={class_name!r}, "
-        "mask='stops', uses_mask=()),) where it has nothing to do with masks",
+        "mask='stops', uses_mask=()),) if it has nothing to do with masks",
     )
 
 

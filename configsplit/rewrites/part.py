@@ -12,7 +12,7 @@ from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import INPUT, CallRef, Layer, Model, Node, TensorRef, TensorSpec
 from configsplit.graph.provenance import Provenance
 from configsplit.graph.rebuild_order import reordered
-from configsplit.rewrites.common import kept_origins, moved_layer, numbers_of
+from configsplit.rewrites.common import Kept
 
 _OF_THE_WHOLE = ("build_config", "compile_config", "build_input_shape")
 """What a document says of a whole model that is not true of its parts: shapes it was built with, losses, optimizers."""
@@ -49,18 +49,16 @@ def part(
     ``specs`` and ``labels`` give the shape, dtype and wished name of each input that is no input of the model.
     """
     originals = set(model.input_refs())
-    kept = set(calls) | {CallRef(ref.layer, ref.call) for ref in inputs if ref in originals}
-    layers = [layer for layer in model.layers if any((layer.name, call) in kept for call in range(len(layer.calls)))]
-    taken = {layer.name for layer in layers} | _automatic_names(layers, len(inputs))
+    kept = Kept(model, {*calls, *(CallRef(ref.layer, ref.call) for ref in inputs if ref in originals)})
+    taken = {layer.name for layer in kept.layers} | _automatic_names(kept.layers, len(inputs))
     fresh = {ref: _unique(labels[ref], taken) for ref in inputs if ref not in originals}
-    numbers = numbers_of(layers, kept)
     target = {ref: TensorRef(label) for ref, label in fresh.items()}
 
     def moved(ref: TensorRef) -> TensorRef:
-        return target.get(ref) or ref._replace(call=numbers[ref.layer, ref.call])
+        return target.get(ref) or kept.ref(ref)
 
     made = [_input_layer(label, specs[ref]) for ref, label in fresh.items()]
-    made += [moved_layer(layer, kept, moved).named() for layer in layers]
+    made += [kept.moved(layer, moved).named() for layer in kept.layers]
     built = Model(
         name=name,
         kind=model.kind,
@@ -71,7 +69,7 @@ def part(
         dialect=model.dialect,
         form=model.form,
     )
-    return Extracted(in_order(built), kept_origins(layers, kept), tuple(inputs), tuple(outputs))
+    return Extracted(in_order(built), kept.origins(), tuple(inputs), tuple(outputs))
 
 
 def _plain_frame(model: Model, first: Layer) -> dict[str, FrozenDict]:

@@ -91,7 +91,7 @@ def _only_input(layer: Layer, number: int, node: Node, used: dict[tuple[str, int
     else:
         return taken[0].ref
     raise CutError(
-        f"layer {layer.name!r} ({layer.class_name}) cannot be taken out: {reason}",
+        f"layer {layer.name!r} ({layer.class_name}) cannot be removed: {reason}",
         code="remove-not-plain",
         where=layer.name,
         hint="put something in its place: configsplit replace --from ... --to ... --donor DONOR",

@@ -70,6 +70,6 @@ def _check(model: Model, layers: tuple[Layer, ...]) -> None:
                 f"{seen[new.name]!r} and {old.name!r} would both be called {new.name!r}",
                 code="rename-taken",
                 where=new.name,
-                hint="names are unique within a model; a rename of the other one may go along: OTHER=NEW",
+                hint="names are unique within a model; rename the other layer in the same command: OTHER=NEW",
             )
         seen[new.name] = old.name

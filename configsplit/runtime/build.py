@@ -72,7 +72,7 @@ def rebuild(
     and shape is checked before anything is set. The document is left as it was.
 
     Raises:
-        DocumentError: the document holds code or reaches outside (`refuse_hazards`), or is no functional or Sequential model.
+        DocumentError: it holds code or reaches outside (`refuse_hazards`), or is not a functional or Sequential model.
         WeightsError: a layer's weights are missing, or do not fit, or there is no such layer.
     """
     refuse_hazards(config, classes=classes, allow_lambda=allow_lambda)
@@ -93,7 +93,7 @@ def _model_class(config: Mapping[str, Any], framework: Framework, classes: Class
     if name in classes:
         return classes[name]
     raise DocumentError(
-        f"the class {name!r} is no functional or Sequential model",
+        f"the class {name!r} is not a functional or Sequential model",
         code="runtime-model-class",
         where="class_name",
         hint="a subclassed model is built only when its class is allowed by --custom-objects",
@@ -131,7 +131,7 @@ def variables(layer: Any) -> list[Any]:
 
 def _add_once(layers: dict[str, Any], path: str, layer: Any) -> None:
     if layers.setdefault(path, layer) is not layer:
-        raise WeightsError(f"two layers answer to the path {path!r}", code="weights-ambiguous-name", where=path)
+        raise WeightsError(f"two layers have the path {path!r}", code="weights-ambiguous-name", where=path)
 
 
 def _set_weights(model: Any, weights: Mapping[str, Sequence[np.ndarray[Any, Any]]], framework: Framework) -> None:

@@ -245,7 +245,7 @@ def _outputs(one: Side, other: Side, folder: Path) -> tuple[OutputReport, ...]:
             f"the models have {len(ours)} and {len(theirs)} outputs",
             code="compare-outputs",
             where=str(other.path),
-            hint="models are compared that have the same inputs and outputs; `extract` takes the part that both have",
+            hint="compare models with the same inputs and outputs; `extract` can cut out the part that both have",
         )
     names = one.outputs if len(one.outputs) == len(ours) else tuple(map(str, range(len(ours))))
     return tuple(output_report(*each) for each in zip(names, ours, theirs, strict=True))

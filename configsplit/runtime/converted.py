@@ -197,7 +197,7 @@ def _does_not_run(error: ConfigSplitError, framework: str, where: str, which: st
     remedy = "allow more with --timeout" if error.code == "runtime-timeout" else declare
     name = "Keras 3" if framework == "keras" else framework
     return VerificationError(
-        f"{name} does not run the {which}, so that nothing was compared: {error.message}",
+        f"{name} does not run the {which}, so nothing was compared: {error.message}",
         code="verify-converted-run",
         where=where,
         hint="use --verify proof" if error.code == "runtime-endless" else f"{remedy}, or use --verify proof",

@@ -64,7 +64,7 @@ class _Layers(dict[str, Any]):
 
     def _endless(self) -> DocumentError:
         return DocumentError(
-            f"tf_keras would never be done with {self._name!r}: it waits for a call of a layer that never comes, since the "
+            f"tf_keras would never finish {self._name!r}: it waits for a call of a layer that never comes, since the "
             "file counts the calls in another way than tf_keras, or is damaged",
             code="runtime-endless",
             where=self._name,

@@ -57,7 +57,7 @@ def examine(path: Path, weights: Path | None = None) -> Examined:
                 f"no Keras reads a model of the kind {source.kind!r} as data",
                 code="runtime-kind",
                 where=str(path),
-                hint="write it as one that it reads, and run that: `configsplit extract MODEL --to OUTPUT --out whole.h5`",
+                hint="write it in a format that Keras reads: `configsplit extract MODEL --to OUTPUT --out whole.h5`",
             )
         file = source.weights  # walks the whole HDF5 index, and refuses what leads out of the file
         layout = "" if file is None else file.layout.kind

@@ -201,7 +201,7 @@ def _crossing(job: _Job, part: Mapping[str, Any], item: Mapping[str, Any]) -> di
 def _inside(directory: Path, name: str) -> Path:
     if Path(name).name != name:
         raise VerificationError(
-            f"the manifest names {name!r}, which does not lie beside it",
+            f"the manifest names {name!r}, which is not beside it",
             code="manifest-path-escape",
             where=str(directory / "manifest.json"),
             hint="a manifest may name only files of its own directory",
@@ -218,7 +218,7 @@ def _place(job: _Job, source: Mapping[str, int], before: int) -> dict[str, Any]:
         if 0 <= source["output"] < len(outputs):
             return {"file": str(job.folder / f"part-{source['part']}.npz"), "index": source["output"]}
     raise VerificationError(
-        f"the manifest reads from {dict(source)}, which is not there",
+        f"the manifest reads from {dict(source)}, which does not exist",
         code="manifest-wiring",
         where=str(job.directory / "manifest.json"),
         hint="a part reads the model's inputs and the outputs of earlier parts",

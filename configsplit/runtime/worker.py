@@ -165,7 +165,7 @@ def _read(source: Mapping[str, Any]) -> arrays.Stored:
         return stored
     name, sizes = told["tensor"], ", ".join("any" if size is None else str(size) for size in told["shape"] or ())
     raise VerificationError(
-        f"the boundary {name!r} is not what {told['part']} says: it takes {told['dtype']} ({sizes}), and what flows is "
+        f"the tensor {name!r} does not match {told['part']}, which takes {told['dtype']} ({sizes}): it is "
         f"{stored.dtype} {stored.values.shape}",
         code="verify-boundary",
         where=name,

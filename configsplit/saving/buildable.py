@@ -163,8 +163,8 @@ def check_order(where: str, model: Model, inside: HeldBy | None = None) -> None:
     for name, each in levels:
         if [layer.name for layer in reordered(each).layers] != [layer.name for layer in each.layers]:
             raise VerificationError(
-                f"the layers of {name} do not stand in the order in which Keras rebuilds them, so weights would go astray",
+                f"the layers of {name} are not in the order in which Keras rebuilds them, so weights would be misplaced",
                 code="verify-order",
                 where=where,
-                hint="if configsplit has just written the file, this is a mistake of it: report it, with the file",
+                hint="if configsplit has just written the file, this is a bug: report it, with the file",
             )

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from configsplit import __version__
 from configsplit.catalog.table import Table
@@ -19,7 +19,7 @@ from configsplit.containers.system.threads import Workers
 from configsplit.containers.writing import Written, prepare_text
 from configsplit.conversion import Migration, Note, Refusal, Request
 from configsplit.dialects import Detection, dialect_of, emit, parse, to_text
-from configsplit.errors import ConversionError, check_choice
+from configsplit.errors import ConversionError, Json, check_choice
 from configsplit.graph.json import FrozenDict, rebuild, spelled
 from configsplit.graph.model import walk
 from configsplit.models.document import Document
@@ -105,7 +105,7 @@ class Converted:
     document: Document
     migration: Migration
     backend: str
-    arguments: Mapping[str, Any] = field(default_factory=dict)
+    arguments: Mapping[str, Json] = field(default_factory=dict)
     to: Target = "keras3"
     release: str = WRITTEN_FOR
     absent: tuple[Absent, ...] = ()
@@ -215,7 +215,7 @@ class Converted:
             verify: "proof" reads the file anew and holds every weight against what it was made of; "numeric" also runs the old
                 model and the new one, each in its own framework, before the file appears.
             samples, seed: of the input for that, which is drawn.
-            inputs: an ``.npz`` file with the user's own samples instead, by the names of the inputs or in their order.
+            inputs: an ``.npz`` file with your own samples instead, named like the inputs or in their order.
             sizes: sizes of inputs that the model leaves open, as for `verify`.
             custom_objects: the plug-ins that the models need to run.
             limits: what Keras may take.
@@ -224,7 +224,7 @@ class Converted:
             What was written: the file, its digest, its layers and weights, and how many of these were held against the old.
 
         Raises:
-            OptionError: an option is none of the words that it may be.
+            OptionError: an option has an unknown value.
             ConversionError: something was refused; nothing is written then.
             StoreError: the output exists or cannot be written, or the source cannot be read.
             WeightsError: the weights do not fit the layers.

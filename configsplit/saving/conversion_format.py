@@ -38,7 +38,7 @@ def file_format(made: Converted, path: Path) -> FileFormat:
     if chosen is None or chosen not in formats:
         names = [f".{each}" for each in formats[:-1]]
         raise StoreError(
-            f"the suffix {path.suffix!r} does not tell a format of {'Keras 2' if made.to == 'keras2' else 'Keras 3'}",
+            f"the suffix {path.suffix!r} belongs to no format of {'Keras 2' if made.to == 'keras2' else 'Keras 3'}",
             code="output-suffix",
             where=str(path),
             hint=f"name the output {', '.join(names)}, or .json for the architecture alone",

@@ -64,7 +64,7 @@ def account(path: Path, apart: Path | None, told: ProvenanceRecord) -> int:
         count = 0 if opened.weights is None else len(opened.weights.datasets)
     if told.weights is not None and count != told.weights.copied + len(told.weights.relaid):
         raise VerificationError(
-            f"the file has {count} weights, its record tells of {told.weights.copied + len(told.weights.relaid)}",
+            f"the file has {count} weights, its record lists {told.weights.copied + len(told.weights.relaid)}",
             code="verify-provenance",
             where=str(path),
         )
@@ -82,7 +82,7 @@ def _check_layers(path: Path, model: Model, told: ProvenanceRecord) -> None:
     wrong = sorted(accounted ^ {(layer.name,) for layer in model.layers if not layer.implicit})
     if wrong:
         raise VerificationError(
-            f"the record and the file do not speak of the same layers, the first is {wrong[0][0]!r}",
+            f"the record and the file describe different layers, the first is {wrong[0][0]!r}",
             code="verify-provenance",
             where=str(path),
         )

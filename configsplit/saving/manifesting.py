@@ -183,7 +183,7 @@ def _frame(parts: Parts, whole: Mapping[str, Any]) -> dict[str, Any]:
     Where a nested model was opened, or masks and casts were put in, the wiring of the layers stands in it too.
     """
     cut = parts.whole
-    if cut.steps or cut.functional or cut.masks or cut.casts:
+    if not cut.is_original:
         known = {
             origin.path
             for origins in parts.origins

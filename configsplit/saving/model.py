@@ -57,7 +57,7 @@ def save(
         home: the folder that the file will lie in, where it is moved there by whoever has it written.
 
     Raises:
-        OptionError: an option is none of the words that it may be.
+        OptionError: an option has an unknown value.
         StoreError: the output exists or cannot be written, or a source cannot be read.
         WeightsError: weights do not fit, are missing, or cannot be placed for certain.
         VerificationError: what was written is not what it should be.
@@ -121,7 +121,7 @@ def _plan(edited: Edited, sources: Sequence[Source], path: Path, wanted: Format 
     chosen = wanted or SUFFIXES.get(path.suffix.lower())
     if chosen is None:
         raise StoreError(
-            f"the suffix {path.suffix!r} does not tell a format",
+            f"the suffix {path.suffix!r} belongs to no format",
             code="output-suffix",
             where=str(path),
             hint="name the output .keras, .h5 or .json, or give --format",

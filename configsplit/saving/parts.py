@@ -93,7 +93,7 @@ def save(
         limits: time and memory for the numeric verification, and whether the operating system confines it.
 
     Raises:
-        OptionError: an option is none of the words that it may be.
+        OptionError: an option has an unknown value.
         StoreError: the output exists or cannot be written, or the source cannot be read.
         WeightsError: weights do not fit the architecture, or cannot be placed for certain.
         VerificationError: the parts do not equal the whole.

@@ -111,7 +111,7 @@ class Proving:
                 raise VerificationError("the file holds another document than was proven", code="verify-graph", where=part.file)
             if self._theirs is None:
                 if opened.kind != "json":
-                    raise VerificationError("nothing says whose weights these are", code="verify-weights", where=part.file)
+                    raise VerificationError("it is unknown whose weights these are", code="verify-weights", where=part.file)
                 return []
             prove_surroundings(part.file, opened, self._source)
             if opened.weights is None:
@@ -208,7 +208,7 @@ def _prove_place(name: str, part: Part, origins: Provenance, ours: Weights, thei
     wanted = [f"{group}/{each}" for each in legacy_piece_names(ours.layers[name,], origins, wrapper, theirs)]
     if [pairs[mine] for mine in ours.datasets((name,))] != wanted:
         raise VerificationError(
-            f"the weights in {name!r} do not stand in the order in which Keras loads them",
+            f"the weights in {name!r} are not in the order in which Keras loads them",
             code="verify-weights",
             where=part.file,
         )

@@ -187,7 +187,7 @@ def _check_class(part: Part, model: Model) -> None:
     module = str(entry.get("module") or "keras").partition(".")[0]
     plain = entry.get("class_name", "Model") in _PLAIN and registered in (None, entry.get("class_name"))
     if not plain or module not in ("keras", "tf_keras", "tensorflow"):
-        raise VerificationError("the part is no plain model", code="verify-graph", where=part.file)
+        raise VerificationError("the part is not a plain model", code="verify-graph", where=part.file)
 
 
 def _check_origins(part: Part, model: Model, whole: Whole) -> None:

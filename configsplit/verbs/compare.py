@@ -42,26 +42,26 @@ def compare(
     custom_objects: Sequence[str | Path] = (),
     limits: Limits | None = None,
 ) -> Comparison:
-    """Run two models on the same inputs and compare what they give: an original and what was made of it, or two versions.
+    """Run two models on the same inputs and compare their outputs: an original and its conversion, or two versions.
 
     Args:
-        model, other: files, what `load` gave, or results of other verbs. Inputs that ``other`` calls otherwise go by their
+        model, other: files, loaded models, or results of other verbs. If input names differ, inputs are matched by
             order.
-        weights, other_weights: the weights that go with an architecture-only file.
-        samples, seed: of what is drawn.
-        inputs: an ``.npz`` file with the user's own samples instead, by the names of the inputs of ``model`` or in their order.
-        input_ranges: bounds of what is drawn: ``"LOW,HIGH"`` for every input of numbers, ``"INPUT=LOW,HIGH"`` for one.
-        sizes: sizes of inputs that ``model`` leaves open: ``"INPUT=1,224,224,3"``, or the open ones alone.
-        tolerance: by how much outputs may differ, times their largest value where that is above 1; 0 asks for equal bits.
-        bisect: where outputs differ, find the first tensor inside that does.
+        weights, other_weights: weights for an architecture-only file.
+        samples, seed: of the random input.
+        inputs: an ``.npz`` file with your own samples instead, named like the inputs of ``model`` or in their order.
+        input_ranges: bounds of the random input: ``"LOW,HIGH"`` for every numeric input, ``"INPUT=LOW,HIGH"`` for one.
+        sizes: sizes of inputs that ``model`` leaves open: ``"INPUT=1,224,224,3"``, or only the open ones.
+        tolerance: how much outputs may differ, times their largest value if that is above 1; 0 demands equal bits.
+        bisect: if outputs differ, find the first tensor inside that differs.
         custom_objects: plug-ins.
         limits: time and memory for the processes, and whether the operating system confines them.
 
     Returns:
-        For every output how far the two are apart, whether all bits are equal, and where a difference begins.
+        How far apart each output is, whether all bits are equal, and where a difference begins.
 
     Raises:
-        VerificationError: the models do not take the same inputs, or one cannot be run. That they differ is no error.
+        VerificationError: the models do not take the same inputs, or one cannot be run. A difference is not an error.
         StoreError: a file cannot be read, or has no weights.
         RuntimeUnavailableError: the Keras of one is not installed.
 

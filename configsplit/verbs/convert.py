@@ -68,7 +68,7 @@ class _Asked:
             release_named(self.target)
             if self.to != "keras3":
                 raise OptionError(
-                    f"target names a release of Keras 3, and the model goes to {self.to}",
+                    f"target names a release of Keras 3, but the model is converted to {self.to}",
                     code="option-unknown",
                     where="target",
                     hint="leave it out: what is written for Keras 2 is read by TF 2.4 to 2.15",
@@ -104,30 +104,30 @@ def convert(
     missing_weights: MissingWeights = "refuse",
     custom_objects: Sequence[str | Path] = (),
 ) -> Converted:
-    """Bring a model to today's Keras 3, or back to an older Keras, configuration and weights; nothing is written yet.
+    """Convert a model, config and weights, to Keras 3, or back to an older Keras. Nothing is written yet.
 
-    One that is of the wanted generation keeps its layers and weights: it is spelt as that Keras reads it.
+    A model that has the target generation already keeps its layers and weights, and is rewritten as that Keras reads it.
 
     Args:
-        model: a file, what `load` gave, or the result of another verb.
+        model: a file, a loaded model, or the result of another verb.
         to: "keras3"; "keras2", as tf_keras and TF 2.4 to 2.15 read it; "tfjs", a layers model of TensorFlow.js.
-        target: an older release of Keras 3 that is to read it ("3.3").
-        weights: a file of weights that goes with an architecture.
-        lambdas: what takes the place of Lambda layers' code: ``{"lam": "module:function"}`` or ``["lam=module:function"]``;
+        target: an older release of Keras 3 to write for ("3.3").
+        weights: weights for an architecture.
+        lambdas: what replaces the code of Lambda layers: ``{"lam": "module:function"}`` or ``["lam=module:function"]``;
             a name may be a pattern (``"*_scale"``).
-        read_lambda: whether other Lambdas' code is read, as data, for what it computes.
-        shapes: shapes that nothing else tells, as for `split`.
-        backend: the backend of the weights, where the file does not say it: Theano turns convolution kernels round.
-        missing_weights: what becomes of a custom layer of which the file does not hold all weights, or may not: refused, or
-            named in the notes and left to begin with fresh ones.
+        read_lambda: whether to read the code of other Lambdas, as data.
+        shapes: shapes that are unknown otherwise, as for `split`.
+        backend: the backend of the weights, if the file does not say: Theano flips convolution kernels.
+        missing_weights: what to do with a custom layer whose weights the file may lack: refuse it, or name it in the
+            notes and let it begin with fresh ones.
         custom_objects: plug-in files or modules.
 
     Returns:
         The conversion; look at its ``refusals`` before `Converted.save`, which raises if there are any.
 
     Raises:
-        OptionError: an option is none of the words that it may be.
-        ConversionError: something was asked for that a model of Keras 3 has no use for.
+        OptionError: an option has an unknown value.
+        ConversionError: an option was given that does not apply to a Keras 3 model.
         StoreError, DocumentError, WeightsError: the file cannot be read, or is damaged.
 
     Example:
@@ -203,7 +203,7 @@ def _check_unasked(document: Document, asked: _Asked) -> None:
     """Raises ConversionError where something is to be changed that stays what it is in a model of Keras 3."""
     if asked.lambdas or asked.backend is not None:
         raise ConversionError(
-            "this is a model of Keras 3 already: its Lambdas and its kernels stay what they are",
+            "this is a Keras 3 model already: its Lambdas and kernels stay unchanged",
             code="convert-keras3",
             where=str(document.path),
             hint="leave --lambda and --backend out",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, overload
 
 from configsplit.boundaries.costs import Costs, read_profile
-from configsplit.boundaries.cut_rows import Book, Cut, Latency, Side
+from configsplit.boundaries.cut_rows import NOWHERE, Book, Cut, Latency, Side
 from configsplit.boundaries.flattened import Flattened, flattened
 from configsplit.boundaries.forbidden import forbidden, with_masks
 from configsplit.boundaries.formulas import Formula
@@ -100,7 +100,7 @@ class Cuts(Shown, Sequence[Cut]):
         Raises:
             RuntimeUnavailableError: pandas is not installed.
         """
-        return data_frame([place.as_json() for place in self.places])
+        return data_frame(place.as_json() for place in self.places or (NOWHERE,)).head(len(self))
 
     def _repr_html_(self) -> str:
         """For notebooks."""
@@ -139,25 +139,25 @@ def cuts(
     that `split` would refuse is no place.
 
     Args:
-        model: a file, what `load` gave, or the result of another verb.
-        max_tensors: at most so many tensors across; 1 gives the places that everything passes through.
-        max_bytes: at most so many bytes per sample across.
-        before: only places that leave this tensor to the tail.
-        after: only places that have this tensor in the head.
+        model: a file, a loaded model, or the result of another verb.
+        max_tensors: at most this many tensors across; 1 gives the places that everything passes through.
+        max_bytes: at most this many bytes per sample across.
+        before: only places with this tensor in the tail.
+        after: only places with this tensor in the head.
         sort: along the model ("position"), fewest bytes first, best balanced first (multiply-accumulates), or fastest first.
-        devices: rank by latency on two devices; both ways of not cutting are among the places then.
-        shapes, sizes: as for `split`. Without the sizes of inputs that have open ones, figures are formulas.
-        whole_nested: only places outside of nested models.
+        devices: rank by latency on two devices; the two ways of not cutting are then among the places.
+        shapes, sizes: as for `split`. Without them, figures that depend on open sizes are formulas.
+        whole_nested: only places outside nested models.
 
     Returns:
-        The places in the order asked for, each with the tensors that cross there (shape with the batch first, bytes of one
+        The places in the requested order, each with the tensors that cross there (shape with the batch first, bytes of one
         sample) and with parameters and multiply-accumulates of one sample on either side.
 
     Raises:
-        OptionError: an option is none of the words that it may be.
+        OptionError: an option has an unknown value.
         TensorReferenceError: ``before`` or ``after`` names no tensor.
-        CutError: the order asks for devices that are not given.
-        ShapeError: what was asked for depends on sizes that are open.
+        CutError: the order needs ``devices``.
+        ShapeError: the answer depends on open sizes.
 
     Example:
         >>> places = configsplit.cuts("model.keras", max_tensors=1)
@@ -195,7 +195,7 @@ def _order(asked: Order | None, devices: TwoDevices | None) -> Order:
     """The order asked for; by latency, if nothing is said and there are devices.
 
     Raises:
-        CutError: the order asks for devices that are not given.
+        CutError: the order needs ``devices``.
     """
     if asked is None:
         return "position" if devices is None else "latency"
@@ -305,11 +305,12 @@ def _as_formulas(view: _View, places: Sequence[CutPlace], rows: Sequence[Cut]) -
 
     figures, peak = iter(pricing.figures(prices)), Formula(pricing.names)
     priced = []
-    for row in rows:
+    for place, row in zip(places, rows, strict=True):
         across, direct, head, tail = (next(figures) for _ in range(4))
         before = replace(row.before, macs=head, peak_activation_bytes=peak)
         after = replace(row.after, macs=tail, peak_activation_bytes=peak)
-        priced.append(replace(row, bytes=across, input_bytes=direct, before=before, after=after))
+        shapes = tuple(pricing.base.specs.get(ref, TensorSpec()).shape for ref in place.tensors)
+        priced.append(replace(row, shapes=shapes, bytes=across, input_bytes=direct, before=before, after=after))
     return priced
 
 
@@ -378,7 +379,7 @@ def _seconds(amount: float, pace: float) -> float:
         return amount / pace
     except OverflowError:
         raise CutError(
-            "the model is so large that no number of seconds says what it takes",
+            "the model is so large that its time cannot be given in seconds",
             code="cut-not-timed",
             hint="leave --head-speed, --tail-speed and --link out",
         ) from None

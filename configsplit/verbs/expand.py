@@ -104,12 +104,12 @@ def expand(
     sizes: Said = (),
     limits: Limits | None = None,
 ) -> Expanded:
-    """Let a library build the graph of a model whose file holds hyperparameters, and find its weights in the file.
+    """Have a library build the graph of a model saved as hyperparameters, and find its weights in the file.
 
     Args:
         model: a ``.keras`` file, a preset's folder, or a ``config.json``.
-        libraries: the package whose classes it is made of, or several. It is imported in a confined process.
-        depth: "models" opens nested models; "all" also every layer that is made of layers, where its call can be traced.
+        libraries: the package with its classes, or several. It is imported in a confined process.
+        depth: "models" opens nested models; "all" also every layer that is made of layers, if its call can be traced.
         sizes: sizes for inputs that the library leaves open, ``"images=1,224,224,3"``; the graph is of these alone, of whatever
             batch. Code that asks for a size can then be traced.
         limits: time and memory for it, and whether the operating system confines it.
@@ -120,11 +120,11 @@ def expand(
     Raises:
         OptionError: there is no such depth.
         StoreError: the file cannot be read, or is damaged or hostile.
-        ShapeError: a size is not of that form.
-        DocumentError: it names classes of neither the library nor Keras, cannot be built, or is no functional model.
+        ShapeError: a size has the wrong form.
+        DocumentError: it uses classes of neither the library nor Keras, cannot be built, or is not a functional model.
         PluginError: the library cannot be imported.
-        WeightsError: the file's weights are not those of the model.
-        VerificationError: building it took more time or memory than it may.
+        WeightsError: the file's weights do not belong to the model.
+        VerificationError: building it exceeded its limits of time or memory.
         RuntimeUnavailableError: Keras is not installed, or the process cannot be confined.
 
     Example:

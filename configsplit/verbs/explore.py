@@ -42,15 +42,15 @@ def explore(
     Args:
         models, unfold, convert, near, sizes, custom_objects: as for `plot`.
         stages: as for `plot`; by default 16, or 8 in a model of more than 800 layer calls.
-        out: the file to write; by default one in a new temporary folder, which stays there.
-        opens: whether the page is opened.
+        out: the file to write; by default one in a new temporary folder, which is kept.
+        opens: whether to open the page.
         force: replace an existing ``out``.
 
     Returns:
-        Where the page is, and whether a browser has taken it.
+        Where the page is, and whether a browser opened it.
 
     Raises:
-        StoreError: ``out`` is no name of a page; and whatever `plot` and `Plot.save` raise.
+        StoreError: ``out`` cannot be the name of a page; and whatever `plot` and `Plot.save` raise.
 
     Example:
         >>> configsplit.explore("model.keras", out="model.html", opens=False).path.name
@@ -58,7 +58,7 @@ def explore(
     """
     if out is not None and Path(out).suffix.lower() != ".html":
         raise StoreError(
-            f"a page is not written as {Path(out).suffix!r}",
+            f"a page cannot be written as {Path(out).suffix!r}",
             code="plot-suffix",
             where=str(out),
             hint="name it .html; `configsplit plot` writes the others",

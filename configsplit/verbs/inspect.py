@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 from configsplit.boundaries.doubts import contradictions
 from configsplit.boundaries.sizes import given_sizes, open_sizes
 from configsplit.catalog.table import Table
-from configsplit.containers.arrays import Matched
+from configsplit.containers.arrays import STATE_GROUPS, Matched
 from configsplit.containers.source import size_of
 from configsplit.dialects import Sign, emit
 from configsplit.errors import RuntimeUnavailableError, WeightsError
 from configsplit.graph.model import Layer, TensorRef, TensorSpec, walk
 from configsplit.hazards import Hazard, hazards
 from configsplit.inference import counted
+from configsplit.inference.counts import Counts
 from configsplit.models.configs import layer_faults
 from configsplit.models.document import Document, Said
 from configsplit.models.made import ModelLike, document_of
@@ -86,7 +87,7 @@ def inspect(model: ModelLike, *, sizes: Said = ()) -> Inspection:
     """Look at a model file; see `Inspection`. ``sizes`` of open inputs as for `split`.
 
     Args:
-        model: a file, what `load` gave, or the result of another verb.
+        model: a file, a loaded model, or the result of another verb.
         sizes: sizes of inputs that the document leaves open, as for `split`.
 
     Returns:
@@ -102,7 +103,8 @@ def inspect(model: ModelLike, *, sizes: Said = ()) -> Inspection:
     """
     document = document_of(model)
     graph, inference = document.model, document.infer()
-    counts, (macs, uncounted) = counted(inference), _operations(document, given_sizes(inference, sizes))
+    counts = counted(inference)
+    macs, uncounted = _operations(document, counts, given_sizes(inference, sizes))
     everywhere = list(walk(graph))
     stored, misfit, matched = _stored_parameters(document)
     return Inspection(
@@ -133,7 +135,7 @@ def inspect(model: ModelLike, *, sizes: Said = ()) -> Inspection:
     )
 
 
-def _operations(document: Document, sizes: Mapping[TensorRef, TensorSpec]) -> tuple[Figure, tuple[str, ...]]:
+def _operations(document: Document, counts: Counts, sizes: Mapping[TensorRef, TensorSpec]) -> tuple[Figure, tuple[str, ...]]:
     """Multiply-accumulates of one sample, and the layers that nobody can count at any size. Raises ShapeError where the model
     cannot have these sizes."""
 
@@ -148,7 +150,6 @@ def _operations(document: Document, sizes: Mapping[TensorRef, TensorSpec]) -> tu
             return Formula(pricing.names), ()
         (macs,) = pricing.figures(lambda costs: [counted(costs.inference).operations])
         return macs, counted(pricing.costs.inference).unknown
-    counts = counted(inference)
     return counts.operations, counts.unknown
 
 
@@ -185,8 +186,8 @@ def _stored_parameters(document: Document) -> tuple[int | None, tuple[str, ...],
             check_shapes(document.model, document.infer(), held)
         except WeightsError as error:
             return None, (f"the weights in {Path(file.where).name} are not those of this model: {error.message}",), ()
-        state = ("optimizer", "metrics", "optimizer_weights")
-        shapes = (info.shape for path, info in file.datasets.items() if path.partition("/")[0] not in state)
+        apart = {*STATE_GROUPS, *file.unlisted}
+        shapes = (info.shape for path, info in file.datasets.items() if apart.isdisjoint((path, path.partition("/")[0])))
         return sum(prod(shape) for shape in shapes), held.notes(), file.matched
 
 

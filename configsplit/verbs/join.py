@@ -41,20 +41,20 @@ def join(*models: ModelLike | Parts, by: By = "position", custom_objects: Iterab
     """Undo a split: give the folder that it wrote. Or compose several models into one flat graph, each feeding the next.
 
     Args:
-        models: one folder with a ``manifest.json``, or what `split` gave; or two or more models, each a file, what `load` gave
+        models: a folder with a ``manifest.json``, or the result of `split`; or two or more models, each a file, a loaded model
             or the result of another verb.
-        by: for composition, whether outputs meet inputs by position or by name.
-        custom_objects: plug-ins, besides the installed ones.
+        by: for composition, whether outputs are matched with inputs by position or by name.
+        custom_objects: plug-ins, in addition to the installed ones.
 
     Returns:
         The whole model, not yet written.
 
     Raises:
-        OptionError: an option is none of the words that it may be.
+        OptionError: an option has an unknown value.
         StoreError: there is no manifest, or a file cannot be read.
-        VerificationError: the parts do not give the graph that was cut.
+        VerificationError: the parts do not recompose to the graph that was cut.
         CutError: the models do not fit together.
-        ShapeError: an output is not what the next model takes.
+        ShapeError: an output does not match the next model's input.
 
     Example:
         >>> parts = configsplit.split("model.keras", at="res")
@@ -114,7 +114,7 @@ def _composed(documents: Sequence[Document], by: By) -> Edited:
                 f"takes {told(wanted)}",
                 code="surgery-shape",
                 where=seam.input.layer,
-                hint="are the models in the right order? Put one between them that makes the one of the other",
+                hint="are the models in the right order? Put a layer between them that converts one to the other",
             )
     decided(
         lambda: "\n".join(
@@ -135,7 +135,7 @@ def rejoin(folder: Path, custom_objects: Sequence[str | Path] = ()) -> Edited:
     The parts may have been trained since; a layer that stands in several of them must have the same weights in all.
 
     Raises:
-        VerificationError: the parts do not give the graph that was cut.
+        VerificationError: the parts do not recompose to the graph that was cut.
     """
     manifest = read_manifest(folder)
     for name in (name for part in manifest.parts for name in (part.file, part.weights) if name):
@@ -191,7 +191,7 @@ def _check_inputs(manifest: Manifest, parts: Sequence[Document]) -> None:
     for part, document in zip(manifest.parts, parts, strict=True):
         if len(part.inputs) != (count := len(document.model.input_refs())):
             raise VerificationError(
-                f"the manifest tells of {len(part.inputs)} inputs, the file has {count}", code="verify-wiring", where=part.file
+                f"the manifest lists {len(part.inputs)} inputs, the file has {count}", code="verify-wiring", where=part.file
             )
 
 

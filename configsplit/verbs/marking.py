@@ -35,8 +35,8 @@ def rename(model: ModelLike, names: Mapping[str, str] | Iterable[str]) -> Edited
     All at once, so that two layers may swap their names. The weights' names in the file follow.
 
     Args:
-        model: a file, what `load` gave, or the result of another verb; it is not changed.
-        names: old name -> new name, or ``OLD=NEW`` texts; patterns keep what ``*`` stands for.
+        model: a file, a loaded model, or the result of another verb; it is not changed.
+        names: old name -> new name, or ``OLD=NEW`` texts; in patterns, ``*`` keeps its text.
 
     Returns:
         The new model, not yet written.
@@ -49,7 +49,7 @@ def rename(model: ModelLike, names: Mapping[str, str] | Iterable[str]) -> Edited
         <rename of model.keras: 11 layers>
     """
     document = document_of(model)
-    pairs = list(names.items()) if isinstance(names, Mapping) else [_pair(text) for text in names]
+    pairs = list(names.items()) if isinstance(names, Mapping) else [_pair(text) for text in listed(names)]
     wanted = new_names(document.model, pairs)
     nameless = {path for path, layer in walk(document.model) if is_nameless(layer)}
     for path, name in wanted.items():
@@ -79,22 +79,22 @@ def _check_name(document: Document, path: LayerPath, name: str, *, nameless: boo
     if unsafe or (document.dialect == "keras3" and "/" in name):
         raise TensorReferenceError(
             f"{'/'.join(path)!r} cannot be called {name!r}: "
-            + ("it is no name for a group of a weights file" if unsafe else "Keras 3 allows no / in the name of a layer"),
+            + ("it cannot name a group of a weights file" if unsafe else "Keras 3 allows no / in the name of a layer"),
             code="rename-name",
             where="/".join(path),
-            hint="letters, digits, _ and - are always good",
+            hint="letters, digits, _ and - are always allowed",
         )
 
 
 def freeze(model: ModelLike, *, before: Names = (), after: Names = (), layer: Names = (), unfreeze: bool = False) -> Edited:
-    """Set layers to be left alone by training, or (``unfreeze``) to be trained.
+    """Freeze layers, so that training leaves their weights alone, or (``unfreeze``) unfreeze them.
 
     Args:
-        model: a file, what `load` gave, or the result of another verb; it is not changed.
-        before: tensors; all layers that compute them, those that give them included.
-        after: tensors; all layers that are computed from them.
-        layer: names of layers, patterns with ``*``, ``OUTER/INNER``; a nested model stands for all that is in it.
-        unfreeze: set them free instead.
+        model: a file, a loaded model, or the result of another verb; it is not changed.
+        before: tensors; freezes all layers that compute them, their own included.
+        after: tensors; freezes all layers computed from them.
+        layer: names of layers, patterns with ``*``, ``OUTER/INNER``; a nested model includes everything in it.
+        unfreeze: unfreeze them instead.
 
     Returns:
         The new model, not yet written.
@@ -200,14 +200,14 @@ def layers(
     """The layers upstream or downstream of tensors, in document order; all layers if none is given.
 
     Args:
-        model: a file, what `load` gave, or the result of another verb.
+        model: a file, a loaded model, or the result of another verb.
         before, after: tensors. A tensor's own layer is upstream of it.
-        sizes: ``"INPUT=1,224,224,3"``: weights whose shape goes by an open size of an input are counted where it is given.
+        sizes: ``"INPUT=1,224,224,3"``: to count weights whose shape depends on an open size of an input.
         whole_nested: list nested models without the layers inside them, which come right behind them otherwise; but one that
             a tensor lies in is looked into all the same.
 
     Returns:
-        One entry for each layer: name, class, whether it is trained, and how many numbers its weights have.
+        One entry for each layer: name, class, whether it is trainable, and how many numbers its weights have.
 
     Raises:
         TensorReferenceError: no such tensor.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from importlib import import_module
+from math import nan
 from typing import TYPE_CHECKING, Any
 
 from configsplit.display.figures import count, figure, size
@@ -69,7 +70,7 @@ def verified_html(verified: Verified) -> str:
 
 
 def data_frame(rows: Iterable[Mapping[str, Any]]) -> Any:
-    """Rows as a table of pandas, what stands in a record inside a row in columns of its own.
+    """Rows as a table of pandas, what stands in a record inside a row in columns of its own. A number that nobody knows is NaN.
 
     Raises:
         RuntimeUnavailableError: pandas is not installed.
@@ -87,4 +88,4 @@ def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for key, value in row.items():
         flat |= {f"{key}_{name}": each for name, each in value.items()} if isinstance(value, Mapping) else {key: value}
-    return flat
+    return {key: nan if value is None else value for key, value in flat.items()}

@@ -39,10 +39,10 @@ def release_named(target: str) -> int:
     able = minors()[minors().index(_OLDEST) :]
     if match is None or match[1] not in able:
         raise OptionError(
-            f"{target!r} is no release of Keras 3 that files are written for",
+            f"{target!r} is not a Keras 3 release that files can be written for",
             code="option-unknown",
             where="target",
-            hint=f"name one of {able[0]} to {able[-1]}; those before keep weights elsewhere in their archives",
+            hint=f"name one of {able[0]} to {able[-1]}; earlier ones keep weights elsewhere in their archives",
         )
     return minors().index(match[1])
 

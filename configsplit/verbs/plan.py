@@ -81,18 +81,18 @@ def plan(
     boundary_dtype: Wider | None = None,
     whole_nested: bool = False,
 ) -> Plan:
-    """The best way to cut a model into a pipeline of stages. Pure: nothing is written, ``save`` of the result carries it out.
+    """The best way to cut a model into a pipeline of stages. Nothing is written before ``save`` of the result.
 
     Args:
-        model: a file, what `load` gave, or the result of another verb.
+        model: a file, a loaded model, or the result of another verb.
         stages: how many parts.
-        balance: what is balanced: parameters, multiply-accumulates, bytes of weights, or measured milliseconds.
+        balance: what to balance: parameters, multiply-accumulates, bytes of weights, or measured milliseconds.
         profile: for ``latency``: milliseconds of each layer, or a file of them.
-        devices: what runs each stage, or a file that says so.
-        max_boundary_bytes: most bytes per sample across any boundary.
-        max_stage_bytes: most bytes of weights in any stage.
+        devices: the device of each stage, or a file that lists them.
+        max_boundary_bytes: maximum bytes per sample across any boundary.
+        max_stage_bytes: maximum bytes of weights in any stage.
         slack: by how much the largest stage may exceed the smallest possible, for fewer bytes across: 0.05 for 5%.
-        shapes: as for `split`. The shape of an input holds for the costs only: the parts keep what the document says.
+        shapes: as for `split`. The shape of an input affects costs only: the parts keep that of the document.
         opened, sizes, fix_size: as for `split`.
         boundary_dtype: as for `split`.
         whole_nested: never cut inside a nested model.
@@ -102,7 +102,7 @@ def plan(
         ``latency``), its parts, and whether it is proven optimal.
 
     Raises:
-        CutError: no plan keeps to the limits, or what was given does not fit the model. Or so many stages can only be made by
+        CutError: no plan meets the limits, or the arguments do not fit the model. Or that many stages need
             a cut through a tensor that may be sparse or ragged, or whose mask cannot cross.
         ShapeError: the shape of a tensor that crosses is unknown; or the best plan depends on a size that is open.
 
@@ -207,7 +207,7 @@ def _wish(
     check_number("slack", slack, 0)
     if (profile is None) == (balance == "latency"):
         raise CutError(
-            "a profile and --balance latency go together",
+            "a profile and --balance latency need each other",
             code="plan-profile",
             hint="`configsplit profile MODEL --out profile.json` measures one; --balance latency --profile profile.json",
         )

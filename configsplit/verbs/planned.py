@@ -10,15 +10,20 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from configsplit.boundaries.costs import read_amount, read_table
 from configsplit.boundaries.formulas import Figure, plain
+from configsplit.containers.container import Format
 from configsplit.cutting.pipeline.search import UNLIMITED, Terms
 from configsplit.errors import CutError
 from configsplit.models.document import Document
-from configsplit.models.results import Parts
+from configsplit.models.results import Parts, Verify
 from configsplit.models.shown import Shown
 from configsplit.verbs.notebook import plan_html
 
 if TYPE_CHECKING:
+    from configsplit.runtime.confinement.policy import Limits
     from configsplit.saving.parts import Saved
+
+_LONGEST = 40
+"""As many letters tell in a line of print where a plan cuts."""
 
 Balance = Literal["params", "macs", "bytes", "latency"]
 
@@ -88,9 +93,29 @@ class Plan(Shown):
     tried: tuple[int, int] | None
     parts: Parts
 
-    def save(self, directory: str | Path, **options: Any) -> Saved:
-        """Carry the plan out; see `Parts.save` for the options."""
-        return self.parts.save(directory, **options)
+    def save(
+        self,
+        directory: str | Path,
+        *,
+        format: Format | None = None,
+        weights: bool = True,
+        verify: Verify = "proof",
+        force: bool = False,
+        limits: Limits | None = None,
+        to: Format | None = None,
+    ) -> Saved:
+        """Carry the plan out.
+
+        Args:
+            directory, format, weights, verify, force, limits, to: as for `Parts.save`.
+
+        Returns:
+            The folder, its manifest, and what was proven.
+
+        Raises:
+            OptionError, StoreError, WeightsError, VerificationError: as `Parts.save` does.
+        """
+        return self.parts.save(directory, format=format, weights=weights, verify=verify, force=force, limits=limits, to=to)
 
     def _repr_html_(self) -> str:
         """For notebooks."""
@@ -98,6 +123,7 @@ class Plan(Shown):
 
     def __repr__(self) -> str:
         at = ", ".join(",".join(boundary.tensors) for boundary in self.boundaries)
+        at = at if len(at) <= _LONGEST else f"{at[: _LONGEST - 1]}…"
         return f"<plan of {len(self.stages)} stages of {self.document.path.name} by {self.balance}: {self.state}, cut at {at}>"
 
     def as_json(self) -> dict[str, Any]:
@@ -199,7 +225,7 @@ def terms(
         return Terms((Fraction(1),) * stages, weight, (across,) * (stages - 1), (None,) * (stages - 1))
     if not all(speeds) or balance not in ("macs", "latency"):
         raise CutError(
-            "speeds and links are for stages that are balanced by time",
+            "speeds and links apply only to stages balanced by time",
             code="devices-speed",
             hint="give every device a speed, and --balance macs or --balance latency",
         )

@@ -89,9 +89,9 @@ class Plot:
         views = self.whole.views if self.near is None else focused(self.whole.views, self.near)
         if views is None:
             raise CutError(
-                f"nothing in {self.whole.title} is marked that --near could be near to",
+                f"{self.whole.title} has no cut, difference or hazard for --near",
                 code="plot-near",
-                hint="it goes with parts, two models, a conversion or hazards; leave it out",
+                hint="it needs parts, two models, a conversion or hazards; leave it out",
             )
         return _replaced(self.whole, views if self.unfold else folded(views))
 
@@ -121,7 +121,7 @@ class Plot:
             case ".json":
                 return dumps(model_explorer(self.whole, opened(self.whole, MOST_BOXES)), indent=1) + "\n"
         raise StoreError(
-            f"a picture is not written as {suffix!r}",
+            f"a picture cannot be written as {suffix!r}",
             code="plot-suffix",
             hint=f"name it {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}",
         )
@@ -180,14 +180,14 @@ def plot(
     """Draw a model, the parts of one, or how a second model differs from the first.
 
     Args:
-        models: one model, the parts of one (a folder, or what `split` gave), or two models: files, what `load` gave, or what
-            another verb gave.
-        unfold: draw every layer, blocks that repeat as well.
-        convert: draw one model beside what `convert` makes of it, with the rules; a conversion is drawn so anyway.
-        near: draw only what lies within so many lines of a cut, a difference or a hazard; the rest is closed.
-        stages: pages of one model tell the best pipelines of 2 to so many stages, which takes seconds to find.
+        models: one model, the parts of one (a folder, or the result of `split`), or two models: files, loaded models, or
+            results of other verbs.
+        unfold: draw every layer; do not fold repeated blocks.
+        convert: draw one model beside its conversion, with the rules; the result of `convert` is always drawn that way.
+        near: draw only what lies within this many lines of a cut, a difference or a hazard; the rest is closed.
+        stages: on pages of one model, also show the best pipelines of 2 to this many stages, which takes seconds.
         sizes: of inputs that the model leaves open, as for `split`: for shapes and bytes in the picture.
-        custom_objects: plug-ins besides the installed ones.
+        custom_objects: plug-ins, in addition to the installed ones.
 
     Returns:
         The picture, not yet written.
@@ -196,7 +196,7 @@ def plot(
         CutError: there are no models, or more than two.
         StoreError: a file cannot be read.
         ShapeError: the sizes do not fit the model.
-        VerificationError: the manifest wires what the parts do not have.
+        VerificationError: the manifest wires tensors that the parts do not have.
 
     Example:
         >>> configsplit.plot("model.keras").save("model.svg")
@@ -317,7 +317,7 @@ def _conversion(models: Sequence[ModelLike | Parts], unfold: bool, plugins: Sequ
 
     if len(models) != 1:
         raise CutError(
-            "one model is drawn beside what becomes of it",
+            "a single model is drawn beside its conversion",
             code="plot-models",
             hint="give one model with --convert, or two without it",
         )
@@ -341,7 +341,7 @@ def _parts(folder: Path, sizes: Sizes, plugins: Sequence[str | Path]) -> Picture
     """The parts in a folder. Nothing that its manifest names is followed, and nothing of it is proven."""
     if given := list(sizes):
         raise ShapeError(
-            f"parts are drawn with the sizes that they have: {given[0]}",
+            f"parts are drawn with their own sizes: {given[0]}",
             code="size-no-input",
             where=str(folder),
             hint="draw the original with --size, or split it with --fix-size",

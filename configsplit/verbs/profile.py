@@ -31,6 +31,9 @@ class Profile:
     version: str
     outermost: tuple[str, ...]
 
+    def __repr__(self) -> str:
+        return f"<profile of {len(self.outermost)} layers in {self.framework} {self.version}: {self.total:.3g} ms>"
+
     @property
     def total(self) -> float:
         """Milliseconds of all layers, each counted once."""
@@ -61,12 +64,12 @@ def profile(
     """Run a model in Keras, in a process of its own, and time its layers.
 
     Args:
-        model: a file, what `load` gave, or the result of another verb.
-        weights: a weights file that goes with an architecture-only file; without one Keras makes weights up.
-        samples: how many samples are run at once; times are for one.
-        rounds: runs; the median counts.
-        sizes: sizes of inputs that the model leaves open: ``"INPUT=1,224,224,3"``, or the open ones alone.
-        custom_objects: plug-ins besides the installed ones.
+        model: a file, a loaded model, or the result of another verb.
+        weights: weights for an architecture-only file; without them Keras initializes the weights.
+        samples: samples in one batch; times are per sample.
+        rounds: how often the model is run; the median counts.
+        sizes: sizes of inputs that the model leaves open: ``"INPUT=1,224,224,3"``, or only the open ones.
+        custom_objects: plug-ins, in addition to the installed ones.
         limits: time and memory for it, and whether the operating system confines it.
 
     Returns:

@@ -118,6 +118,8 @@ def checked(name: str, names: Sequence[str], given: Mapping[str, Any]) -> None:
     for word, value in given.items():
         if word not in names and word != "custom_objects":
             near = closest(word, names)
+            if name == "split" and word in _OF_PLANS:
+                raise TypeError(f"split() has no option {word!r}; stages are planned by configsplit.plan(model, stages)")
             told = f"did you mean {near[0]!r}?" if near else f"it takes {', '.join(names)}"
             raise TypeError(f"{name}() has no option {word!r}; {told}")
         option = known.get(word)
@@ -126,17 +128,21 @@ def checked(name: str, names: Sequence[str], given: Mapping[str, Any]) -> None:
         if option.choices:
             check_choice(word, value, Literal[option.choices])
         elif option.kind in ("flag", "off") and not isinstance(value, bool):
-            raise OptionError(f"{value!r} is no switch", code="option-range", where=word, hint="it is True or False")
+            raise OptionError(f"{value!r} is not a flag", code="option-range", where=word, hint="give True or False")
         elif option.kind in ("whole", "bytes"):
             check_number(word, value, option.least, option.most, whole=True)
         elif option.kind == "number":
             check_number(word, value, option.least, option.most, open=option.open)
 
 
+_OF_PLANS = {"stages", "balance", "devices", "slack", "profile", "max_boundary_bytes", "max_stage_bytes"}
+"""Options of ``configsplit split`` that `plan` takes in Python."""
+
+
 def _options(name: str) -> tuple[Option, ...]:
     """What the record says of the options; `plan` is `split` with stages, and has slack as a share."""
     if name != "plan":
-        return record("verify" if name == "compare" else name).command_options()
+        return record({"compare": "verify", "named_weights": "weights"}.get(name, name)).command_options()
     own = [option for option in record("split").command_options() if option.keyword not in ("slack", "stages")]
     return (*own, Option("--slack", kind="number", least=0, most=10), Option("--stages", kind="whole", least=1))
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from configsplit.boundaries.shapes import name, told
 from configsplit.graph.model import TensorRef, TensorSpec, walk
 from configsplit.models.results import Edited
 from configsplit.rewrites.split import bytes_per_sample
-from configsplit.saving.conversion import Converted
+
+if TYPE_CHECKING:  # it loads numpy, which surgery of an architecture does not need
+    from configsplit.saving.conversion import Converted
 
 MOST = 12
 """Names that a line lists; of more it says how many."""

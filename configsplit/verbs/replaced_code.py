@@ -47,7 +47,7 @@ def matched(document: Document, given: Mapping[str, Replacement]) -> dict[str, R
         if not titles:
             listed = ", ".join(title for title, _ in known[:8]) or "none"
             raise ConversionError(
-                f"{wish!r} names no Lambda of the model",
+                f"{wish!r} matches no Lambda layer of the model",
                 code="convert-lambda-unknown",
                 where=wish,
                 hint=f"it has these: {listed}{' ...' if len(known) > 8 else ''}",

@@ -45,27 +45,27 @@ def split(
     fix_size: bool = False,
     boundary_dtype: Wider | None = None,
 ) -> Parts:
-    """Cut a model; pure, the document is unchanged and nothing is written.
+    """Cut a model. The document is not changed, and nothing is written before ``save``.
 
     Args:
-        model: a file, what `load` gave, or the result of another verb.
-        at: one reference, or several for successive cuts; ``"A,B"`` is one boundary through both tensors. A row of `cuts` is
-            one, too.
+        model: a file, a loaded model, or the result of another verb.
+        at: one reference, or several for successive cuts; ``"A,B"`` is one boundary through both tensors. A row of `cuts` also
+            works.
         boundary: which of the legal cuts through the tensor: the one with the fewest bytes across ("smallest"), the
             smallest head ("early"), or the largest ("late").
-        shapes: shapes of tensors that neither the document nor any rule tells: ``"LAYER=None,28,28,128"``.
-            That of an input which the document tells counts as a size.
-        opened: ``"LAYER"`` or ``"LAYER=1,2"``: sizes of a recorded shape that are to be open; all but batch and last.
-        sizes: sizes of inputs that the document leaves open, for prices only: ``"INPUT=1,224,224,3"``, or the open ones alone:
-            ``"INPUT=224,224"``. The parts keep what the document says, unless sizes are fixed.
+        shapes: shapes of tensors that neither the document nor a rule determines: ``"LAYER=None,28,28,128"``.
+            The shape of an input that the document records counts as a size.
+        opened: ``"LAYER"`` or ``"LAYER=1,2"``: recorded sizes to ignore; by default all but batch and last.
+        sizes: sizes of inputs that the document leaves open, for prices only: ``"INPUT=1,224,224,3"``, or only the open ones:
+            ``"INPUT=224,224"``. The parts keep the sizes of the document, unless ``fix_size`` is given.
         fix_size: write these sizes into the parts.
-        boundary_dtype: hand tensors of a narrower floating type over as this one, cast back behind the boundary.
+        boundary_dtype: hand over narrower floating-point tensors as this wider dtype, and cast them back behind the boundary.
 
     Returns:
-        The parts in an order in which each can run, not yet written.
+        The parts, in the order in which they run, not yet written.
 
     Raises:
-        OptionError: an option is none of the words that it may be.
+        OptionError: an option has an unknown value.
         TensorReferenceError: a reference names no tensor, or several.
         CutError: the model cannot be cut there.
         ShapeError: the shape of a tensor that crosses is unknown; or which boundary is the smallest depends on a size that is
@@ -107,7 +107,7 @@ def _places(at: str | Cut | Iterable[str | Cut]) -> list[str]:
     for each in given:
         if not isinstance(text := getattr(each, "at", each), str):  # a row of `cuts` says at what it is
             hint = "give the name of a layer, a row of `cuts`, or a list of them"
-            raise OptionError(f"at cannot be {each!r}", code="option-range", where="at", hint=hint)
+            raise OptionError(f"{each!r} names no place", code="option-range", where="at", hint=hint)
         texts.append(text)
     if not texts or "" in texts:
         raise CutError("no place to cut at was given", code="cut-nowhere", hint="name a layer: --at LAYER")
@@ -121,7 +121,8 @@ def as_parts(document: Document, sliced: Sliced, dtype: str | None, tried: tuple
         CutError: the cast would lose bits, or the dialect has none.
     """
     whole, done, inference = sliced if dtype is None else _handed_over_as(dtype, document, sliced)
-    origins = tuple(part.provenance.after(whole.provenance) for part in done.parts)
+    found = (part.provenance for part in done.parts)
+    origins = tuple(found if whole.is_original else (each.after(whole.provenance) for each in found))
     return Parts(document=document, whole=whole, split=done, origins=origins, inference=inference, tried=tried)
 
 

@@ -56,18 +56,18 @@ def extract(
     """The sub-network between any tensors.
 
     Args:
-        model: a file, what `load` gave, or the result of another verb; it is not changed.
-        from_: tensors to start from, which become inputs; the inputs of the model that are needed, by default.
+        model: a file, a loaded model, or the result of another verb; it is not changed.
+        from_: tensors to start from, which become inputs; by default the model's own inputs, as far as needed.
         to: tensors to end at; the outputs of the model by default.
-        shapes: ``LAYER=None,28,28,128`` for tensors whose shape nothing else tells.
-        opened: ``LAYER`` or ``LAYER=1,2``: sizes of a recorded shape that are to be open.
+        shapes: ``LAYER=None,28,28,128`` for tensors whose shape is unknown otherwise.
+        opened: ``LAYER`` or ``LAYER=1,2``: recorded sizes to ignore.
         sizes, fix_size: sizes of inputs that the document leaves open (``INPUT=1,224,224,3``), to be written into the result.
 
     Returns:
         The new model, not yet written.
 
     Raises:
-        TensorReferenceError: a name does not say which tensor is meant.
+        TensorReferenceError: a name is unknown or ambiguous.
         CutError: more is needed than what it starts from; what is missing is named. Or a start may be sparse or ragged, and
             the document does not tell.
         ShapeError: the shape of a start is unknown.
@@ -102,18 +102,18 @@ def insert(model: ModelLike, donor: Donor, *, after: str, before: Names = (), do
     """Put a fragment between a tensor and all its consumers, or only some of them.
 
     Args:
-        model: a file, what `load` gave, or the result of another verb; it is not changed.
+        model: a file, a loaded model, or the result of another verb; it is not changed.
         donor: the fragment: a model with one input and one output, or a single layer, given by its config (a dict, or a
             ``.json`` file) or as a live layer without weights.
         after: the tensor that the fragment takes.
-        before: the calls that take the fragment's output in its place; all, and the model's own output, by default.
-        donor_weights: a weights file that goes with an architecture-only fragment.
+        before: the calls that take the fragment's output instead; by default all, and the model's own output.
+        donor_weights: weights for an architecture-only fragment.
 
     Returns:
         The new model, not yet written.
 
     Raises:
-        CutError: the fragment has several inputs or outputs, or is of another generation of Keras.
+        CutError: the fragment has several inputs or outputs, or another generation of Keras.
         ShapeError: shapes or dtypes do not fit.
 
     Example:
@@ -145,17 +145,17 @@ def replace(model: ModelLike, donor: Donor, *, from_: Names, to: Names, donor_we
     """Replace what lies between tensors with a donor.
 
     Args:
-        model: a file, what `load` gave, or the result of another verb; it is not changed.
-        donor: what takes their place: a model, or a single layer, as for `insert`. Its inputs take ``from_`` and its
-            outputs stand for ``to``, by position.
-        from_, to: tensors; what nothing needs any more vanishes.
-        donor_weights: a weights file that goes with an architecture-only donor.
+        model: a file, a loaded model, or the result of another verb; it is not changed.
+        donor: the replacement: a model, or a single layer, as for `insert`. Its inputs take ``from_`` and its
+            outputs replace ``to``, by position.
+        from_, to: tensors; layers that nothing needs any more are dropped.
+        donor_weights: weights for an architecture-only donor.
 
     Returns:
         The new model, not yet written.
 
     Raises:
-        CutError: numbers do not fit, or a start is computed from an end.
+        CutError: the number of tensors does not match the donor, or a start is computed from an end.
         ShapeError: shapes or dtypes do not fit.
 
     Example:
@@ -173,10 +173,10 @@ def replace(model: ModelLike, donor: Donor, *, from_: Names, to: Names, donor_we
 
 
 def remove(model: ModelLike, layer: Names) -> Edited:
-    """Take layers out; what took their output takes their input instead. Patterns with ``*`` and ``OUTER/INNER`` work.
+    """Remove layers; their consumers take their input instead. Patterns with ``*`` and ``OUTER/INNER`` work.
 
     Args:
-        model: a file, what `load` gave, or the result of another verb; it is not changed.
+        model: a file, a loaded model, or the result of another verb; it is not changed.
         layer: names of layers, or patterns.
 
     Returns:
@@ -184,7 +184,7 @@ def remove(model: ModelLike, layer: Names) -> Edited:
 
     Raises:
         CutError: a layer takes or gives several tensors.
-        ShapeError: its output is not of the shape and dtype of its input.
+        ShapeError: its output differs from its input in shape or dtype.
 
     Example:
         >>> configsplit.remove("model.keras", "bn*")
@@ -370,7 +370,7 @@ def _check_removal(place: LayerPath, names: Sequence[str], inference: Inference 
             doubts.append(f"{where!r} is taken out, though nobody has said that {source.layer!r} gives float32, as it does")
         elif gone.shape is None or instead.shape is None or not same(gone, instead):
             raise ShapeError(
-                f"{where!r} gives {told(gone)}, what it takes is {told(instead)}: its input cannot stand for its output",
+                f"{where!r} gives {told(gone)}, what it takes is {told(instead)}: its input cannot replace its output",
                 code="remove-shape",
                 where=where,
                 hint="put something in its place: configsplit replace --from ... --to ... --donor DONOR",

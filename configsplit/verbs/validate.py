@@ -7,6 +7,7 @@ jsonschema is imported here, when it is first needed, and nowhere else.
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -17,7 +18,7 @@ from typing import Any
 
 from configsplit.containers.opening import Files, Opened
 from configsplit.containers.source import open_source
-from configsplit.dialects import GENERATIONS, detect, dialect_of, parse, read_entry
+from configsplit.dialects import GENERATIONS, detect, dialect_of, parse, read_entry, to_text
 from configsplit.dialects.envelope import model_kind, unwrapped
 from configsplit.dialects.schema.frame import dotted
 from configsplit.errors import ConfigSplitError, DocumentError, StoreError, VerificationError
@@ -27,6 +28,7 @@ from configsplit.hazards import Hazard, hazards
 from configsplit.inference import trace
 from configsplit.inference.clashes import clashing
 from configsplit.models.configs import LayerFault, layer_faults
+from configsplit.models.made import ModelLike, document_of
 from configsplit.models.releases import Loadable, loadable
 from configsplit.plugins import Registry
 from configsplit.records.yaml_text import YamlError, yaml_values
@@ -68,29 +70,38 @@ class Validation:
     def valid(self) -> bool:
         return not self.violations
 
+    def __repr__(self) -> str:
+        found = "valid" if self.valid else f"{len(self.violations)} violation{'s' * (len(self.violations) > 1)} of"
+        return f"<{self.file}: {found} {self.schema or 'any schema'}>"
+
     def as_json(self) -> dict[str, Any]:
         return {**asdict(self), "valid": self.valid}
 
 
-def validate(file: str | Path) -> Validation:
-    """Hold one file against the schema that is published for what it holds.
+def validate(file: ModelLike) -> Validation:
+    """Check one file against its published schema.
 
     Args:
         file: an architecture (``.json``), a ``.keras`` archive or folder, a whole-model ``.h5``, a ``manifest.json``, a
-            provenance record, or a recipe; told apart by content.
+            provenance record, or a recipe; told apart by content. Or a model in memory: what `load` or another verb gave, or a
+            live one.
 
     Returns:
         Every violation. A file that cannot be read, or is something else, is one violation with the code of that error.
 
     Raises:
-        Nothing: what is wrong is a violation.
+        Nothing: every fault is a violation.
 
     Example:
         >>> configsplit.validate("model.keras").valid
         True
     """
     try:
-        return _validate(Path(file))
+        if isinstance(file, (str, os.PathLike)):
+            return _validate(Path(file))
+        document = document_of(file)
+        text = to_text(document.model)
+        return _architecture(document.path, loads(text), text, document.release)
     except ConfigSplitError as error:
         return Validation(str(file), "", (_of_error(error),))
 
@@ -142,8 +153,7 @@ def _clashes(model: Model) -> list[Violation]:
     """Layers that take tensors which no such layer can take."""
     clashes = dict.fromkeys(clashing(trace(model, Registry.discover().facts(), read=read_entry)))
     return [
-        Violation("shape-contradicted", "/".join(path), f"{path[-1]!r} cannot take what it is given: {why}")
-        for path, why in clashes
+        Violation("shape-contradicted", "/".join(path), f"{path[-1]!r} cannot take its input: {why}") for path, why in clashes
     ]
 
 

@@ -60,22 +60,22 @@ def verify(
     """Prove a folder of parts against the file that they were cut from.
 
     Args:
-        directory: what `split` wrote.
-        source: the original; by default where the manifest says, or beside the folder.
+        directory: the folder that `split` wrote.
+        source: the original; by default at the path in the manifest, or beside the folder.
         numeric: also run original and parts in Keras, fed through numpy, and demand equal outputs.
-        samples, seed: of the input for that, which is drawn to exercise what is in the model (docs/numeric.md).
-        inputs: an ``.npz`` file with the user's own samples instead, by the names of the inputs or in their order.
-        input_ranges: bounds of what is drawn: ``"LOW,HIGH"`` for every input of numbers, ``"INPUT=LOW,HIGH"`` for one.
-        sizes: sizes of inputs that the model leaves open: ``"INPUT=1,224,224,3"``, or the open ones alone.
-        tolerance: by how much outputs may differ, times their largest value where that is above 1; 0 asks for equal bits.
+        samples, seed: of the random input, which is drawn to exercise the model (docs/numeric.md).
+        inputs: an ``.npz`` file with your own samples instead, named like the inputs or in their order.
+        input_ranges: bounds of the random input: ``"LOW,HIGH"`` for every numeric input, ``"INPUT=LOW,HIGH"`` for one.
+        sizes: sizes of inputs that the model leaves open: ``"INPUT=1,224,224,3"``, or only the open ones.
+        tolerance: how much outputs may differ, times their largest value if that is above 1; 0 demands equal bits.
         custom_objects: plug-ins for it.
         limits: time and memory for it, and whether the operating system confines it.
 
     Returns:
-        The manifest, what was proven, and what the models computed if they were run.
+        The manifest, the proof, and the comparison of outputs if the models were run.
 
     Raises:
-        VerificationError: the parts do not equal the whole, or a file was changed since the split.
+        VerificationError: the parts do not equal the whole, or a file has changed since the split.
         StoreError: a file is missing.
 
     Example:
@@ -85,10 +85,10 @@ def verify(
     """
     if not isinstance(directory, (str, PathLike)):
         raise OptionError(
-            f"a {type(directory).__name__} is no folder of parts",
+            f"a {type(directory).__name__} is not a folder of parts",
             code="model-unknown",
             where="directory",
-            hint="give the folder that `configsplit split` wrote, or what `save` gave; `configsplit.compare` runs two models",
+            hint="give the folder that `configsplit split` wrote, or the result of `save`; `configsplit.compare` runs models",
         )
     folder = Path(directory)
     manifest = read_manifest(folder)
@@ -138,7 +138,7 @@ def read_manifest(folder: Path) -> Manifest:
             raise  # nothing is known about the manifest then
         if not folder.exists():
             raise missing(folder) from None
-        what = error.message if isinstance(error, StoreError) else "it is no text"
+        what = error.message if isinstance(error, StoreError) else "it is not text"
         raise StoreError(
             "this is a file, not a folder of parts" if folder.is_file() else f"no manifest can be read there: {what}",
             code="manifest-missing",

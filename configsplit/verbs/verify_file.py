@@ -44,18 +44,18 @@ class Checked:
 
 
 def verify_file(path: str | Path, *, source: str | Path | None = None, custom_objects: Sequence[str | Path] = ()) -> Checked:
-    """Hold a file that a verb of surgery wrote, or `convert`, against the record beside it.
+    """Check a file that a verb of surgery or `convert` wrote against the record beside it.
 
     Args:
         path: the file; its record is ``FILE.provenance.json``.
-        source: the model that it was made of; by default where the record says, or beside the file.
+        source: the model that it was made of; by default at the path in the record, or beside the file.
         custom_objects: the plug-ins that it was made with.
 
     Returns:
-        The record, and how many layers and weights were held against it, with the bytes of these.
+        The record, and how many layers, weights and bytes were checked against it.
 
     Raises:
-        VerificationError: a file was changed since, or a weight is not that of its origin.
+        VerificationError: a file has changed since, or a weight differs from its origin.
         StoreError: the record or a source is missing.
 
     Example:
@@ -211,7 +211,7 @@ def _sound(arguments: Mapping[str, Any]) -> bool:
 
 def _false(path: Path, what: str) -> VerificationError:
     return VerificationError(
-        f"the record does not tell what the conversion gives: {what}",
+        f"the record does not match the conversion: {what}",
         code="verify-provenance",
         where=str(path),
         hint="give the plug-ins that it was converted with (--custom-objects); if the record was changed, convert again",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +10,12 @@ from typing import NamedTuple
 
 from configsplit.containers.arrays import Arrays
 from configsplit.containers.named_writing import NamedArray, prepare_npz, prepare_safetensors
-from configsplit.containers.source import open_source
+from configsplit.containers.source import Source, open_source
 from configsplit.containers.staging import Staging
 from configsplit.containers.writing import Job, prepare_weights
 from configsplit.errors import StoreError, VerificationError
 from configsplit.models.document import Document, Match, reading
+from configsplit.models.made import ModelLike, document_of
 from configsplit.weights.kept import KeptWeights
 from configsplit.weights.names import in_order, stable_names
 from configsplit.weights.parts import check_shapes, weights_in
@@ -29,6 +31,9 @@ class SavedWeights(NamedTuple):
     bytes: int
     names: tuple[str, ...]
     notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<{self.path}: {len(self.names)} weights, {self.bytes:,} bytes>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,7 @@ class NamedWeights:
 
 
 def weights(
-    document: Document | str | Path,
+    model: ModelLike,
     *,
     weights: str | Path | None = None,
     custom_objects: Sequence[str | Path] = (),
@@ -65,8 +70,8 @@ def weights(
     """The weights of a model under stable names: ``layer/kernel``, ``inner/layer/bias``.
 
     Args:
-        document: a model file, or what `load` gave.
-        weights: a file of weights that goes with an architecture.
+        model: a model file, what `load` gave, the result of another verb, or a live model.
+        weights: weights for an architecture.
         custom_objects: plug-in files or modules.
         match, dequantize: as for `load`.
 
@@ -75,15 +80,16 @@ def weights(
 
     Raises:
         StoreError, DocumentError, PluginError: the file cannot be read, or is damaged.
+        OptionError: it is no model.
 
     Example:
         >>> saved = configsplit.named_weights("model.keras").save("weights.npz")
         >>> saved.names[:2]
         ('c1/kernel', 'bn1/gamma')
     """
-    if isinstance(document, Document):
-        return NamedWeights(document)
-    with reading(document, weights=weights, custom_objects=custom_objects, match=match, dequantize=dequantize) as read:
+    if not isinstance(model, (str, os.PathLike)):
+        return NamedWeights(document_of(model))
+    with reading(Path(model), weights=weights, custom_objects=custom_objects, match=match, dequantize=dequantize) as read:
         return NamedWeights(read)
 
 
@@ -95,7 +101,7 @@ def _save(document: Document, path: Path, force: bool) -> SavedWeights:
     ending = next((ending for ending in ENDINGS if path.name.lower().endswith(ending)), None)
     if ending is None:
         raise StoreError(
-            f"the name {path.name!r} does not tell a format of weights",
+            f"the name {path.name!r} has no suffix of a format for weights",
             code="output-suffix",
             where=str(path),
             hint=f"let it end with {', '.join(ENDINGS)}",
@@ -108,7 +114,7 @@ def _save(document: Document, path: Path, force: bool) -> SavedWeights:
         check_shapes(document.model, document.infer(), held, partly=document.by_name)
         names, job = _job(document, file, staging.path(path.name), ending)
         written = job.run()
-        _check(document, file, written.path)
+        _check(document, source, written.path)
         source.check_unchanged()
         staging.commit()
     return SavedWeights(path, written.sha256, written.bytes, names, held.notes())
@@ -131,10 +137,10 @@ def _job(document: Document, file: Arrays, place: Path, ending: str) -> tuple[tu
     return tuple(array.name for array in arrays), job
 
 
-def _check(document: Document, file: Arrays, written: Path) -> None:
+def _check(document: Document, source: Source, written: Path) -> None:
     """Raises VerificationError where what was written, read in again, is not bit for bit what the model has."""
-    with open_source(document.path, written) as opened:
-        if opened.weights is None:
+    with open_source(source.path, written) as opened:
+        if (file := source.weights) is None or opened.weights is None:
             raise AssertionError(written)
         old, new = in_order(document, file), in_order(document, opened.weights)
         for path, datasets in old.items():

@@ -53,7 +53,7 @@ def _missing(edited: Edited, path: LayerPath, layer: Layer, undeclared: bool) ->
     where = "" if origin is None else f" of {edited.documents[origin.source].path.name}"
     need = "may have weights (no plug-in declares its class)" if undeclared else "has weights"
     return WeightsError(
-        f"layer {name!r} ({layer.class_name}){where} {need}, and there are none to put there",
+        f"layer {name!r} ({layer.class_name}){where} {need}, and there are none for it",
         code="surgery-no-weights",
         where=name,
         hint="give them (a .keras or .h5 file, or --donor-weights FILE), or write the architecture alone: --no-weights",
@@ -65,7 +65,7 @@ def check_layouts(gathering: Gathering, chosen: Format, path: Path) -> None:
     kinds = {file.layout.kind for file in files}
     if len(kinds) > 1:
         raise StoreError(
-            f"{files[0].where} and {files[-1].where} keep their weights in different layouts",
+            f"{files[0].where} and {files[-1].where} store their weights in different layouts",
             code="surgery-layouts",
             where=files[-1].where,
             hint="bring both to Keras 3 first: configsplit convert FILE --out NEW.keras",

@@ -16,7 +16,7 @@ from configsplit.catalog.facts import CallFacts, LayerFacts
 from configsplit.catalog.rules import check_rank, is_float, policy, policy_dtype
 from configsplit.catalog.table import class_facts, ships
 from configsplit.graph.json import FrozenDict
-from configsplit.graph.model import Layer, LayerPath, Shape, TensorRef, TensorSpec
+from configsplit.graph.model import Layer, LayerPath, Shape, TensorRef, TensorSpec, Use
 from configsplit.inference import RULE_ERRORS, Built, Inference, agree, keeps_shape
 from configsplit.inference.inputs import as_shape
 from configsplit.weights.parts import Weights
@@ -143,10 +143,25 @@ def _of_merge(inference: Inference, layer: Layer, number: int, behind: Wanted) -
     rank = len(known[0]) if known else behind.rank
     axis = layer.config.get("axis", -1)
     sizes = [shape[-1] if shape else None for shape in others]
-    if type(axis) is not int or rank is None or axis % rank != rank - 1 or behind.last is None or None in sizes:
+    if type(axis) is not int or rank is None or behind.last is None:
         return Wanted(None, rank)
-    rest = behind.last - sum(size or 0 for size in sizes)
-    return Wanted((*known[0][:-1], rest)) if rest > 0 else Wanted(None, rank)
+    if axis % rank != rank - 1:
+        return Wanted(None, rank, behind.last)
+    rest, sharing = behind.last - sum(size or 0 for size in sizes), 1 + sizes.count(None)
+    if rest <= 0 or rest % sharing or (sharing > 1 and not _are_alike(inference, uses)):
+        return Wanted(None, rank)
+    return Wanted((*known[0][:-1], rest)) if known and sharing == 1 else Wanted(None, rank, rest // sharing)
+
+
+def _are_alike(inference: Inference, uses: Sequence[Use]) -> bool:
+    """Whether all tensors that have no shape come out of one class, which takes the same shapes for each."""
+    layers, kinds = inference.model.by_name(), set[tuple[str, tuple[Shape | None, ...]]]()
+    for use in uses:
+        if not inference.specs.get(use.ref, TensorSpec()).shape:
+            giver = layers[use.ref.layer]
+            taken = [inference.specs.get(each.ref, TensorSpec()).shape for each in giver.calls[use.ref.call].uses()]
+            kinds.add((giver.class_name, tuple(taken)))
+    return len(kinds) == 1
 
 
 def _of_one(inference: Inference, layer: Layer, shapes: Sequence[Shape], behind: Wanted) -> Wanted:

@@ -53,6 +53,9 @@ def told_by_weights(document: Document, said: Sequence[Told] = (), *, everywhere
             return certain if certain and _suffices(document, [*said, *certain], held, everywhere) else []
         options = [certain, *(_by_evidence(document, said, held, closed) for closed in (False, True))]
         good = [fresh for fresh in options if fresh and _suffices(document, [*said, *fresh], held, everywhere)]
+        if not good:  # something was taken for what it is not
+            options[1:] = [_by_evidence(document, said, held, closed, held_up=True) for closed in (False, True)]
+            good = [fresh for fresh in options[1:] if fresh and _suffices(document, [*said, *fresh], held, everywhere)]
         return min(good, key=lambda fresh: _doubts(document, [*said, *fresh], fresh is options[-1]), default=[])
 
 
@@ -81,23 +84,36 @@ _MOST_ROUNDS = 64
 """So many classes behind one another, each of which goes by the one before, are looked at."""
 
 
-def _by_evidence(document: Document, said: Sequence[Told], held: Weights, closed: bool) -> list[Told]:
+def _by_evidence(document: Document, said: Sequence[Told], held: Weights, closed: bool, *, held_up: bool = False) -> list[Told]:
     """What classes that nobody has declared seem to give, each by what those before it give; and what code of the file says,
-    which is never run."""
+    which is never run. Held up against the weights of the file, class by class, what contradicts them is not taken."""
     from configsplit.conversion.lambdas.reading import reading_facts
 
     seeming: list[Told] = []
+    dropped: set[Place] = set()
     read = reading_facts(alone=True)
     for _ in range(_MOST_ROUNDS):
         try:
             inference = _inferred(document, [*said, *seeming], read)
         except ShapeError:
             return []
-        more = [*_seeming(inference, held, closed)]
+        more = [each for each in _seeming(inference, held, closed) if each.place not in dropped]
+        if held_up and _agreed(document, [*said, *seeming, *more], held, everywhere=False) is None:
+            dropped |= {each.place for each in _contradicting(document, [*said, *seeming], more, held) or more}
+            continue
         if not more:
             return [*_of_code(document.infer(), inference), *seeming]
         seeming += more
     return seeming
+
+
+def _contradicting(document: Document, before: Sequence[Told], more: Sequence[Told], held: Weights) -> list[Told]:
+    """What is told of a class that contradicts the weights by itself."""
+    classes: dict[str, list[Told]] = {}
+    for each in more:
+        classes.setdefault(_class_at(document.model, each.place), []).append(each)
+    groups = [group for group in classes.values() if _agreed(document, [*before, *group], held, everywhere=False) is None]
+    return [each for group in groups for each in group]
 
 
 def _of_code(before: Inference, after: Inference) -> Iterator[Told]:
@@ -137,12 +153,22 @@ def within(model: Model, told: Sequence[Told]) -> dict[int, dict[TensorRef, Tens
     """What is told of tensors of nested models, by the `id` of each, as `trace` takes it."""
     specs: dict[int, dict[TensorRef, TensorSpec]] = {}
     for place, spec, _ in told:
-        held: Model | None = model
-        for call in place.inside:
-            held = None if held is None else held.by_name()[call.layer].model
+        held = _model_at(model, place)
         if held is not None and place.inside:
             specs.setdefault(id(held), {})[place.ref] = spec
     return specs
+
+
+def _model_at(model: Model, place: Place) -> Model | None:
+    held: Model | None = model
+    for call in place.inside:
+        held = None if held is None else held.by_name()[call.layer].model
+    return held
+
+
+def _class_at(model: Model, place: Place) -> str:
+    held = _model_at(model, place)
+    return "" if held is None else held.by_name()[place.ref.layer].class_name
 
 
 def _levels(inference: Inference) -> Iterator[tuple[tuple[CallRef, ...], LayerPath, Inference]]:
@@ -190,6 +216,14 @@ def _implied(inference: Inference, path: LayerPath, held: Weights) -> Mapping[st
 
 def _suffices(document: Document, told: Sequence[Told], held: Weights, everywhere: bool) -> bool:
     """Whether nothing contradicts, no weights are others than those of the file, and none need a size that stays open."""
+    if (after := _agreed(document, told, held, everywhere)) is None:
+        return False
+    levels = [each for _, _, each in _levels(after)] if everywhere else [after]
+    return not any(_needs_open_size(each, layer.name) for each in levels for layer in each.model.layers)
+
+
+def _agreed(document: Document, told: Sequence[Told], held: Weights, everywhere: bool) -> Inference | None:
+    """What is known with what is told; None where that contradicts the document, or the weights of the file."""
     from configsplit.weights.parts import check_shapes
 
     given: dict[TensorRef, TensorSpec] = {each.place.ref: each.spec for each in told if not each.place.inside}
@@ -197,9 +231,8 @@ def _suffices(document: Document, told: Sequence[Told], held: Weights, everywher
         after = document.infer_given(given, within=within(document.model, told) if everywhere else {})
         check_shapes(document.model, after, held, partly=True)
     except (ShapeError, WeightsError):
-        return False
-    levels = [each for _, _, each in _levels(after)] if everywhere else [after]
-    return not any(_needs_open_size(each, layer.name) for each in levels for layer in each.model.layers)
+        return None
+    return after
 
 
 def _needs_open_size(inference: Inference, name: str) -> bool:

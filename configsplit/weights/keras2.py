@@ -51,7 +51,7 @@ class Keras2Weights:
     def __init__(self, migration: Migration, old: OldWeights, wanted: FileFormat) -> None:
         """Raises WeightsError where nobody can say what a weight of Keras 2 is made of."""
         if migration.model is None:
-            raise AssertionError("what was refused has no weights")
+            raise AssertionError("the refused layer has no weights")
         self.file, self._migration, self._old, self._model = old.file, migration, old, migration.model
         self._named_by = _in_browser if wanted == "tfjs" else _in_hdf5
         self._above = "" if wanted == "tfjs" else "model_weights/"
@@ -167,7 +167,7 @@ def in_order(
 
 def _strange(path: LayerPath, place: str) -> WeightsError:
     return WeightsError(
-        f"the weights of {'/'.join(path)!r} are not those that its class has: {place!r} is in the file or of the class alone",
+        f"the weights of {'/'.join(path)!r} are not those that its class has: {place!r} is only in one of the two",
         code="layout-unknown",
         where="/".join(path),
         hint="declare keras3_places in a plug-in (--custom-objects FILE.py)",

@@ -29,7 +29,7 @@ def legacy_piece_names(layer: Layer, provenance: Provenance, wrapper: LayerPath,
     twice = [path for path, count in Counter(path for path in origins.values() if names.get(path)).items() if count > 1]
     if twice:
         raise WeightsError(
-            f"{'/'.join((*wrapper, *twice[0]))!r} would stand twice in {layer.name!r}, and a .h5 file tells weights in a "
+            f"{'/'.join((*wrapper, *twice[0]))!r} would appear twice in {layer.name!r}, and a .h5 file tells weights in a "
             "wrapper apart by the names of their layers alone",
             code="weights-ambiguous",
             where=layer.name,

@@ -72,7 +72,7 @@ def _unique(path: LayerPath, named: list[tuple[str, str]]) -> dict[str, str]:
 
 def _doubt(path: LayerPath, names: list[str]) -> WeightsError:
     return WeightsError(
-        f"the names {names} do not tell which weight of {'/'.join(path)!r} is which",
+        f"the names {names} do not say which weight of {'/'.join(path)!r} is which",
         code="weights-order-unknown",
         where="/".join(path),
         hint="write .weights.h5; a model of Keras 1 or 2 has to be converted first: `configsplit convert`",

@@ -132,7 +132,7 @@ def _kinds(model: Model, names: Names, reach: HeldBy) -> dict[LayerPath, Sequenc
 
 def _unknown(name: str) -> WeightsError:
     return WeightsError(
-        f"nothing says in which order Keras loads the weights of {name!r} from a .h5 file",
+        f"it is unknown in which order Keras loads the weights of {name!r} from a .h5 file",
         code="weights-order-unknown",
         where=name,
         hint="save the model as .keras, where order does not matter",

@@ -49,7 +49,9 @@ class Weights:
                 if group in self.file.groups and self.inside(self.layers[path]) is not None:
                     names = self.file.weight_names(group)
                     pairs |= made_up.inner_pairs(self.layers[path], names, self.dialect, self.inside)
-        return (*self.file.notes, *((made_up.told(pairs),) if pairs else ()))
+        unlisted = self.file.unlisted
+        more = [f"arrays that are not weights of the model are left out, such as {unlisted[0]!r}"] if unlisted else []
+        return (*self.file.notes, *((made_up.told(pairs),) if pairs else ()), *more)
 
     def names(self, path: LayerPath) -> tuple[str, ...]:
         """In a legacy file: the weight names of a layer, or of one inside a nested model, whose group holds them flat."""
@@ -98,7 +100,7 @@ def weights_in(model: Model, file: Arrays) -> Weights:
             f"{len(strays)} weights belong to no layer of the document, the first is {strays[0]!r}",
             code="weights-unclaimed",
             where=file.where,
-            hint=f"architecture and weights are not of one model; {_BY_NAME}",
+            hint=f"architecture and weights do not belong to one model; {_BY_NAME}",
         )
     if file.layout.kind == "v3":
         matched |= _check_names(file, groups, layers)
@@ -122,10 +124,10 @@ def _check_order(model: Model, file: Arrays) -> None:
 
 def _out_of_order(where: str, what: str) -> WeightsError:
     return WeightsError(
-        f"the file lists {what} in another order than the model has them, and Keras would take each for another",
+        f"the file lists {what} in another order than the model has them, and Keras would mix them up",
         code="weights-order",
         where=where,
-        hint=f"architecture and weights are not of one model; {_BY_NAME}",
+        hint=f"architecture and weights do not belong to one model; {_BY_NAME}",
     )
 
 
@@ -178,7 +180,7 @@ def as_rebuilt(model: Model, file: Arrays) -> Model:
     for each in (model, *(layer.model for _, layer in walk(model) if layer.model is not None)):
         if not stands_as_rebuilt(each):
             raise WeightsError(
-                f"the layers of {each.name!r} do not stand in the order in which Keras rebuilds them and loads weights",
+                f"the layers of {each.name!r} are not in the order in which Keras rebuilds them and loads weights",
                 code="weights-order",
                 where=file.where,
                 hint="load the model in Keras, and save it again",
@@ -232,7 +234,7 @@ def _check_names(file: Arrays, groups: Mapping[LayerPath, str], layers: Mapping[
                 f"the file says that these are the weights of {own[path]!r}, the document that they are those of {path[-1]!r}",
                 code="weights-misplaced",
                 where=f"{file.where}:{groups[path]}",
-                hint="the order of the layers was changed, or architecture and weights are not of one model",
+                hint="the order of the layers was changed, or architecture and weights do not belong to one model",
             )
         matched |= {"/".join((*around, mine)): its for mine, its in pairs.items() if mine != its}
     return matched

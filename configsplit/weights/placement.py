@@ -211,7 +211,7 @@ class Gathering:
         unknown = self.model.dialect == "keras3" and len(path) > 1 and layer.class_name not in BUILT_IN
         if count and (len(kinds) != count or ((mixed or unknown) and layer.config.get(FLAG) is False)):
             raise WeightsError(
-                f"nothing says in which order Keras loads the weights of {'/'.join(path)!r} ({layer.class_name})",
+                f"it is unknown in which order Keras loads the weights of {'/'.join(path)!r} ({layer.class_name})",
                 code="weights-order-unknown",
                 where="/".join(path),
                 hint="save the model as .keras, where order does not matter; or declare the class: --custom-objects FILE.py",
@@ -278,7 +278,7 @@ def check_copies(gathering: Gathering, copies: Sequence[tuple[LayerPath, Origin]
                 f"{'/'.join(path)!r} has other weights in {copy.file.where} than in {taken[0].file.where}",
                 code="join-weights-differ",
                 where="/".join(path),
-                hint="a shared layer was trained in one part only; nothing says which weights to take",
+                hint="a shared layer was trained in one part only; it is unknown which weights to keep",
             )
 
 

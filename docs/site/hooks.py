@@ -20,7 +20,7 @@ OUTSIDE = ("CONTRIBUTING.md", "CHANGELOG.md")
 
 
 def on_config(config: Any) -> Any:
-    """Pages that stand nowhere else come at the end; at the foot of each page is the version that it tells of."""
+    """Pages missing from the navigation come at its end; at the foot of each page is its version."""
     listed = re.findall(r"[\w/-]+\.md", json.dumps(config.nav))
     more = [path.name for path in sorted((ROOT / "docs").glob("*.md")) if path.name not in listed]
     config.nav += [{"More": more}] if more else []
@@ -39,7 +39,7 @@ def on_files(files: Files, config: Any) -> Files:
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Links out of ``docs``: to a page that the site has, or as plain words."""
     kept = re.sub(rf"\]\((?:\.\./)+({'|'.join(map(re.escape, OUTSIDE))})", r"](\1", markdown)
-    return re.sub(r"\[([^\]]*)\]\((?:\.\./)+(?:schemas|README\.md|examples|tests)[^)]*\)", r"\1", kept)
+    return re.sub(r"\[([^\]]*)\]\((?:\.\./)+(?:schemas|README\.md|SECURITY\.md|examples|tests)[^)]*\)", r"\1", kept)
 
 
 def inside(text: str) -> str:
@@ -48,13 +48,13 @@ def inside(text: str) -> str:
 
 def verbs() -> str:
     """Every verb: what it does, its options, examples."""
-    pieces = ["# Verbs\n\nAs `configsplit help VERB` says it. Every verb is a function in [Python](python.md), too.\n"]
+    pieces = ["# Verbs\n\nThe same as `configsplit help VERB`. Every verb is also a function in [Python](python.md).\n"]
     for name in VERBS:
         verb = record(name)
         pieces.append(f"\n## {name}\n\n{inspect.cleandoc(verb.help)}\n")
         pieces.append("\n" + "\n".join(f"    configsplit {example}" for example in verb.examples) + "\n")
         rows = [option_row(option) for option in verb.command_options()]
-        pieces.append("\n| option | what it says |\n|---|---|\n" + "".join(rows))
+        pieces.append("\n| option | what it does |\n|---|---|\n" + "".join(rows))
     return "".join(pieces)
 
 
@@ -77,7 +77,7 @@ def escaped(text: str) -> str:
 
 def python() -> str:
     """The public names, by their docstrings."""
-    pieces = ["# Python\n\n", (inspect.getdoc(configsplit) or "").replace("\n    ", "\n    "), "\n"]
+    pieces = ["# Python\n\n", inspect.getdoc(configsplit) or "", "\n"]
     for name in sorted(configsplit.__all__):
         found = getattr(configsplit, name)
         if callable(found) and not isinstance(found, type):
@@ -128,7 +128,7 @@ def recipe() -> str:
     schema = json.loads((ROOT / "schemas" / "recipe.schema.json").read_text("utf-8"))
     pieces = [
         "# Recipes\n\nThe whole language of `configsplit batch`, from `schemas/recipe.schema.json`. "
-        "[Batches](batch.md) tells what it is for.\n"
+        "[Batches](batch.md) explains how to use it.\n"
     ]
     parts = {"The recipe": schema, **schema.get("$defs", {})}
     for name, part in parts.items():

@@ -19,12 +19,14 @@ import pytest
 
 import configsplit
 from configsplit import hazards
+from configsplit.catalog.table import Table
 from configsplit.containers.system import threads
 from configsplit.graph.json import config_kind, dumps, loads
 from configsplit.inference import built
+from configsplit.models import configs
 
 SHORT, LONG = 200, 400
-CALLS, BYTES = 460, 11_500
+CALLS, BYTES = 325, 7_900
 """The most that a layer may cost: Python functions called, and bytes of memory at the peak."""
 
 
@@ -134,9 +136,37 @@ def test_what_follows_from_a_config_is_found_out_once_for_each_kind(monkeypatch:
 
     watch(built, "_nature")
     watch(hazards, "_class")
-    _split(chain(tmp_path, LONG), tmp_path / "parts")
-    assert counts["_nature"] == 1
+    path = chain(tmp_path, LONG)
+    _split(path, tmp_path / "parts")
+    assert counts["_nature"] == 0  # every tensor that is taken is recorded: nobody asks those that take it
     assert 1 <= counts["_class"] < 10  # of a Dense, an InputLayer, and of what their configs hold
+    recorded = '"shape": [null, 16], "dtype": "float32", "keras_history": ["dense_7"'
+    text = path.read_text()
+    assert recorded in text
+    path.write_text(text.replace(recorded, recorded.replace("[null, 16]", "[]")))
+    _split(path, tmp_path / "others")
+    assert counts["_nature"] == 1
+
+
+def test_an_inspection_asks_the_rules_of_a_class_once_for_each_kind(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    counts: Counter[str] = Counter()
+
+    def watch(home: Any, name: str) -> None:
+        real = getattr(home, name)
+
+        def counted(*arguments: Any) -> Any:
+            counts[name] += 1
+            return real(*arguments)
+
+        monkeypatch.setattr(home, name, counted)
+
+    watch(configs, "config_faults")
+    for rule in ("outputs", "weights", "macs"):
+        watch(Table, rule)
+    seen = configsplit.inspect(chain(tmp_path, LONG))
+    assert seen.parameters == LONG * (16 * 16 + 16)
+    assert seen.macs == LONG * 16 * 16
+    assert dict(counts) == {"outputs": 1, "weights": 1, "macs": 1, "config_faults": 1}
 
 
 def test_the_rule_of_a_plug_in_is_asked_for_every_call(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def test_every_room_of_the_house_is_in_the_table() -> None:
 
 
 def test_the_tests_of_a_room_bear_its_name_or_are_told() -> None:
-    table = PICTURE.partition("\n## Where its tests are\n")[2].partition("\n## ")[0]
+    table = PICTURE.partition("\n## Where the tests are\n")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| (`.*?) \| (.*?) \|$", table, re.MULTILINE)
     told = {name for folders, _ in rows for name in re.findall(r"`(\w+)`", folders)}
     tests = ROOT / "tests"

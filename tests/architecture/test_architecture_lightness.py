@@ -51,6 +51,12 @@ def test_help_of_a_verb_is_light(verb: str, tmp_path: Path) -> None:
     assert not loaded(COMMAND.format(arguments=[verb, "--help"]), tmp_path) & HEAVY
 
 
+@pytest.mark.parametrize("verb", ["inspect", "layers", "cuts"])
+@pytest.mark.parametrize("file", ["keras-3.15.1/residual.json", "tf-2.4/residual.json", "keras-1.2.2/residual.json"])
+def test_looking_at_a_sound_file_needs_no_pydantic(verb: str, file: str, tmp_path: Path) -> None:
+    assert not loaded(COMMAND.format(arguments=[verb, str(RELEASES / file)]), tmp_path) & HEAVY
+
+
 @pytest.mark.parametrize(
     ("release", "verify"), in_turn([(release, how) for how in HOW] for release in ("keras-3.0.5", "keras-2.3.1", "tf-2.4"))
 )
@@ -58,6 +64,24 @@ def test_cutting_json_needs_neither_keras_nor_hdf5_nor_numpy(release: str, verif
     model = str(RELEASES / release / "residual.json")
     modules = loaded(COMMAND.format(arguments=["split", model, "--at", "c2", "--out", "out", "--verify", verify]), tmp_path)
     assert (tmp_path / "out" / "manifest.json").is_file()
+    assert not modules & {"keras", "tf_keras", "tensorflow", "h5py", "numpy", "jsonschema"}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["freeze", "--before", "res", "--out", "out.json"],
+        ["extract", "--to", "c2", "--out", "out.json"],
+        ["rename", "c2=other", "--out", "out.json"],
+        ["layers", "--before", "c2"],
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_surgery_of_json_needs_neither_hdf5_nor_numpy(arguments: list[str], tmp_path: Path) -> None:
+    verb, *rest = arguments
+    model = str(RELEASES / "keras-2.3.1" / "residual.json")
+    modules = loaded(COMMAND.format(arguments=[verb, model, *rest]), tmp_path)
+    assert (tmp_path / "out.json").is_file() == ("out.json" in rest)
     assert not modules & {"keras", "tf_keras", "tensorflow", "h5py", "numpy", "jsonschema"}
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from types import FunctionType, UnionType
+from types import FunctionType, ModuleType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
 import pytest
@@ -15,11 +16,20 @@ import configsplit
 import configsplit.keras
 import configsplit.plugins
 import configsplit.testing
+from configsplit.catalog import facts, values
 from configsplit.errors import ConfigSplitError
+from configsplit.verbs.table import VERBS, record
 
 ROOMS = (configsplit, configsplit.keras, configsplit.plugins, configsplit.testing)
+PLUG_INS = (configsplit.plugins, facts, values)
 OF_ANY_SIGNATURE = "Callable[..., Any]"
 """A function about which nothing more can be said: what plug-ins hand to Keras."""
+LOOSE = {
+    "LayerFacts.keras3": "any other attribute, of its own type",
+    "Values.takes": "any value that a config may have",
+    "dims.value": "a number or several, as the config has it: the rule that asks for it knows which",
+}
+"""What plug-ins may leave open, and why."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +83,50 @@ def test_types_are_real(each: Public) -> None:
     assert inspect.Parameter.empty not in told
     loose = [each for each in map(str, told) if re.search(r"\b(?:Any|object)\b", each.replace(OF_ANY_SIGNATURE, ""))]
     assert not loose
+
+
+def told_types(room: ModuleType) -> Iterator[tuple[str, str]]:
+    """Each attribute, property, parameter and result that a room or its public classes have, with its type."""
+    own = [name for name, found in vars(room).items() if getattr(found, "__module__", "") == room.__name__]
+    for name in getattr(room, "__all__", own):
+        found = getattr(room, name)
+        holders = {"": found} if inspect.isclass(found) or inspect.isfunction(found) else {}
+        if inspect.isclass(found):
+            plain = {word: each.fget if isinstance(each, property) else each for word, each in vars(found).items()}
+            holders |= {word: each for word, each in plain.items() if inspect.isfunction(each)}
+        if not getattr(found, "_is_protocol", False):  # what Keras has is typed by Keras
+            for word, holder in holders.items():
+                for part, kind in inspect.get_annotations(holder).items():
+                    if not any(each.startswith("_") for each in (name, word, part)):
+                        yield ".".join(filter(None, (name, word, part))), str(kind)
+
+
+@pytest.mark.parametrize("room", dict.fromkeys((*ROOMS, *PLUG_INS)), ids=lambda room: room.__name__)
+def test_results_and_plug_ins_have_real_types(room: ModuleType) -> None:
+    loose = {name for name, kind in told_types(room) if re.search(r"\bAny\b", kind.replace(OF_ANY_SIGNATURE, ""))}
+    assert loose - LOOSE.keys() == set()
+
+
+def test_what_is_left_open_is_there() -> None:
+    assert LOOSE.keys() <= {name for room in PLUG_INS for name, kind in told_types(room) if "Any" in kind}
+
+
+COMMANDS = [name for name in VERBS if record(name).gives == "own"]
+
+
+@pytest.mark.parametrize("verb", COMMANDS)
+def test_a_command_takes_what_its_record_has_and_with_types(verb: str) -> None:
+    """Also what stands in the ``TypedDict`` of its options."""
+    room = importlib.import_module(f"configsplit.cli.verb_{verb}")
+    taken = inspect.get_annotations(getattr(room, verb))
+    assert taken.pop("return") == "None"
+    if options := taken.pop("options", ""):
+        kind = getattr(room, options.removeprefix("Unpack[").removesuffix("]"))
+        taken |= {name: str(kind.__annotations__[name]) for name in kind.__required_keys__}
+    assert "Any" not in " ".join(taken.values())
+    wanted = {option.keyword for option in record(verb).command_options()} - {"quiet", "log_file"}
+    told = any(option.keyword == "verbose" for option in record(verb).options)
+    assert taken.keys() == (wanted if told else wanted - {"verbose"})
 
 
 @pytest.mark.parametrize("each", EVERY, ids=repr)

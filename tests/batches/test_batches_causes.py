@@ -67,7 +67,7 @@ def test_causes_on_the_terminal(near_jobs: None, zoo: Path, tmp_path: Path) -> N
         assert title in done.stdout
         assert "  2  file-stand-in" in done.stdout
         assert "hint: run `git lfs pull`" in done.stdout or "download it raw" in done.stdout
-        assert "  1  convert-keras3        this is a model of Keras 3 already" in done.stdout
+        assert "  1  convert-keras3        this is a Keras 3 model already" in done.stdout
     told = zoos.told(recipe, "--zoo", zoo, "--out", tmp_path / "dry", "--jobs", 1, "--dry-run", "--json")
     causes = json.loads(told.stdout)["causes"]
     assert {item["code"]: item["count"] for item in causes if item["outcome"] == "failed"}["file-stand-in"] == 2

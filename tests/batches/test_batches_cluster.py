@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socketserver
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -78,3 +80,23 @@ def test_no_scheduler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(StoreError) as error:
         batch(zoos.PARTS, zoo=zoo, out=tmp_path / "out", cluster="tcp://127.0.0.1:9")
     assert error.value.code == "cluster-unreachable"
+
+
+class Foreign(socketserver.BaseRequestHandler):
+    """A server of something else, which says so at once."""
+
+    def handle(self) -> None:
+        self.request.sendall(
+            b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\nThis is a server of pages, not a scheduler."
+        )
+
+
+def test_what_answers_is_no_scheduler(tmp_path: Path) -> None:
+    zoo = zoos.architectures(tmp_path / "zoo", 1)
+    with socketserver.TCPServer(("127.0.0.1", 0), Foreign) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with pytest.raises(StoreError, match="no scheduler answers") as error:
+            batch(zoos.PARTS, zoo=zoo, out=tmp_path / "out", cluster=f"tcp://127.0.0.1:{server.server_address[1]}")
+        server.shutdown()
+    assert error.value.code == "cluster-unreachable"
+    assert not (tmp_path / "out").exists()

@@ -172,7 +172,7 @@ def test_mirrors_at_a_url(tmp_path: Path) -> None:
         (place / "top.h5").unlink()
         batch(CONVERT, zoo=place, out="memory://out", resume=True)
         assert not system.exists("/out/top.keras")
-        with pytest.raises(StoreError, match="stands there"):
+        with pytest.raises(StoreError, match="has the output of a batch"):
             batch(CONVERT, zoo=place, out="memory://out")
         batch({"do": {"inspect": {}}}, zoo=place, out="memory://out", force=True)
         assert not system.exists("/out/a/b/model.keras")

@@ -120,7 +120,7 @@ def test_yaml(tmp_path: Path) -> None:
 def test_mistakes_are_told_the_nearest(tmp_path: Path) -> None:
     for plain, hint in (
         ({"do": [{"splitt": {}}]}, "did you mean 'split'"),
-        ({"do": [{"xyzzy": {}}]}, "there can be convert, "),
+        ({"do": [{"xyzzy": {}}]}, "possible keys: convert, "),
     ):
         with pytest.raises(ConfigSplitError) as error:
             read_recipe(zoos.recipe(tmp_path, plain))
@@ -320,6 +320,18 @@ def test_a_share_is_the_nearest_place_there_is(at: str, expected: float) -> None
 
     chosen = next(row for row in rows if row.at == found[0])
     assert off(chosen) == min(off(row) for row in rows if row.at) < 0.02
+
+
+@pytest.mark.parametrize("at", ["half the mac", "50 % of MACs and", "a third", "three fifths of the layers"])
+def test_what_looks_like_a_share_and_is_none_is_told_how_one_is_written(at: str) -> None:
+    from configsplit.batches.shares import places_for
+
+    model = configsplit.load(zoos.RELEASES / "keras-3.15.1" / "residual.json")
+    options = {"max_tensors": None, "shapes": (), "sizes": (), "whole_nested": False, "pick": "all"}
+    with pytest.raises(configsplit.ConfigSplitError, match="neither a layer of the model nor a share") as caught:
+        places_for(model, {"at": [at], **options})
+    assert (caught.value.code, "`half the MACs`" in caught.value.hint) == ("tag-no-place", True)
+    assert places_for(model, {"at": ["halfway"], **options}) == ["halfway"]
 
 
 def test_a_layer_of_that_very_name_wins_over_a_share(tmp_path: Path) -> None:

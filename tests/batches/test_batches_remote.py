@@ -17,7 +17,7 @@ from typing import Any
 import fsspec
 import pytest
 import zoos
-from moto.server import ThreadedMotoServer
+from support.web import s3_store
 
 import configsplit
 from configsplit.batches.batch import batch
@@ -104,17 +104,8 @@ def test_parts_from_afar_are_proven_against_the_source(tmp_path: Path, memory: A
 
 @pytest.fixture(scope="module")
 def s3() -> Iterator[Any]:
-    """An S3 server in this process; everything that it needs is in the environment, as it is for users."""
-    given = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    before = {name: os.environ.get(name) for name in (*given, "AWS_ENDPOINT_URL")}
-    os.environ.update({**given, "AWS_ENDPOINT_URL": f"http://{host}:{port}"})
-    yield fsspec.filesystem("s3")
-    server.stop()
-    for name, value in before.items():
-        os.environ.pop(name) if value is None else os.environ.update({name: value})
+    with s3_store() as store:
+        yield store
 
 
 def test_s3_in_and_out_with_workers_and_a_kill(tmp_path: Path, s3: Any) -> None:

@@ -149,12 +149,12 @@ def store(tally: Tally) -> None:
 _HEAD = """# Masked models
 
 Written by `make exhaustive`. Random models with masks, built and saved by real Keras (keras 3.15.1, tf_keras 2.21): makers,
-users and stoppers of masks, in functional and Sequential models, nested and shared, in wrappers, behind merges, with classes
-that nobody has declared (*custom* is how often such a class is drawn where one would fit). Each verb is tried at random places;
+users and stoppers of masks, in functional and Sequential models, nested and shared, in wrappers, behind merges, with
+undeclared classes (*custom* is how often one is drawn where it would fit). Each verb is tried at random places;
 parts and results are loaded by Keras, fed with numpy, and compared with the original on inputs most of whose samples are
-padded. *Identical*: to the last bit (for convert, whose kernels are others, to 3e-5). *Warned*: the verb changed what a mask
-does and said so. *No place*: there is no such cut, masks or not. *Wrong*: numbers differ, or Keras does not load what was
-written, or an error has no code; must be 0. A row that was run again takes the place of the one that was there.
+padded. *Identical*: to the last bit (for convert, which uses other kernels, to 3e-5). *Warned*: the verb changed the effect of
+a mask and said so. *No place*: there is no such cut, with or without masks. *Wrong*: numbers differ, or Keras does not load
+what was written, or an error has no code; must be 0. A new run of a row replaces the earlier one.
 
 | verb | files | custom | models | tries | identical | warned | no place | refused | wrong | commit |
 |---|---|---:|---:|---:|---:|---:|---:|---|---:|---|

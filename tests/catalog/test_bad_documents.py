@@ -109,7 +109,7 @@ def test_what_cannot_take_the_output_of_a_model_is_not_put_behind_it(title: str,
     whole.write_text(document(entry("Activation", {"activation": "relu"}), shape))
     made = entry(class_name, config)
     fragment.write_text(json.dumps({key: made[key] for key in ("module", "class_name", "config", "registered_name")}))
-    with pytest.raises(ShapeError, match="cannot take what it is given") as raised:
+    with pytest.raises(ShapeError, match="cannot take its input") as raised:
         configsplit.insert(configsplit.load(whole), fragment, after="made")
     assert raised.value.code == "surgery-shape"
 

@@ -16,7 +16,7 @@ from typing import Any
 import fsspec
 import pytest
 from command_line import RESIDUAL, run
-from support.web import serving
+from support.web import s3_store, serving
 
 import configsplit
 from configsplit.batches import storage
@@ -109,6 +109,20 @@ def web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 def test_what_is_told_of_a_file_is_told_of_its_address(web: str, how: str, verb: str) -> None:
     there = run(verb, f"{web}/{how}/residual.keras", "--json")
     assert (there.code, there.out) == (0, run(verb, RESIDUAL, "--json").out), there
+
+
+def test_verbs_on_a_store_of_objects(tmp_path: Path) -> None:
+    """Its file system takes a range by other places than the one of fsspec's own."""
+    with s3_store() as store:
+        store.mkdir("zoo")
+        store.put(str(RESIDUAL), "zoo/a b/residual.keras")
+        address = "s3://zoo/a b/residual.keras"
+        for verb in ("inspect", "layers", "cuts"):
+            assert run(verb, address, "--json").out == run(verb, RESIDUAL, "--json").out
+        assert run("split", address, "--at", CUT, "--out", tmp_path / "parts").code == 0
+        assert run("verify", tmp_path / "parts", "--source", address).code == 0
+        gone = run("inspect", "s3://zoo/none.keras").failed("remote-failed")
+        assert "the store has no such file: zoo/none.keras" in gone.err
 
 
 def test_parts_of_an_address(web: str, tmp_path: Path) -> None:

@@ -77,6 +77,49 @@ def test_what_was_wrong_is_said_first(words: tuple[str, ...], first: str) -> Non
     assert run().err.startswith("Usage: configsplit")
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("my net.keras",), "There is no verb 'my net.keras'. The verb comes first: configsplit inspect 'my net.keras'\n"),
+        (("split", "my", "net.keras", "--at", "c1", "-o", "out"), "(net.keras). Quote a path with spaces: 'my net.keras'\n"),
+        (("inspect", "my", "net.keras"), "(net.keras). Quote a path with spaces: 'my net.keras'\n"),
+        (("split", "my net.keras", "c1", "-o", "out"), "(c1). Name a place with --at LAYER, and several with --at A --at B\n"),
+        (("split", "my net.keras", "--at", "c1", "c2", "-o", "out"), "(c2). Name a place with --at LAYER"),
+        (("inspect", "my net.keras", "c1"), "Got unexpected extra argument (c1)\n"),
+        (("split", "my net.keras", "--layer", "c1", "-o", "out"), "No such option '--layer'. Did you mean '--at'?"),
+        (("split", "my net.keras", "--stages", "two", "-o", "out"), "'two' is not a valid whole number."),
+        (("cuts", "my net.keras", "--link", "fast"), "'fast' is not a number above 0 such as 1e6"),
+    ],
+)
+def test_what_people_write_is_answered_with_what_they_meant(
+    words: tuple[str, ...], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "my net.keras").write_bytes(RESIDUAL.read_bytes())
+    monkeypatch.chdir(tmp_path)
+    found = run(*words)
+    assert (found.code, said in found.err) == (2, True), found.err
+
+
+@pytest.mark.parametrize("words", [("inspect",), ("layers",), ("cuts",), ("split", "--at", "c1", "-o", "out")])
+def test_a_missing_file_is_named_once(words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = run(words[0], "none.keras", *words[1:])
+    assert (found.code, found.err.partition("\n")[0]) == (1, "error [file-missing] none.keras: no such file or folder")
+
+
+def test_a_config_in_the_place_of_a_file_is_told(tmp_path: Path) -> None:
+    given = '{"class_name": "GaussianNoise", "config": {"stddev": 0.1}}'
+    found = run("insert", RESIDUAL, "--after", "c1", "--donor", given, "-o", tmp_path / "out.keras")
+    assert (found.code, "write it into a .json file" in found.err) == (1, True)
+    (tmp_path / "noise.json").write_text(given, "utf-8")
+    assert "GaussianNoise keeps its graph in code, or is a single layer" in run("inspect", tmp_path / "noise.json").err
+
+
+def test_a_pattern_that_matches_nothing_is_told(tmp_path: Path) -> None:
+    found = run("split", RESIDUAL, "--at", "nothing*", "-o", tmp_path / "out")
+    assert (found.code, "no layer of the model matches 'nothing*'" in found.err) == (1, True)
+
+
 def test_a_misspelt_path_is_told_the_nearest(tmp_path: Path) -> None:
     (tmp_path / "resnet50.keras").write_bytes(RESIDUAL.read_bytes())
     (tmp_path / "notes.txt").write_text("none", "utf-8")
@@ -142,6 +185,7 @@ def test_evidence_is_told_when_it_is_asked_for() -> None:
     [
         ("configsplit fr", ["freeze"]),
         ("configsplit comp", ["completion"]),
+        ("configsplit help re", ["replace", "remove", "rename"]),
         ("configsplit split MODEL --bal", ["--balance"]),
         ("configsplit split MODEL --at b", ["bn1", "bn2"]),
         ("configsplit split MODEL --at res,b", ["res,bn1", "res,bn2"]),

@@ -275,7 +275,9 @@ def test_a_shard_that_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
     folder = Hand(RESIDUAL).write(tmp_path / "ours")
     shard = folder / "variables" / "variables.data-00000-of-00001"
     shard.unlink()
-    assert refusal(folder).code == "file-missing"
+    incomplete = refusal(folder)
+    assert (incomplete.code, incomplete.where) == ("file-missing", str(shard))
+    assert "not complete" in str(incomplete)
     os.mkfifo(shard)
     assert refusal(folder).code == "file-kind"
     shard.unlink()

@@ -18,7 +18,7 @@ from support.thinned import examples, thinned
 from tf_keras import backend as K  # noqa: N812 - its name everywhere
 from written_lambdas import DRAWN, WRITTEN
 
-from configsplit import convert
+from configsplit import convert, extract
 from configsplit.errors import ConversionError
 from configsplit.saving.conversion import Converted
 
@@ -197,6 +197,34 @@ def test_what_is_not_read_is_refused_with_the_reason(title: str, tmp_path: Path)
     (refusal,) = [each for each in convert(path).refusals if each.code == "convert-lambda"]
     assert reason in refusal.reason
     assert refusal.remedy.endswith("--lambda code=module:function")
+
+
+def _share(data: Any, i: int, parts: int) -> Any:
+    """What multi_gpu_model gives one device of a batch, as its code goes on."""
+    step = K.shape(data)[0] // parts
+    return data[step * i :] if i == parts - 1 else data[step * i : step * (i + 1)]
+
+
+def test_a_model_that_devices_shared_is_taken_out_as_the_hint_says(tmp_path: Path) -> None:
+    inner = tf_keras.Sequential([tf_keras.Input((6,)), tf_keras.layers.Dense(4, name="dense")], name="inner")
+    source = tf_keras.Input((6,), name="source")
+    shares = [
+        tf_keras.layers.Lambda(_share, output_shape=(6,), arguments={"i": i, "parts": 2}, name=f"share_{i}")(source)
+        for i in (0, 1)
+    ]
+    whole = tf_keras.Model(source, tf_keras.layers.Concatenate(axis=0, name="all")([inner(share) for share in shares]))
+    whole.save(path := tmp_path / "two.h5")
+    refusal = convert(path).refusals[0]
+    assert "multi_gpu_model" in refusal.remedy
+    assert "--from share_0 --to LAYER@0" in refusal.remedy
+    one = extract(path, from_=["share_0"], to=["inner@0"])
+    convert(one).save(tmp_path / "one.keras")
+    data = given_for([(6,)])
+    import keras
+
+    expected = np.asarray(whole(tf.constant(np.concatenate([data] * 2)[:4]), training=False))
+    given = np.asarray(keras.models.load_model(tmp_path / "one.keras")(np.concatenate([data] * 2)[:4], training=False))
+    np.testing.assert_allclose(given, expected, rtol=1e-6, atol=1e-6)
 
 
 def test_reading_can_be_switched_off(tmp_path: Path) -> None:

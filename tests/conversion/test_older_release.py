@@ -115,7 +115,7 @@ def test_a_target_that_is_none(target: str, tmp_path: Path) -> None:
 
 def test_a_target_goes_with_keras_3_alone(tmp_path: Path) -> None:
     made.MADE["shared"]().save(tmp_path / "new.keras")
-    with pytest.raises(OptionError, match="goes to keras2"):
+    with pytest.raises(OptionError, match="converted to keras2"):
         configsplit.convert(tmp_path / "new.keras", to="keras2", target="3.6")
 
 

@@ -75,7 +75,7 @@ def test_the_backend_of_keras_1_must_be_said(tmp_path: Path) -> None:
     """Nothing in the file tells it, and its images have their channels first."""
     made = convert(RECORDED / "keras-1.2.2.h5")
     assert {each.code for each in made.refusals} == {"convert-backend"}
-    with pytest.raises(ConversionError, match="Theano computes convolutions with kernels turned"):
+    with pytest.raises(ConversionError, match="Theano computes convolutions with flipped"):
         made.save(tmp_path / "no.keras")
     assert list(tmp_path.iterdir()) == []
 

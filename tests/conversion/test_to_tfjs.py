@@ -73,10 +73,10 @@ REFUSED = {
     "a mask that it does not heed": (lambda: _masked(layers.GlobalAveragePooling1D()), "mask"),
     "two layers both ways": (
         lambda: _chain(layers.Bidirectional(layers.LSTM(3), backward_layer=layers.LSTM(3, "relu", go_backwards=True))),
-        "both ways",
+        "both directions",
     ),
     "half precision": (lambda: _chain(layers.Dense(3, dtype="mixed_float16")), "mixed_float16"),
-    "open sizes": (lambda: _chain(layers.Flatten(), shape=(None, 4)), "flattens"),
+    "open sizes": (lambda: _chain(layers.Flatten(), shape=(None, 4)), "flatten"),
 }
 
 

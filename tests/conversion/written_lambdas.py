@@ -188,10 +188,10 @@ DRAWN: dict[str, tuple[Any, ...]] = {
     "noise": (lambda x: x + tf.random.normal(tf.shape(x)), "it draws at random (tf.random.normal)", F),
     "dropout": (lambda x: K.dropout(x, 0.5), "it draws at random (K.dropout)", F),
     "training": (lambda x: K.in_train_phase(x * 2, x), "it asks whether the model trains (K.in_train_phase)", F),
-    "two axes": (lambda x: K.batch_dot(x[0], x[1]), "releases take differently", W, F),
+    "two axes": (lambda x: K.batch_dot(x[0], x[1]), "releases interpret differently", W, F),
     "between pixels": (
         lambda x: K.resize_images(x, 2, 2, "channels_last", interpolation="bilinear"),
-        "releases take differently",
+        "differs between releases",
         P,
     ),
     "resized": (lambda x: tf.image.resize(x, (8, 12)), "no rule", P),

@@ -377,6 +377,27 @@ def test_what_is_cut_off_has_no_formula(tmp_path: Path) -> None:
     assert row.bytes == 150 * 8 * 4
 
 
+@pytest.mark.parametrize("crop", [300, 5000])
+def test_a_model_that_crops_more_than_most_sizes_have_is_tried_at_larger_ones(crop: int, tmp_path: Path) -> None:
+    """As networks for sequences of genes do, which see thousands of letters around each that they speak of."""
+    layers = keras.layers
+    letters = layers.Input((None, 4), name="letters")
+    first = layers.Conv1D(32, 1, name="first")(letters)
+    norm = layers.BatchNormalization(name="norm")(first)
+    both = layers.Add(name="both")([first, layers.Conv1D(32, 11, padding="same", name="wide")(norm)])
+    inner = layers.Cropping1D(crop, name="inner")(both)
+    end = layers.Conv1D(3, 1, name="end")(inner)
+    document = networks.saved(keras.Model(letters, end, name="genes"), tmp_path / "genes.json")
+    assert {ref.layer for ref in configsplit.split(document, "norm")[1].inputs} == {"first", "norm"}
+    rows = {row.at: row for row in configsplit.cuts(document).places}
+    assert rows["norm"].shapes == ((None, None, 32), (None, None, 32))
+    sized = {row.at: row for row in configsplit.cuts(document, sizes=["letters=20000"]).places}
+    assert sized["norm"].shapes == ((None, 20000, 32), (None, 20000, 32))
+    macs = rows["inner"].after.macs
+    assert isinstance(macs, Formula)
+    assert macs.at([20000]) == sized["inner"].after.macs == (20000 - 2 * crop) * 32 * 3
+
+
 class _Doubled(keras.layers.Layer):  # type: ignore[misc]
     def call(self, x: Any) -> Any:
         return x * 2

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -14,8 +13,11 @@ from configsplit.dialects import to_text
 from configsplit.errors import RuntimeUnavailableError
 from configsplit.runtime.compare import Comparison, Ran
 from configsplit.runtime.reports import NumericReport, OutputReport
+from configsplit.verbs.cuts import TwoDevices
+from configsplit.verbs.profile import Profile
 
 RESIDUAL = Path(__file__).resolve().parents[1] / "corpus" / "releases" / "keras-3.15.1" / "residual.keras"
+BACKBONE = Path(__file__).resolve().parents[1] / "corpus" / "seed" / "resnet152_scale_keras2.0.9.json"
 
 
 def test_places_are_a_sequence_whose_rows_are_cut_at() -> None:
@@ -48,6 +50,9 @@ def test_results_are_printed_in_one_short_line(tmp_path: Path) -> None:
         plan,
     ]
     results += [configsplit.inspect(RESIDUAL), configsplit.layers(RESIDUAL)[1], configsplit.load(RESIDUAL)]
+    results += [configsplit.named_weights(RESIDUAL).save(tmp_path / "w.npz"), configsplit.validate(RESIDUAL)]
+    results += [configsplit.validate(tmp_path), configsplit.plan(BACKBONE, 8)]
+    results += [Profile(milliseconds={f"l{n}": 1.0 for n in range(99)}, framework="keras", version="3", outermost=("l0",))]
     for result in results:
         assert repr(result).startswith("<")
         assert "\n" not in repr(result)
@@ -69,15 +74,42 @@ def test_tables_in_notebooks_are_small_and_escaped(tmp_path: Path) -> None:
     assert "&lt;script&gt;" in shown[0]._repr_html_()
 
 
-def test_places_as_a_table_of_pandas(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_places_as_a_table_of_pandas() -> None:
+    """Rows as in the sequence, of real numbers; of no rows the same columns, so that a filter of one's own goes on working."""
+    pytest.importorskip("pandas", reason="tables of pandas were NOT tested: pip install pandas")
+    devices = TwoDevices(head=1e9, tail=1e12, link=1e6)
+    for found in (configsplit.cuts(RESIDUAL), configsplit.cuts(RESIDUAL, devices=devices)):
+        table = found.to_dataframe()
+        assert list(table["at"]) == [cut.at for cut in found]
+        assert list(table.index) == list(range(len(found)))
+        assert list(table["bytes"]) == [cut.bytes for cut in found]
+        assert {str(table[name].dtype) for name in ("bytes", "before_macs", "after_parameters")} == {"int64"}
+        assert str(table["imbalance"].dtype) == "float64"
+        assert list(table["shapes"]) == [[list(shape or ()) for shape in cut.shapes] for cut in found]
+    assert list(table["seconds_total"]) == [cut.latency.total for cut in found if cut.latency]
+    smallest = table[table["at"] != ""].sort_values("bytes").iloc[0]
+    assert len(configsplit.split(RESIDUAL, at=smallest["at"])) == 2
     found = configsplit.cuts(RESIDUAL)
-    monkeypatch.setitem(sys.modules, "pandas", SimpleNamespace(DataFrame=list))
-    rows = found.to_dataframe()
-    assert [row["at"] for row in rows] == [cut.at for cut in found]
-    assert rows[0]["before_macs"] == found[0].before.macs
+    none = found.filter(lambda cut: False).to_dataframe()
+    assert (len(none), list(none.columns)) == (0, list(found.to_dataframe().columns))
+    assert none[none["bytes"] < 10].empty
+
+
+def test_figures_of_open_sizes_in_a_table(tmp_path: Path) -> None:
+    """They are no numbers, and can be compared all the same; the formula stands beside them."""
+    pytest.importorskip("pandas", reason="tables of pandas were NOT tested: pip install pandas")
+    path = tmp_path / "open.json"
+    path.write_text(to_text(configsplit.load(RESIDUAL).model).replace("[null, 8, 8, 3]", "[null, null, null, 3]"), "utf-8")
+    table = configsplit.cuts(path).to_dataframe()
+    assert (table["imbalance"] > 1).sum() == 0
+    assert {str(table[name].dtype) for name in ("bytes", "before_macs", "imbalance")} == {"float64"}
+    assert [told for told, size in zip(table["bytes_formula"], table["bytes"], strict=True) if size != size] != []
+
+
+def test_without_pandas(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(RuntimeUnavailableError, match="needs pandas"):
-        found.to_dataframe()
+        configsplit.cuts(RESIDUAL).to_dataframe()
 
 
 def test_proofs_conversions_and_comparisons_in_notebooks(tmp_path: Path) -> None:

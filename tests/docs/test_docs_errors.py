@@ -9,6 +9,8 @@ from pathlib import Path
 
 from support.error_pages import DATA, told, written
 
+from configsplit.verbs.table import VERBS
+
 ROOT = Path(__file__).resolve().parents[2]
 CODE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")
 NOT_CODES = {
@@ -88,3 +90,13 @@ def test_codes_are_documented_once_and_in_order() -> None:
 def test_the_command_line_says_what_the_page_says() -> None:
     assert DATA.read_text("utf-8") == written(), "make generated"
     assert set(told()) == set(documented())
+
+
+def test_messages_and_pages_name_verbs_that_exist() -> None:
+    """Hints, docstrings and pages: what stands between backticks as a command is one."""
+    pages = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md"))
+    texts = {path: path.read_text("utf-8") for path in pages}
+    texts |= {path: path.read_text("utf-8") for folder in ("configsplit", "examples") for path in (ROOT / folder).rglob("*.py")}
+    named = {(verb, path.name) for path, text in texts.items() for verb in re.findall(r"`configsplit ([a-z]+)\b", text)}
+    assert {"split", "convert"} <= {verb for verb, _ in named}
+    assert {each for each in named if each[0] not in (*VERBS, "help", "completion")} == set()

@@ -176,7 +176,7 @@ def test_a_live_model_of_such_layers_is_cut_too(odd: tuple[Any, Path]) -> None:
 def test_what_is_claimed_and_cannot_be_held_against_anything_is_refused(smallhub: Any, tmp_path: Path) -> None:
     entry = {"module": "smallhub", "class_name": "OddNet", "config": {"name": "odd", "width": 8, "only": 77}}
     place = config(tmp_path, {**entry, "registered_name": "smallhub>OddNet"})
-    assert "says by itself" in refused("expand-shapes", place).message
+    assert "declares its own output shapes" in refused("expand-shapes", place).message
     with in_this_process():
         found = configsplit.expand(place, "smallhub", sizes={"x": (1, 77, 8)})
     (record,) = found.document["config"]["layers"][-1]["inbound_nodes"][0]["args"]

@@ -20,49 +20,47 @@ GENERATIONS: dict[str, list[str]] = json.loads((HERE / "layer_classes.json").rea
 HEAD = """\
 # What is inferred of a layer
 
-Keras 3 writes the shape and dtype of every tensor that a layer takes. Older files write none, so a cut, a price in bytes or a
-check of weights needs rules: for each layer class its outputs' shapes and dtypes, its weights, its multiply-accumulates, and
-what it does with an implicit mask. No framework is asked.
+Keras 3 records the shape and dtype of every tensor that a layer takes. Older files record none, so a cut, a price in bytes or a
+check of weights needs rules: for each layer class the shapes and dtypes of its outputs, its weights, its multiply-accumulates,
+and what it does with an implicit mask. No framework is needed.
 
-This page is made from the rules, and a test holds it against them. Other tests hold each rule against the real class:
+This page is generated from the rules, and a test keeps it up to date. Other tests compare each rule with the real class:
 
-- classes of Keras 3.15 and tf_keras 2.21 in those themselves: outputs, weights by name, shape, dtype and kind, and
-  multiply-accumulates counted once more from the live kernels;
-- classes that only older releases have against what Keras 1.0.8, 1.2.2, 2.0.9, 2.3.1 and TF 1.15 said of them
+- classes of Keras 3.15 and tf_keras 2.21 with the classes themselves: outputs, weights by name, shape, dtype and kind, and
+  multiply-accumulates counted again from the live kernels;
+- classes of older releases with the outputs and weights recorded in Keras 1.0.8, 1.2.2, 2.0.9, 2.3.1 and TF 1.15
   (`tests/inference/recorded`);
-- all operations of `keras.ops` that can stand in a functional model, each with every dtype that it takes.
+- all operations of `keras.ops` that can be part of a functional model, each with every dtype that it accepts.
 
-What is unknown is never guessed. Behind an undeclared class, the layers that take what it gives may tell its
-shape: by the `build_config` that TF 2.13 and later write, or by the kernel of a convolution or a recurrent layer, which
-says how many axes and channels come in, so that all other sizes stay open. The parts' warnings say so. Where a
-`build_config` contradicts an input, a declared class or another layer, it is not believed, and told. Where nothing tells,
-`configsplit` names the layer and the reason, and takes the shape from `--shape LAYER=None,28,28,128` or from a
-[plug-in](plugins.md).
+What is unknown is never guessed. The output shape of an undeclared class may follow from the layers that take it: from the
+`build_config` that TF 2.13 and later write, or from the kernel of a convolution or a recurrent layer, which gives the number of
+axes and channels and leaves all other sizes open. A warning in the parts' manifest says so. A `build_config` that contradicts
+an input, a declared class or another layer is ignored, and reported. If nothing determines the shape, `configsplit` names the
+layer and the reason, and takes the shape from `--shape LAYER=None,28,28,128` or from a [plug-in](plugins.md).
 
-In the tables, *weights* says whether a class has any; *operations* whether multiply-accumulates are counted (`-`: it multiplies
-and adds nothing up); *mask* what an implicit mask
-does there: it `stops`, `passes`, or the class `makes` one ([masks](masks.md)).
+In the tables, *weights* says whether a class has any; *operations* whether its multiply-accumulates are counted (`-`: it has
+none); *mask* what it does with an implicit mask: it `stops`, `passes` or `makes` one ([masks](masks.md)).
 """
 
 OPERATIONS = """\
 ## Operations
 
 A Keras 3 file may hold operations of `keras.ops` as layers, a tf.keras file TensorFlow's own (`TFOpLambda`, `SlicingOpLambda`,
-`TensorFlowOpLayer`). There are rules for {count} names, in Keras 3 for every class but those that take Python functions. Where
-Keras 3.15 declares another shape or dtype than it computes (`Rot90` by half a turn, bitwise operations with broadcasting), the
-rule tells what is computed. Products of matrices, convolutions and attention are counted as multiply-accumulates.
+`TensorFlowOpLayer`). There are rules for {count} names, in Keras 3 for every class except those that take Python functions.
+Where Keras 3.15 declares another shape or dtype than it computes (`Rot90` by half a turn, bitwise operations with
+broadcasting), the rule gives what is computed. Matrix products, convolutions and attention count as multiply-accumulates.
 """
 
 NOT_TOLD = """\
-## What is not told
+## What is not known
 
 - The weights of layers quantized to int8, int4, float8 or by GPTQ and AWQ: releases keep them in different shapes and orders.
-  Their outputs are told, and the weights are carried as they are.
+  Their outputs are known, and the weights are copied as they are.
 - Keras 1 does not write the `dim_ordering` of `UpSampling2D` and `ZeroPadding2D`; it is taken from the model's other layers,
-  and without any the shape is unknown. Keras 1.2 does not write `shared_axes`, Keras 2.0 not the configs of cells.
-- The size of a vocabulary that stands in a file beside the configuration.
-- What a `Lambda` computes: its code is not run. The `output_shape` beside it is taken, with a
-  [warning](numeric.md#a-boundary-that-lies) where a boundary goes by it.
+  and without any the shape is unknown. Keras 1.2 does not write `shared_axes`, nor Keras 2.0 the configs of cells.
+- The size of a vocabulary that is in a file beside the config.
+- The output of a `Lambda`: its code is not run. The `output_shape` beside it is used, with a
+  [warning](numeric.md#a-wrong-boundary) if a boundary depends on it.
 """
 
 

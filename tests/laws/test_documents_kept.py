@@ -56,7 +56,7 @@ def test_the_order_of_keys_and_unknown_keys_are_kept() -> None:
 def test_a_key_that_stands_twice_is_refused() -> None:
     text = json.dumps(KERAS3).replace('"units": 2', '"units": 2, "units": 3', 1)
     assert text.count('"units"') == json.dumps(KERAS3).count('"units"') + 1
-    with pytest.raises(DocumentError, match="'units' stands twice") as caught:
+    with pytest.raises(DocumentError, match="'units' appears twice") as caught:
         parse(text)
     assert caught.value.code == "json-duplicate-key"
 

@@ -37,6 +37,7 @@ def test_of_a_live_model(keras: Any) -> None:
     assert assert_type(configsplit.keras.inspect(model), Inspection).parameters == model.count_params()
     proof = assert_type(configsplit.verify(parts, numeric=True), LiveProof)
     assert (proof.parts, proof.weights, proof.outputs) == (2, len(model.get_weights()), 1)
+    assert f"{proof.weights} weights equal · 1 output equal bit for bit" in proof._repr_html_()
 
 
 def test_words_are_checked_before_the_model_is_read(keras: Any) -> None:

@@ -275,6 +275,37 @@ def test_a_place_writes_the_command(seen: Callable[..., Seen], tmp_path: Path) -
     assert page.complaints == []
 
 
+RED_BELOW = """new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => {
+  const map = document.getElementById('map'), half = Math.floor(map.height / 2);
+  const {data} = map.getContext('2d').getImageData(1, half, 1, half);
+  done([...Array(half).keys()].filter(y => data[4 * y] > 200 && data[4 * y + 1] < 80).length);
+})))"""
+GIVES_ON_SCREEN = """(room => [...document.querySelectorAll('.gives')].map(each => each.getBoundingClientRect())
+  .every(r => r.top > room.top && r.bottom < room.bottom))(document.getElementById('paper').getBoundingClientRect())"""
+
+
+def test_what_crosses_is_named_seen_small_and_led_to(seen: Callable[..., Seen], tmp_path: Path) -> None:
+    """Pointing at a place moves nothing, and marks it in the small picture; the click brings what crosses onto the screen."""
+    document = loaded(tmp_path, residual(12))
+    plot(document, unfold=True).save(tmp_path / "page.html")
+    page, run, _ = seen(tmp_path / "page.html")
+    found = configsplit.cuts(document)
+    number = next(number for number, place in enumerate(found) if place.at == "b9_1")
+
+    def mouse(event: str) -> None:
+        at = f"clientX: place.left + place.width * {(number + 0.5) / len(found)}, bubbles: true"
+        curve = "document.getElementById('curve')"
+        run(f"(place => {curve}.dispatchEvent(new {event}, {{{at}}})))({curve}.getBoundingClientRect())")
+
+    mouse("PointerEvent('pointermove'")
+    assert run("document.getElementById('place').children[1].textContent").endswith(" cross in 2 tensors: b8_out, b9_1")
+    assert (run("document.getElementById('paper').scrollTop"), run(GIVES_ON_SCREEN)) == (0, False)
+    assert run(RED_BELOW) > 0
+    mouse("MouseEvent('click'")
+    assert run(GIVES_ON_SCREEN)
+    assert page.complaints == []
+
+
 def test_sliders_move_the_best_place(seen: Callable[..., Seen], tmp_path: Path) -> None:
     """A slow link asks for few bytes; a fast one and a slow first device for the beginning."""
     plot(SEED).save(tmp_path / "page.html")
@@ -407,6 +438,9 @@ def test_a_phone_and_a_dark_room(seen: Callable[..., Seen], tmp_path: Path) -> N
     plot(loaded(tmp_path, nested_twice(residual(4)))).save(tmp_path / "page.html")
     page, run, darken = seen(tmp_path / "page.html", width=390)
     assert run("document.documentElement.scrollWidth <= innerWidth")
+    run(key("f", "document.body"))
+    edge = "document.querySelector('{}').getBoundingClientRect().{}"
+    assert abs(run(edge.format("aside", "top")) - run(edge.format("#paper", "bottom"))) < 2, "no hole below a small drawing"
     colour = "getComputedStyle(document.querySelector('{}')).{}"
     light = [run(colour.format(*of)) for of in (("body", "backgroundColor"), (".n", "fill"), (".s", "fill"))]
     darken()

@@ -18,7 +18,7 @@ RESIDUAL = Path(__file__).resolve().parents[1] / "corpus" / "releases" / "keras-
     [
         ("choose another --out, or use --force", "choose another path, or use force=True"),
         ("say which: --before, --after or --layer", "say which: before=, after= or layer="),
-        ("say it: --backend theano, or --backend tensorflow", 'say it: backend="theano", or backend="tensorflow"'),
+        ("give --backend theano, or --backend tensorflow", 'give backend="theano", or backend="tensorflow"'),
         ("give it: --shape a/b=None,28,28,128, or declare it", 'give it: shapes=["a/b=None,28,28,128"], or declare it'),
         ("add --from 'a/b' --from 'c'", 'add from_="a/b" from_="c"'),
         ("use fewer samples: --samples 1", "use fewer samples: samples=1"),
@@ -44,7 +44,7 @@ def test_options_are_called_as_python_calls_them(told: str, wanted: str) -> None
         (lambda: configsplit.cuts(RESIDUAL, max_tensors=-1), "max_tensors", "give a whole number from 0"),
         (lambda: configsplit.cuts(RESIDUAL, max_bytes="1MB"), "max_bytes", "give a whole number"),
         (lambda: configsplit.verify(RESIDUAL, samples=0), "samples", "give a whole number from 1"),
-        (lambda: configsplit.freeze(RESIDUAL, before="res", unfreeze="no"), "unfreeze", "it is True or False"),
+        (lambda: configsplit.freeze(RESIDUAL, before="res", unfreeze="no"), "unfreeze", "give True or False"),
         (lambda: configsplit.split(RESIDUAL, at=3), "at", "give the name of a layer"),
         (lambda: configsplit.split(RESIDUAL, at=["c1", None]), "at", "give the name of a layer"),
         (lambda: configsplit.split(RESIDUAL, "c1", boundary_dtype="foat32"), "boundary_dtype", "did you mean 'float32'?"),
@@ -64,3 +64,12 @@ def test_an_option_that_is_none_is_told_the_nearest() -> None:
         configsplit.spilt  # noqa: B018
     with pytest.raises(TypeError, match=r"split\(\) has no option 'att'; did you mean 'at'"):
         configsplit.split(RESIDUAL, att="c1")  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match=r"split\(\) has no option 'stages'; stages are planned by configsplit.plan"):
+        configsplit.split(RESIDUAL, "c1", stages=2)  # type: ignore[call-overload]
+
+
+def test_rename_takes_one_text() -> None:
+    made = configsplit.rename(RESIDUAL, "c1=stem")
+    assert [layer.name for layer in made.model.layers].count("stem") == 1
+    with pytest.raises(configsplit.ConfigSplitError, match="'c1' is not OLD=NEW"):
+        configsplit.rename(RESIDUAL, "c1")

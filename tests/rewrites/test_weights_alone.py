@@ -117,3 +117,22 @@ def test_nothing_is_replaced_or_half_written(tmp_path: Path) -> None:
     bare = releases() / "keras-3.0.5" / "residual.json"
     assert "format-needs-weights" in invoke("weights", bare, "--out", tmp_path / "x.npz").output
     assert sorted(path.name for path in tmp_path.iterdir()) == ["w.npz"]
+
+
+def test_weights_of_what_other_verbs_gave(tmp_path: Path) -> None:
+    """An edit, a part, a conversion, a live model: each from memory, and the same arrays as from its file."""
+    model = made.filled("nested")
+    model.save(tmp_path / "old.keras")
+    document = configsplit.load(tmp_path / "old.keras")
+    frozen, (_, tail) = configsplit.freeze(document, before="twice@0"), configsplit.split(document, at="twice@0")
+    results: list[Any] = [frozen, tail, model]
+    results.append(configsplit.convert(Path(__file__).resolve().parents[1] / "corpus/releases/keras-2.3.1/residual.h5"))
+    for number, each in enumerate(results):
+        told = configsplit.named_weights(each).save(tmp_path / f"{number}.npz")
+        each.save(tmp_path / f"{number}.keras")
+        configsplit.named_weights(tmp_path / f"{number}.keras").save(tmp_path / "again.npz", force=True)
+        with np.load(tmp_path / f"{number}.npz") as one, np.load(tmp_path / "again.npz") as other:
+            assert list(one) == list(other) == list(told.names) != []
+            assert all(np.array_equal(one[name], other[name]) for name in one)
+    with pytest.raises(TypeError, match=r"named_weights\(\) has no option 'macth'; did you mean 'match'"):
+        configsplit.named_weights(document, macth="order")

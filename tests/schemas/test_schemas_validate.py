@@ -171,3 +171,15 @@ def test_only_this_verb_loads_jsonschema(tmp_path: Path) -> None:
     )
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert printed.split() == ["False", "True"]
+
+
+def test_models_in_memory() -> None:
+    """What `load` and other verbs gave is held to the schemas as it would be written; what is no model is said."""
+    model = configsplit.load(RELEASES / "keras-3.15.1" / "residual.keras")
+    old = configsplit.load(RELEASES / "keras-2.3.1" / "lambdas.json")
+    made = [model, configsplit.freeze(model, before="res"), configsplit.split(model, at="c2")[1], old, configsplit.convert(old)]
+    told = [configsplit.validate(each) for each in made]
+    assert [(each.schema, each.valid) for each in told] == [(name, True) for name in ("keras3",) * 3 + ("keras2", "keras3")]
+    assert [each.file.rpartition("/")[2] for each in told[:2]] == ["residual.keras", "freeze of residual.keras"]
+    assert [len(each.hazards) for each in told] == [0, 0, 0, 2, 0]  # the conversion has read the code
+    assert [each.code for each in configsplit.validate(3).violations] == ["model-unknown"]  # type: ignore[arg-type]

@@ -220,14 +220,19 @@ def by_release(own: dict[str, Any], releases: dict[str, list[set[str]]], known: 
     pairs = [(release, keys) for release, configs in releases.items() for keys in configs]
     older = [(key, release) for release, keys in pairs for key in keys if key not in own["keys"]]
     older += [(key, release) for key, release in known.get("older", {}).items() if key not in own["keys"]]
-    lately = [(key, release) for release, keys in pairs for key in own["required"] if key not in keys]
-    lately += [(key, release) for key, release in known.get("lately", {}).items() if key in own["required"]]
+    lately = [(key, release) for release, keys in pairs for key in own["keys"] if key not in keys]
+    lately += [(key, release) for key, release in known.get("lately", {}).items() if key in own["keys"]]
     both = (("older", _last(older)), ("lately", _last(lately)))
     return {name: dict(sorted(found.items())) for name, found in both if found}
 
 
 def _last(told: list[tuple[str, str]]) -> dict[str, str]:
     return dict(sorted(told, key=lambda each: _by_number(each[1])))
+
+
+def _written(own: dict[str, Any], classes: dict[str, dict[str, Any]]) -> set[str]:
+    """The settings of a class that its last release writes, those of every class left out."""
+    return {*own["keys"]} - {*own.get("unwritten", ())} - {*classes["Identity"]["keys"]}
 
 
 def _written_early(releases: dict[str, list[set[str]]]) -> set[str]:
@@ -311,6 +316,9 @@ def made() -> dict[str, Any]:
         classes = read(framework)
         for each, own in classes.items():
             own.update(by_release(own, old.get((dialect, each), {}), known[dialect]["classes"].get(each, {})))
+            kept = {*own["required"], *_written(own, classes)}
+            if lately := {key: last for key, last in own.pop("lately", {}).items() if key in kept}:
+                own["lately"] = lately
             if dialect == "keras2":
                 kind = getattr(framework.layers, each)
                 early = _written_early(old.get((dialect, kind.__name__), {}))

@@ -18,19 +18,19 @@ PAGE = _ROOT / "docs" / "exhaustive.md"
 _HEAD = """# Every cut
 
 Written by `make exhaustive`. *Places* are all outputs of all calls of all layers, also inside nested models. *Ends* are those
-at which there is nothing to cut: inputs, and outputs behind which nothing lies. *Cut and proven*: the parts, read back from
+where there is nothing to cut: inputs, and outputs that nothing takes. *Cut and proven*: the parts, read back from
 their files, recompose to the original graph, and every weight is the original's, bit for bit. *Parts loaded*: with their
-weights, by real Keras 3 or tf_keras, whichever is for the original (of Keras 1: what `convert` makes of them, by Keras 3);
-apart from them those that it does not load where it does not load the original either. *Run in Keras*: original and parts
+weights, by the real Keras of the original, Keras 3 or tf_keras (for Keras 1: after `convert`, by Keras 3); parts that it does
+not load are counted separately if it does not load the original either. *Run in Keras*: original and parts
 loaded from disk and run there, tensors handed over through files; *different* must be 0.
 """
 SECTIONS = {
     "applications-keras": "keras.applications, as Keras 3 writes them",
     "applications-tf_keras": "tf_keras.applications: no shape recorded, all inferred",
     "numeric": "keras.applications, run in Keras 3 with made-up weights",
-    "seed": "The model that started it all: ResNet152 with Scale layers, Keras 2.0.9",
-    "corpus": "Small nasty models, saved by 20 releases in every way they offer",
-    "padded": "Those of them that have masks, on padded inputs",
+    "seed": "ResNet152 with Scale layers, Keras 2.0.9",
+    "corpus": "Small difficult models, saved by 20 releases in every way they offer",
+    "padded": "The same, those with masks, on padded inputs",
 }
 
 

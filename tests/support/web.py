@@ -1,7 +1,8 @@
-"""A server of files on this machine, for tests of addresses."""
+"""Servers of files on this machine, for tests of addresses."""
 
 from __future__ import annotations
 
+import os
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -9,8 +10,11 @@ from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
+import fsspec
 import pytest
+from moto.server import ThreadedMotoServer
 
 
 class _Quiet(ThreadingHTTPServer):
@@ -32,3 +36,20 @@ def serving(handler: type[SimpleHTTPRequestHandler], folder: Path, monkeypatch: 
         yield f"http://127.0.0.1:{server.server_address[1]}"
         server.shutdown()
     assert [*scratch.iterdir()] == []
+
+
+@contextmanager
+def s3_store() -> Iterator[Any]:
+    """The file system of an S3 server in this process; everything that it needs is in the environment, as it is for users."""
+    given = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    before = {name: os.environ.get(name) for name in (*given, "AWS_ENDPOINT_URL")}
+    os.environ.update({**given, "AWS_ENDPOINT_URL": f"http://{host}:{port}"})
+    store = fsspec.filesystem("s3")
+    yield store
+    server.stop()
+    store.clear_instance_cache()
+    for name, value in before.items():
+        os.environ.pop(name) if value is None else os.environ.update({name: value})

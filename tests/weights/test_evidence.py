@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 from support.made import fill, flat, inputs_for, run, run_parts, same
@@ -136,6 +138,41 @@ def joined() -> Any:
     return keras.Model(start, L.Conv2D(2, 1)(L.Concatenate()([one, two])))
 
 
+class Doubling(L.Layer):  # type: ignore[misc]
+    """Its config and weights seem to say how wide it gives, and do not."""
+
+    def __init__(self, half: int, **more: Any) -> None:
+        super().__init__(**more)
+        self.half = half
+
+    def build(self, shape: Any) -> None:
+        self.w = self.add_weight(name="w", shape=(shape[-1], self.half))
+
+    def call(self, x: Any) -> Any:
+        return tf.concat([x @ self.w, -(x @ self.w)], -1)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "half": self.half}
+
+
+class Doubling2(Doubling):
+    pass
+
+
+def sharing(second: type, at: Any = None) -> Any:
+    """Two of which only the sum is told, behind one that is told by itself."""
+    start = L.Input((5, 4))
+    flow = start if at else L.Add()([start, Dropped(name="at")(start)])
+    parts = [Doubling(3, name=at)(flow), second(3)(flow), L.Dense(5)(flow)]
+    return keras.Model(start, L.Conv1D(2, 1)(L.Concatenate()(parts)))
+
+
+def in_a_row() -> Any:
+    start = L.Input((5, 4))
+    rows = [L.Conv1D(4, 1)(start), Padded3(name="at")(start)]
+    return keras.Model(start, L.Conv1D(2, 3)(L.Concatenate(axis=1)(rows)))
+
+
 def at_steps() -> Any:
     """A model of the user's own layers at every step."""
     inner = chain((5, 4), Weighed(), name="inner")
@@ -207,6 +244,9 @@ KINDS: dict[str, tuple[Callable[[], Any], tuple[int | None, ...], str]] = {
         (None, None, 6),
         "want",
     ),
+    "shares of what is joined": (lambda: sharing(Doubling, "at"), (None, None, 6), "want"),
+    "joined along the steps": (in_a_row, (None, None, 4), "want"),
+    "before what seems to be what it is not": (lambda: sharing(Doubling2), (None, 5, 4), "want"),
     "beside a loss": (with_loss, (None, 4), "want"),
 }
 
@@ -229,7 +269,23 @@ class Padded4(L.Layer):  # type: ignore[misc]
         return tf.pad(x, [[0, 0], [0, 0], [1, 1], [1, 1], [0, 0]])
 
 
-_OWN = (Normalized, Normalized2, Padded, Padded3, Spectral, Always, Dropped, Weighed, Block, Positions, Wrapped, Mixed, Gate)
+_OWN = (
+    Normalized,
+    Normalized2,
+    Padded,
+    Padded3,
+    Spectral,
+    Always,
+    Dropped,
+    Weighed,
+    Block,
+    Positions,
+    Wrapped,
+    Mixed,
+    Gate,
+    Doubling,
+    Doubling2,
+)
 CLASSES = {each.__name__: each for each in _OWN}
 
 
@@ -246,6 +302,20 @@ def test_it_is_cut_by_what_speaks_for_a_shape(kind: str, tmp_path: Path) -> None
     wanted = flat(run(whole, inputs, WORKS), WORKS)
     found = flat(run_parts(saved.directory, saved.manifest, inputs, WORKS, CLASSES), WORKS)
     assert all(same(np.asarray(one), np.asarray(two)) for one, two in zip(wanted, found, strict=True))
+
+
+def test_a_subclass_is_told_by_what_its_release_wrote(tmp_path: Path) -> None:
+    """Keras 2.1 knew no groups of a Conv, and the class wrote down a setting of its own."""
+    fill(chain((9, 4), L.Conv1D(8, 3, padding="same", name="at"), L.Flatten(), L.Dense(2))).save(path := tmp_path / "model.h5")
+    with h5py.File(path, "a") as file:
+        config = json.loads(file.attrs["model_config"])
+        (entry,) = [each for each in config["config"]["layers"] if each["config"]["name"] == "at"]
+        entry["class_name"] = "ConvDNA"
+        del entry["config"]["groups"], entry["config"]["data_format"]
+        entry["config"]["seq_length"] = None
+        file.attrs["model_config"] = json.dumps(config)
+        file.attrs["keras_version"] = "2.1.3"
+    assert {told.place.ref.layer: told.spec.shape for told in told_by_weights(configsplit.load(path))} == {"at": (None, 9, 8)}
 
 
 def test_code_tells_it_without_being_run(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ Wrapped = Callable[[FrozenDict], FrozenDict]
 
 def nowhere(entry: FrozenDict) -> FrozenDict:
     """What becomes of a model where none can be written."""
-    raise Stop("convert-inside", f"a {entry['class_name']} stands inside a layer", "put it into the model itself")
+    raise Stop("convert-inside", f"a {entry['class_name']} is inside a layer", "put it into the model itself")
 
 
 def written(entry: FrozenDict, wrapped: Wrapped = nowhere) -> FrozenDict:
@@ -59,7 +59,7 @@ def written(entry: FrozenDict, wrapped: Wrapped = nowhere) -> FrozenDict:
     if class_name in _MODELS and "layers" in config:
         return wrapped(entry)
     if class_facts(class_name).code_key and _is_of_keras(entry):
-        raise Stop("convert-lambda", "its code runs in the Python alone that wrote it", _INSTEAD)
+        raise Stop("convert-lambda", "its code runs only in the Python that wrote it", _INSTEAD)
     if not _is_of_keras(entry):
         return _custom(entry, config)
     taken = constructor(class_name, "keras2")

@@ -27,18 +27,18 @@ def trained(key: str, value: Any) -> Any:
     if value is None or (isinstance(value, str) and value in names_of(f"{kind}s", "keras2")):
         return value
     if not isinstance(value, FrozenDict):
-        raise Stop("convert-object", f"Keras 2 has no {kind} {value!r}", f"take another {kind}: it serves training alone")
+        raise Stop("convert-object", f"Keras 2 has no {kind} {value!r}", f"use another {kind}: it only affects training")
     if (own := _of_user(value)) is not None:
         return own
     class_name, config = str(value["class_name"]), value.get("config")
     known = KINDS[kind].get(class_name)
     if known is None or not isinstance(config, FrozenDict):
-        raise Stop("convert-object", f"Keras 2 has no {kind} {class_name}", f"take another {kind}: it serves training alone")
+        raise Stop("convert-object", f"Keras 2 has no {kind} {class_name}", f"use another {kind}: it only affects training")
     module = str(value.get("module") or f"keras.{kind}s")
     for each in config:
         if each not in (*known.split(), "dtype", "name") and not is_neutral(module, class_name, each, config[each]):
             reason = f"the {kind} {class_name} has {each} = {config[each]!r}, which Keras 2 does not know"
-            raise Stop("convert-object", reason, f"take another {kind}: it serves training alone")
+            raise Stop("convert-object", reason, f"use another {kind}: it only affects training")
     return entry_of(class_name, {each: config[each] for each in known.split() if each in config})
 
 

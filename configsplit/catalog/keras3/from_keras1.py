@@ -70,11 +70,11 @@ def layer(class_name: str, config: FrozenDict, shapes: Sequence[Shape], backend:
     new = _CLASSES.get(class_name, class_name)
     made = _config(class_name, config)
     if made.get("padding") == "full":
-        raise Stop("convert-setting", "border_mode 'full' has no equal inside another layer", "pad by ZeroPadding before it")
+        raise Stop("convert-setting", "border_mode 'full' is not possible inside another layer", "pad by ZeroPadding before it")
     if class_name == "BatchNormalization" and config.get("mode", 0) not in (0, None):
         raise Stop(
             "convert-setting",
-            f"BatchNormalization of mode {config['mode']} becomes several operations, which cannot stand inside another layer",
+            f"BatchNormalization of mode {config['mode']} becomes several operations, which cannot be inside another layer",
             "put a layer of your own in its place (`configsplit replace`)",
         )
     relaid = _RECIPES.get(new)
@@ -162,9 +162,9 @@ def _turned(recipe: Recipe, config: FrozenDict, backend: str) -> Recipe:
     if not backend and _is_first(config):
         raise Stop(
             "convert-backend",
-            "its images have their channels first, as Theano wants them, and Theano computes convolutions with kernels turned "
-            "round; the file does not say which backend it was made with",
-            "say it: --backend theano, or --backend tensorflow",
+            "its images have their channels first, as Theano wants them, and Theano computes convolutions with flipped "
+            "kernels; the file does not say which backend made it",
+            "give --backend theano, or --backend tensorflow",
         )
     return turned_round(recipe) if backend == "theano" else recipe
 

@@ -81,7 +81,7 @@ def trained(key: str, value: Any) -> Any:
     if isinstance(value, str):
         return _named(kind, value)
     if not isinstance(value, FrozenDict):
-        raise Stop("convert-object", f"{key} is {value!r}", "give the object a form that Keras writes")
+        raise Stop("convert-object", f"{key} is {value!r}", "write the object in a form that Keras writes")
     if "class_name" not in value and "name" in value:  # Keras 1: one flat object
         value = FrozenDict({"class_name": value["name"], "config": value.without("name")})
     return _object(kind, value)
@@ -118,7 +118,7 @@ def _made(kind: str, class_name: str, config: FrozenDict) -> FrozenDict:
         raise Stop(
             "convert-object",
             f"the {kind} {class_name} has {min(left)} = {left[min(left)]!r}, which Keras 3 does not know",
-            f"take another {kind}: it has no effect on what the model computes",
+            f"use another {kind}: it does not affect what the model computes",
         )
     kept = FrozenDict({key: config[key] for key in known if key in config})
     return built_in(f"keras.{kind}s", class_name, kept)
@@ -170,7 +170,7 @@ def activation(value: Any, dtype: Any = "float32") -> Any:
         if value.get("class_name") == "function" and isinstance(value.get("config"), str):
             return function(str(value["config"]))
         return _activation_layer(value)
-    raise Stop("convert-activation", f"the activation is {value!r}", "name a function that Keras 3 has")
+    raise Stop("convert-activation", f"the activation is {value!r}", "use a function of Keras 3")
 
 
 def hard_sigmoid(dtype: Any) -> FrozenDict:
@@ -189,7 +189,7 @@ def _activation_layer(value: FrozenDict) -> FrozenDict:
     """An advanced activation that stands where a function does: tf.keras wrote those whole."""
     class_name, config = str(value.get("class_name")), value.get("config")
     if not isinstance(config, FrozenDict):
-        raise Stop("convert-activation", f"the activation is a {class_name}", "name a function that Keras 3 has")
+        raise Stop("convert-activation", f"the activation is a {class_name}", "use a function of Keras 3")
     if class_name == "LeakyReLU":
         config = FrozenDict({"negative_slope" if key == "alpha" else key: item for key, item in config.items()})
     known = {"LeakyReLU": "negative_slope", "ReLU": "max_value negative_slope threshold", "ELU": "alpha", "Softmax": "axis"}

@@ -118,7 +118,7 @@ def reverse(op: OperationCall) -> Use:
 
 def getitem(op: OperationCall) -> Any:
     if "slice_spec" not in op.given:
-        raise op.stop("takes places that are computed")
+        raise op.stop("takes computed positions")
     spec = op.value("slice_spec")
     value = op.value("tensor")
     items = spec if type(spec) is tuple else (spec,)
@@ -134,7 +134,7 @@ def _dimension(op: OperationCall, known: Dimensions, items: tuple[Any, ...]) -> 
         return Dimensions((known.sizes[item],), scalar=True)
     if len(items) == 1 and isinstance(item, dict):
         return Dimensions(known.sizes[slice(*(item.get(end) for end in ("start", "stop", "step")))])
-    raise op.stop("takes a shape apart in a way that has no rule")
+    raise op.stop("splits a shape in a way that has no rule")
 
 
 def _key(op: OperationCall, item: Any) -> Any:
@@ -154,7 +154,7 @@ def _end(op: OperationCall, end: Any) -> Any:
         return end
     known = op.building.symbols.get(end.ref)
     if known is None or not known.known:
-        raise op.stop("cuts where a tensor says")
+        raise op.stop("cuts at positions from a tensor")
     return known.sizes[0]
 
 
@@ -173,14 +173,14 @@ def argsort(op: OperationCall) -> Use:
     values = op.tensor("values")
     if _descending(op):
         if str(op.spec("values").dtype or "float32").startswith("u"):
-            raise op.stop("sorts numbers without a sign downwards")
+            raise op.stop("sorts unsigned numbers in descending order")
         values = op.emit("numpy.Negative", values)
     return op.emit("numpy.Argsort", values, axis=op.static("axis", -1))
 
 
 def top(op: OperationCall) -> tuple[Use, ...]:
     if dtype_of(op.static("index_type", "int32")) != "int32":
-        raise op.stop("counts places in another dtype than int32")
+        raise op.stop("counts positions in another dtype than int32")
     k, ordered = op.static("k", 1), bool(op.static("sorted", True))
     return op.outputs(op.emit("math.TopK", op.tensor("input"), k=k, sorted=ordered), 2)
 
@@ -206,7 +206,7 @@ def gather(op: OperationCall) -> Use:
 
 def sequence_mask(op: OperationCall) -> Use:
     if not op.has("maxlen"):
-        raise op.stop("is as long as the longest of the batch, which only the running model knows")
+        raise op.stop("is as long as the longest sample of the batch, which only the running model knows")
     steps = array(tuple(range(int(op.static("maxlen")))), op.spec("lengths").dtype or "int32")
     mask = op.emit("numpy.Less", steps, op.emit("numpy.ExpandDims", op.tensor("lengths"), axis=-1))
     dtype = dtype_of(op.static("dtype", "bool"))
@@ -246,9 +246,9 @@ def _moved_on(op: OperationCall, value: Use, axis: int, start: int) -> Use:
 
 def lookup(op: OperationCall) -> Use:
     if op.has("max_norm"):
-        raise op.stop("bounds the length of what it finds")
+        raise op.stop("limits the length of its result")
     if type(op.value("params")) is not Use:
-        raise op.stop("is given a table of numbers, which the file writes like a list of tables")
+        raise op.stop("takes a table of numbers, which the file writes like a list of tables")
     return op.emit("numpy.Take", op.tensor("params"), op.tensor("ids"), axis=0)
 
 

@@ -44,7 +44,7 @@ def _same(function: str, caller: Caller, given: Given) -> Any:
 def _shape(caller: Caller, value: Any) -> Shape:
     shape = caller.spec(value).shape
     if shape is None:
-        raise caller.refuse("asks for a shape that is not known")
+        raise caller.refuse("needs a shape that is unknown")
     return shape
 
 
@@ -69,14 +69,14 @@ def _root(caller: Caller, value: Any) -> Any:
 def _clip(caller: Caller, given: Given) -> Any:
     least, most = given.get("min_value"), given.get("max_value")
     if not isinstance(least, (int, float)) or not isinstance(most, (int, float)):
-        raise caller.refuse("is given a bound that is no number")
+        raise caller.refuse("has a bound that is not a number")
     return caller.call("clip_by_value", given["x"], least, max(most, least))
 
 
 def _relu(caller: Caller, given: Given) -> Any:
     slope, most, least = given.get("alpha", 0.0), given.get("max_value"), given.get("threshold", 0.0)
     if least or (slope and most is not None) or not all(type(each) in (int, float, type(None)) for each in (slope, most)):
-        raise caller.refuse("is given a slope and a bound, or a threshold")
+        raise caller.refuse("has a slope and a bound, or a threshold")
     if slope:
         return caller.call("leaky_relu", given["x"], alpha=float(slope))
     positive = caller.call("relu", given["x"])
@@ -85,7 +85,7 @@ def _relu(caller: Caller, given: Given) -> Any:
 
 def _elu(caller: Caller, given: Given) -> Any:
     if given.get("alpha", 1.0) != 1:
-        raise caller.refuse("is given another slope than 1")
+        raise caller.refuse("has a slope other than 1")
     return caller.call("elu", given["x"])
 
 
@@ -109,7 +109,7 @@ def _flat(caller: Caller, given: Given) -> Any:
 def _repeated(caller: Caller, given: Given) -> Any:
     """``(samples, features)`` as often as is said, along a new axis."""
     if len(_shape(caller, given["x"])) != 2:
-        raise caller.refuse("repeats what has not two axes")
+        raise caller.refuse("repeats a tensor that does not have two axes")
     return caller.call("tile", caller.call("expand_dims", given["x"], axis=1), (1, given["n"], 1))
 
 
@@ -120,7 +120,7 @@ def _tiled(caller: Caller, given: Given) -> Any:
 
 def _product(caller: Caller, given: Given) -> Any:
     if any(len(_shape(caller, given[name])) != 2 for name in ("x", "y")):
-        raise caller.refuse("multiplies what has not two axes")
+        raise caller.refuse("multiplies tensors that do not have two axes")
     return caller.call("matmul", given["x"], given["y"])
 
 
@@ -132,7 +132,7 @@ def _batch_product(caller: Caller, given: Given) -> Any:
         axes = (ranks[0] - 1, 1)
     first, second = axes if type(axes) is tuple and len(axes) == 2 else (axes, axes)
     if not {2, 3}.issuperset(ranks) or first not in range(1, ranks[0]) or second not in range(1, ranks[1]):
-        raise caller.refuse("multiplies sample by sample along axes that releases take differently")
+        raise caller.refuse("multiplies sample by sample along axes that releases interpret differently")
     if ranks == (2, 2):
         return caller.call("reduce_sum", caller.call("multiply", x, y), axis=1, keepdims=True)
     x, y = (
@@ -153,7 +153,7 @@ def _hard_sigmoid(caller: Caller, given: Given) -> Any:
 def _switch(caller: Caller, given: Given) -> Any:
     condition, one, other = (given[name] for name in ("condition", "then_expression", "else_expression"))
     if caller.spec(condition).dtype != "bool" or len({len(_shape(caller, each)) for each in (condition, one, other)}) != 1:
-        raise caller.refuse("chooses by a condition of another shape than what it chooses from")
+        raise caller.refuse("has a condition of another shape than its choices")
     return caller.call("where", condition, one, other)
 
 
@@ -161,9 +161,9 @@ def _resized(caller: Caller, given: Given) -> Any:
     """Every row and column several times. (Between pixels TensorFlow 1 took other places.)"""
     factors = given["height_factor"], given["width_factor"]
     if given.get("interpolation", "nearest") != "nearest" or given["data_format"] != "channels_last":
-        raise caller.refuse("makes images larger in a way that releases take differently")
+        raise caller.refuse("enlarges images in a way that differs between releases")
     if not all(type(each) is int for each in factors):
-        raise caller.refuse("makes images larger by no whole number")
+        raise caller.refuse("enlarges images by a factor that is not a whole number")
     rows = caller.call("repeat", given["x"], factors[0], axis=1)
     return caller.call("repeat", rows, factors[1], axis=2)
 

@@ -133,7 +133,7 @@ def converted_dtype(op: OperationCall) -> Use:
 
 def choice(op: OperationCall) -> Use:
     if not op.has("x") or not op.has("y"):
-        raise op.stop("gives as many places as are true, which no model of Keras 3 can record")
+        raise op.stop("returns as many positions as are true, a size that no Keras 3 model can record")
     return op.emit("numpy.Where", op.tensor("condition"), op.tensor("x", "y"), op.tensor("y", "x"))
 
 

@@ -117,13 +117,13 @@ def standard(op: OperationCall) -> Use:
 
 def brightness(op: OperationCall) -> Use:
     if not str(op.spec("image").dtype or "float32").startswith("float"):
-        raise op.stop("rounds and bounds whole numbers")
+        raise op.stop("rounds and clips whole numbers")
     return op.emit("numpy.Add", op.tensor("image"), op.static("delta"))
 
 
 def contrast(op: OperationCall) -> Use:
     if not str(op.spec("images").dtype or "float32").startswith("float"):
-        raise op.stop("rounds and bounds whole numbers")
+        raise op.stop("rounds and clips whole numbers")
     rank = op.rank("images")
     mean = op.emit("numpy.Mean", op.tensor("images"), axis=(rank - 3, rank - 2), keepdims=True)
     wide = op.emit("numpy.Multiply", op.emit("numpy.Subtract", op.tensor("images"), mean), op.static("contrast_factor"))

@@ -26,7 +26,7 @@ def dropout(op: OperationCall) -> Use:
     spec = op.spec("x")
     config = {"rate": float(rate), "noise_shape": shape, "seed": op.static("seed"), "dtype": spec.dtype or "float32"}
     name = op.building.layer("Dropout", "dropout", config)
-    op.building.note(op.layer, f"is a Dropout now that is told to train: {TOLD_TO_TRAIN}")
+    op.building.note(op.layer, f"is now a Dropout called with training=True: {TOLD_TO_TRAIN}")
     return op.building.call(name, op.tensor("x"), training=True)
 
 

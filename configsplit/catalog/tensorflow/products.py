@@ -42,7 +42,7 @@ def _turned_shape(given: Arguments) -> Outputs:
 def matmul(op: OperationCall) -> Use:
     """The adjoint of a matrix of real numbers is the transposed one."""
     if op.has("output_type"):
-        raise op.stop("says the dtype of its output")
+        raise op.stop("sets the dtype of its output")
     turns = {side: any(op.static(f"{turn}_{side}", False) for turn in ("transpose", "adjoint")) for side in ("a", "b")}
     left, right = op.tensor("a", "b"), op.tensor("b", "a")
     if turns["a"]:
@@ -76,7 +76,7 @@ def einsum(op: OperationCall) -> Use:
     count = len(tensors) if type(tensors) is tuple else 0
     equation = str(op.static("equation"))
     if type(tensors) is not tuple or count != equation.partition("->")[0].count(",") + 1:
-        raise op.stop("stands in the file without its tensors: the release that wrote it lost them")
+        raise op.stop("is in the file without its tensors: the release that wrote it lost them")
     like = next((op.building.spec(item.ref).dtype for item in tensors if type(item) is Use), None)
     return op.emit("numpy.Einsum", *(op.new(item, like) for item in tensors), subscripts=equation)
 

@@ -38,7 +38,7 @@ def _filled(given: Arguments) -> Outputs:
 def shape(op: OperationCall) -> Dimensions:
     known = op.spec("input").shape
     if known is None:
-        raise op.stop("asks for a shape that is not known")
+        raise op.stop("needs a shape that is unknown")
     value = op.value("input")
     if type(value) is Use and value.ref in op.building.samples and known and known[0] is None:
         return Dimensions((SAMPLES, *known[1:]))
@@ -151,7 +151,7 @@ def unstack(op: OperationCall) -> tuple[Any, ...]:
     size = (op.spec("value").shape or ())[axis]
     count = op.static("num", size)
     if count is None:
-        raise op.stop("takes a tensor of unknown size apart")
+        raise op.stop("splits a tensor of unknown size")
     return op.outputs(op.emit("core.Unstack", op.tensor("value"), num=count, axis=axis), count)
 
 
@@ -213,7 +213,7 @@ def _zeros(op: OperationCall, rank: int, dtype: str) -> Use:
     """Zeros ``(samples, 1, 1...)``, of any tensor that has a row for each sample."""
     ref = next((ref for ref in op.building.samples if (op.building.spec(ref).shape or (0,))[0] is None), None)
     if ref is None:
-        raise op.stop("takes the number of samples where no tensor tells it")
+        raise op.stop("needs the number of samples, and no tensor has it")
     old = op.building.spec(ref).shape or (None,)
     zeros = op.emit("numpy.ZerosLike", Use(op.building.tensors[ref]), dtype=dtype)
     while len(old) > 1:

@@ -83,7 +83,7 @@ def pool(kind: str, op: OperationCall) -> Use:
     rank = op.rank("input") - 2
     mode, amounts = _padding(op)
     if any(map(any, amounts)):
-        raise op.stop("pads by amounts of its own, which are no numbers to be pooled")
+        raise op.stop("pads by amounts of its own, which pooling would not ignore")
     config = {"pool_size": _window(op, "ksize", rank), "strides": _window(op, "strides", rank), "padding": mode}
     return op.emit(kind, op.tensor("input"), **config, data_format=_format(op))
 
@@ -92,7 +92,7 @@ def any_pool(op: OperationCall) -> Use:
     """``tf.nn.pool``, whose kind of pooling is an argument; without strides it moves by one."""
     rank = op.rank("input") - 2
     if set(_window(op, "dilations", rank)) != {1}:
-        raise op.stop("pools windows with holes")
+        raise op.stop("pools dilated windows")
     kind = {"MAX": "nn.MaxPool", "AVG": "nn.AveragePool"}[str(op.static("pooling_type")).upper()]
     config = {"pool_size": _window(op, "window_shape", rank), "strides": _window(op, "strides", rank)}
     return op.emit(kind, op.tensor("input"), **config, padding=_padding(op)[0], data_format=_format(op))

@@ -193,10 +193,10 @@ class KerasObjects:
         says = next((span for span in spans if span in owners), "")
         if self._by_names and says and says != owner:
             raise WeightsError(
-                f"the weight of {owner!r} in the checkpoint is called {name!r}, as if it were that of {says!r}",
+                f"the weight of {owner!r} in the checkpoint is called {name!r}, like that of {says!r}",
                 code="weights-misplaced",
                 where=self._graph.where,
-                hint="the layers of the architecture stand in another order than those of the model that was saved",
+                hint="the layers of the architecture are in another order than those of the saved model",
             )
         if not all(name.split("/")):
             raise damaged(self._graph.where, f"a weight is called {name!r}")

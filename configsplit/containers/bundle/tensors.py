@@ -22,6 +22,7 @@ from configsplit.containers.bundle.table import MOST_BYTES, entries
 from configsplit.containers.bundle.wire import Damaged, Value, damaged, fields, messages, number_in, varint
 from configsplit.containers.opening import Files
 from configsplit.containers.system.window import Span, stream
+from configsplit.errors import StoreError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -134,7 +135,14 @@ class Bundle:
         """A shard as a whole, opened once. Raises StoreError where it is missing."""
         if number not in self._spans:
             name = f"{self.prefix.name}.data-{number:05}-of-{self._shards:05}"
-            self._spans[number] = self._files.open(self.prefix.with_name(name))
+            try:
+                self._spans[number] = self._files.open(self.prefix.with_name(name))
+            except StoreError as error:
+                if error.code != "file-missing":
+                    raise
+                hint = "put it beside the index; `configsplit layers` needs no weights"
+                message = "the checkpoint is not complete: this shard is missing"
+                raise StoreError(message, code=error.code, where=error.where, hint=hint) from None
         return self._spans[number]
 
     @cached_property
@@ -228,7 +236,7 @@ def _text(key: bytes) -> str:
     try:
         return key.decode()
     except UnicodeDecodeError:
-        raise Damaged("a key of the index is no text") from None
+        raise Damaged("a key of the index is not text") from None
 
 
 def _entry(data: memoryview) -> Entry:
@@ -236,7 +244,7 @@ def _entry(data: memoryview) -> Entry:
     numbers = [value if isinstance(value := values.get(number, 0), int) else -1 for number in (1, 3, 4, 5, 6)]
     shape = values.get(2, memoryview(b""))
     if not isinstance(shape, memoryview) or min(numbers) < 0 or max(numbers) >= _LARGEST:
-        raise Damaged("an entry of the index is no array")
+        raise Damaged("an entry of the index is not an array")
     dtype, shard, offset, size, crc = numbers
     slices = tuple(extents(each) for each in messages(data, 7))
     return Entry(_shape(shape), _TYPES.get(dtype, ""), shard, offset, size, crc, slices)

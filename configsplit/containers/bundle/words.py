@@ -88,7 +88,7 @@ def words_of_file(text: memoryview, numbers: bool) -> Words | None:
     """The words of a file, a line each, as TensorFlow reads them; None where it would not: a line is empty, or no number.
 
     Raises:
-        Damaged: it is no text.
+        Damaged: it is not text.
     """
     lines = tuple(line.removesuffix("\r") for line in _text(text).removesuffix("\n").split("\n"))
     if not all(_NUMBER.fullmatch(line) if numbers else line for line in lines):
@@ -146,4 +146,4 @@ def _text(data: memoryview) -> str:
     try:
         return str(data, "utf-8")
     except UnicodeDecodeError:
-        raise Damaged("a word of a vocabulary is no text") from None
+        raise Damaged("a word of a vocabulary is not text") from None

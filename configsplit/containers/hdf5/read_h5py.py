@@ -91,7 +91,7 @@ def read_values(dataset: Any, where: str) -> np.ndarray[Any, Any]:
         value = np.frombuffer(mmap.mmap(-1, max(nbytes, 1)), np.uint8)[:nbytes].view(value.dtype).reshape(value.shape)
     stored, whole = dataset.get_storage_size(), h5i.get_file_id(dataset).get_filesize()
     if stored > whole:
-        raise refusal("hdf5-bounds", f"an array says that it stores {stored} bytes, and the file has {whole}", where)
+        raise refusal("hdf5-bounds", f"an array claims to store {stored} bytes, but the file has {whole}", where)
     confined(lambda: dataset.read(h5s.ALL, h5s.ALL, value), where, nbytes + stored)
     if value.dtype.hasobject:  # strings of any length do not come over
         dataset.read(h5s.ALL, h5s.ALL, value)

@@ -70,7 +70,7 @@ def is_want_of_memory(error: Exception) -> bool:
 
 def _endless(where: str) -> StoreError:
     return StoreError(
-        "HDF5 comes to no end with this file: it loops, or takes memory without bounds",
+        "HDF5 does not finish with this file: it loops, or takes unlimited memory",
         code="hdf5-endless",
         where=where,
         hint="the file is damaged or hostile; copy or download it again",

@@ -37,7 +37,7 @@ def write_new(path: Path, size: int, blocks: Iterable[memoryview]) -> None:
             _write(fd, block)
             done += len(block)
         if done != size:
-            raise StoreError("the source has another size than it says", code="source-changed", where=str(path))
+            raise StoreError("the source has another size than it declares", code="source-changed", where=str(path))
         settle(fd)
     finally:
         os.close(fd)

@@ -38,7 +38,9 @@ def store_error(error: OSError, where: object) -> StoreError:
     """The StoreError that says what ``error`` means."""
     number = error.errno or _errno_in_text(str(error))
     code, message, hint = _KNOWN.get(number, ("io-failed", str(error), ""))
-    if number == errno.ENOENT and (near := _beside(str(where))):
+    if number == errno.ENOENT and str(where).startswith("{"):
+        hint = "this is JSON, not a path: write it into a .json file and name that"
+    elif number == errno.ENOENT and (near := _beside(str(where))):
         hint = f"did you mean {near!r}?"
     return StoreError(message, code=code, where=str(where), hint=hint)
 

@@ -41,6 +41,7 @@ class Task(Generic[T]):
             self._stop.set()  # one failure calls the others off
         finally:
             self._done.set()
+            del self._work  # and what it holds: the text of a file, say
 
     def wait(self) -> None:
         """Until it is done."""

@@ -127,7 +127,7 @@ def _arguments(writing: Writing, layer: Layer, node: Node) -> tuple[tuple[Any, .
     if kwargs.get("training") is True and layer.class_name in _AUGMENTING:
         del kwargs["training"]  # what they do by themselves, and Keras 3 writes down
     elif kwargs.get("training") is True:
-        writing.note(layer.name, "is told to train: Keras 2 does so in `predict`, too, where Keras 3 does not")
+        writing.note(layer.name, "is called with training=True: Keras 2 then also trains in `predict`, Keras 3 does not")
     taken = _parameters(layer)
     if len(more) >= len(taken):  # of a class that nobody declared, but the first argument, none is known by name
         raise Stop("convert-call", "it is called with more arguments in order than Keras 2 can write", _NAMED)
@@ -137,9 +137,9 @@ def _arguments(writing: Writing, layer: Layer, node: Node) -> tuple[tuple[Any, .
     if writing.implicit:
         kwargs = {key: value for key, value in kwargs.items() if key not in MASKS or _is_chosen(value)}
     elif any(key in kwargs for key in MASKS[1:]):
-        raise Stop("convert-mask", "Keras 2 hands it no mask by name", "rebuild that part of the model in Keras 2")
+        raise Stop("convert-mask", "Keras 2 cannot pass it a mask by name", "rebuild that part of the model in Keras 2")
     if not leaves(first):
-        raise Stop("convert-call", "its first argument is no tensor", _NAMED)
+        raise Stop("convert-call", "its first argument is not a tensor", _NAMED)
     if class_facts(layer.class_name).recurrent or class_facts(layer.class_name).wraps == "directions":
         return _recurrent(first, kwargs)
     return (first,), FrozenDict(kwargs)

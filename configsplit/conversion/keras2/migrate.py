@@ -130,7 +130,7 @@ def _names(path: LayerPath, model: Model) -> tuple[dict[str, str], list[Note]]:
                 name = f"{wish}_{number}"
             taken.add(name)
             notes.append(
-                Note("/".join((*path, layer.name)), f"is called {name!r} now: TensorFlow takes no such name for a scope")
+                Note("/".join((*path, layer.name)), f"is now called {name!r}: TensorFlow allows no such name for a scope")
             )
         names[layer.name] = name
     return names, notes

@@ -45,7 +45,7 @@ class Operation:
         """Raises Stop where it is called with more than these arguments."""
         more = [key for key, value in self.given.items() if value is not None and key not in (*names, "name", "dtype")]
         if more or (self.given.get("dtype") is not None and "dtype" not in names):
-            raise self.stop(f"is called with {(more or ['dtype'])[0]}, which has no equal in TensorFlow's")
+            raise self.stop(f"is called with {(more or ['dtype'])[0]}, which has no equivalent in TensorFlow's")
 
     def static(self, name: str, default: Any = None) -> Any:
         """An argument that no tensor is."""
@@ -176,7 +176,7 @@ def _of_two(op: Operation, function: str, dtype: str | None = None) -> Use:
     if dtype is None:
         raise op.stop("takes operands of unknown dtype")
     if function == "math.add" and _is_column(pair[1]):
-        raise op.stop("adds a column, which Keras 3 on TensorFlow takes for a row")
+        raise op.stop("adds a column, which Keras 3 on TensorFlow treats as a row")
     left, right = (op.number_or_tensor(name, dtype) for name in (one, other))
     if type(left) is not Use and function in _EITHER_WAY:
         left, right = right, left
@@ -229,7 +229,7 @@ def _listed(function: str, axis: int) -> Rule:
         op.only(first, "axis")
         uses = op.given[first]
         if type(uses) is not tuple or not all(type(each) is Use for each in uses):
-            raise op.stop("takes something else than a list of tensors")
+            raise op.stop("takes something other than a list of tensors")
         return op.call(function, tuple(op.cast(each, op.spec.dtype) for each in uses), axis=op.static("axis", axis))
 
     return rule
@@ -248,7 +248,7 @@ def _round(op: Operation) -> Use:
 
 def _elu(op: Operation) -> Use:
     if op.static("alpha", 1.0) != 1:
-        raise op.stop("has an alpha that TensorFlow's has not")
+        raise op.stop("has an alpha, which TensorFlow's lacks")
     return op.call("nn.elu", op.cast(op.tensor("x"), op.spec.dtype))
 
 
@@ -313,7 +313,7 @@ def _matmul(op: Operation) -> Use:
     op.only("x1", "x2")
     pair = [op.cast(op.tensor(name), op.spec.dtype) for name in ("x1", "x2")]
     if not is_float(op.spec.dtype) or any(len(op.writing.new_spec(use).shape or ()) < 2 for use in pair):
-        raise op.stop("multiplies something else than matrices of fractions")
+        raise op.stop("multiplies something other than matrices of fractions")
     return op.call("linalg.matmul", pair[0], b=pair[1])
 
 
@@ -332,7 +332,7 @@ def _getitem(op: Operation) -> Use:
     key = op.given["key"]
     spec = tuple(map(_slice, key if type(key) is tuple else (key,)))
     if any(each is _UNKNOWN for each in spec):
-        raise op.stop("takes its places from a tensor, or from a list")
+        raise op.stop("takes its positions from a tensor, or from a list")
     return op.call("__operators__.getitem", op.tensor("x"), slice_spec=spec)
 
 

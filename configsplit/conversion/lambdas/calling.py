@@ -208,4 +208,4 @@ def _place(item: Any) -> Any:
         return piece(item.start, item.stop, item.step)["config"]
     if item is None or type(item) is int:
         return item
-    raise Unread("it takes places that are computed")
+    raise Unread("it takes computed positions")

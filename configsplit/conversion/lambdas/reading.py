@@ -224,7 +224,7 @@ def titled(inputs: Structure) -> Structure:
     """What a Lambda takes, if that is something that can be read: a tensor, or a list of them; each with its name."""
     several = inputs if type(inputs) is tuple else (inputs,)
     if not all(type(each) is Tensor and each.spec.shape is not None and each.spec.dtype for each in several):
-        raise Unread("the shape of what it takes is not known")
+        raise Unread("the shape of its input is unknown")
     if any(each.spec.sparse or each.spec.ragged for each in several):
         raise Unread("it takes a tensor that is not dense")
     if type(inputs) is not tuple:

@@ -87,6 +87,6 @@ def _custom(unit: Unit, there: Sequence[str], facts: Mapping[str, LayerFacts]) -
 def _unknown(entry: FrozenDict, why: str) -> Stop:
     return Stop(
         "layout-unknown",
-        f"it is not known where the weights of the {entry['class_name']} go in the other layout: {why}",
+        f"it is unknown where the weights of the {entry['class_name']} go in the other layout: {why}",
         "write the format of the source; or declare keras3_places in a plug-in (--custom-objects FILE.py)",
     )

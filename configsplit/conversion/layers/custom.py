@@ -31,8 +31,8 @@ def cell_count(entry: FrozenDict) -> int:
     if name not in KEYS or rule is None or "cells" in entry["config"]:
         raise Stop(
             "convert-weights-unknown",
-            f"it is not known how many weights the cell {name} has",
-            "save the model as .keras, where every cell has a place of its own",
+            f"it is unknown how many weights the cell {name} has",
+            "save the model as .keras, which stores every cell separately",
         )
     return len(rule(CallFacts(name, entry["config"], (TensorSpec((None, 1)),), dialect="keras2")))  # however wide its input is
 
@@ -135,7 +135,7 @@ def _check_loaded(unit: Unit, kept: Sequence[str]) -> None:
     if base is not None and own > 1 + bool(config.get("use_bias") or config.get("bias_axes")):
         raise Stop(
             "convert-weights-unknown",
-            f"the {unit.entry['class_name']} has weights besides those of a {base}, and Keras 3 loads those alone",
+            f"the {unit.entry['class_name']} has weights besides those of a {base}, and Keras 3 loads only those",
             "let the class load them itself (load_own_variables), and declare keras3_places in a plug-in",
         )
 
@@ -167,7 +167,7 @@ def _in_its_layer(unit: Unit) -> tuple[str, ...]:
     if not theirs or any(leaves.count(name) != 1 for name in theirs) or any(_scope(unit, name) for name in names):
         raise Stop(
             "convert-weights-unknown",
-            f"the {unit.entry['class_name']} wraps a {inner.get('class_name')}, and names do not tell whose weights are whose",
+            f"the {unit.entry['class_name']} wraps a {inner.get('class_name')}, and their names do not tell the two apart",
             "declare keras3_places in a plug-in (--custom-objects FILE.py)",
         )
     own = [name for name in leaves if name not in theirs]

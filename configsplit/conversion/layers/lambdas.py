@@ -39,11 +39,12 @@ def convert(building: Building, layer: Layer, number: int, given: Mapping[str, R
 
 def unread(config: FrozenDict, title: str, why: str) -> Stop:
     """The refusal of code that is not read."""
-    return Stop(
-        "convert-lambda",
-        f"its code ({_kind(config)}) is never run, and cannot be read: {why}",
-        f"write it as a function and give that: --lambda {title}=module:function",
-    )
+    hint = f"write it as a function and give that: --lambda {title}=module:function"
+    arguments = config.get("arguments")
+    if isinstance(arguments, FrozenDict) and {*arguments} == {"i", "parts"}:  # multi_gpu_model of Keras 2.0.9 to 2.3
+        hint = "multi_gpu_model wrote it; take the model that its devices share:"
+        hint += f" configsplit extract MODEL --from {title} --to LAYER@0, where LAYER takes {title}"
+    return Stop("convert-lambda", f"its code ({_kind(config)}) is never run, and cannot be read: {why}", hint)
 
 
 def _replace(building: Building, layer: Layer, number: int, replacement: Replacement) -> None:

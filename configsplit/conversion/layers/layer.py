@@ -112,7 +112,7 @@ def _shares(unit: Unit, entries: Sequence[FrozenDict]) -> list[int]:
         raise Stop(
             "convert-weights-unknown",
             f"the cells of the {unit.entry['class_name']} should have {sum(counts)} weights, the file has {total}",
-            "save the model as .keras, where every cell has a place of its own",
+            "save the model as .keras, which stores every cell separately",
         )
     return counts
 
@@ -156,7 +156,7 @@ def _is_custom(entry: FrozenDict, around: Surroundings) -> bool:
 def _convert(unit: Unit, around: Surroundings) -> None:
     if is_model(unit.entry):
         if unit.depth != 1:
-            raise Stop("convert-inside", "a model stands inside several wrappers", "wrap it once, in a model of its own")
+            raise Stop("convert-inside", "a model is inside several wrappers", "wrap it once, in a model of its own")
         unit.made = around.model(unit.entry, unit.path)
         return
     if _is_custom(unit.entry, around):

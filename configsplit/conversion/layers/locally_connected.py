@@ -39,7 +39,7 @@ def convert(building: Building, layer: Layer, number: int) -> None:
     sizes = parts.sizes()
     spatial, channels = (sizes[1:], sizes[0]) if first else (sizes[:-1], sizes[-1])
     if len(spatial) != rank:
-        raise Stop("convert-shape-unknown", "the shape of what it takes is not known", "give it with --shape")
+        raise Stop("convert-shape-unknown", "the shape of its input is unknown", "give it with --shape")
     amounts = [_padding(config, at, size) for at, size in enumerate(spatial)]
     lengths = [
         (size + sum(pad) - window) // stride + 1

@@ -85,14 +85,14 @@ class Parts:
         """The shape of one sample. Raises Stop where a size is open."""
         sizes = tuple(size for size in self.shape[1:] if size is not None)
         if len(sizes) != len(self.shape) - 1:
-            raise Stop("convert-shape-unknown", "the shape of what it takes is not fixed", "give it with --shape")
+            raise Stop("convert-shape-unknown", "the shape of its input is not fixed", "give it with --shape")
         return sizes
 
     def done(self, use: Use) -> None:
         self.building.outputs_are(self.layer, self.number, use)
         if self.first:
             self.building.note(
-                self.layer.name, f"this {self.layer.class_name} is several layers now: Keras 3 has no such class"
+                self.layer.name, f"this {self.layer.class_name} is now several layers: Keras 3 has no such class"
             )
 
 
@@ -200,7 +200,7 @@ def of_batch(building: Building, layer: Layer, number: int) -> None:
     parts = Parts(building, layer, number)
     rank = len(parts.shape)
     if not rank:
-        raise Stop("convert-shape-unknown", "the shape of what it takes is not known", "give it with --shape")
+        raise Stop("convert-shape-unknown", "the shape of its input is unknown", "give it with --shape")
     axis = int(layer.config.get("axis", -1)) % rank
     others = tuple(place for place in range(rank) if place != axis)
     mean = parts.op("numpy.Mean", "mean", parts.input, axis=others, keepdims=True)
@@ -233,7 +233,7 @@ def along_several(building: Building, layer: Layer, number: int) -> None:
     sizes, rank = parts.sizes(), len(parts.shape)
     axes = sorted({int(axis) % rank for axis in layer.config["axis"]})
     if 0 in axes:
-        raise Stop("convert-setting", "the BatchNormalization goes along the samples", "no model can use that: leave it out")
+        raise Stop("convert-setting", "the BatchNormalization goes along the samples", "no model can use that: remove it")
     others = [place for place in range(1, rank) if place not in axes]
     order = [*others, *axes]
     there, back = tuple(order), tuple(order.index(place) + 1 for place in range(1, rank))

@@ -58,7 +58,7 @@ def check(name: str, config: FrozenDict, backend: str) -> None:
     ):  # states are padded in any case
         raise Stop(
             "convert-backend",
-            f"the {name} has an even window, and Theano padded its states on other sides than Keras 3 does",
+            f"the {name} has an even window, and Theano padded its states on other sides than Keras 3",
             "use an odd window, and retrain the model",
         )
     if config.get("padding") != "same":
@@ -67,7 +67,7 @@ def check(name: str, config: FrozenDict, backend: str) -> None:
     if pooled or (name in CONVOLUTIONS and _differs(name, config)):
         raise Stop(
             "convert-backend",
-            f"the {name} pads by 'same', and Theano padded other sides than Keras 3 does",
+            f"the {name} pads by 'same', and Theano padded other sides than Keras 3",
             "put a ZeroPadding before it and pad by 'valid', where that backend still runs",
         )
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import NamedTuple
 
 from configsplit.cutting.pipeline.units import Units
@@ -263,11 +264,8 @@ class _Segment:
             node = todo.pop()
             if not budget.take():
                 return None
-            position = node.next
-            while position < self._size and node.out >> position & 1:
-                position += 1
-            if position < self._size:
-                todo += self._branches(node, position)
+            if left := full & ~node.out & -1 << node.next:
+                todo += self._branches(node, (left & -left).bit_length() - 1)
             elif node.mask and not (self._last and node.mask == full):
                 places.append(Place(number, node.mask, node.head, node.tail, node.bytes, node.weight, node.counts))
         places.sort(key=lambda place: (place.head, place.mask))
@@ -276,16 +274,21 @@ class _Segment:
     def _branches(self, node: _Node, unit: int) -> Iterator[_Node]:
         """The unit out, and in, where that can still meet a window: the first one whose head is large enough has the
         largest tail."""
-        for each in (self._exclude(node, unit), self._include(node, unit)):
-            if each.tail <= self._tails[bisect_left(self._heads, each.head)]:
-                yield each
+        heads, tails = self._heads, self._tails
+        out, tail = self._without(node, unit)
+        if tail <= tails[bisect_left(heads, node.head)]:
+            yield _Node(unit + 1, node.mask, out, node.head, tail, node.bytes, node.weight, node.counts)
+        head, counts = self._within(node, unit)
+        if node.tail <= tails[bisect_left(heads, head)]:
+            mask = node.mask | 1 << unit
+            across = node.bytes + self._gives[unit]
+            for size, consumers in self._takes[unit]:
+                if not consumers & ~mask:
+                    across -= size
+            yield _Node(unit + 1, mask, node.out, head, node.tail, across, node.weight + self._weights[unit], counts)
 
-    def _include(self, node: _Node, unit: int) -> _Node:
-        mask = node.mask | 1 << unit
-        across = node.bytes + self._gives[unit]
-        for size, consumers in self._takes[unit]:
-            if not consumers & ~mask:
-                across -= size
+    def _within(self, node: _Node, unit: int) -> tuple[int, tuple[int, ...]]:
+        """The cost of the head with the unit, and the calls of shared layers in it."""
         head, counts = node.head + self._own[unit], node.counts
         if unit in self._of:
             changed = list(counts)
@@ -293,13 +296,14 @@ class _Segment:
                 head += self._whole.groups[group][0] if not changed[group] and group < self._whole.kinds else 0
                 changed[group] += 1
             counts = tuple(changed)
-        return _Node(unit + 1, mask, node.out, head, node.tail, across, node.weight + self._weights[unit], counts)
+        return head, counts
 
-    def _exclude(self, node: _Node, unit: int) -> _Node:
+    def _without(self, node: _Node, unit: int) -> tuple[int, int]:
+        """What is out with the unit and all that need it, and the cost of the tail then."""
         fresh = self._above[unit] & ~node.out
         out, tail = node.out | fresh, node.tail
         if fresh not in self._costs:  # the same few sets on many branches
-            self._costs[fresh] = sum(self._own[each] for each in bits(fresh))
+            self._costs[fresh] = sum(compress(self._own, map(int, reversed(bin(fresh)[2:]))))
         tail += self._costs[fresh]
         fresh &= self._sharing
         while fresh:
@@ -308,7 +312,7 @@ class _Segment:
                 if group < self._whole.kinds and not self._held(group, node.out | (low - 1 & out)):
                     tail += self._whole.groups[group][0]
             fresh ^= low
-        return _Node(unit + 1, node.mask, out, node.head, tail, node.bytes, node.weight, node.counts)
+        return out, tail
 
     def _held(self, group: int, out: int) -> bool:
         """Whether a shared layer has a call among the units that are out, or behind the segment."""

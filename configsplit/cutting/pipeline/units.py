@@ -180,13 +180,12 @@ def _without_cost(units: Units, negligible: int, weighed: bool) -> list[int]:
 def _partner(units: Units, unit: int) -> int:
     """The neighbour with which a unit without cost stays, -1 if none."""
     tensors = units.tensors
-    given = sum(tensors[index].bytes for index in units.gives[unit])
-    if len(units.before[unit]) == 1:
-        alone = sum(tensors[index].bytes for index in units.takes[unit] if len(tensors[index].consumers) == 1)
-        if given <= alone:
-            return units.before[unit][0]
-    if len(units.after[unit]) == 1 and given >= sum(tensors[index].bytes for index in units.takes[unit]):
-        return units.after[unit][0]
+    makers, takers, takes = units.before[unit], units.after[unit], units.takes[unit]
+    given = sum([tensors[index].bytes for index in units.gives[unit]])
+    if len(makers) == 1 and given <= sum([tensors[index].bytes for index in takes if len(tensors[index].consumers) == 1]):
+        return makers[0]
+    if len(takers) == 1 and given >= sum([tensors[index].bytes for index in takes]):
+        return takers[0]
     return -1
 
 

@@ -131,7 +131,7 @@
       } else if (element.dataset.pair) {
         const ends = element.dataset.pair.split(" ").map((place) => node.at[place]);
         if (kinds.contains("link")) set({ d: `M${side(ends[0], 1)}L${side(ends[1], 0)}` });
-        else set({ d: "ML".split("").map((step, end) => `${step}${ends[end][0] + ends[end][2] / 2} ${ends[end][1] + ends[end][3] / 2}`).join("") });
+        else set({ d: `M${facing(...ends)}L${facing(ends[1], ends[0])}` });
       }
     }
   }
@@ -139,6 +139,12 @@
   /** The middle of a box's left or right edge. */
   function side([x, y, width, height], right) {
     return `${x + right * width} ${y + height / 2}`;
+  }
+
+  /** The middle of the edge with which a box looks at another. */
+  function facing([x, y, width, height], [toX, toY, toWidth]) {
+    if (x + width <= toX || toX + toWidth <= x) return `${toX > x ? x + width : x} ${y + height / 2}`;
+    return `${x + width / 2} ${toY > y ? y + height : y}`;
   }
 
   function settle(node) {
@@ -252,8 +258,9 @@
       const child = node.open.get(place), edge = node.boxes[place].querySelector(".k");
       if (child) spots(paint, child, left + x + RIM, top + y + HEAD, least);
       else {
-        paint.fillStyle = colours.get(edge) || colours.set(edge, getComputedStyle(edge).fill).get(edge);
-        paint.fillRect(left + x, top + y, width, Math.max(height, least));
+        const crosses = node.boxes[place].classList.contains("gives");
+        paint.fillStyle = crosses ? "#e11d48" : colours.get(edge) || colours.set(edge, getComputedStyle(edge).fill).get(edge);
+        paint.fillRect(crosses ? 0 : left + x, top + y, crosses ? root.width : width, Math.max(height, least));
       }
     });
   }
@@ -271,9 +278,12 @@
   map.addEventListener("pointerdown", (event) => { map.setPointerCapture(event.pointerId); travel(event); });
   map.addEventListener("pointermove", (event) => { if (event.buttons) travel(event); });
   let due = 0;
-  for (const [target, kind] of [[paper, "scroll"], [window, "resize"]]) {
-    target.addEventListener(kind, () => { cancelAnimationFrame(due); due = requestAnimationFrame(sketch); });
+  function sketchSoon() {
+    cancelAnimationFrame(due);
+    due = requestAnimationFrame(sketch);
   }
+  paper.addEventListener("scroll", sketchSoon);
+  window.addEventListener("resize", sketchSoon);
 
   // ------------------------------------------------------------------ mouse and keys
 
@@ -294,7 +304,8 @@
   }
 
   function unpick() {
-    for (const each of picture.querySelectorAll(".picked, .gives")) each.classList.remove("picked", "gives");
+    for (const each of picture.querySelectorAll(".picked")) each.classList.remove("picked");
+    unmark();
     byId("found").hidden = byId("cut-here").hidden = true;
     at = null;
   }
@@ -499,9 +510,19 @@
 
   function choose(number) {
     if (chosen.has(number)) chosen.delete(number);
-    else chosen.add(number);
+    else {
+      chosen.add(number);
+      lead();
+    }
     byId("stages").value = "";
     told();
+  }
+
+  /** Brings what crosses here onto the screen, if it is not there. */
+  function lead() {
+    if (!crossing.length) return;
+    const box = visible(crossing[0]).getBoundingClientRect(), room = paper.getBoundingClientRect();
+    if (box.top < room.top || box.bottom > room.bottom) paper.scrollTop += box.top - room.top - paper.clientHeight / 2;
   }
 
   /** The place that a box stands at: the one that its own name cuts at, or the first that it gives a tensor to. */
@@ -515,6 +536,7 @@
 
   function unmark() {
     for (const each of picture.querySelectorAll(".gives")) each.classList.remove("gives");
+    sketchSoon();
   }
 
   function staged() {

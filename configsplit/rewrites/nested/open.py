@@ -241,11 +241,11 @@ class _Opening:
         facts = self._masks.inference.facts(layer) or UNDECLARED
         if facts.training is None and layer.model is None and training in (True, 1):
             raise CutError(
-                f"{self._layer.name}@{call} cannot be opened: it is told to train, and nothing says whether {layer.name!r} "
-                f"({layer.class_name}) takes that over",
+                f"{self._layer.name}@{call} cannot be opened: it is called with training=True, and it is unknown whether "
+                f"{layer.name!r} ({layer.class_name}) passes that on",
                 code="cut-not-openable",
                 where=layer.name,
-                hint="declare the class in a plug-in: training=True where its call takes `training`",
+                hint="declare the class in a plug-in: training=True if its call takes `training`",
             )
         if not (facts.training or layer.model is not None):
             return node

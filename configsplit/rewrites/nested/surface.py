@@ -75,6 +75,11 @@ class Surfaced:
     given: Specs = field(default_factory=dict)
     told: tuple[Told, ...] = ()
 
+    @property
+    def is_original(self) -> bool:
+        """Whether it is the model of the document as it is: nothing was opened, rewired or put in."""
+        return not (self.steps or self.functional or self.masks or self.casts)
+
 
 class _Into(NamedTuple):
     """A wrapper that is being worked in: its calls, and for each cut inside the boundaries and calls that want it."""

@@ -97,7 +97,7 @@ def _no_way(reason: str) -> RuntimeUnavailableError:
     return RuntimeUnavailableError(
         f"the process that builds the model cannot be confined: {reason}",
         code="runtime-not-confined",
-        hint="--unconfined builds it all the same; do that only for files whose author you trust",
+        hint="--unconfined builds it anyway; use it only for files whose author you trust",
     )
 
 

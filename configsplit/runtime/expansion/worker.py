@@ -228,6 +228,6 @@ def _ran(model: Any, again: Any, graph: Graph, works: Framework) -> bool:
             "the graph gives other numbers than the model",
             code="expand-differs",
             where=str(model.name),
-            hint="a class of the library computes otherwise where it is made again from its config: report it to its library",
+            hint="a layer of the library computes something else when it is rebuilt from its config: report it to the library",
         )
     return difference is not None

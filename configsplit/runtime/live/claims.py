@@ -134,8 +134,8 @@ def true_specs(model: Any, works: Framework, *, values: bool) -> dict[int, Tenso
             break
     if not runs:
         raise DocumentError(
-            f"a {type(claiming[0]).__name__} says by itself what shapes it gives, and the model takes no size that was tried, "
-            "which would tell whether that is true",
+            f"a {type(claiming[0]).__name__} declares its own output shapes, and they cannot be checked: the model accepts no "
+            "size that was tried",
             code="expand-shapes",
             where=str(claiming[0].name),
             hint="give sizes that it takes: --size INPUT=1,224,224,3",

@@ -46,7 +46,7 @@ def live_facts(lives: Sequence[Any], works: Framework, known: Collection[str]) -
 def _layer(layers: Sequence[Any], call: CallFacts) -> Any:
     named = [layer for layer in layers if layer.name == call.config.get("name")]
     if len({id(layer) for layer in named}) != 1:
-        raise ShapeError(f"no one live layer is the {call.class_name} that is meant", code="shape-unknown")
+        raise ShapeError(f"no single live layer is the {call.class_name} of the document", code="shape-unknown")
     return named[0]
 
 
@@ -72,7 +72,7 @@ def _outputs(layers: Sequence[Any], works: Framework, call: CallFacts) -> tuple[
         if len(runs) == 2:
             break
     if any(len(run) != len(said) for run in runs):
-        raise ShapeError(f"{call.class_name} gives something else than it says", code="shape-unknown")
+        raise ShapeError(f"{call.class_name} gives something other than it declares", code="shape-unknown")
     if not runs:
         return said
     known = all(spec.shape is not None and None not in spec.shape[1:] for spec in call.inputs)

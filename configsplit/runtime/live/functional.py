@@ -64,7 +64,7 @@ def recovered(model: Any, works: Framework, classes: Mapping[str, Any], inputs: 
         except Exception as error:  # noqa: BLE001 - a user's class is run, which may raise anything
             reasons.append(f"{way}: {_brief(error)}")
     raise DocumentError(
-        f"no functional graph of {type(model).__name__} {model.name!r} can be had ({'; '.join(reasons)})",
+        f"no functional graph of {type(model).__name__} {model.name!r} could be found ({'; '.join(reasons)})",
         code="live-no-graph",
         where=str(model.name),
         hint="cut its TensorFlow graph instead: configsplit.keras.cut_trace(model, at=...)",

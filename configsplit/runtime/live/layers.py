@@ -22,7 +22,7 @@ def framework_of(live: Any) -> Framework:
         if name in packages:
             return framework(name)
     raise DocumentError(
-        f"a {type(live).__name__} is no model or layer of Keras 3 or tf_keras",
+        f"a {type(live).__name__} is not a model or layer of Keras 3 or tf_keras",
         code="live-not-keras",
         hint="load it with keras.models.load_model; files are for `configsplit.load`",
     )

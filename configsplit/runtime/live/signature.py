@@ -30,7 +30,7 @@ def _check_arguments(model: Any) -> None:
     needed = [item.name for item in parameters if item.default is item.empty and item.kind is item.POSITIONAL_OR_KEYWORD]
     if wanted := [name for name in needed if name not in ("training", "mask")]:
         raise DocumentError(
-            f"the call of {model.name!r} wants several arguments: {', '.join(wanted)} besides the first",
+            f"the call of {model.name!r} takes several arguments: {', '.join(wanted)} besides the first",
             code="live-inputs",
             where=str(model.name),
             hint="let it take one list or dict of tensors",
@@ -60,7 +60,7 @@ def _built_shape(model: Any) -> Any:
 
 
 def _refuse(model: Any) -> NoReturn:
-    raise DocumentError(f"what {model.name!r} is called on is not known", code="live-inputs", where=str(model.name), hint=_HINT)
+    raise DocumentError(f"what {model.name!r} is called on is unknown", code="live-inputs", where=str(model.name), hint=_HINT)
 
 
 def _mapped(structure: Any, leaf: Callable[[Any], TensorSpec]) -> Any:
@@ -82,7 +82,7 @@ def _spec(item: Any, works: Framework) -> TensorSpec:
     sizes: list[Any] = list(item if bare else getattr(item, "shape", None) or ())
     dtype = works.floatx if bare else getattr(item, "dtype", None)
     if not sizes or dtype is None:
-        raise DocumentError(f"{item!r} is no input of a model", code="live-inputs", hint=_HINT)
+        raise DocumentError(f"{item!r} is not an input of a model", code="live-inputs", hint=_HINT)
     rest = (None if size is None else int(size) for size in sizes[1:])
     return TensorSpec((None, *rest), str(getattr(dtype, "name", dtype)))
 

@@ -120,7 +120,7 @@ def _free(ops: dict[str, Any], inputs: set[str], captured: dict[str, Any]) -> fr
 
 def _call_graph(names: Sequence[str], ops: dict[str, Any], inputs: set[str], outputs: Sequence[Any]) -> CallGraph:
     calls = [CallRef(name) for name in names]
-    number = {call: index for index, call in enumerate(calls)}
+    number: dict[tuple[str, int], int] = {call: index for index, call in enumerate(calls)}
     known = set(names)
     arguments = [[ref_of(tensor) for tensor in ops[name].inputs if tensor.op.name in known] for name in names]
     before: list[list[int]] = []

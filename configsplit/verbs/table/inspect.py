@@ -18,7 +18,7 @@ VERB = Verb(
             only="command",
         ),
         PLUGINS,
-        VERBOSE._replace(help="Also say by what the dialect is known."),
+        VERBOSE._replace(help="Also show the evidence for the dialect."),
         JSON,
     ),
     recipe=True,
