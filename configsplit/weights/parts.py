@@ -227,7 +227,7 @@ def _check_names(file: Arrays, groups: Mapping[LayerPath, str], layers: Mapping[
     matched: dict[str, str] = {}
     for around in dict.fromkeys(path[:-1] for path, name in own.items() if name != path[-1]):
         level = {path: name for path, name in own.items() if path[:-1] == around}
-        pairs = made_up.paired([layers[path] for path in level], list(level.values()))
+        pairs = made_up.paired([_as_named(layers[path]) for path in level], list(level.values()))
         if pairs is None:
             path = next(path for path, name in level.items() if name != path[-1])
             raise WeightsError(
@@ -238,6 +238,11 @@ def _check_names(file: Arrays, groups: Mapping[LayerPath, str], layers: Mapping[
             )
         matched |= {"/".join((*around, mine)): its for mine, its in pairs.items() if mine != its}
     return matched
+
+
+def _as_named(layer: Layer) -> Layer:
+    """As Keras 3 names it: without a name in its config anew, whatever its entry calls it."""
+    return layer if layer.config.get("name") or layer.model else replace(layer, entry=layer.entry.without("name"))
 
 
 def check_shapes(model: Model, inference: Inference, weights: Weights, *, partly: bool = False) -> tuple[str, ...]:
