@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
+from os import PathLike
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, TypeAlias
@@ -15,7 +16,7 @@ from configsplit.catalog.facts import LayerFacts
 from configsplit.containers.source import Order, Source, open_source
 from configsplit.dialects import Detection, parse, read_entry
 from configsplit.dialects.dialect import Generation
-from configsplit.errors import ConfigSplitError, ShapeError, StoreError, check_choice
+from configsplit.errors import ConfigSplitError, OptionError, ShapeError, StoreError, check_choice
 from configsplit.graph.model import Model, TensorRef, TensorSpec
 from configsplit.graph.references import boundary
 from configsplit.inference import Inference, agree, blamed, in_words, trace
@@ -182,6 +183,7 @@ def load(
         The model; its file is closed again.
 
     Raises:
+        OptionError: ``path`` is not a path.
         StoreError: the file cannot be read, or is not a model.
         DocumentError: its architecture is damaged, or has no known dialect.
         PluginError: a plug-in cannot be used.
@@ -231,6 +233,13 @@ def reading(
         ...     saved = configsplit.split(model, at="res").save("parts")
     """
     check_choice("match", match, Match)
+    if not isinstance(path, (str, PathLike)):
+        raise OptionError(
+            f"an object of type {type(path).__name__} is not the path of a file",
+            code="model-unknown",
+            where="path",
+            hint="give a path; every verb takes a loaded or live model as it is",
+        )
     return _reading(path, weights, plugins(custom_objects, registry), calls, by_name, match, dequantize)
 
 

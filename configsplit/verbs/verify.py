@@ -85,7 +85,7 @@ def verify(
     """
     if not isinstance(directory, (str, PathLike)):
         raise OptionError(
-            f"a {type(directory).__name__} is not a folder of parts",
+            f"an object of type {type(directory).__name__} is not a folder of parts",
             code="model-unknown",
             where="directory",
             hint="give the folder that `configsplit split` wrote, or the result of `save`; `configsplit.compare` runs models",

@@ -135,6 +135,8 @@ def test_verbs_that_only_look_take_results_too() -> None:
 
 
 def test_what_is_no_model_is_refused() -> None:
+    with pytest.raises(OptionError, match="an object of type int is not the path of a file"):
+        configsplit.load(3)  # type: ignore[arg-type]
     with pytest.raises(OptionError, match="an object of type int is not a model") as caught:
         configsplit.layers(3)  # type: ignore[arg-type]
     assert caught.value.code == "model-unknown"
