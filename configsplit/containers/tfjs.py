@@ -133,13 +133,17 @@ class TfjsModel(Container):
     @cached_property
     def _names(self) -> list[str]:
         """Every file of the manifest: plain names in the folder of ``model.json``."""
-        names = [name for group in self._groups for name in self._list(group, "paths")]
+        names = [name for group in self._groups for name in self._paths(group)]
         if len(names) > MOST_SHARDS or len(set(names)) != len(names):
             raise self._refusal("a shard is named twice, or there are too many")
         for name in names:
             if not isinstance(name, str) or not _SHARD.fullmatch(name) or name.startswith("."):
                 raise self._refusal(f"the manifest names {name!r}, which is no plain name of a file beside it")
         return names
+
+    def _paths(self, group: Mapping[str, Any]) -> list[Any]:
+        """The files of one group; browsers that save a model write ``./`` before each."""
+        return [name.removeprefix("./") if isinstance(name, str) else name for name in self._list(group, "paths")]
 
     @cached_property
     def _shards(self) -> Mapping[str, Span]:
@@ -153,7 +157,7 @@ class TfjsModel(Container):
 
     def _arrays(self, group: Mapping[str, Any]) -> Iterator[tuple[str, Listed]]:
         """The weights of a group, where they lie in the row of its files."""
-        spans = [self._shards[name] for name in self._list(group, "paths")]
+        spans = [self._shards[name] for name in self._paths(group)]
         at = 0
         for entry in self._list(group, "weights"):
             name, shape, dtype, packing = self._entry(entry)

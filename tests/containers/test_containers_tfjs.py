@@ -64,6 +64,18 @@ def test_it_holds_what_the_file_holds(name: str, tmp_path: Path) -> None:
     assert converted(web, tmp_path / "ours.keras") == converted(RELEASES / name, tmp_path / "its.keras")
 
 
+def test_a_browser_names_shards_from_here(tmp_path: Path) -> None:
+    """`model.save("downloads://...")` of TensorFlow.js writes ``./`` before the name of the file of weights."""
+    web = as_tfjs(NESTED, tmp_path / "web")
+    expected = arrays(web)
+    index = json.loads(web.read_text())
+    for group in index["weightsManifest"]:
+        group["paths"] = [f"./{name}" for name in group["paths"]]
+    web.write_text(json.dumps(index))
+    assert arrays(web) == expected
+    assert configsplit.split(web, configsplit.cuts(web)[0]).save(tmp_path / "parts").directory.is_dir()
+
+
 def test_there_are_such_models() -> None:
     assert len(whole_models()) > 40
 
@@ -110,6 +122,8 @@ def _paths(*names: str) -> Callable[[Any], None]:
 
 REFUSED: dict[str, Callable[[Any], None]] = {
     "a path upward": _paths("../group1-shard1of1.bin"),
+    "a path upward from here": _paths("./../group1-shard1of1.bin"),
+    "here twice": _paths("././group1-shard1of1.bin"),
     "an absolute path": _paths("/etc/hostname"),
     "a URL": _paths("https://host/group1-shard1of1.bin"),
     "a shard named twice": _paths("group1-shard1of1.bin", "group1-shard1of1.bin"),
