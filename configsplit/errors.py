@@ -176,6 +176,11 @@ def _keyword(option: re.Match[str]) -> str:
     return (text if flag == "out" else f"{name}={text}") + value[len(word) :]
 
 
+def not_taken(given: object, what: str, where: str, hint: str) -> OptionError:
+    """The error for an object of a type that is not taken in the place of ``what``."""
+    return OptionError(f"an object of type {type(given).__name__} is not {what}", code="model-unknown", where=where, hint=hint)
+
+
 def closest(name: str, known: Iterable[str]) -> list[str]:
     """The names closest to a misspelt one, at most three, the closest first."""
     return difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)

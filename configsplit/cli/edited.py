@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from configsplit.cli.options import Loading, Writing, loading
-from configsplit.cli.output import note, say, show
+from configsplit.cli.output import note, say, show, told_once
 from configsplit.display.figures import size
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def write(edited: Edited, options: Writing) -> None:
         show(_as_json(saved, options["verify"]))
         return
     say(*_lines(edited, saved, options["verify"], options["verbose"]))
-    for warning in saved.record.warnings:
+    for warning in told_once(saved.record.warnings):
         note(f"{click.style('warning', fg='yellow')}: {warning}")
 
 

@@ -116,6 +116,23 @@ def table(rows: Sequence[Sequence[str]], *, indent: str = "  ") -> list[str]:
     return [(indent + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))).rstrip() for row in rows]
 
 
+_MANY = 3
+"""More lines than these that differ in numbers alone are told once."""
+
+
+def told_once(lines: Iterable[str]) -> list[str]:
+    """Lines without those that differ from an earlier one in numbers alone, where these are many; with ``-v`` all of them."""
+    alike: dict[str, list[str]] = {}
+    for each in lines:
+        alike.setdefault(re.sub(r"\d+", "0", each), []).append(each)
+    every = click.get_current_context().params["verbose"]
+    return [
+        line
+        for kind in alike.values()
+        for line in (kind if every or len(kind) <= _MANY else [f"{kind[0]} ({len(kind) - 1} more like this: -v)"])
+    ]
+
+
 def but_for(warnings: Iterable[str]) -> str:
     """What a proof leaves open: masks, shapes and graphs of classes that nobody has declared."""
     told = list(warnings)

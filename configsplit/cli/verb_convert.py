@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 import click
 
 from configsplit.cli.options import Limited, Loading, loading
-from configsplit.cli.output import note, say, show
+from configsplit.cli.output import note, say, show, told_once
 from configsplit.display.figures import size
 
 if TYPE_CHECKING:
@@ -62,8 +62,8 @@ def convert(model: Path, out: Path, as_json: bool, **options: Unpack[Asked]) -> 
         show(_as_json(made, saved))
         return
     say(*_lines(made, saved))
-    for remark in made.notes:
-        note(f"{click.style('note', fg='cyan')}: {remark.layer}: {remark.what}")
+    for remark in told_once(f"{remark.layer}: {remark.what}" for remark in made.notes):
+        note(f"{click.style('note', fg='cyan')}: {remark}")
 
 
 def _refuse(made: Converted, as_json: bool) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Unpack
 import click
 
 from configsplit.cli.options import Limited
-from configsplit.cli.output import but_for, note, say, shape, show, table
+from configsplit.cli.output import but_for, note, say, shape, show, table, told_once
 from configsplit.display.figures import size
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def split(model: Path, at: tuple[str, ...], out: Path, as_json: bool, **options:
 
         say(*plan_lines(plan))
     say(*_lines(parts, saved, options["verify"], time.perf_counter() - started))
-    for warning in saved.manifest.warnings:
+    for warning in told_once(saved.manifest.warnings):
         note(f"{click.style('warning', fg='yellow')}: {warning}")
 
 

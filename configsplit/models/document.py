@@ -16,7 +16,7 @@ from configsplit.catalog.facts import LayerFacts
 from configsplit.containers.source import Order, Source, open_source
 from configsplit.dialects import Detection, parse, read_entry
 from configsplit.dialects.dialect import Generation
-from configsplit.errors import ConfigSplitError, OptionError, ShapeError, StoreError, check_choice
+from configsplit.errors import ConfigSplitError, ShapeError, StoreError, check_choice, not_taken
 from configsplit.graph.model import Model, TensorRef, TensorSpec
 from configsplit.graph.references import boundary
 from configsplit.inference import Inference, agree, blamed, in_words, trace
@@ -234,12 +234,7 @@ def reading(
     """
     check_choice("match", match, Match)
     if not isinstance(path, (str, PathLike)):
-        raise OptionError(
-            f"an object of type {type(path).__name__} is not the path of a file",
-            code="model-unknown",
-            where="path",
-            hint="give a path; every verb takes a loaded or live model as it is",
-        )
+        raise not_taken(path, "the path of a file", "path", "give a path; every verb takes a loaded or live model as it is")
     return _reading(path, weights, plugins(custom_objects, registry), calls, by_name, match, dequantize)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol, TypeAlias, runtime_checkable
 
 from configsplit.containers.source import Source, open_source
-from configsplit.errors import OptionError
+from configsplit.errors import not_taken
 from configsplit.models.document import Document, document_in, load
 
 
@@ -102,9 +102,5 @@ def document_of(
         return load(Path(model), weights=weights, custom_objects=custom_objects, by_name=by_name)
     if isinstance(model, Result):
         return model.as_document()
-    raise OptionError(
-        f"an object of type {type(model).__name__} is not a model",
-        code="model-unknown",
-        where="model",
-        hint="give the path of a file, a loaded model, the result of another verb, or a live Keras model",
-    )
+    hint = "give the path of a file, a loaded model, the result of another verb, or a live Keras model"
+    raise not_taken(model, "a model", "model", hint)

@@ -12,7 +12,7 @@ from configsplit.containers.opening import MAX_TEXT
 from configsplit.containers.source import Source
 from configsplit.containers.system.errors import missing
 from configsplit.containers.system.named_files import Stamp, read_plain, stamp
-from configsplit.errors import OptionError, StoreError
+from configsplit.errors import StoreError, not_taken
 from configsplit.models.document import reading
 from configsplit.records.manifest import NAME, Manifest, SourceFile, from_text
 from configsplit.saving.numeric import run
@@ -84,12 +84,8 @@ def verify(
         <2 parts of model.keras: 11 weights proven>
     """
     if not isinstance(directory, (str, PathLike)):
-        raise OptionError(
-            f"an object of type {type(directory).__name__} is not a folder of parts",
-            code="model-unknown",
-            where="directory",
-            hint="give the folder that `configsplit split` wrote, or the result of `save`; `configsplit.compare` runs models",
-        )
+        hint = "give the folder that `configsplit split` wrote, or the result of `save`; `configsplit.compare` runs models"
+        raise not_taken(directory, "a folder of parts", "directory", hint)
     folder = Path(directory)
     manifest = read_manifest(folder)
     original, weights = _find(folder, manifest.source, source)

@@ -122,10 +122,14 @@ def is_nameless(layer: Layer) -> bool:
     return layer.model is None and "name" not in layer.entry and not layer.config.get("name")
 
 
+def is_made_up(layer: Layer) -> bool:
+    """Whether its name is one that Keras makes of its class and a number; a name of the user's is not."""
+    return _split(layer.name)[0] in _bases(layer)
+
+
 def _kind(layer: Layer) -> str:
     """One word for all layers of a class that have made-up names; a name of the user's stands for itself."""
-    bases = _bases(layer)
-    return f"{bases[0]}_" if _split(layer.name)[0] in bases else layer.name
+    return f"{_bases(layer)[0]}_" if is_made_up(layer) else layer.name
 
 
 def _bases(layer: Layer) -> tuple[str, ...]:

@@ -241,8 +241,9 @@ def _check_names(file: Arrays, groups: Mapping[LayerPath, str], layers: Mapping[
 
 
 def _as_named(layer: Layer) -> Layer:
-    """As Keras 3 names it: without a name in its config anew, whatever its entry calls it."""
-    return layer if layer.config.get("name") or layer.model else replace(layer, entry=layer.entry.without("name"))
+    """As Keras 3 names it: without a name in its config anew, where its entry has none but a made-up one."""
+    told = layer.config.get("name") or layer.model or not made_up.is_made_up(layer)
+    return layer if told else replace(layer, entry=layer.entry.without("name"))
 
 
 def check_shapes(model: Model, inference: Inference, weights: Weights, *, partly: bool = False) -> tuple[str, ...]:

@@ -63,6 +63,39 @@ def test_its_neighbours_names_still_have_to_be_right(tmp_path: Path) -> None:
     assert caught.value.code == "weights-misplaced"
 
 
+@pytest.mark.parametrize("kind", ["sequential", "functional"])
+def test_a_model_is_cut_between_two_of_a_class(kind: str, tmp_path: Path) -> None:
+    keras.backend.clear_session()
+    layers = [keras.layers.Dense(4, name="a"), Gate(name="left"), keras.layers.Dense(3, name="b"), Gate(name="right")]
+    flow = start = keras.Input((4,))
+    for layer in layers:
+        flow = layer(flow)
+    model = keras.Model(start, flow) if kind == "functional" else keras.Sequential([start, *layers])
+    model.save(path := tmp_path / "m.keras")
+    saved = configsplit.split(path, "b").save(tmp_path / "parts")
+    flow = ROWS
+    for part in saved.manifest.parts:
+        flow = keras.models.load_model(tmp_path / "parts" / part.file)(flow)
+    assert np.array_equal(flow, model(ROWS))
+
+
+def test_a_name_of_the_users_is_no_number_that_keras_made_up(tmp_path: Path) -> None:
+    import h5py
+
+    keras.backend.clear_session()
+    start = keras.Input((4,))
+    model = keras.Model(start, Gate(name="right")(keras.layers.Dense(4, name="a")(Gate(name="left")(start))))
+    (tmp_path / "m.json").write_text(model.to_json())
+    model.save_weights(tmp_path / "w.weights.h5")
+    with h5py.File(tmp_path / "w.weights.h5", "r+") as file:
+        names = {group: file[f"layers/{group}/vars"].attrs["name"] for group in ("gate", "gate_1")}
+        file["layers/gate/vars"].attrs["name"], file["layers/gate_1/vars"].attrs["name"] = names["gate_1"], names["gate"]
+    document = configsplit.load(tmp_path / "m.json", weights=tmp_path / "w.weights.h5")
+    with pytest.raises(WeightsError) as caught:
+        configsplit.split(document, "a").save(tmp_path / "parts")
+    assert caught.value.code == "weights-misplaced"
+
+
 # ---------------------------------------------------------------------------- Keras 2, where they are called by their place
 
 

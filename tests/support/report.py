@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
+from functools import cache
 from pathlib import Path
 
 from support.outcomes import Row, table, total
@@ -41,9 +43,14 @@ def store(test: str, section: str, row: Row | None) -> None:
         path.unlink(missing_ok=True)
         return
     ROWS.mkdir(parents=True, exist_ok=True)
-    path.write_text(
-        json.dumps({"section": section, "row": {field.name: getattr(row, field.name) for field in fields(row)}}, indent=1)
-    )
+    told = {"section": section, "commit": _commit(), "row": {field.name: getattr(row, field.name) for field in fields(row)}}
+    path.write_text(json.dumps(told, indent=1))
+
+
+@cache
+def _commit() -> str:
+    done = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=_ROOT, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
 
 
 def stored() -> Iterator[tuple[str, Row]]:
@@ -59,7 +66,8 @@ def stored() -> Iterator[tuple[str, Row]]:
 def publish() -> str:
     """Write docs/exhaustive.md from the rows that there are, and return its text."""
     rows = list(stored())
-    lines = [_HEAD]
+    commits = sorted({json.loads(path.read_text())["commit"] for path in ROWS.glob("*.json")})
+    lines = [_HEAD, f"These rows are of commit {' and '.join(commits)}.", ""]
     for section, title in SECTIONS.items():
         here = sorted((row for name, row in rows if name == section), key=lambda row: row.title)
         if here:
