@@ -59,6 +59,26 @@ def told_by_weights(document: Document, said: Sequence[Told] = (), *, everywhere
         return min(good, key=lambda fresh: _doubts(document, [*said, *fresh], fresh is options[-1]), default=[])
 
 
+def known_with_weights(document: Document, sizes: Mapping[TensorRef, TensorSpec] = NOTHING) -> Inference:
+    """What is known of a model's tensors, with what its weights tell of those behind undeclared classes; to be shown.
+
+    Args:
+        document: the model.
+        sizes: shapes of its inputs.
+
+    Returns:
+        As `Document.infer` does.
+
+    Raises:
+        ShapeError: the sizes do not fit the model.
+    """
+    told = told_by_weights(document)
+    if not told:
+        return document.infer(sizes)
+    specs = {each.place.ref: each.spec for each in told if not each.place.inside}
+    return document.infer_given({**specs, **sizes}, within=within(document.model, told))
+
+
 def _doubts(document: Document, told: Sequence[Told], closed: bool) -> tuple[int, int, bool, int]:
     """How much is left in doubt, the worst first: tensors whose shape nobody can tell yet; layers of undeclared classes that
     take one whose last size is open; whether sizes are taken for granted; such layers that take one with any size open, by

@@ -13,6 +13,7 @@ import pytest
 from support.made import fill, flat, inputs_for, run, run_parts, same
 
 import configsplit
+from configsplit.display.html import shape as shape_in_words
 from configsplit.errors import ConfigSplitError, ShapeError
 from configsplit.runtime.build import load
 from configsplit.runtime.frameworks import framework
@@ -297,6 +298,9 @@ def test_it_is_cut_by_what_speaks_for_a_shape(kind: str, tmp_path: Path) -> None
     (crossing,) = [tensor for tensor in saved.manifest.parts[1].inputs if tensor.name == "at"]
     assert crossing.shape == shape
     assert any("'at' is of a class that does not say it" in warning and why in warning for warning in saved.manifest.warnings)
+    assert {each.name: each.shape for each in configsplit.layers(path)}["at"] == shape
+    drawn = {box.layer: box.shape for box in configsplit.plot(path).whole.views[0].boxes}
+    assert drawn["at"] == shape_in_words(shape)
     whole = load(path, framework=WORKS, classes=CLASSES)
     inputs = inputs_for(whole)
     wanted = flat(run(whole, inputs, WORKS), WORKS)
