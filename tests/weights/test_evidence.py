@@ -308,6 +308,19 @@ def test_it_is_cut_by_what_speaks_for_a_shape(kind: str, tmp_path: Path) -> None
     assert all(same(np.asarray(one), np.asarray(two)) for one, two in zip(wanted, found, strict=True))
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_declaration_of_masks_alone_takes_no_evidence_away(kind: str, tmp_path: Path) -> None:
+    """It is what errors advise to declare, and it says nothing of shapes."""
+    fill(KINDS[kind][0]()).save(path := tmp_path / "model.h5")
+    declared = ", ".join(f"LayerFacts(class_name={name!r}, mask='stops', uses_mask=())" for name in CLASSES)
+    (plugin := tmp_path / "masks.py").write_text(
+        f"from configsplit.plugins import LayerFacts\nLAYERS = ({declared},)\n", "utf-8"
+    )
+    told = told_by_weights(configsplit.load(path))
+    assert told
+    assert told_by_weights(configsplit.load(path, custom_objects=[plugin])) == told
+
+
 def test_a_subclass_is_told_by_what_its_release_wrote(tmp_path: Path) -> None:
     """Keras 2.1 knew no groups of a Conv, and the class wrote down a setting of its own."""
     fill(chain((9, 4), L.Conv1D(8, 3, padding="same", name="at"), L.Flatten(), L.Dense(2))).save(path := tmp_path / "model.h5")
