@@ -17,7 +17,7 @@ from configsplit.catalog.rules import check_rank, is_float, policy, policy_dtype
 from configsplit.catalog.table import class_facts, ships
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import Layer, LayerPath, Shape, TensorRef, TensorSpec, Use
-from configsplit.inference import RULE_ERRORS, Built, Inference, agree, keeps_shape
+from configsplit.inference import RULE_ERRORS, Built, Inference, agree, hands_on, keeps_shape
 from configsplit.inference.inputs import as_shape
 from configsplit.weights.parts import Weights
 
@@ -69,7 +69,7 @@ def wanted_by_takers(
     inference: Inference, built: Built, path: LayerPath, held: Weights | None, *, closed: bool = False
 ) -> Mapping[TensorRef, Wanted]:
     """What is wanted of each tensor by all that takes it, back through layers that leave something of it as it is; where sizes
-    are taken for granted (``closed``), also through classes of the user's own that have no weights, or one for each channel."""
+    are taken for granted (``closed``), also through classes of the user's own without weights, with one number or a vector."""
     stacked = stacked_layers(inference, path, held)
     wanted: dict[TensorRef, Wanted] = {ref: Wanted(spec.shape) for ref, spec in built.specs.items()}
     layers = inference.model.by_name()
@@ -80,7 +80,7 @@ def wanted_by_takers(
         uses, behind = layer.calls[ref.call].uses(), wanted.get(ref, Wanted())
         told = _built_on(layer, len(uses))
         shapes = shapes_in(layer, path, held)
-        keeps = layer.name in stacked or (closed and all(len(shape) == 1 for shape in shapes))
+        keeps = layer.name in stacked or (closed and all(len(shape) < 2 for shape in shapes))
         for number, use in enumerate(uses):
             wish = (
                 told[number] if told else _of_merge(inference, layer, number, behind if closed else replace(behind, size=None))
@@ -209,6 +209,28 @@ def _left_as_it_is(layer: Layer, rank: int, facts: LayerFacts, behind: Wanted) -
     return (behind.last if given[-1] == 17 else None), (behind.last if flat else None)
 
 
+def untyped(inference: Inference, path: LayerPath, held: Weights | None) -> frozenset[TensorRef]:
+    """Tensors out of undeclared classes of which nothing tells that they are of the type that layers compute in.
+
+    That is told by weights, of the class itself or of what takes the tensor, and by a known tensor that it is merged with.
+    """
+    layers, ends = inference.model.by_name(), {*inference.model.output_refs()}
+    told, found = dict[TensorRef, bool](), set[TensorRef]()
+    for ref in reversed(inference.specs):  # they stand in the order of computing
+        layer = layers[ref.layer]
+        facts, weighed = inference.facts(layer), layer.model is not None or bool(shapes_in(layer, path, held))
+        settled = told.get(ref, False) and ref not in ends
+        if inference.shape_undeclared(layer) and not settled and not weighed:
+            found.add(ref)
+        uses = layer.calls[ref.call].uses() if ref.call < len(layer.calls) else []
+        passes = settled and facts is not None and hands_on(layer, facts)
+        for use in uses:
+            others = [inference.specs.get(each.ref, TensorSpec()) for each in uses if each.ref != use.ref]
+            beside = facts is not None and facts.merge and any(is_float(spec.dtype) for spec in others)
+            told[use.ref] = told.get(use.ref, True) and bool(weighed or passes or beside)
+    return frozenset(found)
+
+
 def shapes_in(layer: Layer, path: LayerPath, held: Weights | None) -> tuple[Shape, ...]:
     """The shapes of the weights of a layer, and of all that it holds, as the file has them."""
     whole = (*path, layer.name)
@@ -243,6 +265,8 @@ def seems(
     """
     taken = [inference.specs.get(use.ref, TensorSpec()) for use in layer.calls[number].uses()]
     dtype = policy_dtype(policy(layer.config.get("dtype"))) or "float32"
+    if TensorRef(layer.name, number, 1) in inference.specs:
+        return None  # of several outputs each may be anything, also without a batch
     if not taken or any(not spec.shape for spec in taken) or not inference.shape_undeclared(layer):
         known = wish.known
         return None if known is None or len(known) < 2 else (TensorSpec(known, dtype), _WANTED)
@@ -284,7 +308,7 @@ def _of_sizes(
     """Reasons that are sizes, of settings and weights and of what is wanted."""
     first = taken[0].shape or ()
     last = first[-1] if first else None
-    widths, said = {shape[-1] for shape in shapes}, {*call.config.values()}
+    widths, said = {shape[-1] for shape in shapes if shape}, {*call.config.values()}
     if len(first) == 2 and len(widths) == 1 and all(len(shape) == 2 and {*shape} <= said for shape in shapes):
         yield "is taken for that of an embedding, as its config and weights say", (*first, *widths)
     known = wish.known
