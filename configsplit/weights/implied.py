@@ -150,7 +150,8 @@ def _of_code(before: Inference, after: Inference) -> Iterator[Told]:
 
 def _seeming(inference: Inference, held: Weights, closed: bool) -> Iterator[Told]:
     from configsplit.rewrites.nested.surface import Told
-    from configsplit.weights.evidence import Wanted, seems, shapes_in, stacked_layers, untyped, wanted_by_takers
+    from configsplit.weights.evidence import seems
+    from configsplit.weights.wanted import Wanted, shapes_in, stacked_layers, untyped, wanted_by_takers
 
     for inside, path, each in _levels(inference):
         if not each.reasons:

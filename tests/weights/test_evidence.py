@@ -133,6 +133,17 @@ class Wrapped(L.Wrapper):  # type: ignore[misc]
         return self.layer(x) * self.g
 
 
+class Rounded(L.Wrapper):  # type: ignore[misc]
+    """Keeps a number beside the layer that it holds, as quantization does."""
+
+    def build(self, shape: Any) -> None:
+        self.step = self.add_weight(name="step", shape=(), trainable=False)
+        self.layer.build(shape)
+
+    def call(self, x: Any) -> Any:
+        return self.layer(x) + self.step
+
+
 class Mixed(L.Layer):  # type: ignore[misc]
     """Of several sizes, none of which tells what it gives."""
 
@@ -266,6 +277,16 @@ KINDS: dict[str, tuple[Callable[[], Any], tuple[int | None, ...], str]] = {
         (None, 5, 6),
         "the Conv1D that it wraps",
     ),
+    "before one that wraps a convolution": (
+        lambda: chain(IMAGE, Wavy(name="at"), *map(Rounded, (L.Conv2D(4, 3), L.ReLU(), L.Flatten(), L.Dense(2))), L.Dense(1)),
+        (None, 8, 8, 3),
+        "its input",
+    ),
+    "behind one that wraps a convolution": (
+        lambda: chain(IMAGE, Wavy(), Rounded(L.Conv2D(4, 3), name="at"), *map(Rounded, (L.ReLU(), L.Flatten(), L.Dense(2)))),
+        (None, 6, 6, 4),
+        "the Conv2D that it wraps",
+    ),
     "a stack": (
         lambda: chain((5, 4), Mixed(name="at"), L.Dropout(0.1), Mixed(), L.GlobalMaxPooling1D(), L.Dense(1)),
         (None, None, 4),
@@ -320,6 +341,7 @@ _OWN = (
     Block,
     Positions,
     Wrapped,
+    Rounded,
     Mixed,
     Gate,
     Doubling,
