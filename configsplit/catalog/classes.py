@@ -218,3 +218,17 @@ def is_of_keras(entry: Mapping[str, Any]) -> bool:
     """Whether the object of a model in a document names a class of Keras."""
     module, known = entry.get("module"), CLASSES.get(str(entry.get("class_name")))
     return known is not None and (module is None or module in known)
+
+
+def is_foreign(entry: Mapping[str, Any]) -> bool:
+    """Whether the object of a class in a document names a module that is not of Keras, where a class may bear any name."""
+    module = entry.get("module")
+    return isinstance(module, str) and module.partition(".")[0] not in ("", "keras", "tf_keras", "tensorflow", "keras_core")
+
+
+def class_in(entry: Mapping[str, Any]) -> str:
+    """The class of an entry inside another one's config, with its package or module where that is not Keras's."""
+    name, registered = str(entry.get("class_name")), entry.get("registered_name")
+    if isinstance(registered, str) and ">" in registered:
+        return registered
+    return f"{entry['module']}>{name}" if is_foreign(entry) else name

@@ -84,7 +84,7 @@ def of_another_class(class_name: str, config: Mapping[str, Any], dialect: str) -
     if kept_from_keras1:
         return not shared
     foreign = has - shared
-    misspelt = any(get_close_matches(key, taken.keys, n=1, cutoff=0.65) for key in foreign)
+    misspelt = all(get_close_matches(key, taken.keys, n=1, cutoff=0.65) for key in foreign)
     return bool(foreign) and not misspelt and (not shared or not config.keys() >= {*taken.required} - taken.lately.keys())
 
 

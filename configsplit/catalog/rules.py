@@ -8,6 +8,7 @@ from dataclasses import replace
 from math import prod
 from typing import Any, TypeAlias
 
+from configsplit.catalog.classes import class_in
 from configsplit.catalog.facts import CallFacts, LayerFacts, MaskRule, WeightSpec
 from configsplit.catalog.values import Values
 from configsplit.errors import ShapeError
@@ -280,7 +281,7 @@ def wrapped(call: CallFacts, key: str = "layer") -> tuple[str, FrozenDict]:
     """Class name and config of a layer that stands inside another one's config."""
     entry = call.config[key]
     config = entry.get("config")
-    return str(entry["class_name"]), config if isinstance(config, FrozenDict) else FrozenDict()
+    return class_in(entry), config if isinstance(config, FrozenDict) else FrozenDict()
 
 
 def check_rank(facts: LayerFacts, call: CallFacts) -> None:

@@ -7,6 +7,7 @@ from itertools import chain
 from types import MappingProxyType
 from typing import Any
 
+from configsplit.catalog.classes import is_foreign
 from configsplit.catalog.constructors import of_another_class
 from configsplit.catalog.facts import UNDECLARED, CallFacts, LayerFacts
 from configsplit.catalog.layers import (
@@ -143,7 +144,7 @@ class Table:
         for name in (*names, *(name.rpartition(">")[2] for name in names)):
             if (facts := given.get(name)) is not None and all(key in layer.config for key in facts.marks):
                 return facts
-        custom = "module" in entry and entry["module"] is None
+        custom = ("module" in entry and entry["module"] is None) or is_foreign(entry)
         if (
             dialect == "keras3"
             and not custom

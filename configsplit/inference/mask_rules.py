@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, TypeAlias
 
+from configsplit.catalog.classes import class_in
 from configsplit.catalog.facts import UNDECLARED, CallFacts, LayerFacts
 from configsplit.catalog.layers.keras1 import merge_hands_masks_on
 from configsplit.graph.json import FrozenDict
@@ -67,7 +68,7 @@ def unwrapped(inference: Inference, facts: LayerFacts, call: CallFacts) -> tuple
     while facts.wraps == "whole" and isinstance(inner, FrozenDict):
         config = inner.get("config")
         config = config if isinstance(config, FrozenDict) else FrozenDict()
-        call = replace(call, class_name=str(inner.get("class_name")), config=config)
+        call = replace(call, class_name=class_in(inner), config=config)
         facts, inner = inside(inference, call.class_name), call.config.get("layer")
     return facts, call
 
@@ -87,7 +88,7 @@ def may_begin(inference: Inference, layer: Layer) -> bool:
     while isinstance(inner, FrozenDict) and facts.wraps in ("steps", "whole"):
         if inner.get("class_name") in ("Functional", "Model", "Sequential"):
             return False  # a level of its own
-        facts, config = inside(inference, str(inner.get("class_name"))), inner.get("config", FrozenDict())
+        facts, config = inside(inference, class_in(inner)), inner.get("config", FrozenDict())
         inner = config.get("layer") if isinstance(config, FrozenDict) else None
     return facts.mask == "unknown" or (facts.mask == "makes" and facts.makes_mask(config))
 
@@ -196,7 +197,7 @@ def _unknown(it: MaskedCall, arriving: list[tuple[TensorRef, Mask]]) -> dict[int
     known = [mask for _, mask in arriving if not mask.own]
     seen = all(it.tensors[each].seen for each in it.used) and all(mask.seen for _, mask in arriving)
     sources = tuple(dict.fromkeys((*refs_of(arriving), *it.used)))
-    likely = bool(known) or (not it.keras3 and it.call.config.get("mask_zero") is True)  # Keras 3 would have recorded it
+    likely = bool(known) or it.call.config.get("mask_zero") is True
     return dict.fromkeys(range(it.count()), Mask("unknown", sources, why=it.here, seen=seen, own=not likely))
 
 
@@ -275,7 +276,7 @@ def _of_steps(it: MaskedCall, ref: TensorRef, mask: Mask) -> Mask:
     Where the layer hands none on, a step counts if anything in it did.
     """
     inner = it.call.config.get("layer")
-    facts = inside(it.inference, str(inner.get("class_name")) if isinstance(inner, FrozenDict) else "")
+    facts = inside(it.inference, class_in(inner) if isinstance(inner, FrozenDict) else "")
     if facts.mask in ("unknown", "may_pass"):
         return Mask("unknown", (ref,), why=it.here)
     config = inner["config"] if isinstance(inner, FrozenDict) else FrozenDict()

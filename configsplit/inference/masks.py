@@ -379,9 +379,11 @@ def _listens(frame: _Frame, layer: Layer, mask: Mask) -> bool:
 def _told_of_none(frame: _Frame, node: Node, mask: Mask) -> bool:
     """Whether Keras 3 saw no mask when it built a call, of a class that nobody declared and that none reaches.
 
-    What such a class holds may still make one when it runs, or hand on one that reaches it.
+    What such a class holds may still make one when it runs, or hand on one that reaches it. Where its settings ask for one, it
+    counts only that the call has a place for a mask.
     """
-    return mask.kind == "unknown" and mask.own and frame.inference.dialect == "keras3" and mask.seen and says_masks(node)
+    told = says_masks(node) if mask.own else "mask" in node.kwargs and not mask.sources
+    return mask.kind == "unknown" and frame.inference.dialect == "keras3" and mask.seen and told
 
 
 def _meet(frame: _Frame, layer: Layer, ref: CallRef, facts: LayerFacts) -> None:

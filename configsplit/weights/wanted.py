@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
+from configsplit.catalog.classes import class_in
 from configsplit.catalog.facts import CallFacts, LayerFacts
 from configsplit.catalog.rules import check_rank, is_float
 from configsplit.catalog.table import class_facts, ships
@@ -242,7 +243,7 @@ def inner_layer(config: FrozenDict) -> tuple[str, FrozenDict] | None:
     """Class and config of the layer that a config holds as ``layer``, as those of wrappers do."""
     inner = config.get("layer")
     held = inner.get("config") if isinstance(inner, FrozenDict) else None
-    return (str(inner.get("class_name")), held) if isinstance(inner, FrozenDict) and isinstance(held, FrozenDict) else None
+    return (class_in(inner), held) if isinstance(inner, FrozenDict) and isinstance(held, FrozenDict) else None
 
 
 def _seems_to_keep(layer: Layer, dialect: str, shapes: Sequence[Shape]) -> bool:

@@ -81,3 +81,35 @@ def test_a_mask_that_may_be_made_in_a_class_is_warned_of(tmp_path: Path) -> None
         assert any("masks: no plug-in declares whether Tokens" in each for each in done.manifest.warnings) == warned
         warnings = configsplit.extract(whole, from_=at, to="out").warnings
         assert any("whether Tokens" in each and "'lstm' misses it" in each for each in warnings) == warned
+
+
+class Looked(keras.layers.Embedding):  # type: ignore[misc]
+    pass
+
+
+class Unmasked(keras.layers.Embedding):  # type: ignore[misc]
+    """Its settings ask for a mask, and it makes none."""
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> None:
+        return None
+
+
+class Reader(keras.layers.Layer):  # type: ignore[misc]
+    """Reads the mask off its tensor, as the blocks of KerasHub do: no call records it."""
+
+    def call(self, x: Any) -> Any:
+        mask = getattr(x, "_keras_mask", None)
+        return x if mask is None else x * keras.ops.cast(mask, x.dtype)[..., None]
+
+
+@pytest.mark.parametrize("user", [Reader, keras.layers.GlobalAveragePooling1D])
+def test_settings_that_ask_for_a_mask_are_believed_but_for_what_a_call_records(user: Any, tmp_path: Path) -> None:
+    start = keras.Input((4,), dtype="int32", name="ids")
+    for maker in (Looked, Unmasked):
+        whole = functional(tmp_path / "model.keras", start, maker(9, 3, mask_zero=True, name="at"), user(name="user"))
+        if user is Reader:
+            with pytest.raises(CutError, match=f"declares whether {maker.__name__} makes one"):
+                configsplit.split(whole, at="at")
+        else:
+            parts = configsplit.split(whole, at="at").save(tmp_path / maker.__name__)
+            assert (len(parts.manifest.parts[1].inputs) == 2) == (maker is Looked)

@@ -1,4 +1,4 @@
-"""Classes of the user's own that bear the name of one of Keras, in files that do not say which module a class is of."""
+"""Classes of the user's own that bear the name of one of Keras, in files that say which module a class is of, or do not."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from support.constructors import samples
 
 import configsplit
 from configsplit.catalog.constructors import bases_of, constructor, of_another_class
+from configsplit.errors import ShapeError
 
 OWN: dict[str, dict[str, Any]] = {
     "Attention": {"step_dim": 20, "bias": True},
+    "AdditiveAttention": {"units": 6, "score": "luong"},  # one key is like `use_scale` or `score_mode`, and the other is not
     "LayerNormalization": {"eps": 1e-6},
     "MultiHeadAttention": {"d_model": 8, "num_heads": 2},
     "Highway": {},
@@ -90,3 +92,59 @@ def test_a_highway_of_the_users_own_does_not_make_it_a_file_of_keras_1(tmp_path:
     document = configsplit.load(tmp_path / "m.json")
     assert document.dialect == "keras3"
     assert document.infer().facts(document.model.by_name()["h"]) is None
+
+
+def homonyms(keras: Any) -> tuple[Any, Any, Any]:
+    """Classes of this module, which no package registers: Keras writes the name of the module."""
+
+    class UpSampling1D(keras.layers.Layer):  # type: ignore[misc]
+        """Says each step three times."""
+
+        def call(self, x: Any) -> Any:
+            return keras.layers.concatenate([x, x, x], axis=1)
+
+        def compute_output_shape(self, shape: Any) -> Any:
+            return (shape[0], 3 * shape[1], *shape[2:])
+
+    class Flatten(keras.layers.Layer):  # type: ignore[misc]
+        def call(self, x: Any) -> Any:
+            return x
+
+        def compute_output_shape(self, shape: Any) -> Any:
+            return shape
+
+    class GRUCell(keras.layers.GRUCell):  # type: ignore[misc]
+        """Holds a weight more."""
+
+        def build(self, shape: Any) -> None:
+            super().build(shape)
+            self.more = self.add_weight(name="more", shape=(self.units,))
+
+    return UpSampling1D, Flatten, GRUCell
+
+
+@pytest.mark.parametrize("name", ["tf_keras", "keras"])
+def test_a_module_that_is_not_of_keras_has_classes_of_its_own(name: str, tmp_path: Path) -> None:
+    """Taken for those of Keras, they gave other shapes, and parts that were proven and could not run."""
+    keras = importlib.import_module(name)
+    up, flatten, cell = homonyms(keras)
+    layers = keras.layers
+    flow = start = layers.Input((5, 4))
+    named = [
+        up(name="at"),
+        layers.Conv1D(4, 3),
+        layers.TimeDistributed(flatten(), name="steps"),
+        layers.RNN(cell(4), return_sequences=True, name="rnn"),
+        layers.Conv1D(2, 2, name="end"),
+    ]
+    for layer in named:
+        flow = layer(flow)
+    keras.Model(start, flow).save(path := tmp_path / "model.keras")
+    document = configsplit.load(path)
+    inference, found = document.infer(), document.model.by_name()
+    assert inference.facts(found["at"]) is None
+    for each in ("steps", "rnn"):
+        with pytest.raises(ShapeError, match="no rule for the"):
+            inference.table.weights(inference.facts(found[each]), inference.call(found[each], 0))
+    saved = configsplit.split(path, "at").save(tmp_path / "parts")
+    assert saved.manifest.parts[1].inputs[0].shape == (None, 15, 4)

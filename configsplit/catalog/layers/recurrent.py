@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from math import inf
 from typing import Any
 
+from configsplit.catalog.classes import class_in
 from configsplit.catalog.facts import CallFacts, dims
 from configsplit.catalog.rules import (
     Outputs,
@@ -81,7 +82,7 @@ def cells_of(call: CallFacts) -> list[tuple[str, FrozenDict]]:
     todo, cells = [call.config["cell"] if call.class_name == "RNN" else by_itself], []
     while todo:
         entry = todo.pop()
-        name = str(entry["class_name"])
+        name = class_in(entry)
         kind = name.removesuffix("Cell")
         if name == "StackedRNNCells":
             todo.extend(reversed(entry["config"]["cells"]))

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
+from configsplit.catalog.classes import class_in
 from configsplit.catalog.facts import CallFacts, LayerFacts, WeightSpec
 from configsplit.catalog.layers import recurrent
 from configsplit.catalog.layers.keras1 import modern
@@ -218,8 +219,9 @@ def _run_through(find: Find, call: CallFacts) -> list[tuple[LayerFacts, CallFact
         if entry["class_name"] == "Pipeline":
             todo.extend(reversed(entry["config"]["layers"]))
             continue
-        facts = find(str(entry["class_name"]))
-        inner = replace(call, class_name=str(entry["class_name"]), config=entry["config"], args=args)
+        name = class_in(entry)
+        facts = find(name)
+        inner = replace(call, class_name=name, config=entry["config"], args=args)
         check_rank(facts, inner)
         outputs = facts.outputs(inner)
         done.append((facts, inner, outputs))

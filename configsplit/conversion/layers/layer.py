@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from configsplit.catalog.classes import is_foreign
 from configsplit.catalog.constructors import of_another_class
 from configsplit.catalog.keras3 import from_keras1
 from configsplit.catalog.keras3.configs import NEVER_CUSTOM, class_of, converted
@@ -149,8 +150,7 @@ def _is_custom(entry: FrozenDict, around: Surroundings) -> bool:
     module, config = entry.get("module"), entry.get("config")
     if not module and isinstance(config, FrozenDict) and of_another_class(name, config, around.dialect):
         return True
-    foreign = isinstance(module, str) and module.partition(".")[0] not in ("keras", "tf_keras", "tensorflow")
-    return foreign or (known not in KEYS and not from_keras1.knows(name) and name not in NEVER_CUSTOM)
+    return is_foreign(entry) or (known not in KEYS and not from_keras1.knows(name) and name not in NEVER_CUSTOM)
 
 
 def _convert(unit: Unit, around: Surroundings) -> None:
