@@ -324,7 +324,9 @@ def _put(
     exact = check_taken(before, starts, its)
     attached = attach(opened.model, donor.model, starts, recorded=exact)
     takers = [_takers(opened.model, ref) for ref in ends]
-    check_given(before, ends, with_kinds(document.infer(model=attached.model))[0], attached.outputs, takers)
+    as_built = {ref: before.specs[ref] for ref in starts if ref in before.by_build}  # by takers, beside which the donor stands
+    after = with_kinds(document.infer_given(as_built, attached.model))[0]
+    check_given(before, ends, after, attached.outputs, takers)
     return _from_document(put_in_place(attached, starts, ends, only), opened)
 
 

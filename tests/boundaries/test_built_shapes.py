@@ -182,3 +182,14 @@ def test_layers_that_are_used_again_at_another_size_contradict_nothing(name: str
     k.Sequential([k.layers.Input((32, 32, 3)), conv, dense]).save(path := tmp_path / "again.keras")
     assert not [note for note in configsplit.inspect(path).notes if "was built on" in note]
     assert configsplit.split(path, at="c").save(tmp_path / "parts").manifest.warnings == ()
+
+
+def test_a_layer_is_put_behind_a_class_of_which_only_the_taker_tells(tmp_path: Path) -> None:
+    """While it is attached, the tensor has two takers, and the new one says nothing."""
+    found = document(tmp_path, TAKERS["Dense"][0])
+    fragment = {"class_name": "Activation", "config": {"name": "probe", "activation": "linear"}}
+    made = configsplit.insert(found, after="mine", model=fragment)
+    assert made.model.by_name()["d"].calls[0].uses()[0].ref == TensorRef("probe")
+    wrong = {"class_name": "Dense", "config": {"name": "probe", "units": 4}}
+    with pytest.raises(ShapeError, match="needs"):
+        configsplit.insert(found, after="mine", model=wrong)
