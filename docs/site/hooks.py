@@ -60,7 +60,11 @@ def verbs() -> str:
 
 def option_row(option: Option) -> str:
     words = option.metavar or ("" if option.kind in ("flag", "off") else option.keyword.upper())
-    flags = words if option.argument else f"{', '.join(option.flags.split())} {words}".strip()
+    flags = (
+        words
+        if option.argument
+        else f"{', '.join(flag for flag in option.flags.split() if flag not in option.older)} {words}".strip()
+    )
     choices = f" One of {', '.join(map(repr, option.choices))}." if option.choices else ""
     default = f" Default: {option.default}." if option.default not in (None, False, (), True) else ""
     told = (option.help or ("The model." if option.argument else "")) + choices + default
