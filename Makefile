@@ -67,6 +67,7 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/bench_live.py --write docs/benchmarks.md
 	$(BIN)/python benchmarks/bench_large.py --write docs/benchmarks.md
 	$(BIN)/python benchmarks/bench_zoo.py --write docs/benchmarks.md
+	$(BIN)/python benchmarks/bench_page.py --write docs/benchmarks.md
 
 clean:
 	rm -rf $(VENV) demo-out benchmarks/out build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
