@@ -294,7 +294,7 @@ def _model(document: Document, inference: Inference) -> Picture:
 
 def _counts(views: Sequence[View]) -> tuple[str, ...]:
     parameters, macs, layers = totals(views[0].boxes)
-    return f"{layers} layer calls", f"{amount(parameters)} parameters", f"{amount(macs)} multiply-accumulates"
+    return f"{layers:,} layer calls", f"{amount(parameters)} parameters", f"{amount(macs)} multiply-accumulates"
 
 
 def _difference(documents: Sequence[Document], sizes: Sizes) -> Picture:

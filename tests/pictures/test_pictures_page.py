@@ -409,6 +409,8 @@ def test_the_whole_is_shown_small_where_it_is_large(seen: Callable[..., Seen], t
     assert not run("document.getElementById('map').hidden")
     painted = "(m => [...m.getContext('2d').getImageData(0, 0, m.width, m.height).data].filter(each => each).length)"
     assert run(f"{painted}(document.getElementById('map'))") > 1000
+    edge = "document.getElementById('{}').getBoundingClientRect().{}"
+    assert run(f"{edge.format('map', 'left')} >= {edge.format('paper', 'right')}"), "it covers boxes"
     before = run("document.getElementById('paper').scrollTop")
     run(
         "(m => { const r = m.getBoundingClientRect(); m.setPointerCapture = () => {}; m.dispatchEvent(new PointerEvent("
@@ -533,7 +535,7 @@ def test_hazards_and_rules_are_listed_and_led_to(seen: Callable[..., Seen], tmp_
 
 
 def test_hazards_are_told_beside_whatever_else_a_page_lists(seen: Callable[..., Seen], tmp_path: Path) -> None:
-    """Beside the places to cut, in parts, in a difference: of the new model, and of what is gone. Folded where there is more."""
+    """Beside the places to cut, in parts, in a difference: also of what is gone. Folded where there is more."""
     model = chain(["a", "b", "c"])
     code = {"function": ["4wEAAAA=", None, None], "function_type": "lambda", "output_shape": [4], "output_shape_type": "raw"}
     model["config"]["layers"] += [layer("evil", "Lambda", code, ("c",)), layer("worse", "Lambda", code, ("evil",))]

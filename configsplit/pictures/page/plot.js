@@ -643,7 +643,8 @@
     for (const [node, place] of more) open(node, place);
   }
   for (const node of nodes().reverse()) reflow(node);
-  zoom = Math.min(Math.max(paper.clientWidth / (root.width + 24), 0.55), 1);
+  map.hidden = root.height <= 1.5 * paper.clientHeight;
+  zoom = Math.min(Math.max((paper.clientWidth - 34) / root.width, 0.55), 1); // less its padding and a scroll bar
   settle(root);
   paper.scrollLeft = (paper.scrollWidth - paper.clientWidth) / 2;
   const begin = pointed();
