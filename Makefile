@@ -18,7 +18,7 @@ help:
 	@echo "make test        all tests but the long matrices; one of them looks at a page in Chromium or Chrome, if there is one"
 	@echo "make lint        ruff and mypy"
 	@echo "make generated   write what is made from the code: JSON Schemas, README's table of verbs"
-	@echo "make docs        the documentation as a site, into build/site"
+	@echo "make docs        the documentation as a site, into build/site/VERSION and build/site/latest"
 	@echo "make exhaustive  the long matrices, all that the samples of make test leave out; writes docs/exhaustive.md"
 	@echo "make bench       the benchmarks, beside Keras; writes docs/benchmarks.md"
 	@echo "make clean       remove everything that the other targets made"
