@@ -23,6 +23,7 @@ from configsplit.inference.counts import Counts
 from configsplit.models.configs import layer_faults
 from configsplit.models.document import Document, Said
 from configsplit.models.made import ModelLike, document_of
+from configsplit.weights.implied import known_with_weights
 
 if TYPE_CHECKING:
     from configsplit.boundaries.formulas import Figure
@@ -110,7 +111,7 @@ def inspect(model: ModelLike, *, sizes: Said = ()) -> Inspection:
         <model.keras: Keras 3 3.15.1, 11 layers, 296 parameters>
     """
     document = document_of(model)
-    graph, inference = document.model, document.infer()
+    graph, inference = document.model, known_with_weights(document)
     counts = counted(inference)
     macs, uncounted = _operations(document, counts, given_sizes(inference, sizes))
     everywhere = list(walk(graph))

@@ -41,6 +41,7 @@ from configsplit.pictures.words import amount
 from configsplit.records.manifest import NAME
 from configsplit.verbs.priced import prices
 from configsplit.verbs.verify import read_manifest
+from configsplit.weights.implied import known_with_weights
 
 if TYPE_CHECKING:
     from configsplit.rewrites.nested.surface import Surfaced
@@ -279,7 +280,7 @@ def _opened(document: Document, other: Document) -> Surfaced | None:
 
 def _sized(document: Document, sizes: Sizes, opened: Surfaced | None = None) -> Inference:
     """What is known of a model, with the sizes that were given; of its nested models some may be opened."""
-    known = document.infer()
+    known = known_with_weights(document) if opened is None else document.infer()
     given = given_sizes(known, sizes)
     if opened is None:
         return sized(document, document.model, given, known) if given else known

@@ -85,7 +85,7 @@ def wanted_by_takers(
             wish = (
                 told[number] if told else _of_merge(inference, layer, number, behind if closed else replace(behind, size=None))
             )
-            if len(uses) == 1 and inference.facts(layer) is None:
+            if len(uses) == 1 and inference.shape_undeclared(layer):
                 widths = frozenset(size for shape in shapes if len(shape) > 1 for size in shape)
                 wish = wish.also(replace(behind, size=None) if keeps else Wanted()).also(Wanted(among=widths))
             elif len(uses) == 1:
@@ -109,7 +109,7 @@ def stacked_layers(inference: Inference, path: LayerPath, held: Weights | None) 
     goes into them is like what comes out."""
     layers, stacked = inference.model.by_name(), set[str]()
     for layer in inference.model.layers:
-        if inference.facts(layer) is not None or layer.model is not None or not shapes_in(layer, path, held):
+        if not inference.shape_undeclared(layer) or layer.model is not None or not shapes_in(layer, path, held):
             continue
         before = _before(inference, layer, layers)
         if (
@@ -243,7 +243,7 @@ def seems(
     """
     taken = [inference.specs.get(use.ref, TensorSpec()) for use in layer.calls[number].uses()]
     dtype = policy_dtype(policy(layer.config.get("dtype"))) or "float32"
-    if not taken or any(not spec.shape for spec in taken) or inference.facts(layer) is not None:
+    if not taken or any(not spec.shape for spec in taken) or not inference.shape_undeclared(layer):
         known = wish.known
         return None if known is None or len(known) < 2 else (TensorSpec(known, dtype), _WANTED)
     if not is_float(taken[0].dtype) and wish.last is None and not shapes:

@@ -13,6 +13,7 @@ import pytest
 from support.made import fill, flat, inputs_for, run, run_parts, same
 
 import configsplit
+from configsplit.display.html import shape as shape_in_words
 from configsplit.errors import ConfigSplitError, ShapeError
 from configsplit.runtime.build import load
 from configsplit.runtime.frameworks import framework
@@ -297,11 +298,27 @@ def test_it_is_cut_by_what_speaks_for_a_shape(kind: str, tmp_path: Path) -> None
     (crossing,) = [tensor for tensor in saved.manifest.parts[1].inputs if tensor.name == "at"]
     assert crossing.shape == shape
     assert any("'at' is of a class that does not say it" in warning and why in warning for warning in saved.manifest.warnings)
+    assert {each.name: each.shape for each in configsplit.layers(path)}["at"] == shape
+    drawn = {box.layer: box.shape for box in configsplit.plot(path).whole.views[0].boxes}
+    assert drawn["at"] == shape_in_words(shape)
     whole = load(path, framework=WORKS, classes=CLASSES)
     inputs = inputs_for(whole)
     wanted = flat(run(whole, inputs, WORKS), WORKS)
     found = flat(run_parts(saved.directory, saved.manifest, inputs, WORKS, CLASSES), WORKS)
     assert all(same(np.asarray(one), np.asarray(two)) for one, two in zip(wanted, found, strict=True))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_declaration_of_masks_alone_takes_no_evidence_away(kind: str, tmp_path: Path) -> None:
+    """It is what errors advise to declare, and it says nothing of shapes."""
+    fill(KINDS[kind][0]()).save(path := tmp_path / "model.h5")
+    declared = ", ".join(f"LayerFacts(class_name={name!r}, mask='stops', uses_mask=())" for name in CLASSES)
+    (plugin := tmp_path / "masks.py").write_text(
+        f"from configsplit.plugins import LayerFacts\nLAYERS = ({declared},)\n", "utf-8"
+    )
+    told = told_by_weights(configsplit.load(path))
+    assert told
+    assert told_by_weights(configsplit.load(path, custom_objects=[plugin])) == told
 
 
 def test_a_subclass_is_told_by_what_its_release_wrote(tmp_path: Path) -> None:
