@@ -133,6 +133,12 @@ def told_once(lines: Iterable[str]) -> list[str]:
     ]
 
 
+def some_of(names: Sequence[str]) -> str:
+    """Names in a row, of many the first few; with ``-v`` all of them."""
+    every = click.get_current_context().params["verbose"]
+    return ", ".join(names) if every or len(names) <= 8 else f"{', '.join(names[:7])} and {len(names) - 7} more"
+
+
 def but_for(warnings: Iterable[str]) -> str:
     """What a proof leaves open: masks, shapes, dtypes and graphs of classes that nobody has declared."""
     told = list(warnings)
