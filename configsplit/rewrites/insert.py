@@ -44,9 +44,12 @@ def attach(host: Model, donor: Model, starts: Sequence[TensorRef], *, source: in
     def moved(ref: TensorRef) -> TensorRef:
         return given[ref] if ref in given else ref._replace(layer=names[ref.layer])
 
+    known = {use.ref: use for layer in host.layers for node in layer.calls for use in node.uses() if use.ref in starts}
+
     def use(old: Use) -> Use:
-        keeps = recorded and old.ref not in given  # what was said of the donor's input would be taken for the host's tensor
-        return Use(moved(old.ref), old.recorded if keeps else None, old.spec if keeps else None)
+        if old.ref in given:  # what was said of the donor's input would be taken for the host's tensor
+            return known.get(given[old.ref], Use(given[old.ref]))
+        return Use(moved(old.ref), old.recorded if recorded else None, old.spec if recorded else None)
 
     layers = [
         replace(renamed(layer, names[layer.name]), calls=tuple(node.map_uses(use) for node in layer.calls))

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import keras
 import pytest
 
 import configsplit
@@ -193,3 +194,19 @@ def test_a_layer_is_put_behind_a_class_of_which_only_the_taker_tells(tmp_path: P
     wrong = {"class_name": "Dense", "config": {"name": "probe", "units": 4}}
     with pytest.raises(ShapeError, match="needs"):
         configsplit.insert(found, after="mine", model=wrong)
+
+
+def test_what_is_recorded_of_a_tensor_stays_with_it_when_a_layer_is_put_behind_it(tmp_path: Path) -> None:
+    """Keras 3 records it where it is taken, and only one layer takes it; without the record it could be cut there no more."""
+
+    class Mine(keras.layers.Layer):  # type: ignore[misc]
+        def call(self, x: Any) -> Any:
+            return x * 2
+
+    start = keras.Input((6,))
+    keras.Model(start, keras.layers.Dense(2, name="end")(Mine(name="mine")(start))).save(path := tmp_path / "model.keras")
+    fragment = {"class_name": "Activation", "config": {"name": "probe", "activation": "linear"}}
+    configsplit.insert(path, after="mine", model=fragment).save(more := tmp_path / "more.keras")
+    assert configsplit.load(more).infer().specs[TensorRef("mine")] == TensorSpec((None, 6), "float32")
+    configsplit.remove(more, "probe").save(less := tmp_path / "less.keras")
+    assert configsplit.load(less).infer().specs[TensorRef("mine")] == TensorSpec((None, 6), "float32")
