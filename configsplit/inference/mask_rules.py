@@ -6,7 +6,7 @@ tensors are combined, and which outputs carry them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -14,7 +14,7 @@ from configsplit.catalog.facts import UNDECLARED, CallFacts, LayerFacts
 from configsplit.catalog.layers.keras1 import merge_hands_masks_on
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import CHAINED, CallRef, Layer, Node, Structure, TensorRef, Use, leaves
-from configsplit.inference.known import RULE_ERRORS, Inference
+from configsplit.inference.known import RULE_ERRORS, Inference, called
 
 Kind = Literal["made", "same", "given", "and", "or", "true", "joined", "any", "entry", "hidden", "unknown"]
 
@@ -306,6 +306,33 @@ def given_masks(node: Node, count: int) -> list[TensorRef | None] | None:
         return None
     masks = [item.ref if type(item) is Use else None for item in (mask if type(mask) is tuple else (mask,))]
     return [*masks, *(None,) * (count - len(masks))][:count]
+
+
+def seen_to_make(inference: Inference) -> Iterator[str]:
+    """Classes that nobody declared of which Keras 3 wrote that they make a mask: a call that takes what one gives is given one,
+    computed from what that one takes. So do others of the class, where nothing is written of it."""
+    layers = inference.model.by_name()
+    for layer in inference.model.layers:
+        for node in layer.calls:
+            taken = taken_first(node) if node.kwargs.get("mask") is not None else []
+            for ref, mask in zip(taken, given_masks(node, len(taken)) or (), strict=False):
+                maker = layers[ref.layer]
+                undeclared = maker.model is None and not maker.is_input and inference.facts(maker) is None
+                if mask is not None and undeclared and _computed_from(mask, called(maker)[ref.call].uses(), layers):
+                    yield maker.class_name
+
+
+def _computed_from(mask: TensorRef, uses: Iterable[Use], layers: Mapping[str, Layer]) -> bool:
+    """Whether operations alone compute a mask from one of some tensors."""
+    wanted, todo, seen = {use.ref for use in uses}, [mask], set[TensorRef]()
+    while todo:
+        ref = todo.pop()
+        if ref in wanted:
+            return True
+        if ref not in seen and layers[ref.layer].is_operation:
+            seen.add(ref)
+            todo += [use.ref for use in called(layers[ref.layer])[ref.call].uses()]
+    return False
 
 
 def says_masks(node: Node) -> bool:
