@@ -309,17 +309,24 @@ def given_masks(node: Node, count: int) -> list[TensorRef | None] | None:
 
 
 def seen_to_make(inference: Inference) -> Iterator[str]:
-    """Classes that nobody declared of which Keras 3 wrote that they make a mask: a call that takes what one gives is given one,
-    computed from what that one takes. So do others of the class, where nothing is written of it."""
+    """Classes that nobody declared of which the document says that they make a mask: one is set to, as an Embedding is, or in
+    Keras 3 a call that takes what it gives is given a mask, computed from what it takes. So do others of the class."""
     layers = inference.model.by_name()
     for layer in inference.model.layers:
+        if layer.config.get("mask_zero") is True and _is_undeclared(inference, layer):
+            yield layer.class_name
         for node in layer.calls:
             taken = taken_first(node) if node.kwargs.get("mask") is not None else []
             for ref, mask in zip(taken, given_masks(node, len(taken)) or (), strict=False):
                 maker = layers[ref.layer]
-                undeclared = maker.model is None and not maker.is_input and inference.facts(maker) is None
-                if mask is not None and undeclared and _computed_from(mask, called(maker)[ref.call].uses(), layers):
+                if mask is None or not _is_undeclared(inference, maker):
+                    continue
+                if _computed_from(mask, called(maker)[ref.call].uses(), layers):
                     yield maker.class_name
+
+
+def _is_undeclared(inference: Inference, layer: Layer) -> bool:
+    return layer.model is None and not layer.is_input and declared(inference, layer).mask == "unknown"
 
 
 def _computed_from(mask: TensorRef, uses: Iterable[Use], layers: Mapping[str, Layer]) -> bool:

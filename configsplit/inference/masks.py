@@ -33,7 +33,7 @@ from configsplit.inference.mask_rules import (
     taken_first,
     unwrapped,
 )
-from configsplit.inference.unlikely import is_computed, makes_none
+from configsplit.inference.unlikely import is_computed, looks_up, makes_none
 
 if TYPE_CHECKING:
     from configsplit.inference.untying import Untying
@@ -390,11 +390,19 @@ def _is_seen(frame: _Frame, mask: Mask) -> bool:
     return mask.why[1] in frame.makers
 
 
+def _is_likely(frame: _Frame, node: Node, mask: Mask) -> bool:
+    """Whether a class that nobody declared probably makes this mask: it is seen to; or it looks words up, and Keras 3 did not
+    write that the call takes none."""
+    maker = frame.layers.get(mask.why[0])
+    recorded = frame.inference.dialect == "keras3" and "mask" in node.kwargs
+    return _is_seen(frame, mask) or (maker is not None and not recorded and looks_up(frame.inference, maker))
+
+
 def _meet(frame: _Frame, layer: Layer, ref: CallRef, facts: LayerFacts) -> None:
     """A class of which nobody has said whether it uses masks may use that of anything it takes."""
     node = called(layer)[ref.call]
     tensors = [use.ref for use in node.uses() if use.ref in frame.tensors]
-    doubted = tuple(each for each in tensors if frame.tensors[each].own and not _is_seen(frame, frame.tensors[each]))
+    doubted = tuple(each for each in tensors if frame.tensors[each].own and not _is_likely(frame, node, frame.tensors[each]))
     if doubted:
         frame.doubted[ref] = doubted
     _use(frame, layer, ref, [each for each in tensors if each not in doubted])

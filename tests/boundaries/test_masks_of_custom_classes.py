@@ -3,6 +3,7 @@ found when the model runs."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 import configsplit
 from configsplit.errors import CutError
+from configsplit.runtime.frameworks import framework
 from configsplit.testing.masked_building import Workshop
 
 CLASSES = Workshop(keras).objects
@@ -149,3 +151,58 @@ def test_a_class_that_hands_on_a_mask_is_not_taken_to_make_one(tmp_path: Path) -
     (lstm,) = [layer for layer in model.model.layers if layer.class_name == "LSTM"]
     assert lstm.calls[0].kwargs["mask"] is not None
     assert len(configsplit.split(model, at="plain")) == 2
+
+
+WORKS: Any = framework("tf_keras").module
+L: Any = WORKS.layers
+
+
+class Table(L.Embedding):  # type: ignore[misc]
+    pass
+
+
+class WordEmbedding(L.Layer):  # type: ignore[misc]
+    def __init__(self, words: int, width: int, **options: Any) -> None:
+        super().__init__(**options)
+        self.words, self.width = words, width
+        self.table = L.Embedding(words, width)
+
+    def call(self, ids: Any) -> Any:
+        return self.table(ids)
+
+    def compute_mask(self, ids: Any, mask: Any = None) -> Any:
+        return ids > 0
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "words": self.words, "width": self.width}
+
+
+class Pool(L.Layer):  # type: ignore[misc]
+    def call(self, steps: Any, mask: Any = None) -> Any:
+        return steps[:, 0] if mask is None else steps[:, 0] * 0.0
+
+
+def looked_up(path: Path, table: Any) -> Path:
+    """A layer of the user's own that looks words up, before one that may use masks."""
+    ids = WORKS.Input((4,), dtype="int32")
+    WORKS.Model(ids, Pool(name="pool")(table(ids))).save(path)
+    return path
+
+
+MAKERS: dict[str, Callable[[], Any]] = {
+    "its settings say so": lambda: Table(9, 3, mask_zero=True, name="table"),
+    "its name says so, and it takes words": lambda: WordEmbedding(9, 3, name="table"),
+}
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_a_mask_that_is_likely_is_not_only_warned_of(kind: str, tmp_path: Path) -> None:
+    path = looked_up(tmp_path / "model.h5", MAKERS[kind]())
+    with pytest.raises(CutError, match="a mask may come out of layer 'table'") as caught:
+        configsplit.split(path, at="table")
+    assert caught.value.code == "cut-mask-unknown"
+
+
+def test_an_embedding_that_is_set_to_make_none_is_cut_behind(tmp_path: Path) -> None:
+    path = looked_up(tmp_path / "model.h5", Table(9, 3, name="rows"))
+    assert len(configsplit.split(path, at="rows")) == 2
