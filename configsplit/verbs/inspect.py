@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 from configsplit.boundaries.doubts import contradictions
 from configsplit.boundaries.sizes import given_sizes, open_sizes
@@ -15,7 +15,7 @@ from configsplit.catalog.table import Table
 from configsplit.containers.arrays import STATE_GROUPS, Matched
 from configsplit.containers.source import size_of
 from configsplit.dialects import Sign, emit
-from configsplit.errors import RuntimeUnavailableError, WeightsError
+from configsplit.errors import Json, RuntimeUnavailableError, WeightsError
 from configsplit.graph.model import Layer, TensorRef, TensorSpec, walk
 from configsplit.hazards import Hazard, hazards
 from configsplit.inference import counted
@@ -27,6 +27,14 @@ from configsplit.weights.implied import known_with_weights
 
 if TYPE_CHECKING:
     from configsplit.boundaries.formulas import Figure
+
+
+class Tensor(TypedDict):
+    """An input or output; None stands for what is open and for what nobody knows."""
+
+    name: str
+    shape: tuple[int | None, ...] | None
+    dtype: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +56,8 @@ class Inspection:
     release: str
     name: str
     kind: str
-    inputs: tuple[dict[str, Any], ...]
-    outputs: tuple[dict[str, Any], ...]
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
     layers: int
     classes: dict[str, int]
     parameters: int
@@ -74,7 +82,7 @@ class Inspection:
         release = f" {self.release}" if self.release else ""
         return f"<{self.file}: {self.title}{release}, {self.layers} layers, {self.parameters:,} parameters>"
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Json]:
         from configsplit.boundaries.formulas import plain
 
         facts = {**asdict(self), "matched": [each._asdict() for each in self.matched]}
@@ -168,7 +176,7 @@ def _evidence(sign: Sign) -> str:
     return f"{sign.what} ({sign.where or 'outermost object'})"
 
 
-def _tensor(name: str, spec: TensorSpec | None) -> dict[str, Any]:
+def _tensor(name: str, spec: TensorSpec | None) -> Tensor:
     spec = spec or TensorSpec()
     return {"name": name, "shape": spec.shape, "dtype": spec.dtype}
 
