@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from configsplit.boundaries.costs import Costs
@@ -15,6 +14,7 @@ from configsplit.display.figures import count, figure, size
 from configsplit.graph.model import Shape, TensorRef, TensorSpec
 from configsplit.graph.references import outputs_used
 from configsplit.rewrites.split import UNKNOWN
+from configsplit.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

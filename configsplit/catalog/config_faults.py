@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from math import inf
 from typing import Any
 
@@ -15,6 +14,7 @@ from configsplit.catalog.values import EMPTY, NOTHING, TRUTH, UNFILLED, WHOLE, V
 from configsplit.errors import closest
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import INPUT
+from configsplit.values import dataclass
 
 _BESIDE_A_SHAPE = {
     "keras2": {"input_shape": EMPTY, "batch_size": or_none(WHOLE), "input_tensor": NOTHING, "type_spec": NOTHING},

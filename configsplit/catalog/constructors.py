@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from difflib import get_close_matches
 from functools import cache
 from importlib import resources
 from typing import Any
+
+from configsplit.values import dataclass
 
 OBJECTS: Mapping[str, str] = {
     "activation": "activations",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain, count, pairwise
 from typing import Any
 
@@ -21,6 +21,7 @@ from configsplit.dialects.sound import check
 from configsplit.errors import DocumentError, nearest
 from configsplit.graph.json import FrozenDict, loads, rebuild
 from configsplit.graph.model import CHAINED, Layer, Model, Node, TensorRef, Use, leaves
+from configsplit.values import dataclass
 
 LIST = "list"
 """`Model.form` of a Sequential whose config is the bare list of its layers (Keras 1, and Keras 2 up to 2.1)."""

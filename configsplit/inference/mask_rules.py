@@ -7,7 +7,7 @@ tensors are combined, and which outputs carry them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal, NamedTuple, TypeAlias
 
 from configsplit.catalog.facts import UNDECLARED, CallFacts, LayerFacts
@@ -15,6 +15,7 @@ from configsplit.catalog.layers.keras1 import merge_hands_masks_on
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import CHAINED, CallRef, Layer, Node, Structure, TensorRef, Use, leaves
 from configsplit.inference.known import RULE_ERRORS, Inference
+from configsplit.values import dataclass
 
 Kind = Literal["made", "same", "given", "and", "or", "true", "joined", "any", "entry", "hidden", "unknown"]
 

@@ -11,7 +11,7 @@ A cut through a masked tensor loses its mask, since no file and no array carries
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from configsplit.catalog.facts import LayerFacts
@@ -32,6 +32,7 @@ from configsplit.inference.mask_rules import (
     taken_first,
     unwrapped,
 )
+from configsplit.values import dataclass
 
 if TYPE_CHECKING:
     from configsplit.inference.untying import Untying

@@ -6,8 +6,9 @@ load as a small model takes to be cut, is loaded only where a record is read, or
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, field
+from dataclasses import MISSING, field
 from typing import Any, ClassVar, NoReturn, Self, TypeVar, dataclass_transform
 
 from configsplit.errors import DocumentError
@@ -41,7 +42,7 @@ class Record:
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
     def __init_subclass__(cls) -> None:
-        dataclass(init=False, repr=False, eq=False, kw_only=True)(cls)
+        dataclasses.dataclass(init=False, repr=False, eq=False, kw_only=True)(cls)
 
     def __init__(self, **fields: Any) -> None:
         for name, known in self.__dataclass_fields__.items():

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from configsplit.catalog.recipes import Slot
 from configsplit.graph.model import LayerPath, Model
+from configsplit.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

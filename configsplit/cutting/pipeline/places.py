@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import compress
 from typing import NamedTuple
 
 from configsplit.cutting.pipeline.units import Units
+from configsplit.values import dataclass
 
 
 class Window(NamedTuple):
