@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from itertools import accumulate, count
 from typing import Any, NoReturn, TypeAlias
 
@@ -39,8 +39,8 @@ class FrozenDict(dict[str, Any]):
 
     __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse
 
-    def __or__(self, other: Mapping[str, Any]) -> FrozenDict:  # type: ignore[override]
-        return FrozenDict({**self, **other})
+    def __or__(self, other: dict[str, Any]) -> FrozenDict:  # type: ignore[override]
+        return FrozenDict(super().__or__(other))
 
     def __hash__(self) -> int:  # type: ignore[override]
         return hash(tuple(sorted(self.items(), key=lambda item: item[0])))
@@ -108,11 +108,7 @@ def content(pairs: Iterable[tuple[str, Any]], besides: str = "") -> Content | No
     said: list[Any] = []
     for key, value in pairs:
         type_ = type(value)
-        if type_ is FrozenDict:
-            if (number := getattr(value, "_same", None)) is None:
-                return None
-            said += (key, number)
-        elif type_ is str:
+        if type_ is str:
             if key == besides:
                 continue
             if len(value) > 64:
@@ -120,6 +116,10 @@ def content(pairs: Iterable[tuple[str, Any]], besides: str = "") -> Content | No
             said += (key, type_, value)
         elif type_ in _EXACT:
             said += (key, type_, value)
+        elif type_ is FrozenDict:
+            if (number := getattr(value, "_same", None)) is None:
+                return None
+            said += (key, number)
         elif (figures := _in_figures(value)) is not None:
             said += (key, type_, figures)
         else:
@@ -133,28 +133,6 @@ def _in_figures(value: Any) -> str | None:
         return repr(value)
     short = type(value) in (tuple, list) and len(value) < 16 and _IN_ARRAYS.issuperset(map(type, value))
     return repr(value) if short else None
-
-
-def _one(made: FrozenDict, types: tuple[Any, ...], pairs: list[tuple[str, Any]]) -> FrozenDict:
-    """The one object that says what this small one says; ``pairs`` are used up."""
-    if not _EXACT.issuperset(types):
-        for place, type_ in enumerate(types):
-            if type_ in _EXACT:
-                continue
-            key, value = pairs[place]
-            exact = getattr(value, "_same", None) if type_ is FrozenDict else _in_figures(value)
-            if exact is None:
-                return made
-            pairs[place] = key, exact
-    said = types, *pairs
-    if (known := _shared.get(said)) is not None:
-        return known
-    if any(type(value) is str and len(value) > 64 for value in made.values()):
-        return made
-    if len(_shared) >= _MOST:
-        _shared.clear()
-    _shared[said], made._same = made, next(_numbers)
-    return made
 
 
 def _never(_: Any) -> bool:
@@ -219,14 +197,13 @@ def thaw(value: Any) -> Any:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> FrozenDict:
+    """The object of these pairs; where a small one says what one before said, that one."""
     if not pairs:
         return EMPTY
+    said = content(pairs) if len(pairs) <= 4 else None
+    if said is not None and (known := _shared.get(said)) is not None:
+        return known
     made = FrozenDict(pairs)
-    types = tuple(map(type, made.values()))
-    if list in types:
-        for key, value in pairs:
-            if type(value) is list:
-                dict.__setitem__(made, key, freeze(value))
     if len(made) != len(pairs):
         twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
         raise DocumentError(
@@ -234,7 +211,14 @@ def _object(pairs: list[tuple[str, Any]]) -> FrozenDict:
             code="json-duplicate-key",
             hint="two readers could understand such a file differently; remove one of the two",
         )
-    return _one(made, types, pairs) if len(types) <= 4 else made
+    for key, value in pairs:
+        if type(value) is list:
+            dict.__setitem__(made, key, freeze(value))
+    if said is not None:
+        if len(_shared) >= _MOST:
+            _shared.clear()
+        _shared[said], made._same = made, next(_numbers)
+    return made
 
 
 def _float(text: str) -> float | Number:
@@ -343,7 +327,7 @@ def dumps(value: Any, *, indent: int | None = None) -> str:
     numbers: list[str] = []
     mark = "\0"
     text = _encode(value, indent, mark, numbers)
-    while text.count(json.dumps(mark)[1:-1]) != 2 * len(numbers) != 0:  # a string of the document looks like the mark
+    while numbers and text.count(json.dumps(mark)[1:-1]) != 2 * len(numbers):  # a string of the document looks like the mark
         mark += "\1\0"
         numbers.clear()
         text = _encode(value, indent, mark, numbers)
@@ -382,4 +366,4 @@ def _encode(value: Any, indent: int | None, mark: str, numbers: list[str]) -> st
         numbers.append(item.text)
         return f"{mark}{len(numbers) - 1}{mark}"
 
-    return json.dumps(value, indent=indent, default=placeholder)
+    return json.dumps(value, indent=indent, default=placeholder, check_circular=False)
