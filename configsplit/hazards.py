@@ -94,16 +94,26 @@ def _kind(item: Any) -> Content | None:
 
 
 def _takes_tensors(nodes: Any) -> bool:
-    """Whether calls take nothing but tensors, as most do, written as Keras writes them."""
+    """Whether calls take nothing but tensors and numbers, as most do, written as Keras writes them."""
     for node in nodes if type(nodes) is tuple else (None,):
-        taken = node.get("args") if type(node) is FrozenDict and len(node) == 2 and node.get("kwargs") == {} else node
+        taken = node
+        if type(node) is FrozenDict and len(node) == 2 and ((keywords := node.get("kwargs")) == {} or _in_numbers(keywords)):
+            taken = node.get("args")
+            if type(taken) is tuple and len(taken) == 1 and type(taken[0]) is tuple:  # a list, as merging layers take it
+                taken = taken[0]
         if type(taken) is not tuple or not all(map(_is_tensor, taken)):
             return False
     return True
 
 
 _REFERENCE = (str, int, int)
-_FLAT = frozenset({str, int, float, bool, type(None)})
+_NUMBERS = frozenset({int, float, bool, type(None)})
+_FLAT = _NUMBERS | {str}
+
+
+def _in_numbers(keywords: Any) -> bool:
+    """Whether keywords hold only numbers, and none makes an object of them."""
+    return type(keywords) is FrozenDict and "class_name" not in keywords and _NUMBERS.issuperset(map(type, keywords.values()))
 
 
 def _is_tensor(item: Any) -> bool:

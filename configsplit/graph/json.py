@@ -70,6 +70,7 @@ class Number:
 
 
 _EXACT = frozenset({str, int, bool, type(None)})
+_ARRAYS = (tuple, list)
 _IN_ARRAYS = frozenset({int, bool, float, type(None)})
 _MOST = 4_000
 """So many small objects, and kinds, are remembered at a time; no model that Keras builds has nearly as many."""
@@ -128,11 +129,16 @@ def content(pairs: Iterable[tuple[str, Any]], besides: str = "") -> Content | No
 
 
 def _in_figures(value: Any) -> str | None:
-    """A number with a point, or a short array of numbers, as text; None for all else."""
+    """A number with a point, or a short array of numbers, or of such arrays, as text; None for all else."""
     if type(value) is float:
         return repr(value)
-    short = type(value) in (tuple, list) and len(value) < 16 and _IN_ARRAYS.issuperset(map(type, value))
-    return repr(value) if short else None
+    if type(value) not in _ARRAYS or len(value) >= 16:
+        return None
+    return repr(value) if _IN_ARRAYS.issuperset(map(type, value)) or all(map(_is_row, value)) else None
+
+
+def _is_row(value: Any) -> bool:
+    return type(value) in _ARRAYS and len(value) < 16 and _IN_ARRAYS.issuperset(map(type, value))
 
 
 def _never(_: Any) -> bool:
