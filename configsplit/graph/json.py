@@ -30,8 +30,9 @@ Content: TypeAlias = tuple[Any, ...]
 class FrozenDict(dict[str, Any]):
     """A dict that cannot change; `|` makes a new one, keeping the order of keys."""
 
-    __slots__ = ("_kind", "_same")
+    __slots__ = ("_kind", "_like", "_same")
     _kind: int
+    _like: int
     _same: int
 
     def _refuse(self, *_: object, **__: object) -> NoReturn:
@@ -83,7 +84,8 @@ EMPTY._same = next(_numbers)
 
 
 def config_kind(config: FrozenDict) -> int:
-    """A number that configs of different content never share, but for their ``name``: that alone may differ.
+    """A number that configs of different content never share, but for their ``name``, and for the ``shared_object_id`` of
+    small objects in them, by which Keras tells objects apart: these alone may differ.
 
     Those of the same content share it if they hold numbers, texts, short arrays of numbers, and small objects that `loads` has
     made. No number is given twice, so what is found out for one can be remembered under it.
@@ -92,20 +94,28 @@ def config_kind(config: FrozenDict) -> int:
         return config._kind
     except AttributeError:
         said = content(config.items(), "name") if len(config) < 64 else None
+    config._kind = _number(said)
+    return config._kind
+
+
+def _number(said: Content | None) -> int:
+    """One number for all that says the same, as long as it is remembered; always a new one for None."""
     if said is None:
-        kind = next(_numbers)
-    elif (known := _kinds.get(said)) is not None:
-        kind = known
-    else:
-        if len(_kinds) >= _MOST:
-            _kinds.clear()
-        kind = _kinds[said] = next(_numbers)
-    config._kind = kind
-    return kind
+        return next(_numbers)
+    if (known := _kinds.get(said)) is not None:
+        return known
+    if len(_kinds) >= _MOST:
+        _kinds.clear()
+    _kinds[said] = number = next(_numbers)
+    return number
 
 
 def content(pairs: Iterable[tuple[str, Any]], besides: str = "") -> Content | None:
-    """What an object says, but for the text under one key; None if that is more than is compared."""
+    """What an object says, but for the text under one key; None if that is more than is compared.
+
+    Small objects in it are told by their numbers: ``_same`` where they are one object for all that say so, ``_like`` where
+    they, or some in them, have a ``shared_object_id``, for which that number does not count.
+    """
     said: list[Any] = []
     for key, value in pairs:
         type_ = type(value)
@@ -118,7 +128,8 @@ def content(pairs: Iterable[tuple[str, Any]], besides: str = "") -> Content | No
         elif type_ in _EXACT:
             said += (key, type_, value)
         elif type_ is FrozenDict:
-            if (number := getattr(value, "_same", None)) is None:
+            number = getattr(value, "_same", None)
+            if number is None and (number := getattr(value, "_like", None)) is None:
                 return None
             said += (key, number)
         elif (figures := _in_figures(value)) is not None:
@@ -206,8 +217,11 @@ def _object(pairs: list[tuple[str, Any]]) -> FrozenDict:
     """The object of these pairs; where a small one says what one before said, that one."""
     if not pairs:
         return EMPTY
-    said = content(pairs) if len(pairs) <= 4 else None
-    if said is not None and (known := _shared.get(said)) is not None:
+    key, value = pairs[-1]
+    apart = key == "shared_object_id" and type(value) is int  # Keras 3 writes it last, in archives into nearly every object
+    small = len(pairs) <= 4 + apart
+    said = content(pairs[:-1] if apart else pairs) if small else None
+    if said is not None and not apart and (known := _shared.get(said)) is not None:
         return known
     made = FrozenDict(pairs)
     if len(made) != len(pairs):
@@ -221,9 +235,12 @@ def _object(pairs: list[tuple[str, Any]]) -> FrozenDict:
         if type(value) is list:
             dict.__setitem__(made, key, freeze(value))
     if said is not None:
-        if len(_shared) >= _MOST:
-            _shared.clear()
-        _shared[said], made._same = made, next(_numbers)
+        if apart or any(type(value) is FrozenDict and not hasattr(value, "_same") for value in made.values()):
+            made._like = _number(said)  # it stays an object of its own
+        else:
+            if len(_shared) >= _MOST:
+                _shared.clear()
+            _shared[said], made._same = made, next(_numbers)
     return made
 
 

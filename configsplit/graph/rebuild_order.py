@@ -44,8 +44,12 @@ def stands_as_rebuilt(model: Model) -> bool:
     """
     names = tuple(layer.name for layer in model.layers)
     written = model.with_layers(tuple(replace(layer, calls=tuple(map(_as_written, layer.calls))) for layer in model.layers))
-    orders = [(order, set(order)) for order in map(rebuild_order, (model, written))]
-    return any(order == tuple(name for name in names if name in needed) for order, needed in orders)
+    for each in (model, written):
+        order = rebuild_order(each)
+        needed = set(order)
+        if order == tuple(name for name in names if name in needed):
+            return True
+    return False
 
 
 def _as_written(node: Node) -> Node:
