@@ -18,7 +18,7 @@ help:
 	@echo "make test        all tests but the long matrices; one of them looks at a page in Chromium or Chrome, if there is one"
 	@echo "make lint        ruff and mypy"
 	@echo "make generated   write what is made from the code: JSON Schemas, README's table of verbs"
-	@echo "make docs        the documentation as a site, into build/site"
+	@echo "make docs        the documentation as a site, into build/site/VERSION and build/site/latest"
 	@echo "make exhaustive  the long matrices, all that the samples of make test leave out; writes docs/exhaustive.md"
 	@echo "make bench       the benchmarks, beside Keras; writes docs/benchmarks.md"
 	@echo "make clean       remove everything that the other targets made"
@@ -67,6 +67,7 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/bench_live.py --write docs/benchmarks.md
 	$(BIN)/python benchmarks/bench_large.py --write docs/benchmarks.md
 	$(BIN)/python benchmarks/bench_zoo.py --write docs/benchmarks.md
+	$(BIN)/python benchmarks/bench_page.py --write docs/benchmarks.md
 
 clean:
 	rm -rf $(VENV) demo-out benchmarks/out build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

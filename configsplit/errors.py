@@ -40,7 +40,7 @@ class ConfigSplitError(Exception):
             The error itself.
         """
         joint = "" if not self.where or self.where.startswith("[") or where.endswith(": ") else "."
-        self.where = f"{where}{joint}{self.where}"
+        self.where = f"{where}{joint}{self.where}".removesuffix(": ")
         return self
 
     def as_json(self) -> dict[str, Json]:

@@ -25,6 +25,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # TensorFlow does so on some processors alone; channels first need it
+os.environ.setdefault("JAX_TRACEBACK_FILTERING", "off")  # each error that is caught costs milliseconds of looking at paths
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # as many processes run as there are processors
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 

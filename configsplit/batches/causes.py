@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from configsplit.errors import ConfigSplitError
+from configsplit.errors import ConfigSplitError, Json
 
 _HARMLESS = frozenset({"convert-keras3", "weights-only"})
 _NO_MODEL = frozenset({"document-not-a-model", "not-a-model"})
@@ -31,7 +31,7 @@ class Cause:
     hint: str
     others: int = 0
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Json]:
         return asdict(self)
 
 

@@ -57,8 +57,19 @@ def cluster(address: str) -> Iterator[Engine]:
         raise RuntimeUnavailableError(
             "Dask is not installed", code="extra-missing", where=address, hint="pip install 'configsplit[cluster]'"
         ) from None
+
+    class Closing(Client):
+        """One that is closed where it does not come about: Python waits at its end for what it then still holds."""
+
+        def start(self, **options: Any) -> None:
+            try:
+                super().start(**options)  # type: ignore[no-untyped-call]
+            except BaseException:
+                self.close()  # type: ignore[no-untyped-call]
+                raise
+
     try:
-        client: Any = Client(  # type: ignore[no-untyped-call]
+        client: Any = Closing(  # type: ignore[no-untyped-call]
             address, timeout=PATIENCE, set_as_default=False
         )
     except (OSError, ValueError, MemoryError) as error:

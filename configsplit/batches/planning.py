@@ -12,6 +12,7 @@ from configsplit.batches.causes import Cause, cause_of
 from configsplit.batches.find_models import Member, Zoo
 from configsplit.batches.layout import Place, lay_out
 from configsplit.batches.recipe import Recipe, Retry
+from configsplit.errors import Json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +63,7 @@ class Plan:
     error: dict[str, Any] | None = None
     cause: Cause | None = None
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Json]:
         told: dict[str, Any] = {"model": self.name, "outcome": self.outcome, "why": list(self.why), "steps": list(self.steps)}
         return told | ({} if self.error is None else {"error": self.error})
 

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from typing import Any
+from typing import Any, Literal, NotRequired, TypedDict
 
 from configsplit.batches.engines import Engine
 from configsplit.batches.layout import Place
@@ -16,7 +16,52 @@ from configsplit.batches.run_log import Record
 from configsplit.batches.worker_pool import RUNNING
 from configsplit.errors import StoreError
 
-Event = Mapping[str, Any]
+
+class Source(TypedDict):
+    """The file of a model."""
+
+    bytes: int
+
+
+class Result(TypedDict):
+    """What became of a model: of the keys of its line in the ledger those that a view needs."""
+
+    outcome: Literal["done", "failed", "skipped"]
+    source: NotRequired[Source]
+    error: NotRequired[Mapping[str, str]]
+
+
+class Started(TypedDict):
+    event: Literal["start"]
+    models: int
+    engine: str
+
+
+class Tick(TypedDict):
+    """Every quarter of a second; ``running`` has the model of each worker, and since when (`time.monotonic`)."""
+
+    event: Literal["tick"]
+    running: Mapping[str, tuple[str, float]]
+
+
+class Again(TypedDict):
+    event: Literal["retry"]
+    model: str
+    cause: str
+    attempt: int
+
+
+class Through(TypedDict):
+    """A model is through; ``kept`` from an earlier run, or by ``worker``."""
+
+    event: Literal["model"]
+    model: str
+    kept: bool
+    result: Result
+    worker: str | None
+
+
+Event = Started | Tick | Again | Through
 Watch = Callable[[Event], None]
 Answer = Mapping[str, Any]
 

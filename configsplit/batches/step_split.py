@@ -35,7 +35,7 @@ def split_step(step: Mapping[str, Any], bench: Bench) -> Facts:
     saved = save(
         parts,
         target,
-        to=options["to"],
+        to=options["format"],
         weights=options["with_weights"],
         verify=bench.verify,  # type: ignore[arg-type]
         specs=bench.plugins,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from configsplit.batches.causes import Cause
+from configsplit.errors import Json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +41,6 @@ class Summary:
         """Whether no model failed."""
         return not self.outcomes["failed"]
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Json]:
         plain = {name: getattr(self, name) for name in self.__slots__}
         return plain | {"outcomes": dict(self.outcomes), "causes": [cause.as_json() for cause in self.causes]}

@@ -11,6 +11,7 @@ from configsplit.boundaries.formulas import Figure, Formula, plain
 from configsplit.cutting.places import CutPlace, Tally, segmented
 from configsplit.cutting.working_set import WorkingSets
 from configsplit.display.figures import count, figure, size
+from configsplit.errors import Json
 from configsplit.graph.model import Shape, TensorRef, TensorSpec
 from configsplit.graph.references import outputs_used
 from configsplit.rewrites.split import UNKNOWN
@@ -27,7 +28,7 @@ class Side:
     macs: Figure
     peak_activation_bytes: Figure | None
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Json]:
         return {key: value for name in self.__slots__ for key, value in plain(name, getattr(self, name)).items()}
 
 
@@ -81,7 +82,7 @@ class Cut:
         tensors = "1 tensor" if len(self.tensors) == 1 else f"{len(self.tensors)} tensors"
         return f"<cut at {name}: {figure(self.bytes, size)} in {tensors}, MACs {macs}>"
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Json]:
         row: dict[str, Any] = {"at": self.at, "through": self.through, "tensors": list(self.tensors)}
         row["shapes"] = [None if shape is None else list(shape) for shape in self.shapes]
         row |= {**plain("bytes", self.bytes), **plain("input_bytes", self.input_bytes), "imbalance": self.imbalance}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from configsplit.boundaries.masks import doubtful
 from configsplit.errors import CutError
 from configsplit.graph.model import CallRef, Model, TensorRef, leaves
 from configsplit.inference import Inference, Masks, traced_masks
@@ -66,9 +67,16 @@ def mask_changes(documents: Sequence[Document], model: Model, made: Rewritten, i
     unsure = [new.layer for before, _, old, new in there if (old in before.unsure) != (new in after.unsure)]
     lost = [new.layer for _, had, _, new in there if had and new not in has]
     gained = [new.layer for _, had, _, new in there if not had and new in has]
+    doubts = [
+        warning
+        for before, _, old, new in there
+        if new not in has and new not in after.doubted
+        for warning in doubtful(before, before.doubted.get(old, ()), f"{new.layer!r} misses it")
+    ]
     return tuple(
         [f"{name}: it used a mask, and none arrives any more" for name in dict.fromkeys(lost)]
         + [f"{name}: a mask arrives at it now, which it uses" for name in dict.fromkeys(gained)]
+        + list(dict.fromkeys(doubts))
         + [
             f"{name}: it finds a mask only if Keras runs it before the attention layer that unties it, and the order may have "
             "changed"

@@ -62,10 +62,14 @@ def check_order(masks: Masks) -> None:
 def doubts(done: Split, inference: Inference) -> tuple[str, ...]:
     """What nobody can rule out: a class that nobody declared makes a mask, and another behind a boundary uses it."""
     masks = traced_masks(inference)
-    reasons = [masks.tensors[masks.root(each.ref)].why for each in _heeded_behind(done, masks, masks.doubted)]
+    return doubtful(masks, (each.ref for each in _heeded_behind(done, masks, masks.doubted)), "layers behind the cut miss it")
+
+
+def doubtful(masks: Masks, tensors: Iterable[TensorRef], lost: str) -> tuple[str, ...]:
+    """One sentence for each undeclared class that may have made the mask of one of some tensors, and what is lost if so."""
+    reasons = [masks.tensors[masks.root(each)].why for each in tensors]
     return tuple(
-        f"masks: no plug-in declares whether {class_name} ({name!r}) makes one; if so, layers behind the cut miss it: "
-        "declare the class in a plug-in"
+        f"masks: no plug-in declares whether {class_name} ({name!r}) makes one; if so, {lost}: declare the class in a plug-in"
         for name, class_name in dict.fromkeys(reasons)
     )
 

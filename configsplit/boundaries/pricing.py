@@ -282,7 +282,7 @@ class Pricing:
     def _only_recorded(self) -> frozenset[str]:
         """Layers of undeclared classes: of what they give there is only the record, in which a size that follows an open one is
         open, too."""
-        return frozenset(each.name for each in self.model.layers if each.model is None and self.known.facts(each) is None)
+        return frozenset(each.name for each in self.model.layers if each.model is None and self.known.shape_undeclared(each))
 
     def _clash(self, inference: Inference) -> tuple[str, str] | None:
         """A layer that cannot take what arrives there at certain sizes, though the document tells a shape of what it gives; and

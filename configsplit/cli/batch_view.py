@@ -16,7 +16,7 @@ from configsplit.display.figures import size
 if TYPE_CHECKING:
     from rich.console import Group, RenderableType
 
-    from configsplit.batches.run import Event
+    from configsplit.batches.run import Event, Through
 
 EVERY = 10.0
 """Seconds between plain lines."""
@@ -38,25 +38,24 @@ class Progress:
         self._done = 0
 
     def update(self, event: Event) -> None:
-        kind = event["event"]
-        if kind == "start":
+        if event["event"] == "start":
             self.models, self.engine = event["models"], event["engine"]
-        elif kind == "tick":
+        elif event["event"] == "tick":
             self.running = event["running"]
-        elif kind == "retry":
+        elif event["event"] == "retry":
             self.retries += 1
-        elif kind == "model":
+        else:
             self.counts[event["result"]["outcome"]] += 1
             self.kept += bool(event["kept"])
             self._worked(event)
 
-    def _worked(self, event: Event) -> None:
+    def _worked(self, event: Through) -> None:
         """Models that are kept or skipped take next to no time: counting them would promise an early end."""
         if event["kept"] or event["result"]["outcome"] == "skipped":
             return
         self._done += 1
         self.workers[event.get("worker") or "?"] += 1
-        self.bytes += event["result"].get("source", {}).get("bytes", 0)
+        self.bytes += event["result"].get("source", {"bytes": 0})["bytes"]
 
     @property
     def through(self) -> int:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
 from inspect import cleandoc
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -106,8 +107,9 @@ def _option(option: Option) -> click.Option:
         more["is_flag"] = True  # click takes a plain False for an option whose value may be left out: no value may begin with -
     else:
         more["type"] = _type(option)
-    return click.Option(
-        [*_flags(option), option.keyword],
+    return _Option(
+        [*(flag for flag in _flags(option) if flag not in option.older), option.keyword],
+        older=[*option.older],
         multiple=option.repeat,
         required=option.required,
         metavar=option.metavar or _METAVARS.get(option.kind),
@@ -119,8 +121,30 @@ def _option(option: Option) -> click.Option:
 
 
 def _flags(option: Option) -> list[str]:
-    """Its spellings, that of today before older ones."""
+    """Its spellings, the long one of today first."""
     return sorted(option.flags.split(), key=lambda flag: flag.lstrip("-").replace("-", "_") != option.keyword)
+
+
+class _Option(click.Option):
+    """An option that is understood by the spellings of earlier releases too; help and errors name those of today."""
+
+    def __init__(self, *arguments: Any, older: list[str], **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self._older = older
+
+    def add_to_parser(self, parser: Any, ctx: click.Context) -> None:
+        today, self.opts = self.opts, [*self.opts, *self._older]
+        super().add_to_parser(parser, ctx)
+        self.opts = today
+
+
+def _older(verb: Verb, arguments: Iterable[str]) -> Iterator[str]:
+    """What to say of spellings that earlier releases had, of those on a line."""
+    given = {each.partition("=")[0] for each in takewhile(lambda each: each != "--", arguments)}
+    for option in verb.command_options():
+        for old, today in option.older.items():
+            if old in given:
+                yield f"{click.style('deprecated', fg='yellow')}: {old} is called {today} now"
 
 
 _METAVARS = {"whole": "N", "number": "NUMBER"}
@@ -185,6 +209,7 @@ _CALLBACKS = {"amount": _amount, "bytes": _bytes, "off": _off}
 
 def _carry_out(verb: Verb, **given: Any) -> None:
     """Every option by its keyword: to what all verbs share that give a file, or to the verb's own file."""
+    from configsplit.cli.output import note
     from configsplit.cli.progress import under_way
 
     click.get_current_context().meta["quiet"] = quiet = given.pop("quiet")
@@ -192,6 +217,8 @@ def _carry_out(verb: Verb, **given: Any) -> None:
     verbose = given["verbose"] if own else given.pop("verbose")
     _check_usage(verb, given)
     with under_way(verb.name, quiet=quiet, verbose=verbose, log=given.pop("log_file")), _here(verb, given) as given:
+        for line in _older(verb, click.get_current_context().meta.get("arguments", ())):
+            note(line)
         if verb.gives == "file":
             from configsplit.cli.edited import carry_out
 

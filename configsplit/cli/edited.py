@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from configsplit.cli.options import Loading, Writing, loading
-from configsplit.cli.output import note, say, show, told_once
+from configsplit.cli.output import note, say, show, some_of, told_once
 from configsplit.display.figures import size
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def write(edited: Edited, options: Writing) -> None:
     if options["as_json"]:
         show(_as_json(saved, options["verify"]))
         return
-    say(*_lines(edited, saved, options["verify"], options["verbose"]))
+    say(*_lines(edited, saved, options["verify"]))
     for warning in told_once(saved.record.warnings):
         note(f"{click.style('warning', fg='yellow')}: {warning}")
 
@@ -55,12 +55,12 @@ def _as_json(saved: SavedFile, verify: str) -> dict[str, Any]:
     }
 
 
-def _lines(edited: Edited, saved: SavedFile, verify: str, verbose: bool) -> list[str]:
+def _lines(edited: Edited, saved: SavedFile, verify: str) -> list[str]:
     bytes_ = sum(path.stat().st_size for path in (saved.path, saved.weights) if path is not None)
     lines = [f"{click.style(saved.path.name, bold=True)}  {saved.layers} layers, {size(bytes_)}"]
     for word, names in (("inputs", edited.model.input_refs()), ("outputs", edited.model.output_refs())):
         lines.append(f"  {word}  {', '.join(ref.layer for ref in names)}")
-    lines += [f"  frozen  {edited.frozen}"] if edited.verb == "freeze" else _changes(edited, verbose)
+    lines += [f"  frozen  {edited.frozen}"] if edited.verb == "freeze" else _changes(edited)
     if verify == "none":
         return [*lines, "not verified (--verify none)"]
     tick = click.style("proven", fg="green", bold=True)
@@ -68,7 +68,7 @@ def _lines(edited: Edited, saved: SavedFile, verify: str, verbose: bool) -> list
     return [*lines, f"{tick}: {weights or 'every layer is accounted for; there are no weights'}"]
 
 
-def _changes(edited: Edited, verbose: bool) -> list[str]:
+def _changes(edited: Edited) -> list[str]:
     """Layers from elsewhere, layers with another name, and layers that are gone."""
     origins = edited.provenance.layers.items()
     new = [
@@ -80,12 +80,8 @@ def _changes(edited: Edited, verbose: bool) -> list[str]:
     kept = {origin.path[0] for _, origin in origins if not origin.source}
     gone = [layer.name for layer in edited.documents[0].model.layers if layer.name not in kept and not layer.implicit]
     told = (("new", new), ("renamed", renamed), ("gone", gone if edited.verb not in ("extract", "join") else []))
-    return [f"  {word}  {', '.join(names) if verbose else _listed(names)}" for word, names in told if names]
+    return [f"  {word}  {some_of(names)}" for word, names in told if names]
 
 
 def _renamed(edited: Edited, path: tuple[str, ...], origin: Origin) -> bool:
     return not origin.source and path[-1] != origin.path[-1] and edited.verb != "join"
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(names) if len(names) <= 8 else f"{', '.join(names[:7])} and {len(names) - 7} more"

@@ -133,9 +133,15 @@ def told_once(lines: Iterable[str]) -> list[str]:
     ]
 
 
+def some_of(names: Sequence[str]) -> str:
+    """Names in a row, of many the first few; with ``-v`` all of them."""
+    every = click.get_current_context().params["verbose"]
+    return ", ".join(names) if every or len(names) <= 8 else f"{', '.join(names[:7])} and {len(names) - 7} more"
+
+
 def but_for(warnings: Iterable[str]) -> str:
-    """What a proof leaves open: masks, shapes and graphs of classes that nobody has declared."""
+    """What a proof leaves open: masks, shapes, dtypes and graphs of classes that nobody has declared."""
     told = list(warnings)
-    open_ = [word for word in ("masks", "shapes", "graphs") if any(each.startswith(f"{word}: ") for each in told)]
+    open_ = [word for word in ("masks", "shapes", "dtypes", "graphs") if any(each.startswith(f"{word}: ") for each in told)]
     *first, last = open_ or [""]
     return f" but for {', '.join(first)}{' and ' if first else ''}{last} of undeclared classes" if open_ else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from configsplit.cli.output import table
+from configsplit.cli.output import some_of, table
 from configsplit.display.figures import count, figure, size
 
 if TYPE_CHECKING:
@@ -63,8 +63,8 @@ def _least(plan: Plan) -> str:
 def uncounted(counted: Plan | Cuts) -> str:
     """Which layers count as nothing, and why."""
     others = [name for name in counted.uncounted if name not in counted.undeclared]
-    why = [f"{', '.join(counted.undeclared)} (no plug-in declares the class)"] if counted.undeclared else []
-    return "; ".join([*why, *([f"{', '.join(others)} (a shape is unknown, or they wrap a model)"] if others else [])])
+    why = [f"{some_of(counted.undeclared)} (no plug-in declares the class)"] if counted.undeclared else []
+    return "; ".join([*why, *([f"{some_of(others)} (a shape is unknown, or they wrap a model)"] if others else [])])
 
 
 def tried(sizes: tuple[int, int] | None) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import click
 
-from configsplit.cli.output import say, shape, show, table
+from configsplit.cli.output import say, shape, show, some_of, table, told_once
 from configsplit.display.figures import figure, size
 
 if TYPE_CHECKING:
@@ -91,8 +91,8 @@ def _lines(seen: Inspection, verbose: bool) -> list[str]:
     lines += ["", *_classes(seen.classes)]
     for word, names in _peculiarities(seen):
         if names:
-            lines.append(f"{click.style(word, bold=True)}  {', '.join(names)}")
-    return [*lines, *map(_hazard, seen.hazards)]
+            lines.append(f"{click.style(word, bold=True)}  {some_of(names)}")
+    return [*lines, *told_once(map(_hazard, seen.hazards))]
 
 
 def _hazard(hazard: Hazard) -> str:

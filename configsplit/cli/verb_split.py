@@ -30,7 +30,7 @@ class Asked(Limited):
     boundary: Choice
     weights: Path | None
     with_weights: bool
-    to: Format | None
+    format: Format | None
     verify: Verify
     shapes: tuple[str, ...]
     opened: tuple[str, ...]
@@ -86,7 +86,7 @@ def _done(at: tuple[str, ...], out: Path, options: Asked, early: EarlyDigest) ->
     saved = save(
         parts,
         out,
-        to=options["to"],
+        to=options["format"],
         weights=options["with_weights"],
         verify=options["verify"],
         force=options["force"],

@@ -7,7 +7,7 @@ from dataclasses import field
 from types import MappingProxyType
 from typing import Any, TypeAlias, TypeVar
 
-from configsplit.catalog.facts import CallFacts, LayerFacts
+from configsplit.catalog.facts import CallFacts, LayerFacts, nobody_said
 from configsplit.catalog.layers.keras1 import modern, with_ordering
 from configsplit.catalog.table import Table, ships
 from configsplit.errors import ShapeError
@@ -97,6 +97,11 @@ class Inference:
 
     def facts(self, layer: Layer) -> LayerFacts | None:
         return self.table.of(layer, self.dialect)
+
+    def shape_undeclared(self, layer: Layer) -> bool:
+        """Whether nobody declares what a layer's class gives; other things may be declared of it."""
+        facts = self.facts(layer)
+        return facts is None or facts.outputs is nobody_said
 
     def gives_back(self, layer: Layer, number: int) -> bool | None:
         """Whether a call gives back the very tensor that it takes; None where that hangs on the backend, or nobody can tell."""

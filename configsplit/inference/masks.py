@@ -32,6 +32,7 @@ from configsplit.inference.mask_rules import (
     taken_first,
     unwrapped,
 )
+from configsplit.inference.unlikely import is_computed, makes_none
 from configsplit.values import dataclass
 
 if TYPE_CHECKING:
@@ -54,10 +55,11 @@ class Masks:
             class.
         entries: for a nested model, the numbers of its inputs whose masks are used inside.
         nested: the key in `every_mask` of what each call of a nested model runs.
-        doubted: the calls of classes that nobody declared, with tensors behind others that nobody declared: no mask is known
-            of there, but one might be made and used.
+        doubted: calls with tensors behind classes that nobody declared: no mask is known of there, but one might be made and
+            used.
         unsure: the calls of nested models, and of models in TimeDistributed, of Keras 2 that lose the masks of these tensors if
             they cast them, and nobody knows the dtypes of these.
+        computed: whether all outputs of the model depend on its inputs through layers that compute with weights alone.
         loose: the calls of Keras 3 that find a mask only if they run before an attention layer unties it, which no dependency
             fixes.
     """
@@ -70,6 +72,7 @@ class Masks:
     doubted: Mapping[CallRef, tuple[TensorRef, ...]] = field(default_factory=dict)
     unsure: Mapping[CallRef, tuple[TensorRef, ...]] = field(default_factory=dict)
     loose: frozenset[CallRef] = frozenset()
+    computed: bool = False
 
     def heeded(self) -> set[TensorRef]:
         """All tensors whose masks have a part in those that are used."""
@@ -118,6 +121,7 @@ class _Frame:
     doubted: dict[CallRef, tuple[TensorRef, ...]] = field(default_factory=dict)
     unsure: dict[CallRef, tuple[TensorRef, ...]] = field(default_factory=dict)
     loose: set[CallRef] = field(default_factory=set)
+    computed: set[CallRef] = field(default_factory=set)
 
     def finished(self) -> Masks:
         masks = Masks(
@@ -128,6 +132,7 @@ class _Frame:
             doubted=self.doubted,
             unsure=self.unsure,
             loose=frozenset(self.loose),
+            computed=all(CallRef(ref.layer, ref.call) in self.computed for ref in self.inference.model.output_refs()),
         )
         begun = {ref: number for number, ref in enumerate(self.inference.model.input_refs())}
         return replace(masks, entries=frozenset(begun[ref] for ref in masks.heeded() if ref in begun))
@@ -200,11 +205,15 @@ def _advance(frame: _Frame, done: Mapping[MaskKey, Masks]) -> MaskKey | None:
         if inner is None:
             if layer.model is None and not layer.is_input:
                 _settle(frame, layer, ref)
+            within = False
         else:
             key = frame.nested[ref] = (id(inner), _arriving(frame, layer, ref))
             if key not in done:
                 return key
             _settle_nested(frame, layer, ref, inner, done[key])
+            within = done[key].computed
+        if within or is_computed(frame.inference, layer, ref, frame.computed):
+            frame.computed.add(ref)
         frame.todo.pop()
     return None
 
@@ -350,7 +359,11 @@ def _use(frame: _Frame, layer: Layer, ref: CallRef, tensors: Sequence[TensorRef]
     """Enter that a call uses the masks tied to tensors, those that have one."""
     node = called(layer)[ref.call]
     masks = {each: mask for each in tensors if (mask := _tied(frame, ref, each)) is not None and _listens(frame, layer, mask)}
-    doubted = tuple(each for each, mask in masks.items() if _told_of_none(frame, node, mask))
+    doubted = tuple(
+        each
+        for each, mask in masks.items()
+        if _told_of_none(frame, node, mask) or makes_none(each, frame.tensors, frame.layers, frame.computed)
+    )
     there = tuple(each for each in masks if each not in doubted)
     if doubted:
         frame.doubted[ref] = (*frame.doubted.get(ref, ()), *doubted)

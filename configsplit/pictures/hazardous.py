@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from configsplit.dialects import emit
-from configsplit.graph.model import LayerPath
+from configsplit.graph.model import LayerPath, Model
 from configsplit.hazards import hazards
 from configsplit.models.document import Document
-from configsplit.pictures.picture import View
+from configsplit.pictures.picture import Box, View
 
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 
 
-def hazards_of(document: Document) -> dict[LayerPath, str]:
-    """The hazards of each layer, in words."""
-    plain = emit(document.model)
+def hazards_of(document: Document, model: Model | None = None) -> dict[LayerPath, str]:
+    """The hazards of each layer, in words; ``model`` is the document's own, or one in which nested models of it are open."""
+    plain = emit(model or document.model)
     by_layer: dict[LayerPath, list[str]] = {}
     for hazard in hazards(plain, classes=document.registry.names()):
         by_layer.setdefault(_layer(plain, hazard.where), []).append(hazard.message)
@@ -39,12 +39,21 @@ def _layer(item: Any, where: str) -> LayerPath:
     return tuple(names)
 
 
-def with_hazards(views: Sequence[View], hazards: Mapping[LayerPath, str]) -> tuple[View, ...]:
-    """The views with the hazards on their boxes."""
-    if not hazards:
+def with_hazards(
+    views: Sequence[View], hazards: Mapping[LayerPath, str], gone: Mapping[LayerPath, str] | None = None
+) -> tuple[View, ...]:
+    """The views with the hazards on their boxes; ``gone`` are those of a model of which boxes are left that are gone."""
+    if not hazards and not gone:
         return tuple(views)
-    told = {"/".join(path): message for path, message in hazards.items()}
-    return tuple(
-        replace(view, boxes=tuple(replace(box, hazard=told.get(f"{view.path}{box.layer}", "")) for box in view.boxes))
-        for view in views
-    )
+    told, past = ({"/".join(path): message for path, message in each.items()} for each in (hazards, gone or {}))
+
+    def marked(view: View, box: Box) -> Box:
+        return replace(box, hazard=(past if box.mark == "gone" else told).get(f"{view.path}{box.layer}", ""))
+
+    return tuple(replace(view, boxes=tuple(marked(view, box) for box in view.boxes)) for view in views)
+
+
+def counted(views: Iterable[View]) -> tuple[str, ...]:
+    """How many layers are hazardous, if any is, as a fact of a picture."""
+    found = {(box.part, view.path, box.layer) for view in views for box in view.boxes if box.hazard}
+    return (f"{len(found)} hazardous",) if found else ()

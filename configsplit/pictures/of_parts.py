@@ -12,6 +12,7 @@ from configsplit.errors import VerificationError
 from configsplit.graph.model import TensorRef, TensorSpec
 from configsplit.inference import counted
 from configsplit.models.document import Document
+from configsplit.pictures.hazardous import hazards_of, with_hazards
 from configsplit.pictures.of_model import views_of
 from configsplit.pictures.picture import Box, Line, PartFacts, View
 from configsplit.records.manifest import FromPart, Manifest
@@ -51,7 +52,7 @@ def views_of_parts(wired: Sequence[Wired], documents: Sequence[Document]) -> tup
     Raises:
         VerificationError: the wires are of what the parts do not have.
     """
-    every = [views_of(document.infer()) for document in documents]
+    every = [with_hazards(views_of(document.infer()), hazards_of(document)) for document in documents]
     boxes: list[Box] = []
     lines: list[Line] = []
     later: list[View] = []

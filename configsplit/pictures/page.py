@@ -175,7 +175,8 @@ def _colour(family: str) -> str:
     )
 
 
-_BAR, _TALL = 4, 90
+_BAR, _TALL, _APART = 4, 90, 60
+"""A bar's width and the greatest height; up to so many bars stand apart."""
 
 _POINT = '<li class="quiet">Point at a place to see what crosses there. Click to add the cut to the command.</li>'
 
@@ -186,14 +187,15 @@ def _curve(prices: Prices) -> Iterator[str]:
         yield f'<p class="quiet">{markup(prices.note)}</p>'
         return
     tops = [log10(max(place.bytes, 1)) for place in prices.places]
-    low, high = max(min(tops) - 1, 0), max(tops)
+    low, high = max(min(tops) - 1, 0), max(*tops, min(tops) + 1)  # where all are alike no bar is full
+    wide = _BAR if len(tops) > _APART else 0.9 * _BAR
     width = _BAR * len(tops)
     yield f'<svg id="curve" viewBox="0 0 {width} {_TALL}" preserveAspectRatio="none" tabindex="0" role="slider" '
     yield f'aria-label="Places to cut at" aria-valuemin="1" aria-valuemax="{len(tops)}" aria-valuenow="1">'
     for number, (top, place) in enumerate(zip(tops, prices.places, strict=True)):
         height = round(4 + (_TALL - 8) * (top - low) / max(high - low, 0.1), 1)
         kind = "one" if len(place.tensors) == 1 else "many"
-        yield f'<rect class="bar {kind}" x="{_BAR * number}" y="{_TALL - height:g}" width="{_BAR}" height="{height:g}"/>'
+        yield f'<rect class="bar {kind}" x="{_BAR * number}" y="{_TALL - height:g}" width="{wide:g}" height="{height:g}"/>'
     whole = max(sum(prices.places[0].macs), 1)
     points = " ".join(
         f"{_BAR * number + 1.5:g},{_TALL - 2 - (_TALL - 4) * place.macs[0] / whole:.1f}"

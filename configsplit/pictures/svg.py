@@ -204,7 +204,8 @@ def _frame(box: Box, width: float, height: float) -> str:
 def _told(box: Box) -> str:
     """All there is to say of a box."""
     pieces = [box.name, box.class_name if box.times == 1 else f"{box.times} × {box.class_name}", box.shape]
-    pieces += [f"{amount(box.parameters)} parameters", f"{amount(box.macs)} multiply-accumulates"]
+    pieces += ["" if box.parameters == 0 else f"{amount(box.parameters)} parameters"]
+    pieces += ["" if box.macs == 0 else f"{amount(box.macs)} multiply-accumulates"]
     pieces += [f"part {box.part}" if box.part is not None else "", box.shared]
     pieces += [box.mark, box.note, box.hazard and f"hazard: {box.hazard}"]
     return " · ".join(filter(None, pieces))

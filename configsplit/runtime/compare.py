@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from configsplit.errors import VerificationError
+from configsplit.errors import Json, VerificationError
 from configsplit.graph.model import LayerPath
 from configsplit.runtime import arrays
 from configsplit.runtime.arrays import same_bits
@@ -131,7 +131,7 @@ class Comparison:
     def passed(self) -> bool:
         return all(output.within(self.tolerance) for output in self.outputs)
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Json]:
         return {"identical": self.identical, "passed": self.passed, **asdict(self)}
 
 

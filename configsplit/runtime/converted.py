@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from configsplit.catalog.facts import LayerFacts
-from configsplit.errors import ConfigSplitError, VerificationError
+from configsplit.errors import ConfigSplitError, Json, VerificationError
 from configsplit.runtime import arrays
 from configsplit.runtime.arrays import Stored, greatest_difference, same_bits
 from configsplit.runtime.confinement.policy import Limits
@@ -73,7 +73,7 @@ class ConvertedReport:
         """The largest absolute difference of any output."""
         return max((output.difference or 0.0 for output in self.outputs), default=0.0)
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Json]:
         return {"identical": self.identical, "difference": self.difference, **asdict(self)}
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from configsplit.display.html import box, shape, table, title
+from configsplit.errors import Json
 from configsplit.runtime.arrays import Stored, greatest_difference, greatest_value, same_bits
 from configsplit.runtime.coverage import MaskReport, not_numbers
 from configsplit.runtime.feeding import FedInput
@@ -106,7 +107,7 @@ class NumericReport:
         masks = [missing for mask in self.masks if (missing := mask.missing())]
         return (*masks, *(f"{output.name!r} is NaN throughout" for output in self.outputs if _nothing_but_nan(output)))
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Json]:
         return {"identical": self.identical, "unexercised": list(self.unexercised), **asdict(self)}
 
 

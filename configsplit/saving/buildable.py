@@ -55,7 +55,7 @@ def check_metrics(where: str, part: Model) -> None:
             f"tf_keras does not load a .keras part with {metric!r}, which add_metric made: its numbers are the whole model's",
             code="verify-buildable",
             where=where,
-            hint="write --to h5, or save the model without the metric",
+            hint="write --format h5, or save the model without the metric",
         )
 
 

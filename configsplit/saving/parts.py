@@ -197,11 +197,11 @@ def _plan(parts: Parts, source: Source, to: Format | None, with_weights: bool) -
     where = str(document.path)
     if file is None:
         if wanted != "json" and to is not None:
-            raise no_weights(f"a .{wanted} part", where, "give them with --weights FILE, or write --to json")
+            raise no_weights(f"a .{wanted} part", where, "give them with --weights FILE, or write --format json")
         return _Plan(source, "json", None)
     check_assets(document, source, wanted)
     file = as_format(document, file, wanted)
-    check_format(wanted, file.layout.kind, where, "write --to {0}, or --to json for architecture and weights apart")
+    check_format(wanted, file.layout.kind, where, "write --format {0}, or --format json for architecture and weights apart")
     return _Plan(source, wanted, weights_in(document.model, file))
 
 

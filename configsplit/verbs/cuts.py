@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import TYPE_CHECKING, Literal, overload
 
 from configsplit.boundaries.costs import Costs, read_profile
 from configsplit.boundaries.cut_rows import NOWHERE, Book, Cut, Latency, Side
@@ -16,7 +16,7 @@ from configsplit.boundaries.pricing import Pricing
 from configsplit.boundaries.reach import Reach
 from configsplit.boundaries.sizes import apart, moved
 from configsplit.cutting.places import CutPlace, Tally, cut_places, segmented
-from configsplit.errors import CutError, check_choice, check_number
+from configsplit.errors import CutError, Json, check_choice, check_number
 from configsplit.graph.model import LayerPath, TensorRef, TensorSpec
 from configsplit.inference.tensor_kinds import with_kinds
 from configsplit.models.document import Document, Said
@@ -28,6 +28,9 @@ from configsplit.values import dataclass
 from configsplit.verbs.file_weights import stored_weights
 from configsplit.verbs.notebook import cuts_html, data_frame
 from configsplit.weights.implied import told_by_weights
+
+if TYPE_CHECKING:
+    import pandas  # type: ignore[import-untyped]
 
 Order = Literal["position", "bytes", "balance", "latency"]
 
@@ -92,7 +95,7 @@ class Cuts(Shown, Sequence[Cut]):
         """
         return replace(self, places=tuple(place for place in self.places if wanted(place)))
 
-    def to_dataframe(self) -> Any:
+    def to_dataframe(self) -> pandas.DataFrame:
         """The places as a table of pandas: a row for each, its sides' figures in columns of their own (``before_macs``).
 
         Returns:
@@ -110,7 +113,7 @@ class Cuts(Shown, Sequence[Cut]):
     def __repr__(self) -> str:
         return f"<{sum(bool(place.at) for place in self)} of {self.found} places to cut {self.document.path.name} at>"
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Json]:
         return {
             "model": self.document.path.name,
             "found": self.found,

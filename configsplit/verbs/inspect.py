@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 from configsplit.boundaries.doubts import contradictions
 from configsplit.boundaries.sizes import given_sizes, open_sizes
@@ -15,7 +15,7 @@ from configsplit.catalog.table import Table
 from configsplit.containers.arrays import STATE_GROUPS, Matched
 from configsplit.containers.source import size_of
 from configsplit.dialects import Sign, emit
-from configsplit.errors import RuntimeUnavailableError, WeightsError
+from configsplit.errors import Json, RuntimeUnavailableError, WeightsError
 from configsplit.graph.model import Layer, TensorRef, TensorSpec, walk
 from configsplit.hazards import Hazard, hazards
 from configsplit.inference import counted
@@ -24,9 +24,18 @@ from configsplit.models.configs import layer_faults
 from configsplit.models.document import Document, Said
 from configsplit.models.made import ModelLike, document_of
 from configsplit.values import dataclass
+from configsplit.weights.implied import known_with_weights
 
 if TYPE_CHECKING:
     from configsplit.boundaries.formulas import Figure
+
+
+class Tensor(TypedDict):
+    """An input or output; None stands for what is open and for what nobody knows."""
+
+    name: str
+    shape: tuple[int | None, ...] | None
+    dtype: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +57,8 @@ class Inspection:
     release: str
     name: str
     kind: str
-    inputs: tuple[dict[str, Any], ...]
-    outputs: tuple[dict[str, Any], ...]
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
     layers: int
     classes: dict[str, int]
     parameters: int
@@ -74,7 +83,7 @@ class Inspection:
         release = f" {self.release}" if self.release else ""
         return f"<{self.file}: {self.title}{release}, {self.layers} layers, {self.parameters:,} parameters>"
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Json]:
         from configsplit.boundaries.formulas import plain
 
         facts = {**asdict(self), "matched": [each._asdict() for each in self.matched]}
@@ -103,7 +112,7 @@ def inspect(model: ModelLike, *, sizes: Said = ()) -> Inspection:
         <model.keras: Keras 3 3.15.1, 11 layers, 296 parameters>
     """
     document = document_of(model)
-    graph, inference = document.model, document.infer()
+    graph, inference = document.model, known_with_weights(document)
     counts = counted(inference)
     macs, uncounted = _operations(document, counts, given_sizes(inference, sizes))
     everywhere = list(walk(graph))
@@ -168,7 +177,7 @@ def _evidence(sign: Sign) -> str:
     return f"{sign.what} ({sign.where or 'outermost object'})"
 
 
-def _tensor(name: str, spec: TensorSpec | None) -> dict[str, Any]:
+def _tensor(name: str, spec: TensorSpec | None) -> Tensor:
     spec = spec or TensorSpec()
     return {"name": name, "shape": spec.shape, "dtype": spec.dtype}
 

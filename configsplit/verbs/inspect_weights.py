@@ -6,12 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from math import prod
 from pathlib import Path
-from typing import Any
 
 from configsplit.catalog.layers.of_weights import likely_class
 from configsplit.containers.arrays import STATE_GROUPS, Arrays
 from configsplit.containers.source import Source
-from configsplit.errors import StoreError
+from configsplit.errors import Json, StoreError
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +32,7 @@ class StoredWeights:
     layers: tuple[StoredLayer, ...]
     parameters: int
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Json]:
         weights = ("name", "shape", "dtype")
         layers = [
             {**asdict(layer), "weights": [dict(zip(weights, each, strict=True)) for each in layer.weights]}

@@ -23,6 +23,7 @@ from configsplit.rewrites.rename import rename_layers
 from configsplit.telling import decided
 from configsplit.values import dataclass
 from configsplit.verbs.surgery import Names, finish, listed
+from configsplit.weights.implied import known_with_weights
 from configsplit.weights.made_up import is_nameless
 from configsplit.weights.placement import known_inside
 
@@ -221,7 +222,7 @@ def layers(
     document = document_of(model)
     named = bool(listed(before) or listed(after))
     wanted = set(_reached(document, before, after)) if named else {(layer.name,) for layer in document.model.layers}
-    inference = document.infer(given_sizes(document.infer(), sizes))
+    inference = known_with_weights(document, given_sizes(document.infer(), sizes))
     infos: list[LayerInfo] = []
     taken: dict[LayerPath, dict[str, list[str]]] = {(): _takers(document.model)}
     for path, layer in walk(document.model):

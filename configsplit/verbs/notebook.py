@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from importlib import import_module
 from math import nan
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,8 @@ from configsplit.display.html import box, shape, table, text, title
 from configsplit.errors import RuntimeUnavailableError
 
 if TYPE_CHECKING:
+    import pandas  # type: ignore[import-untyped]
+
     from configsplit.verbs.cuts import Cuts
     from configsplit.verbs.inspect import Inspection
     from configsplit.verbs.planned import Plan
@@ -69,14 +70,14 @@ def verified_html(verified: Verified) -> str:
     return box(title(f"{proof.parts} parts of {verified.manifest.source.file}, proven", *facts), ran)
 
 
-def data_frame(rows: Iterable[Mapping[str, Any]]) -> Any:
+def data_frame(rows: Iterable[Mapping[str, Any]]) -> pandas.DataFrame:
     """Rows as a table of pandas, what stands in a record inside a row in columns of its own. A number that nobody knows is NaN.
 
     Raises:
         RuntimeUnavailableError: pandas is not installed.
     """
     try:
-        pandas = import_module("pandas")
+        import pandas
     except ImportError:
         raise RuntimeUnavailableError(
             "a DataFrame needs pandas, which is not installed", code="extra-missing", hint="pip install pandas"

@@ -11,7 +11,7 @@ from configsplit.boundaries.costs import read_amount, read_table
 from configsplit.boundaries.formulas import Figure, plain
 from configsplit.containers.container import Format
 from configsplit.cutting.pipeline.search import UNLIMITED, Terms
-from configsplit.errors import CutError
+from configsplit.errors import CutError, Json
 from configsplit.models.document import Document
 from configsplit.models.results import Parts, Verify
 from configsplit.models.shown import Shown
@@ -126,7 +126,7 @@ class Plan(Shown):
         at = at if len(at) <= _LONGEST else f"{at[: _LONGEST - 1]}…"
         return f"<plan of {len(self.stages)} stages of {self.document.path.name} by {self.balance}: {self.state}, cut at {at}>"
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Json]:
         """The plan as plain values."""
         rows: dict[str, Any] = {"stages": list(map(_row, self.stages)), "boundaries": list(map(_row, self.boundaries))}
         objective = f"smallest largest stage ({self.unit}), then fewest bytes across the boundaries"

@@ -28,7 +28,7 @@ from configsplit.pictures.difference import views_of_difference
 from configsplit.pictures.dot import dot
 from configsplit.pictures.focus import focused
 from configsplit.pictures.folding import folded
-from configsplit.pictures.hazardous import hazards_of, with_hazards
+from configsplit.pictures.hazardous import counted, hazards_of, with_hazards
 from configsplit.pictures.mermaid import mermaid
 from configsplit.pictures.model_explorer import model_explorer
 from configsplit.pictures.of_model import MOST_BOXES, totals, views_of
@@ -41,6 +41,7 @@ from configsplit.pictures.words import amount
 from configsplit.records.manifest import NAME
 from configsplit.verbs.priced import prices
 from configsplit.verbs.verify import read_manifest
+from configsplit.weights.implied import known_with_weights
 
 if TYPE_CHECKING:
     from configsplit.rewrites.nested.surface import Surfaced
@@ -279,7 +280,7 @@ def _opened(document: Document, other: Document) -> Surfaced | None:
 
 def _sized(document: Document, sizes: Sizes, opened: Surfaced | None = None) -> Inference:
     """What is known of a model, with the sizes that were given; of its nested models some may be opened."""
-    known = document.infer()
+    known = known_with_weights(document) if opened is None else document.infer()
     given = given_sizes(known, sizes)
     if opened is None:
         return sized(document, document.model, given, known) if given else known
@@ -288,26 +289,26 @@ def _sized(document: Document, sizes: Sizes, opened: Surfaced | None = None) -> 
 
 
 def _model(document: Document, inference: Inference) -> Picture:
-    hazards = hazards_of(document)
-    views = with_hazards(views_of(inference), hazards)
-    told = (f"{len(hazards)} hazardous",) if hazards else ()
-    return Picture(document.path.name, (document.detection.dialect.title, *_counts(views), *told), views)
+    views = with_hazards(views_of(inference), hazards_of(document))
+    return Picture(document.path.name, (document.detection.dialect.title, *_counts(views), *counted(views)), views)
 
 
 def _counts(views: Sequence[View]) -> tuple[str, ...]:
     parameters, macs, layers = totals(views[0].boxes)
-    return f"{layers} layer calls", f"{amount(parameters)} parameters", f"{amount(macs)} multiply-accumulates"
+    return f"{layers:,} layer calls", f"{amount(parameters)} parameters", f"{amount(macs)} multiply-accumulates"
 
 
 def _difference(documents: Sequence[Document], sizes: Sizes) -> Picture:
     one, other = documents
     opened = _opened(one, other), _opened(other, one)
-    views = views_of_difference(*(_sized(document, sizes, whole) for document, whole in zip(documents, opened, strict=True)))
+    pairs = list(zip(documents, opened, strict=True))
+    past, now = (hazards_of(document, None if whole is None else whole.model) for document, whole in pairs)
+    views = with_hazards(views_of_difference(*(_sized(document, sizes, whole) for document, whole in pairs)), now, past)
     marks = Counter(box.mark for view in views for box in view.boxes if box.mark and box.inside is None)
     told = [f"{count} {mark}" for mark, count in sorted(marks.items())] or ["no layer differs"]
     told += [f"{step.layer} opened" for whole in opened if whole is not None for step in whole.steps]
     names = [document.path.name for document in documents]
-    return Picture(" → ".join(names), (*told, "weights are not looked at"), views)
+    return Picture(" → ".join(names), (*told, *counted(views), "weights are not looked at"), views)
 
 
 def _conversion(models: Sequence[ModelLike | Parts], unfold: bool, plugins: Sequence[str | Path]) -> Plot:
@@ -326,13 +327,14 @@ def _conversion(models: Sequence[ModelLike | Parts], unfold: bool, plugins: Sequ
     if made.refusals:
         raise refused(made)
     new = made.as_document()
-    every = [views_of(each.infer()) for each in (made.document, new)]
+    every = [with_hazards(views_of(each.infer()), hazards_of(each)) for each in (made.document, new)]
     old, theirs = every if unfold else map(folded, every)
     views = views_of_conversion(old, theirs, made.document.model, made.migration)
     links = views[0].links
     told = (
         f"{made.document.detection.dialect.title} → {new.detection.dialect.title}",
         f"{sum(bool(each.note) for each in links)} changed",
+        *counted(views),
     )
     return Plot(Picture(made.document.path.name, told, views), unfold=True)
 
@@ -372,5 +374,5 @@ def _in_memory(parts: Parts) -> Picture:
 def _wired(title: str, source: str, wired: Sequence[Wired], documents: Sequence[Document]) -> Picture:
     views = views_of_parts(wired, documents)
     names = dict.fromkeys(line.name for line in views[0].lines if line.crosses)
-    told = (f"{len(documents)} parts of {source}", f"cut at {', '.join(names)}")
+    told = (f"{len(documents)} parts of {source}", f"cut at {', '.join(names)}", *counted(views))
     return Picture(title, told, views, facts_of_parts(wired, documents))

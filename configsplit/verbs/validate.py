@@ -21,7 +21,7 @@ from configsplit.containers.source import open_source
 from configsplit.dialects import GENERATIONS, detect, dialect_of, parse, read_entry, to_text
 from configsplit.dialects.envelope import model_kind, unwrapped
 from configsplit.dialects.schema.frame import dotted
-from configsplit.errors import ConfigSplitError, DocumentError, StoreError, VerificationError
+from configsplit.errors import ConfigSplitError, DocumentError, Json, StoreError, VerificationError
 from configsplit.graph.json import FrozenDict, loads, thaw
 from configsplit.graph.model import Model
 from configsplit.hazards import Hazard, hazards
@@ -74,7 +74,7 @@ class Validation:
         found = "valid" if self.valid else f"{len(self.violations)} violation{'s' * (len(self.violations) > 1)} of"
         return f"<{self.file}: {found} {self.schema or 'any schema'}>"
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Json]:
         return {**asdict(self), "valid": self.valid}
 
 

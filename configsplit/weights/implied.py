@@ -59,6 +59,26 @@ def told_by_weights(document: Document, said: Sequence[Told] = (), *, everywhere
         return min(good, key=lambda fresh: _doubts(document, [*said, *fresh], fresh is options[-1]), default=[])
 
 
+def known_with_weights(document: Document, sizes: Mapping[TensorRef, TensorSpec] = NOTHING) -> Inference:
+    """What is known of a model's tensors, with what its weights tell of those behind undeclared classes; to be shown.
+
+    Args:
+        document: the model.
+        sizes: shapes of its inputs.
+
+    Returns:
+        As `Document.infer` does.
+
+    Raises:
+        ShapeError: the sizes do not fit the model.
+    """
+    told = told_by_weights(document)
+    if not told:
+        return document.infer(sizes)
+    specs = {each.place.ref: each.spec for each in told if not each.place.inside}
+    return document.infer_given({**specs, **sizes}, within=within(document.model, told))
+
+
 def _doubts(document: Document, told: Sequence[Told], closed: bool) -> tuple[int, int, bool, int]:
     """How much is left in doubt, the worst first: tensors whose shape nobody can tell yet; layers of undeclared classes that
     take one whose last size is open; whether sizes are taken for granted; such layers that take one with any size open, by
@@ -68,7 +88,7 @@ def _doubts(document: Document, told: Sequence[Told], closed: bool) -> tuple[int
         each.specs.get(use.ref, TensorSpec()).shape or ()
         for each in levels
         for layer in each.model.layers
-        if layer.calls and layer.model is None and each.facts(layer) is None
+        if layer.calls and layer.model is None and each.shape_undeclared(layer)
         for use in layer.calls[0].uses()
     ]
     lost = sum(len(each.reasons) for each in levels)
@@ -130,32 +150,34 @@ def _of_code(before: Inference, after: Inference) -> Iterator[Told]:
 
 def _seeming(inference: Inference, held: Weights, closed: bool) -> Iterator[Told]:
     from configsplit.rewrites.nested.surface import Told
-    from configsplit.weights.evidence import Wanted, seems, shapes_in, stacked_layers, wanted_by_takers
+    from configsplit.weights.evidence import seems
+    from configsplit.weights.wanted import Wanted, shapes_in, stacked_layers, untyped, wanted_by_takers
 
     for inside, path, each in _levels(inference):
         if not each.reasons:
             continue
         wanted = wanted_by_takers(each, takers(each, _implied(each, path, held)), path, held, closed=closed)
         stacked = stacked_layers(each, path, held)
-        layers, ends = each.model.by_name(), {*each.model.output_refs()}
+        layers, ends, doubtful = each.model.by_name(), {*each.model.output_refs()}, untyped(each, path, held)
         for ref in each.reasons:
             layer = layers[ref.layer]
-            facts = each.facts(layer)
-            if ref in ends or layer.model is not None or not (facts is None or facts.code_key or facts.wraps == "steps"):
+            facts = each.facts(layer) or UNDECLARED
+            told = not (each.shape_undeclared(layer) or facts.code_key or facts.wraps == "steps")
+            if ref in ends or layer.model is not None or told:
                 continue  # what a model gives out may be of any type
             shapes, beside = shapes_in(layer, path, held), layer.name in stacked
             seen = seems(each, layer, ref.call, shapes, wanted.get(ref, Wanted()), stacked=beside, closed=closed)
             if seen is not None:
-                yield Told(Place(inside, ref), *seen)
+                yield Told(Place(inside, ref), *seen, typed=ref not in doubtful)
 
 
 def within(model: Model, told: Sequence[Told]) -> dict[int, dict[TensorRef, TensorSpec]]:
     """What is told of tensors of nested models, by the `id` of each, as `trace` takes it."""
     specs: dict[int, dict[TensorRef, TensorSpec]] = {}
-    for place, spec, _ in told:
-        held = _model_at(model, place)
-        if held is not None and place.inside:
-            specs.setdefault(id(held), {})[place.ref] = spec
+    for each in told:
+        held = _model_at(model, each.place)
+        if held is not None and each.place.inside:
+            specs.setdefault(id(held), {})[each.place.ref] = each.spec
     return specs
 
 
@@ -190,7 +212,7 @@ def _told(inference: Inference, held: Weights) -> Iterator[Told]:
     for inside, path, each in _levels(inference):
         built = takers(each, _implied(each, path, held))
         for ref, spec in built.specs.items():
-            if ref in each.reasons and each.facts(each.model.by_name()[ref.layer]) is None:
+            if ref in each.reasons and each.shape_undeclared(each.model.by_name()[ref.layer]):
                 by = f"follows from the weights of {_whose(built, ref)}, with sizes that they do not tell left open"
                 yield Told(Place(inside, ref), spec, by)
 

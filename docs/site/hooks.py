@@ -6,6 +6,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +18,44 @@ from configsplit.verbs.table.verb import Option
 
 ROOT = Path(__file__).resolve().parents[2]
 OUTSIDE = ("CONTRIBUTING.md", "CHANGELOG.md")
+LATEST = "latest"
+_HOME = f'<!doctype html><title>configsplit</title><meta http-equiv="refresh" content="0; url={LATEST}/index.html">\n'
+_SERVED: list[str] = []
+"""Not empty under `mkdocs serve`."""
+
+
+def on_startup(command: str, **_: Any) -> None:
+    _SERVED.extend([command] if command == "serve" else [])
 
 
 def on_config(config: Any) -> Any:
-    """Pages missing from the navigation come at its end; at the foot of each page is its version."""
+    """Each version has a folder of its own, beside those of other versions; `mkdocs serve` shows this one alone. Pages missing
+    from the navigation come at its end; at the foot of each page is its version."""
+    if not _SERVED:
+        config.site_dir = str(Path(config.site_dir) / configsplit.__version__)
     listed = re.findall(r"[\w/-]+\.md", json.dumps(config.nav))
     more = [path.name for path in sorted((ROOT / "docs").glob("*.md")) if path.name not in listed]
     config.nav += [{"More": more}] if more else []
-    config.copyright = f"configsplit {configsplit.__version__}. Each release has these pages in its source distribution."
+    config.copyright = f"configsplit {configsplit.__version__}"
     return config
+
+
+def on_post_build(config: Any) -> None:
+    """The list of versions that the theme's switcher reads, newest first; ``latest`` is a copy of the newest."""
+    if _SERVED:
+        return
+    site = Path(config.site_dir).parent
+    there = {each.parent.name for each in site.glob("*/index.html")} - {LATEST}
+    versions = sorted(there, key=_number, reverse=True)
+    told = [{"version": each, "title": each, "aliases": [LATEST] if each == versions[0] else []} for each in versions]
+    (site / "versions.json").write_text(json.dumps(told, indent=1) + "\n", "utf-8")
+    (site / "index.html").write_text(_HOME, "utf-8")
+    shutil.rmtree(site / LATEST, ignore_errors=True)
+    shutil.copytree(site / versions[0], site / LATEST)
+
+
+def _number(version: str) -> tuple[int, ...]:
+    return tuple(map(int, re.findall(r"\d+", version)))
 
 
 def on_files(files: Files, config: Any) -> Files:
@@ -60,7 +90,11 @@ def verbs() -> str:
 
 def option_row(option: Option) -> str:
     words = option.metavar or ("" if option.kind in ("flag", "off") else option.keyword.upper())
-    flags = words if option.argument else f"{', '.join(option.flags.split())} {words}".strip()
+    flags = (
+        words
+        if option.argument
+        else f"{', '.join(flag for flag in option.flags.split() if flag not in option.older)} {words}".strip()
+    )
     choices = f" One of {', '.join(map(repr, option.choices))}." if option.choices else ""
     default = f" Default: {option.default}." if option.default not in (None, False, (), True) else ""
     told = (option.help or ("The model." if option.argument else "")) + choices + default

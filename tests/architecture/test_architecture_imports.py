@@ -22,6 +22,7 @@ HOMES = {
     "click": {"cli"},
     "pydantic": {"dialects", "records", "batches"},
     "jsonschema": {"verbs"},
+    "pandas": {"verbs"},
     "numpy": {"containers", "runtime", "testing"},
     "hypothesis": {"testing"},
     "yaml": {"records"},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import FunctionType, ModuleType, UnionType
@@ -16,6 +17,7 @@ import configsplit
 import configsplit.keras
 import configsplit.plugins
 import configsplit.testing
+from configsplit.batches import run as batch_run
 from configsplit.catalog import facts, values
 from configsplit.errors import ConfigSplitError
 from configsplit.verbs.table import VERBS, record
@@ -109,6 +111,78 @@ def test_results_and_plug_ins_have_real_types(room: ModuleType) -> None:
 
 def test_what_is_left_open_is_there() -> None:
     assert LOOSE.keys() <= {name for room in PLUG_INS for name, kind in told_types(room) if "Any" in kind}
+
+
+OF_RESULTS = {
+    "Framework": "what Keras has, whichever it is",
+    "Live": "the same",
+    "LiveModel": "the same",
+    "TracedPart": "tensors of TensorFlow",
+    "TracedParts.run": "the same",
+    "Dialect": "values of a document that is read",
+    "Expanded": "the same, and of plug-ins",
+    "Manifest.frame": "a piece of a document, checked when it is read",
+    "SourceFile.taken": "arguments of `open`",
+    "ProvenanceRecord.arguments": "those of any verb",
+    "Step.arguments": "the same",
+    "Step.argument": "that of any step of a recipe for weights",
+    "Recipe.then": "the same",
+    "Migration.extra": "keys of records",
+    "LayerFacts.keras3": LOOSE["LayerFacts.keras3"],
+    "Values.takes": LOOSE["Values.takes"],
+}
+"""What is open of the types of what public functions take and give, its attributes and methods; and why."""
+
+
+def resolved(word: str, room: ModuleType) -> object:
+    """What a word in an annotation stands for, also where only type checkers import it."""
+    imports = re.findall(r"from (configsplit[\w.]*) import (\([^)]*\)|[^\n]+)", inspect.getsource(room))
+    homes = (importlib.import_module(home) for home, names in imports if re.search(rf"\b{word}\b", names))
+    return next((vars(home)[word] for home in (room, *homes) if word in vars(home)), None)
+
+
+def reached() -> set[type]:
+    """Every class of ours that a public signature leads to."""
+    found: set[type] = set()
+    todo = [(each.function.__module__, kind) for each in EVERY for kind in inspect.get_annotations(each.function).values()]
+    while todo:
+        home, kind = todo.pop()
+        for word in set(re.findall(r"\w+", str(kind))):
+            one = resolved(word, sys.modules[home])
+            if inspect.isclass(one) and one.__module__.startswith("configsplit.") and one not in found:
+                found.add(one)
+                todo += [(one.__module__, told) for _, told in types_of(one)]
+    return found
+
+
+def types_of(kind: type) -> Iterator[tuple[str, str]]:
+    members = {name: each.fget if isinstance(each, property) else each for name, each in vars(kind).items()}
+    functions = {name: each for name, each in members.items() if inspect.isfunction(each)}
+    for name, holder in {"": kind, **functions}.items():
+        for part, told in inspect.get_annotations(holder).items():
+            if not any(each.startswith("_") for each in (name, part)):
+                yield f"{kind.__name__}.{name or part}", str(told)
+
+
+def test_what_results_hold_has_real_types_too() -> None:
+    kinds = reached()
+    assert {"Cuts", "Cut", "Inspection", "Plan", "Validation", "NumericReport", "Summary", "Manifest"} <= {
+        each.__name__ for each in kinds
+    }
+    loose = {
+        name for kind in kinds for name, told in types_of(kind) if re.search(r"\bAny\b", told.replace(OF_ANY_SIGNATURE, ""))
+    }
+    known = {name for name in loose if name in OF_RESULTS or name.partition(".")[0] in OF_RESULTS}
+    assert loose - known == set()
+    assert {word for word in OF_RESULTS if not any(name == word or name.startswith(f"{word}.") for name in known)} == set()
+
+
+def test_what_is_told_of_a_batch_has_real_types() -> None:
+    events = get_args(get_args(batch_run.Watch)[0][0])
+    assert {event.__annotations__["event"].__forward_arg__ for event in events} == {
+        f"Literal[{word!r}]" for word in ("start", "tick", "retry", "model")
+    }
+    assert not [each for event in events for each in event.__annotations__.values() if "Any" in str(each)]
 
 
 COMMANDS = [name for name in VERBS if record(name).gives == "own"]

@@ -91,12 +91,44 @@ class Foreign(socketserver.BaseRequestHandler):
         )
 
 
-def test_what_answers_is_no_scheduler(tmp_path: Path) -> None:
-    zoo = zoos.architectures(tmp_path / "zoo", 1)
+@pytest.fixture
+def foreign() -> Iterator[str]:
     with socketserver.TCPServer(("127.0.0.1", 0), Foreign) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        with pytest.raises(StoreError, match="no scheduler answers") as error:
-            batch(zoos.PARTS, zoo=zoo, out=tmp_path / "out", cluster=f"tcp://127.0.0.1:{server.server_address[1]}")
+        yield f"tcp://127.0.0.1:{server.server_address[1]}"
         server.shutdown()
+
+
+def test_what_answers_is_no_scheduler(tmp_path: Path, foreign: str) -> None:
+    zoo = zoos.architectures(tmp_path / "zoo", 1)
+    with pytest.raises(StoreError, match="no scheduler answers") as error:
+        batch(zoos.PARTS, zoo=zoo, out=tmp_path / "out", cluster=foreign)
     assert error.value.code == "cluster-unreachable"
     assert not (tmp_path / "out").exists()
+
+
+PROGRAM = """
+import gc, json, sys, threading
+import distributed
+import configsplit
+from configsplit.batches import engines
+
+engines.PATIENCE = 2
+recipe, zoo, out, cluster = sys.argv[1:]
+try:
+    configsplit.batch(json.loads(recipe), zoo=zoo, out=out, cluster=cluster)
+except configsplit.ConfigSplitError as error:
+    print(error.code)
+print([each.status for each in gc.get_objects() if isinstance(each, distributed.Client) and each.status != "closed"])
+print(*(each.name for each in threading.enumerate() if not each.daemon))
+"""
+
+
+@pytest.mark.parametrize("what", ["nothing", "something else"])
+def test_a_program_that_reached_no_scheduler_ends_at_once(what: str, tmp_path: Path, foreign: str) -> None:
+    """Nothing of Dask is left that Python would wait for: its client is closed, and says nothing when the program ends."""
+    address = foreign if what == "something else" else "tcp://127.0.0.1:9"
+    words = [json.dumps(zoos.PARTS), zoos.architectures(tmp_path / "zoo", 1), tmp_path / "out", address]
+    done = subprocess.run([sys.executable, "-c", PROGRAM, *map(str, words)], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["cluster-unreachable", "[]", "MainThread"]
+    assert done.stderr == ""

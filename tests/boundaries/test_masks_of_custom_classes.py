@@ -79,3 +79,5 @@ def test_a_mask_that_may_be_made_in_a_class_is_warned_of(tmp_path: Path) -> None
     for at, warned in (("tokens", True), ("lstm", False)):
         done = configsplit.split(configsplit.load(whole), at=at).save(tmp_path / at)
         assert any("masks: no plug-in declares whether Tokens" in each for each in done.manifest.warnings) == warned
+        warnings = configsplit.extract(whole, from_=at, to="out").warnings
+        assert any("whether Tokens" in each and "'lstm' misses it" in each for each in warnings) == warned

@@ -147,7 +147,7 @@ def test_parts_of_an_address(web: str, tmp_path: Path) -> None:
     assert run("verify", parts, "--source", RESIDUAL).code == 0
 
 
-def test_python_takes_an_address_as_it_takes_a_file(web: str, tmp_path: Path) -> None:
+def test_python_takes_an_address_as_it_takes_a_file(near_worker: None, web: str, tmp_path: Path) -> None:
     address = f"{web}/file/residual.keras"
     assert configsplit.inspect(address).layers == configsplit.inspect(RESIDUAL).layers
     document = configsplit.load(address)

@@ -38,8 +38,34 @@ def test_help_has_no_type_of_a_library() -> None:
         page = run("help", name).out
         assert "RANGE" not in page
         assert "INTEGER" not in page
-    assert "--donor, --model PATH" in run("help", "insert").out
+    assert re.search(r"^  --donor PATH +The fragment", run("help", "insert").out, re.MULTILINE)
     assert "Where Keras runs:\n  --timeout SECONDS" in run("help", "verify").out
+
+
+@pytest.mark.parametrize(
+    ("line", "old", "new"),
+    [
+        (("split", RESIDUAL, "--at", "c1", "--to", "json", "-o"), "--to", "--format"),
+        (("split", RESIDUAL, "--at", "c1", "--to=json", "-o"), "--to", "--format"),
+        (("remove", RESIDUAL, "--layer", "activation", "--to", "keras", "-o"), "--to", "--format"),
+        (("insert", RESIDUAL, "--after", "c1", "--model", "noise.json", "-o"), "--model", "--donor"),
+        (("replace", RESIDUAL, "--from", "c1", "--to", "bn1", "--model", "noise.json", "-o"), "--model", "--donor"),
+    ],
+)
+def test_an_older_spelling_works_as_before_and_a_line_names_that_of_today(
+    line: tuple[str, ...], old: str, new: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("noise.json").write_text('{"class_name": "GaussianNoise", "config": {"stddev": 0.5, "name": "noise"}}')
+    at = len(line) - 3 if "=" not in line[-2] else len(line) - 2
+    today = (*line[:at], line[at].replace(old, new), *line[at + 1 :])
+    olds, news = run(*line, "x.keras", "--json"), run(*today, "x.keras", "--force", "--json")
+    assert (olds.code, olds.json) == (news.code, news.json) == (0, news.json)
+    assert (olds.err, news.err) == (f"deprecated: {old} is called {new} now\n", "")
+    quiet = run(*line, "x.keras", "--force", "--quiet", "--json")
+    assert (quiet.code, quiet.err) == (0, "")
+    assert quiet.json == news.json
+    assert not re.search(rf"{old}(,| {{2,}}| (PATH|\[keras))", run("help", line[0]).out)
 
 
 @pytest.mark.parametrize(("word", "verb"), [("cut", "split"), ("diff", "plot"), ("summary", "inspect"), ("merge", "join")])

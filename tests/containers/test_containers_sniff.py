@@ -12,8 +12,9 @@ import h5py
 import pytest
 from support.identity import CORPUS, HERE
 
+import configsplit
 from configsplit.containers.source import open_source
-from configsplit.errors import StoreError
+from configsplit.errors import ConfigSplitError, StoreError
 
 KERAS3 = CORPUS / "keras-3.15.1"
 
@@ -107,6 +108,14 @@ def test_what_is_no_model_is_named(what: str, tmp_path: Path) -> None:
     assert caught.value.code == ("file-stand-in" if what in STAND_INS else "not-a-model")
     assert caught.value.hint
     assert str(file) in caught.value.where
+
+
+@pytest.mark.parametrize("text", ["[1, 2]", '{"hello": 1}', "3"])
+def test_json_that_is_no_model_is_named_with_its_file_alone(text: str, tmp_path: Path) -> None:
+    (file := tmp_path / "model.json").write_text(text)
+    with pytest.raises(ConfigSplitError) as caught:
+        configsplit.load(file)
+    assert str(caught.value).startswith(f"{file}: {caught.value.message}")
 
 
 def test_conflict_markers_inside_json(tmp_path: Path) -> None:

@@ -65,8 +65,8 @@ TARGETS: Mapping[str, Callable[[Document, Path], object]] = {
     "`--to keras2`": lambda model, folder: configsplit.convert(model, to="keras2").save(folder / "old.h5"),
     "`--to tfjs`": lambda model, folder: configsplit.convert(model, to="tfjs").save(folder / "browser"),
     "`--target 3.6`": lambda model, folder: configsplit.convert(model, target="3.6").save(folder / "older.keras"),
-    "`split --to keras`": lambda model, folder: parts(model).save(folder / "a", to="keras"),
-    "`--to h5`": lambda model, folder: parts(model).save(folder / "b", to="h5"),
+    "`split --format keras`": lambda model, folder: parts(model).save(folder / "a", to="keras"),
+    "`--format h5`": lambda model, folder: parts(model).save(folder / "b", to="h5"),
     "`weights` to `.safetensors`, `.npz`": both,
     "to `.weights.h5`": lambda model, folder: configsplit.named_weights(model).save(folder / "w.weights.h5"),
 }

@@ -7,11 +7,15 @@ import os
 import re
 import subprocess
 import sys
+import threading
+from functools import partial
 from html.parser import HTMLParser
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote, urldefrag
 
 import pytest
+from support.browser import visit
 
 import configsplit
 from configsplit.verbs.table import VERBS, record
@@ -24,6 +28,9 @@ LOADED = {("script", "src"), ("img", "src"), ("link", "href"), ("iframe", "src")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("site")
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
+    older = folder / "0.0.9"  # as another release has left it
+    older.mkdir()
+    (older / "index.html").write_text("<!doctype html><title>older</title>")
     done = subprocess.run(
         command,
         cwd=ROOT,
@@ -34,7 +41,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         timeout=300,
     )
     assert (done.returncode, "WARNING" in done.stderr) == (0, False), done.stderr
-    return folder
+    return folder / configsplit.__version__
 
 
 class Page(HTMLParser):
@@ -87,6 +94,7 @@ def test_every_verb_option_and_public_name_is_told(site: Path) -> None:
         for option in record(name).command_options()
         if not option.argument
         for flag in option.flags.split()
+        if flag not in option.older
     }
     assert [flag for flag in sorted(flags) if flag not in verbs] == []
     told = Page(site / "python.html").anchors
@@ -98,7 +106,7 @@ def test_every_verb_option_and_public_name_is_told(site: Path) -> None:
 def test_every_page_says_of_which_version_it_is(site: Path) -> None:
     pages = [page for page in site.rglob("*.html") if "md-footer" in page.read_text("utf-8")]
     assert len(pages) > 40
-    told = f"configsplit {configsplit.__version__}. Each release"
+    told = f"configsplit {configsplit.__version__}\n"
     assert [page.name for page in pages if told not in page.read_text("utf-8")] == []
 
 
@@ -108,3 +116,38 @@ def test_every_page_is_found_by_search(site: Path) -> None:
     pages = {str(path.relative_to(site)) for path in site.rglob("*.html")} - {"404.html"}
     assert pages <= found | {"index.html"}
     assert any(re.search(r"phone", entry["text"]) for entry in index["docs"])
+
+
+def test_versions_stand_beside_each_other(site: Path) -> None:
+    newest = {"version": configsplit.__version__, "title": configsplit.__version__, "aliases": ["latest"]}
+    older = {"version": "0.0.9", "title": "0.0.9", "aliases": []}
+    assert json.loads((site.parent / "versions.json").read_text("utf-8")) == [newest, older]
+    assert (site.parent / "latest" / "verbs.html").read_bytes() == (site / "verbs.html").read_bytes()
+    assert 'url=latest/index.html"' in (site.parent / "index.html").read_text("utf-8")
+
+
+def test_the_switcher_leads_from_version_to_version(site: Path, tmp_path: Path) -> None:
+    """In a browser, from a server: the version of the page beside the title, the others in a list."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(site.parent)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    home = f"http://127.0.0.1:{server.server_port}"
+    try:
+        with visit(f"{home}/{configsplit.__version__}/howto/cut.html", tmp_path) as (page, run):
+            seen = """new Promise((done) => { const look = () => {
+                const current = document.querySelector('.md-version__current');
+                const links = [...document.querySelectorAll('.md-version__link')].map(a => [a.textContent.trim(), a.href]);
+                return current ? done([current.textContent.trim(), links]) : setTimeout(look, 20);
+            }; look(); })"""
+            current, links = run(page.run(seen))
+            assert current == configsplit.__version__
+            assert links == [[each, f"{home}/{each}/"] for each in (configsplit.__version__, "0.0.9")]
+            assert page.complaints == []
+            assert [url for url in page.requests if not url.startswith((home, "data:"))] == []
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass

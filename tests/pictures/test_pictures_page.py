@@ -409,6 +409,8 @@ def test_the_whole_is_shown_small_where_it_is_large(seen: Callable[..., Seen], t
     assert not run("document.getElementById('map').hidden")
     painted = "(m => [...m.getContext('2d').getImageData(0, 0, m.width, m.height).data].filter(each => each).length)"
     assert run(f"{painted}(document.getElementById('map'))") > 1000
+    edge = "document.getElementById('{}').getBoundingClientRect().{}"
+    assert run(f"{edge.format('map', 'left')} >= {edge.format('paper', 'right')}"), "it covers boxes"
     before = run("document.getElementById('paper').scrollTop")
     run(
         "(m => { const r = m.getBoundingClientRect(); m.setPointerCapture = () => {}; m.dispatchEvent(new PointerEvent("
@@ -509,20 +511,52 @@ def test_what_differs_and_what_crosses_is_listed_and_led_to(seen: Callable[..., 
     assert page.complaints == []
 
 
+DANGERS = "[...document.querySelectorAll('#hazards summary, #dangers button')].map(b => b.textContent)"
+IN_THE_OPEN = "document.querySelector('#hazards details').open"
+LAMBDAS = SEED.parents[1] / "releases" / "keras-2.3.1" / "lambdas.json"
+LAMBDA = "a Lambda with marshalled Python code, which building the model would run"
+
+
 def test_hazards_and_rules_are_listed_and_led_to(seen: Callable[..., Seen], tmp_path: Path) -> None:
-    listed = "[...document.querySelectorAll('#points h2, #pointed button')].map(b => b.textContent)"
-    plot(SEED.parents[1] / "releases" / "keras-2.3.1" / "lambdas.json").save(tmp_path / "hazards.html")
+    plot(LAMBDAS).save(tmp_path / "hazards.html")
     page, run, _ = seen(tmp_path / "hazards.html")
-    told = "a Lambda with marshalled Python code, which building the model would run"
-    assert run(listed) == ["Hazards", f"lam: {told}", f"named: {told}"]
-    run("document.querySelectorAll('#pointed button')[1].click()")
+    assert run(DANGERS) == ["2 hazards", f"lam: {LAMBDA}", f"named: {LAMBDA}"]
+    assert run(IN_THE_OPEN)
+    run("document.querySelectorAll('#dangers button')[1].click()")
     assert run("document.getElementById('about').textContent") == "named"
     assert run("document.getElementById('place').textContent") == ""
     assert page.complaints == []
     plot(loaded(tmp_path, chain(["a", "b"])), convert=True).save(tmp_path / "rules.html")
     page, run, _ = seen(tmp_path / "rules.html", width=1200)
+    listed = "[...document.querySelectorAll('#points h2, #pointed button')].map(b => b.textContent)"
     assert run(listed)[:2] == ["What was converted", "x: batch_input_shape → batch_shape"]
+    assert run("document.getElementById('hazards').hidden")
     assert page.complaints == []
+
+
+def test_hazards_are_told_beside_whatever_else_a_page_lists(seen: Callable[..., Seen], tmp_path: Path) -> None:
+    """Beside the places to cut, in parts, in a difference: also of what is gone. Folded where there is more."""
+    model = chain(["a", "b", "c"])
+    code = {"function": ["4wEAAAA=", None, None], "function_type": "lambda", "output_shape": [4], "output_shape_type": "raw"}
+    model["config"]["layers"] += [layer("evil", "Lambda", code, ("c",)), layer("worse", "Lambda", code, ("evil",))]
+    model["config"]["output_layers"] = [["worse", 0, 0]]
+    document = loaded(tmp_path, model)
+    head = configsplit.extract(document, to="evil")
+    pictures = {"places": plot(document), "parts": plot(configsplit.split(document, "b")), "difference": plot(document, head)}
+    told = {}
+    for number, (name, picture) in enumerate(pictures.items()):
+        picture.save(tmp_path / f"{name}.html")
+        page, run, _ = seen(tmp_path / f"{name}.html", width=1300 + number)
+        beside = run("document.querySelector('#points h2').textContent") or run("!!document.querySelector('#curve')")
+        told[name] = (run(DANGERS), run(IN_THE_OPEN), beside)
+        assert "2 hazardous" in picture.picture.facts
+        assert page.complaints == []
+    both = ["2 hazards", f"evil: {LAMBDA}", f"worse: {LAMBDA}"]
+    assert told == {
+        "places": (both, True, True),
+        "parts": (both, False, "What crosses"),
+        "difference": (both, False, "What differs"),
+    }
 
 
 def test_what_a_part_is_stands_beside_the_lines(seen: Callable[..., Seen], tmp_path: Path) -> None:

@@ -261,7 +261,7 @@ def test_a_live_layer_goes_into_a_file(tmp_path: Path) -> None:
     assert no_layer.value.code == "fragment-invalid"
 
 
-def test_two_models_in_memory_are_compared(tmp_path: Path) -> None:
+def test_two_models_in_memory_are_compared(near_worker: None) -> None:
     """Neither stands in a file: each is written for the comparison alone, and gone behind it."""
     renamed = configsplit.rename(RESIDUAL, ["bn1=normal"])
     live = framework("keras").module.models.load_model(RESIDUAL)

@@ -33,9 +33,13 @@ def executable() -> str:
 
 @contextmanager
 def chromium(profile: Path) -> Iterator[str]:
-    """A headless Chromium that can resolve no name; the address of its DevTools."""
+    """A headless Chromium that reaches nothing but this machine; the address of its DevTools."""
     flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"]
-    flags += ["--host-resolver-rules=MAP * ~NOTFOUND", "--remote-debugging-port=0", f"--user-data-dir={profile}"]
+    flags += [
+        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+        "--remote-debugging-port=0",
+        f"--user-data-dir={profile}",
+    ]
     process = subprocess.Popen([executable(), *flags, "about:blank"], stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     try:
@@ -112,15 +116,15 @@ class Page:
 
 
 @contextmanager
-def visit(path: Path, profile: Path, fragment: str = "", width: int = 1400) -> Iterator[tuple[Page, Any]]:
-    """A local file in a browser; what comes beside the page runs a coroutine to its end."""
+def visit(path: Path | str, profile: Path, fragment: str = "", width: int = 1400) -> Iterator[tuple[Page, Any]]:
+    """A local file, or an address of this machine, in a browser; what comes beside the page runs a coroutine to its end."""
     loop = asyncio.new_event_loop()
     with chromium(profile) as address:
         client = loop.run_until_complete(_client())
         try:
             socket = loop.run_until_complete(client.ws_connect(address, max_msg_size=0))
             page = Page(socket)
-            loop.run_until_complete(page.open(path.resolve().as_uri() + fragment, width))
+            loop.run_until_complete(page.open((path if isinstance(path, str) else path.resolve().as_uri()) + fragment, width))
             yield page, loop.run_until_complete
         finally:
             loop.run_until_complete(client.close())

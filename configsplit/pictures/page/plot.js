@@ -19,12 +19,13 @@
     });
   }
 
+  /** A view of the data as it is seen. The outermost is seen once: it is what the page begins with. */
   function instance(number, parent, place) {
-    const element = spare.get(number).cloneNode(true);
+    const element = number ? spare.get(number).cloneNode(true) : spare.get(number);
     element.classList.remove("off");
     const own = [...element.children];
     return {
-      number, parent, place, element, view: data.views[number], open: new Map(),
+      number, parent, place, element, view: data.views[number], open: new Map(), moved: false,
       boxes: own.filter((each) => each.classList.contains("b")),
       lines: own.filter((each) => each.classList.contains("l")),
       others: own.filter((each) => !each.classList.contains("b") && !each.classList.contains("l")),
@@ -32,7 +33,7 @@
   }
 
   const root = instance(0, null, 0);
-  picture.replaceChildren(root.element);
+  for (const each of [...picture.children].slice(1)) each.remove();
 
   /** Where everything of a view is, with what is open in it. */
   function reflow(node) {
@@ -61,6 +62,8 @@
       const width = child ? child.width + 2 * RIM : WIDTH, height = child ? child.height + HEAD + RIM : HEIGHT;
       return [middle - width / 2, down(y) + (more + HEIGHT - height) / 2, width, height];
     });
+    if (!node.open.size && !node.moved) return; // as the page has it
+    node.moved = true;
     drawBoxes(node);
     drawLines(node, across, down);
     drawOthers(node, across, down);
@@ -152,6 +155,7 @@
     picture.setAttribute("viewBox", `0 0 ${root.width} ${root.height}`);
     picture.setAttribute("width", root.width * zoom);
     picture.setAttribute("height", root.height * zoom);
+    picture.classList.add("settled");
     if (at && !at[0].element.isConnected) at = null;
     sketch();
   }
@@ -255,17 +259,24 @@
 
   function spots(paint, node, left, top, least) {
     node.at.forEach(([x, y, width, height], place) => {
-      const child = node.open.get(place), edge = node.boxes[place].querySelector(".k");
+      const child = node.open.get(place);
       if (child) spots(paint, child, left + x + RIM, top + y + HEAD, least);
       else {
-        const crosses = node.boxes[place].classList.contains("gives");
-        paint.fillStyle = crosses ? "#e11d48" : colours.get(edge) || colours.set(edge, getComputedStyle(edge).fill).get(edge);
+        const box = node.boxes[place], crosses = box.classList.contains("gives");
+        paint.fillStyle = crosses ? "#e11d48" : colourOf(box);
         paint.fillRect(crosses ? 0 : left + x, top + y, crosses ? root.width : width, Math.max(height, least));
       }
     });
   }
 
-  const colours = new WeakMap();
+  const colours = new Map();
+
+  /** Of the edge of a box: what its classes give it. */
+  function colourOf(box) {
+    const kind = box.getAttribute("class");
+    if (!colours.has(kind)) colours.set(kind, getComputedStyle(box.querySelector(".k")).fill);
+    return colours.get(kind);
+  }
 
   function travel(event) {
     const { left, top, width, height } = map.getBoundingClientRect();
@@ -454,7 +465,19 @@
 
   // ------------------------------------------------------------------ what a difference marks, what crosses a cut
 
-  const MOST_POINTS = 300;
+  const MOST_POINTS = 300, FEW = 4;
+
+  /** Texts, each a button that leads to what it tells of. */
+  function rows(list, found) {
+    list.replaceChildren(...found.slice(0, MOST_POINTS).map(([text, find]) => {
+      const item = document.createElement("li"), button = document.createElement("button");
+      button.type = "button";
+      button.textContent = text;
+      button.addEventListener("click", () => find().scrollIntoView({ block: "center", inline: "center" }));
+      item.append(button);
+      return item;
+    }));
+  }
 
   function pointed() {
     const cut = [...picture.querySelectorAll(".onCut")].map((each) => [each.textContent, () => each]);
@@ -470,18 +493,16 @@
       .map(([text, , find]) => [text, find]);
     const rules = [...picture.querySelectorAll(".rule")].map((each) =>
       [`${said(root.boxes[Number(each.dataset.between.split(" ")[0])]).split(" · ")[0]}: ${said(each)}`, () => each]);
-    const [heading, all] = [["What crosses", cut], ["What differs", marked], ["What was converted", rules], ["Hazards", hazards]]
+    const [heading, all] = [["What crosses", cut], ["What differs", marked], ["What was converted", rules]]
       .find(([, each]) => each.length) || ["", []];
     byId("points").hidden = !all.length;
     byId("points").firstElementChild.textContent = heading;
-    byId("pointed").replaceChildren(...all.slice(0, MOST_POINTS).map(([text, find]) => {
-      const item = document.createElement("li"), button = document.createElement("button");
-      button.type = "button";
-      button.textContent = text;
-      button.addEventListener("click", () => find().scrollIntoView({ block: "center", inline: "center" }));
-      item.append(button);
-      return item;
-    }));
+    rows(byId("pointed"), all);
+    const folded = byId("hazards").firstElementChild;
+    byId("hazards").hidden = !hazards.length;
+    folded.firstElementChild.textContent = hazards.length === 1 ? "1 hazard" : `${hazards.length} hazards`;
+    folded.open = hazards.length <= FEW && !all.length;
+    rows(byId("dangers"), hazards);
     return cut.length ? cut[0][1]() : picture.querySelector(".b.added, .b.gone, .b.changed");
   }
 
@@ -622,7 +643,8 @@
     for (const [node, place] of more) open(node, place);
   }
   for (const node of nodes().reverse()) reflow(node);
-  zoom = Math.min(Math.max(paper.clientWidth / (root.width + 24), 0.55), 1);
+  map.hidden = root.height <= 1.5 * paper.clientHeight;
+  zoom = Math.min(Math.max((paper.clientWidth - 34) / root.width, 0.55), 1); // less its padding and a scroll bar
   settle(root);
   paper.scrollLeft = (paper.scrollWidth - paper.clientWidth) / 2;
   const begin = pointed();

@@ -12,7 +12,7 @@ from typing import Any
 from configsplit.containers.staging import Staging
 from configsplit.cutting.minimum_cut import Choice, heads, partition
 from configsplit.display import html
-from configsplit.errors import CutError, ShapeError
+from configsplit.errors import CutError, Json, ShapeError
 from configsplit.graph.model import TensorRef
 from configsplit.rewrites.split import Wire, Wiring
 from configsplit.runtime.frameworks import Framework
@@ -44,8 +44,14 @@ class Port:
     dtype: str
     source: Wire | None = None
 
-    def as_json(self) -> dict[str, Any]:
-        told = {"name": self.name, "tensor": self.tensor, "layer": self.layer or None, "shape": self.shape, "dtype": self.dtype}
+    def as_json(self) -> dict[str, Json]:
+        told: dict[str, Json] = {
+            "name": self.name,
+            "tensor": self.tensor,
+            "layer": self.layer or None,
+            "shape": self.shape,
+            "dtype": self.dtype,
+        }
         return told if self.source is None else told | {"from": _wire(self.source)}
 
 
@@ -134,7 +140,7 @@ class TracedParts(Sequence[TracedPart]):
             staging.commit()
         return Path(directory)
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Json]:
         return {
             "trace_version": 1,
             "parts": [

@@ -97,7 +97,7 @@ VERB = Verb(
         ),
         WEIGHTS,
         NO_WEIGHTS._replace(help="Cut the architecture only."),
-        Option("--to --format", "to", "Format of the parts; that of MODEL by default.", choices=FORMATS, use="save"),
+        Option("--to --format", "format", "Format of the parts; that of MODEL by default.", choices=FORMATS, use="save"),
         Option(
             "--verify",
             help="What to check before the parts appear; numeric also runs them in Keras.",

@@ -57,6 +57,12 @@ class Option(NamedTuple):
     def keyword(self) -> str:
         return self.name or self.key.replace("-", "_")
 
+    @property
+    def older(self) -> dict[str, str]:
+        """Long spellings of earlier releases, and that of today, which is the keyword."""
+        today = f"--{self.keyword}"
+        return {flag: today for flag in self.flags.split() if flag.startswith("--") and today in self.flags and flag != today}
+
 
 class Needed(NamedTuple):
     """Options of which one must be given: one alone, or (``several``) more. ``said`` has the options' keywords in braces."""
