@@ -110,7 +110,7 @@ def _option(option: Option) -> click.Option:
     else:
         more["type"] = _type(option)
     return _Option(
-        [*(flag for flag in _flags(option) if flag not in option.older), option.keyword],
+        [*(flag for flag in option.flags.split() if flag not in option.older), option.keyword],
         older=[*option.older],
         multiple=option.repeat,
         required=option.required,
@@ -120,11 +120,6 @@ def _option(option: Option) -> click.Option:
         **completes(option),
         **more,
     )
-
-
-def _flags(option: Option) -> list[str]:
-    """Its spellings, the long one of today first."""
-    return sorted(option.flags.split(), key=lambda flag: flag.lstrip("-").replace("-", "_") != option.keyword)
 
 
 class _Option(click.Option):
@@ -271,5 +266,5 @@ def _check_usage(verb: Verb, given: Mapping[str, Any]) -> None:
 
 def _words(option: Option) -> str:
     """``--at REF``."""
-    flag = _flags(option)[0]
+    flag = option.flags.split()[0]
     return flag if option.metavar is None or option.argument else f"{flag} {option.metavar}"
