@@ -13,7 +13,7 @@ from command_line import RELEASES, RESIDUAL, process, run
 import configsplit
 from configsplit.cli.command import command
 from configsplit.cli.main import cli, colour
-from configsplit.cli.verb_layers import _tree
+from configsplit.cli.verb_layers import _narrowed, _tree
 from configsplit.verbs.table import VERBS, record
 
 NESTED = RELEASES / "keras-3.15.1" / "nested2.keras"
@@ -372,3 +372,20 @@ def test_the_help_of_batch_has_a_whole_recipe(tmp_path: Path) -> None:
     for number, recipe in enumerate(recipes):
         (tmp_path / f"{number}.yaml").write_text(recipe)
         assert run("validate", tmp_path / f"{number}.yaml").code == 0
+
+
+def test_who_takes_a_layer_is_shortened_on_a_narrow_terminal_and_nothing_else() -> None:
+    name, takers = "a_name_of_a_layer_that_is_rather_long", ", ".join(f"taker_{number}" for number in range(9))
+    rows = [("layer", "class", "taken by"), (name, "Conv2D", takers), ("b", "Dense", "")]
+    assert _narrowed(rows, 200) == rows
+    assert _narrowed(rows, 80)[1] == (name, "Conv2D", f"{takers[:32]}…")
+    assert _narrowed(rows, 20)[1] == (name, "Conv2D", f"{takers[:11]}…"), "the name is what --at takes"
+    assert _narrowed([], 80) == []
+
+
+def test_frozen_layers_have_a_column_where_there_are_any(tmp_path: Path) -> None:
+    assert run("freeze", RESIDUAL, "--before", "bn1", "-o", tmp_path / "frozen.keras").code == 0
+    first, *rows = run("layers", tmp_path / "frozen.keras").out.splitlines()
+    at = first.index("frozen")
+    assert [row.split()[0] for row in rows if row[at : at + 3] == "yes"] == ["c1", "bn1"]
+    assert "frozen" not in run("layers", RESIDUAL).out
