@@ -142,6 +142,15 @@ def implied_notes(told: Sequence[Told]) -> tuple[str, ...]:
     )
 
 
+def dtype_notes(told: Sequence[Told]) -> tuple[str, ...]:
+    """One sentence for each tensor whose type nothing tells, not even weights."""
+    return tuple(
+        f"dtypes: {name!r} is taken for {spec.dtype}, which nothing tells, and Keras would cast whatever else it gives, "
+        f"as complex numbers to real ones; --shape {name}={','.join(map(str, spec.shape or ()))}:DTYPE says another"
+        for (name, spec) in ((each.place.ref.layer, each.spec) for each in told if not each.typed)
+    )
+
+
 def opened_shapes(document: Document, names: Iterable[str]) -> tuple[str, ...]:
     """``LAYER`` or ``LAYER=1,2`` (axes) as what ``--shape`` takes: the recorded shape with these sizes open. Without axes all
     are but the batch and the last, which layers behind need; of two or fewer the last, too.

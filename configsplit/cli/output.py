@@ -140,8 +140,8 @@ def some_of(names: Sequence[str]) -> str:
 
 
 def but_for(warnings: Iterable[str]) -> str:
-    """What a proof leaves open: masks, shapes and graphs of classes that nobody has declared."""
+    """What a proof leaves open: masks, shapes, dtypes and graphs of classes that nobody has declared."""
     told = list(warnings)
-    open_ = [word for word in ("masks", "shapes", "graphs") if any(each.startswith(f"{word}: ") for each in told)]
+    open_ = [word for word in ("masks", "shapes", "dtypes", "graphs") if any(each.startswith(f"{word}: ") for each in told)]
     *first, last = open_ or [""]
     return f" but for {', '.join(first)}{' and ' if first else ''}{last} of undeclared classes" if open_ else ""

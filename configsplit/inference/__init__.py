@@ -1,7 +1,7 @@
 """Shapes, dtypes, weights, operations and masks of layer classes, as declared rules, for documents that do not record them."""
 
 from configsplit.catalog.table import BUILT_IN
-from configsplit.inference.built import Built, keeps_float32, keeps_shape
+from configsplit.inference.built import Built, hands_on, keeps_float32, keeps_shape
 from configsplit.inference.counts import archived_of, counted, operations_of, weights_of
 from configsplit.inference.infer import takers, trace
 from configsplit.inference.known import RULE_ERRORS, Inference, explain, trail
@@ -27,6 +27,7 @@ __all__ = [
     "every_mask",
     "explain",
     "fills_mask",
+    "hands_on",
     "in_words",
     "keeps_float32",
     "keeps_shape",

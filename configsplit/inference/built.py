@@ -134,7 +134,7 @@ def _nature(layer: Layer, facts: LayerFacts | None, shape: Shape | None) -> _Nat
     dtype = policy_dtype(policy(layer.config.get("dtype")))
     if is_float(dtype) and shape is not None and _multiplies(layer, facts, TensorSpec(shape, dtype)):
         return _Nature(shape, dtype)
-    if not _hands_on(layer, facts):
+    if not hands_on(layer, facts):
         return _Nature(shape)
     return _Nature(shape, hands_on=True, keeps_shape=shape is None and keeps_shape(layer, facts))
 
@@ -168,7 +168,7 @@ def _shapes_of_weights(layer: Layer, facts: LayerFacts, spec: TensorSpec) -> Seq
     return [weight.shape for weight in _weights(layer, facts, spec)]
 
 
-def _hands_on(layer: Layer, facts: LayerFacts) -> bool:
+def hands_on(layer: Layer, facts: LayerFacts) -> bool:
     """Whether numbers are handed on: that a cast comes before or behind makes no difference to those, or to a ReLU."""
     if facts.numbers not in ("kept", "moved") and layer.config.get("activation") not in ("relu", "linear"):
         return False

@@ -31,7 +31,8 @@ class Mask(NamedTuple):
         axis: for "joined".
         why: for "hidden" and "unknown", the layer and its class.
         seen: whether Keras 3 sees it when it builds the model from its document, and not only when the model runs.
-        own: for "unknown": no mask arrives at the class that nobody declared, but it may make one itself.
+        own: for "unknown": no mask arrives at the class that nobody declared, nor do its settings ask for one, but it may make
+            one itself.
         doubt: for "unknown" where the class is declared: why nobody can tell.
     """
 
@@ -195,7 +196,8 @@ def _unknown(it: MaskedCall, arriving: list[tuple[TensorRef, Mask]]) -> dict[int
     known = [mask for _, mask in arriving if not mask.own]
     seen = all(it.tensors[each].seen for each in it.used) and all(mask.seen for _, mask in arriving)
     sources = tuple(dict.fromkeys((*refs_of(arriving), *it.used)))
-    return dict.fromkeys(range(it.count()), Mask("unknown", sources, why=it.here, seen=seen, own=not known))
+    likely = bool(known) or (not it.keras3 and it.call.config.get("mask_zero") is True)  # Keras 3 would have recorded it
+    return dict.fromkeys(range(it.count()), Mask("unknown", sources, why=it.here, seen=seen, own=not likely))
 
 
 def handed_on(tensors: Mapping[TensorRef, Mask], ref: TensorRef, mask: Mask | None) -> Mask | None:

@@ -128,7 +128,7 @@ def may_come_out(mask: Mask) -> CutError:
             where=name,
             hint=f"cut before {name!r}, or behind the last layer that uses a mask",
         )
-    does = "makes one" if mask.own else "hands on the mask that arrives there"
+    does = "makes one" if mask.own or not mask.sources else "hands on the mask that arrives there"
     return CutError(
         f"a mask may come out of layer {name!r}: no plug-in declares whether {class_name} {does}",
         code="cut-mask-unknown",

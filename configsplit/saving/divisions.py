@@ -126,7 +126,7 @@ def opening_of(step: Step) -> Opening:
 
 def shape_of(told: Told) -> Shape:
     """What the user said of a tensor, as a record."""
-    place, spec, _ = told
+    place, spec, *_ = told
     return Shape.made(tensor=place.ref, shape=spec.shape, dtype=spec.dtype, inside=place.inside)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from configsplit import __version__
-from configsplit.boundaries.doubts import contradictions, implied_notes, own_graphs, unsure
+from configsplit.boundaries.doubts import contradictions, dtype_notes, implied_notes, own_graphs, unsure
 from configsplit.boundaries.masks import doubts
 from configsplit.containers.fetched import address_of, is_skimmed
 from configsplit.containers.writing import Written
@@ -58,7 +58,7 @@ def rest(parts: Parts, weights: Weights | None = None) -> Rest:
 
 
 def doubts_of(parts: Parts) -> tuple[str, ...]:
-    """What nobody can say of parts, since they hold classes that nobody has declared: of masks, shapes and graphs."""
+    """What nobody can say of parts, since they hold classes that nobody has declared: of masks, shapes, dtypes and graphs."""
     originals = set(parts.split.model.input_refs())
     crossing = (ref for taken in parts.split.inputs for ref in taken if ref not in originals)
     graphs = own_graphs(parts.document, {origin.path for each in parts.origins for origin in each.layers.values()})
@@ -66,6 +66,7 @@ def doubts_of(parts: Parts) -> tuple[str, ...]:
         *doubts(parts.split, parts.inference),
         *unsure(parts.document, parts.inference, crossing, parts.whole.provenance),
         *implied_notes(parts.whole.told),
+        *dtype_notes(parts.whole.told),
         *graphs,
     )
 

@@ -9,7 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from configsplit.boundaries.doubts import contradictions, implied_notes, opened_shapes, own_graphs, unsure
+from configsplit.boundaries.doubts import contradictions, dtype_notes, implied_notes, opened_shapes, own_graphs, unsure
 from configsplit.boundaries.fixing import fixed
 from configsplit.boundaries.mask_changes import check_extracted, mask_changes, said
 from configsplit.boundaries.shapes import check_given, check_taken, name, same, told
@@ -93,7 +93,8 @@ def extract(
     made = between(whole.model, fed, flat(whole.boundaries[len(starts) :]), inference.specs)
     check_extracted(made, inference)
     doubts = unsure(document, inference, (ref for ref in fed if ref not in whole.model.input_refs()), whole.provenance)
-    doubts += implied_notes([each for each in implied if not each.place.inside and each.place.ref in fed])
+    entering = [each for each in implied if not each.place.inside and each.place.ref in fed]
+    doubts += implied_notes(entering) + dtype_notes(entering)
     arguments = {"from": starts, "to": ends, **({"fix_size": asked} if asked else {})}
     return finish("extract", (document,), _from_document(made, whole), arguments, doubts)
 

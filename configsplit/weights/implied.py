@@ -150,14 +150,15 @@ def _of_code(before: Inference, after: Inference) -> Iterator[Told]:
 
 def _seeming(inference: Inference, held: Weights, closed: bool) -> Iterator[Told]:
     from configsplit.rewrites.nested.surface import Told
-    from configsplit.weights.evidence import Wanted, seems, shapes_in, stacked_layers, wanted_by_takers
+    from configsplit.weights.evidence import seems
+    from configsplit.weights.wanted import Wanted, shapes_in, stacked_layers, untyped, wanted_by_takers
 
     for inside, path, each in _levels(inference):
         if not each.reasons:
             continue
         wanted = wanted_by_takers(each, takers(each, _implied(each, path, held)), path, held, closed=closed)
         stacked = stacked_layers(each, path, held)
-        layers, ends = each.model.by_name(), {*each.model.output_refs()}
+        layers, ends, doubtful = each.model.by_name(), {*each.model.output_refs()}, untyped(each, path, held)
         for ref in each.reasons:
             layer = layers[ref.layer]
             facts = each.facts(layer) or UNDECLARED
@@ -167,16 +168,16 @@ def _seeming(inference: Inference, held: Weights, closed: bool) -> Iterator[Told
             shapes, beside = shapes_in(layer, path, held), layer.name in stacked
             seen = seems(each, layer, ref.call, shapes, wanted.get(ref, Wanted()), stacked=beside, closed=closed)
             if seen is not None:
-                yield Told(Place(inside, ref), *seen)
+                yield Told(Place(inside, ref), *seen, typed=ref not in doubtful)
 
 
 def within(model: Model, told: Sequence[Told]) -> dict[int, dict[TensorRef, TensorSpec]]:
     """What is told of tensors of nested models, by the `id` of each, as `trace` takes it."""
     specs: dict[int, dict[TensorRef, TensorSpec]] = {}
-    for place, spec, _ in told:
-        held = _model_at(model, place)
-        if held is not None and place.inside:
-            specs.setdefault(id(held), {})[place.ref] = spec
+    for each in told:
+        held = _model_at(model, each.place)
+        if held is not None and each.place.inside:
+            specs.setdefault(id(held), {})[each.place.ref] = each.spec
     return specs
 
 

@@ -116,3 +116,31 @@ def test_where_masks_begin_nothing_is_taken_for_granted(kind: str, tmp_path: Pat
     with pytest.raises(CutError) as caught:
         configsplit.split(path, at)
     assert caught.value.code == "cut-mask-unknown"
+
+
+class Looked(L.Embedding):  # type: ignore[misc]
+    pass
+
+
+class Summed(Scaled):
+    """Adds up the steps that count."""
+
+    def call(self, x: Any, mask: Any = None) -> Any:
+        return tf.reduce_sum(super().call(x) * tf.cast(mask, x.dtype)[..., None], 1)
+
+
+@pytest.mark.parametrize("mask_zero", [True, False])
+def test_settings_that_ask_for_a_mask_are_believed(mask_zero: bool, tmp_path: Path) -> None:
+    """Where nobody has declared the class that would use the mask either, it was only said."""
+    start = L.Input((7,))
+    flow = Looked(9, 3, mask_zero=mask_zero, name="at")(start)
+    flow = Summed(name="user")(flow) if mask_zero else Scaled(name="user")(flow)
+    keras.Model(start, L.Dense(2)(flow)).save(path := tmp_path / "model.h5")
+    if mask_zero:
+        with pytest.raises(CutError, match="Looked makes one") as caught:
+            configsplit.split(path, "at")
+        assert caught.value.code == "cut-mask-unknown"
+    else:
+        assert any(
+            "whether Looked" in each for each in configsplit.split(path, "at").save(tmp_path / "parts").manifest.warnings
+        )

@@ -33,6 +33,16 @@ class Normalized(L.Layer):  # type: ignore[misc]
         return (x - tf.reduce_mean(x, [1, 2], keepdims=True)) * self.gamma + self.beta
 
 
+class Wavy(L.Layer):  # type: ignore[misc]
+    """An activation with one number that is learnt."""
+
+    def build(self, shape: Any) -> None:
+        self.alpha = self.add_weight(name="alpha", shape=())
+
+    def call(self, x: Any) -> Any:
+        return x + tf.sin(self.alpha * x) ** 2
+
+
 class Padded(L.Layer):  # type: ignore[misc]
     def call(self, x: Any) -> Any:
         return tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]], "REFLECT")
@@ -77,6 +87,28 @@ class Block(L.Layer):  # type: ignore[misc]
         return {**super().get_config(), "filters": self.filters}
 
 
+class Spectrum(L.Layer):  # type: ignore[misc]
+    def call(self, x: Any) -> Any:
+        return tf.signal.fft(tf.cast(x, tf.complex64))
+
+
+class Power(L.Layer):  # type: ignore[misc]
+    def call(self, x: Any) -> Any:
+        return tf.abs(x) + tf.math.imag(x)
+
+
+class Borrowed(L.Embedding):  # type: ignore[misc]
+    """Gives its matrix, too, which has no batch."""
+
+    def call(self, x: Any) -> Any:
+        return [super().call(x), self.embeddings]
+
+
+class Similar(L.Layer):  # type: ignore[misc]
+    def call(self, both: Any) -> Any:
+        return tf.matmul(both[0], both[1], transpose_b=True)
+
+
 class Positions(L.Layer):  # type: ignore[misc]
     def __init__(self, steps: int, words: int, width: int, **more: Any) -> None:
         super().__init__(**more)
@@ -99,6 +131,17 @@ class Wrapped(L.Wrapper):  # type: ignore[misc]
 
     def call(self, x: Any) -> Any:
         return self.layer(x) * self.g
+
+
+class Rounded(L.Wrapper):  # type: ignore[misc]
+    """Keeps a number beside the layer that it holds, as quantization does."""
+
+    def build(self, shape: Any) -> None:
+        self.step = self.add_weight(name="step", shape=(), trainable=False)
+        self.layer.build(shape)
+
+    def call(self, x: Any) -> Any:
+        return self.layer(x) + self.step
 
 
 class Mixed(L.Layer):  # type: ignore[misc]
@@ -196,6 +239,11 @@ KINDS: dict[str, tuple[Callable[[], Any], tuple[int | None, ...], str]] = {
         (None, 6, 6, 4),
         "2 for each channel",
     ),
+    "a number for all channels": (
+        lambda: chain(IMAGE, L.Conv2D(4, 3), Wavy(name="at"), Padded(), L.Conv2D(2, 3)),
+        (None, 6, 6, 4),
+        "its input",
+    ),
     "a subclass of Conv2D": (
         lambda: chain(IMAGE, Spectral(4, 3, strides=2, name="at"), L.LeakyReLU(), L.Flatten(), L.Dense(2)),
         (None, 3, 3, 4),
@@ -228,6 +276,16 @@ KINDS: dict[str, tuple[Callable[[], Any], tuple[int | None, ...], str]] = {
         lambda: chain((5, 4), Wrapped(L.Conv1D(6, 3, padding="same"), name="at"), L.Flatten(), L.Dense(2)),
         (None, 5, 6),
         "the Conv1D that it wraps",
+    ),
+    "before one that wraps a convolution": (
+        lambda: chain(IMAGE, Wavy(name="at"), *map(Rounded, (L.Conv2D(4, 3), L.ReLU(), L.Flatten(), L.Dense(2))), L.Dense(1)),
+        (None, 8, 8, 3),
+        "its input",
+    ),
+    "behind one that wraps a convolution": (
+        lambda: chain(IMAGE, Wavy(), Rounded(L.Conv2D(4, 3), name="at"), *map(Rounded, (L.ReLU(), L.Flatten(), L.Dense(2)))),
+        (None, 6, 6, 4),
+        "the Conv2D that it wraps",
     ),
     "a stack": (
         lambda: chain((5, 4), Mixed(name="at"), L.Dropout(0.1), Mixed(), L.GlobalMaxPooling1D(), L.Dense(1)),
@@ -273,6 +331,7 @@ class Padded4(L.Layer):  # type: ignore[misc]
 _OWN = (
     Normalized,
     Normalized2,
+    Wavy,
     Padded,
     Padded3,
     Spectral,
@@ -282,6 +341,7 @@ _OWN = (
     Block,
     Positions,
     Wrapped,
+    Rounded,
     Mixed,
     Gate,
     Doubling,
@@ -359,6 +419,12 @@ def test_a_wrapper_wants_what_its_layer_wants(kind: str, tmp_path: Path) -> None
     assert {told.place.ref.layer: told.spec.shape for told in told_by_weights(configsplit.load(path))}["at"] == shape
 
 
+def borrowing() -> Any:
+    start = L.Input((5,), dtype="int32")
+    words, matrix = Borrowed(9, 4, name="at")(start)
+    return keras.Model(start, Similar()([L.Conv1D(4, 3)(words), matrix]))
+
+
 UNTOLD: dict[str, Callable[[], Any]] = {
     "a Dense takes any rank": lambda: chain((5, 4), Dropped(name="at"), L.Dense(1)),
     "a Dense behind another size": lambda: chain(IMAGE, Padded(name="at"), L.Flatten(), L.Dense(2)),
@@ -373,6 +439,37 @@ def test_where_nothing_speaks_for_one_it_is_asked_for(kind: str, tmp_path: Path)
         configsplit.split(path, "at")
     assert caught.value.code == "shape-unknown"
     assert "--shape at=" in str(caught.value.hint)
+
+
+def test_a_second_output_is_nothing_that_a_first_one_is(tmp_path: Path) -> None:
+    fill(borrowing()).save(path := tmp_path / "model.h5")
+    assert {told.place.ref.output for told in told_by_weights(configsplit.load(path))} == {0}
+    with pytest.raises(ShapeError, match="at:1") as caught:
+        configsplit.split(path, "at")
+    assert caught.value.code == "shape-unknown"
+
+
+def test_a_type_that_nothing_tells_is_said_and_can_be_given(tmp_path: Path) -> None:
+    """Keras casts complex numbers to real ones without an error."""
+    fill(chain((5, 8), L.Dense(8), Spectrum(name="at"), Power(), L.Conv1D(2, 3))).save(path := tmp_path / "model.h5")
+    taken = configsplit.split(path, "at").save(tmp_path / "taken").manifest
+    assert [each.split(",")[0] for each in taken.warnings if each.startswith("dtypes: ")] == [
+        "dtypes: 'at' is taken for float32"
+    ]
+    assert any(each.startswith("dtypes: 'at'") for each in configsplit.extract(path, from_="at").warnings)
+    saved = configsplit.split(path, "at", shapes=["at=None,5,8:complex64"]).save(tmp_path / "given")
+    assert not any(each.startswith("dtypes: ") for each in saved.manifest.warnings)
+    classes = {"Spectrum": Spectrum, "Power": Power}
+    whole = load(path, framework=WORKS, classes=classes)
+    inputs = inputs_for(whole)
+    found = flat(run_parts(saved.directory, saved.manifest, inputs, WORKS, classes), WORKS)
+    assert all(same(np.asarray(a), np.asarray(b)) for a, b in zip(flat(run(whole, inputs, WORKS), WORKS), found, strict=True))
+
+
+@pytest.mark.parametrize("kind", ["a vector for each channel", "beside a tensor that is known", "filters", "a stack"])
+def test_weights_and_what_stands_beside_tell_the_type(kind: str, tmp_path: Path) -> None:
+    fill(KINDS[kind][0]()).save(path := tmp_path / "model.h5")
+    assert all(told.typed for told in told_by_weights(configsplit.load(path)))
 
 
 class Halved(L.Layer):  # type: ignore[misc]

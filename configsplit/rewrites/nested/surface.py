@@ -28,11 +28,12 @@ if TYPE_CHECKING:
 
 
 class Told(NamedTuple):
-    """What the user says of a tensor, or else (``by``) what tells it."""
+    """What the user says of a tensor, or else (``by``) what tells its shape, and whether anything tells its type."""
 
     place: Place
     spec: TensorSpec
     by: str = ""
+    typed: bool = True
 
 
 class Step(NamedTuple):
