@@ -381,11 +381,3 @@ def test_who_takes_a_layer_is_shortened_on_a_narrow_terminal_and_nothing_else() 
     assert _narrowed(rows, 80)[1] == (name, "Conv2D", f"{takers[:32]}…")
     assert _narrowed(rows, 20)[1] == (name, "Conv2D", f"{takers[:11]}…"), "the name is what --at takes"
     assert _narrowed([], 80) == []
-
-
-def test_frozen_layers_have_a_column_where_there_are_any(tmp_path: Path) -> None:
-    assert run("freeze", RESIDUAL, "--before", "bn1", "-o", tmp_path / "frozen.keras").code == 0
-    first, *rows = run("layers", tmp_path / "frozen.keras").out.splitlines()
-    at = first.index("frozen")
-    assert [row.split()[0] for row in rows if row[at : at + 3] == "yes"] == ["c1", "bn1"]
-    assert "frozen" not in run("layers", RESIDUAL).out
