@@ -104,7 +104,7 @@ def beside_keras(split_seconds: float) -> None:
     say(f"{'Keras, whole process, loaded and no more':<55}{whole:5.1f} s")
     say(f"{'configsplit, whole process, cut, written and proven':<55}{split_seconds:5.1f} s")
     say("")
-    say(f"The parts are in {PARTS}; try `configsplit inspect {PARTS / 'part-1.keras'}` in the same environment.")
+    say(f"The parts are in {PARTS}. Look at the cut, in the same environment: configsplit explore {PARTS}")
 
 
 def keras(code: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model, model_validator
@@ -41,8 +42,28 @@ def options_of(verb: Verb) -> type[Strict]:
     """The options of a verb as a recipe has them: the fields are their keywords, the aliases their words in the recipe."""
     about = f"Options of ``{verb.name}``." + (f" {verb.recipe}" if isinstance(verb.recipe, str) else "")
     fields: dict[str, Any] = {option.keyword: _field(option) for option in verb.recipe_options()}
+    renamed = {option.formerly: option.key for option in verb.recipe_options() if option.formerly}
+
+    class Options(Strict):
+        model_config = ConfigDict(json_schema_extra=partial(_with_old_words, renamed))
+
+        @model_validator(mode="before")
+        @classmethod
+        def _as_now(cls, given: Any) -> Any:
+            """What was given, its older words replaced by those of today."""
+            old = {word: now for word, now in renamed.items() if isinstance(given, dict) and word in given and now not in given}
+            return {old.get(key, key): value for key, value in given.items()} if old else given
+
     checks: dict[str, Any] = {"together": model_validator(mode="after")(_together(verb))}
-    return create_model(verb.name.capitalize(), __base__=Strict, __doc__=about, __validators__=checks, **fields)
+    return create_model(verb.name.capitalize(), __base__=Options, __doc__=about, __validators__=checks, **fields)
+
+
+def _with_old_words(renamed: Mapping[str, str], schema: dict[str, Any]) -> None:
+    for old, now in renamed.items():
+        schema["properties"][old] = {**schema["properties"][now], "deprecated": True, "description": f"Now `{now}`."}
+        if now in schema.get("required", ()):
+            schema["required"].remove(now)
+            schema["oneOf"] = [{"required": [now]}, {"required": [old]}]
 
 
 def paths_of(verb: str) -> set[str]:

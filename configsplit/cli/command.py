@@ -15,6 +15,7 @@ import click
 
 from configsplit.cli.completion import completes
 from configsplit.containers.fetched import is_remote
+from configsplit.errors import closest
 from configsplit.verbs.table import record
 from configsplit.verbs.table.verb import LIMITS, Option, Verb
 
@@ -48,6 +49,7 @@ class _Command(click.Command):
                 raise
             raise click.NoSuchOption(error.option_name, f"{error.message} Did you mean {meant!r}?", ctx=ctx) from None
         except click.UsageError as error:
+            error.ctx = error.ctx or ctx  # so that the usage of this verb is shown
             if "unexpected extra argument" not in error.message:
                 raise
             raise click.UsageError(f"{error.message}{self._meant(given)}", ctx) from None
@@ -108,7 +110,7 @@ def _option(option: Option) -> click.Option:
     else:
         more["type"] = _type(option)
     return _Option(
-        [*(flag for flag in _flags(option) if flag not in option.older), option.keyword],
+        [*(flag for flag in option.flags.split() if flag not in option.older), option.keyword],
         older=[*option.older],
         multiple=option.repeat,
         required=option.required,
@@ -118,11 +120,6 @@ def _option(option: Option) -> click.Option:
         **completes(option),
         **more,
     )
-
-
-def _flags(option: Option) -> list[str]:
-    """Its spellings, the long one of today first."""
-    return sorted(option.flags.split(), key=lambda flag: flag.lstrip("-").replace("-", "_") != option.keyword)
 
 
 class _Option(click.Option):
@@ -155,7 +152,7 @@ _OTHER_OPTIONS = {"--layer": "--at", "--node": "--at", "--output": "--out", "--o
 
 def _type(option: Option) -> click.ParamType[Any] | None:
     if option.choices:
-        return click.Choice(option.choices)
+        return _Choice(option.choices)
     match option.kind:
         case "path" if option.fetched:
             return _Place(path_type=Path)
@@ -168,12 +165,29 @@ def _type(option: Option) -> click.ParamType[Any] | None:
     return None
 
 
+class _Choice(click.Choice[str]):
+    """One of some words, of which a misspelt one is told the nearest."""
+
+    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
+        message = super().get_invalid_choice_message(value, ctx)
+        near = closest(str(value), self.choices)
+        return f"{message} Did you mean {near[0]!r}?" if near else message
+
+
 class _Whole(click.IntRange):
     name = "whole number"
+
+    def _describe_range(self) -> str:
+        return f"{self.min} or more"
 
 
 class _Number(click.FloatRange):
     name = "number"
+
+    def _describe_range(self) -> str:
+        if self.max is not None:
+            return f"{self.min:g} to {self.max:g}"
+        return f"above {self.min:g}" if self.min_open else f"{self.min:g} or more"
 
 
 class _Place(click.Path):
@@ -252,5 +266,5 @@ def _check_usage(verb: Verb, given: Mapping[str, Any]) -> None:
 
 def _words(option: Option) -> str:
     """``--at REF``."""
-    flag = _flags(option)[0]
+    flag = option.flags.split()[0]
     return flag if option.metavar is None or option.argument else f"{flag} {option.metavar}"

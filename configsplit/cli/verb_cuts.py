@@ -78,7 +78,9 @@ def _devices(options: Asked) -> TwoDevices | None:
     if not any(known) and link is None and sent is None:
         return None
     if link is None or any(len(side) != 1 for side in known):
-        raise click.UsageError("two devices need --link, and a speed or a profile of each: --head-speed, --tail-profile, ...")
+        raise click.UsageError(
+            "for two devices give --link, --head-speed (or --head-profile) and --tail-speed (or --tail-profile)"
+        )
     from configsplit.verbs.cuts import TwoDevices
 
     return TwoDevices(head=known[0][0], tail=known[1][0], link=link, input_bytes=sent)

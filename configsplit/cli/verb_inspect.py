@@ -124,7 +124,7 @@ def _classes(classes: dict[str, int]) -> list[str]:
     lines, line = [], " "
     for name, count in classes.items():
         piece = f" {count} {name}"
-        if len(line) + len(piece) > 100:
+        if len(line) + len(piece) > 78:
             lines.append(line)
             line = " "
         line += piece + ","

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
@@ -30,20 +31,32 @@ def layers(model: Path, before: tuple[str, ...], after: tuple[str, ...], as_json
     if as_json:
         show({"file": model.name, "before": before, "after": after, "layers": [layer.as_json() for layer in infos]})
         return
-    names = _tree([layer.path for layer in infos]) if sys.stdout.isatty() else [layer.name for layer in infos]
+    terminal, width = sys.stdout.isatty(), shutil.get_terminal_size().columns
+    names = _tree([layer.path for layer in infos]) if terminal else [layer.name for layer in infos]
+    frozen = any(layer.trainable is False for layer in infos)
     rows = [
         (
             name,
             layer.class_name,
             shape(layer.shape),
             _count(layer),
+            *(["yes" if layer.trainable is False else ""] if frozen else []),
             _takers(layer),
-            "F" if layer.trainable is False else "",
         )
         for name, layer in zip(names, infos, strict=True)
     ]
-    heads = [("layer", "class", "output", "parameters", "taken by", "")] if rows else []
-    say(*table([*heads, *rows], indent="") or ["no layer"])
+    heads = [("layer", "class", "output", "parameters", *(["frozen"] if frozen else []), "taken by")] if rows else []
+    say(*table(_narrowed([*heads, *rows], width) if terminal else [*heads, *rows], indent="") or ["no layer"])
+
+
+_LEAST = 12
+
+
+def _narrowed(rows: list[tuple[str, ...]], width: int) -> list[tuple[str, ...]]:
+    """Rows of which the last cell has the room that others leave: who takes a layer has a row of its own."""
+    others = [max(map(len, column)) + 2 for column in zip(*(row[:-1] for row in rows), strict=True)]
+    room = max(width - sum(others), _LEAST)
+    return [(*row[:-1], row[-1] if len(row[-1]) <= room else f"{row[-1][: room - 1]}…") for row in rows]
 
 
 def _tree(paths: list[tuple[str, ...]]) -> list[str]:

@@ -56,6 +56,14 @@ def _check(model: Model, graph: CallGraph, starts: Sequence[TensorRef], ends: Se
     behind = closure(takers & calls, graph.after) & calls
     names = _Names(model)
     missing = _missing(graph, starts, ends, behind)
+    after = {taker for ref in ends for taker in graph.consumers.get(ref, ())}
+    if missing and not behind and after & needed_calls(graph, ends, starts):
+        raise CutError(
+            f"{names(starts[0])} is computed from {names(ends[0])}",
+            code="extract-missing",
+            where=names(starts[0]),
+            hint=f"exchange them: --from '{names(ends[0])}' --to '{names(starts[0])}'",
+        )
     if missing:
         told = "; ".join(f"{names.call(graph, taker)} also needs {names(ref)}" for ref, taker in missing.items())
         hint = " ".join(f"--from '{names(ref)}'" for ref in missing)

@@ -139,7 +139,7 @@ def read_manifest(folder: Path) -> Manifest:
             "this is a file, not a folder of parts" if folder.is_file() else f"no manifest can be read there: {what}",
             code="manifest-missing",
             where=str(folder if folder.is_file() else place),
-            hint="give the folder that `configsplit split` wrote; `configsplit verify FILE` checks a single file",
+            hint="give the folder that `configsplit split` wrote",
         ) from None
     return from_text(text, str(place))
 

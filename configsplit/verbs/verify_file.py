@@ -16,6 +16,7 @@ from configsplit.graph.json import unspelled
 from configsplit.models.document import reading
 from configsplit.models.fragments import load_fragment
 from configsplit.models.notebook import record_html
+from configsplit.records.manifest import NAME
 from configsplit.records.provenance import SUFFIX, Accounts, ProvenanceRecord, from_text
 from configsplit.saving.conversion import Target, came, new_weights
 from configsplit.saving.conversion_proof import ConversionProof, accounts, prove
@@ -138,7 +139,9 @@ def read_record(path: Path) -> ProvenanceRecord:
             f"{path.name} has no provenance record" if missing else f"no provenance record can be read there: {error}",
             code="provenance-missing",
             where=str(place),
-            hint="only files that configsplit wrote have one; give a folder that `configsplit split` wrote, or such a file",
+            hint="give the folder of the parts to prove them together"
+            if (path.parent / NAME).is_file()
+            else "only files that configsplit wrote have one; give a folder that `configsplit split` wrote, or such a file",
         ) from None
 
 

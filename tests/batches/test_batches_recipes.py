@@ -220,11 +220,38 @@ EVERY = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("verb", "rest", "old", "now", "value"),
+    [
+        ("split", {"at": "c1"}, "to", "format", "json"),
+        ("insert", {"after": "c1"}, "model", "donor", "noise.json"),
+        ("replace", {"from": "c1", "to": "bn1"}, "model", "donor", "noise.json"),
+    ],
+)
+def test_words_of_earlier_releases_are_understood(
+    verb: str, rest: dict[str, str], old: str, now: str, value: str, tmp_path: Path
+) -> None:
+    """By `batch` and by the schema; but not both words at once."""
+    olds, news, both = ({"do": [{verb: {**rest, **dict.fromkeys(words, value)}}]} for words in ([old], [now], [old, now]))
+    assert checked(olds) == checked(news)
+    assert getattr(checked(olds).do[0].options, now) == value
+    assert refused(both).code == "recipe-unknown-key"
+    for number, plain in enumerate((olds, news)):
+        assert configsplit.validate(zoos.recipe(tmp_path, plain, f"{number}.yaml")).violations == ()
+    schema = json.loads((resources.files("configsplit.schemas") / "recipe.schema.json").read_text("utf-8"))
+    checker = jsonschema.Draft202012Validator(schema)
+    assert checker.is_valid(olds)
+    assert checker.is_valid(news)
+    if verb != "split":
+        assert not checker.is_valid({"do": [{verb: rest}]})
+        assert refused({"do": [{verb: rest}]}).code == "recipe-invalid"
+
+
 def test_every_kind_of_step(tmp_path: Path) -> None:
     zoo = three(tmp_path)
     noise = {"class_name": "GaussianNoise", "config": {"name": "noise", "stddev": 0.1}}
     (tmp_path / "noise.json").write_text(json.dumps(noise))
-    insert = {"insert": {"after": "bn1", "model": "noise.json"}}
+    insert = {"insert": {"after": "bn1", "donor": "noise.json"}}
     steps = [*EVERY[:9], insert, *EVERY[9:]]
     place = zoos.recipe(tmp_path, {"recipe": 1, "models": {"include": "*.keras"}, "do": steps})
     summary = batch(place, zoo=zoo, out=tmp_path / "out", jobs=1)

@@ -13,7 +13,7 @@ from command_line import RELEASES, RESIDUAL, process, run
 import configsplit
 from configsplit.cli.command import command
 from configsplit.cli.main import cli, colour
-from configsplit.cli.verb_layers import _tree
+from configsplit.cli.verb_layers import _narrowed, _tree
 from configsplit.verbs.table import VERBS, record
 
 NESTED = RELEASES / "keras-3.15.1" / "nested2.keras"
@@ -322,3 +322,62 @@ def test_layers_say_shape_and_takers_and_freezing_how_much(tmp_path: Path) -> No
 def test_nested_models_are_a_tree_where_a_person_looks() -> None:
     paths = [("a",), ("m",), ("m", "x"), ("m", "n"), ("m", "n", "k"), ("m", "z"), ("b",), ("far", "r")]
     assert _tree(paths) == ["a", "m", "├─ x", "├─ n", "│  └─ k", "└─ z", "b", "far/r"]
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (
+            ("split", RESIDUAL, "-o", "x", "--at"),
+            "Option '--at' requires an argument.\n\nUsage: configsplit split [OPTIONS] MODEL",
+        ),
+        (("split", RESIDUAL, "-o", "x", "--stages", 0), "0 is not in the range 1 or more."),
+        (("split", RESIDUAL, "-o", "x", "--at", "c1", "--timeout", 0), "0.0 is not in the range above 0."),
+        (("split", RESIDUAL, "-o", "x", "--stages", 2, "--slack", 2000), "is not in the range 0 to 1000."),
+        (("split", RESIDUAL, "-o", "x", "--at", "c1", "--boundary", "smalest"), "Did you mean 'smallest'?"),
+        (("cuts", RESIDUAL, "--sort", "byte"), "Did you mean 'bytes'?"),
+        (("cuts", RESIDUAL, "--link", "3MB"), "for two devices give --link, --head-speed (or --head-profile) and --tail-speed"),
+    ],
+)
+def test_what_is_wrong_with_an_option_is_said_in_words(line: tuple[object, ...], told: str) -> None:
+    found = run(*line)
+    assert (found.code, found.out) == (2, "")
+    assert told in found.err
+
+
+def test_the_wrong_way_round_is_said(tmp_path: Path) -> None:
+    found = run("extract", RESIDUAL, "--from", "res", "--to", "c1", "-o", tmp_path / "x.keras").failed("extract-missing")
+    assert "res is computed from c1\n  hint: exchange them: --from 'c1' --to 'res'" in found.err
+    beside = run("extract", RESIDUAL, "--from", "c2", "--to", "c1", "-o", tmp_path / "x.keras").failed("extract-missing")
+    assert "exchange" in beside.err
+    other = run("extract", RESIDUAL, "--from", "c1", "--to", "concatenate", "-o", tmp_path / "x.keras").failed(
+        "extract-missing"
+    )
+    assert "concatenate also needs image: add it to --from" in other.err
+
+
+def test_a_part_alone_is_told_to_be_proven_with_the_others(tmp_path: Path) -> None:
+    assert run("split", RESIDUAL, "--at", "c1", "-o", tmp_path / "parts").code == 0
+    alone = run("verify", tmp_path / "parts" / "part-0.keras").failed("provenance-missing")
+    assert "hint: give the folder of the parts" in alone.err
+    assert (
+        "give a folder that `configsplit split` wrote, or such a file"
+        in run("verify", RESIDUAL).failed("provenance-missing").err
+    )
+
+
+def test_the_help_of_batch_has_a_whole_recipe(tmp_path: Path) -> None:
+    recipes = re.findall(r'"(do: \[.*?\])"', " ".join(run("help", "batch").out.split()))
+    assert len(recipes) == 2
+    for number, recipe in enumerate(recipes):
+        (tmp_path / f"{number}.yaml").write_text(recipe)
+        assert run("validate", tmp_path / f"{number}.yaml").code == 0
+
+
+def test_who_takes_a_layer_is_shortened_on_a_narrow_terminal_and_nothing_else() -> None:
+    name, takers = "a_name_of_a_layer_that_is_rather_long", ", ".join(f"taker_{number}" for number in range(9))
+    rows = [("layer", "class", "taken by"), (name, "Conv2D", takers), ("b", "Dense", "")]
+    assert _narrowed(rows, 200) == rows
+    assert _narrowed(rows, 80)[1] == (name, "Conv2D", f"{takers[:32]}…")
+    assert _narrowed(rows, 20)[1] == (name, "Conv2D", f"{takers[:11]}…"), "the name is what --at takes"
+    assert _narrowed([], 80) == []

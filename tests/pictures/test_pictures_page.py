@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -418,6 +419,22 @@ def test_the_whole_is_shown_small_where_it_is_large(seen: Callable[..., Seen], t
     )
     assert run("document.getElementById('paper').scrollTop") > before + 500
     run(key("f", "document.body"))
+    assert page.complaints == []
+
+
+def test_a_frame_that_is_opened_later_is_filled(seen: Callable[..., Seen], tmp_path: Path) -> None:
+    """As in a notebook, where the page is behind a line to click at: it is not drawn as small as what has no room."""
+    inside = escape(plot(loaded(tmp_path, chain(["a", "b"]))).text(".html"))
+    frame = f'<iframe srcdoc="{inside}" width="1200" height="600"></iframe>'
+    (tmp_path / "host.html").write_text(f"<!doctype html><details><summary>look</summary>{frame}</details>")
+    page, run, _ = seen(tmp_path / "host.html")
+    run("document.querySelector('details').open = true")
+    filled = """new Promise((done) => { const look = () => {
+        const picture = document.querySelector('iframe').contentDocument.getElementById('picture');
+        const whole = picture && Number(picture.getAttribute('width')) === picture.viewBox.baseVal.width;
+        return whole ? done(true) : setTimeout(look, 20);
+    }; look(); })"""
+    assert run(filled)
     assert page.complaints == []
 
 

@@ -125,8 +125,10 @@ def test_layers_looks_into_the_nested_model_that_a_tensor_lies_in() -> None:
 
 def test_frozen_layers_are_marked(folder: Path) -> None:
     call("freeze", RESIDUAL, "--layer", "c*", "--out", folder / "out.keras")
-    lines = call("layers", folder / "out.keras").splitlines()
-    assert [line.split()[0] for line in lines if line.endswith(" F")] == ["c1", "c2", "concatenate"]
+    head, *lines = call("layers", folder / "out.keras").splitlines()
+    at = head.index("frozen")
+    assert [line.split()[0] for line in lines if line[at : at + 3] == "yes"] == ["c1", "c2", "concatenate"]
+    assert "frozen" not in call("layers", RESIDUAL)
 
 
 def test_weights_apart(folder: Path) -> None:

@@ -643,9 +643,13 @@
     for (const [node, place] of more) open(node, place);
   }
   for (const node of nodes().reverse()) reflow(node);
-  map.hidden = root.height <= 1.5 * paper.clientHeight;
-  zoom = Math.min(Math.max((paper.clientWidth - 34) / root.width, 0.55), 1); // less its padding and a scroll bar
-  settle(root);
+  function fit() {
+    map.hidden = root.height <= 1.5 * paper.clientHeight;
+    zoom = Math.min(Math.max((paper.clientWidth - 34) / root.width, 0.55), 1); // less its padding and a scroll bar
+    settle(root);
+  }
+  fit();
+  if (!paper.clientWidth) window.addEventListener("resize", fit, { once: true }); // a frame that is closed yet, as in notebooks
   paper.scrollLeft = (paper.scrollWidth - paper.clientWidth) / 2;
   const begin = pointed();
   if (begin) paper.scrollTop += begin.getBoundingClientRect().top - paper.getBoundingClientRect().top - paper.clientHeight / 2;

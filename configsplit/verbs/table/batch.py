@@ -7,6 +7,8 @@ VERB = Verb(
     function="configsplit.batches.batch:batch",
     help="""Run a RECIPE (YAML) on every model of a zoo, and write a ledger and a report.
 
+    A recipe lists verbs with their options: "do: [convert: {}]", or "do: [split: {at: half the MACs}]".
+
     Each model ends as done, failed or skipped; one that fails, or kills its worker, never stops the others. After any
     interruption the same command with --resume continues, and ends with the same result as an uninterrupted run.
     Exit code 1 if a model failed.

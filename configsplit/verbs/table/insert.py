@@ -19,7 +19,7 @@ VERB = Verb(
         *output(),
     ),
     gives="file",
-    recipe="``model`` is a path beside the recipe.",
+    recipe="``donor`` is a path beside the recipe.",
     live=True,
     examples=(
         "insert model.keras --after conv1 --donor noise.json -o noisy.keras",

@@ -28,7 +28,7 @@ VERB = Verb(
         *output("--format"),
     ),
     gives="file",
-    recipe="``model`` is a path beside the recipe.",
+    recipe="``donor`` is a path beside the recipe.",
     live=True,
     examples=(
         "replace resnet.keras --from avg_pool --to predictions --donor head.keras -o new.keras",

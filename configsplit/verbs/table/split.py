@@ -97,7 +97,13 @@ VERB = Verb(
         ),
         WEIGHTS,
         NO_WEIGHTS._replace(help="Cut the architecture only."),
-        Option("--to --format", "format", "Format of the parts; that of MODEL by default.", choices=FORMATS, use="save"),
+        Option(
+            "--format --to",
+            help="Format of the parts; that of MODEL by default.",
+            choices=FORMATS,
+            use="save",
+            formerly="to",
+        ),
         Option(
             "--verify",
             help="What to check before the parts appear; numeric also runs them in Keras.",

@@ -17,7 +17,7 @@ class Option(NamedTuple):
     """An option or an argument of a verb, said once.
 
     Attributes:
-        flags: as the command line has it: ``--from``, ``--format --to``; an argument's name has no dashes.
+        flags: as the command line has it: ``--from``, ``--format --to`` (today's first); an argument's name has no dashes.
         name: the keyword in Python; the flag's own word by default.
         choices: the words that it may be.
         use: who takes it: the verb's function, who loads the model, who loads the donor, who saves the result, who shows it.
@@ -25,6 +25,7 @@ class Option(NamedTuple):
         least, most: bounds of a number, ``open``: the lower one is none of them.
         goes_with: the option that it means nothing without.
         fetched: whether a path may be an address, too, from which the command line fetches the file.
+        formerly: its word in recipes of earlier releases, which is still understood.
     """
 
     flags: str
@@ -43,6 +44,7 @@ class Option(NamedTuple):
     only: Literal["", "command", "recipe"] = ""
     goes_with: str = ""
     fetched: bool = False
+    formerly: str = ""
 
     @property
     def argument(self) -> bool:
@@ -59,9 +61,9 @@ class Option(NamedTuple):
 
     @property
     def older(self) -> dict[str, str]:
-        """Long spellings of earlier releases, and that of today, which is the keyword."""
-        today = f"--{self.keyword}"
-        return {flag: today for flag in self.flags.split() if flag.startswith("--") and today in self.flags and flag != today}
+        """Long spellings of earlier releases, and that of today, which stands first."""
+        today, *others = self.flags.split()
+        return {flag: today for flag in others if flag.startswith("--")}
 
 
 class Needed(NamedTuple):
@@ -269,6 +271,6 @@ def donor(what: str, word: str) -> tuple[Option, Option]:
     told = f"The {what}: a model, or one layer's config."
     weights = f"Weights that go with an architecture-only {word}."
     return (
-        Option("--model --donor", "donor", told, kind="path", required=True, use="donor", fetched=True),
+        Option("--donor --model", help=told, kind="path", required=True, use="donor", fetched=True, formerly="model"),
         Option("--donor-weights", help=weights, kind="path", use="donor", fetched=True),
     )
