@@ -8,7 +8,7 @@ function, an operation, a dtype policy) must stand in the catalog, in a form tha
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 from configsplit.catalog import (
@@ -31,7 +31,6 @@ from configsplit.catalog import (
 )
 from configsplit.catalog.table import class_facts
 from configsplit.graph.json import Content, FrozenDict, config_kind, content
-from configsplit.values import dataclass
 
 ROOTS = frozenset({"keras", "tf_keras"})
 """The packages whose classes are the framework's own; all others are the user's."""

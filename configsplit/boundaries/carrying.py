@@ -7,6 +7,7 @@ no part holds the weights of a layer twice.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from configsplit.boundaries.flattened import Flattened
@@ -21,7 +22,6 @@ from configsplit.rewrites.common import described
 from configsplit.rewrites.nested.flat import Flat, Inner, flatten, outer_calls, path_of
 from configsplit.rewrites.nested.surface import Surfaced
 from configsplit.rewrites.split import assemble
-from configsplit.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import isfinite, prod
 from pathlib import Path
@@ -20,7 +20,6 @@ from configsplit.inference import Inference, counted, operations_of, weights_of
 from configsplit.models.document import Document
 from configsplit.records.yaml_text import YamlError, yaml_values
 from configsplit.rewrites.split import ITEM_SIZE, UNKNOWN, bytes_per_sample
-from configsplit.values import dataclass
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from configsplit.boundaries.costs import Costs
@@ -15,7 +16,6 @@ from configsplit.errors import Json
 from configsplit.graph.model import Shape, TensorRef, TensorSpec
 from configsplit.graph.references import outputs_used
 from configsplit.rewrites.split import UNKNOWN
-from configsplit.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ What was chosen there is carried out by `configsplit.boundaries.carrying`, on a 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 
 from configsplit.boundaries.costs import Costs
@@ -18,7 +19,6 @@ from configsplit.models.document import Document
 from configsplit.models.wrapped import DocumentWrapping
 from configsplit.rewrites.nested.flat import Flat, Inner, anything, flatten, nothing, outer_calls, path_of
 from configsplit.rewrites.nested.surface import Told
-from configsplit.values import dataclass
 
 _SPECIAL = frozenset("@:/,*")
 

@@ -4,7 +4,7 @@ be lost. Plans and lists of places keep clear of them."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from configsplit.boundaries.masks import check_order, check_sayable
 from configsplit.errors import CutError
@@ -14,7 +14,6 @@ from configsplit.inference import Inference, traced_masks
 from configsplit.inference.tensor_kinds import check_kinds
 from configsplit.models.document import Document
 from configsplit.rewrites.masks import MaskTensors
-from configsplit.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ formula, fitted to the figures at sizes that strides divide.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice, product
 from math import prod
@@ -21,7 +21,6 @@ from configsplit.graph.model import Model, TensorRef, TensorSpec
 from configsplit.graph.references import outputs_used, tensor_name
 from configsplit.inference import Inference, explain
 from configsplit.models.document import Document
-from configsplit.values import dataclass
 
 if TYPE_CHECKING:
     from configsplit.boundaries.costs import Costs

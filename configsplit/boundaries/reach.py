@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from configsplit.boundaries.flattened import Flattened
 from configsplit.cutting.places import CutPlace, Segments
 from configsplit.graph.model import LayerPath, TensorRef, walk
 from configsplit.rewrites.nested.flat import outer_calls, path_of
-from configsplit.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from math import inf
 from typing import Any
 
@@ -14,7 +15,6 @@ from configsplit.catalog.values import EMPTY, NOTHING, TRUTH, UNFILLED, WHOLE, V
 from configsplit.errors import closest
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import INPUT
-from configsplit.values import dataclass
 
 _BESIDE_A_SHAPE = {
     "keras2": {"input_shape": EMPTY, "batch_size": or_none(WHOLE), "input_tensor": NOTHING, "type_spec": NOTHING},

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
 from configsplit.catalog.values import Values
 from configsplit.errors import ShapeError
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import Shape, Structure, TensorSpec, leaves
-from configsplit.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

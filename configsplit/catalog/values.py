@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from math import isfinite
 from typing import Any
-
-from configsplit.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

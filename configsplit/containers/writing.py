@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from threading import Event
@@ -22,7 +22,6 @@ from configsplit.containers.system.hashing import digest_of
 from configsplit.containers.system.threads import Workers
 from configsplit.containers.system.window import Cancelled, Piece, Span, stream
 from configsplit.errors import StoreError, WeightsError
-from configsplit.values import dataclass
 
 if TYPE_CHECKING:
     from configsplit.containers.arrays import Arrays

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -14,7 +14,6 @@ from configsplit.catalog.recipes import Slot
 from configsplit.graph.json import FrozenDict, rebuild
 from configsplit.graph.model import CallRef, Constant, Layer, LayerPath, Model, Node, Shape, TensorRef, TensorSpec, Use
 from configsplit.inference import Inference
-from configsplit.values import dataclass
 
 OPS = "keras.src.ops"
 """Where Keras keeps its operations, and the only place of its own that it lets a file name."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 
 from configsplit.catalog.facts import LayerFacts
 from configsplit.catalog.keras3.refusals import Layout, Migration, Note, Refusal, Replacement, Stop
@@ -16,7 +16,6 @@ from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import Layer, LayerPath, Model, Node, TensorRef, TensorSpec, Use, walk
 from configsplit.inference import RULE_ERRORS, Inference, trace
 from configsplit.inference.inputs import input_spec
-from configsplit.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from configsplit.cutting.minimum_cut import FlowNetwork, heads
@@ -16,7 +17,6 @@ from configsplit.cutting.pipeline.places import bits, segments
 from configsplit.cutting.pipeline.units import Measure, Units, units_of
 from configsplit.graph.calls import CallGraph
 from configsplit.graph.model import TensorRef
-from configsplit.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from itertools import accumulate
 
 from configsplit.cutting.places import CutPlace, Segments
 from configsplit.graph.calls import CallGraph
 from configsplit.graph.model import TensorRef
-from configsplit.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

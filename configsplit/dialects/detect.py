@@ -7,13 +7,12 @@ generations, or of none, is refused with the evidence.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 from configsplit.dialects.dialect import Dialect, Generation
 from configsplit.errors import DocumentError
 from configsplit.graph.json import FrozenDict
-from configsplit.values import dataclass
 
 GENERATIONS: frozenset[str] = frozenset(get_args(Generation))
 

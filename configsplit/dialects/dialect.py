@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from configsplit.dialects.frame import Frame
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import Layer, Model, Node, TensorRef, TensorSpec
-from configsplit.values import dataclass
 
 Generation: TypeAlias = Literal["keras1", "keras2", "keras3"]
 

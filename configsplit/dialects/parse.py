@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import chain, count, pairwise
 from types import MappingProxyType
 from typing import Any
@@ -23,7 +23,6 @@ from configsplit.dialects.sound import check
 from configsplit.errors import DocumentError, nearest
 from configsplit.graph.json import FrozenDict, loads, rebuild
 from configsplit.graph.model import CHAINED, Layer, Model, Node, TensorRef, Use, leaves
-from configsplit.values import dataclass
 
 LIST = "list"
 """`Model.form` of a Sequential whose config is the bare list of its layers (Keras 1, and Keras 2 up to 2.1)."""

@@ -13,11 +13,11 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from itertools import accumulate, count
 from typing import Any, NoReturn, TypeAlias
 
 from configsplit.errors import DocumentError
-from configsplit.values import dataclass
 
 MAX_DEPTH = 600
 """Deepest nesting of a document, in brackets; a nested model costs three or four."""

@@ -8,12 +8,11 @@ counts from.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from operator import is_
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from configsplit.graph.json import EMPTY, FrozenDict, rebuild
-from configsplit.values import dataclass
 
 LayerPath: TypeAlias = tuple[str, ...]
 """Names from the outermost model down to a layer: ``("encoder", "block3", "conv")``."""

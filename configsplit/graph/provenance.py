@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from configsplit.graph.model import LayerPath, Model
-from configsplit.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import partial
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -23,7 +23,6 @@ from configsplit.graph.json import config_kind
 from configsplit.graph.model import CallRef, Layer, Model, Shape, TensorRef, TensorSpec
 from configsplit.inference.inputs import as_shape
 from configsplit.inference.recorded import agree, in_words
-from configsplit.values import dataclass
 
 FactsOf = Callable[[Layer], LayerFacts | None]
 

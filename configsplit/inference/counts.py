@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import prod
 
 from configsplit.catalog.facts import WeightSpec
 from configsplit.catalog.table import Table
 from configsplit.graph.model import Layer
 from configsplit.inference.known import RULE_ERRORS, Inference
-from configsplit.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, TypeAlias
 
 from configsplit.catalog.facts import CallFacts, LayerFacts
@@ -22,7 +22,6 @@ from configsplit.inference.built import Built, built_on
 from configsplit.inference.inputs import input_spec, is_possible
 from configsplit.inference.known import NOTHING, RULE_ERRORS, Inference, ReadModel, called
 from configsplit.inference.recorded import Recorded, described_as, recorded_in, weighed
-from configsplit.values import dataclass
 
 _Key: TypeAlias = tuple[int, tuple[TensorSpec, ...] | None]
 

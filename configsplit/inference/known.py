@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, TypeAlias, TypeVar
 
@@ -13,7 +13,6 @@ from configsplit.catalog.table import Table, ships
 from configsplit.errors import ShapeError
 from configsplit.graph.json import FrozenDict, config_kind, rebuild
 from configsplit.graph.model import CallRef, Layer, Model, Node, TensorRef, TensorSpec, Use
-from configsplit.values import dataclass
 
 NOTHING: Mapping[Any, Any] = MappingProxyType({})
 """An empty mapping that nobody can fill, for defaults."""

@@ -6,16 +6,15 @@ tensors are combined, and which outputs carry them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, TypeAlias
 
 from configsplit.catalog.facts import UNDECLARED, CallFacts, LayerFacts
 from configsplit.catalog.layers.keras1 import merge_hands_masks_on
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import CHAINED, CallRef, Layer, Node, Structure, TensorRef, Use, leaves
-from configsplit.inference.known import RULE_ERRORS, Inference
-from configsplit.values import dataclass
+from configsplit.inference.known import RULE_ERRORS, Inference, called
 
 Kind = Literal["made", "same", "given", "and", "or", "true", "joined", "any", "entry", "hidden", "unknown"]
 
@@ -309,6 +308,40 @@ def given_masks(node: Node, count: int) -> list[TensorRef | None] | None:
         return None
     masks = [item.ref if type(item) is Use else None for item in (mask if type(mask) is tuple else (mask,))]
     return [*masks, *(None,) * (count - len(masks))][:count]
+
+
+def seen_to_make(inference: Inference) -> Iterator[str]:
+    """Classes that nobody declared of which the document says that they make a mask: one is set to, as an Embedding is, or in
+    Keras 3 a call that takes what it gives is given a mask, computed from what it takes. So do others of the class."""
+    layers = inference.model.by_name()
+    for layer in inference.model.layers:
+        if layer.config.get("mask_zero") is True and _is_undeclared(inference, layer):
+            yield layer.class_name
+        for node in layer.calls:
+            taken = taken_first(node) if node.kwargs.get("mask") is not None else []
+            for ref, mask in zip(taken, given_masks(node, len(taken)) or (), strict=False):
+                maker = layers[ref.layer]
+                if mask is None or not _is_undeclared(inference, maker):
+                    continue
+                if _computed_from(mask, called(maker)[ref.call].uses(), layers):
+                    yield maker.class_name
+
+
+def _is_undeclared(inference: Inference, layer: Layer) -> bool:
+    return layer.model is None and not layer.is_input and declared(inference, layer).mask == "unknown"
+
+
+def _computed_from(mask: TensorRef, uses: Iterable[Use], layers: Mapping[str, Layer]) -> bool:
+    """Whether operations alone compute a mask from one of some tensors."""
+    wanted, todo, seen = {use.ref for use in uses}, [mask], set[TensorRef]()
+    while todo:
+        ref = todo.pop()
+        if ref in wanted:
+            return True
+        if ref not in seen and layers[ref.layer].is_operation:
+            seen.add(ref)
+            todo += [use.ref for use in called(layers[ref.layer])[ref.call].uses()]
+    return False
 
 
 def says_masks(node: Node) -> bool:

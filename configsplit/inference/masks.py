@@ -10,8 +10,8 @@ A cut through a masked tensor loses its mask, since no file and no array carries
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import field, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from configsplit.catalog.facts import LayerFacts
@@ -29,11 +29,11 @@ from configsplit.inference.mask_rules import (
     output_masks,
     refs_of,
     says_masks,
+    seen_to_make,
     taken_first,
     unwrapped,
 )
-from configsplit.inference.unlikely import is_computed, makes_none
-from configsplit.values import dataclass
+from configsplit.inference.unlikely import is_computed, looks_up, makes_none
 
 if TYPE_CHECKING:
     from configsplit.inference.untying import Untying
@@ -115,6 +115,7 @@ class _Frame:
     layers: dict[str, Layer]
     tensors: dict[TensorRef, Mask]
     untying: Untying
+    makers: frozenset[str]
     used: dict[CallRef, tuple[TensorRef, ...]] = field(default_factory=dict)
     unknown: dict[str, str] = field(default_factory=dict)
     nested: dict[CallRef, MaskKey] = field(default_factory=dict)
@@ -138,7 +139,7 @@ class _Frame:
         return replace(masks, entries=frozenset(begun[ref] for ref in masks.heeded() if ref in begun))
 
 
-def _frame(inference: Inference, arriving: Arriving, untying: Untying) -> _Frame:
+def _frame(inference: Inference, arriving: Arriving, untying: Untying, makers: frozenset[str]) -> _Frame:
     inputs = inference.model.input_refs()
     start = {
         ref: Mask("unknown", why=(ref.layer, INPUT), seen=False) if kind == "unknown" else Mask("entry", seen=False)
@@ -146,7 +147,7 @@ def _frame(inference: Inference, arriving: Arriving, untying: Untying) -> _Frame
         if kind
     }
     calls = dict.fromkeys(CallRef(ref.layer, ref.call) for ref in inference.specs)
-    return _Frame(inference, list(reversed(calls)), inference.model.by_name(), start, untying)
+    return _Frame(inference, list(reversed(calls)), inference.model.by_name(), start, untying, makers)
 
 
 def traced_masks(inference: Inference) -> Masks:
@@ -163,12 +164,13 @@ def every_mask(inference: Inference) -> MaskLevels:
     done: dict[MaskKey, Masks] = {}
     levels: MaskLevels = {}
     root: MaskKey = (id(inference), ())
-    if not _begins_anywhere(inference):
+    if not any(may_begin(level, layer) for level in _levels(inference) for layer in level.model.layers):
         return {root: (inference, Masks())}
     from configsplit.inference.untying import untyings
 
     untying = untyings(inference)
-    stack: list[tuple[MaskKey, _Frame]] = [(root, _frame(inference, (), untying[id(inference)]))]
+    makers = frozenset(name for level in _levels(inference) for name in seen_to_make(level))
+    stack: list[tuple[MaskKey, _Frame]] = [(root, _frame(inference, (), untying[id(inference)], makers))]
     while stack:
         key, frame = stack[-1]
         missing = _advance(frame, done)
@@ -179,21 +181,18 @@ def every_mask(inference: Inference) -> MaskLevels:
         else:
             ref = frame.todo[-1]
             inner = frame.inference.inner.get(ref) or frame.inference.wrapped[ref]
-            stack.append((missing, _frame(inner, missing[1], untying[id(inner)])))
+            stack.append((missing, _frame(inner, missing[1], untying[id(inner)], makers)))
     return levels
 
 
-def _begins_anywhere(inference: Inference) -> bool:
-    """Whether a layer of a model, or of one nested in it, makes a mask, or may, or is given one."""
+def _levels(inference: Inference) -> Iterator[Inference]:
+    """What is known of a model, and of each that is nested in it or that it wraps."""
     todo, seen = [inference], {id(inference)}
     while todo:
-        level = todo.pop()
-        if any(may_begin(level, layer) for layer in level.model.layers):
-            return True
+        yield (level := todo.pop())
         held = {id(each): each for each in (*level.inner.values(), *level.wrapped.values())}
         todo += [each for key, each in held.items() if key not in seen]
         seen |= held.keys()
-    return False
 
 
 def _advance(frame: _Frame, done: Mapping[MaskKey, Masks]) -> MaskKey | None:
@@ -362,7 +361,8 @@ def _use(frame: _Frame, layer: Layer, ref: CallRef, tensors: Sequence[TensorRef]
     doubted = tuple(
         each
         for each, mask in masks.items()
-        if _told_of_none(frame, node, mask) or makes_none(each, frame.tensors, frame.layers, frame.computed)
+        if not _is_seen(frame, mask)
+        and (_told_of_none(frame, node, mask) or makes_none(each, frame.tensors, frame.layers, frame.computed))
     )
     there = tuple(each for each in masks if each not in doubted)
     if doubted:
@@ -385,11 +385,24 @@ def _told_of_none(frame: _Frame, node: Node, mask: Mask) -> bool:
     return mask.kind == "unknown" and mask.own and frame.inference.dialect == "keras3" and mask.seen and says_masks(node)
 
 
+def _is_seen(frame: _Frame, mask: Mask) -> bool:
+    """Whether Keras 3 wrote of another layer of a class that nobody declared that it makes a mask."""
+    return mask.why[1] in frame.makers
+
+
+def _is_likely(frame: _Frame, node: Node, mask: Mask) -> bool:
+    """Whether a class that nobody declared probably makes this mask: it is seen to; or it looks words up, and Keras 3 did not
+    write that the call takes none."""
+    maker = frame.layers.get(mask.why[0])
+    recorded = frame.inference.dialect == "keras3" and "mask" in node.kwargs
+    return _is_seen(frame, mask) or (maker is not None and not recorded and looks_up(frame.inference, maker))
+
+
 def _meet(frame: _Frame, layer: Layer, ref: CallRef, facts: LayerFacts) -> None:
     """A class of which nobody has said whether it uses masks may use that of anything it takes."""
     node = called(layer)[ref.call]
     tensors = [use.ref for use in node.uses() if use.ref in frame.tensors]
-    doubted = tuple(each for each in tensors if frame.tensors[each].own)
+    doubted = tuple(each for each in tensors if frame.tensors[each].own and not _is_likely(frame, node, frame.tensors[each]))
     if doubted:
         frame.doubted[ref] = doubted
     _use(frame, layer, ref, [each for each in tensors if each not in doubted])

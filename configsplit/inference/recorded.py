@@ -7,11 +7,11 @@ a rule tells something else, the rule is believed, and the contradiction is told
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from configsplit.catalog.rules import is_float, policy, policy_dtype
 from configsplit.graph.model import Model, Shape, TensorRef, TensorSpec
 from configsplit.inference.inputs import recorded_spec
-from configsplit.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,5 +59,13 @@ def makes_none(
     return True
 
 
+def looks_up(inference: Inference, layer: Layer) -> bool:
+    """Whether a class that nobody declared stands where an Embedding does, as in every tutorial on Transformers: its name or
+    settings speak of it, and it takes an input of its model that has steps and nothing else."""
+    layers, speaks = inference.model.by_name(), _speaks(layer) and layer.config.get("mask_zero") is not False
+    taken = [use.ref for node in called(layer) for use in node.uses()] if speaks else []
+    return any(layers[ref.layer].is_input and len(inference.specs[ref].shape or ()) == 2 for ref in taken)
+
+
 def _speaks(layer: Layer) -> bool:
     return any(sign in name.lower() for name in (layer.class_name, *layer.config) for sign in _SPEAKS_OF_MASKS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
 from os import PathLike
@@ -26,7 +26,6 @@ from configsplit.models.shown import Shown
 from configsplit.plugins import Registry
 from configsplit.plugins.registry import plugins
 from configsplit.telling import decided, doing
-from configsplit.values import dataclass
 
 Match: TypeAlias = Literal["name", "order"]
 

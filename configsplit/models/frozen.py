@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import prod
 
 from configsplit.graph.model import walk
 from configsplit.inference import Inference, weights_of
 from configsplit.rewrites.common import FLAG
-from configsplit.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

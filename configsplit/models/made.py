@@ -6,14 +6,13 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, TypeAlias, runtime_checkable
 
 from configsplit.containers.source import Source, open_source
 from configsplit.errors import not_taken
 from configsplit.models.document import Document, document_in, load
-from configsplit.values import dataclass
 
 
 @runtime_checkable

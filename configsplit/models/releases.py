@@ -8,6 +8,7 @@ speaks against those that are told.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from configsplit.catalog.releases import Span, all_minors, minors, with_class, with_key
@@ -15,7 +16,6 @@ from configsplit.dialects.envelope import model_kind
 from configsplit.dialects.lists_of_one import is_listed
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import INPUT
-from configsplit.values import dataclass
 
 LISTED = Span(0, minors().index("3.10"))
 """Releases to which a list of one tensor is a tensor."""

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, overload
 from warnings import warn
@@ -25,7 +25,6 @@ from configsplit.models.shown import Shown
 from configsplit.rewrites.nested.surface import Surfaced
 from configsplit.rewrites.part import Extracted
 from configsplit.rewrites.split import Split
-from configsplit.values import dataclass
 
 if TYPE_CHECKING:
     from configsplit.records.provenance import ProvenanceRecord

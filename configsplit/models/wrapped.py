@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from configsplit.catalog.table import class_facts
@@ -16,7 +16,6 @@ from configsplit.graph.references import Place, places
 from configsplit.inference import Inference, traced_masks
 from configsplit.models.document import Document, Said, by_names, named_shape
 from configsplit.rewrites.nested.wrapping import NO_SPECS, Specs
-from configsplit.values import dataclass
 
 if TYPE_CHECKING:
     from configsplit.cutting.minimum_cut import Choice

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from configsplit.catalog.facts import FunctionFacts, LayerFacts
 from configsplit.errors import PluginError, check_choice
 from configsplit.plugins.loading import Declared, class_at, declared_in, function_at, installed
-from configsplit.values import dataclass
 
 Framework: TypeAlias = Literal["keras", "tf_keras"]
 

@@ -10,12 +10,11 @@ finds their weights.
 
 from __future__ import annotations
 
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 
 from configsplit.graph.model import CHAINED, Layer, Model, Node, TensorRef, Use
 from configsplit.inference import Inference, Masks, fills_mask
 from configsplit.rewrites.masks import MaskTensors, tied
-from configsplit.values import dataclass
 
 
 def with_mask_arguments(model: Model, masks: Masks, inference: Inference) -> Model:

@@ -10,7 +10,7 @@ keyword arguments, and cannot say this.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from configsplit.catalog.facts import UNDECLARED
@@ -22,7 +22,6 @@ from configsplit.graph.model import INPUT, CallRef, Layer, Model, Node, TensorRe
 from configsplit.inference import Inference, Mask, Masks
 from configsplit.rewrites.casts import cast_layer
 from configsplit.rewrites.common import free_name
-from configsplit.values import dataclass
 
 
 class Handover(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
@@ -12,7 +13,6 @@ from configsplit.graph.calls import CallGraph, call_graph
 from configsplit.graph.model import CallRef, Model, TensorRef, TensorSpec
 from configsplit.graph.references import outputs_used, tensor_name
 from configsplit.rewrites.part import Extracted, part
-from configsplit.values import dataclass
 
 UNKNOWN = 1 << 60
 """Price in bytes of a tensor of unknown shape or kind: crossed only where there is no other way."""

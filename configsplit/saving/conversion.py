@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -33,7 +33,6 @@ from configsplit.saving.conversion_proof import accounts, prove
 from configsplit.saving.file_proof import reread
 from configsplit.saving.writer import Content, begin, content_like, metadata_of
 from configsplit.telling import doing
-from configsplit.values import dataclass
 from configsplit.weights.accounts import Absent
 from configsplit.weights.conversion import NewWeights, OldWeights
 from configsplit.weights.kept import KeptWeights

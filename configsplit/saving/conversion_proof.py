@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from configsplit.containers.arrays import Arrays
@@ -10,7 +11,6 @@ from configsplit.containers.relayout import read, relaid
 from configsplit.containers.source import Source
 from configsplit.errors import VerificationError
 from configsplit.records.provenance import Accounts, Missing, Relaid
-from configsplit.values import dataclass
 from configsplit.weights.accounts import Absent
 from configsplit.weights.conversion import Laid, NewWeights
 from configsplit.weights.kept import KeptWeights

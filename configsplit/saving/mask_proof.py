@@ -8,7 +8,7 @@ that compute them. Both come down to the same terms: which tensor is compared wi
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
@@ -20,7 +20,6 @@ from configsplit.inference import Mask, Masks, attended, traced_masks
 from configsplit.models.document import Document
 from configsplit.records.manifest import FromPart, Manifest, Part
 from configsplit.rewrites.nested.surface import Surfaced
-from configsplit.values import dataclass
 
 _BITS = 256
 _ALL = (1 << _BITS) - 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from configsplit import __version__
@@ -29,7 +29,6 @@ from configsplit.saving.file_proof import compare
 from configsplit.saving.manifesting import source
 from configsplit.saving.writer import Content, Files, begin, content_like
 from configsplit.telling import doing
-from configsplit.values import dataclass
 from configsplit.weights.complete import check_complete, check_layouts
 from configsplit.weights.layouts import as_format, check_assets, no_weights
 from configsplit.weights.parts import Weights, check_shapes, weights_in

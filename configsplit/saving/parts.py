@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -23,7 +23,6 @@ from configsplit.models.results import Parts, Verify
 from configsplit.saving.buildable import check_buildable, check_metrics
 from configsplit.saving.writer import Files, begin, content_like
 from configsplit.telling import doing
-from configsplit.values import dataclass
 from configsplit.weights.layouts import as_format, check_assets, check_format, no_weights
 from configsplit.weights.parts import Weights, check_shapes, weights_in
 from configsplit.weights.placement import Gathering

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -30,7 +30,6 @@ from configsplit.rewrites.split import Wire
 from configsplit.saving.buildable import check_buildable, check_order
 from configsplit.saving.mask_proof import prove_masks
 from configsplit.saving.whole import check_parts, fixed_as, whole_of
-from configsplit.values import dataclass
 from configsplit.weights.layouts import as_format
 from configsplit.weights.parts import Weights, weights_in
 

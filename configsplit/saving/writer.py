@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,7 +16,6 @@ from configsplit.containers.staging import Staging
 from configsplit.containers.system.threads import Task, Workers
 from configsplit.containers.writing import Job, Written, prepare_archive, prepare_h5, prepare_text, prepare_weights
 from configsplit.graph.json import dumps
-from configsplit.values import dataclass
 
 if TYPE_CHECKING:
     from configsplit.weights.placement import Placed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from os import PathLike
 from pathlib import Path
@@ -30,7 +30,6 @@ from configsplit.rewrites.nested.surface import Told
 from configsplit.saving.conversion import Converted, Target
 from configsplit.saving.converted_masks import changed_masks
 from configsplit.telling import decided, doing
-from configsplit.values import dataclass
 from configsplit.verbs.older import for_release, release_named, stays_as_it_is, written_back
 from configsplit.verbs.reasons import of_conversion
 from configsplit.verbs.replaced_code import declared, matched, replacements

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, overload
 
@@ -24,7 +24,6 @@ from configsplit.models.made import ModelLike, document_of
 from configsplit.models.shown import Shown
 from configsplit.models.wrapped import told_shapes
 from configsplit.telling import doing
-from configsplit.values import dataclass
 from configsplit.verbs.file_weights import stored_weights
 from configsplit.verbs.notebook import cuts_html, data_frame
 from configsplit.weights.implied import told_by_weights

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
@@ -23,7 +23,6 @@ from configsplit.inference.counts import Counts
 from configsplit.models.configs import layer_faults
 from configsplit.models.document import Document, Said
 from configsplit.models.made import ModelLike, document_of
-from configsplit.values import dataclass
 from configsplit.weights.implied import known_with_weights
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import prod
 
 from configsplit.boundaries.sizes import given_sizes
@@ -21,7 +21,6 @@ from configsplit.rewrites.common import FLAG, Rewritten
 from configsplit.rewrites.freeze import freeze_layers
 from configsplit.rewrites.rename import rename_layers
 from configsplit.telling import decided
-from configsplit.values import dataclass
 from configsplit.verbs.surgery import Names, finish, listed
 from configsplit.weights.implied import known_with_weights
 from configsplit.weights.made_up import is_nameless

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
 from itertools import pairwise
@@ -37,7 +37,6 @@ from configsplit.rewrites.masks import cannot_follow
 from configsplit.rewrites.nested.surface import Told
 from configsplit.rewrites.split import Split, assemble
 from configsplit.telling import decided, doing
-from configsplit.values import dataclass
 from configsplit.verbs.file_weights import stored_weights
 from configsplit.verbs.planned import UNITS, Balance, Boundary, Device, Plan, Stage, State, read_devices, terms
 from configsplit.verbs.split import as_parts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,7 +16,6 @@ from configsplit.errors import CutError, Json
 from configsplit.models.document import Document
 from configsplit.models.results import Parts, Verify
 from configsplit.models.shown import Shown
-from configsplit.values import dataclass
 from configsplit.verbs.notebook import plan_html
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, get_args
 
@@ -26,7 +26,6 @@ from configsplit.rewrites.common import described
 from configsplit.rewrites.nested.surface import Surfaced, Told, surface
 from configsplit.rewrites.split import UNKNOWN, Split, UnknownShape, assemble, split_model
 from configsplit.telling import decided, doing
-from configsplit.values import dataclass
 from configsplit.weights.implied import told_by_weights
 
 if TYPE_CHECKING:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from configsplit.containers.arrays import Arrays
 from configsplit.conversion import Migration, Refusal
@@ -11,7 +12,6 @@ from configsplit.graph.model import Layer, LayerPath, walk
 from configsplit.inference import Inference, trace, weights_of
 from configsplit.models.document import Document
 from configsplit.models.wrapped import held_by
-from configsplit.values import dataclass
 from configsplit.weights.parts import merged
 from configsplit.weights.placement import known_inside
 

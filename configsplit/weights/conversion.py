@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 from configsplit.catalog.layers.keras1 import stored_shapes
@@ -18,7 +19,6 @@ from configsplit.graph.model import Layer, LayerPath, Model, Shape, walk
 from configsplit.inference import trace, weights_of
 from configsplit.models.document import Document
 from configsplit.models.wrapped import held_by
-from configsplit.values import dataclass
 from configsplit.weights.parts import Weights, weights_in
 from configsplit.weights.placement import Placed, known_inside
 

@@ -43,7 +43,7 @@ def seems(
     dtype = policy_dtype(policy(layer.config.get("dtype"))) or "float32"
     if TensorRef(layer.name, number, 1) in inference.specs:
         return None  # of several outputs each may be anything, also without a batch
-    if not taken or any(not spec.shape for spec in taken) or not inference.shape_undeclared(layer):
+    if layer.model or not taken or any(not spec.shape for spec in taken) or not inference.shape_undeclared(layer):
         known = wish.known
         return None if known is None or len(known) < 2 else (TensorSpec(known, dtype), _WANTED)
     if not is_float(taken[0].dtype) and wish.last is None and not shapes:

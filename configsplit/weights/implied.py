@@ -162,8 +162,8 @@ def _seeming(inference: Inference, held: Weights, closed: bool) -> Iterator[Told
         for ref in each.reasons:
             layer = layers[ref.layer]
             facts = each.facts(layer) or UNDECLARED
-            told = not (each.shape_undeclared(layer) or facts.code_key or facts.wraps == "steps")
-            if ref in ends or layer.model is not None or told:
+            told = not (layer.model or each.shape_undeclared(layer) or facts.code_key or facts.wraps == "steps")
+            if ref in ends or told:
                 continue  # what a model gives out may be of any type
             shapes, beside = shapes_in(layer, path, held), layer.name in stacked
             seen = seems(each, layer, ref.call, shapes, wanted.get(ref, Wanted()), stacked=beside, closed=closed)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from configsplit.catalog.layers.keras1 import stored_shapes
@@ -21,7 +21,6 @@ from configsplit.graph.model import HeldBy, Layer, LayerPath, Model, Shape, walk
 from configsplit.graph.rebuild_order import reordered, stands_as_rebuilt
 from configsplit.inference import Inference, archived_of, weights_of
 from configsplit.models.wrapped import held_by
-from configsplit.values import dataclass
 from configsplit.weights import made_up
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ A nested model that was kept whole moves as one; one that was changed inside is 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
@@ -20,7 +20,6 @@ from configsplit.graph.provenance import Origin, Provenance
 from configsplit.inference import BUILT_IN, Inference, trace, weights_of
 from configsplit.models.wrapped import held_by
 from configsplit.rewrites.common import FLAG
-from configsplit.values import dataclass
 from configsplit.weights.parts import Weights
 
 _WRAPS = frozenset({"layer", "cell", "cells", "forward_layer", "backward_layer"})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
@@ -11,9 +11,9 @@ from configsplit.catalog.facts import CallFacts, LayerFacts
 from configsplit.catalog.rules import check_rank, is_float
 from configsplit.catalog.table import class_facts, ships
 from configsplit.graph.json import FrozenDict
-from configsplit.graph.model import Layer, LayerPath, Shape, TensorRef, TensorSpec, Use
+from configsplit.graph.model import Layer, LayerPath, Model, Node, Shape, TensorRef, TensorSpec, Use, leaves
 from configsplit.inference import RULE_ERRORS, Built, Inference, agree, hands_on, keeps_shape
-from configsplit.inference.inputs import as_shape
+from configsplit.inference.inputs import as_shape, input_spec
 from configsplit.weights.parts import Weights
 
 
@@ -70,16 +70,21 @@ def wanted_by_takers(
     layers = inference.model.by_name()
     for ref in reversed(inference.specs):  # they stand in the order of computing
         layer = layers[ref.layer]
-        if ref.output or ref.call >= len(layer.calls) or layer.model is not None:
+        if ref.output or ref.call >= len(layer.calls):
+            continue
+        if layer.model is not None:
+            for taken, shape in _taken_by_model(layer.model, layer.calls[ref.call]):
+                wanted[taken] = wanted.get(taken, Wanted()).also(Wanted(shape))
             continue
         uses, behind = layer.calls[ref.call].uses(), wanted.get(ref, Wanted())
-        told = _built_on(layer, len(uses))
+        told = _built_on(layer, ref.call)
         shapes = shapes_in(layer, path, held)
         keeps = layer.name in stacked or (closed and _seems_to_keep(layer, inference.dialect, shapes))
         for number, use in enumerate(uses):
-            wish = (
-                told[number] if told else _of_merge(inference, layer, number, behind if closed else replace(behind, size=None))
-            )
+            if number < len(told):
+                wish = told[number]
+            else:
+                wish = _of_merge(inference, layer, number, behind if closed else replace(behind, size=None))
             if len(uses) == 1 and inference.shape_undeclared(layer):
                 widths = frozenset(size for shape in shapes if len(shape) > 1 for size in shape)
                 wish = wish.also(replace(behind, size=None) if keeps else Wanted())
@@ -90,14 +95,26 @@ def wanted_by_takers(
     return wanted
 
 
-def _built_on(layer: Layer, count: int) -> list[Wanted]:
-    """What a layer was built on, of whatever class it is; nothing where the document does not say it of each tensor."""
-    build = layer.entry.get("build_config")
+def _taken_by_model(model: Model, node: Node) -> Iterator[tuple[TensorRef, Shape]]:
+    """The tensors that a nested model takes, each with the shape of its input: Keras casts and reshapes it to that."""
+    layers = model.by_name()
+    for use, ref in zip(leaves(node.args[:1]), model.input_refs(), strict=False):
+        shape = input_spec(model, layers[ref.layer]).shape if ref.layer in layers else None
+        if shape:
+            yield use.ref, (None, *shape[1:])
+
+
+def _built_on(layer: Layer, number: int) -> list[Wanted]:
+    """What a layer of whatever class was built on, for the first of the tensors that a call takes, or for all of them."""
+    build, node = layer.entry.get("build_config"), layer.calls[number]
     given = build.get("input_shape") if isinstance(build, Mapping) else None
-    shapes = [as_shape(given)] if count == 1 else [as_shape(each) for each in given] if isinstance(given, tuple) else []
-    if len(shapes) != count or len(layer.calls) != 1:
+    if len(layer.calls) != 1 or not isinstance(given, tuple) or not node.uses():
         return []
-    return [Wanted() if not shape else Wanted((None, *shape[1:])) for shape in shapes]
+    if (shape := as_shape(given)) is not None:  # of several arguments Keras takes the first
+        first = len(node.uses()) == 1 or (node.args and type(node.args[0]) is Use)
+        return [Wanted((None, *shape[1:]))] if shape and first else []
+    shapes = [as_shape(each) for each in given]
+    return [Wanted((None, *shape[1:])) if shape else Wanted() for shape in shapes] if len(shapes) == len(node.uses()) else []
 
 
 def stacked_layers(inference: Inference, path: LayerPath, held: Weights | None) -> frozenset[str]:

@@ -35,30 +35,6 @@ def loaded(code: str, folder: Path) -> set[str]:
     return set(done.stderr.rpartition("LOADED ")[2].split())
 
 
-MADE_SLOWLY = """
-import dataclasses, sys
-from configsplit.values import dataclass
-ours = [module for name, module in sys.modules.items() if name.startswith("configsplit.") and name != "configsplit.values"]
-print(len([module for module in ours if vars(module).get("dataclass") is dataclass]))
-print(*(module.__name__ for module in ours if vars(module).get("dataclass") is dataclasses.dataclass))
-"""
-
-
-@pytest.mark.parametrize("verb", ["split", "inspect", "convert", "cuts", "freeze"])
-def test_what_a_command_loads_makes_its_dataclasses_quickly(verb: str, tmp_path: Path) -> None:
-    out = {
-        "split": ["--at", "c2", "--out", "out"],
-        "convert": ["--out", "o.keras"],
-        "freeze": ["--before", "c2", "--out", "o.h5"],
-    }
-    arguments = [verb, str(RELEASES / "tf-2.4" / "residual.h5"), *out.get(verb, [])]
-    code = COMMAND.format(arguments=arguments) + MADE_SLOWLY
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True)
-    *_, quick, slow = done.stdout.split("\n")[:-1]
-    assert int(quick) > 20
-    assert slow == "", f"take `dataclass` from `configsplit.values` in {slow}"
-
-
 def test_the_import_is_light(tmp_path: Path) -> None:
     modules = loaded("import configsplit", tmp_path)
     assert "configsplit" in modules

@@ -3,6 +3,7 @@ found when the model runs."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 import configsplit
 from configsplit.errors import CutError
+from configsplit.runtime.frameworks import framework
 from configsplit.testing.masked_building import Workshop
 
 CLASSES = Workshop(keras).objects
@@ -81,3 +83,126 @@ def test_a_mask_that_may_be_made_in_a_class_is_warned_of(tmp_path: Path) -> None
         assert any("masks: no plug-in declares whether Tokens" in each for each in done.manifest.warnings) == warned
         warnings = configsplit.extract(whole, from_=at, to="out").warnings
         assert any("whether Tokens" in each and "'lstm' misses it" in each for each in warnings) == warned
+
+
+class Words(keras.layers.Layer):  # type: ignore[misc]
+    """The layer of every tutorial on Transformers: it looks words up, and makes a mask."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.table = keras.layers.Embedding(9, 3)
+
+    def call(self, ids: Any) -> Any:
+        return self.table(ids)
+
+    def compute_mask(self, ids: Any, mask: Any = None) -> Any:
+        return keras.ops.not_equal(ids, 0)
+
+
+class Decoder(keras.layers.Layer):  # type: ignore[misc]
+    """Takes two tensors, so that Keras writes down no mask."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.attention = keras.layers.MultiHeadAttention(1, 3)
+
+    def call(self, target: Any, context: Any) -> Any:
+        return self.attention(target, target) + context
+
+
+class Scaled(keras.layers.Layer):  # type: ignore[misc]
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.supports_masking = True
+
+    def call(self, steps: Any) -> Any:
+        return steps * 2.0
+
+
+def two_languages(path: Path, inside: bool) -> Path:
+    """A mask is written of one `Words`, for the LSTM, and none of the other."""
+    source, target = (keras.Input((4,), dtype="int32", name=name) for name in ("source", "target"))
+    context = keras.layers.LSTM(3, return_sequences=True)(Words(name="seen")(source))
+    if inside:
+        taken = keras.Input((4, 3), name="taken")
+        decoder = keras.Model([target, taken], Decoder()(Words(name="other")(target), taken), name="decoder")
+        keras.Model([source, target], decoder([target, context])).save(path)
+    else:
+        keras.Model([source, target], Decoder()(Words(name="other")(target), context)).save(path)
+    return path
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_class_that_is_seen_to_make_a_mask_makes_one_elsewhere_too(inside: bool, tmp_path: Path) -> None:
+    path = two_languages(tmp_path / "model.keras", inside)
+    whole = keras.models.load_model(path, custom_objects={"Words": Words, "Decoder": Decoder})
+    words = [layer for layer in (whole.get_layer("decoder") if inside else whole).layers if isinstance(layer, Words)]
+    assert words[-1](keras.ops.ones((1, 4), "int32"))._keras_mask is not None
+    with pytest.raises(CutError, match="a mask may come out of layer 'other'") as caught:
+        configsplit.split(path, at="decoder/other" if inside else "other")
+    assert caught.value.code == "cut-mask-unknown"
+
+
+def test_a_class_that_hands_on_a_mask_is_not_taken_to_make_one(tmp_path: Path) -> None:
+    first, second = (keras.Input((4, 3), name=name) for name in ("first", "second"))
+    context = keras.layers.LSTM(3, return_sequences=True)(Scaled(name="masked")(keras.layers.Masking()(first)))
+    keras.Model([first, second], Decoder()(Scaled(name="plain")(second), context)).save(tmp_path / "model.keras")
+    model = configsplit.load(tmp_path / "model.keras")
+    (lstm,) = [layer for layer in model.model.layers if layer.class_name == "LSTM"]
+    assert lstm.calls[0].kwargs["mask"] is not None
+    assert len(configsplit.split(model, at="plain")) == 2
+
+
+WORKS: Any = framework("tf_keras").module
+L: Any = WORKS.layers
+
+
+class Table(L.Embedding):  # type: ignore[misc]
+    pass
+
+
+class WordEmbedding(L.Layer):  # type: ignore[misc]
+    def __init__(self, words: int, width: int, **options: Any) -> None:
+        super().__init__(**options)
+        self.words, self.width = words, width
+        self.table = L.Embedding(words, width)
+
+    def call(self, ids: Any) -> Any:
+        return self.table(ids)
+
+    def compute_mask(self, ids: Any, mask: Any = None) -> Any:
+        return ids > 0
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "words": self.words, "width": self.width}
+
+
+class Pool(L.Layer):  # type: ignore[misc]
+    def call(self, steps: Any, mask: Any = None) -> Any:
+        return steps[:, 0] if mask is None else steps[:, 0] * 0.0
+
+
+def looked_up(path: Path, table: Any) -> Path:
+    """A layer of the user's own that looks words up, before one that may use masks."""
+    ids = WORKS.Input((4,), dtype="int32")
+    WORKS.Model(ids, Pool(name="pool")(table(ids))).save(path)
+    return path
+
+
+MAKERS: dict[str, Callable[[], Any]] = {
+    "its settings say so": lambda: Table(9, 3, mask_zero=True, name="table"),
+    "its name says so, and it takes words": lambda: WordEmbedding(9, 3, name="table"),
+}
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_a_mask_that_is_likely_is_not_only_warned_of(kind: str, tmp_path: Path) -> None:
+    path = looked_up(tmp_path / "model.h5", MAKERS[kind]())
+    with pytest.raises(CutError, match="a mask may come out of layer 'table'") as caught:
+        configsplit.split(path, at="table")
+    assert caught.value.code == "cut-mask-unknown"
+
+
+def test_an_embedding_that_is_set_to_make_none_is_cut_behind(tmp_path: Path) -> None:
+    path = looked_up(tmp_path / "model.h5", Table(9, 3, name="rows"))
+    assert len(configsplit.split(path, at="rows")) == 2

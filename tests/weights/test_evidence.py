@@ -232,6 +232,12 @@ def with_loss() -> Any:
     return model
 
 
+def before_a_model() -> Any:
+    """As the decoder of an autoencoder stands behind the layer that quantizes."""
+    inner = chain((6, 6, 4), L.Conv2D(2, 3), L.GlobalMaxPooling2D(), name="decoder")
+    return chain(IMAGE, L.Conv2D(4, 3), Mixed(name="at"), inner)
+
+
 IMAGE = (8, 8, 3)
 KINDS: dict[str, tuple[Callable[[], Any], tuple[int | None, ...], str]] = {
     "a vector for each channel": (
@@ -306,6 +312,7 @@ KINDS: dict[str, tuple[Callable[[], Any], tuple[int | None, ...], str]] = {
     "shares of what is joined": (lambda: sharing(Doubling, "at"), (None, None, 6), "want"),
     "joined along the steps": (in_a_row, (None, None, 4), "want"),
     "before what seems to be what it is not": (lambda: sharing(Doubling2), (None, 5, 4), "want"),
+    "before a model": (before_a_model, (None, 6, 6, 4), "want"),
     "beside a loss": (with_loss, (None, 4), "want"),
 }
 
@@ -417,6 +424,34 @@ def test_a_wrapper_wants_what_its_layer_wants(kind: str, tmp_path: Path) -> None
     make, shape = WRAPPERS[kind]
     fill(make()).save(path := tmp_path / "model.h5")
     assert {told.place.ref.layer: told.spec.shape for told in told_by_weights(configsplit.load(path))}["at"] == shape
+
+
+def stacked_in_a_model() -> Any:
+    """Blocks in a Sequential of their own, before a layer of Keras without weights."""
+    return chain((5, 4), chain((5, 4), Mixed(), Mixed(), name="at"), L.Activation("tanh"), L.Flatten(), L.Dense(2))
+
+
+def added_to() -> Any:
+    """Positions in front of a plus sign, of which Keras writes what it took first."""
+    start = L.Input((5, 4))
+    flow = L.Dropout(0.1)(Mixed()(start))
+    return keras.Model(start, L.Dense(2)(L.LayerNormalization()(Mixed(name="at")(flow) + flow)))
+
+
+WRITTEN = {"a model of such classes": stacked_in_a_model, "the first of several": added_to}
+
+
+@pytest.mark.parametrize("kind", WRITTEN)
+def test_it_is_cut_by_what_its_takers_were_built_on(kind: str, tmp_path: Path) -> None:
+    fill(WRITTEN[kind]()).save(path := tmp_path / "model.keras")
+    saved = configsplit.split(path, "at").save(tmp_path / "parts")
+    (crossing,) = [tensor for tensor in saved.manifest.parts[1].inputs if tensor.name == "at"]
+    assert crossing.shape == (None, 5, 4)
+    whole = load(path, framework=WORKS, classes=CLASSES)
+    inputs = inputs_for(whole)
+    wanted = flat(run(whole, inputs, WORKS), WORKS)
+    found = flat(run_parts(saved.directory, saved.manifest, inputs, WORKS, CLASSES), WORKS)
+    assert all(same(np.asarray(one), np.asarray(two)) for one, two in zip(wanted, found, strict=True))
 
 
 def borrowing() -> Any:

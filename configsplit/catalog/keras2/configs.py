@@ -59,7 +59,14 @@ def written(entry: FrozenDict, wrapped: Wrapped = nowhere) -> FrozenDict:
     if class_name in _MODELS and "layers" in config:
         return wrapped(entry)
     if class_facts(class_name).code_key and _is_of_keras(entry):
-        raise Stop("convert-lambda", "its code runs only in the Python that wrote it", _INSTEAD)
+        told = config.get("function")
+        named = told.get("config") if isinstance(told, FrozenDict) and told.get("class_name") == "function" else None
+        code = (
+            f"it calls the function {named!r}, which is not in the file"
+            if named
+            else "its code runs only in the Python that wrote it"
+        )
+        raise Stop("convert-lambda", code, _INSTEAD)
     if not _is_of_keras(entry):
         return _custom(entry, config)
     taken = constructor(class_name, "keras2")

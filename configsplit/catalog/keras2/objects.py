@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from configsplit.catalog.constructors import is_neutral, names_of
-from configsplit.catalog.keras3.objects import KINDS, SAME, hard_sigmoid
+from configsplit.catalog.keras3.objects import KINDS, SAME, hard_sigmoid, is_of_user
 from configsplit.catalog.keras3.refusals import Stop
 from configsplit.graph.json import FrozenDict
 
@@ -103,6 +103,6 @@ def _of_user(value: FrozenDict) -> Any:
     """What Keras does not have, by its registered name; None for what it has."""
     if value.get("class_name") == "function" and isinstance(value.get("config"), str):
         return value["config"]
-    if value.get("module", "") is None:
+    if is_of_user(value):
         return entry_of(str(value.get("registered_name") or value["class_name"]), value.get("config") or {})
     return None

@@ -99,8 +99,7 @@ def _named(kind: str, name: str) -> FrozenDict:
 
 def _object(kind: str, value: FrozenDict) -> FrozenDict:
     class_name, config = str(value["class_name"]), value.get("config")
-    custom = ">" in class_name or ("module" in value and value["module"] is None) or class_name == "function"
-    if custom or not isinstance(config, FrozenDict):
+    if is_of_user(value) or class_name == "function" or not isinstance(config, FrozenDict):
         return custom_object(value)
     renamed, implied = _OTHER_NAMES.get(class_name, (class_name, {}))
     if renamed not in KINDS[kind]:
@@ -127,6 +126,16 @@ def _made(kind: str, class_name: str, config: FrozenDict) -> FrozenDict:
 def built_in(module: str, class_name: str, config: Mapping[str, Any]) -> FrozenDict:
     """An object of Keras itself."""
     return FrozenDict({"module": module, "class_name": class_name, "config": FrozenDict(config), "registered_name": None})
+
+
+def is_of_user(value: FrozenDict) -> bool:
+    """Whether an object is of a class of the user's own, which may have the name of one of Keras's."""
+    module = value.get("module", "keras")
+    told = f"{value.get('class_name')} {value.get('registered_name')}"
+    return ">" in told or module is None or str(module).partition(".")[0] not in _ROOTS
+
+
+_ROOTS = ("keras", "tf_keras", "tensorflow", "builtins")
 
 
 def custom_object(value: FrozenDict) -> FrozenDict:
@@ -188,6 +197,8 @@ def hard_sigmoid(dtype: Any) -> FrozenDict:
 def _activation_layer(value: FrozenDict) -> FrozenDict:
     """An advanced activation that stands where a function does: tf.keras wrote those whole."""
     class_name, config = str(value.get("class_name")), value.get("config")
+    if is_of_user(value):
+        return custom_object(value)
     if not isinstance(config, FrozenDict):
         raise Stop("convert-activation", f"the activation is a {class_name}", "use a function of Keras 3")
     if class_name == "LeakyReLU":

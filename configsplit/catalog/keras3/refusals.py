@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 from configsplit.catalog.recipes import Slot
 from configsplit.graph.model import LayerPath, Model
-from configsplit.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

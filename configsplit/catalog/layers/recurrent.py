@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import inf
 from typing import Any
 
@@ -39,7 +39,6 @@ from configsplit.catalog.values import (
 )
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import Shape, TensorSpec
-from configsplit.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

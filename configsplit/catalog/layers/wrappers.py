@@ -7,7 +7,7 @@ through plug-ins, without recursion. Bidirectional knows what it may hold and st
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from configsplit.catalog.facts import CallFacts, LayerFacts, WeightSpec
@@ -31,7 +31,6 @@ from configsplit.catalog.rules import (
 from configsplit.catalog.values import LAYER, Values, one_of, or_none, several
 from configsplit.graph.json import FrozenDict, rebuild
 from configsplit.graph.model import INPUT, Shape, TensorSpec
-from configsplit.values import dataclass
 
 _RECURRENT = {facts.class_name: facts for facts in recurrent.LAYERS}
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
 
 from configsplit.catalog.rules import Outputs, axes_of, policy, shape_of, unknown
 from configsplit.graph.json import FrozenDict, Number
 from configsplit.graph.model import Constant, Shape, TensorSpec
-from configsplit.values import dataclass
 
 _MISSING: Any = object()
 

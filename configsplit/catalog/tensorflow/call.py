@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol, TypeAlias
 
 from configsplit.catalog.keras3.refusals import Stop
 from configsplit.graph.json import FrozenDict, Number, rebuild
 from configsplit.graph.model import Constant, Shape, TensorRef, TensorSpec, Use
-from configsplit.values import dataclass
 
 INSTEAD = "put a layer that computes the same in its place (`configsplit replace`)"
 """The remedy for an operation that has no rule."""

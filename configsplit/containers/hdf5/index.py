@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
 
 from configsplit.errors import StoreError
-from configsplit.values import dataclass
 
 MAX_DEPTH = 1200
 """Groups within groups; a document's own limit of 600 brackets allows far fewer."""

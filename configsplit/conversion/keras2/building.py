@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -13,7 +13,6 @@ from configsplit.conversion.building import counts_of
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import CallRef, Constant, Layer, LayerPath, Model, Node, TensorRef, TensorSpec, Use
 from configsplit.inference import Inference
-from configsplit.values import dataclass
 
 BARE = "bare"
 """How tf.keras spells the calls of functions: what one takes first is no list of one."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import partial
 
 from configsplit.catalog.facts import LayerFacts
@@ -22,7 +22,6 @@ from configsplit.graph.json import FrozenDict, rebuild
 from configsplit.graph.model import LayerPath, Model, Structure, TensorRef, TensorSpec, walk
 from configsplit.graph.rebuild_order import reordered
 from configsplit.inference import RULE_ERRORS, Inference, trace
-from configsplit.values import dataclass
 
 _LEGAL = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*")
 """Names that a scope of TensorFlow may have."""

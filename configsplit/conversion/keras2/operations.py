@@ -6,6 +6,7 @@ Keras 3 brings operands to one dtype before it computes, and TensorFlow does not
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -22,7 +23,6 @@ from configsplit.conversion.keras2.building import Writing, constant
 from configsplit.errors import ShapeError
 from configsplit.graph.json import FrozenDict, Number
 from configsplit.graph.model import Layer, TensorRef, TensorSpec, Use, leaves
-from configsplit.values import dataclass
 
 _INSTEAD = (
     "put a layer that computes the same in its place (`configsplit replace`), or cut the model there (`configsplit split`)"

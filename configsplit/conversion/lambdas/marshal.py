@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any, NamedTuple
-
-from configsplit.values import dataclass
 
 MAX_BYTES = 1 << 18
 """The largest code that is looked at; straight code of one layer has some hundred bytes."""

@@ -6,7 +6,7 @@ import binascii
 import re
 from base64 import b64decode
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from configsplit.catalog.facts import CallFacts, LayerFacts
@@ -20,7 +20,6 @@ from configsplit.conversion.lambdas.values import Tensor, number
 from configsplit.graph.json import FrozenDict, Number, rebuild
 from configsplit.graph.model import Layer, Structure, TensorRef, TensorSpec
 from configsplit.inference import RULE_ERRORS
-from configsplit.values import dataclass
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/\n]*={0,2}\n?")
 _REFUSED_FLAGS = {0x04: "any number of arguments", 0x08: "any number of arguments", 0x20: "a generator", 0x280: "a coroutine"}

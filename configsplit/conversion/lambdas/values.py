@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
 from configsplit.conversion.lambdas.marshal import Unread
 from configsplit.graph.model import TensorRef, TensorSpec
-from configsplit.values import dataclass
 
 ATOM = 9
 """How tightly a name or a call binds in an expression: nothing needs brackets around it."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from configsplit.cutting.pipeline.units import Units
-from configsplit.values import dataclass
 
 
 class Window(NamedTuple):

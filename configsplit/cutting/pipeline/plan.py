@@ -17,7 +17,7 @@ long as every stage must have a cost. Else it is the best that was found, beside
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
 from math import ceil, floor
@@ -28,7 +28,6 @@ from configsplit.cutting.pipeline.places import Budget, Lattice, Place, lattice,
 from configsplit.cutting.pipeline.search import Chain, ChainSearch, Terms
 from configsplit.cutting.pipeline.units import Units, contracted, deep_order, in_line, runs_joined
 from configsplit.errors import CutError
-from configsplit.values import dataclass
 
 State = Literal["optimal", "bounded"]
 

@@ -12,14 +12,13 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import accumulate, pairwise
 from math import ceil, floor, gcd, inf
 from typing import TypeAlias
 
 from configsplit.cutting.pipeline.places import Budget, Lattice, Place, Window
-from configsplit.values import dataclass
 
 UNLIMITED = 1 << 100
 """A limit that nothing reaches."""

@@ -14,11 +14,10 @@ Both keep nested heads nested, and no boundary grows. They only take away stages
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from configsplit.graph.calls import CallGraph, topological
 from configsplit.graph.model import TensorRef
-from configsplit.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ a cast, and a squeeze or an axis more, stand before them instead.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from configsplit.errors import CutError, ShapeError
@@ -17,7 +17,6 @@ from configsplit.inference.conforming import conformed, rank_change
 from configsplit.rewrites import operations
 from configsplit.rewrites.common import free_name
 from configsplit.rewrites.nested.wrapping import Specs
-from configsplit.values import dataclass
 
 Operations = Callable[[str], bool]
 """Whether Keras, in the release of a document, conforms what is handed to a model; given the place that needs an operation.

@@ -7,7 +7,7 @@ it, and carried out on a model in which only those are open that have to be.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from configsplit.catalog.classes import is_of_keras
@@ -19,7 +19,6 @@ from configsplit.inference.known import called
 from configsplit.rewrites.common import prune
 from configsplit.rewrites.nested.surface import Level, Surfaced, Told, arriving
 from configsplit.rewrites.nested.wrapping import Wrapping
-from configsplit.values import dataclass
 
 if TYPE_CHECKING:
     from configsplit.rewrites.nested.open import Opened

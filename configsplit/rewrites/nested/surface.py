@@ -8,7 +8,7 @@ of that model first, from an explicit stack of levels.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from configsplit.errors import CutError, ShapeError
@@ -18,7 +18,6 @@ from configsplit.graph.references import Place
 from configsplit.inference import trace
 from configsplit.rewrites.common import prune
 from configsplit.rewrites.nested.wrapping import Specs, Wrapping, crossing_sets, known
-from configsplit.values import dataclass
 
 if TYPE_CHECKING:
     from configsplit.rewrites.casts import Cast

@@ -19,12 +19,12 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from configsplit.errors import RuntimeUnavailableError
 from configsplit.runtime.confinement.start import NOT_CONFINED
-from configsplit.values import dataclass
 
 _GB = 1 << 30
 _TIMEOUT = 3600.0
