@@ -106,8 +106,8 @@ def test_a_picture_needs_neither_hdf5_nor_numpy(suffix: str, tmp_path: Path) -> 
     [
         (10, ["--help"]),
         (135, ["inspect", "residual.json"]),
-        (165, ["split", "residual.json", "--at", "c2", "--out", "out", "--no-weights"]),
-        (165, ["split", "residual.keras", "--at", "c2", "--out", "out"]),
+        (168, ["split", "residual.json", "--at", "c2", "--out", "out", "--no-weights"]),
+        (168, ["split", "residual.keras", "--at", "c2", "--out", "out"]),
     ],
 )
 def test_few_modules_are_loaded(most: int, arguments: list[str], tmp_path: Path) -> None:
