@@ -143,6 +143,5 @@ KERAS3 = Dialect(
     ends=ends,
     recovered=recovered,
     form=form,
-    nodes_alone=True,
     lists_of_one=True,
 )
