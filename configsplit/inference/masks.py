@@ -361,7 +361,7 @@ def _use(frame: _Frame, layer: Layer, ref: CallRef, tensors: Sequence[TensorRef]
     doubted = tuple(
         each
         for each, mask in masks.items()
-        if not _is_seen(frame, mask)
+        if mask.why[1] not in frame.makers
         and (_told_of_none(frame, node, mask) or makes_none(each, frame.tensors, frame.layers, frame.computed))
     )
     there = tuple(each for each in masks if each not in doubted)
@@ -385,17 +385,9 @@ def _told_of_none(frame: _Frame, node: Node, mask: Mask) -> bool:
     return mask.kind == "unknown" and mask.own and frame.inference.dialect == "keras3" and mask.seen and says_masks(node)
 
 
-def _is_seen(frame: _Frame, mask: Mask) -> bool:
-    """Whether Keras 3 wrote of another layer of a class that nobody declared that it makes a mask."""
-    return mask.why[1] in frame.makers
-
-
 def _is_likely(frame: _Frame, node: Node, mask: Mask) -> bool:
-    """Whether a class that nobody declared probably makes this mask: it is seen to; or it looks words up, and Keras 3 did not
-    write that the call takes none."""
-    maker = frame.layers.get(mask.why[0])
-    recorded = frame.inference.dialect == "keras3" and "mask" in node.kwargs
-    return _is_seen(frame, mask) or (maker is not None and not recorded and looks_up(frame.inference, maker))
+    """Whether a class that nobody declared probably makes this mask: it is seen to, or looks words up."""
+    return mask.why[1] in frame.makers or looks_up(frame.inference, frame.layers.get(mask.why[0]), node)
 
 
 def _meet(frame: _Frame, layer: Layer, ref: CallRef, facts: LayerFacts) -> None:

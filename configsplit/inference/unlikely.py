@@ -1,4 +1,4 @@
-"""Where a class that nobody declared hardly makes a mask of its own: behind layers that compute with weights.
+"""Where a class that nobody declared hardly makes a mask of its own, behind layers that compute with weights; and where it may.
 
 Masks say which steps of the data are padding, and so begin where the data come in: at Embedding, at Masking, at classes of the
 user's own that stand in their place and look at identifiers or at raw numbers.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from configsplit.graph.model import CallRef, Layer, TensorRef
+from configsplit.graph.model import CallRef, Layer, Node, TensorRef
 from configsplit.inference.counts import weights_of
 from configsplit.inference.known import RULE_ERRORS, Inference, called
 from configsplit.inference.mask_rules import Mask
@@ -59,11 +59,21 @@ def makes_none(
     return True
 
 
-def looks_up(inference: Inference, layer: Layer) -> bool:
+def looks_up(inference: Inference, layer: Layer | None, node: Node) -> bool:
     """Whether a class that nobody declared stands where an Embedding does, as in every tutorial on Transformers: its name or
-    settings speak of it, and it takes an input of its model that has steps and nothing else."""
-    layers, speaks = inference.model.by_name(), _speaks(layer) and layer.config.get("mask_zero") is not False
-    taken = [use.ref for node in called(layer) for use in node.uses()] if speaks else []
+    settings speak of it, and it takes an input of its model that has steps and nothing else.
+
+    Args:
+        inference: what is known of the model.
+        layer: of that class, if it is one of the model's own.
+        node: a call that takes what it gives; where Keras 3 wrote that this call takes no mask, there is none.
+    """
+    if layer is None or not _speaks(layer) or layer.config.get("mask_zero") is False:
+        return False
+    if inference.dialect == "keras3" and "mask" in node.kwargs:
+        return False
+    layers = inference.model.by_name()
+    taken = [use.ref for each in called(layer) for use in each.uses()]
     return any(layers[ref.layer].is_input and len(inference.specs[ref].shape or ()) == 2 for ref in taken)
 
 
