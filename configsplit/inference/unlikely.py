@@ -59,20 +59,32 @@ def makes_none(
     return True
 
 
-def looks_up(inference: Inference, layer: Layer | None, node: Node) -> bool:
-    """Whether a class that nobody declared stands where an Embedding does, as in every tutorial on Transformers: its name or
-    settings speak of it, and it takes an input of its model that has steps and nothing else.
+def is_likely(
+    ref: TensorRef, tensors: Mapping[TensorRef, Mask], inference: Inference, makers: Collection[str], node: Node
+) -> bool:
+    """Whether a class that nobody declared probably makes the mask that a tensor carries: it is seen to (``makers``), or it
+    stands where an Embedding does, as in every tutorial on Transformers. Others may hand it on.
 
-    Args:
-        inference: what is known of the model.
-        layer: of that class, if it is one of the model's own.
-        node: a call that takes what it gives; where Keras 3 wrote that this call takes no mask, there is none.
+    Where Keras 3 wrote that the call which takes the tensor takes no mask, no Embedding is taken for granted.
     """
-    if layer is None or not _speaks(layer) or layer.config.get("mask_zero") is False:
+    recorded = inference.dialect == "keras3" and "mask" in node.kwargs
+    layers, todo, seen = inference.model.by_name(), [ref], set[TensorRef]()
+    while todo:
+        mask = tensors.get(each := todo.pop())
+        if mask is None or each in seen:
+            continue
+        seen.add(each)
+        maker = layers.get(mask.why[0])
+        if mask.why[1] in makers or (maker is not None and not recorded and _looks_up(inference, maker, layers)):
+            return True
+        todo += mask.sources
+    return False
+
+
+def _looks_up(inference: Inference, layer: Layer, layers: Mapping[str, Layer]) -> bool:
+    """Whether name or settings of a layer speak of it, and it takes an input of its model that has steps and nothing else."""
+    if not _speaks(layer) or layer.config.get("mask_zero") is False:
         return False
-    if inference.dialect == "keras3" and "mask" in node.kwargs:
-        return False
-    layers = inference.model.by_name()
     taken = [use.ref for each in called(layer) for use in each.uses()]
     return any(layers[ref.layer].is_input and len(inference.specs[ref].shape or ()) == 2 for ref in taken)
 
