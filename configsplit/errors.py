@@ -6,7 +6,6 @@ carries a stable ``code`` that scripts may rely on; docs/errors.md lists the cod
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias, get_args
@@ -183,7 +182,9 @@ def not_taken(given: object, what: str, where: str, hint: str) -> OptionError:
 
 def closest(name: str, known: Iterable[str]) -> list[str]:
     """The names closest to a misspelt one, at most three, the closest first."""
-    return difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
+    from difflib import get_close_matches
+
+    return get_close_matches(name, list(known), n=3, cutoff=0.5)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -235,6 +236,8 @@ def check_number(
 
 def nearest_choice(value: str, words: Sequence[str]) -> str:
     """A hint with all words that an option may be, the nearest first."""
-    close = difflib.get_close_matches(value, words, n=1, cutoff=0.4)
+    from difflib import get_close_matches
+
+    close = get_close_matches(value, words, n=1, cutoff=0.4)
     listed = f"it is one of {', '.join(map(repr, words))}"
     return f"did you mean {close[0]!r}? {listed}" if close else listed

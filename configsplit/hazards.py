@@ -93,16 +93,20 @@ def _kind(item: Any) -> Content | None:
 
 
 def _takes_tensors(nodes: Any) -> bool:
-    """Whether calls take nothing but tensors, as most do, written as Keras writes them."""
+    """Whether calls take nothing but tensors, or a list of them, and numbers by name, written as Keras writes them."""
     for node in nodes if type(nodes) is tuple else (None,):
-        taken = node.get("args") if type(node) is FrozenDict and len(node) == 2 and node.get("kwargs") == {} else node
+        taken, keywords = node, node.get("kwargs") if type(node) is FrozenDict and len(node) == 2 else None
+        if type(keywords) is FrozenDict and "class_name" not in keywords and _NUMBERS.issuperset(map(type, keywords.values())):
+            taken = node.get("args")
+            taken = taken[0] if type(taken) is tuple and len(taken) == 1 and type(taken[0]) is tuple else taken
         if type(taken) is not tuple or not all(map(_is_tensor, taken)):
             return False
     return True
 
 
 _REFERENCE = (str, int, int)
-_FLAT = frozenset({str, int, float, bool, type(None)})
+_NUMBERS = frozenset({int, float, bool, type(None)})
+_FLAT = _NUMBERS | {str}
 
 
 def _is_tensor(item: Any) -> bool:
@@ -110,12 +114,9 @@ def _is_tensor(item: Any) -> bool:
         return tuple(map(type, item[:3])) == _REFERENCE and item[0] != "_CONSTANT_VALUE" and item[3:] in ((), ({},))
     if type(item) is not FrozenDict or len(item) != 2 or item.get("class_name") != "__keras_tensor__":
         return False
-    config = item.get("config")
-    return type(config) is FrozenDict and "class_name" not in config and all(map(_is_flat, config.values()))
-
-
-def _is_flat(value: Any) -> bool:
-    return _FLAT.issuperset(map(type, value) if type(value) is tuple else (type(value),))
+    if type(config := item.get("config")) is not FrozenDict or "class_name" in config:
+        return False
+    return all(_FLAT.issuperset(map(type, each) if type(each) is tuple else (type(each),)) for each in config.values())
 
 
 def _worded(path: _Path) -> str:

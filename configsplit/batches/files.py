@@ -55,12 +55,12 @@ def forget_source(folder: Path) -> None:
     """A source that was streamed here lies nowhere near the outputs: records keep its name and digest, and no path."""
     for path in folder.rglob(manifest.NAME):
         read = manifest.from_text(path.read_text("utf-8"), str(path))
-        source = read.source.model_copy(update={"path": None, "weights_path": None})
-        path.write_text(manifest.to_text(read.model_copy(update={"source": source})), "utf-8")
+        source = read.source.but(path=None, weights_path=None)
+        path.write_text(manifest.to_text(read.but(source=source)), "utf-8")
     for path in folder.rglob(f"*{provenance.SUFFIX}"):
         told = provenance.from_text(path.read_text("utf-8"), str(path))
-        sources = tuple(each.model_copy(update={"path": None, "weights_path": None}) for each in told.sources)
-        path.write_text(provenance.to_text(told.model_copy(update={"sources": sources})), "utf-8")
+        sources = tuple(each.but(path=None, weights_path=None) for each in told.sources)
+        path.write_text(provenance.to_text(told.but(sources=sources)), "utf-8")
 
 
 def settle_source(folder: Path, final: Path) -> None:
@@ -68,10 +68,10 @@ def settle_source(folder: Path, final: Path) -> None:
     for path in folder.glob(f"*{provenance.SUFFIX}"):
         told = provenance.from_text(path.read_text("utf-8"), str(path))
         sources = [
-            each.model_copy(update={name: _moved(getattr(each, name), folder, final) for name in ("path", "weights_path")})
+            each.but(**{name: _moved(getattr(each, name), folder, final) for name in ("path", "weights_path")})
             for each in told.sources
         ]
-        path.write_text(provenance.to_text(told.model_copy(update={"sources": tuple(sources)})), "utf-8")
+        path.write_text(provenance.to_text(told.but(sources=tuple(sources))), "utf-8")
 
 
 def _moved(way: str | None, folder: Path, final: Path) -> str | None:

@@ -10,9 +10,8 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import Any
 
 OBJECTS: Mapping[str, str] = {
@@ -84,8 +83,12 @@ def of_another_class(class_name: str, config: Mapping[str, Any], dialect: str) -
     if kept_from_keras1:
         return not shared
     foreign = has - shared
+    if not foreign:
+        return False
+    from difflib import get_close_matches
+
     misspelt = any(get_close_matches(key, taken.keys, n=1, cutoff=0.65) for key in foreign)
-    return bool(foreign) and not misspelt and (not shared or not config.keys() >= {*taken.required} - taken.lately.keys())
+    return not misspelt and (not shared or not config.keys() >= {*taken.required} - taken.lately.keys())
 
 
 def bases_of(config: Mapping[str, Any], dialect: str) -> tuple[str, ...]:
@@ -177,6 +180,6 @@ def names_of(kind: str, dialect: str) -> frozenset[str]:
 
 @cache
 def _read() -> dict[str, Any]:
-    text = resources.files("configsplit.catalog").joinpath("constructors.json").read_text("utf-8")
+    text = Path(__file__).with_name("constructors.json").read_text("utf-8")
     table: dict[str, Any] = json.loads(text)
     return table

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from math import prod
 from typing import Any, TypeAlias
 
@@ -246,7 +245,7 @@ def declare(
         "training": training,
     }
     return [
-        _valued(LayerFacts(class_name=name, **common, **{**_ranks(name, beside), **more}), values, values3, keras3)
+        LayerFacts(class_name=name, **common, **_values(name, values, values3, keras3), **{**_ranks(name, beside), **more})
         for name in names.split()
     ]
 
@@ -260,11 +259,11 @@ def _ranks(name: str, beside: int) -> dict[str, Any]:
     return {"ranks": (rank + beside, rank + beside)} if rank else {}
 
 
-def _valued(facts: LayerFacts, values: Ranked, values3: Ranked, keras3: Mapping[str, Any]) -> LayerFacts:
-    rank = _spatial(facts.class_name)
+def _values(name: str, values: Ranked, values3: Ranked, keras3: Mapping[str, Any]) -> dict[str, Any]:
+    rank = _spatial(name)
     old, new = (each(rank) if callable(each) else each for each in (values, values3))
     more = {"values": FrozenDict({**old, **new})} if new else {}
-    return replace(facts, values=FrozenDict(old), keras3=FrozenDict({**keras3, **more}))
+    return {"values": FrozenDict(old), "keras3": FrozenDict({**keras3, **more})}
 
 
 def on_jax(shape: Callable[[CallFacts], Shape]) -> dict[str, Any]:

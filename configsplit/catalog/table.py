@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from itertools import chain
 from types import MappingProxyType
 from typing import Any
@@ -86,12 +87,20 @@ _WRAPPED = {
 """The wrappers that are known by the step inwards and the one outwards, see `WRAPPERS`."""
 
 _ALL = {**_WRAPPED, **BUILT_IN}
-_ALL_KERAS3 = {name: facts.within("keras3") for name, facts in _ALL.items()}
+
+
+@cache
+def _in_keras3(class_name: str) -> LayerFacts:
+    return _ALL[class_name].within("keras3")
+
+
+def _built_in(class_name: str, dialect: str) -> LayerFacts | None:
+    return _in_keras3(class_name) if dialect == "keras3" and class_name in _ALL else _ALL.get(class_name)
 
 
 def class_facts(class_name: str, dialect: str = "keras3") -> LayerFacts:
     """What holds for a class of Keras in one generation, by its name since Keras 2; the record that says nothing for others."""
-    return (_ALL_KERAS3 if dialect == "keras3" else _ALL).get(class_name, UNDECLARED)
+    return _built_in(class_name, dialect) or UNDECLARED
 
 
 def exported_name(class_name: str) -> str:
@@ -106,7 +115,7 @@ def idle_keys() -> frozenset[str]:
 
 def ships(facts: LayerFacts) -> bool:
     """Whether a declaration is one of those that ship with configsplit, and no plug-in's."""
-    return any(facts is table.get(facts.class_name) for table in (_ALL, _ALL_KERAS3))
+    return any(facts is _built_in(facts.class_name, dialect) for dialect in ("keras2", "keras3"))
 
 
 class Table:
@@ -208,10 +217,6 @@ class Table:
         if innermost is None:
             raise unknown(f"there is no rule for the wrapped class {inner.class_name!r}")
         return innermost
-
-
-def _built_in(class_name: str, dialect: str) -> LayerFacts | None:
-    return (_ALL_KERAS3 if dialect == "keras3" else _ALL).get(class_name)
 
 
 def outwards(outer: list[CallFacts], outputs: Outputs) -> Outputs:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-import tempfile
 import zipfile
 import zlib
 from collections import Counter
@@ -110,7 +109,9 @@ class Archive:
 
     def unpacked(self, name: str, scratch: str | None) -> IO[bytes]:
         """A packed member, unpacked into a nameless temporary file. Raises StoreError as `chunks` does."""
-        file = tempfile.TemporaryFile(dir=scratch)  # noqa: SIM115 - the caller closes it
+        from tempfile import TemporaryFile
+
+        file = TemporaryFile(dir=scratch)  # noqa: SIM115 - the caller closes it
         try:
             for piece in self.chunks(name):
                 file.write(piece)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import gzip
 import os
 import stat
-import tempfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, partial
@@ -120,7 +119,9 @@ def unpacked(pieces: Iterable[bytes], files: Files, most: int, where: str) -> Sp
     """
     size = 0
     with system_faults(where):
-        file = tempfile.TemporaryFile(dir=files.scratch)  # noqa: SIM115 - closed with the others
+        from tempfile import TemporaryFile
+
+        file = TemporaryFile(dir=files.scratch)  # noqa: SIM115 - closed with the others
         files.stack.enter_context(file)
         for piece in pieces:
             if (size := size + len(piece)) > most:

@@ -151,7 +151,7 @@ class Building:
     def with_kwargs(self, made: Use, kwargs: Mapping[str, Any]) -> None:
         """Give an operation that was called a moment ago more arguments, by name."""
         calls = self.layers[made.ref.layer].calls
-        calls[0] = Node(calls[0].args, calls[0].kwargs | kwargs)
+        calls[0] = Node(calls[0].args, calls[0].kwargs | {**kwargs})
 
     def outputs_are(self, layer: Layer, call: int, *uses: Use) -> None:
         """Say where the outputs of an old call are now."""

@@ -27,6 +27,7 @@ class Dialect:
         bases: the number by which the document calls each layer's call 0, from the layers (with raw nodes), the references
             made by nodes and those made by the model's inputs and outputs.
         nested_base: the base of a nested model that no reference shows, since it stands in a Sequential.
+        nodes_alone: whether `read_node` gives the same whatever the layers are called that the container has.
         node_bases: whether that base holds in nodes too (Keras 2), or only in inputs and outputs (Keras 3).
         input_entry: the document entry of a fresh InputLayer; the flag says whether entries carry ``module``.
         functional_entry: the outermost object of a functional model that has none of its own; the flag as above.
@@ -50,6 +51,7 @@ class Dialect:
     ends: Callable[[Any, str], Any]
     recovered: Callable[[Model, bool, Mapping[Any, Any]], tuple[Model, tuple[str, ...]]]
     form: Callable[[Model], str]
+    nodes_alone: bool = False
     lists_of_one: bool = False
 
 

@@ -143,5 +143,6 @@ KERAS3 = Dialect(
     ends=ends,
     recovered=recovered,
     form=form,
+    nodes_alone=True,
     lists_of_one=True,
 )

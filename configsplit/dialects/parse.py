@@ -6,15 +6,17 @@ Models are read innermost first from an explicit stack, so that nesting costs no
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain, count, pairwise
+from types import MappingProxyType
 from typing import Any
 
 from configsplit.dialects.detect import Detection, detect, dialect_of
 from configsplit.dialects.dialect import Dialect
 from configsplit.dialects.envelope import model_kind, no_graph, unwrapped
 from configsplit.dialects.frame import hold
+from configsplit.dialects.known import Known
 from configsplit.dialects.lists_of_one import flat, writes_bare
 from configsplit.dialects.recover import NOTHING, Stated, stated
 from configsplit.dialects.sound import check
@@ -28,35 +30,54 @@ LIST = "list"
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """A model, with the dialect of its document and the evidence for it; ``notes`` say what was put right to read it."""
+    """A model, with the dialect of its document and the evidence for it; ``notes`` say what was put right to read it.
+
+    ``known`` are its layers by their texts, where they are what these alone say.
+    """
 
     model: Model
     detection: Detection
     notes: tuple[str, ...] = ()
+    known: Known | None = None
 
 
-def parse(text: str, calls: Iterable[str] = ()) -> Parsed:
+def parse(text: str, calls: Iterable[str] = (), known: Known | None = None) -> Parsed:
     """Read the text of an architecture document.
 
     Args:
         text: JSON.
         calls: what the user says of calls whose numbers a release has lost: ``subtract=base@0,base@1``.
+        known: layers of another document, which are not read again where the text says the same of them.
 
     Raises:
         DocumentError: not JSON, not a Keras model, damaged, or with a reference that does not resolve; with the path.
     """
-    document, unpacked = unwrapped(loads(text))
+    if known is not None and (filled := known.filled(text)) is not None:
+        try:
+            return _parsed(filled.document, text, calls, filled.layers)
+        except DocumentError:
+            pass  # what is wrong is said of the document as it stands
+    return _parsed(loads(text), text, calls, {})
+
+
+def _parsed(value: Any, text: str, calls: Iterable[str], known: Mapping[int, Layer]) -> Parsed:
+    document, unpacked = unwrapped(value)
     hold("Envelope", document)
     if model_kind(document) is None:
         raise no_graph(document)
     detection = detect(document)
     repairs: list[str] = []
     said = stated(calls)
-    model = _read(document, detection.dialect, repairs, said)
+    if known and not detection.dialect.nodes_alone:
+        raise DocumentError("layers of another generation", code="dialect-ambiguous")
+    model = _read(document, detection.dialect, repairs, said, known)
     if said and not any("--calls" in repair for repair in repairs):
         raise DocumentError("no call of this model has lost its number", code="calls-unclear", hint="leave --calls out")
     model = replace(model, entry=_emptied(document, "config"), form=detection.dialect.form(model))
-    return Parsed(model, detection, (*unpacked, *repairs))
+    notes = (*unpacked, *repairs)
+    alone = model.kind == "functional" and detection.dialect.nodes_alone and not notes
+    told = Known(text, model.layers) if alone and all(layer.model is None for layer in model.layers) else None
+    return Parsed(model, detection, notes, told)
 
 
 def read_entry(entry: FrozenDict, dialect: str) -> Model:
@@ -73,7 +94,13 @@ def _emptied(entry: FrozenDict, *keys: str) -> FrozenDict:
     return entry | {key: None for key in keys if key in entry}
 
 
-def _read(document: FrozenDict, dialect: Dialect, notes: list[str], said: Stated = NOTHING) -> Model:
+def _read(
+    document: FrozenDict,
+    dialect: Dialect,
+    notes: list[str],
+    said: Stated = NOTHING,
+    known: Mapping[int, Layer] = MappingProxyType({}),
+) -> Model:
     """Read a model and all that are nested in it, innermost first; what has to be put right is added to ``notes``."""
     entries: list[tuple[FrozenDict, str]] = []
     chained: set[int] = set()
@@ -93,7 +120,7 @@ def _read(document: FrozenDict, dialect: Dialect, notes: list[str], said: Stated
     singles = dialect.lists_of_one and not writes_bare(entry for entry, _ in entries)
     for entry, where in reversed(entries):
         try:
-            model = _read_one(entry, done, dialect, notes, said)
+            model = _read_one(entry, done, dialect, notes, said, known)
         except DocumentError as error:
             raise error.within(where) if where else error from None
         done[id(entry)] = flat(model, id(entry) in chained, notes) if singles else model
@@ -106,9 +133,16 @@ def _items(entry: FrozenDict) -> tuple[Any, ...]:
     return items if type(items) is tuple else ()
 
 
-def _read_one(entry: FrozenDict, done: dict[int, Model], dialect: Dialect, notes: list[str], said: Stated) -> Model:
+def _read_one(
+    entry: FrozenDict,
+    done: dict[int, Model],
+    dialect: Dialect,
+    notes: list[str],
+    said: Stated,
+    known: Mapping[int, Layer],
+) -> Model:
     if model_kind(entry) == "functional":
-        model = _functional(entry["config"], done, dialect)
+        model = _functional(entry["config"], done, dialect, known)
         recovered, repairs = dialect.recovered(model, not (resolved := _is_resolved(model)), said)
         if not (resolved if recovered is model else _is_resolved(recovered)):
             _check_references(recovered)
@@ -123,10 +157,13 @@ def _read_one(entry: FrozenDict, done: dict[int, Model], dialect: Dialect, notes
 # ---------------------------------------------------------------- functional
 
 
-def _functional(config: FrozenDict, done: dict[int, Model], dialect: Dialect) -> Model:
+def _functional(config: FrozenDict, done: dict[int, Model], dialect: Dialect, known: Mapping[int, Layer]) -> Model:
     hold(dialect.frame, config)
     names = _unique([item["name"] for item in config["layers"]])
-    layers = [_layer(item, index, done, dialect, names) for index, item in enumerate(config["layers"])]
+    layers = [
+        _layer(item, index, done, dialect, names) if (same := known.get(id(item))) is None else _again(same, names)
+        for index, item in enumerate(config["layers"])
+    ]
     inputs, outputs = (_ends(config[key], key, names) for key in ("input_layers", "output_layers"))
     bases: dict[str, int] = {}
     if any(layer.model is not None for layer in layers):  # no other is counted from anything but 0
@@ -169,6 +206,13 @@ def _layer(item: FrozenDict, index: int, done: dict[int, Model], dialect: Dialec
         calls = [Node()]
     kept = _emptied(item, "inbound_nodes", *(["config"] if model is not None else []))
     return Layer(name=item["name"], class_name=item["class_name"], entry=kept, calls=tuple(calls), model=model)
+
+
+def _again(layer: Layer, names: dict[str, int]) -> Layer:
+    """A layer that is known, in a model that has all that it takes."""
+    if all(use.ref.layer in names for node in layer.calls for use in node.uses()):
+        return layer
+    raise DocumentError("the layer takes what is not there", code="document-unresolved", where=layer.name)
 
 
 def _ends(structure: Any, key: str, names: dict[str, int]) -> Any:

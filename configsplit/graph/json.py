@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import accumulate, count
 from typing import Any, NoReturn, TypeAlias
@@ -30,8 +30,9 @@ Content: TypeAlias = tuple[Any, ...]
 class FrozenDict(dict[str, Any]):
     """A dict that cannot change; `|` makes a new one, keeping the order of keys."""
 
-    __slots__ = ("_kind", "_same")
+    __slots__ = ("_kind", "_like", "_same")
     _kind: int
+    _like: int
     _same: int
 
     def _refuse(self, *_: object, **__: object) -> NoReturn:
@@ -39,8 +40,8 @@ class FrozenDict(dict[str, Any]):
 
     __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse
 
-    def __or__(self, other: Mapping[str, Any]) -> FrozenDict:  # type: ignore[override]
-        return FrozenDict({**self, **other})
+    def __or__(self, other: dict[str, Any]) -> FrozenDict:  # type: ignore[override]
+        return FrozenDict(super().__or__(other))
 
     def __hash__(self) -> int:  # type: ignore[override]
         return hash(tuple(sorted(self.items(), key=lambda item: item[0])))
@@ -70,6 +71,7 @@ class Number:
 
 
 _EXACT = frozenset({str, int, bool, type(None)})
+_ARRAYS = (tuple, list)
 _IN_ARRAYS = frozenset({int, bool, float, type(None)})
 _MOST = 4_000
 """So many small objects, and kinds, are remembered at a time; no model that Keras builds has nearly as many."""
@@ -82,7 +84,8 @@ EMPTY._same = next(_numbers)
 
 
 def config_kind(config: FrozenDict) -> int:
-    """A number that configs of different content never share, but for their ``name``: that alone may differ.
+    """A number that configs of different content never share, but for their ``name``, and for the ``shared_object_id`` of
+    small objects in them, by which Keras tells objects apart: these alone may differ.
 
     Those of the same content share it if they hold numbers, texts, short arrays of numbers, and small objects that `loads` has
     made. No number is given twice, so what is found out for one can be remembered under it.
@@ -91,28 +94,32 @@ def config_kind(config: FrozenDict) -> int:
         return config._kind
     except AttributeError:
         said = content(config.items(), "name") if len(config) < 64 else None
+    config._kind = _number(said)
+    return config._kind
+
+
+def _number(said: Content | None) -> int:
+    """One number for all that says the same, as long as it is remembered; always a new one for None."""
     if said is None:
-        kind = next(_numbers)
-    elif (known := _kinds.get(said)) is not None:
-        kind = known
-    else:
-        if len(_kinds) >= _MOST:
-            _kinds.clear()
-        kind = _kinds[said] = next(_numbers)
-    config._kind = kind
-    return kind
+        return next(_numbers)
+    if (known := _kinds.get(said)) is not None:
+        return known
+    if len(_kinds) >= _MOST:
+        _kinds.clear()
+    _kinds[said] = number = next(_numbers)
+    return number
 
 
 def content(pairs: Iterable[tuple[str, Any]], besides: str = "") -> Content | None:
-    """What an object says, but for the text under one key; None if that is more than is compared."""
+    """What an object says, but for the text under one key; None if that is more than is compared.
+
+    Small objects in it are told by their numbers: ``_same`` where they are one object for all that say so, ``_like`` where
+    they, or some in them, have a ``shared_object_id``, for which that number does not count.
+    """
     said: list[Any] = []
     for key, value in pairs:
         type_ = type(value)
-        if type_ is FrozenDict:
-            if (number := getattr(value, "_same", None)) is None:
-                return None
-            said += (key, number)
-        elif type_ is str:
+        if type_ is str:
             if key == besides:
                 continue
             if len(value) > 64:
@@ -120,6 +127,11 @@ def content(pairs: Iterable[tuple[str, Any]], besides: str = "") -> Content | No
             said += (key, type_, value)
         elif type_ in _EXACT:
             said += (key, type_, value)
+        elif type_ is FrozenDict:
+            number = getattr(value, "_same", None)
+            if number is None and (number := getattr(value, "_like", None)) is None:
+                return None
+            said += (key, number)
         elif (figures := _in_figures(value)) is not None:
             said += (key, type_, figures)
         else:
@@ -128,33 +140,16 @@ def content(pairs: Iterable[tuple[str, Any]], besides: str = "") -> Content | No
 
 
 def _in_figures(value: Any) -> str | None:
-    """A number with a point, or a short array of numbers, as text; None for all else."""
+    """A number with a point, or a short array of numbers, or of such arrays, as text; None for all else."""
     if type(value) is float:
         return repr(value)
-    short = type(value) in (tuple, list) and len(value) < 16 and _IN_ARRAYS.issuperset(map(type, value))
-    return repr(value) if short else None
+    if type(value) not in _ARRAYS or len(value) >= 16:
+        return None
+    return repr(value) if _IN_ARRAYS.issuperset(map(type, value)) or all(map(_is_row, value)) else None
 
 
-def _one(made: FrozenDict, types: tuple[Any, ...], pairs: list[tuple[str, Any]]) -> FrozenDict:
-    """The one object that says what this small one says; ``pairs`` are used up."""
-    if not _EXACT.issuperset(types):
-        for place, type_ in enumerate(types):
-            if type_ in _EXACT:
-                continue
-            key, value = pairs[place]
-            exact = getattr(value, "_same", None) if type_ is FrozenDict else _in_figures(value)
-            if exact is None:
-                return made
-            pairs[place] = key, exact
-    said = types, *pairs
-    if (known := _shared.get(said)) is not None:
-        return known
-    if any(type(value) is str and len(value) > 64 for value in made.values()):
-        return made
-    if len(_shared) >= _MOST:
-        _shared.clear()
-    _shared[said], made._same = made, next(_numbers)
-    return made
+def _is_row(value: Any) -> bool:
+    return type(value) in _ARRAYS and len(value) < 16 and _IN_ARRAYS.issuperset(map(type, value))
 
 
 def _never(_: Any) -> bool:
@@ -219,14 +214,16 @@ def thaw(value: Any) -> Any:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> FrozenDict:
+    """The object of these pairs; where a small one says what one before said, that one."""
     if not pairs:
         return EMPTY
+    key, value = pairs[-1]
+    apart = key == "shared_object_id" and type(value) is int  # Keras 3 writes it last, in archives into nearly every object
+    small = len(pairs) <= 4 + apart
+    said = content(pairs[:-1] if apart else pairs) if small else None
+    if said is not None and not apart and (known := _shared.get(said)) is not None:
+        return known
     made = FrozenDict(pairs)
-    types = tuple(map(type, made.values()))
-    if list in types:
-        for key, value in pairs:
-            if type(value) is list:
-                dict.__setitem__(made, key, freeze(value))
     if len(made) != len(pairs):
         twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
         raise DocumentError(
@@ -234,7 +231,17 @@ def _object(pairs: list[tuple[str, Any]]) -> FrozenDict:
             code="json-duplicate-key",
             hint="two readers could understand such a file differently; remove one of the two",
         )
-    return _one(made, types, pairs) if len(types) <= 4 else made
+    for key, value in pairs:
+        if type(value) is list:
+            dict.__setitem__(made, key, freeze(value))
+    if said is not None:
+        if apart or any(type(value) is FrozenDict and not hasattr(value, "_same") for value in made.values()):
+            made._like = _number(said)  # it stays an object of its own
+        else:
+            if len(_shared) >= _MOST:
+                _shared.clear()
+            _shared[said], made._same = made, next(_numbers)
+    return made
 
 
 def _float(text: str) -> float | Number:
@@ -343,7 +350,7 @@ def dumps(value: Any, *, indent: int | None = None) -> str:
     numbers: list[str] = []
     mark = "\0"
     text = _encode(value, indent, mark, numbers)
-    while text.count(json.dumps(mark)[1:-1]) != 2 * len(numbers) != 0:  # a string of the document looks like the mark
+    while numbers and text.count(json.dumps(mark)[1:-1]) != 2 * len(numbers):  # a string of the document looks like the mark
         mark += "\1\0"
         numbers.clear()
         text = _encode(value, indent, mark, numbers)
@@ -382,4 +389,4 @@ def _encode(value: Any, indent: int | None, mark: str, numbers: list[str]) -> st
         numbers.append(item.text)
         return f"{mark}{len(numbers) - 1}{mark}"
 
-    return json.dumps(value, indent=indent, default=placeholder)
+    return json.dumps(value, indent=indent, default=placeholder, check_circular=False)

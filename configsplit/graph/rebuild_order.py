@@ -32,7 +32,8 @@ def reordered(model: Model) -> Model:
     names, layers = rebuild_order(model), model.by_name()
     if names == tuple(layers):
         return model
-    left = [layer for layer in model.layers if layer.name not in set(names)]
+    needed = set(names)
+    left = [layer for layer in model.layers if layer.name not in needed]
     return model.with_layers((*(layers[name] for name in names), *left))
 
 
@@ -43,8 +44,12 @@ def stands_as_rebuilt(model: Model) -> bool:
     """
     names = tuple(layer.name for layer in model.layers)
     written = model.with_layers(tuple(replace(layer, calls=tuple(map(_as_written, layer.calls))) for layer in model.layers))
-    orders = (rebuild_order(each) for each in (model, written))
-    return any(order == tuple(name for name in names if name in set(order)) for order in orders)
+    for each in (model, written):
+        order = rebuild_order(each)
+        needed = set(order)
+        if order == tuple(name for name in names if name in needed):
+            return True
+    return False
 
 
 def _as_written(node: Node) -> Node:
@@ -52,20 +57,23 @@ def _as_written(node: Node) -> Node:
 
 
 def _visit(graph: CallGraph) -> tuple[dict[str, int], list[int]]:
-    """Depth-first from the outputs: the layers numbered as they are entered, the calls listed as they are left."""
+    """Depth-first from the outputs: the layers numbered as they are entered, the calls listed as they are left.
+
+    ``~call`` stands behind all that the call needs, for when it is left.
+    """
     visited: dict[str, int] = {}
     entered: set[int] = set()
     finished: list[int] = []
-    todo = [(graph.producer(ref), False) for ref in reversed(graph.outputs)]
+    todo = [graph.producer(ref) for ref in reversed(graph.outputs)]
     while todo:
-        call, done = todo.pop()
-        if done:
-            finished.append(call)
+        call = todo.pop()
+        if call < 0:
+            finished.append(~call)
         elif call not in entered:
             entered.add(call)
             visited.setdefault(graph.calls[call].layer, len(visited))
-            todo.append((call, True))
-            todo.extend((graph.producer(ref), False) for ref in reversed(graph.arguments[call]))
+            todo.append(~call)
+            todo += reversed(graph.before[call])
     return visited, finished
 
 

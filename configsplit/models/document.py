@@ -16,6 +16,7 @@ from configsplit.catalog.facts import LayerFacts
 from configsplit.containers.source import Order, Source, open_source
 from configsplit.dialects import Detection, parse, read_entry
 from configsplit.dialects.dialect import Generation
+from configsplit.dialects.known import Known
 from configsplit.errors import ConfigSplitError, ShapeError, StoreError, check_choice, not_taken
 from configsplit.graph.model import Model, TensorRef, TensorSpec
 from configsplit.graph.references import boundary
@@ -45,6 +46,7 @@ class Document(Shown):
         registry: the plug-ins in force.
         notes: what had to be put right in the file to read it, in sentences.
         fixed: what inputs are of whose sizes, open in the file, were fixed; by the input's name.
+        known: the layers of the file by their texts, where parts are read that say the same of them.
         digest: SHA-256 of the architecture's text, by which the file is known again when it is opened for its weights.
         source: the file that it was read from, where that is kept open (`reading`).
     """
@@ -62,6 +64,7 @@ class Document(Shown):
     notes: tuple[str, ...] = ()
     fixed: Mapping[str, TensorSpec] = field(default_factory=dict, compare=False)
     digest: str = ""
+    known: Known | None = field(default=None, repr=False, compare=False)
     source: Source | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -282,6 +285,7 @@ def document_in(source: Source, registry: Registry, calls: Iterable[str] = ()) -
         registry=registry,
         notes=(*parsed.notes, *left_out, *put_right),
         digest=digest,
+        known=parsed.known,
         source=source,
     )
 

@@ -1,15 +1,13 @@
-"""``manifest.json``: what was cut, into which files, and how they are wired. The pydantic document, and its making."""
+"""``manifest.json``: what was cut, into which files, and how they are wired. The record, and its making."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import field
 from pathlib import PurePosixPath
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
-
-from configsplit.errors import DocumentError
-from configsplit.graph.json import dumps, loads
+from configsplit.graph.json import dumps
+from configsplit.records.record import FROM, Must, Record, compact, read
 
 VERSION: Literal[1] = 1
 NAME = "manifest.json"
@@ -33,29 +31,12 @@ def _relative(path: str) -> str:
     return path
 
 
-Count = Annotated[int, Field(ge=0)]
-Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+Count = Annotated[int, Must(ge=0)]
+Digest = Annotated[str, Must(pattern="^[0-9a-f]{64}$")]
 Dimensions = tuple[Count | None, ...] | None
-FileName = Annotated[str, Field(pattern=r"^[^/\\\x00]+$"), AfterValidator(_no_step)]
-PlainName = Annotated[str, AfterValidator(_plain_name)]
-Below = Annotated[str, AfterValidator(_relative)]
-
-
-class Record(BaseModel):
-    """Base of all records. Unknown keys of later releases are kept.
-
-    What checks a record is built when one is read: those that are written here are `made`, and need no checking.
-    """
-
-    model_config = ConfigDict(extra="allow", frozen=True, populate_by_name=True, defer_build=True)
-
-    @classmethod
-    def made(cls, **fields: Any) -> Self:
-        """A record of what this program has found out itself."""
-        return cls.model_construct(**fields)
-
-
-Kept = TypeVar("Kept", bound=Record)
+FileName = Annotated[str, Must(_no_step, pattern=r"^[^/\\\x00]+$")]
+PlainName = Annotated[str, Must(_plain_name)]
+Below = Annotated[str, Must(_relative)]
 
 
 class FromInput(Record):
@@ -82,7 +63,7 @@ class Tensor(Record):
 class WiredTensor(Tensor):
     """An input of a part, or an output of the original model, and where it comes from."""
 
-    source: FromInput | FromPart = Field(alias="from")
+    source: FromInput | FromPart = field(metadata=FROM)
 
 
 class GivenTensor(Tensor):
@@ -143,14 +124,13 @@ class Part(Record):
     outputs: tuple[GivenTensor, ...]
     weights: FileName | None = None
     weights_sha256: Digest | None = None
-    calls: dict[str, tuple[Count, ...]] = Field(default_factory=dict)
-    layers: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    calls: dict[str, tuple[Count, ...]] = field(default_factory=dict)
+    layers: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
-    @model_validator(mode="after")
-    def _told_by_digest(self) -> Self:
+    def __post_init__(self) -> None:
+        """Asked when it is read."""
         if (self.weights is None) != (self.weights_sha256 is None):
             raise ValueError("weights and their digest go together")
-        return self
 
 
 class SourceFile(Record):
@@ -197,42 +177,21 @@ class Manifest(Record):
     shapes: tuple[Shape, ...] = ()
     fixed: tuple[Tensor, ...] = ()
     warnings: tuple[str, ...] = ()
-    frame: dict[str, Any] = Field(default_factory=dict)
+    frame: dict[str, Any] = field(default_factory=dict)
 
 
 def to_text(manifest: Manifest) -> str:
     """The manifest as it is written: indented, optional keys left out where they say nothing."""
-    plain = _fields(manifest)
-    plain |= {name: [*map(_tensor, plain[name])] for name in ("inputs", "outputs", "fixed")}
-    plain |= {name: [*map(_fields, plain[name])] for name in ("masks", "casts", "shapes")}
-    plain["source"] = compact(_fields(manifest.source))
-    plain["parts"] = [compact(_fields(part) | _ends(part)) for part in manifest.parts]
-    plain["opened"] = [_opening(step) for step in manifest.opened]
+    plain = manifest.plain()
+    plain["source"] = compact(plain["source"])
+    plain["parts"] = [*map(compact, plain["parts"])]
+    plain["opened"] = [*map(_opening, plain["opened"])]
     return dumps(plain, indent=2) + "\n"
 
 
-def _fields(record: Record) -> dict[str, Any]:
-    """What a record has, under the names that are written; records in it stay what they are."""
-    known = type(record).model_fields.items()
-    return {field.alias or name: getattr(record, name) for name, field in known} | (record.model_extra or {})
-
-
-def _tensor(tensor: Tensor) -> dict[str, Any]:
-    return _fields(tensor) | ({"from": _fields(tensor.source)} if isinstance(tensor, WiredTensor) else {})
-
-
-def _ends(part: Part) -> dict[str, Any]:
-    return {"inputs": [*map(_tensor, part.inputs)], "outputs": [*map(_tensor, part.outputs)]}
-
-
-def _opening(opening: Opening) -> dict[str, Any]:
+def _opening(plain: dict[str, Any]) -> dict[str, Any]:
     """An opening of a nested model needs two keys only."""
-    whole = {"layer": opening.layer, "calls": opening.calls}
-    return opening.model_dump(mode="json") if opening.pieces else whole
-
-
-def compact(record: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in record.items() if value is not None and value != {}}
+    return plain if plain["pieces"] else {key: plain[key] for key in ("layer", "calls")}
 
 
 def from_text(text: str, where: str) -> Manifest:
@@ -244,16 +203,6 @@ def from_text(text: str, where: str) -> Manifest:
     return read(Manifest, text, where, "a manifest", "manifest-invalid")
 
 
-def read(kind: type[Kept], text: str, where: str, called: str, code: str) -> Kept:
-    """A record of a kind, checked. Raises DocumentError with ``code`` where it is none; ``called`` says what it should be."""
-    try:
-        return kind.model_validate(loads(text))
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(str(step) for step in first["loc"])
-        raise DocumentError(f"not {called} of configsplit: {place}: {first['msg']}", code=code, where=where) from None
-
-
 def wire_from(part: int | None, number: int) -> FromInput | FromPart:
     """``{"input": i}`` or ``{"part": p, "output": o}``."""
-    return FromInput.made(input=number) if part is None else FromPart.made(part=part, output=number)
+    return FromInput(input=number) if part is None else FromPart(part=part, output=number)

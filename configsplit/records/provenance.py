@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
-
-from pydantic import Field, model_validator
+from dataclasses import field
+from typing import Any, Literal
 
 from configsplit.graph.json import dumps
-from configsplit.records.manifest import Count, Digest, FileName, Record, SourceFile, compact, read
+from configsplit.records.manifest import Count, Digest, FileName, SourceFile
+from configsplit.records.record import FROM, Record, compact, read
 
 VERSION: Literal[1] = 1
 SUFFIX = ".provenance.json"
@@ -21,14 +21,14 @@ class Came(Record):
 
     layer: tuple[str, ...]
     source: Count | None = None
-    origin: tuple[str, ...] = Field(default=(), alias="from")
+    origin: tuple[str, ...] = field(default=(), metadata=FROM)
 
 
 class Step(Record):
     """A verb that was carried out before, of which no file was written."""
 
     verb: str
-    arguments: dict[str, Any] = Field(default_factory=dict)
+    arguments: dict[str, Any] = field(default_factory=dict)
 
 
 class Result(Record):
@@ -44,7 +44,7 @@ class Relaid(Record):
     """A weight that a conversion laid out anew: where it is in the file, what it was made of, and by which steps."""
 
     weight: str
-    origin: tuple[str, ...] = Field(default=(), alias="from")
+    origin: tuple[str, ...] = field(default=(), metadata=FROM)
     recipe: str
 
 
@@ -74,25 +74,24 @@ class ProvenanceRecord(Record):
     provenance_version: Literal[1] = VERSION
     configsplit: str
     verb: str
-    arguments: dict[str, Any] = Field(default_factory=dict)
+    arguments: dict[str, Any] = field(default_factory=dict)
     steps: tuple[Step, ...] = ()
     result: Result
     sources: tuple[SourceFile, ...]
     layers: tuple[Came, ...]
     weights: Accounts | None = None
-    needs: dict[str, str] = Field(default_factory=dict)
+    needs: dict[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
-    @model_validator(mode="after")
-    def _check_sources(self) -> Self:
+    def __post_init__(self) -> None:
+        """Asked when it is read."""
         if strange := [came.layer for came in self.layers if came.source is not None and came.source >= len(self.sources)]:
             raise ValueError(f"layer {'/'.join(strange[0])!r} comes from a source that is not listed")
-        return self
 
 
 def to_text(record: ProvenanceRecord) -> str:
     """The record as it is written: one line for each layer."""
-    plain = record.model_dump(by_alias=True, mode="json")
+    plain = record.plain()
     plain["result"] = compact(plain["result"])
     plain["sources"] = [compact(source) for source in plain["sources"]]
     if not record.steps:

@@ -356,7 +356,7 @@ def came(migration: Migration) -> Iterator[Came]:
         if origin is None:
             yield Came(layer=path)
         else:
-            yield Came(layer=path, source=0, origin=origin)  # type: ignore[call-arg]
+            yield Came(layer=path, source=0, origin=origin)
 
 
 def refused(made: Converted) -> ConversionError:

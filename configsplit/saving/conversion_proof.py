@@ -32,7 +32,7 @@ def accounts(new: NewWeights | KeptWeights | Keras2Weights | None, absent: Seque
     return Accounts(
         copied=len(wanted) - len(anew),
         relaid=tuple(
-            Relaid(  # type: ignore[call-arg]
+            Relaid(
                 weight=each.place,
                 origin=tuple(each.sources[number] for number in each.recipe.sources),
                 recipe=str(each.recipe),

@@ -120,14 +120,14 @@ def opening_of(step: Step) -> Opening:
     made: dict[int, Opening] = {}
     for each in reversed(every):
         inner = tuple(made[id(one)] for one in each.inside)
-        made[id(each)] = Opening.made(layer=each.layer, calls=each.calls, pieces=each.pieces, cuts=each.cuts, inside=inner)
+        made[id(each)] = Opening(layer=each.layer, calls=each.calls, pieces=each.pieces, cuts=each.cuts, inside=inner)
     return made[id(step)]
 
 
 def shape_of(told: Told) -> Shape:
     """What the user said of a tensor, as a record."""
     place, spec, *_ = told
-    return Shape.made(tensor=place.ref, shape=spec.shape, dtype=spec.dtype, inside=place.inside)
+    return Shape(tensor=place.ref, shape=spec.shape, dtype=spec.dtype, inside=place.inside)
 
 
 def _told(shape: Shape) -> Told:

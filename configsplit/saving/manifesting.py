@@ -89,7 +89,7 @@ def draft(parts: Parts, source: SourceFile, names: Sequence[tuple[str, str | Non
         made: Extracted = parts.split.parts[number]
         file, apart = names[number]
         inputs = [ref.layer for ref in made.model.input_refs()]
-        return Part.made(
+        return Part(
             file=file,
             sha256=PENDING,
             inputs=tuple(
@@ -97,7 +97,7 @@ def draft(parts: Parts, source: SourceFile, names: Sequence[tuple[str, str | Non
                 for name, wire, ref in zip(inputs, parts.split.wires[number], made.inputs, strict=True)
             ),
             outputs=tuple(
-                GivenTensor.made(name=new.layer, tensor=tensor_name(ref, layers, used), **tensor(ref))
+                GivenTensor(name=new.layer, tensor=tensor_name(ref, layers, used), **tensor(ref))
                 for new, ref in zip(made.model.output_refs(), made.outputs, strict=True)
             ),
             weights=apart,
@@ -106,10 +106,10 @@ def draft(parts: Parts, source: SourceFile, names: Sequence[tuple[str, str | Non
             layers=_risen(parts.origins[number]),
         )
 
-    return Manifest.made(
+    return Manifest(
         configsplit=__version__,
         source=source,
-        inputs=tuple(Tensor.made(name=ref.layer, **tensor(ref)) for ref in model.input_refs()),
+        inputs=tuple(Tensor(name=ref.layer, **tensor(ref)) for ref in model.input_refs()),
         outputs=tuple(
             _wired(ref.layer, wire, tensor(ref)) for ref, wire in zip(model.output_refs(), parts.split.outputs, strict=True)
         ),
@@ -117,10 +117,10 @@ def draft(parts: Parts, source: SourceFile, names: Sequence[tuple[str, str | Non
         shared_layers=shared(parts),
         opened=tuple(map(opening_of, parts.whole.steps)),
         functional=parts.whole.functional,
-        masks=tuple(Masked.made(tensor=each.ref, takers=each.takers) for each in parts.whole.masks),
-        casts=tuple(Casting.made(tensor=cast.ref, dtype=cast.dtype, takers=cast.takers) for cast in parts.whole.casts),
+        masks=tuple(Masked(tensor=each.ref, takers=each.takers) for each in parts.whole.masks),
+        casts=tuple(Casting(tensor=cast.ref, dtype=cast.dtype, takers=cast.takers) for cast in parts.whole.casts),
         shapes=tuple(map(shape_of, parts.whole.told)),
-        fixed=tuple(Tensor.made(name=name, shape=spec.shape, dtype=spec.dtype) for name, spec in parts.document.fixed.items()),
+        fixed=tuple(Tensor(name=name, shape=spec.shape, dtype=spec.dtype) for name, spec in parts.document.fixed.items()),
         warnings=rest.warnings,
         frame=rest.frame,
     )
@@ -128,12 +128,12 @@ def draft(parts: Parts, source: SourceFile, names: Sequence[tuple[str, str | Non
 
 def complete(draft: Manifest, digests: tuple[str, str | None], written: Sequence[tuple[Written, Written | None]]) -> Manifest:
     """A draft with all digests: of the source, of its weights that stand apart, and of every file of the parts."""
-    source = draft.source.model_copy(update={"sha256": digests[0], "weights_sha256": digests[1]})
+    source = draft.source.but(sha256=digests[0], weights_sha256=digests[1])
     parts = tuple(
-        part.model_copy(update={"sha256": model.sha256, "weights_sha256": None if apart is None else apart.sha256})
+        part.but(sha256=model.sha256, weights_sha256=None if apart is None else apart.sha256)
         for part, (model, apart) in zip(draft.parts, written, strict=True)
     )
-    return draft.model_copy(update={"source": source, "parts": parts})
+    return draft.but(source=source, parts=parts)
 
 
 def shared(parts: Parts) -> tuple[str, ...]:
@@ -158,7 +158,7 @@ def _held_whole(origins: Provenance) -> set[LayerPath]:
 
 
 def _wired(name: str, wire: Wire, tensor: Mapping[str, Any]) -> WiredTensor:
-    return WiredTensor.made(name=name, source=wire_from(wire.part, wire.number), **tensor)
+    return WiredTensor(name=name, source=wire_from(wire.part, wire.number), **tensor)
 
 
 def _calls(part: Extracted) -> dict[str, tuple[int, ...]]:
@@ -202,7 +202,7 @@ def source(
 ) -> SourceFile:
     """The source as a record in ``directory`` names it, and with ``weights`` what its weights stand in."""
     apart = document.weights if weights else None
-    return SourceFile.made(
+    return SourceFile(
         file=spelled(document.path.name),
         sha256=digests[0],
         sha256_of="architecture" if is_skimmed(document.path) else None,

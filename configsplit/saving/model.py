@@ -222,7 +222,7 @@ def _came(edited: Edited) -> list[Came]:
         if layer.implicit:
             continue
         if origin is not None:
-            told.append(Came(layer=path, source=origin.source, origin=origin.path))  # type: ignore[call-arg]
+            told.append(Came(layer=path, source=origin.source, origin=origin.path))
         elif len(path) == 1:
             told.append(Came(layer=path))
     return told

@@ -86,7 +86,8 @@ class Proving:
 
     def read(self, texts: Sequence[str]) -> None:
         """The documents of all parts. Raises DocumentError where one is none."""
-        self._texts, self._models = texts, [parse(text).model for text in texts]
+        known = self._document.known
+        self._texts, self._models = texts, [parse(text, known=known).model for text in texts]
 
     def graphs(self) -> Proof:
         """Prove that the parts recompose to the original graph, and that their layers stand in the order of rebuilding."""

@@ -11,6 +11,7 @@ import re
 import sys
 import tracemalloc
 from collections import Counter
+from itertools import count
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -26,7 +27,7 @@ from configsplit.inference import built
 from configsplit.models import configs
 
 SHORT, LONG = 200, 400
-CALLS, BYTES = 328, 7_900
+CALLS, BYTES = 296, 7_900
 """The most that a layer may cost: Python functions called, and bytes of memory at the peak."""
 
 
@@ -148,7 +149,11 @@ def test_what_follows_from_a_config_is_found_out_once_for_each_kind(monkeypatch:
     assert counts["_nature"] == 1
 
 
-def test_an_inspection_asks_the_rules_of_a_class_once_for_each_kind(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.mark.parametrize("archived", [False, True])
+def test_an_inspection_asks_the_rules_of_a_class_once_for_each_kind(
+    archived: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Archives number the objects that layers share, which makes no kinds."""
     counts: Counter[str] = Counter()
 
     def watch(home: Any, name: str) -> None:
@@ -160,12 +165,20 @@ def test_an_inspection_asks_the_rules_of_a_class_once_for_each_kind(monkeypatch:
 
         monkeypatch.setattr(home, name, counted)
 
+    path = chain(tmp_path, LONG)
+    if archived:
+        numbers = count(140_561_828_731_664, 16)
+        bare = re.compile(r'"registered_name": null(?=\}, "units")')
+        path.write_text(bare.sub(lambda match: f'{match[0]}, "shared_object_id": {next(numbers)}', path.read_text()))
+        assert next(numbers) > 140_561_828_731_664 + LONG
     watch(configs, "config_faults")
+    watch(hazards, "_class")
     for rule in ("outputs", "weights", "macs"):
         watch(Table, rule)
-    seen = configsplit.inspect(chain(tmp_path, LONG))
+    seen = configsplit.inspect(path)
     assert seen.parameters == LONG * (16 * 16 + 16)
     assert seen.macs == LONG * 16 * 16
+    assert counts.pop("_class") < 10
     assert dict(counts) == {"outputs": 1, "weights": 1, "macs": 1, "config_faults": 1}
 
 
@@ -223,6 +236,23 @@ def test_what_differs_is_of_different_kinds_and_stays_what_it_was() -> None:
     read = [loads(text) for text in KINDS]
     assert len({config_kind(each) for each in read}) == len(KINDS)
     assert [dumps(each) for each in read] == KINDS
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "alike"),
+    [("1", "2", True), ("1", "1", True), ('"1"', '"2"', False), ("1", "true", False), ("1", "{}", False)],
+)
+def test_numbers_by_which_keras_tells_objects_apart_make_no_kinds(one: str, other: str, alike: bool) -> None:
+    """And each object keeps its own."""
+    policy = '{"name": "a", "dtype": {"class_name": "P", "config": {"name": "f"}, "shared_object_id": NUMBER}}'
+    texts = [policy.replace("NUMBER", number) for number in (one, other)]
+    texts += [f'{{"held": {text}, "more": 1}}' for text in texts]
+    read = [loads(text) for text in texts]
+    assert [dumps(each) for each in read] == texts
+    assert (config_kind(read[0]) == config_kind(read[1])) is alike
+    assert (config_kind(read[2]) == config_kind(read[3])) is alike
+    bare = loads('{"name": "a", "dtype": {"class_name": "P", "config": {"name": "g"}, "shared_object_id": 1}}')
+    assert config_kind(bare) not in map(config_kind, read)
 
 
 def test_kinds_are_told_apart_when_more_were_seen_than_are_remembered() -> None:

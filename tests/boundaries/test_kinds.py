@@ -313,7 +313,7 @@ def test_kind(kind: Kind, tmp_path: Path, processes: dict[str, FrameworkProcess]
         process_for(processes, document.dialect),
         source,
         tmp_path / "run",
-        tensors=[item.model_dump() for item in saved.manifest.inputs],
+        tensors=[item.plain() for item in saved.manifest.inputs],
         recorded=recorded if recorded.exists() else None,
     )
     assert original.differences(saved.directory, saved.manifest) == []

@@ -18,7 +18,8 @@ from random_graphs import Grower
 from support.thinned import thinned
 
 from configsplit.dialects import parse
-from configsplit.graph.model import Model, walk
+from configsplit.graph import rebuild_order as order
+from configsplit.graph.model import Layer, Model, Node, TensorRef, Use, walk
 from configsplit.graph.rebuild_order import rebuild_order
 
 SEEDS = thinned(range(60), 8)
@@ -93,3 +94,28 @@ def test_the_graphs_have_what_makes_order_hard(keras: Any) -> None:
             seen |= {"keyword"} if any(node.kwargs.get("key") is not None for node in layer.calls) else set()
         seen |= {"several outputs"} if len(model.output_refs()) > 1 else set()
     assert seen >= {"shared", "nested 1", "nested 2", "keyword", "several outputs"}
+
+
+class _Counted(tuple[str, ...]):
+    """An order that counts how often somebody goes through it."""
+
+    times = 0
+
+    def __iter__(self) -> Iterator[str]:
+        _Counted.times += 1
+        return super().__iter__()
+
+
+def test_an_order_is_gone_through_once_however_many_layers_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not once a layer: for 20,000 layers that took half a minute."""
+    layers = [Layer(name="x", class_name="InputLayer", calls=(Node(),))]
+    for number in range(200):
+        layers.append(Layer(name=f"d{number}", class_name="Dense", calls=(Node((Use(TensorRef(layers[-1].name)),)),)))
+    mixed = (layers[0], *reversed(layers[1:]))
+    model = Model(name="m", kind="functional", layers=mixed, inputs=TensorRef("x"), outputs=TensorRef("d199"), dialect="keras3")
+    monkeypatch.setattr(order, "rebuild_order", lambda each: _Counted(rebuild_order(each)))
+    monkeypatch.setattr(_Counted, "times", 0)
+    assert list(order.reordered(model).layers) == layers
+    assert _Counted.times <= 3
+    assert not order.stands_as_rebuilt(model)
+    assert _Counted.times <= 6

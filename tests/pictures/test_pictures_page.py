@@ -597,7 +597,7 @@ def test_parts_tell_what_the_manifest_says_and_what_they_share(seen: Callable[..
             f"takes {tensor.name}, float32 (any, {(tensor.shape or ())[1]}): "
             + (f"output {source['output']} of part {source['part']}" if "part" in source else "an input of the model")
             for tensor in part.inputs
-            for source in [tensor.source.model_dump()]
+            for source in [tensor.source.plain()]
         ]
         assert [fact for fact in facts if fact.startswith("gives ")] == [
             f"gives {tensor.tensor}, float32 (any, 3)" for tensor in part.outputs

@@ -137,6 +137,41 @@ def test_harmless_kinds_are_left_out_of_documents_alone() -> None:
     assert len({where.partition("]")[0] for _, where in found}) == 2 * len(bad)
 
 
+def test_calls_with_numbers_and_lists_of_tensors_hide_nothing() -> None:
+    """Such calls of a kind that was searched are passed over, as long as there is nothing else in them."""
+    x, hidden = _tensor(["x", 0, 0]), {"class_name": "__lambda__", "config": {}}
+    plain = [
+        {"args": [x], "kwargs": {"mask": None, "training": False, "k": 1.5}},
+        {"args": [[x, x]], "kwargs": {}},
+        {"args": [[x, x]], "kwargs": {"axis": -1}},
+    ]
+    hostile = [
+        {"args": [x], "kwargs": {"mask": "import os"}},
+        {"args": [x], "kwargs": {"mask": None, "a": hidden}},
+        {"args": [x], "kwargs": {"class_name": None}},
+        {"args": [x], "kwargs": {"class_name": 3}},
+        {"args": [x], "kwargs": {"a": [hidden]}},
+        {"args": [[x, "import os"]], "kwargs": {}},
+        {"args": [[x, hidden]], "kwargs": {"mask": None}},
+        {"args": [[x, [x, hidden]]], "kwargs": {}},
+        {"args": [[hidden]], "kwargs": {}},
+        {"args": [[x], "import os"], "kwargs": {}},
+        {"args": [x], "kwargs": {}, "more": hidden},
+    ]
+    wide = {"build_config": {"input_shape": [[None, 4], [None, 4]]}}
+    calls = [*plain, *plain, *hostile]
+    layers = [
+        {**_dense(f"dense_{number}"), **more, "inbound_nodes": [call]}
+        for more in ({}, wide)
+        for number, call in enumerate(calls)
+    ]
+    layers += [{**_dense("in_array"), "build_config": {"input_shape": [[None, 4], [hidden, 4]]}, "inbound_nodes": [plain[0]]}]
+    text = json.dumps({"class_name": "Functional", "config": {"layers": layers}})
+    found, everything = ([(each.code, each.where) for each in hazards(read(text))] for read in (loads, json.loads))
+    assert found == everything
+    assert len({where.partition("]")[0] for _, where in found}) == 2 * len(hostile) + 1
+
+
 def test_trust_in_lambdas_excuses_code_and_nothing_else() -> None:
     trusted = [document for code, document in HOSTILE if code == "hazard-lambda" and '"4wEAAAAA"' in json.dumps(document)]
     assert len(trusted) == 4

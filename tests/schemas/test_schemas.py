@@ -119,7 +119,7 @@ def test_a_manifest_satisfies_its_schema(
     saved = configsplit.split(CORPUS / "releases" / file, at, **options).save(tmp_path / "out")
     written = (tmp_path / "out" / "manifest.json").read_text()
     read = from_text(written, "manifest.json")
-    assert (read.model_copy(update={"frame": {}}), to_text(read)) == (saved.manifest.model_copy(update={"frame": {}}), written)
+    assert (read.but(frame={}), to_text(read)) == (saved.manifest.but(frame={}), written)
     assert all(getattr(read, name) for name in told)
     manifest = json.loads(written)
     assert not list(validator("manifest").iter_errors(manifest))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import errno
 import os
 from collections.abc import Iterator
@@ -58,8 +57,10 @@ def _beside(path: str) -> str:
             beside = sorted(Path(entry.name) for entry in islice(entries, _LOOKED_AT))
     except (OSError, ValueError):
         return ""
+    from difflib import get_close_matches
+
     stems = {each.stem: each for each in beside}
-    near = difflib.get_close_matches(missed.stem, stems, n=1, cutoff=0.7)
+    near = get_close_matches(missed.stem, stems, n=1, cutoff=0.7)
     return str(missed.with_name(stems[near[0]].name)) if near and stems[near[0]].name != missed.name else ""
 
 

@@ -7,7 +7,7 @@ for fewer bytes. Coordinate descent: it ends in a plan that no move of a single 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from itertools import pairwise
 
 from configsplit.cutting.pipeline.search import Terms
@@ -46,6 +46,7 @@ class _Polish:
     def __init__(self, units: Units, terms: Terms, heads: Sequence[set[int]], two: Two) -> None:
         self._units, self._terms, self._two = units, terms, two
         self.heads = [set(head) for head in heads]
+        self._best: dict[Hashable, frozenset[int] | None] = {}
 
     def _between(self, number: int) -> tuple[set[int], set[int]]:
         """The heads before and behind a boundary."""
@@ -72,7 +73,10 @@ class _Polish:
         """Put a boundary to its best place; False if it is there already."""
         before, behind = self._between(number)
         members = sorted(behind - before)
-        parts = self._two(_part(self._units, members, before), self._pair(number), largest)
+        asked = number, largest, frozenset(before), frozenset(behind)
+        if asked not in self._best:  # a round asks again of each pair of which the one before moved no end
+            self._best[asked] = self._two(_part(self._units, members, before), self._pair(number), largest)
+        parts = self._best[asked]
         if parts is None:
             return False
         head = before | {unit for unit in members if not parts.isdisjoint(self._units.calls[unit])}

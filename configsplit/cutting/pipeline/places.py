@@ -8,9 +8,8 @@ enumerated by branching on one unit after the other, in or out, and a branch end
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import compress
 from typing import NamedTuple
 
 from configsplit.cutting.pipeline.units import Units
@@ -187,17 +186,9 @@ def _membership(groups: Sequence[tuple[int, tuple[int, ...]]]) -> dict[int, list
     return holders
 
 
-class _Node(NamedTuple):
-    """A branch of the enumeration: units before ``next`` are decided, ``head`` are in, ``out`` are out."""
-
-    next: int
-    mask: int
-    out: int
-    head: int
-    tail: int
-    bytes: int
-    weight: int
-    counts: tuple[int, ...]
+_Branch = tuple[int, int, int, int, int, int, int, tuple[int, ...]]
+"""A branch of the enumeration: units before the first number are decided; which are in and out, as masks; costs of head and
+tail, bytes across, weights, and counts as a `Place` has them."""
 
 
 class _Segment:
@@ -256,63 +247,80 @@ class _Segment:
         places: list[Place] = []
         whole, full = self._whole, (1 << self._size) - 1
         number = self._number
-        start = _Node(
-            0, 0, 0, whole.head[number], whole.tail[number + 1], whole.bytes[number], whole.weight[number], whole.counts[number]
+        start: _Branch = (
+            0,
+            0,
+            0,
+            whole.head[number],
+            whole.tail[number + 1],
+            whole.bytes[number],
+            whole.weight[number],
+            whole.counts[number],
         )
         todo = [start]
         while todo:
-            node = todo.pop()
+            branch = todo.pop()
+            decided, mask, out, head, tail, across, weight, counts = branch
             if not budget.take():
                 return None
-            if left := full & ~node.out & -1 << node.next:
-                todo += self._branches(node, (left & -left).bit_length() - 1)
-            elif node.mask and not (self._last and node.mask == full):
-                places.append(Place(number, node.mask, node.head, node.tail, node.bytes, node.weight, node.counts))
+            if left := full & ~out & -1 << decided:
+                self._branch(branch, (left & -left).bit_length() - 1, todo)
+            elif mask and not (self._last and mask == full):
+                places.append(Place(number, mask, head, tail, across, weight, counts))
         places.sort(key=lambda place: (place.head, place.mask))
         return places
 
-    def _branches(self, node: _Node, unit: int) -> Iterator[_Node]:
+    def _branch(self, branch: _Branch, unit: int, todo: list[_Branch]) -> None:
         """The unit out, and in, where that can still meet a window: the first one whose head is large enough has the
         largest tail."""
-        heads, tails = self._heads, self._tails
-        out, tail = self._without(node, unit)
-        if tail <= tails[bisect_left(heads, node.head)]:
-            yield _Node(unit + 1, node.mask, out, node.head, tail, node.bytes, node.weight, node.counts)
-        head, counts = self._within(node, unit)
-        if node.tail <= tails[bisect_left(heads, head)]:
-            mask = node.mask | 1 << unit
-            across = node.bytes + self._gives[unit]
+        heads, tails, own = self._heads, self._tails, self._own
+        _, mask, out, head, tail, across, weight, counts = branch
+        fresh = self._above[unit] & ~out
+        if (cost := self._costs.get(fresh)) is None:  # the same few sets on many branches
+            cost = self._costs[fresh] = self._cost(fresh)
+        outside = tail + cost + (self._shared_outside(out, fresh) if fresh & self._sharing else 0)
+        if outside <= tails[bisect_left(heads, head)]:
+            todo.append((unit + 1, mask, out | fresh, head, outside, across, weight, counts))
+        head += own[unit]
+        if unit in self._of:
+            more, counts = self._shared_within(unit, counts)
+            head += more
+        if tail <= tails[bisect_left(heads, head)]:
+            mask |= 1 << unit
+            across += self._gives[unit]
             for size, consumers in self._takes[unit]:
                 if not consumers & ~mask:
                     across -= size
-            yield _Node(unit + 1, mask, node.out, head, node.tail, across, node.weight + self._weights[unit], counts)
+            todo.append((unit + 1, mask, out, head, tail, across, weight + self._weights[unit], counts))
 
-    def _within(self, node: _Node, unit: int) -> tuple[int, tuple[int, ...]]:
-        """The cost of the head with the unit, and the calls of shared layers in it."""
-        head, counts = node.head + self._own[unit], node.counts
-        if unit in self._of:
-            changed = list(counts)
-            for group in self._of[unit]:
-                head += self._whole.groups[group][0] if not changed[group] and group < self._whole.kinds else 0
-                changed[group] += 1
-            counts = tuple(changed)
-        return head, counts
+    def _cost(self, units: int) -> int:
+        """What units cost, which are few."""
+        cost = 0
+        while units:
+            low = units & -units
+            cost += self._own[low.bit_length() - 1]
+            units ^= low
+        return cost
 
-    def _without(self, node: _Node, unit: int) -> tuple[int, int]:
-        """What is out with the unit and all that need it, and the cost of the tail then."""
-        fresh = self._above[unit] & ~node.out
-        out, tail = node.out | fresh, node.tail
-        if fresh not in self._costs:  # the same few sets on many branches
-            self._costs[fresh] = sum(compress(self._own, map(int, reversed(bin(fresh)[2:]))))
-        tail += self._costs[fresh]
+    def _shared_within(self, unit: int, counts: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
+        """What the shared layers that a unit calls first cost in the head, and the calls of shared layers in it then."""
+        changed, cost = list(counts), 0
+        for group in self._of[unit]:
+            cost += self._whole.groups[group][0] if not changed[group] and group < self._whole.kinds else 0
+            changed[group] += 1
+        return cost, tuple(changed)
+
+    def _shared_outside(self, out: int, fresh: int) -> int:
+        """What shared layers cost in the tail that have their first call there among the fresh units."""
+        cost, every = 0, out | fresh
         fresh &= self._sharing
         while fresh:
             low = fresh & -fresh
             for group in self._of[low.bit_length() - 1]:
-                if group < self._whole.kinds and not self._held(group, node.out | (low - 1 & out)):
-                    tail += self._whole.groups[group][0]
+                if group < self._whole.kinds and not self._held(group, out | (low - 1 & every)):
+                    cost += self._whole.groups[group][0]
             fresh ^= low
-        return out, tail
+        return cost
 
     def _held(self, group: int, out: int) -> bool:
         """Whether a shared layer has a call among the units that are out, or behind the segment."""

@@ -12,8 +12,7 @@ from inspect import getmembers, isclass
 from types import ModuleType
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler, model_validator
-from pydantic.json_schema import models_json_schema
+from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler, TypeAdapter, model_validator
 from pydantic_core import CoreSchema, core_schema
 
 from configsplit.dialects.schema.frame import Name, Wire
@@ -101,9 +100,11 @@ def documents_of(*modules: ModuleType) -> list[type[BaseModel]]:
     return [each for module, _, each in classes if issubclass(each, BaseModel) and each.__module__ == module.__name__]
 
 
-def definitions(documents: Sequence[type[BaseModel]]) -> dict[str, Any]:
+def definitions(documents: Sequence[type[Any]]) -> dict[str, Any]:
     """The JSON Schema of each document, by the name of its class; they refer to each other as ``#/$defs/NAME``."""
-    made: dict[str, Any] = models_json_schema([(each, "validation") for each in documents], by_alias=True)[1]["$defs"]
+    adapters: list[tuple[str, Literal["validation"], TypeAdapter[Any]]]
+    adapters = [(each.__name__, "validation", TypeAdapter(each)) for each in documents]
+    made: dict[str, Any] = TypeAdapter.json_schemas(adapters)[1]["$defs"]
     for document in documents:
         if hasattr(document, "published"):
             made[document.__name__] |= document.published()
