@@ -1,4 +1,4 @@
-"""Where a class that nobody declared hardly makes a mask of its own: behind layers that compute with weights.
+"""Where a class that nobody declared hardly makes a mask of its own, behind layers that compute with weights; and where it may.
 
 Masks say which steps of the data are padding, and so begin where the data come in: at Embedding, at Masking, at classes of the
 user's own that stand in their place and look at identifiers or at raw numbers.
@@ -8,23 +8,32 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from configsplit.graph.model import CallRef, Layer, TensorRef
+from configsplit.catalog.rules import is_float
+from configsplit.graph.model import CallRef, Layer, Node, TensorRef, TensorSpec
 from configsplit.inference.counts import weights_of
 from configsplit.inference.known import RULE_ERRORS, Inference, called
 from configsplit.inference.mask_rules import Mask
 
-_SPEAKS_OF_MASKS = ("mask", "embed")
+_MASKS, _WORDS = "mask", "embed"
+_PICTURES = 4
+"""The axes of a batch of pictures."""
 
 
 def is_computed(inference: Inference, layer: Layer, call: CallRef, computed: Collection[CallRef]) -> bool:
-    """Whether what a call gives depends on the inputs of its model only through layers that compute with weights.
+    """Whether a call gives numbers that depend on the inputs of the model only through layers that compute with weights, or on
+    pictures, of which no part is padding.
 
     Args:
         inference: what is known of the model.
         layer, call: the layer, and which of its calls.
         computed: the earlier calls of which it is true.
     """
+    spec = inference.specs.get(TensorRef(*call), TensorSpec())
+    if layer.is_input:
+        return len(spec.shape or ()) == _PICTURES
     uses = called(layer)[call.call].uses()
+    if spec.dtype is not None and not is_float(spec.dtype):
+        return False
     if uses and all(CallRef(use.ref.layer, use.ref.call) in computed for use in uses):
         return True
     facts = inference.facts(layer)
@@ -43,7 +52,7 @@ def makes_none(
     ref: TensorRef, tensors: Mapping[TensorRef, Mask], layers: Mapping[str, Layer], computed: Collection[CallRef]
 ) -> bool:
     """Whether every class that may have made the mask of a tensor stands behind such layers, takes no known mask, and has
-    neither name nor settings that speak of masks."""
+    neither name nor settings that speak of masks. What is looked up in an embedding there are positions, not words."""
     todo, seen = [ref], set[TensorRef]()
     while todo:
         each = todo.pop()
@@ -53,19 +62,43 @@ def makes_none(
         seen.add(each)
         if mask.kind != "unknown" or not mask.own:
             return False
-        if mask.why[0] == each.layer and (CallRef(each.layer, each.call) not in computed or _speaks(layers[each.layer])):
+        if mask.why[0] == each.layer and (
+            CallRef(each.layer, each.call) not in computed or _speaks(layers[each.layer], _MASKS)
+        ):
             return False
         todo += mask.sources
     return True
 
 
-def looks_up(inference: Inference, layer: Layer) -> bool:
-    """Whether a class that nobody declared stands where an Embedding does, as in every tutorial on Transformers: its name or
-    settings speak of it, and it takes an input of its model that has steps and nothing else."""
-    layers, speaks = inference.model.by_name(), _speaks(layer) and layer.config.get("mask_zero") is not False
-    taken = [use.ref for node in called(layer) for use in node.uses()] if speaks else []
+def is_likely(
+    ref: TensorRef, tensors: Mapping[TensorRef, Mask], inference: Inference, makers: Collection[str], node: Node
+) -> bool:
+    """Whether a class that nobody declared probably makes the mask that a tensor carries: it is seen to (``makers``), or it
+    stands where an Embedding does, as in every tutorial on Transformers. Others may hand it on.
+
+    Where Keras 3 wrote that the call which takes the tensor takes no mask, no Embedding is taken for granted.
+    """
+    recorded = inference.dialect == "keras3" and "mask" in node.kwargs
+    layers, todo, seen = inference.model.by_name(), [ref], set[TensorRef]()
+    while todo:
+        mask = tensors.get(each := todo.pop())
+        if mask is None or each in seen:
+            continue
+        seen.add(each)
+        maker = layers.get(mask.why[0])
+        if mask.why[1] in makers or (maker is not None and not recorded and _looks_up(inference, maker, layers)):
+            return True
+        todo += mask.sources
+    return False
+
+
+def _looks_up(inference: Inference, layer: Layer, layers: Mapping[str, Layer]) -> bool:
+    """Whether name or settings of a layer speak of it, and it takes an input of its model that has steps and nothing else."""
+    if not _speaks(layer, _MASKS, _WORDS) or layer.config.get("mask_zero") is False:
+        return False
+    taken = [use.ref for each in called(layer) for use in each.uses()]
     return any(layers[ref.layer].is_input and len(inference.specs[ref].shape or ()) == 2 for ref in taken)
 
 
-def _speaks(layer: Layer) -> bool:
-    return any(sign in name.lower() for name in (layer.class_name, *layer.config) for sign in _SPEAKS_OF_MASKS)
+def _speaks(layer: Layer, *signs: str) -> bool:
+    return any(sign in name.lower() for name in (layer.class_name, *layer.config) for sign in signs)

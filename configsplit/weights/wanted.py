@@ -11,6 +11,7 @@ from configsplit.catalog.classes import class_in
 from configsplit.catalog.facts import CallFacts, LayerFacts
 from configsplit.catalog.rules import check_rank, is_float
 from configsplit.catalog.table import class_facts, ships
+from configsplit.errors import WeightsError
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import Layer, LayerPath, Model, Node, Shape, TensorRef, TensorSpec, Use, leaves
 from configsplit.inference import RULE_ERRORS, Built, Inference, agree, hands_on, keeps_shape
@@ -252,7 +253,7 @@ def shapes_in(layer: Layer, path: LayerPath, held: Weights | None) -> tuple[Shap
         return ()
     try:
         return tuple(tuple(held.file.datasets[name].shape) for name in held.datasets(whole))
-    except RULE_ERRORS:
+    except (*RULE_ERRORS, WeightsError):  # which weights are its own is said where they are moved
         return ()
 
 

@@ -230,3 +230,20 @@ def test_a_mask_that_is_likely_is_not_only_warned_of(kind: str, tmp_path: Path) 
 def test_an_embedding_that_is_set_to_make_none_is_cut_behind(tmp_path: Path) -> None:
     path = looked_up(tmp_path / "model.h5", Table(9, 3, name="rows"))
     assert len(configsplit.split(path, at="rows")) == 2
+
+
+class Passing(L.Layer):  # type: ignore[misc]
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.supports_masking = True
+
+    def call(self, steps: Any) -> Any:
+        return steps * 2.0
+
+
+def test_so_it_is_where_another_class_hands_it_on(tmp_path: Path) -> None:
+    ids = WORKS.Input((4,), dtype="int32")
+    end = Pool(name="pool")(Passing(name="passing")(WordEmbedding(9, 3, name="table")(ids)))
+    WORKS.Model(ids, end).save(tmp_path / "model.keras")
+    with pytest.raises(CutError, match="a mask may come out of layer 'passing'"):
+        configsplit.split(tmp_path / "model.keras", at="passing")

@@ -44,11 +44,20 @@ class Zeroed(Scaled):
         return {**super().get_config(), "mask_below": self.mask_below}
 
 
-class WordEmbedding(Scaled):
+class MaskOut(Scaled):
     pass
 
 
-CLASSES = {each.__name__: each for each in (Scaled, Zeroed, WordEmbedding)}
+class PositionEmbedding(Scaled):
+    """Of features that are there already."""
+
+
+class Patches(L.Layer):  # type: ignore[misc]
+    def call(self, x: Any) -> Any:
+        return tf.reshape(x, (-1, 7, 12))
+
+
+CLASSES = {each.__name__: each for each in (Scaled, Zeroed, MaskOut, PositionEmbedding, Patches)}
 
 
 def behind(*layers: Any, shape: tuple[int, ...] = (7, 3)) -> Any:
@@ -82,6 +91,8 @@ LIKELY_NONE: dict[str, Callable[[], Any]] = {
     "behind each step": lambda: behind(
         L.TimeDistributed(L.Conv1D(2, 3), name="steps"), L.Reshape((7, 10)), Scaled(name="at"), shape=(7, 7, 3)
     ),
+    "positions": lambda: behind(conv(), PositionEmbedding(name="at")),
+    "patches of a picture": lambda: behind(Patches(), PositionEmbedding(name="at"), shape=(14, 2, 3)),
     "beside what has no mask": lambda: beside(L.Dense(3, name="other")),
 }
 MASKS_BEGIN: dict[str, Callable[[], Any]] = {
@@ -90,7 +101,7 @@ MASKS_BEGIN: dict[str, Callable[[], Any]] = {
     "what an Embedding looks up": lambda: behind(L.Embedding(9, 3), Scaled(name="at"), shape=(7,)),
     "behind another that takes raw numbers": lambda: behind(Scaled(), Scaled(name="at")),
     "a setting that speaks of masks": lambda: behind(conv(), Zeroed(name="at")),
-    "a name that does": lambda: behind(conv(), WordEmbedding(name="at")),
+    "a name that does": lambda: behind(conv(), MaskOut(name="at")),
     "beside a mask": lambda: beside(L.Masking(name="masked")),
 }
 
@@ -99,7 +110,7 @@ MASKS_BEGIN: dict[str, Callable[[], Any]] = {
 def test_it_is_cut_and_said(kind: str, tmp_path: Path) -> None:
     fill(LIKELY_NONE[kind]()).save(path := tmp_path / "model.h5")
     saved = configsplit.split(path, "at").save(tmp_path / "parts")
-    assert any("masks: no plug-in declares whether Scaled" in warning for warning in saved.manifest.warnings)
+    assert any("masks: no plug-in declares whether" in warning for warning in saved.manifest.warnings)
     branch = configsplit.extract(path, from_=["at", *(["other"] if "beside" in kind else [])], to="pooled")
     assert any("'pooled' misses it" in warning for warning in branch.warnings)
     whole = load(path, framework=WORKS, classes=CLASSES)

@@ -438,6 +438,27 @@ def added_to() -> Any:
     return keras.Model(start, L.Dense(2)(L.LayerNormalization()(Mixed(name="at")(flow) + flow)))
 
 
+class Projected(L.Layer):  # type: ignore[misc]
+    """What it holds in a Sequential has weights without its name in theirs."""
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(**more)
+        self.inner = keras.Sequential([L.Dense(4)])
+
+    def call(self, x: Any) -> Any:
+        return self.inner(x)
+
+
+def test_weights_that_name_no_layer_hide_no_other(tmp_path: Path) -> None:
+    """They are the affair of cuts inside the model that holds them."""
+    inner = chain((5, 4), Projected(), L.Dense(4), name="inner")
+    chain((5, 4), L.Conv1D(4, 1, name="at"), inner, L.Dense(2)).save(path := tmp_path / "model.h5")
+    names = [layer.name for layer in configsplit.layers(path)]
+    assert {"at", "inner"} <= {*names}
+    assert configsplit.inspect(path).layers
+    assert len(configsplit.split(path, "at").save(tmp_path / "parts").manifest.parts) == 2
+
+
 WRITTEN = {"a model of such classes": stacked_in_a_model, "the first of several": added_to}
 
 
