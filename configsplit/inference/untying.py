@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from configsplit.catalog.facts import UNDECLARED
 from configsplit.graph.model import CallRef, Layer, TensorRef, TensorSpec
+from configsplit.inference.counts import weights_of
 from configsplit.inference.inputs import input_spec
 from configsplit.inference.known import Inference, called
 from configsplit.inference.mask_rules import attended, taken_first
@@ -134,7 +135,7 @@ def untyings(inference: Inference) -> dict[int, Untying]:
 def casts(inference: Inference, call: CallRef, number: int) -> bool | None:
     """Whether a nested model, or one in TimeDistributed, casts what it takes at an input: it works with a new tensor then.
 
-    None where nobody knows the dtype of what it takes.
+    None where nobody knows the dtype of what it takes, or (Keras 2) it is only taken for granted.
     """
     inner = inference.inner.get(call) or inference.wrapped.get(call)
     inputs = () if inner is None else inner.model.input_refs()
@@ -142,5 +143,22 @@ def casts(inference: Inference, call: CallRef, number: int) -> bool | None:
     if inner is None or number >= min(len(inputs), len(taken)):
         return False
     declared = input_spec(inner.model, inner.model.by_name()[inputs[number].layer]).dtype
-    given = inference.specs.get(taken[number], TensorSpec()).dtype
+    guessed = inference.dialect == "keras2" and _is_guessed(inference, taken[number])
+    given = None if guessed else inference.specs.get(taken[number], TensorSpec()).dtype
     return declared is not None and (None if given is None else declared != given)
+
+
+def _is_guessed(inference: Inference, ref: TensorRef) -> bool:
+    """Whether the dtype of a tensor goes back to what is said of one that no rule tells, through layers without weights: what
+    has weights computes in its own."""
+    layers, todo, seen = inference.model.by_name(), [ref], set[TensorRef]()
+    while todo:
+        layer = layers[(each := todo.pop()).layer]
+        if each in seen or layer.is_input:
+            continue
+        if each in inference.given:
+            return True
+        seen.add(each)
+        if layer.model is None and weights_of(inference, layer) == ():
+            todo += [use.ref for use in called(layer)[each.call].uses()]
+    return False

@@ -23,8 +23,8 @@ SERVER = Path(__file__).with_name("fault_server.py")
 LINES: dict[str, list[str]] = {
     "split": ["split", "k3.keras", "--at", "c2", "--out", "{out}"],
     "extract": ["extract", "k2.h5", "--to", "c2", "--out", "{out}.h5"],
-    "insert": ["insert", "k3.keras", "--after", "c1", "--model", "drop.json", "--out", "{out}.keras"],
-    "replace": ["replace", "k3.keras", "--from", "c1", "--to", "bn1", "--model", "relu.json", "--out", "{out}.keras"],
+    "insert": ["insert", "k3.keras", "--after", "c1", "--donor", "drop.json", "--out", "{out}.keras"],
+    "replace": ["replace", "k3.keras", "--from", "c1", "--to", "bn1", "--donor", "relu.json", "--out", "{out}.keras"],
     "remove": ["remove", "k2.h5", "--layer", "activation_1", "--out", "{out}.h5"],
     "rename": ["rename", "k3.keras", "c1=stem", "--out", "{out}.keras"],
     "freeze": ["freeze", "k2.h5", "--layer", "c1", "--out", "{out}.h5"],

@@ -206,7 +206,7 @@ def put(item: Input, folder: Path) -> list[str]:
     if item.verb == "insert":
         layer = folder / "one.json"
         layer.write_text('{"class_name": "Activation", "config": {"name": "probe", "activation": "tanh"}}')
-        out += ["--model", str(layer)]
+        out += ["--donor", str(layer)]
     if item.verb in ("inspect", "validate", "cuts", "layers"):
         out = []
     given = path / "model.json" if item.seed.startswith("tfjs:") else path
