@@ -9,10 +9,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, field
-from typing import Any, ClassVar, NoReturn, Self, TypeVar, dataclass_transform
+from functools import cache
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypeVar, cast, dataclass_transform
 
 from configsplit.errors import DocumentError
 from configsplit.graph.json import loads
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 FROM = {"alias": "from"}
 """Metadata of a field that is written as ``from``, which Python keeps for itself."""
@@ -88,12 +92,21 @@ def _plain(value: Any) -> Any:
 Kept = TypeVar("Kept", bound=Record)
 
 
+@cache
+def _adapter(kind: type[Record]) -> TypeAdapter[Any]:
+    """What checks a kind of record: it takes milliseconds to make."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(kind)
+
+
 def read(kind: type[Kept], text: str, where: str, called: str, code: str) -> Kept:
     """A record of a kind, checked. Raises DocumentError with ``code`` where it is none; ``called`` says what it should be."""
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ValidationError
 
     try:
-        return TypeAdapter(kind).validate_python(loads(text))
+        checked = _adapter(kind)  # type: ignore[arg-type]  # mypy takes the __hash__ of records for that of their class
+        return cast("Kept", checked.validate_python(loads(text)))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(step) for step in first["loc"])
