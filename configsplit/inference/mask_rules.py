@@ -197,8 +197,7 @@ def _unknown(it: MaskedCall, arriving: list[tuple[TensorRef, Mask]]) -> dict[int
     known = [mask for _, mask in arriving if not mask.own]
     seen = all(it.tensors[each].seen for each in it.used) and all(mask.seen for _, mask in arriving)
     sources = tuple(dict.fromkeys((*refs_of(arriving), *it.used)))
-    likely = bool(known) or (not it.keras3 and it.call.config.get("mask_zero") is True)  # Keras 3 would have recorded it
-    return dict.fromkeys(range(it.count()), Mask("unknown", sources, why=it.here, seen=seen, own=not likely))
+    return dict.fromkeys(range(it.count()), Mask("unknown", sources, why=it.here, seen=seen, own=not known))
 
 
 def handed_on(tensors: Mapping[TensorRef, Mask], ref: TensorRef, mask: Mask | None) -> Mask | None:

@@ -361,8 +361,7 @@ def _use(frame: _Frame, layer: Layer, ref: CallRef, tensors: Sequence[TensorRef]
     doubted = tuple(
         each
         for each, mask in masks.items()
-        if mask.why[1] not in frame.makers
-        and (_told_of_none(frame, node, mask) or makes_none(each, frame.tensors, frame.layers, frame.computed))
+        if _told_of_none(frame, node, mask) or makes_none(each, frame.tensors, frame.layers, frame.computed, frame.makers)
     )
     there = tuple(each for each in masks if each not in doubted)
     if doubted:
@@ -382,7 +381,9 @@ def _told_of_none(frame: _Frame, node: Node, mask: Mask) -> bool:
 
     What such a class holds may still make one when it runs, or hand on one that reaches it.
     """
-    return mask.kind == "unknown" and mask.own and frame.inference.dialect == "keras3" and mask.seen and says_masks(node)
+    if mask.kind != "unknown" or not mask.own or mask.why[1] in frame.makers:
+        return False
+    return frame.inference.dialect == "keras3" and mask.seen and says_masks(node)
 
 
 def _meet(frame: _Frame, layer: Layer, ref: CallRef, facts: LayerFacts) -> None:

@@ -15,8 +15,8 @@ from configsplit.inference.known import RULE_ERRORS, Inference, called
 from configsplit.inference.mask_rules import Mask
 
 _MASKS, _WORDS = "mask", "embed"
-_PICTURES = 4
-"""The axes of a batch of pictures."""
+_CHANNELS = (1, 3, 4)
+"""Grey, colours, and colours with transparency: what has four axes and other sizes may be the embedded words of sentences."""
 
 
 def is_computed(inference: Inference, layer: Layer, call: CallRef, computed: Collection[CallRef]) -> bool:
@@ -30,7 +30,7 @@ def is_computed(inference: Inference, layer: Layer, call: CallRef, computed: Col
     """
     spec = inference.specs.get(TensorRef(*call), TensorSpec())
     if layer.is_input:
-        return len(spec.shape or ()) == _PICTURES
+        return len(shape := spec.shape or ()) == 4 and shape[-1] in _CHANNELS
     uses = called(layer)[call.call].uses()
     if spec.dtype is not None and not is_float(spec.dtype):
         return False
@@ -49,10 +49,15 @@ def is_computed(inference: Inference, layer: Layer, call: CallRef, computed: Col
 
 
 def makes_none(
-    ref: TensorRef, tensors: Mapping[TensorRef, Mask], layers: Mapping[str, Layer], computed: Collection[CallRef]
+    ref: TensorRef,
+    tensors: Mapping[TensorRef, Mask],
+    layers: Mapping[str, Layer],
+    computed: Collection[CallRef],
+    makers: Collection[str],
 ) -> bool:
-    """Whether every class that may have made the mask of a tensor stands behind such layers, takes no known mask, and has
-    neither name nor settings that speak of masks. What is looked up in an embedding there are positions, not words."""
+    """Whether every class that may have made the mask of a tensor stands behind such layers, takes no known mask, is not seen to
+    make one (``makers``), and has neither name nor settings that speak of masks. What is looked up in an embedding there are
+    positions, not words."""
     todo, seen = [ref], set[TensorRef]()
     while todo:
         each = todo.pop()
@@ -60,7 +65,7 @@ def makes_none(
         if mask is None or each in seen:
             continue
         seen.add(each)
-        if mask.kind != "unknown" or not mask.own:
+        if mask.kind != "unknown" or not mask.own or mask.why[1] in makers:
             return False
         if mask.why[0] == each.layer and (
             CallRef(each.layer, each.call) not in computed or _speaks(layers[each.layer], _MASKS)

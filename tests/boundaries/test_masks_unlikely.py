@@ -99,6 +99,7 @@ MASKS_BEGIN: dict[str, Callable[[], Any]] = {
     "raw numbers": lambda: behind(Scaled(name="at")),
     "what is only moved": lambda: behind(L.Reshape((7, 3)), L.Dropout(0.1), Scaled(name="at")),
     "what an Embedding looks up": lambda: behind(L.Embedding(9, 3), Scaled(name="at"), shape=(7,)),
+    "embedded words of sentences": lambda: behind(Patches(), Scaled(name="at"), shape=(7, 2, 6)),
     "behind another that takes raw numbers": lambda: behind(Scaled(), Scaled(name="at")),
     "a setting that speaks of masks": lambda: behind(conv(), Zeroed(name="at")),
     "a name that does": lambda: behind(conv(), MaskOut(name="at")),
