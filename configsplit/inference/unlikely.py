@@ -55,8 +55,8 @@ def makes_none(
     computed: Collection[CallRef],
     makers: Collection[str],
 ) -> bool:
-    """Whether every class that may have made the mask of a tensor stands behind such layers, takes no known mask, is not seen to
-    make one (``makers``), and has neither name nor settings that speak of masks. What is looked up in an embedding there are
+    """Whether every class that may have made the mask of a tensor stands behind such layers, takes no known mask, is not seen
+    to make one (``makers``), and has neither name nor settings that speak of masks. What is looked up in an embedding there are
     positions, not words."""
     todo, seen = [ref], set[TensorRef]()
     while todo:
