@@ -115,16 +115,17 @@ def _begun() -> list[int]:
 def _tidy(_begun: list[int]) -> Iterator[None]:
     """Behind a file of tests models go for good, where they have become many, and their memory back to the system."""
     yield
-    if _resident() > _begun[0] + ROOM:
-        gc.unfreeze()
+    grown = _resident() > _begun[0] + ROOM
+    if grown:
         for name in ("keras", "tf_keras"):
             if name in sys.modules:
                 sys.modules[name].backend.clear_session()
-        gc.collect()
+        gc.unfreeze()  # only now: each of the two looks for garbage as well, and all together it is some seconds
+    _lasting()
+    if grown:
         with suppress(OSError, AttributeError):
             ctypes.CDLL(None).malloc_trim(0)
         _begun[0] = _resident()
-    _lasting()
 
 
 @pytest.fixture(scope="session")
