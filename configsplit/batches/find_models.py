@@ -52,9 +52,6 @@ def find(zoo: str, models: Models, *, leave_out: Path | None = None) -> Zoo:
         zoo: a folder, a file, a glob, or a URL of either.
         models: the recipe's patterns.
         leave_out: a folder that is not searched: the output of the batch, which may lie within the zoo.
-
-    Raises:
-        StoreError: there is no such folder, or it has no members.
     """
     root, glob = _root(zoo)
     if is_remote(root):

@@ -26,11 +26,7 @@ class LocalOutput:
     """An output folder on this machine (or one that all machines see)."""
 
     def __init__(self, out: str, *, resume: bool, force: bool) -> None:
-        """Open it.
-
-        Raises:
-            StoreError: it exists (without ``resume`` and ``force``), is not ours, or another batch writes there.
-        """
+        """Open it."""
         self.root = Path(out)
         self._check()
         with errors.system_faults(self.root):
@@ -82,11 +78,7 @@ class LocalOutput:
                 item.unlink()
 
     def _place(self, folder: str) -> Path:
-        """The folder of a model's results.
-
-        Raises:
-            StoreError: it, or one above it within the output, is a link to elsewhere.
-        """
+        """The folder of a model's results."""
         place = self.root / folder
         for each in (place, *place.parents):
             if each == self.root:
@@ -184,11 +176,7 @@ class RemoteOutput:
     """An output at a URL. Workers send the files of a model, then its record, a small object of its own, is put beside them."""
 
     def __init__(self, out: str, *, resume: bool, force: bool) -> None:
-        """Open it, and fetch the records of earlier runs.
-
-        Raises:
-            StoreError: it exists (without ``resume`` and ``force``), is not ours, or cannot be reached.
-        """
+        """Open it, and fetch the records of earlier runs."""
         self.root = out.rstrip("/")
         names = storage.names_below(self.root)
         if names and not (resume or force) and any(_is_ours(name) for name in names):

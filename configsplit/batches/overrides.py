@@ -22,11 +22,7 @@ _LIMITS = {"worker-timeout": ("seconds", 4), "worker-memory": ("memory", 2)}
 
 
 def check_place(file: Path, home: Path) -> None:
-    """Refuse a place for the recipe of the next run before this one takes its time.
-
-    Raises:
-        StoreError: something is there, or the paths that the recipe names would not be seen from there.
-    """
+    """Refuse a place for the recipe of the next run before this one takes its time."""
     if file.exists():
         raise StoreError("a file is there already", code="output-exists", where=str(file), hint="choose another name")
     if file.absolute().parent.resolve() != home.resolve() or file.suffix.lower() not in (".yaml", ".yml"):

@@ -40,11 +40,7 @@ def read_recipe(path: str | Path) -> Recipe:
 
 
 def checked(plain: Any, where: str = "recipe") -> Recipe:
-    """Plain values as a recipe.
-
-    Raises:
-        DocumentError: they are none.
-    """
+    """Plain values as a recipe."""
     try:
         recipe = Recipe.model_validate(plain)
     except ValidationError as error:

@@ -178,11 +178,7 @@ def _is_passing(record: Record) -> bool:
 
 
 def _answer(future: Future[dict[str, Any]]) -> Answer:
-    """The answer of a job. A cluster gives up on a job whose workers it has lost one after the other.
-
-    Raises:
-        StoreError: the engine itself is gone.
-    """
+    """The answer of a job. A cluster gives up on a job whose workers it has lost one after the other."""
     try:
         return future.result()
     except Exception as error:

@@ -34,11 +34,7 @@ _STAGES = re.compile(r"(?P<count>\d+)(?: +stages)? +by +(?P<balance>params|macs|
 
 
 def stages(value: int | str, balance: str | None) -> tuple[int, str | None]:
-    """``4 by params`` as a number of stages and what they are balanced by.
-
-    Raises:
-        CutError: it is something else.
-    """
+    """``4 by params`` as a number of stages and what they are balanced by."""
     text = str(value).strip()
     if text.isdigit() and int(text) > 0:
         return int(text), balance

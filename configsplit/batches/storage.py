@@ -60,11 +60,7 @@ def _missing(message: str, address: str, hint: str) -> RuntimeUnavailableError:
 
 @contextmanager
 def remote_faults(address: str) -> Iterator[None]:
-    """Turn whatever a remote file system raises into a StoreError: each has exceptions of its own.
-
-    Raises:
-        StoreError: in place of any error of the body that is not ours.
-    """
+    """Turn whatever a remote file system raises into a StoreError: each has exceptions of its own."""
     try:
         yield
     except (RuntimeUnavailableError, StoreError):
@@ -109,11 +105,7 @@ class Part(NamedTuple):
 
 
 def part(address: str, first: int, size: int) -> Part | None:
-    """``size`` bytes of one remote file from ``first`` on, fewer at its end; None where the store has it whole or not at all.
-
-    Raises:
-        StoreError: it is not there, or something else comes than was asked for.
-    """
+    """``size`` bytes of one remote file from ``first`` on, fewer at its end; None where the store has it whole or not at all."""
     system, path = file_system(address)
     with remote_faults(address):
         if is_web(address):

@@ -95,11 +95,7 @@ class Flattened:
         return 1 if layer.model is None else sum(len(each.calls) for _, each in walk(layer.model))
 
     def tensors(self, text: str) -> tuple[TensorRef, ...]:
-        """The tensors that a reference names.
-
-        Raises:
-            TensorReferenceError: it names none, or one that is not to be seen here.
-        """
+        """The tensors that a reference names."""
         named = [(place, self.flat.homes.get(place)) for place in places(self.document.model, text)]
         for place, ref in named:
             if ref is None:

@@ -27,11 +27,7 @@ if TYPE_CHECKING:
 
 
 def needed(done: Split, masks: Masks) -> tuple[Handover, ...]:
-    """Every tensor that crosses and whose mask is used, or may be, behind the boundary, with the calls there that take it.
-
-    Raises:
-        CutError: see `check_order`; or nobody knows whether a nested model loses one of these masks.
-    """
+    """Every tensor that crosses and whose mask is used, or may be, behind the boundary, with the calls there that take it."""
     check_order(masks)
     handovers = _heeded_behind(done, masks, masks.used)
     crossing = {handover.ref for handover in handovers}

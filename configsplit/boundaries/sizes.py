@@ -29,9 +29,6 @@ class Open(NamedTuple):
 def given_sizes(inference: Inference, sizes: Said) -> dict[TensorRef, TensorSpec]:
     """What ``INPUT=1,224,224,3`` says of the inputs of a model: the whole shape, or its open sizes alone (``INPUT=224,224``).
     The batch does not count, since prices are those of one sample.
-
-    Raises:
-        ShapeError: a text is not of that form, names no input, or does not fit what the model declares.
     """
     declared = {ref: inference.specs.get(ref, TensorSpec()) for ref in inference.model.input_refs()}
     given = by_names(sizes)

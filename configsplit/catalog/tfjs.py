@@ -78,9 +78,6 @@ def named(entry: FrozenDict) -> FrozenDict:
 
     Returns:
         The same with regularizers and initializers by the names that they have there.
-
-    Raises:
-        Stop: TensorFlow.js has no such layer or activation, or computes in no such dtype.
     """
     class_name, config = str(entry["class_name"]), entry.get("config")
     if class_name not in LAYERS:
@@ -128,9 +125,6 @@ def check_input(class_name: str, config: FrozenDict, shape: Shape | None) -> Non
         class_name: of the layer.
         config: its config.
         shape: that of its first tensor, with the batch; None where nobody knows it.
-
-    Raises:
-        Stop: TensorFlow.js takes no such tensor, or computes along another axis.
     """
     rank, axis = len(shape or ()), config.get("axis", -1)
     if class_name == "BatchNormalization" and axis not in (-1, (-1,), rank - 1, (rank - 1,)):

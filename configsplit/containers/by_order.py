@@ -31,9 +31,6 @@ def by_order(wanted: Sequence[Wanted], given: Mapping[str, Listed] | None, where
         wanted: the weights of the model, in the order of ``get_weights()``.
         given: the arrays in the order of their file; None where it has none.
         where: what error messages call it.
-
-    Raises:
-        WeightsError: the file keeps no order, or there are more or fewer arrays, or of other shapes.
     """
     if given is None:
         hint = "leave --match out: such a file tells by itself which weight is which"

@@ -23,11 +23,7 @@ _KINDS = "biufcSU"
 
 
 def read_arrays(path: Path) -> Mapping[str, np.ndarray[Any, Any]]:
-    """The arrays of an ``.npz`` file by name, in its order.
-
-    Raises:
-        StoreError: it cannot be read, is no such file, is damaged or hostile, holds Python objects, or too much.
-    """
+    """The arrays of an ``.npz`` file by name, in its order."""
     with Files() as files:
         opened = Opened(path, files)
         if opened.is_folder or not is_zip(opened):
@@ -52,11 +48,7 @@ class Head(NamedTuple):
 
 
 def head_of(data: bytes, size: int, where: str, kinds: str = _KINDS) -> Head:
-    """The head of a ``.npy`` file of ``size`` bytes that begins with ``data``.
-
-    Raises:
-        StoreError: it is damaged, or holds Python objects, or another kind of values than ``kinds``.
-    """
+    """The head of a ``.npy`` file of ``size`` bytes that begins with ``data``."""
     stream = io.BytesIO(data)
     try:
         shape, fortran, dtype = _HEADERS[np.lib.format.read_magic(stream)](stream)

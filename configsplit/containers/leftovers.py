@@ -92,11 +92,7 @@ def _made(parent: Path) -> tuple[Path, Folder]:
 
 @contextmanager
 def alone(folder: Path, patience: float = _PATIENCE) -> Iterator[None]:
-    """One process at a time puts outputs into a folder.
-
-    Raises:
-        StoreError: another does, and does not come to an end.
-    """
+    """One process at a time puts outputs into a folder."""
     with opened_folder(folder) as held:
         deadline = time.monotonic() + patience
         while held.lock() is False:

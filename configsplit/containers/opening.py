@@ -130,11 +130,7 @@ class Opened:
         return self.files.open(self.path.with_name(name))
 
     def small(self, span: Span) -> bytes:
-        """A file that holds an architecture, whole.
-
-        Raises:
-            StoreError: it is larger than 256 MiB.
-        """
+        """A file that holds an architecture, whole."""
         if span.length > MAX_TEXT:
             raise too_large(span.length, self.path)
         return b"".join(bytes(piece) for piece in stream([span]))

@@ -62,11 +62,7 @@ class Relaying:
 
 
 def relaid(file: Arrays, sources: Sequence[str], recipe: Recipe) -> Values:
-    """What a recipe makes of weights.
-
-    Raises:
-        WeightsError: the values do not have the shapes that the recipe is for.
-    """
+    """What a recipe makes of weights."""
     taken = [sources[number] for number in recipe.sources]
     values: Any = [read(file, path) for path in taken]
     try:

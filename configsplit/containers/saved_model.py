@@ -204,11 +204,7 @@ class SavedModel(Container):
         return memoryview(self.opened.small(self._asset_span(name)))
 
     def _asset_span(self, name: str) -> Span:
-        """A file in ``assets/``, and nowhere else.
-
-        Raises:
-            StoreError: it is missing, a link, or its name leads out of the folder.
-        """
+        """A file in ``assets/``, and nowhere else."""
         where = self.opened.path / ASSETS / name
         if Path(name).name != name or name in ("", ".", "..") or not name.isprintable() or "\\" in name:
             raise damaged(str(self.opened.path / PROGRAM), f"it names {name!r} as a file in {ASSETS}/")

@@ -93,11 +93,7 @@ def size_of(path: Path) -> int:
 
 
 def container_at(path: Path, files: Files) -> Container:
-    """What is at a path, or in the archive at it.
-
-    Raises:
-        StoreError: it cannot be read, or is nothing that is known; the message names what. Or it is two things at once.
-    """
+    """What is at a path, or in the archive at it."""
     opened = Opened(path, files)
     for _ in range(DEEPEST):
         container = _container_of(opened)

@@ -88,11 +88,7 @@ class Staging:
         return self._hidden.path
 
     def path(self, name: str) -> Path:
-        """Where to write the output ``name``; the name is the final one.
-
-        Raises:
-            StoreError: the name leads elsewhere, or (without ``force``) is taken.
-        """
+        """Where to write the output ``name``; the name is the final one."""
         if not is_safe_name(name) or "/" in name:
             raise StoreError(f"{name!r} cannot be the name of an output", code="output-name", where=str(self.destination))
         if not self.folder:

@@ -108,11 +108,7 @@ class TfjsModel(Container):
         return weights
 
     def _check_order(self, names: Iterable[str]) -> None:
-        """TensorFlow.js finds weights by name, and Keras by their order: one that is told by its name must stand in it.
-
-        Raises:
-            StoreError: a manifest was put in another order, which shapes would not show.
-        """
+        """TensorFlow.js finds weights by name, and Keras by their order: one that is told by its name must stand in it."""
         last: dict[str, tuple[int, str]] = {}
         for path in names:
             scope, _, name = path.rpartition("/")

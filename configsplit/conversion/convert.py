@@ -181,11 +181,7 @@ def _odd(error: Exception) -> Stop:
 
 
 def _wrapped(entry: FrozenDict, path: LayerPath, work: _Work) -> FrozenDict:
-    """A model inside a wrapper, by a migration of its own.
-
-    Raises:
-        Stop: something in it was refused; the list has it.
-    """
+    """A model inside a wrapper, by a migration of its own."""
     request = work.request
     model = replace(request.read(entry, request.model.dialect), dialect=request.model.dialect)
     facts = {**request.facts, **(reading_facts(alone=not request.lambdas) if request.read_lambda else {})}

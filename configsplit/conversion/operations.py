@@ -30,11 +30,7 @@ def convert_function(building: Building, layer: Layer, number: int) -> None:
 
 
 def convert_node(building: Building, layer: Layer, number: int) -> None:
-    """One call of a TensorFlowOpLayer.
-
-    Raises:
-        Stop: there is no rule for its node.
-    """
+    """One call of a TensorFlowOpLayer."""
     args = layer.calls[number].args
     first = args[0] if args else ()
     try:

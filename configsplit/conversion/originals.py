@@ -124,11 +124,7 @@ def _reading(known: Inference, layer: Layer) -> Reading | None:
 
 
 def _given(known: Inference, node: Node) -> Any:
-    """What a call takes, as inputs of a model of its own.
-
-    Raises:
-        Unread: that is more than tensors.
-    """
+    """What a call takes, as inputs of a model of its own."""
     uses = leaves(node.args)
     tensors = tuple(
         Tensor(TensorRef(f"x{number}"), known.specs.get(use.ref, TensorSpec()), "x") for number, use in enumerate(uses)

@@ -203,11 +203,7 @@ def signs(document: FrozenDict) -> list[Sign]:
 
 
 def detect(document: FrozenDict) -> Detection:
-    """The dialect of a document, with the evidence.
-
-    Raises:
-        DocumentError: the evidence contradicts itself, or there is none.
-    """
+    """The dialect of a document, with the evidence."""
     evidence = signs(document)
     candidates = GENERATIONS.intersection(*(sign.dialects for sign in evidence))
     if not candidates or _says_keras2(document):

@@ -168,11 +168,7 @@ def _unfit(message: str, where: str, hint: str = "give what the model's input ta
 
 
 def read_ranges(texts: Sequence[str], specs: Specs, hints: Hints) -> dict[int, Range]:
-    """Bounds by the place of the input; one that is named wins over one for all.
-
-    Raises:
-        VerificationError: a text is not of that form, names no input, or asks for what the input cannot take.
-    """
+    """Bounds by the place of the input; one that is named wins over one for all."""
     names = [str(spec["name"]) for spec in specs]
     told: dict[int, Range] = {}
     for text in sorted(texts, key=lambda each: "=" in each):

@@ -23,11 +23,7 @@ _FUNCTION_PLACES = ("activations", "losses", "metrics")
 
 @contextlib.contextmanager
 def resolving(framework: Framework, objects: Mapping[str, Any]) -> Iterator[None]:
-    """Within this block the framework deserializes nothing but ``objects``, by name, and what the catalog has.
-
-    Raises:
-        RuntimeUnavailableError: this release of the framework resolves in another way, and cannot be held to the catalog.
-    """
+    """Within this block the framework deserializes nothing but ``objects``, by name, and what the catalog has."""
     library = importlib.import_module(f"{framework.name}.src.saving.serialization_lib")
     original = getattr(library, _RESOLVER, None)
     if original is None:

@@ -154,11 +154,7 @@ def _recorded(model: Any, used: Framework, inputs: Sequence[arrays.Stored], step
 
 
 def _read(source: Mapping[str, Any]) -> arrays.Stored:
-    """A tensor that waits on disk.
-
-    Raises:
-        VerificationError: it crosses a boundary, and is not what the part says that it takes.
-    """
+    """A tensor that waits on disk."""
     stored: arrays.Stored = arrays.load(Path(source["file"]))[source["index"]]
     told = source.get("boundary")
     if told is None or (_takes(told["shape"], stored.values.shape) and told["dtype"] in (None, stored.dtype)):

@@ -68,11 +68,7 @@ def whole_of(document: Document, manifest: Manifest) -> Whole:
 
 
 def fixed_as(document: Document, manifest: Manifest) -> Document:
-    """The original with the sizes of its inputs fixed that it leaves open, as the manifest says.
-
-    Raises:
-        VerificationError: the original has no such input, or other sizes.
-    """
+    """The original with the sizes of its inputs fixed that it leaves open, as the manifest says."""
     by_name, specs = {ref.layer: ref for ref in document.model.input_refs()}, document.infer().specs
     wanted: dict[TensorRef, TensorSpec] = {}
     for each in manifest.fixed:

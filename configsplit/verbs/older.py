@@ -30,11 +30,7 @@ _OLDEST = "3.3"
 
 
 def release_named(target: str) -> int:
-    """Which of the minor releases of Keras 3 a text names, by its number among them.
-
-    Raises:
-        OptionError: none.
-    """
+    """Which of the minor releases of Keras 3 a text names, by its number among them."""
     match = re.fullmatch(r"(3\.\d+)(\.\d+)?", target)
     able = minors()[minors().index(_OLDEST) :]
     if match is None or match[1] not in able:

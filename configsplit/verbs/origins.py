@@ -56,9 +56,6 @@ def check_unchanged(stamps: Mapping[Path, Stamp]) -> None:
 def check_digests(wanted: Mapping[Path, str | None], models: Sequence[tuple[Source, str, bool]], since: str) -> None:
     """Hold files, and models that may be folders, against their recorded SHA-256; those that have none are left out. Of a model
     it is said whether that is of its architecture alone.
-
-    Raises:
-        VerificationError: one is not the file that the record speaks of.
     """
     with Workers() as workers:
         checks = [(path, value, workers.submit(partial(digest, path))) for path, value in wanted.items() if value]

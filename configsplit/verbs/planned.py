@@ -208,11 +208,7 @@ def _wrong(where: str, what: str) -> CutError:
 def terms(
     stages: int, devices: Sequence[Device], balance: str, boundary_bytes: int | None = None, stage_bytes: int | None = None
 ) -> Terms:
-    """The terms of a plan. With speeds or links time is in whole nanoseconds, else time is the cost itself.
-
-    Raises:
-        CutError: devices and stages do not go together.
-    """
+    """The terms of a plan. With speeds or links time is in whole nanoseconds, else time is the cost itself."""
     across = UNLIMITED if boundary_bytes is None else boundary_bytes
     most = UNLIMITED if stage_bytes is None else stage_bytes
     if not devices:

@@ -97,11 +97,7 @@ def split(
 
 
 def _places(at: str | Cut | Iterable[str | Cut]) -> list[str]:
-    """References, as people write them.
-
-    Raises:
-        CutError: there is none, or it is one of the two ways of not cutting.
-    """
+    """References, as people write them."""
     given: list[object] = list(at) if isinstance(at, Iterable) and not isinstance(at, str) else [at]
     texts = []
     for each in given:

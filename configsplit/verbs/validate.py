@@ -259,11 +259,7 @@ def _validator(name: str, nested: bool) -> Any:
 
 @cache
 def published(name: str) -> dict[str, Any]:
-    """A published schema, by name.
-
-    Raises:
-        StoreError: none is published under that name.
-    """
+    """A published schema, by name."""
     file = resources.files("configsplit.schemas").joinpath(f"{name}.schema.json")
     if not file.is_file():
         raise StoreError(f"no schema is published for a {name}", code="schema-missing", hint="reinstall configsplit")
@@ -283,11 +279,7 @@ def _of_error(error: ConfigSplitError) -> Violation:
 
 
 def _recipe(file: Path) -> Any:
-    """The content of a recipe in YAML; None where the file is none: YAML of an object with the key that only recipes have.
-
-    Raises:
-        DocumentError: it is a recipe by that key, but not to be read.
-    """
+    """The content of a recipe in YAML; None where the file is none: YAML of an object with the key that only recipes have."""
     try:
         with Files() as files:
             opened = Opened(file, files)

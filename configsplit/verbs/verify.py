@@ -121,11 +121,7 @@ def _stamps(folder: Path, manifest: Manifest, original: Path, weights: Path | No
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """The manifest of a folder of parts.
-
-    Raises:
-        StoreError: there is none.
-    """
+    """The manifest of a folder of parts."""
     place = folder / NAME
     try:
         text = read_plain(place, MAX_TEXT).decode("utf-8")

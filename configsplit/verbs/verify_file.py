@@ -125,11 +125,7 @@ def _converted(
 
 
 def read_record(path: Path) -> ProvenanceRecord:
-    """The record beside a file.
-
-    Raises:
-        StoreError: there is none.
-    """
+    """The record beside a file."""
     place = path.with_name(path.name + SUFFIX)
     try:
         return from_text(place.read_text("utf-8"), str(place))

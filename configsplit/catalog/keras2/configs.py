@@ -49,9 +49,6 @@ def written(entry: FrozenDict, wrapped: Wrapped = nowhere) -> FrozenDict:
 
     Returns:
         ``class_name`` and ``config``.
-
-    Raises:
-        Stop: the class is not in Keras 2, or a setting has no equal there.
     """
     class_name, config = str(entry["class_name"]), entry.get("config")
     if not isinstance(config, FrozenDict):

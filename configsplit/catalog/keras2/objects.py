@@ -18,11 +18,7 @@ _ACTIVATION = "put a layer that computes the same behind it, with the activation
 
 
 def trained(key: str, value: Any) -> Any:
-    """The value of a key such as ``kernel_initializer`` or ``bias_constraint``, for Keras 2.
-
-    Raises:
-        Stop: Keras 2 has nothing of that name, or not with these settings.
-    """
+    """The value of a key such as ``kernel_initializer`` or ``bias_constraint``, for Keras 2."""
     kind = key.rpartition("_")[2]
     if value is None or (isinstance(value, str) and value in names_of(f"{kind}s", "keras2")):
         return value
@@ -43,11 +39,7 @@ def trained(key: str, value: Any) -> Any:
 
 
 def activation(value: Any, dtype: Any) -> Any:
-    """An activation for Keras 2 that computes the same numbers; ``dtype`` is the policy of the layer around it, by name.
-
-    Raises:
-        Stop: Keras 2 has no such function, or computes another under that name.
-    """
+    """An activation for Keras 2 that computes the same numbers; ``dtype`` is the policy of the layer around it, by name."""
     if value in ("silu", "swish"):
         return "swish"  # by which every release knows it
     if value is None or (isinstance(value, str) and value in SAME and value in names_of("activations", "keras2")):

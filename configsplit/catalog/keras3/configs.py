@@ -160,11 +160,7 @@ def class_of(class_name: str) -> str:
 
 
 def converted(class_name: str, config: FrozenDict) -> FrozenDict:
-    """The config of a built-in layer for Keras 3; layers inside it have been converted before.
-
-    Raises:
-        Stop: the class is not in Keras 3, or a setting has no equal there.
-    """
+    """The config of a built-in layer for Keras 3; layers inside it have been converted before."""
     new = class_of(class_name)
     if new not in KEYS:
         reason = _WHY_NOT.get(class_name, f"Keras 3 has no {class_name}")

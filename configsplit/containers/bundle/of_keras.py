@@ -144,11 +144,7 @@ class KerasObjects:
         return sorted(kept, key=lambda node: not kept[node])
 
     def _in_order(self, node: int) -> list[tuple[str, int]]:
-        """What an object keeps that has weights, in the order in which Keras lists them.
-
-        Raises:
-            WeightsError: nobody can say in which.
-        """
+        """What an object keeps that has weights, in the order in which Keras lists them."""
         children = self._graph.children(node).items()
         own = {child for step, child in children if step != _AGAIN}
         kept = {child: step for step, child in children if step not in NO_WEIGHTS and self._has_weights(child)}

@@ -52,11 +52,7 @@ def _signed(number: int) -> bytes:
 
 
 def boxes(shape: Sequence[int], slices: Sequence[Sequence[Extent]]) -> list[tuple[slice, ...]]:
-    """Where each slice lies in the whole.
-
-    Raises:
-        Damaged: one lies beyond it, two overlap, or together they are not the whole.
-    """
+    """Where each slice lies in the whole."""
     if not 0 < len(slices) <= _MOST or any(len(each) != len(shape) for each in slices):
         raise Damaged("an array has no slices, too many, or of another number of axes")
     pieces = [

@@ -12,11 +12,7 @@ _MOST_GAIN = 22
 
 
 def unpack(data: memoryview) -> bytes:
-    """The bytes of one packed block.
-
-    Raises:
-        Damaged: they are no such block, or claim to be larger than any such block can be.
-    """
+    """The bytes of one packed block."""
     size, at = varint(data, 0)
     if size > _MOST_GAIN * len(data):
         raise Damaged("a packed block says that it is larger than it can be")

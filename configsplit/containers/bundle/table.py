@@ -26,11 +26,7 @@ def is_table(end: bytes) -> bool:
 
 
 def entries(data: memoryview) -> Iterator[tuple[bytes, memoryview]]:
-    """Keys with their values, in the order of the keys.
-
-    Raises:
-        Damaged: it is no such table, or a block is not what its checksum says, or is named twice.
-    """
+    """Keys with their values, in the order of the keys."""
     if len(data) < _FOOTER or not is_table(bytes(data[-_FOOTER:])):
         raise Damaged
     _, _, at = _place(data[-_FOOTER:], 0)

@@ -47,11 +47,7 @@ def _stamp_of(status: os.stat_result, path: Path) -> Stamp:
 
 
 def read_plain(path: Path, most: int) -> bytes:
-    """A small regular file as a whole; a link is not followed, a pipe not waited for.
-
-    Raises:
-        StoreError: it is something else, cannot be read, or has more than ``most`` bytes.
-    """
+    """A small regular file as a whole; a link is not followed, a pipe not waited for."""
     with system_faults(path):
         fd, _ = open_regular(path, follow=False)
         with os.fdopen(fd, "rb") as file:

@@ -56,9 +56,6 @@ def read(config: FrozenDict, inputs: Structure, name: str) -> Reading:
         config: that of the layer.
         inputs: a tensor or a tuple of them, as `titled` has checked them.
         name: that of the layer; what is made is named after it.
-
-    Raises:
-        Unread: it does something that is not read, and nothing can be said of it.
     """
     if config.get("mask") is not None:
         raise Unread("it makes a mask of its own")
@@ -165,11 +162,7 @@ def _inside(value: FrozenDict) -> Any:
 
 
 def _arguments(code: Code, defaults: tuple[Any, ...], config: FrozenDict) -> dict[str, Any]:
-    """What the parameters behind the first are: told by the layer, or by default.
-
-    Raises:
-        Unread: one of them is told by nothing.
-    """
+    """What the parameters behind the first are: told by the layer, or by default."""
     flags, count, named = code.fields["flags"], code.fields["arguments"], code.fields["keyword_only"]
     for flag, what in _REFUSED_FLAGS.items():
         if flags & flag:

@@ -28,9 +28,6 @@ def archived(entry: FrozenDict, path: LayerPath, stored: Stored, facts: Mapping[
 
     Returns:
         As many as there are shapes.
-
-    Raises:
-        Stop: nobody can say.
     """
     root = Unit(entry, Stored(stored.shapes, stored.names, owner=stored.owner), 0, "", path=path)
     places: list[tuple[str, ...]] = []

@@ -96,11 +96,7 @@ _SPECTRAL = 2
 
 
 def _shares(unit: Unit, entries: Sequence[FrozenDict]) -> list[int]:
-    """How many of a layer's weights each layer inside it has.
-
-    Raises:
-        Stop: the numbers do not go up.
-    """
+    """How many of a layer's weights each layer inside it has."""
     total = len(unit.stored.shapes)
     if wraps(unit) == "whole":
         total = max(total - (_own_first(unit) or 1), 0)
@@ -185,11 +181,7 @@ def _convert(unit: Unit, around: Surroundings) -> None:
 
 
 def _ordered(class_name: str, config: FrozenDict, around: Surroundings) -> FrozenDict:
-    """The config with the order of dimensions, which some classes of Keras 1 do not write.
-
-    Raises:
-        Stop: no other layer of the model tells it, and it matters.
-    """
+    """The config with the order of dimensions, which some classes of Keras 1 do not write."""
     if not lacks_ordering(class_name, config):
         return config
     if around.ordering is None:

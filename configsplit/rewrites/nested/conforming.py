@@ -48,12 +48,7 @@ class Conforming:
     made: list[Layer] = field(default_factory=list)
 
     def argument(self, use: Use, declared: TensorSpec, place: str) -> Use:
-        """The argument as the layers inside receive it; ``declared`` is the input that it is handed to, at ``place``.
-
-        Raises:
-            CutError: Keras conforms the tensor, and the document has no means to say so.
-            ShapeError: nobody can tell whether it does.
-        """
+        """The argument as the layers inside receive it; ``declared`` is the input that it is handed to, at ``place``."""
         given = self.arriving.specs.get(use.ref, TensorSpec())
         if not self._differs(given, declared) or not self.arriving.operations(place):
             return use

@@ -156,11 +156,7 @@ def _opened(level: Level, name: str, wrapping: Wrapping | None) -> Opened | None
 
 
 def _tensors(model: Model, wanted: Callable[[LayerPath], bool]) -> Iterator[_Tensor]:
-    """Every tensor of a model and of the nested models that are wanted, outer ones first.
-
-    Raises:
-        CutError: there are too many.
-    """
+    """Every tensor of a model and of the nested models that are wanted, outer ones first."""
     todo: list[tuple[tuple[CallRef, ...], Model]] = [((), model)]
     used: dict[int, dict[tuple[str, int], list[int]]] = {}
     count = 0

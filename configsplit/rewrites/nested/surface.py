@@ -317,11 +317,7 @@ def reopen(
 
 
 def alive(ref: TensorRef, kept: Provenance) -> TensorRef:
-    """Where a tensor is after `prune`.
-
-    Raises:
-        CutError: no output needs it.
-    """
+    """Where a tensor is after `prune`."""
     origin = kept.layers.get((ref.layer,))
     if origin is None or ref.call not in origin.calls:
         raise CutError(

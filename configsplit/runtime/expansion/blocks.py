@@ -31,9 +31,6 @@ def open_block(
         nodes: the ``inbound_nodes`` of its entry.
         works: its Keras.
         true: what is known of symbolic tensors, whatever is said of them.
-
-    Raises:
-        NotOpenedError: it stays whole; and whatever its code raises.
     """
     if not nodes or len({_without_history(node) for node in nodes}) != 1:
         raise NotOpenedError("its calls differ")

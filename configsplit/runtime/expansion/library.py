@@ -14,11 +14,7 @@ from configsplit.runtime.frameworks import Framework
 
 
 def import_libraries(names: Sequence[str]) -> None:
-    """Import what the user named.
-
-    Raises:
-        PluginError: it is Keras itself, or cannot be imported.
-    """
+    """Import what the user named."""
     for name in names:
         if name.partition(".")[0] in ROOTS:
             raise PluginError(

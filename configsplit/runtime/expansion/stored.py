@@ -27,9 +27,6 @@ def stored_names(model: Any, works: Framework, *, attributes_first: bool = False
         model: a model of Keras 3, built.
         works: its Keras.
         attributes_first: as Keras 3.0 to 3.3 did it: in the order of attributes, of which ``layers`` is one.
-
-    Raises:
-        RuntimeUnavailableError: this Keras saves in a way that is not known.
     """
     library = importlib.import_module(f"{works.name}.src.saving.saving_lib")
     if not all(hasattr(library, name) for name in ("_save_state", "_walk_saveable", "H5IOStore")):

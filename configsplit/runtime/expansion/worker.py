@@ -166,11 +166,7 @@ def _built(document: Mapping[str, Any], works: Framework, sizes: Mapping[str, Se
 
 
 def _placed(model: Any, again: Any, leaves: Mapping[tuple[str, ...], Any], works: Framework) -> list[dict[str, Any]]:
-    """Every weight of the graph as Keras makes it again, with the names under which the model's own class keeps it.
-
-    Raises:
-        DocumentError: a layer came back with other weights, or Keras keeps some in a way that tells nobody which is which.
-    """
+    """Every weight of the graph as Keras makes it again, with the names under which the model's own class keeps it."""
     from configsplit.runtime.build import variables
     from configsplit.runtime.expansion.stored import stored_names
     from configsplit.runtime.live.layers import layer_at
@@ -210,11 +206,7 @@ def _unplaced(where: str, why: str) -> DocumentError:
 
 
 def _ran(model: Any, again: Any, graph: Graph, works: Framework) -> bool:
-    """Run the model beside its graph, on the same weights; False where nothing was found that the model takes.
-
-    Raises:
-        DocumentError: they give other numbers.
-    """
+    """Run the model beside its graph, on the same weights; False where nothing was found that the model takes."""
     from configsplit.runtime.live.numbers import differ
     from configsplit.runtime.live.transfer import transfer
 
