@@ -83,11 +83,7 @@ def ranged(address: str, path: Path) -> RangedFile | None:
 
 
 def patiently(call: Callable[[], T], address: str) -> T:
-    """What a call into a store gives. One that never answers cannot be ended, but left.
-
-    Raises:
-        StoreError: it was silent too long; or what the call raises.
-    """
+    """What a call into a store gives. One that never answers cannot be ended, but left."""
     given: list[T] = []
     failed: list[BaseException] = []
 

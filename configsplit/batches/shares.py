@@ -50,12 +50,7 @@ def stages(value: int | str, balance: str | None) -> tuple[int, str | None]:
 
 
 def places_for(document: Document, options: dict[str, Any]) -> list[str]:
-    """The references to cut at that the ``at`` of a step means in this model.
-
-    Raises:
-        TensorReferenceError: a pattern names no layer.
-        CutError: there is no place for a share, or it cannot be read.
-    """
+    """The references to cut at that the ``at`` of a step means in this model."""
     priced: list[Cuts] = []
     places: list[str] = []
     for text in options["at"]:

@@ -38,11 +38,7 @@ def _filled(word: str, given: Mapping[str, str]) -> str:
 
 
 def _command(words: list[str]) -> str:
-    """Run the command line in a process of its own, and give what it said.
-
-    Raises:
-        ConfigSplitError: the error that it named.
-    """
+    """Run the command line in a process of its own, and give what it said."""
     command = [sys.executable, "-P", "-m", "configsplit", *words]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if done.returncode == 0:

@@ -25,12 +25,7 @@ def is_seen_by_one_process(address: str) -> bool:
 
 
 def file_system(address: str) -> tuple[Any, str]:
-    """The fsspec file system of a URL, and the path in it.
-
-    Raises:
-        RuntimeUnavailableError: fsspec, or what it needs for this protocol, is not installed.
-        StoreError: there is no such protocol, or it does not answer.
-    """
+    """The fsspec file system of a URL, and the path in it."""
     try:
         import fsspec
     except ImportError:
@@ -85,11 +80,7 @@ def stalled(address: str) -> StoreError:
 
 
 def fetch(address: str, target: Path) -> None:
-    """Stream one remote file to a local one.
-
-    Raises:
-        StoreError: it cannot be fetched.
-    """
+    """Stream one remote file to a local one."""
     system, path = file_system(address)
     with remote_faults(address):
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -105,7 +96,7 @@ class Part(NamedTuple):
 
 
 def part(address: str, first: int, size: int) -> Part | None:
-    """``size`` bytes of one remote file from ``first`` on, fewer at its end; None where the store has it whole or not at all."""
+    """``size`` bytes of one remote file from ``first`` on, fewer at its end; None where it comes whole or not at all."""
     system, path = file_system(address)
     with remote_faults(address):
         if is_web(address):
@@ -168,11 +159,7 @@ def wrong_size(message: str, address: str) -> StoreError:
 
 
 def is_there(address: str) -> bool:
-    """Whether there is such a file.
-
-    Raises:
-        StoreError: the store does not tell.
-    """
+    """Whether there is such a file."""
     system, path = file_system(address)
     with remote_faults(address):
         if is_web(address):
@@ -258,11 +245,7 @@ def remove(address: str) -> None:
 
 
 def names_below(address: str) -> dict[str, int]:
-    """Every file below a remote folder (path within it -> bytes, -1 where the store does not tell); empty if there is none.
-
-    Raises:
-        StoreError: it cannot be listed.
-    """
+    """Every file below a remote folder (path within it -> bytes, -1 where the store does not tell); empty if there is none."""
     system, path = file_system(address)
     with remote_faults(address):
         system.invalidate_cache()

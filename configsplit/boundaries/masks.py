@@ -156,11 +156,7 @@ def check_sayable(document: Document, model: Model, masks: Masks, tensors: Itera
 def handed_over(
     document: Document, whole: Surfaced, done: Split, inference: Inference, masks: Masks
 ) -> tuple[Surfaced, Split, Inference]:
-    """The same split with every mask that is needed behind a boundary handed over there.
-
-    Raises:
-        CutError: a mask cannot be handed over.
-    """
+    """The same split with every mask that is needed behind a boundary handed over there."""
     from configsplit.rewrites.masks import hand_over, may_come_out
 
     handovers = needed(done, masks)
@@ -244,16 +240,8 @@ def with_masks(
     deeper: Callable[[Surfaced, tuple[str, ...]], Sliced | None],
     again: Callable[[Surfaced], Sliced],
 ) -> Sliced:
-    """The same with every mask handed over that is needed behind a boundary.
-
-    Args:
-        document: the model.
-        sliced: how it was cut.
-        deeper: cuts it with these nested models opened too, which compute such a mask; None where nothing is left to open.
-        again: cuts another form of it.
-
-    Raises:
-        CutError: a mask cannot be handed over.
+    """The same with every mask handed over that is needed behind a boundary. ``deeper`` cuts it with nested models opened too,
+    which compute such a mask (None where nothing is left to open); ``again`` cuts another form of it.
     """
     while handovers := needed(sliced.split, masks := traced_masks(sliced.inference)):
         whole, done, inference = sliced

@@ -277,12 +277,5 @@ MIXED = words("mixed_float16 mixed_bfloat16")
 
 
 def is_policy(name: str) -> bool:
-    """Whether a name may be that of a dtype policy: a dtype, a mixed one, a quantized one, or one that is yet to be found.
-
-    Args:
-        name: as a config has it.
-
-    Returns:
-        False where no release of Keras takes it.
-    """
+    """Whether a name may be that of a dtype policy: a dtype, a mixed one, a quantized one, or one that is yet to be found."""
     return name in DTYPES or name in MIXED or "_from_" in name or name.startswith("_infer")

@@ -79,11 +79,7 @@ class Checkpoint(WeightsAlone):
         return roots.pop()
 
     def _known(self, graph: ObjectGraph, root: int, model: Model) -> Iterator[tuple[int, Known]]:
-        """The layers of the architecture in the graph of objects, level by level, by their number.
-
-        Raises:
-            StoreError: the checkpoint has other layers.
-        """
+        """The layers of the architecture in the graph of objects, level by level, by their number."""
         from configsplit.containers.bundle.of_keras import Known
 
         yield root, Known(_MODEL, model.name)

@@ -154,11 +154,7 @@ class WeightsAlone(Container, Protocol):
 
 
 def digest_of_file(opened: Opened, stop: Event | None = None) -> str:
-    """SHA-256 of any one file; of the index of sharded weights, that of the listing of index and shards.
-
-    Raises:
-        StoreError: it cannot be read.
-    """
+    """SHA-256 of any one file; of the index of sharded weights, that of the listing of index and shards."""
     own = sha256([opened.span], stop)
     if opened.span.length > MAX_TEXT or not is_index(opened.head):
         return own

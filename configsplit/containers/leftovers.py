@@ -124,10 +124,8 @@ def _take(path: Path) -> None:
 
 
 def finish(hidden: Path) -> bool:
-    """Bring a swap that was under way to its end.
-
-    Returns:
-        Whether the folder may go: False if something stands in the way, as a file that somebody has put there since.
+    """Bring a swap that was under way to its end. Whether the folder may go: not if something stands in the way, as a file that
+    somebody has put there since.
     """
     if (hidden / GONE).exists():
         return True

@@ -124,13 +124,8 @@ def unpacked(pieces: Iterable[bytes], files: Files, most: int, where: str) -> Sp
 
 
 def model_in(names: Iterable[str], is_model: Callable[[str], bool], where: str) -> str:
-    """The one of many members that is a model: a folder, or a file; an architecture as text where there is nothing else. ""
-    where none is, "." where the archive itself is the folder.
-
-    Args:
-        names: of all members.
-        is_model: whether the file of that name is one, or has weights.
-        where: what error messages call the archive.
+    """The one of many members that is a model (or has weights): a folder, or a file; an architecture as text where there is
+    nothing else. "" where none is, "." where the archive itself is the folder.
     """
     files = [PurePosixPath(name) for name in names if not _is_of_a_system(name)]
     folders = {file.parent for file in files if file.name in _FOLDERS}

@@ -40,13 +40,8 @@ class Instead(NamedTuple):
 
 
 def without_code(request: Request) -> tuple[Model, tuple[Instead, ...]]:
-    """The old model with something else in the place of each Lambda that was read or replaced.
-
-    Args:
-        request: what was migrated, and was not refused.
-
-    Returns:
-        The model, and what stands where. Code that no output needs was not read, and stays.
+    """The old model with something else in the place of each Lambda that was read or replaced, and what stands where. Code that
+    no output needs was not read, and stays.
     """
     done: list[Instead] = []
     return _model(request, (), done), tuple(done)

@@ -18,14 +18,7 @@ from configsplit.inference.recorded import agree, in_words
 
 
 def clashing(inference: Inference) -> Iterator[tuple[LayerPath, str]]:
-    """Every such call, in a model and in those that are nested in it, where all that is known of tensors is certain.
-
-    Args:
-        inference: what is known of the model.
-
-    Yields:
-        The path of the layer, and why it cannot be built.
-    """
+    """Path and reason of every such call, in a model and in those nested in it, where all that is known is certain."""
     for path, each in _every(inference):
         if not (each.by_record or each.by_build):
             yield from (((*path, call.layer), why) for call, why in each.clashes.items())
@@ -34,11 +27,7 @@ def clashing(inference: Inference) -> Iterator[tuple[LayerPath, str]]:
 
 
 def clashes_in(inference: Inference) -> dict[LayerPath, str]:
-    """Every call, in a model and in those nested in it, that cannot take what is said to arrive there.
-
-    Args:
-        inference: what is known of the model.
-    """
+    """Every call, in a model and in those nested in it, that cannot take what is said to arrive there."""
     return {(*path, call.layer): why for path, each in _every(inference) for call, why in each.clashes.items()}
 
 

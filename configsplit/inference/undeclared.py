@@ -21,10 +21,8 @@ class Culprit(NamedTuple):
 
 
 def blamed(inference: Inference) -> dict[TensorRef, Culprit]:
-    """The culprit for each tensor of a model that comes out of one, or is computed from what does.
-
-    Args:
-        inference: what is known of the model; of what the user says (``given``) nobody is the culprit.
+    """The culprit for each tensor of a model that comes out of one, or is computed from what does. Of what the user says nobody
+    is the culprit.
     """
     culprits: dict[int, dict[TensorRef, Culprit]] = {}
     for each in _innermost_first(inference):

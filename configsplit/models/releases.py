@@ -56,14 +56,8 @@ class Loadable:
 
 
 def loadable(document: FrozenDict, dialect: str = "keras3") -> Loadable:
-    """Which releases can load an architecture.
-
-    Args:
-        document: as it stands in the file.
-        dialect: "keras3" or "keras2".
-
-    Returns:
-        The releases, and one limit on either side: the tightest, where it is first met.
+    """Which releases of "keras3" or "keras2" can load a document, and one limit on either side: the tightest, where it is first
+    met.
     """
     able, limits = all_minors(dialect), dict[str, Limit]()
     for span, limit in _limits(document, dialect):

@@ -47,11 +47,7 @@ def _new_path(path: LayerPath, names: Mapping[LayerPath, str]) -> LayerPath:
 
 
 def renamed_layers(model: Model, names: Mapping[str, str]) -> Model:
-    """One model with some of its own layers renamed.
-
-    Raises:
-        TensorReferenceError: two layers would have the same name.
-    """
+    """One model with some of its own layers renamed."""
     layers = tuple(renamed(layer, names.get(layer.name, layer.name)) for layer in model.layers)
     _check(model, layers)
 

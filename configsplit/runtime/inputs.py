@@ -69,11 +69,7 @@ class Hints:
 
 
 def read_hints(text: str, words: Sequence[str] = (), facts: Mapping[str, LayerFacts] | None = None) -> Hints:
-    """Gather hints from the text of an architecture; ``facts`` are those of plug-ins.
-
-    Raises:
-        DocumentError: the text is not JSON.
-    """
+    """Gather hints from the text of an architecture; ``facts`` are those of plug-ins."""
     entries = list(_entries(loads(text)))
     keys = [(class_facts(name), entry["config"]) for name, entry in entries]
     sizes = [config.get(facts.limit_key) for facts, config in keys if facts.mask_made == "not_zero"]

@@ -143,7 +143,7 @@ def _is_bare(held: _Held, outermost: Model) -> bool:
 
 
 def check_order(where: str, model: Model, inside: HeldBy | None = None) -> None:
-    """Hold the layers of a model against the order in which Keras rebuilds them; with ``inside`` also those of what it holds."""
+    """Hold the layers of a model against the order in which Keras rebuilds them; with ``inside`` what it holds, too."""
     levels = [("the model", model)]
     for path, layer in walk(model, inside) if inside else ():
         if inside is not None and (held := inside(layer)) is not None:

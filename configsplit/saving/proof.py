@@ -100,10 +100,8 @@ class Proving:
         return Proof(len(self._models), len(whole.model.layers), 0, 0)
 
     def part(self, number: int, folder: Path, stop: Event | None = None) -> list[int]:
-        """Prove that a part's file holds the document that was read, and that every weight in it is the original's.
-
-        Returns:
-            The bytes of each weight.
+        """Prove that a part's file holds the document that was read, and that every weight in it is the original's. The bytes
+        of each.
         """
         part, model = self._manifest.parts[number], self._models[number]
         with open_source(folder / part.file, folder / part.weights if part.weights else None) as opened:

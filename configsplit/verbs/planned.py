@@ -171,12 +171,7 @@ _KEYS = {"name", "speed", "memory", "link"}
 
 
 def read_devices(path: str | Path) -> tuple[Device, ...]:
-    """A list of devices (or an object with such a list as ``devices``) in JSON or YAML.
-
-    Raises:
-        CutError: it is something else.
-        StoreError: the file cannot be read.
-    """
+    """A list of devices (or an object with such a list as ``devices``) in JSON or YAML."""
     table = read_table(path, "list of devices")
     listed = table.get("devices") if isinstance(table, dict) else table
     if not isinstance(listed, list) or not listed:

@@ -104,11 +104,7 @@ def _places(folder: Path, told: ProvenanceRecord, given: str | Path | None) -> I
 
 
 def _alone(path: Path, apart: Path | None, told: ProvenanceRecord) -> str:
-    """What holds of a file without its sources, in words.
-
-    Raises:
-        VerificationError: it is not the file of the record, or not what that accounts for.
-    """
+    """What holds of a file without its sources, in words."""
     _check_digests(path, apart, told, ())
     weights = account(path, apart, told)
     counted = f" and {weights} weights" if told.weights is not None else ""

@@ -51,7 +51,7 @@ def as_layout(document: Document, file: Arrays, like: Arrays) -> Arrays:
 
 
 def check_assets(document: Document, source: Source, wanted: FileFormat) -> None:
-    """Vocabularies stand beside the weights in an archive; an ``.h5`` file has no place for them, and Keras loses them there."""
+    """Vocabularies stand beside the weights in an archive; an ``.h5`` file has no place for them: Keras loses them there."""
     if document.dialect != "keras3" or source.weights is None or source.weights.layout.kind in HOLDS[wanted]:
         return
     if wanted == "h5" and source.assets:

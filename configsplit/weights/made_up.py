@@ -69,14 +69,9 @@ def _others(pairs: Names | None) -> Names:
 
 
 def paired(layers: Iterable[Layer], names: Sequence[str]) -> Names | None:
-    """The name in a file of each layer, where the two differ in numbers that Keras made up and in nothing else.
-
-    Args:
-        layers: those that have weights, in the order in which Keras loads them.
-        names: those that the file has weights of, in its own order.
-
-    Returns:
-        The pairs; None where there is another reading: other layers, or numbers that tell another order.
+    """The name in a file of each layer, where the two differ in numbers that Keras made up and in nothing else. Layers come in
+    the order in which Keras loads them, names in that of the file. None where there is another reading: other layers, or
+    numbers that tell another order.
     """
     every = list(layers)
     named = [at for at, layer in enumerate(every) if not is_nameless(layer)]

@@ -90,11 +90,7 @@ def _kind(path: LayerPath, weight: LayerWeight) -> bool:
 
 
 def weights_by_layer(document: Document, file: Arrays) -> dict[LayerPath, list[LayerWeight]]:
-    """The weights of every layer that has some, in the order of ``layer.weights``.
-
-    Raises:
-        WeightsError: it is not certain in which order a layer lists them, or where an archive keeps them.
-    """
+    """The weights of every layer that has some, in the order of ``layer.weights``."""
     old = OldWeights(document, file)
     layers = old.weights.layers
     return {path: _of(document, old, path, layers[path], names) for path, names in old.datasets.items() if names}

@@ -85,11 +85,7 @@ def _source(nodes: Sequence[memoryview], steps: Sequence[str]) -> tuple[str, str
 
 
 def words_of_file(text: memoryview, numbers: bool) -> Words | None:
-    """The words of a file, a line each, as TensorFlow reads them; None where it would not: a line is empty, or no number.
-
-    Raises:
-        Damaged: it is not text.
-    """
+    """The words of a file, a line each, as TensorFlow reads them; None where it would not: a line is empty, or no number."""
     lines = tuple(line.removesuffix("\r") for line in _text(text).removesuffix("\n").split("\n"))
     if not all(_NUMBER.fullmatch(line) if numbers else line for line in lines):
         return None

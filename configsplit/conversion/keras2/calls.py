@@ -30,11 +30,7 @@ _NAMED = "call it with its first tensor, and with the others by their names"
 
 
 def convert_call(writing: Writing, layer: Layer, number: int, model: Model | None) -> None:
-    """Convert one call of a layer; the layer itself with its first call.
-
-    Raises:
-        Stop: it has no equal in Keras 2.
-    """
+    """Convert one call of a layer; the layer itself with its first call."""
     name, node = writing.names[layer.name], layer.calls[number]
     if (operation := _as_operation(layer)) is not None:
         args, kwargs = _moved(writing, node.args), _moved(writing, node.kwargs)

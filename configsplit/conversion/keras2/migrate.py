@@ -43,15 +43,8 @@ Changed = Callable[[Migration], tuple[Refusal, ...]]
 
 
 def to_keras2(model: Model, inference: Inference, facts: Mapping[str, LayerFacts], changed: Changed) -> Migration:
-    """Write a model of Keras 3 as one of Keras 2. Nothing is raised for what cannot be: it is listed.
-
-    Args:
-        model: as Keras writes it today; ``inference`` has its shapes and dtypes.
-        facts: plug-ins.
-        changed: lists the layers that would receive another mask than before.
-
-    Returns:
-        The model and where its layers come from; no layouts of weights.
+    """Write a model of Keras 3, as Keras writes it today, as one of Keras 2, without layouts of weights. What cannot be is
+    listed. ``changed`` lists the layers that would receive another mask than before.
     """
     migration = _migrated(model, inference, facts, True)
     masked = changed(migration) if migration.model is not None else ()

@@ -50,13 +50,7 @@ class Reading:
 
 
 def read(config: FrozenDict, inputs: Structure, name: str) -> Reading:
-    """Read the code in a Lambda's config, called on tensors.
-
-    Args:
-        config: that of the layer.
-        inputs: a tensor or a tuple of them, as `titled` has checked them.
-        name: that of the layer; what is made is named after it.
-    """
+    """Read the code in a Lambda's config, called on a tensor or a tuple of them; what is made is named after the layer."""
     if config.get("mask") is not None:
         raise Unread("it makes a mask of its own")
     text, defaults, closure = _function(config)

@@ -29,11 +29,7 @@ _MODELS = ("Functional", "Model", "Sequential")
 
 
 def convert_layer(entry: FrozenDict, path: LayerPath, stored: Stored, around: Surroundings) -> Inside:
-    """Convert a layer's entry with everything inside it.
-
-    Raises:
-        Stop: something in it has no equal in Keras 3.
-    """
+    """Convert a layer's entry with everything inside it."""
     root = Unit(entry, stored, 0, "", path=path)
     units, todo = [], [root]
     while todo:
@@ -194,11 +190,7 @@ def _ordered(class_name: str, config: FrozenDict, around: Surroundings) -> Froze
 
 
 def _with_code(unit: Unit, around: Surroundings) -> FrozenDict:
-    """A Lambda inside a wrapper, with the function that the user names, or as the model that its code comes down to.
-
-    Raises:
-        Stop: the user named none, and the code is not read.
-    """
+    """A Lambda inside a wrapper, with the function that the user names, or as the model that its code comes down to."""
     title, config = "/".join(unit.path), unit.entry["config"]
     replacement = around.lambdas.get(title) or around.lambdas.get(str(config.get("name")))
     if replacement is not None:

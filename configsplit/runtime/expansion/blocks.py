@@ -24,13 +24,8 @@ class NotOpenedError(Exception):
 def open_block(
     layer: Any, nodes: list[dict[str, Any]], works: Framework, true: Mapping[int, TensorSpec]
 ) -> tuple[Any, list[dict[str, Any]]]:
-    """A plain model of what a layer runs; and its calls, each of which gives that model its tensors in one list.
-
-    Args:
-        layer: the live layer.
-        nodes: the ``inbound_nodes`` of its entry.
-        works: its Keras.
-        true: what is known of symbolic tensors, whatever is said of them.
+    """A plain model of what a layer runs; and its calls, each of which gives that model its tensors in one list. ``nodes`` are
+    the ``inbound_nodes`` of its entry; ``true`` is what is known of symbolic tensors, whatever is said of them.
     """
     if not nodes or len({_without_history(node) for node in nodes}) != 1:
         raise NotOpenedError("its calls differ")

@@ -27,15 +27,8 @@ def unlike_opened(
     values: bool,
     true: Mapping[int, TensorSpec],
 ) -> str:
-    """What is otherwise, in words; "" where nothing is.
-
-    Args:
-        layer: the layer as its class made it.
-        entry: the graph that it was opened into.
-        leaves: the live layers in that graph, by their paths in it.
-        works: its Keras.
-        values: whether the weights have values; else nothing but shapes is compared.
-        true: what is known of symbolic tensors.
+    """What is otherwise in the graph that a layer was opened into, in words; "" where nothing is. ``leaves`` are the live
+    layers in it, by path; without ``values`` nothing but shapes is compared.
     """
     bare = {key: entry[key] for key in _KEYS if key in entry}
     try:

@@ -21,13 +21,8 @@ _PLAIN = (bool, int, float, str, type(None))
 
 
 def faithful_config(item: dict[str, Any], layer: Any, works: Framework, made: Made) -> tuple[dict[str, Any] | None, str]:
-    """A config from which a layer comes back as it is, or None and why there is none.
-
-    Args:
-        item: its entry in a document, as its class writes it.
-        layer: the live layer, called at least once.
-        works: its Keras.
-        made: with what the layers were made, as far as that was taken down.
+    """A config from which a live layer, called at least once, comes back as it is; or None and why there is none. ``item`` is
+    its entry as its class writes it, ``made`` with what the layers were made.
     """
     reasons = []
     for way in (lambda: item["config"], lambda: constructor_config(layer, made, works)):
