@@ -10,7 +10,7 @@ from typing import Any
 
 from configsplit.batches.causes import Cause, cause_of, merged
 from configsplit.batches.glob import MAGIC
-from configsplit.batches.planning import Item
+from configsplit.batches.jobs import Item
 from configsplit.batches.read_recipe import read_recipe
 from configsplit.batches.recipe import Recipe
 from configsplit.batches.run import PASSING

@@ -9,9 +9,9 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import Any, Literal, NotRequired, TypedDict
 
 from configsplit.batches.engines import Engine
+from configsplit.batches.jobs import Item, lost
 from configsplit.batches.layout import Place
 from configsplit.batches.outputs import Output
-from configsplit.batches.planning import Item, lost
 from configsplit.batches.run_log import Record
 from configsplit.batches.worker_pool import RUNNING
 from configsplit.errors import StoreError
