@@ -9,7 +9,7 @@ from configsplit.batches.step import Bench, Facts
 from configsplit.errors import ConversionError
 from configsplit.models.document import Document
 from configsplit.verbs import asked
-from configsplit.verbs.edit import edit
+from configsplit.verbs.asked import edit
 from configsplit.verbs.table import record
 
 if TYPE_CHECKING:

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import click
 
-from configsplit.cli.compared_lines import compared_lines
-from configsplit.cli.numeric_lines import numeric_lines
+from configsplit.cli.numeric_lines import compared_lines, numeric_lines
 from configsplit.cli.options import Limited
 from configsplit.cli.output import but_for, say, show
 from configsplit.display.figures import size

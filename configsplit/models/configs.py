@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from configsplit.catalog.calls import call_faults, model_faults
 from configsplit.catalog.classes import CLASSES, OUTSIDE
-from configsplit.catalog.config_faults import ConfigFault, config_faults, input_faults
+from configsplit.catalog.config_faults import ConfigFault, call_faults, config_faults, input_faults, model_faults
 from configsplit.catalog.constructors import is_known
 from configsplit.catalog.table import Table, class_facts, ships
 from configsplit.errors import DocumentError, closest

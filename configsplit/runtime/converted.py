@@ -20,12 +20,12 @@ from configsplit.errors import ConfigSplitError, Json, VerificationError
 from configsplit.runtime import arrays
 from configsplit.runtime.arrays import Stored, greatest_difference, same_bits
 from configsplit.runtime.confinement.policy import Limits
-from configsplit.runtime.coverage import MaskReport, boolean, made_by_layers, not_numbers
 from configsplit.runtime.examine import examine
 from configsplit.runtime.feeding import Feed, choices, save_choices
 from configsplit.runtime.frameworks import framework_name
 from configsplit.runtime.inputs import read_hints
 from configsplit.runtime.process import run_in_worker
+from configsplit.runtime.reports import MaskReport, boolean, made_by_layers, not_numbers
 
 BOUND = 1e-5
 """The largest difference that rounding may make, relative to the largest number of an output."""

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from configsplit.catalog.facts import LayerFacts
-from configsplit.containers.given_arrays import read_arrays
+from configsplit.containers.npz import read_arrays
 from configsplit.errors import VerificationError
 from configsplit.plugins.registry import plugins
 from configsplit.runtime import arrays

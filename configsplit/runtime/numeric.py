@@ -14,13 +14,12 @@ from configsplit.errors import VerificationError
 from configsplit.runtime import arrays
 from configsplit.runtime.arrays import Stored, same_bits
 from configsplit.runtime.confinement.policy import Limits
-from configsplit.runtime.coverage import MaskReport, boolean, made_by_layers
 from configsplit.runtime.examine import examine
 from configsplit.runtime.feeding import Feed, Specs, choices, facts_of, fed_inputs, save_choices
 from configsplit.runtime.frameworks import framework_name
 from configsplit.runtime.inputs import read_hints
 from configsplit.runtime.process import run_in_worker
-from configsplit.runtime.reports import NumericReport, OutputReport, output_report
+from configsplit.runtime.reports import MaskReport, NumericReport, OutputReport, boolean, made_by_layers, output_report
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

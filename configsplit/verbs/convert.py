@@ -33,10 +33,9 @@ from configsplit.telling import decided, doing
 from configsplit.verbs.older import for_release, release_named, stays_as_it_is, written_back
 from configsplit.verbs.reasons import of_conversion
 from configsplit.verbs.replaced_code import declared, matched, replacements
-from configsplit.weights.accounts import Absent, absent
+from configsplit.weights.accounts import Absent, absent, completed
 from configsplit.weights.conversion import OldWeights
 from configsplit.weights.implied import told_by_weights, within
-from configsplit.weights.left_out import completed
 from configsplit.weights.parts import check_shapes
 
 Backend = Literal["tensorflow", "theano", "cntk"]

@@ -14,8 +14,8 @@ from configsplit.catalog.facts import LayerFacts
 from configsplit.catalog.families import family
 from configsplit.catalog.table import class_facts
 from configsplit.errors import ConfigSplitError
-from configsplit.pictures.beside import MIDDLE
 from configsplit.pictures.folding import folded
+from configsplit.pictures.layout import MIDDLE
 from configsplit.pictures.of_model import MOST_BOXES, views_of
 from configsplit.pictures.picture import Box, View
 from configsplit.pictures.svg import _named, closed

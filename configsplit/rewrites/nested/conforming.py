@@ -14,7 +14,7 @@ from configsplit.errors import CutError, ShapeError
 from configsplit.graph.model import Layer, TensorRef, TensorSpec, Use
 from configsplit.inference import Inference
 from configsplit.inference.conforming import conformed, rank_change
-from configsplit.rewrites import operations
+from configsplit.rewrites import casts
 from configsplit.rewrites.common import free_name
 from configsplit.rewrites.nested.wrapping import Specs
 
@@ -67,10 +67,10 @@ class Conforming:
             )
         change = rank_change(given.shape, declared.shape)
         if change is not None:
-            make = operations.squeeze if change == "squeeze" else operations.expand
+            make = casts.squeeze if change == "squeeze" else casts.expand
             use = self._put(make(self.dialect, self._name(use, change), use), conformed(given, replace(declared, dtype=None)))
         if declared.dtype not in (None, given.dtype):
-            cast = operations.cast(self.dialect, self._name(use, str(declared.dtype)), use, str(declared.dtype))
+            cast = casts.cast(self.dialect, self._name(use, str(declared.dtype)), use, str(declared.dtype))
             use = self._put(cast, conformed(given, declared))
         return use
 
