@@ -97,11 +97,7 @@ class LocalOutput:
             shutil.rmtree(item, ignore_errors=True)
 
     def commit(self, record: Record) -> None:
-        """Note a model as through, and put its outputs in place.
-
-        Raises:
-            StoreError: they cannot be put there.
-        """
+        """Note a model as through, and put its outputs in place.."""
         self.journal.append(record)
         if record["staging"]:
             self._put(record)
@@ -222,11 +218,7 @@ class RemoteOutput:
                 self.journal.append(record)
 
     def commit(self, record: Record) -> None:
-        """Note a model as through; its outputs are in place.
-
-        Raises:
-            StoreError: the store cannot be written.
-        """
+        """Note a model as through; its outputs are in place.."""
         name = hashlib.sha256(record["model"].encode("utf-8", "surrogateescape")).hexdigest()[:40]
         storage.write_text(f"{self.root}/run/{name}.json", json.dumps(record) + "\n")
         self.journal.append(record)

@@ -179,11 +179,7 @@ async def _web_has(system: Any, path: str) -> bool:
 
 
 def is_folder(address: str) -> bool:
-    """Whether there is a folder at an address; of the web nobody knows.
-
-    Raises:
-        StoreError: the store does not tell.
-    """
+    """Whether there is a folder at an address; of the web nobody knows. Raises StoreError if the store does not tell."""
     if is_web(address):
         return False
     system, path = file_system(address)
@@ -192,11 +188,7 @@ def is_folder(address: str) -> bool:
 
 
 def size_of(address: str) -> int | None:
-    """Bytes of one remote file; None where the store does not tell.
-
-    Raises:
-        StoreError: it is not there.
-    """
+    """Bytes of one remote file; None where the store does not tell. Raises StoreError if it is not there."""
     system, path = file_system(address)
     with remote_faults(address):
         size = _size(system.info(path))
@@ -220,11 +212,7 @@ def send(folder: Path, address: str, *, alone: bool = True) -> None:
 
 
 def write_text(address: str, text: str) -> None:
-    """Put a small file.
-
-    Raises:
-        StoreError: it cannot be written.
-    """
+    """Put a small file. Raises StoreError if it cannot be written."""
     system, path = file_system(address)
     with remote_faults(address):
         system.makedirs(path.rpartition("/")[0], exist_ok=True)
@@ -232,11 +220,7 @@ def write_text(address: str, text: str) -> None:
 
 
 def remove(address: str) -> None:
-    """Remove a remote file or folder, if it is there.
-
-    Raises:
-        StoreError: it cannot be removed.
-    """
+    """Remove a remote file or folder, if it is there. Raises StoreError if it cannot be removed."""
     system, path = file_system(address)
     with remote_faults(address):
         system.invalidate_cache()

@@ -80,11 +80,7 @@ class Arrays(Protocol):
 
     @property
     def layout(self) -> Layout:
-        """Which of Keras's layouts the names follow.
-
-        Raises:
-            StoreError: none of them.
-        """
+        """Which of Keras's layouts the names follow. Raises StoreError if it is none of them."""
         ...
 
     def place(self, path: str) -> Span | None:
@@ -92,11 +88,7 @@ class Arrays(Protocol):
         ...
 
     def read(self, path: str) -> np.ndarray[Any, Any]:
-        """The values of an array, all of them in memory.
-
-        Raises:
-            StoreError: there is no such array, or it is damaged.
-        """
+        """The values of an array, all of them in memory. Raises StoreError if there is no such array, or it is damaged."""
         ...
 
     # ---------------------------------------------------------------- what may be left as it is

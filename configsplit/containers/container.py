@@ -64,19 +64,11 @@ class Container(Protocol):
         ...
 
     def config_text(self) -> str:
-        """The architecture, as JSON text.
-
-        Raises:
-            StoreError: there is none, or it is damaged.
-        """
+        """The architecture, as JSON text. Raises StoreError if there is none, or it is damaged."""
         ...
 
     def weights(self) -> Arrays | None:
-        """The weights of the model in it; None where it has none.
-
-        Raises:
-            StoreError: they are damaged or hostile.
-        """
+        """The weights of the model in it; None where it has none. Raises StoreError if they are damaged or hostile."""
         ...
 
     def members(self) -> Mapping[str, Callable[[], Span]]:

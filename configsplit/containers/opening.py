@@ -53,11 +53,7 @@ class Files:
         return [path for path in self._members if folder in path.parents]
 
     def open(self, path: Path) -> Span:
-        """A file as a whole.
-
-        Raises:
-            StoreError: it cannot be read, or is no regular file.
-        """
+        """A file as a whole. Raises StoreError if it cannot be read, or is no regular file."""
         if path in self._members:
             return self._members[path]()
         bring(path)

@@ -60,11 +60,7 @@ class SavedModel(Container):
 
     @cached_property
     def _objects(self) -> list[_Object]:
-        """All objects of Keras, the model itself first.
-
-        Raises:
-            StoreError: the file is damaged.
-        """
+        """All objects of Keras, the model itself first. Raises StoreError if the file is damaged."""
         name = METADATA if self.opened.has(METADATA) else PROGRAM
         try:
             objects = [*(self._listed() if name == METADATA else self._in_program())]

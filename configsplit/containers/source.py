@@ -296,11 +296,7 @@ class Source:
 
     @cached_property
     def config_text(self) -> str:
-        """The architecture, as JSON text.
-
-        Raises:
-            StoreError: the file has none.
-        """
+        """The architecture, as JSON text. Raises StoreError if the file has none."""
         return self._container.config_text()
 
     @cached_property

@@ -98,11 +98,7 @@ class WeightFile(Arrays):
         )
 
     def attributes(self, path: str) -> dict[str, Any]:
-        """All attributes of a group or dataset, as numpy values.
-
-        Raises:
-            StoreError: the file is damaged.
-        """
+        """All attributes of a group or dataset, as numpy values. Raises StoreError if the file is damaged."""
         from configsplit.containers.hdf5 import read_h5py
 
         with hdf5_faults(f"{self.where}:{path}"):
@@ -215,11 +211,7 @@ class WeightFile(Arrays):
         return self.groups[path] if path in self.groups else self.datasets[path]
 
     def handle(self, path: str) -> Any:
-        """The h5py object at a path.
-
-        Raises:
-            StoreError: there is none.
-        """
+        """The h5py object at a path. Raises StoreError if there is none."""
         from h5py import h5g, h5o
 
         info = self._info(path)

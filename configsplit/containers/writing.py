@@ -117,11 +117,7 @@ class Job:
         return sum(member.size for member in self.members)
 
     def run(self, stop: Event | None = None) -> Written:
-        """Write the file; it must not exist.
-
-        Raises:
-            StoreError: the disk is full or refuses, or a source changed.
-        """
+        """Write the file; it must not exist. Raises StoreError if the disk is full or refuses, or a source changed."""
         try:
             if stop is not None and stop.is_set():
                 raise Cancelled

@@ -268,11 +268,7 @@ def matching(model: Model, pattern: str) -> dict[LayerPath, tuple[str, ...]]:
 
 
 def layer_paths(model: Model, patterns: Iterable[str]) -> list[LayerPath]:
-    """All layers that any of the patterns names, each once.
-
-    Raises:
-        TensorReferenceError: a pattern names none.
-    """
+    """All layers that any of the patterns names, each once. Raises TensorReferenceError if a pattern names none."""
     return list(dict.fromkeys(path for pattern in patterns for path in matching(model, pattern)))
 
 

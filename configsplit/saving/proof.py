@@ -50,11 +50,7 @@ class Proof:
 
 
 def prove(folder: Path, manifest: Manifest, source: Source, document: Document) -> Proof:
-    """Hold the parts in a folder against their source.
-
-    Raises:
-        VerificationError: with the first thing that differs.
-    """
+    """Hold the parts in a folder against their source. Raises VerificationError for the first difference."""
     proving = Proving(manifest, source, document)
     with Workers() as workers:  # bytes are compared while the graphs are; what is wrong with a graph is said first
         texts = [_text(folder / part.file) for part in manifest.parts]

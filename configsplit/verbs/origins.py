@@ -18,11 +18,7 @@ Place = tuple[Path, Path | None]
 
 
 def find(folder: Path, source: SourceFile, beside: Path, hint: str) -> Place:
-    """A source as a record in ``folder`` names it, there or ``beside``.
-
-    Raises:
-        StoreError: it is not there.
-    """
+    """A source as a record in ``folder`` names it, there or ``beside``. Raises StoreError if it is not there."""
     places = [folder / (source.path or ""), beside / source.file, Path(source.file)]
     return _first(places, source.file, source.address, hint), weights_of(folder, source, beside, hint)
 

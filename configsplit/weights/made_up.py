@@ -35,11 +35,7 @@ def groups_by_order(model: Model, file: Arrays, inside: HeldBy) -> Names:
 
 
 def owners(layer: Layer, names: Sequence[str], dialect: str, inside: HeldBy) -> dict[LayerPath, tuple[str, ...]]:
-    """As `inner_weights`, also where a file has other made-up names.
-
-    Raises:
-        WeightsError: as `inner_weights` does.
-    """
+    """As `inner_weights`, also where a file has other made-up names. Raises WeightsError as `inner_weights` does."""
     back = {its: mine for mine, its in inner_pairs(layer, names, dialect, inside).items()}
     ours = {"/".join(back.get(step, step) for step in name.split("/")): name for name in names}
     owned = inner_weights(layer, names if len(ours) < len(names) else list(ours), inside)

@@ -39,11 +39,7 @@ class ObjectGraph:
         self._known: dict[int, Mapping[str, int]] = {}
 
     def children(self, node: int) -> Mapping[str, int]:
-        """What an object keeps, by name.
-
-        Raises:
-            StoreError: the graph is damaged.
-        """
+        """What an object keeps, by name. Raises StoreError if the graph is damaged."""
         if node not in self._known:
             try:
                 self._known[node] = dict(_references(self._nodes[node]))
@@ -66,11 +62,7 @@ class ObjectGraph:
         return tuple(kept[str(number)] for number in range(len(kept)) if str(number) in kept)
 
     def variable(self, node: int) -> Variable | None:
-        """The array that an object is; None where it is none.
-
-        Raises:
-            StoreError: the graph is damaged.
-        """
+        """The array that an object is; None where it is none. Raises StoreError if the graph is damaged."""
         try:
             variables = [
                 Variable(text_in(data, 3), text_in(data, 2))

@@ -116,11 +116,7 @@ class Bundle:
                 raise damaged(f"{self.where}.index", "two arrays lie at one place")
 
     def place(self, key: str) -> Span:
-        """Where an array lies.
-
-        Raises:
-            StoreError: its shard is missing, or ends before it does.
-        """
+        """Where an array lies. Raises StoreError if its shard is missing, or ends before it does."""
         return self._place(key, self.entries[key])
 
     def _place(self, key: str, entry: Entry) -> Span:
@@ -152,11 +148,7 @@ class Bundle:
         return sorted([f"{self.prefix.name}.index", *(f"{self.prefix.name}.data-{n:05}-of-{self._shards:05}" for n in shards)])
 
     def listed(self, key: str) -> Listed:
-        """An array as a container lists it.
-
-        Raises:
-            StoreError: it is of a type that is not read, or is damaged.
-        """
+        """An array as a container lists it. Raises StoreError if it is of a type that is not read, or is damaged."""
         entry = self.entries[key]
         size = prod(entry.shape) * item_size(entry.dtype)
         if not entry.dtype:
@@ -196,11 +188,7 @@ class Bundle:
         return made
 
     def check(self, stop: Event | None = None) -> None:
-        """Hold every array against its checksum.
-
-        Raises:
-            StoreError: one is damaged.
-        """
+        """Hold every array against its checksum. Raises StoreError if one is damaged."""
         whole = [(key, entry) for key, entry in self.entries.items() if not entry.slices]
         sliced = [(key, piece) for key, entry in self.entries.items() if entry.slices for _, piece in self._sliced(key)]
         for key, entry in (*whole, *sliced):
@@ -208,11 +196,7 @@ class Bundle:
                 raise damaged(f"{self.where}: {key}", "the array is damaged: its checksum does not match")
 
     def text(self, key: str) -> memoryview:
-        """The bytes of a single text, as the graph of objects is kept.
-
-        Raises:
-            StoreError: it is none, or damaged.
-        """
+        """The bytes of a single text, as the graph of objects is kept. Raises StoreError if it is none, or damaged."""
         entry = self.entries[key]
         if entry.dtype or entry.shape or entry.size > MOST_BYTES:
             raise damaged(self.where, f"{key!r} is no text")

@@ -24,11 +24,7 @@ class Stamp(NamedTuple):
 
 
 def stamp(path: Path, *, follow: bool = True) -> Stamp:
-    """The state of a file or folder.
-
-    Raises:
-        StoreError: it is neither, or without ``follow`` a link.
-    """
+    """The state of a file or folder. Raises StoreError if it is neither, or without ``follow`` a link."""
     with system_faults(path):
         status = path.stat(follow_symlinks=follow)
     return _stamp_of(status, path)
