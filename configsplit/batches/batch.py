@@ -89,10 +89,8 @@ def plan(
     jobs: int | None = None,
     cluster: str | None = None,
 ) -> tuple[list[Plan], dict[str, str]]:
-    """A dry run: what would happen to each model and why; and the files that a pattern excludes. Nothing is written.
-
-    Raises:
-        DocumentError, StoreError: as `batch` does.
+    """A dry run: what would happen to each model and why; and the files that a pattern excludes. Nothing is written. Raises
+    DocumentError or StoreError as `batch` does.
     """
     _, members, work = _prepared(recipe, str(zoo), str(out))
     known = outputs.known(str(out))

@@ -58,10 +58,7 @@ _HELD = ExitStack()
 
 def kept(address: str) -> Path:
     """A file or folder at an address, fetched whole and once: what Python is given reads its weights when it is saved, and so
-    needs them as long as the process lasts.
-
-    Raises:
-        RuntimeUnavailableError, StoreError: as `fetched` does.
+    needs them as long as the process lasts. Raises RuntimeUnavailableError or StoreError as `fetched` does.
     """
     if address not in _KEPT:
         if not _KEPT:

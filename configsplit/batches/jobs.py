@@ -62,10 +62,8 @@ def settings(recipe: Recipe, name: str) -> Settings:
 
 
 def job(chosen: Settings, place: Place, member: Member, home: Path, out: str) -> dict[str, Any]:
-    """Everything that a worker needs for one model, as plain JSON. ``home`` is the recipe's folder.
-
-    Raises:
-        StoreError: a file that the recipe names cannot be read.
+    """Everything that a worker needs for one model, as plain JSON. ``home`` is the recipe's folder. Raises StoreError if a file
+    that the recipe names cannot be read.
     """
     return {
         "model": member.name,

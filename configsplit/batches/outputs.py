@@ -122,10 +122,8 @@ class LocalOutput:
             shutil.rmtree(away, ignore_errors=True)
 
     def finish(self, kept: set[str], texts: Mapping[str, Iterator[str]]) -> None:
-        """Remove outputs of models that are no more, and write ledger and report, each whole or not at all.
-
-        Raises:
-            StoreError: they cannot be written.
+        """Remove outputs of models that are no more, and write ledger and report, each whole or not at all. Raises StoreError
+        if they cannot be written.
         """
         with errors.system_faults(self.root):
             os.sync()  # workers leave it to us
@@ -224,10 +222,8 @@ class RemoteOutput:
         self.journal.append(record)
 
     def finish(self, kept: set[str], texts: Mapping[str, Iterator[str]]) -> None:
-        """Remove outputs of models that are no more, and send ledger, report and run log.
-
-        Raises:
-            StoreError: the store cannot be written.
+        """Remove outputs of models that are no more, and send ledger, report and run log. Raises StoreError if the store cannot
+        be written.
         """
         for place in sorted(self.journal.outputs - kept):
             storage.remove(f"{self.root}/{place}")
@@ -249,10 +245,8 @@ def open_output(out: str, *, resume: bool, force: bool) -> Output:
 
 
 def known(out: str) -> dict[str, Record]:
-    """The records of earlier runs in a folder, for a dry run; none at a URL, which would have to be written to be read.
-
-    Raises:
-        StoreError: a batch is under way there.
+    """The records of earlier runs in a folder, for a dry run; none at a URL, which would have to be written to be read. Raises
+    StoreError if a batch is under way there.
     """
     place = Path(out, NAME)
     if is_remote(out) or not place.is_file():

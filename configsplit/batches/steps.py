@@ -27,10 +27,8 @@ def as_json(value: Any) -> Any:
 
 
 def run_step(step: Mapping[str, Any], bench: Bench) -> Facts:
-    """Run a verb. One that is not told to write into {out} tells something: what it prints is kept.
-
-    Raises:
-        ConfigSplitError: the verb failed.
+    """Run a verb. One that is not told to write into {out} tells something: what it prints is kept. Raises ConfigSplitError if
+    the verb failed.
     """
     command = " ".join(step["options"])
     if bench.dry:
@@ -150,10 +148,8 @@ def _tell(document: Any, step: Mapping[str, Any], bench: Bench) -> None:
 
 
 def carry_out(step: Mapping[str, Any], bench: Bench) -> Facts:
-    """Do one step. The facts that come back are the same for the same input: no times, no paths of this machine.
-
-    Raises:
-        ConfigSplitError: what the verb raises.
+    """Do one step. The facts that come back are the same for the same input: no times, no paths of this machine. Raises
+    ConfigSplitError if what the verb raises.
     """
     facts = _OWN.get(step["verb"], edit_step)(step, bench)
     return {"step": step["name"], "verb": step["verb"], **facts}

@@ -196,10 +196,8 @@ def size_of(address: str) -> int | None:
 
 
 def send(folder: Path, address: str, *, alone: bool = True) -> None:
-    """Put the files of a local folder under a remote address; where they are there ``alone``, in place of what is there.
-
-    Raises:
-        StoreError: it cannot be done.
+    """Put the files of a local folder under a remote address; where they are there ``alone``, in place of what is there. Raises
+    StoreError if it cannot be done.
     """
     if alone:
         remove(address)

@@ -99,9 +99,7 @@ class Arrays(Protocol):
 
     def weight_names(self, group: str) -> tuple[str, ...]:
         """The weights of a group in the legacy layout, in the order of ``layer.weights``; each is an array at ``group/name``.
-
-        Raises:
-            StoreError: a weight that is listed is not there.
+        Raises StoreError if a weight that is listed is not there.
         """
         return tuple(path.removeprefix(f"{group}/") for path in self.datasets if path.startswith(f"{group}/"))
 

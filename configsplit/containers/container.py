@@ -72,10 +72,8 @@ class Container(Protocol):
         ...
 
     def members(self) -> Mapping[str, Callable[[], Span]]:
-        """Of an archive that is no model, but has one in it, its members by name -> what opens each.
-
-        Raises:
-            StoreError: it is damaged or hostile.
+        """Of an archive that is no model, but has one in it, its members by name -> what opens each. Raises StoreError if it is
+        damaged or hostile.
         """
         return {}
 
@@ -84,10 +82,8 @@ class Container(Protocol):
         return self.weights()
 
     def arrays(self) -> Mapping[str, Listed] | None:
-        """The arrays in it in their own order, by names that need not mean anything; None where it keeps no order.
-
-        Raises:
-            StoreError: they are damaged or hostile.
+        """The arrays in it in their own order, by names that need not mean anything; None where it keeps no order. Raises
+        StoreError if they are damaged or hostile.
         """
         return None
 
@@ -116,10 +112,7 @@ class Container(Protocol):
 
     def sha256(self, stop: Event | None = None) -> str:
         """SHA-256 of the file (`digest_of_file`); of a folder, that of its `sha256sum` listing, sorted by name. May run in a
-        thread.
-
-        Raises:
-            StoreError: it is damaged, or changed.
+        thread. Raises StoreError if it is damaged, or changed.
         """
         return digest_of_file(self.opened, stop)
 

@@ -44,10 +44,8 @@ class Staging:
         self._signals = Signals()
 
     def __enter__(self) -> Staging:
-        """Make the hidden folder.
-
-        Raises:
-            StoreError: the output exists (without ``force``), is not ours, or its folder cannot be written.
+        """Make the hidden folder. Raises StoreError if the output exists (without ``force``), is not ours, or its folder cannot
+        be written.
         """
         self._signals.take()
         try:
@@ -96,10 +94,8 @@ class Staging:
         return self._new / name
 
     def commit(self) -> None:
-        """Put everything that was written in its place.
-
-        Raises:
-            StoreError: it cannot be put there; what was there before is there still.
+        """Put everything that was written in its place. Raises StoreError if it cannot be put there; what was there before is
+        there still.
         """
         with system_faults(self.destination):
             _sync(self._new)

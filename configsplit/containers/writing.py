@@ -224,10 +224,8 @@ def prepare_weights(
     attributes: Mapping[str, str] | None = None,
     like: Arrays | None = None,
 ) -> Job:
-    """A file of weights alone: in the v3 layout from ``items``, or in the legacy one from ``layers`` and ``attributes``.
-
-    Raises:
-        StoreError, WeightsError: as `prepare_archive` does.
+    """A file of weights alone: in the v3 layout from ``items``, or in the legacy one from ``layers`` and ``attributes``. Raises
+    StoreError or WeightsError as `prepare_archive` does.
     """
 
     moved = tuple(items)

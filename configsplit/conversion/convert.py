@@ -195,10 +195,8 @@ def _wrapped(entry: FrozenDict, path: LayerPath, work: _Work) -> FrozenDict:
 
 
 def opened(model: Model, read: Callable[[FrozenDict, str], Model]) -> Model:
-    """The model with the branches of its first layer as layers of its own; any other model as it is.
-
-    Raises:
-        DocumentError: two branches have layers of one name, or a branch is damaged.
+    """The model with the branches of its first layer as layers of its own; any other model as it is. Raises DocumentError if
+    two branches have layers of one name, or a branch is damaged.
     """
     while (branches := _branches(model)) is not None:
         merge, entries = branches

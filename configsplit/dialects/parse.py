@@ -57,10 +57,8 @@ def parse(text: str, calls: Iterable[str] = ()) -> Parsed:
 
 
 def read_entry(entry: FrozenDict, dialect: str) -> Model:
-    """Read a model that stands inside the config of a layer (TimeDistributed), in the dialect of its document.
-
-    Raises:
-        DocumentError: it is damaged.
+    """Read a model that stands inside the config of a layer (TimeDistributed), in the dialect of its document. Raises
+    DocumentError if it is damaged.
     """
     return _read(entry, dialect_of(dialect), [])
 

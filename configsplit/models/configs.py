@@ -125,10 +125,8 @@ def _same(old: Layer, new: Layer) -> bool:
 def check_configs(
     where: str, model: Model, registry: Registry, before: Mapping[LayerPath, Layer] | None = None, *, release: str = ""
 ) -> None:
-    """Hold every layer against what Keras takes, but for those that stand in ``before`` as they are.
-
-    Raises:
-        DocumentError: with the first config that Keras would refuse, and what is nearest to what it takes.
+    """Hold every layer against what Keras takes, but for those that stand in ``before`` as they are. Raises DocumentError if
+    with the first config that Keras would refuse, and what is nearest to what it takes.
     """
     known = before or {}
     layers = dict(walk(model, held_by(model.dialect))) if known else {}

@@ -49,10 +49,8 @@ def is_exact(narrow: str | None, wide: str) -> bool:
 
 
 def widen(model: Model, casts: Sequence[Cast], specs: Mapping[TensorRef, TensorSpec]) -> Widened:
-    """Insert the casts. Casts stand right behind their tensor, so nothing else in the graph changes.
-
-    Raises:
-        CutError: Keras 1 has no casts.
+    """Insert the casts. Casts stand right behind their tensor, so nothing else in the graph changes. Raises CutError if Keras 1
+    has no casts.
     """
     taken = {layer.name for layer in model.layers}
     made: list[Layer] = []

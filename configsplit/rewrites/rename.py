@@ -14,10 +14,8 @@ from configsplit.rewrites.nested.open import renamed
 
 
 def rename_layers(model: Model, names: Mapping[LayerPath, str]) -> Rewritten:
-    """The model with each layer of ``names`` called otherwise; all at once, so that two layers may swap their names.
-
-    Raises:
-        TensorReferenceError: two layers of one model would have the same name.
+    """The model with each layer of ``names`` called otherwise; all at once, so that two layers may swap their names. Raises
+    TensorReferenceError if two layers of one model would have the same name.
     """
     levels: dict[LayerPath, dict[str, str]] = {}
     for path, name in names.items():

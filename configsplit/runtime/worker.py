@@ -74,10 +74,8 @@ def _imported(name: str) -> Framework:
 
 
 def custom_classes(specs: Sequence[str], name: str) -> Classes:
-    """The classes and functions that plug-ins declare for "keras" or "tf_keras": installed ones and those of ``specs``.
-
-    Raises:
-        PluginError: a plug-in cannot be used, or its class is not where it says.
+    """The classes and functions that plug-ins declare for "keras" or "tf_keras": installed ones and those of ``specs``. Raises
+    PluginError if a plug-in cannot be used, or its class is not where it says.
     """
     return plugins(specs).keras_objects("keras" if name == "keras" else "tf_keras")
 
@@ -189,10 +187,8 @@ def _takes(shape: Sequence[int | None] | None, given: Sequence[int]) -> bool:
 
 
 def call(model: Any, used: Framework, inputs: Sequence[arrays.Stored]) -> list[arrays.Stored]:
-    """Run a model eagerly on its flattened inputs and flatten what it gives.
-
-    Raises:
-        VerificationError: the number of inputs does not fit, or an output is sparse or ragged.
+    """Run a model eagerly on its flattened inputs and flatten what it gives. Raises VerificationError if the number of inputs
+    does not fit, or an output is sparse or ragged.
     """
     return call_on(model, used, [to_tensor(item, used) for item in inputs])
 

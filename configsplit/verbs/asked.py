@@ -65,10 +65,8 @@ def _named(names: Iterable[str], options: Options) -> dict[str, Any]:
 
 
 def edit(verb: Verb, document: Document, given: Mapping[str, Any], custom_objects: Iterable[str | Path]) -> Edited:
-    """What the verb makes of a document. ``given`` has its options by their keywords, those of others too.
-
-    Raises:
-        ConfigSplitError: as the verb's function does.
+    """What the verb makes of a document. ``given`` has its options by their keywords, those of others too. Raises
+    what the verb's function does.
     """
     donors = []
     if "donor" in given:

@@ -201,10 +201,8 @@ class NewWeights:
         return [weight for weights in self.laid.values() for weight in weights]
 
     def placed(self, relaying: Relaying) -> Placed:
-        """As a writer takes them: every layer's group, and in it each weight from its origin.
-
-        Raises:
-            WeightsError: a weight is not of the shape that its recipe is for.
+        """As a writer takes them: every layer's group, and in it each weight from its origin. Raises WeightsError if a weight
+        is not of the shape that its recipe is for.
         """
         items: list[Item] = []
         for path, group in self.targets.items():

@@ -13,10 +13,8 @@ from configsplit.models.wrapped import held_by
 
 
 def as_format(document: Document, file: Arrays, wanted: FileFormat) -> Arrays:
-    """The weights of a document as a format can hold them: as they are, or turned.
-
-    Raises:
-        WeightsError: nobody can say where one goes.
+    """The weights of a document as a format can hold them: as they are, or turned. Raises WeightsError if nobody can say where
+    one goes.
     """
     if file.layout.kind in HOLDS[wanted] or document.dialect != "keras3":
         if wanted == "h5" and document.kind != "h5":

@@ -61,10 +61,8 @@ class Gathering:
     is_part: bool = False
 
     def placed(self) -> Placed:
-        """What the file is made of, in the layout of the first source.
-
-        Raises:
-            WeightsError: a weight cannot be placed for certain.
+        """What the file is made of, in the layout of the first source. Raises WeightsError if a weight cannot be placed for
+        certain.
         """
         if self.first.file.layout.kind == "legacy":
             return Placed(layers=self.legacy(), like=self.first.file)

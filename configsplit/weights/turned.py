@@ -35,10 +35,8 @@ class LayerWeight(NamedTuple):
 
 
 def turned(document: Document, file: Arrays) -> Turned:
-    """The weights of a model of Keras 3 in the layout that its file does not have.
-
-    Raises:
-        WeightsError: nobody can say where one goes.
+    """The weights of a model of Keras 3 in the layout that its file does not have. Raises WeightsError if nobody can say where
+    one goes.
     """
     legacy = file.layout.kind == "legacy"
     return Turned(file, V3 if legacy else LEGACY, dict(_archived(document, file) if legacy else _listed(document, file)))

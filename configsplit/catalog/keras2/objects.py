@@ -54,10 +54,8 @@ def activation(value: Any, dtype: Any) -> Any:
 
 
 def policy(value: Any) -> Any:
-    """The dtype policy of a layer, as TF 2.4 and later read it.
-
-    Raises:
-        Stop: it is one of quantized numbers, or one that the user made.
+    """The dtype policy of a layer, as TF 2.4 and later read it. Raises Stop if it is one of quantized numbers, or one that the
+    user made.
     """
     name = policy_name(value)
     return entry_of("Policy", {"name": name}) if name.startswith("mixed_") else name

@@ -54,10 +54,8 @@ class KerasObjects:
         self._steps = _MOST_STEPS
 
     def listed(self, bundle: Bundle) -> Iterator[tuple[str, Listed]]:
-        """The weights of every layer, those that are trained first, as Keras lists and loads them.
-
-        Raises:
-            StoreError: the graph contradicts itself, or an array is damaged.
+        """The weights of every layer, those that are trained first, as Keras lists and loads them. Raises StoreError if the
+        graph contradicts itself, or an array is damaged.
         """
         claimed: set[int] = set()
         layers = self._layers()

@@ -176,10 +176,8 @@ class Skeleton:
             _write(thing, f"{attribute}{number}", chunk)
 
     def finish(self) -> tuple[int, list[Span]]:
-        """Close the file; the descriptor of the skeleton (its name is gone already) and the spans of the finished file.
-
-        Raises:
-            StoreError: the skeleton could not be written.
+        """Close the file; the descriptor of the skeleton (its name is gone already) and the spans of the finished file. Raises
+        StoreError if the skeleton could not be written.
         """
         with hdf5_write_faults(self.path):
             self._groups.clear()

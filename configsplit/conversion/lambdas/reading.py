@@ -129,10 +129,8 @@ def _bytes(text: str) -> bytes:
 
 
 def constant(value: Any) -> Any:
-    """A constant of a document as a value that code computes with.
-
-    Raises:
-        Unread: it is of another kind than numbers, text, and lists of them.
+    """A constant of a document as a value that code computes with. Raises Unread if it is of another kind than numbers, text,
+    and lists of them.
     """
 
     def leaf(item: Any) -> Any:

@@ -51,10 +51,8 @@ def convert_layer(entry: FrozenDict, path: LayerPath, stored: Stored, around: Su
 
 
 def children(unit: Unit) -> list[Unit]:
-    """The layers in the config of a layer of Keras, each with its share of the weights, which lie one after the other.
-
-    Raises:
-        Stop: nobody can say how many each has.
+    """The layers in the config of a layer of Keras, each with its share of the weights, which lie one after the other. Raises
+    Stop if nobody can say how many each has.
     """
     config = unit.entry.get("config")
     if not isinstance(config, FrozenDict) or is_model(unit.entry):

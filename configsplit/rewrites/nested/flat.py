@@ -89,10 +89,8 @@ def flatten(
     told: Iterable[Told] = (),
     wanted: Callable[[LayerPath], bool] = anything,
 ) -> Flat:
-    """Open all calls of the nested models that are wanted, from the outside in; what cannot be opened stays closed.
-
-    Raises:
-        CutError: the flat graph would be too large.
+    """Open all calls of the nested models that are wanted, from the outside in; what cannot be opened stays closed. Raises
+    CutError if the flat graph would be too large.
     """
     level = Level(model, [], None, said := list(told))
     every = list(_tensors(model, wanted))

@@ -79,10 +79,8 @@ def _handle(held: Any) -> Any:
 def make_piece(
     trace: Trace, graph: OpGraph, names: Sequence[str], taken: Sequence[TensorRef], given: Sequence[TensorRef]
 ) -> Piece:
-    """The part of a trace that consists of the named ops, and the constants and reads that they need.
-
-    Raises:
-        CutError: it needs a resource that belongs to nothing in the model.
+    """The part of a trace that consists of the named ops, and the constants and reads that they need. Raises CutError if it
+    needs a resource that belongs to nothing in the model.
     """
     wanted = [*graph.needed_by(names)]
     captured = [name for name in wanted if name in graph.captured]
