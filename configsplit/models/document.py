@@ -350,7 +350,7 @@ def _contradicted(where: str, message: str) -> ShapeError:
 
 
 def named_shape(text: str) -> tuple[str, TensorSpec]:
-    """The name in ``LAYER=None,28,28,128:float32``, and what is said of it. Raises ShapeError if the text is not of that form."""
+    """The name in ``LAYER=None,28,28,128:float32``, and what is said of it. Raises ShapeError if it is not of that form."""
     name, equals, rest = text.rpartition("=")
     dimensions, _, dtype = rest.partition(":")
     try:

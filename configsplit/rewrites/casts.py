@@ -11,8 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 from configsplit.errors import CutError
 from configsplit.graph.json import FrozenDict
-from configsplit.graph.model import CallRef, Layer, Model, Node, TensorRef, TensorSpec, Use
-from configsplit.rewrites.common import free_name
+from configsplit.graph.model import CallRef, Layer, Model, Node, TensorRef, TensorSpec, Use, free_name
 
 Wider = Literal["bfloat16", "float16", "float32", "float64"]
 """Types in which tensors can be handed over."""

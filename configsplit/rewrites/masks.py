@@ -18,10 +18,9 @@ from configsplit.catalog.table import class_facts
 from configsplit.errors import CutError
 from configsplit.graph.calls import call_graph, closure
 from configsplit.graph.json import FrozenDict
-from configsplit.graph.model import INPUT, CallRef, Layer, Model, Node, TensorRef, TensorSpec, Use
+from configsplit.graph.model import INPUT, CallRef, Layer, Model, Node, TensorRef, TensorSpec, Use, free_name
 from configsplit.inference import Inference, Mask, Masks
 from configsplit.rewrites.casts import cast_layer
-from configsplit.rewrites.common import free_name
 
 
 class Handover(NamedTuple):

@@ -25,7 +25,7 @@ from configsplit.runtime.frameworks import framework_name
 from configsplit.runtime.inputs import read_hints
 from configsplit.runtime.matching import Call, Pair, matched
 from configsplit.runtime.process import run_in_worker
-from configsplit.runtime.reports import OutputReport, output_report, outputs_html
+from configsplit.runtime.reports import OfOutputs, OutputReport, output_report, outputs_html
 
 _NEIGHBOURS = 2
 """So many tensors are shown before the first that differs, and behind it."""
@@ -95,7 +95,7 @@ class Parting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
+class Comparison(OfOutputs):
     """What a comparison found; see `configsplit.runtime.reports.NumericReport` for the fields that both have."""
 
     outputs: tuple[OutputReport, ...]
@@ -122,14 +122,6 @@ class Comparison:
 
     def _said(self) -> str:
         return "equal to the bit" if self.identical else "equal within the tolerance" if self.passed else "different"
-
-    @property
-    def identical(self) -> bool:
-        return all(output.identical for output in self.outputs)
-
-    @property
-    def passed(self) -> bool:
-        return all(output.within(self.tolerance) for output in self.outputs)
 
     def as_json(self) -> dict[str, Json]:
         return {"identical": self.identical, "passed": self.passed, **asdict(self)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -67,6 +67,17 @@ def run_module(
             _no_memory(log, _unfinished(job, read))
         raise _as_error(result["error"])
     return result
+
+
+def answer(arguments: Sequence[str], do: Callable[[dict[str, Any]], dict[str, Any]]) -> int:
+    """What ``main`` of such a module does with the job in the file ``arguments[0]``; what a framework raises ends the process."""
+    path = Path(arguments[0])
+    try:
+        result = do(json.loads(path.read_text()))
+    except ConfigSplitError as error:
+        result = {"error": {**error.as_json(), "type": type(error).__name__}}
+    (path.parent / "result.json").write_text(json.dumps(result))
+    return 0
 
 
 def refuse_before(models: Sequence[Path], specs: Sequence[str], *, allow_lambda: bool) -> None:

@@ -7,7 +7,6 @@ A layer that is called several times gets the mean of its calls. On a CPU an eag
 
 from __future__ import annotations
 
-import json
 import statistics
 import tempfile
 import time
@@ -17,7 +16,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from configsplit.errors import ConfigSplitError
 from configsplit.graph.model import INPUT
 from configsplit.runtime import arrays
 from configsplit.runtime.build import load
@@ -26,7 +24,7 @@ from configsplit.runtime.examine import examine
 from configsplit.runtime.feeding import Feed, choices, facts_of, save_choices
 from configsplit.runtime.frameworks import framework, framework_name
 from configsplit.runtime.inputs import read_hints
-from configsplit.runtime.process import run_module
+from configsplit.runtime.process import answer, run_module
 from configsplit.runtime.worker import call, custom_classes, first_taken
 
 _WARM_UP = 2
@@ -70,14 +68,8 @@ def measure(
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Measure what the job in ``arguments[0]`` asks for; ``result.json`` appears beside it."""
-    path = Path(arguments[0])
-    try:
-        result = _measured(json.loads(path.read_text()))
-    except ConfigSplitError as error:
-        result = {"error": {**error.as_json(), "type": type(error).__name__}}
-    (path.parent / "result.json").write_text(json.dumps(result))
-    return 0
+    """Measure what a job asks for."""
+    return answer(arguments, _measured)
 
 
 def _measured(job: Mapping[str, Any]) -> dict[str, Any]:

@@ -54,8 +54,24 @@ def _apart(output: OutputReport, tolerance: float) -> str:
     return f"{told}, within the tolerance" if output.within(tolerance) else told
 
 
+class OfOutputs:
+    """What reports say of all outputs together."""
+
+    __slots__ = ()
+    outputs: tuple[OutputReport, ...]
+    tolerance: float
+
+    @property
+    def identical(self) -> bool:
+        return all(output.identical for output in self.outputs)
+
+    @property
+    def passed(self) -> bool:
+        return all(output.within(self.tolerance) for output in self.outputs)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NumericReport:
+class NumericReport(OfOutputs):
     """What a numeric verification found.
 
     Attributes:
@@ -95,25 +111,16 @@ class NumericReport:
         return outputs_html("equal when run" if self.passed else "different when run", self.outputs, self.tolerance, ran)
 
     @property
-    def identical(self) -> bool:
-        return all(output.identical for output in self.outputs)
-
-    @property
-    def passed(self) -> bool:
-        return all(output.within(self.tolerance) for output in self.outputs)
-
-    @property
     def unexercised(self) -> tuple[str, ...]:
         """What equal outputs say nothing about, in words: masks that were never on or never off, outputs without a number."""
         masks = [missing for mask in self.masks if (missing := mask.missing())]
-        return (*masks, *(f"{output.name!r} is NaN throughout" for output in self.outputs if _nothing_but_nan(output)))
+        return (
+            *masks,
+            *(f"{output.name!r} is NaN throughout" for output in self.outputs if output.nan == math.prod(output.shape) > 0),
+        )
 
     def as_json(self) -> dict[str, Json]:
         return {"identical": self.identical, "unexercised": list(self.unexercised), **asdict(self)}
-
-
-def _nothing_but_nan(output: OutputReport) -> bool:
-    return output.nan > 0 and output.nan == math.prod(output.shape)
 
 
 def output_report(name: str, one: Stored, other: Stored) -> OutputReport:

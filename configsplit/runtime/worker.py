@@ -20,7 +20,6 @@ from __future__ import annotations
 import gc
 import hashlib
 import importlib
-import json
 import math
 import shutil
 import sys
@@ -37,19 +36,13 @@ from configsplit.runtime.arrays import Array
 from configsplit.runtime.build import Classes, layers_with_weights, load, variables
 from configsplit.runtime.frameworks import Framework, framework
 from configsplit.runtime.observed_masks import watched
+from configsplit.runtime.process import answer
 from configsplit.runtime.recorded_calls import recording
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the job in the file ``arguments[0]``; write ``result.json`` beside it. What the framework raises ends the process."""
-    path = Path(arguments[0])
-    job = json.loads(path.read_text())
-    try:
-        result = run_job(job)
-    except ConfigSplitError as error:
-        result = {"error": {**error.as_json(), "type": type(error).__name__}}
-    (path.parent / "result.json").write_text(json.dumps(result))
-    return 0
+    """Run a job."""
+    return answer(arguments, run_job)
 
 
 def run_job(job: Mapping[str, Any]) -> dict[str, Any]:

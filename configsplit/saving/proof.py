@@ -195,7 +195,7 @@ def _piece_pairs(name: str, part: Part, origins: Provenance, ours: Weights, thei
 
 def _prove_place(name: str, part: Part, origins: Provenance, ours: Weights, theirs: Weights, pairs: dict[str, str]) -> None:
     """A legacy file is loaded by position: each weight stands where Keras will look for it."""
-    from configsplit.weights.order import legacy_piece_names
+    from configsplit.weights.legacy_groups import legacy_piece_names
 
     wrapper = origins.layers[name,].path
     group = theirs.groups[wrapper[:1]]

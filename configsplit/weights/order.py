@@ -6,7 +6,6 @@ The loader goes by position, so a layer that is frozen inside a nested model mov
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -14,10 +13,8 @@ from configsplit.catalog.table import class_facts
 from configsplit.dialects import read_entry
 from configsplit.errors import WeightsError
 from configsplit.graph.model import HeldBy, Layer, LayerPath, Model, nested, walk
-from configsplit.graph.provenance import Provenance
 from configsplit.inference import Inference, trace, weights_of
 from configsplit.rewrites.common import FLAG
-from configsplit.weights.parts import Weights
 
 
 class Weight(NamedTuple):
@@ -137,30 +134,3 @@ def _unknown(name: str) -> WeightsError:
         where=name,
         hint="save the model as .keras, where order does not matter",
     )
-
-
-# The one group that the legacy layout (.h5) has for a wrapper, where that holds a part of what it held in the source.
-
-
-def legacy_piece_names(layer: Layer, provenance: Provenance, wrapper: LayerPath, weights: Weights) -> list[str]:
-    """The names that the weights of a piece have in the file of the whole, in the order in which the piece is loaded."""
-    piece, whole = weights.inside(layer), weights.inside(weights.layers[wrapper])
-    if piece is None or whole is None:
-        return []
-    leaves = [path for path, leaf in walk(piece, weights.inside) if weights.inside(leaf) is None and not leaf.is_input]
-    traced = {path: provenance.origin((layer.name, *path)) for path in leaves}
-    origins = {path: origin.path[len(wrapper) :] for path, origin in traced.items() if origin is not None}
-    names = {
-        path: weights.names((*wrapper, *path)) for path, leaf in walk(whole, weights.inside) if weights.inside(leaf) is None
-    }
-    twice = [path for path, count in Counter(path for path in origins.values() if names.get(path)).items() if count > 1]
-    if twice:
-        raise WeightsError(
-            f"{'/'.join((*wrapper, *twice[0]))!r} would appear twice in {layer.name!r}, and a .h5 file tells weights in a "
-            "wrapper apart by the names of their layers alone",
-            code="weights-ambiguous",
-            where=layer.name,
-            hint="save the model as .keras, or cut outside of this nested model",
-        )
-    order = piece_order(piece, whole, origins, names, weights.names(wrapper), weights.inside)
-    return [names[origins[weight.path]][weight.number] for weight in order]

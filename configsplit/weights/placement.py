@@ -166,7 +166,7 @@ class Gathering:
 
     def _piece(self, layer: Layer, weights: Weights, origin: Origin) -> LegacyLayer:
         """A wrapper that holds a part of the model that it held: of its weights those of the layers in that part."""
-        from configsplit.weights.order import legacy_piece_names
+        from configsplit.weights.legacy_groups import legacy_piece_names
 
         group = weights.groups[origin.path[:1]]
         if group not in weights.file.groups:

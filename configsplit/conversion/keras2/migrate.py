@@ -18,8 +18,8 @@ from configsplit.conversion.keras2.building import Writing
 from configsplit.conversion.keras2.calls import convert_call
 from configsplit.dialects import emit, read_entry
 from configsplit.graph.calls import call_graph, closure, topological
-from configsplit.graph.json import FrozenDict, rebuild
-from configsplit.graph.model import LayerPath, Model, Structure, TensorRef, TensorSpec, walk
+from configsplit.graph.json import FrozenDict
+from configsplit.graph.model import LayerPath, Model, TensorRef, TensorSpec, free_name, walk
 from configsplit.graph.rebuild_order import reordered
 from configsplit.inference import RULE_ERRORS, Inference, trace
 
@@ -116,12 +116,7 @@ def _names(path: LayerPath, model: Model) -> tuple[dict[str, str], list[Note]]:
     for layer in model.layers:
         name = layer.name
         if not _LEGAL.fullmatch(name):
-            wish = name = legal(name)
-            number = 1
-            while name in taken:
-                number += 1
-                name = f"{wish}_{number}"
-            taken.add(name)
+            name = free_name(legal(name), taken)
             notes.append(
                 Note("/".join((*path, layer.name)), f"is now called {name!r}: TensorFlow allows no such name for a scope")
             )
@@ -145,17 +140,13 @@ def _finished(writing: Writing) -> Model:
         name=name,
         kind=kind,
         layers=tuple(writing.layers.values()),
-        inputs=_mapped(writing, old.inputs),
-        outputs=_mapped(writing, old.outputs),
+        inputs=writing.mapped(old.inputs),
+        outputs=writing.mapped(old.outputs),
         config=FrozenDict(config),
         entry=FrozenDict({"class_name": "Functional" if kind == "functional" else "Sequential", "config": None}),
         dialect="keras2",
     )
     return made if kind == "sequential" else reordered(_without_unused(made))
-
-
-def _mapped(writing: Writing, structure: Structure) -> Structure:
-    return rebuild(structure, lambda leaf: writing.tensors[leaf] if type(leaf) is TensorRef else leaf)
 
 
 def _without_unused(model: Model) -> Model:

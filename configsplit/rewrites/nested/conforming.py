@@ -11,11 +11,10 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from configsplit.errors import CutError, ShapeError
-from configsplit.graph.model import Layer, TensorRef, TensorSpec, Use
+from configsplit.graph.model import Layer, TensorRef, TensorSpec, Use, free_name
 from configsplit.inference import Inference
 from configsplit.inference.conforming import conformed, rank_change
 from configsplit.rewrites import casts
-from configsplit.rewrites.common import free_name
 from configsplit.rewrites.nested.wrapping import Specs
 
 Operations = Callable[[str], bool]

@@ -14,9 +14,9 @@ from typing import Any
 from configsplit.errors import ShapeError
 from configsplit.graph.calls import CallGraph, call_graph, closure
 from configsplit.graph.json import FrozenDict, rebuild
-from configsplit.graph.model import CallRef, Layer, Model, Node, TensorRef, TensorSpec, Use, leaves
+from configsplit.graph.model import CallRef, Layer, Model, Node, TensorRef, TensorSpec, Use, free_name, leaves
 from configsplit.graph.provenance import Origin, Provenance
-from configsplit.rewrites.common import described, free_name
+from configsplit.rewrites.common import described
 from configsplit.rewrites.nested.pack import packed
 from configsplit.rewrites.nested.wrapping import NO_SPECS, Specs, Wrapping
 from configsplit.rewrites.part import Extracted, part

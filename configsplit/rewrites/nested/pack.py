@@ -13,9 +13,9 @@ from typing import Any
 
 from configsplit.errors import CutError
 from configsplit.graph.json import FrozenDict
-from configsplit.graph.model import INPUT, Layer, Model, Node, TensorRef, TensorSpec, Use
+from configsplit.graph.model import INPUT, Layer, Model, Node, TensorRef, TensorSpec, Use, free_name
 from configsplit.rewrites.casts import cast_layer, is_exact
-from configsplit.rewrites.common import free_name, redirected
+from configsplit.rewrites.common import redirected
 from configsplit.rewrites.part import in_order
 
 _EXACT_AS = {"bool": ("float16", "bfloat16", "float32", "float64", "int8", "int32", "int64")}

@@ -22,7 +22,7 @@ from configsplit.runtime.build import refuse_hazards
 from configsplit.runtime.confinement.policy import Limits
 from configsplit.runtime.expansion.library import import_libraries, is_within, library_classes
 from configsplit.runtime.frameworks import Framework, framework
-from configsplit.runtime.process import run_module
+from configsplit.runtime.process import answer, run_module
 
 if TYPE_CHECKING:
     from configsplit.runtime.expansion.graphs import Graph
@@ -76,14 +76,8 @@ def said_to_be_of(document: Any, libraries: Sequence[str]) -> set[str]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Expand what the job in ``arguments[0]`` has; ``result.json`` appears beside it."""
-    path = Path(arguments[0])
-    try:
-        result = expanded(json.loads(path.read_text()))
-    except ConfigSplitError as error:
-        result = {"error": {**error.as_json(), "type": type(error).__name__}}
-    (path.parent / "result.json").write_text(json.dumps(result))
-    return 0
+    """Expand what a job has."""
+    return answer(arguments, expanded)
 
 
 def expanded(job: Mapping[str, Any]) -> dict[str, Any]:

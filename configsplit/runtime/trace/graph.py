@@ -70,7 +70,7 @@ def ref_of(tensor: Any) -> TensorRef:
 
 
 def op_graph(trace: Trace) -> OpGraph:
-    """The graph to cut. Raises CutError if the trace writes variables or calls Python, which no part of it could do on its own."""
+    """The graph to cut. Raises CutError if the trace writes variables or calls Python, which no part could do alone."""
     graph = trace.function.graph
     ops = {op.name: op for op in graph.get_operations()}
     _refuse_side_effects(trace, ops)

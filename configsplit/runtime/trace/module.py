@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from configsplit.errors import CutError
-from configsplit.graph.model import TensorRef
+from configsplit.graph.model import TensorRef, free_name
 from configsplit.runtime.trace.graph import OpGraph
 from configsplit.runtime.trace.trace import Trace, tensorflow
 
@@ -144,13 +144,7 @@ def _variables(trace: Trace) -> tuple[dict[int, Any], dict[int, str]]:
     called: dict[int, str] = {}
     taken: set[str] = set()
     for handle, variable in known.items():
-        wish = name = str(paths.get(handle) or variable.name.partition(":")[0])
-        number = 1
-        while name in taken:
-            number += 1
-            name = f"{wish}_{number}"
-        taken.add(name)
-        called[handle] = name
+        called[handle] = free_name(str(paths.get(handle) or variable.name.partition(":")[0]), taken)
     return known, called
 
 
