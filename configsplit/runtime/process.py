@@ -70,7 +70,7 @@ def run_module(
 
 
 def answer(arguments: Sequence[str], do: Callable[[dict[str, Any]], dict[str, Any]]) -> int:
-    """What ``main`` of such a module does with the job in the file ``arguments[0]``; what a framework raises ends the process."""
+    """What ``main`` of such a module does with the job in the file ``arguments[0]``; what a framework raises ends it."""
     path = Path(arguments[0])
     try:
         result = do(json.loads(path.read_text()))
