@@ -256,11 +256,11 @@ class _Search:
 
 def _computes_with_code(config: dict[str, Any]) -> bool:
     """Whether a Lambda's output shape or mask is more than numbers."""
-    return any(config.get(f"{key}_type") not in (None, "raw") or _has_text(config.get(key)) for key in ("output_shape", "mask"))
-
-
-def _has_text(value: Any) -> bool:
-    return any(isinstance(leaf, (str, dict)) for leaf in _leaves(value))
+    return any(
+        config.get(f"{key}_type") not in (None, "raw")
+        or any(isinstance(leaf, (str, dict)) for leaf in _leaves(config.get(key)))
+        for key in ("output_shape", "mask")
+    )
 
 
 def _leaves(value: Any) -> Iterator[Any]:

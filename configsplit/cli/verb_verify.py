@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict, Unpack
+from typing import TYPE_CHECKING, TypedDict, Unpack, cast
 
 import click
 
@@ -73,16 +74,9 @@ def verify(directory: Path, other: Path | None, as_json: bool, **options: Unpack
 def _run(options: Asked) -> Run:
     from configsplit.verbs.asked import limits_of
 
-    return Run(
-        samples=options["samples"],
-        seed=options["seed"],
-        inputs=options["inputs"],
-        input_ranges=options["input_ranges"],
-        sizes=options["sizes"],
-        tolerance=options["tolerance"],
-        custom_objects=options["custom_objects"],
-        limits=limits_of(options) if options["numeric"] else None,
-    )
+    given: Mapping[str, object] = options
+    fed = {name: given[name] for name in Fed.__annotations__}
+    return cast("Run", {**fed, "limits": limits_of(options) if options["numeric"] else None})
 
 
 def _check_usage(directory: Path, other: Path | None, options: Asked) -> None:

@@ -306,13 +306,13 @@ def _add_layers(
 
 def _add_layer(skeleton: Skeleton | PlainSkeleton, place: str, layer: LegacyLayer, fixed: bool) -> None:
     source, group = layer.source, layer.group
-    if source is not None and layer.weights is None and source.groups[group].attributes:
-        weights: Sequence[tuple[str, Any]] = [(name, f"{group}/{name}") for name in source.weight_names(group)]
+    whole = source is not None and layer.weights is None
+    weights: Sequence[tuple[str, Any]] = layer.weights or ()
+    if source is not None and whole:
+        weights = [(name, f"{group}/{name}") for name in source.weight_names(group)]
+    if source is not None and whole and source.groups[group].attributes:
         skeleton.copy_attributes(source, group, place)  # verbatim: the kind of strings, the chunks
     else:
-        weights = layer.weights or ()
-        if source is not None and layer.weights is None:
-            weights = [(name, f"{group}/{name}") for name in source.weight_names(group)]
         skeleton.group(place)
         skeleton.set_names(place, "weight_names", [name for name, _ in weights], fixed=fixed)
     for name, values in weights:

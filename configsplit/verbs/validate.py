@@ -132,7 +132,7 @@ def _architecture(file: Path, value: Any, text: str, release: str) -> Validation
     try:
         parsed = parse(text)
     except DocumentError as error:
-        if not any(_same_place(each.where, error.where) for each in violations):
+        if not any(each.where.startswith(error.where) or error.where.startswith(each.where) for each in violations):
             violations.append(_of_error(error))
     else:
         release = release or str(parsed.model.entry.get("keras_version") or "")
@@ -177,10 +177,6 @@ def _found_wrong(document: FrozenDict) -> tuple[str, list[Violation]]:
     except DocumentError:
         dialects = list(map(dialect_of, sorted(GENERATIONS)))
     return min(((each.name, list(_levels(each.name, document))) for each in dialects), key=lambda each: len(each[1]))
-
-
-def _same_place(one: str, other: str) -> bool:
-    return one.startswith(other) or other.startswith(one)
 
 
 def _without_graph(file: Path, document: FrozenDict, notes: tuple[str, ...], release: str) -> Validation:
