@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from configsplit.boundaries.shapes import told
-from configsplit.catalog.families import INPUT
+from configsplit.catalog.table import INPUT
 from configsplit.errors import VerificationError
 from configsplit.graph.model import TensorRef, TensorSpec
 from configsplit.inference import counted

@@ -6,7 +6,7 @@ from collections.abc import Collection, Hashable, Iterator, Sequence
 from itertools import pairwise
 from math import log10
 
-from configsplit.catalog.families import FAMILIES
+from configsplit.catalog.table import FAMILIES
 from configsplit.pictures.layout import EDGE, Placed, Point, arranged
 from configsplit.pictures.picture import Box, Line, PartFacts, Picture, View
 from configsplit.pictures.style import PARTS, style_sheet

@@ -11,8 +11,7 @@ from drawn_models import blocks, chain, conv, dense, functional, image, layer, l
 
 import configsplit
 from configsplit.catalog.facts import LayerFacts
-from configsplit.catalog.families import family
-from configsplit.catalog.table import class_facts
+from configsplit.catalog.table import class_facts, family
 from configsplit.errors import ConfigSplitError
 from configsplit.pictures.folding import folded
 from configsplit.pictures.layout import MIDDLE
