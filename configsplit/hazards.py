@@ -11,20 +11,16 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from configsplit.catalog import (
+from configsplit.catalog.classes import CLASSES, LAMBDA_PLACES, MARKS, OUTSIDE, TYPE_SPECS
+from configsplit.catalog.functions import (
     ACTIVATIONS,
-    CLASSES,
     CONSTRAINTS,
     FUNCTION_MODULES,
     INITIALIZERS,
-    LAMBDA_PLACES,
-    MARKS,
     MEASURES,
     OPERATION_PLACES,
-    OUTSIDE,
     PROPERTIES,
     REGULARIZERS,
-    TYPE_SPECS,
     is_dtype,
     is_pure_function,
     is_pure_node,

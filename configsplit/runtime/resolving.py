@@ -13,7 +13,8 @@ import importlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from configsplit.catalog import ACTIVATIONS, MEASURES, OPERATION_PLACES, TYPE_SPECS, known_places
+from configsplit.catalog.classes import TYPE_SPECS, known_places
+from configsplit.catalog.functions import ACTIVATIONS, MEASURES, OPERATION_PLACES
 from configsplit.errors import DocumentError, RuntimeUnavailableError
 from configsplit.runtime.frameworks import Framework
 
