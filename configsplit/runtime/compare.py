@@ -20,11 +20,10 @@ from configsplit.runtime import arrays
 from configsplit.runtime.arrays import same_bits
 from configsplit.runtime.confinement.policy import Limits
 from configsplit.runtime.examine import examine
-from configsplit.runtime.feeding import FedInput, Feed, Specs, choices, facts_of, fed_inputs, save_choices
+from configsplit.runtime.feeding import FedInput, Feed, Specs, facts_of, fed_inputs, save_choices
 from configsplit.runtime.frameworks import framework_name
-from configsplit.runtime.inputs import read_hints
 from configsplit.runtime.matching import Call, Pair, matched
-from configsplit.runtime.process import run_in_worker
+from configsplit.runtime.process import a_step, run_steps
 from configsplit.runtime.reports import OfOutputs, OutputReport, output_report, outputs_html
 
 _NEIGHBOURS = 2
@@ -161,8 +160,7 @@ def compare_numeric(
     examined = examine(one.path, one.weights)
     with tempfile.TemporaryDirectory(prefix="configsplit-") as name:
         folder = Path(name)
-        hints = read_hints(examined.text, examined.words, facts_of(custom_objects))
-        waiting = save_choices(folder, choices(inputs, hints, feed))
+        waiting = save_choices(folder, examined, inputs, feed, facts_of(custom_objects))
         job = _Job(one, range(len(inputs)), other, order, feed.seed, tuple(custom_objects), limits, folder)
         first, second = job.run([job.of_one("one") | {"choices": waiting}, job.of_other("other")])
         outputs = _outputs(one, other, folder)
@@ -195,9 +193,7 @@ class _Job(NamedTuple):
     folder: Path
 
     def run(self, steps: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        job = {"custom_objects": list(self.custom_objects), "allow_lambda": False, "steps": steps}
-        done: list[dict[str, Any]] = run_in_worker(job, self.folder, limits=self.limits)["steps"]
-        return done
+        return run_steps(steps, self.folder, self.custom_objects, self.limits)
 
     def of_one(self, name: str, more: int = 0) -> dict[str, Any]:
         return _step(self.one, self.folder, name, self.order, self.seed + more)
@@ -218,16 +214,8 @@ class _Job(NamedTuple):
 
 
 def _step(side: Side, folder: Path, name: str, order: Sequence[int], seed: int) -> dict[str, Any]:
-    return {
-        "model": str(side.path),
-        "weights": None if side.weights is None else str(side.weights),
-        "framework": framework_name(side.dialect),
-        "inputs": [{"file": str(folder / "inputs.npz"), "index": number} for number in order],
-        "outputs": str(folder / f"{name}.npz"),
-        "fill": None,
-        "probe": [],
-        "seed": seed,
-    }
+    inputs = [{"file": str(folder / "inputs.npz"), "index": number} for number in order]
+    return a_step(side.path, side.weights, framework_name(side.dialect), inputs, folder / f"{name}.npz", seed)
 
 
 def _outputs(one: Side, other: Side, folder: Path) -> tuple[OutputReport, ...]:

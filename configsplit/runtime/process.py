@@ -23,6 +23,34 @@ _NO_MEMORY = ("MemoryError", "bad_alloc", "ResourceExhausted", "OOM when allocat
 _KILLED, _CPU_TIME = -9, -24
 
 
+def a_step(
+    model: Path,
+    weights: Path | None,
+    framework: str,
+    inputs: Sequence[Mapping[str, Any]],
+    outputs: Path,
+    seed: int,
+    **more: Any,
+) -> dict[str, Any]:
+    """A step of a job (see `configsplit.runtime.worker`): a model that is run on what lies in files."""
+    files = {"model": str(model), "weights": None if weights is None else str(weights), "outputs": str(outputs)}
+    return {**files, "framework": framework, "inputs": list(inputs), "seed": seed, "fill": None, "probe": [], **more}
+
+
+def run_steps(
+    steps: Sequence[Mapping[str, Any]],
+    folder: Path,
+    custom_objects: Sequence[str],
+    limits: Limits,
+    *,
+    allow_lambda: bool = False,
+) -> list[dict[str, Any]]:
+    """Run steps in one process, and say of each what ran it; raises as `run_in_worker` does."""
+    job = {"custom_objects": list(custom_objects), "allow_lambda": allow_lambda, "steps": steps}
+    done: list[dict[str, Any]] = run_in_worker(job, folder, limits=limits)["steps"]
+    return done
+
+
 def run_in_worker(job: Mapping[str, Any], folder: Path, *, limits: Limits) -> dict[str, Any]:
     """Run a job (see `configsplit.runtime.worker`) in a confined process of its own, with ``folder`` for its files.
 

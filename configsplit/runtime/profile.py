@@ -21,9 +21,8 @@ from configsplit.runtime import arrays
 from configsplit.runtime.build import load
 from configsplit.runtime.confinement.policy import Limits
 from configsplit.runtime.examine import examine
-from configsplit.runtime.feeding import Feed, choices, facts_of, save_choices
+from configsplit.runtime.feeding import Feed, facts_of, save_choices
 from configsplit.runtime.frameworks import framework, framework_name
-from configsplit.runtime.inputs import read_hints
 from configsplit.runtime.process import answer, run_module
 from configsplit.runtime.worker import call, custom_classes, first_taken
 
@@ -57,8 +56,7 @@ def measure(
     }
     with tempfile.TemporaryDirectory(prefix="configsplit-profile-") as name:
         folder = Path(name)
-        hints = read_hints(examined.text, examined.words, facts_of(custom_objects))
-        waiting = save_choices(folder, choices(inputs, hints, Feed(samples=samples)))
+        waiting = save_choices(folder, examined, inputs, Feed(samples=samples), facts_of(custom_objects))
         files = [path, *([] if weights is None else [weights])]
         settings = {"TF_DETERMINISTIC_OPS": "0"}  # what is measured should run as it does elsewhere
         work = {**job, "choices": waiting}
