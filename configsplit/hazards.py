@@ -288,9 +288,7 @@ def _class(path: _Path, name: str, item: dict[str, Any]) -> Iterator[Hazard]:
 
 
 def _is_operation(class_name: str) -> bool:
-    from configsplit.catalog.operations import (
-        operation_table,  # the declarations of 326 operations, which most models have none of
-    )
+    from configsplit.catalog.operations import operation_table  # of 326 operations, of which most models have none
     from configsplit.catalog.operations.layers import snake
 
     return snake(class_name) in operation_table.KERAS

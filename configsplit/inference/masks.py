@@ -10,7 +10,7 @@ A cut through a masked tensor loses its mask, since no file and no array carries
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -164,12 +164,12 @@ def every_mask(inference: Inference) -> MaskLevels:
     done: dict[MaskKey, Masks] = {}
     levels: MaskLevels = {}
     root: MaskKey = (id(inference), ())
-    if not any(may_begin(level, layer) for level in _levels(inference) for layer in level.model.layers):
+    if not any(may_begin(level, layer) for _, level in inference.levels() for layer in level.model.layers):
         return {root: (inference, Masks())}
     from configsplit.inference.untying import untyings
 
     untying = untyings(inference)
-    makers = frozenset(name for level in _levels(inference) for name in seen_to_make(level))
+    makers = frozenset(name for _, level in inference.levels() for name in seen_to_make(level))
     stack: list[tuple[MaskKey, _Frame]] = [(root, _frame(inference, (), untying[id(inference)], makers))]
     while stack:
         key, frame = stack[-1]
@@ -183,16 +183,6 @@ def every_mask(inference: Inference) -> MaskLevels:
             inner = frame.inference.inner.get(ref) or frame.inference.wrapped[ref]
             stack.append((missing, _frame(inner, missing[1], untying[id(inner)], makers)))
     return levels
-
-
-def _levels(inference: Inference) -> Iterator[Inference]:
-    """What is known of a model, and of each that is nested in it or that it wraps."""
-    todo, seen = [inference], {id(inference)}
-    while todo:
-        yield (level := todo.pop())
-        held = {id(each): each for each in (*level.inner.values(), *level.wrapped.values())}
-        todo += [each for key, each in held.items() if key not in seen]
-        seen |= held.keys()
 
 
 def _advance(frame: _Frame, done: Mapping[MaskKey, Masks]) -> MaskKey | None:
