@@ -44,14 +44,14 @@ def _traced(layer: Any, works: Framework, true: Mapping[int, TensorSpec]) -> Any
     inputs: list[Any] = []
 
     def fresh(tensor: Any) -> Any:
-        _check_tensor(tensor, layer, keras)
+        _check_tensor(tensor, layer)
         inputs.append(
             keras.Input(batch_shape=true_shape(tensor, true), dtype=tensor.dtype, name=f"{layer.name}_in_{len(inputs)}")
         )
         return inputs[-1]
 
     for tensor in works.flatten(node.outputs):
-        _check_tensor(tensor, None, keras)
+        _check_tensor(tensor, None)
     given = (list(node.arguments.args), dict(node.arguments.kwargs))
     leaves = [fresh(each) if isinstance(each, keras.KerasTensor) else each for each in works.flatten(given)]
     args, kwargs = works.pack(given, leaves)
@@ -67,7 +67,7 @@ def _traced(layer: Any, works: Framework, true: Mapping[int, TensorSpec]) -> Any
     return model
 
 
-def _check_tensor(tensor: Any, layer: Any, keras: Any) -> None:
+def _check_tensor(tensor: Any, layer: Any) -> None:
     if getattr(tensor, "_keras_mask", None) is not None:
         raise NotOpenedError("a mask comes or goes with its tensors")
     if layer is not None and "float" in str(tensor.dtype) and layer.compute_dtype != tensor.dtype:
