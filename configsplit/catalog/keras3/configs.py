@@ -40,6 +40,7 @@ RENAMED: Mapping[str, Mapping[str, str]] = {
     "ReLU": {"theta": "threshold"},
     "CategoryEncoding": {"max_tokens": "num_tokens"},
     "Discretization": {"bins": "bin_boundaries"},
+    "IntegerLookup": {"max_values": "max_tokens", "mask_value": "mask_token", "oov_value": "oov_token"},
 }
 """Class -> its keys in Keras 2 -> those in Keras 3."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property, partial
-from itertools import combinations, pairwise
+from itertools import accumulate, combinations, pairwise
 from math import prod
 from pathlib import Path
 from threading import Event
@@ -197,18 +197,28 @@ class Bundle:
 
     def text(self, key: str) -> memoryview:
         """The bytes of a single text, as the graph of objects is kept. Raises StoreError if it is none, or damaged."""
+        if self.entries[key].shape:
+            raise damaged(self.where, f"{key!r} is no text")
+        return self.texts(key)[0]
+
+    def texts(self, key: str) -> list[memoryview]:
+        """The bytes of each text of an array of them: their lengths come first, then a checksum of these, then all texts."""
         entry = self.entries[key]
-        if entry.dtype or entry.shape or entry.size > MOST_BYTES:
+        if entry.dtype or entry.slices or max(entry.size, prod(entry.shape)) > MOST_BYTES:
             raise damaged(self.where, f"{key!r} is no text")
         data = memoryview(b"".join(bytes(piece) for piece in stream([self.place(key)])))
+        sizes, at = [], 0
         try:
-            size, at = varint(data, 0)
+            for _ in range(prod(entry.shape)):
+                size, at = varint(data, at)
+                sizes.append(size)
         except Damaged:
-            size, at = -1, 0
+            sizes = [-1]
         head, body = data[at : at + 4], data[at + 4 :]
-        if size != len(body) or crc32c(body, crc32c(head, crc32c(size.to_bytes(4, "little")))) != unmasked(entry.crc):
+        lengths = b"".join(size.to_bytes(4 if size < 1 << 32 else 8, "little") for size in sizes if size >= 0)
+        if sum(sizes) != len(body) or crc32c(body, crc32c(head, crc32c(lengths))) != unmasked(entry.crc):
             raise damaged(self.where, f"{key!r} is no text, or its checksum does not match")
-        return body
+        return [body[end - size : end] for size, end in zip(sizes, accumulate(sizes), strict=True)]
 
 
 def item_size(dtype: str) -> int:
