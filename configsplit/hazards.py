@@ -27,6 +27,7 @@ from configsplit.catalog.functions import (
 )
 from configsplit.catalog.table import class_facts
 from configsplit.graph.json import Content, FrozenDict, config_kind, content
+from configsplit.graph.walking import values_in
 
 ROOTS = frozenset({"keras", "tf_keras"})
 """The packages whose classes are the framework's own; all others are the user's."""
@@ -254,20 +255,9 @@ def _computes_with_code(config: dict[str, Any]) -> bool:
     """Whether a Lambda's output shape or mask is more than numbers."""
     return any(
         config.get(f"{key}_type") not in (None, "raw")
-        or any(isinstance(leaf, (str, dict)) for leaf in _leaves(config.get(key)))
+        or any(isinstance(each, (str, dict)) for each in values_in(config.get(key)))
         for key in ("output_shape", "mask")
     )
-
-
-def _leaves(value: Any) -> Iterator[Any]:
-    """What nested lists hold; iterative."""
-    todo = [value]
-    while todo:
-        item = todo.pop()
-        if isinstance(item, (list, tuple)):
-            todo.extend(item)
-        else:
-            yield item
 
 
 # ------------------------------------------------------------------------------------------------------- rules, one each

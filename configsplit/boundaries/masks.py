@@ -32,7 +32,7 @@ def needed(done: Split, masks: Masks) -> tuple[Handover, ...]:
     handovers = _heeded_behind(done, masks, masks.used)
     crossing = {handover.ref for handover in handovers}
     for call in masks.hanging_on_casts():
-        if crossing & masks.behind(masks.unsure[call]):
+        if crossing.intersection(masks.behind(masks.unsure[call])):
             raise CutError(
                 f"{call.layer!r} loses the mask of a tensor whose dtype differs from that of its input, and that dtype is "
                 "unknown",
@@ -115,19 +115,9 @@ def _heeded(
 def closed_sources(whole: Surfaced, masks: Masks, handovers: Iterable[Handover]) -> tuple[str, ...]:
     """Nested models that compute a mask which has to be handed over: opened, their layers can be followed one by one."""
     layers = whole.model.by_name()
-    todo = [handover.ref for handover in handovers]
-    sources: dict[str, None] = {}
-    done: set[TensorRef] = set()
-    while todo:
-        ref = todo.pop()
-        mask = masks.tensors.get(ref)
-        if mask is None or ref in done:
-            continue
-        done.add(ref)
-        if mask.kind == "hidden" and layers[mask.why[0]].model is not None:
-            sources[mask.why[0]] = None
-        todo += () if mask.kind == "given" else mask.sources
-    return tuple(sources)
+    behind = [masks.tensors[ref] for ref in masks.behind(handover.ref for handover in handovers)]
+    hidden = [mask.why[0] for mask in behind if mask.kind == "hidden"]
+    return tuple(dict.fromkeys(name for name in hidden if layers[name].model is not None))
 
 
 def check_sayable(document: Document, model: Model, masks: Masks, tensors: Iterable[TensorRef]) -> None:

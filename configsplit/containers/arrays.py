@@ -18,6 +18,7 @@ from configsplit.containers.system import window
 from configsplit.containers.system.hashing import crc32
 from configsplit.containers.system.window import Span, stream
 from configsplit.errors import StoreError
+from configsplit.graph.walking import everything
 
 if TYPE_CHECKING:
     import numpy as np
@@ -147,11 +148,7 @@ class Arrays(Protocol):
 
     def subtree(self, path: str) -> Iterator[str]:
         """The path and everything below it, parents first."""
-        todo = [path]
-        while todo:
-            item = todo.pop()
-            yield item
-            todo.extend(reversed(self.children(item)))
+        return everything([path], self.children)
 
     def datasets_below(self, path: str) -> list[str]:
         """All arrays of a subtree (or the array itself), outer ones first."""

@@ -25,6 +25,7 @@ from configsplit.containers.system.hashing import sha256
 from configsplit.containers.system.window import Span, stream
 from configsplit.errors import DocumentError, StoreError
 from configsplit.graph.json import dumps, loads
+from configsplit.graph.walking import everything
 
 if TYPE_CHECKING:
     import numpy as np
@@ -246,12 +247,10 @@ def _homes(config: object) -> Iterator[tuple[str, str]]:
     """Every layer by its name, and the layer of the outermost model that it stands in; "" where the name stands in several."""
     homes: dict[str, str] = {}
     for top in _layers(config):
-        todo, name = [top], _name(top)
-        while todo:
-            entry = todo.pop()
+        name = _name(top)
+        for entry in everything([top], _layers):
             if (own := _name(entry)) and homes.setdefault(own, name) != name:
                 homes[own] = ""
-            todo += _layers(entry)
     yield from homes.items()
 
 

@@ -74,6 +74,18 @@ class Inference:
                 yield path, each
                 todo += [((*path, call.layer), inner) for call, inner in reversed([*each.inner.items(), *each.wrapped.items()])]
 
+    def innermost_first(self) -> list[Inference]:
+        """The same, each behind all that are in it."""
+        order, todo, seen = list[Inference](), [(self, False)], set[int]()
+        while todo:
+            each, looked_in = todo.pop()
+            if looked_in:
+                order.append(each)
+            elif id(each) not in seen:
+                seen.add(id(each))
+                todo += [(each, True), *((inner, False) for inner in (*each.inner.values(), *each.wrapped.values()))]
+        return order
+
     def call(self, layer: Layer, number: int) -> CallFacts:
         """One call as a rule sees it."""
         node = called(layer)[number]

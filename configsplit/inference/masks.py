@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from configsplit.catalog.facts import LayerFacts
 from configsplit.graph.model import INPUT, CallRef, Layer, Node, TensorRef
+from configsplit.graph.walking import reached
 from configsplit.inference.known import Inference, called
 from configsplit.inference.mask_rules import (
     Mask,
@@ -76,18 +77,16 @@ class Masks:
 
     def heeded(self) -> set[TensorRef]:
         """All tensors whose masks have a part in those that are used."""
-        return self.behind(ref for refs in self.used.values() for ref in refs)
+        return {*self.behind(ref for refs in self.used.values() for ref in refs)}
 
-    def behind(self, refs: Iterable[TensorRef]) -> set[TensorRef]:
+    def behind(self, refs: Iterable[TensorRef]) -> list[TensorRef]:
         """All tensors whose masks have a part in those of some tensors, these included."""
-        todo = list(refs)
-        reached: set[TensorRef] = set()
-        while todo:
-            ref = todo.pop()
-            if ref not in reached and (mask := self.tensors.get(ref)) is not None:
-                reached.add(ref)
-                todo += mask.sources if mask.kind != "given" else ()
-        return reached
+
+        def sources(ref: TensorRef) -> Iterable[TensorRef]:
+            mask = self.tensors.get(ref)
+            return () if mask is None or mask.kind == "given" else mask.sources
+
+        return [ref for ref in reached(refs, sources) if ref in self.tensors]
 
     def hanging_on_order(self) -> list[CallRef]:
         """The ``loose`` calls on whose mask a number hangs."""

@@ -25,22 +25,9 @@ def blamed(inference: Inference) -> dict[TensorRef, Culprit]:
     is the culprit.
     """
     culprits: dict[int, dict[TensorRef, Culprit]] = {}
-    for each in _innermost_first(inference):
+    for each in inference.innermost_first():
         culprits[id(each)] = _blamed(each, culprits)
     return culprits[id(inference)]
-
-
-def _innermost_first(outermost: Inference) -> list[Inference]:
-    order, todo, seen = list[Inference](), [(outermost, False)], set[int]()
-    while todo:
-        inference, looked_in = todo.pop()
-        if looked_in:
-            order.append(inference)
-        elif id(inference) not in seen:
-            seen.add(id(inference))
-            todo.append((inference, True))
-            todo += [(each, False) for each in (*inference.inner.values(), *inference.wrapped.values())]
-    return order
 
 
 def _blamed(inference: Inference, within: Mapping[int, Mapping[TensorRef, Culprit]]) -> dict[TensorRef, Culprit]:

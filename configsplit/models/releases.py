@@ -16,6 +16,7 @@ from configsplit.dialects.envelope import model_kind
 from configsplit.dialects.lists_of_one import is_listed
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import INPUT
+from configsplit.graph.walking import everything
 
 LISTED = Span(0, minors().index("3.10"))
 """Releases to which a list of one tensor is a tensor."""
@@ -83,14 +84,13 @@ class _Item(NamedTuple):
 
 
 def _limits(document: FrozenDict, dialect: str) -> Iterator[tuple[Span, Limit]]:
-    """Everything that does not hold for all releases; iterative."""
-    todo = [_Item("", document)]
-    while todo:
-        item = todo.pop()
+    """Everything that does not hold for all releases."""
+    holding = (FrozenDict, tuple)
+    items = everything([_Item("", document)], lambda item: (each for each in _inside(item) if isinstance(each.value, holding)))
+    for item in items:
         if isinstance(item.value, FrozenDict):
             yield from _of_classes(item, dialect)
             yield from _of_writing(item) if dialect == "keras3" else ()
-        todo += [each for each in reversed(list(_inside(item))) if isinstance(each.value, (FrozenDict, tuple))]
 
 
 def _inside(item: _Item) -> Iterator[_Item]:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from configsplit.errors import DocumentError, WeightsError, nearest
+from configsplit.graph.walking import values_in
 from configsplit.hazards import ROOTS, hazards
 from configsplit.runtime.examine import buildable, examine
 from configsplit.runtime.frameworks import Framework
@@ -295,10 +296,4 @@ class _Layers(dict[str, Any]):
 
 def _containers(config: Any) -> int:
     """How many lists and mappings there are, in all depths: more than layers, and more than references to calls."""
-    todo, count = [config], 0
-    while todo:
-        item = todo.pop()
-        if isinstance(item, (dict, list, tuple)):
-            count += 1
-            todo.extend(item.values() if isinstance(item, dict) else item)
-    return count
+    return sum(isinstance(item, (dict, list, tuple)) for item in values_in(config))

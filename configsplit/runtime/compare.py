@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from configsplit.errors import Json, VerificationError
 from configsplit.graph.model import LayerPath
+from configsplit.graph.walking import reached
 from configsplit.runtime import arrays
 from configsplit.runtime.arrays import same_bits
 from configsplit.runtime.confinement.policy import Limits
@@ -282,15 +283,8 @@ class _Flow:
         return [row for number in sorted(self._near(start, ways)) for row in self.rows[number]]
 
     def _near(self, start: int, ways: Mapping[int, Sequence[int]]) -> set[int]:
-        near, seen, todo = set[int](), {start}, list(ways[start])
-        while todo:
-            number = todo.pop()
-            if number in self.rows:
-                near.add(number)
-            elif number not in seen:
-                seen.add(number)
-                todo += ways[number]
-        return near
+        passed = reached(ways[start], lambda number: () if number in self.rows else ways[number])
+        return {number for number in passed if number in self.rows}
 
     def starts(self, rows: Sequence[tuple[int, Compared]]) -> list[Compared]:
         """The first row, and of all others that differ those at which nothing differs yet, one for each layer."""

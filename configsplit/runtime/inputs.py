@@ -19,6 +19,7 @@ from configsplit.catalog.table import class_facts
 from configsplit.dialects import parse, read_entry
 from configsplit.errors import ConfigSplitError
 from configsplit.graph.json import FrozenDict, loads
+from configsplit.graph.walking import values_in
 from configsplit.inference import trace
 from configsplit.runtime.arrays import Array, Stored, as_bfloat16, strings
 from configsplit.runtime.input_uses import Reach, reaches
@@ -89,11 +90,7 @@ def _reached(text: str, facts: Mapping[str, LayerFacts]) -> tuple[Reach, ...]:
 
 
 def _entries(document: Any) -> Iterator[tuple[str, FrozenDict]]:
-    todo = [document]
-    while todo:
-        item = todo.pop()
-        if isinstance(item, (FrozenDict, tuple)):
-            todo.extend(reversed(item.values() if isinstance(item, FrozenDict) else item))
+    for item in values_in(document):
         if (
             isinstance(item, FrozenDict)
             and isinstance(item.get("class_name"), str)

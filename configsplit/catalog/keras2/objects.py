@@ -9,6 +9,7 @@ from configsplit.catalog.constructors import is_neutral, names_of
 from configsplit.catalog.keras3.objects import KINDS, SAME, hard_sigmoid, is_of_user
 from configsplit.catalog.keras3.refusals import Stop
 from configsplit.graph.json import FrozenDict
+from configsplit.graph.walking import values_in
 
 _PLAIN_POLICIES = ("DTypePolicy", "FloatDTypePolicy", "Policy")
 
@@ -81,12 +82,9 @@ def entry_of(class_name: str, config: Mapping[str, Any]) -> FrozenDict:
 
 def check_plain(key: str, value: Any) -> None:
     """Raises Stop where a value holds an object that nothing of Keras 2 can be told for."""
-    todo = [value]
-    while todo:
-        item = todo.pop()
+    for item in values_in(value):
         if isinstance(item, FrozenDict) and item:
             raise Stop("convert-object", f"its {key} is an object of Keras 3: {item.get('class_name', item)!r}", _BY_NAME)
-        todo += item if isinstance(item, tuple) else ()
 
 
 def _of_user(value: FrozenDict) -> Any:

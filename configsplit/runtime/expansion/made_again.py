@@ -15,6 +15,7 @@ from typing import Any
 from configsplit.runtime.build import variables
 from configsplit.runtime.expansion.made_with import Made, constructor_config
 from configsplit.runtime.frameworks import Framework
+from configsplit.runtime.live.layers import inner_layers
 
 _NEVER = {"name", "_name", "auto_name", "_auto_name", "built", "_called", "_path", "_parent_path", "_tracked", "_lock"}
 _PLAIN = (bool, int, float, str, type(None))
@@ -93,12 +94,5 @@ def _said(value: Any) -> str:
 
 
 def _inside(live: Any) -> Iterator[Any]:
-    """A layer and all that are tracked inside it, each once, outer ones first; iterative."""
-    seen: set[int] = set()
-    todo = [live]
-    while todo:
-        layer = todo.pop()
-        if id(layer) not in seen:
-            seen.add(id(layer))
-            yield layer
-            todo.extend(reversed(list(getattr(layer, "_layers", ()))))
+    """A layer and all that are tracked inside it."""
+    return inner_layers(live, lambda layer: list(getattr(layer, "_layers", ())))

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from configsplit.errors import ConfigSplitError, DocumentError
 from configsplit.graph.json import loads, thaw
+from configsplit.graph.walking import values_in
 from configsplit.runtime.build import refuse_hazards
 from configsplit.runtime.confinement.policy import Limits
 from configsplit.runtime.expansion.library import import_libraries, is_within, library_classes
@@ -61,18 +62,9 @@ def expansion(
 
 def said_to_be_of(document: Any, libraries: Sequence[str]) -> set[str]:
     """What the document says is of the libraries, as `library_classes` names it: all else is refused before anything is run."""
-    names: set[str] = set()
-    todo = [document]
-    while todo:
-        item = todo.pop()
-        if isinstance(item, dict):
-            todo += item.values()
-            name, module = item.get("class_name"), item.get("module")
-            if isinstance(name, str) and isinstance(module, str) and is_within(module, libraries):
-                names.add(f"{module}:{name}")
-        elif isinstance(item, list):
-            todo += item
-    return names
+    named = [(item.get("module"), item.get("class_name")) for item in values_in(document) if isinstance(item, dict)]
+    texts = [(module, name) for module, name in named if isinstance(module, str) and isinstance(name, str)]
+    return {f"{module}:{name}" for module, name in texts if is_within(module, libraries)}
 
 
 def main(arguments: Sequence[str]) -> int:

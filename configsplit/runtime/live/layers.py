@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from configsplit.errors import DocumentError, WeightsError
@@ -24,8 +24,13 @@ def framework_of(live: Any) -> Framework:
     )
 
 
-def inner_layers(live: Any) -> Iterator[Any]:
-    """The layer itself and all layers inside it, each once, outer ones first; iterative."""
+def _children(layer: Any) -> list[Any]:
+    flat = list(layer._flatten_layers(include_self=False, recursive=False)) if hasattr(layer, "_flatten_layers") else []
+    return [*flat, *getattr(layer, "operations", ())]
+
+
+def inner_layers(live: Any, inside: Callable[[Any], list[Any]] = _children) -> Iterator[Any]:
+    """The layer itself and all layers inside it, each once, outer ones first."""
     seen: set[int] = set()
     todo = [live]
     while todo:
@@ -34,12 +39,7 @@ def inner_layers(live: Any) -> Iterator[Any]:
             continue
         seen.add(id(layer))
         yield layer
-        todo.extend(reversed(_children(layer)))
-
-
-def _children(layer: Any) -> list[Any]:
-    flat = list(layer._flatten_layers(include_self=False, recursive=False)) if hasattr(layer, "_flatten_layers") else []
-    return [*flat, *getattr(layer, "operations", ())]
+        todo.extend(reversed(inside(layer)))
 
 
 def classes_of(live: Any, framework: Framework, given: Mapping[str, type] | None = None) -> dict[str, Any]:
