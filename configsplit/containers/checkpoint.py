@@ -79,11 +79,7 @@ class Checkpoint(WeightsAlone):
         return roots.pop()
 
     def _known(self, bundle: Bundle, graph: ObjectGraph, root: int, model: Model) -> Iterator[tuple[int, Known]]:
-        """The layers of the architecture in the graph of objects, level by level, by their number.
-
-        Raises:
-            StoreError: the checkpoint has other layers.
-        """
+        """The layers of the architecture in the graph of objects, level by level, by their number."""
         from configsplit.containers.bundle.of_keras import Known
 
         yield root, Known(_MODEL, model.name)
@@ -105,11 +101,7 @@ class Checkpoint(WeightsAlone):
                     todo.append((inside, inner))
 
     def _check_words(self, bundle: Bundle, graph: ObjectGraph, node: int, layer: Layer) -> None:
-        """TensorFlow 2.3 to 2.5 keep the words of a layer in the checkpoint, where no config takes them from.
-
-        Raises:
-            WeightsError: the config of a layer lacks words that the checkpoint has.
-        """
+        """TensorFlow 2.3 to 2.5 keep the words of a layer in the checkpoint, from which no config takes them."""
         from configsplit.containers.bundle.words import has_words
         from configsplit.containers.vocabularies import lacks_words
 

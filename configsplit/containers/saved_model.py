@@ -60,11 +60,7 @@ class SavedModel(Container):
 
     @cached_property
     def _objects(self) -> list[_Object]:
-        """All objects of Keras, the model itself first.
-
-        Raises:
-            StoreError: the file is damaged.
-        """
+        """All objects of Keras, the model itself first. Raises StoreError if the file is damaged."""
         name = METADATA if self.opened.has(METADATA) else PROGRAM
         try:
             objects = [*(self._listed() if name == METADATA else self._in_program())]
@@ -212,11 +208,7 @@ class SavedModel(Container):
         return memoryview(self.opened.small(self._asset_span(name)))
 
     def _asset_span(self, name: str) -> Span:
-        """A file in ``assets/``, and nowhere else.
-
-        Raises:
-            StoreError: it is missing, a link, or its name leads out of the folder.
-        """
+        """A file in ``assets/``, and nowhere else."""
         where = self.opened.path / ASSETS / name
         if Path(name).name != name or name in ("", ".", "..") or not name.isprintable() or "\\" in name:
             raise damaged(str(self.opened.path / PROGRAM), f"it names {name!r} as a file in {ASSETS}/")

@@ -39,11 +39,7 @@ class ObjectGraph:
         self._known: dict[int, Mapping[str, int]] = {}
 
     def children(self, node: int) -> Mapping[str, int]:
-        """What an object keeps, by name.
-
-        Raises:
-            StoreError: the graph is damaged.
-        """
+        """What an object keeps, by name. Raises StoreError if the graph is damaged."""
         if node not in self._known:
             try:
                 self._known[node] = dict(_references(self._nodes[node]))
@@ -66,20 +62,12 @@ class ObjectGraph:
         return tuple(kept[str(number)] for number in range(len(kept)) if str(number) in kept)
 
     def variable(self, node: int) -> Variable | None:
-        """The array that an object is; None where it is none.
-
-        Raises:
-            StoreError: the graph is damaged.
-        """
+        """The array that an object is; None where it is none. Raises StoreError if the graph is damaged."""
         found = next((each for each in self._attributes(node) if each[0] == "VARIABLE_VALUE"), None)
         return None if found is None else Variable(found[2], found[1])
 
     def table(self, node: int) -> str | None:
-        """Where the bundle has the table that an object is: behind this key with ``-keys`` and ``-values``.
-
-        Raises:
-            StoreError: the graph is damaged.
-        """
+        """Where the bundle has the table that an object is: behind this key with ``-keys`` and ``-values``."""
         return next((key for name, _, key in self._attributes(node) if name == "table"), None)
 
     def _attributes(self, node: int) -> list[tuple[str, str, str]]:

@@ -143,11 +143,7 @@ def _row(bundle: Bundle, key: str) -> Words | None:
 
 
 def words_of_file(text: memoryview, numbers: bool) -> Words | None:
-    """The words of a file, a line each, as TensorFlow reads them; None where it would not: a line is empty, or no number.
-
-    Raises:
-        Damaged: it is not text.
-    """
+    """The words of a file, a line each, as TensorFlow reads them; None where it would not: a line is empty, or no number."""
     lines = tuple(line.removesuffix("\r") for line in _text(text).removesuffix("\n").split("\n"))
     if not all(_NUMBER.fullmatch(line) if numbers else line for line in lines):
         return None

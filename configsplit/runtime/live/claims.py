@@ -119,11 +119,7 @@ def hold_records(document: dict[str, Any], model: Any, works: Framework, *, valu
 
 
 def true_specs(model: Any, works: Framework, *, values: bool) -> dict[int, TensorSpec]:
-    """By the id of each tensor of a functional model, and of models in it, what it is; none where no class claims anything.
-
-    Raises:
-        DocumentError: a class claims something, and nothing was found that the model takes.
-    """
+    """By the id of each tensor of a functional model, and of models in it, what it is; none where no class claims anything."""
     claiming = [layer for layer in inner_layers(model) if _is_others(layer) and says_itself(layer, works)]
     if not claiming:
         return {}

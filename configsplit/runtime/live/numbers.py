@@ -37,13 +37,8 @@ def differ(one: Any, model: Any, works: Framework, specs: Any = None, text: str 
 
 
 def taken_by(model: Any, works: Framework, specs: Any, text: str) -> list[tuple[Batch, Batch]] | None:
-    """Two batches that a model takes, each with what it gives; None where nothing that is tried is taken.
-
-    Args:
-        model: the model.
-        works: its Keras.
-        specs: what it is called on, nested as it takes it.
-        text: an architecture that tells what inputs make sense.
+    """Two batches that a model takes, each with what it gives, as `differ` tries them; None where it takes nothing that is
+    tried.
     """
     hints = read_hints(text)
     few = Hints(convolutions=hints.convolutions, ids=_FEW)
