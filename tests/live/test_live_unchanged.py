@@ -37,6 +37,28 @@ def eager_to_train(keras: Any) -> Any:
     return Eager
 
 
+def trains_behind_resizing(keras: Any) -> Any:
+    """A layer that says nothing of training, as that of DeepLab: Resizing trains by default, and so does what is behind it."""
+
+    class Pooling(keras.layers.Layer):
+        def __init__(self, **options: Any) -> None:
+            super().__init__(**options)
+            self.norm = keras.layers.BatchNormalization(momentum=0.5)
+            self.size = keras.layers.Resizing(1, 4)
+
+        def build(self, shape: Any) -> None:
+            self.norm.build(shape)
+            self.built = True
+
+        def call(self, x: Any) -> Any:
+            return self.norm(self.size(x[:, None, :, None])[:, 0, :, 0])
+
+        def get_config(self) -> dict[str, Any]:
+            return super().get_config()
+
+    return Pooling
+
+
 def functional(keras: Any, layer: Any) -> Any:
     row = keras.Input((4,), name="row")
     x = keras.layers.Dense(4, name="stem")(row)
@@ -78,9 +100,18 @@ def state(model: Any) -> list[bytes]:
     return [np.asarray(each).tobytes() for each in model.variables if hasattr(each, "shape")]
 
 
-@pytest.mark.parametrize("make", [functional, hiding, subclassed])
-def test_no_verb_changes_the_model_that_it_looks_at(make: Make, keras: Any) -> None:
-    model = make(keras, eager_to_train(keras))
+MADE = [
+    (functional, eager_to_train),
+    (hiding, eager_to_train),
+    (subclassed, eager_to_train),
+    (functional, trains_behind_resizing),
+    (hiding, trains_behind_resizing),
+]
+
+
+@pytest.mark.parametrize(("make", "layer"), MADE)
+def test_no_verb_changes_the_model_that_it_looks_at(make: Make, layer: Callable[[Any], Any], keras: Any) -> None:
+    model = make(keras, layer(keras))
     before = state(model)
     parts = live.split(model, "stem")
     assert state(model) == before

@@ -18,7 +18,7 @@ from configsplit.runtime.frameworks import Framework
 from configsplit.runtime.inputs import Hints, make_inputs
 from configsplit.runtime.live.layers import inner_layers
 from configsplit.runtime.live.signature import takes_training
-from configsplit.runtime.live.unchanged import unchanged
+from configsplit.runtime.live.unchanged import at_inference
 from configsplit.runtime.worker import to_tensor
 
 PAIRS = (
@@ -73,9 +73,7 @@ def given_by(layer: Any, args: Any, kwargs: Any, works: Framework, *, values: bo
     A call that is written down may have a ``training`` that Keras does not hand on.
     """
     if values:
-        at_inference = {"training": False, **kwargs} if takes_training(layer) else kwargs
-        with unchanged(layer):
-            return works.flatten(layer(*args, **at_inference))
+        return works.flatten(at_inference(layer, args, kwargs, works))
     kept = kwargs if takes_training(layer) else {name: each for name, each in kwargs.items() if name != "training"}
     return works.flatten(works.module.Operation.compute_output_spec(layer, *args, **kept))
 

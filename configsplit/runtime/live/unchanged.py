@@ -1,6 +1,6 @@
-"""Somebody's live model stays as it was when it is run here to see what it gives.
+"""Somebody's live layer is run at inference to see what it gives, and stays as it was.
 
-A call may count, move averages (a layer of KerasHub trains unless it is told not to) or step a generator of random numbers.
+A call may count, move averages or step a generator of random numbers.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+
+from configsplit.runtime.frameworks import Framework
 
 
 @contextmanager
@@ -26,3 +28,18 @@ def unchanged(layer: Any) -> Iterator[None]:
         for variable, value in zip(tensors, kept, strict=True):
             if np.asarray(variable).tobytes() != value.tobytes():
                 variable.assign(value)
+
+
+def at_inference(layer: Any, args: Any, kwargs: Any, works: Framework) -> Any:
+    """What a layer gives inside a model that is called with ``training=False``.
+
+    Whatever Keras does not hand on, all layers inside it get from the outermost one: by itself, one that takes no ``training``
+    lets those behind a Resizing train, whose default that is (Keras 3.15).
+    """
+
+    class Outermost(works.module.layers.Layer):  # type: ignore[misc,name-defined]
+        def call(self, _: Any, training: bool | None = None) -> Any:
+            return layer(*args, **kwargs)
+
+    with unchanged(layer):
+        return Outermost()(np.zeros((), "float32"), training=False)
