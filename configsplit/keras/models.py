@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from configsplit.catalog.table import class_facts
 from configsplit.dialects import emit, parse, to_text
-from configsplit.errors import CutError, DocumentError, Json
+from configsplit.errors import CutError, DocumentError, Json, StoreError
 from configsplit.graph.json import freeze
 from configsplit.graph.model import LayerPath, Model, walk
 from configsplit.graph.provenance import Origin, Provenance
@@ -91,9 +91,16 @@ def read(model: Any, classes: Classes = None, inputs: Inputs | None = None) -> L
 
 
 def _write(live: LiveModel, folder: Path, name: str, *, home: Path, verify: bool) -> tuple[Path, Path | None]:
-    """Let Keras save a model, for a verb that needs it in a file."""
+    """Let Keras save a model, for a verb that needs it in a file. Raises StoreError where Keras cannot."""
     path = folder / f"{name}.keras"
-    live.save(str(path))
+    try:
+        live.save(str(path))
+    except (NotImplementedError, TypeError, ValueError) as error:
+        raise StoreError(
+            f"Keras cannot save the model {live.name!r}: {(str(error).strip() or type(error).__name__).splitlines()[0]}",
+            code="live-unsaved",
+            hint="let `get_config` of each class give what its constructor takes",
+        ) from None
     return path, None
 
 

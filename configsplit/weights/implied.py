@@ -7,6 +7,7 @@ has to say it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from configsplit.catalog.facts import UNDECLARED, LayerFacts
@@ -40,7 +41,13 @@ def told_by_weights(document: Document, said: Sequence[Told] = (), *, everywhere
         return []
     from configsplit.weights.parts import weights_in
 
-    with document.opened() as source:
+    with ExitStack() as stack:
+        try:
+            source = stack.enter_context(document.opened())
+        except StoreError as error:
+            if error.code != "live-unsaved":
+                raise
+            return []
         try:
             held = None if source.weights is None else weights_in(document.model, source.weights)
         except (StoreError, WeightsError):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from live_models import branching, images, numbers, run, same, state, strange
 
+import configsplit
 import configsplit.keras as live
 from configsplit.errors import ConfigSplitError
 
@@ -313,3 +315,22 @@ def test_operations_inside_a_wrapper_are_no_layers_to_freeze() -> None:
     made = live.insert(whole, keras.layers.Dropout(0.5), after="td")
     x = np.ones((2, 4, 3), "float32")
     assert np.array_equal(np.asarray(made(x)), np.asarray(whole(x)))
+
+
+def test_a_live_model_that_keras_cannot_save_is_an_error_with_a_code(tmp_path: Path) -> None:
+    """Where a verb needs it as a file; KerasHub's Flux has such layers."""
+    keras = pytest.importorskip("keras")
+
+    class Unsaved(keras.layers.Layer):
+        def call(self, x: Any) -> Any:
+            return x
+
+        def save_own_variables(self, _: Any) -> None:
+            raise NotImplementedError("not to be saved")
+
+    row = keras.Input((3,), name="row")
+    model = keras.Model(row, Unsaved(name="odd")(keras.layers.Dense(2, name="dense")(row)), name="model")
+    with pytest.raises(ConfigSplitError) as refused:
+        configsplit.convert(model, to="keras2").save(tmp_path / "old.h5")
+    assert refused.value.code == "live-unsaved"
+    assert "not to be saved" in str(refused.value)
