@@ -10,12 +10,13 @@ A cut through a masked tensor loses its mask, since no file and no array carries
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from configsplit.catalog.facts import LayerFacts
 from configsplit.graph.model import INPUT, CallRef, Layer, Node, TensorRef
+from configsplit.graph.walking import reached
 from configsplit.inference.known import Inference, called
 from configsplit.inference.mask_rules import (
     Mask,
@@ -28,12 +29,11 @@ from configsplit.inference.mask_rules import (
     may_begin,
     output_masks,
     refs_of,
-    says_masks,
     seen_to_make,
     taken_first,
     unwrapped,
 )
-from configsplit.inference.unlikely import is_computed, is_likely, makes_none
+from configsplit.inference.unlikely import is_computed, is_likely, makes_none, told_of_none
 
 if TYPE_CHECKING:
     from configsplit.inference.untying import Untying
@@ -76,18 +76,16 @@ class Masks:
 
     def heeded(self) -> set[TensorRef]:
         """All tensors whose masks have a part in those that are used."""
-        return self.behind(ref for refs in self.used.values() for ref in refs)
+        return {*self.behind(ref for refs in self.used.values() for ref in refs)}
 
-    def behind(self, refs: Iterable[TensorRef]) -> set[TensorRef]:
+    def behind(self, refs: Iterable[TensorRef]) -> list[TensorRef]:
         """All tensors whose masks have a part in those of some tensors, these included."""
-        todo = list(refs)
-        reached: set[TensorRef] = set()
-        while todo:
-            ref = todo.pop()
-            if ref not in reached and (mask := self.tensors.get(ref)) is not None:
-                reached.add(ref)
-                todo += mask.sources if mask.kind != "given" else ()
-        return reached
+
+        def sources(ref: TensorRef) -> Iterable[TensorRef]:
+            mask = self.tensors.get(ref)
+            return () if mask is None or mask.kind == "given" else mask.sources
+
+        return [ref for ref in reached(refs, sources) if ref in self.tensors]
 
     def hanging_on_order(self) -> list[CallRef]:
         """The ``loose`` calls on whose mask a number hangs."""
@@ -164,12 +162,12 @@ def every_mask(inference: Inference) -> MaskLevels:
     done: dict[MaskKey, Masks] = {}
     levels: MaskLevels = {}
     root: MaskKey = (id(inference), ())
-    if not any(may_begin(level, layer) for level in _levels(inference) for layer in level.model.layers):
+    if not any(may_begin(level, layer) for _, level in inference.levels() for layer in level.model.layers):
         return {root: (inference, Masks())}
     from configsplit.inference.untying import untyings
 
     untying = untyings(inference)
-    makers = frozenset(name for level in _levels(inference) for name in seen_to_make(level))
+    makers = frozenset(name for _, level in inference.levels() for name in seen_to_make(level))
     stack: list[tuple[MaskKey, _Frame]] = [(root, _frame(inference, (), untying[id(inference)], makers))]
     while stack:
         key, frame = stack[-1]
@@ -183,16 +181,6 @@ def every_mask(inference: Inference) -> MaskLevels:
             inner = frame.inference.inner.get(ref) or frame.inference.wrapped[ref]
             stack.append((missing, _frame(inner, missing[1], untying[id(inner)], makers)))
     return levels
-
-
-def _levels(inference: Inference) -> Iterator[Inference]:
-    """What is known of a model, and of each that is nested in it or that it wraps."""
-    todo, seen = [inference], {id(inference)}
-    while todo:
-        yield (level := todo.pop())
-        held = {id(each): each for each in (*level.inner.values(), *level.wrapped.values())}
-        todo += [each for key, each in held.items() if key not in seen]
-        seen |= held.keys()
 
 
 def _advance(frame: _Frame, done: Mapping[MaskKey, Masks]) -> MaskKey | None:
@@ -361,7 +349,8 @@ def _use(frame: _Frame, layer: Layer, ref: CallRef, tensors: Sequence[TensorRef]
     doubted = tuple(
         each
         for each, mask in masks.items()
-        if _told_of_none(frame, node, mask) or makes_none(each, frame.tensors, frame.layers, frame.computed, frame.makers)
+        if told_of_none(frame.inference, node, mask, frame.makers)
+        or makes_none(each, frame.tensors, frame.layers, frame.computed, frame.makers)
     )
     there = tuple(each for each in masks if each not in doubted)
     if doubted:
@@ -376,22 +365,18 @@ def _listens(frame: _Frame, layer: Layer, mask: Mask) -> bool:
     return mask.kind != "unknown" or not facts.mask_in_training or (facts.reads_masks and not mask.own)
 
 
-def _told_of_none(frame: _Frame, node: Node, mask: Mask) -> bool:
-    """Whether Keras 3 saw no mask when it built a call, of a class that nobody declared and that none reaches.
-
-    What such a class holds may still make one when it runs, or hand on one that reaches it.
-    """
-    if mask.kind != "unknown" or not mask.own or mask.why[1] in frame.makers:
-        return False
-    return frame.inference.dialect == "keras3" and mask.seen and says_masks(node)
-
-
 def _meet(frame: _Frame, layer: Layer, ref: CallRef, facts: LayerFacts) -> None:
-    """A class of which nobody has said whether it uses masks may use that of anything it takes."""
+    """A class of which nobody has said whether it uses masks may use that of anything it takes; hardly where Keras 3 gives it
+    one as an argument."""
     node = called(layer)[ref.call]
     tensors = [use.ref for use in node.uses() if use.ref in frame.tensors]
-    own = [each for each in tensors if frame.tensors[each].own]
-    doubted = tuple(each for each in own if not is_likely(each, frame.tensors, frame.inference, frame.makers, node))
+    given = given_masks(node, 1) is not None and frame.inference.dialect == "keras3"
+    doubted = tuple(
+        each
+        for each in tensors
+        if (given and frame.tensors[each].kind == "unknown" and each in taken_first(node))
+        or (frame.tensors[each].own and not is_likely(each, frame.tensors, frame.inference, frame.makers, node))
+    )
     if doubted:
         frame.doubted[ref] = doubted
     _use(frame, layer, ref, [each for each in tensors if each not in doubted])

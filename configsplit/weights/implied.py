@@ -60,17 +60,8 @@ def told_by_weights(document: Document, said: Sequence[Told] = (), *, everywhere
 
 
 def known_with_weights(document: Document, sizes: Mapping[TensorRef, TensorSpec] = NOTHING) -> Inference:
-    """What is known of a model's tensors, with what its weights tell of those behind undeclared classes; to be shown.
-
-    Args:
-        document: the model.
-        sizes: shapes of its inputs.
-
-    Returns:
-        As `Document.infer` does.
-
-    Raises:
-        ShapeError: the sizes do not fit the model.
+    """What is known of a model's tensors (as `Document.infer` has it), with what its weights tell of those behind undeclared
+    classes; to be shown.
     """
     told = told_by_weights(document)
     if not told:
@@ -150,7 +141,7 @@ def _of_code(before: Inference, after: Inference) -> Iterator[Told]:
 
 def _seeming(inference: Inference, held: Weights, closed: bool) -> Iterator[Told]:
     from configsplit.rewrites.nested.surface import Told
-    from configsplit.weights.evidence import seems
+    from configsplit.weights.evidence import of_own_cell, seems
     from configsplit.weights.wanted import Wanted, shapes_in, stacked_layers, untyped, wanted_by_takers
 
     for inside, path, each in _levels(inference):
@@ -163,10 +154,13 @@ def _seeming(inference: Inference, held: Weights, closed: bool) -> Iterator[Told
             layer = layers[ref.layer]
             facts = each.facts(layer) or UNDECLARED
             told = not (layer.model or each.shape_undeclared(layer) or facts.code_key or facts.wraps == "steps")
-            if ref in ends or told:
+            if ref in ends:
                 continue  # what a model gives out may be of any type
-            shapes, beside = shapes_in(layer, path, held), layer.name in stacked
-            seen = seems(each, layer, ref.call, shapes, wanted.get(ref, Wanted()), stacked=beside, closed=closed)
+            shapes, beside, wish = shapes_in(layer, path, held), layer.name in stacked, wanted.get(ref, Wanted())
+            if told:
+                seen = of_own_cell(each, layer, ref.call, shapes, wish)
+            else:
+                seen = seems(each, layer, ref.call, shapes, wish, stacked=beside, closed=closed)
             if seen is not None:
                 yield Told(Place(inside, ref), *seen, typed=ref not in doubtful)
 

@@ -114,9 +114,12 @@ def lookup_outputs(call: CallFacts) -> Outputs:
     config, shape = call.config, first_shape(call)
     if config.get("output_mode", "int") != "int":
         dtype = _counted_dtype(call) if call.dialect == "keras3" else _written_dtype(call, "float32")
+        if call.dialect != "keras3" and dtype in ("string", "int64"):  # up to TF 2.6 that of what is looked up
+            dtype = "float32"
         return (TensorSpec(encoded_shape(call, shape, _vocabulary_size(call)), dtype),)
     if call.dialect != "keras3" and config.get("invert"):
-        return (TensorSpec(shape, "string" if call.class_name == "StringLookup" else str(config["vocabulary_dtype"])),)
+        numbers = config.get("vocabulary_dtype", "int64")
+        return (TensorSpec(shape, "string" if call.class_name == "StringLookup" else str(numbers)),)
     return (TensorSpec(shape, "int64"),)
 
 
