@@ -283,7 +283,7 @@ def both(job: Any, folder: Path, *, may_give_up: bool = False) -> tuple[Path, Pa
     return places[0], places[2]
 
 
-@pytest.mark.parametrize("path", thinned(files(), 70), ids=name)
+@pytest.mark.parametrize("path", thinned(files(), 24), ids=name)
 def test_the_plain_writer_writes_what_h5py_would(path: Path, tmp_path: Path) -> None:
     with open_source(*open_arguments(path)) as source:
         if source.weights is None:

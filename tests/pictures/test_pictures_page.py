@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import pytest
 from click.testing import CliRunner
 from drawn_models import HOSTILE, chain, dense, functional, image, layer, loaded, nested_twice, residual
-from support.browser import Page, visit
+from support.browser import Page, chromium, visit_in
 
 import configsplit
 from configsplit.cli.main import cli
@@ -159,13 +159,19 @@ class Seen(NamedTuple):
     darken: Callable[[], Any]
 
 
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with chromium(tmp_path_factory.mktemp("profile")) as address:
+        yield address
+
+
 @pytest.fixture
-def seen(tmp_path: Path) -> Iterator[Callable[..., Seen]]:
+def seen(browser: str) -> Iterator[Callable[..., Seen]]:
     """Opens pages; closes them when the test is over."""
     with ExitStack() as stack:
 
         def opened(path: Path, width: int = 1300) -> Seen:
-            page, run = stack.enter_context(visit(path, tmp_path / f"profile-{width}", width=width))
+            page, run = stack.enter_context(visit_in(browser, path, width=width))
             return Seen(page, lambda script: run(page.run(script)), lambda: run(page.dark()))
 
         yield opened

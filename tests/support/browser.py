@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -46,10 +47,11 @@ def chromium(profile: Path) -> Iterator[str]:
         lines = (re.search(r"DevTools listening on (ws://\S+)", line) for line in process.stderr)
         address = next((found[1] for found in lines if found), None)
         assert address, "Chromium did not start"
+        threading.Thread(target=process.stderr.read, daemon=True).start()  # what nobody reads it waits for in the end
         yield address
     finally:
         process.kill()
-        process.communicate()
+        process.wait()
 
 
 class Page:
@@ -64,7 +66,8 @@ class Page:
         self.requests: list[str] = []
 
     async def open(self, url: str, width: int = 1400, height: int = 1000) -> None:
-        target = await self._call("Target.createTarget", url="about:blank")
+        alone = await self._call("Target.createBrowserContext", disposeOnDetach=True)
+        target = await self._call("Target.createTarget", url="about:blank", browserContextId=alone["browserContextId"])
         self._session = (await self._call("Target.attachToTarget", targetId=target["targetId"], flatten=True))["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             await self._call(f"{domain}.enable")
@@ -118,17 +121,23 @@ class Page:
 @contextmanager
 def visit(path: Path | str, profile: Path, fragment: str = "", width: int = 1400) -> Iterator[tuple[Page, Any]]:
     """A local file, or an address of this machine, in a browser; what comes beside the page runs a coroutine to its end."""
+    with chromium(profile) as address, visit_in(address, path, fragment, width) as visited:
+        yield visited
+
+
+@contextmanager
+def visit_in(address: str, path: Path | str, fragment: str = "", width: int = 1400) -> Iterator[tuple[Page, Any]]:
+    """The same in a browser that runs already, of which nothing that was shown before is left."""
     loop = asyncio.new_event_loop()
-    with chromium(profile) as address:
-        client = loop.run_until_complete(_client())
-        try:
-            socket = loop.run_until_complete(client.ws_connect(address, max_msg_size=0))
-            page = Page(socket)
-            loop.run_until_complete(page.open((path if isinstance(path, str) else path.resolve().as_uri()) + fragment, width))
-            yield page, loop.run_until_complete
-        finally:
-            loop.run_until_complete(client.close())
-            loop.close()
+    client = loop.run_until_complete(_client())
+    try:
+        socket = loop.run_until_complete(client.ws_connect(address, max_msg_size=0))
+        page = Page(socket)
+        loop.run_until_complete(page.open((path if isinstance(path, str) else path.resolve().as_uri()) + fragment, width))
+        yield page, loop.run_until_complete
+    finally:
+        loop.run_until_complete(client.close())
+        loop.close()
 
 
 async def _client() -> aiohttp.ClientSession:

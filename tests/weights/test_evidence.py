@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 import pytest
 from support.made import fill, flat, inputs_for, run, run_parts, same
+from support.thinned import thinned
 
 import configsplit
 from configsplit.display.html import shape as shape_in_words
@@ -375,7 +376,7 @@ def test_it_is_cut_by_what_speaks_for_a_shape(kind: str, tmp_path: Path) -> None
     assert all(same(np.asarray(one), np.asarray(two)) for one, two in zip(wanted, found, strict=True))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", thinned(KINDS, 6))
 def test_a_declaration_of_masks_alone_takes_no_evidence_away(kind: str, tmp_path: Path) -> None:
     """It is what errors advise to declare, and it says nothing of shapes."""
     fill(KINDS[kind][0]()).save(path := tmp_path / "model.h5")
