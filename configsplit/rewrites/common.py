@@ -202,3 +202,18 @@ def prune(model: Model) -> tuple[Model, Provenance]:
     outputs = refs_mapped(model.outputs, kept.ref)
     made = tuple(kept.moved(layer, kept.ref) for layer in kept.layers)
     return replace(model, layers=made, outputs=outputs), kept.origins()
+
+
+def rewired(layer: Layer, instead: Mapping[tuple[CallRef, TensorRef], TensorRef]) -> Layer:
+    """The layer with other tensors taken by some of its calls."""
+    if not any(call.layer == layer.name for call, _ in instead):
+        return layer
+    calls = []
+    for number, node in enumerate(layer.calls):
+        call = CallRef(layer.name, number)
+
+        def change(use: Use, call: CallRef = call) -> Use:
+            return replace(use, ref=instead.get((call, use.ref), use.ref))
+
+        calls.append(node.map_uses(change))
+    return replace(layer, calls=tuple(calls))
