@@ -16,6 +16,7 @@ from configsplit.graph.calls import call_graph
 from configsplit.graph.model import CallRef, Model, TensorRef, TensorSpec
 from configsplit.graph.walking import grouped
 from configsplit.inference import Inference, Masks, traced_masks
+from configsplit.inference.mask_rules import in_words
 from configsplit.inference.tensor_kinds import with_kinds
 from configsplit.models.document import Document
 from configsplit.models.wrapped import release_of
@@ -64,10 +65,10 @@ def doubts(done: Split, inference: Inference) -> tuple[str, ...]:
 
 def doubtful(masks: Masks, tensors: Iterable[TensorRef], lost: str) -> tuple[str, ...]:
     """One sentence for each undeclared class that may have made the mask of one of some tensors, and what is lost if so."""
-    reasons = [masks.tensors[masks.root(each)].why for each in tensors]
+    roots = [masks.tensors[masks.root(each)] for each in tensors]
     return tuple(
-        f"masks: no plug-in declares whether {class_name} ({name!r}) makes one; if so, {lost}: declare the class in a plug-in"
-        for name, class_name in dict.fromkeys(reasons)
+        f"masks: no plug-in declares whether {class_name} ({name!r}) {does}; if so, {lost}: declare the class in a plug-in"
+        for (name, class_name), does in dict.fromkeys((each.why, in_words(each)) for each in roots)
     )
 
 

@@ -47,6 +47,11 @@ class Mask(NamedTuple):
     doubt: str = ""
 
 
+def in_words(mask: Mask) -> str:
+    """What a class that nobody declared does if a mask comes out of it."""
+    return "makes one" if mask.own or not mask.sources else "hands on the mask that arrives there"
+
+
 Taken: TypeAlias = tuple[TensorRef, Mask | None]
 """A tensor of a call's first argument, and the mask that arrives with it or is given in its place."""
 

@@ -29,12 +29,11 @@ from configsplit.inference.mask_rules import (
     may_begin,
     output_masks,
     refs_of,
-    says_masks,
     seen_to_make,
     taken_first,
     unwrapped,
 )
-from configsplit.inference.unlikely import is_computed, is_likely, makes_none
+from configsplit.inference.unlikely import is_computed, is_likely, makes_none, told_of_none
 
 if TYPE_CHECKING:
     from configsplit.inference.untying import Untying
@@ -350,7 +349,8 @@ def _use(frame: _Frame, layer: Layer, ref: CallRef, tensors: Sequence[TensorRef]
     doubted = tuple(
         each
         for each, mask in masks.items()
-        if _told_of_none(frame, node, mask) or makes_none(each, frame.tensors, frame.layers, frame.computed, frame.makers)
+        if told_of_none(frame.inference, node, mask, frame.makers)
+        or makes_none(each, frame.tensors, frame.layers, frame.computed, frame.makers)
     )
     there = tuple(each for each in masks if each not in doubted)
     if doubted:
@@ -365,22 +365,18 @@ def _listens(frame: _Frame, layer: Layer, mask: Mask) -> bool:
     return mask.kind != "unknown" or not facts.mask_in_training or (facts.reads_masks and not mask.own)
 
 
-def _told_of_none(frame: _Frame, node: Node, mask: Mask) -> bool:
-    """Whether Keras 3 saw no mask when it built a call, of a class that nobody declared and that none reaches.
-
-    What such a class holds may still make one when it runs, or hand on one that reaches it.
-    """
-    if mask.kind != "unknown" or not mask.own or mask.why[1] in frame.makers:
-        return False
-    return frame.inference.dialect == "keras3" and mask.seen and says_masks(node)
-
-
 def _meet(frame: _Frame, layer: Layer, ref: CallRef, facts: LayerFacts) -> None:
-    """A class of which nobody has said whether it uses masks may use that of anything it takes."""
+    """A class of which nobody has said whether it uses masks may use that of anything it takes; hardly where Keras 3 gives it
+    one as an argument."""
     node = called(layer)[ref.call]
     tensors = [use.ref for use in node.uses() if use.ref in frame.tensors]
-    own = [each for each in tensors if frame.tensors[each].own]
-    doubted = tuple(each for each in own if not is_likely(each, frame.tensors, frame.inference, frame.makers, node))
+    given = given_masks(node, 1) is not None and frame.inference.dialect == "keras3"
+    doubted = tuple(
+        each
+        for each in tensors
+        if (given and frame.tensors[each].kind == "unknown" and each in taken_first(node))
+        or (frame.tensors[each].own and not is_likely(each, frame.tensors, frame.inference, frame.makers, node))
+    )
     if doubted:
         frame.doubted[ref] = doubted
     _use(frame, layer, ref, [each for each in tensors if each not in doubted])

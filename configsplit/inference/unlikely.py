@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from configsplit.catalog.rules import is_float
-from configsplit.graph.model import CallRef, Layer, Node, TensorRef, TensorSpec
+from configsplit.graph.model import CallRef, Layer, Node, Shape, TensorRef, TensorSpec
 from configsplit.inference.counts import weights_of
 from configsplit.inference.known import RULE_ERRORS, Inference, called
-from configsplit.inference.mask_rules import Mask
+from configsplit.inference.mask_rules import Mask, says_masks
 
 _MASKS, _WORDS = "mask", "embed"
 _CHANNELS = (1, 3, 4)
-"""Grey, colours, and colours with transparency: what has four axes and other sizes may be the embedded words of sentences."""
+"""Grey, colours, and colours with transparency: anything else on so many axes may be the embedded words of sentences."""
 
 
 def is_computed(inference: Inference, layer: Layer, call: CallRef, computed: Collection[CallRef]) -> bool:
@@ -30,7 +30,7 @@ def is_computed(inference: Inference, layer: Layer, call: CallRef, computed: Col
     """
     spec = inference.specs.get(TensorRef(*call), TensorSpec())
     if layer.is_input:
-        return len(shape := spec.shape or ()) == 4 and shape[-1] in _CHANNELS
+        return _are_pictures(spec.shape or ())
     uses = called(layer)[call.call].uses()
     if spec.dtype is not None and not is_float(spec.dtype):
         return False
@@ -46,6 +46,11 @@ def is_computed(inference: Inference, layer: Layer, call: CallRef, computed: Col
     innermost = inference.table.named(inner.class_name, inference.dialect)
     looks_up = innermost is None or innermost.numbers != "changed" or bool(innermost.limit_key)
     return not looks_up and bool(weights_of(inference, layer))
+
+
+def _are_pictures(shape: Shape) -> bool:
+    """Pictures, or clips and volumes of them. One side that is open beside fixed ones is of steps: of sound, of what moves."""
+    return len(shape) in (4, 5) and shape[-1] in _CHANNELS and len({size is None for size in shape[1:-1]}) == 1
 
 
 def makes_none(
@@ -75,6 +80,16 @@ def makes_none(
     return True
 
 
+def told_of_none(inference: Inference, node: Node, mask: Mask, makers: Collection[str]) -> bool:
+    """Whether Keras 3 saw no mask when it built a call (``node``), of a class that nobody declared and that none reaches.
+
+    What such a class holds may still make one when it runs, or hand on one that reaches it.
+    """
+    if mask.kind != "unknown" or not mask.own or mask.why[1] in makers:
+        return False
+    return inference.dialect == "keras3" and mask.seen and says_masks(node)
+
+
 def is_likely(
     ref: TensorRef, tensors: Mapping[TensorRef, Mask], inference: Inference, makers: Collection[str], node: Node
 ) -> bool:
@@ -98,11 +113,13 @@ def is_likely(
 
 
 def _looks_up(inference: Inference, layer: Layer, layers: Mapping[str, Layer]) -> bool:
-    """Whether name or settings of a layer speak of it, and it takes an input of its model that has steps and nothing else."""
+    """Whether name or settings of a layer speak of it, and it takes an input of its model that has steps and nothing else: one
+    number is a length, not a step."""
     if not _speaks(layer, _MASKS, _WORDS) or layer.config.get("mask_zero") is False:
         return False
     taken = [use.ref for each in called(layer) for use in each.uses()]
-    return any(layers[ref.layer].is_input and len(inference.specs[ref].shape or ()) == 2 for ref in taken)
+    shapes = [inference.specs[ref].shape or () for ref in taken if layers[ref.layer].is_input]
+    return any(len(shape) == 2 and shape[1] != 1 for shape in shapes)
 
 
 def _speaks(layer: Layer, *signs: str) -> bool:

@@ -20,6 +20,7 @@ from configsplit.graph.calls import call_graph, closure
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import INPUT, CallRef, Layer, Model, Node, TensorRef, TensorSpec, Use, free_name
 from configsplit.inference import Inference, Mask, Masks
+from configsplit.inference.mask_rules import in_words
 from configsplit.rewrites.casts import cast_layer
 from configsplit.rewrites.common import rewired
 
@@ -112,9 +113,8 @@ def may_come_out(mask: Mask) -> CutError:
             where=name,
             hint=f"cut before {name!r}, or behind the last layer that uses a mask",
         )
-    does = "makes one" if mask.own or not mask.sources else "hands on the mask that arrives there"
     return CutError(
-        f"a mask may come out of layer {name!r}: no plug-in declares whether {class_name} {does}",
+        f"a mask may come out of layer {name!r}: no plug-in declares whether {class_name} {in_words(mask)}",
         code="cut-mask-unknown",
         where=name,
         hint=f"declare it in a plug-in, --custom-objects FILE.py with LAYERS = (LayerFacts(class_name={class_name!r}, "

@@ -12,6 +12,7 @@ from math import prod
 
 from configsplit.catalog.constructors import bases_of
 from configsplit.catalog.facts import CallFacts
+from configsplit.catalog.layers.recurrent import over_own_cell, seemingly
 from configsplit.catalog.rules import is_float, policy, policy_dtype
 from configsplit.graph.model import Layer, Shape, TensorRef, TensorSpec
 from configsplit.inference import Inference
@@ -41,8 +42,8 @@ def seems(
     """
     taken = [inference.specs.get(use.ref, TensorSpec()) for use in layer.calls[number].uses()]
     dtype = policy_dtype(policy(layer.config.get("dtype"))) or "float32"
-    if TensorRef(layer.name, number, 1) in inference.specs:
-        return None  # of several outputs each may be anything, also without a batch
+    if TensorRef(layer.name, number, 1) in inference.specs:  # each may be anything, also without a batch
+        return (TensorSpec(wish.shape, dtype), _BUILT) if wish.built else None
     if layer.model or not taken or any(not spec.shape for spec in taken) or not inference.shape_undeclared(layer):
         known = wish.known
         return None if known is None or len(known) < 2 else (TensorSpec(known, dtype), _WANTED)
@@ -54,6 +55,31 @@ def seems(
     return None
 
 
+def of_own_cell(
+    inference: Inference, layer: Layer, number: int, shapes: Sequence[Shape], wish: Wanted
+) -> tuple[TensorSpec, str] | None:
+    """What a recurrent layer over a cell of the user's own seems to give, and why; None where nothing tells.
+
+    Args:
+        inference: what is known of the model of the layer.
+        layer: of a class of Keras.
+        number: of the call.
+        shapes: those of its weights.
+        wish: what is wanted of its output.
+    """
+    call = inference.call(layer, number)
+    if TensorRef(layer.name, number, 1) in inference.specs or not over_own_cell(call) or not call.first.shape:
+        return None
+    dtype = policy_dtype(policy(layer.config.get("dtype"))) or "float32"
+    if wish.built:
+        return TensorSpec(wish.shape, dtype), _BUILT
+    for kind in seemingly(call):
+        if (shape := as_base(kind, shapes)) is not None and wish.takes(shape):
+            return TensorSpec(shape, dtype), f"is taken for that of a {kind.class_name} with the units and weights of its cell"
+    return None
+
+
+_BUILT = "is that which a layer that takes it was built on"
 _WANTED = "is what those that take it want, with sizes that they do not tell left open"
 
 

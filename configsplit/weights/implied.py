@@ -140,7 +140,7 @@ def _of_code(before: Inference, after: Inference) -> Iterator[Told]:
 
 def _seeming(inference: Inference, held: Weights, closed: bool) -> Iterator[Told]:
     from configsplit.rewrites.nested.surface import Told
-    from configsplit.weights.evidence import seems
+    from configsplit.weights.evidence import of_own_cell, seems
     from configsplit.weights.wanted import Wanted, shapes_in, stacked_layers, untyped, wanted_by_takers
 
     for inside, path, each in _levels(inference):
@@ -153,10 +153,13 @@ def _seeming(inference: Inference, held: Weights, closed: bool) -> Iterator[Told
             layer = layers[ref.layer]
             facts = each.facts(layer) or UNDECLARED
             told = not (layer.model or each.shape_undeclared(layer) or facts.code_key or facts.wraps == "steps")
-            if ref in ends or told:
+            if ref in ends:
                 continue  # what a model gives out may be of any type
-            shapes, beside = shapes_in(layer, path, held), layer.name in stacked
-            seen = seems(each, layer, ref.call, shapes, wanted.get(ref, Wanted()), stacked=beside, closed=closed)
+            shapes, beside, wish = shapes_in(layer, path, held), layer.name in stacked, wanted.get(ref, Wanted())
+            if told:
+                seen = of_own_cell(each, layer, ref.call, shapes, wish)
+            else:
+                seen = seems(each, layer, ref.call, shapes, wish, stacked=beside, closed=closed)
             if seen is not None:
                 yield Told(Place(inside, ref), *seen, typed=ref not in doubtful)
 

@@ -22,13 +22,15 @@ from configsplit.weights.parts import Weights
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What those that take a tensor want of it: its shape, with open sizes; or its rank, its last size, its number of elements
-    for each sample, as far as they tell; or ``among`` which sizes its last one is."""
+    for each sample, as far as they tell; or ``among`` which sizes its last one is. ``built`` tells that one was built on the
+    shape, which has a batch."""
 
     shape: Shape | None = None
     rank: int | None = None
     last: int | None = None
     size: int | None = None
     among: frozenset[int | None] = frozenset()
+    built: bool = False
 
     def takes(self, shape: Shape) -> bool:
         size = None if None in shape[1:] else prod(each or 0 for each in shape[1:])
@@ -59,7 +61,8 @@ class Wanted:
         shape = self.shape if self.shape is not None else other.shape
         rank = len(shape) if shape else self.rank or other.rank
         last = (shape[-1] if shape else None) or self.last or other.last
-        return Wanted(shape, rank, last, self.size or other.size, self.among or other.among)
+        built = self.built or (self.shape is None and other.built)
+        return Wanted(shape, rank, last, self.size or other.size, self.among or other.among, built)
 
 
 def wanted_by_takers(
@@ -114,9 +117,13 @@ def _built_on(layer: Layer, number: int) -> list[Wanted]:
         return []
     if (shape := as_shape(given)) is not None:  # of several arguments Keras takes the first
         first = len(node.uses()) == 1 or (node.args and type(node.args[0]) is Use)
-        return [Wanted((None, *shape[1:]))] if shape and first else []
+        return [_as_built(shape)] if shape and first else []
     shapes = [as_shape(each) for each in given]
-    return [Wanted((None, *shape[1:])) if shape else Wanted() for shape in shapes] if len(shapes) == len(node.uses()) else []
+    return [_as_built(shape) for shape in shapes] if len(shapes) == len(node.uses()) else []
+
+
+def _as_built(shape: Shape | None) -> Wanted:
+    return Wanted((None, *shape[1:]), built=shape[0] is None) if shape else Wanted()
 
 
 def stacked_layers(inference: Inference, path: LayerPath, held: Weights | None) -> frozenset[str]:

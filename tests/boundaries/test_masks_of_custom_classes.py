@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import pytest
+from support.made import flat, run, run_parts, same
 
 import configsplit
 from configsplit.errors import CutError
+from configsplit.runtime.build import load
 from configsplit.runtime.frameworks import framework
 from configsplit.testing.masked_building import Workshop
 
@@ -175,6 +178,37 @@ def test_a_class_that_hands_on_a_mask_is_not_taken_to_make_one(tmp_path: Path) -
     (lstm,) = [layer for layer in model.model.layers if layer.class_name == "LSTM"]
     assert lstm.calls[0].kwargs["mask"] is not None
     assert len(configsplit.split(model, at="plain")) == 2
+
+
+class Weighed(keras.layers.Layer):  # type: ignore[misc]
+    """Uses the mask that it is given, and hands it on."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.supports_masking = True
+
+    def call(self, steps: Any, mask: Any = None) -> Any:
+        return steps if mask is None else steps * keras.ops.cast(mask, steps.dtype)[..., None] + 1.0
+
+
+def test_a_mask_that_keras_3_gives_as_an_argument_need_not_arrive(tmp_path: Path) -> None:
+    layers = keras.layers.Masking(), Scaled(name="at"), Weighed(), keras.layers.LSTM(2)
+    path = functional(tmp_path / "model.keras", keras.Input((4, 3)), *layers)
+    saved = configsplit.split(path, at="at").save(tmp_path / "parts")
+    assert any("whether Scaled ('at') hands on the mask" in each for each in saved.manifest.warnings)
+    works, inputs = framework("keras"), [np.pad(np.ones((2, 2, 3), "float32"), ((0, 0), (0, 2), (0, 0)))]
+    objects = {"Weighed": Weighed, "Scaled": Scaled}
+    (wanted,) = flat(run(load(path, framework=works, classes=objects), inputs, works), works)
+    (found,) = flat(run_parts(saved.directory, saved.manifest, inputs, works, objects), works)
+    assert same(wanted, found)
+
+
+def test_one_that_is_read_off_the_tensor_behind_it_has_to(tmp_path: Path) -> None:
+    start = keras.Input((4, 3))
+    flow = Weighed(name="user")(Scaled(name="at")(keras.layers.Masking()(start)))
+    keras.Model(start, keras.layers.MultiHeadAttention(1, 3)(flow, flow)).save(path := tmp_path / "model.keras")
+    with pytest.raises(CutError, match="a mask may come out of layer"):
+        configsplit.split(path, at="at")
 
 
 WORKS: Any = framework("tf_keras").module

@@ -57,7 +57,17 @@ class Patches(L.Layer):  # type: ignore[misc]
         return tf.reshape(x, (-1, 7, 12))
 
 
-CLASSES = {each.__name__: each for each in (Scaled, Zeroed, MaskOut, PositionEmbedding, Patches)}
+class Tubes(L.Layer):  # type: ignore[misc]
+    def call(self, x: Any) -> Any:
+        return tf.reshape(x, (-1, 4, 12))
+
+
+class Frames(L.Layer):  # type: ignore[misc]
+    def call(self, x: Any) -> Any:
+        return x[..., 0]
+
+
+CLASSES = {each.__name__: each for each in (Scaled, Zeroed, MaskOut, PositionEmbedding, Patches, Tubes, Frames)}
 
 
 def behind(*layers: Any, shape: tuple[int, ...] = (7, 3)) -> Any:
@@ -93,6 +103,7 @@ LIKELY_NONE: dict[str, Callable[[], Any]] = {
     ),
     "positions": lambda: behind(conv(), PositionEmbedding(name="at")),
     "patches of a picture": lambda: behind(Patches(), PositionEmbedding(name="at"), shape=(14, 2, 3)),
+    "tubes of a clip": lambda: behind(Tubes(), PositionEmbedding(name="at"), shape=(2, 4, 2, 3)),
     "beside what has no mask": lambda: beside(L.Dense(3, name="other")),
 }
 MASKS_BEGIN: dict[str, Callable[[], Any]] = {
@@ -100,6 +111,7 @@ MASKS_BEGIN: dict[str, Callable[[], Any]] = {
     "what is only moved": lambda: behind(L.Reshape((7, 3)), L.Dropout(0.1), Scaled(name="at")),
     "what an Embedding looks up": lambda: behind(L.Embedding(9, 3), Scaled(name="at"), shape=(7,)),
     "embedded words of sentences": lambda: behind(Patches(), Scaled(name="at"), shape=(7, 2, 6)),
+    "sound of any length": lambda: behind(Frames(name="at"), shape=(None, 5, 1)),
     "behind another that takes raw numbers": lambda: behind(Scaled(), Scaled(name="at")),
     "a setting that speaks of masks": lambda: behind(conv(), Zeroed(name="at")),
     "a name that does": lambda: behind(conv(), MaskOut(name="at")),
@@ -156,3 +168,27 @@ def test_settings_that_ask_for_a_mask_are_believed(mask_zero: bool, tmp_path: Pa
         assert any(
             "whether Looked" in each for each in configsplit.split(path, "at").save(tmp_path / "parts").manifest.warnings
         )
+
+
+class Pooled(L.Layer):  # type: ignore[misc]
+    """As recommenders have it: rows, and how many of them count."""
+
+    def __init__(self, supports_masking: bool = False, **more: Any) -> None:
+        super().__init__(**more)
+        self.supports_masking = supports_masking
+
+    def call(self, both: Any) -> Any:
+        rows, length = both
+        return tf.reduce_sum(rows, 1, keepdims=True) / tf.cast(length, rows.dtype)[:, None]
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "supports_masking": self.supports_masking}
+
+
+def test_a_length_is_no_sentence(tmp_path: Path) -> None:
+    """What takes one beside looked up rows is not taken for an Embedding because a setting of it speaks of masks."""
+    ids, length = L.Input((7,), dtype="int32"), L.Input((1,), dtype="int32")
+    flow = Pooled(name="at")([L.Embedding(9, 3)(ids), length])
+    keras.Model([ids, length], L.Dense(2)(Scaled()(flow))).save(path := tmp_path / "model.keras")
+    saved = configsplit.split(path, "at").save(tmp_path / "parts")
+    assert any("whether Pooled" in each for each in saved.manifest.warnings)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from math import inf
 from typing import Any
@@ -75,7 +75,21 @@ _AROUND = ("DropoutWrapper", "ResidualWrapper", "DeviceWrapper")
 
 
 def cells_of(call: CallFacts) -> list[tuple[str, FrozenDict]]:
-    """Kind and config of every cell of a recurrent layer, or of a cell called by itself; stacks of stacks flattened."""
+    """Kind and config of every cell of a recurrent layer, or of a cell called by itself; stacks of stacks flattened.
+
+    Raises:
+        ShapeError: the class of one is nobody's that is known here.
+    """
+    return [_known(cell) for cell in _all_cells(call)]
+
+
+def _known(cell: tuple[str, FrozenDict]) -> tuple[str, FrozenDict]:
+    if cell[0] not in CELLS:
+        raise unknown(f"there is no rule for the cell class {cell[0]!r}")
+    return cell
+
+
+def _all_cells(call: CallFacts) -> list[tuple[str, FrozenDict]]:
     if call.class_name in CELLS:
         return [(call.class_name, call.config)]
     by_itself = FrozenDict({"class_name": call.class_name, "config": call.config})
@@ -88,11 +102,22 @@ def cells_of(call: CallFacts) -> list[tuple[str, FrozenDict]]:
             todo.extend(reversed(entry["config"]["cells"]))
         elif name in _AROUND:
             todo.append(entry["config"]["cell"])
-        elif kind in CELLS:
-            cells.append((kind, entry["config"]))
         else:
-            raise unknown(f"there is no rule for the cell class {name!r}")
+            cells.append((kind if kind in CELLS else name, entry["config"]))
     return cells
+
+
+def over_own_cell(call: CallFacts) -> bool:
+    """Whether an RNN ends in a cell of a class of the user's own."""
+    return call.class_name == "RNN" and _all_cells(call)[-1][0] not in CELLS
+
+
+def seemingly(call: CallFacts) -> Iterator[CallFacts]:
+    """An RNN over a cell of the user's own that has ``units``, as each recurrent layer of Keras that might have its weights."""
+    units = _all_cells(call)[-1][1].get("units")
+    if type(units) is int:
+        config = FrozenDict({**call.config.without("cell"), "units": units, "use_bias": False})
+        yield from (replace(call, class_name=kind, config=config) for kind in ("SimpleRNN", "GRU", "LSTM"))
 
 
 def _units(config: FrozenDict) -> int:
@@ -106,14 +131,14 @@ def _sequence(call: CallFacts) -> tuple[int | None, int | None]:
 
 
 def recurrent_outputs(call: CallFacts) -> Outputs:
-    cells, dtype = cells_of(call), compute_dtype(call)
+    dtype = compute_dtype(call)
     batch, time = _sequence(call)
     _check_batch(call, batch)
     _check_steps(call, time)
-    units = _units(cells[-1][1])
+    units = _units(_known(_all_cells(call)[-1])[1])
     outputs = [TensorSpec(_over_time(call, batch, time, units), dtype)]
     if call.config.get("return_state"):
-        outputs += [TensorSpec((batch, size), dtype) for size in _state_sizes(call, cells)]
+        outputs += [TensorSpec((batch, size), dtype) for size in _state_sizes(call, cells_of(call))]
     return tuple(outputs)
 
 

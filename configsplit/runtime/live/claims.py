@@ -18,6 +18,7 @@ from configsplit.runtime.frameworks import Framework
 from configsplit.runtime.inputs import Hints, make_inputs
 from configsplit.runtime.live.layers import inner_layers
 from configsplit.runtime.live.signature import takes_training
+from configsplit.runtime.live.unchanged import at_inference
 from configsplit.runtime.worker import to_tensor
 
 PAIRS = (
@@ -67,10 +68,12 @@ def tensors_like(
 
 
 def given_by(layer: Any, args: Any, kwargs: Any, works: Framework, *, values: bool = False) -> list[Any]:
-    """What the code of a layer gives: run on values, or else traced, whatever its class says of itself. A call that is written
-    down may have a ``training`` that Keras does not hand on."""
+    """What the code of a layer gives at inference: run on values, or else traced, whatever its class says of itself.
+
+    A call that is written down may have a ``training`` that Keras does not hand on.
+    """
     if values:
-        return works.flatten(layer(*args, **kwargs))
+        return works.flatten(at_inference(layer, args, kwargs, works))
     kept = kwargs if takes_training(layer) else {name: each for name, each in kwargs.items() if name != "training"}
     return works.flatten(works.module.Operation.compute_output_spec(layer, *args, **kept))
 

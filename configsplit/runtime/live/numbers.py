@@ -10,6 +10,7 @@ from configsplit.runtime import arrays
 from configsplit.runtime.frameworks import Framework
 from configsplit.runtime.inputs import Hints, make_inputs, read_hints
 from configsplit.runtime.live.signature import call_specs, takes_training
+from configsplit.runtime.live.unchanged import unchanged
 from configsplit.runtime.worker import to_stored, to_tensor
 
 Batch: TypeAlias = list[arrays.Stored]
@@ -69,7 +70,8 @@ def _fixed(shape: Sequence[int | None], size: int) -> tuple[int | None, ...]:
 
 
 def outputs(model: Any, works: Framework, specs: Any, stored: Sequence[arrays.Stored]) -> Batch:
-    """What a model gives at inference."""
+    """What a model gives at inference, which leaves it as it was."""
     given = works.pack(specs, [to_tensor(item, works) for item in stored])
     options = {"training": False} if takes_training(model) else {}
-    return [to_stored(tensor, works) for tensor in works.flatten(model(given, **options))]
+    with unchanged(model):
+        return [to_stored(tensor, works) for tensor in works.flatten(model(given, **options))]
