@@ -16,6 +16,7 @@ from configsplit.batches.recipe import Recipe
 from configsplit.batches.run import PASSING
 from configsplit.containers.system.errors import system_faults
 from configsplit.errors import StoreError
+from configsplit.graph.walking import grouped
 
 _LIMITS = {"worker-timeout": ("seconds", 4), "worker-memory": ("memory", 2)}
 """Failures at a limit: which one, and how many times as high the next run has it."""
@@ -41,10 +42,7 @@ def write_overrides(
     Raises:
         StoreError: the file cannot be written.
     """
-    groups: dict[str, list[Mapping[str, Any]]] = {}
-    for result in results:
-        if result["outcome"] == "failed":
-            groups.setdefault(result["error"]["code"], []).append(result)
+    groups = grouped((result["error"]["code"], result) for result in results if result["outcome"] == "failed")
     if not groups:
         return 0
     plain = recipe.model_dump(mode="json", exclude_defaults=True, exclude_none=True, by_alias=True)

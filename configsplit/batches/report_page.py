@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from importlib import resources
@@ -12,6 +10,7 @@ from typing import Any
 from configsplit import __version__
 from configsplit.batches.causes import Summary
 from configsplit.batches.recipe import Recipe
+from configsplit.display.html import digest
 from configsplit.graph.json import spelled
 from configsplit.pictures.style import part_colours
 
@@ -22,7 +21,7 @@ def page(summary: Summary, zoo: str, recipe: Recipe, records: Iterable[dict[str,
     """The page, piece by piece: ten thousand models need not be in memory at once."""
     style, script = _text("report.css") + part_colours(), _text("report.js")
     frame = _text("report.html")
-    for name, value in (("style_digest", _digest(style)), ("script_digest", _digest(script)), ("style", style)):
+    for name, value in (("style_digest", digest(style)), ("script_digest", digest(script)), ("style", style)):
         frame = frame.replace(f"{{{name}}}", value)
     before, _, rest = frame.partition("{data}")
     between, _, after = rest.partition("{script}")
@@ -35,11 +34,6 @@ def page(summary: Summary, zoo: str, recipe: Recipe, records: Iterable[dict[str,
 
 def _text(name: str) -> str:
     return resources.files("configsplit.batches").joinpath("page", name).read_text("utf-8")
-
-
-def _digest(text: str) -> str:
-    """What the page's own policy knows a script or style by: no other one is run, whatever a model's name contains."""
-    return base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
 
 
 def _data(summary: Summary, zoo: str, recipe: Recipe, records: Iterable[dict[str, Any]]) -> Iterator[str]:

@@ -15,6 +15,7 @@ from configsplit.errors import TensorReferenceError
 from configsplit.graph.calls import CallGraph, call_graph
 from configsplit.graph.model import CallRef, Layer, LayerPath, Model, TensorRef, walk
 from configsplit.graph.references import Place, outputs_used, places, tensor_name
+from configsplit.graph.walking import grouped
 from configsplit.models.document import Document
 from configsplit.models.wrapped import DocumentWrapping
 from configsplit.rewrites.nested.flat import Flat, Inner, anything, flatten, nothing, outer_calls, path_of
@@ -116,10 +117,9 @@ class Flattened:
     @cached_property
     def groups(self) -> Mapping[Inner, list[int]]:
         """For each call of an opened model the numbers of the calls inside it, rising."""
-        by_inner: dict[Inner, list[int]] = {}
-        for (inside, _), call in self.flat.calls.items():
-            for outer in outer_calls(inside):
-                by_inner.setdefault(outer, []).append(self.graph.number[call])
+        by_inner = grouped(
+            (outer, self.graph.number[call]) for (inside, _), call in self.flat.calls.items() for outer in outer_calls(inside)
+        )
         return {outer: sorted(numbers) for outer, numbers in by_inner.items()}
 
 

@@ -14,6 +14,7 @@ from configsplit.catalog.table import class_facts
 from configsplit.errors import CutError
 from configsplit.graph.calls import call_graph
 from configsplit.graph.model import CallRef, Model, TensorRef, TensorSpec
+from configsplit.graph.walking import grouped
 from configsplit.inference import Inference, Masks, traced_masks
 from configsplit.inference.mask_rules import in_words
 from configsplit.inference.tensor_kinds import with_kinds
@@ -94,10 +95,7 @@ def _heeded(
 ) -> bool:
     """Whether the mask of a tensor is used in a part that takes it, by a call that takes it or behind one that hands it on."""
     graph = call_graph(done.model)
-    handed: dict[CallRef, list[TensorRef]] = {}
-    for each, mask in masks.tensors.items():
-        if mask.kind != "given":
-            handed.setdefault(CallRef(each.layer, each.call), []).append(each)
+    handed = grouped((CallRef(each.layer, each.call), each) for each, mask in masks.tensors.items() if mask.kind != "given")
     todo = [(ref, call) for call in calls]
     seen = set(todo)
     while todo:

@@ -19,6 +19,7 @@ from configsplit.errors import ShapeError
 from configsplit.graph.calls import CallGraph, call_graph
 from configsplit.graph.model import Model, TensorRef, TensorSpec
 from configsplit.graph.references import outputs_used, tensor_name
+from configsplit.graph.walking import grouped
 from configsplit.inference import Inference, explain
 from configsplit.models.document import Document
 
@@ -248,9 +249,7 @@ class Pricing:
         """Open sizes that are one variable: each for itself; or those on one axis, which several inputs may have to share."""
         if 0 < len(self.opens) <= most:
             yield [[each] for each in self.opens]
-        axes: dict[int, list[Open]] = {}
-        for each in self.opens:
-            axes.setdefault(each.axis, []).append(each)
+        axes = grouped((each.axis, each) for each in self.opens)
         if 0 < len(axes) <= most:
             yield list(axes.values())
 

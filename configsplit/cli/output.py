@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from configsplit.errors import ConfigSplitError
+from configsplit.graph.walking import grouped
 
 
 def show(document: Any) -> None:
@@ -122,9 +123,7 @@ _MANY = 3
 
 def told_once(lines: Iterable[str]) -> list[str]:
     """Lines without those that differ from an earlier one in numbers alone, where these are many; with ``-v`` all of them."""
-    alike: dict[str, list[str]] = {}
-    for each in lines:
-        alike.setdefault(re.sub(r"\d+", "0", each), []).append(each)
+    alike = grouped((re.sub(r"\d+", "0", each), each) for each in lines)
     every = click.get_current_context().params["verbose"]
     return [
         line

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 from configsplit.catalog.table import class_facts
 from configsplit.errors import WeightsError
 from configsplit.graph.model import HeldBy, Layer, LayerPath, Model, nested, walk
+from configsplit.graph.walking import grouped
 
 
 class Layout(NamedTuple):
@@ -105,9 +106,7 @@ def inner_weights(layer: Layer, names: Sequence[str], inside: HeldBy = nested) -
     for path, inner in walk(top, inside) if top else ():
         if inside(inner) is None and not inner.implicit:
             owners.setdefault(inner.name, []).append(path)
-    placed: dict[LayerPath, list[str]] = {}
-    for name in names:
-        placed.setdefault(_owner(layer.name, name, owners), []).append(name)
+    placed = grouped((_owner(layer.name, name, owners), name) for name in names)
     return {path: tuple(row) for path, row in placed.items()}
 
 

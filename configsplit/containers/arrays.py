@@ -18,7 +18,7 @@ from configsplit.containers.system import window
 from configsplit.containers.system.hashing import crc32
 from configsplit.containers.system.window import Span, stream
 from configsplit.errors import StoreError
-from configsplit.graph.walking import everything
+from configsplit.graph.walking import everything, grouped
 
 if TYPE_CHECKING:
     import numpy as np
@@ -136,11 +136,7 @@ class Arrays(Protocol):
 
     @cached_property
     def _children(self) -> Mapping[str, Sequence[str]]:
-        children: dict[str, list[str]] = {}
-        for path in (*self.groups, *self.datasets):
-            if path:
-                children.setdefault(path.rpartition("/")[0], []).append(path)
-        return children
+        return grouped((path.rpartition("/")[0], path) for path in (*self.groups, *self.datasets) if path)
 
     def children(self, group: str) -> Sequence[str]:
         """Paths of the groups and arrays directly in a group, groups first."""

@@ -13,6 +13,7 @@ from configsplit.dialects import read_entry
 from configsplit.errors import WeightsError
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import HeldBy, Layer, LayerPath, Model, walk
+from configsplit.graph.walking import grouped
 
 
 class _Found(NamedTuple):
@@ -41,9 +42,7 @@ def by_name(model: Model, named: Mapping[str, Listed], where: str) -> ListedArra
     """
     held = holds(model.dialect)
     layers = {path: layer for path, layer in walk(model, held) if held(layer) is None and not layer.implicit}
-    owners: dict[str, list[LayerPath]] = {}
-    for path in layers:
-        owners.setdefault(path[-1], []).append(path)
+    owners = grouped((path[-1], path) for path in layers)
     by_path: dict[LayerPath, list[_Found]] = {}
     for name in named:
         path, rest = _owner(name, owners, where)

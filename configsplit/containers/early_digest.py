@@ -47,7 +47,7 @@ class EarlyDigest:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._child is not None:
-            self._child.end()
+            self._child.close()
         self.source.close()
 
     def sha256(self) -> str:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
 
 from configsplit.containers.fetched import bring, elsewhere
+from configsplit.containers.system.closing import Closing
 from configsplit.containers.system.errors import system_faults
 from configsplit.containers.system.files import open_regular, read_at
 from configsplit.containers.system.window import Span, stream
@@ -20,7 +20,7 @@ MAX_TEXT = 256 << 20
 """Bytes of an architecture; no Keras model comes near it."""
 
 
-class Files:
+class Files(Closing):
     """Every file that one model is read from. ``scratch`` is a folder for unpacking what is packed.
 
     Members of an archive are files below its path, where the system has none.
@@ -65,10 +65,7 @@ class Files:
         self._opened.append((path, fd, _stamp(status)))
         return Span(fd, 0, status.st_size)
 
-    def __enter__(self) -> Files:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def close(self) -> None:
         self.stack.close()
 
     def check_unchanged(self) -> None:

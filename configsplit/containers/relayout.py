@@ -7,7 +7,6 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Any, TypeAlias
 
 import numpy as np
@@ -15,6 +14,7 @@ import numpy as np
 from configsplit.catalog.recipes import Recipe
 from configsplit.containers.arrays import Arrays
 from configsplit.containers.hdf5.plain_format import Unplain
+from configsplit.containers.system.closing import Closing
 from configsplit.containers.system.errors import system_faults
 from configsplit.containers.system.window import Span, stream
 from configsplit.containers.writing import Fresh, Move, Relaid
@@ -23,17 +23,14 @@ from configsplit.errors import WeightsError
 Values: TypeAlias = "np.ndarray[Any, Any]"
 
 
-class Relaying:
+class Relaying(Closing):
     """A scratch file for values that are not those of the source; use it in a ``with`` statement until all is written."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._file: IO[bytes] | None = None
 
-    def __enter__(self) -> Relaying:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def close(self) -> None:
         if self._file is not None:
             self._file.close()
 

@@ -8,7 +8,6 @@ from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from threading import Event
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from configsplit.containers.archive import CONFIG
@@ -17,6 +16,7 @@ from configsplit.containers.container import METADATA, PROGRAM, Container, Forma
 from configsplit.containers.fetched import is_skimmed
 from configsplit.containers.kinds import foreign, two_kinds
 from configsplit.containers.opening import Files, Opened
+from configsplit.containers.system.closing import Closing
 from configsplit.errors import StoreError
 from configsplit.telling import decided
 
@@ -178,7 +178,7 @@ def digest(path: Path | str, stop: Event | None = None) -> str:
         return digest_of_file(opened, stop) if several is None else several(opened).sha256(stop)
 
 
-class Source:
+class Source(Closing):
     """One model on disk. Everything in it is read when it is first asked for, and only then.
 
     Attributes:
@@ -209,15 +209,9 @@ class Source:
         self.by_name, self.order, self.dequantize = by_name, order, dequantize
         self.is_closed = False
 
-    def __enter__(self) -> Source:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.close()
-
     def close(self) -> None:
         self.is_closed = True
-        self._files.stack.close()
+        self._files.close()
 
     @cached_property
     def _container(self) -> Container:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from configsplit.containers.addresses import Layout
-from configsplit.containers.arrays import BFLOAT16, ArrayInfo, Arrays, ListedGroup, prefixes
+from configsplit.containers.arrays import BFLOAT16, ArrayInfo, Arrays, groups_above
 from configsplit.containers.hdf5.plain_format import Attribute, variable_text
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Turned(Arrays):
     def __init__(self, base: Arrays, layout: Layout, names: Mapping[str, str]) -> None:
         self.where, self.size, self.base, self._layout, self._names = base.where, base.size, base, layout, names
         self.datasets: Mapping[str, ArrayInfo] = {path: _marked(base.datasets[own], layout) for path, own in names.items()}
-        self.groups = {above: ListedGroup() for path in names for above in [*prefixes(path)][:0:-1]} | {"": ListedGroup()}
+        self.groups = groups_above(names)
 
     @property
     def layout(self) -> Layout:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from configsplit.containers.addresses import LEGACY, LEGACY_WEIGHTS, TF213, V3, Layout
@@ -12,6 +11,7 @@ from configsplit.containers.arrays import Arrays, prefixes
 from configsplit.containers.hdf5.index import DatasetInfo, GroupInfo, Index, check_overlaps
 from configsplit.containers.hdf5.plain_format import Attribute, Unplain, kind_of
 from configsplit.containers.hdf5.read_plain import PlainFile
+from configsplit.containers.system.closing import Closing
 from configsplit.containers.system.errors import hdf5_faults
 from configsplit.containers.system.files import brought
 from configsplit.containers.system.window import Span, Window
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-class WeightFile(Arrays):
+class WeightFile(Closing, Arrays):
     """An HDF5 file of weights, or the span of an archive that holds one. It is closed by who opened it.
 
     Attributes:
@@ -72,12 +72,6 @@ class WeightFile(Arrays):
         for file in self._opened:
             if file.valid:
                 file.close()
-
-    def __enter__(self) -> WeightFile:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.close()
 
     @cached_property
     def layout(self) -> Layout:

@@ -271,7 +271,7 @@ def _pieces_member(pieces: Sequence[Piece]) -> Member:
 def _add_items(skeleton: Skeleton | PlainSkeleton, items: Iterable[Item]) -> None:
     for item in items:
         if isinstance(item, Move):
-            skeleton.copy_tree(item.source, item.src, item.dst, item.rename)
+            _copy_tree(skeleton, item)
         elif isinstance(item, Fresh):
             skeleton.write(item.dst, item.values)
         elif isinstance(item, Relaid):
@@ -281,6 +281,21 @@ def _add_items(skeleton: Skeleton | PlainSkeleton, items: Iterable[Item]) -> Non
             skeleton.group(group)
             if item.name is not None:
                 skeleton.set_name(group, item.name)
+
+
+def _copy_tree(skeleton: Skeleton | PlainSkeleton, move: Move) -> None:
+    """Copy a subtree; its new name becomes the layer's name on its ``vars`` group, where there is one."""
+    source, src, dst, name = move.source, move.src, move.dst, move.rename
+    source.check_there(src)
+    for item in source.subtree(src):
+        place = (dst + item[len(src) :]).strip("/")
+        if item in source.datasets:
+            skeleton.copy_dataset(source, item, place)
+        else:
+            skeleton.copy_attributes(source, item, place)
+    own = f"{dst}/vars".lstrip("/") if f"{src}/vars".lstrip("/") in source.groups else dst
+    if name is not None and skeleton.has_name(own):
+        skeleton.set_name(own, name)
 
 
 def _add_layers(

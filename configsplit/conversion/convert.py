@@ -13,7 +13,7 @@ from configsplit.conversion.lambdas.reading import reading_facts
 from configsplit.errors import DocumentError
 from configsplit.graph.calls import CallGraph, call_graph, closure, topological
 from configsplit.graph.json import FrozenDict
-from configsplit.graph.model import Layer, LayerPath, Model, Node, TensorRef, TensorSpec, Use, walk
+from configsplit.graph.model import Layer, LayerPath, Model, Node, TensorRef, TensorSpec, Use, innermost_first
 from configsplit.inference import RULE_ERRORS, Inference, trace
 from configsplit.inference.inputs import input_spec
 
@@ -84,8 +84,7 @@ def migrate(request: Request) -> Migration:
 
 def _tree(path: LayerPath, model: Model, inference: Inference | None, work: _Work) -> Model | None:
     """Migrate a model and all that are nested in it; None where something was refused."""
-    nested = [(inner, layer.model) for inner, layer in walk(model) if layer.model is not None]
-    for inner, each in [*reversed(nested), ((), model)]:
+    for inner, each in innermost_first(model):
         place = (*path, *inner)
         building = _one(place, each, inside(inference, inner), work)
         work.results[place] = building

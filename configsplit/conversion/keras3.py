@@ -8,7 +8,7 @@ from configsplit.catalog.keras3.today import as_today
 from configsplit.conversion.finish import BARE, single
 from configsplit.dialects import emit, parse
 from configsplit.graph.json import dumps
-from configsplit.graph.model import LayerPath, Model, walk
+from configsplit.graph.model import LayerPath, Model, innermost_first
 from configsplit.graph.rebuild_order import reordered
 
 _TRAINING = "compile_config"
@@ -20,9 +20,8 @@ def renewed(model: Model) -> Model:
     Before 3.11 a single tensor and a list of one were written alike, and meant the tensor.
     """
     model = replace(parse(dumps(as_today(emit(_named(model))))).model, form=model.form)
-    nested = [(path, layer.model) for path, layer in walk(model) if layer.model is not None]
     made: dict[LayerPath, Model] = {}
-    for path, each in [*reversed(nested), ((), model)]:
+    for path, each in innermost_first(model):
         layers = tuple(
             replace(layer, model=made.get((*path, layer.name)), entry=layer.entry.without(_TRAINING)) for layer in each.layers
         )
@@ -35,8 +34,7 @@ def _named(model: Model) -> Model:
     """With the name of every layer in the document: those that are called after their place, and class, are called otherwise
     when that is written as today."""
     made: dict[LayerPath, Model] = {}
-    nested = [(path, layer.model) for path, layer in walk(model) if layer.model is not None]
-    for path, each in [*reversed(nested), ((), model)]:
+    for path, each in innermost_first(model):
         layers = (replace(layer, model=made.get((*path, layer.name))).named() for layer in each.layers)
         made[path] = each.with_layers(tuple(layers))
     return made[()]

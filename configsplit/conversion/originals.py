@@ -21,7 +21,19 @@ from configsplit.conversion.lambdas.values import Tensor
 from configsplit.conversion.layers.lambdas import alone, by_name
 from configsplit.conversion.layers.layer import is_model
 from configsplit.graph.json import FrozenDict, rebuild
-from configsplit.graph.model import INPUT, Constant, Layer, LayerPath, Model, Node, TensorRef, TensorSpec, Use, leaves, walk
+from configsplit.graph.model import (
+    INPUT,
+    Constant,
+    Layer,
+    LayerPath,
+    Model,
+    Node,
+    TensorRef,
+    TensorSpec,
+    Use,
+    innermost_first,
+    leaves,
+)
 from configsplit.graph.rebuild_order import reordered
 from configsplit.inference import Inference, trace
 
@@ -50,8 +62,7 @@ def without_code(request: Request) -> tuple[Model, tuple[Instead, ...]]:
 def _model(request: Request, above: LayerPath, done: list[Instead]) -> Model:
     """``above`` is the path of the wrapper around the model."""
     made: dict[LayerPath, Model] = {}
-    nested = [(path, layer.model) for path, layer in walk(request.model) if layer.model is not None]
-    for path, model in [*reversed(nested), ((), request.model)]:
+    for path, model in innermost_first(request.model):
         known = inside(request.inference, path)
         layers = []
         for layer in model.layers:

@@ -11,7 +11,7 @@ from configsplit.catalog.keras3.refusals import Migration, Note, Refusal, Stop
 from configsplit.conversion.convert import inside
 from configsplit.dialects import read_entry
 from configsplit.graph.json import FrozenDict
-from configsplit.graph.model import CallRef, Layer, LayerPath, Model, TensorSpec, walk
+from configsplit.graph.model import CallRef, Layer, LayerPath, Model, TensorSpec, innermost_first, walk
 from configsplit.inference import Inference, every_mask, trace
 
 
@@ -21,8 +21,7 @@ def for_browsers(migration: Migration, model: Model, facts: Mapping[str, LayerFa
     """
     inference = trace(model, facts, dialect="keras2", read=read_entry)
     refused, changed = list(_masked(inference)), dict[LayerPath, Model]()
-    nested = [(path, layer.model) for path, layer in walk(model) if layer.model is not None]
-    for path, each in [*reversed(nested), ((), model)]:
+    for path, each in innermost_first(model):
         known, layers = inside(inference, path), []
         for layer in each.layers:
             place = (*path, layer.name)

@@ -15,6 +15,7 @@ from typing import Literal, NamedTuple
 from configsplit.errors import CutError
 from configsplit.graph.calls import CallGraph, closure, topological
 from configsplit.graph.model import TensorRef
+from configsplit.graph.walking import grouped
 
 Choice = Literal["smallest", "early", "late"]
 Cost = Callable[[TensorRef], int]
@@ -236,10 +237,8 @@ def partition(graph: CallGraph, heads: Sequence[set[int]]) -> list[list[int]]:
     the order of "in more heads first" never wait for a later one. Nested heads (N cuts) give N + 1 parts; crossing ones may
     give more.
     """
-    parts: dict[tuple[bool, ...], list[int]] = {}
-    for call in range(len(graph.calls)):
-        if not graph.is_input[call]:
-            parts.setdefault(tuple(call in head for head in heads), []).append(call)
+    calls = (call for call in range(len(graph.calls)) if not graph.is_input[call])
+    parts = grouped((tuple(call in head for head in heads), call) for call in calls)
     if len(parts) <= len(heads):
         raise CutError("one of the parts would have no layer", code="cut-empty-part", hint="cut at fewer places")
     return [parts[key] for key in sorted(parts, key=lambda key: (-sum(key), tuple(not inside for inside in key)))]

@@ -9,7 +9,7 @@ from configsplit.dialects.dialect import Dialect
 from configsplit.dialects.frame import hold
 from configsplit.dialects.parse import LIST
 from configsplit.graph.json import FrozenDict, dumps, rebuild
-from configsplit.graph.model import Layer, Model, TensorRef, walk
+from configsplit.graph.model import Layer, Model, TensorRef, innermost_first
 
 
 class Style(NamedTuple):
@@ -26,9 +26,8 @@ def emit(model: Model) -> FrozenDict:
     dialect = dialect_of(model.dialect)
     told = [layer for layer in model.layers if layer.entry]
     modern = any("module" in layer.entry for layer in told) or (model.dialect == "keras3" and not told)
-    nested = [layer.model for _, layer in walk(model) if layer.model is not None]
     configs: dict[int, Any] = {}
-    for each in (*reversed(nested), model):
+    for _, each in innermost_first(model):
         configs[id(each)] = _config(each, configs, dialect, Style(modern, model.form))
     document = (model.entry or dialect.functional_entry(modern)) | {"config": configs[id(model)]}
     hold("Envelope", document)

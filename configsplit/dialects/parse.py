@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from itertools import chain, count, pairwise
+from itertools import count, pairwise
 from typing import Any
 
 from configsplit.dialects.detect import Detection, detect, dialect_of
@@ -17,7 +17,7 @@ from configsplit.dialects.envelope import model_kind, no_graph, unwrapped
 from configsplit.dialects.frame import hold
 from configsplit.dialects.lists_of_one import flat, writes_bare
 from configsplit.dialects.recover import NOTHING, Stated, stated
-from configsplit.dialects.sound import check
+from configsplit.dialects.sound import check, uses_of, worded
 from configsplit.errors import DocumentError, nearest
 from configsplit.graph.json import FrozenDict, loads, rebuild
 from configsplit.graph.model import CHAINED, Layer, Model, Node, TensorRef, Use, leaves
@@ -201,22 +201,15 @@ def _rebased(layer: Layer, bases: dict[str, int], dialect: Dialect) -> Layer:
 
 def _is_resolved(model: Model) -> bool:
     calls = {layer.name: len(layer.calls) for layer in model.layers}
-    uses = (use.ref for layer in model.layers for node in layer.calls for use in node.uses())
-    return all(0 <= ref.call < calls[ref.layer] for ref in chain(uses, model.input_refs(), model.output_refs()))
+    return all(0 <= ref.call < calls[ref.layer] for ref, _, _ in uses_of(model))
 
 
 def _check_references(model: Model) -> None:
     """Every reference names a call that exists."""
     calls = {layer.name: len(layer.calls) for layer in model.layers}
-    for index, layer in enumerate(model.layers):
-        for number, node in enumerate(layer.calls):
-            for use in node.uses():
-                if not 0 <= use.ref.call < calls[use.ref.layer]:
-                    raise _missing_call(use.ref, calls, f"layers[{index}].inbound_nodes[{number}]")
-    for key, refs in (("input_layers", model.input_refs()), ("output_layers", model.output_refs())):
-        for ref in refs:
-            if not 0 <= ref.call < calls[ref.layer]:
-                raise _missing_call(ref, calls, key)
+    for ref, place, number in uses_of(model):
+        if not 0 <= ref.call < calls[ref.layer]:
+            raise _missing_call(ref, calls, worded(place, number))
 
 
 def _check_inputs(model: Model) -> None:

@@ -19,6 +19,7 @@ from typing import Any, TypeAlias
 from configsplit.errors import DocumentError
 from configsplit.graph.json import rebuild
 from configsplit.graph.model import Layer, Model, Node, TensorRef, Use, leaves
+from configsplit.graph.walking import grouped
 
 _CLONE = "CLONE"
 """What Keras puts behind the name of a tensor to name the InputLayer that takes its place."""
@@ -212,9 +213,7 @@ def _offer(model: Model, layer: Layer, readings: list[tuple[int, ...]]) -> str:
     likely = next((reading for reading in readings if list(reading) == sorted(reading)), None)
     if likely is None:
         return "say the right one: configsplit extract FILE --calls LAYER=GIVER@CALL,GIVER@CALL"
-    takes: dict[tuple[str, int], list[str]] = {}
-    for taker, call in zip(_takers(model, layer.name), likely, strict=True):
-        takes.setdefault(taker, []).append(f"{layer.name}@{call}")
+    takes = grouped((taker, f"{layer.name}@{call}") for taker, call in zip(_takers(model, layer.name), likely, strict=True))
     ends = " --to ".join(dict.fromkeys(ref.layer for ref in leaves(model.outputs, TensorRef)))
     told = " ".join(f"--calls {name}{f'@{call}' if call else ''}={','.join(given)}" for (name, call), given in takes.items())
     return f"say the right one, which is likely this: configsplit extract FILE {told} --to {ends} --out NEW"
@@ -228,10 +227,7 @@ def _has_an_order(model: Model) -> bool:
         for layer in model.layers
         for number, node in enumerate(layer.calls)
     }
-    takers: dict[tuple[str, int], list[tuple[str, int]]] = {}
-    for call, needs in waiting.items():
-        for need in needs:
-            takers.setdefault(need, []).append(call)
+    takers = grouped((need, call) for call, needs in waiting.items() for need in needs)
     ready = [call for call, needs in waiting.items() if not needs]
     done = 0
     while ready:

@@ -22,16 +22,16 @@ def check(model: Model) -> None:
     _check_inputs(model, layers)
     wide: dict[CallRef, int] = {}
     given = {ref.layer for ref in model.input_refs()}
-    for ref, place, number in _uses(model):
+    for ref, place, number in uses_of(model):
         layer = layers[ref.layer]
         if layer.is_input and ref.layer not in given:
             message = f"{ref.layer!r} is used, but is no input of the model"
-            raise DocumentError(message, code="document-bad-reference", where=_worded(place, number), hint=_HINT)
+            raise DocumentError(message, code="document-bad-reference", where=worded(place, number), hint=_HINT)
         if ref.output == 0:
             continue  # every call gives one
         limit = _outputs(layer)
         if ref.output >= limit:
-            raise _no_output(ref, limit, _worded(place, number))
+            raise _no_output(ref, limit, worded(place, number))
         call = CallRef(ref.layer, ref.call)
         wide[call] = max(wide.get(call, 0), ref.output)
     if sum(wide.values()) > 10 * MOST_OUTPUTS:
@@ -57,7 +57,7 @@ def _outputs(layer: Layer) -> int:
     return 1 if layer.is_input else MOST_OUTPUTS
 
 
-def _uses(model: Model) -> Iterator[tuple[TensorRef, int | str, int]]:
+def uses_of(model: Model) -> Iterator[tuple[TensorRef, int | str, int]]:
     """Every tensor that is taken, and where: the number of the layer and that of its call; or the end that it is."""
     for index, layer in enumerate(model.layers):
         for number, node in enumerate(layer.calls):
@@ -68,7 +68,7 @@ def _uses(model: Model) -> Iterator[tuple[TensorRef, int | str, int]]:
             yield ref, key, 0
 
 
-def _worded(place: int | str, number: int) -> str:
+def worded(place: int | str, number: int) -> str:
     return f"layers[{place}].inbound_nodes[{number}]" if isinstance(place, int) else place
 
 

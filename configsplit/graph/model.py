@@ -263,3 +263,9 @@ def free_name(wish: str, taken: set[str]) -> str:
         name = f"{wish}_{number}"
     taken.add(name)
     return name
+
+
+def innermost_first(model: Model) -> list[tuple[LayerPath, Model]]:
+    """The model and those nested in it, each behind all that are in it, with its path."""
+    nested = [(path, layer.model) for path, layer in walk(model) if layer.model is not None]
+    return [*reversed(nested), ((), model)]

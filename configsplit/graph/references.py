@@ -13,6 +13,7 @@ from configsplit.errors import TensorReferenceError, closest, did_you_mean
 from configsplit.graph.calls import once
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import CallRef, HeldBy, Layer, LayerPath, Model, TensorRef, nested, walk
+from configsplit.graph.walking import grouped
 
 _SUFFIX = re.compile(r"^(?P<layer>.+?)(?:@(?P<call>\d+|\*))?(?::(?P<output>\d+))?$", re.DOTALL)
 
@@ -169,11 +170,9 @@ def _find(layers: dict[str, Layer], text: str) -> tuple[str, str | None, str | N
 def _unknown(name: str, layers: Iterable[tuple[LayerPath, Layer]], around: Sequence[str] = ()) -> TensorReferenceError:
     """No layer has a name. Those that are like it are told with all that leads to them; if there are any inside the model that
     was named, those."""
-    called: dict[str, list[LayerPath]] = {}
-    for path, layer in layers:
-        if not layer.implicit:
-            for text in dict.fromkeys((path[-1], "/".join(path))):
-                called.setdefault(text, []).append(path)
+    called = grouped(
+        (text, path) for path, layer in layers if not layer.implicit for text in dict.fromkeys((path[-1], "/".join(path)))
+    )
     likely = [name] if name in called else closest(name, called) or closest(name.rpartition("/")[2], called)
     paths = list(dict.fromkeys(path for text in likely for path in called[text]))
     inside = [path for path in paths if path[: len(around)] == tuple(around)]

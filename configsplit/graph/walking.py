@@ -1,4 +1,4 @@
-"""Walks on a stack of their own: a document decides how deep its graph is, and Python's stack is not deep."""
+"""Values by a key; and walks on a stack of their own: a document decides how deep its graph is, and Python's is not deep."""
 
 from __future__ import annotations
 
@@ -7,6 +7,14 @@ from typing import Any, TypeVar
 
 _Thing = TypeVar("_Thing")
 _Key = TypeVar("_Key", bound=Hashable)
+
+
+def grouped(pairs: Iterable[tuple[_Key, _Thing]]) -> dict[_Key, list[_Thing]]:
+    """The second of each pair, by the first; all in the order in which they come."""
+    groups: dict[_Key, list[_Thing]] = {}
+    for key, thing in pairs:
+        groups.setdefault(key, []).append(thing)
+    return groups
 
 
 def everything(start: Iterable[_Thing], inside: Callable[[_Thing], Iterable[_Thing]]) -> Iterator[_Thing]:

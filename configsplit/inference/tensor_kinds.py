@@ -15,6 +15,7 @@ from configsplit.catalog.operations.layers import snake
 from configsplit.errors import CutError
 from configsplit.graph.calls import call_graph, topological
 from configsplit.graph.model import Layer, Node, TensorRef, TensorSpec
+from configsplit.graph.walking import grouped
 from configsplit.inference import Inference
 
 
@@ -54,9 +55,7 @@ def _kinds(inference: Inference) -> dict[TensorRef, TensorKind]:
     graph = call_graph(model)
     position = topological(graph)
     kinds: dict[TensorRef, TensorKind] = {}
-    outputs: dict[tuple[str, int], list[TensorRef]] = {}
-    for ref in inference.specs:
-        outputs.setdefault((ref.layer, ref.call), []).append(ref)
+    outputs = grouped(((ref.layer, ref.call), ref) for ref in inference.specs)
     for number in sorted(range(len(graph.calls)), key=position.__getitem__):
         call = graph.calls[number]
         layer = layers[call.layer]

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from configsplit.catalog.keras3.refusals import Migration
 from configsplit.graph.model import Layer, LayerPath, Model, walk
+from configsplit.graph.walking import grouped
 from configsplit.pictures.picture import Box, Line, Link, Mark, View
 
 _TOLD = 3
@@ -23,10 +24,7 @@ def views_of_conversion(old: Sequence[View], new: Sequence[View], before: Model,
     home = {name: number for number, names in enumerate(left[0]) for name in names}
     links = []
     for number, names in enumerate(right[0]):
-        came: dict[int, list[str]] = {}
-        for name in names:
-            if origins.get(name) in home:
-                came.setdefault(home[origins[name]], []).append(name)
+        came = grouped((home[origins[name]], name) for name in names if origins.get(name) in home)
         links += [Link(source, count + number, _told(rules.get(name, ()) for name in each)) for source, each in came.items()]
     stays, known = set(origins.values()), set(origins)
     ours = [_marked(view, names, stays, "gone") for view, names in zip(old, left, strict=True)]
@@ -53,9 +51,7 @@ def _rules(before: Model, migration: Migration) -> dict[str, tuple[str, ...]]:
     """What was done to make each new layer: its class, its weights, and what the notes say of the old one."""
     assert migration.model is not None
     old, new = dict(walk(before)), dict(walk(migration.model))
-    notes: dict[str, list[str]] = {}
-    for note in migration.notes:
-        notes.setdefault(note.layer, []).append(note.what)
+    notes = grouped((note.layer, note.what) for note in migration.notes)
     return {
         "/".join(path): (
             *_weights(migration, path),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from configsplit.graph.walking import grouped
 from configsplit.pictures.folding import with_blocks
 from configsplit.pictures.ordering import ordered
 from configsplit.pictures.picture import Line, View
@@ -54,10 +55,7 @@ def _groups(view: View, kept: set[int]) -> list[list[int]]:
         alike = level[source] == level[target] and view.boxes[source].part == view.boxes[target].part
         if alike and kept.isdisjoint((source, target)):
             piece[root(source)] = root(target)
-    groups: dict[int, list[int]] = {}
-    for box in range(len(view.boxes)):
-        if box not in kept:
-            groups.setdefault(root(box), []).append(box)
+    groups = grouped((root(box), box) for box in range(len(view.boxes)) if box not in kept)
     return list(groups.values())
 
 

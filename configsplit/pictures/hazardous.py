@@ -9,6 +9,7 @@ from typing import Any
 
 from configsplit.dialects import emit
 from configsplit.graph.model import LayerPath, Model
+from configsplit.graph.walking import grouped
 from configsplit.hazards import hazards
 from configsplit.models.document import Document
 from configsplit.pictures.picture import Box, View
@@ -19,9 +20,8 @@ _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 def hazards_of(document: Document, model: Model | None = None) -> dict[LayerPath, str]:
     """The hazards of each layer, in words; ``model`` is the document's own, or one in which nested models of it are open."""
     plain = emit(model or document.model)
-    by_layer: dict[LayerPath, list[str]] = {}
-    for hazard in hazards(plain, classes=document.registry.names()):
-        by_layer.setdefault(_layer(plain, hazard.where), []).append(hazard.message)
+    found = hazards(plain, classes=document.registry.names())
+    by_layer = grouped((_layer(plain, hazard.where), hazard.message) for hazard in found)
     return {path: "; ".join(dict.fromkeys(messages)) for path, messages in by_layer.items()}
 
 

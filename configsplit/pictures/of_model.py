@@ -12,6 +12,7 @@ from configsplit.display.html import shape
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import CallRef, Layer, TensorRef, TensorSpec
 from configsplit.graph.references import outputs_used, tensor_name
+from configsplit.graph.walking import grouped
 from configsplit.inference import Inference, operations_of, weights_of
 from configsplit.inference.known import called
 from configsplit.pictures.picture import Box, Line, View
@@ -92,9 +93,7 @@ def _family(inference: Inference, layer: Layer) -> str:
 
 def _shapes(inference: Inference) -> dict[CallRef, str]:
     """What each call gives, in words."""
-    shapes: dict[CallRef, list[str]] = {}
-    for ref in sorted(inference.specs):
-        shapes.setdefault(CallRef(ref.layer, ref.call), []).append(shape(inference.specs[ref].shape))
+    shapes = grouped((CallRef(ref.layer, ref.call), shape(inference.specs[ref].shape)) for ref in sorted(inference.specs))
     return {call: ", ".join(told[:3]) + (f" +{len(told) - 3}" if len(told) > 3 else "") for call, told in shapes.items()}
 
 

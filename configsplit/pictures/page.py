@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 from collections.abc import Collection, Iterable, Iterator
 from importlib import resources
 from math import log10
 from typing import Any
 
+from configsplit.display.html import digest
 from configsplit.pictures.layout import Placed
 from configsplit.pictures.picture import Picture
 from configsplit.pictures.prices import Price, Prices, Stages, option
@@ -39,8 +38,8 @@ def page(picture: Picture, opened: Collection[int], prices: Prices | None) -> st
         f'width="{whole.width:g}" height="{whole.height:g}" aria-label="{markup(picture.title)}">'
     )
     pieces = {
-        "style_digest": _digest(style),
-        "script_digest": _digest(script),
+        "style_digest": digest(style),
+        "script_digest": digest(script),
         "style": style,
         "title": markup(picture.title),
         "facts": markup(" · ".join(picture.facts)),
@@ -59,11 +58,6 @@ def page(picture: Picture, opened: Collection[int], prices: Prices | None) -> st
 
 def _text(name: str) -> str:
     return resources.files("configsplit.pictures").joinpath("page", name).read_text("utf-8")
-
-
-def _digest(text: str) -> str:
-    """What the page's own policy knows a script or style by: no other one is run, whatever a name contains."""
-    return base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
 
 
 def _escaped(value: Any) -> str:

@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple
 from configsplit.errors import CutError
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import CallRef, Layer, Model, Node, TensorRef, TensorSpec, Use, free_name
+from configsplit.rewrites.common import rewired
 
 Wider = Literal["bfloat16", "float16", "float32", "float64"]
 """Types in which tensors can be handed over."""
@@ -53,7 +54,7 @@ def widen(model: Model, casts: Sequence[Cast], specs: Mapping[TensorRef, TensorS
     """
     taken = {layer.name for layer in model.layers}
     made: list[Layer] = []
-    instead: dict[tuple[CallRef, TensorRef], Use] = {}
+    instead: dict[tuple[CallRef, TensorRef], TensorRef] = {}
     near, far = [], []
     for cast in casts:
         spec = specs[cast.ref]
@@ -65,23 +66,10 @@ def widen(model: Model, casts: Sequence[Cast], specs: Mapping[TensorRef, TensorS
             back = cast_layer(model, TensorRef(wide.name), replace(spec, dtype=cast.dtype), str(spec.dtype), taken)
             made.append(back)
             backs.append(CallRef(back.name))
-            instead |= {(call, cast.ref): Use(TensorRef(back.name), spec=spec) for call in calls}
+            instead |= {(call, cast.ref): TensorRef(back.name) for call in calls}
         far.append(tuple(backs))
-    layers = tuple(_rewired(layer, instead) for layer in model.layers)
+    layers = tuple(rewired(layer, instead) for layer in model.layers)
     return Widened(model.with_layers((*layers, *made)), tuple(near), tuple(far))
-
-
-def _rewired(layer: Layer, instead: Mapping[tuple[CallRef, TensorRef], Use]) -> Layer:
-    calls = []
-    for number, node in enumerate(layer.calls):
-        call = CallRef(layer.name, number)
-
-        def change(use: Use, call: CallRef = call) -> Use:
-            new = instead.get((call, use.ref))
-            return use if new is None else replace(use, ref=new.ref)
-
-        calls.append(node.map_uses(change))
-    return replace(layer, calls=tuple(calls))
 
 
 def cast_layer(model: Model, ref: TensorRef, spec: TensorSpec, dtype: str, taken: set[str]) -> Layer:

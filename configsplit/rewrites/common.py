@@ -10,6 +10,7 @@ from configsplit.graph.calls import call_graph, closure
 from configsplit.graph.json import FrozenDict, rebuild
 from configsplit.graph.model import CallRef, Layer, LayerPath, Model, Structure, TensorRef, TensorSpec, Use
 from configsplit.graph.provenance import Provenance, unmoved
+from configsplit.graph.walking import grouped
 
 FLAG = "trainable"
 """Key of a config: whether a layer, or a model, is trained."""
@@ -162,9 +163,7 @@ class Kept:
     """The layers of a model that keep some of their calls, or all."""
 
     def __init__(self, model: Model, calls: Iterable[CallRef]) -> None:
-        stays: dict[str, list[int]] = {}
-        for layer, call in calls:
-            stays.setdefault(layer, []).append(call)
+        stays = grouped(calls)
         self.layers = [layer for layer in model.layers if layer.name in stays]
         self._calls = {layer.name: tuple(sorted(stays[layer.name])) for layer in self.layers}
         whole = (layer.name for layer in self.layers if len(self._calls[layer.name]) == len(layer.calls))
@@ -203,3 +202,18 @@ def prune(model: Model) -> tuple[Model, Provenance]:
     outputs = refs_mapped(model.outputs, kept.ref)
     made = tuple(kept.moved(layer, kept.ref) for layer in kept.layers)
     return replace(model, layers=made, outputs=outputs), kept.origins()
+
+
+def rewired(layer: Layer, instead: Mapping[tuple[CallRef, TensorRef], TensorRef]) -> Layer:
+    """The layer with other tensors taken by some of its calls."""
+    if not any(call.layer == layer.name for call, _ in instead):
+        return layer
+    calls = []
+    for number, node in enumerate(layer.calls):
+        call = CallRef(layer.name, number)
+
+        def change(use: Use, call: CallRef = call) -> Use:
+            return replace(use, ref=instead.get((call, use.ref), use.ref))
+
+        calls.append(node.map_uses(change))
+    return replace(layer, calls=tuple(calls))

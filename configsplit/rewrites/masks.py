@@ -22,6 +22,7 @@ from configsplit.graph.model import INPUT, CallRef, Layer, Model, Node, TensorRe
 from configsplit.inference import Inference, Mask, Masks
 from configsplit.inference.mask_rules import in_words
 from configsplit.rewrites.casts import cast_layer
+from configsplit.rewrites.common import rewired
 
 
 class Handover(NamedTuple):
@@ -61,23 +62,9 @@ def hand_over(model: Model, handovers: Sequence[Handover], masks: Masks, inferen
             ties.append(tie)
             far.append((CallRef(tie.name), calls[0]))
             instead |= {(call, handover.ref): TensorRef(tie.name) for call in calls}
-    layers = tuple(_rewired(layer, instead) for layer in model.layers)
+    layers = tuple(rewired(layer, instead) for layer in model.layers)
     near = tuple((CallRef(layer.name), home) for layer, home in work.made)
     return HandedOver(model.with_layers((*layers, *(layer for layer, _ in work.made), *ties)), near, tuple(far))
-
-
-def _rewired(layer: Layer, instead: Mapping[tuple[CallRef, TensorRef], TensorRef]) -> Layer:
-    if not any(call.layer == layer.name for call, _ in instead):
-        return layer
-    calls = []
-    for number, node in enumerate(layer.calls):
-        call = CallRef(layer.name, number)
-
-        def change(use: Use, call: CallRef = call) -> Use:
-            return replace(use, ref=instead.get((call, use.ref), use.ref))
-
-        calls.append(node.map_uses(change))
-    return replace(layer, calls=tuple(calls))
 
 
 def tied(model: Model, use: Use, mask: Use | None, spec: TensorSpec, taken: set[str]) -> Layer:

@@ -16,7 +16,7 @@ from configsplit.catalog.operations.layers import OPERATION, operation_arguments
 from configsplit.catalog.table import ships
 from configsplit.graph.json import FrozenDict, Number
 from configsplit.graph.model import CallRef, Layer, Node, TensorRef, Use, leaves
-from configsplit.graph.walking import values_in
+from configsplit.graph.walking import grouped, values_in
 from configsplit.inference import Inference, weights_of
 from configsplit.inference.known import RULE_ERRORS, called
 
@@ -124,10 +124,7 @@ def _flow(outermost: Inference) -> _Flow:
 
 
 def _outputs(inference: Inference) -> dict[CallRef, list[TensorRef]]:
-    tensors: dict[CallRef, list[TensorRef]] = {}
-    for tensor in inference.specs:
-        tensors.setdefault(CallRef(tensor.layer, tensor.call), []).append(tensor)
-    return tensors
+    return grouped((CallRef(tensor.layer, tensor.call), tensor) for tensor in inference.specs)
 
 
 def _taken(node: Node) -> list[TensorRef]:

@@ -11,6 +11,7 @@ from configsplit.catalog.layers.of_weights import likely_class
 from configsplit.containers.arrays import STATE_GROUPS, Arrays
 from configsplit.containers.source import Source
 from configsplit.errors import Json, StoreError
+from configsplit.graph.walking import grouped
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +75,7 @@ def _legacy(arrays: Arrays) -> Iterator[StoredLayer]:
 
 def _numbered(arrays: Arrays) -> Iterator[StoredLayer]:
     """One group for each layer and each layer inside another, with its variables by number, or what else a layer saves."""
-    groups: dict[str, list[str]] = {}
-    for path in arrays.datasets:
-        if path.partition("/")[0] not in STATE_GROUPS:
-            groups.setdefault(path.rpartition("/")[0], []).append(path)
+    groups = grouped((path.rpartition("/")[0], path) for path in arrays.datasets if path.partition("/")[0] not in STATE_GROUPS)
     for group, paths in groups.items():
         name = arrays.vars_name(group.removesuffix("/vars")) if group.endswith("/vars") else None
         told = group.removesuffix("/vars")

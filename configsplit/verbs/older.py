@@ -18,7 +18,7 @@ from configsplit.conversion.tfjs import for_browsers
 from configsplit.dialects import emit, parse, read_entry
 from configsplit.errors import OptionError, StoreError
 from configsplit.graph.json import dumps
-from configsplit.graph.model import Layer, LayerPath, Model, TensorRef, TensorSpec, walk
+from configsplit.graph.model import Layer, LayerPath, Model, TensorRef, TensorSpec, innermost_first, walk
 from configsplit.inference import trace
 from configsplit.models.releases import loadable
 from configsplit.saving.conversion import WRITTEN_BACK, Converted
@@ -116,8 +116,7 @@ def _with_words(model: Model, made: Converted, source: Source) -> Model:
         return model
     groups, origins = _groups(made, source), made.migration.origins
     changed: dict[LayerPath, Model] = {}
-    nested = [(path, layer.model) for path, layer in walk(model) if layer.model is not None]
-    for path, each in [*reversed(nested), ((), model)]:
+    for path, each in innermost_first(model):
         layers = []
         for layer in each.layers:
             place = (*path, layer.name)

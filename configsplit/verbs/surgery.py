@@ -18,6 +18,7 @@ from configsplit.dialects import emit, parse, to_text
 from configsplit.errors import CutError, Json, ShapeError
 from configsplit.graph.model import CallRef, LayerPath, Model, TensorRef, TensorSpec, walk
 from configsplit.graph.references import layer_paths, places
+from configsplit.graph.walking import grouped
 from configsplit.hazards import hazards
 from configsplit.inference import Inference, explain, keeps_float32
 from configsplit.inference.tensor_kinds import check_kinds, with_kinds
@@ -194,9 +195,7 @@ def remove(model: ModelLike, layer: Names) -> Edited:
     document, patterns = document_of(model), listed(layer)
     paths = layer_paths(document.model, patterns)
     inference = document.infer()
-    levels: dict[LayerPath, list[str]] = {}
-    for path in paths:
-        levels.setdefault(path[:-1], []).append(path[-1])
+    levels = grouped((path[:-1], path[-1]) for path in paths)
     doubts: list[str] = []
     for place, names in levels.items():
         doubts += _check_removal(place, names, known_inside(inference, place))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from configsplit.graph.walking import grouped
+
 _KINDS = {
     "string": "text",
     "integer": "a whole number",
@@ -43,9 +45,7 @@ def _explain(error: Any) -> Iterator[Found]:
 
 def _meant(error: Any) -> Sequence[Any]:
     """The errors of the alternative that the value was meant to be: of its kind, and with the fewest errors."""
-    branches: dict[int, list[Any]] = {}
-    for inner in error.context:
-        branches.setdefault(inner.relative_schema_path[0], []).append(inner)
+    branches = grouped((inner.relative_schema_path[0], inner) for inner in error.context)
     of_kind = [branch for branch in branches.values() if not any(_wrong_kind(inner) for inner in branch)]
     return min(of_kind, key=len, default=())
 

@@ -15,6 +15,7 @@ from configsplit.catalog.table import ships
 from configsplit.errors import ShapeError, StoreError, WeightsError
 from configsplit.graph.model import CallRef, LayerPath, Model, Shape, TensorRef, TensorSpec
 from configsplit.graph.references import Place
+from configsplit.graph.walking import grouped
 from configsplit.inference import RULE_ERRORS, Built, Inference, takers
 from configsplit.inference.known import NOTHING
 from configsplit.models.document import Document
@@ -127,9 +128,7 @@ def _by_evidence(document: Document, said: Sequence[Told], held: Weights, closed
 
 def _contradicting(document: Document, before: Sequence[Told], more: Sequence[Told], held: Weights) -> list[Told]:
     """What is told of a class that contradicts the weights by itself."""
-    classes: dict[str, list[Told]] = {}
-    for each in more:
-        classes.setdefault(_class_at(document.model, each.place), []).append(each)
+    classes = grouped((_class_at(document.model, each.place), each) for each in more)
     groups = [group for group in classes.values() if _agreed(document, [*before, *group], held, everywhere=False) is None]
     return [each for group in groups for each in group]
 

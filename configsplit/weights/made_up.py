@@ -14,6 +14,7 @@ from configsplit.catalog.table import Table
 from configsplit.containers.addresses import inner_weights, is_stored, snake_case
 from configsplit.containers.arrays import Arrays
 from configsplit.graph.model import HeldBy, Layer, LayerPath, Model, walk
+from configsplit.graph.walking import grouped
 
 Names = Mapping[str, str]
 """Layer -> what the file calls it."""
@@ -85,9 +86,7 @@ def _paired(every: Sequence[Layer], names: Sequence[str]) -> Names | None:
         kind = _kind(layer)
         ours.setdefault(kind, []).append(layer.name)
         kinds |= dict.fromkeys(_bases(layer), kind) if kind != layer.name else {layer.name: kind}
-    theirs: dict[str, list[str]] = {}
-    for name in names:
-        theirs.setdefault(kinds.get(name) or kinds.get(_split(name)[0], name), []).append(name)
+    theirs = grouped((kinds.get(name) or kinds.get(_split(name)[0], name), name) for name in names)
     if {kind: _ranks(each) for kind, each in ours.items()} != {kind: _ranks(each) for kind, each in theirs.items()}:
         return None
     pairs = {mine: its for kind, each in ours.items() for mine, its in zip(each, theirs[kind], strict=True)}

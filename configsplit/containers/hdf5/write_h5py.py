@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from configsplit.containers.archive import is_safe_name
 from configsplit.containers.arrays import Arrays
 from configsplit.containers.hdf5.plain_format import Unplain
 from configsplit.containers.hdf5.read_h5py import attribute_names, read_attribute
+from configsplit.containers.system.closing import Closing
 from configsplit.containers.system.errors import hdf5_write_faults
 from configsplit.containers.system.files import open_regular
 from configsplit.containers.system.window import Span
@@ -30,7 +30,7 @@ HEADER_LIMIT = 64512
 _VLEN_SIZE = 16
 
 
-class Skeleton:
+class Skeleton(Closing):
     """One new HDF5 file. Nothing in it depends on the clock, so the same weights give the same bytes."""
 
     def __init__(self, path: Path) -> None:
@@ -51,12 +51,6 @@ class Skeleton:
         with hdf5_write_faults(self.path):
             return h5f.create(os.fsencode(self.path), h5f.ACC_EXCL, create, access)
 
-    def __enter__(self) -> Skeleton:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.discard()
-
     def group(self, path: str) -> Any:
         """The group at a path, made with its parents where it is not there yet."""
         if path not in self._groups and not is_safe_name(path):
@@ -69,18 +63,9 @@ class Skeleton:
                 self._groups[place] = h5g.create(above, pieces[depth - 1].encode(), self._link, self._group_plan)
         return self._groups[path]
 
-    def copy_tree(self, source: Arrays, src: str, dst: str, name: str | None) -> None:
-        """Copy a subtree; ``name`` becomes the layer's name on its ``vars`` group, where there is one."""
-        source.check_there(src)
-        for item in source.subtree(src):
-            place = (dst + item[len(src) :]).strip("/")
-            if item in source.datasets:
-                self.copy_dataset(source, item, place)
-            else:
-                self.copy_attributes(source, item, place)
-        own = f"{dst}/vars".lstrip("/") if f"{src}/vars".lstrip("/") in source.groups else dst
-        if name is not None and own in self._groups and h5a.exists(self.group(own), b"name"):
-            self.set_name(own, name)
+    def has_name(self, group: str) -> bool:
+        """Whether a group is there, and has a ``name`` attribute."""
+        return group in self._groups and h5a.exists(self._groups[group], b"name")
 
     def copy_attributes(self, source: Arrays, src: str, dst: str) -> None:
         """Make a group with the attributes of another, types included."""
@@ -183,10 +168,10 @@ class Skeleton:
             self._groups.clear()
             self._file.close()
             fd, status = open_regular(self.path)
-        self.discard()
+        self.close()
         return fd, _fill(fd, status.st_size, self._holes)
 
-    def discard(self) -> None:
+    def close(self) -> None:
         """Close the file and remove its name."""
         self._groups.clear()
         try:

@@ -45,18 +45,9 @@ class PlainSkeleton:
             inner = self._groups[place]
         return inner
 
-    def copy_tree(self, source: Arrays, src: str, dst: str, name: str | None) -> None:
-        """Copy a subtree; ``name`` becomes the layer's name on its ``vars`` group, where there is one."""
-        source.check_there(src)
-        for item in source.subtree(src):
-            place = (dst + item[len(src) :]).strip("/")
-            if item in source.datasets:
-                self.copy_dataset(source, item, place)
-            else:
-                self.copy_attributes(source, item, place)
-        own = f"{dst}/vars".lstrip("/") if f"{src}/vars".lstrip("/") in source.groups else dst
-        if name is not None and own in self._groups and "name" in self._groups[own].attributes:
-            self.set_name(own, name)
+    def has_name(self, group: str) -> bool:
+        """Whether a group is there, and has a ``name`` attribute."""
+        return group in self._groups and "name" in self._groups[group].attributes
 
     def copy_attributes(self, source: Arrays, src: str, dst: str) -> None:
         """Make a group with the attributes of another, types included."""

@@ -11,7 +11,8 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
+
+from configsplit.containers.system.closing import Closing
 
 _END = b"\n"
 
@@ -21,7 +22,7 @@ def can_fork() -> bool:
     return hasattr(os, "fork")
 
 
-class Forked:
+class Forked(Closing):
     """A forked process that does one thing and says a line about it; leaving the ``with`` block ends it.
 
     All that the work needs must be imported already. Only the thread that asks for it goes on in the other process.
@@ -49,12 +50,6 @@ class Forked:
         finally:
             os._exit(0)
 
-    def __enter__(self) -> Forked:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.end()
-
     def said(self, seconds: float | None = None) -> bytes | None:
         """What it said; None where it died or takes longer than so many ``seconds``."""
         said = b""
@@ -65,7 +60,7 @@ class Forked:
             said += piece
         return said.removesuffix(_END)
 
-    def end(self) -> None:
+    def close(self) -> None:
         """It is done, or nobody wants it any more."""
         os.close(self._answer)
         os.kill(self.pid, signal.SIGKILL)

@@ -19,7 +19,7 @@ from configsplit.conversion.keras2.calls import convert_call
 from configsplit.dialects import emit, read_entry
 from configsplit.graph.calls import call_graph, closure, topological
 from configsplit.graph.json import FrozenDict
-from configsplit.graph.model import LayerPath, Model, TensorRef, TensorSpec, free_name, walk
+from configsplit.graph.model import LayerPath, Model, TensorRef, TensorSpec, free_name, innermost_first
 from configsplit.graph.rebuild_order import reordered
 from configsplit.inference import RULE_ERRORS, Inference, trace
 
@@ -68,8 +68,7 @@ def _migrated(model: Model, inference: Inference, facts: Mapping[str, LayerFacts
 
 def _tree(above: LayerPath, model: Model, inference: Inference | None, work: _Work) -> Model | None:
     """A model and all that are nested in it; ``above`` is the path of the wrapper that it stands in."""
-    nested = [(path, layer.model) for path, layer in walk(model) if layer.model is not None]
-    for inner, each in [*reversed(nested), ((), model)]:
+    for inner, each in innermost_first(model):
         path = (*above, *inner)
         work.done[path] = writing = _one(path, each, inside(inference, inner), work)
         work.notes += writing.notes

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from configsplit.cutting.pipeline.units import Units
+from configsplit.graph.walking import grouped
 
 
 class Window(NamedTuple):
@@ -123,10 +124,7 @@ def thinned(places: Sequence[Place], windows: Sequence[Window], crowd: int) -> l
     """The places without the crowds: of those in one window and one segment, the ones with the fewest bytes across."""
     kept: set[Place] = set()
     for window in windows:
-        inside: dict[int, list[Place]] = {}
-        for place in places:
-            if place.head <= window.head and place.tail <= window.tail:
-                inside.setdefault(place.segment, []).append(place)
+        inside = grouped((place.segment, place) for place in places if place.head <= window.head and place.tail <= window.tail)
         for members in inside.values():
             fewest = members if len(members) <= crowd else sorted(members, key=lambda place: place.bytes)[: crowd // 2]
             kept.update(fewest)
@@ -179,11 +177,7 @@ class _Sweep:
 
 def _membership(groups: Sequence[tuple[int, tuple[int, ...]]]) -> dict[int, list[int]]:
     """Unit -> the shared layers that it holds a call of."""
-    holders: dict[int, list[int]] = {}
-    for group, (_, members) in enumerate(groups):
-        for member in members:
-            holders.setdefault(member, []).append(group)
-    return holders
+    return grouped((member, group) for group, (_, members) in enumerate(groups) for member in members)
 
 
 _Branch = tuple[int, int, int, int, int, int, int, tuple[int, ...]]
@@ -225,10 +219,7 @@ class _Segment:
     def _shared(self) -> dict[int, list[int]]:
         groups = enumerate(self._whole.groups)
         inside = [(group, member) for group, (_, members) in groups for member in members if self._first <= member < self._end]
-        shared: dict[int, list[int]] = {}
-        for group, member in inside:
-            shared.setdefault(member - self._first, []).append(group)
-        return shared
+        return grouped((member - self._first, group) for group, member in inside)
 
     def _closures(self) -> list[int]:
         """Per unit, itself and all in the segment that need it."""
